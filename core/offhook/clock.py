@@ -1,0 +1,39 @@
+"""The only place where offhook reads the time.
+
+Everything else is handed a `Clock`. Deadlines and durations come from `monotonic_s`, which never steps back;
+`wall_s` is for what a person or a token reads.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two readings of the time, both in seconds."""
+
+    def monotonic_s(self) -> float:
+        """Seconds from an arbitrary start; never steps back."""
+        ...
+
+    def wall_s(self) -> float:
+        """Seconds since 1970-01-01T00:00:00Z."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    def wall_s(self) -> float:
+        return time.time()
+
+
+def iso_8601(wall_s: float) -> str:
+    """A wall time as UTC text with milliseconds, for example ``2026-11-23T12:00:00.000Z``."""
+    at = datetime.datetime.fromtimestamp(wall_s, tz=datetime.UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

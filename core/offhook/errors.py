@@ -1,0 +1,188 @@
+"""Everything offhook raises, grouped by who must act.
+
+::
+
+    OffhookError
+    ├── ConfigError               your settings: environment, arguments, files
+    │   ├── NumberRejected        a telephone number that must not or cannot be dialled
+    │   ├── SpecError             a spec string (``wav:greeting.wav``) that names nothing
+    │   ├── SourceError           an audio source that cannot be opened
+    │   ├── RecordingError        an output that cannot be written
+    │   └── MissingExtraError     an optional part of offhook is not installed
+    ├── CallStateError            your program: a call used in the wrong order
+    ├── PluginError               the author of a plugin
+    ├── CarrierError              the carrier said no, or said nothing useful
+    │   ├── CredentialsRejected   401, 403
+    │   ├── RequestRejected       any other refusal
+    │   ├── RateLimited           429
+    │   ├── CarrierUnavailable    not there, or 5xx
+    │   ├── CarrierProtocolError  an answer that is not the documented one
+    │   └── StartAmbiguous        the answer was lost: the callee may have been rung
+    └── TransportError            the channel
+        ├── TransportUnavailable  cannot be used at all; found out before anything rings
+        ├── JoinFailed            the channel did not let us in
+        │   └── TokenRejected     because of the token: forged, expired, for another channel
+        └── JoinTimeout           the channel never answered
+
+No answer, busy, declined and a callee who hangs up are not here: they are outcomes, found on the call's record.
+Each class has a `code` that stays the same between versions. Messages say what was wrong, where, and what to do.
+They never hold a secret: what is raised goes through `redact`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from offhook.secret import redact
+
+
+class OffhookError(Exception):
+    """The root of everything offhook raises."""
+
+    #: Stable, for programs and logs.
+    code: ClassVar[str] = "offhook"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
+
+    @property
+    def message(self) -> str:
+        """The sentence for a person."""
+        return str(self.args[0])
+
+
+class ConfigError(OffhookError):
+    """A setting is missing or wrong."""
+
+    code = "config"
+
+
+class NumberRejected(ConfigError):
+    """Not an E.164 number, or one that must not be dialled (emergency, the caller's own)."""
+
+    code = "number_rejected"
+
+
+class SpecError(ConfigError):
+    """A spec string names nothing that is installed, or has a bad argument."""
+
+    code = "spec"
+
+
+class SourceError(ConfigError):
+    """An audio source cannot be opened: missing, empty, truncated, or of no known format."""
+
+    code = "source"
+
+
+class RecordingError(ConfigError):
+    """A recording cannot be written where it was asked for."""
+
+    code = "recording"
+
+
+class MissingExtraError(ConfigError):
+    """A plugin needs a package that is not installed; `extra` is what to give to pip."""
+
+    code = "missing_extra"
+
+    def __init__(self, extra: str, needed_for: str) -> None:
+        super().__init__(f'{needed_for} needs a part of offhook that is not installed: pip install "{extra}"')
+        self.extra = extra
+
+
+class CallStateError(OffhookError):
+    """A call was used in the wrong order, for example entered twice."""
+
+    code = "call_state"
+
+
+class PluginError(OffhookError):
+    """A plugin raised something of its own, hung, or answered nonsense."""
+
+    code = "plugin"
+
+    def __init__(self, plugin: str, hook: str, problem: str) -> None:
+        super().__init__(f"plugin {plugin!r} failed in {hook}: {problem}")
+        self.plugin = plugin
+        self.hook = hook
+
+
+class CarrierError(OffhookError):
+    """The carrier refused the call or could not be understood. Nothing is retried once a request has left."""
+
+    code = "carrier"
+
+
+class CredentialsRejected(CarrierError):
+    """The carrier does not accept the keys (401, 403)."""
+
+    code = "credentials_rejected"
+
+
+class RequestRejected(CarrierError):
+    """The carrier understood the request and refused it."""
+
+    code = "request_rejected"
+
+
+class RateLimited(CarrierError):
+    """The carrier asks for fewer requests (429)."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class CarrierUnavailable(CarrierError):
+    """The carrier cannot be reached or is failing (5xx)."""
+
+    code = "carrier_unavailable"
+
+
+class CarrierProtocolError(CarrierError):
+    """The carrier answered with something that is not its documented answer."""
+
+    code = "carrier_protocol"
+
+
+class StartAmbiguous(CarrierError):
+    """The request left and its answer was lost: the callee may have been rung. It is never sent again by itself."""
+
+    code = "start_ambiguous"
+
+
+class TransportError(OffhookError):
+    """The channel cannot be used."""
+
+    code = "transport"
+
+
+class TransportUnavailable(TransportError):
+    """The transport cannot work here; found out before anything rings."""
+
+    code = "transport_unavailable"
+
+
+class JoinFailed(TransportError):
+    """The channel did not let us in."""
+
+    code = "join_failed"
+
+
+class TokenRejected(JoinFailed):
+    """The channel refused the grant's token; `reason` is Agora's connection-changed reason (8 invalid, 9 expired)."""
+
+    code = "token_rejected"
+
+    def __init__(self, message: str, reason: int) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class JoinTimeout(TransportError):
+    """The channel did not answer in time."""
+
+    code = "join_timeout"

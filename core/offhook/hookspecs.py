@@ -1,0 +1,90 @@
+"""The hooks. This module is public and holds nothing else.
+
+A plugin is a module (or any object) with some of these functions, marked with `hookimpl`, and one line in its
+distribution's entry points::
+
+    [project.entry-points.offhook]
+    acme = "acme_offhook"
+
+Registration hooks are synchronous; each is given a registry and adds factories to it. They are called once, when a
+phone or the command line loads its plugins. A factory is called when something of that name is wanted, and imports
+what it needs then. Observer hooks are told about calls; what they return is ignored, and one that raises is recorded
+and does not hurt the call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from offhook.record import CallRecord, TimelineEntry
+    from offhook.registry import (
+        AuthRegistry,
+        CarrierRegistry,
+        CommandRegistry,
+        ResamplerRegistry,
+        SinkRegistry,
+        SourceRegistry,
+        StoreRegistry,
+        TransportRegistry,
+    )
+
+hookspec = pluggy.HookspecMarker("offhook")
+hookimpl = pluggy.HookimplMarker("offhook")
+
+
+@hookspec
+def offhook_auth(registry: AuthRegistry) -> None:
+    """Add ways to authenticate to a carrier."""
+
+
+@hookspec
+def offhook_carrier(registry: CarrierRegistry) -> None:
+    """Add carriers."""
+
+
+@hookspec
+def offhook_transport(registry: TransportRegistry) -> None:
+    """Add transports."""
+
+
+@hookspec
+def offhook_audio_source(registry: SourceRegistry) -> None:
+    """Add audio sources, chosen by spec: ``name:argument``."""
+
+
+@hookspec
+def offhook_audio_sink(registry: SinkRegistry) -> None:
+    """Add audio sinks, chosen by spec."""
+
+
+@hookspec
+def offhook_resampler(registry: ResamplerRegistry) -> None:
+    """Add resamplers. The core asks for ``live`` and for ``file``."""
+
+
+@hookspec
+def offhook_store(registry: StoreRegistry) -> None:
+    """Add stores for journals and records, chosen by spec."""
+
+
+@hookspec
+def offhook_command(registry: CommandRegistry) -> None:
+    """Add commands to the ``offhook`` command line."""
+
+
+@hookspec
+def offhook_call_created(call_id: str, number: str) -> None:
+    """A call was created and nothing has rung yet. `number` is masked."""
+
+
+@hookspec
+def offhook_call_transition(call_id: str, entry: TimelineEntry) -> None:
+    """The call or its leg changed state."""
+
+
+@hookspec
+def offhook_call_ended(call_id: str, record: CallRecord) -> None:
+    """The call is over and its record final."""

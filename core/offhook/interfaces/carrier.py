@@ -1,0 +1,42 @@
+"""Carrier: rings a person and hands over the right to join the channel where they will be."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from offhook.grant import Grant
+
+
+class Carrier(ABC):
+    """A service that places calls."""
+
+    #: Base URL where this carrier's grants are joined, or None for Agora itself. Known before anything rings.
+    endpoint: str | None = None
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Find out, without ringing anybody, whether a call could be started: settings, keys, URL.
+
+        Raises:
+            ConfigError: a setting is missing or wrong.
+        """
+        ...
+
+    @abstractmethod
+    async def start_call(self, to: str) -> Grant:
+        """Ring `to`. This is not idempotent: it rings a person each time, and is never repeated by the core.
+
+        Args:
+            to: an E.164 number, already checked.
+
+        Raises:
+            CarrierError: it was refused, or (`StartAmbiguous`) nobody knows whether it rang.
+        """
+        ...
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Let go of connections. Idempotent."""
+        ...

@@ -1,0 +1,37 @@
+"""Audio source: something that can be played into a call."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from offhook.audio import AudioFrame
+
+
+class AudioSource(ABC):
+    """Gives audio, once, from start to end.
+
+    A source is opened when it is made: whatever is wrong with a file or a device is raised then, before anything rings.
+    """
+
+    #: Rate of the frames that `read` gives, in hertz.
+    rate_hz: int
+
+    #: True where audio comes as it is made (a microphone, a synthesiser): it is converted with little delay rather than
+    #: with the best quality.
+    live: bool = False
+
+    @abstractmethod
+    async def read(self) -> AudioFrame | None:
+        """The next frame, of any length, at `rate_hz`; None at the end, and ever after.
+
+        Raises:
+            SourceError: the rest cannot be read.
+        """
+        ...
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Let go of the file or device. Idempotent; called by whoever played it to the end or gave up."""
+        ...

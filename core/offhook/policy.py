@@ -1,0 +1,54 @@
+"""What a phone, or one call, does by itself: when it believes an answer, and how long it waits for anything."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from enum import Enum
+
+from offhook.errors import ConfigError
+
+
+class AnswerPolicy(Enum):
+    """Which signal counts as the answer.
+
+    Nobody outside Sendblue knows whether its bridge joins the channel when ringing starts or at the answer, so this is
+    a setting.
+    """
+
+    #: The callee publishes audio. The default: the only signal that the documentation shows.
+    CALLEE_PUBLISHED = "callee_published"
+    #: The callee's side joins the channel.
+    CALLEE_JOINED = "callee_joined"
+    #: The first audio from the callee arrives.
+    FIRST_AUDIO = "first_audio"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPolicy:
+    """Settings of a call; every timer is finite.
+
+    Attributes:
+        answer: which signal counts as the answer.
+        setup_timeout_s: from dialling until we are in the channel.
+        ring_timeout_s: from being in the channel until the answer.
+        grace_s: how long our leg or a dropped callee may be away before the call ends.
+        max_duration_s: from the answer until the call is ended by itself.
+        release_timeout_s: from hanging up until the call is over, whatever the network does.
+
+    Raises:
+        ConfigError: a timer that is not a positive, finite number of seconds.
+    """
+
+    answer: AnswerPolicy = AnswerPolicy.CALLEE_PUBLISHED
+    setup_timeout_s: float = 20.0
+    ring_timeout_s: float = 45.0
+    grace_s: float = 5.0
+    max_duration_s: float = 3600.0
+    release_timeout_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name.endswith("_s") and not (isinstance(value, int | float) and 0 < value < math.inf):
+                raise ConfigError(f"{field.name}={value!r}: give a positive, finite number of seconds")

@@ -1,0 +1,80 @@
+"""What is known of a call: its timeline while it lasts, and the record that stays.
+
+Every state carries the evidence for it and how good that evidence is. "Accepted", "joined" and "media flowing" are
+three entries, never one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from offhook.outcome import Outcome
+    from offhook.states import CallState, Evidence, Grade, LegState
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One thing that happened.
+
+    Attributes:
+        at_s: seconds since dialling.
+        event: what happened, by the name of its event class.
+        call: state of the call after it.
+        leg: state of the leg after it.
+        changed: whether either state changed.
+        evidence: what the new state rests on, when one changed.
+        grade: how good that evidence is.
+        detail: for people; holds no secret.
+    """
+
+    at_s: float
+    event: str
+    call: CallState
+    leg: LegState
+    changed: bool = False
+    evidence: Evidence | None = None
+    grade: Grade | None = None
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """One call, from dialling to its end. Times are seconds since `dialed_at`; None means that it did not happen.
+
+    Attributes:
+        call_id: our own name for the call.
+        number: who was called, masked.
+        dialed_at: wall time of dialling, ISO 8601.
+        channel: the channel's name, once the carrier gave a grant.
+        rang: ``"no"``, ``"assumed"`` (no ringing signal exists) or ``"unknown"`` (the carrier's answer was lost).
+        accepted_at_s: the carrier gave a grant.
+        joined_at_s: our leg was in the channel.
+        answered_at_s: the answer, by the call's answer policy.
+        first_sent_at_s: our first audio left.
+        first_heard_at_s: the callee's first audio arrived.
+        ended_at_s: the end.
+        outcome: how it ended.
+        problem: one sentence, when something broke.
+        timeline: everything that happened, oldest first.
+        counters: what was sent, received, lost, concealed, dropped.
+        files: recordings by what they hold.
+    """
+
+    call_id: str
+    number: str
+    dialed_at: str
+    channel: str = ""
+    rang: str = "no"
+    accepted_at_s: float | None = None
+    joined_at_s: float | None = None
+    answered_at_s: float | None = None
+    first_sent_at_s: float | None = None
+    first_heard_at_s: float | None = None
+    ended_at_s: float | None = None
+    outcome: Outcome | None = None
+    problem: str = ""
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,121 @@
+"""What plugins add to: one typed registry a kind.
+
+A registry holds factories by name. Names are per kind; a second plugin that adds a name is refused with both named.
+A factory is not called before something of its name is wanted, so a missing SDK hurts nobody who does not use it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+from offhook.errors import MissingExtraError, PluginError, SpecError
+from offhook.numbers import show
+
+if TYPE_CHECKING:
+    from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
+
+#: Environment variables: the real ones, or a test's.
+Environment: TypeAlias = Mapping[str, str]
+
+AuthFactory: TypeAlias = "Callable[[Environment], Auth]"
+CarrierFactory: TypeAlias = "Callable[[Environment, Auth], Carrier]"
+TransportFactory: TypeAlias = "Callable[[Environment], Transport]"
+#: Takes the spec's argument.
+SourceFactory: TypeAlias = "Callable[[str], AudioSource]"
+#: Takes the spec's argument.
+SinkFactory: TypeAlias = "Callable[[str], AudioSink]"
+#: Takes the rate to convert from and the rate to convert to, in hertz.
+ResamplerFactory: TypeAlias = "Callable[[int, int], Resampler]"
+#: Takes the spec's argument.
+StoreFactory: TypeAlias = "Callable[[str], Store]"
+#: A function with typer's annotations.
+Command: TypeAlias = Callable[..., None]
+
+_F = TypeVar("_F")
+
+
+@dataclass(frozen=True, slots=True)
+class Registration(Generic[_F]):
+    """One name in a registry.
+
+    Attributes:
+        name: what it is asked for by.
+        factory: makes one.
+        plugin: the plugin that added it.
+        summary: one line for ``offhook plugins``.
+        extra: what to give to pip when something it needs is missing.
+        needs: import names that must be installed.
+    """
+
+    name: str
+    factory: _F
+    plugin: str
+    summary: str
+    extra: str
+    needs: tuple[str, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Those of `needs` that are not installed."""
+        return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
+
+
+class Registry(Generic[_F]):
+    """Factories of one kind, by name."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        #: The plugin whose hook is running; set by the loader.
+        self.plugin = ""
+        self._registrations: dict[str, Registration[_F]] = {}
+
+    def add(self, name: str, factory: _F, *, summary: str = "", extra: str = "", needs: tuple[str, ...] = ()) -> None:
+        """Add a factory.
+
+        Args:
+            name: what it is asked for by: lower-case letters, digits, ``_`` and ``-``.
+            factory: makes one; imports its SDK itself, when called.
+            summary: one line for ``offhook plugins``.
+            extra: what to give to pip when one of `needs` is missing, for example ``offhook[aiortc]``.
+            needs: import names that must be installed before the factory is called.
+
+        Raises:
+            PluginError: the name is taken.
+        """
+        taken = self._registrations.get(name)
+        if taken is not None:
+            raise PluginError(
+                self.plugin, f"offhook_{self.kind.replace(' ', '_')}", f"{name!r} is taken by plugin {taken.plugin!r}"
+            )
+        self._registrations[name] = Registration(name, factory, self.plugin, summary, extra, needs)
+
+    def __iter__(self) -> Iterator[Registration[_F]]:
+        return iter(self._registrations.values())
+
+    def find(self, name: str) -> _F:
+        """The factory called `name`, once everything it needs is known to be installed.
+
+        Raises:
+            SpecError: nothing has that name; the message lists the names there are.
+            MissingExtraError: something it needs is not installed.
+        """
+        registration = self._registrations.get(name)
+        if registration is None:
+            known = ", ".join(sorted(self._registrations)) or "none"
+            raise SpecError(f"no {self.kind} is called {show(name)} (installed: {known}); see: offhook plugins")
+        if registration.missing:
+            raise MissingExtraError(registration.extra or registration.missing[0], f"the {self.kind} {name!r}")
+        return registration.factory
+
+
+AuthRegistry: TypeAlias = Registry[AuthFactory]
+CarrierRegistry: TypeAlias = Registry[CarrierFactory]
+TransportRegistry: TypeAlias = Registry[TransportFactory]
+SourceRegistry: TypeAlias = Registry[SourceFactory]
+SinkRegistry: TypeAlias = Registry[SinkFactory]
+ResamplerRegistry: TypeAlias = Registry[ResamplerFactory]
+StoreRegistry: TypeAlias = Registry[StoreFactory]
+CommandRegistry: TypeAlias = Registry[Command]

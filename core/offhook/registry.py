@@ -66,8 +66,10 @@ class Registration(Generic[_F]):
 class Registry(Generic[_F]):
     """Factories of one kind, by name."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, hook: str) -> None:
         self.kind = kind
+        #: The hook through which plugins add to it.
+        self.hook = hook
         #: The plugin whose hook is running; set by the loader.
         self.plugin = ""
         self._registrations: dict[str, Registration[_F]] = {}
@@ -87,10 +89,12 @@ class Registry(Generic[_F]):
         """
         taken = self._registrations.get(name)
         if taken is not None:
-            raise PluginError(
-                self.plugin, f"offhook_{self.kind.replace(' ', '_')}", f"{name!r} is taken by plugin {taken.plugin!r}"
-            )
+            raise PluginError(self.plugin, self.hook, f"{name!r} is taken by plugin {taken.plugin!r}")
         self._registrations[name] = Registration(name, factory, self.plugin, summary, extra, needs)
+
+    def forget(self, plugin: str) -> None:
+        """Drop what `plugin` added."""
+        self._registrations = {name: item for name, item in self._registrations.items() if item.plugin != plugin}
 
     def __iter__(self) -> Iterator[Registration[_F]]:
         return iter(self._registrations.values())

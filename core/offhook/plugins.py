@@ -1,0 +1,176 @@
+"""Finds plugins, loads them one by one, and keeps what they registered.
+
+A plugin that fails to import or to register is reported and left out; the others go on. Each `Plugins` is complete in
+itself: two phones in one process share nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import pluggy
+
+from offhook import hookspecs
+from offhook.errors import OffhookError, PluginError
+from offhook.registry import (
+    AuthFactory,
+    CarrierFactory,
+    Command,
+    Registry,
+    ResamplerFactory,
+    SinkFactory,
+    SourceFactory,
+    StoreFactory,
+    TransportFactory,
+)
+from offhook.secret import redact
+from offhook.spec import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from offhook.interfaces import AudioSink, AudioSource, Resampler, Store
+
+GROUP: Final = "offhook"
+#: Names of plugins not to load, separated by commas.
+DISABLE_VARIABLE: Final = "OFFHOOK_DISABLE_PLUGINS"
+
+
+@dataclass(slots=True)
+class PluginReport:
+    """What became of one plugin: where it is from, the hooks it answers, and the problem that kept it out, if any."""
+
+    name: str
+    distribution: str = ""
+    version: str = ""
+    hooks: list[str] = field(default_factory=list[str])
+    problem: str = ""
+
+
+class Plugins:
+    """The loaded plugins, and one registry for each kind of thing they add."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager("offhook")
+        self._manager.add_hookspecs(hookspecs)
+        self.reports: list[PluginReport] = []
+        self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth")
+        self.carriers: Registry[CarrierFactory] = Registry("carrier", "offhook_carrier")
+        self.transports: Registry[TransportFactory] = Registry("transport", "offhook_transport")
+        self.sources: Registry[SourceFactory] = Registry("audio source", "offhook_audio_source")
+        self.sinks: Registry[SinkFactory] = Registry("audio sink", "offhook_audio_sink")
+        self.resamplers: Registry[ResamplerFactory] = Registry("resampler", "offhook_resampler")
+        self.stores: Registry[StoreFactory] = Registry("store", "offhook_store")
+        self.commands: Registry[Command] = Registry("command", "offhook_command")
+
+    @classmethod
+    def load(cls, extra: Iterable[object] = (), environment: Mapping[str, str] | None = None) -> Plugins:
+        """Load what the installed distributions offer, then `extra`.
+
+        Args:
+            extra: modules or objects with `hookimpl` functions, beside the installed ones.
+            environment: where `OFFHOOK_DISABLE_PLUGINS` is looked up; the process's own by default.
+        """
+        plugins = cls()
+        environment = os.environ if environment is None else environment
+        disabled = {name.strip() for name in environment.get(DISABLE_VARIABLE, "").split(",")}
+        for point in sorted(importlib.metadata.entry_points(group=GROUP)):
+            report = PluginReport(point.name)
+            if point.dist is not None:
+                report.distribution, report.version = point.dist.name, point.dist.version
+            plugins.reports.append(report)
+            if point.name in disabled:
+                report.problem = f"not loaded: {DISABLE_VARIABLE} names it"
+            else:
+                plugins._guard(report, point.load)
+        for plugin in extra:
+            report = PluginReport(str(getattr(plugin, "__name__", type(plugin).__name__)), "given to the phone")
+            plugins.reports.append(report)
+            plugins._guard(report, lambda plugin=plugin: plugin)
+        return plugins
+
+    def _guard(self, report: PluginReport, load: Callable[[], object]) -> None:
+        """A plugin's code may raise anything, SystemExit included; it is left out and the reason kept."""
+        try:
+            self._add(load(), report)
+        except (Exception, SystemExit) as error:
+            known = isinstance(error, OffhookError)
+            report.problem = redact(str(error) if known else f"{type(error).__name__}: {error}")
+            for registry in self._registries():
+                registry.forget(report.name)
+            if self._manager.has_plugin(report.name):
+                self._manager.unregister(name=report.name)
+
+    def _add(self, plugin: object, report: PluginReport) -> None:
+        self._manager.register(plugin, report.name)
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError(report.name, "registration", str(error)) from None
+        report.hooks = sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ())
+        for registry in self._registries():
+            registry.plugin = report.name
+            for name, implementation in self.observers(registry.hook):
+                if name == report.name:
+                    implementation(registry)
+
+    def _registries(self) -> tuple[Registry[Any], ...]:
+        # Any, because the loop does not care what the factories of each registry make.
+        return (
+            self.auth,
+            self.carriers,
+            self.transports,
+            self.sources,
+            self.sinks,
+            self.resamplers,
+            self.stores,
+            self.commands,
+        )
+
+    def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
+        """The implementations of `hook` with their plugins' names, in the order of registration."""
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        return [(item.plugin_name, item.function) for item in caller.get_hookimpls()]
+
+    @property
+    def problems(self) -> list[PluginReport]:
+        """The plugins that were left out because they failed."""
+        return [report for report in self.reports if report.problem]
+
+    def source(self, text: str) -> AudioSource:
+        """Open the audio source that the spec `text` names.
+
+        Raises:
+            SpecError, MissingExtraError, SourceError: nothing has that name, or it cannot be opened.
+        """
+        spec = Spec.parse(text)
+        return self.sources.find(spec.name)(spec.argument)
+
+    def sink(self, text: str) -> AudioSink:
+        """Open the audio sink that the spec `text` names.
+
+        Raises:
+            SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
+        """
+        spec = Spec.parse(text)
+        return self.sinks.find(spec.name)(spec.argument)
+
+    def store(self, text: str) -> Store:
+        """Open the store that the spec `text` names.
+
+        Raises:
+            SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
+        """
+        spec = Spec.parse(text)
+        return self.stores.find(spec.name)(spec.argument)
+
+    def resampler(self, kind: str, from_hz: int, to_hz: int) -> Resampler:
+        """A resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).
+
+        Raises:
+            SpecError, MissingExtraError: none is installed.
+        """
+        return self.resamplers.find(kind)(from_hz, to_hz)

@@ -6,6 +6,7 @@ itself: two phones in one process share nothing.
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 from dataclasses import dataclass, field
@@ -39,6 +40,10 @@ GROUP: Final = "offhook"
 DISABLE_VARIABLE: Final = "OFFHOOK_DISABLE_PLUGINS"
 
 
+def _itself(plugin: object) -> object:
+    return plugin
+
+
 @dataclass(slots=True)
 class PluginReport:
     """What became of one plugin: where it is from, the hooks it answers, and the problem that kept it out, if any."""
@@ -48,6 +53,11 @@ class PluginReport:
     version: str = ""
     hooks: list[str] = field(default_factory=list[str])
     problem: str = ""
+
+    @property
+    def label(self) -> str:
+        """The plugin and where it is from, for messages."""
+        return f"{self.name} ({' '.join(filter(None, (self.distribution, self.version)))})"
 
 
 class Plugins:
@@ -89,7 +99,7 @@ class Plugins:
         for plugin in extra:
             report = PluginReport(str(getattr(plugin, "__name__", type(plugin).__name__)), "given to the phone")
             plugins.reports.append(report)
-            plugins._guard(report, lambda plugin=plugin: plugin)
+            plugins._guard(report, functools.partial(_itself, plugin))
         return plugins
 
     def _guard(self, report: PluginReport, load: Callable[[], object]) -> None:
@@ -100,7 +110,7 @@ class Plugins:
             known = isinstance(error, OffhookError)
             report.problem = redact(str(error) if known else f"{type(error).__name__}: {error}")
             for registry in self._registries():
-                registry.forget(report.name)
+                registry.forget(report.label)
             if self._manager.has_plugin(report.name):
                 self._manager.unregister(name=report.name)
 
@@ -112,7 +122,7 @@ class Plugins:
             raise PluginError(report.name, "registration", str(error)) from None
         report.hooks = sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ())
         for registry in self._registries():
-            registry.plugin = report.name
+            registry.plugin = report.label
             for name, implementation in self.observers(registry.hook):
                 if name == report.name:
                     implementation(registry)

@@ -75,6 +75,6 @@ class CallRecord:
     ended_at_s: float | None = None
     outcome: Outcome | None = None
     problem: str = ""
-    timeline: list[TimelineEntry] = field(default_factory=list)
-    counters: dict[str, int] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
+    timeline: list[TimelineEntry] = field(default_factory=list[TimelineEntry])
+    counters: dict[str, int] = field(default_factory=dict[str, int])
+    files: dict[str, str] = field(default_factory=dict[str, str])

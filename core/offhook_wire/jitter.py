@@ -1,0 +1,168 @@
+"""The playout buffer: packets in order at once, a hole waited for a moment, concealed, and nothing kept afterwards.
+
+It holds nothing while the stream is perfect, so it adds no delay; one lost packet delays what follows by `wait_ms`
+once, and the delay is gone with the hole. It wakes by itself only while a hole is open.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from offhook_wire.rtp import CLOCK_HZ, FRAME_TICKS, sequence_distance, timestamp_distance
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
+    from collections.abc import Callable
+
+#: So many packets away, up or down, a number belongs to another numbering (or an outage of a second).
+WINDOW: Final = 50
+_HISTORY: Final = (1 << WINDOW) - 1
+#: A restart whose timestamp is at most this far ahead is the same talker after an outage.
+_OUTAGE_TICKS: Final = 60 * CLOCK_HZ
+
+
+class Timers(Protocol):
+    """What the buffer needs of an event loop."""
+
+    def time(self) -> float: ...
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> TimerHandle: ...
+
+
+class JitterBuffer:
+    """Receive-side buffer of one SSRC.
+
+    Args:
+        deliver: called with one packet's payload, or None for a frame to conceal, and the frame's position: RTP ticks
+            since the first packet. It never goes back, and jumps where the talker paused.
+        loop: where the timers come from.
+        wait_ms: how long a hole is waited for once a later packet is there: 0 to 5 on loopback, where UDP keeps its
+            order, up to 20 over a network.
+
+    Attributes:
+        late: packets that came after their place had been concealed or passed.
+        duplicates: packets that had come before.
+        concealed: frames that were concealed.
+        resets: times the numbering began anew.
+    """
+
+    def __init__(self, deliver: Callable[[bytes | None, int], None], loop: Timers, *, wait_ms: float = 5) -> None:
+        self.late = 0
+        self.duplicates = 0
+        self.concealed = 0
+        self.resets = 0
+        self._deliver = deliver
+        self._loop = loop
+        self._wait_s = wait_ms / 1000
+        self._next: int | None = None
+        self._next_timestamp = 0
+        self._position = 0
+        #: One bit for each of the last WINDOW numbers, newest lowest: 1 when its packet was delivered.
+        self._delivered = 0
+        #: Packets beyond a hole: timestamp, payload, and when the wait for what is before them ends.
+        self._held: dict[int, tuple[int, bytes, float]] = {}
+        #: A packet with a number from far away, until its successor shows that it was no stray.
+        self._stray: tuple[int, int, bytes] | None = None
+        self._timer: TimerHandle | None = None
+
+    @property
+    def held(self) -> int:
+        """Packets that wait for a hole to be filled, fewer than `WINDOW`."""
+        return len(self._held)
+
+    def add(self, sequence: int, timestamp: int, payload: bytes) -> None:
+        """Take a packet that just arrived."""
+        if self._next is None:
+            self._next, self._next_timestamp = sequence, timestamp
+        ahead = sequence_distance(sequence, self._next)
+        if ahead == 0:
+            self._release(timestamp, payload)
+            if self._held:
+                self._drain()
+        elif 0 < ahead < WINDOW:
+            if sequence in self._held:
+                self.duplicates += 1
+                return
+            self._held[sequence] = (timestamp, payload, self._loop.time() + self._wait_s)
+            if self._timer is None:
+                self._timer = self._loop.call_later(self._wait_s, self._expire)
+        elif -WINDOW <= ahead < 0:
+            if self._delivered >> (-ahead - 1) & 1:
+                self.duplicates += 1
+            else:
+                self.late += 1
+        else:
+            self._far(sequence, timestamp, payload)
+
+    def flush(self) -> None:
+        """The stream is over: conceal the open holes and release what is held."""
+        while self._held:
+            self._conceal()
+            self._drain()
+
+    def close(self) -> None:
+        """Forget what is held and stop waiting. `deliver` is not called again unless packets are added."""
+        self._held.clear()
+        self._stray = None
+        self._stop_timer()
+
+    def _release(self, timestamp: int, payload: bytes) -> None:
+        assert self._next is not None
+        # A timestamp that runs backwards while the sequence goes on is nonsense; time does not.
+        self._position += max(0, timestamp_distance(timestamp, self._next_timestamp))
+        self._next = (self._next + 1) & 0xFFFF
+        self._next_timestamp = (timestamp + FRAME_TICKS) & 0xFFFF_FFFF
+        self._delivered = (self._delivered << 1 | 1) & _HISTORY
+        self._stray = None
+        position = self._position
+        self._position += FRAME_TICKS
+        self._deliver(payload, position)
+
+    def _drain(self) -> None:
+        self._stop_timer()
+        while self._next is not None and (found := self._held.pop(self._next, None)) is not None:
+            self._release(found[0], found[1])
+        if self._held:
+            due_s = min(due_s for _, _, due_s in self._held.values())
+            self._timer = self._loop.call_later(max(0.0, due_s - self._loop.time()), self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._held:
+            self._conceal()
+            self._drain()
+
+    def _conceal(self) -> None:
+        """Fill the first hole, but never past the time of the packet behind it."""
+        assert self._next is not None
+        start = self._next
+        first = min(self._held, key=lambda sequence: sequence_distance(sequence, start))
+        until = self._held[first][0]
+        for _ in range(sequence_distance(first, start)):
+            self._next = (self._next + 1) & 0xFFFF
+            self._delivered = self._delivered << 1 & _HISTORY
+            if timestamp_distance(until, self._next_timestamp) < FRAME_TICKS:
+                continue
+            self._next_timestamp = (self._next_timestamp + FRAME_TICKS) & 0xFFFF_FFFF
+            position = self._position
+            self._position += FRAME_TICKS
+            self.concealed += 1
+            self._deliver(None, position)
+
+    def _far(self, sequence: int, timestamp: int, payload: bytes) -> None:
+        """Start over when two in a row carry the new numbering (RFC 3550, appendix A.1); one alone is a stray."""
+        stray, self._stray = self._stray, (sequence, timestamp, payload)
+        if stray is None or (stray[0] + 1) & 0xFFFF != sequence:
+            return
+        self.flush()
+        self.resets += 1
+        self._next, self._delivered = stray[0], 0
+        if not 0 <= timestamp_distance(stray[1], self._next_timestamp) <= _OUTAGE_TICKS:
+            self._next_timestamp = stray[1]
+        self._release(stray[1], stray[2])
+        self._release(timestamp, payload)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

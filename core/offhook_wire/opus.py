@@ -1,0 +1,203 @@
+"""Opus for speech: 20 ms frames of mono PCM in and out, at the application's rate, inline on the event loop.
+
+Three ways to libopus, the first that is there: the copy inside the PyAV wheel, called directly; the system's; PyAV
+itself, which only decodes to 48 kHz, so that its frames go through PyAV's resampler (1 ms more delay).
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import TYPE_CHECKING, Final, Protocol
+
+from offhook.audio import OPUS_RATES_HZ, SAMPLE_BYTES
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+_log = logging.getLogger(__name__)
+
+FRAMES_PER_S: Final = 50
+#: The largest Opus packet (RFC 6716, section 3.2.1), in bytes.
+MAX_PACKET_BYTES: Final = 1275
+#: The longest audio one packet can hold (RFC 6716, section 3.2.5), in milliseconds.
+MAX_PACKET_MS: Final = 120
+
+
+class OpusError(Exception):
+    """libopus refused: a payload that is no Opus, or a setting it does not know."""
+
+
+class EncoderState(Protocol):
+    """One encoder of a backend."""
+
+    def encode(self, pcm: bytes) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class DecoderState(Protocol):
+    """One decoder of a backend; `decode(None)` conceals one frame. Both methods may raise `OpusError`."""
+
+    def decode(self, payload: bytes | None) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class OpusBackend(Protocol):
+    """A way to libopus."""
+
+    @property
+    def name(self) -> str:
+        """For logs and ``offhook doctor``."""
+        ...
+
+    def encoder(self, rate_hz: int, bitrate_bps: int, complexity: int) -> EncoderState: ...
+
+    def decoder(self, rate_hz: int) -> DecoderState: ...
+
+
+@functools.cache
+def default_backend() -> OpusBackend:
+    """The best backend of this machine; chosen once and logged.
+
+    Raises:
+        OpusError: there is none: neither PyAV nor libopus is installed.
+    """
+    from offhook_wire.opus_libopus import find_libopus
+
+    backend: OpusBackend | None = find_libopus()
+    if backend is None:
+        try:
+            from offhook_wire.opus_av import AvBackend
+        except ImportError as error:
+            raise OpusError('no Opus codec is installed: pip install "offhook[aiortc]"') from error
+        backend = AvBackend()
+    _log.info("Opus is %s", backend.name)
+    return backend
+
+
+class OpusEncoder:
+    """Encodes 20 ms frames.
+
+    Args:
+        rate_hz: rate of the PCM: 8, 12, 16, 24 or 48 kHz.
+        bitrate_bps: target of the variable bit rate.
+        complexity: 0 to 10. It is the one big lever on a call's CPU: 0 costs about a quarter of 10.
+        backend: the codec to use instead of the best there is.
+
+    Raises:
+        ValueError: a rate that Opus does not have, or a complexity out of range.
+    """
+
+    def __init__(
+        self, rate_hz: int, bitrate_bps: int = 24_000, complexity: int = 5, *, backend: OpusBackend | None = None
+    ) -> None:
+        _check_rate(rate_hz)
+        if not 0 <= complexity <= 10:
+            raise ValueError(f"Opus complexity {complexity} is not in 0..10")
+        self.rate_hz = rate_hz
+        self._frame_bytes = rate_hz // FRAMES_PER_S * SAMPLE_BYTES
+        self._state: EncoderState | None = (backend or default_backend()).encoder(rate_hz, bitrate_bps, complexity)
+
+    def encode(self, pcm: bytes) -> bytes:
+        """One Opus packet for up to 20 ms of mono PCM; a shorter frame is filled with silence.
+
+        Raises:
+            ValueError: more than 20 ms, half a sample, or the encoder is closed.
+        """
+        if self._state is None:
+            raise ValueError("the encoder is closed")
+        if len(pcm) != self._frame_bytes:
+            if len(pcm) > self._frame_bytes or len(pcm) % SAMPLE_BYTES:
+                raise ValueError(
+                    f"a frame of {len(pcm)} bytes is not up to 20 ms of 16-bit mono at {self.rate_hz} Hz"
+                    f" ({self._frame_bytes} bytes)"
+                )
+            pcm = pcm.ljust(self._frame_bytes, b"\0")
+        return self._state.encode(pcm)
+
+    def close(self) -> None:
+        """Let go of the codec. Idempotent."""
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class OpusDecoder:
+    """Decodes and conceals. The same decoder must do both: concealment goes on from what it decoded last.
+
+    Args:
+        rate_hz: rate of the PCM: 8, 12, 16, 24 or 48 kHz, whatever the sender's was.
+        backend: the codec to use instead of the best there is.
+
+    Attributes:
+        errors: payloads that were no Opus; each was concealed.
+
+    Raises:
+        ValueError: a rate that Opus does not have.
+    """
+
+    def __init__(self, rate_hz: int, *, backend: OpusBackend | None = None) -> None:
+        _check_rate(rate_hz)
+        self.rate_hz = rate_hz
+        self.errors = 0
+        self._silence = bytes(rate_hz // FRAMES_PER_S * SAMPLE_BYTES)
+        self._state: DecoderState | None = (backend or default_backend()).decoder(rate_hz)
+
+    def decode(self, payload: bytes) -> bytes:
+        """The PCM of one packet, 2.5 to 120 ms of it. Garbage is counted and concealed, never raised.
+
+        Raises:
+            ValueError: the decoder is closed.
+        """
+        if self._state is None:
+            raise ValueError("the decoder is closed")
+        if payload:
+            try:
+                return self._state.decode(payload)
+            except OpusError:
+                pass
+        self.errors += 1
+        return self.conceal()
+
+    def conceal(self) -> bytes:
+        """20 ms in place of a packet that did not come.
+
+        Raises:
+            ValueError: the decoder is closed.
+        """
+        if self._state is None:
+            raise ValueError("the decoder is closed")
+        try:
+            return self._state.decode(None)
+        except OpusError:
+            return self._silence
+
+    def close(self) -> None:
+        """Let go of the codec. Idempotent."""
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _check_rate(rate_hz: int) -> None:
+    if rate_hz not in OPUS_RATES_HZ:
+        raise ValueError(f"Opus does not run at {rate_hz} Hz; it runs at {', '.join(map(str, OPUS_RATES_HZ))}")

@@ -1,0 +1,143 @@
+"""libopus called directly through ctypes: any Opus rate, concealment, no threads, no resampler."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import importlib.metadata
+import logging
+from typing import TYPE_CHECKING, Final
+
+from offhook.audio import SAMPLE_BYTES
+from offhook_wire.opus import FRAMES_PER_S, MAX_PACKET_BYTES, MAX_PACKET_MS, OpusError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_log = logging.getLogger(__name__)
+
+# From opus_defines.h.
+_APPLICATION_VOIP: Final = 2048
+_SET_BITRATE: Final = 4002
+_SET_COMPLEXITY: Final = 4010
+
+
+def find_libopus() -> LibopusBackend | None:
+    """libopus out of the PyAV wheel, else the system's, else None."""
+    for path in _candidates():
+        try:
+            return LibopusBackend(path)
+        except (OSError, AttributeError) as error:
+            _log.debug("%s is no usable libopus: %s", path, error)
+    return None
+
+
+def _candidates() -> Iterator[str]:
+    try:
+        files = importlib.metadata.files("av") or ()
+    except importlib.metadata.PackageNotFoundError:
+        files = ()
+    for file in files:
+        # The wheel's own list: auditwheel and delocate put a hash into the name or the folder.
+        if file.name.startswith(("libopus", "opus")) and any(part in file.name for part in (".so", ".dylib")):
+            yield str(file.locate())
+    system = ctypes.util.find_library("opus")
+    if system is not None:
+        yield system
+
+
+class LibopusBackend:
+    """A loaded libopus.
+
+    Args:
+        path: its file, or a name that the system's loader knows.
+
+    Raises:
+        OSError: it cannot be loaded.
+        AttributeError: it is not libopus.
+    """
+
+    def __init__(self, path: str) -> None:
+        library = ctypes.CDLL(path)
+        pointer, number, int32 = ctypes.c_void_p, ctypes.c_int, ctypes.c_int32
+        self.encoder_create = library.opus_encoder_create
+        self.encoder_create.argtypes, self.encoder_create.restype = [int32, number, number, pointer], pointer
+        # Variadic: the value goes beyond the declared arguments.
+        self.encoder_ctl = library.opus_encoder_ctl
+        self.encoder_ctl.argtypes = [pointer, number]
+        self.encode = library.opus_encode
+        self.encode.argtypes = [pointer, ctypes.c_char_p, number, pointer, int32]
+        self.encoder_destroy = library.opus_encoder_destroy
+        self.encoder_destroy.argtypes, self.encoder_destroy.restype = [pointer], None
+        self.decoder_create = library.opus_decoder_create
+        self.decoder_create.argtypes, self.decoder_create.restype = [int32, number, pointer], pointer
+        self.decode = library.opus_decode
+        self.decode.argtypes = [pointer, ctypes.c_char_p, int32, pointer, number, number]
+        self.decoder_destroy = library.opus_decoder_destroy
+        self.decoder_destroy.argtypes, self.decoder_destroy.restype = [pointer], None
+        version = library.opus_get_version_string
+        version.restype = ctypes.c_char_p
+        self.name = f"{version().decode()} at {path}"
+
+    def encoder(self, rate_hz: int, bitrate_bps: int, complexity: int) -> _Encoder:
+        return _Encoder(self, rate_hz, bitrate_bps, complexity)
+
+    def decoder(self, rate_hz: int) -> _Decoder:
+        return _Decoder(self, rate_hz)
+
+
+class _Encoder:
+    def __init__(self, library: LibopusBackend, rate_hz: int, bitrate_bps: int, complexity: int) -> None:
+        self._library = library
+        self._samples = rate_hz // FRAMES_PER_S
+        self._packet = ctypes.create_string_buffer(MAX_PACKET_BYTES)
+        self._state: int | None = library.encoder_create(rate_hz, 1, _APPLICATION_VOIP, None)
+        if not self._state:
+            raise OpusError(f"libopus gave no encoder at {rate_hz} Hz")
+        for request, value in ((_SET_BITRATE, bitrate_bps), (_SET_COMPLEXITY, complexity)):
+            error = library.encoder_ctl(self._state, request, ctypes.c_int32(value))
+            if error:
+                self.close()
+                raise OpusError(f"libopus refused setting {request} = {value} (error {error})")
+
+    def encode(self, pcm: bytes) -> bytes:
+        size = self._library.encode(self._state, pcm, self._samples, self._packet, MAX_PACKET_BYTES)
+        if size < 0:
+            raise OpusError(f"libopus could not encode (error {size})")
+        return ctypes.string_at(self._packet, size)
+
+    def close(self) -> None:
+        state, self._state = self._state, None
+        if state:
+            self._library.encoder_destroy(state)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _Decoder:
+    def __init__(self, library: LibopusBackend, rate_hz: int) -> None:
+        self._library = library
+        self._samples = rate_hz // FRAMES_PER_S
+        self._limit = rate_hz * MAX_PACKET_MS // 1000
+        self._pcm = ctypes.create_string_buffer(self._limit * SAMPLE_BYTES)
+        self._state: int | None = library.decoder_create(rate_hz, 1, None)
+        if not self._state:
+            raise OpusError(f"libopus gave no decoder at {rate_hz} Hz")
+
+    def decode(self, payload: bytes | None) -> bytes:
+        if payload is None:
+            samples = self._library.decode(self._state, None, 0, self._pcm, self._samples, 0)
+        else:
+            samples = self._library.decode(self._state, payload, len(payload), self._pcm, self._limit, 0)
+        if samples < 0:
+            raise OpusError(f"libopus could not decode (error {samples})")
+        return ctypes.string_at(self._pcm, samples * SAMPLE_BYTES)
+
+    def close(self) -> None:
+        state, self._state = self._state, None
+        if state:
+            self._library.decoder_destroy(state)
+
+    def __del__(self) -> None:
+        self.close()

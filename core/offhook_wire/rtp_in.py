@@ -1,0 +1,72 @@
+"""What is counted about one RTP stream that we receive, and the report block made of it (RFC 3550, appendix A)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offhook_wire.rtcp import ReportBlock
+from offhook_wire.rtp import CLOCK_HZ, sequence_distance, timestamp_distance
+
+if TYPE_CHECKING:
+    from offhook_wire.rtcp import SenderReport
+    from offhook_wire.rtp import RtpPacket
+
+
+class InStream:
+    """Statistics of one SSRC."""
+
+    def __init__(self, ssrc: int) -> None:
+        self.ssrc = ssrc
+        self.received = 0
+        self._base: int | None = None
+        self._highest = 0
+        self._transit: int | None = None
+        self._jitter = 0.0
+        self._last_sr = 0
+        self._last_sr_at_s = 0.0
+        self._expected_before = 0
+        self._received_before = 0
+
+    def add(self, packet: RtpPacket, now_s: float) -> None:
+        """Count a packet that arrived at `now_s`, monotonic."""
+        if self._base is None:
+            self._base = self._highest = packet.sequence
+        else:
+            self._highest += max(0, sequence_distance(packet.sequence, self._highest & 0xFFFF))
+        self.received += 1
+        transit = (int(now_s * CLOCK_HZ) - packet.timestamp) & 0xFFFF_FFFF
+        if self._transit is not None:
+            change = abs(timestamp_distance(transit, self._transit))
+            # A pause or a new source moves the timestamp by seconds; that is not jitter of the network.
+            if change < CLOCK_HZ:
+                self._jitter += (change - self._jitter) / 16
+        self._transit = transit
+
+    def heard_report(self, report: SenderReport, now_s: float) -> None:
+        """Note a sender report, to be echoed. Its clock is not ours and is never used as a time."""
+        self._last_sr, self._last_sr_at_s = (report.ntp >> 16) & 0xFFFF_FFFF, now_s
+
+    @property
+    def expected(self) -> int:
+        """Packets the sender has sent, by its sequence numbers."""
+        return 0 if self._base is None else self._highest - self._base + 1
+
+    @property
+    def lost(self) -> int:
+        """Packets that did not come, so far."""
+        return max(0, self.expected - self.received)
+
+    def block(self, now_s: float) -> ReportBlock:
+        """The report block for now; the fraction is since the last call."""
+        expected = self.expected - self._expected_before
+        lost = expected - (self.received - self._received_before)
+        self._expected_before, self._received_before = self.expected, self.received
+        return ReportBlock(
+            ssrc=self.ssrc,
+            fraction_lost=min(255, (lost << 8) // expected) if expected > 0 and lost > 0 else 0,
+            packets_lost=self.expected - self.received,
+            highest_sequence=self._highest & 0xFFFF_FFFF,
+            jitter=int(self._jitter),
+            last_sr=self._last_sr,
+            delay_since_last_sr=int((now_s - self._last_sr_at_s) * 65536) if self._last_sr else 0,
+        )

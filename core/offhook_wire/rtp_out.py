@@ -1,0 +1,111 @@
+"""An RTP stream that we send: our own SSRC, sequence and timestamp, for our own encoder or for packets passed on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from offhook_wire.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, ntp_time, source_description
+from offhook_wire.rtp import CLOCK_HZ, FRAME_TICKS, OPUS_PAYLOAD_TYPE, RtpPacket, sequence_distance
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from offhook.ids import Ids
+
+#: For so many packets after a change of source, older ones are dropped: they would reuse a number already sent, and
+#: SRTP's counter modes must never see an (SSRC, sequence) pair twice (RFC 3711, section 9.1).
+_FRESH_PACKETS: Final = 256
+
+
+class OutStream:
+    """One SSRC towards one listener. Use either `packet` or `forward`, not both.
+
+    Args:
+        ids: where SSRC, first sequence number and first timestamp come from.
+        payload_type: as the listener wants it.
+        cname: the name in source descriptions.
+    """
+
+    def __init__(self, ids: Ids, *, payload_type: int = OPUS_PAYLOAD_TYPE, cname: str = "offhook") -> None:
+        self.payload_type = payload_type
+        self.cname = cname
+        self.ssrc = ids.uint32()
+        self.packets = 0
+        self.octets = 0
+        # A receiver that misses the first packets can only guess SRTP's roll-over counter right when the sequence
+        # begins in the lower half (RFC 3711, appendix A).
+        self._sequence = (ids.below(0x8000) - 1) & 0xFFFF
+        self._timestamp = self._origin = ids.uint32()
+        self._sent_at_s: float | None = None
+        self._next_position: int | None = None
+        self._source: Hashable = None
+        self._sequence_offset = 0
+        self._timestamp_offset = 0
+        self._floor = 0
+        self._fresh = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether anything was sent."""
+        return self._sent_at_s is not None
+
+    def packet(self, payload: bytes, position: int, now_s: float, *, ticks: int = FRAME_TICKS) -> bytes:
+        """The next packet of our own encoder.
+
+        Args:
+            payload: one Opus packet.
+            position: RTP ticks since the stream began; where it jumps, time passed without audio and the marker is set.
+            now_s: monotonic time.
+            ticks: how long the payload plays.
+        """
+        marker = position != self._next_position
+        self._next_position = position + ticks
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._origin + position) & 0xFFFF_FFFF
+        return self._emit(self._sequence, self._timestamp, marker, payload, now_s)
+
+    def forward(self, source: Hashable, packet: RtpPacket, now_s: float) -> bytes | None:
+        """A packet of somebody else, under our numbers; None when it is older than the change to this source.
+
+        While `source` is the same its own losses, pauses and order stay visible. Another source goes on where the last
+        one ended, with the time that has passed and the marker.
+        """
+        marker = packet.marker
+        if source != self._source or self._sent_at_s is None:
+            gap = 0
+            if self._sent_at_s is not None:
+                gap = max(1, round((now_s - self._sent_at_s) * CLOCK_HZ / FRAME_TICKS)) * FRAME_TICKS
+            marker = True
+            self._source, self._floor, self._fresh = source, packet.sequence, _FRESH_PACKETS
+            self._sequence_offset = self._sequence + 1 - packet.sequence
+            self._timestamp_offset = self._timestamp + gap - packet.timestamp
+        elif self._fresh:
+            self._fresh -= 1
+            if sequence_distance(packet.sequence, self._floor) < 0:
+                return None
+        sequence = (packet.sequence + self._sequence_offset) & 0xFFFF
+        timestamp = (packet.timestamp + self._timestamp_offset) & 0xFFFF_FFFF
+        if sequence_distance(sequence, self._sequence) > 0:
+            self._sequence, self._timestamp = sequence, timestamp
+        return self._emit(sequence, timestamp, marker, packet.payload, now_s)
+
+    def report(self, now_s: float, wall_s: float, blocks: Sequence[ReportBlock] = ()) -> bytes:
+        """A compound report: SR once something was sent, RR before, and the CNAME."""
+        if self._sent_at_s is None:
+            head = ReceiverReport(self.ssrc, tuple(blocks)).encode()
+        else:
+            timestamp = (self._timestamp + int((now_s - self._sent_at_s) * CLOCK_HZ)) & 0xFFFF_FFFF
+            head = SenderReport(
+                self.ssrc, ntp_time(wall_s), timestamp, self.packets, self.octets, tuple(blocks)
+            ).encode()
+        return head + source_description(self.ssrc, self.cname)
+
+    def bye(self) -> bytes:
+        """The compound packet that ends the stream."""
+        return ReceiverReport(self.ssrc).encode() + Bye((self.ssrc,)).encode()
+
+    def _emit(self, sequence: int, timestamp: int, marker: bool, payload: bytes, now_s: float) -> bytes:
+        self._sent_at_s = now_s
+        self.packets += 1
+        self.octets += len(payload)
+        return RtpPacket(self.payload_type, marker, sequence, timestamp, self.ssrc, payload).encode()

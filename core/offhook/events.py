@@ -73,9 +73,7 @@ class WebhookReported:
 
 @dataclass(frozen=True, slots=True)
 class LegJoined:
-    """Our leg is in the channel; media can flow. `uid` is who we are there."""
-
-    uid: int
+    """Our leg is in the channel; media can flow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,13 @@ GROUP: Final = "offhook"
 DISABLE_VARIABLE: Final = "OFFHOOK_DISABLE_PLUGINS"
 
 
+def _naming(function: Callable[..., object], names: tuple[str, ...]) -> Callable[..., object]:
+    def call(**arguments: object) -> object:
+        return function(**{name: arguments[name] for name in names})
+
+    return call
+
+
 def _itself(plugin: object) -> object:
     return plugin
 
@@ -125,7 +132,7 @@ class Plugins:
             registry.plugin = report.label
             for name, implementation in self.observers(registry.hook):
                 if name == report.name:
-                    implementation(registry)
+                    implementation(registry=registry)
 
     def _registries(self) -> tuple[Registry[Any], ...]:
         # Any, because the loop does not care what the factories of each registry make.
@@ -141,9 +148,12 @@ class Plugins:
         )
 
     def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
-        """The implementations of `hook` with their plugins' names, in the order of registration."""
+        """The implementations of `hook` with their plugins' names, in the order of registration.
+
+        Like pluggy itself, an implementation is only given the arguments that it names.
+        """
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
-        return [(item.plugin_name, item.function) for item in caller.get_hookimpls()]
+        return [(item.plugin_name, _naming(item.function, item.argnames)) for item in caller.get_hookimpls()]
 
     @property
     def problems(self) -> list[PluginReport]:

@@ -7,10 +7,10 @@ three entries, never one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from offhook.outcome import Outcome
+    from offhook.outcome import Disposition, Outcome
     from offhook.states import CallState, Evidence, Grade, LegState
 
 
@@ -78,3 +78,64 @@ class CallRecord:
     timeline: list[TimelineEntry] = field(default_factory=list[TimelineEntry])
     counters: dict[str, int] = field(default_factory=dict[str, int])
     files: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def disposition(self) -> Disposition | None:
+        """What became of the call; None while it lasts."""
+        return self.outcome.disposition if self.outcome else None
+
+
+_TIMES: Final = (
+    "accepted_at_s",
+    "joined_at_s",
+    "answered_at_s",
+    "first_sent_at_s",
+    "first_heard_at_s",
+    "ended_at_s",
+)
+
+
+def entry_document(call_id: str, entry: TimelineEntry) -> dict[str, object]:
+    """An entry as plain values, for a journal."""
+    return {
+        "call_id": call_id,
+        "at_s": round(entry.at_s, 6),
+        "event": entry.event,
+        "call": entry.call.value,
+        "leg": entry.leg.value,
+        "changed": entry.changed,
+        "evidence": entry.evidence.value if entry.evidence else None,
+        "grade": entry.grade.value if entry.grade else None,
+        "detail": entry.detail,
+    }
+
+
+def record_document(record: CallRecord) -> dict[str, object]:
+    """A record as plain values, for a store and for ``--json``."""
+    times = {
+        name: None if (at := getattr(record, name)) is None else round(at, 6)
+        for name in (
+            "accepted_at_s",
+            "joined_at_s",
+            "answered_at_s",
+            "first_sent_at_s",
+            "first_heard_at_s",
+            "ended_at_s",
+        )
+    }
+    outcome = record.outcome
+    return {
+        "call_id": record.call_id,
+        "number": record.number,
+        "disposition": outcome.disposition.value if outcome else None,
+        "ended_by": outcome.ended_by.value if outcome else None,
+        "cause": int(outcome.cause) if outcome else None,
+        "problem": record.problem,
+        "dialed_at": record.dialed_at,
+        "channel": record.channel,
+        "rang": record.rang,
+        **times,
+        "timeline": [entry_document(record.call_id, entry) for entry in record.timeline],
+        "counters": dict(record.counters),
+        "files": dict(record.files),
+    }

@@ -83,6 +83,11 @@ class StereoRecorder:
             self._hand_over(max(self._ends) - self._start)
             self._file.close()
 
+    def discard(self) -> None:
+        """Close the file and remove it: nothing was recorded."""
+        self._file.close()
+        self._file.path.unlink(missing_ok=True)
+
     def _put(self, side: int, position: int, pcm: bytes) -> None:
         samples = samples_of(pcm)
         if position - max(self._ends) > self._most_gap:

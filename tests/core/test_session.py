@@ -36,7 +36,7 @@ from offhook.session import CallSession
 from offhook.states import CALL_TABLE, ENDINGS, CallState, Evidence, Grade, LegState, Signal
 
 POLICY = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=600, release_timeout_s=2)
-RINGING = (Dialed(), CallAccepted(), LegJoined(7))
+RINGING = (Dialed(), CallAccepted(), LegJoined())
 ACTIVE = (*RINGING, MemberJoined(2), MemberPublished(2))
 
 
@@ -108,7 +108,7 @@ def test_the_policy_decides_what_counts_as_the_answer(
 def test_a_callee_seen_before_we_are_in_the_channel_answers_when_we_are() -> None:
     session = walk(Dialed(), CallAccepted(), MemberPublished(2))
     assert session.call_state is CallState.DIALING
-    step = session.handle(LegJoined(7), 100)
+    step = session.handle(LegJoined(), 100)
     assert (step.call, step.evidence) == (CallState.ACTIVE, Evidence.CALLEE_PUBLISHED)
 
 
@@ -203,14 +203,14 @@ def test_a_leg_that_comes_back_in_time_changes_nothing_for_the_call() -> None:
 def test_a_grant_after_the_hang_up_is_joined_and_left_at_once() -> None:
     session = walk(Dialed(), HangUpRequested(), CallAccepted())
     assert actions(session) == [StartCall(), JoinChannel()]
-    session.handle(LegJoined(7), 101)
+    session.handle(LegJoined(), 101)
     assert actions(session) == [LeaveChannel()]
     session.handle(LegClosed(), 101)
     assert (session.call_state, outcome(session)[0]) == (CallState.ENDED, Disposition.CANCELED)
 
 
 def test_hanging_up_twice_leaves_once() -> None:
-    session = walk(*ACTIVE, HangUpRequested(), HangUpRequested(), LegReconnected(), LegJoined(7))
+    session = walk(*ACTIVE, HangUpRequested(), HangUpRequested(), LegReconnected(), LegJoined())
     assert actions(session).count(LeaveChannel()) == 1
 
 
@@ -238,7 +238,7 @@ ALPHABET: tuple[Event, ...] = (
     StartLost(),
     WebhookReported(Disposition.BUSY),
     WebhookReported(Disposition.COMPLETED),
-    LegJoined(7),
+    LegJoined(),
     LegDisconnected(),
     LegReconnected(),
     LegFailed("x"),

@@ -15,16 +15,13 @@ class AudioSource(ABC):
     A source is opened when it is made: whatever is wrong with a file or a device is raised then, before anything rings.
     """
 
-    #: Rate of the frames that `read` gives, in hertz.
-    rate_hz: int
-
     #: True where audio comes as it is made (a microphone, a synthesiser): it is converted with little delay rather than
     #: with the best quality.
     live: bool = False
 
     @abstractmethod
     async def read(self) -> AudioFrame | None:
-        """The next frame, of any length, at `rate_hz`; None at the end, and ever after.
+        """The next frame, of any length and rate; None at the end, and ever after. The core converts the rate.
 
         Raises:
             SourceError: the rest cannot be read.

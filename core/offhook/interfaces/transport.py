@@ -54,6 +54,9 @@ class Leg(ABC):
 class Transport(ABC):
     """A way into channels."""
 
+    #: Rate of the legs that it joins, in hertz; known before anything rings, so that a recording can be opened.
+    rate_hz: int
+
     @abstractmethod
     async def check(self, endpoint: str | None) -> None:
         """Find out, before anything rings, whether a grant for `endpoint` could be joined.

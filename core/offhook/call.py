@@ -1,0 +1,261 @@
+"""The call that people hold."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from offhook.audio import SILENCE_DBFS
+from offhook.driver import Driver
+from offhook.errors import CallStateError, JoinTimeout, OffhookError, StartAmbiguous
+from offhook.frames import frames_source
+from offhook.interfaces import AudioSink, AudioSource
+from offhook.isolation import isolated
+from offhook.outcome import EndedBy
+from offhook.recording import mark, record_stream
+from offhook.states import CallState, LegState
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+    from typing import Literal, Self
+
+    from offhook.equipment import Equipment
+    from offhook.listening import AudioStream, BoundedStream
+    from offhook.media import CallMedia
+    from offhook.playout import PlayHandle
+    from offhook.policy import CallPolicy
+    from offhook.record import CallRecord, TimelineEntry
+    from offhook.stereo import StereoRecorder
+
+#: How much audio a listener may leave waiting, in milliseconds.
+LISTENER_MS = 2_000
+#: The same for a sink, which may stall on a disk.
+SINK_MS = 10_000
+#: After the last word of a playout, before leaving: what the buffers on the way may hold, in seconds.
+TAIL_S = 0.2
+
+
+class Call:
+    """One call. Made by `Phone.dial()`, used as an async context manager.
+
+    Entering it dials. It returns once our leg is in the channel: the callee's telephone rings, as far as anybody can
+    know. Leaving it hangs up, whatever happened inside.
+
+    Raises, on entering:
+        ConfigError, TransportError: it could not work; nothing has rung.
+        CarrierError: the carrier refused it, or (`StartAmbiguous`) its answer was lost.
+        JoinFailed, JoinTimeout: it may be ringing, and we are not in the channel.
+    """
+
+    def __init__(
+        self, number: str, equipment: Equipment, policy: CallPolicy, recorder: StereoRecorder | None = None
+    ) -> None:
+        self._equipment = equipment
+        self._policy = policy
+        self._driver = Driver(number, equipment, policy, recorder)
+
+    # ---- its life
+
+    async def __aenter__(self) -> Self:
+        driver = self._driver
+        if driver.runner is not None:
+            raise CallStateError("this call was dialled already: make a new one with phone.dial()")
+        try:
+            await self._equipment.check()
+        except BaseException:
+            driver.discard()
+            raise
+        driver.start()
+        try:
+            await driver.until(lambda: self.state not in (CallState.IDLE, CallState.DIALING))
+        except BaseException:
+            driver.hang_up()
+            await driver.closed()
+            raise
+        outcome = self.record.outcome
+        if outcome is None or driver.media is not None or self._hung_up_by_caller:
+            return self
+        await driver.closed()
+        if driver.error is not None:
+            raise driver.error
+        limit = f"within {self._policy.setup_timeout_s:g} s"
+        if self.record.accepted_at_s is None:
+            raise StartAmbiguous(
+                f"the carrier did not answer {limit}: the callee may have been rung; do not dial again"
+            )
+        raise JoinTimeout(f"the call was accepted but the channel could not be joined {limit}")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.hang_up()
+
+    async def answered(self) -> bool:
+        """Wait for the answer, or for the end. Never raises for how the call went: ask the record."""
+        await self._driver.until(lambda: self.state not in (CallState.IDLE, CallState.DIALING, CallState.RINGING))
+        return self.record.answered_at_s is not None
+
+    async def ended(self) -> None:
+        """Wait until the call is over and nothing of it is left."""
+        await self._driver.until(lambda: self.state is CallState.ENDED)
+        await self._driver.closed()
+
+    async def hang_up(self, *, after: Literal["playout"] | None = None) -> None:
+        """End the call and wait until nothing of it is left. Idempotent and bounded.
+
+        Args:
+            after: ``"playout"`` waits first until all that is queued has been said, and 200 ms more, so that the last
+                word is not cut.
+        """
+        media = self._driver.media
+        if after == "playout" and media is not None and self.state is CallState.ACTIVE:
+            await media.playout.drained()
+            await asyncio.sleep(TAIL_S)
+        if self._driver.runner is not None:
+            self._driver.hang_up()
+        await self._driver.closed()
+
+    # ---- what is known of it
+
+    @property
+    def state(self) -> CallState:
+        """Where the call is."""
+        return self._driver.state
+
+    @property
+    def leg_state(self) -> LegState:
+        """Where our connection to the channel is."""
+        return self._driver.leg_state
+
+    @property
+    def record(self) -> CallRecord:
+        """All that is known, growing while the call lasts and final when it has ended."""
+        return self._driver.record
+
+    def events(self) -> BoundedStream[TimelineEntry]:
+        """What happens from now on, until the call has ended. A reader who falls behind loses the oldest, counted."""
+        return self._driver.timeline.stream()
+
+    @property
+    def level_sent_dbfs(self) -> float:
+        """Level of what is being said to the callee, in dB relative to full scale."""
+        return self._driver.media.level_sent_dbfs if self._driver.media else SILENCE_DBFS
+
+    @property
+    def level_heard_dbfs(self) -> float:
+        """Level of what is being heard from the callee, in dB relative to full scale."""
+        return self._driver.media.level_heard_dbfs if self._driver.media else SILENCE_DBFS
+
+    # ---- speaking
+
+    def play(
+        self, what: str | AudioSource | AudioFrame | Iterable[AudioFrame] | AsyncIterable[AudioFrame]
+    ) -> PlayHandle:
+        """Queue something to be said. It starts when what was queued before it is done, and not before the answer.
+
+        Args:
+            what: a spec (``wav:greeting.wav``), a source that was opened with `Phone.source`, an `AudioFrame`, or an
+                iterable or async iterable of frames, which is only asked for more when there is room.
+
+        Raises:
+            ConfigError: a spec names nothing, or what it names cannot be opened.
+        """
+        media = self._media("play")
+        if isinstance(what, str):
+            source = self._equipment.plugins.source(what)
+        elif isinstance(what, AudioSource):
+            source = what
+        else:
+            source = frames_source(what)
+        return media.playout.add(source)
+
+    def clear(self) -> float:
+        """Stop talking at once and forget what is queued (barge-in).
+
+        Returns:
+            How many milliseconds of the item that was being said had been sent.
+        """
+        return self._media("clear").playout.clear()
+
+    @property
+    def queued_ms(self) -> float:
+        """Audio that was read from its source and not sent yet, in milliseconds."""
+        return self._driver.media.playout.queued_ms if self._driver.media else 0.0
+
+    # ---- listening
+
+    def audio(self, rate_hz: int | None = None) -> AudioStream:
+        """The callee's audio from now on, as an async iterator of frames that ends with the call.
+
+        Args:
+            rate_hz: the rate to convert to; the leg's own by default.
+        """
+        return self._media("audio").listen(rate_hz, LISTENER_MS)
+
+    def listen(self, sink: str | AudioSink) -> None:
+        """Send the callee's audio into a sink, from now until the call has ended.
+
+        Args:
+            sink: a spec (``recorder:heard.wav``), or a sink that was opened with `Phone.sink`.
+        """
+        media = self._media("listen")
+        if isinstance(sink, str):
+            sink = self._equipment.plugins.sink(sink)
+        stream = media.listen(None, SINK_MS)
+        self._driver.spawn(self._drive(stream, sink, media))
+
+    async def record_for(self, duration_s: float, file: str | os.PathLike[str] | AudioSink) -> float:
+        """Record the callee for some time, or until the call ends.
+
+        Args:
+            duration_s: how long.
+            file: the WAV file to make, or a sink that was opened with `Phone.sink`.
+
+        Returns:
+            How many seconds were recorded.
+
+        Raises:
+            RecordingError: it cannot be written.
+        """
+        media = self._media("record_for")
+        sink = file if isinstance(file, AudioSink) else self._equipment.plugins.sink(f"recorder:{file}")
+        stream = media.listen(None, SINK_MS)
+        start = media.position
+        most = start + round(duration_s * media.rate_hz)
+        try:
+            try:
+                async with asyncio.timeout(duration_s):
+                    await record_stream(stream, sink, start)
+            except TimeoutError:
+                pass
+            end = min(media.position, most)
+            await mark(sink, media.rate_hz, end)
+        finally:
+            media.forget(stream)
+            await isolated(sink, "aclose", sink.aclose())
+        return (end - start) / media.rate_hz
+
+    # ---- inside
+
+    async def _drive(self, stream: AudioStream, sink: AudioSink, media: CallMedia) -> None:
+        """A sink for the whole call. One that fails is noted, and the call goes on."""
+        try:
+            try:
+                await record_stream(stream, sink, media.position)
+                await mark(sink, media.rate_hz, media.position)
+            finally:
+                media.forget(stream)
+                await isolated(sink, "aclose", sink.aclose())
+        except OffhookError as error:
+            self._driver.note(error)
+
+    def _media(self, verb: str) -> CallMedia:
+        if self._driver.media is None:
+            raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
+        return self._driver.media
+
+    @property
+    def _hung_up_by_caller(self) -> bool:
+        outcome = self.record.outcome
+        return outcome is not None and outcome.ended_by is EndedBy.CALLER

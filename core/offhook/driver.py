@@ -1,0 +1,389 @@
+"""The call that people hold, and the shell that drives its session.
+
+The shell is the only place where a session meets the world. It feeds facts in, does what the session asks for, arms one
+timer, and writes every step down before acting on it. Everything that a call starts runs in one runner task, so a call
+may be entered in one task and closed in another, and nothing outlives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import fields
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from offhook.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, StartCall
+from offhook.clock import iso_8601
+from offhook.errors import (
+    CarrierProtocolError,
+    CarrierUnavailable,
+    CredentialsRejected,
+    OffhookError,
+    PluginError,
+    RateLimited,
+    StartAmbiguous,
+)
+from offhook.events import (
+    AudioHeard,
+    CallAccepted,
+    CallRefused,
+    DeadlinePassed,
+    Dialed,
+    HangUpRequested,
+    LegClosed,
+    LegFailed,
+    LegJoined,
+    StartLost,
+)
+from offhook.grant import Grant
+from offhook.isolation import isolated, name_of
+from offhook.media import CallMedia
+from offhook.numbers import mask
+from offhook.outcome import Cause, Disposition
+from offhook.record import CallRecord, TimelineEntry
+from offhook.session import CallSession
+from offhook.states import CallState, Evidence
+from offhook.timeline import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from offhook.actions import Action
+    from offhook.audio import AudioFrame
+    from offhook.equipment import Equipment
+    from offhook.events import Event, LegEvent
+    from offhook.interfaces import Leg
+    from offhook.policy import CallPolicy
+    from offhook.session import Step
+    from offhook.states import LegState
+    from offhook.stereo import StereoRecorder
+
+#: How long sinks and sources may take to close when the call is over.
+_CLOSE_TIMEOUT_S = 2.0
+
+_CAUSES: dict[type[OffhookError], Cause] = {
+    CredentialsRejected: Cause.NOT_AUTHORIZED,
+    RateLimited: Cause.SWITCHING_CONGESTION,
+    CarrierUnavailable: Cause.TEMPORARY_FAILURE,
+    CarrierProtocolError: Cause.PROTOCOL_ERROR,
+}
+
+
+class Driver:
+    """Drives the session of one call.
+
+    Args:
+        number: whom to call, checked already.
+        equipment: the parts to call with.
+        policy: the timers and the answer policy.
+        recorder: takes both directions of the call, or None.
+    """
+
+    def __init__(self, number: str, equipment: Equipment, policy: CallPolicy, recorder: StereoRecorder | None) -> None:
+        self._number = number
+        self._equipment = equipment
+        self._session = CallSession(policy)
+        self._recorder = recorder
+        self._dialed_at_s = 0.0
+        self._grant: Grant | None = None
+        self._leg: Leg | None = None
+        self._ops: asyncio.TaskGroup | None = None
+        self._steps: set[asyncio.Task[None]] = set()
+        self._others: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._heard: set[int] = set()
+        self._finish = asyncio.Event()
+        self.runner: asyncio.Task[None] | None = None
+        #: The refusal or failure that ended it, for whoever dialled.
+        self.error: OffhookError | None = None
+        #: There once our leg has joined.
+        self.media: CallMedia | None = None
+        self.record = CallRecord(equipment.ids.call_id(), mask(number), "")
+        observers = equipment.plugins.observers("offhook_call_transition")
+        self.timeline = Timeline(self.record, equipment.store, observers)
+
+    @property
+    def state(self) -> CallState:
+        return self._session.call_state
+
+    @property
+    def leg_state(self) -> LegState:
+        return self._session.leg_state
+
+    def start(self) -> None:
+        """Dial. Everything from here on happens in one task."""
+        self.record.dialed_at = iso_8601(self._equipment.clock.wall_s())
+        self._dialed_at_s = self._equipment.clock.monotonic_s()
+        created = self._equipment.plugins.observers("offhook_call_created")
+        self.timeline.observe(created, call_id=self.record.call_id, number=self.record.number)
+        self.runner = asyncio.create_task(self._run(), name=self.record.call_id)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something that happened to the call makes `condition` true."""
+        while not condition():
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    def hang_up(self) -> None:
+        """Ask for the end. Idempotent."""
+        self.feed(HangUpRequested())
+
+    async def closed(self) -> None:
+        """Wait until nothing of the call is left. When the wait is cancelled, the rest is abandoned at once."""
+        if self.runner is None:
+            self.discard()
+            return
+        try:
+            await asyncio.shield(self.runner)
+        except asyncio.CancelledError:
+            self.runner.cancel()
+            await asyncio.wait({self.runner})
+            raise
+
+    def discard(self) -> None:
+        """Nothing was dialled: leave no empty recording behind, so that the same call can be tried again."""
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.discard()
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Start a task that ends with the call: it gets a moment to finish, and is then cancelled."""
+        assert self._ops is not None
+        task = self._ops.create_task(work)
+        self._others.add(task)
+        task.add_done_callback(self._others.discard)
+        return task
+
+    def note(self, error: OffhookError) -> None:
+        """Something broke that the call survives."""
+        self.timeline.problem(error.message)
+        self._add_entry(type(error).__name__, error.message)
+
+    # ---- the loop: facts in, actions out
+
+    def feed(self, event: Event) -> None:
+        """Take a fact: decide, write down, act, arm the timer, wake whoever waits."""
+        if self.state is CallState.ENDED:
+            return
+        step = self._session.handle(event, self._equipment.clock.monotonic_s())
+        self._keep(event, step)
+        while (action := self._session.next_action()) is not None:
+            self._act(action)
+        self._arm()
+        self._wake()
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case StartCall():
+                self._step(self._start_call())
+            case JoinChannel():
+                self._step(self._join())
+            case LeaveChannel():
+                self._step(self._leave())
+            case OpenMedia():
+                if self.media is not None:
+                    self.media.open()
+            case CloseMedia():
+                if self.media is not None:
+                    self.media.close()
+            case FinishCall():
+                self._finish.set()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._session.next_deadline()
+        if deadline is not None:
+            delay_s = max(0.0, deadline - self._equipment.clock.monotonic_s())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self.feed, DeadlinePassed())
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # ---- what is written down
+
+    def _keep(self, event: Event, step: Step) -> None:
+        at_s = self._now_s()
+        record = self.record
+        match event:
+            case CallAccepted():
+                record.accepted_at_s, record.rang = at_s, "assumed"
+            case LegJoined():
+                record.joined_at_s = at_s
+            case AudioHeard(uid) if uid == self._session.callee_uid:
+                record.first_heard_at_s = at_s
+            case _:
+                pass
+        if step.call is CallState.ACTIVE and record.answered_at_s is None:
+            record.answered_at_s = record.first_sent_at_s = at_s
+        if record.outcome is None and self._session.outcome is not None:
+            record.outcome = self._session.outcome
+            if record.outcome.disposition is Disposition.FAILED:
+                self.timeline.problem(self._explain(event, step.evidence))
+        if step.call is CallState.ENDED:
+            record.ended_at_s = at_s
+        if step.changed or not isinstance(event, DeadlinePassed):
+            self._add_entry(type(event).__name__, self._detail(event), step)
+
+    def _add_entry(self, event: str, detail: str, step: Step | None = None) -> None:
+        self.timeline.add(
+            TimelineEntry(
+                self._now_s(),
+                event,
+                self.state,
+                self.leg_state,
+                step is not None and step.changed,
+                step.evidence if step else None,
+                step.grade if step else None,
+                detail,
+            )
+        )
+
+    def _now_s(self) -> float:
+        return self._equipment.clock.monotonic_s() - self._dialed_at_s
+
+    def _detail(self, event: Event) -> str:
+        if isinstance(event, CallAccepted) and self._grant is not None:
+            return f"channel={self._grant.channel} token={self._grant.token.fingerprint}"
+        facts = ((field.name, getattr(event, field.name)) for field in fields(event))
+        return " ".join(f"{name}={value.value if isinstance(value, Enum) else value}" for name, value in facts)
+
+    def _explain(self, event: Event, evidence: Evidence | None) -> str:
+        """One sentence for what broke."""
+        policy = self._session.policy
+        if self.error is not None:
+            return self.error.message
+        if isinstance(event, LegFailed | LegClosed):
+            return f"the channel was lost: {event.reason}"
+        if evidence is Evidence.CALLEE_DROPPED:
+            return f"the callee vanished from the channel and did not come back within {policy.grace_s:g} s"
+        return f"not in the channel within {policy.setup_timeout_s:g} s of dialling"
+
+    # ---- the world
+
+    async def _start_call(self) -> None:
+        carrier = self._equipment.carrier
+        self.record.rang = "unknown"  # until the answer is here
+        try:
+            grant = await isolated(carrier, "start_call", carrier.start_call(self._number))
+            if not isinstance(grant, Grant):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
+                raise PluginError(name_of(carrier), "start_call", f"gave {type(grant).__name__}, not a Grant")
+        except OffhookError as error:
+            self.error = error
+            if isinstance(error, StartAmbiguous):
+                self.feed(StartLost())
+            else:
+                if not isinstance(error, CarrierProtocolError | PluginError):
+                    self.record.rang = "no"
+                self.feed(CallRefused(_CAUSES.get(type(error), Cause.CALL_REJECTED)))
+            return
+        self._grant, self.record.channel = grant, grant.channel
+        self.feed(CallAccepted())
+
+    async def _join(self) -> None:
+        transport = self._equipment.transport
+        assert self._grant is not None  # JoinChannel follows CallAccepted
+        try:
+            leg = await isolated(transport, "join", transport.join(self._grant, _Handler(self)))
+        except OffhookError as error:
+            self.error = error
+            self.feed(LegFailed(error.message))
+            return
+        self._leg = leg
+        resample = self._equipment.plugins.resampler
+        self.media = CallMedia(leg, resample, self.spawn, self.note, self._recorder)
+        self._recorder = None
+        self.feed(LegJoined())
+
+    async def _leave(self) -> None:
+        await self._leave_leg()
+        self.feed(LegClosed())
+
+    async def _leave_leg(self) -> None:
+        leg, media = self._leg, self.media
+        if leg is None or media is None:
+            return
+        try:
+            await isolated(leg, "leave", leg.leave(), self._session.policy.release_timeout_s)
+        except OffhookError as error:
+            self.note(error)
+        self.record.counters.update(media.counters())
+        self._leg = None
+
+    def hear(self, uid: int, frame: AudioFrame) -> None:
+        """A frame arrived from the channel."""
+        media = self.media
+        if media is None or self.state is CallState.ENDED:
+            return
+        if uid not in self._heard:
+            self._heard.add(uid)
+            self.feed(AudioHeard(uid))
+        if uid == self._session.callee_uid:
+            media.hear(uid, frame)
+        else:
+            self.timeline.count("frames_from_others")
+
+    # ---- the runner
+
+    def _step(self, work: Coroutine[None, None, None]) -> None:
+        """Start something that the session asked for; it is cancelled when the call is over."""
+        assert self._ops is not None
+        task = self._ops.create_task(work)
+        self._steps.add(task)
+        task.add_done_callback(self._steps.discard)
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as self._ops:
+                try:
+                    self.feed(Dialed())
+                    await self._finish.wait()
+                finally:
+                    await self._release()
+        finally:
+            self._seal()
+
+    async def _release(self) -> None:
+        """Let go of everything, each for a bounded time, whether the session got here or we were cancelled."""
+        for task in tuple(self._steps):
+            task.cancel()
+        if self.media is not None:
+            self.media.end()
+        await self._leave_leg()
+        if self._others:
+            await asyncio.wait(self._others, timeout=_CLOSE_TIMEOUT_S)
+        for task in tuple(self._others):
+            task.cancel()
+
+    def _seal(self) -> None:
+        """The record is final. Timers alone end any session, so one that was cut short is run to its end here."""
+        if self.state is not CallState.ENDED:
+            self._keep(HangUpRequested(), self._session.handle(HangUpRequested(), self._equipment.clock.monotonic_s()))
+        while (deadline := self._session.next_deadline()) is not None:
+            self._keep(DeadlinePassed(), self._session.handle(DeadlinePassed(), deadline))
+        if self._timer is not None:
+            self._timer.cancel()
+        self.discard()  # still there when the leg never joined
+        ended = self._equipment.plugins.observers("offhook_call_ended")
+        self.timeline.observe(ended, call_id=self.record.call_id, record=self.record)
+        self.timeline.close()
+        self._wake()
+
+
+class _Handler:
+    """What the leg calls. It says nothing more once the call is over."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def on_event(self, event: LegEvent) -> None:
+        self._driver.feed(event)
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        self._driver.hear(uid, frame)

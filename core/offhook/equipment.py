@@ -1,0 +1,39 @@
+"""What a phone gives to each of its calls, and the check that it would work, made before anything rings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from offhook.isolation import isolated
+
+if TYPE_CHECKING:
+    from offhook.clock import Clock
+    from offhook.ids import Ids
+    from offhook.interfaces import Carrier, Store, Transport
+    from offhook.plugins import Plugins
+
+#: How long a carrier or a transport may take to say whether it is ready.
+_CHECK_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """The parts that a call is made of."""
+
+    carrier: Carrier
+    transport: Transport
+    plugins: Plugins
+    store: Store | None
+    clock: Clock
+    ids: Ids
+
+    async def check(self) -> None:
+        """Find out whether a call could be placed and joined.
+
+        Raises:
+            ConfigError, TransportError, PluginError: it could not; nothing has rung.
+        """
+        await isolated(self.carrier, "check", self.carrier.check(), _CHECK_TIMEOUT_S)
+        endpoint = self.carrier.endpoint
+        await isolated(self.transport, "check", self.transport.check(endpoint), _CHECK_TIMEOUT_S)

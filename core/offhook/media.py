@@ -1,0 +1,159 @@
+"""The media of one call: the pacer and the playout towards the callee, the listeners and the recording of both sides.
+
+All positions are samples at the leg's rate since our leg joined the channel, in both directions, so that what was said
+and what was heard stand on one timeline. No plugin hook is called here: this is the frame path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from offhook.audio import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs
+from offhook.errors import OffhookError
+from offhook.listening import AudioStream
+from offhook.pacer import Pacer
+from offhook.playout import Playout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.interfaces import Leg
+    from offhook.playout import Resample, Spawn
+    from offhook.stereo import StereoRecorder
+
+#: A talker's positions follow the RTP clock; further than this from our own clock, the stream was started anew.
+_RESTART_S = 1.0
+
+
+class CallMedia:
+    """Made when the leg has joined.
+
+    Args:
+        leg: where frames go.
+        resample: gives a resampler of a kind (``live``, ``file``) between two rates.
+        spawn: starts a task that the call owns.
+        note: is told what a source or the recording did wrong.
+        recorder: takes both directions, or None.
+    """
+
+    def __init__(
+        self,
+        leg: Leg,
+        resample: Resample,
+        spawn: Spawn,
+        note: Callable[[OffhookError], None],
+        recorder: StereoRecorder | None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._leg = leg
+        self.rate_hz = leg.rate_hz
+        self._resample = resample
+        self._note = note
+        self._recorder = recorder
+        self._joined_at = self._loop.time()
+        self._pacer = Pacer(self._loop, self._tick)
+        self._frame_samples = self.rate_hz * PTIME_MS // 1000
+        self._base = 0
+        self._anchors: dict[int, int] = {}
+        self._streams: list[AudioStream] = []
+        self._last_sent = b""
+        self._last_heard = b""
+        self.playout = Playout(self.rate_hz, resample, spawn, note)
+        self.frames_heard = 0
+
+    @property
+    def position(self) -> int:
+        """Now, in samples since the leg joined."""
+        return round((self._loop.time() - self._joined_at) * self.rate_hz)
+
+    # ---- towards the callee
+
+    def open(self) -> None:
+        """The callee answered: 50 frames a second from now on, silence where nothing is played."""
+        self._base = self.position
+        self._pacer.start()
+
+    def close(self) -> None:
+        """Stop sending; whatever is queued will not be heard."""
+        self._pacer.stop()
+        self.playout.close()
+        self._last_sent = b""
+
+    def _tick(self, index: int) -> None:
+        position = self._base + index * self._frame_samples
+        pcm = self._last_sent = self.playout.take()
+        self._leg.send(AudioFrame(pcm, self.rate_hz, position))
+        self._record(left=True, position=position, pcm=pcm)
+
+    # ---- from the callee
+
+    def hear(self, uid: int, frame: AudioFrame) -> None:
+        """A frame of the callee arrived."""
+        self.frames_heard += 1
+        now = self.position
+        anchor = self._anchors.get(uid)
+        if anchor is None or abs(anchor + frame.position - now) > _RESTART_S * self.rate_hz:
+            anchor = self._anchors[uid] = now - frame.position
+        position = anchor + frame.position
+        self._last_heard = frame.pcm
+        placed = AudioFrame(frame.pcm, frame.rate_hz, position)
+        for stream in self._streams:
+            stream.feed(placed)
+        self._record(left=False, position=position, pcm=frame.pcm)
+
+    def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
+        """A new listener; it gets what comes from now on."""
+        rate_hz = rate_hz or self.rate_hz
+        resampler = None if rate_hz == self.rate_hz else self._resample("live", self.rate_hz, rate_hz)
+        stream = AudioStream(capacity_ms // PTIME_MS, resampler, rate_hz)
+        self._streams.append(stream)
+        return stream
+
+    def forget(self, stream: AudioStream) -> None:
+        """A listener is gone."""
+        stream.close()
+        if stream in self._streams:
+            self._streams.remove(stream)
+
+    def end(self) -> None:
+        """The call is over: end the listeners' streams and finish the recording."""
+        self.close()
+        for stream in tuple(self._streams):
+            stream.close()
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            try:
+                recorder.close()
+            except OffhookError as error:
+                self._note(error)
+
+    def _record(self, *, left: bool, position: int, pcm: bytes) -> None:
+        if self._recorder is None:
+            return
+        try:
+            (self._recorder.write_left if left else self._recorder.write_right)(position, pcm)
+        except OffhookError as error:  # a full disk costs the recording, not the call
+            self._recorder = None
+            self._note(error)
+
+    # ---- what can be asked
+
+    @property
+    def level_sent_dbfs(self) -> float:
+        """Level of the last frame that was sent."""
+        return level_dbfs(self._last_sent) if self._last_sent else SILENCE_DBFS
+
+    @property
+    def level_heard_dbfs(self) -> float:
+        """Level of the last frame that was heard."""
+        return level_dbfs(self._last_heard) if self._last_heard else SILENCE_DBFS
+
+    def counters(self) -> dict[str, int]:
+        """What was counted about media so far, the leg's own counters included."""
+        return {
+            **self._leg.counters(),
+            "frames_skipped": self._pacer.skipped,
+            "playout_underruns": self.playout.underruns,
+            "frames_dropped_by_listeners": sum(stream.dropped for stream in self._streams),
+        }

@@ -1,0 +1,186 @@
+"""The phone: a carrier, a transport and the plugins, put together once and used for many calls."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from offhook.call import Call
+from offhook.clock import SystemClock
+from offhook.equipment import Equipment
+from offhook.errors import ConfigError
+from offhook.grant import is_loopback
+from offhook.ids import Ids
+from offhook.isolation import isolated
+from offhook.numbers import e164
+from offhook.plugins import Plugins
+from offhook.policy import CallPolicy
+from offhook.stereo import StereoRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from offhook.clock import Clock
+    from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Store, Transport
+
+CARRIER: Final = "sendblue"
+AUTH: Final = "env"
+#: Names the transport; without it, `aiortc` where the endpoint is this machine, `agora` everywhere else.
+TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
+
+
+class Phone:
+    """Places calls. Several can live in one process and share nothing.
+
+    Args:
+        carrier: who rings the callee: a `Carrier`, or the name of an installed one.
+        auth: proves to a carrier given by name who we are: an `Auth`, or the name of an installed one.
+        transport: our way into the channel: a `Transport`, or the name of an installed one. By default `aiortc` for a
+            relay on this machine and `agora` for Agora itself.
+        policy: timers and the answer policy of every call, unless a call brings its own.
+        plugins: modules or objects with hooks, beside the installed ones.
+        store: keeps journals and records: a `Store` or a spec; none by default.
+        environment: settings for the parts that are given by name; none by default.
+        clock: the time; the machine's own by default.
+        ids: identifiers; random by default.
+
+    Raises:
+        ConfigError: something that is named is not installed, or lacks its settings.
+    """
+
+    def __init__(
+        self,
+        *,
+        carrier: Carrier | str = CARRIER,
+        auth: Auth | str = AUTH,
+        transport: Transport | str | None = None,
+        policy: CallPolicy | None = None,
+        plugins: Iterable[object] | Plugins = (),
+        store: Store | str | None = None,
+        environment: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        environment = environment or {}
+        self.plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, environment)
+        self.policy = policy or CallPolicy()
+        if isinstance(carrier, str):
+            if isinstance(auth, str):
+                auth = self.plugins.auth.find(auth)(environment)
+            carrier = self.plugins.carriers.find(carrier)(environment, auth)
+        if transport is None:
+            transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
+        if isinstance(transport, str):
+            transport = self._transport(transport, carrier, environment)
+        if isinstance(store, str):
+            store = self.plugins.store(store)
+        self._equipment = Equipment(carrier, transport, self.plugins, store, clock or SystemClock(), ids or Ids())
+        self._calls: list[Call] = []
+
+    @classmethod
+    def from_env(
+        cls,
+        environment: Mapping[str, str] | None = None,
+        *,
+        transport: str | None = None,
+        policy: CallPolicy | None = None,
+        plugins: Iterable[object] | Plugins = (),
+        store: Store | str | None = None,
+    ) -> Phone:
+        """A phone with the settings of the environment.
+
+        `SENDBLUE_API_API_KEY`, `SENDBLUE_API_API_SECRET` and `SENDBLUE_API_BASE_URL` are the names that Sendblue's own
+        SDK uses; `OFFHOOK_FROM_NUMBER` is your FaceTime line, `OFFHOOK_TRANSPORT` and `OFFHOOK_RELAY_URL` are for those
+        who want other than the default.
+
+        Raises:
+            ConfigError: a setting is missing or wrong; the message names it.
+        """
+        environment = os.environ if environment is None else environment
+        return cls(
+            transport=transport or environment.get(TRANSPORT_VARIABLE) or None,
+            policy=policy,
+            plugins=plugins,
+            store=store,
+            environment=environment,
+        )
+
+    def _transport(self, name: str, carrier: Carrier, environment: Mapping[str, str]) -> Transport:
+        if name == "agora" and all(item.name != "agora" for item in self.plugins.transports):
+            where = carrier.endpoint or "Agora itself"
+            raise ConfigError(
+                f"this call would be joined at {where}, and this version of offhook has no Agora transport yet, so "
+                "nothing is dialled. To call the mock server instead, start `offhook mock` and set what it prints"
+            )
+        return self.plugins.transports.find(name)(environment)
+
+    # ---- calls
+
+    def dial(
+        self, number: str, *, policy: CallPolicy | None = None, record: str | os.PathLike[str] | None = None
+    ) -> Call:
+        """A call to `number`, to be entered with ``async with``; nothing happens before that.
+
+        Args:
+            number: E.164, for example ``+14155550123``.
+            policy: instead of the phone's own.
+            record: a stereo WAV file to make of the whole call, caller left, callee right. It is opened now, so that
+                one that cannot be written is refused before anything rings.
+
+        Raises:
+            NumberRejected: not an E.164 number, or an emergency number.
+            RecordingError: the recording cannot be made.
+        """
+        e164(number)
+        recorder = None
+        if record is not None:
+            recorder = StereoRecorder(Path(record), self._equipment.transport.rate_hz)
+        call = Call(number, self._equipment, policy or self.policy, recorder)
+        if record is not None:
+            call.record.files["mix"] = os.fspath(record)
+        self._calls = [known for known in self._calls if known.record.ended_at_s is None] + [call]
+        return call
+
+    def source(self, spec: str) -> AudioSource:
+        """Open an audio source now, for `Call.play()`: what is wrong with it is known before anything rings.
+
+        Raises:
+            ConfigError: the spec names nothing, or what it names cannot be opened.
+        """
+        return self.plugins.source(spec)
+
+    def sink(self, spec: str) -> AudioSink:
+        """Open an audio sink now, for `Call.listen()` or `Call.record_for()`.
+
+        Raises:
+            ConfigError: the spec names nothing, or what it names cannot be written.
+        """
+        return self.plugins.sink(spec)
+
+    # ---- its life
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Hang up whatever is still up and let go of everything. Idempotent."""
+        calls, self._calls = self._calls, []
+        for call in calls:
+            await call.hang_up()
+        equipment = self._equipment
+        try:
+            await isolated(equipment.transport, "aclose", equipment.transport.aclose())
+        finally:
+            try:
+                await isolated(equipment.carrier, "aclose", equipment.carrier.aclose())
+            finally:
+                if equipment.store is not None:
+                    equipment.store.close()

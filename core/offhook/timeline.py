@@ -1,0 +1,87 @@
+"""The timeline of a call: written to the store first, then to the record, to observers and to whoever listens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offhook.errors import OffhookError
+from offhook.listening import BoundedStream
+from offhook.record import TimelineEntry, entry_document, record_document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.interfaces import Store
+    from offhook.record import CallRecord
+
+#: How many entries a listener may leave waiting, and how many a record keeps.
+EVENTS_WAITING = 256
+ENTRIES_KEPT = 10_000
+
+
+class Timeline:
+    """Everything that happened to one call.
+
+    Args:
+        record: where entries and problems are kept.
+        store: where they are written before anything is done about them, or None.
+        observers: the `offhook_call_transition` hooks, with their plugins' names.
+    """
+
+    def __init__(
+        self, record: CallRecord, store: Store | None, observers: list[tuple[str, Callable[..., object]]]
+    ) -> None:
+        self.record = record
+        self._store = store
+        self._observers = observers
+        self._streams: list[BoundedStream[TimelineEntry]] = []
+
+    def add(self, entry: TimelineEntry) -> None:
+        """Take an entry. Nothing that a store or an observer does wrong reaches the call."""
+        if self._store is not None:
+            try:
+                self._store.append(self.record.call_id, entry_document(self.record.call_id, entry))
+            except OffhookError as error:
+                self._store = None
+                self.problem(error.message)
+        if len(self.record.timeline) < ENTRIES_KEPT:
+            self.record.timeline.append(entry)
+        else:
+            self.count("timeline_entries_dropped")
+        for stream in self._streams:
+            stream.put(entry)
+        if entry.changed:
+            self.observe(self._observers, call_id=self.record.call_id, entry=entry)
+
+    def observe(self, observers: list[tuple[str, Callable[..., object]]], **facts: object) -> None:
+        """Tell observers. One that raises is noted, and the call goes on."""
+        for plugin, observer in observers:
+            try:
+                observer(**facts)
+            except Exception as error:
+                self.count("observer_errors")
+                self.problem(f"plugin {plugin!r} failed in an observer hook: {type(error).__name__}: {error}")
+
+    def problem(self, sentence: str) -> None:
+        """Keep the first thing that went wrong; the timeline has the others."""
+        self.record.problem = self.record.problem or sentence
+
+    def count(self, name: str, more: int = 1) -> None:
+        """Add to one of the record's counters."""
+        self.record.counters[name] = self.record.counters.get(name, 0) + more
+
+    def stream(self) -> BoundedStream[TimelineEntry]:
+        """A new listener; it gets what comes from now on."""
+        stream = BoundedStream[TimelineEntry](EVENTS_WAITING)
+        self._streams.append(stream)
+        return stream
+
+    def close(self) -> None:
+        """The record is final: save it and end the streams."""
+        if self._store is not None:
+            try:
+                self._store.save(self.record.call_id, record_document(self.record))
+            except OffhookError as error:
+                self.problem(error.message)
+        for stream in self._streams:
+            stream.close()

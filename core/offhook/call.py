@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from offhook.audio import SILENCE_DBFS
 from offhook.driver import Driver
 from offhook.errors import CallStateError, JoinTimeout, OffhookError, StartAmbiguous
-from offhook.frames import frames_source
+from offhook.frames import Frames, frames_source
 from offhook.interfaces import AudioSink, AudioSource
 from offhook.isolation import isolated
 from offhook.outcome import EndedBy
@@ -149,9 +149,7 @@ class Call:
 
     # ---- speaking
 
-    def play(
-        self, what: str | AudioSource | AudioFrame | Iterable[AudioFrame] | AsyncIterable[AudioFrame]
-    ) -> PlayHandle:
+    def play(self, what: str | AudioSource | Frames) -> PlayHandle:
         """Queue something to be said. It starts when what was queued before it is done, and not before the answer.
 
         Args:

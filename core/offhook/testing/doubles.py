@@ -1,0 +1,99 @@
+"""Doubles of the small interfaces: what they were given can be looked at, and what they answer is said beforehand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from offhook.grant import Grant
+from offhook.interfaces import AudioSink, Auth, Carrier, Store
+from offhook.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from offhook.audio import AudioFrame
+    from offhook.interfaces.store import Document
+
+
+class FixedAuth(Auth):
+    """Always the same headers."""
+
+    def __init__(self, **headers: str) -> None:
+        self._headers = {name.replace("_", "-"): Secret(value) for name, value in headers.items()}
+
+    async def headers(self, host: str) -> Mapping[str, Secret]:
+        return self._headers
+
+
+class ScriptedCarrier(Carrier):
+    """Gives a grant, or raises what it was told to.
+
+    Args:
+        answer: what `start_call` raises instead of giving a grant.
+        refuse_check: what `check` raises.
+        endpoint: where its grants are joined.
+    """
+
+    def __init__(
+        self,
+        answer: Exception | None = None,
+        *,
+        refuse_check: Exception | None = None,
+        endpoint: str | None = "http://127.0.0.1:9",
+    ) -> None:
+        self.endpoint = endpoint
+        self._answer = answer
+        self._refuse_check = refuse_check
+        #: Clear it to keep the answer back.
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.rung: list[str] = []
+        self.closed = False
+
+    async def check(self) -> None:
+        if self._refuse_check is not None:
+            raise self._refuse_check
+
+    async def start_call(self, to: str) -> Grant:
+        self.rung.append(to)
+        await self.gate.wait()
+        if self._answer is not None:
+            raise self._answer
+        channel = f"ft_call_{len(self.rung):016x}"
+        return Grant("0" * 32, channel, Secret(f"007-token-of-{channel}"), 0, self.endpoint)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class ListSink(AudioSink):
+    """Keeps the frames."""
+
+    def __init__(self) -> None:
+        self.frames: list[AudioFrame] = []
+        self.closed = False
+
+    async def write(self, frame: AudioFrame) -> None:
+        self.frames.append(frame)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class MemoryStore(Store):
+    """Keeps journals and records."""
+
+    def __init__(self) -> None:
+        self.journal: list[Document] = []
+        self.records: dict[str, Document] = {}
+        self.closed = False
+
+    def append(self, call_id: str, entry: Document) -> None:
+        self.journal.append(entry)
+
+    def save(self, call_id: str, record: Document) -> None:
+        self.records[call_id] = record
+
+    def close(self) -> None:
+        self.closed = True

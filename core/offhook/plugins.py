@@ -116,7 +116,7 @@ class Plugins:
         except (Exception, SystemExit) as error:
             known = isinstance(error, OffhookError)
             report.problem = redact(str(error) if known else f"{type(error).__name__}: {error}")
-            for registry in self._registries():
+            for registry in self.registries():
                 registry.forget(report.label)
             if self._manager.has_plugin(report.name):
                 self._manager.unregister(name=report.name)
@@ -128,14 +128,14 @@ class Plugins:
         except pluggy.PluginValidationError as error:
             raise PluginError(report.name, "registration", str(error)) from None
         report.hooks = sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ())
-        for registry in self._registries():
+        for registry in self.registries():
             registry.plugin = report.label
             for name, implementation in self.observers(registry.hook):
                 if name == report.name:
                     implementation(registry=registry)
 
-    def _registries(self) -> tuple[Registry[Any], ...]:
-        # Any, because the loop does not care what the factories of each registry make.
+    def registries(self) -> tuple[Registry[Any], ...]:
+        """All of them; Any, because whoever walks over them does not care what the factories of each make."""
         return (
             self.auth,
             self.carriers,

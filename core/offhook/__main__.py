@@ -1,0 +1,8 @@
+"""``python -m offhook`` is the command ``offhook``."""
+
+from __future__ import annotations
+
+from offhook.cli import main
+
+if __name__ == "__main__":
+    main()

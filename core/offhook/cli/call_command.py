@@ -1,0 +1,59 @@
+"""``offhook call``: one call against whatever the environment names."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from offhook.cli.display import choose
+from offhook.cli.placing import Order, place, report
+from offhook.errors import ConfigError
+from offhook.phone import Phone
+from offhook.policy import CallPolicy
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Store
+
+
+def call(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Whom to call, E.164: +14155550123.")],
+    say: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPEC", help="What to say, for example wav:greeting.wav; again for more."),
+    ] = None,
+    listen: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Where the callee's audio goes: recorder:heard.wav.")
+    ] = None,
+    for_s: Annotated[
+        float | None, typer.Option("--for", metavar="SECONDS", help="Hang up this long after the answer.")
+    ] = None,
+    ring_timeout_s: Annotated[
+        float | None, typer.Option("--ring-timeout", metavar="SECONDS", help="Give up when nobody answers for so long.")
+    ] = None,
+    transport: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which transport to use; see: offhook plugins.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, and nothing else.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new or empty folder for recordings, record and journal.")
+    ] = None,
+) -> int:
+    """Place a call, say something, listen, hang up.
+
+    It ends when the callee hangs up, after --for, or when all is said and the callee has been quiet for 2 s.
+
+    Exit codes: 0 completed, 1 something broke, 2 bad usage, 3 not answered, 4 refused by the carrier, 130 ctrl-C.
+    """
+    if for_s is not None and not 0 < for_s < 86_400:
+        raise ConfigError(f"--for {for_s:g}: give a positive number of seconds, below 86400")
+    policy = CallPolicy() if ring_timeout_s is None else CallPolicy(ring_timeout_s=ring_timeout_s)
+
+    def open_phone(store: Store | None) -> Phone:
+        return Phone.from_env(transport=transport, policy=policy, store=store)
+
+    order = Order(number, say or (), () if listen is None else (listen,), for_s, out=out)
+    placed = asyncio.run(place(order, open_phone, choose(json=json)))
+    return report(placed, as_json=json)

@@ -1,0 +1,229 @@
+"""Placing one call from the command line: everything is opened first, then it is dialled, followed and written down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import typer
+
+from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
+from offhook.errors import ConfigError, OffhookError
+from offhook.playout import PlayoutEnd
+from offhook.plugins import Plugins
+from offhook.record import record_document
+from offhook.speech import SpeechDetector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
+
+    from offhook.call import Call
+    from offhook.cli.display import Display
+    from offhook.interfaces import AudioSink, AudioSource, Store
+    from offhook.phone import Phone
+    from offhook.playout import PlayHandle
+    from offhook.record import CallRecord
+
+#: What a folder given with ``--out`` is to hold, by what it is.
+CALLER_HEARD = "caller-heard.wav"
+MIX = "mix.wav"
+
+
+@dataclass(slots=True)
+class Order:
+    """What to do in a call.
+
+    Attributes:
+        number: whom to call.
+        say: specs of what to say, in order.
+        listen: specs of where the callee's audio goes.
+        for_s: how long to talk at most, from the answer.
+        quiet_s: how long the callee must have been quiet before we hang up, once all is said.
+        out: a folder for recordings, record and journal, or None.
+        files: recordings that somebody else makes in `out`, by what they hold.
+    """
+
+    number: str
+    say: Sequence[str] = ()
+    listen: Sequence[str] = ()
+    for_s: float | None = None
+    quiet_s: float = 2.0
+    out: Path | None = None
+    files: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def new_folder(folder: Path) -> Path:
+    """`folder`, made if need be.
+
+    Raises:
+        ConfigError: it holds something, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ConfigError(
+                f"the output folder {folder} is not empty: name a new one, so that nothing is written over"
+            )
+    except OSError as error:
+        raise ConfigError(f"the output folder {folder} cannot be used: {error.strerror}") from None
+    return folder
+
+
+@dataclass(slots=True)
+class Placed:
+    """What came of an order: the exit code, the record if there was a call, and the error if there was one."""
+
+    code: ExitCode
+    record: CallRecord | None = None
+    error: OffhookError | None = None
+
+
+async def place(order: Order, open_phone: Callable[[Store | None], Phone], display: Display) -> Placed:
+    """Place a call and see it through. What goes wrong is in the answer; ctrl-C and SIGTERM hang up first.
+
+    Args:
+        order: the call.
+        open_phone: makes the phone, given the store for the order's folder.
+        display: shows it.
+    """
+    placed = Placed(ExitCode.FAILED)
+    try:
+        if order.out is not None:
+            new_folder(order.out)
+        store = None if order.out is None else Plugins.load().store(f"jsonl:{order.out}")
+        async with open_phone(store) as phone:
+            await _place(phone, order, display, placed)
+    except OffhookError as error:
+        placed.error = error
+        placed.code = code_for_error(error)
+    if order.out is not None and (placed.record is None or not placed.record.dialed_at):
+        _tidy(order.out)
+    return placed
+
+
+async def _place(phone: Phone, order: Order, display: Display, placed: Placed) -> None:
+    sources: list[AudioSource] = []
+    sinks: list[AudioSink] = []
+    call: Call | None = None
+    following: asyncio.Task[None] | None = None
+    try:
+        sources += [phone.source(spec) for spec in order.say]
+        sinks += [phone.sink(spec) for spec in order.listen]
+        if order.out is not None:
+            sinks.append(phone.sink(f"recorder:{order.out / CALLER_HEARD}"))
+        call = phone.dial(order.number, record=None if order.out is None else order.out / MIX)
+        placed.record = call.record
+        if order.out is not None:
+            call.record.files.update({"mix": MIX, "caller_heard": CALLER_HEARD, **order.files})
+        following = asyncio.create_task(display.follow(call))
+        with _interruptible() as interrupts:
+            async with call:
+                while sinks:
+                    call.listen(sinks.pop())
+                placed.code = await _converse(call, sources, order)
+        if interrupts:
+            placed.code = interrupts[0]
+        elif placed.code is ExitCode.COMPLETED:
+            placed.code = code_for_record(call.record)
+    finally:
+        for source in sources:
+            await source.aclose()
+        for sink in sinks:  # those that no call took
+            await sink.aclose()
+        if following is not None and call is not None:
+            if call.record.ended_at_s is None:  # it never began
+                following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+            if call.record.ended_at_s is not None:
+                display.finish(call.record)
+
+
+async def _converse(call: Call, sources: Sequence[AudioSource], order: Order) -> ExitCode:
+    """Talk until the callee hangs up, the time is over, or all is said and the callee is quiet."""
+    if not await call.answered():
+        return ExitCode.COMPLETED
+    handles = [call.play(source) for source in sources]
+    ended = asyncio.create_task(call.ended())
+    said = asyncio.create_task(_all_said(call, handles, order.quiet_s))
+    try:
+        await asyncio.wait({ended, said}, timeout=order.for_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended.cancel()
+        said.cancel()
+        await asyncio.wait({ended, said})
+    return ExitCode.FAILED if any(handle.ended is PlayoutEnd.FAILED for handle in handles) else ExitCode.COMPLETED
+
+
+async def _all_said(call: Call, handles: Sequence[PlayHandle], quiet_s: float) -> None:
+    """Until everything was said and the callee has not spoken for `quiet_s`."""
+    loop = asyncio.get_running_loop()
+    stream = call.audio()
+    detector = SpeechDetector(stream.rate_hz)
+    spoke_at = loop.time()
+
+    async def listen() -> None:
+        nonlocal spoke_at
+        async for frame in stream:
+            detector.feed(frame)
+            if detector.speaking:
+                spoke_at = loop.time()
+
+    listening = asyncio.create_task(listen())
+    try:
+        for handle in handles:
+            await handle.done()
+        spoke_at = loop.time()
+        while (rest_s := spoke_at + quiet_s - loop.time()) > 0:  # noqa: ASYNC110 - the length of the quiet, not a poll
+            await asyncio.sleep(rest_s)
+    finally:
+        listening.cancel()
+
+
+@contextlib.contextmanager
+def _interruptible() -> Generator[list[ExitCode]]:
+    """Ctrl-C and SIGTERM cancel what this task waits for, so that it hangs up. The list tells which of them came."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    came: list[ExitCode] = []
+
+    def terminate() -> None:
+        came.append(ExitCode.TERMINATED)
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        yield came
+    except asyncio.CancelledError:
+        if not came:  # asyncio.run turns ctrl-C into a cancellation of this task
+            came.append(ExitCode.INTERRUPTED)
+        task.uncancel()
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+def _tidy(out: Path) -> None:
+    """Nothing was dialled: leave the folder as it was, so that the same command can be tried again."""
+    for name in (CALLER_HEARD, MIX, "journal.jsonl"):
+        (out / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # it was there before, or holds something else
+        out.rmdir()
+
+
+def report(placed: Placed, *, as_json: bool) -> ExitCode:
+    """Say what went wrong on standard error and, with ``--json``, print the document; gives the exit code."""
+    if placed.error is not None:
+        typer.echo(f"offhook: {placed.error.message}", err=True)
+    if as_json:
+        document: dict[str, object] = {"disposition": None}
+        if placed.record is not None:
+            document = record_document(placed.record)
+        if placed.error is not None:
+            document["error"] = {"code": placed.error.code, "message": placed.error.message}
+        typer.echo(json.dumps(document))
+    return placed.code

@@ -1,0 +1,76 @@
+"""The root of the command line: its own commands, and those that plugins register."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+import offhook
+from offhook.cli.call_command import call
+from offhook.cli.exit_codes import ExitCode, code_for_error
+from offhook.cli.plugins_command import plugins_command
+from offhook.errors import OffhookError
+from offhook.plugins import Plugins
+from offhook.secret import RedactingFilter, redact
+
+
+def build(plugins: Plugins) -> typer.Typer:
+    """The application with the commands of `plugins`."""
+    app = typer.Typer(
+        name="offhook",
+        help="FaceTime calls through Sendblue, and a mock of the other side. Begin with: offhook demo",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)
+    app.command("call")(call)
+    app.command("plugins")(plugins_command)
+    for registration in plugins.commands:
+        app.command(registration.name, help=registration.summary or None)(registration.factory)
+    return app
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; gives the exit code. No error leaves as a traceback unless ``-vv`` asks for it."""
+    try:
+        plugins = Plugins.load()
+        for report in plugins.problems:
+            if "names it" not in report.problem:
+                typer.echo(f"offhook: plugin {report.label} was left out: {report.problem}", err=True)
+        result = build(plugins)(args=arguments, prog_name="offhook", standalone_mode=False)
+    except click.exceptions.Abort:
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return ExitCode.BAD_USAGE
+    except OffhookError as error:
+        typer.echo(f"offhook: {error.message}", err=True)
+        return code_for_error(error)
+    except Exception as error:
+        if logging.getLogger("offhook").isEnabledFor(logging.DEBUG):
+            raise
+        kind = type(error).__name__
+        typer.echo(
+            f"offhook: this is a bug in offhook: {redact(f'{kind}: {error}')}. Run it with -vv and report it", err=True
+        )
+        return ExitCode.FAILED
+    return result if isinstance(result, int) else ExitCode.COMPLETED
+
+
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Log what happens; -vv logs more.")] = 0,
+) -> None:
+    if version:
+        typer.echo(f"offhook {offhook.__version__}")
+        raise typer.Exit
+    if verbose:
+        handler = logging.StreamHandler()
+        handler.addFilter(RedactingFilter())
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=logging.DEBUG if verbose > 1 else logging.INFO, handlers=[handler], force=True)

@@ -1,0 +1,29 @@
+"""The transport `aiortc`: joins the channels of an offhook relay on this machine over WebRTC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offhook.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Transport
+    from offhook.registry import Environment, TransportRegistry
+
+
+def _aiortc(environment: Environment) -> Transport:
+    from offhook_aiortc.transport import AiortcTransport
+
+    return AiortcTransport()
+
+
+@hookimpl
+def offhook_transport(registry: TransportRegistry) -> None:
+    """Add the transport."""
+    registry.add(
+        "aiortc",
+        _aiortc,
+        summary="WebRTC to a relay on this machine, such as `offhook mock`",
+        extra="offhook[aiortc]",
+        needs=("aiortc", "av", "websockets"),
+    )

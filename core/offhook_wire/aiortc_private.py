@@ -1,0 +1,136 @@
+"""The only module that uses names which aiortc and aioice do not promise; pinned to aiortc 1.16 and aioice 0.13.
+
+It changes three things, each on one object and never process-wide: ICE gathers loopback addresses and nothing else,
+its checks start at once instead of one each 20 ms, and media goes from the socket to a callback without queue or task.
+The contract test asserts each name by name, and one behaviour of each override.
+"""
+
+# pyright: reportPrivateUsage=false
+# That is what this module is for.
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import pylibsrtp
+from aioice.candidate import Candidate, candidate_foundation, candidate_priority
+from aioice.ice import CandidatePair, Connection, StunProtocol
+from aiortc import RTCDtlsTransport, RTCIceGatherer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: ICE offers these; ::1 only where the machine has it.
+LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1")
+#: libsrtp refused a packet: forged, replayed or damaged.
+SrtpError: type[Exception] = pylibsrtp.Error
+
+_COMPONENT: Final = 1
+_UNTRIED: Final = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
+# First bytes of STUN are 0 to 3, of RTP and RTCP 128 to 191 (RFC 7983, section 7).
+_LAST_STUN: Final = 3
+_FIRST_MEDIA, _LAST_MEDIA = 128, 191
+
+
+class LoopbackConnection(Connection):
+    """An ICE agent that stays on this machine.
+
+    Args:
+        controlling: its ICE role.
+        on_media: is given each RTP and RTCP packet, still encrypted, in the call in which its datagram is read.
+    """
+
+    def __init__(self, *, controlling: bool, on_media: Callable[[bytes], None]) -> None:
+        super().__init__(ice_controlling=controlling)
+        self._on_media = on_media
+
+    async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
+        """Bind loopback sockets. `addresses` is ignored: aioice leaves loopback out of what it finds."""
+        loop = asyncio.get_running_loop()
+        candidates: list[Candidate] = []
+        for address in LOOPBACK_ADDRESSES:
+            with contextlib.suppress(OSError):
+                _, protocol = await loop.create_datagram_endpoint(
+                    lambda: _MediaFirstProtocol(self), local_addr=(address, 0)
+                )
+                self._protocols.append(protocol)
+                host, port = protocol.transport.get_extra_info("sockname")[:2]
+                protocol.local_candidate = Candidate(
+                    foundation=candidate_foundation("host", "udp", host),
+                    component=component,
+                    transport="udp",
+                    # Of two ways over loopback the first is taken.
+                    priority=candidate_priority(component, "host", local_pref=65_535 - len(candidates)),
+                    host=host,
+                    port=port,
+                    type="host",
+                )
+                candidates.append(protocol.local_candidate)
+        if not candidates:
+            raise ConnectionError("no UDP socket can be bound to 127.0.0.1 or ::1")
+        return candidates
+
+    def _check_periodic(self) -> bool:
+        """Start every check that waits; False makes `connect` await their result without its 20 ms sleep."""
+        if self._remote_candidates_expected():
+            return super()._check_periodic()
+        if not self._check_list_done:
+            for pair in tuple(self._check_list):
+                if pair.state in _UNTRIED:
+                    self.check_start_task(pair)
+        return False
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """Media goes to its callback; DTLS waits in aioice's queue for the handshake."""
+        if data and _FIRST_MEDIA <= data[0] <= _LAST_MEDIA:
+            self._on_media(data)
+        else:
+            super().data_received(data, component)
+
+    def send_now(self, data: bytes) -> None:
+        """Send over the nominated pair in this call; nothing happens when there is none."""
+        pair = self._nominated.get(_COMPONENT)
+        if pair is not None:
+            pair.protocol.transport.sendto(data, pair.remote_addr)
+
+
+class _MediaFirstProtocol(StunProtocol):
+    """Does not try to read media and DTLS as STUN."""
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        raw = cast("bytes", data)
+        if raw and raw[0] > _LAST_STUN:
+            self.receiver.data_received(raw, _COMPONENT)
+        else:
+            super().datagram_received(data, addr)
+
+
+class LoopbackGatherer(RTCIceGatherer):
+    """A gatherer with a `LoopbackConnection`; without STUN or TURN server, of which aiortc has one by default."""
+
+    def __init__(self, *, controlling: bool, on_media: Callable[[bytes], None]) -> None:
+        super().__init__(iceServers=[])
+        self.connection = LoopbackConnection(controlling=controlling, on_media=on_media)
+        # Before an RTCIceTransport is made of this: that copies the connection's methods.
+        self._connection = self.connection
+
+
+def protect_rtp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
+    """Encrypt an RTP packet. The handshake must be over."""
+    return bytes(dtls._tx_srtp.protect(data))
+
+
+def protect_rtcp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
+    """Encrypt an RTCP packet. The handshake must be over."""
+    return bytes(dtls._tx_srtp.protect_rtcp(data))
+
+
+def unprotect_rtp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
+    """Decrypt an RTP packet. Raises `SrtpError`."""
+    return bytes(dtls._rx_srtp.unprotect(data))
+
+
+def unprotect_rtcp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
+    """Decrypt an RTCP packet. Raises `SrtpError`."""
+    return bytes(dtls._rx_srtp.unprotect_rtcp(data))

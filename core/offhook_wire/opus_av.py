@@ -1,0 +1,118 @@
+"""Opus through PyAV, for machines where libopus cannot be called directly.
+
+PyAV decodes Opus to 48 kHz whatever it is asked for, so frames go through its resampler, which holds back under 1 ms:
+the first frame is filled up in front with that much silence and every call gives as many samples as the packet plays.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# PyAV's stubs leave the argument of Packet open.
+from __future__ import annotations
+
+from typing import Final
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.codec import CodecContext
+from av.error import FFmpegError
+
+from offhook.audio import SAMPLE_BYTES
+from offhook_wire.opus import OpusError
+
+_NATIVE_HZ: Final = 48_000
+#: The table-of-contents byte without its frame count bits: one frame, of the same mode and length (RFC 6716, 3.1).
+_ONE_FRAME: Final = 0xFC
+#: What a decoder is given to conceal before it has heard anything: one 20 ms frame of narrow-band SILK.
+_FIRST_TOC: Final = 0x08
+
+
+class AvBackend:
+    """PyAV's own libopus."""
+
+    @property
+    def name(self) -> str:
+        """For logs."""
+        return f"libopus through PyAV {av.__version__}"
+
+    def encoder(self, rate_hz: int, bitrate_bps: int, complexity: int) -> _Encoder:
+        return _Encoder(rate_hz, bitrate_bps, complexity)
+
+    def decoder(self, rate_hz: int) -> _Decoder:
+        return _Decoder(rate_hz)
+
+
+def _frame(pcm: bytes, rate_hz: int) -> AudioFrame:
+    frame = AudioFrame(format="s16", layout="mono", samples=len(pcm) // SAMPLE_BYTES)
+    frame.planes[0].update(pcm)
+    frame.sample_rate = rate_hz
+    return frame
+
+
+class _Encoder:
+    def __init__(self, rate_hz: int, bitrate_bps: int, complexity: int) -> None:
+        self._rate_hz = rate_hz
+        self._context = CodecContext.create("libopus", "w")
+        self._context.format = "s16"
+        self._context.layout = "mono"
+        self._context.sample_rate = rate_hz
+        self._context.bit_rate = bitrate_bps
+        self._context.options = {
+            "application": "voip",
+            "vbr": "on",
+            "frame_duration": "20",
+            "compression_level": str(complexity),
+        }
+        self._samples = 0
+
+    def encode(self, pcm: bytes) -> bytes:
+        frame = _frame(pcm, self._rate_hz)
+        frame.pts = self._samples
+        self._samples += frame.samples
+        try:
+            packets = [bytes(packet) for packet in self._context.encode(frame)]
+        except FFmpegError as error:
+            raise OpusError(f"PyAV could not encode: {error}") from error
+        if len(packets) != 1:
+            raise OpusError(f"PyAV gave {len(packets)} packets for one frame")
+        return packets[0]
+
+    def close(self) -> None:
+        """PyAV frees it with the object."""
+
+
+class _Decoder:
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._context = CodecContext.create("libopus", "r")
+        self._context.layout = "mono"
+        self._context.sample_rate = _NATIVE_HZ
+        self._resampler = AudioResampler(format="s16", layout="mono", rate=rate_hz) if rate_hz != _NATIVE_HZ else None
+        self._ready = bytearray()
+        self._toc = _FIRST_TOC
+
+    def decode(self, payload: bytes | None) -> bytes:
+        # A packet of nothing but its table of contents means a lost frame (RFC 6716, 3.2.1); an empty packet would
+        # flush the decoder for good.
+        data = bytes((self._toc & _ONE_FRAME,)) if payload is None else payload
+        try:
+            frames = self._context.decode(av.Packet(data))
+        except FFmpegError as error:
+            raise OpusError(f"PyAV could not decode: {error}") from error
+        if not frames:
+            raise OpusError("PyAV decoded nothing")
+        self._toc = data[0]
+        native = 0
+        for frame in frames:
+            native += frame.samples
+            for out in self._resampler.resample(frame) if self._resampler else (frame,):
+                # A plane may be padded beyond its samples.
+                self._ready += bytes(out.planes[0])[: out.samples * SAMPLE_BYTES]
+        wanted = native * self._rate_hz // _NATIVE_HZ * SAMPLE_BYTES
+        if len(self._ready) < wanted:
+            self._ready[:0] = bytes(wanted - len(self._ready))
+        pcm = bytes(self._ready[:wanted])
+        del self._ready[:wanted]
+        return pcm
+
+    def close(self) -> None:
+        """PyAV frees it with the object."""

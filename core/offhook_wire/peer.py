@@ -1,0 +1,192 @@
+"""One WebRTC peer on loopback: ICE, DTLS and SRTP, with RTP and RTCP sent and received in the same call.
+
+No RTCPeerConnection, no SDP, no media track: those would bring aiortc's jitter buffer (80 ms) and its codec threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from typing import TYPE_CHECKING, Final
+
+from aiortc import (
+    RTCCertificate,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+    RTCDtlsTransport,
+    RTCIceCandidate,
+    RTCIceParameters,
+    RTCIceTransport,
+)
+
+from offhook_wire import aiortc_private as private
+from offhook_wire.relay_protocol import Candidate, Fingerprint, PeerParameters
+from offhook_wire.rtp import is_rtcp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Media that overtakes the end of the handshake is kept: its last message may still be in a queue.
+_MAX_EARLY: Final = 64
+#: Of the hashes a peer gives for its certificate this one is told.
+_HASH: Final = "sha-256"
+#: Type preference of host candidates (RFC 8445, section 5.1.2.1), shifted into place.
+_HOST_PRIORITY: Final = 126 << 24
+
+Certificate = RTCCertificate
+
+
+def make_certificate() -> Certificate:
+    """A fresh self-signed certificate; one serves any number of peers."""
+    return RTCCertificate.generateCertificate()
+
+
+class PeerFailed(Exception):
+    """ICE or DTLS did not come to an end that media could use."""
+
+
+class Peer:
+    """One side of a connection.
+
+    Args:
+        controlling: True at the leg, False at the relay: the ICE role, and by it the DTLS role.
+        certificate: what DTLS shows.
+        on_rtp: given each RTP packet in the clear, synchronously. Must not raise.
+        on_rtcp: given each RTCP packet in the clear, synchronously. Must not raise.
+        on_down: told once, with the reason, when a connection that was up is lost or ended by the other side.
+
+    Attributes:
+        srtp_errors: packets that were forged, replayed or damaged.
+        early_lost: packets that came before the handshake was over and found no place to wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        controlling: bool,
+        certificate: Certificate,
+        on_rtp: Callable[[bytes], None],
+        on_rtcp: Callable[[bytes], None],
+        on_down: Callable[[str], None],
+    ) -> None:
+        self.srtp_errors = 0
+        self.early_lost = 0
+        self._on_rtp = on_rtp
+        self._on_rtcp = on_rtcp
+        self._on_down = on_down
+        self._gatherer = private.LoopbackGatherer(controlling=controlling, on_media=self._media)
+        self._ice = RTCIceTransport(self._gatherer)
+        self._dtls = RTCDtlsTransport(self._ice, [certificate])
+        self._dtls.on("statechange", self._dtls_changed)
+        self._early: list[bytes] = []
+        self._up = False
+        self._stopping = False
+
+    @property
+    def up(self) -> bool:
+        """Whether media can flow."""
+        return self._up
+
+    async def gather(self) -> PeerParameters:
+        """Bind the sockets, and say what the other side must know."""
+        await self._gatherer.gather()
+        ice = self._gatherer.getLocalParameters()
+        assert ice.usernameFragment is not None  # aioice makes both up
+        assert ice.password is not None
+        return PeerParameters(
+            ufrag=ice.usernameFragment,
+            password=ice.password,
+            candidates=tuple(Candidate(item.ip, item.port) for item in self._gatherer.getLocalCandidates()),
+            fingerprints=tuple(
+                Fingerprint(item.algorithm, item.value)
+                for item in self._dtls.getLocalParameters().fingerprints
+                if item.algorithm == _HASH
+            ),
+        )
+
+    async def connect(self, remote: PeerParameters) -> None:
+        """Connect to the other side. Put a time limit around it; when it does not return, call `stop`.
+
+        Candidates that are not on loopback are left out. When none remains, the other side's checks are waited for.
+
+        Raises:
+            PeerFailed: ICE or DTLS failed, or the fingerprint is another's.
+        """
+        usable = [candidate for candidate in remote.candidates if _is_loopback(candidate.ip)]
+        for number, candidate in enumerate(usable):
+            await self._ice.addRemoteCandidate(
+                RTCIceCandidate(
+                    component=1,
+                    foundation=str(number),
+                    ip=candidate.ip,
+                    port=candidate.port,
+                    priority=_HOST_PRIORITY - number,
+                    protocol="udp",
+                    type="host",
+                )
+            )
+        if usable:
+            # With no candidate at all this would make ICE fail at once, instead of waiting to be checked.
+            await self._ice.addRemoteCandidate(None)
+        # Neither start() raises: the state tells.
+        await self._ice.start(RTCIceParameters(usernameFragment=remote.ufrag, password=remote.password))
+        if self._ice.state != "completed":
+            raise PeerFailed("ICE found no way to the other side")
+        fingerprints = [RTCDtlsFingerprint(item.algorithm, item.value) for item in remote.fingerprints]
+        await self._dtls.start(RTCDtlsParameters(fingerprints))
+        if self._dtls.state != "connected":
+            raise PeerFailed("the DTLS handshake failed, or the other side's certificate is not the one announced")
+        self._up = True
+        early, self._early = self._early, []
+        for data in early:
+            self._media(data)
+
+    def send_rtp(self, data: bytes) -> None:
+        """Send an RTP packet now; nothing happens before `connect` or after the end."""
+        if self._up:
+            self._gatherer.connection.send_now(private.protect_rtp(self._dtls, data))
+
+    def send_rtcp(self, data: bytes) -> None:
+        """Send a compound RTCP packet now; nothing happens before `connect` or after the end."""
+        if self._up:
+            self._gatherer.connection.send_now(private.protect_rtcp(self._dtls, data))
+
+    async def stop(self) -> None:
+        """Tell the other side by DTLS and close the sockets. Idempotent; no callback comes after it began."""
+        self._stopping, self._up = True, False
+        self._early.clear()
+        await self._dtls.stop()
+        await self._ice.stop()
+        # The DTLS reader was cancelled and not awaited: let it end.
+        await asyncio.sleep(0)
+        self._dtls.remove_all_listeners()
+
+    def _media(self, data: bytes) -> None:
+        if self._up:
+            try:
+                if is_rtcp(data):
+                    self._on_rtcp(private.unprotect_rtcp(self._dtls, data))
+                else:
+                    self._on_rtp(private.unprotect_rtp(self._dtls, data))
+            except private.SrtpError:
+                self.srtp_errors += 1
+        elif not self._stopping:
+            if len(self._early) < _MAX_EARLY:
+                self._early.append(data)
+            else:
+                self.early_lost += 1
+
+    def _dtls_changed(self) -> None:
+        if self._up and self._dtls.state in ("closed", "failed"):
+            self._up = False
+            # Lost consent closes ICE first; a goodbye over DTLS leaves it as it was.
+            lost = self._ice.state != "completed"
+            self._on_down("the connection was lost" if lost else "the other side ended the connection")
+
+
+def _is_loopback(address: str) -> bool:
+    """Names, `.local` ones above all, are no addresses: resolving one would send packets off the machine."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

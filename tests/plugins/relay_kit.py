@@ -1,0 +1,119 @@
+"""What the tests of legs share: a real relay in the test's own loop, handlers that remember, and waiting with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import socket
+from array import array
+from collections.abc import AsyncIterator, Callable
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from offhook.audio import AudioFrame
+from offhook.clock import Clock, SystemClock
+from offhook.events import LegEvent
+from offhook.grant import Grant
+from offhook.ids import Ids
+from offhook.secret import Secret
+from offhook_mockserver.members import RoomEvent
+from offhook_mockserver.rooms import Room, Rooms
+from offhook_mockserver.webrtc_door import WebRtcDoor
+from offhook_wire.access_token import mint
+
+APP_ID = "a" * 32
+CERTIFICATE = Secret("c" * 32)
+RATE_HZ = 16_000
+FRAME_SAMPLES = RATE_HZ // 50
+
+
+def tone(index: int) -> AudioFrame:
+    """Frame `index` of a 440 Hz tone."""
+    start = index * FRAME_SAMPLES
+    samples = [round(8000 * math.sin(2 * math.pi * 440 * (start + n) / RATE_HZ)) for n in range(FRAME_SAMPLES)]
+    return AudioFrame(array("h", samples).tobytes(), RATE_HZ, start)
+
+
+class Ear:
+    """A handler, of a leg or of a PCM member, that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[LegEvent | RoomEvent] = []
+        self.audio: list[tuple[int, AudioFrame]] = []
+        self.heard_at_s: list[float] = []
+
+    def on_event(self, event: LegEvent | RoomEvent) -> None:
+        self.events.append(event)
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        self.audio.append((uid, frame))
+        self.heard_at_s.append(asyncio.get_running_loop().time())
+
+    @property
+    def positions(self) -> list[int]:
+        return [frame.position for _, frame in self.audio]
+
+
+async def until(true: Callable[[], bool], what: str, timeout_s: float = 5) -> None:
+    """Poll until `true()`; real sockets leave no other way."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + timeout_s
+    while not true():
+        assert loop.time() < deadline_s, f"not within {timeout_s} s: {what}"
+        await asyncio.sleep(0.001)
+
+
+@contextlib.asynccontextmanager
+async def serving(routes: list[BaseRoute]) -> AsyncIterator[str]:
+    """A uvicorn server on this loop and a free port; its base URL."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        Starlette(routes=routes),
+        loop="none",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await until(lambda: server.started, "the server starts")
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+class Relay:
+    """A relay with one open channel."""
+
+    def __init__(self, clock: Clock | None = None, **door: float) -> None:
+        self.clock = clock or SystemClock()
+        self.ids = Ids("relay")
+        self.rooms = Rooms(self.clock, self.ids)
+        self.room: Room = self.rooms.create("room", APP_ID, CERTIFICATE)
+        self.door = WebRtcDoor(self.rooms, self.clock, self.ids, **door)  # type: ignore[arg-type]  # int or float
+        self.url = ""
+
+    def grant(self, uid: int = 0, **changed: object) -> Grant:
+        """A grant for the channel; `changed` are arguments of `mint`, or `certificate`, `app_id`, `channel`."""
+        made = {"issued_s": int(self.clock.wall_s()), "salt": 1, "expire_s": 600, **changed}
+        app_id, certificate = made.pop("app_id", APP_ID), made.pop("certificate", CERTIFICATE)
+        channel = made.pop("channel", "room")
+        token = mint(app_id, certificate, channel, uid, **made)  # type: ignore[arg-type]  # tests give what fits
+        return Grant(APP_ID, "room", Secret(token), uid, self.url)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Relay]:
+        async with serving(self.door.routes()) as self.url:
+            try:
+                yield self
+            finally:
+                self.rooms.close_all()
+                await self.door.aclose()

@@ -1,0 +1,504 @@
+"""Real legs through a real relay on loopback: HTTP, ICE, DTLS, SRTP, WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from tests.plugins.relay_kit import APP_ID, FRAME_SAMPLES, Ear, Relay, serving, tone, until
+
+from offhook.audio import AudioFrame, level_dbfs
+from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
+from offhook.events import (
+    LeaveReason,
+    LegClosed,
+    LegFailed,
+    MemberJoined,
+    MemberLeft,
+    MemberPublished,
+    MemberUnpublished,
+)
+from offhook.grant import Grant
+from offhook.secret import Secret
+from offhook_aiortc.leg import AiortcLeg
+from offhook_aiortc.transport import AiortcTransport
+
+Check = Callable[[Relay], Awaitable[None]]
+
+
+def with_relay(check: Check, **door: float) -> None:
+    async def main() -> None:
+        async with Relay(**door).running() as relay:
+            await check(relay)
+
+    asyncio.run(main())
+
+
+async def say(leg: AiortcLeg, first: int, last: int) -> None:
+    """Frames at their pace, for as long as it takes."""
+    loop = asyncio.get_running_loop()
+    start_s = loop.time()
+    for index in range(first, last):
+        leg.send(tone(index))
+        await asyncio.sleep(max(0.0, start_s + (index - first + 1) * 0.02 - loop.time()))
+
+
+def test_two_legs_hear_each_other() -> None:
+    async def check(relay: Relay) -> None:
+        transport = AiortcTransport()
+        await transport.check(relay.url)
+        ears = Ear(), Ear()
+        first = await transport.join(relay.grant(7), ears[0])
+        assert ears[0].events == []
+        second = await transport.join(relay.grant(8), ears[1])
+        assert ears[1].events == []
+        await until(lambda: ears[0].events == [MemberJoined(8)], "the first hears of the second")
+        await until(lambda: ears[1].events == [MemberJoined(7)], "the second hears of the first")
+        for index in range(10):
+            first.send(tone(index))
+            second.send(tone(index))
+        await until(lambda: all(len(ear.audio) == 10 for ear in ears), "both hear ten frames")
+        assert {uid for uid, _ in ears[0].audio} == {8}
+        assert ears[0].positions == [index * FRAME_SAMPLES for index in range(10)]
+        assert level_dbfs(ears[1].audio[-1][1].pcm) > -20
+        assert MemberPublished(8) in ears[0].events
+        assert (relay.room.decoders, relay.room.encoders) == (0, 0)
+        await first.leave()
+        await until(lambda: MemberLeft(7, LeaveReason.QUIT) in ears[1].events, "the second hears of the end")
+        counters = second.counters()
+        await second.leave()
+        assert (counters["frames_sent"], counters["packets_sent"]) == (10, 10)
+        assert (counters["frames_received"], counters["packets_received"]) == (10, 10)
+        for name in ("packets_lost", "frames_late", "frames_concealed", "decode_errors", "srtp_errors"):
+            assert counters[name] == 0, name
+
+    with_relay(check)
+
+
+def test_a_leg_and_a_pcm_member_hear_each_other() -> None:
+    async def check(relay: Relay) -> None:
+        ear, callee_ear = Ear(), Ear()
+        callee = relay.room.join_pcm(9, callee_ear)
+        callee.publish()
+        leg = await AiortcTransport().join(relay.grant(), ear)
+        await until(lambda: ear.events == [MemberJoined(9), MemberPublished(9)], "who is there already is told")
+        assert leg.uid not in (0, 9)
+        for index in range(5):
+            callee.send(tone(index))
+            leg.send(tone(index))
+        await until(lambda: len(ear.audio) == len(callee_ear.audio) == 5, "both hear five frames")
+        assert callee_ear.audio[0][0] == leg.uid
+        assert callee_ear.positions == [index * FRAME_SAMPLES for index in range(5)]
+        callee.unpublish()
+        callee.leave(LeaveReason.DROPPED)
+        await until(lambda: len(ear.events) == 4, "the leg hears of the end")
+        assert ear.events[2:] == [MemberUnpublished(9), MemberLeft(9, LeaveReason.DROPPED)]
+        await leg.leave()
+
+    with_relay(check)
+
+
+@pytest.mark.slow
+def test_one_lost_packet_costs_one_concealed_frame_and_no_delay() -> None:
+    async def check(relay: Relay) -> None:
+        ear = Ear()
+        relay.room.join_pcm(9, ear)
+        leg = await AiortcTransport(drop=lambda number: number == 20).join(relay.grant(7), Ear())
+        await say(leg, 0, 60)
+        await until(lambda: len(ear.audio) == 60, "as many frames as were sent")
+        assert ear.positions == [index * FRAME_SAMPLES for index in range(60)]
+        assert leg.counters()["packets_sent"] == 59
+        member = relay.room.rtp_members[0]
+        assert member.packets_lost == 1
+        # The frame after the hole waits for it; those after that come as early as those before it.
+        gaps = [later - earlier for earlier, later in zip(ear.heard_at_s, ear.heard_at_s[1:], strict=False)]
+        assert gaps[20] < 0.01, "the frame behind the hole follows the concealed one at once"
+        await leg.leave()
+
+    with_relay(check)
+
+
+def test_a_client_conceals_and_counts_what_the_relay_did_not_send() -> None:
+    async def check(relay: Relay) -> None:
+        ear = Ear()
+        first = await AiortcTransport(drop=lambda number: number == 3).join(relay.grant(7), Ear())
+        second = await AiortcTransport().join(relay.grant(8), ear)
+        for index in range(8):
+            first.send(tone(index))
+        await until(lambda: len(ear.audio) == 8, "as many frames as were sent")
+        assert ear.positions == [index * FRAME_SAMPLES for index in range(8)]
+        counters = second.counters()
+        assert (counters["frames_concealed"], counters["packets_lost"], counters["frames_late"]) == (1, 1, 0)
+        await first.leave()
+        await second.leave()
+
+    with_relay(check)
+
+
+def test_a_pause_is_seen_in_the_position_and_is_no_loss() -> None:
+    async def check(relay: Relay) -> None:
+        ear = Ear()
+        first = await AiortcTransport().join(relay.grant(7), Ear())
+        second = await AiortcTransport().join(relay.grant(8), ear)
+        for index in (0, 1, 500, 501):
+            first.send(tone(index))
+        await until(lambda: len(ear.audio) == 4, "four frames")
+        assert ear.positions == [index * FRAME_SAMPLES for index in (0, 1, 500, 501)]
+        counters = second.counters()
+        assert (counters["frames_concealed"], counters["packets_lost"]) == (0, 0)
+        await first.leave()
+        await second.leave()
+
+    with_relay(check)
+
+
+def test_the_last_word_is_heard_before_the_end_is_told() -> None:
+    order: list[str] = []
+
+    class Order(Ear):
+        def on_event(self, event: object) -> None:
+            order.append(type(event).__name__)
+
+        def on_audio(self, uid: int, frame: AudioFrame) -> None:
+            order.append("audio")
+
+    async def check(relay: Relay) -> None:
+        listener = await AiortcTransport().join(relay.grant(8), Order())
+        relay.room.join_pcm(9, Ear())
+        pcm_ear = Ear()
+        relay.room.join_pcm(10, pcm_ear)
+        for turn in range(5):
+            order.clear()
+            pcm_ear.audio.clear()
+            talker = await AiortcTransport().join(relay.grant(7), Ear())
+            for index in range(30):
+                talker.send(tone(index))
+            await talker.leave()
+            await until(lambda: "MemberLeft" in order, "the listener hears of the end")
+            assert order.count("audio") == 30, turn
+            assert order[-1] == "MemberLeft", turn
+            assert len(pcm_ear.audio) == 30, turn
+        await listener.leave()
+
+    with_relay(check)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"expire_s": 1, "issued_s": 1_000_000}, 9),
+        ({"certificate": Secret("d" * 32)}, 8),
+        ({"channel": "another"}, 8),
+        ({"app_id": "b" * 32}, 8),
+        ({"privileges": (2, 3)}, 8),
+    ],
+    ids=["expired", "forged", "other channel", "other app", "may not join"],
+)
+def test_a_bad_token_is_refused_with_agoras_reason(changed: dict[str, object], reason: int) -> None:
+    async def check(relay: Relay) -> None:
+        grant = relay.grant(7, **changed)
+        with pytest.raises(TokenRejected) as refused:
+            await AiortcTransport().join(grant, Ear())
+        assert refused.value.reason == reason
+        assert grant.token.reveal() not in str(refused.value)
+        assert relay.door.connections == 0
+
+    with_relay(check)
+
+
+def test_a_tampered_token_is_refused() -> None:
+    async def check(relay: Relay) -> None:
+        good = relay.grant(7)
+        text = good.token.reveal()
+        bad = Grant(APP_ID, "room", Secret(text[:40] + ("A" if text[40] != "A" else "B") + text[41:]), 7, relay.url)
+        with pytest.raises(TokenRejected) as refused:
+            await AiortcTransport().join(bad, Ear())
+        assert refused.value.reason == 8
+
+    with_relay(check)
+
+
+def test_a_channel_that_is_not_open_is_refused() -> None:
+    async def check(relay: Relay) -> None:
+        grant = relay.grant(7)
+        relay.rooms.close("room")
+        with pytest.raises(JoinFailed, match="no channel 'room'"):
+            await AiortcTransport().join(grant, Ear())
+
+    with_relay(check)
+
+
+def test_joins_under_way_are_capped() -> None:
+    async def check(relay: Relay) -> None:
+        with pytest.raises(JoinFailed, match="limit"):
+            await AiortcTransport().join(relay.grant(7), Ear())
+
+    with_relay(check, most_joining=0)
+
+
+def test_who_is_kicked_is_told_once_and_why() -> None:
+    async def check(relay: Relay) -> None:
+        ear, other = Ear(), Ear()
+        leg = await AiortcTransport().join(relay.grant(7), ear)
+        relay.room.join_pcm(9, other)
+        await until(lambda: ear.events == [MemberJoined(9)], "introduced")
+        relay.room.kick(relay.room.rtp_members[0], "call over")
+        await until(lambda: len(ear.events) == 2, "told")
+        assert ear.events[-1] == LegClosed("call over")
+        assert other.events[-1] == MemberLeft(7, LeaveReason.DROPPED)
+        leg.send(tone(0))
+        await leg.leave()
+        await leg.leave()
+        assert len(ear.events) == 2
+
+    with_relay(check)
+
+
+def test_a_second_join_with_the_uid_replaces_the_first() -> None:
+    async def check(relay: Relay) -> None:
+        ear = Ear()
+        first = await AiortcTransport().join(relay.grant(7), ear)
+        second = await AiortcTransport().join(relay.grant(7), Ear())
+        await until(lambda: ear.events == [LegClosed("replaced")], "the first is put out")
+        assert [member.uid for member in relay.room.members] == [7]
+        await first.leave()
+        await second.leave()
+
+    with_relay(check)
+
+
+@pytest.mark.slow
+def test_a_token_that_expires_in_mid_call_puts_its_member_out() -> None:
+    async def check(relay: Relay) -> None:
+        ear = Ear()
+        leg = await AiortcTransport().join(relay.grant(7, expire_s=2), ear)
+        await until(lambda: bool(ear.events), "put out")
+        assert ear.events == [LegClosed("token expired")]
+        await leg.leave()
+
+    with_relay(check)
+
+
+def test_a_client_that_is_killed_is_noticed_at_once() -> None:
+    async def check(relay: Relay) -> None:
+        ear, other = Ear(), Ear()
+        relay.room.join_pcm(9, other)
+        leg = await AiortcTransport().join(relay.grant(7), ear)
+        websocket = leg._websocket  # pyright: ignore[reportPrivateUsage] - what a kill does to it
+        assert websocket is not None
+        websocket.transport.abort()
+        await until(lambda: other.events[-1] == MemberLeft(7, LeaveReason.DROPPED), "the others hear of it", 1)
+        await until(lambda: isinstance(ear.events[-1], LegFailed), "and so does the leg", 1)
+        await leg.leave()
+        assert sum(isinstance(event, LegFailed) for event in ear.events) == 1
+
+    with_relay(check)
+
+
+def test_no_callback_comes_after_leave() -> None:
+    async def check(relay: Relay) -> None:
+        ear = Ear()
+        callee = relay.room.join_pcm(9, Ear())
+        callee.publish()
+        leg = await AiortcTransport().join(relay.grant(7), ear)
+        leaving = asyncio.create_task(leg.leave())
+        for index in range(10):
+            callee.send(tone(index))
+            await asyncio.sleep(0)
+        await leaving
+        told = len(ear.events), len(ear.audio)
+        callee.leave()
+        await until(lambda: relay.door.connections == 0, "the relay has let go of it")
+        assert (len(ear.events), len(ear.audio)) == told
+
+    with_relay(check)
+
+
+def test_leave_is_bounded_when_the_relay_is_stuck() -> None:
+    async def check(relay: Relay) -> None:
+        leg = await AiortcTransport().join(relay.grant(7), Ear())
+        member = relay.room.rtp_members[0]
+
+        async def stuck(timeout_s: float) -> None:
+            await asyncio.sleep(5)
+
+        member.wait_ended = stuck  # type: ignore[method-assign]  # a relay that does not answer a goodbye
+        async with asyncio.timeout(1):
+            await leg.leave()
+
+    with_relay(check)
+
+
+@pytest.mark.parametrize("endpoint", [None, "http://192.0.2.1:80", "https://127.0.0.1:1", "http://relay.example"])
+def test_what_is_no_relay_on_this_machine_is_refused_without_asking(endpoint: str | None) -> None:
+    async def main() -> None:
+        transport = AiortcTransport()
+        with pytest.raises(TransportUnavailable, match="on this machine"):
+            await transport.check(endpoint)
+        with pytest.raises(TransportUnavailable, match="on this machine"):
+            await transport.join(Grant(APP_ID, "room", Secret("007token"), 1, endpoint), Ear())
+
+    asyncio.run(main())
+
+
+def test_check_tells_nothing_there_from_something_else_there() -> None:
+    async def other(request: Request) -> Response:
+        return PlainTextResponse("hello")
+
+    async def main() -> None:
+        transport = AiortcTransport()
+        async with serving([Route("/{rest:path}", other)]) as url:
+            with pytest.raises(TransportUnavailable, match="something else"):
+                await transport.check(url + "/")
+        with pytest.raises(TransportUnavailable, match="nothing is listening at .*offhook mock"):
+            await transport.check(url)
+
+    asyncio.run(main())
+
+
+def test_the_environments_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://192.0.2.1:9")
+
+    async def check(relay: Relay) -> None:
+        transport = AiortcTransport()
+        await transport.check(relay.url)
+        leg = await transport.join(relay.grant(7), Ear())
+        await leg.leave()
+
+    with_relay(check)
+
+
+def descriptors() -> set[str]:
+    return {str(item.readlink()) for item in Path("/proc/self/fd").iterdir() if item.is_symlink()}
+
+
+def sockets() -> set[str]:
+    return {name for name in descriptors() if name.startswith("socket:")}
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors by /proc")
+
+
+@needs_proc
+def test_cancelling_a_join_anywhere_leaves_nothing_behind() -> None:
+    async def check(relay: Relay) -> None:
+        transport = AiortcTransport()
+        leg = await transport.join(relay.grant(7), Ear())
+        await leg.leave()
+        await until(lambda: relay.door.connections == 0, "warmed up")
+        steps = 0
+        while True:
+            tasks, before = asyncio.all_tasks(), sockets()
+            join = asyncio.create_task(transport.join(relay.grant(7), Ear()))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            if not join.cancel():
+                break
+            try:
+                leg = await join
+            except asyncio.CancelledError:
+                pass
+            else:
+                await leg.leave()
+                break
+            assert relay.room.members == () or steps > 0
+            for attendance in tuple(relay.door._attendances.values()):  # pyright: ignore[reportPrivateUsage]
+                attendance.kick("test")
+            await until(lambda before=before: sockets() <= before, f"sockets closed after {steps} turns")  # type: ignore[misc]
+            await until(lambda tasks=tasks: asyncio.all_tasks() <= tasks, f"tasks over after {steps} turns")  # type: ignore[misc]
+            steps += 1
+        assert steps > 10, "the join was broken off in many places"
+
+    with_relay(check)
+
+
+@needs_proc
+def test_twenty_calls_leave_tasks_and_descriptors_as_they_were() -> None:
+    async def check(relay: Relay) -> None:
+        transport = AiortcTransport()
+
+        async def call() -> None:
+            ears = Ear(), Ear()
+            legs = [await transport.join(relay.grant(uid), ear) for uid, ear in zip((7, 8), ears, strict=True)]
+            for leg in legs:
+                leg.send(tone(0))
+            await until(lambda: all(ear.audio for ear in ears), "both hear")
+            for leg in legs:
+                await leg.leave()
+            await until(lambda: relay.door.connections == 0, "the relay has let go")
+
+        await call()
+        tasks, before = len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            await call()
+        await until(lambda: len(asyncio.all_tasks()) == tasks, "tasks are back")
+        await until(lambda: len(os.listdir("/proc/self/fd")) == before, "descriptors are back")
+        await transport.aclose()
+
+    with_relay(check)
+
+
+def test_the_token_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    tokens: list[str] = []
+
+    async def check(relay: Relay) -> None:
+        grant = relay.grant(7)
+        tokens.append(grant.token.reveal())
+        leg = await AiortcTransport().join(grant, Ear())
+        await leg.leave()
+
+    with_relay(check)
+    assert caplog.text
+    assert tokens[0] not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "names"),
+    [
+        (b"{", "application/json", "message"),
+        (b"{}", "application/json", "appId"),
+        (b"{}", "text/plain", "content-type"),
+        (b'{"appId":"' + b"a" * 70_000 + b'"}', "application/json", "at most"),
+    ],
+)
+def test_the_door_names_what_is_wrong_with_a_request(body: bytes, content_type: str, names: str) -> None:
+    async def check(relay: Relay) -> None:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.post(relay.url + "/relay/join", content=body, headers={"content-type": content_type})
+        assert answer.status_code == 400
+        assert names in answer.json()["error"]["message"]
+        assert answer.json()["error"]["code"] == "malformed"
+
+    with_relay(check)
+
+
+def test_a_join_that_nobody_completes_goes_by_itself() -> None:
+    async def check(relay: Relay) -> None:
+        grant = relay.grant(7)
+        request = {
+            "appId": APP_ID,
+            "channel": "room",
+            "token": grant.token.reveal(),
+            "uid": 7,
+            "ssrc": 1,
+            "ice": {"ufrag": "abcd", "pwd": "p" * 22, "candidates": [{"ip": "host.local", "port": 9}]},
+            "dtls": {"fingerprints": [{"algorithm": "sha-256", "value": "00"}]},
+        }
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.post(relay.url + "/relay/join", json=request)
+        assert answer.status_code == 200
+        assert relay.door.connections == 1
+        assert relay.room.members == ()
+        await until(lambda: relay.door.connections == 0, "given up", 2)
+
+    with_relay(check, join_timeout_s=0.2)

@@ -60,6 +60,7 @@ class PluginReport:
     version: str = ""
     hooks: list[str] = field(default_factory=list[str])
     problem: str = ""
+    disabled: bool = False
 
     @property
     def label(self) -> str:
@@ -100,7 +101,7 @@ class Plugins:
                 report.distribution, report.version = point.dist.name, point.dist.version
             plugins.reports.append(report)
             if point.name in disabled:
-                report.problem = f"not loaded: {DISABLE_VARIABLE} names it"
+                report.disabled, report.problem = True, f"not loaded: {DISABLE_VARIABLE} names it"
             else:
                 plugins._guard(report, point.load)
         for plugin in extra:
@@ -157,8 +158,8 @@ class Plugins:
 
     @property
     def problems(self) -> list[PluginReport]:
-        """The plugins that were left out because they failed."""
-        return [report for report in self.reports if report.problem]
+        """The plugins that were left out because they failed; those that were switched off are not among them."""
+        return [report for report in self.reports if report.problem and not report.disabled]
 
     def source(self, text: str) -> AudioSource:
         """Open the audio source that the spec `text` names.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
 from offhook.listening import BoundedStream
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Store
     from offhook.record import CallRecord
+
+_log: Final = logging.getLogger("offhook")
 
 #: How many entries a listener may leave waiting, and how many a record keeps.
 EVENTS_WAITING = 256
@@ -50,6 +53,9 @@ class Timeline:
             self.count("timeline_entries_dropped")
         for stream in self._streams:
             stream.put(entry)
+        level = logging.INFO if entry.changed else logging.DEBUG
+        evidence = entry.evidence.value if entry.evidence else "nothing changed"
+        _log.log(level, "%s %s: %s (%s) %s", self.record.call_id, entry.event, entry.call.name, evidence, entry.detail)
         if entry.changed:
             self.observe(self._observers, call_id=self.record.call_id, entry=entry)
 

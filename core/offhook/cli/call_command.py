@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offhook.cli.display import choose
+from offhook.cli.exit_codes import ExitCode
 from offhook.cli.placing import Order, place, report
 from offhook.errors import ConfigError
+from offhook.numbers import e164
 from offhook.phone import Phone
 from offhook.policy import CallPolicy
 
@@ -40,13 +42,14 @@ def call(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A new or empty folder for recordings, record and journal.")
     ] = None,
-) -> int:
+) -> None:
     """Place a call, say something, listen, hang up.
 
     It ends when the callee hangs up, after --for, or when all is said and the callee has been quiet for 2 s.
 
     Exit codes: 0 completed, 1 something broke, 2 bad usage, 3 not answered, 4 refused by the carrier, 130 ctrl-C.
     """
+    e164(number)
     if for_s is not None and not 0 < for_s < 86_400:
         raise ConfigError(f"--for {for_s:g}: give a positive number of seconds, below 86400")
     policy = CallPolicy() if ring_timeout_s is None else CallPolicy(ring_timeout_s=ring_timeout_s)
@@ -55,5 +58,8 @@ def call(
         return Phone.from_env(transport=transport, policy=policy, store=store)
 
     order = Order(number, say or (), () if listen is None else (listen,), for_s, out=out)
-    placed = asyncio.run(place(order, open_phone, choose(json=json)))
-    return report(placed, as_json=json)
+    try:
+        placed = asyncio.run(place(order, open_phone, choose(json=json)))
+    except KeyboardInterrupt:  # a second ctrl-C: we do not wait for the hang-up
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    raise typer.Exit(report(placed, as_json=json))

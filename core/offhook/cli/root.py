@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Annotated
 
-import click
 import typer
 
 import offhook
@@ -39,36 +37,35 @@ def run(arguments: list[str]) -> int:
     """Run the command line; gives the exit code. No error leaves as a traceback unless ``-vv`` asks for it."""
     try:
         plugins = Plugins.load()
-        for report in plugins.problems:
-            if "names it" not in report.problem:
-                typer.echo(f"offhook: plugin {report.label} was left out: {report.problem}", err=True)
-        result = build(plugins)(args=arguments, prog_name="offhook", standalone_mode=False)
-    except click.exceptions.Abort:
-        return ExitCode.INTERRUPTED
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return ExitCode.BAD_USAGE
+        for problem in plugins.problems:
+            typer.echo(f"offhook: plugin {problem.label} was left out: {problem.problem}", err=True)
+        build(plugins)(args=arguments, prog_name="offhook")
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else ExitCode.COMPLETED
     except OffhookError as error:
         typer.echo(f"offhook: {error.message}", err=True)
         return code_for_error(error)
     except Exception as error:
         if logging.getLogger("offhook").isEnabledFor(logging.DEBUG):
             raise
-        kind = type(error).__name__
-        typer.echo(
-            f"offhook: this is a bug in offhook: {redact(f'{kind}: {error}')}. Run it with -vv and report it", err=True
-        )
+        what = redact(f"{type(error).__name__}: {error}")
+        typer.echo(f"offhook: this is a bug in offhook: {what}. Please report it with what -vv prints", err=True)
         return ExitCode.FAILED
-    return result if isinstance(result, int) else ExitCode.COMPLETED
+    return ExitCode.COMPLETED
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"offhook {offhook.__version__}")
+        raise typer.Exit
 
 
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
     verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Log what happens; -vv logs more.")] = 0,
 ) -> None:
-    if version:
-        typer.echo(f"offhook {offhook.__version__}")
-        raise typer.Exit
     if verbose:
         handler = logging.StreamHandler()
         handler.addFilter(RedactingFilter())

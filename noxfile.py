@@ -1,0 +1,93 @@
+"""Everything that is checked. `uv run nox` runs what CI runs; `uv run nox -s quick` the fast part; `nox -l` lists it all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "core", "tests", "wheel"]
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+SOURCES = ("core", "plugins", "mockserver")
+# Without it, `import core.offhook` would work by accident from the root and make a second copy of every class.
+ENVIRONMENT = {"PYTHONSAFEPATH": "1"}
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install offhook with all its extras, editable, and the named dependency groups."""
+    session.env.update(ENVIRONMENT)
+    session.install("-e", ".[mock,audio,testing]", *nox.project.dependency_groups(PROJECT, *groups))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff and the arrows between the packages."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy and pyright, both strict."""
+    install(session, "types", "test")
+    session.run("mypy", *SOURCES, "noxfile.py")
+    session.run("mypy", "tests", "examples")
+    session.run("pyright")
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """The core's own tests in one process, with every branch of `offhook` covered by them alone."""
+    install(session, "test")
+    session.run("coverage", "run", "-m", "pytest", "tests/core", *session.posargs)
+    session.run("coverage", "report")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All other tests, the slow ones too: real sockets, real media, real servers."""
+    install(session, "test")
+    session.run("pytest", "tests", "--ignore=tests/core", *session.posargs)
+
+
+@nox.session(default=False)
+def quick(session: nox.Session) -> None:
+    """The fast tests."""
+    install(session, "test")
+    session.run("pytest", "tests", "-m", "not slow", *session.posargs)
+
+
+@nox.session(reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, install it alone in a new environment, and place a call with it from an empty folder."""
+    session.env.update(ENVIRONMENT)
+    session.install(*nox.project.dependency_groups(PROJECT, "wheel"))
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "build", "--installer", "uv" if shutil.which("uv") else "pip", "--outdir", folder)
+        (built,) = Path(folder).glob("*.whl")
+        session.run("python", str(ROOT / "tests/packaging/inspect_wheel.py"), str(built))
+        session.install(f"{built}[mock]")
+        elsewhere = Path(folder, "elsewhere")
+        elsewhere.mkdir()
+        os.chdir(elsewhere)
+        try:
+            session.run("offhook", "plugins")
+            session.run("offhook", "demo", "--json", "--out", "call", silent=True)
+        finally:
+            os.chdir(ROOT)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """One table of ratios, measured in turns. `nox -s bench -- --json FILE` writes it as well."""
+    install(session, "test")
+    session.run("python", "tests/bench/run.py", *session.posargs)

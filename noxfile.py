@@ -1,4 +1,4 @@
-"""Everything that is checked. `uv run nox` runs what CI runs; `uv run nox -s quick` the fast part; `nox -l` lists it all."""
+"""Everything that is checked. `uv run nox` runs what CI runs, `uv run nox -s quick` the fast tests only."""
 
 from __future__ import annotations
 

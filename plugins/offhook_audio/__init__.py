@@ -1,0 +1,86 @@
+"""Audio for calls: files, tones and silence to play, files to record to, and conversion between rates.
+
+Sources ``wav``, ``tone`` and ``silence``; sinks ``recorder`` and ``null``; resamplers ``live`` and ``file``. What needs
+more than the standard library asks for ``offhook[audio]``, and only when it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from offhook.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from offhook.interfaces import AudioSink, AudioSource, Resampler
+    from offhook.registry import ResamplerRegistry, SinkRegistry, SourceRegistry
+
+__all__ = ["offhook_audio_sink", "offhook_audio_source", "offhook_resampler"]
+
+_EXTRA: Final = "offhook[audio]"
+
+
+@hookimpl
+def offhook_audio_source(registry: SourceRegistry) -> None:
+    registry.add(
+        "wav",
+        _wav,
+        summary="an audio file (WAV, FLAC, Ogg, MP3): wav:greeting.wav",
+        extra=_EXTRA,
+        needs=("numpy", "soundfile"),
+    )
+    registry.add("tone", _tone, summary="a sine of so many hertz, seconds and dBFS: tone:440,2.5,-20")
+    registry.add("silence", _silence, summary="silence, endless or of so many seconds: silence:2.5")
+
+
+@hookimpl
+def offhook_audio_sink(registry: SinkRegistry) -> None:
+    registry.add("recorder", _recorder, summary="a WAV file that is valid at any moment: recorder:heard.wav")
+    registry.add("null", _null, summary="takes audio and forgets it")
+
+
+@hookimpl
+def offhook_resampler(registry: ResamplerRegistry) -> None:
+    registry.add("live", _live, summary="little delay (1 to 2 ms), by PyAV", extra=_EXTRA, needs=("av",))
+    registry.add("file", _file, summary="best quality, by soxr HQ", extra=_EXTRA, needs=("numpy", "soxr"))
+
+
+def _wav(argument: str) -> AudioSource:
+    from offhook_audio.wav import WavSource
+
+    return WavSource(argument)
+
+
+def _tone(argument: str) -> AudioSource:
+    from offhook_audio.tone import ToneSource
+
+    return ToneSource.parse(argument)
+
+
+def _silence(argument: str) -> AudioSource:
+    from offhook_audio.silence import SilenceSource
+
+    return SilenceSource.parse(argument)
+
+
+def _recorder(argument: str) -> AudioSink:
+    from offhook_audio.recorder import RecorderSink
+
+    return RecorderSink(argument)
+
+
+def _null(argument: str) -> AudioSink:
+    from offhook_audio.null import NullSink
+
+    return NullSink(argument)
+
+
+def _live(from_hz: int, to_hz: int) -> Resampler:
+    from offhook_audio.resample_live import LiveResampler
+
+    return LiveResampler(from_hz, to_hz)
+
+
+def _file(from_hz: int, to_hz: int) -> Resampler:
+    from offhook_audio.resample_file import FileResampler
+
+    return FileResampler(from_hz, to_hz)

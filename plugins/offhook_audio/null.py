@@ -1,0 +1,33 @@
+"""The sink ``null``: takes audio and forgets it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offhook.errors import SpecError
+from offhook.interfaces import AudioSink
+from offhook.numbers import show
+
+if TYPE_CHECKING:
+    from offhook.audio import AudioFrame
+
+
+class NullSink(AudioSink):
+    """Takes audio and forgets it.
+
+    Args:
+        argument: nothing; the spec is just ``null``.
+
+    Raises:
+        SpecError: there is an argument, so something else was meant.
+    """
+
+    def __init__(self, argument: str = "") -> None:
+        if argument:
+            raise SpecError(f"null takes no argument, and got {show(argument)}: write null, or recorder:PATH")
+
+    async def write(self, frame: AudioFrame) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass

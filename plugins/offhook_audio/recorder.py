@@ -1,0 +1,57 @@
+"""The sink ``recorder``: a WAV file that is valid at any moment of the call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import RecordingError
+from offhook.interfaces import AudioSink
+from offhook.wavefile import WavWriter
+
+if TYPE_CHECKING:
+    from offhook.audio import AudioFrame
+
+#: The longest silence that one jump of the position may make, in seconds.
+MOST_GAP_S: Final = 3600
+
+#: Stands in the header until the first frame tells the rate.
+_RATE_BEFORE_AUDIO_HZ: Final = 16_000
+
+
+class RecorderSink(AudioSink):
+    """Records what it is given, from the first frame on, with silence where nothing was heard.
+
+    Args:
+        path: the file to make; one that exists is never written over.
+
+    Raises:
+        RecordingError: no path, or the file cannot be made.
+    """
+
+    def __init__(self, path: str) -> None:
+        if not path:
+            raise RecordingError("recorder: needs the path of the file to make, for example recorder:heard.wav")
+        self._file = WavWriter(path, _RATE_BEFORE_AUDIO_HZ)
+        #: Where the next frame begins if nothing is missing; None before the first.
+        self._expected: int | None = None
+        #: Jumps of the position that were longer than `MOST_GAP_S` and were shortened to it.
+        self.clamped_gaps = 0
+        #: Frames whose position stepped back; they are appended as they come.
+        self.backward_steps = 0
+
+    async def write(self, frame: AudioFrame) -> None:
+        if self._expected is None or frame.rate_hz != self._file.rate_hz:
+            self._file.set_rate(frame.rate_hz)
+        if self._expected is not None:
+            gap = frame.position - self._expected
+            if gap < 0:
+                self.backward_steps += 1
+            elif gap:
+                most = MOST_GAP_S * frame.rate_hz
+                self.clamped_gaps += gap > most
+                self._file.write_silence(min(gap, most))
+        self._file.write(frame.pcm)
+        self._expected = frame.position + frame.samples
+
+    async def aclose(self) -> None:
+        self._file.close()

@@ -1,0 +1,60 @@
+"""What both resamplers share: they give neither a sample too many nor one too few."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from offhook.audio import SAMPLE_BYTES
+from offhook.interfaces import Resampler
+
+
+class ExactResampler(Resampler):
+    """Counts samples, so that the whole stream has the length of its input times the ratio of the rates, rounded.
+
+    Libraries round that length up or down as their filters happen to stand; over many short streams it would add up.
+
+    Args:
+        from_hz: rate of what is taken.
+        to_hz: rate of what is given.
+
+    Raises:
+        ValueError: a rate that is not positive.
+    """
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        if from_hz <= 0 or to_hz <= 0:
+            raise ValueError(f"cannot convert from {from_hz} Hz to {to_hz} Hz: rates are positive")
+        self._from_hz = from_hz
+        self._to_hz = to_hz
+        self._taken = 0
+        self._given = 0
+        self._flushed = False
+
+    def convert(self, pcm: bytes) -> bytes:
+        if self._flushed:
+            raise ValueError("this stream was flushed: make a new resampler for the next one")
+        if not pcm:
+            return b""
+        self._taken += len(pcm) // SAMPLE_BYTES
+        converted = pcm if self._from_hz == self._to_hz else self._convert(pcm)
+        self._given += len(converted) // SAMPLE_BYTES
+        return converted
+
+    def flush(self) -> bytes:
+        if self._flushed:
+            return b""
+        self._flushed = True
+        total = (2 * self._taken * self._to_hz + self._from_hz) // (2 * self._from_hz)
+        missing = (total - self._given) * SAMPLE_BYTES
+        rest = self._flush() if missing else b""
+        return rest[:missing].ljust(missing, b"\0")
+
+    @abstractmethod
+    def _convert(self, pcm: bytes) -> bytes:
+        """What can be given after taking `pcm`, which is not empty."""
+        ...
+
+    @abstractmethod
+    def _flush(self) -> bytes:
+        """What is still inside, give or take a sample."""
+        ...

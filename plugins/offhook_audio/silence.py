@@ -1,0 +1,48 @@
+"""The source ``silence``: nothing, for a while or for ever."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from offhook.audio import SAMPLE_BYTES, AudioFrame
+from offhook.interfaces import AudioSource
+from offhook_audio.arguments import DURATION
+
+RATE_HZ: Final = 16_000
+_FRAME: Final = RATE_HZ // 50
+
+
+class SilenceSource(AudioSource):
+    """Silence at 16 kHz in frames of 20 ms.
+
+    Args:
+        duration_s: how long, in seconds; None for no end.
+    """
+
+    rate_hz = RATE_HZ
+
+    def __init__(self, duration_s: float | None = None) -> None:
+        self._end = None if duration_s is None else round(duration_s * RATE_HZ)
+        self._position = 0
+
+    @classmethod
+    def parse(cls, argument: str) -> SilenceSource:
+        """From a spec's argument: nothing, or seconds.
+
+        Raises:
+            SourceError: not a duration.
+        """
+        if not argument:
+            return cls()
+        return cls(DURATION.read(argument, f"silence:{argument}", "silence:2.5"))
+
+    async def read(self) -> AudioFrame | None:
+        samples = _FRAME if self._end is None else min(_FRAME, self._end - self._position)
+        if not samples:
+            return None
+        frame = AudioFrame(bytes(samples * SAMPLE_BYTES), RATE_HZ, self._position)
+        self._position += samples
+        return frame
+
+    async def aclose(self) -> None:
+        self._end = self._position

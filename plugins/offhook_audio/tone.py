@@ -1,0 +1,69 @@
+"""The source ``tone``: a sine of one frequency."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Final
+
+from offhook.audio import AudioFrame
+from offhook.errors import SourceError
+from offhook.interfaces import AudioSource
+from offhook.numbers import show
+from offhook_audio.arguments import DURATION, Number
+
+RATE_HZ: Final = 16_000
+_FRAME: Final = RATE_HZ // 50
+_EXAMPLE: Final = "tone:440,2.5,-20 (hertz, seconds, dBFS)"
+
+_FREQUENCY: Final = Number("frequency", "hertz", 1, 7_900)
+#: A sine of full scale has -3.01 dBFS, root mean square.
+_LEVEL: Final = Number("level", "dBFS", -90, -3.02)
+
+
+class ToneSource(AudioSource):
+    """A sine at 16 kHz in frames of 20 ms.
+
+    Args:
+        frequency_hz: 1 to 7900.
+        duration_s: how long, in seconds; None for no end.
+        level_dbfs: level as `offhook.audio.level_dbfs` measures it (root mean square), -90 to -3.02.
+    """
+
+    rate_hz = RATE_HZ
+
+    def __init__(self, frequency_hz: float, duration_s: float | None = None, level_dbfs: float = -20.0) -> None:
+        self._step = 2 * math.pi * frequency_hz / RATE_HZ
+        self._amplitude = 32768 * math.sqrt(2) * 10 ** (level_dbfs / 20)
+        self._end = None if duration_s is None else round(duration_s * RATE_HZ)
+        self._position = 0
+
+    @classmethod
+    def parse(cls, argument: str) -> ToneSource:
+        """From a spec's argument: hertz, then, separated by commas, seconds and dBFS if wanted.
+
+        Raises:
+            SourceError: no frequency, a number out of range, or too many.
+        """
+        spec = f"tone:{argument}"
+        parts = argument.split(",")
+        if not argument or len(parts) > 3:
+            raise SourceError(f"{show(spec)} is no good: it takes one to three numbers. Write for example {_EXAMPLE}")
+        frequency_hz = _FREQUENCY.read(parts[0], spec, _EXAMPLE)
+        duration_s = DURATION.read(parts[1], spec, _EXAMPLE) if len(parts) > 1 else None
+        level_dbfs = _LEVEL.read(parts[2], spec, _EXAMPLE) if len(parts) > 2 else -20.0
+        return cls(frequency_hz, duration_s, level_dbfs)
+
+    async def read(self) -> AudioFrame | None:
+        samples = _FRAME if self._end is None else min(_FRAME, self._end - self._position)
+        if not samples:
+            return None
+        step, amplitude = self._step, self._amplitude
+        # From the position and not from the frame before, so that no error adds up over hours.
+        sine = [round(amplitude * math.sin(step * at)) for at in range(self._position, self._position + samples)]
+        frame = AudioFrame(struct.pack(f"<{samples}h", *sine), RATE_HZ, self._position)
+        self._position += samples
+        return frame
+
+    async def aclose(self) -> None:
+        self._end = self._position

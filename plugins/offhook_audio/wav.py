@@ -1,0 +1,201 @@
+"""The source ``wav``: an audio file. WAV of any kind, and whatever else libsndfile reads (FLAC, Ogg, MP3, AIFF).
+
+Everything that can be wrong with the file is found when the source is made, before anything rings. The file is read in
+blocks of 100 ms, so a long one takes no more memory than a short one.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import soundfile
+
+from offhook.audio import AudioFrame
+from offhook.errors import SourceError
+from offhook.interfaces import AudioSource
+from offhook.wavefile import show_path
+from offhook_audio.riff import Riff, read_riff
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+#: Rates outside of this are lying headers, not audio, in hertz.
+RATES_HZ: Final = range(1_000, 384_001)
+#: More channels than any microphone array; each takes memory.
+MOST_CHANNELS: Final = 64
+
+_BLOCK_MS: Final = 100
+#: libsndfile estimates the length of an MP3 file, so there it is no promise.
+_ESTIMATED: Final = "MP3"
+
+
+class WavSource(AudioSource):
+    """Plays an audio file at its own rate, all its channels mixed down to one.
+
+    Args:
+        path: the file; ``~`` is the home folder.
+
+    Raises:
+        SourceError: it is missing, a folder, a device, unreadable, empty, truncated or no audio.
+    """
+
+    def __init__(self, path: str) -> None:
+        if not path:
+            raise SourceError("wav: needs the path of an audio file, for example wav:greeting.wav")
+        self._shown = show_path(path)
+        #: Samples that were not numbers (or infinite), played as silence (or as full scale).
+        self.sanitised_samples = 0
+        #: Samples beyond full scale, played as full scale.
+        self.clipped_samples = 0
+        self._position = 0
+        self._fd = self._open(path)
+        try:
+            self._file = self._decode()
+        except BaseException:
+            self._release()
+            raise
+        self.rate_hz = self._file.samplerate
+        self._block = max(1, self.rate_hz * _BLOCK_MS // 1000)
+
+    async def read(self) -> AudioFrame | None:
+        if self._fd < 0:
+            return None
+        try:
+            block = self._file.read(self._block, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise self._broken(_reason(error)) from None
+        if not len(block):
+            if self._position < self._file.frames and self._file.format != _ESTIMATED:
+                raise self._broken("it ends before the length that it promises")
+            return None
+        frame = AudioFrame(self._to_pcm(np.asarray(block, np.float32)), self.rate_hz, self._position)
+        self._position += len(block)
+        return frame
+
+    async def aclose(self) -> None:
+        if self._fd >= 0:
+            self._file.close()
+            self._release()
+
+    def _release(self) -> None:
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+
+    def _open(self, path: str) -> int:
+        """Open first and look then, at what was opened: a name may change hands in between."""
+        try:
+            # Non-blocking, because opening a FIFO waits for its other end. It changes nothing for files.
+            return os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
+        except FileNotFoundError:
+            raise SourceError(f"there is no audio file {self._shown} (seen from {show_path(Path.cwd())}).") from None
+        except PermissionError:
+            raise self._refused("may not be read: change its permissions.") from None
+        except OSError as error:
+            raise self._refused(f"cannot be opened: {error.strerror}. Check the path.") from None
+        except (ValueError, RuntimeError):  # a NUL; ~ of nobody
+            raise self._refused("is not a path: check how it is written.") from None
+
+    def _decode(self) -> soundfile.SoundFile:
+        status = os.fstat(self._fd)
+        if stat.S_ISDIR(status.st_mode):
+            raise self._refused("is a folder: name a file in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise self._refused("is a device, a pipe or a socket: give a regular file.")
+        if not status.st_size:
+            raise self._refused("is empty (0 bytes): whatever was to write it has not.")
+        riff = read_riff(self._fd, status.st_size)
+        if riff is not None:
+            self._check(riff)
+        try:
+            # Its descriptor stays ours: whether libsndfile closes one that it failed to open depends on how it failed.
+            file = _Forward(
+                _OpenEnded(self._fd, riff.length_at)
+                if riff is not None and riff.length_at is not None and riff.promised_bytes is None
+                else self._fd,
+                closefd=False,
+            )
+        except soundfile.LibsndfileError as error:
+            raise self._refused(
+                f"is no audio that can be read ({_reason(error)}): give a WAV, FLAC, Ogg or MP3 file."
+            ) from None
+        problem = _problem(file)
+        if problem:
+            file.close()
+            raise self._refused(problem)
+        return file
+
+    def _check(self, riff: Riff) -> None:
+        if riff.truncated:
+            detail = "ends before its audio"
+            if riff.length_at is not None:
+                detail = f"promises {riff.promised_bytes} bytes of audio and holds {riff.held_bytes}"
+            raise self._refused(
+                f"is truncated: it {detail}. Copy it again, or repair it with: sox --ignore-length IN.wav OUT.wav"
+            )
+        if riff.rate_hz not in RATES_HZ:
+            raise self._refused(f"says that it runs at {riff.rate_hz} Hz, which no audio does: write it anew.")
+
+    def _to_pcm(self, block: npt.NDArray[np.float32]) -> bytes:
+        good = np.isfinite(block)
+        if not good.all():
+            self.sanitised_samples += int(np.count_nonzero(~good))
+            block = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
+        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        # libsndfile scales by 32768, so 16-bit samples come back as they were.
+        samples = np.rint(mono * 32768)
+        clipped = np.clip(samples, -32768, 32767)
+        self.clipped_samples += int(np.count_nonzero(np.abs(samples - clipped) > 1))
+        return clipped.astype("<i2").tobytes()
+
+    def _refused(self, problem: str) -> SourceError:
+        return SourceError(f"the audio file {self._shown} {problem}")
+
+    def _broken(self, reason: str) -> SourceError:
+        at_s = self._position / self.rate_hz
+        return SourceError(f"the audio file {self._shown} cannot be read after {at_s:.1f} s: {reason}.")
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    text: str = error.error_string
+    return text.removeprefix("Error : ").rstrip(".")
+
+
+def _problem(file: soundfile.SoundFile) -> str:
+    if file.samplerate not in RATES_HZ:
+        return f"says that it runs at {file.samplerate} Hz, which no audio does: write it anew."
+    if file.channels > MOST_CHANNELS:
+        return f"has {file.channels} channels, and {MOST_CHANNELS} is the most: mix it down first."
+    if not file.frames:
+        return "holds no audio (0 samples): whatever was to write it has not."
+    return ""
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # mypy sees no types in soundfile
+    """Read from start to end only.
+
+    Otherwise soundfile seeks after every read to where it is, which costs an MP3 decoder what it had carried over.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+class _OpenEnded(io.FileIO):
+    """A WAV file whose length was never filled in: it reads as "to the end", which decoders know, where it says 0."""
+
+    def __init__(self, fd: int, length_at: int) -> None:
+        super().__init__(fd, "rb", closefd=False)
+        self._length_at = length_at
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # soundfile passes no others
+        start = self.tell()
+        count = super().readinto(buffer)
+        view = memoryview(buffer).cast("B")
+        for at in range(max(start, self._length_at), min(start + count, self._length_at + 4)):
+            view[at - start] = 0xFF
+        return count

@@ -1,0 +1,140 @@
+"""The store ``jsonl``: a folder with a journal of JSON lines and the calls' records.
+
+Each entry is handed to the system at once, in one write: it survives the death of the process (a power failure is
+another matter). A record is written beside its place and moved there, so that whoever reads it sees all or nothing.
+One folder belongs to one process at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import RecordingError
+from offhook.interfaces import Store
+from offhook.wavefile import show_path, why_not
+from offhook_jsonl.plain import to_json
+
+if TYPE_CHECKING:
+    from offhook.interfaces.store import Document
+
+JOURNAL: Final = "journal.jsonl"
+RECORD: Final = "record.json"
+
+#: What call ids may look like in file names; ours do.
+_SAFE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class JsonLinesStore(Store):
+    """Writes ``journal.jsonl`` (a line an entry, each with its ``call_id``) and the records of the calls.
+
+    The first call's record is ``record.json``; that of every other call is ``record-CALL_ID.json``. A folder that was
+    used before is gone on with: nothing in it is written over but the record of the same call.
+
+    Args:
+        folder: where; made if it is not there.
+
+    Raises:
+        RecordingError: no folder given, or it cannot be made or written to.
+    """
+
+    def __init__(self, folder: str) -> None:
+        if not folder:
+            raise RecordingError("jsonl: needs a folder, for example jsonl:calls")
+        self._folder = Path(folder)
+        #: The record file of each call that this store has met.
+        self._records: dict[str, Path] = {}
+        self._journal = -1
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._journal = os.open(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+            # Whoever died in the middle of a line left half of one: it must not spoil ours.
+            size = os.fstat(self._journal).st_size
+            self._torn = bool(size) and os.pread(self._journal, 1, size - 1) != b"\n"
+            self._probe()
+        except (OSError, ValueError) as error:
+            self.close()
+            raise RecordingError(f"calls cannot be written to the folder {show_path(folder)}: {_why(error)}.") from None
+
+    def append(self, call_id: str, entry: Document) -> None:
+        """See `Store.append`.
+
+        Raises:
+            RecordingError: it cannot be written; what was written before stays readable.
+        """
+        self._record_path(call_id)
+        if self._journal < 0:
+            raise RecordingError(f"the journal in {show_path(self._folder)} is closed: open another store.")
+        line = to_json({"call_id": call_id, **entry}) + b"\n"
+        if self._torn:
+            line = b"\n" + line
+        try:
+            taken = os.write(self._journal, line)
+        except OSError as error:
+            raise self._failed(JOURNAL, error) from None
+        if taken < len(line):
+            self._torn = True
+            raise RecordingError(f"the journal in {show_path(self._folder)} is cut: the disk is full. Make room.")
+        self._torn = False
+
+    def save(self, call_id: str, record: Document) -> None:
+        """See `Store.save`.
+
+        Raises:
+            RecordingError: it cannot be written; the record that was there stays.
+        """
+        path = self._record_path(call_id)
+        beside = path.with_name(f".{path.name}.new")
+        try:
+            beside.write_bytes(to_json({"call_id": call_id, **record}, indent=2) + b"\n")
+            beside.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise self._failed(path.name, error) from None
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        if self._journal >= 0:
+            fd, self._journal = self._journal, -1
+            os.close(fd)
+
+    def _probe(self) -> None:
+        """Make and remove a file: a journal may be writable in a folder where no record can be made."""
+        probe = self._folder / f".{RECORD}.new"
+        probe.touch()
+        probe.unlink()
+
+    def _record_path(self, call_id: str) -> Path:
+        path = self._records.get(call_id)
+        if path is None:
+            if not _SAFE.fullmatch(call_id):
+                raise RecordingError(
+                    f"{call_id!r} cannot be part of a file name: a call id is 1 to 64 letters, digits, _ and -."
+                )
+            first = self._folder / RECORD
+            free = first not in self._records.values() and (not first.exists() or _owner(first) == call_id)
+            path = first if free else self._folder / f"record-{call_id}.json"
+            self._records[call_id] = path
+        return path
+
+    def _failed(self, name: str, error: OSError) -> RecordingError:
+        return RecordingError(f"cannot write {name} in {show_path(self._folder)}: {_why(error)}.")
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, FileExistsError):  # from mkdir
+        return "it is a file and not a folder. Choose another name"
+    return why_not(error)
+
+
+def _owner(record: Path) -> object:
+    """Whose call a record is; None when that cannot be told."""
+    try:
+        return json.loads(record.read_bytes())["call_id"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

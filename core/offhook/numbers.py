@@ -40,7 +40,7 @@ def e164(number: str, what: str = "number") -> str:
 def is_emergency(number: str) -> bool:
     """Whether the digits, with or without a country code of one to three digits, are an emergency number."""
     digits = _DIGITS.sub("", number)
-    return len(digits) <= 6 and any(digits[prefix:] in EMERGENCY for prefix in range(4))
+    return any(digits[prefix:] in EMERGENCY for prefix in range(4))
 
 
 def mask(number: str) -> str:

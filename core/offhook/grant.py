@@ -35,10 +35,8 @@ class Grant:
 
 def is_loopback(url: str) -> bool:
     """Whether the host of `url` is this machine: ``localhost``, 127.0.0.0/8 or ::1, written plainly."""
-    host = urlsplit(url).hostname or ""
-    if host in _LOCAL_NAMES:
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        host = urlsplit(url).hostname or ""
+        return host in _LOCAL_NAMES or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

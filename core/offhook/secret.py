@@ -64,8 +64,7 @@ class Secret:
 
 def redact(text: str) -> str:
     """`text` with the value of every live secret replaced by `MASK`."""
-    for secret in tuple(_live):
-        value = secret.reveal()
+    for value in sorted((secret.reveal() for secret in tuple(_live)), key=len, reverse=True):  # one may hold another
         if len(value) >= _SHORTEST and value in text:
             text = text.replace(value, MASK)
     return text
@@ -75,7 +74,11 @@ class RedactingFilter(logging.Filter):
     """Puts `redact` over a log record, its arguments and its traceback. Add it to a handler, not to a logger."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), None
+        try:
+            message = record.getMessage()
+        except Exception:  # arguments that do not fit their message are the caller's mistake, and no reason to raise
+            message = f"{record.msg} {record.args!r}"
+        record.msg, record.args = redact(message), None
         if record.exc_info:
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
         return True

@@ -37,7 +37,7 @@ class CallPolicy:
         release_timeout_s: from hanging up until the call is over, whatever the network does.
 
     Raises:
-        ConfigError: a timer that is not a positive, finite number of seconds.
+        ConfigError: a timer that is not a positive, finite number of seconds, or an answer policy that is none.
     """
 
     answer: AnswerPolicy = AnswerPolicy.CALLEE_PUBLISHED
@@ -48,6 +48,8 @@ class CallPolicy:
     release_timeout_s: float = 2.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.answer, AnswerPolicy):  # pyright: ignore[reportUnnecessaryIsInstance] - settings are text
+            raise ConfigError(f"answer={self.answer!r}: give an AnswerPolicy, for example AnswerPolicy.CALLEE_JOINED")
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith("_s") and not (isinstance(value, int | float) and 0 < value < math.inf):

@@ -25,18 +25,24 @@ def test_speech_starts_where_it_began_and_stops_where_it_ended() -> None:
     assert hear(detector, 0, 200, SOFT) == []
     assert detector.quiet_ms == 200
     assert hear(detector, 200, 40) == []
-    assert not detector.speaking
     assert hear(detector, 240, 20) == [SpeechStarted(200 * MS)]
-    assert detector.speaking
     assert detector.quiet_ms == 0
     assert hear(detector, 260, 300) == []
     assert hear(detector, 560, 480, SOFT) == []
     assert detector.speaking
     assert detector.quiet_ms == 480
     assert hear(detector, 1040, 20, SOFT) == [SpeechStopped(560 * MS)]
-    assert not detector.speaking
     assert hear(detector, 1060, 1000, SOFT) == []
     assert detector.quiet_ms == 1500
+
+
+def test_speaking_lasts_from_start_to_stop() -> None:
+    detector = SpeechDetector(RATE_HZ)
+    speaking = []
+    for at_ms, sample in ((0, SOFT), (40, LOUD), (80, LOUD), (120, SOFT), (520, SOFT), (600, SOFT)):
+        hear(detector, at_ms, 40, sample)
+        speaking.append(detector.speaking)
+    assert speaking == [False, False, True, True, True, False]
 
 
 def test_a_click_is_no_speech() -> None:

@@ -100,6 +100,15 @@ def test_a_long_jump_is_silence_of_its_length(tmp_path: Path) -> None:
     assert not any(right[10 + FRAME : at])
 
 
+def test_what_is_written_twice_is_the_later_and_nothing_gets_shorter(tmp_path: Path) -> None:
+    recorder = StereoRecorder(tmp_path / "a.wav", RATE_HZ)
+    recorder.write_left(0, pcm(1, 300))
+    recorder.write_left(100, pcm(2, 50))
+    assert recorder.frames == 300
+    recorder.close()
+    assert sides(tmp_path / "a.wav")[0] == array("h", [1] * 100 + [2] * 50 + [1] * 150)
+
+
 def test_an_absurd_position_is_left_out_and_counted(tmp_path: Path) -> None:
     recorder = StereoRecorder(tmp_path / "a.wav", RATE_HZ)
     recorder.write_left(0, pcm(1))
@@ -131,6 +140,15 @@ def test_closing_twice_is_fine_and_writing_after_it_is_refused(tmp_path: Path) -
     assert sides(tmp_path / "a.wav")[0] == array("h", [1] * FRAME)
     with pytest.raises(RecordingError, match="closed"):
         recorder.write_right(0, pcm(1, RATE_HZ))
+
+
+def test_a_discarded_recording_leaves_no_file(tmp_path: Path) -> None:
+    recorder = StereoRecorder(tmp_path / "a.wav", RATE_HZ)
+    recorder.write_left(0, pcm(1))
+    recorder.discard()
+    recorder.discard()
+    recorder.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_exists_is_refused(tmp_path: Path) -> None:

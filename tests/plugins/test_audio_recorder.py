@@ -73,6 +73,12 @@ def test_a_step_back_is_appended_and_counted(tmp_path: Path) -> None:
     assert sink.backward_steps == 1
 
 
+def test_empty_frames_mark_where_the_recording_begins_and_ends(tmp_path: Path) -> None:
+    marks = AudioFrame(b"", 8_000, 1_000), AudioFrame(ONE, 8_000, 1_100), AudioFrame(b"", 8_000, 1_500)
+    record(tmp_path / "a.wav", *marks)
+    assert recorded(tmp_path / "a.wav") == (8_000, bytes(200) + ONE + bytes(480))
+
+
 def test_a_call_without_audio_leaves_a_valid_file(tmp_path: Path) -> None:
     record(tmp_path / "a.wav")
     assert recorded(tmp_path / "a.wav")[1] == b""
@@ -116,7 +122,9 @@ def test_the_core_gets_everything_by_its_spec(tmp_path: Path) -> None:
             await source.aclose()
         await sink.aclose()
         source = plugins.source(f"wav:{tmp_path}/a.wav")
-        assert source.rate_hz == 16_000
+        first = await source.read()
+        assert first is not None
+        assert first.rate_hz == 16_000
         await source.aclose()
         await plugins.sink("null").aclose()
 

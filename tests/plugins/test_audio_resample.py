@@ -29,7 +29,8 @@ TASKS = Path("/proc/self/task")
 
 def sine(frequency_hz: float, rate_hz: int, samples: int) -> bytes:
     wave = 16_000 * np.sin(2 * np.pi * frequency_hz * np.arange(samples) / rate_hz)
-    return np.rint(wave).astype("<i2").tobytes()
+    pcm: bytes = np.rint(wave).astype("<i2").tobytes()
+    return pcm
 
 
 def run(resampler: Resampler, pcm: bytes, block: int) -> npt.NDArray[np.float64]:
@@ -116,6 +117,7 @@ def test_equal_rates_pass_through(kind: Callable[[int, int], Resampler]) -> None
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flushed_stream_is_over(kind: Callable[[int, int], Resampler]) -> None:
     resampler = kind(8_000, 16_000)
+    assert resampler.convert(b"") == b""
     resampler.convert(bytes(320))
     assert resampler.flush()
     assert resampler.flush() == b""

@@ -24,7 +24,7 @@ def read(source: AudioSource, most: int = 10_000) -> list[AudioFrame]:
     """All frames, up to `most`; what comes after the end stays the end."""
 
     async def main() -> list[AudioFrame]:
-        frames = []
+        frames: list[AudioFrame] = []
         while len(frames) < most and (frame := await source.read()) is not None:
             frames.append(frame)
         if len(frames) < most:

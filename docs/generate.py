@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -126,7 +127,59 @@ def _cause(cause: int) -> str:
     return f"{int(cause)} {str(getattr(cause, 'name', '')).lower().replace('_', ' ')}"
 
 
-PAGES = {"state-machine.md": state_machine}
+BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
+PACKAGES = {
+    "offhook_mockserver": "mockserver",
+    "offhook_sendblue": "plugins",
+    "offhook_aiortc": "plugins",
+    "offhook_audio": "plugins",
+    "offhook_jsonl": "plugins",
+    "offhook_wire": "core",
+    "offhook": "core",
+}
+
+
+def architecture() -> str:
+    """The hand-written page with the map of modules in it renewed."""
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return before + BEGIN + "\n\n" + module_map() + END + after
+
+
+def module_map() -> str:
+    """Every module with the first sentence of its docstring, and every arrow between the packages."""
+    lines: list[str] = []
+    arrows: set[tuple[str, str]] = set()
+    for package, folder in PACKAGES.items():
+        rows: list[list[str]] = []
+        root = DOCS.parent / folder / package
+        for path in sorted(root.rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            arrows |= {(package, name) for name in _imports(tree) if name in PACKAGES and name != package}
+            rows.append([f"`{path.relative_to(root)}`", _first_sentence(ast.get_docstring(tree) or "")])
+        lines += [f"### {folder}/{package}", "", *table(["module", "what it is for"], rows)]
+    graph = ["### The arrows", "", "```mermaid", "flowchart TD"]
+    graph += [f"    {source} --> {target}" for source, target in sorted(arrows)]
+    return "\n".join([*graph, "```", "", *lines])
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+    return found
+
+
+def _first_sentence(text: str) -> str:
+    flat = " ".join(text.split("\n\n")[0].split())
+    return re.split(r"(?<=[.:]) (?=[A-Z])", flat)[0].replace("|", "\\|")
+
+
+PAGES = {"state-machine.md": state_machine, "architecture.md": architecture}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The call that people hold, and the shell that drives its session.
+"""The shell: it drives the session of one call, and is the only place where a session meets the world.
 
-The shell is the only place where a session meets the world. It feeds facts in, does what the session asks for, arms one
-timer, and writes every step down before acting on it. Everything that a call starts runs in one runner task, so a call
-may be entered in one task and closed in another, and nothing outlives it.
+It feeds facts in, does what the session asks for, arms one timer, and writes every step down before acting on it.
+Everything that a call starts runs in one runner task, so a call may be entered in one task and closed in another, and
+nothing outlives it.
 """
 
 from __future__ import annotations

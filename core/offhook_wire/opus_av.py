@@ -20,8 +20,6 @@ from offhook.audio import SAMPLE_BYTES
 from offhook_wire.opus import OpusError
 
 _NATIVE_HZ: Final = 48_000
-#: The table-of-contents byte without its frame count bits: one frame, of the same mode and length (RFC 6716, 3.1).
-_ONE_FRAME: Final = 0xFC
 #: What a decoder is given to conceal before it has heard anything: one 20 ms frame of narrow-band SILK.
 _FIRST_TOC: Final = 0x08
 
@@ -46,6 +44,18 @@ def _frame(pcm: bytes, rate_hz: int) -> AudioFrame:
     frame.planes[0].update(pcm)
     frame.sample_rate = rate_hz
     return frame
+
+
+def _lost_frame(toc: int) -> int:
+    """The table-of-contents byte of one 20 ms frame in the mode and band of `toc` (RFC 6716, section 3.1)."""
+    configuration = toc >> 3
+    if configuration < 12:  # SILK: 10, 20, 40, 60 ms
+        configuration = configuration & ~3 | 1
+    elif configuration < 16:  # hybrid: 10, 20 ms
+        configuration |= 1
+    else:  # CELT: 2.5, 5, 10, 20 ms
+        configuration |= 3
+    return configuration << 3 | toc & 0x04
 
 
 class _Encoder:
@@ -93,7 +103,7 @@ class _Decoder:
     def decode(self, payload: bytes | None) -> bytes:
         # A packet of nothing but its table of contents means a lost frame (RFC 6716, 3.2.1); an empty packet would
         # flush the decoder for good.
-        data = bytes((self._toc & _ONE_FRAME,)) if payload is None else payload
+        data = bytes((_lost_frame(self._toc),)) if payload is None else payload
         try:
             frames = self._context.decode(av.Packet(data))
         except FFmpegError as error:

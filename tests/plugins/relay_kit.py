@@ -1,4 +1,4 @@
-"""What the tests of legs share: a real relay in the test's own loop, handlers that remember, and waiting with a deadline."""
+"""What the tests of legs share: a real relay in the test's own loop, handlers that remember, bounded polling."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ import contextlib
 import math
 import socket
 from array import array
-from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
 
 from offhook.audio import AudioFrame
 from offhook.clock import Clock, SystemClock
-from offhook.events import LegEvent
 from offhook.grant import Grant
 from offhook.ids import Ids
 from offhook.secret import Secret
-from offhook_mockserver.members import RoomEvent
 from offhook_mockserver.rooms import Room, Rooms
 from offhook_mockserver.webrtc_door import WebRtcDoor
 from offhook_wire.access_token import mint
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from starlette.routing import BaseRoute
+
+    from offhook.events import LegEvent
+    from offhook_mockserver.members import RoomEvent
 
 APP_ID = "a" * 32
 CERTIFICATE = Secret("c" * 32)

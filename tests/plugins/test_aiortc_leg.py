@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from tests.plugins.relay_kit import APP_ID, FRAME_SAMPLES, Ear, Relay, serving, tone, until
@@ -28,8 +27,12 @@ from offhook.events import (
 )
 from offhook.grant import Grant
 from offhook.secret import Secret
-from offhook_aiortc.leg import AiortcLeg
 from offhook_aiortc.transport import AiortcTransport
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from offhook_aiortc.leg import AiortcLeg
 
 Check = Callable[[Relay], Awaitable[None]]
 
@@ -358,7 +361,7 @@ def test_check_tells_nothing_there_from_something_else_there() -> None:
         async with serving([Route("/{rest:path}", other)]) as url:
             with pytest.raises(TransportUnavailable, match="something else"):
                 await transport.check(url + "/")
-        with pytest.raises(TransportUnavailable, match="nothing is listening at .*offhook mock"):
+        with pytest.raises(TransportUnavailable, match=r"nothing is listening at .*offhook mock"):
             await transport.check(url)
 
     asyncio.run(main())
@@ -379,6 +382,10 @@ def test_the_environments_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) ->
 
 def descriptors() -> set[str]:
     return {str(item.readlink()) for item in Path("/proc/self/fd").iterdir() if item.is_symlink()}
+
+
+def count_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def sockets() -> set[str]:
@@ -437,11 +444,11 @@ def test_twenty_calls_leave_tasks_and_descriptors_as_they_were() -> None:
             await until(lambda: relay.door.connections == 0, "the relay has let go")
 
         await call()
-        tasks, before = len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
+        tasks, before = len(asyncio.all_tasks()), count_descriptors()
         for _ in range(20):
             await call()
         await until(lambda: len(asyncio.all_tasks()) == tasks, "tasks are back")
-        await until(lambda: len(os.listdir("/proc/self/fd")) == before, "descriptors are back")
+        await until(lambda: count_descriptors() == before, "descriptors are back")
         await transport.aclose()
 
     with_relay(check)

@@ -1,0 +1,154 @@
+"""The contract with aiortc and aioice: each private name by name, and one behaviour of each override.
+
+When this fails after an upgrade, offhook_wire/aiortc_private.py is what has to change, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+
+import pytest
+from aioice.ice import CandidatePair, Connection, StunProtocol
+from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
+
+from offhook_wire import aiortc_private as private
+
+CONNECTION_ATTRIBUTES = ("_protocols", "_check_list", "_check_list_done", "_nominated")
+CONNECTION_METHODS = (
+    "_check_periodic",
+    "_remote_candidates_expected",
+    "check_start_task",
+    "data_received",
+    "get_component_candidates",
+)
+
+
+@pytest.mark.parametrize(("package", "version"), [("aiortc", "1.16."), ("aioice", "0.13.")])
+def test_the_versions_are_those_that_were_read(package: str, version: str) -> None:
+    assert importlib.metadata.version(package).startswith(version)
+
+
+@pytest.mark.parametrize("name", CONNECTION_METHODS)
+def test_connection_has_the_method(name: str) -> None:
+    assert callable(getattr(Connection, name))
+
+
+@pytest.mark.parametrize("name", CONNECTION_ATTRIBUTES)
+def test_connection_has_the_attribute(name: str) -> None:
+    async def main() -> None:
+        assert hasattr(Connection(ice_controlling=True), name)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["WAITING", "FROZEN"])
+def test_candidate_pairs_have_the_state(name: str) -> None:
+    assert name in CandidatePair.State.__members__
+
+
+@pytest.mark.parametrize("name", ["_rx_srtp", "_tx_srtp"])
+def test_the_dtls_transport_has_the_srtp_session(name: str) -> None:
+    async def main() -> None:
+        ice = RTCIceTransport(RTCIceGatherer([]))
+        assert hasattr(RTCDtlsTransport(ice, [RTCCertificate.generateCertificate()]), name)
+
+    asyncio.run(main())
+
+
+def test_the_gatherers_connection_is_the_one_the_transport_takes() -> None:
+    async def main() -> None:
+        gatherer = private.LoopbackGatherer(controlling=True, on_media=lambda data: None)
+        ice = RTCIceTransport(gatherer)
+        assert ice.role == "controlling", "the role is that of our connection"
+        await gatherer.gather()
+        assert [c.ip for c in gatherer.getLocalCandidates()] == [c.host for c in gatherer.connection.local_candidates]
+        await gatherer.connection.close()
+
+    asyncio.run(main())
+
+
+def test_there_is_no_stun_or_turn_server() -> None:
+    async def main() -> None:
+        connection = private.LoopbackGatherer(controlling=True, on_media=lambda data: None).connection
+        assert (connection.stun_server, connection.turn_server) == (None, None)
+
+    asyncio.run(main())
+
+
+def test_candidates_are_loopback_whatever_the_machine_has() -> None:
+    async def main() -> None:
+        connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None)
+        candidates = await connection.get_component_candidates(1, ["192.0.2.1"])
+        assert candidates[0].host == "127.0.0.1"
+        assert {candidate.host for candidate in candidates} <= {"127.0.0.1", "::1"}
+        assert {candidate.type for candidate in candidates} == {"host"}
+        await connection.close()
+
+    asyncio.run(main())
+
+
+def test_media_goes_to_the_callback_and_the_rest_to_the_queue() -> None:
+    async def main() -> None:
+        media: list[bytes] = []
+        connection = private.LoopbackConnection(controlling=True, on_media=media.append)
+        await connection.gather_candidates()
+        protocol = connection._protocols[0]
+        assert isinstance(protocol, StunProtocol)
+        for first in (128, 191):
+            protocol.datagram_received(bytes((first,)) + b"media", ("127.0.0.1", 9))
+        for first in (20, 63, 64, 127, 192, 255):
+            protocol.datagram_received(bytes((first,)) + b"other", ("127.0.0.1", 9))
+        protocol.datagram_received(b"", ("127.0.0.1", 9))
+        protocol.datagram_received(b"\0\1 no stun", ("127.0.0.1", 9))
+        assert [data[0] for data in media] == [128, 191]
+        await connection.close()
+
+    asyncio.run(main())
+
+
+def test_checks_start_at_once_and_without_the_pause() -> None:
+    """The stock agent starts one check each 20 ms; with six candidates that alone would take 100 ms."""
+
+    async def main() -> None:
+        ends = [
+            private.LoopbackConnection(controlling=controlling, on_media=lambda data: None)
+            for controlling in (True, False)
+        ]
+        for end in ends:
+            await end.gather_candidates()
+        started: list[CandidatePair] = []
+        start = ends[0].check_start_task
+
+        def note(pair: CandidatePair) -> None:
+            started.append(pair)
+            start(pair)
+
+        ends[0].check_start_task = note  # type: ignore[method-assign]  # to see what it is asked for
+        for end, other in (ends, ends[::-1]):
+            end.remote_username, end.remote_password = other.local_username, other.local_password
+            for candidate in other.local_candidates:
+                await end.add_remote_candidate(candidate)
+            await end.add_remote_candidate(None)
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        counting = asyncio.create_task(count())
+        loop = asyncio.get_running_loop()
+        before_s = loop.time()
+        await asyncio.gather(*(end.connect() for end in ends))
+        took_s = loop.time() - before_s
+        counting.cancel()
+        assert started
+        assert took_s < 0.5
+        assert not ends[0]._check_periodic(), "False: connect() does not sleep between checks"
+        assert ends[0]._nominated[1].remote_addr[0] in private.LOOPBACK_ADDRESSES
+        for end in ends:
+            await end.close()
+
+    asyncio.run(main())

@@ -1,0 +1,198 @@
+"""Two real peers on loopback: handshake, early media, refusals, the end."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offhook.ids import Ids
+from offhook_wire import rtp
+from offhook_wire.peer import Certificate, Peer, PeerFailed, make_certificate
+from offhook_wire.relay_protocol import Candidate, Fingerprint, PeerParameters
+from offhook_wire.rtp_out import OutStream
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+CERTIFICATE = make_certificate()
+
+
+class End:
+    """A peer and what it was given."""
+
+    def __init__(self, *, controlling: bool, certificate: Certificate = CERTIFICATE) -> None:
+        self.rtp: list[bytes] = []
+        self.rtcp: list[bytes] = []
+        self.down: list[str] = []
+        self.peer = Peer(
+            controlling=controlling,
+            certificate=certificate,
+            on_rtp=self.rtp.append,
+            on_rtcp=self.rtcp.append,
+            on_down=self.down.append,
+        )
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.001)
+
+
+def with_ends(check: Callable[[End, End], Awaitable[None]]) -> None:
+    async def main() -> None:
+        leg, relay = End(controlling=True), End(controlling=False)
+        tasks = asyncio.all_tasks()
+        try:
+            await check(leg, relay)
+        finally:
+            await leg.peer.stop()
+            await relay.peer.stop()
+        await until(lambda: asyncio.all_tasks() == tasks)
+
+    asyncio.run(main())
+
+
+async def connect(leg: End, relay: End) -> None:
+    ours, theirs = await leg.peer.gather(), await relay.peer.gather()
+    async with asyncio.timeout(5):
+        await asyncio.gather(leg.peer.connect(theirs), relay.peer.connect(ours))
+
+
+def packets(count: int) -> list[bytes]:
+    out = OutStream(Ids(1))
+    return [out.packet(b"opus", 960 * index, 0.0) for index in range(count)]
+
+
+def test_packets_go_both_ways_in_order_and_in_the_clear() -> None:
+    async def check(leg: End, relay: End) -> None:
+        await connect(leg, relay)
+        sent = packets(20)
+        report = OutStream(Ids(2)).bye()
+        for data in sent:
+            leg.peer.send_rtp(data)
+            relay.peer.send_rtp(data)
+        leg.peer.send_rtcp(report)
+        await until(lambda: len(leg.rtp) == len(relay.rtp) == 20 and len(relay.rtcp) == 1)
+        assert leg.rtp == relay.rtp == sent
+        assert relay.rtcp == [report]
+        assert leg.peer.srtp_errors == relay.peer.srtp_errors == 0
+
+    with_ends(check)
+
+
+@pytest.mark.parametrize("turn", range(20))
+def test_media_that_overtakes_the_handshake_is_not_lost(turn: int) -> None:
+    async def check(leg: End, relay: End) -> None:
+        ours, theirs = await leg.peer.gather(), await relay.peer.gather()
+        sent = packets(5)
+
+        async def connect_and_talk(end: End, remote: PeerParameters) -> None:
+            await end.peer.connect(remote)
+            for data in sent:
+                end.peer.send_rtp(data)
+
+        await asyncio.gather(connect_and_talk(leg, theirs), connect_and_talk(relay, ours))
+        await until(lambda: leg.rtp == relay.rtp == sent)
+
+    with_ends(check)
+
+
+def test_early_packets_are_kept_to_a_bound() -> None:
+    async def check(leg: End, relay: End) -> None:
+        for data in packets(70):
+            leg.peer._media(data)  # pyright: ignore[reportPrivateUsage] - as the socket would
+        assert leg.peer.early_lost == 6
+        await leg.peer.stop()
+        leg.peer._media(packets(1)[0])  # pyright: ignore[reportPrivateUsage]
+        assert leg.peer.early_lost == 6
+
+    with_ends(check)
+
+
+def test_another_certificate_than_announced_is_refused() -> None:
+    async def check(leg: End, relay: End) -> None:
+        ours, theirs = await leg.peer.gather(), await relay.peer.gather()
+        forged = dataclasses.replace(theirs, fingerprints=(Fingerprint("sha-256", "00:" * 31 + "00"),))
+        connecting = asyncio.create_task(relay.peer.connect(ours))
+        with pytest.raises(PeerFailed, match="certificate"):
+            await leg.peer.connect(forged)
+        await leg.peer.stop()
+        connecting.cancel()
+        await asyncio.wait((connecting,))
+        assert leg.rtp == []
+
+    with_ends(check)
+
+
+def test_candidates_off_this_machine_are_not_used_and_ours_are_learned_from_the_checks() -> None:
+    async def check(leg: End, relay: End) -> None:
+        ours, theirs = await leg.peer.gather(), await relay.peer.gather()
+        foreign = tuple(
+            Candidate(ip, 9) for ip in ("192.0.2.1", "abc.local", "relay.example", "2001:db8::1", "0.0.0.0")
+        )
+        hidden = dataclasses.replace(ours, candidates=foreign)
+        async with asyncio.timeout(5):
+            await asyncio.gather(leg.peer.connect(theirs), relay.peer.connect(hidden))
+        leg.peer.send_rtp(packets(1)[0])
+        await until(lambda: len(relay.rtp) == 1)
+
+    with_ends(check)
+
+
+def test_the_end_is_told_once_to_the_other_side_and_not_to_who_stopped() -> None:
+    async def check(leg: End, relay: End) -> None:
+        await connect(leg, relay)
+        await leg.peer.stop()
+        await until(lambda: bool(relay.down))
+        assert relay.down == ["the other side ended the connection"]
+        assert leg.down == []
+        assert not relay.peer.up
+        relay.peer.send_rtp(packets(1)[0])
+        relay.peer.send_rtcp(OutStream(Ids(2)).bye())
+        await leg.peer.stop()
+
+    with_ends(check)
+
+
+def test_forged_and_replayed_packets_are_counted_and_dropped() -> None:
+    async def check(leg: End, relay: End) -> None:
+        await connect(leg, relay)
+        relay.peer._media(b"\x80\x6f" + bytes(40))  # pyright: ignore[reportPrivateUsage] - as from the network
+        relay.peer._media(b"\x80\xc8" + bytes(40))  # pyright: ignore[reportPrivateUsage]
+        relay.peer._media(b"\x80")  # pyright: ignore[reportPrivateUsage]
+        assert relay.peer.srtp_errors == 3
+        assert (relay.rtp, relay.rtcp) == ([], [])
+
+    with_ends(check)
+
+
+def test_a_connect_that_is_cancelled_anywhere_leaves_nothing() -> None:
+    async def main() -> None:
+        for turns in range(0, 60, 3):
+            before = asyncio.all_tasks()
+            leg, relay = End(controlling=True), End(controlling=False)
+            ours, theirs = await leg.peer.gather(), await relay.peer.gather()
+            tasks = [asyncio.create_task(leg.peer.connect(theirs)), asyncio.create_task(relay.peer.connect(ours))]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await leg.peer.stop()
+            await relay.peer.stop()
+            await until(lambda before=before: asyncio.all_tasks() == before)  # type: ignore[misc]
+
+    asyncio.run(main())
+
+
+def test_nothing_is_sent_before_the_connection() -> None:
+    async def check(leg: End, relay: End) -> None:
+        leg.peer.send_rtp(packets(1)[0])
+        assert not leg.peer.up
+        assert rtp.parse(packets(1)[0]).sequence < 0x8000
+
+    with_ends(check)

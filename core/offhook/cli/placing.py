@@ -92,17 +92,18 @@ async def place(order: Order, open_phone: Callable[[Store | None], Phone], displ
         display: shows it.
     """
     placed = Placed(ExitCode.FAILED)
+    ours: Path | None = None
     try:
         if order.out is not None:
-            new_folder(order.out)
+            ours = new_folder(order.out)
         store = None if order.out is None else Plugins.load().store(f"jsonl:{order.out}")
         async with open_phone(store) as phone:
             await _place(phone, order, display, placed)
     except OffhookError as error:
         placed.error = error
         placed.code = code_for_error(error)
-    if order.out is not None and (placed.record is None or not placed.record.dialed_at):
-        _tidy(order.out)
+    if ours is not None and (placed.record is None or not placed.record.dialed_at):
+        _tidy(ours)
     return placed
 
 
@@ -208,7 +209,7 @@ def _interruptible() -> Generator[list[ExitCode]]:
 
 
 def _tidy(out: Path) -> None:
-    """Nothing was dialled: leave the folder as it was, so that the same command can be tried again."""
+    """Nothing was dialled: take away what we made, so that the same command can be tried again."""
     for name in (CALLER_HEARD, MIX, "journal.jsonl"):
         (out / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # it was there before, or holds something else

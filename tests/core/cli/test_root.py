@@ -1,0 +1,230 @@
+"""The command line through its own door: `run(arguments)` gives the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+
+import offhook
+from offhook import hookimpl
+from offhook.cli import main
+from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
+from offhook.cli.root import run
+from offhook.errors import (
+    CarrierProtocolError,
+    ConfigError,
+    CredentialsRejected,
+    NumberRejected,
+    OffhookError,
+    RateLimited,
+    RequestRejected,
+    StartAmbiguous,
+)
+from offhook.outcome import Disposition
+from offhook.plugins import Plugins
+from offhook.record import CallRecord
+from offhook_audio.silence import SilenceSource
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+    from pathlib import Path
+
+    from offhook.registry import CommandRegistry
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No settings of the machine's, and the logging of before afterwards."""
+    for name in ("SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET", "SENDBLUE_API_BASE_URL", "OFFHOOK_FROM_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"offhook {offhook.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["bogus"], ["call"], ["call", "--for", "x", "+14155550123"]])
+def test_bad_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == ExitCode.BAD_USAGE
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["call", "4155550123"], "not an E.164 number"),
+        (["call", "+14155550123\n"], "not an E.164 number"),
+        (["call", "+1911"], "emergency"),
+        (["call", "+14155550123", "--for", "0"], "--for 0"),
+        (["call", "+14155550123", "--ring-timeout", "-1"], "ring_timeout_s"),
+        (["call", "+14155550123"], "no Agora transport yet"),
+        (["call", "+14155550123", "--transport", "bogus"], "no transport is called 'bogus'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == ExitCode.BAD_USAGE
+    printed = capsys.readouterr()
+    assert says in printed.err
+    assert len(printed.err.splitlines()) == 1
+    assert printed.out == ""
+
+
+def test_with_json_a_refusal_is_a_document_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["call", "+14155550123", "--json"]) == ExitCode.BAD_USAGE
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "config"
+
+
+def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(work: Coroutine[None, None, None]) -> None:
+        work.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio, "run", interrupted)
+    assert run(["call", "+14155550123"]) == ExitCode.INTERRUPTED
+
+
+def test_plugins_shows_what_is_installed_and_what_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Plugins.load
+
+    def with_a_missing_one() -> Plugins:
+        plugins = load()
+        plugins.sources.plugin = "acme"
+        plugins.sources.add("voice", SilenceSource, summary="a voice", extra="acme[voice]", needs=("no_such_sdk",))
+        plugins.sources.add("bare", SilenceSource, needs=("no_such_sdk",))
+        return plugins
+
+    monkeypatch.setattr(Plugins, "load", with_a_missing_one)
+    monkeypatch.setenv("OFFHOOK_DISABLE_PLUGINS", "jsonl")
+    assert run(["plugins"]) == 0
+    printed = capsys.readouterr().out
+    assert "aiortc       offhook 0.1.0: offhook_transport" in printed
+    assert "jsonl        offhook 0.1.0: not loaded: OFFHOOK_DISABLE_PLUGINS names it" in printed
+    assert 'voice        a voice [acme]  MISSING no_such_sdk: pip install "acme[voice]"' in printed
+    assert 'pip install "no_such_sdk"' in printed
+
+
+class Commands:
+    """A plugin that adds commands which end in every way there is."""
+
+    __name__ = "commands"
+
+    @hookimpl
+    def offhook_command(self, registry: CommandRegistry) -> None:
+        def fine() -> None:
+            typer.echo("fine")
+
+        def refused() -> None:
+            raise ConfigError("SETTING is not set")
+
+        def buggy() -> None:
+            raise ZeroDivisionError("oops")
+
+        def stops() -> None:
+            sys.exit("stopped")
+
+        for command in (fine, refused, buggy, stops):
+            registry.add(command.__name__, command)
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = Plugins.load
+    monkeypatch.setattr(Plugins, "load", lambda: load([Commands()]))
+
+
+@pytest.mark.usefixtures("commands")
+def test_commands_of_plugins_are_mounted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fine"]) == 0
+    assert capsys.readouterr().out == "fine\n"
+    assert run(["refused"]) == ExitCode.BAD_USAGE
+    assert capsys.readouterr().err == "offhook: SETTING is not set\n"
+    assert run(["buggy"]) == ExitCode.FAILED
+    assert "bug in offhook: ZeroDivisionError: oops" in capsys.readouterr().err
+    assert run(["stops"]) == ExitCode.COMPLETED
+
+
+@pytest.mark.usefixtures("commands")
+def test_a_bug_is_shown_whole_when_asked_for() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(["-vv", "buggy"])
+
+
+@pytest.mark.usefixtures("commands")
+def test_verbose_logs_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    secret = offhook.Secret("007-sentinel-token")
+    assert run(["-v", "fine"]) == 0
+    logging.getLogger("offhook").info("the token is %s", secret.reveal())
+    logging.getLogger("offhook").debug("this is only for -vv")
+    assert capsys.readouterr().err.endswith("INFO offhook: the token is [secret]\n")
+
+
+def test_a_plugin_that_fails_is_named_and_the_rest_works(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Broken:
+        __name__ = "broken"
+
+        @hookimpl
+        def offhook_command(self, registry: CommandRegistry) -> None:
+            raise RuntimeError("no licence")
+
+    load = Plugins.load
+    monkeypatch.setattr(Plugins, "load", lambda: load([Broken()]))
+    assert run(["--version"]) == 0
+    assert "plugin broken (given to the phone) was left out: RuntimeError: no licence" in capsys.readouterr().err
+
+
+def test_the_entry_point_exits_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["offhook", "--version"])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 0
+
+
+def test_python_m_offhook(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "offhook", "--version"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"offhook {offhook.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NumberRejected("x"), ExitCode.BAD_USAGE),
+        (CredentialsRejected("x"), ExitCode.REFUSED),
+        (RequestRejected("x"), ExitCode.REFUSED),
+        (RateLimited("x"), ExitCode.REFUSED),
+        (CarrierProtocolError("x"), ExitCode.FAILED),
+        (StartAmbiguous("x"), ExitCode.FAILED),
+    ],
+)
+def test_the_code_of_an_error(error: OffhookError, code: ExitCode) -> None:
+    assert code_for_error(error) is code
+
+
+def test_every_disposition_has_a_code() -> None:
+    from offhook.outcome import Cause, EndedBy, Outcome
+
+    record = CallRecord("call_1", "", "")
+    assert code_for_record(record) is ExitCode.FAILED
+    for disposition in Disposition:
+        record.outcome = Outcome(disposition, EndedBy.CALLER, Cause.NORMAL_CLEARING)
+        assert code_for_record(record) in ExitCode

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from offhook import CallPolicy, Phone
 from offhook.audio import AudioFrame
-from offhook.cli import display
 from offhook.cli.display import Display, LiveDisplay, NoDisplay, PlainDisplay, choose, line, meter, summary
 from offhook.outcome import Cause, Disposition, EndedBy, Outcome
 from offhook.record import CallRecord, TimelineEntry
@@ -133,5 +132,5 @@ def test_the_display_fits_where_the_output_goes(
 
 def test_the_display_looks_at_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setattr(display.sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert isinstance(choose(json=False), PlainDisplay)

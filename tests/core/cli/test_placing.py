@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import signal
@@ -56,7 +57,7 @@ class Stage:
     def speaks(self, start: float, seconds: float) -> None:
         for index in range(round(seconds * 50)):
             frame = AudioFrame(LOUD.pcm, 16_000, round(start * 16_000) + index * 320)
-            self.at(start + index * 0.02, lambda frame=frame: self.callee.say(frame))
+            self.at(start + index * 0.02, functools.partial(self.callee.say, frame))
 
 
 def answers(callee: FarMember) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -78,9 +79,7 @@ def test_it_ends_when_all_is_said_and_the_callee_has_been_quiet(tmp_path: Path) 
 
     placed, took_s, frames = run_virtual(main())
     assert placed.code is ExitCode.COMPLETED
-    assert took_s == pytest.approx(
-        1 + 2.5 + 2, abs=0.6
-    )  # the callee stops at 3.5 s, the gate holds 0.5 s, quiet for 2 s
+    assert took_s == pytest.approx(1 + 2.5 + 2, abs=0.6)  # stops at 3.5 s, the gate holds 0.5 s, 2 s of quiet
     assert frames == pytest.approx((took_s - 1) * 50, abs=2)
     assert sorted(path.name for path in out.iterdir()) == [
         "caller-heard.wav",

@@ -106,8 +106,10 @@ def test_plugins_shows_what_is_installed_and_what_is_missing(
     def with_a_missing_one() -> Plugins:
         plugins = load()
         plugins.sources.plugin = "acme"
-        plugins.sources.add("voice", SilenceSource, summary="a voice", extra="acme[voice]", needs=("no_such_sdk",))
-        plugins.sources.add("bare", SilenceSource, needs=("no_such_sdk",))
+        plugins.sources.add(
+            "voice", lambda argument: SilenceSource(), summary="a voice", extra="acme[voice]", needs=("no_such_sdk",)
+        )
+        plugins.sources.add("bare", lambda argument: SilenceSource(), needs=("no_such_sdk",))
         return plugins
 
     monkeypatch.setattr(Plugins, "load", with_a_missing_one)

@@ -23,7 +23,7 @@ def as_plugin_error(plugin: object, hook: str, error: Exception) -> OffhookError
     if isinstance(error, OffhookError):
         return error
     wrapped = PluginError(name_of(plugin), hook, f"{type(error).__name__}: {error}")
-    wrapped.__cause__ = error
+    wrapped.__cause__ = error  # its author needs the traceback
     return wrapped
 
 
@@ -42,5 +42,7 @@ async def isolated(plugin: object, hook: str, answer: Awaitable[_T], timeout_s: 
         if limit.expired():
             raise PluginError(name_of(plugin), hook, f"no answer within {timeout_s:g} s") from None
         raise as_plugin_error(plugin, hook, error) from error
+    except OffhookError:
+        raise
     except Exception as error:
-        raise as_plugin_error(plugin, hook, error) from error.__cause__
+        raise as_plugin_error(plugin, hook, error) from error

@@ -1,0 +1,89 @@
+"""Calls into plugins: what they raise gets a name, what hangs is given up, what is ours passes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.core.rig import run
+
+from offhook.errors import JoinFailed, PluginError
+from offhook.isolation import as_plugin_error, isolated, name_of
+
+
+class Acme:
+    async def give(self, value: int) -> int:
+        return value
+
+    async def fail(self, error: BaseException) -> int:
+        raise error
+
+    async def hang(self) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+
+NAME = f"{Acme.__module__}.Acme"
+
+
+def test_an_answer_passes() -> None:
+    acme = Acme()
+    assert run(isolated(acme, "give", acme.give(7))) == 7
+    assert name_of(acme) == NAME
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("bad"), TimeoutError("bad"), KeyError("bad"), ExceptionGroup("g", [OSError()])]
+)
+def test_what_a_plugin_raises_names_it_and_keeps_the_cause(error: Exception) -> None:
+    async def main() -> None:
+        acme = Acme()
+        with pytest.raises(PluginError) as raised:
+            await isolated(acme, "fail", acme.fail(error), 5)
+        assert raised.value.message == f"plugin '{NAME}' failed in fail: {type(error).__name__}: {error}"
+        assert raised.value.__cause__ is error, "a plugin's author needs the traceback"
+
+    run(main())
+
+
+def test_our_own_errors_pass_as_they_are() -> None:
+    async def main() -> None:
+        acme, error = Acme(), JoinFailed("no")
+        error.__cause__ = OSError("why")
+        with pytest.raises(JoinFailed) as raised:
+            await isolated(acme, "fail", acme.fail(error))
+        assert raised.value is error
+        assert isinstance(error.__cause__, OSError)
+        assert as_plugin_error(acme, "fail", error) is error
+
+    run(main())
+
+
+def test_what_hangs_is_given_up() -> None:
+    async def main() -> None:
+        acme = Acme()
+        with pytest.raises(PluginError, match=r"failed in hang: no answer within 2\.5 s"):
+            await isolated(acme, "hang", acme.hang(), 2.5)
+        assert asyncio.get_running_loop().time() == 2.5
+
+    run(main())
+
+
+def test_cancellation_is_no_failure_of_the_plugin() -> None:
+    async def main() -> None:
+        acme = Acme()
+        task = asyncio.create_task(isolated(acme, "hang", acme.hang(), 60))
+        await asyncio.sleep(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(main())
+
+
+def test_something_that_cannot_be_awaited_is_the_plugins_fault() -> None:
+    async def main() -> None:
+        with pytest.raises(PluginError, match="TypeError"):
+            await isolated(Acme(), "give", 7)  # type: ignore[arg-type]
+
+    run(main())

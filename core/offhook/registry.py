@@ -60,7 +60,14 @@ class Registration(Generic[_F]):
     @property
     def missing(self) -> tuple[str, ...]:
         """Those of `needs` that are not installed."""
-        return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
+        return tuple(name for name in self.needs if not _installed(name))
+
+
+def _installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:  # of the package that a dotted name begins with
+        return False
 
 
 class Registry(Generic[_F]):

@@ -1,0 +1,72 @@
+"""Registries: names are unique, factories are lazy, what is missing is said with the cure."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhook.errors import MissingExtraError, PluginError, SpecError
+from offhook.registry import Registry
+
+
+def registry() -> Registry[object]:
+    made = Registry[object]("transport", "offhook_transport")
+    made.plugin = "acme (acme-offhook 1.0)"
+    return made
+
+
+def test_what_was_added_is_found() -> None:
+    transports, factory = registry(), object()
+    transports.add("carrier-pigeon", factory, summary="slow")
+    assert transports.find("carrier-pigeon") is factory
+    (item,) = transports
+    assert (item.name, item.plugin, item.summary, item.missing) == (
+        "carrier-pigeon",
+        "acme (acme-offhook 1.0)",
+        "slow",
+        (),
+    )
+
+
+def test_a_name_is_taken_once_and_the_error_names_both() -> None:
+    transports, first = registry(), object()
+    transports.add("pigeon", first)
+    transports.plugin = "bird (bird-offhook 2.0)"
+    with pytest.raises(PluginError) as raised:
+        transports.add("pigeon", object())
+    assert raised.value.message == (
+        "plugin 'bird (bird-offhook 2.0)' failed in offhook_transport: "
+        "'pigeon' is taken by plugin 'acme (acme-offhook 1.0)'"
+    )
+    assert transports.find("pigeon") is first
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    transports = registry()
+    with pytest.raises(SpecError, match=r"^no transport is called 'x' \(installed: none\); see: offhook plugins$"):
+        transports.find("x")
+    transports.add("b", object())
+    transports.add("a", object())
+    with pytest.raises(SpecError, match=r"\(installed: a, b\)"):
+        transports.find("x\n")
+
+
+@pytest.mark.parametrize("need", ["no_such_module_at_all", "no_such_module_at_all.sub", "json.no_such_module"])
+def test_a_missing_need_is_a_missing_extra(need: str) -> None:
+    transports = registry()
+    transports.add("pigeon", object(), extra="offhook[pigeon]", needs=("json", need))
+    transports.add("crow", object(), needs=(need,))
+    with pytest.raises(MissingExtraError, match=r'the transport \'pigeon\' needs .* pip install "offhook\[pigeon\]"'):
+        transports.find("pigeon")
+    with pytest.raises(MissingExtraError) as raised:
+        transports.find("crow")
+    assert raised.value.extra == need
+    assert [item.missing for item in transports] == [(need,), (need,)]
+
+
+def test_what_a_plugin_added_can_be_forgotten() -> None:
+    transports = registry()
+    transports.add("a", object())
+    transports.plugin = "other"
+    transports.add("b", object())
+    transports.forget("other")
+    assert [item.name for item in transports] == ["a"]

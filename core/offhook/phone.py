@@ -69,8 +69,8 @@ class Phone:
         self.policy = policy or CallPolicy()
         if isinstance(carrier, str):
             if isinstance(auth, str):
-                auth = self.plugins.auth.find(auth)(environment)
-            carrier = self.plugins.carriers.find(carrier)(environment, auth)
+                auth = self.plugins.make(self.plugins.auth, auth, environment)
+            carrier = self.plugins.make(self.plugins.carriers, carrier, environment, auth)
         if transport is None:
             transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
         if isinstance(transport, str):
@@ -115,7 +115,7 @@ class Phone:
                 f"this call would be joined at {where}, and this version of offhook has no Agora transport yet, so "
                 "nothing is dialled. To call the mock server instead, start `offhook mock` and set what it prints"
             )
-        return self.plugins.transports.find(name)(environment)
+        return self.plugins.make(self.plugins.transports, name, environment)
 
     # ---- calls
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import itertools
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
 import pluggy
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from offhook.interfaces import AudioSink, AudioSource, Resampler, Store
+
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 GROUP: Final = "offhook"
 #: Names of plugins not to load, separated by commas.
@@ -105,24 +109,37 @@ class Plugins:
             else:
                 plugins._guard(report, point.load)
         for plugin in extra:
-            report = PluginReport(str(getattr(plugin, "__name__", type(plugin).__name__)), "given to the phone")
+            name = plugins._unused(str(getattr(plugin, "__name__", type(plugin).__name__)))
+            report = PluginReport(name, "given to the phone")
             plugins.reports.append(report)
             plugins._guard(report, functools.partial(_itself, plugin))
         return plugins
 
+    def _unused(self, name: str) -> str:
+        """`name`, with a number behind it where another plugin has it: two objects of one class are two plugins."""
+        taken = {report.name for report in self.reports}
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        return next(candidate for candidate in names if candidate not in taken)
+
     def _guard(self, report: PluginReport, load: Callable[[], object]) -> None:
         """A plugin's code may raise anything, SystemExit included; it is left out and the reason kept."""
+        plugin: object = None
         try:
-            self._add(load(), report)
+            plugin = load()
+            self._add(plugin, report)
         except (Exception, SystemExit) as error:
             known = isinstance(error, OffhookError)
             report.problem = redact(str(error) if known else f"{type(error).__name__}: {error}")
-            for registry in self.registries():
-                registry.forget(report.label)
-            if self._manager.has_plugin(report.name):
+            # What it did so far is undone, unless another plugin had its name first.
+            if plugin is not None and self._manager.get_plugin(report.name) is plugin:
+                for registry in self.registries():
+                    registry.forget(report.label)
                 self._manager.unregister(name=report.name)
 
     def _add(self, plugin: object, report: PluginReport) -> None:
+        if self._manager.has_plugin(report.name):
+            first = next(other for other in self.reports if other.name == report.name and not other.problem)
+            raise PluginError(report.label, "registration", f"the name is taken by plugin {first.label!r}")
         self._manager.register(plugin, report.name)
         try:
             self._manager.check_pending()
@@ -168,7 +185,7 @@ class Plugins:
             SpecError, MissingExtraError, SourceError: nothing has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
-        return self.sources.find(spec.name)(spec.argument)
+        return self.make(self.sources, spec.name, spec.argument)
 
     def sink(self, text: str) -> AudioSink:
         """Open the audio sink that the spec `text` names.
@@ -177,7 +194,7 @@ class Plugins:
             SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
-        return self.sinks.find(spec.name)(spec.argument)
+        return self.make(self.sinks, spec.name, spec.argument)
 
     def store(self, text: str) -> Store:
         """Open the store that the spec `text` names.
@@ -186,7 +203,7 @@ class Plugins:
             SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
-        return self.stores.find(spec.name)(spec.argument)
+        return self.make(self.stores, spec.name, spec.argument)
 
     def resampler(self, kind: str, from_hz: int, to_hz: int) -> Resampler:
         """A resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).
@@ -194,4 +211,21 @@ class Plugins:
         Raises:
             SpecError, MissingExtraError: none is installed.
         """
-        return self.resamplers.find(kind)(from_hz, to_hz)
+        return self.make(self.resamplers, kind, from_hz, to_hz)
+
+    def make(self, registry: Registry[Callable[[Unpack[_Ts]], _T]], name: str, *arguments: *_Ts) -> _T:
+        """Call the factory called `name`.
+
+        Raises:
+            SpecError, MissingExtraError: there is none, or something that it needs is not installed.
+            PluginError: it raised something that is not an `OffhookError`.
+        """
+        factory = registry.find(name)
+        try:
+            return factory(*arguments)
+        except OffhookError:
+            raise
+        except Exception as error:
+            plugin = next(item.plugin for item in registry if item.name == name)
+            problem = f"{name!r} could not be made: {type(error).__name__}: {error}"
+            raise PluginError(plugin, registry.hook, problem) from error

@@ -1,0 +1,272 @@
+"""Plugins: loaded one by one, and one that is broken hurts nobody else. The distributions are real ones, on disk."""
+
+from __future__ import annotations
+
+import itertools
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.core.rig import ALONE, AudioKit, RampSource, load, run
+
+from offhook.errors import MissingExtraError, OffhookError, PluginError, SpecError
+from offhook.hookspecs import hookimpl
+from offhook.plugins import DISABLE_VARIABLE, Plugins
+from offhook.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from offhook.plugins import PluginReport
+    from offhook.registry import CarrierRegistry, SourceRegistry, StoreRegistry
+
+_numbers = itertools.count()
+GOOD = """
+    from offhook.hookspecs import hookimpl
+
+    @hookimpl
+    def offhook_carrier(registry):
+        registry.add("{name}", lambda environment, auth: "{name}", summary="of {name}")
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Installs a distribution with one plugin module and gives the module's name."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(name: str, code: str = GOOD, version: str = "1.0", distribution: str = "") -> str:
+        module = f"{name.replace('-', '_')}_offhook_{next(_numbers):04}"
+        (tmp_path / f"{module}.py").write_text(dedent(code).replace("{name}", name))
+        distribution = distribution or f"{name}-offhook"
+        folder = tmp_path / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        (folder / "entry_points.txt").write_text(f"[offhook]\n{name} = {module}\n")
+        return module
+
+    return install
+
+
+def reports(plugins: Plugins) -> dict[str, PluginReport]:
+    """By name, without those that the repository itself installs."""
+    return {report.name: report for report in plugins.reports if report.distribution != "offhook"}
+
+
+def test_an_installed_plugin_is_loaded_by_its_entry_point(install: Callable[..., str]) -> None:
+    install("acme", version="2.1")
+    plugins = load()
+    report = reports(plugins)["acme"]
+    assert (report.distribution, report.version, report.hooks, report.problem) == (
+        "acme-offhook",
+        "2.1",
+        ["offhook_carrier"],
+        "",
+    )
+    (carrier,) = plugins.carriers
+    assert (carrier.name, carrier.plugin, carrier.summary) == ("acme", "acme (acme-offhook 2.1)", "of acme")
+    assert report not in plugins.problems
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("import no_such_sdk", "ModuleNotFoundError: No module named 'no_such_sdk'"),
+        ("raise SystemExit(1)", "SystemExit: 1"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        (
+            """
+            from offhook.hookspecs import hookimpl
+            @hookimpl
+            def offhook_carriers(registry): ...
+            """,
+            "plugin 'bad' failed in registration: unknown hook 'offhook_carriers' in plugin",
+        ),
+        (
+            """
+            from offhook.hookspecs import hookimpl
+            @hookimpl
+            def offhook_carrier(registry, colour): ...
+            """,
+            "colour",
+        ),
+        (
+            """
+            from offhook.hookspecs import hookimpl
+            @hookimpl
+            def offhook_carrier(registry):
+                registry.add("half", None)
+                raise RuntimeError("then it broke")
+            """,
+            "RuntimeError: then it broke",
+        ),
+    ],
+)
+def test_a_broken_plugin_is_left_out_and_the_others_go_on(install: Callable[..., str], code: str, problem: str) -> None:
+    install("bad", code)
+    install("zebra")
+    plugins = load(AudioKit())
+    assert problem in reports(plugins)["bad"].problem
+    assert [report.name for report in plugins.problems if report.distribution != "offhook"] == ["bad"]
+    assert [carrier.name for carrier in plugins.carriers] == ["zebra"]
+    assert [source.name for source in plugins.sources] == ["ramp"]
+
+
+def test_a_problem_holds_no_secret(install: Callable[..., str]) -> None:
+    secret = Secret("sesame-open-up")
+    install("bad", "raise ValueError('key sesame-open-up is wrong')")
+    assert reports(load())["bad"].problem == "ValueError: key [secret] is wrong"
+    assert secret
+
+
+def test_a_duplicate_name_is_an_error_that_names_both_distributions(install: Callable[..., str]) -> None:
+    install("first")
+    install("second", GOOD.replace("{name}", "first"), version="3.0")
+    plugins = load()
+    assert reports(plugins)["second"].problem == (
+        "plugin 'second (second-offhook 3.0)' failed in offhook_carrier: "
+        "'first' is taken by plugin 'first (first-offhook 1.0)'"
+    )
+    (carrier,) = plugins.carriers
+    assert carrier.plugin == "first (first-offhook 1.0)"
+
+
+def test_two_plugins_of_one_name_do_not_hurt_each_other(install: Callable[..., str]) -> None:
+    install("acme", distribution="acme-one")
+    install("acme", GOOD.replace("{name}", "other"), distribution="acme-two")
+    plugins = load()
+    first, second = (report for report in plugins.reports if report.name == "acme")
+    assert not first.problem
+    assert second.problem == (
+        f"plugin '{second.label}' failed in registration: the name is taken by plugin '{first.label}'"
+    )
+    assert len(list(plugins.carriers)) == 1
+    assert [name for name, _ in plugins.observers("offhook_carrier")] == ["acme"]
+
+
+def test_a_plugin_can_be_disabled(install: Callable[..., str]) -> None:
+    install("acme", "raise SystemExit('it was imported')")
+    install("zebra")
+    plugins = load_with({DISABLE_VARIABLE: f"{ALONE[DISABLE_VARIABLE]}, acme "})
+    assert reports(plugins)["acme"].problem == f"not loaded: {DISABLE_VARIABLE} names it"
+    assert [carrier.name for carrier in plugins.carriers] == ["zebra"]
+
+
+def load_with(environment: dict[str, str]) -> Plugins:
+    return Plugins.load((), environment)
+
+
+def test_the_process_environment_is_read_by_default(
+    install: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("acme", "raise SystemExit('it was imported')")
+    monkeypatch.setenv(DISABLE_VARIABLE, f"{ALONE[DISABLE_VARIABLE]},acme")
+    assert reports(Plugins.load())["acme"].problem == f"not loaded: {DISABLE_VARIABLE} names it"
+
+
+def test_a_distribution_without_metadata_of_its_own_is_still_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib import metadata
+
+    point = metadata.EntryPoint("json", "json", "offhook")  # made by hand: it knows no distribution
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
+    (report,) = Plugins.load().reports
+    assert (report.label, report.problem) == ("json ()", "")
+
+
+class Observer:
+    def __init__(self, name: str, seen: list[object]) -> None:
+        self._name, self._seen = name, seen
+
+    @hookimpl
+    def offhook_call_ended(self, call_id: str) -> None:  # a hook may name fewer arguments than there are
+        self._seen.append((self._name, call_id))
+
+
+def test_two_plugins_of_one_class_are_two_plugins() -> None:
+    seen: list[object] = []
+    plugins = load(Observer("a", seen), Observer("b", seen))
+    assert not [report for report in plugins.reports[-2:] if report.problem]
+    for _, observer in plugins.observers("offhook_call_ended"):
+        observer(call_id="call_1", record=None)
+    assert seen == [("a", "call_1"), ("b", "call_1")]
+    assert [report.label for report in plugins.reports[-2:]] == [
+        "Observer (given to the phone)",
+        "Observer-2 (given to the phone)",
+    ]
+
+
+def test_one_plugin_given_twice_counts_once_and_is_reported() -> None:
+    seen: list[object] = []
+    observer = Observer("a", seen)
+    plugins = load(observer, observer)
+    assert [bool(report.problem) for report in plugins.reports[-2:]] == [False, True]
+    assert len(plugins.observers("offhook_call_ended")) == 1
+
+
+def test_a_given_plugin_does_not_push_out_an_installed_one_of_its_name(install: Callable[..., str]) -> None:
+    install("Observer")
+    plugins = load(Observer("a", []))
+    assert [carrier.name for carrier in plugins.carriers] == ["Observer"]
+    assert len(plugins.observers("offhook_call_ended")) == 1
+    assert not [report for report in reports(plugins).values() if report.problem]
+
+
+def test_two_loads_share_nothing() -> None:
+    kit = AudioKit()
+    with_kit, without = load(kit), load()
+    assert [source.name for source in with_kit.sources] == ["ramp"]
+    assert list(without.sources) == []
+
+
+class Broken:
+    """Registers factories that fail in every way."""
+
+    @hookimpl
+    def offhook_audio_source(self, registry: SourceRegistry) -> None:
+        registry.add("ours", self.ours)
+        registry.add("theirs", self.theirs)
+        registry.add("absent", self.theirs, extra="offhook[absent]", needs=("no_such_sdk",))
+
+    @hookimpl
+    def offhook_store(self, registry: StoreRegistry) -> None:
+        registry.add("theirs", self.theirs)
+
+    @hookimpl
+    def offhook_carrier(self, registry: CarrierRegistry) -> None:
+        registry.add("theirs", self.theirs)
+
+    def ours(self, argument: str) -> RampSource:
+        raise OffhookError(f"not {argument}")
+
+    def theirs(self, *arguments: object) -> RampSource:
+        raise ImportError("libfoo.so.1: cannot open shared object file")
+
+
+def test_specs_open_what_they_name() -> None:
+    async def main() -> None:
+        plugins = load(AudioKit())
+        source = plugins.source("ramp:3")
+        frame = await source.read()
+        assert frame is not None
+        assert frame.samples == 3
+        assert plugins.sink("recorder:a.wav") is plugins.sink("recorder:a.wav")
+        assert plugins.resampler("live", 8_000, 16_000).convert(b"\1\0") == b"\1\0\1\0"
+
+    run(main())
+
+
+def test_what_a_factory_raises_is_typed_and_names_the_plugin() -> None:
+    plugins = load(Broken())
+    with pytest.raises(OffhookError, match="not x"):
+        plugins.source("ours:x")
+    for call in (plugins.source, plugins.store):
+        with pytest.raises(PluginError, match=r"Broken \(given to the phone\).*ImportError: libfoo") as raised:
+            call("theirs:x")
+        assert isinstance(raised.value.__cause__, ImportError)
+    with pytest.raises(MissingExtraError, match=r"offhook\[absent\]"):
+        plugins.source("absent")
+    with pytest.raises(SpecError, match="no store is called"):
+        plugins.store("absent")
+    with pytest.raises(SpecError, match="no resampler is called"):
+        plugins.resampler("live", 1, 2)

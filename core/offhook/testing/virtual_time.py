@@ -55,6 +55,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._let_go)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """As asyncio's, which does it in a thread that the loop cannot see; without a limit, since none would pass."""
+        with self.hold():
+            await super().shutdown_default_executor()
+
     def _let_go(self, _: object) -> None:
         self._held -= 1
 

@@ -63,11 +63,10 @@ def test_no_long_number_is_taken_for_an_emergency(number: str) -> None:
 def test_what_is_accepted_is_ascii_digits(text: str) -> None:
     try:
         number = e164(text)
-    except NumberRejected as error:
-        assert str(error).isprintable()
-    else:
-        assert number.isascii()
-        assert number[1:].isdigit()
+    except NumberRejected:
+        return
+    assert number.isascii()
+    assert number[1:].isdigit()
 
 
 def test_the_message_names_what_was_wrong() -> None:

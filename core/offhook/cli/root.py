@@ -35,23 +35,24 @@ def build(plugins: Plugins) -> typer.Typer:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; gives the exit code. No error leaves as a traceback unless ``-vv`` asks for it."""
+    code: object = ExitCode.COMPLETED
     try:
         plugins = Plugins.load()
         for problem in plugins.problems:
             typer.echo(f"offhook: plugin {problem.label} was left out: {problem.problem}", err=True)
         build(plugins)(args=arguments, prog_name="offhook")
-    except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else ExitCode.COMPLETED
+    except SystemExit as exit_:  # typer always ends so
+        code = exit_.code
     except OffhookError as error:
         typer.echo(f"offhook: {error.message}", err=True)
-        return code_for_error(error)
+        code = code_for_error(error)
     except Exception as error:
         if logging.getLogger("offhook").isEnabledFor(logging.DEBUG):
             raise
         what = redact(f"{type(error).__name__}: {error}")
         typer.echo(f"offhook: this is a bug in offhook: {what}. Please report it with what -vv prints", err=True)
-        return ExitCode.FAILED
-    return ExitCode.COMPLETED
+        code = ExitCode.FAILED
+    return code if isinstance(code, int) else ExitCode.COMPLETED
 
 
 def _show_version(wanted: bool) -> None:

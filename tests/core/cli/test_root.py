@@ -139,7 +139,7 @@ class Commands:
             raise ZeroDivisionError("oops")
 
         def stops() -> None:
-            sys.exit("stopped")
+            sys.exit()
 
         for command in (fine, refused, buggy, stops):
             registry.add(command.__name__, command)

@@ -1,0 +1,54 @@
+"""Sendblue: the carrier that places FaceTime calls, and its key authentication.
+
+The classes are imported on first use, so that listing plugins does not import an HTTP client.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from offhook.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Auth, Carrier
+    from offhook.registry import AuthRegistry, CarrierRegistry, Environment
+    from offhook_sendblue.auth import CallableAuth, EnvAuth, KeyAuth
+    from offhook_sendblue.carrier import SendblueCarrier
+
+__all__ = ["CallableAuth", "EnvAuth", "KeyAuth", "SendblueCarrier"]
+
+_HOMES: Final = {
+    "CallableAuth": "offhook_sendblue.auth",
+    "EnvAuth": "offhook_sendblue.auth",
+    "KeyAuth": "offhook_sendblue.auth",
+    "SendblueCarrier": "offhook_sendblue.carrier",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def _env_auth(environment: Environment) -> Auth:
+    from offhook_sendblue.auth import EnvAuth
+
+    return EnvAuth(environment)
+
+
+def _carrier(environment: Environment, auth: Auth) -> Carrier:
+    from offhook_sendblue.carrier import SendblueCarrier
+
+    return SendblueCarrier.from_environment(environment, auth)
+
+
+@hookimpl
+def offhook_auth(registry: AuthRegistry) -> None:
+    registry.add("env", _env_auth, summary="Sendblue's key pair from SENDBLUE_API_API_KEY and SENDBLUE_API_API_SECRET")
+
+
+@hookimpl
+def offhook_carrier(registry: CarrierRegistry) -> None:
+    registry.add("sendblue", _carrier, summary="FaceTime calls through Sendblue", needs=("httpx",))

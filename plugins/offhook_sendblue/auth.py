@@ -1,0 +1,126 @@
+"""Sendblue's key pair, as two request headers: fixed, from the environment, or from a callable that rotates them.
+
+Both headers are required; names from Sendblue's credentials page. Both values are treated as secrets.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from offhook.errors import ConfigError, OffhookError
+from offhook.interfaces import Auth
+from offhook.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from offhook.registry import Environment
+
+KEY_HEADER: Final = "sb-api-key-id"
+SECRET_HEADER: Final = "sb-api-secret-key"
+#: The names that Sendblue's own SDKs read.
+KEY_VARIABLE: Final = "SENDBLUE_API_API_KEY"
+SECRET_VARIABLE: Final = "SENDBLUE_API_API_SECRET"
+
+#: The key id and the secret key.
+KeyPair: TypeAlias = "tuple[Secret | str, Secret | str]"
+
+#: What may stand in a header without quoting; a blank or a line break is a slip of copy and paste.
+_PRINTABLE: Final = re.compile(r"[!-~]{1,1024}")
+
+
+class KeyAuth(Auth):
+    """One key pair that never changes.
+
+    Args:
+        api_key: the key id.
+        api_secret: the secret key.
+
+    Raises:
+        ConfigError: a key is empty, longer than 1,024 characters, or holds a blank, a control character or anything
+            that is not ASCII.
+    """
+
+    def __init__(self, api_key: Secret | str, api_secret: Secret | str) -> None:
+        self._headers = {
+            KEY_HEADER: _key(api_key, "the API key"),
+            SECRET_HEADER: _key(api_secret, "the API secret"),
+        }
+
+    async def headers(self, host: str) -> Mapping[str, Secret]:
+        return self._headers
+
+
+class EnvAuth(Auth):
+    """The key pair of the environment, read anew for every request.
+
+    Args:
+        environment: the process's environment, or a test's.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        # Held, because a secret is blacked out of texts only while it lives.
+        self._headers: Mapping[str, Secret] = {}
+
+    async def headers(self, host: str) -> Mapping[str, Secret]:
+        missing = [name for name in (KEY_VARIABLE, SECRET_VARIABLE) if not self._environment.get(name)]
+        if missing:
+            raise ConfigError(
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: export your Sendblue keys, "
+                "or start `offhook mock`, which prints a pair to export"
+            )
+        self._headers = {
+            KEY_HEADER: _key(self._environment[KEY_VARIABLE], KEY_VARIABLE),
+            SECRET_HEADER: _key(self._environment[SECRET_VARIABLE], SECRET_VARIABLE),
+        }
+        return self._headers
+
+
+class CallableAuth(Auth):
+    """A key pair asked for before every request, for keys that rotate or live in a vault.
+
+    Args:
+        keys: gives ``(key id, secret key)``, or an awaitable of it. A plain function runs on the event loop, so it
+            must not block; one that has to wait should be a coroutine function.
+    """
+
+    def __init__(self, keys: Callable[[], KeyPair | Awaitable[KeyPair]]) -> None:
+        self._keys = keys
+        self._headers: Mapping[str, Secret] = {}
+
+    async def headers(self, host: str) -> Mapping[str, Secret]:
+        try:
+            given = self._keys()
+            pair: object = await given if inspect.isawaitable(given) else given
+        except OffhookError:
+            raise
+        except Exception as error:
+            # Its text is not repeated: it is not ours, and may quote what it could not parse.
+            raise ConfigError(f"the callable that gives the API keys raised {type(error).__name__}") from error
+        match pair:
+            case (key, secret):
+                pass
+            case _:
+                raise ConfigError("the callable that gives the API keys must return a key id and a secret key")
+        self._headers = {
+            KEY_HEADER: _key(key, "the callable's API key"),
+            SECRET_HEADER: _key(secret, "the callable's API secret"),
+        }
+        return self._headers
+
+
+def _key(value: object, what: str) -> Secret:
+    secret = Secret(value) if isinstance(value, str) else value
+    if not isinstance(secret, Secret):
+        raise ConfigError(f"{what} must be text, not {type(value).__name__}")
+    if not secret:
+        raise ConfigError(f"{what} is empty")
+    if not _PRINTABLE.fullmatch(secret.reveal()):
+        raise ConfigError(
+            f"{what} holds a blank, a line break or another character that no key has (or more than 1,024): "
+            "was it copied with something around it?"
+        )
+    return secret

@@ -1,0 +1,150 @@
+"""The Sendblue carrier: ``POST /facetime/start-call``, exactly once per call."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from offhook.clock import Clock, SystemClock
+from offhook.errors import CarrierUnavailable, ConfigError, NumberRejected, StartAmbiguous
+from offhook.grant import is_loopback
+from offhook.ids import Ids
+from offhook.interfaces import Carrier
+from offhook.numbers import e164, mask
+from offhook_sendblue import baseurl
+from offhook_sendblue.answer import grant_of
+from offhook_sendblue.exchange import Failure, NoAnswer, make_client, post_once
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from offhook.grant import Grant
+    from offhook.interfaces import Auth
+    from offhook.registry import Environment
+    from offhook.secret import Secret
+
+DEFAULT_BASE_URL: Final = "https://api.sendblue.co"
+BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
+FROM_NUMBER_VARIABLE: Final = "OFFHOOK_FROM_NUMBER"
+RELAY_URL_VARIABLE: Final = "OFFHOOK_RELAY_URL"
+START_CALL: Final = "/facetime/start-call"
+
+
+class SendblueCarrier(Carrier):
+    """Places FaceTime calls through Sendblue, or through anything on this machine that answers as Sendblue does.
+
+    Args:
+        auth: gives the key headers, asked anew for each call.
+        from_number: your FaceTime line, E.164.
+        base_url: the API. Must be https unless it is this machine's. A path in it is kept.
+        relay_url: where its grants are joined. Without it: at a base URL of this machine, which has its own relay, or
+            else at Agora.
+        timeout_s: for a whole start-call, from connecting to the last byte of the answer.
+        clock: for Retry-After headers that hold a date.
+        ids: randomness for the waits between attempts to connect.
+        http: an httpx transport instead of the network's own, for a server in the same process.
+
+    Raises:
+        ConfigError: a URL that keys must not be sent to, or a time limit that is not positive and finite.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        *,
+        from_number: str,
+        base_url: str = DEFAULT_BASE_URL,
+        relay_url: str | None = None,
+        timeout_s: float = 15.0,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        if not 0 < timeout_s < math.inf:
+            raise ConfigError(f"timeout_s={timeout_s!r}: give a positive, finite number of seconds")
+        self.base_url = baseurl.checked(base_url, f"the base URL ({BASE_URL_VARIABLE})")
+        self.from_number = from_number
+        self._auth = auth
+        self._timeout_s = timeout_s
+        self._clock: Clock = clock or SystemClock()
+        self._ids = ids or Ids()
+        self._host = urlsplit(self.base_url).hostname or ""
+        self._loopback = is_loopback(self.base_url)
+        self._http = http
+        self._client: httpx.AsyncClient | None = None
+        if relay_url:
+            self.endpoint = baseurl.checked(relay_url, f"the relay URL ({RELAY_URL_VARIABLE})")
+        else:
+            self.endpoint = self.base_url if self._loopback else None
+
+    @classmethod
+    def from_environment(cls, environment: Environment, auth: Auth) -> SendblueCarrier:
+        """Settings from `SENDBLUE_API_BASE_URL`, `OFFHOOK_FROM_NUMBER` and `OFFHOOK_RELAY_URL`; empty means unset."""
+        return cls(
+            auth,
+            from_number=environment.get(FROM_NUMBER_VARIABLE, ""),
+            base_url=environment.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL,
+            relay_url=environment.get(RELAY_URL_VARIABLE) or None,
+        )
+
+    def __repr__(self) -> str:
+        return f"SendblueCarrier({self.base_url}, from {mask(self.from_number)})"
+
+    async def check(self) -> None:
+        self._check_from_number()
+        await self._keys()
+
+    def _check_from_number(self) -> None:
+        if not self.from_number:
+            raise ConfigError(
+                f"there is no number to call from: set {FROM_NUMBER_VARIABLE} to your FaceTime line "
+                "(`offhook mock` prints one to export)"
+            )
+        e164(self.from_number, "from-number")
+
+    async def start_call(self, to: str) -> Grant:
+        self._check_from_number()
+        e164(to)
+        if to == self.from_number:
+            raise NumberRejected(f"{mask(to)} is the number to call from: a line cannot call itself")
+        keys = await self._keys()
+        if self._client is None:
+            self._client = make_client(loopback=self._loopback, timeout_s=self._timeout_s, transport=self._http)
+        answer = await post_once(
+            self._client,
+            self.base_url + START_CALL,
+            {"phoneNumber": to, "fromNumber": self.from_number},
+            keys,
+            timeout_s=self._timeout_s,
+            ids=self._ids,
+        )
+        if isinstance(answer, NoAnswer):
+            if answer.failure is Failure.NOT_SENT:
+                raise CarrierUnavailable(
+                    f"nothing answers at {self.base_url} ({answer.problem}), so nobody was rung: is the URL right? "
+                    "For the mock, start it: offhook mock"
+                )
+            raise StartAmbiguous(
+                f"the answer to start-call was lost ({answer.problem}): {mask(to)} may have been rung. "
+                "It was not sent again; look at the phone before you dial once more"
+            )
+        return grant_of(answer, endpoint=self.endpoint, now_s=self._clock.wall_s())
+
+    async def aclose(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _keys(self) -> Mapping[str, Secret]:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                keys = await self._auth.headers(self._host)
+        except TimeoutError:
+            raise ConfigError(f"the API keys did not come within {self._timeout_s:g} s; nobody was rung") from None
+        if not keys:
+            raise ConfigError("the auth plugin gave no header to authenticate with")
+        return keys

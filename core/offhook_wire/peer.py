@@ -81,6 +81,7 @@ class Peer:
         self._early: list[bytes] = []
         self._up = False
         self._stopping = False
+        self._handshake: asyncio.Task[None] | None = None
 
     @property
     def up(self) -> bool:
@@ -133,7 +134,9 @@ class Peer:
         if self._ice.state != "completed":
             raise PeerFailed("ICE found no way to the other side")
         fingerprints = [RTCDtlsFingerprint(item.algorithm, item.value) for item in remote.fingerprints]
-        await self._dtls.start(RTCDtlsParameters(fingerprints))
+        # In a task of its own: inside, asyncio.wait_for of Python 3.11 can swallow a cancellation of ours.
+        self._handshake = asyncio.create_task(self._dtls.start(RTCDtlsParameters(fingerprints)))
+        await asyncio.wait((self._handshake,))
         if self._dtls.state != "connected":
             raise PeerFailed("the DTLS handshake failed, or the other side's certificate is not the one announced")
         self._up = True
@@ -156,7 +159,13 @@ class Peer:
         self._stopping, self._up = True, False
         self._early.clear()
         await self._dtls.stop()
+        # Closes the sockets, by which a handshake that is still under way fails.
         await self._ice.stop()
+        if self._handshake is not None:
+            self._handshake.cancel()
+            await asyncio.wait((self._handshake,))
+            # It may have ended well after all and started its reader.
+            await self._dtls.stop()
         # The DTLS reader was cancelled and not awaited: let it end.
         await asyncio.sleep(0)
         self._dtls.remove_all_listeners()

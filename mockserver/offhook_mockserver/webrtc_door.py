@@ -11,7 +11,8 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.routing import BaseRoute
     from starlette.websockets import WebSocket
 
@@ -71,6 +71,8 @@ _log = logging.getLogger(__name__)
 LEAVE_DRAIN_S: Final = 0.03
 #: Events that a client has not read; one that is so far behind is put out.
 _MAX_EVENTS: Final = 256
+#: How long a client that is out has to read why, in seconds.
+_FAREWELL_S: Final = 1.0
 #: Between two looks at a clock that may be a test's.
 _LONGEST_NAP_S: Final = 1.0
 
@@ -127,6 +129,8 @@ class WebRtcDoor:
             wanted = JoinRequest.parse(await _body(request))
         except ProtocolError as error:
             return _refuse(400, Refusal("malformed", str(error)))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
         room = self._rooms.get(wanted.channel)
         if room is None:
             return _refuse(404, Refusal("no_such_channel", f"no channel {wanted.channel!r} is open here"))
@@ -223,22 +227,16 @@ class _Attendance:
         self.attached = True
         await websocket.accept()
         self._opened.set()
-        pump = asyncio.create_task(self._pump(websocket))
+        tasks = (asyncio.create_task(self._pump(websocket)), asyncio.create_task(self._listen(websocket)))
         try:
-            while (message := await websocket.receive())["type"] != "websocket.disconnect":
-                text = message.get("text") or ""
-                if len(text) > MAX_MESSAGE_BYTES:
-                    break
-                parse_client_message(text)
-                # What it said last is in the socket already; let it through before the others hear that it left.
-                await self.member.wait_ended(LEAVE_DRAIN_S)
-                self._end(LeaveReason.QUIT)
-                break
-        except ProtocolError as error:
-            _log.warning("uid %d sent what is no message: %s", self.member.uid, error)
+            await self._gone.wait()
+            # The client's last events; one that does not read them is not waited for.
+            await asyncio.wait(tasks, timeout=_FAREWELL_S)
         finally:
             self._end(LeaveReason.DROPPED)
-            await pump
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     def kick(self, reason: str) -> None:
         """Put the client out."""
@@ -294,6 +292,21 @@ class _Attendance:
             self._put(None)
             await self.peer.stop()
             forget()
+
+    async def _listen(self, websocket: WebSocket) -> None:
+        try:
+            while (message := await websocket.receive())["type"] != "websocket.disconnect":
+                text = message.get("text") or ""
+                if len(text) > MAX_MESSAGE_BYTES:
+                    raise ProtocolError(WHOLE, f"must be at most {MAX_MESSAGE_BYTES} characters")
+                parse_client_message(text)
+                # What it said last is in the socket already; let it through before the others hear that it left.
+                await self.member.wait_ended(LEAVE_DRAIN_S)
+                self._end(LeaveReason.QUIT)
+        except ProtocolError as error:
+            _log.warning("uid %d sent what is no message: %s", self.member.uid, error)
+        finally:
+            self._end(LeaveReason.DROPPED)
 
     async def _pump(self, websocket: WebSocket) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):

@@ -37,9 +37,11 @@ class End:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.001)
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + 5
+    while not true():
+        assert loop.time() < deadline_s
+        await asyncio.sleep(0.001)
 
 
 def with_ends(check: Callable[[End, End], Awaitable[None]]) -> None:
@@ -131,9 +133,7 @@ def test_another_certificate_than_announced_is_refused() -> None:
 def test_candidates_off_this_machine_are_not_used_and_ours_are_learned_from_the_checks() -> None:
     async def check(leg: End, relay: End) -> None:
         ours, theirs = await leg.peer.gather(), await relay.peer.gather()
-        foreign = tuple(
-            Candidate(ip, 9) for ip in ("192.0.2.1", "abc.local", "relay.example", "2001:db8::1", "0.0.0.0")
-        )
+        foreign = tuple(Candidate(ip, 9) for ip in ("192.0.2.1", "a.local", "relay.example", "2001:db8::1"))
         hidden = dataclasses.replace(ours, candidates=foreign)
         async with asyncio.timeout(5):
             await asyncio.gather(leg.peer.connect(theirs), relay.peer.connect(hidden))
@@ -172,7 +172,7 @@ def test_forged_and_replayed_packets_are_counted_and_dropped() -> None:
 
 def test_a_connect_that_is_cancelled_anywhere_leaves_nothing() -> None:
     async def main() -> None:
-        for turns in range(0, 60, 3):
+        for turns in range(60):
             before = asyncio.all_tasks()
             leg, relay = End(controlling=True), End(controlling=False)
             ours, theirs = await leg.peer.gather(), await relay.peer.gather()

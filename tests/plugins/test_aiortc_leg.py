@@ -28,6 +28,7 @@ from offhook.events import (
 from offhook.grant import Grant
 from offhook.secret import Secret
 from offhook_aiortc.transport import AiortcTransport
+from offhook_wire.relay_protocol import Left
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -302,6 +303,59 @@ def test_a_client_that_is_killed_is_noticed_at_once() -> None:
         await until(lambda: isinstance(ear.events[-1], LegFailed), "and so does the leg", 1)
         await leg.leave()
         assert sum(isinstance(event, LegFailed) for event in ear.events) == 1
+
+    with_relay(check)
+
+
+def test_an_end_that_overtakes_the_last_audio_waits_for_it() -> None:
+    async def check(relay: Relay) -> None:
+        order: list[str] = []
+
+        class Order(Ear):
+            def on_event(self, event: object) -> None:
+                order.append(type(event).__name__)
+
+            def on_audio(self, uid: int, frame: AudioFrame) -> None:
+                order.append("audio")
+
+        callee = relay.room.join_pcm(9, Ear())
+        callee.publish()
+        leg = await AiortcTransport().join(relay.grant(7), Order())
+        callee.send(tone(0))
+        await until(lambda: "audio" in order, "the callee is heard")
+        for index in range(1, 6):
+            callee.send(tone(index))
+        leg._on_relay_event(Left(9, LeaveReason.QUIT))  # pyright: ignore[reportPrivateUsage] - before the packets
+        callee.leave()
+        await until(lambda: "MemberLeft" in order, "told")
+        assert order[-6:] == ["audio"] * 5 + ["MemberLeft"]
+        await leg.leave()
+
+    with_relay(check)
+
+
+def test_why_we_were_put_out_is_told_though_the_connection_ends_first() -> None:
+    async def check(relay: Relay) -> None:
+        ear = Ear()
+        leg = await AiortcTransport().join(relay.grant(7), ear)
+        leg._on_down("ended")  # pyright: ignore[reportPrivateUsage] - DTLS says so before the WebSocket says why
+        relay.room.kick(relay.room.rtp_members[0], "call over")
+        await until(lambda: bool(ear.events), "told")
+        assert ear.events == [LegClosed("call over")]
+        await leg.leave()
+
+    with_relay(check)
+
+
+def test_a_connection_that_ends_without_a_reason_is_a_failure() -> None:
+    async def check(relay: Relay) -> None:
+        ear = Ear()
+        leg = await AiortcTransport().join(relay.grant(7), ear)
+        leg._on_down("the connection was lost")  # pyright: ignore[reportPrivateUsage] - as ICE's consent would
+        await until(lambda: bool(ear.events), "told")
+        assert ear.events == [LegFailed("the connection was lost")]
+        await until(lambda: relay.door.connections == 0, "and nothing is left of it, before leave()")
+        await leg.leave()
 
     with_relay(check)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
 import zlib
 
 import pytest
@@ -138,9 +139,13 @@ def test_any_other_content_is_invalid_and_nothing_else(raw: bytes) -> None:
 
 
 def test_inflating_is_bounded() -> None:
-    bomb = "007" + base64.b64encode(zlib.compress(bytes(MAX_INFLATED_BYTES * 100))).decode()
-    assert len(bomb) < 4096, "the text alone gives it no away"
+    bomb = "007" + base64.b64encode(zlib.compress(bytes(2_500_000))).decode()
+    assert len(bomb) < 4096, "the text alone does not give it away"
+    tracemalloc.start()
     assert reason_of(Secret(bomb)) is TokenReason.INVALID
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50 * MAX_INFLATED_BYTES
     assert reason_of(Secret(made().reveal() + "A" * 5000)) is TokenReason.INVALID
 
 

@@ -139,6 +139,8 @@ def test_candidates_off_this_machine_are_not_used_and_ours_are_learned_from_the_
             await asyncio.gather(leg.peer.connect(theirs), relay.peer.connect(hidden))
         leg.peer.send_rtp(packets(1)[0])
         await until(lambda: len(relay.rtp) == 1)
+        known = relay.peer._ice.getRemoteCandidates()  # pyright: ignore[reportPrivateUsage]
+        assert {candidate.ip for candidate in known} <= {"127.0.0.1", "::1"}
 
     with_ends(check)
 

@@ -84,6 +84,11 @@ class Room:
         """Encoders in use: at most one per PCM member, none while no RTP member listens."""
         return sum(member.encodes for member in self.pcm_members)
 
+    @property
+    def frames_concealed(self) -> int:
+        """Frames that the decoders in use made up for packets that did not come."""
+        return sum(playout.concealed for playout in self._playouts.values())
+
     def verify(self, token: Secret, uid: int) -> AccessToken:
         """Judge a token for this room.
 

@@ -48,14 +48,12 @@ class Ear:
     def __init__(self) -> None:
         self.events: list[LegEvent | RoomEvent] = []
         self.audio: list[tuple[int, AudioFrame]] = []
-        self.heard_at_s: list[float] = []
 
     def on_event(self, event: LegEvent | RoomEvent) -> None:
         self.events.append(event)
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
         self.audio.append((uid, frame))
-        self.heard_at_s.append(asyncio.get_running_loop().time())
 
     @property
     def positions(self) -> list[int]:

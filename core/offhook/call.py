@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 from typing import TYPE_CHECKING
 
 from offhook.audio import SILENCE_DBFS
 from offhook.driver import Driver
-from offhook.errors import CallStateError, JoinTimeout, OffhookError, StartAmbiguous
+from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, StartAmbiguous
 from offhook.frames import Frames, frames_source
 from offhook.interfaces import AudioSink, AudioSource
 from offhook.isolation import isolated
@@ -54,18 +56,22 @@ class Call:
         self._equipment = equipment
         self._policy = policy
         self._driver = Driver(number, equipment, policy, recorder)
+        self._entered = False
 
     # ---- its life
 
     async def __aenter__(self) -> Self:
         driver = self._driver
-        if driver.runner is not None:
-            raise CallStateError("this call was dialled already: make a new one with phone.dial()")
+        if self._entered or driver.given_up:
+            raise CallStateError("this call was dialled or hung up already: make a new one with phone.dial()")
+        self._entered = True
         try:
             await self._equipment.check()
         except BaseException:
-            driver.discard()
+            driver.give_up()
             raise
+        if driver.given_up:
+            raise CallStateError("this call was hung up before it was dialled: nothing has rung")
         driver.start()
         try:
             await driver.until(lambda: self.state not in (CallState.IDLE, CallState.DIALING))
@@ -93,12 +99,13 @@ class Call:
 
     async def answered(self) -> bool:
         """Wait for the answer, or for the end. Never raises for how the call went: ask the record."""
-        await self._driver.until(lambda: self.state not in (CallState.IDLE, CallState.DIALING, CallState.RINGING))
+        waiting = (CallState.IDLE, CallState.DIALING, CallState.RINGING)
+        await self._driver.until(lambda: self.over or self.state not in waiting)
         return self.record.answered_at_s is not None
 
     async def ended(self) -> None:
         """Wait until the call is over and nothing of it is left."""
-        await self._driver.until(lambda: self.state is CallState.ENDED)
+        await self._driver.until(lambda: self.over)
         await self._driver.closed()
 
     async def hang_up(self, *, after: Literal["playout"] | None = None) -> None:
@@ -122,6 +129,11 @@ class Call:
     def state(self) -> CallState:
         """Where the call is."""
         return self._driver.state
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can happen to it any more: it has ended, or was given up before it was dialled."""
+        return self._driver.given_up or self.state is CallState.ENDED
 
     @property
     def leg_state(self) -> LegState:
@@ -214,20 +226,21 @@ class Call:
             How many seconds were recorded.
 
         Raises:
+            ConfigError: no positive, finite number of seconds.
             RecordingError: it cannot be written.
         """
+        if not 0 < duration_s < math.inf:
+            raise ConfigError(f"record_for({duration_s!r}): give a positive, finite number of seconds")
         media = self._media("record_for")
         sink = file if isinstance(file, AudioSink) else self._equipment.plugins.sink(f"recorder:{file}")
         stream = media.listen(None, SINK_MS)
         start = media.position
-        most = start + round(duration_s * media.rate_hz)
+        end = start + round(duration_s * media.rate_hz)
         try:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(duration_s):
-                    await record_stream(stream, sink, start)
-            except TimeoutError:
-                pass
-            end = min(media.position, most)
+                    reached = await record_stream(stream, sink, start, end)
+                    end = min(end, max(reached, media.position))  # the call ended first
             await mark(sink, media.rate_hz, end)
         finally:
             media.forget(stream)

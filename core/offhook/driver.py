@@ -36,11 +36,13 @@ from offhook.events import (
     StartLost,
 )
 from offhook.grant import Grant
-from offhook.isolation import isolated, name_of
+from offhook.interfaces import Leg
+from offhook.isolation import as_plugin_error, isolated, name_of
 from offhook.media import CallMedia
 from offhook.numbers import mask
 from offhook.outcome import Cause, Disposition
 from offhook.record import CallRecord, TimelineEntry
+from offhook.secret import redact
 from offhook.session import CallSession
 from offhook.states import CallState, Evidence
 from offhook.timeline import Timeline
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
     from offhook.audio import AudioFrame
     from offhook.equipment import Equipment
     from offhook.events import Event, LegEvent
-    from offhook.interfaces import Leg
     from offhook.policy import CallPolicy
     from offhook.session import Step
     from offhook.states import LegState
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
 
 #: How long sinks and sources may take to close when the call is over.
 _CLOSE_TIMEOUT_S = 2.0
+#: Less than this is no time to do anything in.
+_SHORTEST_S = 0.001
 
 _CAUSES: dict[type[OffhookError], Cause] = {
     CredentialsRejected: Cause.NOT_AUTHORIZED,
@@ -94,6 +97,11 @@ class Driver:
         self._waiters: list[asyncio.Future[None]] = []
         self._heard: set[int] = set()
         self._finish = asyncio.Event()
+        self._leaving_since_s: float | None = None
+        self._releasing = False
+        self._released = False
+        #: Whether it was hung up, or found impossible, before it was dialled.
+        self.given_up = False
         self.runner: asyncio.Task[None] | None = None
         #: The refusal or failure that ended it, for whoever dialled.
         self.error: OffhookError | None = None
@@ -118,40 +126,60 @@ class Driver:
         created = self._equipment.plugins.observers("offhook_call_created")
         self.timeline.observe(created, call_id=self.record.call_id, number=self.record.number)
         self.runner = asyncio.create_task(self._run(), name=self.record.call_id)
+        self.runner.add_done_callback(self._wake)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something that happened to the call makes `condition` true."""
-        while not condition():
+        """Wait until something that happened to the call makes `condition` true, or nothing can happen any more."""
+        while not condition() and not (self.runner is not None and self.runner.done()):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
 
     def hang_up(self) -> None:
         """Ask for the end. Idempotent."""
-        self.feed(HangUpRequested())
+        if self._session.outcome is None:
+            self.feed(HangUpRequested())
 
     async def closed(self) -> None:
-        """Wait until nothing of the call is left. When the wait is cancelled, the rest is abandoned at once."""
-        if self.runner is None:
-            self.discard()
-            return
-        try:
-            await asyncio.shield(self.runner)
-        except asyncio.CancelledError:
-            self.runner.cancel()
-            await asyncio.wait({self.runner})
-            raise
+        """Wait until nothing of the call is left.
 
-    def discard(self) -> None:
-        """Nothing was dialled: leave no empty recording behind, so that the same call can be tried again."""
+        A wait that is cancelled abandons the rest, and returns only when that is done. Each further cancellation cuts
+        short what the one before was still waiting for.
+        """
+        if self.runner is None:
+            self.give_up()
+            return
+        cancelled: asyncio.CancelledError | None = None
+        while not self.runner.done():
+            try:
+                await asyncio.wait({self.runner})
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self.runner.cancel()
+        if cancelled is not None:
+            raise cancelled
+        await self._let_finish()
+        if not self.runner.cancelled():
+            self.runner.result()
+
+    def give_up(self) -> None:
+        """Nothing was dialled, and nothing will be: leave no empty recording behind."""
+        self.given_up = True
+        self._discard()
+        self._wake()
+
+    def _discard(self) -> None:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.discard()
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Start a task that ends with the call: it gets a moment to finish, and is then cancelled."""
+        """Start a task that ends with the call: it gets a moment to finish, and is then cancelled.
+
+        What is started after the end, to close a source that came too late, is waited for by `closed`.
+        """
         assert self._ops is not None
-        task = self._ops.create_task(work)
+        task = asyncio.create_task(work) if self._released else self._ops.create_task(work)
         self._others.add(task)
         task.add_done_callback(self._others.discard)
         return task
@@ -165,7 +193,7 @@ class Driver:
 
     def feed(self, event: Event) -> None:
         """Take a fact: decide, write down, act, arm the timer, wake whoever waits."""
-        if self.state is CallState.ENDED:
+        if self._releasing or self.state is CallState.ENDED:
             return
         step = self._session.handle(event, self._equipment.clock.monotonic_s())
         self._keep(event, step)
@@ -200,7 +228,7 @@ class Driver:
             delay_s = max(0.0, deadline - self._equipment.clock.monotonic_s())
             self._timer = asyncio.get_running_loop().call_later(delay_s, self.feed, DeadlinePassed())
 
-    def _wake(self) -> None:
+    def _wake(self, _: object = None) -> None:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -241,7 +269,7 @@ class Driver:
                 step is not None and step.changed,
                 step.evidence if step else None,
                 step.grade if step else None,
-                detail,
+                redact(detail),
             )
         )
 
@@ -261,6 +289,8 @@ class Driver:
             return self.error.message
         if isinstance(event, LegFailed | LegClosed):
             return f"the channel was lost: {event.reason}"
+        if evidence is Evidence.LEG_LOST:
+            return f"our connection to the channel broke and did not come back within {policy.grace_s:g} s"
         if evidence is Evidence.CALLEE_DROPPED:
             return f"the callee vanished from the channel and did not come back within {policy.grace_s:g} s"
         return f"not in the channel within {policy.setup_timeout_s:g} s of dialling"
@@ -291,29 +321,46 @@ class Driver:
         assert self._grant is not None  # JoinChannel follows CallAccepted
         try:
             leg = await isolated(transport, "join", transport.join(self._grant, _Handler(self)))
+            if not isinstance(leg, Leg):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
+                raise PluginError(name_of(transport), "join", f"gave {type(leg).__name__}, not a Leg")
         except OffhookError as error:
-            self.error = error
-            self.feed(LegFailed(error.message))
+            self._lose_leg(error)
             return
+        if self.state is CallState.ENDED:  # at the last moment: it will be left again, and there is nothing to record
+            self._discard()
         self._leg = leg
         resample = self._equipment.plugins.resampler
-        self.media = CallMedia(leg, resample, self.spawn, self.note, self._recorder)
+        self.media = CallMedia(leg, resample, self.spawn, self.note, self._lose_leg, self._recorder)
         self._recorder = None
         self.feed(LegJoined())
+
+    def _lose_leg(self, error: OffhookError) -> None:
+        self.error = error
+        self.feed(LegFailed(error.message))
 
     async def _leave(self) -> None:
         await self._leave_leg()
         self.feed(LegClosed())
 
     async def _leave_leg(self) -> None:
+        """Leave, for no longer than the release timeout, however often it is tried."""
         leg, media = self._leg, self.media
         if leg is None or media is None:
             return
+        now_s, limit_s = self._equipment.clock.monotonic_s(), self._session.policy.release_timeout_s
+        if self._leaving_since_s is None:
+            self._leaving_since_s = now_s
+        left_s = limit_s - (now_s - self._leaving_since_s)
         try:
-            await isolated(leg, "leave", leg.leave(), self._session.policy.release_timeout_s)
+            if left_s < _SHORTEST_S:
+                raise PluginError(name_of(leg), "leave", f"no answer within {limit_s:g} s")
+            await isolated(leg, "leave", leg.leave(), left_s)
         except OffhookError as error:
             self.note(error)
-        self.record.counters.update(media.counters())
+        try:
+            self.record.counters.update(media.counters())
+        except Exception as error:
+            self.note(as_plugin_error(leg, "counters", error))
         self._leg = None
 
     def hear(self, uid: int, frame: AudioFrame) -> None:
@@ -351,15 +398,25 @@ class Driver:
 
     async def _release(self) -> None:
         """Let go of everything, each for a bounded time, whether the session got here or we were cancelled."""
-        for task in tuple(self._steps):
-            task.cancel()
-        if self.media is not None:
-            self.media.end()
-        await self._leave_leg()
+        self._releasing = True
+        try:
+            for task in tuple(self._steps):
+                task.cancel()
+            if self.media is not None:
+                self.media.end()
+            await self._leave_leg()
+            await self._let_finish()
+        finally:
+            self._released = True
+
+    async def _let_finish(self) -> None:
+        """Give the call's other tasks a moment, then cancel them."""
         if self._others:
-            await asyncio.wait(self._others, timeout=_CLOSE_TIMEOUT_S)
-        for task in tuple(self._others):
-            task.cancel()
+            _, stuck = await asyncio.wait(self._others, timeout=_CLOSE_TIMEOUT_S)
+            for task in stuck:
+                task.cancel()
+            if stuck:
+                await asyncio.wait(stuck, timeout=_CLOSE_TIMEOUT_S)
 
     def _seal(self) -> None:
         """The record is final. Timers alone end any session, so one that was cut short is run to its end here."""
@@ -369,7 +426,7 @@ class Driver:
             self._keep(DeadlinePassed(), self._session.handle(DeadlinePassed(), deadline))
         if self._timer is not None:
             self._timer.cancel()
-        self.discard()  # still there when the leg never joined
+        self._discard()  # still there when the leg never joined
         ended = self._equipment.plugins.observers("offhook_call_ended")
         self.timeline.observe(ended, call_id=self.record.call_id, record=self.record)
         self.timeline.close()

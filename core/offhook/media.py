@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from offhook.audio import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs
 from offhook.errors import OffhookError
+from offhook.isolation import as_plugin_error
 from offhook.listening import AudioStream
 from offhook.pacer import Pacer
 from offhook.playout import Playout
@@ -34,6 +35,7 @@ class CallMedia:
         resample: gives a resampler of a kind (``live``, ``file``) between two rates.
         spawn: starts a task that the call owns.
         note: is told what a source or the recording did wrong.
+        lost: is told that the leg cannot send any more.
         recorder: takes both directions, or None.
     """
 
@@ -43,6 +45,7 @@ class CallMedia:
         resample: Resample,
         spawn: Spawn,
         note: Callable[[OffhookError], None],
+        lost: Callable[[OffhookError], None],
         recorder: StereoRecorder | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -50,6 +53,7 @@ class CallMedia:
         self.rate_hz = leg.rate_hz
         self._resample = resample
         self._note = note
+        self._lost = lost
         self._recorder = recorder
         self._joined_at = self._loop.time()
         self._pacer = Pacer(self._loop, self._tick)
@@ -57,6 +61,8 @@ class CallMedia:
         self._base = 0
         self._anchors: dict[int, int] = {}
         self._streams: list[AudioStream] = []
+        self._dropped = 0
+        self._ended = False
         self._last_sent = b""
         self._last_heard = b""
         self.playout = Playout(self.rate_hz, resample, spawn, note)
@@ -83,7 +89,11 @@ class CallMedia:
     def _tick(self, index: int) -> None:
         position = self._base + index * self._frame_samples
         pcm = self._last_sent = self.playout.take()
-        self._leg.send(AudioFrame(pcm, self.rate_hz, position))
+        try:
+            self._leg.send(AudioFrame(pcm, self.rate_hz, position))
+        except Exception as error:  # a leg never raises for the network's sake: it is broken
+            self._lost(as_plugin_error(self._leg, "send", error))
+            return
         self._record(left=True, position=position, pcm=pcm)
 
     # ---- from the callee
@@ -107,7 +117,10 @@ class CallMedia:
         rate_hz = rate_hz or self.rate_hz
         resampler = None if rate_hz == self.rate_hz else self._resample("live", self.rate_hz, rate_hz)
         stream = AudioStream(capacity_ms // PTIME_MS, resampler, rate_hz)
-        self._streams.append(stream)
+        if self._ended:
+            stream.close()
+        else:
+            self._streams.append(stream)
         return stream
 
     def forget(self, stream: AudioStream) -> None:
@@ -115,11 +128,13 @@ class CallMedia:
         stream.close()
         if stream in self._streams:
             self._streams.remove(stream)
+            self._dropped += stream.dropped
 
     def end(self) -> None:
         """The call is over: end the listeners' streams and finish the recording."""
         self.close()
-        for stream in tuple(self._streams):
+        self._ended = True
+        for stream in self._streams:
             stream.close()
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
@@ -153,7 +168,8 @@ class CallMedia:
         """What was counted about media so far, the leg's own counters included."""
         return {
             **self._leg.counters(),
+            "frames_heard": self.frames_heard,
             "frames_skipped": self._pacer.skipped,
             "playout_underruns": self.playout.underruns,
-            "frames_dropped_by_listeners": sum(stream.dropped for stream in self._streams),
+            "frames_dropped_by_listeners": self._dropped + sum(stream.dropped for stream in self._streams),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,7 +14,7 @@ from offhook.equipment import Equipment
 from offhook.errors import ConfigError
 from offhook.grant import is_loopback
 from offhook.ids import Ids
-from offhook.isolation import isolated
+from offhook.isolation import as_plugin_error, isolated
 from offhook.numbers import e164
 from offhook.plugins import Plugins
 from offhook.policy import CallPolicy
@@ -141,7 +143,7 @@ class Phone:
         call = Call(number, self._equipment, policy or self.policy, recorder)
         if record is not None:
             call.record.files["mix"] = os.fspath(record)
-        self._calls = [known for known in self._calls if known.record.ended_at_s is None] + [call]
+        self._calls = [known for known in self._calls if not known.over] + [call]
         return call
 
     def source(self, spec: str) -> AudioSource:
@@ -173,14 +175,23 @@ class Phone:
     async def aclose(self) -> None:
         """Hang up whatever is still up and let go of everything. Idempotent."""
         calls, self._calls = self._calls, []
-        for call in calls:
-            await call.hang_up()
-        equipment = self._equipment
-        try:
-            await isolated(equipment.transport, "aclose", equipment.transport.aclose())
-        finally:
-            try:
-                await isolated(equipment.carrier, "aclose", equipment.carrier.aclose())
-            finally:
-                if equipment.store is not None:
-                    equipment.store.close()
+        transport, carrier, store = self._equipment.transport, self._equipment.carrier, self._equipment.store
+        async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is let go of
+            if store is not None:
+                stack.callback(_close_store, store)
+            stack.push_async_callback(_close, carrier)
+            stack.push_async_callback(_close, transport)
+            async with asyncio.TaskGroup() as group:
+                for call in calls:
+                    group.create_task(call.hang_up())
+
+
+async def _close(part: Carrier | Transport) -> None:
+    await isolated(part, "aclose", part.aclose())
+
+
+def _close_store(store: Store) -> None:
+    try:
+        store.close()
+    except Exception as error:
+        raise as_plugin_error(store, "close", error) from error

@@ -111,6 +111,7 @@ class Playout:
         self._space = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._closed = False
         self._feeding: tuple[PlayHandle, asyncio.Task[None]] | None = None
         #: Frames that had to be filled with silence because a source was late.
         self.underruns = 0
@@ -118,8 +119,12 @@ class Playout:
     # ---- what the call does
 
     def add(self, source: AudioSource) -> PlayHandle:
-        """Queue a source."""
+        """Queue a source; after the call's end it is only closed."""
         handle = PlayHandle(self, source)
+        if self._closed:
+            handle.finish(PlayoutEnd.CALL_ENDED)
+            self._spawn(self._close_source(handle, None))
+            return handle
         self._queue.append(handle)
         self._idle.clear()
         self._feed_next()
@@ -191,7 +196,8 @@ class Playout:
         return samples * 1000 / self.rate_hz
 
     def close(self) -> None:
-        """The call is over: nothing more is sent."""
+        """The call is over: nothing more is sent. Idempotent."""
+        self._closed = True
         for handle in self._sent:
             handle.finish(PlayoutEnd.COMPLETED)
         self._sent.clear()

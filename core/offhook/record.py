@@ -112,17 +112,7 @@ def entry_document(call_id: str, entry: TimelineEntry) -> dict[str, object]:
 
 def record_document(record: CallRecord) -> dict[str, object]:
     """A record as plain values, for a store and for ``--json``."""
-    times = {
-        name: None if (at := getattr(record, name)) is None else round(at, 6)
-        for name in (
-            "accepted_at_s",
-            "joined_at_s",
-            "answered_at_s",
-            "first_sent_at_s",
-            "first_heard_at_s",
-            "ended_at_s",
-        )
-    }
+    times = {name: None if (at := getattr(record, name)) is None else round(at, 6) for name in _TIMES}
     outcome = record.outcome
     return {
         "call_id": record.call_id,

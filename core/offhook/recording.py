@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook.audio import AudioFrame
+from offhook.audio import SAMPLE_BYTES, AudioFrame
 from offhook.isolation import isolated
 
 if TYPE_CHECKING:
@@ -12,20 +12,28 @@ if TYPE_CHECKING:
     from offhook.listening import AudioStream
 
 
-async def record_stream(stream: AudioStream, sink: AudioSink, start: int) -> None:
-    """Write a stream to a sink until it ends. `start` is the position where the recording begins.
+async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: int | None = None) -> int:
+    """Write what a stream holds between two positions to a sink, until the stream ends.
+
+    Returns:
+        How far the recording reaches.
 
     Raises:
         PluginError, RecordingError: the sink failed.
     """
+    reached = start
     await mark(sink, stream.rate_hz, start)
     async for frame in stream:
-        early = start - frame.position  # a frame that was on its way when the recording began
-        if early >= frame.samples:
+        first = max(0, start - frame.position)  # a frame may have been on its way when the recording began
+        last = frame.samples if end is None else min(frame.samples, end - frame.position)
+        if first >= last:
             continue
-        if early > 0:
-            frame = AudioFrame(frame.pcm[2 * early :], frame.rate_hz, start)
+        if last - first < frame.samples:
+            pcm = frame.pcm[SAMPLE_BYTES * first : SAMPLE_BYTES * last]
+            frame = AudioFrame(pcm, frame.rate_hz, frame.position + first)
         await isolated(sink, "write", sink.write(frame))
+        reached = max(reached, frame.position + frame.samples)
+    return reached
 
 
 async def mark(sink: AudioSink, rate_hz: int, position: int) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import OffhookError
+from offhook.isolation import as_plugin_error
 from offhook.listening import BoundedStream
 from offhook.record import TimelineEntry, entry_document, record_document
+from offhook.secret import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,15 +39,16 @@ class Timeline:
         self._store = store
         self._observers = observers
         self._streams: list[BoundedStream[TimelineEntry]] = []
+        self._closed = False
 
     def add(self, entry: TimelineEntry) -> None:
         """Take an entry. Nothing that a store or an observer does wrong reaches the call."""
         if self._store is not None:
             try:
                 self._store.append(self.record.call_id, entry_document(self.record.call_id, entry))
-            except OffhookError as error:
+            except Exception as error:
+                self.problem(as_plugin_error(self._store, "append", error).message)
                 self._store = None
-                self.problem(error.message)
         if len(self.record.timeline) < ENTRIES_KEPT:
             self.record.timeline.append(entry)
         else:
@@ -70,7 +72,7 @@ class Timeline:
 
     def problem(self, sentence: str) -> None:
         """Keep the first thing that went wrong; the timeline has the others."""
-        self.record.problem = self.record.problem or sentence
+        self.record.problem = self.record.problem or redact(sentence)
 
     def count(self, name: str, more: int = 1) -> None:
         """Add to one of the record's counters."""
@@ -79,6 +81,8 @@ class Timeline:
     def stream(self) -> BoundedStream[TimelineEntry]:
         """A new listener; it gets what comes from now on."""
         stream = BoundedStream[TimelineEntry](EVENTS_WAITING)
+        if self._closed:
+            stream.close()
         self._streams.append(stream)
         return stream
 
@@ -87,7 +91,8 @@ class Timeline:
         if self._store is not None:
             try:
                 self._store.save(self.record.call_id, record_document(self.record))
-            except OffhookError as error:
-                self.problem(error.message)
+            except Exception as error:
+                self.problem(as_plugin_error(self._store, "save", error).message)
+        self._closed = True
         for stream in self._streams:
             stream.close()

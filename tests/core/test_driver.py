@@ -1,0 +1,516 @@
+"""The shell: what is written before what is done, plugins that misbehave, and cancellation at every await (F30)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.core.rig import (
+    FRAME,
+    NUMBER,
+    PLAIN,
+    AudioKit,
+    RampSource,
+    frame,
+    later,
+    load,
+    phone_with,
+    rig,
+    run,
+    wav_frames,
+)
+
+from offhook import CallPolicy, CallState, Disposition, Phone, PlayoutEnd
+from offhook.errors import OffhookError
+from offhook.events import MemberJoined
+from offhook.hookspecs import hookimpl
+from offhook.ids import Ids
+from offhook.interfaces import Store
+from offhook.testing import LinkedTransport, ListSink, LoopClock, MemoryStore, ScriptedCarrier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.core.rig import Rig
+
+    from offhook import Call, CallRecord, TimelineEntry
+    from offhook.interfaces.store import Document
+
+POLICY = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=600, release_timeout_s=2)
+
+
+# ---- the journal comes first (I5)
+
+
+class Witness(MemoryStore):
+    """Looks, at each entry, at what has been done so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rig: Rig | None = None
+        self.seen: dict[str, tuple[int, int, bool]] = {}
+
+    def append(self, call_id: str, entry: Document) -> None:
+        assert self.rig is not None
+        super().append(call_id, entry)
+        done = (len(self.rig.carrier.rung), self.rig.transport.joins, self.rig.transport.leg is not None)
+        self.seen.setdefault(str(entry["event"]), done)
+
+
+def test_every_step_is_written_down_before_anything_is_done_about_it() -> None:
+    async def main() -> None:
+        store = Witness()
+        r = store.rig = rig(store=store)
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+        assert store.seen["Dialed"] == (0, 0, False), "nothing had rung"
+        assert store.seen["CallAccepted"] == (1, 0, False), "nothing had been joined"
+        assert store.seen["HangUpRequested"] == (1, 1, True), "nothing had been left"
+        assert store.seen["LegClosed"] == (1, 1, False)
+
+    run(main())
+
+
+class BadStore(Store):
+    def __init__(self, error: Exception, *, only_save: bool = False) -> None:
+        self._error, self._only_save = error, only_save
+
+    def append(self, call_id: str, entry: Document) -> None:
+        if not self._only_save:
+            raise self._error
+
+    def save(self, call_id: str, record: Document) -> None:
+        raise self._error
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("error", [OffhookError("the disk is full"), OSError(28, "the disk is full"), KeyError("x")])
+@pytest.mark.parametrize("only_save", [False, True])
+def test_a_store_that_fails_is_noted_and_the_call_goes_on(error: Exception, only_save: bool) -> None:
+    async def main() -> None:
+        r = phone_with(BadStore(error, only_save=only_save))
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            assert await call.answered()
+        assert call.record.disposition is Disposition.COMPLETED
+        if isinstance(error, OffhookError):
+            assert call.record.problem == "the disk is full"
+        else:
+            where = "save" if only_save else "append"
+            assert f"BadStore' failed in {where}: {type(error).__name__}" in call.record.problem
+
+    run(main())
+
+
+def test_a_phone_needs_no_store() -> None:
+    async def main() -> None:
+        r = rig()
+        phone = Phone(
+            carrier=r.carrier, transport=r.transport, policy=POLICY, plugins=PLAIN, clock=LoopClock(), ids=Ids(1)
+        )
+        r.answer()
+        async with phone, phone.dial(NUMBER) as call:
+            assert await call.answered()
+        assert r.store.journal == []
+
+    run(main())
+
+
+# ---- observers
+
+
+class Observer:
+    """Keeps what it is told, in order, with the rung numbers at that time."""
+
+    def __init__(self, carrier: ScriptedCarrier) -> None:
+        self._carrier = carrier
+        self.told: list[tuple[str, object]] = []
+
+    @hookimpl
+    def offhook_call_created(self, call_id: str, number: str) -> None:
+        assert self._carrier.rung == []
+        self.told.append(("created", number))
+
+    @hookimpl
+    def offhook_call_transition(self, entry: TimelineEntry) -> None:
+        assert entry.changed
+        self.told.append(("transition", entry.call))
+
+    @hookimpl
+    def offhook_call_ended(self, record: CallRecord) -> None:
+        self.told.append(("ended", record.disposition))
+
+
+class Rude:
+    """Raises whenever it is told anything."""
+
+    @hookimpl
+    def offhook_call_created(self) -> None:
+        raise ValueError("created")
+
+    @hookimpl
+    def offhook_call_transition(self) -> None:
+        raise KeyError("transition")
+
+    @hookimpl
+    def offhook_call_ended(self) -> None:
+        raise RuntimeError("ended")
+
+
+def test_observers_are_told_each_step_and_a_rude_one_hurts_nobody() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier()
+        observer = Observer(carrier)
+        r = rig(carrier=carrier, plugins=load(Rude(), observer))
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+        assert observer.told == [
+            ("created", "+1415•••0123"),
+            ("transition", CallState.DIALING),
+            ("transition", CallState.DIALING),
+            ("transition", CallState.RINGING),
+            ("transition", CallState.ACTIVE),
+            ("transition", CallState.ENDING),
+            ("transition", CallState.ENDED),
+            ("ended", Disposition.COMPLETED),
+        ]
+        assert call.record.counters["observer_errors"] == 8
+        assert call.record.problem == "plugin 'Rude' failed in an observer hook: ValueError: created"
+
+    run(main())
+
+
+def test_no_hook_is_called_while_media_flows() -> None:
+    async def main() -> None:
+        told: list[float] = []
+
+        class Counting:
+            @hookimpl
+            def offhook_call_transition(self) -> None:
+                told.append(asyncio.get_running_loop().time())
+
+        r = rig(plugins=load(AudioKit(), Counting()))
+        r.answer(1)
+        r.talk(1.5, 58)
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            before = len(told)
+            call.listen(ListSink())
+            stream = call.audio(rate_hz=8_000)
+            call.play(RampSource(30 * 16_000))
+            await asyncio.sleep(30)
+            call.clear()
+            await asyncio.sleep(30)
+            assert len(told) == before
+            assert stream.dropped > 2_000
+        assert len(r.callee.heard) > 2_900
+        assert len(told) == before + 2
+
+    run(main())
+
+
+def test_two_phones_share_nothing() -> None:
+    async def main() -> None:
+        one, two = rig(plugins=load(AudioKit())), rig()
+        one.answer(1)
+        two.answer(2)
+        async with one.phone.dial(NUMBER) as first, two.phone.dial(NUMBER) as second:
+            await first.answered()
+            assert second.state is CallState.RINGING
+            first.play("ramp:100")
+            await second.answered()
+            await first.hang_up()
+            assert second.state is CallState.ACTIVE
+        assert len(one.carrier.rung) == len(two.carrier.rung) == 1
+        assert set(one.store.records) == {first.record.call_id}
+        assert set(two.store.records) == {second.record.call_id}
+
+    run(main())
+
+
+# ---- what comes too late
+
+
+def test_what_a_leg_says_after_the_end_is_ignored() -> None:
+    async def main() -> None:
+        r = rig()
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            assert r.transport.leg is not None
+            handler = r.transport.leg.handler
+        entries, heard = len(call.record.timeline), call.record.counters["frames_heard"]
+        handler.on_event(MemberJoined(9))
+        handler.on_audio(2, frame())
+        handler.on_audio(9, frame())
+        assert (len(call.record.timeline), call.state) == (entries, CallState.ENDED)
+        assert call.record.counters["frames_heard"] == heard
+        assert len(r.store.journal) == entries
+
+    run(main())
+
+
+def test_audio_before_the_leg_is_ours_is_ignored() -> None:
+    class Early(LinkedTransport):
+        async def join(self, grant: Any, handler: Any) -> Any:
+            handler.on_audio(2, frame())
+            return await super().join(grant, handler)
+
+    async def main() -> None:
+        r = rig(transport=Early())
+        async with r.phone.dial(NUMBER) as call:
+            assert call.record.first_heard_at_s is None
+
+    run(main())
+
+
+def test_a_callee_who_answers_while_a_cancelled_call_is_let_go_starts_nothing() -> None:
+    async def main() -> None:
+        r = rig(policy=POLICY)
+        r.transport.leave_gate.clear()
+        r.answer(at_s=1.5)
+
+        async def ring() -> None:
+            async with r.phone.dial(NUMBER) as call:
+                calls.append(call)
+                await call.answered()
+
+        calls: list[Call] = []
+        task = asyncio.create_task(ring())
+        await asyncio.sleep(1)
+        task.cancel()  # hangs up, which takes two seconds
+        await asyncio.sleep(0.1)
+        task.cancel()  # abandons that
+        await asyncio.wait({task})
+        assert task.cancelled()
+        await asyncio.sleep(60)
+        assert r.callee.heard == []
+        assert calls[0].record.disposition is Disposition.CANCELED
+
+    run(main())
+
+
+def test_a_hang_up_that_was_given_up_is_still_over_and_can_be_repeated() -> None:
+    async def main() -> None:
+        r = rig(policy=POLICY)
+        r.transport.leave_gate.clear()
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await call.hang_up()
+            assert call.state is CallState.ENDED
+            await call.hang_up()  # is no cancellation of ours
+            await call.ended()
+        assert call.record.disposition is Disposition.COMPLETED
+        await r.phone.aclose()
+
+    run(main())
+
+
+def test_one_cancelled_hang_up_does_not_cancel_another() -> None:
+    async def main() -> None:
+        r = rig(policy=POLICY)
+        r.transport.leave_gate.clear()
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            first, second = (asyncio.create_task(call.hang_up()) for _ in range(2))
+            await asyncio.sleep(0.5)
+            first.cancel()
+            await asyncio.wait({first, second})
+            assert first.cancelled()
+            assert second.exception() is None
+
+    run(main())
+
+
+def test_a_mistake_of_our_own_is_not_hidden() -> None:
+    async def main() -> None:
+        r = rig()
+        call = r.phone.dial(NUMBER)
+
+        def broken(*_: object) -> None:
+            raise AssertionError("a mistake")
+
+        call._driver._add_entry = broken  # type: ignore[method-assign]
+        with pytest.raises(AssertionError, match="a mistake"):
+            async with call:
+                pass
+
+    run(main())
+
+
+# ---- cancellation at every await
+
+
+class CancelAt(Coroutine[Any, Any, Any]):
+    """Runs a coroutine and has its task cancelled at given suspensions.
+
+    With `waking`, the cancellation comes when what was waited for is there but has not been seen yet.
+    """
+
+    def __init__(self, inner: Coroutine[Any, Any, Any], at: set[int], *, waking: bool) -> None:
+        self._inner, self._at, self._waking = inner, at, waking
+        self.steps = 0
+
+    def send(self, value: Any) -> Any:
+        return self._watch(self._inner.send(value))
+
+    def throw(self, *error: Any) -> Any:
+        return self._watch(self._inner.throw(*error))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def __await__(self) -> Any:
+        raise NotImplementedError
+
+    def _watch(self, future: Any) -> Any:
+        if self.steps in self._at:
+            task = asyncio.current_task()
+            assert task is not None
+            if self._waking and future is not None:
+                future.add_done_callback(lambda _: task.cancel())
+            else:
+                asyncio.get_running_loop().call_soon(task.cancel)
+        self.steps += 1
+        return future
+
+
+async def everything(r: Rig, call: Call, sink: ListSink) -> None:
+    """A call in which every await of the public verbs comes up."""
+    async with call:
+        await call.answered()
+        call.listen(sink)
+        handle = call.play(RampSource(FRAME * 3))
+        await call.record_for(0.1, ListSink())
+        await handle.done()
+        call.play(RampSource(FRAME * 3))
+        await anext(call.audio())
+        await call.hang_up(after="playout")
+    await call.ended()
+
+
+async def busy_dialling(r: Rig, call: Call, sink: ListSink) -> None:
+    """The carrier and the channel take their time, in both directions."""
+    for gate in (r.carrier.gate, r.transport.join_gate, r.transport.leave_gate):
+        gate.clear()
+    later(1, r.carrier.gate.set)
+    later(2, r.transport.join_gate.set)
+    later(6, r.transport.leave_gate.set)
+    async with call:
+        await call.answered()
+
+
+async def refused(r: Rig, call: Call, sink: ListSink) -> None:
+    with pytest.raises(OffhookError):
+        async with call:
+            pass
+
+
+WITH_AUDIO = load(AudioKit())
+SCENARIOS: list[tuple[Callable[[Rig, Call, ListSink], Coroutine[Any, Any, None]], dict[str, Any]]] = [
+    (everything, {}),
+    (busy_dialling, {}),
+    (refused, {"carrier": OffhookError("no")}),
+    (refused, {"transport": OffhookError("no")}),
+]
+
+
+@pytest.mark.parametrize("waking", [False, True], ids=["waiting", "waking"])
+@pytest.mark.parametrize("again_after", [None, 0, 1], ids=["once", "twice", "twice, a step apart"])
+@pytest.mark.parametrize(
+    ("scenario", "faults"), SCENARIOS, ids=["everything", "busy dialling", "carrier refuses", "channel refuses"]
+)
+def test_cancelled_at_every_await(
+    scenario: Callable[[Rig, Call, ListSink], Coroutine[Any, Any, None]],
+    faults: dict[str, Any],
+    again_after: int | None,
+    waking: bool,
+    tmp_path: Path,
+) -> None:
+    """Hanging up stays terminal and bounded (I2), nothing is left (I3), the recording is valid (I4)."""
+
+    async def attempt(step: int) -> bool:
+        loop = asyncio.get_running_loop()
+        r = rig(
+            policy=POLICY,
+            plugins=WITH_AUDIO,
+            carrier=ScriptedCarrier(faults.get("carrier")),
+            transport=LinkedTransport(refuse_join=faults.get("transport")),
+        )
+        r.answer(at_s=3)
+        r.talk(at_s=3, duration_s=2)
+        path, sink = tmp_path / f"{step}.wav", ListSink()
+        call = r.phone.dial(NUMBER, record=path)
+        at = {step} if again_after is None else {step, step + 1 + again_after}
+        coroutine = CancelAt(scenario(r, call, sink), at, waking=waking)
+        task = asyncio.create_task(coroutine)
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()
+        finished = coroutine.steps <= step
+        assert task.cancelled() or finished, "a cancellation was swallowed"
+        ended_at = loop.time()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await call.hang_up()
+        assert loop.time() == ended_at, "nothing was left to do"
+        assert call.over
+        gave_up = "failed in leave: no answer within" in call.record.problem
+        assert r.transport.leg is None or gave_up or again_after is not None
+        if r.carrier.rung:
+            assert call.state is CallState.ENDED
+            assert call.record.outcome is not None
+            assert call.record.ended_at_s is not None
+            assert set(r.store.records) == {call.record.call_id}
+            assert [entry["event"] for entry in r.store.journal] == [entry.event for entry in call.record.timeline]
+        if path.exists():
+            wav_frames(path)
+            assert call.record.joined_at_s is not None, "an empty recording was left behind"
+        assert sink.closed or not sink.frames
+        heard = len(r.callee.heard)
+        await asyncio.sleep(60)
+        assert len(r.callee.heard) == heard, "something is still sending"
+        return finished
+
+    for step in range(500):
+        if run(attempt(step)):
+            break
+    else:
+        raise AssertionError("it never got to its end")
+    assert step > 0
+
+
+def test_a_body_that_is_cancelled_hangs_up_and_passes_it_on() -> None:
+    async def main() -> None:
+        r = rig()
+        r.answer()
+
+        async def body() -> None:
+            async with r.phone.dial(NUMBER) as call:
+                calls.append(call)
+                handles.append(call.play(RampSource(10**6)))
+                await asyncio.Event().wait()
+
+        calls: list[Call] = []
+        handles: list[Any] = []
+        task = asyncio.create_task(body())
+        await asyncio.sleep(5)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        assert calls[0].record.disposition is Disposition.COMPLETED
+        assert handles[0].ended is PlayoutEnd.CALL_ENDED
+        assert handles[0].source.closed == 1
+        assert r.transport.leg is None
+
+    run(main())

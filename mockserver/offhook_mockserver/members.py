@@ -130,6 +130,8 @@ class PcmMember:
         for pcm_member in self._room.pcm_members:
             if pcm_member is not self:
                 pcm_member.hear(self.uid, frame)
+        if not self.present:
+            return  # a handler has put us out meanwhile
         if self._room.rtp_members:
             self._send_encoded(frame)
         else:
@@ -362,6 +364,7 @@ class RtpMember:
 
     def _report(self) -> None:
         """Each second: a sender report for each stream to this member, with how its own stream is received."""
+        self._timer = asyncio.get_running_loop().call_later(_REPORT_INTERVAL_S, self._report)
         now_s, wall_s = self._clock.monotonic_s(), self._clock.wall_s()
         blocks = [self._talking.block(now_s)] if self._talking is not None else []
         for stream in [stream for stream in self._streams.values() if stream.started] or [self._reporter]:
@@ -371,4 +374,3 @@ class RtpMember:
         if self._ended.is_set() and self.published:
             self.published = False
             self._room.tell(MemberUnpublished(self.uid), but=self.uid)
-        self._timer = asyncio.get_running_loop().call_later(_REPORT_INTERVAL_S, self._report)

@@ -145,8 +145,8 @@ class Room:
             raise RoomError(f"member {member.uid} left channel {self.channel} before it was in")
         self._expected.remove(member)
         self._replace(member.uid)
-        self._add(member)
         member.admitted()
+        self._add(member)
 
     def remove(self, member: Member, reason: LeaveReason, *, kicked: str | None = None) -> None:
         """Let go of a member and tell the others. Idempotent.
@@ -164,6 +164,9 @@ class Room:
         playout = self._playouts.get(member.uid)
         if playout is not None:
             playout.flush()
+            # What it played may have made a handler let go of this member already.
+            if self._members.get(member.uid) is not member:
+                return
         del self._members[member.uid]
         self._snapshot()
         self._close_playout(member.uid)

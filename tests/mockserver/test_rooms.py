@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 from array import array
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,6 +28,9 @@ from offhook_wire import rtcp, rtp
 from offhook_wire.access_token import TokenInvalid, mint
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.rtp_out import OutStream
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 APP_ID = "a" * 32
 CERTIFICATE = Secret("c" * 32)
@@ -262,7 +266,7 @@ def test_rtp_is_forwarded_without_a_decoder() -> None:
         heard = two.wire.rtp
         assert {packet.ssrc for packet in heard} == {two.member.ssrc_of(1)}
         assert one.stream.ssrc not in {packet.ssrc for packet in heard}
-        steps = {rtp.sequence_distance(b.sequence, a.sequence) for a, b in zip(heard, heard[1:], strict=False)}
+        steps = {rtp.sequence_distance(b.sequence, a.sequence) for a, b in itertools.pairwise(heard)}
         assert steps == {1}
         assert MemberPublished(1) in two.ear.events
 
@@ -423,3 +427,70 @@ def test_a_room_judges_tokens_for_itself() -> None:
             room.verify(Secret(good), 6)
 
     in_loop(check)
+
+
+class Hasty(Ear):
+    """A handler that lets go of a member from inside a callback."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.member: PcmMember | RtpMember | None = None
+
+    def on_event(self, event: RoomEvent) -> None:
+        super().on_event(event)
+        if self.member is not None:
+            self.member.leave()
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        super().on_audio(uid, frame)
+        if self.member is not None:
+            self.member.leave()
+
+
+def test_a_handler_may_let_go_of_anybody_from_inside_a_callback() -> None:
+    async def check(room: Room) -> None:
+        hasty = Hasty()
+        room.join_pcm(2, hasty)
+        await a_turn()
+        talker = Talker(room, 1)
+        talker.say(0)
+        talker.stream.packet(talker.encoder.encode(tone(1).pcm), 960, 0.02)  # lost on the way
+        talker.say(2)
+        hasty.member = talker.member
+        talker.member.leave()
+        assert hasty.events[-1] == MemberLeft(1, LeaveReason.QUIT)
+        assert not talker.member.present
+        listener = Talker(room, 4)
+        source = room.join_pcm(3, Ear())
+        hasty.member = None
+        source.publish()
+        hasty.member = source
+        source.send(tone(0))
+        assert not source.encodes
+        hasty.member = None
+        newcomer = RtpMember(room, 5, Wire(), Ear(), clock=SystemClock(), ids=Ids(9))
+        room.expect(newcomer)
+        hasty.member = newcomer
+        room.admit(newcomer)
+        assert not newcomer.present
+        assert listener.member.present
+
+    in_loop(check)
+
+
+def test_a_member_that_said_bye_and_stays_is_muted_after_a_second() -> None:
+    async def main() -> None:
+        room = make_room()
+        ear = Ear()
+        room.join_pcm(2, ear)
+        talker = Talker(room, 1)
+        talker.say(0)
+        talker.bye()
+        assert ear.events[-1] == MemberPublished(1)
+        talker.member._report()  # pyright: ignore[reportPrivateUsage] - as its timer would after a second
+        assert ear.events[-1] == MemberUnpublished(1)
+        talker.say(1)
+        assert ear.events[-1] == MemberPublished(1)
+        room.close()
+
+    asyncio.run(main())

@@ -369,6 +369,20 @@ def test_no_callback_comes_after_leave() -> None:
     with_relay(check)
 
 
+def test_a_leave_that_is_cancelled_goes_on_by_itself() -> None:
+    async def check(relay: Relay) -> None:
+        transport = AiortcTransport()
+        leg = await transport.join(relay.grant(7), Ear())
+        leaving = asyncio.create_task(leg.leave())
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.wait((leaving,))
+        await transport.aclose()
+        await until(lambda: relay.door.connections == 0, "left all the same")
+
+    with_relay(check)
+
+
 def test_leave_is_bounded_when_the_relay_is_stuck() -> None:
     async def check(relay: Relay) -> None:
         leg = await AiortcTransport().join(relay.grant(7), Ear())

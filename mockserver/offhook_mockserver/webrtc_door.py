@@ -83,7 +83,7 @@ class WebRtcDoor:
     Args:
         rooms: the rooms there are.
         clock: the time by which tokens expire.
-        ids: for session ids and SSRCs.
+        ids: for the ids of event streams, and SSRCs.
         most_joining: joins that may be under way at once; more are refused.
         join_timeout_s: how long a join may be under way.
     """

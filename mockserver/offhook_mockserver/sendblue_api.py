@@ -108,7 +108,7 @@ class SendblueApi:
             if from_number not in tenant.lines:
                 raise RequestRefused(
                     NOT_OUR_LINE,
-                    f"fromNumber {from_number} is no FaceTime line of this account, which has: {', '.join(tenant.lines)}",
+                    f"fromNumber {from_number} is no FaceTime line of this account; it has {', '.join(tenant.lines)}",
                 )
             if to == from_number:
                 raise RequestRefused(BAD_FIELD, "phoneNumber is the fromNumber: a line cannot call itself")

@@ -12,7 +12,7 @@ from dataclasses import fields
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from offhook.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, StartCall
+from offhook.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, StartCall
 from offhook.clock import iso_8601
 from offhook.errors import (
     CarrierProtocolError,
@@ -211,12 +211,12 @@ class Driver:
             case LeaveChannel():
                 self._step(self._leave())
             case OpenMedia():
-                if self.media is not None:
-                    self.media.open()
+                assert self.media is not None  # a call is active only after our leg has joined
+                self.media.open()
             case CloseMedia():
-                if self.media is not None:
-                    self.media.close()
-            case FinishCall():
+                assert self.media is not None
+                self.media.close()
+            case _:
                 self._finish.set()
 
     def _arm(self) -> None:

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
     from offhook import Call
 
-POLICY = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=600, release_timeout_s=2)
+POLICY = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=60, release_timeout_s=2)
 
 
 def now() -> float:
@@ -184,7 +184,7 @@ def network_lost(r: Rig) -> None:
         ),
         (quits_while_ringing, Outcome(Disposition.NO_ANSWER, EndedBy.CALLEE, Cause.NORMAL_UNSPECIFIED), 3, ""),
         (lambda _: None, Outcome(Disposition.NO_ANSWER, EndedBy.TIMER, Cause.NO_ANSWER), 30, ""),
-        (lambda r: r.answer(1), Outcome(Disposition.COMPLETED, EndedBy.TIMER, Cause.NORMAL_CLEARING), 601, ""),
+        (lambda r: r.answer(1), Outcome(Disposition.COMPLETED, EndedBy.TIMER, Cause.NORMAL_CLEARING), 61, ""),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -216,7 +216,7 @@ def test_a_callee_who_drops_and_comes_back_in_time_is_talked_to() -> None:
         later(9, r.transport.tell, LegDisconnected())
         later(10, r.transport.tell, LegReconnected())
         async with r.phone.dial(NUMBER) as call:
-            await asyncio.sleep(60)
+            await asyncio.sleep(50)
             assert call.state is CallState.ACTIVE
         assert call.record.disposition is Disposition.COMPLETED
 

@@ -122,6 +122,32 @@ def test_a_phone_needs_no_store() -> None:
     run(main())
 
 
+class CoarseClock(LoopClock):
+    """Ticks 64 times a second, as some machines' clocks do."""
+
+    def monotonic_s(self) -> float:
+        return super().monotonic_s() // 0.015625 * 0.015625
+
+
+def test_a_timer_that_comes_early_is_no_event() -> None:
+    async def main() -> None:
+        r = rig()
+        phone = Phone(
+            carrier=r.carrier,
+            transport=r.transport,
+            policy=CallPolicy(ring_timeout_s=30.01),
+            plugins=PLAIN,
+            clock=CoarseClock(),
+        )
+        async with phone.dial(NUMBER) as call:
+            await call.ended()
+        assert [entry.event for entry in call.record.timeline].count("DeadlinePassed") == 1
+        assert call.record.disposition is Disposition.NO_ANSWER
+        assert 30 < asyncio.get_running_loop().time() < 30.1
+
+    run(main())
+
+
 # ---- observers
 
 

@@ -1,0 +1,59 @@
+"""The timeline: bounded, redacted, and proof against stores, observers and readers."""
+
+from __future__ import annotations
+
+from tests.core.rig import run
+
+from offhook import CallRecord, CallState, LegState, TimelineEntry
+from offhook.record import entry_document
+from offhook.secret import Secret
+from offhook.testing import MemoryStore
+from offhook.timeline import ENTRIES_KEPT, EVENTS_WAITING, Timeline
+
+
+def entry(index: int, *, changed: bool = False) -> TimelineEntry:
+    return TimelineEntry(float(index), f"Event{index}", CallState.ACTIVE, LegState.CONNECTED, changed)
+
+
+def test_a_record_is_bounded_and_counts_what_it_leaves_out_while_the_journal_has_all() -> None:
+    store, record = MemoryStore(), CallRecord("call_1", "+1•••23", "")
+    timeline = Timeline(record, store, [])
+    for index in range(ENTRIES_KEPT + 5):
+        timeline.add(entry(index))
+    assert len(record.timeline) == ENTRIES_KEPT
+    assert record.timeline[0].event == "Event0"
+    assert record.counters == {"timeline_entries_dropped": 5}
+    assert len(store.journal) == ENTRIES_KEPT + 5
+    assert store.journal[-1] == entry_document("call_1", entry(ENTRIES_KEPT + 4))
+
+
+def test_a_reader_who_falls_behind_loses_the_oldest() -> None:
+    async def main() -> None:
+        timeline = Timeline(CallRecord("call_1", "", ""), None, [])
+        timeline.add(entry(0))
+        stream = timeline.stream()
+        for index in range(1, EVENTS_WAITING + 11):
+            timeline.add(entry(index))
+        timeline.close()
+        kept = [item.event async for item in stream]
+        assert kept == [f"Event{index}" for index in range(11, EVENTS_WAITING + 11)]
+        assert stream.dropped == 10
+        assert [item async for item in timeline.stream()] == []
+
+    run(main())
+
+
+def test_the_first_problem_is_kept_and_holds_no_secret() -> None:
+    secret, record = Secret("sesame-open"), CallRecord("call_1", "", "")
+    timeline = Timeline(record, None, [])
+    timeline.problem(f"it said {secret.reveal()}")
+    timeline.problem("and then that")
+    assert record.problem == "it said [secret]"
+
+
+def test_observers_hear_of_changes_only() -> None:
+    seen: list[object] = []
+    timeline = Timeline(CallRecord("call_1", "", ""), None, [("a", lambda **facts: seen.append(facts))])
+    timeline.add(entry(0))
+    timeline.add(entry(1, changed=True))
+    assert seen == [{"call_id": "call_1", "entry": entry(1, changed=True)}]

@@ -1,0 +1,66 @@
+"""The doubles of the small interfaces."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.core.rig import NUMBER, frame, run
+
+from offhook.errors import RateLimited
+from offhook.testing import FixedAuth, ListSink, MemoryStore, ScriptedCarrier
+
+
+def test_fixed_auth_gives_secrets() -> None:
+    headers = run(FixedAuth(sb_api_key_id="abc-123").headers("api.sendblue.co"))
+    assert list(headers) == ["sb-api-key-id"]
+    assert headers["sb-api-key-id"].reveal() == "abc-123"
+    assert "abc-123" not in repr(headers)
+
+
+def test_a_scripted_carrier_gives_a_grant_of_its_own_to_each_call() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier(endpoint="http://127.0.0.1:7")
+        await carrier.check()
+        one, two = await carrier.start_call(NUMBER), await carrier.start_call(NUMBER)
+        assert one.channel != two.channel
+        assert not one.token.matches(two.token.reveal())
+        assert one.endpoint == "http://127.0.0.1:7"
+        assert carrier.rung == [NUMBER, NUMBER]
+        await carrier.aclose()
+        assert carrier.closed
+
+    run(main())
+
+
+def test_a_scripted_carrier_keeps_its_answer_back_and_refuses() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier(RateLimited("slower"), refuse_check=RateLimited("slower"))
+        with pytest.raises(RateLimited):
+            await carrier.check()
+        assert carrier.rung == []
+        carrier.gate.clear()
+        starting = asyncio.create_task(carrier.start_call(NUMBER))
+        await asyncio.sleep(60)
+        assert carrier.rung == [NUMBER], "it rings before it answers"
+        carrier.gate.set()
+        with pytest.raises(RateLimited):
+            await starting
+
+    run(main())
+
+
+def test_sinks_and_stores_keep_what_they_get() -> None:
+    async def main() -> None:
+        sink, given = ListSink(), frame()
+        await sink.write(given)
+        await sink.aclose()
+        assert (sink.frames, sink.closed) == ([given], True)
+        store = MemoryStore()
+        store.append("call_1", {"a": 1})
+        store.save("call_1", {"b": 1})
+        store.save("call_1", {"b": 2})
+        store.close()
+        assert (store.journal, store.records, store.closed) == ([{"a": 1}], {"call_1": {"b": 2}}, True)
+
+    run(main())

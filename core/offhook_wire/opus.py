@@ -92,7 +92,7 @@ class OpusEncoder:
     """
 
     def __init__(
-        self, rate_hz: int, bitrate_bps: int = 24_000, complexity: int = 5, *, backend: OpusBackend | None = None
+        self, rate_hz: int, bitrate_bps: int = 32_000, complexity: int = 5, *, backend: OpusBackend | None = None
     ) -> None:
         _check_rate(rate_hz)
         if not 0 <= complexity <= 10:

@@ -67,7 +67,7 @@ class _Encoder:
         self._context.sample_rate = rate_hz
         self._context.bit_rate = bitrate_bps
         self._context.options = {
-            "application": "voip",
+            "application": "audio",
             "vbr": "on",
             "frame_duration": "20",
             "compression_level": str(complexity),

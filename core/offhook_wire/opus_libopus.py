@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # From opus_defines.h.
-_APPLICATION_VOIP: Final = 2048
+#: Faithful to the input; VOIP filters speech to make it clearer, and a recording could not be compared with it.
+_APPLICATION_AUDIO: Final = 2049
 _SET_BITRATE: Final = 4002
 _SET_COMPLEXITY: Final = 4010
 
@@ -91,7 +92,7 @@ class _Encoder:
         self._library = library
         self._samples = rate_hz // FRAMES_PER_S
         self._packet = ctypes.create_string_buffer(MAX_PACKET_BYTES)
-        self._state: int | None = library.encoder_create(rate_hz, 1, _APPLICATION_VOIP, None)
+        self._state: int | None = library.encoder_create(rate_hz, 1, _APPLICATION_AUDIO, None)
         if not self._state:
             raise OpusError(f"libopus gave no encoder at {rate_hz} Hz")
         for request, value in ((_SET_BITRATE, bitrate_bps), (_SET_COMPLEXITY, complexity)):

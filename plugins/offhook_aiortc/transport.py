@@ -58,7 +58,7 @@ class AiortcTransport(Transport):
         self,
         *,
         rate_hz: int = 16_000,
-        bitrate_bps: int = 24_000,
+        bitrate_bps: int = 32_000,
         complexity: int = 5,
         wait_ms: float = 5,
         clock: Clock | None = None,

@@ -1,0 +1,91 @@
+"""A mock server in a process of its own, as a user starts it, and programs run against it as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass
+class Done:
+    """A program that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Mock:
+    """`offhook mock --json --recordings DIR` and the environment that leads to it."""
+
+    def __init__(self, recordings: Path) -> None:
+        self.recordings = recordings
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "offhook", "mock", "--json", "--recordings", str(recordings)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.ready = json.loads(self._process.stdout.readline())
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("OFFHOOK_", "SENDBLUE_"))},
+            "SENDBLUE_API_BASE_URL": self.ready["url"],
+            "SENDBLUE_API_API_KEY": self.ready["api_key"],
+            "SENDBLUE_API_API_SECRET": self.ready["api_secret"],
+            "OFFHOOK_FROM_NUMBER": self.ready["from_number"],
+            "PYTHONSAFEPATH": "1",
+        }
+
+    def start(self, *arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
+        """Start a Python program, in a process group of its own so that it can be sent ctrl-C."""
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=cwd,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, cwd: Path, **environment: str) -> Done:
+        """Run a Python program to its end."""
+        process = self.start(*arguments, cwd=cwd, **environment)
+        out, err = process.communicate(timeout=50)
+        assert self.ready["api_secret"] not in out + err
+        assert "Traceback" not in err, err
+        return Done(process.returncode, out, err)
+
+    def offhook(self, *arguments: str, cwd: Path, **environment: str) -> Done:
+        """Run `offhook`."""
+        return self.run("-m", "offhook", *arguments, cwd=cwd, **environment)
+
+    def close(self) -> Done:
+        """Stop the server as ctrl-C does; its recordings are complete then."""
+        self._process.send_signal(signal.SIGINT)
+        out, err = self._process.communicate(timeout=10)
+        return Done(self._process.returncode, out, err)
+
+
+@pytest.fixture
+def mock(tmp_path: Path) -> Iterator[Mock]:
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    server = Mock(recordings)
+    yield server
+    if server._process.poll() is None:
+        done = server.close()
+        assert done.code == 0, done.err
+        assert "Traceback" not in done.err, done.err

@@ -237,13 +237,15 @@ class Call:
         start = media.position
         end = start + round(duration_s * media.rate_hz)
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(duration_s):
-                    reached = await record_stream(stream, sink, start, end)
-                    end = min(end, max(reached, media.position))  # the call ended first
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(duration_s):
+                        reached = await record_stream(stream, sink, start, end)
+                        end = min(end, max(reached, media.position))  # the call ended first
+            finally:
+                media.forget(stream)
             await mark(sink, media.rate_hz, end)
         finally:
-            media.forget(stream)
             await isolated(sink, "aclose", sink.aclose())
         return (end - start) / media.rate_hz
 

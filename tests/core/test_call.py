@@ -1013,6 +1013,23 @@ def test_a_sink_hears_the_whole_call_even_one_that_stalls() -> None:
     run(main())
 
 
+def test_what_a_listener_lost_stays_counted_when_it_is_gone() -> None:
+    async def main() -> None:
+        r = rig()
+        r.answer(1)
+        r.talk(1, 20)
+        stuck = StuckSink()
+        later(16.99, stuck.gate.set)
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            assert await call.record_for(15, stuck) == 15
+            assert length(stuck) == 0, "it was stuck until the end was marked"
+            await asyncio.sleep(1)
+        assert call.record.counters["frames_dropped_by_listeners"] == 250
+
+    run(main())
+
+
 def test_a_sink_that_raises_is_noted_and_the_call_goes_on() -> None:
     class Full(ListSink):
         async def write(self, frame: AudioFrame) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tests.core.rig import Rig
 
-    from offhook import Call, CallRecord, TimelineEntry
+    from offhook import Call, CallRecord, PlayHandle, TimelineEntry
     from offhook.interfaces.store import Document
 
 POLICY = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=600, release_timeout_s=2)
@@ -51,6 +51,7 @@ class Witness(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.rig: Rig | None = None
+        self.handle: PlayHandle | None = None
         self.seen: dict[str, tuple[int, int, bool]] = {}
 
     def append(self, call_id: str, entry: Document) -> None:
@@ -58,6 +59,9 @@ class Witness(MemoryStore):
         super().append(call_id, entry)
         done = (len(self.rig.carrier.rung), self.rig.transport.joins, self.rig.transport.leg is not None)
         self.seen.setdefault(str(entry["event"]), done)
+        if entry["event"] == "HangUpRequested":
+            assert self.handle is not None
+            assert self.handle.ended is None, "playout was stopped before it was written down"
 
 
 def test_every_step_is_written_down_before_anything_is_done_about_it() -> None:
@@ -67,6 +71,9 @@ def test_every_step_is_written_down_before_anything_is_done_about_it() -> None:
         r.answer()
         async with r.phone.dial(NUMBER) as call:
             await call.answered()
+            store.handle = call.play(RampSource(10**6))
+        assert store.handle.ended is PlayoutEnd.CALL_ENDED
+        assert call.record.problem == ""
         assert store.seen["Dialed"] == (0, 0, False), "nothing had rung"
         assert store.seen["CallAccepted"] == (1, 0, False), "nothing had been joined"
         assert store.seen["HangUpRequested"] == (1, 1, True), "nothing had been left"
@@ -224,19 +231,19 @@ def test_no_hook_is_called_while_media_flows() -> None:
 
         r = rig(plugins=load(AudioKit(), Counting()))
         r.answer(1)
-        r.talk(1.5, 58)
+        r.talk(1.5, 18)
         async with r.phone.dial(NUMBER) as call:
             await call.answered()
             before = len(told)
             call.listen(ListSink())
             stream = call.audio(rate_hz=8_000)
-            call.play(RampSource(30 * 16_000))
-            await asyncio.sleep(30)
+            call.play(RampSource(10 * 16_000))
+            await asyncio.sleep(10)
             call.clear()
-            await asyncio.sleep(30)
+            await asyncio.sleep(10)
             assert len(told) == before
-            assert stream.dropped > 2_000
-        assert len(r.callee.heard) > 2_900
+            assert stream.dropped > 700
+        assert len(r.callee.heard) > 950
         assert len(told) == before + 2
 
     run(main())
@@ -323,6 +330,26 @@ def test_a_callee_who_answers_while_a_cancelled_call_is_let_go_starts_nothing() 
     run(main())
 
 
+def test_a_loop_that_is_shut_down_while_it_rings_leaves_and_starts_nothing() -> None:
+    async def main() -> None:
+        r = rig(policy=POLICY)
+        r.transport.leave_gate.clear()
+        call = r.phone.dial(NUMBER)
+        await call.__aenter__()
+        (runner,) = asyncio.all_tasks() - {asyncio.current_task()}
+        runner.cancel()  # as asyncio.run() does with what is left
+        r.answer(at_s=1)
+        await asyncio.sleep(60)
+        assert runner.done()
+        assert r.callee.heard == []
+        assert call.record.disposition is Disposition.CANCELED
+        assert len(r.store.records) == 1
+        assert not await call.answered()
+        await call.hang_up()
+
+    run(main())
+
+
 def test_a_hang_up_that_was_given_up_is_still_over_and_can_be_repeated() -> None:
     async def main() -> None:
         r = rig(policy=POLICY)
@@ -330,10 +357,12 @@ def test_a_hang_up_that_was_given_up_is_still_over_and_can_be_repeated() -> None
         r.answer()
         async with r.phone.dial(NUMBER) as call:
             await call.answered()
+            began = asyncio.get_running_loop().time()
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.5):
                     await call.hang_up()
             assert call.state is CallState.ENDED
+            assert asyncio.get_running_loop().time() - began == pytest.approx(2), "leaving is tried for so long in all"
             await call.hang_up()  # is no cancellation of ours
             await call.ended()
         assert call.record.disposition is Disposition.COMPLETED

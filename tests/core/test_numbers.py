@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.errors import NumberRejected
@@ -48,17 +48,20 @@ def test_emergency_numbers_are_never_dialled(number: str) -> None:
         e164(number)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(sorted(EMERGENCY)), st.integers(1, 999))
 def test_a_country_code_does_not_hide_an_emergency_number(number: str, code: int) -> None:
     assert is_emergency(number)
     assert is_emergency(f"+{code}{number}")
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.from_regex(r"\+[1-9][0-9]{8,14}", fullmatch=True))
 def test_no_long_number_is_taken_for_an_emergency(number: str) -> None:
     assert e164(number) == number
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=20))
 def test_what_is_accepted_is_ascii_digits(text: str) -> None:
     try:

@@ -368,6 +368,36 @@ def test_a_source_that_hangs_can_be_cancelled() -> None:
     run(main())
 
 
+def test_a_source_is_closed_only_when_nobody_reads_it_any_more() -> None:
+    async def main() -> None:
+        class Slow(Broken):
+            reading = False
+
+            async def read(self) -> AudioFrame | None:
+                self.reading = True
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await asyncio.sleep(0.1)  # lets go of its device
+                    self.reading = False
+                return None
+
+            async def aclose(self) -> None:
+                assert not self.reading
+                await super().aclose()
+
+        async with bench() as b:
+            source = Slow()
+            b.playout.add(source)
+            await b.take(2)
+            b.playout.clear()
+            await b.take(10)
+            assert source.closed
+            assert b.notes == []
+
+    run(main())
+
+
 def test_other_rates_are_converted_live_or_from_a_file() -> None:
     class Mixed(AudioSource):
         def __init__(self, *, live: bool) -> None:

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from offhook.clock import iso_8601
-from offhook_mockserver.numbers_table import DEFAULT_NUMBER, table
+from offhook_mockserver.numbers_table import DEFAULT_NUMBER, SPEECH, table
 from offhook_mockserver.server import MockServer, MockSettings
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _welcome(server: MockServer) -> str:
 
 try it, in another terminal, with these set:
 
-  offhook call {DEFAULT_NUMBER} --say wav:greeting.wav
+  offhook call {DEFAULT_NUMBER} --say wav:{SPEECH / "greeting.wav"}
 
 numbers, and what happens when you call them:
 

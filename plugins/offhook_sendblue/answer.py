@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from offhook.errors import (
+    CarrierError,
     CarrierProtocolError,
     CarrierUnavailable,
     CredentialsRejected,
@@ -52,6 +53,15 @@ def grant_of(answer: Answer, *, endpoint: str | None, now_s: float) -> Grant:
     Raises:
         CarrierError: there is none; the class says whose move it is.
     """
+    try:
+        return _judge(answer, endpoint, now_s)
+    except CarrierError as error:
+        problem = error
+    # Raised anew from here: the frames in which it was found hold the token in clear, and tools print frames.
+    raise problem.with_traceback(None)
+
+
+def _judge(answer: Answer, endpoint: str | None, now_s: float) -> Grant:
     if answer.oversized:
         raise CarrierProtocolError(
             f"the answer (HTTP {answer.status}) is larger than any answer to start-call: is the base URL Sendblue's?"

@@ -1,0 +1,203 @@
+"""What an answer to start-call means, status by status and field by field."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from offhook.errors import (
+    CarrierError,
+    CarrierProtocolError,
+    CarrierUnavailable,
+    CredentialsRejected,
+    OffhookError,
+    RateLimited,
+    RequestRejected,
+)
+from offhook.secret import Secret
+from offhook_sendblue.answer import grant_of, retry_after_s
+from offhook_sendblue.exchange import Answer
+
+TOKEN = "007eJxTYDhw4MCBAwcOHDhw4MCB"
+#: The documented example, but for its token, which the page cuts short.
+AGORA = {
+    "appId": "a1b2c3d4e5f6789012345678abcdef90",
+    "channelName": "ft_call_9f8e7d6c5b4a3210",
+    "token": TOKEN,
+    "uid": 0,
+}
+NOW_S = 1_795_000_000.0
+
+
+def documented(**changed: object) -> dict[str, object]:
+    return {"status": "OK", "message": "Call started", "agora": {**AGORA, **changed}}
+
+
+def judge(body: object, status: int = 200, headers: dict[str, str] | None = None) -> object:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return grant_of(Answer(status, headers or {}, raw), endpoint="http://127.0.0.1:1", now_s=NOW_S)
+
+
+def refusal(body: object, status: int = 200, headers: dict[str, str] | None = None) -> OffhookError:
+    with pytest.raises(CarrierError) as caught:
+        judge(body, status, headers)
+    return caught.value
+
+
+def test_the_documented_answer_is_a_grant() -> None:
+    grant = grant_of(Answer(200, {}, json.dumps(documented()).encode()), endpoint=None, now_s=NOW_S)
+    assert (grant.app_id, grant.channel, grant.uid, grant.endpoint) == (AGORA["appId"], AGORA["channelName"], 0, None)
+    assert grant.token.reveal() == TOKEN
+    assert TOKEN not in repr(grant)
+
+
+def test_fields_that_are_not_documented_are_ignored() -> None:
+    assert judge({**documented(region="us"), "callId": 7})
+
+
+@pytest.mark.parametrize("uid", [0, 1, 2**32 - 1])
+def test_every_32_bit_uid_is_accepted(uid: int) -> None:
+    assert judge(documented(uid=uid))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("uid", value) for value in ("0", True, False, None, -1, 2**32, 0.0, [0])],
+        *[("token", value) for value in ("", None, 7, "x" * 4097, "two words", "line\n")],
+        *[("channelName", value) for value in ("", None, 7, "x" * 257, "a\nb", "a\0")],
+        *[("appId", value) for value in ("", None, 7, "a" * 31, "a" * 33, "g" * 32, "a" * 32 + "\n")],
+    ],
+)
+def test_a_wrong_field_is_named_by_its_path_and_not_shown(field: str, value: object) -> None:
+    error = refusal(documented(**{field: value}))
+    assert isinstance(error, CarrierProtocolError)
+    assert f"agora.{field}" in error.message
+    assert TOKEN not in error.message
+
+
+@pytest.mark.parametrize("field", AGORA)
+def test_a_missing_field_is_named_by_its_path(field: str) -> None:
+    body = {"status": "OK", "agora": {name: value for name, value in AGORA.items() if name != field}}
+    assert f"agora.{field}" in refusal(body).message
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"agora": AGORA}, "status"),
+        ({"status": 1, "agora": AGORA}, "status"),
+        ({"status": "OK"}, "agora"),
+        ({"status": "OK", "agora": [AGORA]}, "agora"),
+    ],
+)
+def test_a_wrong_envelope_is_named_by_its_path(body: object, path: str) -> None:
+    error = refusal(body)
+    assert isinstance(error, CarrierProtocolError)
+    assert f" {path} " in error.message
+
+
+@pytest.mark.parametrize("status", ["ERROR", "error", "ok", "QUEUED", ""])
+def test_a_200_with_another_status_is_a_refusal(status: str) -> None:
+    error = refusal({"status": status, "message": "no FaceTime for you", "agora": AGORA})
+    assert isinstance(error, RequestRejected)
+    assert "no FaceTime for you" in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *[(status, CredentialsRejected) for status in (401, 403)],
+        *[(status, RequestRejected) for status in (400, 402, 404, 405, 409, 413, 415, 422)],
+        (429, RateLimited),
+        *[(status, CarrierUnavailable) for status in (500, 501, 502, 503, 504)],
+        *[(status, CarrierProtocolError) for status in (301, 302, 303, 307, 308, 304)],
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"status": "ERROR", "message": "say why"},
+        {"error": "say why"},
+        {"error": {"code": "x", "message": "say why"}},
+        {"error_message": "say why"},
+        b"<html>say why</html>",
+    ],
+)
+def test_every_status_has_its_class_in_every_error_shape(status: int, kind: type[CarrierError], body: object) -> None:
+    error = refusal(body, status)
+    assert type(error) is kind
+    assert str(status) in error.message
+    if status >= 400:
+        assert "say why" in error.message
+
+
+@pytest.mark.parametrize("status", [402, 403, 404, 501])
+def test_statuses_that_may_mean_no_facetime_line_say_so(status: int) -> None:
+    assert "FaceTime line" in refusal({}, status).message
+
+
+def test_rejected_keys_are_named_by_header_and_variable() -> None:
+    message = refusal({}, 401).message
+    for name in ("sb-api-key-id", "sb-api-secret-key", "SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET"):
+        assert name in message
+
+
+@pytest.mark.parametrize(
+    ("value", "wait_s"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("nan", None),
+        ("1e999", None),
+        ("٣", None),
+        ("30", 30.0),
+        (" 30 ", 30.0),
+        ("-5", 0.0),
+        ("1000000000", 3600.0),
+        ("Wed, 18 Nov 2026 09:47:40 GMT", 1_794_995_260 - NOW_S),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_within_bounds(value: str | None, wait_s: float | None) -> None:
+    expected = None if wait_s is None else min(max(wait_s, 0.0), 3600.0)
+    assert retry_after_s(value, NOW_S) == expected
+
+
+def test_a_date_in_the_future_is_a_wait() -> None:
+    import email.utils
+
+    assert retry_after_s(email.utils.formatdate(NOW_S + 42, usegmt=True), NOW_S) == 42
+    assert retry_after_s("Fri, 31 Dec 9999 23:59:59 GMT", NOW_S) == 3600
+
+
+def test_the_wait_is_on_the_error() -> None:
+    error = refusal({}, 429, {"retry-after": "7"})
+    assert isinstance(error, RateLimited)
+    assert error.retry_after_s == 7
+
+
+@pytest.mark.parametrize("body", [b"", b"OK", b"[]", b"<html>hello</html>", b"\xff\xfe", b"[" * 60_000])
+def test_a_200_that_is_no_json_object_is_shown_in_part(body: bytes) -> None:
+    error = refusal(body)
+    assert isinstance(error, CarrierProtocolError)
+    assert len(error.message) < 500
+    assert body.decode("ascii", "ignore")[:10] in error.message
+
+
+def test_a_compressed_or_oversized_answer_is_refused() -> None:
+    assert "compressed" in refusal(documented(), 200, {"content-encoding": "gzip"}).message
+    with pytest.raises(CarrierProtocolError, match="larger"):
+        grant_of(Answer(200, {}, b"", oversized=True), endpoint=None, now_s=NOW_S)
+
+
+def test_texts_of_the_carrier_are_redacted_cleaned_and_cut() -> None:
+    secret = Secret("SENTINEL-secret")
+    told = f"{'x' * 190} \x1b[31m {secret.reveal()} {TOKEN}" + "y " * 5000
+    for status in (400, 401, 500):
+        message = refusal({"message": told}, status).message
+        assert secret.reveal()[:8] not in message
+        assert TOKEN[:10] not in message
+        assert "\x1b" not in message
+        assert len(message) < 700

@@ -1,0 +1,389 @@
+"""The carrier against real servers on loopback that answer well, badly, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+import traceback
+from typing import TYPE_CHECKING, TypeAlias
+
+import httpx
+import pytest
+
+from offhook.errors import (
+    CarrierProtocolError,
+    CarrierUnavailable,
+    ConfigError,
+    CredentialsRejected,
+    NumberRejected,
+    OffhookError,
+    RateLimited,
+    RequestRejected,
+    StartAmbiguous,
+)
+from offhook.secret import Secret
+from offhook_sendblue import CallableAuth, KeyAuth, SendblueCarrier
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+FROM, TO = "+18885550199", "+14155550123"
+KEY, SECRET, TOKEN = "key-SENTINEL-1", "secret-SENTINEL-2", "007SENTINELtokenSENTINELtoken"
+GOOD = json.dumps(
+    {
+        "status": "OK",
+        "message": "Call started",
+        "agora": {"appId": "a" * 32, "channelName": "ft_call_9f8e7d6c5b4a3210", "token": TOKEN, "uid": 0},
+    }
+).encode()
+
+Behaviour: TypeAlias = "Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]"
+
+
+def http(status: int, body: bytes = b"", *headers: str, length: int | None = None) -> bytes:
+    lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body) if length is None else length}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+class Server:
+    """Reads one request a connection, then does what it is told."""
+
+    def __init__(self, behave: Behaviour) -> None:
+        self._behave = behave
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.connections = 0
+        self.url = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Server]:
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        try:
+            yield self
+        finally:
+            server.close()
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            await server.wait_closed()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            self.requests.append((head[0], headers, body))
+            await self._behave(reader, writer)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+def answering(*parts: bytes) -> Server:
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+
+    return Server(behave)
+
+
+def carrier_for(url: str, timeout_s: float = 5.0) -> SendblueCarrier:
+    return SendblueCarrier(KeyAuth(KEY, SECRET), from_number=FROM, base_url=url, timeout_s=timeout_s)
+
+
+async def start(server: Server, timeout_s: float = 5.0) -> OffhookError:
+    """What a start-call to a server that does no good raises."""
+    async with server.running():
+        carrier = carrier_for(server.url, timeout_s)
+        try:
+            with pytest.raises(OffhookError) as caught:
+                await carrier.start_call(TO)
+        finally:
+            await carrier.aclose()
+    assert len(server.requests) == 1, "a start-call is never sent twice"
+    return caught.value
+
+
+def no_secret_in(error: BaseException) -> None:
+    """Neither in its text, nor in its traceback with locals, nor in what hangs on it."""
+    shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    for secret in (KEY, SECRET, TOKEN):
+        assert secret not in f"{error!s} {error!r}"
+        assert secret not in shown
+    assert error.__cause__ is None
+    assert error.__context__ is None
+
+
+def test_the_documented_request_leaves_and_the_documented_answer_is_a_grant() -> None:
+    server = answering(http(200, GOOD))
+
+    async def main() -> None:
+        async with server.running():
+            carrier = carrier_for(f"{server.url}/prefix")
+            await carrier.check()
+            assert not server.requests, "check rings nobody"
+            grant = await carrier.start_call(TO)
+            await carrier.aclose()
+            await carrier.aclose()
+        assert (grant.channel, grant.uid, grant.endpoint) == ("ft_call_9f8e7d6c5b4a3210", 0, f"{server.url}/prefix")
+
+    asyncio.run(main())
+    ((line, headers, body),) = server.requests
+    assert line == "POST /prefix/facetime/start-call HTTP/1.1"
+    assert (headers["sb-api-key-id"], headers["sb-api-secret-key"]) == (KEY, SECRET)
+    assert headers["content-type"] == "application/json"
+    assert headers["accept-encoding"] == "identity"
+    assert json.loads(body) == {"phoneNumber": TO, "fromNumber": FROM}
+
+
+def test_each_call_gets_a_connection_of_its_own() -> None:
+    server = answering(http(200, GOOD))
+
+    async def main() -> None:
+        async with server.running():
+            carrier = carrier_for(server.url)
+            await carrier.start_call(TO)
+            await carrier.start_call(TO)
+            await carrier.aclose()
+
+    asyncio.run(main())
+    assert server.connections == 2
+
+
+def test_nothing_there_is_not_ambiguous() -> None:
+    async def main() -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            carrier = carrier_for(f"http://127.0.0.1:{unused.getsockname()[1]}")
+            with pytest.raises(CarrierUnavailable, match="offhook mock") as caught:
+                await carrier.start_call(TO)
+            no_secret_in(caught.value)
+            await carrier.aclose()
+
+    asyncio.run(main())
+
+
+def test_connecting_is_tried_again_because_nothing_has_left() -> None:
+    class Flaky(httpx.AsyncBaseTransport):
+        attempts = 0
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            self.attempts += 1
+            if self.attempts < 3:
+                raise httpx.ConnectError("refused")
+            return httpx.Response(200, stream=httpx.ByteStream(GOOD))
+
+    flaky = Flaky()
+
+    async def main() -> None:
+        carrier = SendblueCarrier(KeyAuth(KEY, SECRET), from_number=FROM, http=flaky)
+        await carrier.start_call(TO)
+        await carrier.aclose()
+
+    asyncio.run(main())
+    assert flaky.attempts == 3
+
+
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    raw = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(http(200, b"", length=len(GOOD)))
+    for byte in GOOD:
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param(lambda: Server(reset), id="reset"),
+        pytest.param(lambda: Server(silent), id="silent"),
+        pytest.param(lambda: Server(dribble), id="dribble"),
+        pytest.param(lambda: answering(), id="closed"),
+        pytest.param(lambda: answering(b"HTTP/1.1 200 OK\r\ncontent-le"), id="half a head"),
+        pytest.param(lambda: answering(http(200, GOOD[:100], length=len(GOOD))), id="half a body"),
+        pytest.param(lambda: answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), id="no HTTP"),
+    ],
+)
+def test_an_answer_that_is_lost_is_ambiguous_and_the_request_is_not_repeated(server: Callable[[], Server]) -> None:
+    error = asyncio.run(start(server(), timeout_s=0.5))
+    assert type(error) is StartAmbiguous
+    assert "+1415•••0123 may have been rung" in error.message
+    no_secret_in(error)
+
+
+def test_a_refusal_whose_page_is_lost_is_still_a_refusal() -> None:
+    error = asyncio.run(start(answering(http(401, b"<html>", length=5000)), timeout_s=0.5))
+    assert type(error) is CredentialsRejected
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (http(401, b'{"status":"ERROR","message":"bad keys"}'), CredentialsRejected),
+        (http(400, b"<html>no</html>", "content-type: text/html"), RequestRejected),
+        (http(422, b'{"error":{"message":"no"}}'), RequestRejected),
+        (http(429, b"", "retry-after: 9"), RateLimited),
+        (http(503, b"busy"), CarrierUnavailable),
+        (http(200, b'{"status":"ERROR","message":"no"}'), RequestRejected),
+        (http(200, b"<html>hello</html>"), CarrierProtocolError),
+        (http(200, GOOD, "content-encoding: gzip"), CarrierProtocolError),
+        (http(200, GOOD.replace(b": 0}", b': "0"}')), CarrierProtocolError),
+    ],
+)
+def test_answers_over_a_real_socket_are_judged(answer: bytes, kind: type[OffhookError]) -> None:
+    error = asyncio.run(start(answering(answer)))
+    assert type(error) is kind
+    no_secret_in(error)
+
+
+def test_an_endless_answer_is_cut_off() -> None:
+    sent = 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(http(200, length=1_000_000_000))
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+            sent += 65536
+
+    error = asyncio.run(start(Server(flood)))
+    assert type(error) is CarrierProtocolError
+    assert "larger" in error.message
+    assert sent < 50_000_000, "nobody waited for the gigabyte"
+
+
+def test_a_redirect_is_not_followed_with_keys() -> None:
+    async def main() -> None:
+        async with answering(http(200, GOOD)).running() as other:
+            error = await start(answering(http(307, b"", f"location: {other.url}/facetime/start-call")))
+            assert type(error) is CarrierProtocolError
+            assert not other.connections
+
+    asyncio.run(main())
+
+
+def test_the_environments_proxy_does_not_see_calls_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with answering(http(200, GOOD)).running() as proxy, answering(http(200, GOOD)).running() as server:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            monkeypatch.setenv("ALL_PROXY", proxy.url)
+            carrier = carrier_for(server.url)
+            await carrier.start_call(TO)
+            await carrier.aclose()
+            assert (proxy.connections, server.connections) == (0, 1)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "to", [FROM, "+1911", "911", "4155550123", "+1415555012٣", "+14155550123\n", "+1 415 555 0123"]
+)
+def test_numbers_that_must_not_ring_never_leave(to: str) -> None:
+    async def main() -> None:
+        async with answering(http(200, GOOD)).running() as server:
+            carrier = carrier_for(server.url)
+            with pytest.raises(NumberRejected):
+                await carrier.start_call(to)
+            await carrier.aclose()
+            assert not server.connections
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("from_number", ["", "+1", "18885550199"])
+def test_check_finds_a_bad_from_number_before_anything_rings(from_number: str) -> None:
+    carrier = SendblueCarrier(KeyAuth(KEY, SECRET), from_number=from_number)
+    with pytest.raises(ConfigError, match=r"number"):
+        asyncio.run(carrier.check())
+
+
+def test_check_finds_missing_keys() -> None:
+    def none() -> tuple[str, str]:
+        raise ConfigError("the vault is locked")
+
+    carrier = SendblueCarrier(CallableAuth(none), from_number=FROM)
+    with pytest.raises(ConfigError, match="vault"):
+        asyncio.run(carrier.check())
+
+
+def test_keys_that_never_come_are_given_up() -> None:
+    async def never() -> tuple[str, str]:
+        await asyncio.Event().wait()
+        return KEY, SECRET
+
+    carrier = SendblueCarrier(CallableAuth(never), from_number=FROM, timeout_s=0.05)
+    with pytest.raises(ConfigError, match="nobody was rung"):
+        asyncio.run(carrier.start_call(TO))
+
+
+def test_where_grants_are_joined() -> None:
+    def endpoint(**arguments: str) -> str | None:
+        return SendblueCarrier(KeyAuth(KEY, SECRET), from_number=FROM, **arguments).endpoint  # type: ignore[arg-type]  # URLs alone
+
+    assert endpoint() is None
+    assert endpoint(base_url="http://127.0.0.1:9") == "http://127.0.0.1:9"
+    assert endpoint(relay_url="http://127.0.0.1:7/") == "http://127.0.0.1:7"
+    with pytest.raises(ConfigError, match="OFFHOOK_RELAY_URL"):
+        endpoint(relay_url="http://relay.example")
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, float("inf"), float("nan")])
+def test_a_deadline_is_finite(timeout_s: float) -> None:
+    with pytest.raises(ConfigError, match="timeout_s"):
+        SendblueCarrier(KeyAuth(KEY, SECRET), from_number=FROM, timeout_s=timeout_s)
+
+
+def test_no_secret_is_in_any_log_even_when_the_server_echoes_it(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    echo = answering(http(200, GOOD, f"x-echo: {SECRET}", f"set-cookie: k={KEY}"))
+
+    async def main() -> None:
+        async with echo.running():
+            carrier = carrier_for(echo.url)
+            held = Secret(TOKEN)
+            grant = await carrier.start_call(TO)
+            assert held.matches(grant.token.reveal())
+            assert FROM not in repr(carrier)
+            assert SECRET not in repr(carrier)
+            await carrier.aclose()
+
+    asyncio.run(main())
+    assert "x-echo" in caplog.text, "httpcore does log the answer's headers"
+    for secret in (KEY, SECRET, TOKEN):
+        assert secret not in caplog.text
+
+
+def test_cancelling_leaves_nothing_open() -> None:
+    async def main() -> None:
+        async with Server(silent).running() as server:
+            carrier = carrier_for(server.url)
+            calling = asyncio.create_task(carrier.start_call(TO))
+            while not server.requests:
+                await asyncio.sleep(0.001)
+            calling.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await calling
+            await carrier.aclose()
+
+    asyncio.run(main())

@@ -1,0 +1,140 @@
+"""A scripted 60-second call in memory, on the virtual loop with linked legs: its wall time (G9), and the hook calls
+made per audio frame (G10), which is an exact number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from typing import TYPE_CHECKING, Final
+
+from tests.bench.table import Row
+from tests.bench.voice import FRAMES_PER_S, PERIOD_FRAMES, table
+
+from offhook import Phone
+from offhook.audio import AudioFrame
+from offhook.hookspecs import hookimpl
+from offhook.ids import Ids
+from offhook.interfaces import AudioSource
+from offhook.plugins import DISABLE_VARIABLE, Plugins
+from offhook.testing import LinkedTransport, LoopClock, ScriptedCarrier, run_virtual
+
+if TYPE_CHECKING:
+    from offhook import Call
+    from offhook.record import CallRecord, TimelineEntry
+
+_RATE_HZ: Final = 16_000
+_RINGING_S: Final = 2
+_TALK_S: Final = 60
+_RUNS: Final = 5
+#: The core by itself, whatever is installed beside it.
+_ALONE: Final = {DISABLE_VARIABLE: "sendblue,aiortc,audio,jsonl,mockserver"}
+
+
+class _Counter:
+    """A plugin that counts how often it is told something."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    @hookimpl
+    def offhook_call_created(self, call_id: str, number: str) -> None:
+        self.calls += 1
+
+    @hookimpl
+    def offhook_call_transition(self, call_id: str, entry: TimelineEntry) -> None:
+        self.calls += 1
+
+    @hookimpl
+    def offhook_call_ended(self, call_id: str, record: CallRecord) -> None:
+        self.calls += 1
+
+
+class _Tone(AudioSource):
+    def __init__(self) -> None:
+        self._index = 0
+
+    async def read(self) -> AudioFrame | None:
+        self._index += 1
+        return AudioFrame(table(_RATE_HZ)[self._index % PERIOD_FRAMES], _RATE_HZ)
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def _call() -> tuple[int, int]:
+    """Two seconds of ringing, a minute of both talking; the frames there were, and the hook calls meanwhile."""
+    counter = _Counter()
+    transport = LinkedTransport(_RATE_HZ)
+    callee = transport.member()
+    loop = asyncio.get_running_loop()
+    heard = 0
+
+    async def listen(call: Call) -> None:
+        nonlocal heard
+        async for _ in call.audio():
+            heard += 1
+
+    async with (
+        Phone(
+            carrier=ScriptedCarrier(),
+            transport=transport,
+            plugins=Plugins.load([counter], _ALONE),
+            clock=LoopClock(),
+            ids=Ids(1),
+        ) as phone,
+        phone.dial("+14155550123") as call,
+    ):
+        loop.call_later(_RINGING_S, callee.join)
+        loop.call_later(_RINGING_S, callee.publish)
+        await call.answered()
+        call.play(_Tone())
+        listener = asyncio.create_task(listen(call))
+        start_s, samples = loop.time(), _RATE_HZ // FRAMES_PER_S
+        for index in range(_TALK_S * FRAMES_PER_S):
+            callee.say(AudioFrame(table(_RATE_HZ)[index % PERIOD_FRAMES], _RATE_HZ, index * samples))
+            if index == 0:
+                await asyncio.sleep(0.01)  # the first audio is an event of its own: media is up now
+                hooks_before = counter.calls
+            await asyncio.sleep(start_s + (index + 1) / FRAMES_PER_S - loop.time())
+        hooks = counter.calls - hooks_before
+    await listener
+    if counter.calls == 0:
+        raise RuntimeError("no hook was called at all: the count means nothing")
+    return heard + len(callee.heard), hooks
+
+
+def measure() -> list[Row]:
+    """G9 and G10 from the same runs."""
+    walls: list[float] = []
+    per_frame: list[float] = []
+    frames = 0
+    run_virtual(_call())  # the first loads things
+    for _ in range(_RUNS):
+        start_s = time.perf_counter()
+        frames, hooks = run_virtual(_call())
+        walls.append((time.perf_counter() - start_s) * 1000)
+        per_frame.append(hooks / frames)
+    return [
+        Row(
+            id="G9",
+            what=f"a scripted {_TALK_S} s call in memory, on the virtual loop",
+            value=statistics.median(walls),
+            unit="ms",
+            floor=100,
+            goal=53,
+            turns=walls,
+            note=f"a whole call of a Phone, {frames} frames in both directions, no codec",
+        ),
+        Row(
+            id="G10",
+            what="hook calls per audio frame while media is up",
+            value=max(per_frame),
+            unit="calls",
+            floor=0,
+            goal=0,
+            turns=per_frame,
+            note="an exact count, of a plugin with every observer hook",
+        ),
+    ]

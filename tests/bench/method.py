@@ -1,0 +1,157 @@
+"""How everything here is measured: by turns, voided where the load was not what it should have been, by medians."""
+
+from __future__ import annotations
+
+import bisect
+import math
+import os
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+#: After the last call is up, before counting begins.
+SETTLE_S: Final = 2.5
+FRAMES_PER_S: Final = 50
+#: A turn is void when a stream's received frame rate is further off than this.
+MOST_OFF: Final = 0.01
+#: So often a void turn is repeated.
+MOST_REPEATS: Final = 2
+#: Threads and memory are read where Linux shows them.
+HAS_PROC: Final = Path("/proc/self/statm").exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process has used and received so far.
+
+    Attributes:
+        at_s: monotonic time of this reading.
+        cpu_s: user and system time.
+        rss_bytes: memory it holds now; 0 where there is no /proc.
+        threads: its threads now, native ones included; 0 where there is no /proc.
+        frames: audio frames that its applications received.
+        streams: how many streams these came from.
+    """
+
+    at_s: float
+    cpu_s: float
+    rss_bytes: int
+    threads: int
+    frames: int
+    streams: int
+
+    def rate(self, before: Usage) -> float:
+        """Frames per second and stream since `before`."""
+        streams = max(1, self.streams)
+        return (self.frames - before.frames) / (self.at_s - before.at_s) / streams
+
+    def cpu_ms_per_s(self, before: Usage) -> float:
+        """CPU milliseconds per second since `before`."""
+        return (self.cpu_s - before.cpu_s) / (self.at_s - before.at_s) * 1000
+
+
+def usage(frames: int, streams: int) -> Usage:
+    """A reading of the process that calls this."""
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    rss = threads = 0
+    if HAS_PROC:
+        rss = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        threads = len(os.listdir("/proc/self/task"))
+    return Usage(time.monotonic(), spent.ru_utime + spent.ru_stime, rss, threads, frames, streams)
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The value that `share` of the values do not exceed (nearest rank); `share` is in 0..1.
+
+    Raises:
+        ValueError: no values.
+    """
+    ordered = sorted(values)
+    if not ordered:
+        raise ValueError("no values")
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def delays_ms(sent_at_s: Sequence[float], heard_at_s: Iterable[float], limit_s: float) -> list[float]:
+    """For each thing heard, the time since the newest thing sent before it; what is older than `limit_s` is no match."""
+    found: list[float] = []
+    for heard in heard_at_s:
+        place = bisect.bisect_right(sent_at_s, heard)
+        if place and heard - sent_at_s[place - 1] <= limit_s:
+            found.append((heard - sent_at_s[place - 1]) * 1000)
+    return found
+
+
+def ratio(ours: float, theirs: float) -> float:
+    """`ours` / `theirs`, and not a number where theirs is nothing."""
+    return ours / theirs if theirs else math.nan
+
+
+class Measured(Protocol):
+    """What one arm of a turn gives."""
+
+    @property
+    def rates(self) -> Sequence[float]:
+        """Received frames per second and stream, of each process that receives."""
+        ...
+
+
+def is_void(rates: Iterable[float]) -> bool:
+    """Whether any rate is further off than it may be."""
+    return any(abs(rate / FRAMES_PER_S - 1) > MOST_OFF for rate in rates)
+
+
+_M = TypeVar("_M", bound=Measured)
+
+
+@dataclass(slots=True)
+class Turns(Generic[_M]):
+    """What the turns gave: in `results` only those in which no arm stayed void."""
+
+    results: list[dict[str, _M]]
+    void: int
+
+    def each(self, compare: Callable[[dict[str, _M]], float]) -> list[float]:
+        """One number for each turn."""
+        return [compare(result) for result in self.results]
+
+    def median_of(self, arm: str, read: Callable[[_M], float]) -> float:
+        """Median over the turns of one arm's figure; not a number when there are none."""
+        values = [read(result[arm]) for result in self.results]
+        return statistics.median(values) if values else math.nan
+
+
+async def take_turns(name: str, arms: Mapping[str, Callable[[], Awaitable[_M]]], turns: int) -> Turns[_M]:
+    """Run each arm once in each turn, one after the other; a void one is repeated at once."""
+    taken: Turns[_M] = Turns([], 0)
+    for turn in range(1, turns + 1):
+        results: dict[str, _M] = {}
+        for arm, run in arms.items():
+            for _ in range(1 + MOST_REPEATS):
+                progress(f"{name}: turn {turn} of {turns}, {arm}")
+                result = await run()
+                if not is_void(result.rates):
+                    results[arm] = result
+                    break
+                taken.void += 1
+                progress(f"{name}: void, {', '.join(f'{rate:.2f}' for rate in result.rates)} frames/s")
+        if len(results) == len(arms):
+            taken.results.append(results)
+    return taken
+
+
+def middle(values: Sequence[float]) -> float | None:
+    """The median, or None of nothing."""
+    return statistics.median(values) if values else None
+
+
+def progress(text: str) -> None:
+    """Say what goes on, beside the table."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,289 @@
+"""Our side of offhook's calls: whole calls of a `Phone`, bare legs, pairs of legs through the relay, pairs without it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.bench.voice import FRAMES_PER_S, Voice
+
+from offhook import Phone
+from offhook.audio import AudioFrame
+from offhook.clock import SystemClock
+from offhook.grant import Grant
+from offhook.ids import Ids
+from offhook.interfaces import AudioSource, Carrier
+from offhook.pacer import Pacer
+from offhook.plugins import Plugins
+from offhook.secret import Secret
+from offhook_aiortc.transport import AiortcTransport
+from offhook_wire import rtp
+from offhook_wire.opus import OpusEncoder
+from offhook_wire.peer import Peer, make_certificate
+from offhook_wire.playout import Playout
+from offhook_wire.rtp_out import OutStream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.bench.process import Place
+
+    from offhook import Call
+    from offhook.events import LegEvent
+    from offhook.interfaces import Leg
+
+RATE_HZ: Final = 16_000
+_FRAME_SAMPLES: Final = RATE_HZ // FRAMES_PER_S
+
+
+def _grant(place: Place, uid: int = 1) -> Grant:
+    fields: Any = place  # it came as JSON, from far_offhook.Relay.open
+    return Grant(fields["app_id"], fields["channel"], Secret(fields["tokens"][uid - 1]), uid, fields["url"])
+
+
+def _pacer(voice: Voice, send: Callable[[AudioFrame], None]) -> Pacer:
+    return Pacer(
+        asyncio.get_running_loop(), lambda index: send(AudioFrame(voice.say(index), RATE_HZ, index * _FRAME_SAMPLES))
+    )
+
+
+class Calls:
+    """Whole calls: carrier, session, pacer, playout and listener, as an application has them.
+
+    Commands: `open` calls that talk and listen, `set_up` one after the other and time them.
+    """
+
+    def __init__(self) -> None:
+        self.voices: list[Voice] = []
+        self.commands = {"open": self.open, "set_up": self.set_up}
+        self._calls: list[Call] = []
+        self._listeners: list[asyncio.Task[None]] = []
+        self._phone: Phone | None = None
+
+    async def open(self, *, places: list[Place], timed: bool) -> None:
+        """Place calls. Timed ones speak as a live source, frame by frame; others as a file, read ahead."""
+        self._phone = self._phone_to(places)
+        for number in range(len(places)):
+            voice = Voice(RATE_HZ, timed=timed)
+            self.voices.append(voice)
+            call = await self._phone.dial(_number(number)).__aenter__()
+            self._calls.append(call)
+            await call.answered()
+            call.play(_live(voice) if timed else _File(voice))
+            self._listeners.append(asyncio.create_task(_listen(call, voice)))
+
+    async def set_up(self, *, place: Place, calls: int) -> list[float]:
+        """Milliseconds from dialling to being in the channel, hung up in between."""
+        times: list[float] = []
+        async with self._phone_to([place] * calls) as phone:
+            for number in range(calls):
+                start_s = time.monotonic()
+                async with phone.dial(_number(number)):
+                    times.append((time.monotonic() - start_s) * 1000)
+        return times
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._phone is not None:
+            await self._phone.aclose()
+        if self._listeners:
+            await asyncio.wait(self._listeners)
+        self._calls.clear()
+        self._listeners.clear()
+        self.voices.clear()
+        self._phone = None
+
+    @staticmethod
+    def _phone_to(places: list[Place]) -> Phone:
+        return Phone(carrier=_Grants(places), transport=AiortcTransport(), plugins=Plugins())
+
+
+class _Grants(Carrier):
+    """Has nobody to ring: gives one grant after the other."""
+
+    def __init__(self, places: list[Place]) -> None:
+        self._left = [_grant(place) for place in reversed(places)]
+        self.endpoint = self._left[0].endpoint
+
+    async def check(self) -> None:
+        pass
+
+    async def start_call(self, to: str) -> Grant:
+        return self._left.pop()
+
+    async def aclose(self) -> None:
+        pass
+
+
+class _File(AudioSource):
+    """Audio that is there already."""
+
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
+        self._index = 0
+
+    async def read(self) -> AudioFrame | None:
+        self._index += 1
+        return AudioFrame(self._voice.say(self._index - 1), RATE_HZ)
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def _live(voice: Voice) -> AsyncIterator[AudioFrame]:
+    """Audio that comes as it is made, each frame when it is due."""
+    start_s, index = time.monotonic(), 0
+    while True:
+        yield AudioFrame(voice.say(index), RATE_HZ)
+        index += 1
+        await asyncio.sleep(max(0.0, start_s + index / FRAMES_PER_S - time.monotonic()))
+
+
+async def _listen(call: Call, voice: Voice) -> None:
+    async for frame in call.audio():
+        voice.hear(frame.pcm)
+
+
+def _number(index: int) -> str:
+    return f"+1415555{index:04d}"
+
+
+class _LegEar:
+    """A leg's handler."""
+
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
+
+    def on_event(self, event: LegEvent) -> None:
+        pass
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        self._voice.hear(frame.pcm)
+
+
+class Legs:
+    """Bare legs, with nothing between the frame and the transport. One in each channel.
+
+    Commands: `open`, `set_up`, and `drop`, which loses the next packet of each leg.
+    """
+
+    uids: tuple[int, ...] = (1,)
+
+    def __init__(self) -> None:
+        self.voices: list[Voice] = []
+        self.commands = {"open": self.open, "set_up": self.set_up, "drop": self.drop}
+        self._legs: list[Leg] = []
+        self._pacers: list[Pacer] = []
+        self._to_drop: set[int] = set()
+
+    async def open(self, *, places: list[Place], timed: bool) -> None:
+        """Join each channel, with as many legs as this role has uids."""
+        count = len(places) * len(self.uids)
+        for place in places:
+            for uid in self.uids:
+                voice = Voice(RATE_HZ, timed=timed)
+                number = len(self.voices)
+                self.voices.append(voice)
+                transport = AiortcTransport(drop=self._drop_for(number))
+                leg = await transport.join(_grant(place, uid), _LegEar(voice))
+                pacer = _pacer(voice, leg.send)
+                self._legs.append(leg)
+                self._pacers.append(pacer)
+                asyncio.get_running_loop().call_later(number / count / FRAMES_PER_S, pacer.start)
+
+    async def set_up(self, *, place: Place, calls: int) -> list[float]:
+        """Milliseconds that `Transport.join` takes; left in between."""
+        times: list[float] = []
+        transport = AiortcTransport()
+        for _ in range(calls):
+            start_s = time.monotonic()
+            leg = await transport.join(_grant(place), _LegEar(Voice(RATE_HZ, timed=False)))
+            times.append((time.monotonic() - start_s) * 1000)
+            await leg.leave()
+        return times
+
+    async def drop(self) -> None:
+        """Lose the next packet of each leg."""
+        self._to_drop.update(range(len(self._legs)))
+
+    async def close(self) -> None:
+        """Leave."""
+        for pacer in self._pacers:
+            pacer.stop()
+        for leg in self._legs:
+            await leg.leave()
+        self._legs.clear()
+        self._pacers.clear()
+        self.voices.clear()
+
+    def _drop_for(self, leg: int) -> Callable[[int], bool]:
+        def drop(_: int) -> bool:
+            wanted = leg in self._to_drop
+            self._to_drop.discard(leg)
+            return wanted
+
+        return drop
+
+
+class Pairs(Legs):
+    """Two legs in each channel: the relay forwards between them."""
+
+    uids = (1, 2)
+
+
+class Direct:
+    """Two peers connected without a relay, with the very parts that legs are made of.
+
+    Commands: `open`; its places say nothing but how many pairs there are to be.
+    """
+
+    def __init__(self) -> None:
+        self.voices: list[Voice] = []
+        self.commands = {"open": self.open}
+        self._ends: list[_End] = []
+
+    async def open(self, *, places: list[Place], timed: bool) -> None:
+        """Connect as many pairs as there are places."""
+        count = len(places) * 2
+        for _ in places:
+            pair = _End(controlling=True, timed=timed), _End(controlling=False, timed=timed)
+            first, second = [await end.peer.gather() for end in pair]
+            await asyncio.gather(pair[0].peer.connect(second), pair[1].peer.connect(first))
+            for end in pair:
+                asyncio.get_running_loop().call_later(len(self._ends) / count / FRAMES_PER_S, end.pacer.start)
+                self._ends.append(end)
+                self.voices.append(end.voice)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        for end in self._ends:
+            end.pacer.stop()
+            await end.peer.stop()
+            end.playout.close()
+        self._ends.clear()
+        self.voices.clear()
+
+
+class _End:
+    """One peer that talks and listens."""
+
+    def __init__(self, *, controlling: bool, timed: bool) -> None:
+        self.voice = Voice(RATE_HZ, timed=timed)
+        self.peer = Peer(
+            controlling=controlling,
+            certificate=make_certificate(),
+            on_rtp=lambda data: self.playout.add(rtp.parse(data)),
+            on_rtcp=lambda data: None,
+            on_down=lambda reason: None,
+        )
+        self.playout = Playout(lambda frame: self.voice.hear(frame.pcm), RATE_HZ, asyncio.get_running_loop())
+        self.pacer = _pacer(self.voice, self._send)
+        self._encoder = OpusEncoder(RATE_HZ)
+        self._out = OutStream(Ids())
+        self._clock = SystemClock()
+
+    def _send(self, frame: AudioFrame) -> None:
+        payload = self._encoder.encode(frame.pcm)
+        position = frame.position * rtp.CLOCK_HZ // RATE_HZ
+        self.peer.send_rtp(self._out.packet(payload, position, self._clock.monotonic_s()))

@@ -1,0 +1,96 @@
+"""The benchmark: one table of ratios, ours against bare aiortc's, measured in turns in one run.
+
+    python tests/bench/run.py [--json FILE] [--only G1,G7] [--turns N]
+
+Only ratios of one run mean anything: whatever else the machine does hits both sides alike. The exit code is 1 when a
+value is worse than its floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # PYTHONSAFEPATH keeps it out
+
+from tests.bench import call_rows, delay_rows, memory_rows, relay_rows, setup_rows
+from tests.bench.method import HAS_PROC, progress
+from tests.bench.table import Row, as_json, as_text, exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: What is measured together.
+SETS: Final = (
+    ("G1",),
+    ("G2", "G14", "G15"),
+    ("G3", "G6"),
+    ("G7", "G8"),
+    ("G9", "G10"),
+)
+_IDS: Final = tuple(name for names in SETS for name in names)
+
+
+def _wanted(text: str) -> list[str]:
+    names = [name.strip().upper() for name in text.split(",")]
+    for name in names:
+        if name not in _IDS:
+            raise argparse.ArgumentTypeError(f"{name!r} is no row; there are {', '.join(_IDS)}")
+    return names
+
+
+def _turns(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of turns")
+    return int(text)
+
+
+async def measure(names: Sequence[str], turns: int) -> list[Row]:
+    """The wanted rows, and those that belong to them, in the order of their numbers."""
+    rows: list[Row] = []
+    for members in SETS:
+        if not set(members) & set(names):
+            continue
+        match members[0]:
+            case "G1":
+                rows += await setup_rows.measure()
+            case "G2":
+                rows += await call_rows.measure(turns)
+            case "G3":
+                rows += await relay_rows.measure(turns)
+            case "G7":
+                rows += await delay_rows.measure(turns)
+            case _:
+                rows += await asyncio.to_thread(memory_rows.measure)  # it has a loop of its own
+    wanted = [row for row in rows if row.id.partition(".")[0] in names]
+    return sorted(wanted, key=lambda row: int(row.id.partition(".")[0][1:]))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the table, give the exit code."""
+    parser = argparse.ArgumentParser(description="offhook against bare aiortc, in turns, on loopback")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file as well")
+    parser.add_argument("--only", type=_wanted, default=list(_IDS), metavar="G1,G7", help="these rows only")
+    parser.add_argument("--turns", type=_turns, default=3, metavar="N", help="turns of each comparison (default: 3)")
+    options = parser.parse_args(arguments)
+    if not HAS_PROC:
+        progress("there is no /proc here: G14 and G15 are left out")
+    start_s = time.monotonic()
+    try:
+        rows = asyncio.run(measure(options.only, options.turns))
+    except KeyboardInterrupt:
+        progress("interrupted")
+        return 130
+    print(as_text(rows), end="")
+    print(f"Took {time.monotonic() - start_s:.0f} s.")
+    if options.json is not None:
+        options.json.write_text(as_json(rows), encoding="utf-8")
+    return exit_code(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

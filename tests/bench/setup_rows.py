@@ -1,0 +1,74 @@
+"""Call set-up (G1): from dialling until media can flow, ours and bare aiortc's, to another process on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from typing import TYPE_CHECKING, Final, cast
+
+from tests.bench.method import middle, progress
+from tests.bench.process import Worker
+from tests.bench.table import Row
+
+if TYPE_CHECKING:
+    from tests.bench.process import Place
+
+_AT_A_TIME: Final = 3
+_ROUNDS: Final = 9
+#: The first calls of a process load things.
+_DROPPED: Final = 2
+JOIN, DIAL, BARE = "join", "dial", "aiortc"
+
+
+async def measure() -> list[Row]:
+    """G1, of a join and of a whole dial, in 9 turns of 3 calls each."""
+    times: dict[str, list[list[float]]] = {JOIN: [], DIAL: [], BARE: []}
+    async with contextlib.AsyncExitStack() as stack:
+        arms: dict[str, tuple[Worker, Place]] = {}
+        for arm, far_role, near_role in (
+            (JOIN, "offhook-relay", "offhook-legs"),
+            (DIAL, "offhook-relay", "offhook-calls"),
+            (BARE, "aiortc-answerer", "aiortc-calls"),
+        ):
+            far = await stack.enter_async_context(Worker.playing(far_role))
+            near = await stack.enter_async_context(Worker.playing(near_role))
+            places = await far.places(calls=1, callees=True, timed=False, rate_hz=16_000)
+            arms[arm] = near, places[0]
+        progress(f"set-up: {_ROUNDS} turns of {_AT_A_TIME} calls")
+        for _ in range(_ROUNDS):
+            for arm, (near, place) in arms.items():
+                answer = await near.ask("set_up", place=place, calls=_AT_A_TIME)
+                times[arm].append(cast("list[float]", answer))
+    return [
+        _row(times, "G1", JOIN, "call set-up, Transport.join", "HTTP join, ICE, DTLS, WebSocket, admitted"),
+        _row(
+            times,
+            "G1.dial",
+            DIAL,
+            "call set-up, whole dial",
+            "health check, carrier (a double that answers at once), session, and all of the join",
+        ),
+    ]
+
+
+def _row(times: dict[str, list[list[float]]], name: str, arm: str, what: str, included: str) -> Row:
+    turns = [
+        statistics.median(ours) / statistics.median(bare) for ours, bare in zip(times[arm], times[BARE], strict=True)
+    ]
+    ours, bare = (_median(times[which]) for which in (arm, BARE))
+    return Row(
+        id=name,
+        what=what,
+        value=ours / bare if turns else middle(turns),
+        floor=1.10,
+        goal=0.32,
+        turns=turns,
+        note=(
+            f"{ours:.1f} against {bare:.1f} ms, medians of {_ROUNDS * _AT_A_TIME - _DROPPED} calls. In ours: {included}."
+            " In theirs: RTCPeerConnection made, offer and answer (one line each over TCP), ICE, DTLS"
+        ),
+    )
+
+
+def _median(turns: list[list[float]]) -> float:
+    return statistics.median([time_ms for turn in turns for time_ms in turn][_DROPPED:])

@@ -400,6 +400,8 @@ def test_a_mistake_of_our_own_is_not_hidden() -> None:
         with pytest.raises(AssertionError, match="a mistake"):
             async with call:
                 pass
+        with pytest.raises(AssertionError, match="a mistake"):
+            await call.ended()  # and does not wait for an end that cannot come
 
     run(main())
 

@@ -145,6 +145,11 @@ class Call:
         """All that is known, growing while the call lasts and final when it has ended."""
         return self._driver.record
 
+    @property
+    def callee_present(self) -> bool:
+        """Whether the callee is in the channel. Before the answer this says nothing; after it, False means dropped."""
+        return self._driver.callee_present
+
     def events(self) -> BoundedStream[TimelineEntry]:
         """What happens from now on, until the call has ended. A reader who falls behind loses the oldest, counted."""
         return self._driver.timeline.stream()

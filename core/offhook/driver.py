@@ -119,6 +119,10 @@ class Driver:
     def leg_state(self) -> LegState:
         return self._session.leg_state
 
+    @property
+    def callee_present(self) -> bool:
+        return self._session.callee_present
+
     def start(self) -> None:
         """Dial. Everything from here on happens in one task."""
         self.record.dialed_at = iso_8601(self._equipment.clock.wall_s())

@@ -93,6 +93,8 @@ class CallSession:
         self.leg_state = LegState.NEW
         #: The first other member of the channel, once there was one.
         self.callee_uid: int | None = None
+        #: Whether the callee is in the channel, as far as the channel tells.
+        self.callee_present = False
         #: How it ended; set with the first step towards the end, and final.
         self.outcome: Outcome | None = None
         self._answered = False
@@ -180,6 +182,7 @@ class CallSession:
             self.callee_uid = uid
         if uid != self.callee_uid:
             return None
+        self.callee_present = True
         self._deadlines.pop(Timer.CALLEE_GRACE, None)
         self._seen |= {Evidence.CALLEE_JOINED, sight}
         if sight is Evidence.AUDIO_HEARD:
@@ -194,6 +197,7 @@ class CallSession:
         """A callee who quit has hung up. One who dropped may come back; before the answer, the ring timer waits."""
         if uid != self.callee_uid:
             return None
+        self.callee_present = False
         if reason is LeaveReason.QUIT:
             return self._signal(Signal.CALLEE_QUIT, Evidence.CALLEE_QUIT, now)
         self._seen.clear()

@@ -79,13 +79,27 @@ class Mock:
         return Done(self._process.returncode, out, err)
 
 
+    def finish(self) -> None:
+        """Stop it if it runs, and see that it had nothing to complain about."""
+        if self._process.poll() is None:
+            done = self.close()
+            assert done.code == 0, done.err
+            assert done.err == ""
+
+
 @pytest.fixture
 def mock(tmp_path: Path) -> Iterator[Mock]:
+    """A server of the test's own."""
     recordings = tmp_path / "recordings"
     recordings.mkdir()
     server = Mock(recordings)
     yield server
-    if server._process.poll() is None:
-        done = server.close()
-        assert done.code == 0, done.err
-        assert "Traceback" not in done.err, done.err
+    server.finish()
+
+
+@pytest.fixture(scope="module")
+def quiet_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:
+    """A server for all the tests of a module that never get as far as ringing anybody."""
+    server = Mock(tmp_path_factory.mktemp("recordings"))
+    yield server
+    server.finish()

@@ -91,10 +91,10 @@ GRANT = {
     ],
 )
 def test_a_carrier_that_answers_badly(
-    mock: Mock, tmp_path: Path, status: int, body: bytes, code: int, says: str
+    quiet_mock: Mock, tmp_path: Path, status: int, body: bytes, code: int, says: str
 ) -> None:
     with carrier(status, body) as url:
-        done = mock.offhook(
+        done = quiet_mock.offhook(
             "call",
             ANSWERS,
             "--json",
@@ -102,7 +102,7 @@ def test_a_carrier_that_answers_badly(
             "o",
             cwd=tmp_path,
             SENDBLUE_API_BASE_URL=url,
-            OFFHOOK_RELAY_URL=mock.ready["url"],
+            OFFHOOK_RELAY_URL=quiet_mock.ready["url"],
         )
     assert done.code == code, done.err
     assert says in sentence(done)
@@ -124,29 +124,29 @@ def test_a_carrier_that_answers_badly(
         ({"OFFHOOK_TRANSPORT": "carrier-pigeon"}, 2, "carrier-pigeon"),
     ],
 )
-def test_settings_that_are_wrong(mock: Mock, tmp_path: Path, environment: dict[str, str], code: int, says: str) -> None:
+def test_settings_that_are_wrong(quiet_mock: Mock, tmp_path: Path, environment: dict[str, str], code: int, says: str) -> None:
     if environment.get("OFFHOOK_RELAY_URL") == "the mock":
-        environment = {**environment, "OFFHOOK_RELAY_URL": mock.ready["url"]}
-    done = mock.offhook("call", ANSWERS, "--out", "o", cwd=tmp_path, **environment)
+        environment = {**environment, "OFFHOOK_RELAY_URL": quiet_mock.ready["url"]}
+    done = quiet_mock.offhook("call", ANSWERS, "--out", "o", cwd=tmp_path, **environment)
     assert done.code == code, done.err
     assert says in sentence(done)
-    if code == 2 or "listening" in says:
+    if (code == 2 and says != "itself") or "listening" in says:  # a number called from itself is the carrier's to refuse
         assert not (tmp_path / "o").exists()
-        assert list(mock.recordings.iterdir()) == []
+        assert list(quiet_mock.recordings.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "number",
     ["4155550123", "+1 415 555 0123", "+14155550123\n", "+1415555012٣", "+12345", "+1234567890123456", "911", "+44999"],
 )
-def test_numbers_that_are_not_dialled(mock: Mock, tmp_path: Path, number: str) -> None:
-    done = mock.offhook("call", number, cwd=tmp_path)
+def test_numbers_that_are_not_dialled(quiet_mock: Mock, tmp_path: Path, number: str) -> None:
+    done = quiet_mock.offhook("call", number, cwd=tmp_path)
     assert done.code == 2, done.err
     assert "E.164" in sentence(done) or "emergency" in sentence(done)
 
 
 @pytest.mark.parametrize("name", ["missing.wav", "empty.wav", "truncated.wav", "text.wav", "folder"])
-def test_files_that_cannot_be_played(mock: Mock, tmp_path: Path, name: str) -> None:
+def test_files_that_cannot_be_played(quiet_mock: Mock, tmp_path: Path, name: str) -> None:
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("this is not audio, whatever its name says")
     (tmp_path / "folder").mkdir()
@@ -154,14 +154,14 @@ def test_files_that_cannot_be_played(mock: Mock, tmp_path: Path, name: str) -> N
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(32_000))
     (tmp_path / "truncated.wav").write_bytes((tmp_path / "whole.wav").read_bytes()[:9_000])
-    done = mock.offhook("call", ANSWERS, "--say", f"wav:{name}", "--out", "o", cwd=tmp_path)
+    done = quiet_mock.offhook("call", ANSWERS, "--say", f"wav:{name}", "--out", "o", cwd=tmp_path)
     assert done.code == 2, done.err
     assert name in sentence(done)
     assert not (tmp_path / "o").exists()
-    assert list(mock.recordings.iterdir()) == []
+    assert list(quiet_mock.recordings.iterdir()) == []
 
 
-def test_outputs_that_cannot_be_written(mock: Mock, tmp_path: Path) -> None:
+def test_outputs_that_cannot_be_written(quiet_mock: Mock, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/notes.txt").write_text("mine")
     (tmp_path / "there.wav").write_text("mine")
@@ -171,11 +171,11 @@ def test_outputs_that_cannot_be_written(mock: Mock, tmp_path: Path) -> None:
         ("--listen", "recorder:no/such/folder/heard.wav"),
         ("--out", "there.wav"),
     ):
-        done = mock.offhook("call", ANSWERS, *arguments, cwd=tmp_path)
+        done = quiet_mock.offhook("call", ANSWERS, *arguments, cwd=tmp_path)
         assert done.code == 2, done.err
         assert arguments[1].removeprefix("recorder:") in sentence(done)
     assert (tmp_path / "there.wav").read_text() == "mine"
-    assert list(mock.recordings.iterdir()) == []
+    assert list(quiet_mock.recordings.iterdir()) == []
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

@@ -162,7 +162,7 @@ async def _converse(call: Call, sources: Sequence[AudioSource], order: Order) ->
 
 
 async def _all_said(call: Call, handles: Sequence[PlayHandle], quiet_s: float) -> None:
-    """Until everything was said and the callee has not spoken for `quiet_s`."""
+    """Until everything was said and the callee has not spoken for `quiet_s`. One who dropped is waited for instead."""
     loop = asyncio.get_running_loop()
     stream = call.audio()
     detector = SpeechDetector(stream.rate_hz)
@@ -180,10 +180,20 @@ async def _all_said(call: Call, handles: Sequence[PlayHandle], quiet_s: float) -
         for handle in handles:
             await handle.done()
         spoke_at = loop.time()
-        while (rest_s := spoke_at + quiet_s - loop.time()) > 0:  # noqa: ASYNC110 - the length of the quiet, not a poll
+        while (rest_s := spoke_at + quiet_s - loop.time()) > 0:
             await asyncio.sleep(rest_s)
+            if not call.callee_present:
+                await _callee_back(call)
+                spoke_at = loop.time()
     finally:
         listening.cancel()
+
+
+async def _callee_back(call: Call) -> None:
+    """Until the callee is in the channel again, or the call has ended."""
+    async for _ in call.events():
+        if call.callee_present:
+            return
 
 
 @contextlib.contextmanager

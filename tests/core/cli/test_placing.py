@@ -131,10 +131,22 @@ def test_a_callee_who_drops_is_a_failure_with_a_sentence() -> None:
         stage.at(1, *answers(stage.callee))
         stage.at(2, lambda: stage.callee.leave(LeaveReason.DROPPED))
 
-    placed = run_virtual(_placed(script, say=["tone:440"]))
+    placed = run_virtual(_placed(script))
     assert placed.code is ExitCode.FAILED
     assert placed.record is not None
     assert "vanished" in placed.record.problem
+
+
+def test_a_callee_who_dropped_and_came_back_is_given_time_to_speak() -> None:
+    def script(stage: Stage) -> None:
+        stage.at(1, *answers(stage.callee))
+        stage.at(2, lambda: stage.callee.leave(LeaveReason.DROPPED))
+        stage.at(5, *answers(stage.callee))
+
+    placed = run_virtual(_placed(script))
+    assert placed.code is ExitCode.COMPLETED
+    assert placed.record is not None
+    assert placed.record.ended_at_s == pytest.approx(7, abs=0.1)
 
 
 def test_a_source_that_breaks_in_mid_call_is_a_failure(tmp_path: Path) -> None:

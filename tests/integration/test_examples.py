@@ -1,0 +1,52 @@
+"""The examples, run as a user runs them, against a mock server in another process."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.integration.conftest import Mock
+from tests.integration.likeness import compare, load
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+SPEECH = ROOT / "mockserver/offhook_mockserver/speech"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    copy = tmp_path / "examples"
+    shutil.copytree(ROOT / "examples", copy)
+    return copy
+
+
+def test_greet_and_record(mock: Mock, folder: Path) -> None:
+    done = mock.run("greet_and_record.py", cwd=folder)
+    assert done.out == "Disposition.COMPLETED\n"
+    assert compare(load(SPEECH / "reply.wav"), load(folder / "reply.wav")).correlation > 0.9
+    mock.close()
+    (heard,) = mock.recordings.glob("*.callee.wav")
+    likeness = compare(load(folder / "greeting.wav"), load(heard))
+    assert likeness.correlation > 0.9
+    assert likeness.missing_ms == 0
+
+    again = mock.start("greet_and_record.py", cwd=folder).communicate(timeout=20)
+    assert "exists already" in again[1]  # and it was found out before anything rang
+
+
+def test_echo_bot(mock: Mock, folder: Path) -> None:
+    done = mock.run("echo_bot.py", "+14155550101", cwd=folder)
+    assert "Disposition.COMPLETED" in done.out
+    mock.close()
+    (heard,) = mock.recordings.glob("*.callee.wav")
+    likeness = compare(load(SPEECH / "hello.wav"), load(heard))
+    assert likeness.correlation > 0.9, likeness
+    assert likeness.missing_ms == 0
+
+
+def test_speech_bot_answers_and_stops_when_it_is_spoken_over(mock: Mock, folder: Path) -> None:
+    # This callee speaks again while the bot answers: it says back what it hears.
+    done = mock.run("speech_bot.py", "+14155550101", "wav:greeting.wav", cwd=folder)
+    assert "answer 1" in done.out, done.out + done.err

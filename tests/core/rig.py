@@ -30,6 +30,8 @@ _T = TypeVar("_T")
 NUMBER = "+14155550123"
 RATE_HZ = 16_000
 FRAME = RATE_HZ // 50
+#: Short timers, each of a length of its own.
+POLICY = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=60, release_timeout_s=2)
 #: The core is tested by itself: whatever is installed beside it stays out.
 ALONE = {DISABLE_VARIABLE: "sendblue,aiortc,audio,jsonl,mockserver"}
 
@@ -180,6 +182,11 @@ class Rig:
     def events(self) -> list[object]:
         """The names of the events in the journal."""
         return [entry["event"] for entry in self.store.journal]
+
+
+def now() -> float:
+    """Seconds since the test began."""
+    return asyncio.get_running_loop().time()
 
 
 def later(delay_s: float, action: Callable[..., object], *arguments: object) -> None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import (
-    POLICY,
-    now,
     FRAME,
     NUMBER,
+    POLICY,
     RATE_HZ,
     RampSource,
     frame,
     later,
+    now,
     ramp,
     rig,
     run,

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import (
-    POLICY,
-    now,
     NUMBER,
+    POLICY,
     RATE_HZ,
     RampSource,
     later,
+    now,
     ramp,
     rig,
     run,
     spoken,
 )
 
-from offhook import CallPolicy, CallState, Cause, Disposition, EndedBy, PlayoutEnd
+from offhook import CallState, Cause, Disposition, EndedBy, PlayoutEnd
 from offhook.errors import (
     CallStateError,
 )

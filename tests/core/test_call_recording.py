@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import (
-    POLICY,
-    now,
     FRAME,
     NUMBER,
     RATE_HZ,
@@ -20,11 +18,12 @@ from tests.core.rig import (
     later,
     length,
     load,
+    now,
     rig,
     run,
 )
 
-from offhook import AudioFrame, CallPolicy, CallState, Disposition
+from offhook import AudioFrame, CallState, Disposition
 from offhook.errors import (
     ConfigError,
     RecordingError,

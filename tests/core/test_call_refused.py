@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import (
-    POLICY,
-    now,
     NUMBER,
+    POLICY,
     later,
+    now,
     rig,
     run,
 )
 
-from offhook import AudioFrame, CallPolicy, CallState, Cause, Disposition, EndedBy
+from offhook import AudioFrame, CallState, Cause, Disposition, EndedBy
 from offhook.errors import (
     CarrierProtocolError,
     CarrierUnavailable,

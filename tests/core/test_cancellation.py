@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.core.rig import (
-    POLICY,
-    now,
     FRAME,
     NUMBER,
+    POLICY,
     AudioKit,
     RampSource,
     later,
@@ -21,7 +20,7 @@ from tests.core.rig import (
     wav_frames,
 )
 
-from offhook import CallPolicy, CallState, Disposition, PlayoutEnd
+from offhook import CallState, Disposition, PlayoutEnd
 from offhook.errors import OffhookError
 from offhook.testing import LinkedTransport, ListSink, ScriptedCarrier
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.core.rig import (
-    POLICY,
-    now,
     NUMBER,
     PLAIN,
+    POLICY,
     AudioKit,
     RampSource,
     frame,

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import (
-    POLICY,
-    now,
     FRAME,
     NUMBER,
     RATE_HZ,
@@ -19,13 +17,14 @@ from tests.core.rig import (
     later,
     length,
     load,
+    now,
     ramp,
     rig,
     run,
     spoken,
 )
 
-from offhook import AudioFrame, CallPolicy, CallState, Disposition, PlayoutEnd
+from offhook import AudioFrame, CallState, Disposition, PlayoutEnd
 from offhook.errors import (
     CallStateError,
     SourceError,

@@ -78,7 +78,6 @@ class Mock:
         out, err = self._process.communicate(timeout=10)
         return Done(self._process.returncode, out, err)
 
-
     def finish(self) -> None:
         """Stop it if it runs, and see that it had nothing to complain about."""
         if self._process.poll() is None:

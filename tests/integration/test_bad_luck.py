@@ -124,13 +124,17 @@ def test_a_carrier_that_answers_badly(
         ({"OFFHOOK_TRANSPORT": "carrier-pigeon"}, 2, "carrier-pigeon"),
     ],
 )
-def test_settings_that_are_wrong(quiet_mock: Mock, tmp_path: Path, environment: dict[str, str], code: int, says: str) -> None:
+def test_settings_that_are_wrong(
+    quiet_mock: Mock, tmp_path: Path, environment: dict[str, str], code: int, says: str
+) -> None:
     if environment.get("OFFHOOK_RELAY_URL") == "the mock":
         environment = {**environment, "OFFHOOK_RELAY_URL": quiet_mock.ready["url"]}
     done = quiet_mock.offhook("call", ANSWERS, "--out", "o", cwd=tmp_path, **environment)
     assert done.code == code, done.err
     assert says in sentence(done)
-    if (code == 2 and says != "itself") or "listening" in says:  # a number called from itself is the carrier's to refuse
+    if (
+        code == 2 and says != "itself"
+    ) or "listening" in says:  # a number called from itself is the carrier's to refuse
         assert not (tmp_path / "o").exists()
         assert list(quiet_mock.recordings.iterdir()) == []
 

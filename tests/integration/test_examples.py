@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.conftest import Mock
 from tests.integration.likeness import compare, load
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Mock
 
 pytestmark = pytest.mark.slow
 

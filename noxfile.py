@@ -40,7 +40,9 @@ def types(session: nox.Session) -> None:
     """mypy and pyright, both strict."""
     install(session, "types", "test")
     session.run("mypy", *SOURCES, "noxfile.py")
-    session.run("mypy", "tests", "examples")
+    # A little looser: mypy takes a state that was asserted to be unchanged for ever after.
+    loose = ("--no-warn-unreachable", "--disable-error-code=comparison-overlap")
+    session.run("mypy", *loose, "tests", "examples", "docs")
     session.run("pyright")
 
 

@@ -58,9 +58,9 @@ def state_machine() -> str:
         "stateDiagram-v2",
         "    [*] --> IDLE",
     ]
-    for state, row in CALL_TABLE.items():
+    for state, targets in CALL_TABLE.items():
         for after in CallState:
-            signals = [signal.value for signal, target in row.items() if target is after]
+            signals = [signal.value for signal, target in targets.items() if target is after]
             if signals:
                 lines.append(f"    {state.name} --> {after.name}: {', '.join(signals)}")
     lines += ["    ENDED --> [*]", "```", ""]

@@ -264,7 +264,7 @@ def test_closing_the_door_puts_everybody_out_and_is_idempotent() -> None:
 def test_a_client_that_reads_no_events_is_put_out_and_does_no_harm() -> None:
     async def check(relay: Relay, client: Client) -> None:
         await client.join()
-        client.websocket.transport.pause_reading()  # type: ignore[attr-defined]  # a client that hangs
+        client.websocket.transport.pause_reading()  # a client that hangs
         callee = relay.room.join_pcm(9, Ear())
         for _ in range(2000):
             callee.publish()

@@ -39,7 +39,7 @@ Check = Callable[[Relay], Awaitable[None]]
 
 def with_relay(check: Check, **door: float) -> None:
     async def main() -> None:
-        async with Relay(**door).running() as relay:
+        async with Relay(None, **door).running() as relay:
             await check(relay)
 
     asyncio.run(main())

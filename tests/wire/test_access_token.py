@@ -41,8 +41,8 @@ CERTIFICATE = Secret("fedcba9876543210" * 2)
 NOW_S = 1_700_000_000
 
 
-def made(uid: int = 7, **changed: int) -> Secret:
-    return Secret(mint(APP_ID, CERTIFICATE, "room", uid, **{"issued_s": NOW_S, "salt": 5, **changed}))
+def made(uid: int = 7, *, issued_s: int = NOW_S, salt: int = 5, expire_s: int = 3600) -> Secret:
+    return Secret(mint(APP_ID, CERTIFICATE, "room", uid, issued_s=issued_s, salt=salt, expire_s=expire_s))
 
 
 def judge(

@@ -154,7 +154,7 @@ def wav_frames(path: Path) -> int:
     """Sample frames of a WAV file, which must be valid."""
     with wave.open(str(path)) as file:
         assert file.getnchannels() == 2
-        frames = file.getnframes()
+        frames: int = file.getnframes()
         assert len(file.readframes(frames)) == frames * 4
         return frames
 

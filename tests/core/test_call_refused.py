@@ -208,7 +208,7 @@ def test_a_leg_that_breaks_ends_the_call_and_is_named() -> None:
         r = rig()
         r.answer()
 
-        def fail(item: AudioFrame) -> None:
+        def fail(frame: AudioFrame) -> None:
             raise OSError(9, "Bad file descriptor")
 
         async with r.phone.dial(NUMBER) as call:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from tests.core.rig import ALONE, AudioKit, RampSource, load, run
@@ -239,7 +239,7 @@ class Broken:
     def ours(self, argument: str) -> RampSource:
         raise OffhookError(f"not {argument}")
 
-    def theirs(self, *arguments: object) -> RampSource:
+    def theirs(self, *arguments: object) -> NoReturn:
         raise ImportError("libfoo.so.1: cannot open shared object file")
 
 

@@ -79,7 +79,7 @@ class PacketTrack(_PacedTrack):
         super().__init__(phase_s)
         self._payloads = payloads
 
-    async def recv(self) -> Packet:
+    async def recv(self) -> Packet[Any]:
         """The next packet."""
         index = await self._next()
         packet = Packet(self._payloads[index % len(self._payloads)])
@@ -96,10 +96,10 @@ async def _drain(track: MediaStreamTrack, voice: Voice) -> None:
     """Take every frame, as an application does."""
     while True:
         try:
-            frame = await track.recv()
+            frame = cast("av.AudioFrame", await track.recv())
         except MediaStreamError:
             return
-        voice.hear(_pcm(cast("av.AudioFrame", frame)))
+        voice.hear(_pcm(frame))
 
 
 def _pcm(frame: av.AudioFrame) -> bytes:
@@ -153,8 +153,9 @@ class _Far:
         self._calls = self._timed = 0
         self._rate_hz = 0
         self._server: asyncio.Server | None = None
-        self._connections: list[RTCPeerConnection] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        #: Who is served, and the task that does it.
+        self._served: dict[asyncio.StreamReader, asyncio.Task[None] | None] = {}
 
     async def open(self, *, calls: int, callees: bool, timed: bool, rate_hz: int) -> list[dict[str, object]]:
         """Listen; `callees` is there to be called like `far_offhook.Relay.open`."""
@@ -167,18 +168,20 @@ class _Far:
         """Close everything."""
         if self._server is not None:
             self._server.close()
-        for connection in tuple(self._connections):
-            await connection.close()
+        for reader in self._served:
+            reader.feed_eof()
+        while tasks := {*self._tasks, *filter(None, self._served.values())}:
+            await asyncio.wait(tasks)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connections: list[RTCPeerConnection] = []
-        first_voice = len(self.voices)
+        own: list[Voice] = []
+        self._served[reader] = asyncio.current_task()
         try:
             offers = json.loads(await reader.readline())
             connections = [_connection() for _ in offers]
-            self._connections += connections
             for connection, sdp in zip(connections, offers, strict=True):
-                self._prepare(connection)
+                own += self._prepare(connection)
                 await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
             self._attach(connections)
             answers = [await _answer(connection) for connection in connections]
@@ -188,11 +191,12 @@ class _Far:
             writer.close()
             for connection in connections:
                 await connection.close()
-                self._connections.remove(connection)
-            del self.voices[first_voice : first_voice + len(connections)]
+            self.voices = [voice for voice in self.voices if voice not in own]
+            del self._served[reader]
 
-    def _prepare(self, connection: RTCPeerConnection) -> None:
-        """Before the offer is read."""
+    def _prepare(self, connection: RTCPeerConnection) -> list[Voice]:
+        """Before the offer is read; the voices that the connection has."""
+        return []
 
     def _attach(self, connections: list[RTCPeerConnection]) -> None:
         """Before the answer is written."""
@@ -201,12 +205,13 @@ class _Far:
 class Answerer(_Far):
     """Each connection talks and listens. Commands: `open`."""
 
-    def _prepare(self, connection: RTCPeerConnection) -> None:
+    def _prepare(self, connection: RTCPeerConnection) -> list[Voice]:
         phase_s = len(self.voices) / max(1, self._calls) / FRAMES_PER_S
         voice = Voice(self._rate_hz, timed=bool(self._timed))
         self.voices.append(voice)
         _drain_tracks(connection, voice, self._tasks)
         connection.addTrack(ToneTrack(voice, phase_s))
+        return [voice]
 
 
 class Relay(_Far):

@@ -1,8 +1,8 @@
 """Ten calls at once, ours and bare aiortc's: CPU (G2), memory (G14) and threads (G15) per call.
 
 Ours are whole calls of a `Phone`, each to a PCM callee behind the relay; theirs are peer connections with a track to
-send and one to drain. In each process a call is placed and ended before anything is counted, so that what is loaded
-once is not charged to the calls.
+send and one to drain. In each process a call is placed and ended, and free memory given back, before anything is
+counted: what is loaded once is not charged to the calls, and what it left over does not serve them.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ async def _run(far_role: str, near_role: str) -> Both:
         await near.ask("open", places=places[:1], timed=False)
         await asyncio.sleep(0.5)
         await near.ask("close")
+        for worker in (near, far):
+            await worker.ask("trim")
         idle = await near.usage(), await far.usage()
         await near.ask("open", places=places, timed=False)
         await asyncio.sleep(SETTLE_S)

@@ -17,6 +17,7 @@ from offhook.audio import AudioFrame
 from offhook.hookspecs import hookimpl
 from offhook.ids import Ids
 from offhook.interfaces import AudioSource
+from offhook.pacer import Pacer
 from offhook.plugins import DISABLE_VARIABLE, Plugins
 from offhook.testing import LinkedTransport, LoopClock, ScriptedCarrier, run_virtual
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 _RATE_HZ: Final = 16_000
 _RINGING_S: Final = 2
 _TALK_S: Final = 60
-_RUNS: Final = 5
+_HALF_FRAME_S: Final = 0.01
+_RUNS_PER_TURN: Final = 2
 #: The core by itself, whatever is installed beside it.
 _ALONE: Final = {DISABLE_VARIABLE: "sendblue,aiortc,audio,jsonl,mockserver"}
 
@@ -91,41 +93,55 @@ async def _call() -> tuple[int, int]:
         await call.answered()
         call.play(_Tone())
         listener = asyncio.create_task(listen(call))
-        start_s, samples = loop.time(), _RATE_HZ // FRAMES_PER_S
-        for index in range(_TALK_S * FRAMES_PER_S):
-            callee.say(AudioFrame(table(_RATE_HZ)[index % PERIOD_FRAMES], _RATE_HZ, index * samples))
-            if index == 0:
-                await asyncio.sleep(0.01)  # the first audio is an event of its own: media is up now
-                hooks_before = counter.calls
-            await asyncio.sleep(start_s + (index + 1) / FRAMES_PER_S - loop.time())
+        talking = Pacer(
+            loop,
+            lambda index: callee.say(
+                AudioFrame(table(_RATE_HZ)[index % PERIOD_FRAMES], _RATE_HZ, index * _RATE_HZ // FRAMES_PER_S)
+            ),
+        )
+        talking.start()
+        await asyncio.sleep(_HALF_FRAME_S)  # the first audio is an event of its own: media is up now
+        hooks_before = counter.calls
+        await asyncio.sleep(_TALK_S - 2 * _HALF_FRAME_S)
         hooks = counter.calls - hooks_before
+        talking.stop()
     await listener
     if counter.calls == 0:
         raise RuntimeError("no hook was called at all: the count means nothing")
     return heard + len(callee.heard), hooks
 
 
-def measure() -> list[Row]:
-    """G9 and G10 from the same runs."""
-    walls: list[float] = []
+async def measure(turns: int) -> list[Row]:
+    """G9 and G10 from the same runs, two for each turn. They have loops of their own, so they get a thread."""
+    return await asyncio.to_thread(_measure, turns * _RUNS_PER_TURN)
+
+
+def _measure(runs: int) -> list[Row]:
+    spent_ms: list[float] = []
+    wall_ms: list[float] = []
     per_frame: list[float] = []
     frames = 0
     run_virtual(_call())  # the first loads things
-    for _ in range(_RUNS):
-        start_s = time.perf_counter()
+    for _ in range(runs):
+        wall_s, spent_s = time.perf_counter(), time.thread_time()
         frames, hooks = run_virtual(_call())
-        walls.append((time.perf_counter() - start_s) * 1000)
+        spent_ms.append((time.thread_time() - spent_s) * 1000)
+        wall_ms.append((time.perf_counter() - wall_s) * 1000)
         per_frame.append(hooks / frames)
     return [
         Row(
             id="G9",
             what=f"a scripted {_TALK_S} s call in memory, on the virtual loop",
-            value=statistics.median(walls),
+            value=statistics.median(spent_ms),
             unit="ms",
             floor=100,
             goal=53,
-            turns=walls,
-            note=f"a whole call of a Phone, {frames} frames in both directions, no codec",
+            turns=spent_ms,
+            note=(
+                f"CPU time, since nothing is waited for: on a quiet machine it is the wall time"
+                f" ({statistics.median(wall_ms):.0f} ms now); a whole call of a Phone, {frames} frames in both"
+                " directions, no codec"
+            ),
         ),
         Row(
             id="G10",

@@ -1,4 +1,4 @@
-"""Our side of offhook's calls: whole calls of a `Phone`, bare legs, pairs of legs through the relay, pairs without it."""
+"""Our side of offhook's calls: whole calls of a `Phone`, bare legs, pairs through the relay, pairs without it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from tests.bench.method import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from typing import Self
 
 _WORKER: Final = Path(__file__).with_name("worker.py")
@@ -31,11 +31,12 @@ class Worker:
     def __init__(self, role: str, process: asyncio.subprocess.Process) -> None:
         self.role = role
         self._process = process
+        self._ready = False
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def playing(cls, role: str) -> AsyncIterator[Self]:
-        """Start it, wait until it is ready, and end it."""
+    async def playing(cls, role: str) -> AsyncGenerator[Self]:
+        """Start it, and end it. It loads while others are started; the first question waits for that."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(_WORKER),
@@ -48,7 +49,6 @@ class Worker:
         )
         worker = cls(role, process)
         try:
-            await worker._answer()
             yield worker
         finally:
             await worker._end()
@@ -61,6 +61,9 @@ class Worker:
             TimeoutError: it said nothing for a minute.
         """
         assert self._process.stdin is not None
+        if not self._ready:
+            await self._answer()
+            self._ready = True
         self._process.stdin.write(json.dumps({"do": command, "with": arguments}).encode() + b"\n")
         return await self._answer()
 

@@ -14,6 +14,7 @@ from tests.bench.voice import PERIOD_S
 
 if TYPE_CHECKING:
     from tests.bench.method import Turns
+    from tests.bench.process import Place
 
 CALLS: Final = 5
 _COUNTED_S: Final = 5.0
@@ -39,7 +40,7 @@ async def _run(far_role: str | None, near_role: str) -> Relayed:
         near = await stack.enter_async_context(Worker.playing(near_role))
         # Without a relay there is a process that does nothing, for the parent to ask the same of.
         far = await stack.enter_async_context(Worker.playing(far_role)) if far_role else near
-        places = [{}] * CALLS
+        places: list[Place] = [{}] * CALLS
         if far_role:
             places = await far.places(calls=CALLS, callees=False, timed=False, rate_hz=16_000)
         await near.ask("open", places=places, timed=True)
@@ -102,5 +103,5 @@ def _added(taken: Turns[Relayed], name: str, share: float, *, floor: float, goal
         goal=goal,
         turns=turns,
         void=taken.void,
-        note=f"{through:.2f} against {direct:.2f} ms between applications, {bursts} bursts; direct is the same two peers",
+        note=f"{through:.2f} against {direct:.2f} ms between applications, {bursts} bursts; direct: the same two peers",
     )

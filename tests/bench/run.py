@@ -22,16 +22,16 @@ from tests.bench.method import HAS_PROC, progress
 from tests.bench.table import Row, as_json, as_text, exit_code
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 #: What is measured together.
-SETS: Final = (
-    ("G1",),
-    ("G2", "G14", "G15"),
-    ("G3", "G6"),
-    ("G7", "G8"),
-    ("G9", "G10"),
-)
+SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
+    ("G1",): setup_rows.measure,
+    ("G2", "G14", "G15"): call_rows.measure,
+    ("G3", "G6"): relay_rows.measure,
+    ("G7", "G8"): delay_rows.measure,
+    ("G9", "G10"): memory_rows.measure,
+}
 _IDS: Final = tuple(name for names in SETS for name in names)
 
 
@@ -52,20 +52,9 @@ def _turns(text: str) -> int:
 async def measure(names: Sequence[str], turns: int) -> list[Row]:
     """The wanted rows, and those that belong to them, in the order of their numbers."""
     rows: list[Row] = []
-    for members in SETS:
-        if not set(members) & set(names):
-            continue
-        match members[0]:
-            case "G1":
-                rows += await setup_rows.measure()
-            case "G2":
-                rows += await call_rows.measure(turns)
-            case "G3":
-                rows += await relay_rows.measure(turns)
-            case "G7":
-                rows += await delay_rows.measure(turns)
-            case _:
-                rows += await asyncio.to_thread(memory_rows.measure)  # it has a loop of its own
+    for members, measure_set in SETS.items():
+        if set(members) & set(names):
+            rows += await measure_set(turns)
     wanted = [row for row in rows if row.id.partition(".")[0] in names]
     return sorted(wanted, key=lambda row: int(row.id.partition(".")[0][1:]))
 

@@ -111,7 +111,9 @@ def as_text(rows: Sequence[Row]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three digits that matter."""
+    """As many digits as matter."""
     if value is None:
         return "-"
-    return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) >= 1 else f"{value:.3f}" if abs(value) >= 0.1 else f"{value:.4f}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # PYTHONSAFEPATH keeps it out
 
-from tests.bench.method import usage
+from tests.bench.method import give_back, usage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -44,7 +44,7 @@ class Role(Protocol):
 
     Attributes:
         voices: the ends of calls that it holds, in the order in which they were opened.
-        commands: what it can be told beside `usage` and `times`.
+        commands: what it can be told beside what every worker can.
     """
 
     voices: Sequence[Voice]
@@ -67,7 +67,11 @@ async def play(role: Role) -> None:
     async def read_times() -> object:
         return [voice.take_times() for voice in role.voices]
 
-    commands = {"usage": read_usage, "times": read_times, "close": role.close, **role.commands}
+    async def trim() -> None:
+        give_back()
+
+    own = {"usage": read_usage, "times": read_times, "trim": trim, "close": role.close}
+    commands = {**own, **role.commands}
     _answer("ready")
     try:
         async with asyncio.timeout(_LIFETIME_S):

@@ -1,0 +1,185 @@
+"""The benchmark itself: its statistics, its turns, its table, and a run of two of its rows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.bench.method import MOST_REPEATS, Usage, delays_ms, is_void, middle, percentile, ratio, take_turns
+from tests.bench.table import Row, as_json, as_text, exit_code, number
+from tests.bench.voice import PERIOD_FRAMES, Voice, table
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+RUN = Path(__file__).with_name("run.py")
+ROW = Row(id="G2", what="CPU per call", value=0.4, floor=1.05, goal=0.38, turns=(0.5, 0.4, 0.3), note="5 against 12 ms")
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict", "below"),
+    [
+        (0.38, "goal met", False),
+        (0.39, "floor kept, goal missed", False),
+        (1.05, "floor kept, goal missed", False),
+        (1.06, "WORSE THAN FLOOR", True),
+        (None, "NOT MEASURED", True),
+    ],
+)
+def test_a_value_is_judged_by_floor_and_goal(value: float | None, verdict: str, below: bool) -> None:
+    row = replace(ROW, value=value)
+    assert (row.verdict, row.below_floor, exit_code([ROW, row])) == (verdict, below, int(below))
+
+
+def test_what_is_not_enforced_or_has_no_floor_does_not_fail_the_run() -> None:
+    loose = replace(ROW, value=2.0, enforced=False)
+    assert (loose.verdict, exit_code([loose])) == ("worse than floor (not enforced)", 0)
+    assert exit_code([replace(ROW, value=2.0, floor=None)]) == 0
+    assert replace(ROW, goal=None).verdict == "floor kept"
+
+
+def test_json_has_what_a_program_asks_for_and_no_number_for_what_was_not_measured() -> None:
+    first, second = json.loads(as_json([ROW, replace(ROW, id="G8", value=None, turns=(), void=9, unit="ms")]))
+    assert first == {
+        "id": "G2",
+        "what": "CPU per call",
+        "value": 0.4,
+        "unit": "ratio",
+        "floor": 1.05,
+        "goal": 0.38,
+        "turns": [0.5, 0.4, 0.3],
+        "void": 0,
+        "enforced": True,
+        "verdict": "floor kept, goal missed",
+        "note": "5 against 12 ms",
+    }
+    assert (second["value"], second["unit"], second["void"], second["verdict"]) == (None, "ms", 9, "NOT MEASURED")
+    with pytest.raises(ValueError):
+        as_json([replace(ROW, value=math.nan)])
+
+
+def test_the_table_shows_every_turn_every_void_one_and_what_is_not_enforced() -> None:
+    text = as_text([ROW, replace(ROW, id="G14", enforced=False, void=2)])
+    assert text.count("turns 0.500  0.400  0.300") == 2
+    assert text.count("void and repeated") == 1
+    assert "(2 void and repeated)" in text
+    assert "exit code 1, but not in G14." in text
+    assert all(len(line) <= 118 for line in text.splitlines() if "against" in line)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0.0, "0"), (-5.4, "-5.4"), (0.00322, "0.0032"), (0.634, "0.634"), (69.04, "69"), (142.84, "143")],
+)
+def test_numbers_have_the_digits_that_matter(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    values = [float(value) for value in range(100, 0, -1)]
+    assert [percentile(values, share) for share in (0.0, 0.5, 0.99, 1.0)] == [1, 50, 99, 100]
+    assert percentile([7.0], 0.99) == 7
+    with pytest.raises(ValueError, match="no values"):
+        percentile([], 0.5)
+
+
+def test_a_burst_heard_belongs_to_the_newest_one_sent_before_it() -> None:
+    sent = [1.0, 1.5, 2.0]
+    assert delays_ms(sent, [0.9, 1.0, 1.58, 1.62, 2.4, 2.6], 0.5) == pytest.approx([0, 80, 120, 400])
+
+
+def test_medians_and_ratios_of_nothing_are_not_numbers() -> None:
+    assert middle([]) is None
+    assert middle([3.0, 1.0, 2.0]) == 2
+    assert ratio(1, 4) == 0.25
+    assert math.isnan(ratio(1, 0))
+
+
+def test_rates_and_cpu_are_differences_of_two_readings() -> None:
+    before = Usage(at_s=10, cpu_s=1.0, rss_bytes=0, threads=1, frames=100, streams=10)
+    after = Usage(at_s=12, cpu_s=1.5, rss_bytes=0, threads=1, frames=1100, streams=10)
+    assert (after.rate(before), after.cpu_ms_per_s(before)) == (50, 250)
+
+
+@pytest.mark.parametrize(("rates", "void"), [([50.5, 49.5], False), ([50, 50.51], True), ([49.49], True), ([], False)])
+def test_a_turn_is_void_when_a_rate_is_more_than_one_percent_off(rates: list[float], void: bool) -> None:
+    assert is_void(rates) is void
+
+
+@dataclass
+class Measured:
+    value: float
+    rates: list[float]
+
+
+def arm(log: list[str], name: str, *rates: float) -> Callable[[], Awaitable[Measured]]:
+    """An arm whose runs have these frame rates, one after the other, and then 50."""
+    left = list(rates)
+
+    async def run() -> Measured:
+        log.append(name)
+        return Measured(float(len(log)), [left.pop(0) if left else 50.0])
+
+    return run
+
+
+def test_arms_take_turns_and_a_void_one_is_repeated_at_once() -> None:
+    log: list[str] = []
+    taken = asyncio.run(take_turns("test", {"a": arm(log, "a"), "b": arm(log, "b", 45)}, 2))
+    assert log == ["a", "b", "b", "a", "b"]
+    assert taken.void == 1
+    assert taken.each(lambda result: result["b"].value - result["a"].value) == [2, 1]
+    assert taken.median_of("a", lambda result: result.value) == 2.5
+
+
+def test_a_turn_that_stays_void_counts_for_nothing() -> None:
+    log: list[str] = []
+    taken = asyncio.run(take_turns("test", {"a": arm(log, "a", *[45] * (1 + MOST_REPEATS)), "b": arm(log, "b")}, 2))
+    assert log == ["a"] * (1 + MOST_REPEATS) + ["b", "a", "b"]
+    assert (taken.void, len(taken.results)) == (1 + MOST_REPEATS, 1)
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(16_000, 1), (48_000, 2)])
+def test_a_voice_hears_each_burst_once_and_nothing_in_the_hum(rate_hz: int, channels: int) -> None:
+    voice = Voice(rate_hz, timed=True)
+    for index in range(3 * PERIOD_FRAMES):
+        pcm = memoryview(voice.say(index)).cast("h").tolist()
+        voice.hear(b"".join(value.to_bytes(2, sys.byteorder, signed=True) * channels for value in pcm))
+    sent, heard = voice.take_times()
+    assert (voice.frames, len(sent), len(heard)) == (3 * PERIOD_FRAMES, 3, 3)
+    assert voice.take_times() == ([], [])
+    assert len(table(rate_hz)[0]) == rate_hz // 50 * 2
+
+
+def test_an_unknown_row_is_refused() -> None:
+    run = subprocess.run([sys.executable, str(RUN), "--only", "G99"], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "'G99' is no row" in run.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_two_rows_are_measured_and_written(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    run = subprocess.run(
+        [sys.executable, str(RUN), "--only", "G8,G15", "--turns", "1", "--json", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in run.stderr, run.stderr
+    rows = {row["id"]: row for row in json.loads(file.read_text(encoding="utf-8"))}
+    assert list(rows) == ["G8", "G15"]
+    # On a busy machine a turn may stay void; what was measured must be right.
+    for name, worst in (("G8", 20), ("G15", -1)):
+        if rows[name]["value"] is not None:
+            assert rows[name]["value"] <= worst, rows[name]
+            assert len(rows[name]["turns"]) == 1
+    assert run.returncode == int(any(row["value"] is None for row in rows.values())), run.stdout

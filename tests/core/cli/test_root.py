@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import runpy
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -230,3 +231,11 @@ def test_every_disposition_has_a_code() -> None:
     for disposition in Disposition:
         record.outcome = Outcome(disposition, EndedBy.CALLER, Cause.NORMAL_CLEARING)
         assert code_for_record(record) in ExitCode
+
+
+def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["offhook", "--version"])
+    with pytest.raises(SystemExit) as exit_:
+        runpy.run_module("offhook", run_name="__main__")
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"offhook {offhook.__version__}\n"

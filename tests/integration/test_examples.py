@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import soundfile
+import soxr
 from tests.integration.likeness import compare, load
 
 if TYPE_CHECKING:
@@ -53,3 +55,22 @@ def test_speech_bot_answers_and_stops_when_it_is_spoken_over(mock: Mock, folder:
     # This callee speaks again while the bot answers: it says back what it hears.
     done = mock.run("speech_bot.py", "+14155550101", "wav:greeting.wav", cwd=folder)
     assert "answer 1" in done.out, done.out + done.err
+
+
+def test_settings_in_code(mock: Mock, folder: Path) -> None:
+    ready = mock.ready
+    done = mock.run(
+        "settings_in_code.py",
+        *(ready["url"], ready["from_number"], ready["api_key"], ready["api_secret"]),
+        cwd=folder,
+        SENDBLUE_API_API_KEY="",
+        SENDBLUE_API_API_SECRET="",
+        SENDBLUE_API_BASE_URL="",
+        OFFHOOK_FROM_NUMBER="",
+    )
+    assert "active    AudioHeard  the callee's first audio was heard" in done.out, done.err
+    assert "<Disposition.COMPLETED: 'completed'>" in done.out
+    samples, rate_hz = soundfile.read(str(folder / "both-sides.wav"), always_2d=True)
+    assert (samples.shape[1], rate_hz) == (2, 24_000)
+    callee = soxr.resample(samples[:, 1], 24_000, 16_000)
+    assert compare(load(SPEECH / "hello.wav"), callee).correlation > 0.9

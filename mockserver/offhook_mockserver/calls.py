@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 _LOOK_S: Final = 0.1
 #: Speech files that are kept in memory.
 _MOST_SPEECH: Final = 32
-_STOP_TIMEOUT_S: Final = 1.5
+_STOP_TIMEOUT_S: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)

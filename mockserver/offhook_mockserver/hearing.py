@@ -24,7 +24,7 @@ _LATENESS_MS: Final = 200
 _MOST_DRIFT_MS: Final = 1000
 #: Frames that may wait for the recording: 10 s.
 _MOST_WAITING: Final = 500
-_CLOSE_TIMEOUT_S: Final = 1.0
+_CLOSE_TIMEOUT_S: Final = 0.5
 
 
 class Hearing:

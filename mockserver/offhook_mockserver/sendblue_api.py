@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, Route
 
 from offhook.errors import NumberRejected
 from offhook.numbers import e164, show
@@ -23,7 +23,6 @@ from offhook_wire.access_token import mint
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.routing import BaseRoute
     from starlette.types import Receive, Scope, Send
 
     from offhook.clock import Clock
@@ -98,7 +97,7 @@ class SendblueApi:
 
     def routes(self) -> list[BaseRoute]:
         """What to mount, at the root of the server. The last one takes whatever no other route took."""
-        return [Route(START_CALL, self._start_call, methods=["POST"]), Route("/{path:path}", _Unknown())]
+        return [Route(START_CALL, self._start_call, methods=["POST"]), _Unknown()]
 
     async def _start_call(self, request: Request) -> Response:
         try:
@@ -149,10 +148,13 @@ class SendblueApi:
         return tenant
 
 
-class _Unknown:
-    """The answer to every other path and method. A class, because Starlette gives functions GET alone."""
+class _Unknown(BaseRoute):
+    """The answer to every other path and method."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = f"{scope['method']} {scope['path']}"
         nearest = difflib.get_close_matches(asked, _DOCUMENTED, n=1, cutoff=0.0)[0]
         note = _DOCUMENTED.get(asked) or _DOCUMENTED[nearest]

@@ -52,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 #: The only address it ever binds.
 LOOPBACK: Final = "127.0.0.1"
-_STOP_TIMEOUT_S: Final = 2.0
+_STOP_TIMEOUT_S: Final = 1.0
 #: Everything of the WebRTC door is below this path.
 _RELAY: Final = "/relay/"
 
@@ -169,7 +169,7 @@ class MockServer:
         self._door.warm_up()
 
     async def aclose(self) -> None:
-        """Stop: calls are ended, recordings finished, sockets closed. Idempotent; takes 2 s at most, or is cut off."""
+        """Stop: calls are ended, recordings finished, sockets closed. Idempotent; what is not over after 1 s is cut off."""
         server, self._server = self._server, None
         if server is None:
             return

@@ -19,5 +19,8 @@ def offhook_command(registry: CommandRegistry) -> None:
     from offhook_mockserver.commands import mock
     from offhook_mockserver.demo_command import demo
 
-    registry.add("mock", mock, extra="offhook[mock]")
-    registry.add("demo", demo, extra="offhook[mock]")
+    needs = ("aiortc", "av", "numpy", "soundfile", "soxr", "starlette", "uvicorn", "websockets")
+    summary = "Run a mock of Sendblue, with callees who answer, talk and hang up."
+    registry.add("mock", mock, summary=summary, extra="offhook[mock]", needs=needs)
+    summary = "Place a call to a simulated callee on this machine, and show it."
+    registry.add("demo", demo, summary=summary, extra="offhook[mock]", needs=needs)

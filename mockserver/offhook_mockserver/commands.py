@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-
-from offhook.errors import MissingExtraError
-
-#: What the server needs beside the base installation.
-_NEEDS: Final = ("starlette", "uvicorn", "aiortc", "websockets")
 
 
 def mock(
@@ -28,8 +22,6 @@ def mock(
 
     Then one line for each thing that happens in a call. Ctrl-C stops it: calls are ended and recordings finished.
     """
-    if any(importlib.util.find_spec(name) is None for name in _NEEDS):
-        raise MissingExtraError("offhook[mock]", "offhook mock")
     from offhook_mockserver.server import MockSettings
     from offhook_mockserver.serving import serve
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,9 +11,12 @@ import offhook
 from offhook.cli.call_command import call
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.plugins_command import plugins_command
-from offhook.errors import OffhookError
+from offhook.errors import MissingExtraError, OffhookError
 from offhook.plugins import Plugins
 from offhook.secret import RedactingFilter, redact
+
+if TYPE_CHECKING:
+    from offhook.registry import Command, Registration
 
 
 def build(plugins: Plugins) -> typer.Typer:
@@ -29,8 +32,20 @@ def build(plugins: Plugins) -> typer.Typer:
     app.command("call")(call)
     app.command("plugins")(plugins_command)
     for registration in plugins.commands:
-        app.command(registration.name, help=registration.summary or None)(registration.factory)
+        command = _unavailable(registration) if registration.missing else registration.factory
+        loose = {"ignore_unknown_options": True} if registration.missing else None
+        app.command(registration.name, short_help=registration.summary or None, context_settings=loose)(command)
     return app
+
+
+def _unavailable(registration: Registration[Command]) -> Command:
+    """Stands for a command that lacks a package: whatever its arguments, it says what to install."""
+
+    def unavailable(arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
+        raise MissingExtraError(registration.extra or registration.missing[0], f"offhook {registration.name}")
+
+    unavailable.__doc__ = f"Not installed: {', '.join(registration.missing)}."
+    return unavailable
 
 
 def run(arguments: list[str]) -> int:

@@ -144,6 +144,7 @@ class Commands:
 
         for command in (fine, refused, buggy, stops):
             registry.add(command.__name__, command)
+        registry.add("absent", fine, summary="not here", extra="acme[sdk]", needs=("no_such_sdk",))
 
 
 @pytest.fixture
@@ -161,6 +162,18 @@ def test_commands_of_plugins_are_mounted(capsys: pytest.CaptureFixture[str]) -> 
     assert run(["buggy"]) == ExitCode.FAILED
     assert "bug in offhook: ZeroDivisionError: oops" in capsys.readouterr().err
     assert run(["stops"]) == ExitCode.COMPLETED
+
+
+@pytest.mark.usefixtures("commands")
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["--port", "3", "x"]])
+def test_a_command_that_lacks_a_package_says_what_to_install(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["absent", *arguments]) == ExitCode.BAD_USAGE
+    said = capsys.readouterr().err
+    assert said == 'offhook: offhook absent needs a part of offhook that is not installed: pip install "acme[sdk]"\n'
+    assert run(["--help"]) == 0
+    assert "not here" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("commands")

@@ -159,8 +159,8 @@ def _call_delay(taken: Turns[Delays]) -> Row:
         turns=turns,
         void=taken.void,
         note=(
-            f"mean of both directions: {up:.2f} ms up, nearly all of it the wait for the pacer's next tick (0 to 20 ms,"
-            f" as it happens), and {down:.2f} ms down"
+            f"mean of both directions: {up:.2f} ms up, nearly all of it the wait for the pacer's next tick (0 to 20 ms;"
+            f" the sources are set off by a quarter and three quarters of it), and {down:.2f} ms down"
         ),
     )
 

@@ -70,7 +70,8 @@ class Calls:
             call = await self._phone.dial(_number(number)).__aenter__()
             self._calls.append(call)
             await call.answered()
-            call.play(_live(voice) if timed else _File(voice))
+            phase_s = (number + 0.5) / len(places) / FRAMES_PER_S
+            call.play(_live(voice, phase_s) if timed else _File(voice))
             self._listeners.append(asyncio.create_task(_listen(call, voice)))
 
     async def set_up(self, *, place: Place, calls: int) -> list[float]:
@@ -131,9 +132,10 @@ class _File(AudioSource):
         pass
 
 
-async def _live(voice: Voice) -> AsyncIterator[AudioFrame]:
-    """Audio that comes as it is made, each frame when it is due."""
-    start_s, index = time.monotonic(), 0
+async def _live(voice: Voice, phase_s: float) -> AsyncIterator[AudioFrame]:
+    """Audio that comes as it is made, each frame when it is due; `phase_s` sets it off from the call's pacer."""
+    start_s, index = time.monotonic() + phase_s, 0
+    await asyncio.sleep(phase_s)
     while True:
         yield AudioFrame(voice.say(index), RATE_HZ)
         index += 1

@@ -105,7 +105,7 @@ def _cpu(taken: Turns[Both], name: str, side: str) -> Row:
     def cost(both: Both) -> float:
         return (both.near if side == "near" else both.far).cpu_ms
 
-    who = "the process that calls" if side == "near" else "the process that is called (for ours, relay and callee)"
+    who = "the process that calls" if side == "near" else "the process called (ours: relay and callee)"
     turns = taken.each(lambda arms: ratio(cost(arms[OURS]), cost(arms[BARE])))
     ours, bare = taken.median_of(OURS, cost), taken.median_of(BARE, cost)
     return Row(

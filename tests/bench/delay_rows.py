@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
-import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tests.bench.method import delays_ms, middle, ratio, take_turns
+from tests.bench.method import delays_ms, median, middle, ratio, take_turns
 from tests.bench.process import Worker
 from tests.bench.table import Row
 from tests.bench.voice import PERIOD_S
@@ -49,21 +47,17 @@ class Delays:
     @property
     def both(self) -> float:
         """Mean of the two directions' medians."""
-        return (_median(self.up) + _median(self.down)) / 2
+        return (median(self.up) + median(self.down)) / 2
 
     @property
     def call_both(self) -> float:
         """Mean of the two directions' medians, of whole calls."""
-        return (_median(self.call_up) + _median(self.call_down)) / 2
+        return (median(self.call_up) + median(self.call_down)) / 2
 
     @property
     def left(self) -> float:
         """What the loss has left."""
-        return _median(self.up_after) - _median(self.up)
-
-
-def _median(values: list[float]) -> float:
-    return statistics.median(values) if values else math.nan
+        return median(self.up_after) - median(self.up)
 
 
 def _matched(talkers: Times, listeners: Times) -> list[float]:
@@ -126,8 +120,8 @@ async def measure(turns: int) -> list[Row]:
 def _delay(taken: Turns[Delays]) -> Row:
     turns = taken.each(lambda arms: ratio(arms[OURS].both, arms[BARE].both))
     up, down, bare = (
-        taken.median_of(OURS, lambda arm: _median(arm.up)),
-        taken.median_of(OURS, lambda arm: _median(arm.down)),
+        taken.median_of(OURS, lambda arm: median(arm.up)),
+        taken.median_of(OURS, lambda arm: median(arm.down)),
         taken.median_of(BARE, lambda arm: arm.both),
     )
     return Row(
@@ -148,8 +142,8 @@ def _delay(taken: Turns[Delays]) -> Row:
 def _call_delay(taken: Turns[Delays]) -> Row:
     turns = taken.each(lambda arms: ratio(arms[OURS].call_both, arms[BARE].both))
     up, down = (
-        taken.median_of(OURS, lambda arm: _median(arm.call_up)),
-        taken.median_of(OURS, lambda arm: _median(arm.call_down)),
+        taken.median_of(OURS, lambda arm: median(arm.call_up)),
+        taken.median_of(OURS, lambda arm: median(arm.call_down)),
     )
     return Row(
         id="G7.call",
@@ -170,8 +164,8 @@ def _loss(taken: Turns[Delays]) -> Row:
     turns = taken.each(lambda arms: float(round(arms[OURS].left)))
     theirs = taken.each(lambda arms: arms[BARE].left)
     before, after = (
-        taken.median_of(OURS, lambda arm: _median(arm.up)),
-        taken.median_of(OURS, lambda arm: _median(arm.up_after)),
+        taken.median_of(OURS, lambda arm: median(arm.up)),
+        taken.median_of(OURS, lambda arm: median(arm.up_after)),
     )
     return Row(
         id="G8",

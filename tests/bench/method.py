@@ -30,6 +30,13 @@ MOST_REPEATS: Final = 2
 HAS_PROC: Final = Path("/proc/self/statm").exists()
 
 
+class NothingHeard(RuntimeError):
+    """There was audio and no burst in it: the benchmark is broken, or what it measures."""
+
+    def __init__(self) -> None:
+        super().__init__("not one of the bursts that were sent was heard")
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What a process has used and received so far.
@@ -81,12 +88,23 @@ def percentile(values: Iterable[float], share: float) -> float:
     """The value that `share` of the values do not exceed (nearest rank); `share` is in 0..1.
 
     Raises:
-        ValueError: no values.
+        NothingHeard: no values.
     """
     ordered = sorted(values)
     if not ordered:
-        raise ValueError("no values")
+        raise NothingHeard
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def median(values: Sequence[float]) -> float:
+    """The median.
+
+    Raises:
+        NothingHeard: no values.
+    """
+    if not values:
+        raise NothingHeard
+    return statistics.median(values)
 
 
 def delays_ms(sent_at_s: Sequence[float], heard_at_s: Iterable[float], limit_s: float) -> list[float]:
@@ -157,9 +175,10 @@ async def take_turns(name: str, arms: Mapping[str, Callable[[], Awaitable[_M]]],
     return taken
 
 
-def middle(values: Sequence[float]) -> float | None:
-    """The median, or None of nothing."""
-    return statistics.median(values) if values else None
+def middle(values: Iterable[float]) -> float | None:
+    """The median of those that are numbers, or None of nothing."""
+    numbers = [value for value in values if not math.isnan(value)]
+    return statistics.median(numbers) if numbers else None
 
 
 def progress(text: str) -> None:

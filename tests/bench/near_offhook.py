@@ -1,4 +1,4 @@
-"""Our side of offhook's calls: whole calls of a `Phone`, bare legs, pairs through the relay, pairs without it."""
+"""Our side of offhook's calls: whole calls of a `Phone`, bare legs, and pairs of legs through the relay."""
 
 from __future__ import annotations
 
@@ -10,19 +10,12 @@ from tests.bench.voice import FRAMES_PER_S, Voice
 
 from offhook import Phone
 from offhook.audio import AudioFrame
-from offhook.clock import SystemClock
 from offhook.grant import Grant
-from offhook.ids import Ids
 from offhook.interfaces import AudioSource, Carrier
 from offhook.pacer import Pacer
 from offhook.plugins import Plugins
 from offhook.secret import Secret
 from offhook_aiortc.transport import AiortcTransport
-from offhook_wire import rtp
-from offhook_wire.opus import OpusEncoder
-from offhook_wire.peer import Peer, make_certificate
-from offhook_wire.playout import Playout
-from offhook_wire.rtp_out import OutStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -42,7 +35,8 @@ def _grant(place: Place, uid: int = 1) -> Grant:
     return Grant(fields["app_id"], fields["channel"], Secret(fields["tokens"][uid - 1]), uid, fields["url"])
 
 
-def _pacer(voice: Voice, send: Callable[[AudioFrame], None]) -> Pacer:
+def paced(voice: Voice, send: Callable[[AudioFrame], None]) -> Pacer:
+    """A pacer that sends what `voice` says."""
     return Pacer(
         asyncio.get_running_loop(), lambda index: send(AudioFrame(voice.say(index), RATE_HZ, index * _FRAME_SAMPLES))
     )
@@ -189,7 +183,7 @@ class Legs:
                 self.voices.append(voice)
                 transport = AiortcTransport(drop=self._drop_for(number))
                 leg = await transport.join(_grant(place, uid), _LegEar(voice))
-                pacer = _pacer(voice, leg.send)
+                pacer = paced(voice, leg.send)
                 self._legs.append(leg)
                 self._pacers.append(pacer)
                 asyncio.get_running_loop().call_later(number / count / FRAMES_PER_S, pacer.start)
@@ -232,60 +226,3 @@ class Pairs(Legs):
     """Two legs in each channel: the relay forwards between them."""
 
     uids = (1, 2)
-
-
-class Direct:
-    """Two peers connected without a relay, with the very parts that legs are made of.
-
-    Commands: `open`; its places say nothing but how many pairs there are to be.
-    """
-
-    def __init__(self) -> None:
-        self.voices: list[Voice] = []
-        self.commands = {"open": self.open}
-        self._ends: list[_End] = []
-
-    async def open(self, *, places: list[Place], timed: bool) -> None:
-        """Connect as many pairs as there are places."""
-        count = len(places) * 2
-        for _ in places:
-            pair = _End(controlling=True, timed=timed), _End(controlling=False, timed=timed)
-            first, second = [await end.peer.gather() for end in pair]
-            await asyncio.gather(pair[0].peer.connect(second), pair[1].peer.connect(first))
-            for end in pair:
-                asyncio.get_running_loop().call_later(len(self._ends) / count / FRAMES_PER_S, end.pacer.start)
-                self._ends.append(end)
-                self.voices.append(end.voice)
-
-    async def close(self) -> None:
-        """Disconnect."""
-        for end in self._ends:
-            end.pacer.stop()
-            await end.peer.stop()
-            end.playout.close()
-        self._ends.clear()
-        self.voices.clear()
-
-
-class _End:
-    """One peer that talks and listens."""
-
-    def __init__(self, *, controlling: bool, timed: bool) -> None:
-        self.voice = Voice(RATE_HZ, timed=timed)
-        self.peer = Peer(
-            controlling=controlling,
-            certificate=make_certificate(),
-            on_rtp=lambda data: self.playout.add(rtp.parse(data)),
-            on_rtcp=lambda data: None,
-            on_down=lambda reason: None,
-        )
-        self.playout = Playout(lambda frame: self.voice.hear(frame.pcm), RATE_HZ, asyncio.get_running_loop())
-        self.pacer = _pacer(self.voice, self._send)
-        self._encoder = OpusEncoder(RATE_HZ)
-        self._out = OutStream(Ids())
-        self._clock = SystemClock()
-
-    def _send(self, frame: AudioFrame) -> None:
-        payload = self._encoder.encode(frame.pcm)
-        position = frame.position * rtp.CLOCK_HZ // RATE_HZ
-        self.peer.send_rtp(self._out.packet(payload, position, self._clock.monotonic_s()))

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.metadata
+import os
+import platform
 import sys
 import time
 from pathlib import Path
@@ -49,6 +52,13 @@ def _turns(text: str) -> int:
     return int(text)
 
 
+def _where() -> str:
+    """What the figures are from."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("offhook", "aiortc", "aioice", "av"))
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return f"{versions}; Python {platform.python_version()}, {machine}"
+
+
 async def measure(names: Sequence[str], turns: int) -> list[Row]:
     """The wanted rows, and those that belong to them, in the order of their numbers."""
     rows: list[Row] = []
@@ -74,6 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         progress("interrupted")
         return 130
+    except RuntimeError as error:  # a worker's own words are above
+        progress(f"nothing was measured: {error}")
+        return 2
+    print(_where())
     print(as_text(rows), end="")
     print(f"Took {time.monotonic() - start_s:.0f} s.")
     if options.json is not None:

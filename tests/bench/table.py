@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import textwrap
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -73,7 +74,7 @@ def as_json(rows: Sequence[Row]) -> str:
             "unit": row.unit or "ratio",
             "floor": row.floor,
             "goal": row.goal,
-            "turns": list(row.turns),
+            "turns": [None if math.isnan(turn) else turn for turn in row.turns],
             "void": row.void,
             "enforced": row.enforced,
             "verdict": row.verdict,

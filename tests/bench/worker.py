@@ -29,11 +29,11 @@ ROLES: Final = {
     "offhook-calls": "tests.bench.near_offhook:Calls",
     "offhook-legs": "tests.bench.near_offhook:Legs",
     "offhook-pairs": "tests.bench.near_offhook:Pairs",
-    "offhook-direct": "tests.bench.near_offhook:Direct",
-    "aiortc-answerer": "tests.bench.baseline_aiortc:Answerer",
-    "aiortc-relay": "tests.bench.baseline_aiortc:Relay",
-    "aiortc-calls": "tests.bench.baseline_aiortc:Calls",
-    "aiortc-pairs": "tests.bench.baseline_aiortc:Pairs",
+    "offhook-direct": "tests.bench.near_direct:Direct",
+    "aiortc-answerer": "tests.bench.far_aiortc:Answerer",
+    "aiortc-relay": "tests.bench.far_aiortc:Relay",
+    "aiortc-calls": "tests.bench.near_aiortc:Calls",
+    "aiortc-pairs": "tests.bench.near_aiortc:Pairs",
 }
 #: No role is played for longer, in seconds.
 _LIFETIME_S: Final = 120.0

@@ -1,4 +1,4 @@
-"""The playout buffer: packets in order at once, a hole waited for a moment, concealed, and nothing kept afterwards.
+"""The jitter buffer: packets in order at once, a hole waited for a moment, concealed, and nothing kept afterwards.
 
 It holds nothing while the stream is perfect, so it adds no delay; one lost packet delays what follows by `wait_ms`
 once, and the delay is gone with the hole. It wakes by itself only while a hole is open.

@@ -13,7 +13,7 @@ from offhook.errors import OffhookError
 from offhook.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished
 from offhook_mockserver.members import PcmMember, RtpMember
 from offhook_wire.access_token import AccessToken, verify
-from offhook_wire.playout import Playout
+from offhook_wire.reception import Reception
 
 if TYPE_CHECKING:
     from offhook.audio import AudioFrame
@@ -58,7 +58,7 @@ class Room:
         self._ids = ids
         self._members: dict[int, Member] = {}
         self._expected: list[RtpMember] = []
-        self._playouts: dict[int, Playout] = {}
+        self._receptions: dict[int, Reception] = {}
         self._closed = False
         #: Snapshots for the frame path: replaced on a change, never changed.
         self.pcm_members: tuple[PcmMember, ...] = ()
@@ -77,7 +77,7 @@ class Room:
     @property
     def decoders(self) -> int:
         """Decoders in use: at most one per RTP talker, none while no PCM member listens."""
-        return len(self._playouts)
+        return len(self._receptions)
 
     @property
     def encoders(self) -> int:
@@ -87,7 +87,7 @@ class Room:
     @property
     def frames_concealed(self) -> int:
         """Frames that the decoders in use made up for packets that did not come."""
-        return sum(playout.concealed for playout in self._playouts.values())
+        return sum(reception.concealed for reception in self._receptions.values())
 
     def verify(self, token: Secret, uid: int) -> AccessToken:
         """Judge a token for this room.
@@ -161,15 +161,15 @@ class Room:
             member.put_out(kicked)
         if self._members.get(member.uid) is not member:
             return
-        playout = self._playouts.get(member.uid)
-        if playout is not None:
-            playout.flush()
+        reception = self._receptions.get(member.uid)
+        if reception is not None:
+            reception.flush()
             # What it played may have made a handler let go of this member already.
             if self._members.get(member.uid) is not member:
                 return
         del self._members[member.uid]
         self._snapshot()
-        self._close_playout(member.uid)
+        self._close_reception(member.uid)
         member.put_out(kicked)
         for other in self.rtp_members:
             other.talker_left(member.uid)
@@ -207,10 +207,10 @@ class Room:
             if member is not talker:
                 member.forward(talker.uid, (talker, packet.ssrc), packet)
         if self.pcm_members:
-            playout = self._playouts.get(talker.uid)
-            if playout is None:
-                playout = self._playouts[talker.uid] = self._make_playout(talker.uid)
-            playout.add(packet)
+            reception = self._receptions.get(talker.uid)
+            if reception is None:
+                reception = self._receptions[talker.uid] = self._make_reception(talker.uid)
+            reception.add(packet)
 
     # Inside
 
@@ -240,23 +240,23 @@ class Room:
         self.pcm_members = tuple(member for member in self._members.values() if isinstance(member, PcmMember))
         self.rtp_members = tuple(member for member in self._members.values() if isinstance(member, RtpMember))
         if not self.pcm_members:
-            for uid in tuple(self._playouts):
-                self._close_playout(uid)
+            for uid in tuple(self._receptions):
+                self._close_reception(uid)
         if not self.rtp_members:
             for member in self.pcm_members:
                 member.release_encoder()
 
-    def _make_playout(self, uid: int) -> Playout:
+    def _make_reception(self, uid: int) -> Reception:
         def deliver(frame: AudioFrame) -> None:
             for member in self.pcm_members:
                 member.hear(uid, frame)
 
-        return Playout(deliver, self.rate_hz, asyncio.get_running_loop())
+        return Reception(deliver, self.rate_hz, asyncio.get_running_loop())
 
-    def _close_playout(self, uid: int) -> None:
-        playout = self._playouts.pop(uid, None)
-        if playout is not None:
-            playout.close()
+    def _close_reception(self, uid: int) -> None:
+        reception = self._receptions.pop(uid, None)
+        if reception is not None:
+            reception.close()
 
 
 class Rooms:

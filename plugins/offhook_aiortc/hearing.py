@@ -1,11 +1,11 @@
-"""What a leg hears: for each remote SSRC statistics, playout and the member it belongs to."""
+"""What a leg hears: for each remote SSRC statistics, reception and the member it belongs to."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from offhook_wire.playout import Playout
+from offhook_wire.reception import Reception
 from offhook_wire.rtp_in import InStream
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Hearing:
         stream.ended = False
         stream.statistics.add(packet, now_s)
         if packet.payload:
-            stream.playout.add(packet)
+            stream.reception.add(packet)
 
     def claim(self, ssrc: int, uid: int) -> None:
         """The stream `ssrc` is of the member `uid`; what waited for that is delivered."""
@@ -79,7 +79,7 @@ class Hearing:
         if stream is None:
             return None
         stream.ended = True
-        stream.playout.flush()
+        stream.reception.flush()
         return stream.uid
 
     def speaking(self, uid: int) -> bool:
@@ -93,7 +93,7 @@ class Hearing:
         for stream in self._streams.values():
             if stream.uid == uid:
                 stream.ended = True
-                stream.playout.flush()
+                stream.reception.flush()
 
     def blocks(self, now_s: float) -> list[ReportBlock]:
         """Report blocks of the streams that are on; at most 31 fit into a report."""
@@ -109,23 +109,23 @@ class Hearing:
             "frames_received": self.frames,
             "packets_received": sum(stream.statistics.received for stream in streams),
             "packets_lost": self._most_lost,
-            "frames_late": sum(stream.playout.late for stream in streams),
-            "frames_concealed": sum(stream.playout.concealed for stream in streams),
+            "frames_late": sum(stream.reception.late for stream in streams),
+            "frames_concealed": sum(stream.reception.concealed for stream in streams),
             "frames_unclaimed": self.unclaimed,
-            "decode_errors": sum(stream.playout.decode_errors for stream in streams),
+            "decode_errors": sum(stream.reception.decode_errors for stream in streams),
         }
 
     def close(self) -> None:
         """Let go of the decoders. Idempotent; nothing is delivered afterwards."""
         for stream in self._streams.values():
-            stream.playout.close()
+            stream.reception.close()
 
     def _stream(self, ssrc: int) -> _Stream | None:
         stream = self._streams.get(ssrc)
         if stream is None and len(self._streams) < _MAX_STREAMS:
             stream = self._streams[ssrc] = _Stream(ssrc)
             opened = stream
-            stream.playout = Playout(
+            stream.reception = Reception(
                 lambda frame: self._play(opened, frame), self._rate_hz, self._loop, wait_ms=self._wait_ms
             )
         return stream
@@ -143,7 +143,7 @@ class Hearing:
 class _Stream:
     """One SSRC. It outlives its member: who comes back is heard under the same one."""
 
-    playout: Playout
+    reception: Reception
 
     def __init__(self, ssrc: int) -> None:
         self.statistics = InStream(ssrc)

@@ -1,4 +1,4 @@
-"""The playout buffer under loss, reorder, duplicates, wraps and pauses: it never stalls, grows or goes back."""
+"""The jitter buffer under loss, reorder, duplicates, wraps and pauses: it never stalls, grows or goes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From RTP packets to PCM frames: the playout buffer and the one decoder of a talker."""
+"""From RTP packets to PCM frames: the jitter buffer and the one decoder of a talker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from offhook_wire.rtp import RtpPacket
 
 
-class Playout:
+class Reception:
     """Decodes one SSRC in the same call in which its packet arrives.
 
     Args:

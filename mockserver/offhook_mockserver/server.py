@@ -169,7 +169,7 @@ class MockServer:
         self._door.warm_up()
 
     async def aclose(self) -> None:
-        """Stop: calls are ended, recordings finished, sockets closed. Idempotent; what is not over after 1 s is cut off."""
+        """Stop: calls are ended, recordings finished, sockets closed. Idempotent; after 1 s the rest is cut off."""
         server, self._server = self._server, None
         if server is None:
             return

@@ -13,7 +13,7 @@ from offhook.ids import Ids
 from offhook_wire import rtp
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.peer import Peer, make_certificate
-from offhook_wire.playout import Playout
+from offhook_wire.reception import Reception
 from offhook_wire.rtp_out import OutStream
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Direct:
         for end in self._ends:
             end.pacer.stop()
             await end.peer.stop()
-            end.playout.close()
+            end.reception.close()
         self._ends.clear()
         self.voices.clear()
 
@@ -63,11 +63,11 @@ class _End:
         self.peer = Peer(
             controlling=controlling,
             certificate=make_certificate(),
-            on_rtp=lambda data: self.playout.add(rtp.parse(data)),
+            on_rtp=lambda data: self.reception.add(rtp.parse(data)),
             on_rtcp=lambda data: None,
             on_down=lambda reason: None,
         )
-        self.playout = Playout(lambda frame: self.voice.hear(frame.pcm), RATE_HZ, asyncio.get_running_loop())
+        self.reception = Reception(lambda frame: self.voice.hear(frame.pcm), RATE_HZ, asyncio.get_running_loop())
         self.pacer = paced(self.voice, self._send)
         self._encoder = OpusEncoder(RATE_HZ)
         self._out = OutStream(Ids())

@@ -148,7 +148,13 @@ def test_the_documented_request_leaves_and_the_documented_answer_is_a_grant() ->
 
 
 def test_each_call_gets_a_connection_of_its_own() -> None:
-    server = answering(http(200, GOOD))
+    """One that is kept may be closed by the server as the next request leaves, and nobody would know if it rang."""
+
+    async def keep_open(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(200, GOOD))
+        await reader.read()
+
+    server = Server(keep_open)
 
     async def main() -> None:
         async with server.running():

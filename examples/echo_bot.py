@@ -14,4 +14,4 @@ async def main(number: str) -> None:
     print(call.record.disposition, call.record.counters)
 
 
-asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "+14155550124"))
+asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "+14155550101"))

@@ -17,11 +17,11 @@ async def converse(call: Call, answer: str, most_answers: int) -> None:
         if isinstance(change, SpeechStarted) and speaking is not None and speaking.ended is None:
             print(f"spoken over after {call.clear():.0f} ms")
         elif isinstance(change, SpeechStopped):
-            if answers == most_answers:
-                return
             answers += 1
             print(f"answer {answers}")
             speaking = call.play(answer)
+            if answers == most_answers:
+                return
 
 
 async def main(number: str, answer: str) -> None:
@@ -32,4 +32,4 @@ async def main(number: str, answer: str) -> None:
     print(call.record.disposition)
 
 
-asyncio.run(main(*(sys.argv[1:] or ["+14155550124", "wav:greeting.wav"])))
+asyncio.run(main(*(sys.argv[1:] or ["+14155550108", "wav:greeting.wav"])))

@@ -78,6 +78,7 @@ class Plugins:
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager("offhook")
         self._manager.add_hookspecs(hookspecs)
+        self._wants_commands = False
         self.reports: list[PluginReport] = []
         self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth")
         self.carriers: Registry[CarrierFactory] = Registry("carrier", "offhook_carrier")
@@ -89,14 +90,18 @@ class Plugins:
         self.commands: Registry[Command] = Registry("command", "offhook_command")
 
     @classmethod
-    def load(cls, extra: Iterable[object] = (), environment: Mapping[str, str] | None = None) -> Plugins:
+    def load(
+        cls, extra: Iterable[object] = (), environment: Mapping[str, str] | None = None, *, commands: bool = False
+    ) -> Plugins:
         """Load what the installed distributions offer, then `extra`.
 
         Args:
             extra: modules or objects with `hookimpl` functions, beside the installed ones.
             environment: where `OFFHOOK_DISABLE_PLUGINS` is looked up; the process's own by default.
+            commands: whether to ask for commands as well, which import what a command line needs.
         """
         plugins = cls()
+        plugins._wants_commands = commands
         environment = os.environ if environment is None else environment
         disabled = {name.strip() for name in environment.get(DISABLE_VARIABLE, "").split(",")}
         for point in sorted(importlib.metadata.entry_points(group=GROUP)):
@@ -147,6 +152,8 @@ class Plugins:
             raise PluginError(report.name, "registration", str(error)) from None
         report.hooks = sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ())
         for registry in self.registries():
+            if registry is self.commands and not self._wants_commands:
+                continue
             registry.plugin = report.label
             for name, implementation in self.observers(registry.hook):
                 if name == report.name:

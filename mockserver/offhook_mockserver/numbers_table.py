@@ -52,6 +52,10 @@ NUMBERS: Final[dict[str, Script]] = {
         "answers and hangs up in the middle of what you say",
         (Ring(1.0), Answer(), ListenFor(Sound.SPEECH), Wait(0.8), HangUp()),
     ),
+    "+14155550108": Script(
+        "answers, says hello, talks over what you say, then waits for you to hang up",
+        (Ring(1.0), Answer(), Say(HELLO), ListenFor(Sound.SPEECH), Wait(0.8), Say(REPLY)),
+    ),
 }
 
 

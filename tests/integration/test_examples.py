@@ -52,9 +52,26 @@ def test_echo_bot(mock: Mock, folder: Path) -> None:
 
 
 def test_speech_bot_answers_and_stops_when_it_is_spoken_over(mock: Mock, folder: Path) -> None:
-    # This callee speaks again while the bot answers: it says back what it hears.
-    done = mock.run("speech_bot.py", "+14155550101", "wav:greeting.wav", cwd=folder)
-    assert "answer 1" in done.out, done.out + done.err
+    done = mock.run("speech_bot.py", cwd=folder)
+    said = done.out.splitlines()
+    assert [line.split(" after")[0] for line in said] == [
+        "answer 1",
+        "spoken over",
+        "answer 2",
+        "Disposition.COMPLETED",
+    ], done.out + done.err
+    cut_ms = float(said[1].split()[3])
+    assert 500 < cut_ms < 2_000  # the callee speaks 0.8 s after it heard the bot begin
+    mock.close()
+    (heard,) = mock.recordings.glob("*.callee.wav")
+    recording, greeting = load(heard), load(folder / "greeting.wav")
+    whole = compare(greeting, recording)
+    assert whole.correlation > 0.9, whole  # the second answer, which nobody interrupted
+    assert whole.missing_ms == 0
+    begun = compare(greeting[: int(cut_ms * 16) - 1_600], recording[: int(whole.lag_s * 16_000)])
+    assert begun.correlation > 0.9, begun  # the first, up to where it was spoken over
+    rest = compare(greeting[int(cut_ms * 16) + 1_600 :], recording[: int(whole.lag_s * 16_000)])
+    assert rest.correlation < 0.5, rest  # and no further
 
 
 def test_settings_in_code(mock: Mock, folder: Path) -> None:

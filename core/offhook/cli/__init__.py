@@ -7,6 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command line with the process's arguments and exit with its code."""
-    from offhook.cli.root import run  # typer is only wanted when the command line is
+    try:
+        from offhook.cli.root import run  # typer is only wanted when the command line is
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was anything to hang up
+        code = 130
+    sys.exit(code)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def plugins_command() -> None:
     """Show what is installed, from which distribution, what is missing and how to get it."""
-    plugins = Plugins.load()
+    plugins = Plugins.load(commands=True)
     typer.echo("plugins")
     for report in plugins.reports:
         state = report.problem or ", ".join(report.hooks)

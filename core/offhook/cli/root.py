@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line; gives the exit code. No error leaves as a traceback unless ``-vv`` asks for it."""
     code: object = ExitCode.COMPLETED
     try:
-        plugins = Plugins.load()
+        plugins = Plugins.load(commands=True)
         for problem in plugins.problems:
             typer.echo(f"offhook: plugin {problem.label} was left out: {problem.problem}", err=True)
         build(plugins)(args=arguments, prog_name="offhook")

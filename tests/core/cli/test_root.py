@@ -14,6 +14,7 @@ import pytest
 import typer
 
 import offhook
+import offhook.cli.root
 from offhook import hookimpl
 from offhook.cli import main
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
@@ -104,8 +105,8 @@ def test_plugins_shows_what_is_installed_and_what_is_missing(
 ) -> None:
     load = Plugins.load
 
-    def with_a_missing_one() -> Plugins:
-        plugins = load()
+    def with_a_missing_one(*, commands: bool) -> Plugins:
+        plugins = load(commands=commands)
         plugins.sources.plugin = "acme"
         plugins.sources.add(
             "voice", lambda argument: SilenceSource(), summary="a voice", extra="acme[voice]", needs=("no_such_sdk",)
@@ -150,7 +151,7 @@ class Commands:
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> None:
     load = Plugins.load
-    monkeypatch.setattr(Plugins, "load", lambda: load([Commands()]))
+    monkeypatch.setattr(Plugins, "load", lambda commands: load([Commands()], commands=commands))
 
 
 @pytest.mark.usefixtures("commands")
@@ -202,7 +203,7 @@ def test_a_plugin_that_fails_is_named_and_the_rest_works(
             raise RuntimeError("no licence")
 
     load = Plugins.load
-    monkeypatch.setattr(Plugins, "load", lambda: load([Broken()]))
+    monkeypatch.setattr(Plugins, "load", lambda commands: load([Broken()], commands=commands))
     assert run(["--version"]) == 0
     assert "plugin broken (given to the phone) was left out: RuntimeError: no licence" in capsys.readouterr().err
 
@@ -212,6 +213,16 @@ def test_the_entry_point_exits_with_the_code(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(SystemExit) as exit_:
         main()
     assert exit_.value.code == 0
+
+
+def test_ctrl_c_before_there_is_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(arguments: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(offhook.cli.root, "run", interrupted)
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == ExitCode.INTERRUPTED
 
 
 def test_python_m_offhook(tmp_path: Path) -> None:

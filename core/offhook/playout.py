@@ -152,7 +152,10 @@ class Playout:
             if self._queue and self._queue[0].samples_sent and not self._queue[0].read_to_end:
                 self.underruns += 1
             frame += self._silence[len(frame) :]
-        self._space.set()
+        if (
+            self._buffered_bytes * 2 <= self._high_water_bytes
+        ):  # not for every frame: waking a feeder costs a task switch
+            self._space.set()
         return bytes(frame)
 
     def clear(self) -> float:
@@ -270,6 +273,8 @@ class Playout:
 
     def _retire(self) -> None:
         """Items at the head that are read and sent to the last sample leave the queue; they end with the frame."""
+        if not self._queue or not self._queue[0].read_to_end:
+            return
         waiting = {id(handle) for handle, _ in self._buffer}
         while self._queue and self._queue[0].read_to_end and id(self._queue[0]) not in waiting:
             self._sent.append(self._queue.popleft())

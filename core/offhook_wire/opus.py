@@ -8,54 +8,16 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING
 
 from offhook.audio import OPUS_RATES_HZ, SAMPLE_BYTES
+from offhook_wire.opus_backend import FRAMES_PER_S, DecoderState, EncoderState, OpusBackend, OpusError
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
 _log = logging.getLogger(__name__)
-
-FRAMES_PER_S: Final = 50
-#: The largest Opus packet (RFC 6716, section 3.2.1), in bytes.
-MAX_PACKET_BYTES: Final = 1275
-#: The longest audio one packet can hold (RFC 6716, section 3.2.5), in milliseconds.
-MAX_PACKET_MS: Final = 120
-
-
-class OpusError(Exception):
-    """libopus refused: a payload that is no Opus, or a setting it does not know."""
-
-
-class EncoderState(Protocol):
-    """One encoder of a backend."""
-
-    def encode(self, pcm: bytes) -> bytes: ...
-
-    def close(self) -> None: ...
-
-
-class DecoderState(Protocol):
-    """One decoder of a backend; `decode(None)` conceals one frame. Both methods may raise `OpusError`."""
-
-    def decode(self, payload: bytes | None) -> bytes: ...
-
-    def close(self) -> None: ...
-
-
-class OpusBackend(Protocol):
-    """A way to libopus."""
-
-    @property
-    def name(self) -> str:
-        """For logs and ``offhook doctor``."""
-        ...
-
-    def encoder(self, rate_hz: int, bitrate_bps: int, complexity: int) -> EncoderState: ...
-
-    def decoder(self, rate_hz: int) -> DecoderState: ...
 
 
 @functools.cache

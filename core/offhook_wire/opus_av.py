@@ -17,7 +17,7 @@ from av.codec import CodecContext
 from av.error import FFmpegError
 
 from offhook.audio import SAMPLE_BYTES
-from offhook_wire.opus import OpusError
+from offhook_wire.opus_backend import OpusError
 
 _NATIVE_HZ: Final = 48_000
 #: What a decoder is given to conceal before it has heard anything: one 20 ms frame of narrow-band SILK.

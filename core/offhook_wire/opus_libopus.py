@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.audio import SAMPLE_BYTES
-from offhook_wire.opus import FRAMES_PER_S, MAX_PACKET_BYTES, MAX_PACKET_MS, OpusError
+from offhook_wire.opus_backend import FRAMES_PER_S, MAX_PACKET_BYTES, MAX_PACKET_MS, OpusError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from offhook.audio import OPUS_RATES_HZ, level_dbfs, samples_of
 from offhook_wire import opus_libopus
-from offhook_wire.opus import OpusBackend, OpusDecoder, OpusEncoder, OpusError, default_backend
+from offhook_wire.opus import OpusDecoder, OpusEncoder, default_backend
 from offhook_wire.opus_av import AvBackend
+from offhook_wire.opus_backend import OpusBackend, OpusError
 
 
 def the_wheels_libopus() -> OpusBackend:

@@ -273,8 +273,8 @@ class Playout:
 
     def _retire(self) -> None:
         """Items at the head that are read and sent to the last sample leave the queue; they end with the frame."""
-        if not self._queue or not self._queue[0].read_to_end:
-            return
-        waiting = {id(handle) for handle, _ in self._buffer}
-        while self._queue and self._queue[0].read_to_end and id(self._queue[0]) not in waiting:
+        while self._queue and self._queue[0].read_to_end:
+            head = self._queue[0]
+            if any(handle is head for handle, _ in self._buffer):
+                return
             self._sent.append(self._queue.popleft())

@@ -109,9 +109,18 @@ class PluginError(OffhookError):
 
 
 class CarrierError(OffhookError):
-    """The carrier refused the call or could not be understood. Nothing is retried once a request has left."""
+    """The carrier refused the call or could not be understood. Nothing is retried once a request has left.
+
+    Args:
+        message: the sentence for a person.
+        may_have_rung: whether the callee may have been rung all the same; False when that is known not to be so.
+    """
 
     code = "carrier"
+
+    def __init__(self, message: str, *, may_have_rung: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_rung = may_have_rung
 
 
 class CredentialsRejected(CarrierError):
@@ -152,6 +161,9 @@ class StartAmbiguous(CarrierError):
     """The request left and its answer was lost: the callee may have been rung. It is never sent again by itself."""
 
     code = "start_ambiguous"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, may_have_rung=True)
 
 
 class TransportError(OffhookError):

@@ -17,18 +17,26 @@ class BoundedConnection(H11Protocol):
 
     header_timeout_s = HEADER_TIMEOUT_S
 
+    #: Requests that were answered on this connection.
+    _answered = 0
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self._look_later()
 
-    def _look_later(self) -> None:
-        asyncio.get_running_loop().call_later(self.header_timeout_s, self._look, self.server_state.total_requests)
+    def on_response_complete(self) -> None:
+        # Counted here, because uvicorn counts for the whole server: others must not keep this connection open.
+        self._answered += 1
+        super().on_response_complete()
 
-    def _look(self, requests_before: int) -> None:
+    def _look_later(self) -> None:
+        asyncio.get_running_loop().call_later(self.header_timeout_s, self._look, self._answered)
+
+    def _look(self, answered_before: int) -> None:
         # After an upgrade the transport belongs to the WebSocket's protocol.
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             return
-        if self.conn.their_state is h11.IDLE and self.server_state.total_requests == requests_before:
+        if self.conn.their_state is h11.IDLE and self._answered == answered_before:
             self.transport.close()
         else:
             self._look_later()

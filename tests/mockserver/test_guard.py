@@ -157,6 +157,19 @@ def test_headers_that_never_end_are_given_up(data: bytes, monkeypatch: pytest.Mo
     run(main)
 
 
+def test_other_clients_do_not_keep_a_connection_open_whose_headers_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections.BoundedConnection, "header_timeout_s", 0.1)
+
+    async def main() -> None:
+        async with server() as mock, httpx.AsyncClient(base_url=mock.url, trust_env=False) as client:
+            slow = asyncio.create_task(raw(mock, b"POST /facetime/start-call HT", timeout_s=2))
+            while not slow.done():
+                assert (await client.get("/")).status_code == 501
+            assert await slow == b""
+
+    run(main)
+
+
 def test_a_websocket_outlives_the_limit_on_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     """After an upgrade the connection belongs to the WebSocket, which may be quiet for long."""
     monkeypatch.setattr(connections.BoundedConnection, "header_timeout_s", 0.05)

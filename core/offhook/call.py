@@ -12,7 +12,7 @@ from offhook.driver import Driver
 from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, StartAmbiguous
 from offhook.frames import Frames, frames_source
 from offhook.interfaces import AudioSink, AudioSource
-from offhook.isolation import isolated
+from offhook.isolation import CLOSE_TIMEOUT_S, isolated
 from offhook.outcome import EndedBy
 from offhook.recording import mark, record_stream
 from offhook.states import CallState, LegState
@@ -251,7 +251,7 @@ class Call:
                 media.forget(stream)
             await mark(sink, media.rate_hz, end)
         finally:
-            await isolated(sink, "aclose", sink.aclose())
+            await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
         return (end - start) / media.rate_hz
 
     # ---- inside
@@ -264,7 +264,7 @@ class Call:
                 await mark(sink, media.rate_hz, media.position)
             finally:
                 media.forget(stream)
-                await isolated(sink, "aclose", sink.aclose())
+                await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
         except OffhookError as error:
             self._driver.note(error)
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from offhook.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, StartCall
 from offhook.clock import iso_8601
 from offhook.errors import (
+    CarrierError,
     CarrierProtocolError,
     CarrierUnavailable,
+    ConfigError,
     CredentialsRejected,
     OffhookError,
     PluginError,
@@ -100,6 +102,7 @@ class Driver:
         self._leaving_since_s: float | None = None
         self._releasing = False
         self._released = False
+        self._mistake: Exception | None = None
         #: Whether it was hung up, or found impossible, before it was dialled.
         self.given_up = False
         self.runner: asyncio.Task[None] | None = None
@@ -109,7 +112,7 @@ class Driver:
         self.media: CallMedia | None = None
         self.record = CallRecord(equipment.ids.call_id(), mask(number), "")
         observers = equipment.plugins.observers("offhook_call_transition")
-        self.timeline = Timeline(self.record, equipment.store, observers)
+        self.timeline = Timeline(self.record, equipment.store, observers, self._add_entry)
 
     @property
     def state(self) -> CallState:
@@ -183,15 +186,16 @@ class Driver:
         What is started after the end, to close a source that came too late, is waited for by `closed`.
         """
         assert self._ops is not None
-        task = asyncio.create_task(work) if self._released else self._ops.create_task(work)
+        owned = self._owned(work)
+        task = asyncio.create_task(owned) if self._released else self._ops.create_task(owned)
         self._others.add(task)
         task.add_done_callback(self._others.discard)
+        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never touches it
         return task
 
     def note(self, error: OffhookError) -> None:
         """Something broke that the call survives."""
-        self.timeline.problem(error.message)
-        self._add_entry(type(error).__name__, error.message)
+        self.timeline.problem(error.message, type(error).__name__)
 
     # ---- the loop: facts in, actions out
 
@@ -257,7 +261,7 @@ class Driver:
         if record.outcome is None and self._session.outcome is not None:
             record.outcome = self._session.outcome
             if record.outcome.disposition is Disposition.FAILED:
-                self.timeline.problem(self._explain(event, step.evidence))
+                self.timeline.failure(self._explain(event, step.evidence))
         if step.call is CallState.ENDED:
             record.ended_at_s = at_s
         if step.changed or not isinstance(event, DeadlinePassed):
@@ -305,7 +309,7 @@ class Driver:
         carrier = self._equipment.carrier
         self.record.rang = "unknown"  # until the answer is here
         try:
-            grant = await isolated(carrier, "start_call", carrier.start_call(self._number))
+            grant = await isolated(carrier, "start_call", lambda: carrier.start_call(self._number))
             if not isinstance(grant, Grant):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
                 raise PluginError(name_of(carrier), "start_call", f"gave {type(grant).__name__}, not a Grant")
         except OffhookError as error:
@@ -313,7 +317,7 @@ class Driver:
             if isinstance(error, StartAmbiguous):
                 self.feed(StartLost())
             else:
-                if not isinstance(error, CarrierProtocolError | PluginError):
+                if isinstance(error, CarrierError | ConfigError) and not getattr(error, "may_have_rung", False):
                     self.record.rang = "no"
                 self.feed(CallRefused(_CAUSES.get(type(error), Cause.CALL_REJECTED)))
             return
@@ -323,18 +327,21 @@ class Driver:
     async def _join(self) -> None:
         transport = self._equipment.transport
         assert self._grant is not None  # JoinChannel follows CallAccepted
+        grant, resample = self._grant, self._equipment.plugins.resampler
         try:
-            leg = await isolated(transport, "join", transport.join(self._grant, _Handler(self)))
+            leg = await isolated(transport, "join", lambda: transport.join(grant, _Handler(self)))
             if not isinstance(leg, Leg):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
                 raise PluginError(name_of(transport), "join", f"gave {type(leg).__name__}, not a Leg")
+            self._leg = leg
+            if self.state is CallState.ENDED:  # at the last moment: it will be left again, with nothing to record
+                self._discard()
+            try:
+                self.media = CallMedia(leg, resample, self.spawn, self.note, self._lose_leg, self._recorder)
+            except Exception as error:
+                raise as_plugin_error(leg, "rate_hz", error) from error
         except OffhookError as error:
             self._lose_leg(error)
             return
-        if self.state is CallState.ENDED:  # at the last moment: it will be left again, and there is nothing to record
-            self._discard()
-        self._leg = leg
-        resample = self._equipment.plugins.resampler
-        self.media = CallMedia(leg, resample, self.spawn, self.note, self._lose_leg, self._recorder)
         self._recorder = None
         self.feed(LegJoined())
 
@@ -348,8 +355,8 @@ class Driver:
 
     async def _leave_leg(self) -> None:
         """Leave, for no longer than the release timeout, however often it is tried."""
-        leg, media = self._leg, self.media
-        if leg is None or media is None:
+        leg = self._leg
+        if leg is None:
             return
         now_s, limit_s = self._equipment.clock.monotonic_s(), self._session.policy.release_timeout_s
         if self._leaving_since_s is None:
@@ -358,14 +365,15 @@ class Driver:
         try:
             if left_s < _SHORTEST_S:
                 raise PluginError(name_of(leg), "leave", f"no answer within {limit_s:g} s")
-            await isolated(leg, "leave", leg.leave(), left_s)
+            await isolated(leg, "leave", leg.leave, left_s)
         except OffhookError as error:
             self.note(error)
-        try:
-            self.record.counters.update(media.counters())
-        except Exception as error:
-            self.note(as_plugin_error(leg, "counters", error))
         self._leg = None
+        if self.media is not None:
+            try:
+                self.record.counters.update(self.media.counters())
+            except Exception as error:
+                self.note(as_plugin_error(leg, "counters", error))
 
     def hear(self, uid: int, frame: AudioFrame) -> None:
         """A frame arrived from the channel."""
@@ -385,9 +393,20 @@ class Driver:
     def _step(self, work: Coroutine[None, None, None]) -> None:
         """Start something that the session asked for; it is cancelled when the call is over."""
         assert self._ops is not None
-        task = self._ops.create_task(work)
+        task = self._ops.create_task(self._owned(work))
         self._steps.add(task)
         task.add_done_callback(self._steps.discard)
+        task.add_done_callback(lambda _: work.close())  # as in `spawn`
+
+    async def _owned(self, work: Coroutine[None, None, None]) -> None:
+        """What plugins raise is caught where they are called. Anything else is our mistake: it ends the call, in order,
+        and comes out of `closed`, so that no other task of the call is torn down with it."""
+        try:
+            await work
+        except Exception as error:
+            self._mistake = self._mistake or error
+            self._lose_leg(PluginError("offhook", "driver", f"{type(error).__name__}: {error}"))
+            self.hang_up()
 
     async def _run(self) -> None:
         try:
@@ -399,6 +418,8 @@ class Driver:
                     await self._release()
         finally:
             self._seal()
+        if self._mistake is not None:
+            raise self._mistake
 
     async def _release(self) -> None:
         """Let go of everything, each for a bounded time, whether the session got here or we were cancelled."""

@@ -34,6 +34,6 @@ class Equipment:
         Raises:
             ConfigError, TransportError, PluginError: it could not; nothing has rung.
         """
-        await isolated(self.carrier, "check", self.carrier.check(), _CHECK_TIMEOUT_S)
+        await isolated(self.carrier, "check", self.carrier.check, _CHECK_TIMEOUT_S)
         endpoint = self.carrier.endpoint
-        await isolated(self.transport, "check", self.transport.check(endpoint), _CHECK_TIMEOUT_S)
+        await isolated(self.transport, "check", lambda: self.transport.check(endpoint), _CHECK_TIMEOUT_S)

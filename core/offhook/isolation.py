@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from offhook.errors import OffhookError, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
 _T = TypeVar("_T")
+
+#: How long a plugin may take to close what it has open.
+CLOSE_TIMEOUT_S: Final = 5.0
 
 
 def name_of(plugin: object) -> str:
@@ -27,17 +30,20 @@ def as_plugin_error(plugin: object, hook: str, error: Exception) -> OffhookError
     return wrapped
 
 
-async def isolated(plugin: object, hook: str, answer: Awaitable[_T], timeout_s: float | None = None) -> _T:
-    """Await what a plugin's method gave.
+async def isolated(
+    plugin: object, hook: str, method: Callable[[], Awaitable[_T]], timeout_s: float | None = None
+) -> _T:
+    """Call a plugin's method and await what it gives. One that raises before it gives anything is isolated as well.
 
     Raises:
-        PluginError: it raised something that is not an `OffhookError`, or took longer than `timeout_s`.
+        PluginError: it raised something that is not an `OffhookError`, gave nothing to await, or took longer than
+            `timeout_s`.
         OffhookError: as the plugin raised it.
     """
     limit = asyncio.timeout(timeout_s)
     try:
         async with limit:
-            return await answer
+            return await method()
     except TimeoutError as error:
         if limit.expired():
             raise PluginError(name_of(plugin), hook, f"no answer within {timeout_s:g} s") from None

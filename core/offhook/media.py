@@ -7,6 +7,7 @@ and what was heard stand on one timeline. No plugin hook is called here: this is
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING
 
 from offhook.audio import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs
@@ -60,7 +61,7 @@ class CallMedia:
         self._frame_samples = self.rate_hz * PTIME_MS // 1000
         self._base = 0
         self._anchors: dict[int, int] = {}
-        self._streams: list[AudioStream] = []
+        self._streams: weakref.WeakSet[AudioStream] = weakref.WeakSet()
         self._dropped = 0
         self._ended = False
         self._last_sent = b""
@@ -108,32 +109,30 @@ class CallMedia:
         position = anchor + frame.position
         self._last_heard = frame.pcm
         placed = AudioFrame(frame.pcm, frame.rate_hz, position)
-        for stream in self._streams:
-            stream.feed(placed)
+        self._each_listener(lambda stream: stream.feed(placed))
         self._record(left=False, position=position, pcm=frame.pcm)
 
     def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
         """A new listener; it gets what comes from now on."""
         rate_hz = rate_hz or self.rate_hz
         resampler = None if rate_hz == self.rate_hz else self._resample("live", self.rate_hz, rate_hz)
-        stream = AudioStream(capacity_ms // PTIME_MS, resampler, rate_hz)
+        stream = AudioStream(capacity_ms // PTIME_MS, resampler, rate_hz, self._count_drop)
         if self._ended:
             stream.close()
         else:
-            self._streams.append(stream)
+            self._streams.add(stream)
         return stream
 
     def forget(self, stream: AudioStream) -> None:
         """A listener is gone."""
         stream.close()
-        if stream in self._streams:
-            self._streams.remove(stream)
-            self._dropped += stream.dropped
+        self._streams.discard(stream)
 
     def end(self) -> None:
         """The call is over: end the listeners' streams and finish the recording."""
         self.close()
         self._ended = True
+        self._each_listener(AudioStream.flush)
         for stream in self._streams:
             stream.close()
         recorder, self._recorder = self._recorder, None
@@ -142,6 +141,18 @@ class CallMedia:
                 recorder.close()
             except OffhookError as error:
                 self._note(error)
+
+    def _count_drop(self) -> None:
+        self._dropped += 1
+
+    def _each_listener(self, do: Callable[[AudioStream], None]) -> None:
+        """A resampler that fails costs its own listener the rest, and nobody else anything."""
+        for stream in tuple(self._streams):
+            try:
+                do(stream)
+            except Exception as error:
+                self.forget(stream)
+                self._note(as_plugin_error(stream.resampler, "convert", error))
 
     def _record(self, *, left: bool, position: int, pcm: bytes) -> None:
         if self._recorder is None:
@@ -171,5 +182,5 @@ class CallMedia:
             "frames_heard": self.frames_heard,
             "frames_skipped": self._pacer.skipped,
             "playout_underruns": self.playout.underruns,
-            "frames_dropped_by_listeners": self._dropped + sum(stream.dropped for stream in self._streams),
+            "frames_dropped_by_listeners": self._dropped,
         }

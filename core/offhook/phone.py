@@ -14,7 +14,7 @@ from offhook.equipment import Equipment
 from offhook.errors import ConfigError
 from offhook.grant import is_loopback
 from offhook.ids import Ids
-from offhook.isolation import as_plugin_error, isolated
+from offhook.isolation import CLOSE_TIMEOUT_S, as_plugin_error, isolated
 from offhook.numbers import e164
 from offhook.plugins import Plugins
 from offhook.policy import CallPolicy
@@ -187,7 +187,7 @@ class Phone:
 
 
 async def _close(part: Carrier | Transport) -> None:
-    await isolated(part, "aclose", part.aclose())
+    await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
 
 
 def _close_store(store: Store) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import inspect
 import itertools
 import os
 from dataclasses import dataclass, field
@@ -151,6 +152,9 @@ class Plugins:
         except pluggy.PluginValidationError as error:
             raise PluginError(report.name, "registration", str(error)) from None
         report.hooks = sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ())
+        for name in report.hooks:
+            if inspect.iscoroutinefunction(getattr(plugin, name)):
+                raise PluginError(report.label, name, "it is async; hooks are plain functions, called on the loop")
         for registry in self.registries():
             if registry is self.commands and not self._wants_commands:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from offhook.audio import SAMPLE_BYTES, AudioFrame
@@ -31,11 +32,11 @@ async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: i
         if last - first < frame.samples:
             pcm = frame.pcm[SAMPLE_BYTES * first : SAMPLE_BYTES * last]
             frame = AudioFrame(pcm, frame.rate_hz, frame.position + first)
-        await isolated(sink, "write", sink.write(frame))
+        await isolated(sink, "write", functools.partial(sink.write, frame))
         reached = max(reached, frame.position + frame.samples)
     return reached
 
 
 async def mark(sink: AudioSink, rate_hz: int, position: int) -> None:
     """Tell a sink where the recording begins or ends: an empty frame, so that silence up to there is kept."""
-    await isolated(sink, "write", sink.write(AudioFrame(b"", rate_hz, position)))
+    await isolated(sink, "write", lambda: sink.write(AudioFrame(b"", rate_hz, position)))

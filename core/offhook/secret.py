@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import threading
 import weakref
 from typing import NoReturn
 
@@ -19,6 +20,8 @@ MASK = "[secret]"
 _SHORTEST = 6
 
 _live: weakref.WeakSet[Secret] = weakref.WeakSet()
+#: Secrets are made, and texts redacted, in any thread.
+_lock = threading.Lock()
 
 
 class Secret:
@@ -31,7 +34,8 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        _live.add(self)
+        with _lock:
+            _live.add(self)
 
     def reveal(self) -> str:
         """The text itself. Call it where the value leaves the process, and nowhere else."""
@@ -64,7 +68,9 @@ class Secret:
 
 def redact(text: str) -> str:
     """`text` with the value of every live secret replaced by `MASK`."""
-    for value in sorted((secret.reveal() for secret in tuple(_live)), key=len, reverse=True):  # one may hold another
+    with _lock:
+        live = tuple(_live)
+    for value in sorted((secret.reveal() for secret in live), key=len, reverse=True):  # one may hold another
         if len(value) >= _SHORTEST and value in text:
             text = text.replace(value, MASK)
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from typing import TYPE_CHECKING, Final
 
 from offhook.isolation import as_plugin_error
@@ -30,30 +31,42 @@ class Timeline:
         record: where entries and problems are kept.
         store: where they are written before anything is done about them, or None.
         observers: the `offhook_call_transition` hooks, with their plugins' names.
+        note: adds an entry of a name and a detail that changes no state.
     """
 
     def __init__(
-        self, record: CallRecord, store: Store | None, observers: list[tuple[str, Callable[..., object]]]
+        self,
+        record: CallRecord,
+        store: Store | None,
+        observers: list[tuple[str, Callable[..., object]]],
+        note: Callable[[str, str], None],
     ) -> None:
         self.record = record
         self._store = store
+        self._journalling = store is not None
         self._observers = observers
-        self._streams: list[BoundedStream[TimelineEntry]] = []
+        self._note = note
+        self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
         self._closed = False
 
     def add(self, entry: TimelineEntry) -> None:
-        """Take an entry. Nothing that a store or an observer does wrong reaches the call."""
-        if self._store is not None:
+        """Take an entry. Nothing that a store or an observer does wrong reaches the call.
+
+        A journal that cannot be written is given up, and the record is saved all the same.
+        """
+        if self._closed:
+            return
+        if self._store is not None and self._journalling:
             try:
                 self._store.append(self.record.call_id, entry_document(self.record.call_id, entry))
             except Exception as error:
+                self._journalling = False
                 self.problem(as_plugin_error(self._store, "append", error).message)
-                self._store = None
         if len(self.record.timeline) < ENTRIES_KEPT:
             self.record.timeline.append(entry)
         else:
             self.count("timeline_entries_dropped")
-        for stream in self._streams:
+        for stream in tuple(self._streams):
             stream.put(entry)
         level = logging.INFO if entry.changed else logging.DEBUG
         evidence = entry.evidence.value if entry.evidence else "nothing changed"
@@ -70,9 +83,15 @@ class Timeline:
                 self.count("observer_errors")
                 self.problem(f"plugin {plugin!r} failed in an observer hook: {type(error).__name__}: {error}")
 
-    def problem(self, sentence: str) -> None:
-        """Keep the first thing that went wrong; the timeline has the others."""
-        self.record.problem = self.record.problem or redact(sentence)
+    def problem(self, sentence: str, kind: str = "PluginError") -> None:
+        """Something went wrong that the call survives: the record keeps the first, the timeline each."""
+        if not self._closed:
+            self.record.problem = self.record.problem or redact(sentence)
+            self._note(kind, sentence)
+
+    def failure(self, sentence: str) -> None:
+        """What ended the call; the record tells this before anything that the call survived."""
+        self.record.problem = redact(sentence)
 
     def count(self, name: str, more: int = 1) -> None:
         """Add to one of the record's counters."""
@@ -83,7 +102,7 @@ class Timeline:
         stream = BoundedStream[TimelineEntry](EVENTS_WAITING)
         if self._closed:
             stream.close()
-        self._streams.append(stream)
+        self._streams.add(stream)
         return stream
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ NAME = f"{Acme.__module__}.Acme"
 
 def test_an_answer_passes() -> None:
     acme = Acme()
-    assert run(isolated(acme, "give", acme.give(7))) == 7
+    assert run(isolated(acme, "give", lambda: acme.give(7))) == 7
     assert name_of(acme) == NAME
 
 
@@ -39,7 +39,7 @@ def test_what_a_plugin_raises_names_it_and_keeps_the_cause(error: Exception) -> 
     async def main() -> None:
         acme = Acme()
         with pytest.raises(PluginError) as raised:
-            await isolated(acme, "fail", acme.fail(error), 5)
+            await isolated(acme, "fail", lambda: acme.fail(error), 5)
         assert raised.value.message == f"plugin '{NAME}' failed in fail: {type(error).__name__}: {error}"
         assert raised.value.__cause__ is error, "a plugin's author needs the traceback"
 
@@ -51,7 +51,7 @@ def test_our_own_errors_pass_as_they_are() -> None:
         acme, error = Acme(), JoinFailed("no")
         error.__cause__ = OSError("why")
         with pytest.raises(JoinFailed) as raised:
-            await isolated(acme, "fail", acme.fail(error))
+            await isolated(acme, "fail", lambda: acme.fail(error))
         assert raised.value is error
         assert isinstance(error.__cause__, OSError)
         assert as_plugin_error(acme, "fail", error) is error
@@ -63,7 +63,7 @@ def test_what_hangs_is_given_up() -> None:
     async def main() -> None:
         acme = Acme()
         with pytest.raises(PluginError, match=r"failed in hang: no answer within 2\.5 s"):
-            await isolated(acme, "hang", acme.hang(), 2.5)
+            await isolated(acme, "hang", acme.hang, 2.5)
         assert asyncio.get_running_loop().time() == 2.5
 
     run(main())
@@ -72,7 +72,7 @@ def test_what_hangs_is_given_up() -> None:
 def test_cancellation_is_no_failure_of_the_plugin() -> None:
     async def main() -> None:
         acme = Acme()
-        task = asyncio.create_task(isolated(acme, "hang", acme.hang(), 60))
+        task = asyncio.create_task(isolated(acme, "hang", acme.hang, 60))
         await asyncio.sleep(1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -84,6 +84,17 @@ def test_cancellation_is_no_failure_of_the_plugin() -> None:
 def test_something_that_cannot_be_awaited_is_the_plugins_fault() -> None:
     async def main() -> None:
         with pytest.raises(PluginError, match="TypeError"):
-            await isolated(Acme(), "give", 7)  # type: ignore[arg-type]
+            await isolated(Acme(), "give", lambda: 7)  # type: ignore[arg-type,return-value]
+
+    run(main())
+
+
+def test_a_method_that_raises_before_it_gives_anything_is_isolated_too() -> None:
+    def refuse() -> asyncio.Future[int]:
+        raise OSError(28, "No space left on device")
+
+    async def main() -> None:
+        with pytest.raises(PluginError, match="failed in write: OSError"):
+            await isolated(Acme(), "write", refuse)
 
     run(main())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tests.core.rig import run
 
 from offhook import CallRecord, CallState, LegState, TimelineEntry
@@ -10,6 +12,24 @@ from offhook.secret import Secret
 from offhook.testing import MemoryStore
 from offhook.timeline import ENTRIES_KEPT, EVENTS_WAITING, Timeline
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.interfaces import Store
+    from offhook.interfaces.store import Document
+
+
+def made(
+    record: CallRecord, store: Store | None = None, observers: list[tuple[str, Callable[..., object]]] | None = None
+) -> Timeline:
+    """A timeline whose notes are entries of its own, as the driver's are."""
+
+    def note(kind: str, detail: str) -> None:
+        timeline.add(TimelineEntry(0.0, kind, CallState.ACTIVE, LegState.CONNECTED, detail=detail))
+
+    timeline = Timeline(record, store, observers or [], note)
+    return timeline
+
 
 def entry(index: int, *, changed: bool = False) -> TimelineEntry:
     return TimelineEntry(float(index), f"Event{index}", CallState.ACTIVE, LegState.CONNECTED, changed)
@@ -17,7 +37,7 @@ def entry(index: int, *, changed: bool = False) -> TimelineEntry:
 
 def test_a_record_is_bounded_and_counts_what_it_leaves_out_while_the_journal_has_all() -> None:
     store, record = MemoryStore(), CallRecord("call_1", "+1•••23", "")
-    timeline = Timeline(record, store, [])
+    timeline = made(record, store)
     for index in range(ENTRIES_KEPT + 5):
         timeline.add(entry(index))
     assert len(record.timeline) == ENTRIES_KEPT
@@ -29,7 +49,7 @@ def test_a_record_is_bounded_and_counts_what_it_leaves_out_while_the_journal_has
 
 def test_a_reader_who_falls_behind_loses_the_oldest() -> None:
     async def main() -> None:
-        timeline = Timeline(CallRecord("call_1", "", ""), None, [])
+        timeline = made(CallRecord("call_1", "", ""))
         timeline.add(entry(0))
         stream = timeline.stream()
         for index in range(1, EVENTS_WAITING + 11):
@@ -45,15 +65,40 @@ def test_a_reader_who_falls_behind_loses_the_oldest() -> None:
 
 def test_the_first_problem_is_kept_and_holds_no_secret() -> None:
     secret, record = Secret("sesame-open"), CallRecord("call_1", "", "")
-    timeline = Timeline(record, None, [])
+    timeline = made(record)
     timeline.problem(f"it said {secret.reveal()}")
     timeline.problem("and then that")
     assert record.problem == "it said [secret]"
+    assert [item.event for item in record.timeline] == ["PluginError", "PluginError"], "the timeline has each"
+    timeline.failure("the carrier refused")
+    assert record.problem == "the carrier refused", "what ended the call comes before what it survived"
+    timeline.close()
+    timeline.problem("too late")
+    timeline.add(entry(9))
+    assert (len(record.timeline), record.problem) == (2, "the carrier refused")
+
+
+def test_a_journal_that_cannot_be_written_does_not_cost_the_record() -> None:
+    class FullOnce(MemoryStore):
+        tries = 0
+
+        def append(self, call_id: str, entry: Document) -> None:
+            self.tries += 1
+            raise OSError(28, "No space left on device")
+
+    store, record = FullOnce(), CallRecord("call_1", "", "")
+    timeline = made(record, store)
+    timeline.add(entry(0))
+    timeline.add(entry(1))
+    timeline.close()
+    assert store.tries == 1
+    assert "No space left" in record.problem
+    assert list(store.records) == ["call_1"]
 
 
 def test_observers_hear_of_changes_only() -> None:
     seen: list[object] = []
-    timeline = Timeline(CallRecord("call_1", "", ""), None, [("a", lambda **facts: seen.append(facts))])
+    timeline = made(CallRecord("call_1", "", ""), None, [("a", lambda **facts: seen.append(facts))])
     timeline.add(entry(0))
     timeline.add(entry(1, changed=True))
     assert seen == [{"call_id": "call_1", "entry": entry(1, changed=True)}]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import signal
 import sys
-from typing import TYPE_CHECKING
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
 from offhook.clock import iso_8601
 from offhook_mockserver.numbers_table import DEFAULT_NUMBER, SPEECH, table
@@ -15,6 +18,12 @@ from offhook_mockserver.server import MockServer, MockSettings
 
 if TYPE_CHECKING:
     from offhook_mockserver.calls import CallEvent
+
+
+#: Lines that may wait to be printed.
+_MOST_LINES: Final = 1000
+#: How long the last lines have to get out at the end.
+_LAST_LINES_S: Final = 0.5
 
 
 async def serve(settings: MockSettings, *, as_json: bool) -> None:
@@ -31,13 +40,81 @@ async def serve(settings: MockSettings, *, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with MockServer(settings, on_event=_show) as server:
+    printer = _Printer()
+
+    def show(event: CallEvent) -> None:
+        printer.print(f"{iso_8601(event.wall_s)} {event.channel} {event.number} {event.what}")
+
+    async with MockServer(settings, on_event=show) as server:
         _print(_ready_line(server) if as_json else _welcome(server))
+        printer.start()
         await stop.wait()
+    # Nothing runs on the loop any more, so it may be held up.
+    printer.finish(_LAST_LINES_S)
 
 
-def _show(event: CallEvent) -> None:
-    _print(f"{iso_8601(event.wall_s)} {event.channel} {event.number} {event.what}")
+class _Printer:
+    """Prints lines from a thread of its own: whoever started us may have stopped reading, and then writing blocks.
+
+    The oldest of too many waiting lines is dropped; how many were is printed once writing goes on.
+    """
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque()
+        self._dropped = 0
+        self._finished = False
+        self._changed = threading.Condition()
+        # A daemon, because a write that blocks for good must not keep the process from its end.
+        self._thread = threading.Thread(target=self._run, name="offhook-mock-printer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def print(self, line: str) -> None:
+        """Have a line printed, some time. Never blocks."""
+        with self._changed:
+            if len(self._lines) == _MOST_LINES:
+                self._lines.popleft()
+                self._dropped += 1
+            self._lines.append(line)
+            self._changed.notify()
+
+    def finish(self, timeout_s: float) -> None:
+        """Wait for the lines that are left, but not longer than `timeout_s`."""
+        with self._changed:
+            self._finished = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        # To the descriptor: a thread that hangs in sys.stdout holds a lock without which the interpreter cannot end.
+        descriptor = sys.stdout.fileno()
+        encoding = sys.stdout.encoding
+        while (text := self._next()) is not None:
+            if not _write(descriptor, text.encode(encoding, "replace")):
+                return
+
+    def _next(self) -> str | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._lines or self._finished)
+            dropped, self._dropped = self._dropped, 0
+            if not self._lines:
+                return None
+            missing = f"({dropped} lines were dropped here, because nobody read them)\n" if dropped else ""
+            return f"{missing}{self._lines.popleft()}\n"
+
+
+def _write(descriptor: int, data: bytes) -> bool:
+    """Write all of it, however long that takes; False when nobody can read it any more."""
+    while data:
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            # Whoever started us shares the pipe and made it non-blocking.
+            select.select((), (descriptor,), ())
+        except OSError:
+            return False
+    return True
 
 
 def _print(text: str) -> None:
@@ -45,8 +122,10 @@ def _print(text: str) -> None:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever started us has stopped reading; calls go on.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # Whoever started us has stopped reading; calls go on. What could not be written goes nowhere at the exit.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def _ready_line(server: MockServer) -> str:

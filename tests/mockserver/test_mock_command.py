@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
+from offhook_mockserver import serving
 from offhook_mockserver.numbers_table import NUMBERS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+NEVER_ANSWERS = "+14155550102"
 COMMAND = [sys.executable, "-m", "offhook", "mock"]
 
 
-def begin(*arguments: str) -> subprocess.Popen[str]:
+def begin(*arguments: str, pipe_bytes: int = -1) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONSAFEPATH": "1", "NO_COLOR": "1"}
     return subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        pipesize=pipe_bytes,
     )
+
+
+def start_calls(ready: dict[str, str], number: str, count: int = 1) -> list[str]:
+    """Place calls over one connection; their channels."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(ready["port"]), timeout=10)
+    keys = {"sb-api-key-id": ready["api_key"], "sb-api-secret-key": ready["api_secret"]}
+    body = json.dumps({"phoneNumber": number, "fromNumber": ready["from_number"]})
+    channels: list[str] = []
+    with contextlib.closing(connection):
+        for _ in range(count):
+            connection.request("POST", "/facetime/start-call", body, {"content-type": "application/json", **keys})
+            channels.append(json.load(connection.getresponse())["agora"]["channelName"])
+    return channels
 
 
 def refused(*arguments: str) -> str:
@@ -46,18 +67,7 @@ def test_programs_get_one_json_line_then_a_line_an_event_and_a_clean_stop(stop: 
     assert set(ready) == {"url", "port", "pid", "api_key", "api_secret", "from_number"}
     assert ready["pid"] == process.pid
     assert ready["url"] == f"http://127.0.0.1:{ready['port']}"
-    request = urllib.request.Request(
-        f"{ready['url']}/facetime/start-call",
-        json.dumps({"phoneNumber": "+14155550101", "fromNumber": ready["from_number"]}).encode(),
-        {
-            "content-type": "application/json",
-            "sb-api-key-id": ready["api_key"],
-            "sb-api-secret-key": ready["api_secret"],
-        },
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request) as answer:
-        channel = json.load(answer)["agora"]["channelName"]
+    (channel,) = start_calls(ready, "+14155550101")
     lines = [process.stdout.readline() for _ in range(2)]
     assert lines[0].endswith(f"{channel} +1415•••0101 ringing\n")
     assert lines[1].endswith(f"{channel} +1415•••0101 answered\n")
@@ -67,6 +77,53 @@ def test_programs_get_one_json_line_then_a_line_an_event_and_a_clean_stop(stop: 
     assert err == ""
     assert ready["api_secret"] not in out
     assert (tmp_path / "new" / "folder" / f"{channel}.callee.wav").stat().st_size >= 44
+
+
+@pytest.mark.slow
+def test_a_pipe_that_nobody_reads_holds_up_neither_calls_nor_the_stop() -> None:
+    process = begin("--json", pipe_bytes=4096)
+    assert process.stdout is not None
+    try:
+        ready = json.loads(process.stdout.readline())
+        # Each makes a line of some 70 bytes, far more than the pipe holds.
+        start_calls(ready, NEVER_ANSWERS, 300)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        _, err = process.communicate(timeout=10)
+        assert err == ""
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_oldest_of_too_many_lines_are_dropped_and_counted(capfd: pytest.CaptureFixture[str]) -> None:
+    printer = serving._Printer()
+    for number in range(serving._MOST_LINES + 3):
+        printer.print(f"line {number}")
+    printer.start()
+    printer.finish(10)
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == "(3 lines were dropped here, because nobody read them)"
+    assert lines[1:] == [f"line {number}" for number in range(3, serving._MOST_LINES + 3)]
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_does_not_end_the_server() -> None:
+    process = begin("--json")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        ready = json.loads(process.stdout.readline())
+        process.stdout.close()
+        for _ in range(2):
+            start_calls(ready, NEVER_ANSWERS)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 @pytest.mark.slow

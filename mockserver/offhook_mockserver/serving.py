@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 #: Lines that may wait to be printed.
-_MOST_LINES: Final = 1000
+MOST_LINES: Final = 1000
 #: How long the last lines have to get out at the end.
 _LAST_LINES_S: Final = 0.5
 
@@ -40,7 +40,7 @@ async def serve(settings: MockSettings, *, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    printer = _Printer()
+    printer = LinePrinter()
 
     def show(event: CallEvent) -> None:
         printer.print(f"{iso_8601(event.wall_s)} {event.channel} {event.number} {event.what}")
@@ -53,7 +53,7 @@ async def serve(settings: MockSettings, *, as_json: bool) -> None:
     printer.finish(_LAST_LINES_S)
 
 
-class _Printer:
+class LinePrinter:
     """Prints lines from a thread of its own: whoever started us may have stopped reading, and then writing blocks.
 
     The oldest of too many waiting lines is dropped; how many were is printed once writing goes on.
@@ -68,12 +68,13 @@ class _Printer:
         self._thread = threading.Thread(target=self._run, name="offhook-mock-printer", daemon=True)
 
     def start(self) -> None:
+        """Begin to print, in the order of the calls to `print`."""
         self._thread.start()
 
     def print(self, line: str) -> None:
         """Have a line printed, some time. Never blocks."""
         with self._changed:
-            if len(self._lines) == _MOST_LINES:
+            if len(self._lines) == MOST_LINES:
                 self._lines.popleft()
                 self._dropped += 1
             self._lines.append(line)

@@ -97,14 +97,14 @@ def test_a_pipe_that_nobody_reads_holds_up_neither_calls_nor_the_stop() -> None:
 
 
 def test_the_oldest_of_too_many_lines_are_dropped_and_counted(capfd: pytest.CaptureFixture[str]) -> None:
-    printer = serving._Printer()
-    for number in range(serving._MOST_LINES + 3):
+    printer = serving.LinePrinter()
+    for number in range(serving.MOST_LINES + 3):
         printer.print(f"line {number}")
     printer.start()
     printer.finish(10)
     lines = capfd.readouterr().out.splitlines()
     assert lines[0] == "(3 lines were dropped here, because nobody read them)"
-    assert lines[1:] == [f"line {number}" for number in range(3, serving._MOST_LINES + 3)]
+    assert lines[1:] == [f"line {number}" for number in range(3, serving.MOST_LINES + 3)]
 
 
 @pytest.mark.slow

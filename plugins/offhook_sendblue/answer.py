@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from offhook_sendblue.exchange import Answer
 
+FROM_NUMBER_VARIABLE: Final = "OFFHOOK_FROM_NUMBER"
 #: Longest wait that a Retry-After header is believed to ask for, in seconds.
 MAX_RETRY_AFTER_S: Final = 3600.0
 #: Characters of a carrier's text that go into a message.
@@ -39,6 +40,10 @@ _TOKEN: Final = re.compile(r"[!-~]+")
 _SECONDS: Final = re.compile(r"[+-]?[0-9]{1,30}")
 #: Long runs without a blank in a carrier's text may be a token that nobody has registered as a secret.
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
+#: How a carrier's text names the number that is called from.
+_FROM_NUMBER: Final = re.compile(r"from[ _-]?number", re.IGNORECASE)
+#: The request left and nothing says that it was refused.
+_MAY_HAVE_RUNG: Final = " The callee may have been rung: look at the phone before you dial once more."
 _NO_LINE: Final = " It may also mean that the account has no FaceTime line; Sendblue's sales team adds one."
 
 
@@ -62,18 +67,19 @@ def grant_of(answer: Answer, *, endpoint: str | None, now_s: float) -> Grant:
 
 
 def _judge(answer: Answer, endpoint: str | None, now_s: float) -> Grant:
-    if answer.oversized:
-        raise CarrierProtocolError(
-            f"the answer (HTTP {answer.status}) is larger than any answer to start-call: is the base URL Sendblue's?"
-        )
     if not 200 <= answer.status < 300:
         _refuse(answer, now_s)
+    if answer.oversized:
+        raise _unreadable(f"the answer (HTTP {answer.status}) is larger than any answer to start-call")
     body = _json_object(answer)
     status = body.get("status")
     if not isinstance(status, str):
         raise _wrong("status", 'is not the text "OK"')
     if status != "OK":
-        raise RequestRejected(f"the carrier refused the call with status {_excerpt(status)!r}{_told(body)}")
+        raise RequestRejected(
+            f"the carrier refused the call with status {_excerpt(status)!r}{_told(body)}: check the number you call "
+            f"and {FROM_NUMBER_VARIABLE}, which must be a FaceTime line of your account"
+        )
     agora = body.get("agora")
     if not isinstance(agora, dict):
         raise _wrong("agora", "is missing or no object")
@@ -102,7 +108,8 @@ def _refuse(answer: Answer, now_s: float) -> NoReturn:
     if status < 400:
         raise CarrierProtocolError(
             f"the carrier answered with a redirect or nothing final (HTTP {status}), which is not followed, because "
-            "the keys are for the configured host alone: check SENDBLUE_API_BASE_URL"
+            f"the keys are for the configured host alone: check SENDBLUE_API_BASE_URL.{_MAY_HAVE_RUNG}",
+            may_have_rung=True,
         )
     hint = _NO_LINE if status in {402, 403, 404, 501} else ""
     if status in {401, 403}:
@@ -116,11 +123,19 @@ def _refuse(answer: Answer, now_s: float) -> NoReturn:
         raise RateLimited(f"the carrier asks for fewer calls (HTTP 429){told}: dial again {when}", wait_s)
     if status >= 500:
         raise CarrierUnavailable(
-            f"the carrier is failing (HTTP {status}){told}. It was not asked again: whoever was called may have "
-            f"been rung.{hint}"
+            f"the carrier is failing (HTTP {status}){told}. It was not asked again.{_MAY_HAVE_RUNG}{hint}",
+            may_have_rung=True,
+        )
+    if status == 408:
+        # The server gave up on the request; what it had read of it by then, it may have acted on.
+        raise RequestRejected(
+            f"the carrier gave up on the request (HTTP 408){told}. It was not sent again.{_MAY_HAVE_RUNG}",
+            may_have_rung=True,
         )
     if status == 404:
         hint = " Is SENDBLUE_API_BASE_URL right?" + hint
+    if status == 400 and _FROM_NUMBER.search(told):
+        hint = f" The number you call from is what {FROM_NUMBER_VARIABLE} says: set it to a FaceTime line of yours."
     raise RequestRejected(f"the carrier refused the call (HTTP {status}){told}.{hint}")
 
 
@@ -140,21 +155,23 @@ def _grant(agora: Mapping[str, object], endpoint: str | None) -> Grant:
 def _wrong(path: str, problem: str) -> CarrierProtocolError:
     # The value is left out: next to `agora.token` it could be the token.
     return CarrierProtocolError(
-        f"the carrier's answer is not the documented one: {path} {problem}. The callee may have been rung"
+        f"the carrier's answer is not the documented one: {path} {problem}.{_MAY_HAVE_RUNG}", may_have_rung=True
     )
+
+
+def _unreadable(problem: str) -> CarrierProtocolError:
+    return CarrierProtocolError(f"{problem}. Is the base URL Sendblue's?{_MAY_HAVE_RUNG}", may_have_rung=True)
 
 
 def _json_object(answer: Answer) -> dict[str, object]:
     encoding = answer.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
-        raise CarrierProtocolError(
-            f"the carrier's answer is compressed ({_excerpt(encoding)}), which was not asked for"
-        )
+        raise _unreadable(f"the carrier's answer is compressed ({_excerpt(encoding)}), which was not asked for")
     body = _parse(answer.body)
     if body is None:
-        raise CarrierProtocolError(
+        raise _unreadable(
             f"the carrier's answer (HTTP {answer.status}) is not a JSON object: it begins "
-            f"{_excerpt(answer.body.decode('utf-8', 'replace'))!r}. Is the base URL Sendblue's?"
+            f"{_excerpt(answer.body.decode('utf-8', 'replace'))!r}"
         )
     return body
 

@@ -14,7 +14,7 @@ from offhook.ids import Ids
 from offhook.interfaces import Carrier
 from offhook.numbers import e164, mask
 from offhook_sendblue import baseurl
-from offhook_sendblue.answer import grant_of
+from offhook_sendblue.answer import FROM_NUMBER_VARIABLE, grant_of
 from offhook_sendblue.exchange import Failure, NoAnswer, make_client, post_once
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL: Final = "https://api.sendblue.co"
 BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
-FROM_NUMBER_VARIABLE: Final = "OFFHOOK_FROM_NUMBER"
 RELAY_URL_VARIABLE: Final = "OFFHOOK_RELAY_URL"
 START_CALL: Final = "/facetime/start-call"
 

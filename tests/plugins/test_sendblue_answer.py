@@ -11,7 +11,6 @@ from offhook.errors import (
     CarrierProtocolError,
     CarrierUnavailable,
     CredentialsRejected,
-    OffhookError,
     RateLimited,
     RequestRejected,
 )
@@ -39,7 +38,7 @@ def judge(body: object, status: int = 200, headers: dict[str, str] | None = None
     return grant_of(Answer(status, headers or {}, raw), endpoint="http://127.0.0.1:1", now_s=NOW_S)
 
 
-def refusal(body: object, status: int = 200, headers: dict[str, str] | None = None) -> OffhookError:
+def refusal(body: object, status: int = 200, headers: dict[str, str] | None = None) -> CarrierError:
     with pytest.raises(CarrierError) as caught:
         judge(body, status, headers)
     return caught.value
@@ -203,3 +202,50 @@ def test_texts_of_the_carrier_are_redacted_cleaned_and_cut(status: int) -> None:
     assert "\x1b" not in message
     assert len(message) < 700
     assert TOKEN[:10] not in refusal({"message": f"your token is {TOKEN}"}, status).message
+
+
+GZIP = {"content-encoding": "gzip"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "headers", "may_have_rung"),
+    [
+        *[({"message": "no"}, status, {}, True) for status in (408, 500, 501, 502, 503, 504)],
+        *[(b"", status, {"location": "https://elsewhere.example"}, True) for status in (301, 302, 303, 307, 308, 304)],
+        *[(body, 200, {}, True) for body in (b"", b"OK", b"[]", b"<html>hello</html>", b"\xff\xfe", b"{")],
+        (b"", 204, {}, True),
+        (documented(), 200, GZIP, True),
+        ({"agora": AGORA}, 200, {}, True),
+        ({"status": "OK"}, 200, {}, True),
+        *[(documented(**{field: None}), 200, {}, True) for field in AGORA],
+        *[({"message": "no"}, status, {}, False) for status in (400, 401, 402, 403, 404, 409, 422, 429)],
+        (b"<html>no</html>", 400, GZIP, False),
+        *[({"status": status, "agora": AGORA}, 200, {}, False) for status in ("ERROR", "QUEUED", "")],
+    ],
+)
+def test_only_an_answer_that_says_no_means_that_nobody_was_rung(
+    body: object, status: int, headers: dict[str, str], may_have_rung: bool
+) -> None:
+    error = refusal(body, status, headers)
+    assert error.may_have_rung is may_have_rung
+    assert ("The callee may have been rung" in error.message) is may_have_rung
+
+
+@pytest.mark.parametrize(("status", "may_have_rung"), [(200, True), (302, True), (503, True), (403, False)])
+def test_an_answer_without_end_is_judged_by_its_status(status: int, may_have_rung: bool) -> None:
+    with pytest.raises(CarrierError) as caught:
+        grant_of(Answer(status, {}, b"", oversized=True), endpoint=None, now_s=NOW_S)
+    assert caught.value.may_have_rung is may_have_rung
+    assert ("may have been rung" in caught.value.message) is may_have_rung
+
+
+def test_a_status_that_is_not_ok_says_what_to_do() -> None:
+    message = refusal({"status": "ERROR", "message": "no"}).message
+    assert "check the number you call" in message
+    assert "OFFHOOK_FROM_NUMBER" in message
+
+
+@pytest.mark.parametrize("told", ["fromNumber +18885550199 is no line of yours", "bad from_number", "From number?"])
+def test_a_refused_from_number_is_named_by_its_variable(told: str) -> None:
+    assert "OFFHOOK_FROM_NUMBER" in refusal({"message": told}, 400).message
+    assert "OFFHOOK_FROM_NUMBER" not in refusal({"message": "phoneNumber is missing"}, 400).message

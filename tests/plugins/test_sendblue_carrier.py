@@ -174,6 +174,7 @@ def test_nothing_there_is_not_ambiguous() -> None:
             carrier = carrier_for(f"http://127.0.0.1:{unused.getsockname()[1]}")
             with pytest.raises(CarrierUnavailable, match="offhook mock") as caught:
                 await carrier.start_call(TO)
+            assert not caught.value.may_have_rung
             no_secret_in(caught.value)
             await carrier.aclose()
 
@@ -233,6 +234,7 @@ async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 def test_an_answer_that_is_lost_is_ambiguous_and_the_request_is_not_repeated(server: Callable[[], Server]) -> None:
     error = asyncio.run(start(server(), timeout_s=0.5))
     assert type(error) is StartAmbiguous
+    assert error.may_have_rung
     assert "+1415•••0123 may have been rung" in error.message
     no_secret_in(error)
 

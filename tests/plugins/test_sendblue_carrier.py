@@ -28,7 +28,7 @@ from offhook.secret import Secret
 from offhook_sendblue import CallableAuth, KeyAuth, SendblueCarrier
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
 FROM, TO = "+18885550199", "+14155550123"
 KEY, SECRET, TOKEN = "key-SENTINEL-1", "secret-SENTINEL-2", "007SENTINELtokenSENTINELtoken"
@@ -59,7 +59,7 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[Server]:
+    async def running(self) -> AsyncGenerator[Server]:
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:

@@ -17,7 +17,7 @@ async def main(base_url: str, from_number: str, api_key: str, api_secret: str) -
         transport=AiortcTransport(rate_hz=24_000),
         policy=CallPolicy(answer=AnswerPolicy.FIRST_AUDIO, ring_timeout_s=20, max_duration_s=60),
     )
-    async with phone, phone.dial("+14155550101", record="both-sides.wav") as call:
+    async with phone, phone.dial("+14155550101", record="both-sides-*.wav") as call:
         async for entry in call.events():
             print(
                 f"{entry.at_s:6.2f} s  {entry.call.value:8}  {entry.event}  {entry.evidence and entry.evidence.value}"

@@ -3,8 +3,7 @@
 import asyncio
 import sys
 
-from offhook import Call, Phone, PlayHandle, SpeechDetector
-from offhook.speech import SpeechStarted, SpeechStopped
+from offhook import Call, Phone, PlayHandle, SpeechDetector, SpeechStarted, SpeechStopped
 
 
 async def converse(call: Call, answer: str, most_answers: int) -> None:

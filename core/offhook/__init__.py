@@ -12,7 +12,7 @@ from offhook.playout import PlayHandle, PlayoutEnd
 from offhook.policy import AnswerPolicy, CallPolicy
 from offhook.record import CallRecord, TimelineEntry
 from offhook.secret import Secret
-from offhook.speech import SpeechDetector
+from offhook.speech import SpeechDetector, SpeechStarted, SpeechStopped
 from offhook.states import CallState, Evidence, Grade, LegState
 
 __all__ = [
@@ -35,6 +35,8 @@ __all__ = [
     "PlayoutEnd",
     "Secret",
     "SpeechDetector",
+    "SpeechStarted",
+    "SpeechStopped",
     "TimelineEntry",
     "__version__",
     "hookimpl",

@@ -25,6 +25,8 @@ SILENCE_DBFS: Final = -100.0
 class AudioFrame:
     """Some mono audio.
 
+    In a call, positions count from our leg's joining, in both directions.
+
     Args:
         pcm: samples, signed 16-bit little-endian; an even number of bytes.
         rate_hz: sampling rate.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from offhook.audio import SILENCE_DBFS
 from offhook.driver import Driver
-from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, StartAmbiguous
+from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, SourceError, StartAmbiguous
 from offhook.frames import Frames, frames_source
 from offhook.interfaces import AudioSink, AudioSource
 from offhook.isolation import CLOSE_TIMEOUT_S, isolated
@@ -98,13 +98,23 @@ class Call:
         await self.hang_up()
 
     async def answered(self) -> bool:
-        """Wait for the answer, or for the end. Never raises for how the call went: ask the record."""
+        """Wait for the answer, or for the end. Never raises for how the call went: ask the record.
+
+        Raises:
+            CallStateError: the call was not entered.
+        """
+        self._must_be_entered("answered")
         waiting = (CallState.IDLE, CallState.DIALING, CallState.RINGING)
         await self._driver.until(lambda: self.over or self.state not in waiting)
         return self.record.answered_at_s is not None
 
     async def ended(self) -> None:
-        """Wait until the call is over and nothing of it is left."""
+        """Wait until the call is over and nothing of it is left.
+
+        Raises:
+            CallStateError: the call was not entered.
+        """
+        self._must_be_entered("ended")
         await self._driver.until(lambda: self.over)
         await self._driver.closed()
 
@@ -174,15 +184,18 @@ class Call:
                 iterable or async iterable of frames, which is only asked for more when there is room.
 
         Raises:
-            ConfigError: a spec names nothing, or what it names cannot be opened.
+            ConfigError: a spec names nothing, or what it names cannot be opened; or a source was played before.
         """
         media = self._media("play")
         if isinstance(what, str):
             source = self._equipment.plugins.source(what)
         elif isinstance(what, AudioSource):
+            if what.taken:
+                raise SourceError(f"this {type(what).__name__} was played already: a source plays once, open another")
             source = what
         else:
             source = frames_source(what)
+        source.taken = True
         return media.playout.add(source)
 
     def clear(self) -> float:
@@ -205,6 +218,9 @@ class Call:
 
         Args:
             rate_hz: the rate to convert to; the leg's own by default.
+
+        A frame's position counts samples at that rate since our leg joined the channel (`record.joined_at_s`): that is
+        the zero of everything that is heard and sent, so that streams and recordings of one call fit together.
         """
         return self._media("audio").listen(rate_hz, LISTENER_MS)
 
@@ -267,6 +283,10 @@ class Call:
                 await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
         except OffhookError as error:
             self._driver.note(error)
+
+    def _must_be_entered(self, verb: str) -> None:
+        if not self._entered and not self.over:
+            raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
 
     def _media(self, verb: str) -> CallMedia:
         if self._driver.media is None:

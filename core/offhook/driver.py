@@ -286,7 +286,7 @@ class Driver:
 
     def _detail(self, event: Event) -> str:
         if isinstance(event, CallAccepted) and self._grant is not None:
-            return f"channel={self._grant.channel} token={self._grant.token.fingerprint}"
+            return f"channel={self._grant.channel} token_sha256={self._grant.token.fingerprint}"
         facts = ((field.name, getattr(event, field.name)) for field in fields(event))
         return " ".join(f"{name}={value.value if isinstance(value, Enum) else value}" for name, value in facts)
 

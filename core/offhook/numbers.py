@@ -27,6 +27,8 @@ def e164(number: str, what: str = "number") -> str:
     Raises:
         NumberRejected: it is an emergency number, or not a plus sign and 7 to 15 digits with nothing around them.
     """
+    if not isinstance(number, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not everybody checks types
+        raise NumberRejected(f"the {what} is {type(number).__name__}, not text: write it as in '+14155550123'")
     if is_emergency(number):
         raise NumberRejected(f"{show(number)} is an emergency number: offhook never dials those. Use a telephone.")
     if not _E164.fullmatch(number):
@@ -50,4 +52,4 @@ def mask(number: str) -> str:
 
 def show(text: str) -> str:
     """Whatever a person typed, quoted, cut to 40 characters, with anything unprintable escaped."""
-    return ascii(text if len(text) <= 40 else text[:39] + "…")
+    return ascii(text if len(text) <= 40 else text[:37] + "...")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 
 
-class Disposition(Enum):
+class Disposition(StrEnum):
     """What became of the call.
 
     Declined, busy and unreachable cannot be seen on Sendblue's channel: without a webhook that says so they are
@@ -27,7 +27,7 @@ class Disposition(Enum):
     FAILED = "failed"
 
 
-class EndedBy(Enum):
+class EndedBy(StrEnum):
     """Who or what ended the call."""
 
     CALLER = "caller"

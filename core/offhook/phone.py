@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.call import Call
 from offhook.clock import SystemClock
 from offhook.equipment import Equipment
-from offhook.errors import ConfigError
+from offhook.errors import CallStateError, ConfigError
 from offhook.grant import is_loopback
 from offhook.ids import Ids
 from offhook.isolation import CLOSE_TIMEOUT_S, as_plugin_error, isolated
@@ -81,6 +81,7 @@ class Phone:
             store = self.plugins.store(store)
         self._equipment = Equipment(carrier, transport, self.plugins, store, clock or SystemClock(), ids or Ids())
         self._calls: list[Call] = []
+        self._closed = False
 
     @classmethod
     def from_env(
@@ -129,20 +130,24 @@ class Phone:
         Args:
             number: E.164, for example ``+14155550123``.
             policy: instead of the phone's own.
-            record: a stereo WAV file to make of the whole call, caller left, callee right. It is opened now, so that
-                one that cannot be written is refused before anything rings.
+            record: a stereo WAV file to make of the whole call, caller left, callee right; a ``*`` in its name becomes
+                the first number that makes it new. It is opened now, so that one that cannot be written is refused
+                before anything rings.
 
         Raises:
             NumberRejected: not an E.164 number, or an emergency number.
             RecordingError: the recording cannot be made.
+            CallStateError: the phone was closed.
         """
+        if self._closed:
+            raise CallStateError("this phone was closed: make a new one")
         e164(number)
         recorder = None
         if record is not None:
             recorder = StereoRecorder(Path(record), self._equipment.transport.rate_hz)
         call = Call(number, self._equipment, policy or self.policy, recorder)
-        if record is not None:
-            call.record.files["mix"] = os.fspath(record)
+        if recorder is not None:
+            call.record.files["mix"] = os.fspath(recorder.path)
         self._calls = [known for known in self._calls if not known.over] + [call]
         return call
 
@@ -174,6 +179,7 @@ class Phone:
 
     async def aclose(self) -> None:
         """Hang up whatever is still up and let go of everything. Idempotent."""
+        self._closed = True
         calls, self._calls = self._calls, []
         transport, carrier, store = self._equipment.transport, self._equipment.carrier, self._equipment.store
         async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is let go of

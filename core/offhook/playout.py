@@ -46,8 +46,7 @@ class PlayHandle:
         self._playout = playout
         self._end: asyncio.Future[PlayoutEnd] = asyncio.get_running_loop().create_future()
         self.source = source
-        #: What went wrong, when it ended as `PlayoutEnd.FAILED`.
-        self.problem: OffhookError | None = None
+        self._problem: OffhookError | None = None
         self.samples_sent = 0
         self.read_to_end = False
 
@@ -65,6 +64,15 @@ class PlayHandle:
         """How it ended, or None while it is waiting or playing."""
         return self._end.result() if self._end.done() else None
 
+    @property
+    def problem(self) -> OffhookError | None:
+        """What went wrong, when it ended as `PlayoutEnd.FAILED`."""
+        return self._problem
+
+    def __repr__(self) -> str:
+        state = self.ended.value if self.ended else "waiting or playing"
+        return f"PlayHandle({type(self.source).__name__}, {self.position_ms:.0f} ms sent, {state})"
+
     def cancel(self) -> float:
         """Drop the rest of this item; what is queued behind it goes on. Gives the milliseconds that were sent."""
         self._playout.drop(self, PlayoutEnd.CANCELED)
@@ -73,7 +81,7 @@ class PlayHandle:
     def finish(self, end: PlayoutEnd, problem: OffhookError | None = None) -> None:
         """Say how it ended; the first word counts."""
         if not self._end.done():
-            self.problem = problem
+            self._problem = problem
             self._end.set_result(end)
 
 

@@ -100,9 +100,13 @@ class Plugins:
             extra: modules or objects with `hookimpl` functions, beside the installed ones.
             environment: where `OFFHOOK_DISABLE_PLUGINS` is looked up; the process's own by default.
             commands: whether to ask for commands as well, which import what a command line needs.
+
+        Raises:
+            PluginError: one of `extra` cannot be used. An installed one that cannot is left out and reported instead.
         """
         plugins = cls()
         plugins._wants_commands = commands
+        given: list[PluginReport] = []
         environment = os.environ if environment is None else environment
         disabled = {name.strip() for name in environment.get(DISABLE_VARIABLE, "").split(",")}
         for point in sorted(importlib.metadata.entry_points(group=GROUP)):
@@ -118,7 +122,13 @@ class Plugins:
             name = plugins._unused(str(getattr(plugin, "__name__", type(plugin).__name__)))
             report = PluginReport(name, "given to the phone")
             plugins.reports.append(report)
+            given.append(report)
             plugins._guard(report, functools.partial(_itself, plugin))
+            if not report.problem and not report.hooks:
+                report.problem = "it has no hook: mark its functions with offhook.hookimpl"
+        for report in given:
+            if report.problem:
+                raise PluginError(report.label, "registration", report.problem)
         return plugins
 
     def _unused(self, name: str) -> str:

@@ -28,7 +28,10 @@ class Spec:
         """
         name, _, argument = text.partition(":")
         if not _NAME.fullmatch(name):
-            raise SpecError(f"{show(text)} is not a spec: write NAME or NAME:ARGUMENT, for example wav:greeting.wav")
+            raise SpecError(
+                f"{show(text)} is not a spec: write NAME or NAME:ARGUMENT, for example wav:greeting.wav to play or "
+                "recorder:heard.wav to record"
+            )
         return cls(name, argument)
 
     def __str__(self) -> str:

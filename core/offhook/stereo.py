@@ -14,6 +14,7 @@ from offhook.wavefile import WavWriter
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
 #: How long the file waits for the side that is behind, in milliseconds.
 LOOK_BACK_MS: Final = 500
@@ -34,7 +35,7 @@ class StereoRecorder:
     written already is left out and counted.
 
     Args:
-        path: the file to make.
+        path: the file to make; a ``*`` in its name becomes the first number that makes it new.
         rate_hz: sampling rate of both sides.
         look_back_ms: how long to wait for the side that is behind.
 
@@ -55,6 +56,11 @@ class StereoRecorder:
         self.late_samples = 0
         #: Samples left out because their position was absurd: more than `MOST_GAP_S` ahead of everything else.
         self.stray_samples = 0
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._file.path
 
     @property
     def frames(self) -> int:

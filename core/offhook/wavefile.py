@@ -29,7 +29,10 @@ _PCM: Final = 1
 _HOLE_BYTES: Final = 65_536
 
 _REASONS: Final = {
-    errno.EEXIST: "it exists already, and offhook never writes over a file. Choose another name or move it away",
+    errno.EEXIST: (
+        "it exists already, and offhook never writes over a file. Choose another name, move it away, or write a * in "
+        "the name, which becomes the next free number"
+    ),
     errno.ENOENT: "its folder does not exist. Make the folder first",
     errno.ENOTDIR: "a part of its path is not a folder. Choose another path",
     errno.EACCES: "its folder may not be written to. Choose another folder or change its permissions",
@@ -59,7 +62,7 @@ class WavWriter:
     """A 16-bit PCM WAV file that is being written.
 
     Args:
-        path: the file to make.
+        path: the file to make; a ``*`` in its name becomes the first number that makes it new.
         rate_hz: sampling rate.
         channels: number of channels; samples are interleaved.
         most_bytes: how much audio the file may hold.
@@ -81,13 +84,26 @@ class WavWriter:
         self._stored_bytes = 0
         self._fd = -1
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            self._fd = self._create()
             self._patch_header()
         except (OSError, ValueError) as error:
             if self._fd >= 0:
                 self._release()
                 self.path.unlink(missing_ok=True)
             raise RecordingError(f"cannot record to {show_path(path)}: {why_not(error)}.") from None
+
+    def _create(self) -> int:
+        """Make the file, readable by its owner alone: it is a private conversation."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        pattern = self.path
+        if "*" not in pattern.name:
+            return os.open(pattern, flags, 0o600)
+        number = 0
+        while True:
+            number += 1
+            self.path = pattern.with_name(pattern.name.replace("*", str(number)))
+            with contextlib.suppress(FileExistsError):
+                return os.open(self.path, flags, 0o600)
 
     @property
     def frames(self) -> int:

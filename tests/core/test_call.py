@@ -100,7 +100,7 @@ def test_the_timeline_says_what_each_step_rests_on() -> None:
         assert [entry["event"] for entry in r.store.journal] == [entry.event for entry in call.record.timeline]
         assert all(entry["call_id"] == call.record.call_id for entry in r.store.journal)
         accepted = call.record.timeline[1]
-        assert accepted.detail.startswith(f"channel={call.record.channel} token=")
+        assert accepted.detail.startswith(f"channel={call.record.channel} token_sha256=")
 
     run(main())
 

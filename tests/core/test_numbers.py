@@ -84,5 +84,11 @@ def test_numbers_are_masked_in_the_middle() -> None:
 
 def test_what_a_person_typed_is_shown_safely() -> None:
     assert show("a\nb\x1b[31m") == r"'a\nb\x1b[31m'"
-    assert show("x" * 41) == "'" + "x" * 39 + r"\u2026'"
+    assert show("x" * 41) == "'" + "x" * 37 + "...'"
     assert show("x" * 40) == "'" + "x" * 40 + "'"
+
+
+def test_what_is_no_text_is_refused_in_a_sentence() -> None:
+    for number in (None, 14155550123):
+        with pytest.raises(NumberRejected, match="not text"):
+            e164(number)  # type: ignore[arg-type]

@@ -196,12 +196,51 @@ def test_two_plugins_of_one_class_are_two_plugins() -> None:
     ]
 
 
-def test_one_plugin_given_twice_counts_once_and_is_reported() -> None:
-    seen: list[object] = []
-    observer = Observer("a", seen)
-    plugins = load(observer, observer)
-    assert [bool(report.problem) for report in plugins.reports[-2:]] == [False, True]
-    assert len(plugins.observers("offhook_call_ended")) == 1
+def test_one_plugin_given_twice_is_refused() -> None:
+    observer = Observer("a", [])
+    with pytest.raises(PluginError, match="already registered"):
+        load(observer, observer)
+
+
+class Wrong:
+    """What people hand over by mistake."""
+
+    class RaisesInRegistration:
+        @hookimpl
+        def offhook_auth(self, registry: object) -> None:
+            raise RuntimeError("no licence")
+
+    class UnknownHook:
+        @hookimpl
+        def offhook_nonsense(self) -> None: ...
+
+    class UnknownArgument:
+        @hookimpl
+        def offhook_call_ended(self, recordx: object) -> None: ...
+
+    class Async:
+        @hookimpl
+        async def offhook_call_ended(self, record: object) -> None: ...
+
+    class Unmarked:
+        def offhook_call_ended(self, record: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("plugin", "says"),
+    [
+        (Wrong.RaisesInRegistration(), "no licence"),
+        (Wrong.UnknownHook(), "offhook_nonsense"),
+        (Wrong.UnknownArgument(), "recordx"),
+        (Wrong.Async(), "it is async"),
+        (Wrong.Unmarked(), "hookimpl"),
+        (5, "hookimpl"),
+        (None, "hookimpl"),
+    ],
+)
+def test_a_plugin_that_is_given_must_work(plugin: object, says: str) -> None:
+    with pytest.raises(PluginError, match=says):
+        load(plugin)
 
 
 def test_a_given_plugin_does_not_push_out_an_installed_one_of_its_name(install: Callable[..., str]) -> None:

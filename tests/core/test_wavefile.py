@@ -270,3 +270,15 @@ def test_paths_are_shown_whole_escaped_and_not_endless() -> None:
     assert show_path("a\nb") == r"'a\nb'"
     assert show_path("x" * 500 + ".wav").endswith("xxx.wav'")
     assert len(show_path("x" * 500)) == 122
+
+
+def test_a_star_becomes_the_first_number_that_makes_the_name_new(tmp_path: Path) -> None:
+    (tmp_path / "a-1.wav").write_text("mine")
+    for expected in ("a-2.wav", "a-3.wav"):
+        writer = WavWriter(tmp_path / "a-*.wav", 16_000)
+        writer.close()
+        assert writer.path == tmp_path / expected
+        assert writer.path.stat().st_mode & 0o077 == 0, "a conversation is its owner's alone"
+    assert (tmp_path / "a-1.wav").read_text() == "mine"
+    with pytest.raises(RecordingError, match="folder does not exist"):
+        WavWriter(tmp_path / "no/a-*.wav", 16_000)

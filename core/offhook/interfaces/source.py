@@ -19,6 +19,9 @@ class AudioSource(ABC):
     #: with the best quality.
     live: bool = False
 
+    #: Set when it is played: a source plays once.
+    taken: bool = False
+
     @abstractmethod
     async def read(self) -> AudioFrame | None:
         """The next frame, of any length and rate; None at the end, and ever after. The core converts the rate.

@@ -30,7 +30,7 @@ from offhook.errors import (
     StartAmbiguous,
 )
 from offhook.outcome import Disposition
-from offhook.plugins import Plugins
+from offhook.plugins import PluginReport, Plugins
 from offhook.record import CallRecord
 from offhook_audio.silence import SilenceSource
 
@@ -195,17 +195,16 @@ def test_verbose_logs_without_secrets(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_plugin_that_fails_is_named_and_the_rest_works(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Broken:
-        __name__ = "broken"
-
-        @hookimpl
-        def offhook_command(self, registry: CommandRegistry) -> None:
-            raise RuntimeError("no licence")
-
     load = Plugins.load
-    monkeypatch.setattr(Plugins, "load", lambda commands: load([Broken()], commands=commands))
+
+    def with_a_broken_one(*, commands: bool) -> Plugins:
+        plugins = load(commands=commands)
+        plugins.reports.append(PluginReport("broken", "acme", "1.0", problem="RuntimeError: no licence"))
+        return plugins
+
+    monkeypatch.setattr(Plugins, "load", with_a_broken_one)
     assert run(["--version"]) == 0
-    assert "plugin broken (given to the phone) was left out: RuntimeError: no licence" in capsys.readouterr().err
+    assert "plugin broken (acme 1.0) was left out: RuntimeError: no licence" in capsys.readouterr().err
 
 
 def test_the_entry_point_exits_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from offhook.errors import ConfigError, RecordingError
 from offhook.ids import Ids
 from offhook.plugins import Plugins
 from offhook_mockserver.calls import CallEvent, Calls
-from offhook_mockserver.connections import BoundedConnection
+from offhook_mockserver.connections import BoundedConnection, RefusableWebSocket
 from offhook_mockserver.guard import MAX_BODY_BYTES, MAX_HEADER_BYTES, Guard
 from offhook_mockserver.numbers_table import script_for
 from offhook_mockserver.rooms import Rooms
@@ -152,7 +152,7 @@ class MockServer:
             self.app,
             loop="none",
             http=BoundedConnection,
-            ws="websockets-sansio",
+            ws=RefusableWebSocket,
             ws_max_size=MAX_BODY_BYTES,
             ws_per_message_deflate=False,
             lifespan="off",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 
 import httpx
 import pytest
@@ -211,3 +212,37 @@ def test_two_host_headers_are_refused() -> None:
             assert answer.startswith(b"HTTP/1.1 400")
 
     run(main)
+
+
+def test_what_is_refused_writes_nothing_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A page may open WebSockets and ``https:`` links to us as it likes; the terminal is not its to write to."""
+
+    async def main() -> None:
+        async with server() as mock:
+            url = f"ws://127.0.0.1:{mock.port}/relay/events?sid=x"
+            for origin in ("https://evil.example", f"http://127.0.0.1:{mock.port}"):
+                with pytest.raises(InvalidStatus) as caught:
+                    await connect(url, proxy=None, origin=Origin(origin))
+                assert caught.value.response.status_code == 403
+            assert (await raw(mock, b"\x16\x03\x01\x02\0\r\n\r\n")).startswith(b"HTTP/1.1 400")
+            head = (
+                f"GET / HTTP/1.1\r\nhost: 127.0.0.1:{mock.port}\r\nconnection: upgrade, close\r\nupgrade: h2c\r\n\r\n"
+            )
+            assert (await raw(mock, head.encode())).startswith(b"HTTP/1.1 501")
+
+    run(main)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_what_fails_in_the_server_is_still_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(scope: object, receive: object, send: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    async def main() -> None:
+        mock = server()
+        mock.app = fail
+        async with mock, httpx.AsyncClient(base_url=mock.url, trust_env=False) as client:
+            assert (await client.get("/")).status_code == 500
+
+    run(main)
+    assert "ZeroDivisionError: ours" in caplog.text

@@ -52,6 +52,7 @@ _log = logging.getLogger(__name__)
 
 #: The only address it ever binds.
 LOOPBACK: Final = "127.0.0.1"
+_HTTP_PORT: Final = 80
 _STOP_TIMEOUT_S: Final = 1.0
 #: Everything of the WebRTC door is below this path.
 _RELAY: Final = "/relay/"
@@ -197,7 +198,7 @@ class MockServer:
         await self.aclose()
 
     def _hosts(self) -> frozenset[str]:
-        return frozenset({f"{LOOPBACK}:{self._port}", f"localhost:{self._port}"})
+        return _names(self._port)
 
     def _build(self) -> ASGIApp:
         routes = SendblueApi(self.tenants, self.calls, self._clock, self._ids).routes()
@@ -263,6 +264,14 @@ class _LazyDoor:
 
         self._door = WebRtcDoor(self._rooms, self._clock, self._ids)
         self._app = Router(self._door.routes())
+
+
+def _names(port: int) -> frozenset[str]:
+    """What a Host header may say to a server at this port."""
+    names = {LOOPBACK, "localhost"}
+    with_port = {f"{name}:{port}" for name in names}
+    # Clients leave out the port that http has anyway (RFC 9110, section 4.2.3).
+    return frozenset(with_port | names if port == _HTTP_PORT else with_port)
 
 
 def _listen(port: int) -> socket.socket:

@@ -117,6 +117,13 @@ def test_a_port_of_the_system_is_refused_in_one_sentence(monkeypatch: pytest.Mon
         _listen(80)
 
 
+def test_the_port_of_http_may_be_left_out_of_its_name() -> None:
+    from offhook_mockserver.server import _names
+
+    assert _names(80) == {"127.0.0.1:80", "localhost:80", "127.0.0.1", "localhost"}
+    assert _names(8080) == {"127.0.0.1:8080", "localhost:8080"}
+
+
 def test_a_folder_that_cannot_be_written_is_refused_before_it_listens(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     server = MockServer(MockSettings(recordings=tmp_path / "file"), plugins=Plugins())

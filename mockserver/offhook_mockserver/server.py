@@ -275,7 +275,8 @@ def _names(port: int) -> frozenset[str]:
 
 
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
+    # With the protocol named, asyncio sets TCP_NODELAY on what is accepted: small answers and events wait for nothing.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((LOOPBACK, port))

@@ -67,6 +67,18 @@ def test_it_binds_loopback_alone_on_a_port_of_its_own() -> None:
     asyncio.run(main())
 
 
+def test_small_answers_do_not_wait_for_acknowledgements() -> None:
+    async def main() -> None:
+        async with MockServer(plugins=Plugins()) as server, httpx.AsyncClient(trust_env=False) as client:
+            await client.get(server.url)
+            assert server._server is not None
+            (connection,) = server._server.server_state.connections
+            accepted = connection.transport.get_extra_info("socket")
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    asyncio.run(main())
+
+
 def test_stopping_is_quick_complete_and_idempotent() -> None:
     async def main() -> None:
         server = MockServer(MockSettings(tenant=TenantSettings(join_window_s=60)), plugins=Plugins())

@@ -20,7 +20,7 @@ import typer
 from offhook import CallPolicy, Phone
 from offhook.cli.display import choose
 from offhook.cli.exit_codes import ExitCode
-from offhook.cli.placing import CALLER_HEARD, MIX, Order, Placed, place, report
+from offhook.cli.placing import CALLEE_HEARD, Order, Placed, place, report
 from offhook.errors import TransportUnavailable
 from offhook.interfaces import Store
 from offhook.secret import Secret
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 #: A number of the mock's table: somebody who answers, listens and replies.
 NUMBER = "+14155550123"
 SPEECH = Path(__file__).parent / "speech"
-CALLEE_HEARD = "callee-heard.wav"
-_CONTENTS = {
-    CALLEE_HEARD: "what the callee heard",
-    CALLER_HEARD: "what the caller heard",
-    MIX: "both on one timeline: caller left, callee right",
-    "record.json": "how the call went",
-    "journal.jsonl": "everything that happened, as it was written down",
-}
 #: How long the server's process may take to be ready, and to end.
 _READY_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 5.0
@@ -64,12 +56,7 @@ def demo(
         placed = asyncio.run(_demo(folder, choose(json=json)))
     except KeyboardInterrupt:  # a second ctrl-C: we do not wait for the hang-up
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    code = report(placed, as_json=json)
-    if folder.is_dir() and not json:
-        typer.echo(f"\nin {folder}/:")
-        for name in sorted(path.name for path in folder.iterdir()):
-            typer.echo(f"  {name:<18} {_CONTENTS.get(name, '')}")
-    raise typer.Exit(code)
+    raise typer.Exit(report(placed, as_json=json, out=folder))
 
 
 def _unused_folder() -> Path:

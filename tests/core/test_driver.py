@@ -395,3 +395,20 @@ def test_a_mistake_of_our_own_is_not_hidden() -> None:
             await call.ended()  # and does not wait for an end that cannot come
 
     run(main())
+
+
+def test_a_mistake_of_our_own_ends_the_call_in_order() -> None:
+    async def main() -> None:
+        r = rig()
+        call = r.phone.dial(NUMBER)
+
+        async def broken() -> None:
+            raise AssertionError("a mistake")
+
+        call._driver._join = broken  # type: ignore[method-assign]
+        with pytest.raises(AssertionError, match="a mistake"):
+            await call.__aenter__()
+        assert call.record.disposition is Disposition.FAILED
+        assert "AssertionError: a mistake" in call.record.problem
+
+    run(main())

@@ -464,3 +464,15 @@ def test_the_end_ends_everything_and_what_comes_later_is_only_closed() -> None:
             assert b.notes == []
 
     run(main())
+
+
+def test_a_handle_shows_what_became_of_it() -> None:
+    async def main() -> None:
+        async with bench() as b:
+            handle = b.playout.add(frames_source(AudioFrame(ramp(1, 320), RATE_HZ)))
+            await b.take()
+            assert repr(handle) == "PlayHandle(IterableSource, 20 ms sent, waiting or playing)"
+            await b.take()
+            assert repr(handle) == "PlayHandle(IterableSource, 20 ms sent, completed)"
+
+    run(main())

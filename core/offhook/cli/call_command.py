@@ -10,7 +10,7 @@ import typer
 
 from offhook.cli.display import choose
 from offhook.cli.exit_codes import ExitCode
-from offhook.cli.placing import Order, place, report
+from offhook.cli.placing import Order, Placed, place, report
 from offhook.errors import ConfigError
 from offhook.numbers import e164
 from offhook.phone import Phone
@@ -18,6 +18,9 @@ from offhook.policy import CallPolicy
 
 if TYPE_CHECKING:
     from offhook.interfaces import Store
+
+#: A day; no call is that long.
+_MOST_S = 86_400
 
 
 def call(
@@ -49,9 +52,12 @@ def call(
 
     Exit codes: 0 completed, 1 something broke, 2 bad usage, 3 not answered, 4 refused by the carrier, 130 ctrl-C.
     """
-    e164(number)
-    if for_s is not None and not 0 < for_s < 86_400:
-        raise ConfigError(f"--for {for_s:g}: give a positive number of seconds, below 86400")
+    try:
+        e164(number)
+        _check_seconds("--for", for_s)
+        _check_seconds("--ring-timeout", ring_timeout_s)
+    except ConfigError as error:
+        raise typer.Exit(report(Placed(ExitCode.BAD_USAGE, None, error), as_json=json)) from None
     policy = CallPolicy() if ring_timeout_s is None else CallPolicy(ring_timeout_s=ring_timeout_s)
 
     def open_phone(store: Store | None) -> Phone:
@@ -62,4 +68,9 @@ def call(
         placed = asyncio.run(place(order, open_phone, choose(json=json)))
     except KeyboardInterrupt:  # a second ctrl-C: we do not wait for the hang-up
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    raise typer.Exit(report(placed, as_json=json))
+    raise typer.Exit(report(placed, as_json=json, out=out))
+
+
+def _check_seconds(option: str, seconds: float | None) -> None:
+    if seconds is not None and not 0 < seconds < _MOST_S:
+        raise ConfigError(f"{option} {seconds:g}: give a positive number of seconds, below {_MOST_S}")

@@ -33,6 +33,8 @@ class ExitCode(IntEnum):
     REFUSED = 4
     #: Ctrl-C, after hanging up.
     INTERRUPTED = 130
+    #: SIGHUP (the terminal was closed), after hanging up.
+    HUNG_UP = 129
     #: SIGTERM, after hanging up.
     TERMINATED = 143
 
@@ -57,5 +59,6 @@ def code_for_error(error: OffhookError) -> ExitCode:
 
 
 def code_for_record(record: CallRecord) -> ExitCode:
-    """The exit code for a call that took its course."""
-    return _DISPOSITIONS[record.disposition] if record.disposition else ExitCode.FAILED
+    """The exit code for a call that took its course. One that lost a recording on the way did not go as ordered."""
+    code = _DISPOSITIONS[record.disposition] if record.disposition else ExitCode.FAILED
+    return ExitCode.FAILED if code is ExitCode.COMPLETED and record.problem else code

@@ -29,9 +29,17 @@ if TYPE_CHECKING:
     from offhook.playout import PlayHandle
     from offhook.record import CallRecord
 
-#: What a folder given with ``--out`` is to hold, by what it is.
+#: What a folder given with ``--out`` holds in the end.
 CALLER_HEARD = "caller-heard.wav"
+CALLEE_HEARD = "callee-heard.wav"
 MIX = "mix.wav"
+CONTENTS = {
+    CALLER_HEARD: "what the caller heard",
+    CALLEE_HEARD: "what the callee heard",
+    MIX: "both on one timeline: caller left, callee right",
+    "record.json": "how the call went",
+    "journal.jsonl": "everything that happened, as it was written down",
+}
 
 
 @dataclass(slots=True)
@@ -198,16 +206,18 @@ async def _callee_back(call: Call) -> None:
 
 @contextlib.contextmanager
 def _interruptible() -> Generator[list[ExitCode]]:
-    """Ctrl-C and SIGTERM cancel what this task waits for, so that it hangs up. The list tells which of them came."""
+    """Ctrl-C, SIGTERM and SIGHUP cancel what this task waits for, so that it hangs up. The list tells which came."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     came: list[ExitCode] = []
 
-    def terminate() -> None:
-        came.append(ExitCode.TERMINATED)
+    def end(code: ExitCode) -> None:
+        came.append(code)
         task.cancel()
 
-    loop.add_signal_handler(signal.SIGTERM, terminate)
+    codes = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HUNG_UP}
+    for number, code in codes.items():
+        loop.add_signal_handler(number, end, code)
     try:
         yield came
     except asyncio.CancelledError:
@@ -215,7 +225,8 @@ def _interruptible() -> Generator[list[ExitCode]]:
             came.append(ExitCode.INTERRUPTED)
         task.uncancel()
     finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+        for number in codes:
+            loop.remove_signal_handler(number)
 
 
 def _tidy(out: Path) -> None:
@@ -226,8 +237,8 @@ def _tidy(out: Path) -> None:
         out.rmdir()
 
 
-def report(placed: Placed, *, as_json: bool) -> ExitCode:
-    """Say what went wrong on standard error and, with ``--json``, print the document; gives the exit code."""
+def report(placed: Placed, *, as_json: bool, out: Path | None = None) -> ExitCode:
+    """Say what went wrong on standard error, and what was left where, or print the document; gives the exit code."""
     if placed.error is not None:
         typer.echo(f"offhook: {placed.error.message}", err=True)
     if as_json:
@@ -237,4 +248,8 @@ def report(placed: Placed, *, as_json: bool) -> ExitCode:
         if placed.error is not None:
             document["error"] = {"code": placed.error.code, "message": placed.error.message}
         typer.echo(json.dumps(document))
+    elif out is not None and placed.record is not None and out.is_dir():
+        typer.echo(f"\nin {out}/:")
+        for name in sorted(path.name for path in out.iterdir()):
+            typer.echo(f"  {name:<18} {CONTENTS.get(name, '')}")
     return placed.code

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook import CallPolicy, Phone
+from offhook import CallPolicy, Disposition, Phone
 from offhook.audio import AudioFrame
 from offhook.cli.display import NoDisplay
 from offhook.cli.exit_codes import ExitCode
@@ -241,6 +241,7 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     ("stop", "code"),
     [
         (lambda task: os.kill(os.getpid(), signal.SIGTERM), ExitCode.TERMINATED),
+        (lambda task: os.kill(os.getpid(), signal.SIGHUP), ExitCode.HUNG_UP),
         (lambda task: task.cancel(), ExitCode.INTERRUPTED),
     ],
 )
@@ -280,3 +281,26 @@ def test_without_json_nothing_more_is_printed(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == ""
     assert report(placed, as_json=True) is ExitCode.NOT_ANSWERED
     assert json.loads(capsys.readouterr().out)["disposition"] == "no_answer"
+
+
+def test_what_was_left_where_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    placed = run_virtual(_placed(lambda stage: None, out=out))
+    report(placed, as_json=False, out=out)
+    printed = capsys.readouterr().out
+    assert f"in {out}/:" in printed
+    assert "mix.wav            both on one timeline" in printed
+
+
+def test_a_call_that_lost_its_record_did_not_go_as_ordered(tmp_path: Path) -> None:
+    async def main() -> Placed:
+        stage = Stage()
+        stage.at(1, *answers(stage.callee))
+        stage.at(1.5, lambda: (tmp_path / "out/record.json").mkdir())  # so that it cannot be written
+        return await place(Order(NUMBER, out=tmp_path / "out"), stage.open_phone, NoDisplay())
+
+    placed = run_virtual(main())
+    assert placed.code is ExitCode.FAILED
+    assert placed.record is not None
+    assert placed.record.disposition is Disposition.COMPLETED
+    assert "record.json" in placed.record.problem

@@ -71,7 +71,7 @@ def test_bad_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixt
         (["call", "+14155550123\n"], "not an E.164 number"),
         (["call", "+1911"], "emergency"),
         (["call", "+14155550123", "--for", "0"], "--for 0"),
-        (["call", "+14155550123", "--ring-timeout", "-1"], "ring_timeout_s"),
+        (["call", "+14155550123", "--ring-timeout", "-1"], "--ring-timeout -1: give a positive"),
         (["call", "+14155550123"], "no Agora transport yet"),
         (["call", "+14155550123", "--transport", "bogus"], "no transport is called 'bogus'"),
     ],
@@ -89,6 +89,8 @@ def test_what_is_wrong_is_said_in_one_sentence(
 def test_with_json_a_refusal_is_a_document_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["call", "+14155550123", "--json"]) == ExitCode.BAD_USAGE
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "config"
+    assert run(["call", "123", "--json"]) == ExitCode.BAD_USAGE
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "number_rejected"
 
 
 def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ from offhook_mockserver.rooms import RoomError
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
@@ -97,7 +99,7 @@ class SendblueApi:
 
     def routes(self) -> list[BaseRoute]:
         """What to mount, at the root of the server. The last one takes whatever no other route took."""
-        return [Route(START_CALL, self._start_call, methods=["POST"]), _Unknown()]
+        return [Route(START_CALL, self._start_call, methods=["POST"]), UnknownRoute(_DOCUMENTED)]
 
     async def _start_call(self, request: Request) -> Response:
         try:
@@ -148,16 +150,23 @@ class SendblueApi:
         return tenant
 
 
-class _Unknown(BaseRoute):
-    """The answer to every other path and method."""
+class UnknownRoute(BaseRoute):
+    """The answer to every other path and method; the last of a router's routes.
+
+    Args:
+        known: routes that may have been meant, as ``METHOD /path``, each with a note or "".
+    """
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = f"{scope['method']} {scope['path']}"
-        nearest = difflib.get_close_matches(asked, _DOCUMENTED, n=1, cutoff=0.0)[0]
-        note = _DOCUMENTED.get(asked) or _DOCUMENTED[nearest]
+        nearest = difflib.get_close_matches(asked, self._known, n=1, cutoff=0.0)[0]
+        note = self._known.get(asked) or self._known[nearest]
         note = f" ({note})" if note else ""
         message = f"the mock does not answer {show(asked)}; the nearest documented route is {nearest}{note}"
         await refuse(UNKNOWN_ROUTE, message)(scope, receive, send)

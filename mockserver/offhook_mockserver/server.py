@@ -33,8 +33,9 @@ from offhook_mockserver.connections import BoundedConnection, RefusableWebSocket
 from offhook_mockserver.guard import MAX_BODY_BYTES, MAX_HEADER_BYTES, Guard
 from offhook_mockserver.numbers_table import script_for
 from offhook_mockserver.rooms import Rooms
-from offhook_mockserver.sendblue_api import SendblueApi
+from offhook_mockserver.sendblue_api import SendblueApi, UnknownRoute
 from offhook_mockserver.tenants import Tenants, TenantSettings
+from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +57,11 @@ _HTTP_PORT: Final = 80
 _STOP_TIMEOUT_S: Final = 1.0
 #: Everything of the WebRTC door is below this path.
 _RELAY: Final = "/relay/"
+_RELAY_ROUTES: Final = {
+    f"GET {HEALTH_PATH}": "",
+    f"POST {JOIN_PATH}": "",
+    f"GET {EVENTS_PATH}": "as a WebSocket, with ?sid=",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +269,8 @@ class _LazyDoor:
         from offhook_mockserver.webrtc_door import WebRtcDoor
 
         self._door = WebRtcDoor(self._rooms, self._clock, self._ids)
-        self._app = Router(self._door.routes())
+        # No redirects, and an answer in JSON to what no route takes, as elsewhere.
+        self._app = Router([*self._door.routes(), UnknownRoute(_RELAY_ROUTES)], redirect_slashes=False)
 
 
 def _names(port: int) -> frozenset[str]:

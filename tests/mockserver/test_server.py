@@ -79,6 +79,29 @@ def test_small_answers_do_not_wait_for_acknowledgements() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "nearest"),
+    [
+        ("GET", "/relay/", "GET /relay"),
+        ("POST", "/relay", "POST /relay/join"),
+        ("GET", "/relay/join", "POST /relay/join"),
+        ("POST", "/relay/join/", "POST /relay/join"),
+        ("GET", "/relay/events", "GET /relay/events (as a WebSocket, with ?sid=)"),
+        ("DELETE", "/relay/anything", "/relay/"),
+    ],
+)
+def test_what_the_relay_does_not_know_is_answered_as_elsewhere(method: str, path: str, nearest: str) -> None:
+    async def main() -> None:
+        async with MockServer(plugins=Plugins()) as server, httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.request(method, server.url + path, headers={"content-type": "application/json"})
+        assert answer.status_code == 501
+        assert answer.json()["status"] == "ERROR"
+        assert f"does not answer '{method} {path}'" in answer.json()["message"]
+        assert nearest in answer.json()["message"]
+
+    asyncio.run(main())
+
+
 def test_stopping_is_quick_complete_and_idempotent() -> None:
     async def main() -> None:
         server = MockServer(MockSettings(tenant=TenantSettings(join_window_s=60)), plugins=Plugins())

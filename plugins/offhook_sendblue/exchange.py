@@ -40,8 +40,10 @@ _NOT_SENT: Final = (
 #: Of these, the ones worth another attempt.
 _WORTH_RETRYING: Final = (httpx.ConnectError, httpx.ConnectTimeout)
 
-# At DEBUG these log the answer's headers, where a careless server may echo a key.
-for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"):
+# At DEBUG these log the answer's headers, where a careless server may echo a key. Handlers are the application's, so
+# the filter is added to loggers here. A logger's filter sees only what is logged with this very logger, not with those
+# below it, so each logger that httpx and httpcore write with is named.
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"):
     logging.getLogger(_name).addFilter(RedactingFilter())
 
 

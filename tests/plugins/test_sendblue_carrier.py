@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import socket
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import httpcore
 import httpx
 import pytest
 
@@ -24,7 +27,7 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
 )
-from offhook.secret import Secret
+from offhook.secret import RedactingFilter, Secret
 from offhook_sendblue import CallableAuth, KeyAuth, SendblueCarrier
 
 if TYPE_CHECKING:
@@ -380,6 +383,17 @@ def test_no_secret_is_in_any_log_even_when_the_server_echoes_it(caplog: pytest.L
     assert "x-echo" in caplog.text, "httpcore does log the answer's headers"
     for secret in (KEY, SECRET, TOKEN):
         assert secret not in caplog.text
+
+
+def test_each_logger_of_the_http_client_is_filtered() -> None:
+    """Read from the sources: modules for optional protocols cannot be imported without their libraries."""
+    names: set[str] = set()
+    for package in (httpx, httpcore):
+        for source in Path(package.__path__[0]).rglob("*.py"):
+            names |= set(re.findall(r'getLogger\("([^"]+)"\)', source.read_text(encoding="utf-8")))
+    assert {"httpx", "httpcore.http11"} <= names
+    for name in names:
+        assert any(isinstance(one, RedactingFilter) for one in logging.getLogger(name).filters), name
 
 
 def test_cancelling_leaves_nothing_open() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.audio import AudioFrame
 from offhook.errors import OffhookError
+from offhook.secret import redact
 from offhook.speech import SpeechDetector, SpeechStarted, SpeechStopped
 
 if TYPE_CHECKING:
@@ -141,9 +142,16 @@ class Hearing:
             await sink.write(AudioFrame(b"", self._rate_hz, 0))
             while (frame := await self._queue.get()) is not None:
                 await sink.write(frame)
-        except OffhookError as error:
-            _log.warning("the callee's recording ends early: %s", error)
+        except Exception as error:  # sinks are plugins: whatever one raises costs the recording and nothing else
+            _log.warning("the callee's recording ends early: %s", _describe(error))
             while await self._queue.get() is not None:
                 self.frames_unrecorded += 1
         finally:
-            await sink.aclose()
+            try:
+                await sink.aclose()
+            except Exception as error:
+                _log.warning("the callee's recording could not be finished: %s", _describe(error))
+
+
+def _describe(error: Exception) -> str:
+    return error.message if isinstance(error, OffhookError) else f"{type(error).__name__}: {redact(str(error))}"

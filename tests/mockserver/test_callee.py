@@ -90,18 +90,24 @@ class Caller:
 class Tape(AudioSink):
     """A recording in memory, laid out as a file would be."""
 
-    def __init__(self, broken_after: int | None = None) -> None:
+    def __init__(
+        self, broken_after: int | None = None, error: Exception | None = None, closing: Exception | None = None
+    ) -> None:
         self.frames: list[AudioFrame] = []
         self.closed = 0
         self._broken_after = broken_after
+        self._error = error or RecordingError("disk full")
+        self._closing = closing
 
     async def write(self, frame: AudioFrame) -> None:
         if self._broken_after is not None and len(self.frames) >= self._broken_after:
-            raise RecordingError("disk full")
+            raise self._error
         self.frames.append(frame)
 
     async def aclose(self) -> None:
         self.closed += 1
+        if self._closing is not None:
+            raise self._closing
 
     @property
     def end(self) -> int:
@@ -326,9 +332,11 @@ def test_it_remembers_what_it_heard_on_one_timeline_from_the_answer() -> None:
     run_virtual(main())
 
 
-def test_a_recording_that_fails_does_not_hurt_the_call() -> None:
+@pytest.mark.parametrize("error", [RecordingError("disk full"), ZeroDivisionError("a plugin's own")])
+@pytest.mark.parametrize("closing", [None, RecordingError("disk full"), ZeroDivisionError("a plugin's own")])
+def test_a_recording_that_fails_does_not_hurt_the_call(error: Exception, closing: Exception | None) -> None:
     async def main() -> None:
-        tape = Tape(broken_after=5)
+        tape = Tape(broken_after=5, error=error, closing=closing)
         scene = Scene(Answer(), tape=tape)
         caller = Caller(scene.room)
         await asyncio.sleep(0.01)

@@ -133,7 +133,11 @@ class WebRtcDoor:
             return Response(status_code=400)  # nobody reads it
         room = self._rooms.get(wanted.channel)
         if room is None:
-            return _refuse(404, Refusal("no_such_channel", f"no channel {wanted.channel!r} is open here"))
+            problem = (
+                f"no channel {wanted.channel!r} is open here: the call is over, or nobody joined in time, or another "
+                "mock started it. Dial again, and join where the grant comes from"
+            )
+            return _refuse(404, Refusal("no_such_channel", problem))
         if room.app_id != wanted.app_id:
             return _refuse(403, Refusal("app_id", f"channel {wanted.channel!r} belongs to another app id"))
         try:

@@ -241,7 +241,9 @@ def test_closing_the_channel_ends_joins_under_way_too() -> None:
         assert relay.door.connections == 1
         relay.rooms.close("room")
         await until(lambda: relay.door.connections == 0, "over")
-        assert (await client.post(relay.grant(7))).status_code == 404
+        refused = await client.post(relay.grant(7))
+        assert refused.status_code == 404
+        assert "Dial again" in protocol.Refusal.parse(refused.content).message
 
     with_client(check)
 

@@ -35,7 +35,7 @@ from offhook_mockserver.numbers_table import script_for
 from offhook_mockserver.rooms import Rooms
 from offhook_mockserver.sendblue_api import SendblueApi, UnknownRoute
 from offhook_mockserver.tenants import Tenants, TenantSettings
-from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH
+from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,7 +236,10 @@ class _Server(uvicorn.Server):
 
 
 class _LazyDoor:
-    """The WebRTC door, whose media libraries take half a second to import: in a thread, while the API answers."""
+    """The WebRTC door, whose media libraries take half a second to import: in a thread, while the API answers.
+
+    When they cannot be imported, the API goes on alone, and whoever asks for the door is told what to install.
+    """
 
     def __init__(self, rooms: Rooms, clock: Clock, ids: Ids) -> None:
         self._rooms = rooms
@@ -265,7 +268,16 @@ class _LazyDoor:
             await self._door.aclose()
 
     async def _open(self) -> None:
-        await asyncio.to_thread(importlib.import_module, "offhook_mockserver.webrtc_door")
+        try:
+            await asyncio.to_thread(importlib.import_module, "offhook_mockserver.webrtc_door")
+        except Exception as error:  # a library for another system fails in ways of its own
+            problem = (
+                f"the relay cannot work here, because its media libraries cannot be imported ({error}): "
+                'pip install "offhook[mock]", then start the mock again'
+            )
+            _log.warning("%s", problem)
+            self._app = JSONResponse(Refusal("unavailable", problem).to_json(), 503)
+            return
         from offhook_mockserver.webrtc_door import WebRtcDoor
 
         self._door = WebRtcDoor(self._rooms, self._clock, self._ids)

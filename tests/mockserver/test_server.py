@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib
 import socket
 import wave
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from offhook import CallPolicy, Phone
 from offhook.errors import ConfigError, RecordingError
@@ -24,6 +27,7 @@ from offhook_mockserver.tenants import TenantSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from offhook_mockserver.calls import CallEvent, MockCall
 
@@ -98,6 +102,35 @@ def test_what_the_relay_does_not_know_is_answered_as_elsewhere(method: str, path
         assert answer.json()["status"] == "ERROR"
         assert f"does not answer '{method} {path}'" in answer.json()["message"]
         assert nearest in answer.json()["message"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [ImportError("No module named 'av'"), OSError("libvpx.so: wrong ELF class")])
+def test_without_media_libraries_the_relay_says_what_to_install(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = importlib.import_module
+
+    def fail(name: str, package: str | None = None) -> ModuleType:
+        if name == "offhook_mockserver.webrtc_door":
+            raise error
+        return genuine(name, package)
+
+    monkeypatch.setattr("importlib.import_module", fail)
+
+    async def main() -> None:
+        async with MockServer(plugins=Plugins()) as server, httpx.AsyncClient(trust_env=False) as client:
+            assert (await start_call(server)).channel
+            for path in ("/relay", "/relay/join"):
+                answer = await client.get(server.url + path)
+                assert answer.status_code == 503
+                message = answer.json()["error"]["message"]
+                assert str(error) in message
+                assert 'pip install "offhook[mock]"' in message
+            with pytest.raises(InvalidStatus) as caught:
+                await connect(f"ws://127.0.0.1:{server.port}/relay/events?sid=x", proxy=None)
+            assert caught.value.response.status_code == 503
 
     asyncio.run(main())
 

@@ -31,4 +31,4 @@ async def main(number: str, answer: str) -> None:
     print(call.record.disposition)
 
 
-asyncio.run(main(*(sys.argv[1:] or ["+14155550108", "wav:greeting.wav"])))
+asyncio.run(main(*(sys.argv[1:] + ["+14155550108", "wav:greeting.wav"][len(sys.argv) - 1 :])))

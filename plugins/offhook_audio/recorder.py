@@ -22,7 +22,8 @@ class RecorderSink(AudioSink):
     """Records what it is given, from the first frame on, with silence where nothing was heard.
 
     Args:
-        path: the file to make; one that exists is never written over.
+        path: the file to make; one that exists is never written over. A ``*`` in its name becomes the first number
+            that makes it new: ``reply-*.wav``.
 
     Raises:
         RecordingError: no path, or the file cannot be made.

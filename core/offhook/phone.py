@@ -51,6 +51,7 @@ class Phone:
 
     Raises:
         ConfigError: something that is named is not installed, or lacks its settings.
+        PluginError: one of `plugins` cannot be used.
     """
 
     def __init__(

@@ -91,6 +91,8 @@ class AiortcTransport(Transport):
         try:
             health = Health.parse(answer.content)
         except ProtocolError as error:
+            if (refusal := _refusal(answer.content)) is not None:
+                raise TransportUnavailable(f"the relay at {base} cannot be used: {refusal.message}") from error
             raise TransportUnavailable(
                 f"something else than an offhook relay answers at {base} (HTTP {answer.status_code}):"
                 " give the URL that `offhook mock` prints"
@@ -166,11 +168,18 @@ async def _ask(base: str, request: JoinRequest) -> JoinAnswer:
         raise JoinFailed(f"the answer of {base} is larger than any relay's")
     if answer.is_success:
         return JoinAnswer.parse(answer.content)
-    try:
-        refusal = Refusal.parse(answer.content)
-    except ProtocolError as error:
-        raise JoinFailed(f"{base} answered HTTP {answer.status_code}, which is not a relay's answer") from error
+    refusal = _refusal(answer.content)
+    if refusal is None:
+        raise JoinFailed(f"{base} answered HTTP {answer.status_code}, which is not a relay's answer")
     message = f"the relay at {base} refused channel {request.channel}: {refusal.message}"
     if refusal.code == _TOKEN_REJECTED and refusal.reason is not None:
         raise TokenRejected(message, refusal.reason)
     raise JoinFailed(message)
+
+
+def _refusal(body: bytes) -> Refusal | None:
+    """What a relay says when it refuses, if that is what `body` is."""
+    try:
+        return Refusal.parse(body)
+    except ProtocolError:
+        return None

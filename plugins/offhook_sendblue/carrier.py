@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 from offhook.clock import Clock, SystemClock
-from offhook.errors import CarrierUnavailable, ConfigError, NumberRejected, StartAmbiguous
+from offhook.errors import CarrierUnavailable, ConfigError, NumberRejected, PluginError, StartAmbiguous
 from offhook.grant import is_loopback
 from offhook.ids import Ids
 from offhook.interfaces import Carrier
+from offhook.isolation import isolated, name_of
 from offhook.numbers import e164, mask
+from offhook.secret import Secret
 from offhook_sendblue import baseurl
 from offhook_sendblue.answer import FROM_NUMBER_VARIABLE, grant_of
 from offhook_sendblue.exchange import Failure, NoAnswer, make_client, post_once
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import httpx
 
     from offhook.grant import Grant
     from offhook.interfaces import Auth
     from offhook.registry import Environment
-    from offhook.secret import Secret
 
 DEFAULT_BASE_URL: Final = "https://api.sendblue.co"
 BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
@@ -139,11 +138,17 @@ class SendblueCarrier(Carrier):
             await client.aclose()
 
     async def _keys(self) -> Mapping[str, Secret]:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                keys = await self._auth.headers(self._host)
-        except TimeoutError:
-            raise ConfigError(f"the API keys did not come within {self._timeout_s:g} s; nobody was rung") from None
-        if not keys:
-            raise ConfigError("the auth plugin gave no header to authenticate with")
-        return keys
+        """The auth's headers. What it does wrong is told under its own name, not the carrier's."""
+        given = await isolated(self._auth, "headers", lambda: self._auth.headers(self._host), self._timeout_s)
+        return self._checked(given)
+
+    def _checked(self, given: object) -> Mapping[str, Secret]:
+        if not isinstance(given, Mapping) or not given:
+            raise PluginError(name_of(self._auth), "headers", "gave no header to authenticate with")
+        headers: dict[str, Secret] = {}
+        for name, value in cast("Mapping[object, object]", given).items():
+            if not isinstance(name, str) or not isinstance(value, Secret):
+                kinds = f"{type(name).__name__} and {type(value).__name__}"
+                raise PluginError(name_of(self._auth), "headers", f"gave {kinds}: a header is a text and a Secret")
+            headers[name] = value
+        return headers

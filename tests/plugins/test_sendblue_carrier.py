@@ -23,15 +23,17 @@ from offhook.errors import (
     CredentialsRejected,
     NumberRejected,
     OffhookError,
+    PluginError,
     RateLimited,
     RequestRejected,
     StartAmbiguous,
 )
+from offhook.interfaces import Auth
 from offhook.secret import RedactingFilter, Secret
 from offhook_sendblue import CallableAuth, KeyAuth, SendblueCarrier
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 FROM, TO = "+18885550199", "+14155550123"
 KEY, SECRET, TOKEN = "key-SENTINEL-1", "secret-SENTINEL-2", "007SENTINELtokenSENTINELtoken"
@@ -344,8 +346,33 @@ def test_keys_that_never_come_are_given_up() -> None:
         return KEY, SECRET
 
     carrier = SendblueCarrier(CallableAuth(never), from_number=FROM, timeout_s=0.05)
-    with pytest.raises(ConfigError, match="nobody was rung"):
+    with pytest.raises(PluginError, match=r"CallableAuth' failed in headers: no answer within 0\.05 s"):
         asyncio.run(carrier.start_call(TO))
+
+
+class WrongAuth(Auth):
+    def __init__(self, given: object) -> None:
+        self._given = given
+
+    async def headers(self, host: str) -> Mapping[str, Secret]:
+        if isinstance(self._given, Exception):
+            raise self._given
+        return self._given  # type: ignore[return-value]  # what plugins do
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (RuntimeError("vault is sealed"), "RuntimeError: vault is sealed"),
+        ({"sb-api-key-id": "plain"}, "a header is a text and a Secret"),
+        ({}, "no header"),
+        (None, "no header"),
+    ],
+)
+def test_an_auth_that_fails_is_told_under_its_own_name(given: object, says: str) -> None:
+    carrier = SendblueCarrier(WrongAuth(given), from_number=FROM)
+    with pytest.raises(PluginError, match=f"WrongAuth' failed in headers: .*{says}"):
+        asyncio.run(carrier.check())
 
 
 def test_where_grants_are_joined() -> None:

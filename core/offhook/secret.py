@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import threading
 import weakref
 from typing import NoReturn
 
@@ -20,8 +19,6 @@ MASK = "[secret]"
 _SHORTEST = 6
 
 _live: weakref.WeakSet[Secret] = weakref.WeakSet()
-#: Secrets are made, and texts redacted, in any thread.
-_lock = threading.Lock()
 
 
 class Secret:
@@ -34,8 +31,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        with _lock:
-            _live.add(self)
+        _live.add(self)
 
     def reveal(self) -> str:
         """The text itself. Call it where the value leaves the process, and nowhere else."""
@@ -68,12 +64,18 @@ class Secret:
 
 def redact(text: str) -> str:
     """`text` with the value of every live secret replaced by `MASK`."""
-    with _lock:
-        live = tuple(_live)
-    for value in sorted((secret.reveal() for secret in live), key=len, reverse=True):  # one may hold another
+    for value in sorted((secret.reveal() for secret in _all_live()), key=len, reverse=True):  # one may hold another
         if len(value) >= _SHORTEST and value in text:
             text = text.replace(value, MASK)
     return text
+
+
+def _all_live() -> tuple[Secret, ...]:
+    while True:
+        try:
+            return tuple(_live)
+        except RuntimeError:  # another thread made a secret meanwhile
+            continue
 
 
 class RedactingFilter(logging.Filter):

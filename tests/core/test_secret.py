@@ -9,11 +9,15 @@ import json
 import logging
 import pickle
 import traceback
+from typing import TYPE_CHECKING
 
 import pytest
 
 from offhook.grant import Grant
 from offhook.secret import MASK, RedactingFilter, Secret, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 VALUE = "forget-me-not-0123456789"
 
@@ -119,3 +123,22 @@ def test_a_traceback_of_our_own_errors_shows_no_locals() -> None:
     except TypeError as error:
         shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     assert VALUE not in shown
+
+
+def test_a_secret_that_is_made_while_a_text_is_redacted_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Changing:
+        """A set that another thread adds to during the first look at it."""
+
+        looks = 0
+
+        def __iter__(self) -> Iterator[Secret]:
+            self.looks += 1
+            if self.looks == 1:
+                raise RuntimeError("Set changed size during iteration")
+            return iter([token])
+
+    token = Secret("007-sentinel")
+    live = Changing()
+    monkeypatch.setattr("offhook.secret._live", live)
+    assert redact("the token is 007-sentinel") == "the token is [secret]"
+    assert live.looks == 2

@@ -61,7 +61,8 @@ class CallMedia:
         self._frame_samples = self.rate_hz * PTIME_MS // 1000
         self._base = 0
         self._anchors: dict[int, int] = {}
-        self._streams: weakref.WeakSet[AudioStream] = weakref.WeakSet()
+        #: Weak, so that whoever stops listening need not say so.
+        self._listeners: list[weakref.ref[AudioStream]] = []
         self._dropped = 0
         self._ended = False
         self._last_sent = b""
@@ -109,7 +110,11 @@ class CallMedia:
         position = anchor + frame.position
         self._last_heard = frame.pcm
         placed = AudioFrame(frame.pcm, frame.rate_hz, position)
-        self._each_listener(lambda stream: stream.feed(placed))
+        for stream in self._streams():
+            try:
+                stream.feed(placed)
+            except Exception as error:
+                self._lose(stream, error)
         self._record(left=False, position=position, pcm=frame.pcm)
 
     def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
@@ -120,20 +125,23 @@ class CallMedia:
         if self._ended:
             stream.close()
         else:
-            self._streams.add(stream)
+            self._listeners.append(weakref.ref(stream, self._listeners.remove))
         return stream
 
     def forget(self, stream: AudioStream) -> None:
         """A listener is gone."""
         stream.close()
-        self._streams.discard(stream)
+        self._listeners[:] = [listener for listener in self._listeners if listener() is not stream]
 
     def end(self) -> None:
         """The call is over: end the listeners' streams and finish the recording."""
         self.close()
         self._ended = True
-        self._each_listener(AudioStream.flush)
-        for stream in self._streams:
+        for stream in self._streams():
+            try:
+                stream.flush()
+            except Exception as error:
+                self._lose(stream, error)
             stream.close()
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
@@ -145,14 +153,13 @@ class CallMedia:
     def _count_drop(self) -> None:
         self._dropped += 1
 
-    def _each_listener(self, do: Callable[[AudioStream], None]) -> None:
+    def _streams(self) -> list[AudioStream]:
+        return [stream for listener in self._listeners if (stream := listener()) is not None]
+
+    def _lose(self, stream: AudioStream, error: Exception) -> None:
         """A resampler that fails costs its own listener the rest, and nobody else anything."""
-        for stream in tuple(self._streams):
-            try:
-                do(stream)
-            except Exception as error:
-                self.forget(stream)
-                self._note(as_plugin_error(stream.resampler, "convert", error))
+        self.forget(stream)
+        self._note(as_plugin_error(stream.resampler, "convert", error))
 
     def _record(self, *, left: bool, position: int, pcm: bytes) -> None:
         if self._recorder is None:

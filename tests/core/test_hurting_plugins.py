@@ -143,10 +143,22 @@ def test_a_resampler_that_fails_makes_nobody_else_deaf() -> None:
                 r.callee.say(AudioFrame(bytes(640), 16_000, 320 * index))
             await asyncio.sleep(1)
             assert [frame async for frame in broken] == []
+            at_the_end = call.audio(8_000)
+            at_the_end.resampler = BrokenAtTheEnd()  # type: ignore[assignment]
+        assert [frame async for frame in at_the_end] == []
         assert len([frame async for frame in whole]) == 5
         assert "BrokenResampler' failed in convert: ValueError: bad filter" in call.record.problem
+        assert "BrokenAtTheEnd" in call.record.timeline[-1].detail
 
     run(main())
+
+
+class BrokenAtTheEnd:
+    def convert(self, pcm: bytes) -> bytes:
+        return pcm
+
+    def flush(self) -> bytes:
+        raise ValueError("nothing left")
 
 
 class HangingCarrier(ScriptedCarrier):

@@ -20,6 +20,11 @@ class JoinChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewGrant:
+    """Get a fresh grant and give it to the leg; comes again only after `GrantRenewed` or `RenewalFailed`."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenMedia:
     """The callee has answered: begin to send."""
 
@@ -41,4 +46,4 @@ class FinishCall:
     outcome: Outcome
 
 
-Action: TypeAlias = StartCall | JoinChannel | OpenMedia | CloseMedia | LeaveChannel | FinishCall
+Action: TypeAlias = StartCall | JoinChannel | RenewGrant | OpenMedia | CloseMedia | LeaveChannel | FinishCall

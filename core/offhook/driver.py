@@ -8,8 +8,7 @@ nothing outlives it.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
-from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from offhook.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, StartCall
@@ -40,9 +39,11 @@ from offhook.events import (
 from offhook.grant import Grant
 from offhook.interfaces import Leg
 from offhook.isolation import as_plugin_error, isolated, name_of
+from offhook.journal import facts_of
 from offhook.media import CallMedia
 from offhook.numbers import mask
 from offhook.outcome import Cause, Disposition
+from offhook.policy import policy_document
 from offhook.record import CallRecord, TimelineEntry
 from offhook.secret import redact
 from offhook.session import CallSession
@@ -50,7 +51,7 @@ from offhook.states import CallState, Evidence
 from offhook.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from offhook.actions import Action
     from offhook.audio import AudioFrame
@@ -203,8 +204,10 @@ class Driver:
         """Take a fact: decide, write down, act, arm the timer, wake whoever waits."""
         if self._releasing or self.state is CallState.ENDED:
             return
-        step = self._session.handle(event, self._equipment.clock.monotonic_s())
-        self._keep(event, step)
+        at_s = self._now_s()
+        if isinstance(event, DeadlinePassed):  # whatever the clock's last digit says
+            at_s = max(at_s, self._session.next_deadline() or at_s)
+        self._keep(event, self._session.handle(event, at_s), at_s)
         while (action := self._session.next_action()) is not None:
             self._act(action)
         self._arm()
@@ -233,7 +236,7 @@ class Driver:
             self._timer = None
         deadline = self._session.next_deadline()
         if deadline is not None:
-            delay_s = max(0.0, deadline - self._equipment.clock.monotonic_s())
+            delay_s = max(0.0, deadline - self._now_s())
             self._timer = asyncio.get_running_loop().call_later(delay_s, self.feed, DeadlinePassed())
 
     def _wake(self, _: object = None) -> None:
@@ -244,8 +247,7 @@ class Driver:
 
     # ---- what is written down
 
-    def _keep(self, event: Event, step: Step) -> None:
-        at_s = self._now_s()
+    def _keep(self, event: Event, step: Step, at_s: float) -> None:
         record = self.record
         match event:
             case CallAccepted():
@@ -265,12 +267,19 @@ class Driver:
         if step.call is CallState.ENDED:
             record.ended_at_s = at_s
         if step.changed or not isinstance(event, DeadlinePassed):
-            self._add_entry(type(event).__name__, self._detail(event), step)
+            self._add_entry(type(event).__name__, self._detail(event), step, at_s, self._facts(event))
 
-    def _add_entry(self, event: str, detail: str, step: Step | None = None) -> None:
+    def _add_entry(
+        self,
+        event: str,
+        detail: str,
+        step: Step | None = None,
+        at_s: float | None = None,
+        facts: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         self.timeline.add(
             TimelineEntry(
-                self._now_s(),
+                self._now_s() if at_s is None else at_s,
                 event,
                 self.state,
                 self.leg_state,
@@ -278,17 +287,26 @@ class Driver:
                 step.evidence if step else None,
                 step.grade if step else None,
                 redact(detail),
+                facts,
             )
         )
 
     def _now_s(self) -> float:
-        return self._equipment.clock.monotonic_s() - self._dialed_at_s
+        """Seconds since dialling: the clock of the session, of the journal and of the record. In whole microseconds,
+        so that a journal that was written and read again gives the session the same times."""
+        return round(self._equipment.clock.monotonic_s() - self._dialed_at_s, 6)
+
+    def _facts(self, event: Event) -> dict[str, object]:
+        """What a journal needs beside the event's name to be replayed; the first entry holds the policy as well."""
+        facts = {name: redact(value) if isinstance(value, str) else value for name, value in facts_of(event).items()}
+        if isinstance(event, Dialed):
+            facts["policy"] = policy_document(self._session.policy)
+        return facts
 
     def _detail(self, event: Event) -> str:
         if isinstance(event, CallAccepted) and self._grant is not None:
             return f"channel={self._grant.channel} token_sha256={self._grant.token.fingerprint}"
-        facts = ((field.name, getattr(event, field.name)) for field in fields(event))
-        return " ".join(f"{name}={value.value if isinstance(value, Enum) else value}" for name, value in facts)
+        return " ".join(f"{name}={value}" for name, value in facts_of(event).items() if value is not None)
 
     def _explain(self, event: Event, evidence: Evidence | None) -> str:
         """One sentence for what broke."""
@@ -446,9 +464,10 @@ class Driver:
     def _seal(self) -> None:
         """The record is final. Timers alone end any session, so one that was cut short is run to its end here."""
         if self.state is not CallState.ENDED:
-            self._keep(HangUpRequested(), self._session.handle(HangUpRequested(), self._equipment.clock.monotonic_s()))
+            at_s = self._now_s()
+            self._keep(HangUpRequested(), self._session.handle(HangUpRequested(), at_s), at_s)
         while (deadline := self._session.next_deadline()) is not None:
-            self._keep(DeadlinePassed(), self._session.handle(DeadlinePassed(), deadline))
+            self._keep(DeadlinePassed(), self._session.handle(DeadlinePassed(), deadline), self._now_s())
         if self._timer is not None:
             self._timer.cancel()
         self._discard()  # still there when the leg never joined

@@ -10,6 +10,10 @@
     │   ├── RecordingError        an output that cannot be written
     │   └── MissingExtraError     an optional part of offhook is not installed
     ├── CallStateError            your program: a call used in the wrong order
+    ├── DialRefused               we did not dial, on purpose; nothing has rung
+    │   ├── DoubleDial            the callee is being called, or was a moment ago
+    │   ├── TooManyCalls          the limit of calls at once
+    │   └── DialForbidden         a plugin's `offhook_before_dial` said no
     ├── PluginError               the author of a plugin
     ├── CarrierError              the carrier said no, or said nothing useful
     │   ├── CredentialsRejected   401, 403
@@ -95,6 +99,30 @@ class CallStateError(OffhookError):
     """A call was used in the wrong order, for example entered twice."""
 
     code = "call_state"
+
+
+class DialRefused(OffhookError):
+    """We did not dial, on purpose. Nothing has rung."""
+
+    code = "dial_refused"
+
+
+class DoubleDial(DialRefused):
+    """The callee is being called from this line, or was so short a time ago that this may be a mistake."""
+
+    code = "double_dial"
+
+
+class TooManyCalls(DialRefused):
+    """As many calls are up as the phone allows."""
+
+    code = "too_many_calls"
+
+
+class DialForbidden(DialRefused):
+    """A plugin refused the call before it was dialled, or failed to say that it may be."""
+
+    code = "dial_forbidden"
 
 
 class PluginError(OffhookError):

@@ -23,6 +23,15 @@ class LeaveReason(Enum):
     DROPPED = "dropped"
 
 
+class Direction(Enum):
+    """Which way audio goes, seen from us."""
+
+    #: From us to the callee.
+    SENT = "sent"
+    #: From the callee to us.
+    HEARD = "heard"
+
+
 # From the caller
 
 
@@ -46,7 +55,13 @@ class DeadlinePassed:
 
 @dataclass(frozen=True, slots=True)
 class CallAccepted:
-    """The carrier gave a grant. It says nothing about ringing."""
+    """The carrier gave a grant. It says nothing about ringing.
+
+    `expires_at_s` is when the grant's token stops opening the channel, on the clock that the session is fed; None when
+    that is not known.
+    """
+
+    expires_at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,27 @@ class WebhookReported:
     """A webhook of the carrier told how the call ended."""
 
     disposition: Disposition
+
+
+# From whoever renews grants
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRenewed:
+    """A fresh grant is in use; `expires_at_s` as in `CallAccepted`."""
+
+    expires_at_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalFailed:
+    """There is no fresh grant, or the channel did not take it. `reason` is for people.
+
+    With `final`, asking again is of no use: nobody renews grants.
+    """
+
+    reason: str
+    final: bool = False
 
 
 # From the leg
@@ -136,6 +172,25 @@ class AudioHeard:
     uid: int
 
 
+@dataclass(frozen=True, slots=True)
+class GrantExpiring:
+    """The channel says that our token will soon have had its time (Agora's SDKs tell it 30 s before)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLost:
+    """For the call's audio timeout no audio has come from a callee who publishes, or none of ours has arrived."""
+
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class AudioReturned:
+    """It flows again."""
+
+    direction: Direction
+
+
 LegEvent: TypeAlias = (
     LegDisconnected
     | LegReconnected
@@ -145,6 +200,9 @@ LegEvent: TypeAlias = (
     | MemberPublished
     | MemberUnpublished
     | MemberLeft
+    | GrantExpiring
+    | AudioLost
+    | AudioReturned
 )
 
 Event: TypeAlias = (
@@ -155,6 +213,8 @@ Event: TypeAlias = (
     | CallRefused
     | StartLost
     | WebhookReported
+    | GrantRenewed
+    | RenewalFailed
     | LegJoined
     | AudioHeard
     | LegEvent

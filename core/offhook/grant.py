@@ -24,6 +24,7 @@ class Grant:
         token: proof that we may join; a secret, since whoever holds it can join the call.
         uid: who we are in the channel; 0 lets the channel choose.
         endpoint: base URL of a relay to join at, or None for Agora itself.
+        expires_at_s: wall time (seconds since 1970) when the token stops opening the channel; None when not known.
     """
 
     app_id: str
@@ -31,6 +32,7 @@ class Grant:
     token: Secret
     uid: int
     endpoint: str | None = None
+    expires_at_s: float | None = None
 
 
 def is_loopback(url: str) -> bool:

@@ -79,7 +79,7 @@ class Phone:
         if isinstance(transport, str):
             transport = self._transport(transport, carrier, environment)
         if isinstance(store, str):
-            store = self.plugins.store(store)
+            store = self.plugins.store(store, environment)
         self._equipment = Equipment(carrier, transport, self.plugins, store, clock or SystemClock(), ids or Ids())
         self._calls: list[Call] = []
         self._closed = False

@@ -217,14 +217,14 @@ class Plugins:
         spec = Spec.parse(text)
         return self.make(self.sinks, spec.name, spec.argument)
 
-    def store(self, text: str) -> Store:
-        """Open the store that the spec `text` names.
+    def store(self, text: str, environment: Mapping[str, str] | None = None) -> Store:
+        """Open the store that the spec `text` names, with settings from `environment`; the process's own by default.
 
         Raises:
             SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
-        return self.make(self.stores, spec.name, spec.argument)
+        return self.make(self.stores, spec.name, spec.argument, os.environ if environment is None else environment)
 
     def resampler(self, kind: str, from_hz: int, to_hz: int) -> Resampler:
         """A resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).

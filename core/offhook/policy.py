@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from offhook.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class AnswerPolicy(Enum):
@@ -35,6 +39,9 @@ class CallPolicy:
         grace_s: how long our leg or a dropped callee may be away before the call ends.
         max_duration_s: from the answer until the call is ended by itself.
         release_timeout_s: from hanging up until the call is over, whatever the network does.
+        renew_before_s: how long before a grant expires a fresh one is asked for.
+        audio_timeout_s: how long one direction may be without audio before `AudioLost` is noted.
+        end_on_audio_loss: whether that ends the call; by default it is noted and the call goes on.
 
     Raises:
         ConfigError: a timer that is not a positive, finite number of seconds, or an answer policy that is none.
@@ -46,6 +53,9 @@ class CallPolicy:
     grace_s: float = 5.0
     max_duration_s: float = 3600.0
     release_timeout_s: float = 2.0
+    renew_before_s: float = 30.0
+    audio_timeout_s: float = 3.0
+    end_on_audio_loss: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.answer, AnswerPolicy):  # pyright: ignore[reportUnnecessaryIsInstance] - settings are text
@@ -54,3 +64,21 @@ class CallPolicy:
             value = getattr(self, field.name)
             if field.name.endswith("_s") and not (isinstance(value, int | float) and 0 < value < math.inf):
                 raise ConfigError(f"{field.name}={value!r}: give a positive, finite number of seconds")
+
+
+def policy_document(policy: CallPolicy) -> dict[str, object]:
+    """A policy as plain values, for a journal."""
+    values = ((field.name, getattr(policy, field.name)) for field in fields(policy))
+    return {name: value.value if isinstance(value, Enum) else value for name, value in values}
+
+
+def policy_of(document: Mapping[str, object]) -> CallPolicy:
+    """The policy that `policy_document` took apart.
+
+    Raises:
+        ConfigError: it holds what is no policy.
+    """
+    try:
+        return CallPolicy(**{**document, "answer": AnswerPolicy(document["answer"])})  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"this is no policy of a call: {error}") from None

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offhook.outcome import Disposition, Outcome
     from offhook.states import CallState, Evidence, Grade, LegState
 
@@ -27,6 +29,7 @@ class TimelineEntry:
         evidence: what the new state rests on, when one changed.
         grade: how good that evidence is.
         detail: for people; holds no secret.
+        facts: the event's own fields as plain values, for `offhook records replay`; times are seconds since dialling.
     """
 
     at_s: float
@@ -37,6 +40,7 @@ class TimelineEntry:
     evidence: Evidence | None = None
     grade: Grade | None = None
     detail: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(slots=True)
@@ -99,8 +103,9 @@ def entry_document(call_id: str, entry: TimelineEntry) -> dict[str, object]:
     """An entry as plain values, for a journal."""
     return {
         "call_id": call_id,
-        "at_s": round(entry.at_s, 6),
+        "at_s": entry.at_s,
         "event": entry.event,
+        "facts": dict(entry.facts),
         "call": entry.call.value,
         "leg": entry.leg.value,
         "changed": entry.changed,

@@ -29,8 +29,8 @@ SourceFactory: TypeAlias = "Callable[[str], AudioSource]"
 SinkFactory: TypeAlias = "Callable[[str], AudioSink]"
 #: Takes the rate to convert from and the rate to convert to, in hertz.
 ResamplerFactory: TypeAlias = "Callable[[int, int], Resampler]"
-#: Takes the spec's argument.
-StoreFactory: TypeAlias = "Callable[[str], Store]"
+#: Takes the spec's argument and the settings.
+StoreFactory: TypeAlias = "Callable[[str, Environment], Store]"
 #: A function with typer's annotations.
 Command: TypeAlias = Callable[..., None]
 

@@ -13,20 +13,24 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from offhook.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, StartCall
+from offhook.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.errors import CallStateError
 from offhook.events import (
     AudioHeard,
+    AudioLost,
     CallAccepted,
     CallRefused,
     DeadlinePassed,
     Dialed,
+    GrantExpiring,
+    GrantRenewed,
     HangUpRequested,
     LeaveReason,
     LegFailed,
     MemberJoined,
     MemberLeft,
     MemberPublished,
+    RenewalFailed,
     StartLost,
     WebhookReported,
 )
@@ -52,13 +56,26 @@ if TYPE_CHECKING:
     from offhook.events import Event
     from offhook.outcome import Outcome
 
-#: The signal that ends the call when a timer runs out. The leg's grace is not here: it makes the leg fail.
+#: The call leaves by itself this long before its token ends, rather than be put out.
+_TOKEN_MARGIN_S = 1.0
+#: From a renewal that failed to the next attempt.
+_RENEW_AGAIN_S = 5.0
+
+#: The signal that ends the call when a timer runs out. Two are not here: the leg's grace makes the leg fail, and the
+#: renewal timer asks for a fresh grant.
 _EXPIRIES = {
     Timer.SETUP: Signal.SETUP_EXPIRED,
     Timer.RING: Signal.RING_EXPIRED,
     Timer.DURATION: Signal.DURATION_EXPIRED,
     Timer.RELEASE: Signal.RELEASE_EXPIRED,
     Timer.CALLEE_GRACE: Signal.CALLEE_LOST,
+    Timer.TOKEN: Signal.TOKEN_EXPIRED,
+}
+
+#: What the end by a timer rests on, where it is more than the timer.
+_EXPIRY_EVIDENCE = {
+    Timer.CALLEE_GRACE: Evidence.CALLEE_DROPPED,
+    Timer.TOKEN: Evidence.TOKEN_EXPIRED,
 }
 
 #: The sight of the callee that each policy takes for the answer.
@@ -97,6 +114,10 @@ class CallSession:
         self.callee_present = False
         #: How it ended; set with the first step towards the end, and final.
         self.outcome: Outcome | None = None
+        #: When the token ends, until our leg is in the channel and timers watch it.
+        self._expires_at_s: float | None = None
+        self._renewing = False
+        self._unrenewable = False
         self._answered = False
         self._seen: set[Evidence] = set()
         self._deadlines: dict[Timer, float] = {}
@@ -140,8 +161,8 @@ class CallSession:
                 return self._signal(Signal.HANG_UP, Evidence.REQUEST, now)
             case DeadlinePassed():
                 return self._expire(now)
-            case CallAccepted():
-                return self._accept()
+            case CallAccepted(expires_at_s):
+                return self._accept(expires_at_s)
             case CallRefused(cause):
                 refused = replace(ENDINGS[Signal.REFUSED].unanswered, cause=cause)
                 return self._signal(Signal.REFUSED, Evidence.REFUSED, now, refused)
@@ -157,14 +178,20 @@ class CallSession:
                 return self._see(uid, Evidence.AUDIO_HEARD, now)
             case MemberLeft(uid, reason):
                 return self._lose(uid, reason, now)
+            case GrantExpiring() | GrantRenewed() | RenewalFailed():
+                self._mind_token(event, now)
+                return None
+            case AudioLost() if self.policy.end_on_audio_loss:
+                return self._signal(Signal.AUDIO_LOST, Evidence.AUDIO_LOST, now)
             case _:
                 return self._move_leg(event, now)
 
-    def _accept(self) -> Evidence | None:
+    def _accept(self, expires_at_s: float | None) -> Evidence | None:
         """A grant came. After a hang-up we still join, to leave at once: it may stop the ringing."""
         if self.leg_state is not LegState.NEW or self.call_state not in (CallState.DIALING, CallState.ENDING):
             return None
         self._do(JoinChannel())
+        self._expires_at_s = expires_at_s
         self.leg_state = LegState.CONNECTING
         return Evidence.ACCEPTED
 
@@ -214,8 +241,45 @@ class CallSession:
         del self._deadlines[timer]
         if timer is Timer.LEG_GRACE:
             return self._move_leg(LegFailed("the connection did not come back"), now)
-        evidence = Evidence.CALLEE_DROPPED if timer is Timer.CALLEE_GRACE else Evidence.TIMER
-        return self._signal(_EXPIRIES[timer], evidence, now)
+        if timer is Timer.RENEWAL:
+            self._renew()
+            return None
+        return self._signal(_EXPIRIES[timer], _EXPIRY_EVIDENCE.get(timer, Evidence.TIMER), now)
+
+    # ---- the token
+
+    def _mind_token(self, event: GrantExpiring | GrantRenewed | RenewalFailed, now: float) -> None:
+        match event:
+            case GrantExpiring():
+                self._renew()
+            case GrantRenewed(expires_at_s):
+                self._renewing = False
+                self._watch_token(expires_at_s, now)
+            case RenewalFailed(_, final):
+                self._renewing, self._unrenewable = False, self._unrenewable or final
+                self._renew_later(now)
+
+    def _watch_token(self, expires_at_s: float | None, now: float) -> None:
+        """Have the token renewed in time, and the call end just before it. One whose end is not known needs neither."""
+        self._deadlines.pop(Timer.RENEWAL, None)
+        self._deadlines.pop(Timer.TOKEN, None)
+        if expires_at_s is None or self.call_state not in (CallState.RINGING, CallState.ACTIVE):
+            return
+        # Half its life at most, so that a short-lived token is not renewed without end.
+        ahead_s = min(self.policy.renew_before_s, max(0.0, expires_at_s - now) / 2)
+        self._deadlines[Timer.RENEWAL] = expires_at_s - ahead_s
+        self._deadlines[Timer.TOKEN] = expires_at_s - min(_TOKEN_MARGIN_S, ahead_s / 2)
+
+    def _renew(self) -> None:
+        self._deadlines.pop(Timer.RENEWAL, None)
+        if self.call_state in (CallState.RINGING, CallState.ACTIVE) and not (self._renewing or self._unrenewable):
+            self._renewing = True
+            self._do(RenewGrant())
+
+    def _renew_later(self, now: float) -> None:
+        """Ask again soon, as long as the token lives."""
+        if not self._unrenewable and now + _RENEW_AGAIN_S < self._deadlines.get(Timer.TOKEN, now):
+            self._deadlines[Timer.RENEWAL] = now + _RENEW_AGAIN_S
 
     # ---- the machines
 
@@ -263,6 +327,7 @@ class CallSession:
                 self._do(StartCall())
             case CallState.RINGING:
                 self._deadlines = {Timer.RING: now + self.policy.ring_timeout_s}
+                self._watch_token(self._expires_at_s, now)
                 return self._answer(now)  # the callee may have been seen first
             case CallState.ACTIVE:
                 self._answered = True

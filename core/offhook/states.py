@@ -73,6 +73,8 @@ class Evidence(Enum):
     LEG_CHANGED = "our leg's connection changed"
     LEG_CLOSED = "our leg left the channel"
     WEBHOOK = "a webhook said so"
+    TOKEN_EXPIRED = "the token had its time and no fresh one could be had"
+    AUDIO_LOST = "audio stopped in one direction"
     TIMER = "a timer ran out"
 
 
@@ -105,6 +107,8 @@ class Signal(Enum):
     LEG_FAILED = "leg failed"
     LEG_CLOSED = "leg closed"
     REPORTED = "reported by webhook"
+    TOKEN_EXPIRED = "token expired"
+    AUDIO_LOST = "audio lost"
 
 
 class Timer(Enum):
@@ -116,6 +120,8 @@ class Timer(Enum):
     CALLEE_GRACE = "callee grace"
     DURATION = "duration"
     RELEASE = "release"
+    RENEWAL = "renewal"
+    TOKEN = "token"
 
 
 #: The call's machine: state → signal → next state.
@@ -139,6 +145,7 @@ CALL_TABLE: Final[dict[CallState, dict[Signal, CallState]]] = {
         Signal.CALLEE_QUIT: CallState.ENDING,
         Signal.HANG_UP: CallState.ENDING,
         Signal.RING_EXPIRED: CallState.ENDING,
+        Signal.TOKEN_EXPIRED: CallState.ENDING,
         Signal.REPORTED: CallState.ENDING,
         Signal.LEG_FAILED: CallState.ENDED,
         Signal.LEG_CLOSED: CallState.ENDED,
@@ -148,6 +155,8 @@ CALL_TABLE: Final[dict[CallState, dict[Signal, CallState]]] = {
         Signal.CALLEE_LOST: CallState.ENDING,
         Signal.HANG_UP: CallState.ENDING,
         Signal.DURATION_EXPIRED: CallState.ENDING,
+        Signal.TOKEN_EXPIRED: CallState.ENDING,
+        Signal.AUDIO_LOST: CallState.ENDING,
         Signal.REPORTED: CallState.ENDING,
         Signal.LEG_FAILED: CallState.ENDED,
         Signal.LEG_CLOSED: CallState.ENDED,
@@ -236,6 +245,8 @@ ENDINGS: Final[dict[Signal, Ending]] = {
     Signal.REFUSED: _both(Disposition.FAILED, EndedBy.CARRIER, Cause.CALL_REJECTED),
     Signal.ANSWER_LOST: _both(Disposition.FAILED, EndedBy.NETWORK, Cause.TEMPORARY_FAILURE),
     Signal.REPORTED: _both(Disposition.NO_ANSWER, EndedBy.CALLEE, Cause.NO_ANSWER),
+    Signal.TOKEN_EXPIRED: _both(Disposition.FAILED, EndedBy.TIMER, Cause.NOT_AUTHORIZED),
+    Signal.AUDIO_LOST: _both(Disposition.FAILED, EndedBy.NETWORK, Cause.TEMPORARY_FAILURE),
 }
 
 #: The cause that goes with a disposition that a webhook reported; others keep the one in `ENDINGS`.

@@ -72,6 +72,7 @@ class Timeline:
         evidence = entry.evidence.value if entry.evidence else "nothing changed"
         _log.log(level, "%s %s: %s (%s) %s", self.record.call_id, entry.event, entry.call.name, evidence, entry.detail)
         if entry.changed:
+            self.save()
             self.observe(self._observers, call_id=self.record.call_id, entry=entry)
 
     def observe(self, observers: list[tuple[str, Callable[..., object]]], **facts: object) -> None:
@@ -105,13 +106,21 @@ class Timeline:
         self._streams.add(stream)
         return stream
 
+    def save(self) -> None:
+        """Write the record as it is now. One that cannot be written is tried again with the next change."""
+        if self._store is None:
+            return
+        try:
+            self._store.save(self.record.call_id, record_document(self.record))
+        except Exception as error:
+            self.count("records_unsaved")
+            problem = as_plugin_error(self._store, "save", error).message
+            if self.record.problem != problem:
+                self.problem(problem)
+
     def close(self) -> None:
         """The record is final: save it and end the streams."""
-        if self._store is not None:
-            try:
-                self._store.save(self.record.call_id, record_document(self.record))
-            except Exception as error:
-                self.problem(as_plugin_error(self._store, "save", error).message)
+        self.save()
         self._closed = True
         for stream in self._streams:
             stream.close()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from offhook.errors import JoinFailed
+from offhook.errors import JoinFailed, TransportError
 from offhook.events import (
     LeaveReason,
     LegClosed,
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from offhook.audio import AudioFrame
     from offhook.clock import Clock
     from offhook.events import LegEvent
+    from offhook.grant import Grant
     from offhook.ids import Ids
     from offhook.interfaces import LegHandler
 
@@ -164,6 +165,14 @@ class AiortcLeg(Leg):
             "srtp_errors": self._peer.srtp_errors,
             "packets_malformed": self._malformed,
         }
+
+    async def renew(self, grant: Grant) -> None:
+        """See `Leg.renew`.
+
+        Raises:
+            TransportError: this protocol has no message for it.
+        """
+        raise TransportError("the relay cannot be given a fresh token")
 
     async def leave(self) -> None:
         """See `Leg.leave`: BYE, a goodbye over the WebSocket, and everything closed, within 1 s."""

@@ -8,7 +8,7 @@ from offhook.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from offhook.interfaces import Store
-    from offhook.registry import StoreRegistry
+    from offhook.registry import Environment, StoreRegistry
 
 __all__ = ["offhook_store"]
 
@@ -18,7 +18,7 @@ def offhook_store(registry: StoreRegistry) -> None:
     registry.add("jsonl", _jsonl, summary="journal.jsonl and record.json in a folder: jsonl:calls")
 
 
-def _jsonl(argument: str) -> Store:
+def _jsonl(argument: str, environment: Environment) -> Store:
     from offhook_jsonl.store import JsonLinesStore
 
     return JsonLinesStore(argument)

@@ -79,6 +79,9 @@ class LegWithoutRate(Leg):
     def counters(self) -> dict[str, int]:
         return {}
 
+    async def renew(self, grant: Grant) -> None:
+        pass
+
     async def leave(self) -> None:
         self.left += 1
 

@@ -59,7 +59,7 @@ class Acme:
         self.made.append((name, environment.get("KEY")))
         return LinkedTransport()
 
-    def _store(self, argument: str) -> MemoryStore:
+    def _store(self, argument: str, environment: Mapping[str, str]) -> MemoryStore:
         self.made.append(("store", argument))
         self.stores.append(MemoryStore())
         return self.stores[-1]

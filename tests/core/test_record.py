@@ -21,11 +21,12 @@ from offhook.record import entry_document, record_document
 
 
 def test_an_entry_as_a_document() -> None:
-    bare = TimelineEntry(1 / 3, "MemberUnpublished", CallState.ACTIVE, LegState.CONNECTED)
+    bare = TimelineEntry(1 / 4, "MemberUnpublished", CallState.ACTIVE, LegState.CONNECTED)
     assert entry_document("call_1", bare) == {
         "call_id": "call_1",
-        "at_s": 0.333333,
+        "at_s": 0.25,
         "event": "MemberUnpublished",
+        "facts": {},
         "call": "active",
         "leg": "connected",
         "changed": False,

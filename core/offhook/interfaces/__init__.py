@@ -7,7 +7,19 @@ from offhook.interfaces.carrier import Carrier
 from offhook.interfaces.resampler import Resampler
 from offhook.interfaces.sink import AudioSink
 from offhook.interfaces.source import AudioSource
-from offhook.interfaces.store import Store
+from offhook.interfaces.store import Archive, DialGuard, Store
 from offhook.interfaces.transport import Leg, LegHandler, Transport
 
-__all__ = ["AudioSink", "AudioSource", "Auth", "Carrier", "Leg", "LegHandler", "Resampler", "Store", "Transport"]
+__all__ = [
+    "Archive",
+    "AudioSink",
+    "AudioSource",
+    "Auth",
+    "Carrier",
+    "DialGuard",
+    "Leg",
+    "LegHandler",
+    "Resampler",
+    "Store",
+    "Transport",
+]

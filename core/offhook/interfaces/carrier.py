@@ -24,6 +24,12 @@ class Carrier(ABC):
         """
         ...
 
+    def line(self) -> str:
+        """What tells one of our lines from another: the same text for the same line of the same account at the same
+        service, also in another process. The double-dial guard keeps a hash of it, so it must not hold a key.
+        """
+        return f"{type(self).__module__}.{type(self).__qualname__} {self.endpoint or ''}"
+
     @abstractmethod
     async def start_call(self, to: str) -> Grant:
         """Ring `to`. This is not idempotent: it rings a person each time, and is never repeated by the core.

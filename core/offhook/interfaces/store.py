@@ -1,9 +1,12 @@
-"""Store: keeps the journal and the record of every call."""
+"""Store: keeps the journal and the record of every call. Archive: a store that can be read again.
+
+Times in documents are seconds since dialling; wall times are given from outside, since nothing here reads a clock.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 #: A journal entry or a record: plain values only, so that any store can write it as JSON.
 Document = Mapping[str, object]
@@ -19,10 +22,63 @@ class Store(ABC):
 
     @abstractmethod
     def save(self, call_id: str, record: Document) -> None:
-        """Write the record of a call, replacing what was there."""
+        """Write the record of a call, replacing what was there. Comes when it is dialled, at each change of state, and
+        at the end; a record without ``ended_at_s`` is of a call that goes on, or that was interrupted."""
         ...
 
     @abstractmethod
     def close(self) -> None:
         """Let go of files. Idempotent."""
+        ...
+
+
+class Archive(Store):
+    """A store whose calls can be read again, by this process and by later ones."""
+
+    @abstractmethod
+    def records(self, limit: int | None = None) -> Sequence[Document]:
+        """Records, newest first; at most `limit`."""
+        ...
+
+    @abstractmethod
+    def record(self, call_id: str) -> Document | None:
+        """The record of one call, or None."""
+        ...
+
+    @abstractmethod
+    def journal(self, call_id: str) -> Sequence[Document]:
+        """The journal of one call, oldest entry first; empty when there is none."""
+        ...
+
+    @abstractmethod
+    def interrupted(self) -> Sequence[Document]:
+        """Records of calls whose process died in mid-call, as found when this store was opened. Each is marked
+        ``"interrupted": true`` from then on, and told here by one process only."""
+        ...
+
+
+class DialGuard(ABC):
+    """Remembers who is being called, for everybody who shares it, so that nobody is rung twice by mistake.
+
+    A store may be one as well; a phone then uses it, and the guard holds across processes.
+    """
+
+    @abstractmethod
+    def claim(self, key: str, call_id: str, now_s: float) -> str | None:
+        """Take `key` for a call, in one step that two processes cannot both win.
+
+        Args:
+            key: the hash of line and callee.
+            call_id: who claims it.
+            now_s: wall time.
+
+        Returns:
+            None when it was free and is now ours; else the id of the call that has it, or had it a moment ago.
+        """
+        ...
+
+    @abstractmethod
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        """The call is over: `key` stays taken for `hold_s` more from wall time `now_s`, and not longer if the clock is
+        set back meanwhile. Nothing if `call_id` does not have it."""
         ...

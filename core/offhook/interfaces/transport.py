@@ -43,6 +43,16 @@ class Leg(ABC):
         ...
 
     @abstractmethod
+    async def renew(self, grant: Grant) -> None:
+        """Stay in the channel on a fresh token, without a gap in the audio.
+
+        Raises:
+            TokenRejected: the channel refused it; the old one goes on until it expires.
+            TransportError: it could not be told to the channel, or nothing came back in time.
+        """
+        ...
+
+    @abstractmethod
     async def leave(self) -> None:
         """Leave the channel and let go of everything. Idempotent, bounded, safe to cancel and without a network.
 

@@ -74,6 +74,12 @@ class LinkedLeg(Leg):
     def counters(self) -> dict[str, int]:
         return {"frames_sent": self._sent}
 
+    async def renew(self, grant: Grant) -> None:
+        await self._transport.renew_gate.wait()
+        if self._transport.refuse_renew is not None:
+            raise self._transport.refuse_renew
+        self._transport.renewed.append(grant)
+
     async def leave(self) -> None:
         await self._transport.leave_gate.wait()
         if self._transport.leg is self:
@@ -87,6 +93,7 @@ class LinkedTransport(Transport):
         rate_hz: rate of the leg.
         refuse_check: what `check` raises, or None.
         refuse_join: what `join` raises, or None.
+        refuse_renew: what a leg's `renew` raises, or None; may be changed in mid-call.
     """
 
     def __init__(
@@ -95,14 +102,20 @@ class LinkedTransport(Transport):
         *,
         refuse_check: Exception | None = None,
         refuse_join: Exception | None = None,
+        refuse_renew: Exception | None = None,
     ) -> None:
         self.rate_hz = rate_hz
         self._refuse_check = refuse_check
         self._refuse_join = refuse_join
+        self.refuse_renew = refuse_renew
         #: Clear it to make `join` hang.
         self.join_gate = _open_gate()
         #: Clear it to make `leave` hang.
         self.leave_gate = _open_gate()
+        #: Clear it to make a leg's `renew` hang.
+        self.renew_gate = _open_gate()
+        #: The fresh grants that legs took.
+        self.renewed: list[Grant] = []
         self.members: list[FarMember] = []
         self.leg: LinkedLeg | None = None
         self.joins = 0

@@ -296,7 +296,9 @@ def test_a_call_that_lost_its_record_did_not_go_as_ordered(tmp_path: Path) -> No
     async def main() -> Placed:
         stage = Stage()
         stage.at(1, *answers(stage.callee))
-        stage.at(1.5, lambda: (tmp_path / "out/record.json").mkdir())  # so that it cannot be written
+        record = tmp_path / "out/record.json"
+        stage.at(1.5, record.unlink)
+        stage.at(1.5, record.mkdir)  # so that it cannot be written any more
         return await place(Order(NUMBER, out=tmp_path / "out"), stage.open_phone, NoDisplay())
 
     placed = run_virtual(main())

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.call import Call
-from offhook.clock import SystemClock
 from offhook.equipment import Equipment
 from offhook.errors import CallStateError, ConfigError
 from offhook.grant import is_loopback
-from offhook.ids import Ids
 from offhook.isolation import CLOSE_TIMEOUT_S, as_plugin_error, isolated
 from offhook.numbers import e164
 from offhook.plugins import Plugins
 from offhook.policy import CallPolicy
+from offhook.registry import Environment
 from offhook.stereo import StereoRecorder
 
 if TYPE_CHECKING:
@@ -25,7 +24,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    import httpx
+
     from offhook.clock import Clock
+    from offhook.ids import Ids
     from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Store, Transport
 
 CARRIER: Final = "sendblue"
@@ -48,6 +50,8 @@ class Phone:
         environment: settings for the parts that are given by name; none by default.
         clock: the time; the machine's own by default.
         ids: identifiers; random by default.
+        http: an httpx transport for carriers given by name to reach their servers by, instead of the network: for a
+            mock in the same process.
 
     Raises:
         ConfigError: something that is named is not installed, or lacks its settings.
@@ -66,21 +70,22 @@ class Phone:
         environment: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        environment = environment or {}
-        self.plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, environment)
+        settings = Environment(environment, clock=clock, ids=ids, http=http)
+        self.plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
         self.policy = policy or CallPolicy()
         if isinstance(carrier, str):
             if isinstance(auth, str):
-                auth = self.plugins.make(self.plugins.auth, auth, environment)
-            carrier = self.plugins.make(self.plugins.carriers, carrier, environment, auth)
+                auth = self.plugins.make(self.plugins.auth, auth, settings)
+            carrier = self.plugins.make(self.plugins.carriers, carrier, settings, auth)
         if transport is None:
             transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
         if isinstance(transport, str):
-            transport = self._transport(transport, carrier, environment)
+            transport = self._transport(transport, carrier, settings)
         if isinstance(store, str):
-            store = self.plugins.store(store, environment)
-        self._equipment = Equipment(carrier, transport, self.plugins, store, clock or SystemClock(), ids or Ids())
+            store = self.plugins.store(store, settings)
+        self._equipment = Equipment(carrier, transport, self.plugins, store, settings.clock, settings.ids)
         self._calls: list[Call] = []
         self._closed = False
 
@@ -112,14 +117,14 @@ class Phone:
             environment=environment,
         )
 
-    def _transport(self, name: str, carrier: Carrier, environment: Mapping[str, str]) -> Transport:
+    def _transport(self, name: str, carrier: Carrier, settings: Environment) -> Transport:
         if name == "agora" and all(item.name != "agora" for item in self.plugins.transports):
             where = carrier.endpoint or "Agora itself"
             raise ConfigError(
                 f"this call would be joined at {where}, and this version of offhook has no Agora transport yet, so "
                 "nothing is dialled. To call the mock server instead, start `offhook mock` and set what it prints"
             )
-        return self.plugins.make(self.plugins.transports, name, environment)
+        return self.plugins.make(self.plugins.transports, name, settings)
 
     # ---- calls
 

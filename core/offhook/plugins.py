@@ -22,6 +22,7 @@ from offhook.registry import (
     AuthFactory,
     CarrierFactory,
     Command,
+    Environment,
     Registry,
     ResamplerFactory,
     SinkFactory,
@@ -224,7 +225,10 @@ class Plugins:
             SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
-        return self.make(self.stores, spec.name, spec.argument, os.environ if environment is None else environment)
+        environment = os.environ if environment is None else environment
+        if not isinstance(environment, Environment):
+            environment = Environment(environment)
+        return self.make(self.stores, spec.name, spec.argument, environment)
 
     def resampler(self, kind: str, from_hz: int, to_hz: int) -> Resampler:
         """A resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).

@@ -11,14 +11,50 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
+from offhook.clock import SystemClock
 from offhook.errors import MissingExtraError, PluginError, SpecError
+from offhook.ids import Ids
 from offhook.numbers import show
 
 if TYPE_CHECKING:
+    import httpx
+
+    from offhook.clock import Clock
     from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
 
-#: Environment variables: the real ones, or a test's.
-Environment: TypeAlias = Mapping[str, str]
+
+class Environment(Mapping[str, str]):
+    """What a part that is given by name is made in: settings as environment variables are, and what all parts share.
+
+    Args:
+        variables: the settings.
+        clock: the time; the machine's own by default.
+        ids: randomness; the system's by default.
+        http: an httpx transport to reach HTTP servers by, instead of the network; None for the network.
+    """
+
+    def __init__(
+        self,
+        variables: Mapping[str, str] | None = None,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._variables = variables or {}
+        self.clock: Clock = clock or SystemClock()
+        self.ids = ids or Ids()
+        self.http = http
+
+    def __getitem__(self, name: str) -> str:
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
 
 AuthFactory: TypeAlias = "Callable[[Environment], Auth]"
 CarrierFactory: TypeAlias = "Callable[[Environment, Auth], Carrier]"
@@ -48,6 +84,7 @@ class Registration(Generic[_F]):
         summary: one line for ``offhook plugins``.
         extra: what to give to pip when something it needs is missing.
         needs: import names that must be installed.
+        stand_in: whether it gives way to a plugin that adds the name in earnest.
     """
 
     name: str
@@ -56,6 +93,7 @@ class Registration(Generic[_F]):
     summary: str
     extra: str
     needs: tuple[str, ...]
+    stand_in: bool = False
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -81,7 +119,16 @@ class Registry(Generic[_F]):
         self.plugin = ""
         self._registrations: dict[str, Registration[_F]] = {}
 
-    def add(self, name: str, factory: _F, *, summary: str = "", extra: str = "", needs: tuple[str, ...] = ()) -> None:
+    def add(
+        self,
+        name: str,
+        factory: _F,
+        *,
+        summary: str = "",
+        extra: str = "",
+        needs: tuple[str, ...] = (),
+        stand_in: bool = False,
+    ) -> None:
         """Add a factory.
 
         Args:
@@ -90,14 +137,18 @@ class Registry(Generic[_F]):
             summary: one line for ``offhook plugins``.
             extra: what to give to pip when one of `needs` is missing, for example ``offhook[aiortc]``.
             needs: import names that must be installed before the factory is called.
+            stand_in: this factory can only say what is missing, and gives way to a plugin that adds the name in
+                earnest, whichever of them comes first.
 
         Raises:
             PluginError: the name is taken.
         """
         taken = self._registrations.get(name)
-        if taken is not None:
+        if taken is not None and stand_in:
+            return
+        if taken is not None and not taken.stand_in:
             raise PluginError(self.plugin, self.hook, f"{name!r} is taken by plugin {taken.plugin!r}")
-        self._registrations[name] = Registration(name, factory, self.plugin, summary, extra, needs)
+        self._registrations[name] = Registration(name, factory, self.plugin, summary, extra, needs, stand_in)
 
     def forget(self, plugin: str) -> None:
         """Drop what `plugin` added."""

@@ -1,16 +1,16 @@
 """The mock of the other side: Sendblue's API, the channel, and callees who do what a script says.
 
-It registers the commands ``mock`` and ``demo``.
+It registers the commands ``mock`` and ``demo``, and says how to get the transport ``memory``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from offhook.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from offhook.registry import CommandRegistry
+    from offhook.registry import CommandRegistry, Environment, TransportRegistry
 
 
 @hookimpl
@@ -24,3 +24,18 @@ def offhook_command(registry: CommandRegistry) -> None:
     registry.add("mock", mock, summary=summary, extra="offhook[mock]", needs=needs)
     summary = "Place a call to a simulated callee on this machine, and show it."
     registry.add("demo", demo, summary=summary, extra="offhook[mock]", needs=needs)
+
+
+@hookimpl
+def offhook_transport(registry: TransportRegistry) -> None:
+    """Stand in for ``memory``: a mock that is given to a phone registers the transport into its own rooms."""
+    registry.add("memory", _no_mock, summary="PCM into the rooms of a mock in this process", stand_in=True)
+
+
+def _no_mock(environment: Environment) -> NoReturn:
+    from offhook.errors import TransportUnavailable
+
+    raise TransportUnavailable(
+        "the transport memory joins the rooms of a mock in this process, and this phone was given none: "
+        "take the phone from it, InProcessMock().phone(), or give it to the phone, Phone(plugins=[mock], ...)"
+    )

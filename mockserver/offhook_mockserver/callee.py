@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from offhook.events import LeaveReason, LegClosed, MemberJoined, MemberLeft
 from offhook_mockserver.hearing import Hearing
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from offhook_mockserver.members import PcmMember, RoomEvent
     from offhook_mockserver.rooms import Room
     from offhook_mockserver.script import Step
-
-#: How often a ringing callee, who is not in the room, looks whether the caller is still there.
-_LOOK_S: Final = 0.05
 
 
 class CalleeEnd(Enum):
@@ -99,6 +96,7 @@ class Callee:
         self._voice: Voice | None = None
         self._callers: set[int] = set()
         self._grace: asyncio.TimerHandle | None = None
+        self._seen = False
         self._echoing = False
         self.hearing: Hearing | None = None
 
@@ -157,11 +155,13 @@ class Callee:
         self._on_change("ringing")
         # What will be said is read now: a missing file should not show in the middle of a conversation.
         speech = {step: await self._load_speech(step) for step in self._script.steps if isinstance(step, Say)}
-        watching = asyncio.create_task(self._watch_caller())
+        self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
+        stop_watching = self._room.watch(self._look)
+        self._look()
         try:
             for step in self._script.steps:
                 if isinstance(step, Answer):
-                    watching.cancel()
+                    stop_watching()
                     self._answer()
                 elif isinstance(step, Say):
                     assert self._voice is not None
@@ -172,8 +172,7 @@ class Callee:
             # Nothing is left to do but to wait for the caller.
             await asyncio.wait((self._end,))
         finally:
-            watching.cancel()
-            await asyncio.wait((watching,))
+            stop_watching()
 
     async def _do(self, step: Step) -> None:
         match step:
@@ -200,6 +199,7 @@ class Callee:
         self._voice = Voice(self._member, self.hearing.tick)
         self._voice.start()
         self._on_change("answered")
+        self._stop_grace()
         if not self._room.rtp_members and len(self._room.pcm_members) == 1:
             self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
 
@@ -215,20 +215,15 @@ class Callee:
 
     # The end
 
-    async def _watch_caller(self) -> None:
-        """Before the answer the callee is not in the room; it looks in from outside."""
-        deadline_s = asyncio.get_running_loop().time() + self._join_window_s
-        seen = False
-        while True:
-            present = bool(self._room.members)
-            if self._room.closed:
-                return self._finish(CalleeEnd.ROOM_CLOSED)
-            if seen and not present:
-                return self._finish(CalleeEnd.GIVEN_UP)
-            seen = seen or present
-            if not seen and asyncio.get_running_loop().time() > deadline_s:
-                return self._finish(CalleeEnd.CALLER_ABSENT)
-            await asyncio.sleep(_LOOK_S)
+    def _look(self) -> None:
+        """Before the answer the callee is not in the room; it looks in from outside whenever somebody comes or goes."""
+        if self._room.closed:
+            self._finish(CalleeEnd.ROOM_CLOSED)
+        elif self._room.members:
+            self._seen = True
+            self._stop_grace()
+        elif self._seen:
+            self._finish(CalleeEnd.GIVEN_UP)
 
     def _expect_caller(self, within_s: float, otherwise: CalleeEnd) -> None:
         self._stop_grace()

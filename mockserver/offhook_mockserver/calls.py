@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How often a call whose callee has gone looks whether the caller has, too.
-_LOOK_S: Final = 0.1
 #: Speech files that are kept in memory.
 _MOST_SPEECH: Final = 32
 _STOP_TIMEOUT_S: Final = 0.8
@@ -115,7 +113,7 @@ class Calls:
             RoomError: there are too many channels.
         """
         channel = f"ft_call_{self._ids.hex(16)}"  # documented: the shape of the example
-        room = self._rooms.create(channel, tenant.app_id, tenant.certificate)
+        room = self._rooms.create(channel, tenant.app_id, tenant.certificate, lost_after_s=tenant.settings.lost_after_s)
 
         async def load(step: Say) -> bytes:
             return await self._load(step, room.rate_hz)
@@ -168,13 +166,15 @@ class Calls:
 
     async def _until_empty(self, tenant: Tenant, call: MockCall, started_at_s: float) -> None:
         """Until the caller has left, too, or the call has had its time. Assumed: nothing is documented of this."""
-        loop = asyncio.get_running_loop()
-        awaits_caller = call.end in {CalleeEnd.DECLINED, CalleeEnd.FAILED} and not call.room.members
-        limit_s = tenant.settings.join_window_s if awaits_caller else tenant.settings.max_call_s
-        while loop.time() - started_at_s < limit_s and (awaits_caller or call.room.members):
-            if call.room.members:
-                awaits_caller, limit_s = False, tenant.settings.max_call_s
-            await asyncio.sleep(_LOOK_S)
+        settings, room = tenant.settings, call.room
+        try:
+            if call.end in {CalleeEnd.DECLINED, CalleeEnd.FAILED} and not room.members:
+                async with asyncio.timeout_at(started_at_s + settings.join_window_s):
+                    await room.until(lambda: bool(room.members))
+            async with asyncio.timeout_at(started_at_s + settings.max_call_s):
+                await room.until(lambda: not room.members)
+        except TimeoutError:
+            pass
 
     async def _load(self, step: Say, rate_hz: int) -> bytes:
         key = (step.path, rate_hz)

@@ -86,6 +86,7 @@ class PcmMember:
         self._present = True
         # Told on the next turn of the loop, so that whoever joins has the member in hand when its handler is called.
         self._waiting: list[RoomEvent] | None = []
+        self._lost: asyncio.TimerHandle | None = None
         self._encoder: OpusEncoder | None = None
         self._sequence = ids.below(0x8000)
         self._origin = ids.uint32()
@@ -141,6 +142,18 @@ class PcmMember:
         """Leave the room; the others are told with `reason`, the own handler nothing more. Idempotent."""
         self._room.remove(self, reason)
 
+    def lose(self) -> None:
+        """Nothing is heard of it any more: unless it recovers, the room lets go of it in `Room.lost_after_s`."""
+        if self._present and self._lost is None:
+            loop = asyncio.get_running_loop()
+            self._lost = loop.call_later(self._room.lost_after_s, self.leave, LeaveReason.DROPPED)
+
+    def recover(self) -> None:
+        """It is heard of again."""
+        if self._lost is not None:
+            self._lost.cancel()
+            self._lost = None
+
     # What the room calls
 
     def tell(self, event: RoomEvent) -> None:
@@ -174,6 +187,7 @@ class PcmMember:
     def put_out(self, reason: str | None) -> None:
         """The room has let go of this member; with a reason, it did so by itself."""
         self._present = self.published = False
+        self.recover()
         self.release_encoder()
         if reason is not None:
             self.tell(LegClosed(reason))

@@ -16,6 +16,8 @@ from offhook_wire.access_token import AccessToken, verify
 from offhook_wire.reception import Reception
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from offhook.audio import AudioFrame
     from offhook.clock import Clock
     from offhook.ids import Ids
@@ -45,20 +47,32 @@ class Room:
         clock: the time.
         ids: random numbers for uids and SSRCs.
         rate_hz: rate of PCM members' audio: one of Opus's.
+        lost_after_s: how long a member is kept that is not heard of any more, before the others are told it dropped.
     """
 
     def __init__(
-        self, channel: str, app_id: str, certificate: Secret, *, clock: Clock, ids: Ids, rate_hz: int = 16_000
+        self,
+        channel: str,
+        app_id: str,
+        certificate: Secret,
+        *,
+        clock: Clock,
+        ids: Ids,
+        rate_hz: int = 16_000,
+        lost_after_s: float = 10.0,
     ) -> None:
         self.channel = channel
         self.app_id = app_id
         self.rate_hz = rate_hz
+        self.lost_after_s = lost_after_s
         self._certificate = certificate
         self._clock = clock
         self._ids = ids
         self._members: dict[int, Member] = {}
         self._expected: list[RtpMember] = []
         self._receptions: dict[int, Reception] = {}
+        self._watchers: list[Callable[[], None]] = []
+        self._telling_watchers = False
         self._closed = False
         #: Snapshots for the frame path: replaced on a change, never changed.
         self.pcm_members: tuple[PcmMember, ...] = ()
@@ -88,6 +102,36 @@ class Room:
     def frames_concealed(self) -> int:
         """Frames that the decoders in use made up for packets that did not come."""
         return sum(reception.concealed for reception in self._receptions.values())
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Be told, on the next turn of the loop, that members came or went or that the room closed.
+
+        Changes of one turn are told once: a member that was replaced never seems to be away.
+
+        Args:
+            changed: called without arguments; must not raise.
+
+        Returns:
+            What to call to be told no more. Idempotent.
+        """
+        self._watchers.append(changed)
+
+        def stop() -> None:
+            if changed in self._watchers:
+                self._watchers.remove(changed)
+
+        return stop
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a change of the room makes `condition` true."""
+        changed = asyncio.Event()
+        stop = self.watch(changed.set)
+        try:
+            while not condition():
+                changed.clear()
+                await changed.wait()
+        finally:
+            stop()
 
     def verify(self, token: Secret, uid: int) -> AccessToken:
         """Judge a token for this room.
@@ -182,6 +226,7 @@ class Room:
     def close(self, reason: str = "channel closed") -> None:
         """Put everybody out. Idempotent."""
         self._closed = True
+        self._changed()
         for member in (*self._expected, *self.members):
             self.kick(member, reason)
 
@@ -236,7 +281,18 @@ class Room:
         self._snapshot()
         self.tell(MemberJoined(member.uid), but=member.uid)
 
+    def _changed(self) -> None:
+        if self._watchers and not self._telling_watchers:
+            self._telling_watchers = True
+            asyncio.get_running_loop().call_soon(self._tell_watchers)
+
+    def _tell_watchers(self) -> None:
+        self._telling_watchers = False
+        for changed in tuple(self._watchers):
+            changed()
+
     def _snapshot(self) -> None:
+        self._changed()
         self.pcm_members = tuple(member for member in self._members.values() if isinstance(member, PcmMember))
         self.rtp_members = tuple(member for member in self._members.values() if isinstance(member, RtpMember))
         if not self.pcm_members:
@@ -277,7 +333,9 @@ class Rooms:
     def __len__(self) -> int:
         return len(self._rooms)
 
-    def create(self, channel: str, app_id: str, certificate: Secret, *, rate_hz: int = 16_000) -> Room:
+    def create(
+        self, channel: str, app_id: str, certificate: Secret, *, rate_hz: int = 16_000, lost_after_s: float = 10.0
+    ) -> Room:
         """Open a channel.
 
         Raises:
@@ -287,7 +345,15 @@ class Rooms:
             raise RoomError(f"channel {channel} is open already")
         if len(self._rooms) >= self._limit:
             raise RoomError(f"{self._limit} channels are open, which is the limit: close some")
-        room = Room(channel, app_id, certificate, clock=self._clock, ids=self._ids, rate_hz=rate_hz)
+        room = Room(
+            channel,
+            app_id,
+            certificate,
+            clock=self._clock,
+            ids=self._ids,
+            rate_hz=rate_hz,
+            lost_after_s=lost_after_s,
+        )
         self._rooms[channel] = room
         return room
 

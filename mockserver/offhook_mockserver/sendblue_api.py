@@ -18,7 +18,7 @@ from offhook.errors import NumberRejected
 from offhook.numbers import e164, show
 from offhook.states import Grade
 from offhook_mockserver.rooms import RoomError
-from offhook_wire.access_token import mint
+from offhook_mockserver.tenants import mint_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,15 +122,7 @@ class SendblueApi:
             call = self._calls.start(tenant, to, from_number)
         except RoomError as error:
             raise RequestRefused(TOO_MANY_CALLS, error.message) from None
-        token = mint(
-            tenant.app_id,
-            tenant.certificate,
-            call.channel,
-            0,
-            issued_s=int(self._clock.wall_s()),
-            salt=1 + self._ids.below(99_999_999),
-            expire_s=tenant.settings.token_life_s,
-        )
+        token = mint_token(tenant, call.channel, clock=self._clock, ids=self._ids)
         agora = {"appId": tenant.app_id, "channelName": call.channel, "token": token, "uid": 0}
         return JSONResponse({"status": "OK", "message": "Call started", "agora": agora})
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from offhook.secret import Secret
+from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
+    from offhook.clock import Clock
     from offhook.ids import Ids
     from offhook_mockserver.calls import MockCall
 
@@ -30,12 +32,14 @@ class TenantSettings:
         max_call_s: how long a call may last, ringing included.
         join_window_s: a call whose channel nobody has joined so long after start-call is given up.
         grace_s: how long a caller who dropped may be away.
+        lost_after_s: how long a channel keeps a member that it does not hear of any more, before it dropped.
     """
 
     token_life_s: int = 3600
     max_call_s: float = 3600.0
     join_window_s: float = 60.0
     grace_s: float = 5.0
+    lost_after_s: float = 10.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,3 +95,16 @@ class Tenants:
     def all(self) -> tuple[Tenant, ...]:
         """Every tenant, oldest first."""
         return tuple(self._by_key.values())
+
+
+def mint_token(tenant: Tenant, channel: str, *, clock: Clock, ids: Ids) -> str:
+    """A token for one of the tenant's channels, made out to nobody in particular, as Sendblue's are."""
+    return mint(
+        tenant.app_id,
+        tenant.certificate,
+        channel,
+        0,
+        issued_s=int(clock.wall_s()),
+        salt=1 + ids.below(99_999_999),
+        expire_s=tenant.settings.token_life_s,
+    )

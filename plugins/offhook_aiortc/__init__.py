@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def _aiortc(environment: Environment) -> Transport:
     from offhook_aiortc.transport import AiortcTransport
 
-    return AiortcTransport()
+    return AiortcTransport(clock=environment.clock, ids=environment.ids)
 
 
 @hookimpl

@@ -16,8 +16,6 @@ from offhook.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from offhook.registry import Environment
-
 KEY_HEADER: Final = "sb-api-key-id"
 SECRET_HEADER: Final = "sb-api-secret-key"
 #: The names that Sendblue's own SDKs read.
@@ -60,7 +58,7 @@ class EnvAuth(Auth):
         environment: the process's environment, or a test's.
     """
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         # Held, because a secret is blacked out of texts only while it lives.
         self._headers: Mapping[str, Secret] = {}

@@ -81,12 +81,18 @@ class SendblueCarrier(Carrier):
 
     @classmethod
     def from_environment(cls, environment: Environment, auth: Auth) -> SendblueCarrier:
-        """Settings from `SENDBLUE_API_BASE_URL`, `OFFHOOK_FROM_NUMBER` and `OFFHOOK_RELAY_URL`; empty means unset."""
+        """Settings from `SENDBLUE_API_BASE_URL`, `OFFHOOK_FROM_NUMBER` and `OFFHOOK_RELAY_URL`; empty means unset.
+
+        Clock, randomness and the way to the server are the environment's, too.
+        """
         return cls(
             auth,
             from_number=environment.get(FROM_NUMBER_VARIABLE, ""),
             base_url=environment.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL,
             relay_url=environment.get(RELAY_URL_VARIABLE) or None,
+            clock=environment.clock,
+            ids=environment.ids,
+            http=environment.http,
         )
 
     def __repr__(self) -> str:

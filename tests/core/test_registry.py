@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
+from offhook.clock import SystemClock
 from offhook.errors import MissingExtraError, PluginError, SpecError
-from offhook.registry import Registry
+from offhook.ids import Ids
+from offhook.registry import Environment, Registry
 
 
 def registry() -> Registry[object]:
@@ -70,3 +73,26 @@ def test_what_a_plugin_added_can_be_forgotten() -> None:
     transports.add("b", object())
     transports.forget("other")
     assert [item.name for item in transports] == ["a"]
+
+
+@pytest.mark.parametrize("stand_in_first", [True, False])
+def test_a_stand_in_gives_way_whoever_comes_first(stand_in_first: bool) -> None:
+    transports = registry()
+    dummy, real = object(), object()
+    for stand_in in (stand_in_first, not stand_in_first):
+        transports.add("memory", dummy if stand_in else real, stand_in=stand_in)
+    assert transports.find("memory") is real
+    with pytest.raises(PluginError, match="'memory' is taken"):
+        transports.add("memory", object())
+
+
+def test_an_environment_is_its_variables_and_what_all_parts_share() -> None:
+    clock, ids, way = SystemClock(), Ids(1), httpx.AsyncHTTPTransport()
+    environment = Environment({"KEY": "k"}, clock=clock, ids=ids, http=way)
+    assert dict(environment) == {"KEY": "k"}
+    assert len(environment) == 1
+    assert (environment.clock, environment.ids, environment.http) == (clock, ids, way)
+    bare = Environment()
+    assert dict(bare) == {}
+    assert bare.http is None
+    assert bare.clock.wall_s() > 0

@@ -10,7 +10,7 @@ import pytest
 import offhook_aiortc
 from offhook.errors import MissingExtraError
 from offhook.interfaces import Transport
-from offhook.registry import TransportRegistry
+from offhook.registry import Environment, TransportRegistry
 
 
 def test_the_transport_is_registered_and_made_lazily() -> None:
@@ -19,7 +19,7 @@ def test_the_transport_is_registered_and_made_lazily() -> None:
     (registration,) = registry
     assert registration.name == "aiortc"
     assert registration.summary
-    assert isinstance(registry.find("aiortc")({}), Transport)
+    assert isinstance(registry.find("aiortc")(Environment()), Transport)
 
 
 def test_a_missing_package_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from offhook.errors import ConfigError
 from offhook.plugins import Plugins
+from offhook.registry import Environment
 from offhook.secret import Secret
 from offhook_sendblue import CallableAuth, EnvAuth, KeyAuth
 
@@ -104,11 +105,13 @@ def test_no_auth_shows_or_pickles_its_keys() -> None:
 
 def test_both_come_through_the_entry_point() -> None:
     plugins = Plugins.load()
-    environment = {
-        "SENDBLUE_API_API_KEY": KEY,
-        "SENDBLUE_API_API_SECRET": SECRET,
-        "OFFHOOK_FROM_NUMBER": "+18885550199",
-    }
+    environment = Environment(
+        {
+            "SENDBLUE_API_API_KEY": KEY,
+            "SENDBLUE_API_API_SECRET": SECRET,
+            "OFFHOOK_FROM_NUMBER": "+18885550199",
+        }
+    )
     auth = plugins.auth.find("env")(environment)
     carrier = plugins.carriers.find("sendblue")(environment, auth)
     asyncio.run(carrier.check())

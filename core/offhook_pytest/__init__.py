@@ -1,0 +1,71 @@
+"""The pytest plugin: ``@pytest.mark.offhook_virtual`` runs a coroutine test in virtual time.
+
+pytest imports this module in every run of whoever has offhook installed, so it imports nothing of offhook: that would
+cost each of those runs its time, and hide the import from a coverage that starts later. The work is in `running`,
+which is imported by the first marked test.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MARKER = "offhook_virtual"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Describe the marker."""
+    config.addinivalue_line(
+        "markers",
+        f"{MARKER}: run this coroutine test on an event loop of its own in virtual time (offhook); "
+        "tasks, exceptions and async generators that it leaves behind fail it",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse what a marked test cannot have, before any fixture is made."""
+    if isinstance(item, pytest.Function) and _is_marked(item):
+        if _coroutine_function(item) is None:
+            pytest.fail(f"{item.name} is marked {MARKER} and is no coroutine function: write async def", pytrace=False)
+        _refuse_async_fixtures(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
+    """Run marked tests, and leave all others to whoever else runs coroutine tests."""
+    function = _coroutine_function(pyfuncitem) if _is_marked(pyfuncitem) else None
+    if function is None:
+        return None
+    from offhook_pytest.running import run_test
+
+    arguments = inspect.signature(function).parameters.keys() & pyfuncitem.funcargs.keys()
+    run_test(function, {name: pyfuncitem.funcargs[name] for name in arguments})
+    return True
+
+
+def _is_marked(item: pytest.Item) -> bool:
+    return item.get_closest_marker(MARKER) is not None
+
+
+def _coroutine_function(item: pytest.Function) -> Callable[..., object] | None:
+    """The test itself; another plugin's automatic mode may have wrapped it in a plain function already."""
+    function: Callable[..., object] = inspect.unwrap(item.obj, stop=inspect.iscoroutinefunction)
+    return function if inspect.iscoroutinefunction(function) else None
+
+
+def _refuse_async_fixtures(item: pytest.Function) -> None:
+    # No public name leads from an item to the definitions of its fixtures; the other async plugins use this one, too.
+    for name, definitions in item._fixtureinfo.name2fixturedefs.items():  # pyright: ignore[reportPrivateUsage]
+        function = definitions[-1].func
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            pytest.fail(
+                f"the fixture {name!r} is async, which {MARKER} does not support: its value would belong to another "
+                "event loop than the test. Make it in the test, with async with",
+                pytrace=False,
+            )

@@ -136,6 +136,7 @@ class _Exchange:
             _log.exception("the ASGI application failed")
             if not self._head.done():
                 self._head.set_result((500, []))
+                self.complete = True
         finally:
             if not self._head.done():
                 self._head.set_result(None)

@@ -22,6 +22,7 @@ from offhook.events import (
 )
 from offhook.ids import Ids
 from offhook.secret import Secret
+from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.members import PcmMember, RoomEvent, RtpMember
 from offhook_mockserver.rooms import Room, RoomError, Rooms
 from offhook_wire import rtcp, rtp
@@ -494,3 +495,46 @@ def test_a_member_that_said_bye_and_stays_is_muted_after_a_second() -> None:
         room.close()
 
     asyncio.run(main())
+
+
+def test_whoever_watches_is_told_once_a_turn_and_never_sees_a_replaced_member_away() -> None:
+    async def main() -> None:
+        room = Rooms(LoopClock(), Ids("watch")).create("c", "a" * 32, Secret("c" * 32))
+        seen: list[tuple[int, bool]] = []
+        stop = room.watch(lambda: seen.append((len(room.members), room.closed)))
+        waiting = asyncio.create_task(room.until(lambda: room.closed))
+        await asyncio.sleep(0)
+        assert seen == []
+        room.join_pcm(5, Ear())
+        room.join_pcm(5, Ear())
+        await asyncio.sleep(0.1)
+        room.close()
+        await asyncio.sleep(0.1)
+        assert seen == [(1, False), (0, True)]
+        assert waiting.done()
+        stop()
+        stop()
+
+    run_virtual(main())
+
+
+@pytest.mark.fault("F24")
+def test_a_pcm_member_that_is_not_heard_of_is_let_go_unless_it_recovers() -> None:
+    async def main() -> None:
+        room = Rooms(LoopClock(), Ids("lost")).create("c", "a" * 32, Secret("c" * 32), lost_after_s=4)
+        listener = Ear()
+        room.join_pcm(1, listener)
+        member = room.join_pcm(2, Ear())
+        member.lose()
+        await asyncio.sleep(3)
+        member.recover()
+        await asyncio.sleep(10)
+        assert member.present
+        member.lose()
+        member.lose()
+        await asyncio.sleep(4.1)
+        assert not member.present
+        assert listener.events[-1] == MemberLeft(2, LeaveReason.DROPPED)
+        member.lose()
+
+    run_virtual(main())

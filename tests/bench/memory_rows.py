@@ -1,5 +1,5 @@
-"""A scripted 60-second call in memory, on the virtual loop with linked legs: its wall time (G9), and the hook calls
-made per audio frame (G10), which is an exact number.
+"""A scripted 60-second call in memory, on the virtual loop: its time with linked legs (G9) and through the whole mock
+(G9m), and the hook calls made per audio frame (G10), which is an exact number.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from offhook.interfaces import AudioSource
 from offhook.pacer import Pacer
 from offhook.plugins import DISABLE_VARIABLE, Plugins
 from offhook.testing import LinkedTransport, LoopClock, ScriptedCarrier, run_virtual
+from offhook_mockserver.in_process import InProcessMock
+from offhook_mockserver.script import Answer, Echo, Ring, Script
 
 if TYPE_CHECKING:
     from offhook import Call
@@ -111,6 +113,31 @@ async def _call() -> tuple[int, int]:
     return heard + len(callee.heard), hooks
 
 
+async def _call_through_the_mock() -> int:
+    """The same call placed over HTTP to the in-process mock, with a scripted callee in a room of it, who echoes."""
+    script = Script("echoes", (Ring(_RINGING_S), Answer(), Echo()))
+    heard = 0
+
+    async def listen(call: Call) -> None:
+        nonlocal heard
+        async for _ in call.audio():
+            heard += 1
+
+    async with (
+        InProcessMock(clock=LoopClock(), ids=Ids(1), script_for=lambda number: script) as mock,
+        mock.phone() as phone,
+        phone.dial("+14155550123") as call,
+    ):
+        await call.answered()
+        call.play(_Tone())
+        listener = asyncio.create_task(listen(call))
+        await asyncio.sleep(_TALK_S)
+        (live,) = mock.tenant.calls.values()
+    await listener
+    assert live.callee.hearing is not None
+    return heard + live.callee.hearing.frames_heard
+
+
 async def measure(turns: int) -> list[Row]:
     """G9 and G10 from the same runs, two for each turn. They have loops of their own, so they get a thread."""
     return await asyncio.to_thread(_measure, turns * _RUNS_PER_TURN)
@@ -120,14 +147,19 @@ def _measure(runs: int) -> list[Row]:
     spent_ms: list[float] = []
     wall_ms: list[float] = []
     per_frame: list[float] = []
-    frames = 0
+    mock_ms: list[float] = []
+    frames = mock_frames = 0
     run_virtual(_call())  # the first loads things
+    run_virtual(_call_through_the_mock())
     for _ in range(runs):
         wall_s, spent_s = time.perf_counter(), time.thread_time()
         frames, hooks = run_virtual(_call())
         spent_ms.append((time.thread_time() - spent_s) * 1000)
         wall_ms.append((time.perf_counter() - wall_s) * 1000)
         per_frame.append(hooks / frames)
+        spent_s = time.thread_time()
+        mock_frames = run_virtual(_call_through_the_mock())
+        mock_ms.append((time.thread_time() - spent_s) * 1000)
     return [
         Row(
             id="G9",
@@ -141,6 +173,19 @@ def _measure(runs: int) -> list[Row]:
                 f"CPU time, since nothing is waited for: on a quiet machine it is the wall time"
                 f" ({statistics.median(wall_ms):.0f} ms now); a whole call of a Phone, {frames} frames in both"
                 " directions, no codec"
+            ),
+        ),
+        Row(
+            id="G9m",
+            what=f"the same through the in-process mock: HTTP, guard, room, scripted callee, {_TALK_S} s",
+            value=statistics.median(mock_ms),
+            unit="ms",
+            floor=500,
+            goal=200,
+            turns=mock_ms,
+            note=(
+                f"CPU time; {mock_frames} frames; beside the call itself this is the callee: its voice, and its hearing"
+                " with a level for each frame, which is the larger part"
             ),
         ),
         Row(

@@ -33,7 +33,7 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("G2", "G14", "G15"): call_rows.measure,
     ("G3", "G6"): relay_rows.measure,
     ("G7", "G8"): delay_rows.measure,
-    ("G9", "G10"): memory_rows.measure,
+    ("G9", "G9m", "G10"): memory_rows.measure,
 }
 _IDS: Final = tuple(name for names in SETS for name in names)
 

@@ -14,6 +14,7 @@ from offhook.secret import redact
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook.errors import OffhookError
     from offhook.interfaces import Store
     from offhook.record import CallRecord
 
@@ -44,6 +45,8 @@ class Timeline:
         self.record = record
         self._store = store
         self._journalling = store is not None
+        #: Why what happened so far is not written down, when it is not.
+        self.unwritten: OffhookError | None = None
         self._observers = observers
         self._note = note
         self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
@@ -61,7 +64,8 @@ class Timeline:
                 self._store.append(self.record.call_id, entry_document(self.record.call_id, entry))
             except Exception as error:
                 self._journalling = False
-                self.problem(as_plugin_error(self._store, "append", error).message)
+                self.unwritten = as_plugin_error(self._store, "append", error)
+                self.problem(self.unwritten.message)
         if len(self.record.timeline) < ENTRIES_KEPT:
             self.record.timeline.append(entry)
         else:
@@ -114,9 +118,9 @@ class Timeline:
             self._store.save(self.record.call_id, record_document(self.record))
         except Exception as error:
             self.count("records_unsaved")
-            problem = as_plugin_error(self._store, "save", error).message
-            if self.record.problem != problem:
-                self.problem(problem)
+            first, self.unwritten = self.unwritten is None, as_plugin_error(self._store, "save", error)
+            if first:
+                self.problem(self.unwritten.message)
 
     def close(self) -> None:
         """The record is final: save it and end the streams."""

@@ -95,7 +95,7 @@ def test_settings_in_code(mock: Mock, folder: Path) -> None:
     ("number", "hours_from_utc", "said"),
     [
         ("+14155550101", 12, "completed"),
-        ("+14155550101", 3, 'says "it is 3 o\'clock where they live"'),
+        ("+14155550101", 3, "o'clock where they live"),
         ("+14155550105", 12, "says 'this number is not on the list'"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,3 +51,12 @@ def test_links_between_the_pages_lead_somewhere() -> None:
         for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
             if not link.startswith("http"):
                 assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_row_of_the_fault_catalogue_that_says_so_is_tested() -> None:
+    table = runpy.run_path(str(ROOT / "docs/fault_rows.py"))
+    rows = {row for group in table["ROWS"].values() for row in group}
+    tested = generator().fault_tests()
+    assert set(tested) <= rows, "a test is marked with a row that is not in the catalogue"
+    assert table["COVERED"] <= rows
+    assert sorted(table["COVERED"] - set(tested)) == []

@@ -173,6 +173,7 @@ def test_each_call_gets_a_connection_of_its_own() -> None:
     assert server.connections == 2
 
 
+@pytest.mark.fault("F1")
 def test_nothing_there_is_not_ambiguous() -> None:
     async def main() -> None:
         with socket.socket() as unused:
@@ -187,6 +188,7 @@ def test_nothing_there_is_not_ambiguous() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.fault("F1")
 def test_connecting_is_tried_again_because_nothing_has_left() -> None:
     class Flaky(httpx.AsyncBaseTransport):
         attempts = 0
@@ -225,6 +227,8 @@ async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.fault("F2")
+@pytest.mark.fault("F9")
 @pytest.mark.parametrize(
     "server",
     [
@@ -250,6 +254,7 @@ def test_a_refusal_whose_page_is_lost_is_still_a_refusal() -> None:
     assert type(error) is CredentialsRejected
 
 
+@pytest.mark.fault("F6")
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -270,6 +275,7 @@ def test_answers_over_a_real_socket_are_judged(answer: bytes, kind: type[Offhook
     no_secret_in(error)
 
 
+@pytest.mark.fault("F9")
 def test_an_endless_answer_is_cut_off() -> None:
     sent = 0
 
@@ -287,6 +293,7 @@ def test_an_endless_answer_is_cut_off() -> None:
     assert sent < 50_000_000, "nobody waited for the gigabyte"
 
 
+@pytest.mark.fault("F10")
 def test_a_redirect_is_not_followed_with_keys() -> None:
     async def main() -> None:
         async with answering(http(200, GOOD)).running() as other:
@@ -310,6 +317,7 @@ def test_the_environments_proxy_does_not_see_calls_to_this_machine(monkeypatch: 
     asyncio.run(main())
 
 
+@pytest.mark.fault("F11")
 @pytest.mark.parametrize(
     "to", [FROM, "+1911", "911", "4155550123", "+1415555012٣", "+14155550123\n", "+1 415 555 0123"]
 )
@@ -393,6 +401,7 @@ def test_a_deadline_is_finite(timeout_s: float) -> None:
         SendblueCarrier(KeyAuth(KEY, SECRET), from_number=FROM, timeout_s=timeout_s)
 
 
+@pytest.mark.fault("F56")
 def test_no_secret_is_in_any_log_even_when_the_server_echoes_it(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     echo = answering(http(200, GOOD, f"x-echo: {SECRET}", f"set-cookie: k={KEY}"))

@@ -46,13 +46,22 @@ class Call:
 
     Raises, on entering:
         ConfigError, TransportError: it could not work; nothing has rung.
+        DialRefused: it was not to be dialled: the callee is being called already, the phone's limit, a plugin.
         CarrierError: the carrier refused it, or (`StartAmbiguous`) its answer was lost.
         JoinFailed, JoinTimeout: it may be ringing, and we are not in the channel.
     """
 
     def __init__(
-        self, number: str, equipment: Equipment, policy: CallPolicy, recorder: StereoRecorder | None = None
+        self,
+        number: str,
+        equipment: Equipment,
+        policy: CallPolicy,
+        recorder: StereoRecorder | None = None,
+        *,
+        redial: bool = False,
     ) -> None:
+        self._number = number
+        self._redial = redial
         self._equipment = equipment
         self._policy = policy
         self._driver = Driver(number, equipment, policy, recorder)
@@ -67,10 +76,12 @@ class Call:
         self._entered = True
         try:
             await self._equipment.check()
+            await self._equipment.admission.admit(self.record.call_id, self._number, redial=self._redial)
         except BaseException:
             driver.give_up()
             raise
-        if driver.given_up:
+        if self.over:  # hung up meanwhile
+            driver.release_admission()
             raise CallStateError("this call was hung up before it was dialled: nothing has rung")
         driver.start()
         try:

@@ -11,8 +11,10 @@ import asyncio
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from offhook.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, StartCall
+from offhook.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.clock import iso_8601
+from offhook.continuity import Continuity
+from offhook.decisions import renewed_grant
 from offhook.errors import (
     CarrierError,
     CarrierProtocolError,
@@ -22,6 +24,7 @@ from offhook.errors import (
     OffhookError,
     PluginError,
     RateLimited,
+    RecordingError,
     StartAmbiguous,
 )
 from offhook.events import (
@@ -30,10 +33,12 @@ from offhook.events import (
     CallRefused,
     DeadlinePassed,
     Dialed,
+    GrantRenewed,
     HangUpRequested,
     LegClosed,
     LegFailed,
     LegJoined,
+    RenewalFailed,
     StartLost,
 )
 from offhook.grant import Grant
@@ -64,6 +69,8 @@ if TYPE_CHECKING:
 
 #: How long sinks and sources may take to close when the call is over.
 _CLOSE_TIMEOUT_S = 2.0
+#: How long a leg may take to take a fresh token.
+_RENEW_TIMEOUT_S = 10.0
 #: Less than this is no time to do anything in.
 _SHORTEST_S = 0.001
 
@@ -91,6 +98,7 @@ class Driver:
         self._session = CallSession(policy)
         self._recorder = recorder
         self._dialed_at_s = 0.0
+        self._latest_s = 0.0
         self._grant: Grant | None = None
         self._leg: Leg | None = None
         self._ops: asyncio.TaskGroup | None = None
@@ -104,6 +112,9 @@ class Driver:
         self._releasing = False
         self._released = False
         self._mistake: Exception | None = None
+        self._asked_carrier = False
+        self._continuity: Continuity | None = None
+        self._renewal_problem = ""
         #: Whether it was hung up, or found impossible, before it was dialled.
         self.given_up = False
         self.runner: asyncio.Task[None] | None = None
@@ -176,6 +187,13 @@ class Driver:
         self._discard()
         self._wake()
 
+    def release_admission(self) -> None:
+        """Give back the place among the phone's calls, and let the callee be dialled again."""
+        try:
+            self._equipment.admission.release(self.record.call_id, self.record.rang)
+        except OffhookError as error:
+            self.note(error)
+
     def _discard(self) -> None:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
@@ -206,10 +224,12 @@ class Driver:
             return
         at_s = self._now_s()
         if isinstance(event, DeadlinePassed):  # whatever the clock's last digit says
-            at_s = max(at_s, self._session.next_deadline() or at_s)
+            at_s = self._latest_s = max(at_s, self._session.next_deadline() or at_s)
         self._keep(event, self._session.handle(event, at_s), at_s)
         while (action := self._session.next_action()) is not None:
             self._act(action)
+        if self._continuity is not None:
+            self._continuity.follow(event)
         self._arm()
         self._wake()
 
@@ -221,6 +241,8 @@ class Driver:
                 self._step(self._join())
             case LeaveChannel():
                 self._step(self._leave())
+            case RenewGrant():
+                self._step(self._renew())
             case OpenMedia():
                 assert self.media is not None  # a call is active only after our leg has joined
                 self.media.open()
@@ -250,6 +272,8 @@ class Driver:
     def _keep(self, event: Event, step: Step, at_s: float) -> None:
         record = self.record
         match event:
+            case Dialed():
+                record.rang = "unknown"  # written down before the carrier is asked, and until its answer is here
             case CallAccepted():
                 record.accepted_at_s, record.rang = at_s, "assumed"
             case LegJoined():
@@ -294,7 +318,7 @@ class Driver:
     def _now_s(self) -> float:
         """Seconds since dialling: the clock of the session, of the journal and of the record. In whole microseconds,
         so that a journal that was written and read again gives the session the same times."""
-        return round(self._equipment.clock.monotonic_s() - self._dialed_at_s, 6)
+        return max(self._latest_s, round(self._equipment.clock.monotonic_s() - self._dialed_at_s, 6))
 
     def _facts(self, event: Event) -> dict[str, object]:
         """What a journal needs beside the event's name to be replayed; the first entry holds the policy as well."""
@@ -313,6 +337,10 @@ class Driver:
         policy = self._session.policy
         if self.error is not None:
             return self.error.message
+        if evidence is Evidence.TOKEN_EXPIRED:
+            return f"the token had its time, and there was no fresh one: {self._renewal_problem or 'none came in time'}"
+        if evidence is Evidence.AUDIO_LOST:
+            return f"no audio for {policy.audio_timeout_s:g} s in one direction"
         if isinstance(event, LegFailed | LegClosed):
             return f"the channel was lost: {event.reason}"
         if evidence is Evidence.LEG_LOST:
@@ -325,7 +353,16 @@ class Driver:
 
     async def _start_call(self) -> None:
         carrier = self._equipment.carrier
-        self.record.rang = "unknown"  # until the answer is here
+        unwritten = self.timeline.unwritten
+        if unwritten is not None:  # no ring without a record
+            self.record.rang = "no"
+            self.error = RecordingError(
+                f"{self.record.number} was not dialled, because the call cannot be written down: {unwritten.message} "
+                "Mend that, or place calls without a store"
+            )
+            self.feed(CallRefused(Cause.TEMPORARY_FAILURE))
+            return
+        self._asked_carrier = True
         try:
             grant = await isolated(carrier, "start_call", lambda: carrier.start_call(self._number))
             if not isinstance(grant, Grant):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
@@ -340,7 +377,34 @@ class Driver:
                 self.feed(CallRefused(_CAUSES.get(type(error), Cause.CALL_REJECTED)))
             return
         self._grant, self.record.channel = grant, grant.channel
-        self.feed(CallAccepted())
+        self.feed(CallAccepted(self._expiry(grant)))
+
+    def _expiry(self, grant: Grant) -> float | None:
+        """When a grant's token ends, on the session's clock: from here on no step of the wall clock matters."""
+        if grant.expires_at_s is None:
+            return None
+        return round(self._now_s() + grant.expires_at_s - self._equipment.clock.wall_s(), 6)
+
+    async def _renew(self) -> None:
+        """Get a fresh grant and give it to our leg."""
+        leg, grant, plugins = self._leg, self._grant, self._equipment.plugins
+        assert leg is not None  # only a call that is in the channel renews
+        assert grant is not None
+        if not plugins.observers("offhook_renew_grant"):
+            self._fail_renewal("no plugin renews grants (offhook_renew_grant)", final=True)
+            return
+        try:
+            fresh = await renewed_grant(plugins, self.record.call_id, grant, self.note)
+            await isolated(leg, "renew", lambda: leg.renew(fresh), _RENEW_TIMEOUT_S)
+        except OffhookError as error:
+            self._fail_renewal(error.message, final=False)
+            return
+        self._grant = fresh
+        self.feed(GrantRenewed(self._expiry(fresh)))
+
+    def _fail_renewal(self, reason: str, *, final: bool) -> None:
+        self._renewal_problem = reason
+        self.feed(RenewalFailed(reason, final))
 
     async def _join(self) -> None:
         transport = self._equipment.transport
@@ -361,6 +425,7 @@ class Driver:
             self._lose_leg(error)
             return
         self._recorder = None
+        self._continuity = Continuity(self._session, self.media, self.record, self.feed)
         self.feed(LegJoined())
 
     def _lose_leg(self, error: OffhookError) -> None:
@@ -396,13 +461,14 @@ class Driver:
     def hear(self, uid: int, frame: AudioFrame) -> None:
         """A frame arrived from the channel."""
         media = self.media
-        if media is None or self.state is CallState.ENDED:
+        if media is None or self._continuity is None or self.state is CallState.ENDED:
             return
         if uid not in self._heard:
             self._heard.add(uid)
             self.feed(AudioHeard(uid))
         if uid == self._session.callee_uid:
             media.hear(uid, frame)
+            self._continuity.heard()
         else:
             self.timeline.count("frames_from_others")
 
@@ -445,6 +511,8 @@ class Driver:
         try:
             for task in tuple(self._steps):
                 task.cancel()
+            if self._continuity is not None:
+                self._continuity.end()
             if self.media is not None:
                 self.media.end()
             await self._leave_leg()
@@ -471,6 +539,9 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
         self._discard()  # still there when the leg never joined
+        if not self._asked_carrier:
+            self.record.rang = "no"
+        self.release_admission()
         ended = self._equipment.plugins.observers("offhook_call_ended")
         self.timeline.observe(ended, call_id=self.record.call_id, record=self.record)
         self.timeline.close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.isolation import isolated
 
 if TYPE_CHECKING:
+    from offhook.admission import Admission
     from offhook.clock import Clock
     from offhook.ids import Ids
     from offhook.interfaces import Carrier, Store, Transport
@@ -27,6 +28,7 @@ class Equipment:
     store: Store | None
     clock: Clock
     ids: Ids
+    admission: Admission
 
     async def check(self) -> None:
         """Find out whether a call could be placed and joined.

@@ -8,8 +8,9 @@ distribution's entry points::
 
 Registration hooks are synchronous; each is given a registry and adds factories to it. They are called once, when a
 phone or the command line loads its plugins. A factory is called when something of that name is wanted, and imports
-what it needs then. Observer hooks are told about calls; what they return is ignored, and one that raises is recorded
-and does not hurt the call.
+what it needs then. Decision hooks are asked; they may be ``async``, or give something to await, and have 10 s.
+Observer hooks are told about calls; what they return is ignored, and one that raises is recorded and does not hurt the
+call.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from offhook.decisions import DialRequest
+    from offhook.grant import Grant
     from offhook.record import CallRecord, TimelineEntry
     from offhook.registry import (
         AuthRegistry,
@@ -73,6 +78,25 @@ def offhook_store(registry: StoreRegistry) -> None:
 @hookspec
 def offhook_command(registry: CommandRegistry) -> None:
     """Add commands to the ``offhook`` command line."""
+
+
+@hookspec
+def offhook_before_dial(request: DialRequest) -> Awaitable[str | None] | str | None:
+    """Decide whether a call may be dialled: None allows it, a text refuses it and says why.
+
+    Asked on the event loop after everything else was found to work, before anything rings; every plugin is asked until
+    one refuses. It fails closed: one that raises, takes longer than 10 s or gives anything else has refused.
+    """
+
+
+@hookspec
+def offhook_renew_grant(call_id: str, grant: Grant) -> Awaitable[Grant | None] | Grant | None:
+    """Get a fresh grant for a call that is up, before `grant` expires: for the same channel, with a new token and its
+    `expires_at_s`. None leaves it to the next plugin.
+
+    Asked on the event loop, `CallPolicy.renew_before_s` before the token ends, and again every 5 s while it fails. No
+    service is documented to renew Sendblue's tokens, so nothing that ships with offhook answers it.
+    """
 
 
 @hookspec

@@ -65,6 +65,8 @@ class CallMedia:
         self._listeners: list[weakref.ref[AudioStream]] = []
         self._dropped = 0
         self._ended = False
+        self._opened = False
+        self._held = False
         self._last_sent = b""
         self._last_heard = b""
         self.playout = Playout(self.rate_hz, resample, spawn, note)
@@ -79,11 +81,28 @@ class CallMedia:
 
     def open(self) -> None:
         """The callee answered: 50 frames a second from now on, silence where nothing is played."""
-        self._base = self.position
-        self._pacer.start()
+        self._opened = True
+        self._pace()
+
+    def hold(self) -> None:
+        """The connection is gone for now: what is queued waits, rather than be said to nobody."""
+        self._held = True
+        self._pacer.stop()
+        self._last_sent = b""
+
+    def resume(self) -> None:
+        """The connection is back: go on where `hold` stopped. The positions of frames jump over the gap."""
+        self._held = False
+        self._pace()
+
+    def _pace(self) -> None:
+        if self._opened and not self._held:
+            self._base = self.position
+            self._pacer.start()
 
     def close(self) -> None:
         """Stop sending; whatever is queued will not be heard."""
+        self._opened = False
         self._pacer.stop()
         self.playout.close()
         self._last_sent = b""

@@ -8,10 +8,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from offhook.admission import CALL_LIMIT, Admission
 from offhook.call import Call
 from offhook.equipment import Equipment
 from offhook.errors import CallStateError, ConfigError
 from offhook.grant import is_loopback
+from offhook.guard import guard_of
 from offhook.isolation import CLOSE_TIMEOUT_S, as_plugin_error, isolated
 from offhook.numbers import e164
 from offhook.plugins import Plugins
@@ -48,6 +50,9 @@ class Phone:
         plugins: modules or objects with hooks, beside the installed ones.
         store: keeps journals and records: a `Store` or a spec; none by default.
         environment: settings for the parts that are given by name; none by default.
+        call_limit: how many calls may be up at once; one more is refused before anything rings.
+        redial_window_s: how long after a call its callee is not dialled again by mistake: 30 s by default, and 0 where
+            the endpoint is this machine. `dial(..., redial=True)` dials all the same.
         clock: the time; the machine's own by default.
         ids: identifiers; random by default.
         http: an httpx transport for carriers given by name to reach their servers by, instead of the network: for a
@@ -68,6 +73,8 @@ class Phone:
         plugins: Iterable[object] | Plugins = (),
         store: Store | str | None = None,
         environment: Mapping[str, str] | None = None,
+        call_limit: int = CALL_LIMIT,
+        redial_window_s: float | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
         http: httpx.AsyncBaseTransport | None = None,
@@ -85,7 +92,11 @@ class Phone:
             transport = self._transport(transport, carrier, settings)
         if isinstance(store, str):
             store = self.plugins.store(store, settings)
-        self._equipment = Equipment(carrier, transport, self.plugins, store, settings.clock, settings.ids)
+        guard = guard_of(store)
+        admission = Admission(
+            carrier, self.plugins, guard, settings.clock, call_limit=call_limit, redial_window_s=redial_window_s
+        )
+        self._equipment = Equipment(carrier, transport, self.plugins, store, settings.clock, settings.ids, admission)
         self._calls: list[Call] = []
         self._closed = False
 
@@ -129,7 +140,12 @@ class Phone:
     # ---- calls
 
     def dial(
-        self, number: str, *, policy: CallPolicy | None = None, record: str | os.PathLike[str] | None = None
+        self,
+        number: str,
+        *,
+        policy: CallPolicy | None = None,
+        record: str | os.PathLike[str] | None = None,
+        redial: bool = False,
     ) -> Call:
         """A call to `number`, to be entered with ``async with``; nothing happens before that.
 
@@ -139,6 +155,7 @@ class Phone:
             record: a stereo WAV file to make of the whole call, caller left, callee right; a ``*`` in its name becomes
                 the first number that makes it new. It is opened now, so that one that cannot be written is refused
                 before anything rings.
+            redial: dial even if the callee is being called, or was a moment ago: a second ring is meant.
 
         Raises:
             NumberRejected: not an E.164 number, or an emergency number.
@@ -151,11 +168,23 @@ class Phone:
         recorder = None
         if record is not None:
             recorder = StereoRecorder(Path(record), self._equipment.transport.rate_hz)
-        call = Call(number, self._equipment, policy or self.policy, recorder)
+        call = Call(number, self._equipment, policy or self.policy, recorder, redial=redial)
         if recorder is not None:
             call.record.files["mix"] = os.fspath(recorder.path)
         self._calls = [known for known in self._calls if not known.over] + [call]
         return call
+
+    async def dry_run(self, number: str) -> None:
+        """Do everything that comes before the ringing, and ring nobody.
+
+        Raises:
+            OffhookError: what entering a call to `number` would raise before anything rings.
+        """
+        if self._closed:
+            raise CallStateError("this phone was closed: make a new one")
+        e164(number)
+        await self._equipment.check()
+        await self._equipment.admission.try_out(self._equipment.ids.call_id(), number)
 
     def source(self, spec: str) -> AudioSource:
         """Open an audio source now, for `Call.play()`: what is wrong with it is known before anything rings.

@@ -44,6 +44,8 @@ _Ts = TypeVarTuple("_Ts")
 GROUP: Final = "offhook"
 #: Names of plugins not to load, separated by commas.
 DISABLE_VARIABLE: Final = "OFFHOOK_DISABLE_PLUGINS"
+#: The hooks that decide something; what they give is awaited where it can be.
+_MAY_BE_ASYNC: Final = frozenset({"offhook_before_dial", "offhook_renew_grant"})
 
 
 def _naming(function: Callable[..., object], names: tuple[str, ...]) -> Callable[..., object]:
@@ -164,8 +166,8 @@ class Plugins:
             raise PluginError(report.name, "registration", str(error)) from None
         report.hooks = sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ())
         for name in report.hooks:
-            if inspect.iscoroutinefunction(getattr(plugin, name)):
-                raise PluginError(report.label, name, "it is async; hooks are plain functions, called on the loop")
+            if name not in _MAY_BE_ASYNC and inspect.iscoroutinefunction(getattr(plugin, name)):
+                raise PluginError(report.label, name, "it is async; this hook is a plain function, called on the loop")
         for registry in self.registries():
             if registry is self.commands and not self._wants_commands:
                 continue

@@ -44,6 +44,19 @@ class TimelineEntry:
 
 
 @dataclass(slots=True)
+class Gap:
+    """A time without a connection to the channel: nothing was sent or heard, and recordings hold silence.
+
+    Attributes:
+        start_s: since our leg joined the channel, which is where recordings begin.
+        end_s: likewise; None while it lasts, and when the call ended in it.
+    """
+
+    start_s: float
+    end_s: float | None = None
+
+
+@dataclass(slots=True)
 class CallRecord:
     """One call, from dialling to its end. Times are seconds since `dialed_at`; None means that it did not happen.
 
@@ -64,6 +77,7 @@ class CallRecord:
         timeline: everything that happened, oldest first.
         counters: what was sent, received, lost, concealed, dropped.
         files: recordings by what they hold.
+        gaps: when the connection to the channel was lost.
     """
 
     call_id: str
@@ -82,6 +96,7 @@ class CallRecord:
     timeline: list[TimelineEntry] = field(default_factory=list[TimelineEntry])
     counters: dict[str, int] = field(default_factory=dict[str, int])
     files: dict[str, str] = field(default_factory=dict[str, str])
+    gaps: list[Gap] = field(default_factory=list[Gap])
 
     @property
     def disposition(self) -> Disposition | None:
@@ -133,4 +148,5 @@ def record_document(record: CallRecord) -> dict[str, object]:
         "timeline": [entry_document(record.call_id, entry) for entry in record.timeline],
         "counters": dict(record.counters),
         "files": dict(record.files),
+        "gaps": [{"start_s": gap.start_s, "end_s": gap.end_s} for gap in record.gaps],
     }

@@ -255,8 +255,8 @@ class CallSession:
             case GrantRenewed(expires_at_s):
                 self._renewing = False
                 self._watch_token(expires_at_s, now)
-            case RenewalFailed(_, final):
-                self._renewing, self._unrenewable = False, self._unrenewable or final
+            case _:
+                self._renewing, self._unrenewable = False, self._unrenewable or event.final
                 self._renew_later(now)
 
     def _watch_token(self, expires_at_s: float | None, now: float) -> None:

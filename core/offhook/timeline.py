@@ -14,6 +14,7 @@ from offhook.secret import redact
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook.errors import OffhookError
     from offhook.interfaces import Store
     from offhook.record import CallRecord
 
@@ -44,6 +45,8 @@ class Timeline:
         self.record = record
         self._store = store
         self._journalling = store is not None
+        #: Why what happened so far is not written down, when it is not.
+        self.unwritten: OffhookError | None = None
         self._observers = observers
         self._note = note
         self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
@@ -56,12 +59,13 @@ class Timeline:
         """
         if self._closed:
             return
+        lost: OffhookError | None = None
         if self._store is not None and self._journalling:
             try:
                 self._store.append(self.record.call_id, entry_document(self.record.call_id, entry))
             except Exception as error:
                 self._journalling = False
-                self.problem(as_plugin_error(self._store, "append", error).message)
+                lost = self.unwritten = as_plugin_error(self._store, "append", error)
         if len(self.record.timeline) < ENTRIES_KEPT:
             self.record.timeline.append(entry)
         else:
@@ -71,6 +75,8 @@ class Timeline:
         level = logging.INFO if entry.changed else logging.DEBUG
         evidence = entry.evidence.value if entry.evidence else "nothing changed"
         _log.log(level, "%s %s: %s (%s) %s", self.record.call_id, entry.event, entry.call.name, evidence, entry.detail)
+        if lost is not None:  # after the entry itself, so that the timeline stays in order
+            self.problem(lost.message)
         if entry.changed:
             self.save()
             self.observe(self._observers, call_id=self.record.call_id, entry=entry)
@@ -114,9 +120,9 @@ class Timeline:
             self._store.save(self.record.call_id, record_document(self.record))
         except Exception as error:
             self.count("records_unsaved")
-            problem = as_plugin_error(self._store, "save", error).message
-            if self.record.problem != problem:
-                self.problem(problem)
+            first, self.unwritten = self.unwritten is None, as_plugin_error(self._store, "save", error)
+            if first:
+                self.problem(self.unwritten.message)
 
     def close(self) -> None:
         """The record is final: save it and end the streams."""

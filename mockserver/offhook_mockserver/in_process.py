@@ -87,7 +87,7 @@ class RenewsGrants:
         self._mock = mock
         self.renewed = 0
 
-    @hookimpl(optionalhook=True)
+    @hookimpl
     def offhook_renew_grant(self, call_id: str, grant: Grant) -> Grant:
         """A fresh grant for the channel of `grant`."""
         fresh = self._mock.renew(grant.channel)

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.audio import PTIME_MS
 from offhook.errors import TokenRejected, TransportError
-from offhook.events import GrantExpiring, LegClosed, LegDisconnected, LegFailed, LegReconnected
+from offhook.events import (
+    AudioLost,
+    AudioReturned,
+    Direction,
+    GrantExpiring,
+    LegClosed,
+    LegDisconnected,
+    LegFailed,
+    LegReconnected,
+)
 from offhook.interfaces import Leg
 from offhook_mockserver.token_watch import TokenWatch
 from offhook_wire.access_token import TokenInvalid
@@ -31,6 +40,8 @@ _log = logging.getLogger(__name__)
 
 #: How long a renewal waits for the network.
 RENEW_TIMEOUT_S: Final = 5.0
+#: Frames lost on end, 3 s of them, after which none of ours is said to arrive; a real channel's reports would show it.
+_LOST_FRAMES: Final = 150
 #: Events that may wait for the network; a leg that misses more cannot say what happened, and fails.
 _MOST_WAITING: Final = 256
 
@@ -72,7 +83,7 @@ class MemoryLeg(Leg):
         self._noticed = False
         self._timers: list[asyncio.TimerHandle] = []
         self._waiting: deque[LegEvent] = deque()
-        self._frames_sent = self._lost_sent = 0
+        self._frames_sent = self._lost_sent = self._lost_on_end = 0
         self._frames_received = self._lost_heard = 0
         self._member = room.join_pcm(uid, self)
         self._token = TokenWatch(
@@ -103,7 +114,14 @@ class MemoryLeg(Leg):
         self._frames_sent += 1
         if not self._network.sent.passes():
             self._lost_sent += 1
+            self._lost_on_end += 1
+            if self._lost_on_end == _LOST_FRAMES:
+                self._say(AudioLost(Direction.SENT))
             return
+        if self._lost_on_end:
+            lost, self._lost_on_end = self._lost_on_end, 0
+            if lost >= _LOST_FRAMES:
+                self._say(AudioReturned(Direction.SENT))
         if not self._member.published:
             self._member.publish()
         self._member.send(frame)
@@ -210,6 +228,11 @@ class MemoryLeg(Leg):
         if not self._over:
             self._end()
             self._pass(LegFailed(reason))
+
+    def _say(self, event: LegEvent) -> None:
+        """What is known without the network; while that is gone, it says enough."""
+        if not self._cut:
+            self._pass(event)
 
     def _tell(self, event: LegEvent) -> None:
         if not self._over:

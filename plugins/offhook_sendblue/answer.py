@@ -22,6 +22,7 @@ from offhook.errors import (
 from offhook.grant import Grant
 from offhook.secret import MASK, Secret, redact
 from offhook_sendblue.auth import KEY_HEADER, KEY_VARIABLE, SECRET_HEADER, SECRET_VARIABLE
+from offhook_wire.access_token import TokenInvalid, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,7 +150,15 @@ def _grant(agora: Mapping[str, object], endpoint: str | None) -> Grant:
         raise _wrong("agora.token", f"is not a text of 1 to {_MAX_TOKEN} printable characters")
     if isinstance(uid, bool) or not isinstance(uid, int) or not 0 <= uid < 2**32:
         raise _wrong("agora.uid", "is not an integer from 0 to 4294967295")
-    return Grant(app_id, channel, Secret(token), uid, endpoint)
+    return Grant(app_id, channel, Secret(token), uid, endpoint, _expiry(token))
+
+
+def _expiry(token: str) -> float | None:
+    """When the token says that it ends; None when it is of a form that we cannot read, which is not our business."""
+    try:
+        return float(parse(token).expires_at_s)
+    except TokenInvalid:
+        return None
 
 
 def _wrong(path: str, problem: str) -> CarrierProtocolError:

@@ -17,6 +17,7 @@ from offhook.numbers import e164, mask
 from offhook.secret import Secret
 from offhook_sendblue import baseurl
 from offhook_sendblue.answer import FROM_NUMBER_VARIABLE, grant_of
+from offhook_sendblue.auth import KEY_HEADER
 from offhook_sendblue.exchange import Failure, NoAnswer, make_client, post_once
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ class SendblueCarrier(Carrier):
 
     def __repr__(self) -> str:
         return f"SendblueCarrier({self.base_url}, from {mask(self.from_number)})"
+
+    async def line(self) -> str:
+        """See `Carrier.line`: base URL, fingerprint of the key id, from-number."""
+        account = (await self._keys()).get(KEY_HEADER)
+        return f"{self.base_url} {account.fingerprint if account else ''} {self.from_number}"
 
     async def check(self) -> None:
         self._check_from_number()

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 NUMBER = "+14155550123"
+#: Others, for several calls at once.
+NUMBERS = [f"+1415555{index:04d}" for index in range(100, 200)]
 RATE_HZ = 16_000
 FRAME = RATE_HZ // 50
 #: Short timers, each of a length of its own.

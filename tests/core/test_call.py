@@ -130,6 +130,8 @@ def network_lost(r: Rig) -> None:
     later(3, r.transport.tell, LegDisconnected())
 
 
+@pytest.mark.fault("F19")
+@pytest.mark.fault("F34")
 @pytest.mark.parametrize(
     ("script", "outcome", "ended_at_s", "problem"),
     [
@@ -257,6 +259,7 @@ def test_others_in_the_channel_are_counted_and_not_heard() -> None:
     run(main())
 
 
+@pytest.mark.fault("F56")
 @pytest.mark.parametrize("kick", [False, True])
 def test_no_token_gets_into_anything_that_a_call_leaves_behind(kick: bool) -> None:
     async def main() -> None:

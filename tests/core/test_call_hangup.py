@@ -203,6 +203,7 @@ def test_one_call_rings_once_however_often_it_is_entered() -> None:
     run(main())
 
 
+@pytest.mark.fault("F33")
 def test_an_exception_in_the_body_hangs_up_and_passes() -> None:
     async def main() -> None:
         r = rig()

@@ -113,6 +113,7 @@ def test_a_recording_that_cannot_be_written_is_the_callers_to_know() -> None:
     run(main())
 
 
+@pytest.mark.fault("F27")
 def test_a_sink_hears_the_whole_call_even_one_that_stalls() -> None:
     async def main() -> None:
         kit = AudioKit()
@@ -156,6 +157,7 @@ def test_what_a_listener_lost_stays_counted_when_it_is_gone() -> None:
     run(main())
 
 
+@pytest.mark.fault("F42")
 def test_a_sink_that_raises_is_noted_and_the_call_goes_on() -> None:
     class Full(ListSink):
         async def write(self, frame: AudioFrame) -> None:
@@ -200,6 +202,7 @@ def test_both_directions_are_recorded_on_one_timeline(tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.fault("F42")
 def test_a_recording_that_fails_half_way_costs_the_recording_not_the_call(tmp_path: Path) -> None:
     async def main() -> None:
         r = rig()

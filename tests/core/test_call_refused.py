@@ -85,6 +85,7 @@ class Nonsense(ScriptedCarrier):
         await super().start_call(to)
 
 
+@pytest.mark.fault("F2")
 @pytest.mark.parametrize(
     ("answer", "cause", "rang"),
     [
@@ -159,6 +160,7 @@ def test_a_carrier_that_never_answers_is_ambiguous() -> None:
     run(main())
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize("error", [JoinFailed("full"), TokenRejected("expired", 9), OSError("x")])
 def test_a_channel_that_does_not_let_us_in(error: Exception, tmp_path: Path) -> None:
     async def main() -> None:
@@ -176,6 +178,7 @@ def test_a_channel_that_does_not_let_us_in(error: Exception, tmp_path: Path) -> 
     run(main())
 
 
+@pytest.mark.fault("F13")
 def test_a_join_that_hangs() -> None:
     async def main() -> None:
         r = rig(policy=POLICY)
@@ -188,6 +191,7 @@ def test_a_join_that_hangs() -> None:
     run(main())
 
 
+@pytest.mark.fault("F13")
 def test_a_join_that_succeeds_too_late_is_left_again() -> None:
     async def main() -> None:
         r = rig(policy=POLICY)

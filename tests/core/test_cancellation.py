@@ -107,6 +107,7 @@ SCENARIOS: list[tuple[Callable[[Rig, Call, ListSink], Coroutine[Any, Any, None]]
 ]
 
 
+@pytest.mark.fault("F30")
 @pytest.mark.parametrize("waking", [False, True], ids=["waiting", "waking"])
 @pytest.mark.parametrize("again_after", [None, 0, 1], ids=["once", "twice", "twice, a step apart"])
 @pytest.mark.parametrize(

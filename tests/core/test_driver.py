@@ -20,7 +20,7 @@ from tests.core.rig import (
 )
 
 from offhook import CallPolicy, CallState, Disposition, Phone, PlayoutEnd
-from offhook.errors import OffhookError
+from offhook.errors import OffhookError, RecordingError
 from offhook.events import MemberJoined
 from offhook.hookspecs import hookimpl
 from offhook.ids import Ids
@@ -74,15 +74,20 @@ def test_every_step_is_written_down_before_anything_is_done_about_it() -> None:
 
 
 class BadStore(Store):
-    def __init__(self, error: Exception, *, only_save: bool = False) -> None:
-        self._error, self._only_save = error, only_save
+    """Takes `good` entries; then it fails, in both methods or when saving only."""
+
+    def __init__(self, error: Exception, *, only_save: bool = False, good: int = 2) -> None:
+        self._error, self._only_save, self._good = error, only_save, good
+        self.appended = 0
 
     def append(self, call_id: str, entry: Document) -> None:
-        if not self._only_save:
+        self.appended += 1
+        if not self._only_save and self.appended > self._good:
             raise self._error
 
     def save(self, call_id: str, record: Document) -> None:
-        raise self._error
+        if self.appended > self._good:
+            raise self._error
 
     def close(self) -> None:
         pass
@@ -92,16 +97,33 @@ class BadStore(Store):
 @pytest.mark.parametrize("only_save", [False, True])
 def test_a_store_that_fails_is_noted_and_the_call_goes_on(error: Exception, only_save: bool) -> None:
     async def main() -> None:
-        r = phone_with(BadStore(error, only_save=only_save))
+        r = phone_with(BadStore(error, only_save=only_save, good=2))
         r.answer()
         async with r.phone.dial(NUMBER) as call:
             assert await call.answered()
         assert call.record.disposition is Disposition.COMPLETED
+        assert call.record.counters["records_unsaved"] > 1
         if isinstance(error, OffhookError):
             assert call.record.problem == "the disk is full"
         else:
             where = "save" if only_save else "append"
             assert f"BadStore' failed in {where}: {type(error).__name__}" in call.record.problem
+
+    run(main())
+
+
+@pytest.mark.fault("F42")
+@pytest.mark.parametrize("only_save", [False, True])
+def test_nothing_rings_that_cannot_be_written_down(only_save: bool) -> None:
+    """I9: no ring without a record."""
+
+    async def main() -> None:
+        r = phone_with(BadStore(OffhookError("the disk is full."), only_save=only_save, good=0))
+        call = r.phone.dial(NUMBER)
+        with pytest.raises(RecordingError, match=r"was not dialled, because the call cannot be written down: the disk"):
+            await call.__aenter__()
+        assert r.carrier.rung == []
+        assert (call.state, call.record.rang) == (CallState.ENDED, "no")
 
     run(main())
 

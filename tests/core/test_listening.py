@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 
+import pytest
 from tests.core.rig import HoldResampler, frame, run
 
 from offhook import AudioFrame
@@ -15,6 +16,7 @@ async def rest(stream: BoundedStream[int]) -> list[int]:
     return [item async for item in stream]
 
 
+@pytest.mark.fault("F27")
 def test_a_slow_reader_loses_the_oldest_and_it_is_counted() -> None:
     async def main() -> None:
         stream = BoundedStream[int](3)

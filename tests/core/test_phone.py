@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.core.rig import ALONE, NUMBER, PLAIN, AudioKit, RampSource, load, rig, run
+from tests.core.rig import ALONE, NUMBER, NUMBERS, PLAIN, AudioKit, RampSource, load, rig, run
 
 from offhook import CallPolicy, CallState, Phone
 from offhook.errors import ConfigError, MissingExtraError, NumberRejected, PluginError, RecordingError, SpecError
@@ -164,7 +164,7 @@ def test_leaving_the_phone_hangs_up_all_calls_at_once_and_closes_everything(tmp_
         r = rig()
         r.transport.leave_gate.clear()  # each takes its full two seconds
         async with r.phone:
-            calls = [r.phone.dial(NUMBER) for _ in range(10)]
+            calls = [r.phone.dial(number) for number in NUMBERS[:10]]
             for call in calls:
                 await call.__aenter__()
             never = r.phone.dial(NUMBER, record=tmp_path / "a.wav")
@@ -206,7 +206,7 @@ def test_a_cancelled_aclose_still_lets_go_of_everything() -> None:
     async def main() -> None:
         r = rig()
         r.transport.leave_gate.clear()
-        calls = [r.phone.dial(NUMBER) for _ in range(3)]
+        calls = [r.phone.dial(number) for number in NUMBERS[:3]]
         for call in calls:
             await call.__aenter__()
         closing = asyncio.create_task(r.phone.aclose())

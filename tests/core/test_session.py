@@ -7,15 +7,20 @@ from collections import deque
 
 import pytest
 
-from offhook.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, StartCall
+from offhook.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.errors import CallStateError
 from offhook.events import (
     AudioHeard,
+    AudioLost,
+    AudioReturned,
     CallAccepted,
     CallRefused,
     DeadlinePassed,
     Dialed,
+    Direction,
     Event,
+    GrantExpiring,
+    GrantRenewed,
     HangUpRequested,
     LeaveReason,
     LegClosed,
@@ -27,6 +32,7 @@ from offhook.events import (
     MemberLeft,
     MemberPublished,
     MemberUnpublished,
+    RenewalFailed,
     StartLost,
     WebhookReported,
 )
@@ -236,6 +242,7 @@ ALPHABET: tuple[Event, ...] = (
     CallAccepted(),
     CallRefused(Cause.CALL_REJECTED),
     StartLost(),
+    AudioLost(Direction.SENT),
     WebhookReported(Disposition.BUSY),
     WebhookReported(Disposition.COMPLETED),
     LegJoined(),
@@ -251,6 +258,22 @@ ALPHABET: tuple[Event, ...] = (
     MemberLeft(2, LeaveReason.DROPPED),
     MemberJoined(3),
     MemberLeft(3, LeaveReason.QUIT),
+)
+#: What happens to a token multiplies the states, so it is explored with fewer other events.
+TOKEN_ALPHABET: tuple[Event, ...] = (
+    HangUpRequested(),
+    DeadlinePassed(),
+    CallAccepted(40.0),
+    GrantExpiring(),
+    GrantRenewed(),
+    GrantRenewed(80.0),
+    RenewalFailed("x"),
+    RenewalFailed("x", final=True),
+    LegJoined(),
+    LegDisconnected(),
+    LegReconnected(),
+    LegClosed("x"),
+    MemberPublished(2),
 )
 
 
@@ -274,8 +297,12 @@ def timers_alone_end(session: CallSession) -> bool:
     return session.call_state is CallState.ENDED
 
 
-@pytest.mark.parametrize("answer", AnswerPolicy)
-def test_every_joint_state(answer: AnswerPolicy) -> None:
+@pytest.mark.parametrize(
+    ("answer", "alphabet"),
+    [*((answer, ALPHABET) for answer in AnswerPolicy), (AnswerPolicy.CALLEE_PUBLISHED, TOKEN_ALPHABET)],
+    ids=[*(answer.value for answer in AnswerPolicy), "token"],
+)
+def test_every_joint_state(answer: AnswerPolicy, alphabet: tuple[Event, ...]) -> None:
     """Explores all that can happen in any order and asserts what must hold in each state and across each step."""
     policy = CallPolicy(answer=answer)
     start = CallSession(policy)
@@ -292,13 +319,13 @@ def test_every_joint_state(answer: AnswerPolicy) -> None:
         assert (session.next_deadline() is None) == (session.call_state is CallState.ENDED)
         if session.leg_state in (LegState.FAILED, LegState.CLOSED):
             assert session.call_state is CallState.ENDED
-        for event in ALPHABET:
+        for event in alphabet:
             after, later, new = copy.deepcopy(session), now + 1, set(done)
             if isinstance(event, DeadlinePassed):
                 later = max(later, session.next_deadline() or later)
             after.handle(event, later)
             while (action := after.next_action()) is not None:
-                assert type(action) not in new, f"{action} came twice"
+                assert type(action) not in new or action == RenewGrant(), f"{action} came twice"
                 assert not isinstance(action, StartCall)
                 assert not isinstance(action, LeaveChannel | OpenMedia) or JoinChannel in new
                 assert not isinstance(action, CloseMedia) or OpenMedia in new
@@ -316,6 +343,8 @@ def test_every_joint_state(answer: AnswerPolicy) -> None:
             if mark not in met:
                 met.add(mark)
                 queue.append((after, later, frozenset(new)))
+    if alphabet is TOKEN_ALPHABET:
+        return
     assert joint == {
         (CallState.DIALING, LegState.NEW),
         (CallState.DIALING, LegState.CONNECTING),
@@ -336,3 +365,126 @@ def test_every_signal_that_ends_a_call_has_an_outcome() -> None:
         if after in (CallState.ENDING, CallState.ENDED)
     }
     assert ending - {Signal.RELEASE_EXPIRED} == set(ENDINGS)
+
+
+# ---- the token
+
+
+def expiring(at: float, *events: Event, policy: CallPolicy = POLICY) -> CallSession:
+    """A call whose token ends at that time, taken as far as RINGING and the given events, at the time 100."""
+    return walk(Dialed(), CallAccepted(at), LegJoined(), *events, policy=policy)
+
+
+@pytest.mark.fault("F15")
+def test_a_fresh_grant_is_asked_for_before_the_token_ends() -> None:
+    session = expiring(160, MemberPublished(2))
+    actions(session)
+    assert session.next_deadline() == 130
+    step = session.handle(DeadlinePassed(), 130)
+    assert not step.changed
+    assert actions(session) == [RenewGrant()]
+    assert session.next_deadline() == 159
+    session.handle(GrantRenewed(220), 131)
+    assert session.next_deadline() == 190
+    session.handle(DeadlinePassed(), 190)
+    assert actions(session) == [RenewGrant()]
+    session.handle(GrantRenewed(None), 191)
+    assert session.next_deadline() == 700, "only the longest duration is left"
+
+
+@pytest.mark.fault("F16")
+def test_a_token_that_is_not_renewed_ends_the_call_just_before_its_own_end() -> None:
+    session = expiring(160, MemberPublished(2))
+    session.handle(DeadlinePassed(), 130)
+    step = session.handle(DeadlinePassed(), 159)
+    assert (step.call, step.evidence, step.grade) == (CallState.ENDING, Evidence.TOKEN_EXPIRED, Grade.OBSERVED)
+    assert outcome(session) == (Disposition.FAILED, EndedBy.TIMER, Cause.NOT_AUTHORIZED)
+    assert LeaveChannel() in actions(session)
+
+
+@pytest.mark.fault("F16")
+def test_a_renewal_that_failed_is_tried_again_while_there_is_time() -> None:
+    session = expiring(160, MemberPublished(2))
+    asked: list[float] = []
+    while session.call_state is CallState.ACTIVE:
+        deadline = session.next_deadline()
+        assert deadline is not None
+        session.handle(DeadlinePassed(), deadline)
+        if RenewGrant() in actions(session):
+            asked.append(deadline)
+            session.handle(RenewalFailed("no"), deadline + 0.5)
+    assert asked == [130, 135.5, 141, 146.5, 152, 157.5]
+    assert outcome(session)[2] is Cause.NOT_AUTHORIZED
+
+
+def test_nobody_who_renews_is_asked_once_only() -> None:
+    session = expiring(160, MemberPublished(2))
+    session.handle(DeadlinePassed(), 130)
+    assert RenewGrant() in actions(session)
+    session.handle(RenewalFailed("nobody does", final=True), 130)
+    session.handle(GrantExpiring(), 135)
+    assert session.next_deadline() == 159
+    assert actions(session) == []
+
+
+def test_the_channel_can_ask_for_a_fresh_grant_too_but_not_twice() -> None:
+    session = walk(*ACTIVE)
+    actions(session)
+    session.handle(GrantExpiring(), 105)
+    session.handle(GrantExpiring(), 106)
+    assert actions(session) == [RenewGrant()]
+    session.handle(RenewalFailed("no"), 106)
+    assert session.next_deadline() == 700, "when the token ends is not known"
+    session.handle(GrantExpiring(), 107)
+    assert actions(session) == [RenewGrant()]
+    for before in (walk(Dialed()), walk(*ACTIVE, HangUpRequested())):
+        actions(before)
+        before.handle(GrantExpiring(), 105)
+        before.handle(GrantRenewed(110), 105)
+        assert actions(before) == []
+        assert before.call_state in (CallState.DIALING, CallState.ENDING)
+
+
+@pytest.mark.parametrize("life_s", [0.0, 0.01, 1, 2, 10, 59])
+def test_a_short_lived_token_is_not_renewed_without_end(life_s: float) -> None:
+    """Each renewal comes no earlier than half of the token's life."""
+    session = expiring(100 + life_s, MemberPublished(2))
+    actions(session)
+    now = 100.0
+    for _ in range(20):
+        deadline = session.next_deadline()
+        assert deadline is not None
+        assert deadline >= now + min(life_s / 2, 30)
+        now = deadline
+        session.handle(DeadlinePassed(), now)
+        if RenewGrant() not in actions(session):
+            break
+        assert session.next_deadline() is not None
+        session.handle(GrantRenewed(now + life_s), now)
+    else:
+        return
+    assert life_s == 0
+
+
+def test_a_token_that_was_over_before_we_were_in_ends_the_call_by_its_timer() -> None:
+    session = expiring(50)
+    assert session.next_deadline() == 50
+    session.handle(DeadlinePassed(), 100)
+    session.handle(DeadlinePassed(), 100)
+    assert outcome(session)[2] is Cause.NOT_AUTHORIZED
+
+
+# ---- one-way audio
+
+
+@pytest.mark.fault("F25")
+def test_lost_audio_is_noted_and_ends_the_call_only_if_that_was_asked_for() -> None:
+    session = walk(*ACTIVE)
+    assert not session.handle(AudioLost(Direction.HEARD), 110).changed
+    assert not session.handle(AudioReturned(Direction.HEARD), 111).changed
+    strict = walk(*ACTIVE, policy=CallPolicy(end_on_audio_loss=True))
+    step = strict.handle(AudioLost(Direction.SENT), 110)
+    assert (step.call, step.evidence) == (CallState.ENDING, Evidence.AUDIO_LOST)
+    assert outcome(strict) == (Disposition.FAILED, EndedBy.NETWORK, Cause.TEMPORARY_FAILURE)
+    ringing = walk(*RINGING, AudioLost(Direction.HEARD), policy=CallPolicy(end_on_audio_loss=True))
+    assert ringing.call_state is CallState.RINGING

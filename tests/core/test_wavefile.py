@@ -110,6 +110,7 @@ while True:
 """
 
 
+@pytest.mark.fault("F32")
 @pytest.mark.parametrize("after", [1, 9, 10, 11, 137])
 def test_a_killed_writer_leaves_all_that_was_flushed(tmp_path: Path, after: int) -> None:
     path = tmp_path / "killed.wav"
@@ -128,6 +129,7 @@ def test_a_killed_writer_leaves_all_that_was_flushed(tmp_path: Path, after: int)
     assert pcm == (frame * (len(pcm) // len(frame) + 1))[: len(pcm)]
 
 
+@pytest.mark.fault("F42")
 def test_a_file_that_exists_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_text("precious")
@@ -181,6 +183,7 @@ def test_no_room_for_the_header_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault("F42")
 def test_a_disk_that_fills_up_leaves_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     with file_size_limit(44 + 4_001):
@@ -197,6 +200,7 @@ def test_a_disk_that_fills_up_leaves_what_was_written(tmp_path: Path) -> None:
     writer.close()
 
 
+@pytest.mark.fault("F42")
 def test_a_file_that_is_deleted_meanwhile_is_noticed(tmp_path: Path) -> None:
     writer = WavWriter(tmp_path / "a.wav", 8_000)
     (tmp_path / "a.wav").unlink()

@@ -182,6 +182,7 @@ def test_outputs_that_cannot_be_written(quiet_mock: Mock, tmp_path: Path) -> Non
     assert list(quiet_mock.recordings.iterdir()) == []
 
 
+@pytest.mark.fault("F31")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_in_mid_sentence_hangs_up_and_leaves_valid_recordings(
     mock: Mock, tmp_path: Path, stop: signal.Signals

@@ -56,6 +56,7 @@ class MixedUpCarrier(SendblueCarrier):
         return dataclasses.replace(second, token=first.token)
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize(("kind", "reason", "says"), [(LateCarrier, 9, "expired"), (MixedUpCarrier, 8, "token")])
 def test_a_token_that_is_not_taken(kind: type[SendblueCarrier], reason: int, says: str) -> None:
     async def main() -> None:

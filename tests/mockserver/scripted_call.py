@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.events import Direction
 from offhook.ids import Ids
 from offhook.testing import LoopClock, run_virtual
-from offhook_mockserver.in_process import InProcessMock
+from offhook_mockserver.in_process import InProcessMock, RenewsGrants
 from offhook_mockserver.numbers_table import HELLO, REPLY, SPEECH
 from offhook_mockserver.script import Answer, ListenFor, Ring, Say, Script, Sound, Wait
 from offhook_mockserver.tenants import TenantSettings
@@ -27,7 +27,8 @@ RINGING_S: Final = 2.0
 TALK_S: Final = 60.0
 CUT_AT_S: Final = 20.0
 CUT_S: Final = 1.5
-RENEW_AT_S: Final = 40.0
+#: Long enough for the call only if it is renewed.
+TOKEN_S: Final = 50
 LOSS: Final = 0.01
 
 _TURN: Final = (ListenFor(Sound.SPEECH), Say(REPLY), Wait(0.7), Say(HELLO))
@@ -50,7 +51,7 @@ async def _talk(seed: str, folder: Path) -> CallRecord:
     async with InProcessMock(
         clock=LoopClock(),
         ids=Ids(seed),
-        tenant=TenantSettings(token_life_s=3600),
+        tenant=TenantSettings(token_life_s=TOKEN_S),
         recordings=folder,
         script_for=lambda number: SCRIPT,
     ) as mock:
@@ -58,7 +59,7 @@ async def _talk(seed: str, folder: Path) -> CallRecord:
         for direction in Direction:
             transport.lose(direction, LOSS)
         async with (
-            mock.phone(transport=transport, store=f"jsonl:{folder}") as phone,
+            mock.phone(transport=transport, plugins=[RenewsGrants(mock)], store=f"jsonl:{folder}") as phone,
             phone.dial("+14155550123", record=folder / "both.wav") as call,
         ):
             assert await call.answered()
@@ -66,11 +67,7 @@ async def _talk(seed: str, folder: Path) -> CallRecord:
             loop.call_later(CUT_AT_S, transport.cut)
             loop.call_later(CUT_AT_S + CUT_S, transport.mend)
             talking = asyncio.create_task(_go_on_talking(call))
-            await asyncio.sleep(RENEW_AT_S)
-            # By hand, as long as the driver does not ask `offhook_renew_grant`.
-            (leg,), (live,) = transport.legs, mock.tenant.calls.values()
-            await leg.renew(mock.renew(live.channel))
-            await asyncio.sleep(TALK_S - RENEW_AT_S)
+            await asyncio.sleep(TALK_S)
             talking.cancel()
             await asyncio.wait((talking,))
         return call.record

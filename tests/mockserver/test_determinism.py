@@ -34,19 +34,22 @@ def test_a_seed_decides_every_byte_of_a_call(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.fault("F15")
 @pytest.mark.fault("F23")
 def test_the_call_is_the_one_that_was_scripted(tmp_path: Path) -> None:
     record = talk("seed 1", tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text(encoding="utf-8").splitlines()]
     events = [line["event"] for line in lines]
     assert events.count("LegDisconnected") == events.count("LegReconnected") == 1
+    assert events.count("GrantExpiring") >= 1
+    assert events.count("GrantRenewed") >= 1
     assert record.disposition == "completed"
     assert record.answered_at_s == RINGING_S
     counters = record.counters
-    lost_in_cut = CUT_S * 50
-    assert counters["frames_sent"] == pytest.approx(TALK_S * 50, abs=2)
-    for lost in ("frames_lost_sent", "frames_lost_heard"):
-        assert lost_in_cut + 5 < counters[lost] < lost_in_cut + 60, "the cut, and about one frame in a hundred"
+    in_cut = CUT_S * 50
+    assert counters["frames_sent"] == pytest.approx(TALK_S * 50 - in_cut, abs=3), "nothing is sent to nobody"
+    assert 5 < counters["frames_lost_sent"] < 60, "about one frame in a hundred"
+    assert in_cut + 5 < counters["frames_lost_heard"] < in_cut + 60
     with wave.open(str(tmp_path / "both.wav")) as both:
         assert both.getnframes() / both.getframerate() == pytest.approx(RINGING_S + TALK_S, abs=0.1)
     (callee,) = tmp_path.glob("*.callee.wav")

@@ -53,6 +53,7 @@ def refused(answer: httpx.Response, status: int) -> None:
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
+@pytest.mark.fault("F49")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost", "127.0.0.1.evil.example:{port}", ""]
@@ -68,6 +69,7 @@ def test_a_foreign_host_is_misdirected_on_every_path(path: str, host: str) -> No
     run(main)
 
 
+@pytest.mark.fault("F48")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "file://"])
 def test_a_page_of_another_origin_may_not_write(path: str, origin: str) -> None:
@@ -94,6 +96,7 @@ def test_its_own_origin_and_both_its_names_may() -> None:
     run(main)
 
 
+@pytest.mark.fault("F48")
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
 def test_a_write_that_is_not_json_is_refused(media_type: str) -> None:
     async def main() -> None:
@@ -105,6 +108,7 @@ def test_a_write_that_is_not_json_is_refused(media_type: str) -> None:
     run(main)
 
 
+@pytest.mark.fault("F50")
 def test_a_websocket_of_another_origin_or_host_is_refused_before_it_opens() -> None:
     async def main() -> None:
         async with server() as mock:
@@ -119,6 +123,7 @@ def test_a_websocket_of_another_origin_or_host_is_refused_before_it_opens() -> N
     run(main)
 
 
+@pytest.mark.fault("F44")
 def test_a_large_body_is_refused_whether_it_says_so_or_not() -> None:
     async def main() -> None:
         async with server() as mock, httpx.AsyncClient(base_url=mock.url, trust_env=False) as client:
@@ -134,6 +139,7 @@ def test_a_large_body_is_refused_whether_it_says_so_or_not() -> None:
     run(main)
 
 
+@pytest.mark.fault("F44")
 def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         mock = server()
@@ -147,6 +153,7 @@ def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
     run(main)
 
 
+@pytest.mark.fault("F44")
 @pytest.mark.parametrize("data", [b"", b"POST /facetime/start-call HT", b"GET / HTTP/1.1\r\nhost: x\r\n"])
 def test_headers_that_never_end_are_given_up(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections.BoundedConnection, "header_timeout_s", 0.05)
@@ -190,6 +197,7 @@ def test_a_websocket_outlives_the_limit_on_headers(monkeypatch: pytest.MonkeyPat
     run(main)
 
 
+@pytest.mark.fault("F44")
 @pytest.mark.parametrize(
     "headers",
     [b"".join(b"x-%d: y\r\n" % index for index in range(100)), b"x: " + b"y" * 20_000 + b"\r\n"],

@@ -12,6 +12,8 @@ import pytest
 from offhook import AnswerPolicy, AudioFrame, CallPolicy, Phone
 from offhook.errors import JoinFailed, JoinTimeout, TokenRejected, TransportError, TransportUnavailable
 from offhook.events import (
+    AudioLost,
+    AudioReturned,
     Direction,
     GrantExpiring,
     LeaveReason,
@@ -31,7 +33,7 @@ from offhook.outcome import EndedBy
 from offhook.secret import Secret
 from offhook.testing import LoopClock, MemoryStore, run_virtual
 from offhook_mockserver.callee import CalleeEnd
-from offhook_mockserver.in_process import InProcessMock
+from offhook_mockserver.in_process import InProcessMock, RenewsGrants
 from offhook_mockserver.memory_leg import MemoryLeg
 from offhook_mockserver.script import Answer, NeverAnswer, Ring, Script
 from offhook_mockserver.tenants import TenantSettings
@@ -576,6 +578,27 @@ def test_one_direction_can_be_lost_alone(direction: Direction) -> None:
     run(main())
 
 
+@pytest.mark.fault("F25")
+def test_three_seconds_of_ours_that_do_not_arrive_are_told_once_and_so_is_their_return() -> None:
+    async def main() -> None:
+        scene = Scene()
+        leg = await scene.join()
+        scene.transport.lose(Direction.SENT)
+        for index in range(149):
+            leg.send(frame(index))
+        assert scene.ear.told == []
+        for index in range(149, 400):
+            leg.send(frame(index))
+        assert scene.ear.told == [AudioLost(Direction.SENT)]
+        scene.transport.lose(Direction.SENT, 0)
+        leg.send(frame(400))
+        leg.send(frame(401))
+        assert scene.ear.told == [AudioLost(Direction.SENT), AudioReturned(Direction.SENT)]
+        await scene.close()
+
+    run(main())
+
+
 @pytest.mark.fault("F21")
 def test_what_is_lost_is_decided_by_the_seed_and_by_its_own_direction_alone() -> None:
     async def lost(seed: str, *, both: bool) -> list[int]:
@@ -700,6 +723,39 @@ def test_a_call_whose_join_is_never_answered_says_so() -> None:
                     async with phone.dial(NUMBER):
                         pass
                 assert now() == pytest.approx(10, abs=0.1)
+
+    run(main())
+
+
+@pytest.mark.fault("F15")
+def test_a_token_that_a_plugin_renews_in_time_costs_the_callee_not_a_frame() -> None:
+    async def main() -> None:
+        async with calling(Ring(1), Answer(), token_life_s=60) as mock:
+            renewing, store = RenewsGrants(mock), MemoryStore()
+            async with mock.phone(plugins=[renewing], store=store) as phone, phone.dial(NUMBER) as call:
+                assert await call.answered()
+                await asyncio.sleep(170)
+                assert not call.over
+                (live,) = mock.tenant.calls.values()
+                assert live.callee.hearing is not None
+                assert live.callee.hearing.gap_samples == 0
+                assert live.callee.hearing.frames_heard >= 170 * 50 - 1
+            events = [entry["event"] for entry in store.journal]
+            assert renewing.renewed == events.count("GrantRenewed") >= 3
+
+    run(main())
+
+
+@pytest.mark.fault("F16")
+def test_a_token_that_nobody_renews_ends_the_call_just_before_it_does() -> None:
+    async def main() -> None:
+        async with calling(Ring(1), Answer(), token_life_s=60) as mock:
+            async with mock.phone() as phone, phone.dial(NUMBER) as call:
+                assert await call.answered()
+                await call.ended()
+                assert now() == pytest.approx(59, abs=0.1)
+            assert call.record.outcome is not None
+            assert call.record.outcome.ended_by is EndedBy.TIMER
 
     run(main())
 

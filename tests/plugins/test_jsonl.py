@@ -141,6 +141,7 @@ while True:
 """
 
 
+@pytest.mark.fault("F32")
 def test_what_was_appended_survives_a_kill_and_the_record_is_whole(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -165,6 +166,7 @@ def test_half_a_line_of_the_last_process_does_not_spoil_ours(tmp_path: Path) -> 
     assert content == ['{"call_id": "call_a"}', '{"call_id": "ca', '{"call_id": "call_b"}', '{"call_id": "call_b"}', ""]
 
 
+@pytest.mark.fault("F42")
 def test_a_full_disk_is_reported_and_what_was_there_stays(tmp_path: Path) -> None:
     store = JsonLinesStore(str(tmp_path))
     store.append("call_a", {"count": 1})
@@ -218,6 +220,7 @@ def test_a_folder_that_may_not_be_written_to_is_refused_at_once() -> None:
             os.seteuid(user)
 
 
+@pytest.mark.fault("F43")
 @pytest.mark.parametrize("call_id", ["", "../x", "a/b", "a\0", "x" * 65, "call_\u00e9", "a\n"])
 def test_a_call_id_that_is_no_file_name_is_refused(tmp_path: Path, call_id: str) -> None:
     store = JsonLinesStore(str(tmp_path))

@@ -51,6 +51,7 @@ def test_the_documented_answer_is_a_grant() -> None:
     assert TOKEN not in repr(grant)
 
 
+@pytest.mark.fault("F7")
 def test_fields_that_are_not_documented_are_ignored() -> None:
     assert judge({**documented(region="us"), "callId": 7})
 
@@ -60,6 +61,7 @@ def test_every_32_bit_uid_is_accepted(uid: int) -> None:
     assert judge(documented(uid=uid))
 
 
+@pytest.mark.fault("F7")
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -76,6 +78,7 @@ def test_a_wrong_field_is_named_by_its_path_and_not_shown(field: str, value: obj
     assert TOKEN not in error.message
 
 
+@pytest.mark.fault("F7")
 @pytest.mark.parametrize("field", AGORA)
 def test_a_missing_field_is_named_by_its_path(field: str) -> None:
     body = {"status": "OK", "agora": {name: value for name, value in AGORA.items() if name != field}}
@@ -97,6 +100,7 @@ def test_a_wrong_envelope_is_named_by_its_path(body: object, path: str) -> None:
     assert f" {path} " in error.message
 
 
+@pytest.mark.fault("F8")
 @pytest.mark.parametrize("status", ["ERROR", "error", "ok", "QUEUED", ""])
 def test_a_200_with_another_status_is_a_refusal(status: str) -> None:
     error = refusal({"status": status, "message": "no FaceTime for you", "agora": AGORA})
@@ -104,6 +108,10 @@ def test_a_200_with_another_status_is_a_refusal(status: str) -> None:
     assert "no FaceTime for you" in error.message
 
 
+@pytest.mark.fault("F3")
+@pytest.mark.fault("F4")
+@pytest.mark.fault("F5")
+@pytest.mark.fault("F6")
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
@@ -137,12 +145,14 @@ def test_statuses_that_may_mean_no_facetime_line_say_so(status: int) -> None:
     assert "FaceTime line" in refusal({}, status).message
 
 
+@pytest.mark.fault("F3")
 def test_rejected_keys_are_named_by_header_and_variable() -> None:
     message = refusal({}, 401).message
     for name in ("sb-api-key-id", "sb-api-secret-key", "SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET"):
         assert name in message
 
 
+@pytest.mark.fault("F5")
 @pytest.mark.parametrize(
     ("value", "wait_s"),
     [
@@ -177,6 +187,7 @@ def test_the_wait_is_on_the_error() -> None:
     assert error.retry_after_s == 7
 
 
+@pytest.mark.fault("F4")
 @pytest.mark.parametrize("body", [b"", b"OK", b"[]", b"<html>hello</html>", b"\xff\xfe", b"[" * 60_000])
 def test_a_200_that_is_no_json_object_is_shown_in_part(body: bytes) -> None:
     error = refusal(body)
@@ -185,12 +196,14 @@ def test_a_200_that_is_no_json_object_is_shown_in_part(body: bytes) -> None:
     assert body.decode("ascii", "ignore")[:10] in error.message
 
 
+@pytest.mark.fault("F9")
 def test_a_compressed_or_oversized_answer_is_refused() -> None:
     assert "compressed" in refusal(documented(), 200, {"content-encoding": "gzip"}).message
     with pytest.raises(CarrierProtocolError, match="larger"):
         grant_of(Answer(200, {}, b"", oversized=True), endpoint=None, now_s=NOW_S)
 
 
+@pytest.mark.fault("F4")
 @pytest.mark.parametrize("status", [400, 401, 500])
 def test_texts_of_the_carrier_are_redacted_cleaned_and_cut(status: int) -> None:
     secret = Secret("SENTINEL-secret")
@@ -207,6 +220,7 @@ def test_texts_of_the_carrier_are_redacted_cleaned_and_cut(status: int) -> None:
 GZIP = {"content-encoding": "gzip"}
 
 
+@pytest.mark.fault("F6")
 @pytest.mark.parametrize(
     ("body", "status", "headers", "may_have_rung"),
     [

@@ -31,6 +31,7 @@ from offhook.errors import (
 from offhook.interfaces import Auth
 from offhook.secret import RedactingFilter, Secret
 from offhook_sendblue import CallableAuth, KeyAuth, SendblueCarrier
+from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -172,6 +173,7 @@ def test_each_call_gets_a_connection_of_its_own() -> None:
     assert server.connections == 2
 
 
+@pytest.mark.fault("F1")
 def test_nothing_there_is_not_ambiguous() -> None:
     async def main() -> None:
         with socket.socket() as unused:
@@ -186,6 +188,7 @@ def test_nothing_there_is_not_ambiguous() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.fault("F1")
 def test_connecting_is_tried_again_because_nothing_has_left() -> None:
     class Flaky(httpx.AsyncBaseTransport):
         attempts = 0
@@ -224,6 +227,8 @@ async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.fault("F2")
+@pytest.mark.fault("F9")
 @pytest.mark.parametrize(
     "server",
     [
@@ -249,6 +254,7 @@ def test_a_refusal_whose_page_is_lost_is_still_a_refusal() -> None:
     assert type(error) is CredentialsRejected
 
 
+@pytest.mark.fault("F6")
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -269,6 +275,7 @@ def test_answers_over_a_real_socket_are_judged(answer: bytes, kind: type[Offhook
     no_secret_in(error)
 
 
+@pytest.mark.fault("F9")
 def test_an_endless_answer_is_cut_off() -> None:
     sent = 0
 
@@ -286,6 +293,7 @@ def test_an_endless_answer_is_cut_off() -> None:
     assert sent < 50_000_000, "nobody waited for the gigabyte"
 
 
+@pytest.mark.fault("F10")
 def test_a_redirect_is_not_followed_with_keys() -> None:
     async def main() -> None:
         async with answering(http(200, GOOD)).running() as other:
@@ -309,6 +317,7 @@ def test_the_environments_proxy_does_not_see_calls_to_this_machine(monkeypatch: 
     asyncio.run(main())
 
 
+@pytest.mark.fault("F11")
 @pytest.mark.parametrize(
     "to", [FROM, "+1911", "911", "4155550123", "+1415555012٣", "+14155550123\n", "+1 415 555 0123"]
 )
@@ -392,6 +401,7 @@ def test_a_deadline_is_finite(timeout_s: float) -> None:
         SendblueCarrier(KeyAuth(KEY, SECRET), from_number=FROM, timeout_s=timeout_s)
 
 
+@pytest.mark.fault("F56")
 def test_no_secret_is_in_any_log_even_when_the_server_echoes_it(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     echo = answering(http(200, GOOD, f"x-echo: {SECRET}", f"set-cookie: k={KEY}"))
@@ -436,3 +446,45 @@ def test_cancelling_leaves_nothing_open() -> None:
             await carrier.aclose()
 
     asyncio.run(main())
+
+
+def test_a_grant_says_when_its_token_ends_if_the_token_says_so() -> None:
+    async def main() -> None:
+        app_id, channel = "a" * 32, "ft_call_9f8e7d6c5b4a3210"
+        certificate = Secret("b" * 32)
+        token = mint(app_id, certificate, channel, issued_s=1_795_000_000, salt=7, expire_s=600)
+        for given, expires_at_s in ((token, 1_795_000_600.0), (TOKEN, None)):
+            server = answering(http(200, GOOD.replace(TOKEN.encode(), given.encode())))
+            async with server.running():
+                carrier = carrier_for(server.url)
+                assert (await carrier.start_call(TO)).expires_at_s == expires_at_s
+                await carrier.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_line_is_told_from_others_by_url_key_and_number_and_tells_no_key() -> None:
+    async def main() -> None:
+        lines = {
+            await SendblueCarrier(KeyAuth(key, secret), from_number=number, base_url=url).line()
+            for key, secret, number, url in (
+                (KEY, SECRET, FROM, "https://a.test"),
+                (KEY, "another-secret", FROM, "https://a.test"),  # keys may be renewed: it is the same line
+                ("another-key", SECRET, FROM, "https://a.test"),
+                (KEY, SECRET, "+18885550198", "https://a.test"),
+                (KEY, SECRET, FROM, "https://b.test"),
+            )
+        }
+        assert len(lines) == 4
+        assert not [line for line in lines if KEY in line or SECRET in line]
+
+    asyncio.run(main())
+
+
+def test_an_auth_without_a_key_id_has_lines_too() -> None:
+    class Bearer(Auth):
+        async def headers(self, host: str) -> Mapping[str, Secret]:
+            return {"authorization": Secret("Bearer SENTINEL")}
+
+    line = asyncio.run(SendblueCarrier(Bearer(), from_number=FROM, base_url="https://a.test").line())
+    assert line == f"https://a.test  {FROM}"

@@ -24,9 +24,10 @@ class Carrier(ABC):
         """
         ...
 
-    def line(self) -> str:
+    async def line(self) -> str:
         """What tells one of our lines from another: the same text for the same line of the same account at the same
-        service, also in another process. The double-dial guard keeps a hash of it, so it must not hold a key.
+        service, also in another process. The double-dial guard goes by it, and plugins are shown it, so it must not
+        hold a key.
         """
         return f"{type(self).__module__}.{type(self).__qualname__} {self.endpoint or ''}"
 

@@ -1,0 +1,112 @@
+"""The hooks that decide: may this be dialled, and where does a fresh grant come from.
+
+A plugin decides at once or gives something to await, which has `DECISION_TIMEOUT_S`. One that fails to say whether a
+call may be dialled has said no; one that fails to renew a grant leaves it to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import DialForbidden, OffhookError, PluginError
+from offhook.grant import Grant
+from offhook.numbers import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.plugins import Plugins
+
+#: How long one plugin may take to decide.
+DECISION_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DialRequest:
+    """What `offhook_before_dial` is asked about.
+
+    Attributes:
+        call_id: our name for the call.
+        number: whom it would ring, E.164, unmasked: mask it (`offhook.numbers.mask`) wherever you write it down.
+        line: which line it would be from, see `Carrier.line`.
+        wall_s: now, in seconds since 1970, by the phone's clock.
+        dry_run: nothing will be dialled, whatever is decided.
+    """
+
+    call_id: str
+    number: str = field(repr=False)
+    line: str
+    wall_s: float
+    dry_run: bool = False
+
+
+async def check_may_dial(plugins: Plugins, request: DialRequest) -> None:
+    """Ask every plugin; the first that refuses is heard.
+
+    Raises:
+        DialForbidden: a plugin said no, raised, answered nonsense or did not answer in time.
+    """
+    for plugin, hook in plugins.observers("offhook_before_dial"):
+        try:
+            reason = await _decided(plugin, "offhook_before_dial", hook, request=request)
+            if reason is not None and not isinstance(reason, str):
+                problem = f"gave {type(reason).__name__}: give None to allow the call, or why not as text"
+                raise PluginError(plugin, "offhook_before_dial", problem)
+        except OffhookError as error:
+            raise DialForbidden(
+                f"{mask(request.number)} was not dialled, because it could not be found out whether it may be: "
+                f"{error.message}"
+            ) from error
+        if reason is not None:
+            raise DialForbidden(f"{mask(request.number)} was not dialled: plugin {plugin!r} says {reason!r}")
+
+
+async def renewed_grant(plugins: Plugins, call_id: str, grant: Grant, note: Callable[[OffhookError], None]) -> Grant:
+    """A fresh grant for the channel of `grant`, from the first plugin that has one.
+
+    Args:
+        plugins: who is asked, in the order of registration.
+        call_id: which call.
+        grant: what it is in the channel with.
+        note: told what a plugin did wrong; the next one is asked all the same.
+
+    Raises:
+        OffhookError: none has one.
+    """
+    for plugin, hook in plugins.observers("offhook_renew_grant"):
+        try:
+            fresh = await _decided(plugin, "offhook_renew_grant", hook, call_id=call_id, grant=grant)
+            if fresh is None:
+                continue
+            if not isinstance(fresh, Grant):
+                raise PluginError(plugin, "offhook_renew_grant", f"gave {type(fresh).__name__}, not a Grant or None")
+            if (fresh.app_id, fresh.channel) != (grant.app_id, grant.channel):
+                raise PluginError(plugin, "offhook_renew_grant", "gave a grant for another channel")
+        except OffhookError as error:
+            note(error)
+        else:
+            return fresh
+    raise OffhookError("no plugin has a fresh grant for this call")
+
+
+async def _decided(plugin: str, name: str, hook: Callable[..., object], **facts: object) -> object:
+    """What a hook gives, awaited if need be.
+
+    Raises:
+        PluginError: it raised something that is not an `OffhookError`, or did not answer in time.
+        OffhookError: as the plugin raised it.
+    """
+    limit = asyncio.timeout(DECISION_TIMEOUT_S)
+    try:
+        async with limit:
+            given = hook(**facts)
+            return await given if inspect.isawaitable(given) else given
+    except OffhookError:
+        raise
+    except Exception as error:
+        late = isinstance(error, TimeoutError) and limit.expired()
+        problem = f"no answer within {DECISION_TIMEOUT_S:g} s" if late else f"{type(error).__name__}: {error}"
+        raise PluginError(plugin, name, problem) from error

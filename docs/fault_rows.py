@@ -1,0 +1,84 @@
+"""The fault catalogue: what goes wrong in calls, and what offhook does then. `docs/generate.py` adds where it is tested."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Group, then row: fault, what happens. Rows of later versions say so with an empty second text.
+ROWS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "Asking the carrier": {
+        "F1": ("Nothing listens there; the name cannot be resolved", "Connecting is tried up to three times, since nothing has left; then `CarrierUnavailable`, and the record says that nothing rang"),
+        "F2": ("The request left and its answer was lost", "Never sent again: `StartAmbiguous`, `rang: unknown`, and the guard holds the number for 60 s"),
+        "F3": ("401, 403", "`CredentialsRejected` at once; the message names the headers and no value"),
+        "F4": ("400, 422, error bodies of any shape, HTML pages", "`RequestRejected` or `CarrierProtocolError` with the status and a redacted excerpt"),
+        "F5": ("429, with Retry-After as seconds, as a date, absurd or missing", "`RateLimited` with `retry_after_s` between 0 and an hour; nothing is waited for or sent again"),
+        "F6": ("500, 502, 503", "`CarrierUnavailable`, not sent again; it may have rung"),
+        "F7": ("200 whose grant lacks a field or holds a wrong one", "`CarrierProtocolError` that names the field; extra fields are passed over"),
+        "F8": ("200 with a status that is not OK", "`RequestRejected`"),
+        "F9": ("An answer that is cut, dribbles, is compressed or endless", "One deadline for everything, a cap on the size; a typed error and a closed socket"),
+        "F10": ("A redirect", "Not followed: keys are for the configured host alone"),
+        "F11": ("Numbers that are no E.164, emergency numbers, the own number", "Refused before anything leaves"),
+        "F12": ("Two calls to one number at once, or a moment apart", "The second is refused (`DoubleDial`) unless it says `redial=True`"),
+    },
+    "Joining, and the token": {
+        "F13": ("Joining never comes to an end", "`JoinTimeout` by the setup timer; the record says that it may have rung"),
+        "F14": ("A token that is forged, or for another channel, uid or app", "`TokenRejected` with Agora's reason; not tried again"),
+        "F15": ("The token ends in mid-call and is renewed", "No gap in the audio; `GrantRenewed` in the timeline"),
+        "F16": ("The token ends and cannot be renewed", "The call ends by itself just before, cause 57, recordings finished"),
+        "F17": ("Clocks that differ, or are set in mid-call", "Deadlines follow the monotonic clock; times never run back"),
+        "F18": ("Somebody joins with our uid", "Whoever was there is put out and does not fight back"),
+        "F19": ("The callee never appears", "The ring timer: `no_answer`, and the channel is left"),
+        "F20": ("Audio before the answer", "Kept; what the answer rests on is written with its grade"),
+    },
+    "Media and network": {
+        "F21": ("Loss of 1 to 50 %, bursts, reordering, duplicates", "Concealed and counted; nothing breaks"),
+        "F22": ("Jitter up to 500 ms, a step in latency", "The delay comes back to what it was; nothing grows"),
+        "F23": ("A blackout that passes", "DISCONNECTED and back, once; the gap is marked at its length"),
+        "F24": ("A blackout for good", "The grace timer ends the call; the channel is left, the record is complete"),
+        "F25": ("Audio in one direction only", "`AudioLost` within 3 s; the call goes on unless the policy says otherwise"),
+        "F26": ("A source that is slow, fast, stalls, raises, or has another rate", "Silence that is counted, back-pressure, `PluginError`, conversion"),
+        "F27": ("A sink or a listener that is slow or stuck", "It loses the oldest, counted; nobody else notices"),
+        "F28": ("Frames that are odd, empty, too loud or not numbers", "Refused or clipped at the edge"),
+        "F29": ("Malformed RTP, RTCP or signalling", "Dropped and counted; relay and leg live on"),
+    },
+    "A call's life": {
+        "F30": ("Cancellation at any await", "The call is hung up, nothing is left, and the cancellation goes on"),
+        "F31": ("SIGTERM or ctrl-C in mid-call", "Hung up and written down within 5 s; a second signal ends it now"),
+        "F32": ("SIGKILL in mid-call", "The next start lists the call as interrupted; its recording opens"),
+        "F33": ("The program fails in mid-call", "Leaving the block hangs up"),
+        "F34": ("The callee hangs up while we speak, or while we hang up", "`completed` by the callee; what was queued is dropped; no error"),
+        "F35": ("Code that blocks the event loop", "A gap of the right length, and the watchdog names the code"),
+        "F36": ("More calls than there is room for", "`TooManyCalls`; the others go on"),
+        "F37": ("A thousand calls one after the other", "Descriptors, threads, tasks and memory are back where they were"),
+        "F38": ("fork, and the end of the interpreter, with a call up", "Refused with a reason; no hang at the exit"),
+    },
+    "Plugins": {
+        "F39": ("Hooks that raise, hang, give nonsense or do not exist", ""),
+        "F40": ("Agora's SDK is absent, exits, or turns off TLS checks", ""),
+        "F41": ("Callbacks after release; native code that crashes", ""),
+    },
+    "Records and recordings": {
+        "F42": ("Disk full, folder read-only or gone, file deleted or there already", "It costs the recording or the record, not the call; nothing is written over"),
+        "F43": ("Names and numbers in file names", "File names come from our own ids"),
+    },
+    "The mock server": {
+        "F44": ("Slow, huge, deep or odd requests", "408, 413, 431 or 400 in Sendblue's error shape"),
+        "F45": ("Journals and queues that are full", ""),
+        "F46": ("One tenant asks for another's calls", ""),
+        "F47": ("Control paths with a client's key, and the reverse", ""),
+        "F48": ("Forms and foreign pages that write", "403 or 415"),
+        "F49": ("DNS rebinding", "421 on every path"),
+        "F50": ("A foreign page's WebSocket", "Refused before it is accepted"),
+        "F51": ("Script in what a page would show", ""),
+        "F52": ("Webhooks to addresses that are not theirs to reach", ""),
+        "F53": ("Webhook receivers that are slow, broken or gone", ""),
+        "F54": ("Webhooks that are forged, repeated or late", ""),
+        "F55": ("Scripts that reach for other files, or never end", ""),
+    },
+    "Secrets": {
+        "F56": ("A key or token in anything that is written or shown", "Redacted by value"),
+    },
+}  # fmt: skip
+
+#: Every one of these has a test; a check fails when one has none.
+COVERED: Final = frozenset({*(f"F{number}" for number in range(1, 39)), "F42", "F43"})

@@ -1,0 +1,123 @@
+"""The hooks that decide: whether a call may be dialled, and where a fresh grant comes from."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+
+import pytest
+from tests.core.rig import NUMBER, load, now, run
+
+from offhook import Secret, hookimpl
+from offhook.decisions import DialRequest, check_may_dial, renewed_grant
+from offhook.errors import ConfigError, DialForbidden, OffhookError, PluginError
+from offhook.grant import Grant
+
+REQUEST = DialRequest("call_1", NUMBER, "a line", 1_795_000_000.0)
+GRANT = Grant("0" * 32, "channel", Secret("007-the-first-token"), 7, None, 1000.0)
+
+
+class Says:
+    """Gives an answer at once, or later."""
+
+    def __init__(self, answer: object, *, after_s: float | None = None) -> None:
+        self._answer, self._after_s = answer, after_s
+        self.asked: list[object] = []
+
+    @hookimpl
+    def offhook_before_dial(self, request: DialRequest) -> object:
+        return self._give(request)
+
+    @hookimpl
+    def offhook_renew_grant(self, call_id: str, grant: Grant) -> object:
+        return self._give((call_id, grant))
+
+    def _give(self, asked: object) -> object:
+        self.asked.append(asked)
+        if self._after_s is not None:
+            return self._later(self._after_s)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+    async def _later(self, after_s: float) -> object:
+        await asyncio.sleep(after_s)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+class SaysAsync:
+    """Its hooks are coroutine functions."""
+
+    @hookimpl
+    async def offhook_before_dial(self, request: DialRequest) -> str | None:
+        await asyncio.sleep(1)
+        return "not on a Sunday"
+
+    @hookimpl
+    async def offhook_renew_grant(self, call_id: str, grant: Grant) -> Grant | None:
+        await asyncio.sleep(1)
+        return replace(grant, expires_at_s=2000.0)
+
+
+def test_whoever_says_nothing_allows_it() -> None:
+    first, second = Says(None), Says(None, after_s=9)
+    run(check_may_dial(load(first, second), REQUEST))
+    assert first.asked == second.asked == [REQUEST]
+    assert NUMBER not in repr(REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "problem"),
+    [
+        (Says("quiet hours"), "plugin 'Says-2' says 'quiet hours'"),
+        (Says("quiet hours", after_s=9), "plugin 'Says-2' says 'quiet hours'"),
+        (SaysAsync(), "plugin 'SaysAsync' says 'not on a Sunday'"),
+        (Says(""), "plugin 'Says-2' says ''"),
+        (
+            Says(KeyError("rules")),
+            "could not be found out whether it may be: plugin 'Says-2' failed in offhook_before_",
+        ),
+        (Says(KeyError("rules"), after_s=1), "KeyError: 'rules'"),
+        (Says(ConfigError("no list of numbers"), after_s=1), "no list of numbers"),
+        (Says(False), "gave bool: give None to allow the call, or why not as text"),
+        (Says(None, after_s=11), "no answer within 10 s"),
+        (Says(TimeoutError("theirs"), after_s=1), "TimeoutError: theirs"),
+    ],
+)
+def test_it_fails_closed(plugin: object, problem: str) -> None:
+    with pytest.raises(DialForbidden, match=re.escape(problem)) as caught:
+        run(check_may_dial(load(Says(None), plugin), REQUEST))
+    assert NUMBER not in str(caught.value)
+
+
+def test_the_first_grant_is_taken_and_failures_are_passed_over() -> None:
+    async def main() -> None:
+        noted: list[OffhookError] = []
+        fresh = replace(GRANT, token=Secret("007-the-second"), expires_at_s=2000.0)
+        other = replace(GRANT, channel="another")
+        last = Says(fresh)
+        plugins = load(Says(None), Says(KeyError("x")), Says(other), Says("a token"), Says(fresh, after_s=11), last)
+        assert await renewed_grant(plugins, "call_1", GRANT, noted.append) is fresh
+        assert now() == 10
+        assert last.asked == [("call_1", GRANT)]
+        assert [error.message.split("failed in ")[1] for error in noted if isinstance(error, PluginError)] == [
+            "offhook_renew_grant: KeyError: 'x'",
+            "offhook_renew_grant: gave a grant for another channel",
+            "offhook_renew_grant: gave str, not a Grant or None",
+            "offhook_renew_grant: no answer within 10 s",
+        ]
+
+    run(main())
+
+
+def test_a_hook_may_be_a_coroutine_function() -> None:
+    fresh = run(renewed_grant(load(SaysAsync()), "call_1", GRANT, lambda error: None))
+    assert fresh.expires_at_s == 2000
+
+
+def test_without_any_grant_there_is_an_error() -> None:
+    with pytest.raises(OffhookError, match="no plugin has a fresh grant"):
+        run(renewed_grant(load(Says(None)), "call_1", GRANT, lambda error: None))

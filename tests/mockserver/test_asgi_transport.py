@@ -223,6 +223,19 @@ def test_nobody_was_rung_when_nothing_listens(trouble: Trouble) -> None:
     dialling(test)
 
 
+def test_the_waits_between_attempts_to_connect_are_decided_by_the_seed() -> None:
+    async def main(seed: int) -> float:
+        async with InProcessMock(clock=LoopClock(), ids=Ids(seed)) as mock:
+            http = mock.http()
+            async with mock.phone(http=http) as phone:
+                with http.trouble(Trouble(refuse=True)), pytest.raises(CarrierUnavailable):
+                    async with phone.dial(NUMBER):
+                        pass
+                return asyncio.get_running_loop().time()
+
+    assert run_virtual(main(1)) == run_virtual(main(1)) != run_virtual(main(2))
+
+
 @pytest.mark.fault("F2")
 @pytest.mark.parametrize(
     ("trouble", "rung"),

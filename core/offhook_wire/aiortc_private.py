@@ -21,6 +21,10 @@ from aiortc import RTCDtlsTransport, RTCIceGatherer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aioice.stun import Message
+
+    from offhook_wire.path import Path
+
 #: ICE offers these; ::1 only where the machine has it.
 LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1")
 #: libsrtp refused a packet: forged, replayed or damaged.
@@ -39,11 +43,26 @@ class LoopbackConnection(Connection):
     Args:
         controlling: its ICE role.
         on_media: is given each RTP and RTCP packet, still encrypted, in the call in which its datagram is read.
+        incoming: impairs what comes.
+        outgoing: impairs what goes.
+
+    Attributes:
+        checks: STUN messages that came from the address which media goes to.
     """
 
-    def __init__(self, *, controlling: bool, on_media: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        *,
+        controlling: bool,
+        on_media: Callable[[bytes], None],
+        incoming: Path | None = None,
+        outgoing: Path | None = None,
+    ) -> None:
         super().__init__(ice_controlling=controlling)
+        self.checks = 0
+        self.incoming = incoming
         self._on_media = on_media
+        self._outgoing = outgoing
 
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
         """Bind loopback sockets. `addresses` is ignored: aioice leaves loopback out of what it finds."""
@@ -92,26 +111,66 @@ class LoopbackConnection(Connection):
         """Send over the nominated pair in this call; nothing happens when there is none."""
         pair = self._nominated.get(_COMPONENT)
         if pair is not None:
-            pair.protocol.transport.sendto(data, pair.remote_addr)
+            self.put(pair.protocol.transport, data, pair.remote_addr)
+
+    def put(self, transport: asyncio.DatagramTransport, data: bytes, address: tuple[str, int]) -> None:
+        """Put a datagram on its way."""
+        if self._outgoing is None:
+            transport.sendto(data, address)
+        else:
+            self._outgoing.carry(data, lambda: None if transport.is_closing() else transport.sendto(data, address))
+
+    def note_check(self, address: tuple[Any, ...]) -> None:
+        """A STUN message came from there."""
+        pair = self._nominated.get(_COMPONENT)
+        if pair is not None and pair.remote_addr == address[:2]:
+            self.checks += 1
 
 
 class _MediaFirstProtocol(StunProtocol):
-    """Does not try to read media and DTLS as STUN."""
+    """Does not try to read media and DTLS as STUN, and lets its connection impair what comes and goes."""
+
+    def __init__(self, connection: LoopbackConnection) -> None:
+        super().__init__(connection)
+        self._connection = connection
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         raw = cast("bytes", data)
+        path = self._connection.incoming
+        if path is None:
+            self._take(raw, addr)
+        else:
+            path.carry(raw, lambda: None if self.transport.is_closing() else self._take(raw, addr))
+
+    async def send_data(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._connection.put(self.transport, data, addr)
+
+    def send_stun(self, message: Message, addr: tuple[str, int]) -> None:
+        self._connection.put(self.transport, bytes(message), addr)
+
+    def _take(self, raw: bytes, addr: tuple[Any, ...]) -> None:
         if raw and raw[0] > _LAST_STUN:
             self.receiver.data_received(raw, _COMPONENT)
         else:
-            super().datagram_received(data, addr)
+            self._connection.note_check(addr)
+            super().datagram_received(raw, addr)
 
 
 class LoopbackGatherer(RTCIceGatherer):
     """A gatherer with a `LoopbackConnection`; without STUN or TURN server, of which aiortc has one by default."""
 
-    def __init__(self, *, controlling: bool, on_media: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        *,
+        controlling: bool,
+        on_media: Callable[[bytes], None],
+        incoming: Path | None = None,
+        outgoing: Path | None = None,
+    ) -> None:
         super().__init__(iceServers=[])
-        self.connection = LoopbackConnection(controlling=controlling, on_media=on_media)
+        self.connection = LoopbackConnection(
+            controlling=controlling, on_media=on_media, incoming=incoming, outgoing=outgoing
+        )
         # Before an RTCIceTransport is made of this: that copies the connection's methods.
         self._connection = self.connection
 

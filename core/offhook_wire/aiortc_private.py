@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pylibsrtp
 from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aioice.ice import CandidatePair, Connection, StunProtocol
+from aioice.stun import parse_message
 from aiortc import RTCDtlsTransport, RTCIceGatherer
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ SrtpError: type[Exception] = pylibsrtp.Error
 
 _COMPONENT: Final = 1
 _UNTRIED: Final = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
-# First bytes of STUN are 0 to 3, of RTP and RTCP 128 to 191 (RFC 7983, section 7).
+# First bytes of STUN are 0 to 3, of DTLS 20 to 63, of RTP and RTCP 128 to 191 (RFC 7983, section 7).
 _LAST_STUN: Final = 3
+_FIRST_DTLS, _LAST_DTLS = 20, 63
 _FIRST_MEDIA, _LAST_MEDIA = 128, 191
 
 
@@ -48,6 +50,7 @@ class LoopbackConnection(Connection):
 
     Attributes:
         checks: STUN messages that came from the address which media goes to.
+        strays: datagrams that were neither STUN nor DTLS nor media; dropped.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class LoopbackConnection(Connection):
     ) -> None:
         super().__init__(ice_controlling=controlling)
         self.checks = 0
+        self.strays = 0
         self.incoming = incoming
         self._on_media = on_media
         self._outgoing = outgoing
@@ -149,11 +153,24 @@ class _MediaFirstProtocol(StunProtocol):
         self._connection.put(self.transport, bytes(message), addr)
 
     def _take(self, raw: bytes, addr: tuple[Any, ...]) -> None:
-        if raw and raw[0] > _LAST_STUN:
+        first = raw[0] if raw else -1
+        if _FIRST_MEDIA <= first <= _LAST_MEDIA or _FIRST_DTLS <= first <= _LAST_DTLS:
             self.receiver.data_received(raw, _COMPONENT)
-        else:
+        elif 0 <= first <= _LAST_STUN and _is_stun(raw):
             self._connection.note_check(addr)
             super().datagram_received(raw, addr)
+        else:
+            # An empty datagram, from anybody on this machine, would end aiortc's DTLS transport.
+            self._connection.strays += 1
+
+
+def _is_stun(raw: bytes) -> bool:
+    """Whether aioice can read it: of lengths that do not fit its parser raises more than its callers expect."""
+    try:
+        parse_message(raw)
+    except Exception:
+        return False
+    return True
 
 
 class LoopbackGatherer(RTCIceGatherer):

@@ -28,7 +28,7 @@ class Path:
         loss: the share of datagrams that is lost, 0 to 1.
         burst: how many in a row are lost at once; `loss` stays the share of all.
         duplicate: the share that comes twice.
-        delay_s: how long each is on its way.
+        delay_s: how long each is on its way; what was sent later does not overtake when this is made less.
         jitter_s: up to so much longer, each for itself: order is not kept.
         carried: datagrams that were given to it.
         lost: of those, how many did not come out.
@@ -48,6 +48,7 @@ class Path:
         self.duplicated = 0
         self._random = random.Random(seed)
         self._losing = 0
+        self._due_s = 0.0
 
     def carry(self, data: bytes, deliver: Callable[[], None]) -> None:
         """Take a datagram; `deliver` is called as often as it comes out, at once where nothing delays it."""
@@ -75,11 +76,15 @@ class Path:
         return False
 
     def _later(self, deliver: Callable[[], None]) -> None:
-        delay_s = self.delay_s + (self._random.random() * self.jitter_s if self.jitter_s else 0.0)
-        if delay_s:
-            asyncio.get_running_loop().call_later(delay_s, deliver)
-        else:
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        jitter_s = self._random.random() * self.jitter_s if self.jitter_s else 0.0
+        if not self.delay_s and not jitter_s and now_s > self._due_s:
             deliver()
+            return
+        # Timers of one time come in no order: a microsecond between them keeps it.
+        self._due_s = max(now_s + self.delay_s, self._due_s + 1e-6)
+        loop.call_at(self._due_s + jitter_s, deliver)
 
 
 def _is_audio(data: bytes) -> bool:

@@ -102,6 +102,11 @@ class Peer:
         """How much has come from the other side: packets that were genuine, and ICE's checks. It only grows."""
         return self._heard + self._gatherer.connection.checks
 
+    @property
+    def strays(self) -> int:
+        """Datagrams that were none of WebRTC's, from whomever; dropped."""
+        return self._gatherer.connection.strays
+
     async def gather(self) -> PeerParameters:
         """Bind the sockets, and say what the other side must know."""
         await self._gatherer.gather()

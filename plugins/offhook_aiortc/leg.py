@@ -112,7 +112,7 @@ class AiortcLeg(Leg):
             ("frames_sent", "frames_dropped", "packets_dropped", "packets_malformed", "events_malformed"), 0
         )
         self._reconnections = 0
-        self._past_srtp_errors = 0
+        self._past = (0, 0)
         #: What the handler is told once join() has returned; None when that is over.
         self._waiting: list[Callable[[], None]] | None = []
         #: leave() was called: the handler is told nothing more.
@@ -167,12 +167,13 @@ class AiortcLeg(Leg):
 
     def counters(self) -> dict[str, int]:
         """See `Leg.counters`."""
-        errors = self._connection.peer.srtp_errors if self._connection is not None else 0
+        srtp_errors, strays = self._refused()
         return {
             "packets_sent": self._out.packets - self._counts["packets_dropped"],
             **self._counts,
             **self._hearing.counters(),
-            "srtp_errors": self._past_srtp_errors + errors,
+            "srtp_errors": srtp_errors,
+            "packets_stray": strays,
             "reconnections": self._reconnections,
         }
 
@@ -258,13 +259,18 @@ class AiortcLeg(Leg):
     def _count(self) -> int:
         return self._connection.peer.heard if self._connection is not None else 0
 
+    def _refused(self) -> tuple[int, int]:
+        """SRTP errors and stray datagrams, of all connections."""
+        peer = self._connection.peer if self._connection is not None else None
+        return (self._past[0] + peer.srtp_errors, self._past[1] + peer.strays) if peer is not None else self._past
+
     def _let_go(self) -> None:
         """Drop the connection without a goodbye."""
         self._silence.stop()
         if self._report_timer is not None:
             self._report_timer.cancel()
         if self._connection is not None:
-            self._past_srtp_errors += self._connection.peer.srtp_errors
+            self._past = self._refused()
             self._connection.close()
             self._connection = None
 

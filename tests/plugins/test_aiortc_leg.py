@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
-from pathlib import Path
+import pathlib
 from typing import TYPE_CHECKING
 
 import httpx
@@ -25,7 +26,7 @@ from tests.plugins.relay_kit import (
 )
 
 from offhook.audio import AudioFrame, level_dbfs
-from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
+from offhook.errors import JoinFailed, JoinTimeout, TokenRejected, TransportUnavailable
 from offhook.events import (
     GrantExpiring,
     LeaveReason,
@@ -38,7 +39,10 @@ from offhook.events import (
 )
 from offhook.grant import Grant
 from offhook.secret import Secret
+from offhook_aiortc import leg as leg_module
 from offhook_aiortc.transport import AiortcTransport
+from offhook_mockserver.attendance import Attendance
+from offhook_wire.path import Path
 from offhook_wire.relay_protocol import Left
 
 if TYPE_CHECKING:
@@ -233,6 +237,36 @@ def test_a_channel_that_is_not_open_is_refused() -> None:
             await AiortcTransport().join(grant, Ear())
 
     with_relay(check)
+
+
+@pytest.mark.fault("F13")
+@pytest.mark.parametrize("stuck", ["HTTP", "ICE", "WebSocket"])
+def test_a_join_that_is_not_answered_is_given_up_and_leaves_nothing(
+    stuck: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = asyncio.Event()
+    monkeypatch.setattr(leg_module, "JOIN_TIMEOUT_S", 0.5)
+
+    async def silent(request: Request) -> Response:
+        await never.wait()
+        return PlainTextResponse("too late")
+
+    async def check(relay: Relay) -> None:
+        incoming = Path()
+        if stuck == "WebSocket":
+            monkeypatch.setattr(Attendance, "attend", lambda self, websocket: never.wait())
+        async with serving([Route("/relay/join", silent, methods=["POST"])]) as url:
+            grant = relay.grant(7)
+            if stuck == "HTTP":
+                grant = dataclasses.replace(grant, endpoint=url)
+            if stuck == "ICE":
+                incoming.cut = True
+            with pytest.raises(JoinTimeout):
+                await AiortcTransport(incoming=incoming).join(grant, Ear())
+            never.set()
+        await until(lambda: relay.door.connections == 0, "given up by the relay as well")
+
+    with_relay(check, join_timeout_s=0.5)
 
 
 def test_joins_under_way_are_capped() -> None:
@@ -430,18 +464,18 @@ def test_the_environments_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def descriptors() -> set[str]:
-    return {str(item.readlink()) for item in Path("/proc/self/fd").iterdir() if item.is_symlink()}
+    return {str(item.readlink()) for item in pathlib.Path("/proc/self/fd").iterdir() if item.is_symlink()}
 
 
 def count_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+    return len(list(pathlib.Path("/proc/self/fd").iterdir()))
 
 
 def sockets() -> set[str]:
     return {name for name in descriptors() if name.startswith("socket:")}
 
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors by /proc")
+needs_proc = pytest.mark.skipif(not pathlib.Path("/proc/self/fd").exists(), reason="counts descriptors by /proc")
 
 
 @needs_proc

@@ -124,7 +124,7 @@ def test_a_renewal_that_is_not_answered_is_given_up_and_its_late_answer_goes_to_
         (attendance,) = relay.door._attendances.values()  # pyright: ignore[reportPrivateUsage]
         held: list[Secret] = []
         renew = attendance._renew  # pyright: ignore[reportPrivateUsage]
-        attendance._renew = held.append  # type: ignore[method-assign]  # a relay that is stuck
+        attendance._renew = held.append  # type: ignore[method-assign, assignment]  # a relay that is stuck
         monkeypatch.setattr(connection_module, "RENEWAL_TIMEOUT_S", 0.1)
         with pytest.raises(TransportError, match="did not answer"):
             await leg.renew(relay.grant(7, made_out_to=8))

@@ -83,6 +83,8 @@ def some_json(chance: random.Random) -> dict[str, object]:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_nonsense_that_is_encrypted_well(seed: int) -> None:
     async def check(relay: Relay) -> None:
+        troubles: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: troubles.append(context))
         chance = random.Random(seed)
         payload = OpusEncoder(16_000).encode(tone(0).pcm)
         ear, callee_ear = Ear(), Ear()
@@ -116,6 +118,7 @@ def test_nonsense_that_is_encrypted_well(seed: int) -> None:
         steps = {b - a for a, b in zip(callee_ear.positions[-90:], callee_ear.positions[-89:], strict=False)}
         assert steps == {FRAME_SAMPLES}
         assert of_the_leg(ear) == []
+        assert troubles == [], "nothing got as far as the loop"
         await leg.leave()
 
     with_relay(check)

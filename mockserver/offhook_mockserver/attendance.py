@@ -19,7 +19,7 @@ from offhook.events import (
 )
 from offhook_mockserver.members import RtpMember
 from offhook_mockserver.rooms import RoomError
-from offhook_mockserver.token_watch import TokenWatch
+from offhook_mockserver.token_life import TokenLife
 from offhook_wire.access_token import TokenInvalid
 from offhook_wire.peer import Certificate, Peer, PeerFailed
 from offhook_wire.relay_protocol import (
@@ -105,7 +105,7 @@ class Attendance:
         self.member = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
         self._room = room
         self._ssrc = wanted.ssrc
-        self._token = TokenWatch(clock, lambda in_s: self._put(TokenExpiring(in_s)), self._expired)
+        self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), self._expired)
         self._token.verified(access)
         self._silence = Silence(lambda: self.peer.heard, silence_s, self._fell_silent)
         self._outgoing: asyncio.Queue[RelayEvent | None] = asyncio.Queue(_MAX_EVENTS)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pytest
 from tests.mockserver.test_webrtc_door import MovableClock
 
-from offhook_mockserver.token_watch import TokenWatch
+from offhook_mockserver.token_life import TokenLife
 from offhook_wire.access_token import AccessToken
 
 
@@ -21,7 +21,7 @@ class Watched:
     def __init__(self, ends_s: int) -> None:
         self.clock = MovableClock()
         self.told: list[object] = []
-        self.watch = TokenWatch(self.clock, self.told.append, lambda: self.told.append("expired"))
+        self.watch = TokenLife(self.clock, self.told.append, lambda: self.told.append("expired"))
         self.watch.verified(token(ends_s))
         self.watch.start()
 

@@ -18,7 +18,7 @@ WARNING_S: Final = 30.0
 _LONGEST_NAP_S: Final = 1.0
 
 
-class TokenWatch:
+class TokenLife:
     """Counts from the moment a token was verified, by the monotonic clock: setting the wall clock ends no call early.
 
     Args:

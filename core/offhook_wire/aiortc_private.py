@@ -16,10 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pylibsrtp
 from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aioice.ice import CandidatePair, Connection, StunProtocol
+from aioice.stun import parse_message
 from aiortc import RTCDtlsTransport, RTCIceGatherer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from aioice.stun import Message
+
+    from offhook_wire.path import Path
 
 #: ICE offers these; ::1 only where the machine has it.
 LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1")
@@ -28,8 +33,9 @@ SrtpError: type[Exception] = pylibsrtp.Error
 
 _COMPONENT: Final = 1
 _UNTRIED: Final = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
-# First bytes of STUN are 0 to 3, of RTP and RTCP 128 to 191 (RFC 7983, section 7).
+# First bytes of STUN are 0 to 3, of DTLS 20 to 63, of RTP and RTCP 128 to 191 (RFC 7983, section 7).
 _LAST_STUN: Final = 3
+_FIRST_DTLS, _LAST_DTLS = 20, 63
 _FIRST_MEDIA, _LAST_MEDIA = 128, 191
 
 
@@ -39,11 +45,28 @@ class LoopbackConnection(Connection):
     Args:
         controlling: its ICE role.
         on_media: is given each RTP and RTCP packet, still encrypted, in the call in which its datagram is read.
+        incoming: impairs what comes.
+        outgoing: impairs what goes.
+
+    Attributes:
+        checks: STUN messages that came from the address which media goes to.
+        strays: datagrams that were neither STUN nor DTLS nor media; dropped.
     """
 
-    def __init__(self, *, controlling: bool, on_media: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        *,
+        controlling: bool,
+        on_media: Callable[[bytes], None],
+        incoming: Path | None = None,
+        outgoing: Path | None = None,
+    ) -> None:
         super().__init__(ice_controlling=controlling)
+        self.checks = 0
+        self.strays = 0
+        self.incoming = incoming
         self._on_media = on_media
+        self._outgoing = outgoing
 
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
         """Bind loopback sockets. `addresses` is ignored: aioice leaves loopback out of what it finds."""
@@ -92,26 +115,79 @@ class LoopbackConnection(Connection):
         """Send over the nominated pair in this call; nothing happens when there is none."""
         pair = self._nominated.get(_COMPONENT)
         if pair is not None:
-            pair.protocol.transport.sendto(data, pair.remote_addr)
+            self.put(pair.protocol.transport, data, pair.remote_addr)
+
+    def put(self, transport: asyncio.DatagramTransport, data: bytes, address: tuple[str, int]) -> None:
+        """Put a datagram on its way."""
+        if self._outgoing is None:
+            transport.sendto(data, address)
+        else:
+            self._outgoing.carry(data, lambda: None if transport.is_closing() else transport.sendto(data, address))
+
+    def note_check(self, address: tuple[Any, ...]) -> None:
+        """A STUN message came from there."""
+        pair = self._nominated.get(_COMPONENT)
+        if pair is not None and pair.remote_addr == address[:2]:
+            self.checks += 1
 
 
 class _MediaFirstProtocol(StunProtocol):
-    """Does not try to read media and DTLS as STUN."""
+    """Does not try to read media and DTLS as STUN, and lets its connection impair what comes and goes."""
+
+    def __init__(self, connection: LoopbackConnection) -> None:
+        super().__init__(connection)
+        self._connection = connection
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         raw = cast("bytes", data)
-        if raw and raw[0] > _LAST_STUN:
-            self.receiver.data_received(raw, _COMPONENT)
+        path = self._connection.incoming
+        if path is None:
+            self._take(raw, addr)
         else:
-            super().datagram_received(data, addr)
+            path.carry(raw, lambda: None if self.transport.is_closing() else self._take(raw, addr))
+
+    async def send_data(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._connection.put(self.transport, data, addr)
+
+    def send_stun(self, message: Message, addr: tuple[str, int]) -> None:
+        self._connection.put(self.transport, bytes(message), addr)
+
+    def _take(self, raw: bytes, addr: tuple[Any, ...]) -> None:
+        first = raw[0] if raw else -1
+        if _FIRST_MEDIA <= first <= _LAST_MEDIA or _FIRST_DTLS <= first <= _LAST_DTLS:
+            self.receiver.data_received(raw, _COMPONENT)
+        elif 0 <= first <= _LAST_STUN and _is_stun(raw):
+            self._connection.note_check(addr)
+            super().datagram_received(raw, addr)
+        else:
+            # An empty datagram, from anybody on this machine, would end aiortc's DTLS transport.
+            self._connection.strays += 1
+
+
+def _is_stun(raw: bytes) -> bool:
+    """Whether aioice can read it: of lengths that do not fit its parser raises more than its callers expect."""
+    try:
+        parse_message(raw)
+    except Exception:
+        return False
+    return True
 
 
 class LoopbackGatherer(RTCIceGatherer):
     """A gatherer with a `LoopbackConnection`; without STUN or TURN server, of which aiortc has one by default."""
 
-    def __init__(self, *, controlling: bool, on_media: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        *,
+        controlling: bool,
+        on_media: Callable[[bytes], None],
+        incoming: Path | None = None,
+        outgoing: Path | None = None,
+    ) -> None:
         super().__init__(iceServers=[])
-        self.connection = LoopbackConnection(controlling=controlling, on_media=on_media)
+        self.connection = LoopbackConnection(
+            controlling=controlling, on_media=on_media, incoming=incoming, outgoing=outgoing
+        )
         # Before an RTCIceTransport is made of this: that copies the connection's methods.
         self._connection = self.connection
 

@@ -26,6 +26,8 @@ from offhook_wire.rtp import is_rtcp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook_wire.path import Path
+
 #: Media that overtakes the end of the handshake is kept: its last message may still be in a queue.
 _MAX_EARLY: Final = 64
 #: Of the hashes a peer gives for its certificate this one is told.
@@ -54,6 +56,8 @@ class Peer:
         on_rtp: given each RTP packet in the clear, synchronously. Must not raise.
         on_rtcp: given each RTCP packet in the clear, synchronously. Must not raise.
         on_down: told once, with the reason, when a connection that was up is lost or ended by the other side.
+        incoming: impairs what comes, for tests.
+        outgoing: impairs what goes, for tests.
 
     Attributes:
         srtp_errors: packets that were forged, replayed or damaged.
@@ -68,13 +72,18 @@ class Peer:
         on_rtp: Callable[[bytes], None],
         on_rtcp: Callable[[bytes], None],
         on_down: Callable[[str], None],
+        incoming: Path | None = None,
+        outgoing: Path | None = None,
     ) -> None:
         self.srtp_errors = 0
         self.early_lost = 0
         self._on_rtp = on_rtp
         self._on_rtcp = on_rtcp
         self._on_down = on_down
-        self._gatherer = private.LoopbackGatherer(controlling=controlling, on_media=self._media)
+        self._heard = 0
+        self._gatherer = private.LoopbackGatherer(
+            controlling=controlling, on_media=self._media, incoming=incoming, outgoing=outgoing
+        )
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._dtls.on("statechange", self._dtls_changed)
@@ -87,6 +96,16 @@ class Peer:
     def up(self) -> bool:
         """Whether media can flow."""
         return self._up
+
+    @property
+    def heard(self) -> int:
+        """How much has come from the other side: packets that were genuine, and ICE's checks. It only grows."""
+        return self._heard + self._gatherer.connection.checks
+
+    @property
+    def strays(self) -> int:
+        """Datagrams that were none of WebRTC's, from whomever; dropped."""
+        return self._gatherer.connection.strays
 
     async def gather(self) -> PeerParameters:
         """Bind the sockets, and say what the other side must know."""
@@ -173,12 +192,13 @@ class Peer:
     def _media(self, data: bytes) -> None:
         if self._up:
             try:
-                if is_rtcp(data):
-                    self._on_rtcp(private.unprotect_rtcp(self._dtls, data))
-                else:
-                    self._on_rtp(private.unprotect_rtp(self._dtls, data))
+                control = is_rtcp(data)
+                clear = (private.unprotect_rtcp if control else private.unprotect_rtp)(self._dtls, data)
             except private.SrtpError:
                 self.srtp_errors += 1
+                return
+            self._heard += 1
+            (self._on_rtcp if control else self._on_rtp)(clear)
         elif not self._stopping:
             if len(self._early) < _MAX_EARLY:
                 self._early.append(data)

@@ -1,8 +1,18 @@
-"""The messages between a leg and a relay, protocol 1: JSON over HTTP to join, over a WebSocket for the room's events.
+"""The messages between a leg and a relay, protocol 2: JSON over HTTP to join, over a WebSocket for the room's events.
 
 ``GET /relay`` answers `HEALTH`. ``POST /relay/join`` takes a `JoinRequest` and answers a `JoinAnswer` or a `Refusal`.
-``/relay/events?sid=`` is a WebSocket: the relay sends events, the leg `Leave`. The first event that names the leg's own
-uid means that its media works and it is in the room; losing the WebSocket means that the member is gone.
+``/relay/events?sid=`` is a WebSocket: the relay sends events, the leg `Leave` and `Renew`. The first event that names
+the leg's own uid means that its media works and it is in the room; losing the WebSocket means that the member is gone.
+
+**Tokens.** `TokenExpiring` comes 30 s before a token's end, or at half of a shorter life. Each `Renew` is answered, in
+order, by `Renewed` or `RenewalRefused`; after a refusal the token before goes on until its end, which is
+``kicked: token expired``. The relay counts a token's life from the moment it was verified, on a clock that is not set.
+
+**Coming back.** A leg that lost its connection joins again with `rejoin` true, its old uid and its old SSRC. The relay
+then goes on with the SSRCs and the numbering that this leg heard before; it refuses with ``replaced`` when somebody
+else has joined as that uid meanwhile. After a `Kicked` a leg does not come back.
+
+Protocol 1 knew none of this, and its legs end at an event that they do not know: both sides must speak 2.
 """
 
 from __future__ import annotations
@@ -15,7 +25,7 @@ from offhook.events import LeaveReason
 from offhook.secret import Secret
 from offhook_wire.strict_json import Fields, ProtocolError
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 HEALTH_PATH: Final = "/relay"
 JOIN_PATH: Final = "/relay/join"
 EVENTS_PATH: Final = "/relay/events"
@@ -25,6 +35,7 @@ JOIN_TIMEOUT_S: Final = 10.0
 MAX_MESSAGE_BYTES: Final = 65_536
 
 _UINT32: Final = 2**32 - 1
+_MAX_TOKEN: Final = 4096
 _MAX_CANDIDATES: Final = 16
 _MAX_FINGERPRINTS: Final = 8
 _MAX_MEMBERS: Final = 512
@@ -109,7 +120,10 @@ class PeerParameters:
 
 @dataclass(frozen=True, slots=True)
 class JoinRequest:
-    """A leg wants to join; `ssrc` is what it will send under, and uid 0 lets the relay choose."""
+    """A leg wants to join; `ssrc` is what it will send under, and uid 0 lets the relay choose.
+
+    With `rejoin` it was in before, as this uid and under this SSRC.
+    """
 
     app_id: str
     channel: str
@@ -117,6 +131,7 @@ class JoinRequest:
     uid: int
     ssrc: int
     peer: PeerParameters
+    rejoin: bool = False
 
     def to_json(self) -> Json:
         """For the wire: the token is in the clear here."""
@@ -126,6 +141,7 @@ class JoinRequest:
             "token": self.token.reveal(),
             "uid": self.uid,
             "ssrc": self.ssrc,
+            "rejoin": self.rejoin,
             **self.peer.to_json(),
         }
 
@@ -136,10 +152,11 @@ class JoinRequest:
         request = cls(
             app_id=fields.text("appId"),
             channel=fields.text("channel"),
-            token=Secret(fields.text("token", longest=4096)),
+            token=Secret(fields.text("token", longest=_MAX_TOKEN)),
             uid=fields.integer("uid", 0, _UINT32),
             ssrc=fields.integer("ssrc", 0, _UINT32),
             peer=PeerParameters.read(fields),
+            rejoin=fields.boolean("rejoin"),
         )
         fields.end()
         return request
@@ -268,7 +285,36 @@ class Kicked:
         return {"type": "kicked", "reason": self.reason}
 
 
-RelayEvent: TypeAlias = Joined | Published | Unpublished | Left | Kicked
+@dataclass(frozen=True, slots=True)
+class TokenExpiring:
+    """The leg's token ends in `in_s` seconds, rounded up."""
+
+    in_s: int
+
+    def to_json(self) -> Json:
+        return {"type": "token_expiring", "in_s": self.in_s}
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The token of the oldest `Renew` that was not answered yet is in use."""
+
+    def to_json(self) -> Json:
+        return {"type": "renewed"}
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalRefused:
+    """The token of the oldest `Renew` that was not answered yet is no good; `reason` is Agora's 8 or 9."""
+
+    reason: int
+    message: str
+
+    def to_json(self) -> Json:
+        return {"type": "renewal_refused", "reason": self.reason, "message": self.message}
+
+
+RelayEvent: TypeAlias = Joined | Published | Unpublished | Left | Kicked | TokenExpiring | Renewed | RenewalRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +325,21 @@ class Leave:
         return {"type": "leave"}
 
 
-def encode(message: RelayEvent | Leave) -> str:
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The leg wants to stay on a fresh token."""
+
+    token: Secret
+
+    def to_json(self) -> Json:
+        """For the wire: the token is in the clear here."""
+        return {"type": "renew", "token": self.token.reveal()}
+
+
+ClientMessage: TypeAlias = Leave | Renew
+
+
+def encode(message: RelayEvent | ClientMessage) -> str:
     """The text of a WebSocket message."""
     return json.dumps(message.to_json(), separators=(",", ":"))
 
@@ -295,6 +355,12 @@ def parse_event(text: str | bytes) -> RelayEvent:
     event: RelayEvent
     if kind == "kicked":
         event = Kicked(fields.text("reason"))
+    elif kind == "token_expiring":
+        event = TokenExpiring(fields.integer("in_s", 0, _UINT32))
+    elif kind == "renewed":
+        event = Renewed()
+    elif kind == "renewal_refused":
+        event = RenewalRefused(fields.integer("reason", 0, 999), fields.text("message", longest=1024))
     else:
         uid = fields.integer("uid", 1, _UINT32)
         if kind == "joined":
@@ -311,17 +377,23 @@ def parse_event(text: str | bytes) -> RelayEvent:
     return event
 
 
-def parse_client_message(text: str | bytes) -> Leave:
+def parse_client_message(text: str | bytes) -> ClientMessage:
     """Take a message of a leg apart.
 
     Raises:
         ProtocolError: it is none.
     """
     fields = Fields.of_text(text)
-    if fields.text("type") != "leave":
-        raise ProtocolError("type", "must be leave")
+    kind = fields.text("type")
+    message: ClientMessage
+    if kind == "leave":
+        message = Leave()
+    elif kind == "renew":
+        message = Renew(Secret(fields.text("token", longest=_MAX_TOKEN)))
+    else:
+        raise ProtocolError("type", "must be leave or renew")
     fields.end()
-    return Leave()
+    return message
 
 
 def _leave_reason(fields: Fields) -> LeaveReason:

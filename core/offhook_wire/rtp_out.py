@@ -49,6 +49,11 @@ class OutStream:
         """Whether anything was sent."""
         return self._sent_at_s is not None
 
+    @property
+    def sequence(self) -> int:
+        """The number of the last packet."""
+        return self._sequence
+
     def packet(self, payload: bytes, position: int, now_s: float, *, ticks: int = FRAME_TICKS) -> bytes:
         """The next packet of our own encoder.
 

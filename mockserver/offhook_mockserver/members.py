@@ -227,8 +227,10 @@ class RtpMember:
         clock: for report times.
         ids: for SSRCs.
         payload_type: what the listener calls Opus.
+        streams: the streams to it, by talker, of the member whom it takes the place of: they go on.
 
     Attributes:
+        streams: the streams to it, by talker.
         published: whether packets have come and have not been ended.
         malformed: packets that were no RTP or RTCP.
         unheard: packets that came before it was in the room or after it left.
@@ -244,6 +246,7 @@ class RtpMember:
         clock: Clock,
         ids: Ids,
         payload_type: int = rtp.OPUS_PAYLOAD_TYPE,
+        streams: dict[int, OutStream] | None = None,
     ) -> None:
         self.uid = uid
         self.published = False
@@ -260,7 +263,7 @@ class RtpMember:
         self._talking: InStream | None = None
         self._ended = asyncio.Event()
         # Kept when a member leaves: after a re-join the listener hears the same SSRC go on.
-        self._streams: dict[int, OutStream] = {}
+        self.streams: dict[int, OutStream] = {} if streams is None else streams
         self._reporter = OutStream(ids, payload_type=payload_type)
         self._timer: asyncio.TimerHandle | None = None
 
@@ -353,7 +356,7 @@ class RtpMember:
 
     def talker_left(self, uid: int) -> None:
         """Say BYE for the stream of a member who left."""
-        stream = self._streams.get(uid)
+        stream = self.streams.get(uid)
         if self._present and stream is not None and stream.started:
             self._sender.send_rtcp(stream.bye())
 
@@ -362,7 +365,7 @@ class RtpMember:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for uid in self._streams:
+        for uid in self.streams:
             self.talker_left(uid)
         if reason is not None:
             self.tell(LegClosed(reason))
@@ -370,10 +373,10 @@ class RtpMember:
         self._over = True
 
     def _stream(self, uid: int) -> OutStream:
-        stream = self._streams.get(uid)
+        stream = self.streams.get(uid)
         if stream is None:
             stream = OutStream(self._ids, payload_type=self._payload_type, cname=f"uid-{uid}")
-            self._streams[uid] = stream
+            self.streams[uid] = stream
         return stream
 
     def _report(self) -> None:
@@ -381,7 +384,7 @@ class RtpMember:
         self._timer = asyncio.get_running_loop().call_later(_REPORT_INTERVAL_S, self._report)
         now_s, wall_s = self._clock.monotonic_s(), self._clock.wall_s()
         blocks = [self._talking.block(now_s)] if self._talking is not None else []
-        for stream in [stream for stream in self._streams.values() if stream.started] or [self._reporter]:
+        for stream in [stream for stream in self.streams.values() if stream.started] or [self._reporter]:
             self._sender.send_rtcp(stream.report(now_s, wall_s, blocks))
             blocks = []
         # A BYE that no leaving follows is a member who stopped talking.

@@ -1,53 +1,49 @@
-"""`AiortcLeg`: one joined channel. Audio in and out synchronously, events over a WebSocket."""
+"""`AiortcLeg`: one place in a channel, over one connection after the other. Audio in and out synchronously.
+
+While it is in, it has a connection. When nothing at all comes over that for a while, the handler is told that we are
+disconnected; the leg goes on sending, since the other direction may work. When the connection itself is lost, the leg
+comes back with another, under the same uid, SSRC and numbering. What the channel ended is not begun again.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
-
-from offhook.errors import JoinFailed, TransportError
+from offhook.errors import TransportError
 from offhook.events import (
-    LeaveReason,
+    AudioLost,
+    AudioReturned,
+    Direction,
+    GrantExpiring,
     LegClosed,
+    LegDisconnected,
     LegFailed,
-    MemberJoined,
-    MemberLeft,
-    MemberPublished,
-    MemberUnpublished,
+    LegReconnected,
 )
 from offhook.interfaces import Leg
+from offhook_aiortc.delivery import Delivery
 from offhook_aiortc.hearing import Hearing
+from offhook_aiortc.members import Members
+from offhook_aiortc.rejoin import ATTEMPT_TIMEOUT_S, Backoff, rejoin
+from offhook_aiortc.relay_client import PutOut, base_url
 from offhook_wire import rtcp, rtp
 from offhook_wire.opus import OpusEncoder
-from offhook_wire.peer import Certificate, Peer
 from offhook_wire.relay_protocol import (
-    EVENTS_PATH,
     JOIN_TIMEOUT_S,
-    MAX_MESSAGE_BYTES,
-    JoinAnswer,
     Joined,
     Kicked,
-    Leave,
     Left,
-    PeerParameters,
     Published,
     RelayEvent,
+    TokenExpiring,
     Unpublished,
-    encode,
-    parse_event,
 )
 from offhook_wire.rtp_out import OutStream
-from offhook_wire.strict_json import ProtocolError
+from offhook_wire.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from websockets.asyncio.client import ClientConnection
 
     from offhook.audio import AudioFrame
     from offhook.clock import Clock
@@ -55,12 +51,9 @@ if TYPE_CHECKING:
     from offhook.grant import Grant
     from offhook.ids import Ids
     from offhook.interfaces import LegHandler
+    from offhook_aiortc.connection import Connection, Entrance
 
 _REPORT_INTERVAL_S: Final = 1.0
-#: How long leaving waits for the relay's goodbye, in seconds; everything else in it is immediate.
-_GOODBYE_TIMEOUT_S: Final = 0.5
-#: A member's last packets may come after the event that it left; its BYE ends the wait.
-_DEPARTURE_S: Final = 0.03
 
 
 class AiortcLeg(Leg):
@@ -68,13 +61,15 @@ class AiortcLeg(Leg):
 
     Args:
         handler: is told events and given audio.
-        certificate: for DTLS.
+        entrance: how it comes in.
         rate_hz: rate of audio both ways.
         bitrate_bps: Opus's target.
         complexity: Opus's effort.
         wait_ms: how long a missing packet is waited for.
+        silence_s: when nothing at all has come for so long, it is disconnected.
+        lost_s: when nothing of what it sent has arrived for so long, its audio is lost.
         clock: the time.
-        ids: for the SSRC.
+        ids: for the SSRC, and jitter.
         drop: loss injection: whether to lose the outgoing RTP packet of that number.
         over: called once everything is let go of.
 
@@ -85,12 +80,14 @@ class AiortcLeg(Leg):
     def __init__(
         self,
         handler: LegHandler,
+        entrance: Entrance,
         *,
-        certificate: Certificate,
         rate_hz: int,
         bitrate_bps: int,
         complexity: int,
         wait_ms: float,
+        silence_s: float,
+        lost_s: float,
         clock: Clock,
         ids: Ids,
         drop: Callable[[int], bool] | None,
@@ -99,6 +96,7 @@ class AiortcLeg(Leg):
         self.rate_hz = rate_hz
         self.uid = 0
         self._handler = handler
+        self._entrance = entrance
         self._clock = clock
         self._drop = drop
         self._over = over
@@ -106,29 +104,28 @@ class AiortcLeg(Leg):
         self._encoder = OpusEncoder(rate_hz, bitrate_bps, complexity)
         self._out = OutStream(ids)
         self._hearing = Hearing(self._heard, rate_hz=rate_hz, loop=self._loop, wait_ms=wait_ms)
-        self._peer = Peer(
-            controlling=True,
-            certificate=certificate,
-            on_rtp=self._on_rtp,
-            on_rtcp=self._on_rtcp,
-            on_down=self._on_down,
+        self._members = Members(self._tell, self._hearing, self._loop)
+        self._silence = Silence(self._count, silence_s, self._hush)
+        self._delivery = Delivery(lost_s)
+        self._backoff = Backoff(ids)
+        self._counts = dict.fromkeys(
+            ("frames_sent", "frames_dropped", "packets_dropped", "packets_malformed", "events_malformed"), 0
         )
-        self._frames_sent = 0
-        self._packets_dropped = 0
-        self._malformed = 0
+        self._reconnections = 0
+        self._past = (0, 0)
         #: What the handler is told once join() has returned; None when that is over.
         self._waiting: list[Callable[[], None]] | None = []
         #: leave() was called: the handler is told nothing more.
         self._silent = False
-        self._departing: dict[int, tuple[LeaveReason, asyncio.TimerHandle]] = {}
-        self._admitted = asyncio.Event()
-        self._refused: str | None = None
+        #: The handler was told that we are disconnected.
+        self._away = False
         #: Out of the channel, or leaving: nothing is sent and nobody is told any more.
         self._closed = False
-        self._websocket: ClientConnection | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._grant: Grant
+        self._connection: Connection | None = None
+        self._since_s = 0.0
+        self._rejoining: asyncio.Task[None] | None = None
         self._report_timer: asyncio.TimerHandle | None = None
-        self._down_timer: asyncio.TimerHandle | None = None
         self._release_task: asyncio.Task[None] | None = None
 
     @property
@@ -136,8 +133,14 @@ class AiortcLeg(Leg):
         """What we send under."""
         return self._out.ssrc
 
+    async def join(self, grant: Grant) -> None:
+        """Come in for the first time. Raises what `Entrance.open` raises."""
+        self._grant = grant
+        self._enter(await self._open(grant.uid, JOIN_TIMEOUT_S))
+        self._loop.call_soon(self._introduce)
+
     def send(self, frame: AudioFrame) -> None:
-        """See `Leg.send`: encoded and sent in this call.
+        """See `Leg.send`: encoded and sent in this call; dropped and counted while there is no connection.
 
         Raises:
             ValueError: another rate, or more than 20 ms.
@@ -146,33 +149,44 @@ class AiortcLeg(Leg):
             raise ValueError(f"{frame!r} is not at the leg's {self.rate_hz} Hz")
         if self._closed:
             return
+        if self._connection is None:
+            self._counts["frames_dropped"] += 1
+            return
         payload = self._encoder.encode(frame.pcm)
         position = frame.position * rtp.CLOCK_HZ // self.rate_hz
-        number = self._out.packets
-        data = self._out.packet(payload, position, self._clock.monotonic_s())
-        self._frames_sent += 1
+        number, now_s = self._out.packets, self._clock.monotonic_s()
+        data = self._out.packet(payload, position, now_s)
+        self._delivery.sent(self._out.sequence, now_s)
+        if not self._away:
+            self._judge(now_s)
+        self._counts["frames_sent"] += 1
         if self._drop is not None and self._drop(number):
-            self._packets_dropped += 1
+            self._counts["packets_dropped"] += 1
         else:
-            self._peer.send_rtp(data)
+            self._connection.peer.send_rtp(data)
 
     def counters(self) -> dict[str, int]:
         """See `Leg.counters`."""
+        srtp_errors, strays = self._refused()
         return {
-            "frames_sent": self._frames_sent,
-            "packets_sent": self._out.packets - self._packets_dropped,
+            "packets_sent": self._out.packets - self._counts["packets_dropped"],
+            **self._counts,
             **self._hearing.counters(),
-            "srtp_errors": self._peer.srtp_errors,
-            "packets_malformed": self._malformed,
+            "srtp_errors": srtp_errors,
+            "packets_stray": strays,
+            "reconnections": self._reconnections,
         }
 
     async def renew(self, grant: Grant) -> None:
-        """See `Leg.renew`.
+        """See `Leg.renew`. What comes later than the 5 s that it waits for counts nevertheless.
 
         Raises:
-            TransportError: this protocol has no message for it.
+            TokenRejected: the relay does not take the token.
+            TransportError: we are not connected, or no answer came in time.
         """
-        raise TransportError("the relay cannot be given a fresh token")
+        if self._closed or self._connection is None:
+            raise TransportError("there is no connection to tell the relay of a fresh token")
+        await self._connection.renew(grant)
 
     async def leave(self) -> None:
         """See `Leg.leave`: BYE, a goodbye over the WebSocket, and everything closed, within 1 s."""
@@ -180,45 +194,85 @@ class AiortcLeg(Leg):
         assert self._release_task is not None
         await asyncio.shield(self._release_task)
 
-    # Joining: called by the transport, in this order
+    # Coming in and going
 
-    async def gather(self) -> PeerParameters:
-        """Bind the sockets."""
-        return await self._peer.gather()
+    async def _open(self, uid: int, timeout_s: float, *, rejoin: bool = False) -> Connection:
+        return await self._entrance.open(
+            self,
+            base_url(self._grant.endpoint),
+            self._grant,
+            uid=uid,
+            ssrc=self.ssrc,
+            goodbye=self._out.bye(),
+            timeout_s=timeout_s,
+            rejoin=rejoin,
+        )
 
-    async def connect(self, base: str, answer: JoinAnswer) -> None:
-        """Bring up media and events; returns when the relay says that we are in.
-
-        Raises:
-            PeerFailed: media could not be set up.
-            JoinFailed: the relay put us out at once.
-            OSError: the WebSocket could not be opened.
-        """
+    def _enter(self, connection: Connection) -> None:
+        self._connection, self._since_s = connection, self._clock.monotonic_s()
+        answer = connection.answer
         self.uid = answer.uid
         self._out.payload_type = answer.payload_type
-        for member in answer.members:
-            self._hearing.claim(member.ssrc, member.uid)
-            self._tell(MemberJoined(member.uid))
-            if member.published:
-                self._tell(MemberPublished(member.uid))
-        await self._peer.connect(answer.peer)
-        try:
-            self._websocket = await connect(
-                base.replace("http", "ws", 1) + f"{EVENTS_PATH}?sid={quote(answer.sid)}",
-                proxy=None,
-                compression=None,
-                max_size=MAX_MESSAGE_BYTES,
-                open_timeout=JOIN_TIMEOUT_S,
-                close_timeout=_GOODBYE_TIMEOUT_S,
-            )
-        except WebSocketException as error:
-            raise JoinFailed(f"the relay at {base} refused its event stream: {error}") from error
-        self._reader = asyncio.create_task(self._read(self._websocket))
-        await self._admitted.wait()
-        if self._closed:
-            raise JoinFailed(f"the relay at {base} let us in and put us out: {self._refused}")
+        self._members.reconcile(answer.members)
+        self._silence.start()
         self._report()
-        self._loop.call_soon(self._introduce)
+        connection.start()
+
+    def on_lost(self, connection: Connection, reason: str) -> None:
+        """The connection is over."""
+        self._let_go()
+        self._backoff.was_up(self._clock.monotonic_s() - self._since_s)
+        self._members.flush()
+        self._go_away()
+        if not self._closed:  # the handler may have left
+            self._rejoining = asyncio.create_task(self._rejoin())
+
+    async def _rejoin(self) -> None:
+        try:
+            connection = await rejoin(lambda: self._open(self.uid, ATTEMPT_TIMEOUT_S, rejoin=True), self._backoff)
+        except PutOut as error:
+            self._out_of_channel(LegClosed(error.reason))
+        except TransportError as error:
+            self._out_of_channel(LegFailed(error.message))
+        else:
+            self._rejoining = None
+            self._come_back()
+            if not self._closed:
+                self._enter(connection)
+            else:
+                connection.close(goodbye=self._out.bye())
+
+    def _hush(self, silent: bool) -> None:
+        (self._go_away if silent else self._come_back)()
+
+    def _go_away(self) -> None:
+        if not self._away:
+            self._away = True
+            self._tell(LegDisconnected())
+
+    def _come_back(self) -> None:
+        self._away = False
+        self._reconnections += 1
+        self._delivery.restart()
+        self._tell(LegReconnected())
+
+    def _count(self) -> int:
+        return self._connection.peer.heard if self._connection is not None else 0
+
+    def _refused(self) -> tuple[int, int]:
+        """SRTP errors and stray datagrams, of all connections."""
+        peer = self._connection.peer if self._connection is not None else None
+        return (self._past[0] + peer.srtp_errors, self._past[1] + peer.strays) if peer is not None else self._past
+
+    def _let_go(self) -> None:
+        """Drop the connection without a goodbye."""
+        self._silence.stop()
+        if self._report_timer is not None:
+            self._report_timer.cancel()
+        if self._connection is not None:
+            self._past = self._refused()
+            self._connection.close()
+            self._connection = None
 
     # The handler
 
@@ -242,134 +296,106 @@ class AiortcLeg(Leg):
         else:
             self._handler.on_audio(uid, frame)
 
-    # Packets
+    # What comes: called by the connection
 
-    def _on_rtp(self, data: bytes) -> None:
+    def on_rtp(self, data: bytes) -> None:
+        """Take an RTP packet in the clear."""
         try:
             packet = rtp.parse(data)
         except rtp.MalformedPacket:
-            self._malformed += 1
+            self._counts["packets_malformed"] += 1
             return
         self._hearing.add(packet, self._clock.monotonic_s())
 
-    def _on_rtcp(self, data: bytes) -> None:
+    def on_rtcp(self, data: bytes) -> None:
+        """Take an RTCP packet in the clear."""
         try:
             packets = rtcp.parse(data)
         except rtp.MalformedPacket:
-            self._malformed += 1
+            self._counts["packets_malformed"] += 1
             return
+        now_s = self._clock.monotonic_s()
         for packet in packets:
-            if isinstance(packet, rtcp.SenderReport):
-                self._hearing.heard_report(packet, self._clock.monotonic_s())
-            elif isinstance(packet, rtcp.Bye):
+            if isinstance(packet, rtcp.Bye):
                 for ssrc in packet.ssrcs:
                     uid = self._hearing.end(ssrc)
                     if uid is not None:
-                        self._depart(uid)
+                        self._members.depart(uid)
+                continue
+            if isinstance(packet, rtcp.SenderReport):
+                self._hearing.heard_report(packet, now_s)
+            self._delivery.reported(next((b for b in packet.blocks if b.ssrc == self.ssrc), None), now_s)
+            self._judge(now_s)
 
-    def _report(self) -> None:
-        now_s = self._clock.monotonic_s()
-        self._peer.send_rtcp(self._out.report(now_s, self._clock.wall_s(), self._hearing.blocks(now_s)))
-        self._report_timer = self._loop.call_later(_REPORT_INTERVAL_S, self._report)
-
-    # Events of the relay
-
-    async def _read(self, websocket: ClientConnection) -> None:
-        try:
-            async for text in websocket:
-                self._on_relay_event(parse_event(text))
-            self._failed("the relay closed its event stream")
-        except ConnectionClosed:
-            self._failed("the relay's event stream was lost")
-        except ProtocolError as error:
-            self._failed(f"the relay sent what is no event: {error}")
-
-    def _on_relay_event(self, event: RelayEvent) -> None:
-        if self._closed:
-            return
+    def on_relay_event(self, event: RelayEvent) -> None:
+        """Take an event of the relay."""
         match event:
-            case Joined(uid) if uid == self.uid:
-                self._admitted.set()
             case Joined(uid, ssrc):
-                self._depart(uid)
-                # The event first: with it comes the audio that waited for it.
-                self._tell(MemberJoined(uid))
-                self._hearing.claim(ssrc, uid)
+                self._members.joined(uid, ssrc)
             case Published(uid):
-                self._tell(MemberPublished(uid))
+                self._members.published(uid)
             case Unpublished(uid):
-                self._tell(MemberUnpublished(uid))
+                self._members.unpublished(uid)
             case Left(uid, reason):
-                timer = self._loop.call_later(_DEPARTURE_S, self._depart, uid)
-                self._departing[uid] = (reason, timer)
-                if not self._hearing.speaking(uid):
-                    self._depart(uid)
+                self._members.left(uid, reason)
+            case TokenExpiring():
+                self._tell(GrantExpiring())
             case Kicked(reason):
                 self._out_of_channel(LegClosed(reason))
+            case _:
+                pass  # answers to renewals, which the connection takes
 
-    def _depart(self, uid: int) -> None:
-        """Tell that a member left, if it did, now that its last audio has been played."""
-        departing = self._departing.pop(uid, None)
-        if departing is not None:
-            reason, timer = departing
-            timer.cancel()
-            self._hearing.finish(uid)
-            self._tell(MemberLeft(uid, reason))
+    def on_malformed(self) -> None:
+        """Something came that is no event."""
+        self._counts["events_malformed"] += 1
 
-    def _on_down(self, reason: str) -> None:
-        # When the relay puts us out, why is on the WebSocket: give it a moment to overtake.
-        if not self._closed:
-            self._down_timer = self._loop.call_later(_DEPARTURE_S, self._failed, reason)
+    def on_renewed(self, grant: Grant) -> None:
+        """Whenever we come back, it is with this grant."""
+        self._grant = grant
 
-    def _failed(self, reason: str) -> None:
-        self._out_of_channel(LegFailed(reason))
+    def _judge(self, now_s: float) -> None:
+        if self._delivery.changed(now_s):
+            event = (AudioLost if self._delivery.lost else AudioReturned)(Direction.SENT)
+            # Not on the stack of whoever sends.
+            self._loop.call_soon(self._tell, event)
 
-    def _out_of_channel(self, event: LegClosed | LegFailed) -> None:
-        """The relay or the network put us out: the handler is told once, after what waited for it."""
-        if self._closed:
-            return
-        for uid in tuple(self._departing):
-            self._depart(uid)
-        if self._admitted.is_set():
-            self._tell(event)
-        self._refused = event.reason
-        self._close(goodbye=False)
-        self._admitted.set()
+    def _report(self) -> None:
+        self._report_timer = self._loop.call_later(_REPORT_INTERVAL_S, self._report)
+        now_s = self._clock.monotonic_s()
+        if self._connection is not None:
+            report = self._out.report(now_s, self._clock.wall_s(), self._hearing.blocks(now_s))
+            self._connection.peer.send_rtcp(report)
 
     # The end
+
+    def _out_of_channel(self, event: LegClosed | LegFailed) -> None:
+        """The relay put us out, or does not let us in again: the handler is told once, after what waited for it."""
+        if self._closed:
+            return
+        self._members.flush()
+        self._tell(event)
+        self._close(goodbye=False)
 
     def _close(self, *, goodbye: bool) -> None:
         self._silent = self._silent or goodbye
         if self._release_task is not None:
             return
         self._closed = True
-        if goodbye:
-            self._peer.send_rtcp(self._out.bye())
-        for timer in (self._report_timer, self._down_timer, *(timer for _, timer in self._departing.values())):
-            if timer is not None:
-                timer.cancel()
-        self._departing.clear()
+        if goodbye and self._connection is not None:
+            self._connection.close(goodbye=self._out.bye())
+        self._let_go()
+        self._members.close()
         self._hearing.close()
         self._encoder.close()
-        self._release_task = asyncio.create_task(self._release(goodbye=goodbye))
+        self._release_task = asyncio.create_task(self._release())
 
-    async def _release(self, *, goodbye: bool) -> None:
+    async def _release(self) -> None:
         try:
-            if self._websocket is not None:
-                await self._close_websocket(self._websocket, goodbye=goodbye)
-            await self._peer.stop()
+            rejoining = self._rejoining
+            if rejoining is not None and not rejoining.done():
+                rejoining.cancel()
+                await asyncio.wait((rejoining,))
+            while self._entrance.releases:
+                await asyncio.wait(self._entrance.releases)
         finally:
             self._over(self)
-
-    async def _close_websocket(self, websocket: ClientConnection, *, goodbye: bool) -> None:
-        if goodbye:
-            with contextlib.suppress(ConnectionClosed, TimeoutError):
-                async with asyncio.timeout(_GOODBYE_TIMEOUT_S):
-                    await websocket.send(encode(Leave()))
-                    # The relay lets our last packets through, then closes: only now may the sockets go.
-                    await websocket.wait_closed()
-        websocket.transport.abort()
-        await websocket.wait_closed()
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.wait((self._reader,))

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import httpx
 
 from offhook.clock import SystemClock
-from offhook.errors import JoinFailed, JoinTimeout, TokenRejected, TransportUnavailable
-from offhook.grant import is_loopback
+from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
 from offhook.ids import Ids
 from offhook.interfaces import Transport
+from offhook_aiortc.connection import Entrance
 from offhook_aiortc.leg import AiortcLeg
+from offhook_aiortc.relay_client import base_url, client, read_refusal
 from offhook_wire.peer import Certificate, PeerFailed, make_certificate
-from offhook_wire.relay_protocol import (
-    HEALTH_PATH,
-    JOIN_PATH,
-    JOIN_TIMEOUT_S,
-    MAX_MESSAGE_BYTES,
-    PROTOCOL,
-    Health,
-    JoinAnswer,
-    JoinRequest,
-    Refusal,
-)
+from offhook_wire.relay_protocol import HEALTH_PATH, JOIN_TIMEOUT_S, PROTOCOL, Health
 from offhook_wire.strict_json import ProtocolError
 
 if TYPE_CHECKING:
@@ -35,9 +24,9 @@ if TYPE_CHECKING:
     from offhook.clock import Clock
     from offhook.grant import Grant
     from offhook.interfaces import LegHandler
+    from offhook_wire.path import Path
 
 _CHECK_TIMEOUT_S: Final = 3.0
-_TOKEN_REJECTED: Final = "token_rejected"
 
 
 class AiortcTransport(Transport):
@@ -48,10 +37,14 @@ class AiortcTransport(Transport):
         bitrate_bps: Opus's target.
         complexity: Opus's effort, 0 to 10; the main part of a call's CPU.
         wait_ms: how long a missing packet is waited for; loopback does not reorder.
+        silence_s: a leg to which nothing at all comes for so long is disconnected; the relay reports each second.
+        lost_s: the audio of a leg of which nothing arrives for so long is lost.
         clock: the time.
         ids: where SSRCs come from.
         drop: loss injection for tests and benchmarks: given the number of each outgoing RTP packet, from 0, it says
             whether to lose it.
+        incoming: impairs what legs receive, media and all; for tests.
+        outgoing: impairs what they send.
     """
 
     def __init__(
@@ -61,9 +54,13 @@ class AiortcTransport(Transport):
         bitrate_bps: int = 32_000,
         complexity: int = 5,
         wait_ms: float = 5,
+        silence_s: float = 2.5,
+        lost_s: float = 3.0,
         clock: Clock | None = None,
         ids: Ids | None = None,
         drop: Callable[[int], bool] | None = None,
+        incoming: Path | None = None,
+        outgoing: Path | None = None,
     ) -> None:
         self.rate_hz = rate_hz
         self._bitrate_bps = bitrate_bps
@@ -71,15 +68,19 @@ class AiortcTransport(Transport):
         self._wait_ms = wait_ms
         self._clock = clock or SystemClock()
         self._ids = ids or Ids()
+        self._silence_s = silence_s
+        self._lost_s = lost_s
         self._drop = drop
+        self._incoming = incoming
+        self._outgoing = outgoing
         self._certificate: Certificate | None = None
         self._legs: set[AiortcLeg] = set()
 
     async def check(self, endpoint: str | None) -> None:
         """See `Transport.check`: asks the relay for its health, within 3 s."""
-        base = _base_url(endpoint)
+        base = base_url(endpoint)
         try:
-            async with asyncio.timeout(_CHECK_TIMEOUT_S), _client() as http:
+            async with asyncio.timeout(_CHECK_TIMEOUT_S), client() as http:
                 answer = await http.get(base + HEALTH_PATH)
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             problem = (
@@ -91,7 +92,7 @@ class AiortcTransport(Transport):
         try:
             health = Health.parse(answer.content)
         except ProtocolError as error:
-            if (refusal := _refusal(answer.content)) is not None:
+            if (refusal := read_refusal(answer.content)) is not None:
                 raise TransportUnavailable(f"the relay at {base} cannot be used: {refusal.message}") from error
             raise TransportUnavailable(
                 f"something else than an offhook relay answers at {base} (HTTP {answer.status_code}):"
@@ -105,16 +106,18 @@ class AiortcTransport(Transport):
 
     async def join(self, grant: Grant, handler: LegHandler) -> AiortcLeg:
         """See `Transport.join`: HTTP, then ICE and DTLS, then the WebSocket, all within 10 s."""
-        base = _base_url(grant.endpoint)
+        base = base_url(grant.endpoint)
         if self._certificate is None:
             self._certificate = make_certificate()
         leg = AiortcLeg(
             handler,
-            certificate=self._certificate,
+            Entrance(self._certificate, incoming=self._incoming, outgoing=self._outgoing),
             rate_hz=self.rate_hz,
             bitrate_bps=self._bitrate_bps,
             complexity=self._complexity,
             wait_ms=self._wait_ms,
+            silence_s=self._silence_s,
+            lost_s=self._lost_s,
             clock=self._clock,
             ids=self._ids,
             drop=self._drop,
@@ -122,10 +125,7 @@ class AiortcTransport(Transport):
         )
         self._legs.add(leg)
         try:
-            async with asyncio.timeout(JOIN_TIMEOUT_S):
-                local = await leg.gather()
-                request = JoinRequest(grant.app_id, grant.channel, grant.token, grant.uid, leg.ssrc, local)
-                await leg.connect(base, await _ask(base, request))
+            await leg.join(grant)
         except TimeoutError as error:
             await leg.leave()
             raise JoinTimeout(f"the relay at {base} did not let us in within {JOIN_TIMEOUT_S:g} s") from error
@@ -141,45 +141,3 @@ class AiortcTransport(Transport):
         """See `Transport.aclose`: leaves what has not been left."""
         for leg in tuple(self._legs):
             await leg.leave()
-
-
-def _base_url(endpoint: str | None) -> str:
-    if endpoint is None:
-        raise TransportUnavailable(
-            "the transport aiortc joins relays on this machine, not Agora itself: use a transport for Agora,"
-            " or set OFFHOOK_RELAY_URL to what `offhook mock` prints"
-        )
-    if not is_loopback(endpoint) or urlsplit(endpoint).scheme != "http":
-        raise TransportUnavailable(
-            f"the transport aiortc joins relays on this machine only, at http://127.0.0.1:PORT, not at {endpoint!r}"
-        )
-    return endpoint.rstrip("/")
-
-
-def _client() -> httpx.AsyncClient:
-    """A client for plain HTTP on loopback: no proxy from the environment, no redirect, no certificate authority."""
-    return httpx.AsyncClient(trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=JOIN_TIMEOUT_S)
-
-
-async def _ask(base: str, request: JoinRequest) -> JoinAnswer:
-    async with _client() as http:
-        answer = await http.post(base + JOIN_PATH, json=request.to_json())
-    if len(answer.content) > MAX_MESSAGE_BYTES:
-        raise JoinFailed(f"the answer of {base} is larger than any relay's")
-    if answer.is_success:
-        return JoinAnswer.parse(answer.content)
-    refusal = _refusal(answer.content)
-    if refusal is None:
-        raise JoinFailed(f"{base} answered HTTP {answer.status_code}, which is not a relay's answer")
-    message = f"the relay at {base} refused channel {request.channel}: {refusal.message}"
-    if refusal.code == _TOKEN_REJECTED and refusal.reason is not None:
-        raise TokenRejected(message, refusal.reason)
-    raise JoinFailed(message)
-
-
-def _refusal(body: bytes) -> Refusal | None:
-    """What a relay says when it refuses, if that is what `body` is."""
-    try:
-        return Refusal.parse(body)
-    except ProtocolError:
-        return None

@@ -39,6 +39,7 @@ class Mock:
         )
         assert self._process.stdout is not None
         self.ready = json.loads(self._process.stdout.readline())
+        self.pid = self._process.pid
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("OFFHOOK_", "SENDBLUE_"))},
             "SENDBLUE_API_BASE_URL": self.ready["url"],

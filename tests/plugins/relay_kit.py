@@ -22,12 +22,15 @@ from offhook_mockserver.webrtc_door import WebRtcDoor
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.routing import BaseRoute
 
     from offhook.events import LegEvent
-    from offhook_mockserver.members import RoomEvent
+    from offhook.interfaces import Leg
+    from offhook_aiortc.connection import Connection
+    from offhook_aiortc.leg import AiortcLeg
+    from offhook_mockserver.members import PcmMember, RoomEvent
 
 APP_ID = "a" * 32
 CERTIFICATE = Secret("c" * 32)
@@ -70,10 +73,11 @@ async def until(true: Callable[[], bool], what: str, timeout_s: float = 5) -> No
 
 
 @contextlib.asynccontextmanager
-async def serving(routes: list[BaseRoute]) -> AsyncIterator[str]:
+async def serving(routes: list[BaseRoute], port: int = 0) -> AsyncIterator[str]:
     """A uvicorn server on this loop and a free port; its base URL."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     config = uvicorn.Config(
         Starlette(routes=routes),
         loop="none",
@@ -105,11 +109,11 @@ class Relay:
         self.url = ""
 
     def grant(self, uid: int = 0, **changed: object) -> Grant:
-        """A grant for the channel; `changed` are arguments of `mint`, or `certificate`, `app_id`, `channel`."""
+        """A grant for the channel; `changed` is for `mint`, or `certificate`, `app_id`, `channel`, `made_out_to`."""
         made = {"issued_s": int(self.clock.wall_s()), "salt": 1, "expire_s": 600, **changed}
         app_id, certificate = made.pop("app_id", APP_ID), made.pop("certificate", CERTIFICATE)
-        channel = made.pop("channel", "room")
-        token = mint(app_id, certificate, channel, uid, **made)  # type: ignore[arg-type]  # tests give what fits
+        channel, made_out_to = made.pop("channel", "room"), made.pop("made_out_to", uid)
+        token = mint(app_id, certificate, channel, made_out_to, **made)  # type: ignore[arg-type]  # tests give what fits
         return Grant(APP_ID, "room", Secret(token), uid, self.url)
 
     @contextlib.asynccontextmanager
@@ -120,3 +124,55 @@ class Relay:
             finally:
                 self.rooms.close_all()
                 await self.door.aclose()
+
+
+def with_relay(check: Callable[[Relay], Awaitable[None]], clock: Clock | None = None, **door: float) -> None:
+    """Run a check against a relay of its own; afterwards no task is left."""
+
+    async def main() -> None:
+        async with Relay(clock, **door).running() as relay:
+            await check(relay)
+        await until(lambda: len(asyncio.all_tasks()) == 1, "no task is left")
+
+    asyncio.run(main())
+
+
+class Talker:
+    """Sends 50 frames a second, whatever becomes of them; late ones at once."""
+
+    def __init__(self, speaker: Leg | PcmMember) -> None:
+        self.sent = 0
+        self._speaker = speaker
+        self._task = asyncio.create_task(self._talk())
+
+    async def _talk(self) -> None:
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
+        while True:
+            self._speaker.send(tone(self.sent))
+            self.sent += 1
+            await asyncio.sleep(start_s + self.sent * 0.02 - loop.time())
+
+    async def stop(self) -> int:
+        """Stop; how many frames were sent."""
+        self._task.cancel()
+        await asyncio.wait((self._task,))
+        return self.sent
+
+
+def connection_of(leg: AiortcLeg) -> Connection:
+    connection = leg._connection  # pyright: ignore[reportPrivateUsage]
+    assert connection is not None
+    return connection
+
+
+def abort_websocket(leg: AiortcLeg) -> None:
+    """What a reset of its TCP connection does to a leg."""
+    websocket = connection_of(leg)._websocket  # pyright: ignore[reportPrivateUsage]
+    assert websocket is not None
+    websocket.transport.abort()
+
+
+def end_peer(leg: AiortcLeg) -> None:
+    """What the end of ICE's consent, or of DTLS, does to a leg."""
+    connection_of(leg)._on_down("the connection was lost")  # pyright: ignore[reportPrivateUsage]

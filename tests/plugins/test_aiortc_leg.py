@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+import pathlib
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from tests.plugins.relay_kit import APP_ID, FRAME_SAMPLES, Ear, Relay, serving, tone, until
+from tests.plugins.relay_kit import (
+    APP_ID,
+    FRAME_SAMPLES,
+    Ear,
+    Relay,
+    abort_websocket,
+    end_peer,
+    serving,
+    tone,
+    until,
+    with_relay,
+)
 
 from offhook.audio import AudioFrame, level_dbfs
-from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
+from offhook.errors import JoinFailed, JoinTimeout, TokenRejected, TransportUnavailable
 from offhook.events import (
+    GrantExpiring,
     LeaveReason,
     LegClosed,
-    LegFailed,
+    LegDisconnected,
     MemberJoined,
     MemberLeft,
     MemberPublished,
@@ -27,22 +39,14 @@ from offhook.events import (
 )
 from offhook.grant import Grant
 from offhook.secret import Secret
+from offhook_aiortc import leg as leg_module
 from offhook_aiortc.transport import AiortcTransport
+from offhook_mockserver.attendance import Attendance
+from offhook_wire.path import Path
 from offhook_wire.relay_protocol import Left
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-
-Check = Callable[[Relay], Awaitable[None]]
-
-
-def with_relay(check: Check, **door: float) -> None:
-    async def main() -> None:
-        async with Relay(None, **door).running() as relay:
-            await check(relay)
-
-    asyncio.run(main())
 
 
 def test_two_legs_hear_each_other() -> None:
@@ -100,6 +104,7 @@ def test_a_leg_and_a_pcm_member_hear_each_other() -> None:
     with_relay(check)
 
 
+@pytest.mark.fault("F21")
 def test_one_lost_packet_costs_one_concealed_frame_and_no_delay() -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
@@ -120,6 +125,7 @@ def test_one_lost_packet_costs_one_concealed_frame_and_no_delay() -> None:
     with_relay(check)
 
 
+@pytest.mark.fault("F21")
 def test_a_client_conceals_and_counts_what_the_relay_did_not_send() -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
@@ -185,6 +191,7 @@ def test_the_last_word_is_heard_before_the_end_is_told() -> None:
     with_relay(check)
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
@@ -192,9 +199,10 @@ def test_the_last_word_is_heard_before_the_end_is_told() -> None:
         ({"certificate": Secret("d" * 32)}, 8),
         ({"channel": "another"}, 8),
         ({"app_id": "b" * 32}, 8),
+        ({"made_out_to": 8}, 8),
         ({"privileges": (2, 3)}, 8),
     ],
-    ids=["expired", "forged", "other channel", "other app", "may not join"],
+    ids=["expired", "forged", "other channel", "other app", "other uid", "may not join"],
 )
 def test_a_bad_token_is_refused_with_agoras_reason(changed: dict[str, object], reason: int) -> None:
     async def check(relay: Relay) -> None:
@@ -208,6 +216,7 @@ def test_a_bad_token_is_refused_with_agoras_reason(changed: dict[str, object], r
     with_relay(check)
 
 
+@pytest.mark.fault("F14")
 def test_a_tampered_token_is_refused() -> None:
     async def check(relay: Relay) -> None:
         good = relay.grant(7)
@@ -228,6 +237,36 @@ def test_a_channel_that_is_not_open_is_refused() -> None:
             await AiortcTransport().join(grant, Ear())
 
     with_relay(check)
+
+
+@pytest.mark.fault("F13")
+@pytest.mark.parametrize("stuck", ["HTTP", "ICE", "WebSocket"])
+def test_a_join_that_is_not_answered_is_given_up_and_leaves_nothing(
+    stuck: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = asyncio.Event()
+    monkeypatch.setattr(leg_module, "JOIN_TIMEOUT_S", 0.5)
+
+    async def silent(request: Request) -> Response:
+        await never.wait()
+        return PlainTextResponse("too late")
+
+    async def check(relay: Relay) -> None:
+        incoming = Path()
+        if stuck == "WebSocket":
+            monkeypatch.setattr(Attendance, "attend", lambda self, websocket: never.wait())
+        async with serving([Route("/relay/join", silent, methods=["POST"])]) as url:
+            grant = relay.grant(7)
+            if stuck == "HTTP":
+                grant = dataclasses.replace(grant, endpoint=url)
+            if stuck == "ICE":
+                incoming.cut = True
+            with pytest.raises(JoinTimeout):
+                await AiortcTransport(incoming=incoming).join(grant, Ear())
+            never.set()
+        await until(lambda: relay.door.connections == 0, "given up by the relay as well")
+
+    with_relay(check, join_timeout_s=0.5)
 
 
 def test_joins_under_way_are_capped() -> None:
@@ -256,6 +295,7 @@ def test_who_is_kicked_is_told_once_and_why() -> None:
     with_relay(check)
 
 
+@pytest.mark.fault("F18")
 def test_a_second_join_with_the_uid_replaces_the_first() -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
@@ -270,12 +310,13 @@ def test_a_second_join_with_the_uid_replaces_the_first() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault("F16")
 def test_a_token_that_expires_in_mid_call_puts_its_member_out() -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
         leg = await AiortcTransport().join(relay.grant(7, expire_s=2), ear)
-        await until(lambda: bool(ear.events), "put out")
-        assert ear.events == [LegClosed("token expired")]
+        await until(lambda: len(ear.events) == 2, "put out")
+        assert ear.events == [GrantExpiring(), LegClosed("token expired")]
         await leg.leave()
 
     with_relay(check)
@@ -286,13 +327,10 @@ def test_a_client_that_is_killed_is_noticed_at_once() -> None:
         ear, other = Ear(), Ear()
         relay.room.join_pcm(9, other)
         leg = await AiortcTransport().join(relay.grant(7), ear)
-        websocket = leg._websocket  # pyright: ignore[reportPrivateUsage] - what a kill does to it
-        assert websocket is not None
-        websocket.transport.abort()
-        await until(lambda: other.events[-1] == MemberLeft(7, LeaveReason.DROPPED), "the others hear of it", 1)
-        await until(lambda: isinstance(ear.events[-1], LegFailed), "and so does the leg", 1)
+        abort_websocket(leg)
+        await until(lambda: MemberLeft(7, LeaveReason.DROPPED) in other.events, "the others hear of it", 1)
+        await until(lambda: LegDisconnected() in ear.events, "and so does the leg", 1)
         await leg.leave()
-        assert sum(isinstance(event, LegFailed) for event in ear.events) == 1
 
     with_relay(check)
 
@@ -315,7 +353,7 @@ def test_an_end_that_overtakes_the_last_audio_waits_for_it() -> None:
         await until(lambda: "audio" in order, "the callee is heard")
         for index in range(1, 6):
             callee.send(tone(index))
-        leg._on_relay_event(Left(9, LeaveReason.QUIT))  # pyright: ignore[reportPrivateUsage] - before the packets
+        leg.on_relay_event(Left(9, LeaveReason.QUIT))  # before the packets
         callee.leave()
         await until(lambda: "MemberLeft" in order, "told")
         assert order[-6:] == ["audio"] * 5 + ["MemberLeft"]
@@ -328,23 +366,10 @@ def test_why_we_were_put_out_is_told_though_the_connection_ends_first() -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
         leg = await AiortcTransport().join(relay.grant(7), ear)
-        leg._on_down("ended")  # pyright: ignore[reportPrivateUsage] - DTLS says so before the WebSocket says why
+        end_peer(leg)  # DTLS says so before the WebSocket says why
         relay.room.kick(relay.room.rtp_members[0], "call over")
         await until(lambda: bool(ear.events), "told")
         assert ear.events == [LegClosed("call over")]
-        await leg.leave()
-
-    with_relay(check)
-
-
-def test_a_connection_that_ends_without_a_reason_is_a_failure() -> None:
-    async def check(relay: Relay) -> None:
-        ear = Ear()
-        leg = await AiortcTransport().join(relay.grant(7), ear)
-        leg._on_down("the connection was lost")  # pyright: ignore[reportPrivateUsage] - as ICE's consent would
-        await until(lambda: bool(ear.events), "told")
-        assert ear.events == [LegFailed("the connection was lost")]
-        await until(lambda: relay.door.connections == 0, "and nothing is left of it, before leave()")
         await leg.leave()
 
     with_relay(check)
@@ -439,18 +464,18 @@ def test_the_environments_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def descriptors() -> set[str]:
-    return {str(item.readlink()) for item in Path("/proc/self/fd").iterdir() if item.is_symlink()}
+    return {str(item.readlink()) for item in pathlib.Path("/proc/self/fd").iterdir() if item.is_symlink()}
 
 
 def count_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+    return len(list(pathlib.Path("/proc/self/fd").iterdir()))
 
 
 def sockets() -> set[str]:
     return {name for name in descriptors() if name.startswith("socket:")}
 
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors by /proc")
+needs_proc = pytest.mark.skipif(not pathlib.Path("/proc/self/fd").exists(), reason="counts descriptors by /proc")
 
 
 @needs_proc
@@ -552,6 +577,7 @@ def test_a_join_that_nobody_completes_goes_by_itself() -> None:
             "token": grant.token.reveal(),
             "uid": 7,
             "ssrc": 1,
+            "rejoin": False,
             "ice": {"ufrag": "abcd", "pwd": "p" * 22, "candidates": [{"ip": "host.local", "port": 9}]},
             "dtls": {"fingerprints": [{"algorithm": "sha-256", "value": "00"}]},
         }

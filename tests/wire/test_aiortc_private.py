@@ -13,6 +13,7 @@ from aioice.ice import CandidatePair, Connection, StunProtocol
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
 
 from offhook_wire import aiortc_private as private
+from offhook_wire.path import Path
 
 CONNECTION_ATTRIBUTES = ("_protocols", "_check_list", "_check_list_done", "_nominated")
 CONNECTION_METHODS = (
@@ -104,6 +105,65 @@ def test_media_goes_to_the_callback_and_the_rest_to_the_queue() -> None:
         assert [data[0] for data in media] == [128, 191]
         await connection.close()
 
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F29")
+def test_what_aiortc_or_aioice_would_stumble_over_is_dropped_and_counted() -> None:
+    async def main() -> None:
+        connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None)
+        await connection.gather_candidates()
+        protocol = connection._protocols[0]
+        cut_short = bytes.fromhex("000100042112a442") + bytes(12) + bytes(4)[:3]
+        for data in (b"", b"\x04", b"\x40", b"\xff", b"\0\1 no stun", cut_short):
+            protocol.datagram_received(data, ("127.0.0.1", 9))
+        assert connection.strays == 6
+        assert connection.checks == 0, "nobody is nominated, so none of it was the other side's"
+        await connection.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["send_data", "send_stun", "datagram_received"])
+def test_the_stun_protocol_sends_and_receives_by(name: str) -> None:
+    assert callable(getattr(StunProtocol, name))
+
+
+def test_paths_are_asked_for_checks_and_media_both_ways() -> None:
+    async def main() -> None:
+        incoming, outgoing = Path(), Path()
+        ends = [
+            private.LoopbackConnection(
+                controlling=role,
+                on_media=media.append,
+                incoming=incoming if role else None,
+                outgoing=outgoing if role else None,
+            )
+            for role, media in ((True, heard[0]), (False, heard[1]))
+        ]
+        for end in ends:
+            await end.gather_candidates()
+        for end, other in zip(ends, reversed(ends), strict=True):
+            for candidate in other.local_candidates:
+                await end.add_remote_candidate(candidate)
+            await end.add_remote_candidate(None)
+            end.remote_username, end.remote_password = other.local_username, other.local_password
+        await asyncio.gather(*(end.connect() for end in ends))
+        checks = incoming.carried, outgoing.carried
+        assert all(checks)
+        for end in ends:
+            end.send_now(b"\x80media")
+        while not all(heard):
+            await asyncio.sleep(0.001)
+        assert (incoming.carried, outgoing.carried) == (checks[0] + 1, checks[1] + 1)
+        outgoing.cut = True
+        ends[0].send_now(b"\x80media")
+        await asyncio.sleep(0.05)
+        assert len(heard[1]) == 1
+        for end in ends:
+            await end.close()
+
+    heard: tuple[list[bytes], list[bytes]] = ([], [])
     asyncio.run(main())
 
 

@@ -25,6 +25,9 @@ EVENTS: list[protocol.RelayEvent] = [
     protocol.Unpublished(7),
     protocol.Left(7, LeaveReason.DROPPED),
     protocol.Kicked("replaced"),
+    protocol.TokenExpiring(30),
+    protocol.Renewed(),
+    protocol.RenewalRefused(9, "expired"),
 ]
 
 
@@ -38,8 +41,8 @@ def test_an_answer_a_refusal_and_the_health_go_over_the_wire() -> None:
     assert protocol.JoinAnswer.parse(json.dumps(ANSWER.to_json())) == ANSWER
     for refusal in (protocol.Refusal("busy", "try again"), protocol.Refusal("token_rejected", "expired", 9)):
         assert protocol.Refusal.parse(json.dumps(refusal.to_json())) == refusal
-    assert protocol.Health().to_json() == {"relay": "offhook", "protocol": 1}
-    assert protocol.Health.parse(b'{"relay":"offhook","protocol":2}').protocol == 2
+    assert protocol.Health().to_json() == {"relay": "offhook", "protocol": 2}
+    assert protocol.Health.parse(b'{"relay":"offhook","protocol":3}').protocol == 3
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
@@ -49,6 +52,10 @@ def test_an_event_goes_over_the_wire(event: protocol.RelayEvent) -> None:
 
 def test_the_legs_own_message_goes_over_the_wire() -> None:
     assert protocol.parse_client_message(protocol.encode(protocol.Leave())) == protocol.Leave()
+    renew = protocol.parse_client_message(protocol.encode(protocol.Renew(Secret("007fresh-token"))))
+    assert isinstance(renew, protocol.Renew)
+    assert renew.token.matches("007fresh-token")
+    assert "007fresh" not in repr(renew)
 
 
 def test_secrets_are_not_shown() -> None:
@@ -85,6 +92,8 @@ def changed(path: str, value: object) -> str:
         ("uid", True, "uid"),
         ("uid", 1.0, "uid"),
         ("ssrc", "5", "ssrc"),
+        ("rejoin", ..., "rejoin"),
+        ("rejoin", 1, "rejoin"),
         ("extra", 1, "extra"),
         ("ice", [], "ice"),
         ("ice/ufrag", ..., "ice.ufrag"),
@@ -127,6 +136,10 @@ def test_what_is_no_json_object_is_refused(text: str | bytes) -> None:
         '{"type":"left","uid":7}',
         '{"type":"joined","uid":0,"ssrc":1}',
         '{"type":"kicked","reason":"x","uid":7}',
+        '{"type":"token_expiring","in_s":0.5}',
+        '{"type":"token_expiring","in_s":-1}',
+        '{"type":"renewed","uid":7}',
+        '{"type":"renewal_refused","reason":9}',
     ],
 )
 def test_an_event_of_another_protocol_is_refused(text: str) -> None:

@@ -1,0 +1,81 @@
+"""Paths that are worse than a network: what comes out, and when."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from offhook_wire.path import Path
+
+RTP, RTCP, STUN, DTLS = b"\x80\x6f", b"\x80\xc8", b"\x00\x01", b"\x16\xfe"
+
+
+def through(path: Path, count: int, data: bytes = RTP) -> list[int]:
+    out: list[int] = []
+
+    async def main() -> None:
+        for number in range(count):
+            path.carry(data, lambda number=number: out.append(number))  # type: ignore[misc]
+
+    asyncio.run(main())
+    return out
+
+
+def test_a_good_path_carries_everything_at_once_and_in_order() -> None:
+    path = Path()
+    assert through(path, 100) == list(range(100))
+    assert (path.carried, path.lost, path.duplicated) == (100, 0, 0)
+
+
+@pytest.mark.parametrize("kind", [RTP, RTCP, STUN, DTLS, b""])
+def test_what_is_cut_and_what_is_muted(kind: bytes) -> None:
+    path = Path()
+    path.muted = True
+    assert len(through(path, 5, kind)) == (0 if kind == RTP else 5)
+    path.cut = True
+    assert through(path, 5, kind) == []
+
+
+@pytest.mark.parametrize("burst", [1, 5, 20])
+@pytest.mark.parametrize("loss", [0.01, 0.2, 0.5])
+def test_the_share_that_is_lost_is_the_wanted_one_in_bursts_too(loss: float, burst: int) -> None:
+    path = Path(1)
+    path.loss, path.burst = loss, burst
+    out = through(path, 50_000)
+    assert path.lost == 50_000 - len(out)
+    assert abs(path.lost / 50_000 - loss) < 0.25 * loss
+
+
+def test_duplicates_come_twice_and_the_seed_decides_which() -> None:
+    runs = []
+    for _ in range(2):
+        path = Path("seed")
+        path.duplicate = 0.3
+        runs.append(through(path, 1000))
+        assert len(runs[-1]) == 1000 + path.duplicated
+        assert 200 < path.duplicated < 400
+    assert runs[0] == runs[1]
+
+
+def test_a_delay_keeps_the_order_when_it_is_made_less_and_jitter_does_not() -> None:
+    async def main() -> None:
+        path, out = Path(2), list[int]()
+        path.delay_s = 0.05
+        for number in range(50):
+            path.carry(RTP, lambda number=number: out.append(number))  # type: ignore[misc]
+        path.delay_s = 0
+        for number in range(50, 100):
+            path.carry(RTP, lambda number=number: out.append(number))  # type: ignore[misc]
+        assert out == []
+        await asyncio.sleep(0.1)
+        assert out == list(range(100))
+        path.carry(RTP, lambda: out.append(100))
+        assert out[-1] == 100, "the delay is gone"
+        path.jitter_s = 0.02
+        for number in range(50):
+            path.carry(RTP, lambda number=number: out.append(number))  # type: ignore[misc]
+        await asyncio.sleep(0.1)
+        assert sorted(out[101:]) == list(range(50)) != out[101:]
+
+    asyncio.run(main())

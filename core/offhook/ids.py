@@ -23,6 +23,10 @@ class Ids:
         """A random integer in ``0 .. limit - 1``."""
         return self._random.randrange(limit)
 
+    def fraction(self) -> float:
+        """A random number from 0 up to, and without, 1."""
+        return self._random.random()
+
     def uint32(self) -> int:
         """A random 32-bit number, for SSRCs and RTP timestamps."""
         return self._random.getrandbits(32)

@@ -7,9 +7,9 @@ in use.
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
+from offhook.ids import Ids
 from offhook_wire.rtp import is_rtcp
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Path:
         self.carried = 0
         self.lost = 0
         self.duplicated = 0
-        self._random = random.Random(seed)
+        self._ids = Ids(seed)
         self._losing = 0
         self._due_s = 0.0
 
@@ -57,7 +57,7 @@ class Path:
             self.lost += 1
             return
         self._later(deliver)
-        if self.duplicate and self._random.random() < self.duplicate:
+        if self.duplicate and self._ids.fraction() < self.duplicate:
             self.duplicated += 1
             self._later(deliver)
 
@@ -70,7 +70,7 @@ class Path:
         if not self.loss:
             return False
         # Chosen so that bursts of this length make up the wanted share.
-        if self._random.random() < self.loss / (self.burst - self.loss * (self.burst - 1)):
+        if self._ids.fraction() < self.loss / (self.burst - self.loss * (self.burst - 1)):
             self._losing = self.burst - 1
             return True
         return False
@@ -78,7 +78,7 @@ class Path:
     def _later(self, deliver: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         now_s = loop.time()
-        jitter_s = self._random.random() * self.jitter_s if self.jitter_s else 0.0
+        jitter_s = self._ids.fraction() * self.jitter_s if self.jitter_s else 0.0
         if not self.delay_s and not jitter_s and now_s > self._due_s:
             deliver()
             return

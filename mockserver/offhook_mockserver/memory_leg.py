@@ -20,7 +20,7 @@ from offhook.events import (
     LegReconnected,
 )
 from offhook.interfaces import Leg
-from offhook_mockserver.token_watch import TokenWatch
+from offhook_mockserver.token_life import TokenLife
 from offhook_wire.access_token import TokenInvalid
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ class MemoryLeg(Leg):
         self._room = room
         self._handler = handler
         self._network = network
-        self._clock = clock
         self._on_over = over
         self._most_samples = room.rate_hz * PTIME_MS // 1000
         self._over = False
@@ -86,8 +85,10 @@ class MemoryLeg(Leg):
         self._frames_sent = self._lost_sent = self._lost_on_end = 0
         self._frames_received = self._lost_heard = 0
         self._member = room.join_pcm(uid, self)
-        self._token = TokenWatch(
-            lambda: self._happened(GrantExpiring()), lambda: room.kick(self._member, "token expired")
+        self._token = TokenLife(
+            clock,
+            lambda in_s: self._happened(GrantExpiring()),
+            lambda: room.kick(self._member, "token expired"),
         )
 
     @property
@@ -97,7 +98,8 @@ class MemoryLeg(Leg):
 
     def watch_token(self, access: AccessToken) -> None:
         """Mind the life of the token that opened the room."""
-        self._token.start(access.expires_at_s - self._clock.wall_s())
+        self._token.verified(access)
+        self._token.start()
 
     # ---- what the driver calls
 

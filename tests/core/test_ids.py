@@ -9,7 +9,7 @@ from offhook.ids import Ids
 
 def test_a_seed_repeats_everything() -> None:
     def draw(ids: Ids) -> list[object]:
-        return [ids.call_id(), ids.hex(8), ids.below(10), ids.uint32()]
+        return [ids.call_id(), ids.hex(8), ids.below(10), ids.uint32(), ids.fraction()]
 
     assert draw(Ids(1)) == draw(Ids(1)) != draw(Ids(2))
     assert draw(Ids("a")) == draw(Ids("a"))
@@ -25,4 +25,5 @@ def test_shapes() -> None:
         assert re.fullmatch(r"call_[0-9a-f]{12}", ids.call_id())
         assert re.fullmatch(r"[0-9a-f]{3}", ids.hex(3))
         assert 0 <= ids.uint32() < 2**32
+        assert 0 <= ids.fraction() < 1
     assert {ids.below(3) for _ in range(100)} == {0, 1, 2}

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from offhook.session import Step
     from offhook.states import LegState
     from offhook.stereo import StereoRecorder
+    from offhook.watchdog import Block
 
 #: How long sinks and sources may take to close when the call is over.
 _CLOSE_TIMEOUT_S = 2.0
@@ -144,6 +145,9 @@ class Driver:
         created = self._equipment.plugins.observers("offhook_call_created")
         self.timeline.observe(created, call_id=self.record.call_id, number=self.record.number)
         self.runner = asyncio.create_task(self._run(), name=self.record.call_id)
+        if self._equipment.watchdog is not None:
+            self._equipment.watchdog.watch(self._loop_blocked)
+            self.runner.add_done_callback(self._unwatch)  # before whoever waits for the end is told of it
         self.runner.add_done_callback(self._wake)
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -214,6 +218,16 @@ class Driver:
     def note(self, error: OffhookError) -> None:
         """Something broke that the call survives."""
         self.timeline.problem(error.message, type(error).__name__)
+
+    def _loop_blocked(self, block: Block) -> None:
+        """The event loop was kept from turning, by whomever: it may explain a gap."""
+        self.timeline.count("loop_blocks")
+        self.timeline.count("loop_blocked_ms", round(block.took_s * 1000))
+        self._add_entry("LoopBlocked", block.detail)
+
+    def _unwatch(self, _: object) -> None:
+        assert self._equipment.watchdog is not None
+        self._equipment.watchdog.forget(self._loop_blocked)
 
     # ---- the loop: facts in, actions out
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from offhook.ids import Ids
     from offhook.interfaces import Carrier, Store, Transport
     from offhook.plugins import Plugins
+    from offhook.watchdog import Watchdog
 
 #: How long a carrier or a transport may take to say whether it is ready.
 _CHECK_TIMEOUT_S: Final = 10.0
@@ -29,6 +30,7 @@ class Equipment:
     clock: Clock
     ids: Ids
     admission: Admission
+    watchdog: Watchdog | None = None
 
     async def check(self) -> None:
         """Find out whether a call could be placed and joined.

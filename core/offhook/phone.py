@@ -21,6 +21,7 @@ from offhook.numbers import e164
 from offhook.plugins import Plugins
 from offhook.policy import CallPolicy
 from offhook.stereo import StereoRecorder
+from offhook.watchdog import LIMIT_S, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,6 +52,8 @@ class Phone:
         call_limit: how many calls may be up at once; one more is refused before anything rings.
         redial_window_s: how long after a call its callee is not dialled again by mistake: 30 s by default, and 0 where
             the endpoint is this machine. `dial(..., redial=True)` dials all the same.
+        watchdog_limit_s: how long the event loop may be kept from turning before the code that does it is named, in the
+            log and in the calls' records; None for no watch. Under a clock other than the machine's there is none.
         clock: the time; the machine's own by default.
         ids: identifiers; random by default.
 
@@ -71,6 +74,7 @@ class Phone:
         environment: Mapping[str, str] | None = None,
         call_limit: int = CALL_LIMIT,
         redial_window_s: float | None = None,
+        watchdog_limit_s: float | None = LIMIT_S,
         clock: Clock | None = None,
         ids: Ids | None = None,
     ) -> None:
@@ -92,7 +96,10 @@ class Phone:
         admission = Admission(
             carrier, self.plugins, guard, clock, call_limit=call_limit, redial_window_s=redial_window_s
         )
-        self._equipment = Equipment(carrier, transport, self.plugins, store, clock, ids or Ids(), admission)
+        watchdog = None
+        if watchdog_limit_s is not None and isinstance(clock, SystemClock):
+            watchdog = Watchdog(watchdog_limit_s)
+        self._equipment = Equipment(carrier, transport, self.plugins, store, clock, ids or Ids(), admission, watchdog)
         self._calls: list[Call] = []
         self._closed = False
 

@@ -1,8 +1,8 @@
 """The watchdog: names the code that kept the event loop from turning.
 
-Nothing can interrupt a callback that blocks, so a thread looks on: it asks the loop a few times a second to answer. When
-no answer comes within the limit it notes what the loop's thread is doing at that moment; the loop itself reports that
-once it turns again. With `clock.py` this is the only module that reads the machine's time.
+Nothing can interrupt a callback that blocks, so a thread looks on: it asks the loop a few times a second to answer.
+When no answer comes within the limit it notes what the loop's thread is doing at that moment; the loop itself reports
+that once it turns again. With `clock.py` this is the only module that reads the machine's time.
 """
 
 from __future__ import annotations
@@ -145,7 +145,9 @@ class _Watch:
                 self._stack = stack_of(self._loop_thread)
             elif not told and blocked_s > _STILL_LIMITS * self._limit_s:
                 told = True
-                _log.warning("the event loop has been blocked for %.1f s, and still is, %s", blocked_s, _where(self._stack))
+                _log.warning(
+                    "the event loop has been blocked for %.1f s, and still is, %s", blocked_s, _where(self._stack)
+                )
 
     # ---- on the loop
 
@@ -168,7 +170,7 @@ def stack_of(thread_id: int) -> tuple[str, ...]:
 
     No locals, no folders above the import root, no secret. Of a deep stack the middle is left out.
     """
-    frame = sys._current_frames().get(thread_id)
+    frame = sys._current_frames().get(thread_id)  # pyright: ignore[reportPrivateUsage] - documented, for debuggers
     lines: list[str] = []
     while frame is not None and frame.f_globals.get("__name__") not in _LOOP_MODULES:
         lines.append(_line(frame))

@@ -2,7 +2,7 @@
 
 It feeds facts in, does what the session asks for, arms one timer, and writes every step down before acting on it.
 Everything that a call starts runs in one runner task, so a call may be entered in one task and closed in another, and
-nothing outlives it.
+nothing outlives it but what a plugin refuses to end.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from offhook.events import (
 )
 from offhook.grant import Grant
 from offhook.interfaces import Leg
-from offhook.isolation import as_plugin_error, isolated, name_of
+from offhook.isolation import LET_GO_S, as_plugin_error, isolated, let_go, name_of, settle
 from offhook.journal import facts_of
 from offhook.media import CallMedia
 from offhook.numbers import mask
@@ -70,6 +70,8 @@ if TYPE_CHECKING:
 
 #: How long sinks and sources may take to close when the call is over.
 _CLOSE_TIMEOUT_S = 2.0
+#: How long they may take to end once they are cancelled; a little more than what they wait for themselves.
+_LET_GO_S = 2 * LET_GO_S
 #: How long a leg may take to take a fresh token.
 _RENEW_TIMEOUT_S = 10.0
 #: Less than this is no time to do anything in.
@@ -101,7 +103,6 @@ class Driver:
         self._dialed_at_s = 0.0
         self._grant: Grant | None = None
         self._leg: Leg | None = None
-        self._ops: asyncio.TaskGroup | None = None
         self._steps: set[asyncio.Task[None]] = set()
         self._others: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -207,13 +208,7 @@ class Driver:
 
         What is started after the end, to close a source that came too late, is waited for by `closed`.
         """
-        assert self._ops is not None
-        owned = self._owned(work)
-        task = asyncio.create_task(owned) if self._released else self._ops.create_task(owned)
-        self._others.add(task)
-        task.add_done_callback(self._others.discard)
-        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never touches it
-        return task
+        return self._begin(work, self._others)
 
     def note(self, error: OffhookError) -> None:
         """Something broke that the call survives."""
@@ -428,6 +423,9 @@ class Driver:
             if not isinstance(leg, Leg):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
                 raise PluginError(name_of(transport), "join", f"gave {type(leg).__name__}, not a Leg")
             self._leg = leg
+            if self._releasing:  # it did not listen when it was cancelled, and nobody waits for this leg
+                await self._leave_leg()
+                return
             if self.state is CallState.ENDED:  # at the last moment: it will be left again, with nothing to record
                 self._discard()
             try:
@@ -489,11 +487,14 @@ class Driver:
 
     def _step(self, work: Coroutine[None, None, None]) -> None:
         """Start something that the session asked for; it is cancelled when the call is over."""
-        assert self._ops is not None
-        task = self._ops.create_task(self._owned(work))
-        self._steps.add(task)
-        task.add_done_callback(self._steps.discard)
-        task.add_done_callback(lambda _: work.close())  # as in `spawn`
+        self._begin(work, self._steps)
+
+    def _begin(self, work: Coroutine[None, None, None], kept: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._owned(work), name=getattr(work, "__qualname__", None))
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never touches it
+        return task
 
     async def _owned(self, work: Coroutine[None, None, None]) -> None:
         """What plugins raise is caught where they are called. Anything else is our mistake: it ends the call, in order,
@@ -507,14 +508,16 @@ class Driver:
 
     async def _run(self) -> None:
         try:
-            async with asyncio.TaskGroup() as self._ops:
-                try:
-                    self.feed(Dialed())
-                    await self._finish.wait()
-                finally:
-                    await self._release()
+            try:
+                self.feed(Dialed())
+                await self._finish.wait()
+            finally:
+                await self._release()
         finally:
-            self._seal()
+            try:
+                await self._abandon()
+            finally:
+                self._seal()
         if self._mistake is not None:
             raise self._mistake
 
@@ -537,10 +540,20 @@ class Driver:
         """Give the call's other tasks a moment, then cancel them."""
         if self._others:
             _, stuck = await asyncio.wait(self._others, timeout=_CLOSE_TIMEOUT_S)
-            for task in stuck:
-                task.cancel()
-            if stuck:
-                await asyncio.wait(stuck, timeout=_CLOSE_TIMEOUT_S)
+            self._leave_behind(await let_go(stuck, _LET_GO_S))
+
+    async def _abandon(self) -> None:
+        """Go on without whatever is left and does not end by being cancelled."""
+        for task in self._others:  # still there when the release was cut short
+            task.cancel()
+        self._leave_behind(await settle(self._steps | self._others, _LET_GO_S))
+
+    def _leave_behind(self, tasks: set[asyncio.Task[None]]) -> None:
+        self._steps -= tasks
+        self._others -= tasks
+        if tasks:
+            names = ", ".join(sorted(task.get_name() for task in tasks))
+            self.timeline.problem(f"a plugin did not end when it was cancelled, and was left behind: {names}")
 
     def _seal(self) -> None:
         """The record is final. Timers alone end any session, so one that was cut short is run to its end here."""

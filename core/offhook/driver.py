@@ -540,6 +540,9 @@ class Driver:
         """Give the call's other tasks a moment, then cancel them."""
         if self._others:
             _, stuck = await asyncio.wait(self._others, timeout=_CLOSE_TIMEOUT_S)
+            if stuck:
+                after = f"was not done {_CLOSE_TIMEOUT_S:g} s after the end of the call, and was cancelled"
+                self.timeline.problem(f"a source or a sink {after}: {_names(stuck)}")
             self._leave_behind(await let_go(stuck, _LET_GO_S))
 
     async def _abandon(self) -> None:
@@ -552,8 +555,7 @@ class Driver:
         self._steps -= tasks
         self._others -= tasks
         if tasks:
-            names = ", ".join(sorted(task.get_name() for task in tasks))
-            self.timeline.problem(f"a plugin did not end when it was cancelled, and was left behind: {names}")
+            self.timeline.problem(f"a plugin did not end when it was cancelled, and was left behind: {_names(tasks)}")
 
     def _seal(self) -> None:
         """The record is final. Timers alone end any session, so one that was cut short is run to its end here."""
@@ -572,6 +574,10 @@ class Driver:
         self.timeline.observe(ended, call_id=self.record.call_id, record=self.record)
         self.timeline.close()
         self._wake()
+
+
+def _names(tasks: set[asyncio.Task[None]]) -> str:
+    return ", ".join(sorted(task.get_name() for task in tasks))
 
 
 class _Handler:

@@ -101,6 +101,7 @@ class Driver:
         self._session = CallSession(policy)
         self._recorder = recorder
         self._dialed_at_s = 0.0
+        self._latest_s = 0.0
         self._grant: Grant | None = None
         self._leg: Leg | None = None
         self._steps: set[asyncio.Task[None]] = set()
@@ -232,7 +233,7 @@ class Driver:
             return
         at_s = self._now_s()
         if isinstance(event, DeadlinePassed):  # whatever the clock's last digit says
-            at_s = max(at_s, self._session.next_deadline() or at_s)
+            at_s = self._latest_s = max(at_s, self._session.next_deadline() or at_s)
         self._keep(event, self._session.handle(event, at_s), at_s)
         while (action := self._session.next_action()) is not None:
             self._act(action)
@@ -326,7 +327,7 @@ class Driver:
     def _now_s(self) -> float:
         """Seconds since dialling: the clock of the session, of the journal and of the record. In whole microseconds,
         so that a journal that was written and read again gives the session the same times."""
-        return round(self._equipment.clock.monotonic_s() - self._dialed_at_s, 6)
+        return max(self._latest_s, round(self._equipment.clock.monotonic_s() - self._dialed_at_s, 6))
 
     def _facts(self, event: Event) -> dict[str, object]:
         """What a journal needs beside the event's name to be replayed; the first entry holds the policy as well."""

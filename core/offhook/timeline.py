@@ -59,13 +59,13 @@ class Timeline:
         """
         if self._closed:
             return
+        lost: OffhookError | None = None
         if self._store is not None and self._journalling:
             try:
                 self._store.append(self.record.call_id, entry_document(self.record.call_id, entry))
             except Exception as error:
                 self._journalling = False
-                self.unwritten = as_plugin_error(self._store, "append", error)
-                self.problem(self.unwritten.message)
+                lost = self.unwritten = as_plugin_error(self._store, "append", error)
         if len(self.record.timeline) < ENTRIES_KEPT:
             self.record.timeline.append(entry)
         else:
@@ -75,6 +75,8 @@ class Timeline:
         level = logging.INFO if entry.changed else logging.DEBUG
         evidence = entry.evidence.value if entry.evidence else "nothing changed"
         _log.log(level, "%s %s: %s (%s) %s", self.record.call_id, entry.event, entry.call.name, evidence, entry.detail)
+        if lost is not None:  # after the entry itself, so that the timeline stays in order
+            self.problem(lost.message)
         if entry.changed:
             self.save()
             self.observe(self._observers, call_id=self.record.call_id, entry=entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,3 +89,20 @@ def test_settings_in_code(mock: Mock, folder: Path) -> None:
     assert (samples.shape[1], rate_hz) == (2, 24_000)
     callee = soxr.resample(samples[:, 1], 24_000, 16_000)
     assert compare(load(SPEECH / "hello.wav"), callee).correlation > 0.9
+
+
+@pytest.mark.parametrize(
+    ("number", "hours_from_utc", "said"),
+    [
+        ("+14155550101", 12, "completed"),
+        ("+14155550101", 3, "o'clock where they live"),
+        ("+14155550105", 12, "says 'this number is not on the list'"),
+    ],
+)
+def test_careful_dialling(mock: Mock, folder: Path, number: str, hours_from_utc: int, said: str) -> None:
+    """Run in the time zone where it is now the hour that is asked for."""
+    zone = f"Etc/GMT{(datetime.datetime.now(datetime.UTC).hour - hours_from_utc + 12) % 24 - 12:+d}"
+    done = mock.run("careful_dialling.py", number, zone, cwd=folder)
+    assert said in done.out, done.err
+    mock.close()
+    assert bool(list(mock.recordings.glob("*.callee.wav"))) == (said == "completed")

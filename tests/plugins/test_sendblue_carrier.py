@@ -31,6 +31,7 @@ from offhook.errors import (
 from offhook.interfaces import Auth
 from offhook.secret import RedactingFilter, Secret
 from offhook_sendblue import CallableAuth, KeyAuth, SendblueCarrier
+from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -436,3 +437,45 @@ def test_cancelling_leaves_nothing_open() -> None:
             await carrier.aclose()
 
     asyncio.run(main())
+
+
+def test_a_grant_says_when_its_token_ends_if_the_token_says_so() -> None:
+    async def main() -> None:
+        app_id, channel = "a" * 32, "ft_call_9f8e7d6c5b4a3210"
+        certificate = Secret("b" * 32)
+        token = mint(app_id, certificate, channel, issued_s=1_795_000_000, salt=7, expire_s=600)
+        for given, expires_at_s in ((token, 1_795_000_600.0), (TOKEN, None)):
+            server = answering(http(200, GOOD.replace(TOKEN.encode(), given.encode())))
+            async with server.running():
+                carrier = carrier_for(server.url)
+                assert (await carrier.start_call(TO)).expires_at_s == expires_at_s
+                await carrier.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_line_is_told_from_others_by_url_key_and_number_and_tells_no_key() -> None:
+    async def main() -> None:
+        lines = {
+            await SendblueCarrier(KeyAuth(key, secret), from_number=number, base_url=url).line()
+            for key, secret, number, url in (
+                (KEY, SECRET, FROM, "https://a.test"),
+                (KEY, "another-secret", FROM, "https://a.test"),  # keys may be renewed: it is the same line
+                ("another-key", SECRET, FROM, "https://a.test"),
+                (KEY, SECRET, "+18885550198", "https://a.test"),
+                (KEY, SECRET, FROM, "https://b.test"),
+            )
+        }
+        assert len(lines) == 4
+        assert not [line for line in lines if KEY in line or SECRET in line]
+
+    asyncio.run(main())
+
+
+def test_an_auth_without_a_key_id_has_lines_too() -> None:
+    class Bearer(Auth):
+        async def headers(self, host: str) -> Mapping[str, Secret]:
+            return {"authorization": Secret("Bearer SENTINEL")}
+
+    line = asyncio.run(SendblueCarrier(Bearer(), from_number=FROM, base_url="https://a.test").line())
+    assert line == f"https://a.test  {FROM}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offhook.cli.display import choose
+from offhook.cli.dry_run import try_out
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.placing import Order, Placed, place, report
 from offhook.errors import ConfigError
@@ -41,6 +42,12 @@ def call(
     transport: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which transport to use; see: offhook plugins.")
     ] = None,
+    redial: Annotated[
+        bool, typer.Option("--redial", help="Ring even if the number is being called, or was a moment ago.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Do everything but the ringing, and say whether it would ring.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, and nothing else.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A new or empty folder for recordings, record and journal.")
@@ -63,7 +70,9 @@ def call(
     def open_phone(store: Store | None) -> Phone:
         return Phone.from_env(transport=transport, policy=policy, store=store)
 
-    order = Order(number, say or (), () if listen is None else (listen,), for_s, out=out)
+    if dry_run:
+        raise typer.Exit(asyncio.run(try_out(number, say or (), lambda: open_phone(None), as_json=json)))
+    order = Order(number, say or (), () if listen is None else (listen,), for_s, out=out, redial=redial)
     try:
         placed = asyncio.run(place(order, open_phone, choose(json=json)))
     except KeyboardInterrupt:  # a second ctrl-C: we do not wait for the hang-up

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import (
     ConfigError,
     CredentialsRejected,
+    DialRefused,
     OffhookError,
     RateLimited,
     RequestRejected,
@@ -29,7 +30,8 @@ class ExitCode(IntEnum):
     BAD_USAGE = 2
     #: Nobody answered, or the callee was busy or declined.
     NOT_ANSWERED = 3
-    #: The carrier refused the call: keys, numbers, rate. Nobody was rung.
+    #: The call was refused: by the carrier (keys, numbers, rate), or by ourselves before it was dialled (a plugin, the
+    #: double-dial guard). Nobody was rung.
     REFUSED = 4
     #: Ctrl-C, after hanging up.
     INTERRUPTED = 130
@@ -53,7 +55,7 @@ def code_for_error(error: OffhookError) -> ExitCode:
     """The exit code for something that was raised."""
     if isinstance(error, ConfigError):
         return ExitCode.BAD_USAGE
-    if isinstance(error, CredentialsRejected | RequestRejected | RateLimited):
+    if isinstance(error, CredentialsRejected | RequestRejected | RateLimited | DialRefused):
         return ExitCode.REFUSED
     return ExitCode.FAILED
 

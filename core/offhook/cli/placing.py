@@ -54,6 +54,7 @@ class Order:
         quiet_s: how long the callee must have been quiet before we hang up, once all is said.
         out: a folder for recordings, record and journal, or None.
         files: recordings that somebody else makes in `out`, by what they hold.
+        redial: ring even if the number is being called, or was a moment ago.
     """
 
     number: str
@@ -63,6 +64,7 @@ class Order:
     quiet_s: float = 2.0
     out: Path | None = None
     files: dict[str, str] = field(default_factory=dict[str, str])
+    redial: bool = False
 
 
 def new_folder(folder: Path) -> Path:
@@ -125,7 +127,8 @@ async def _place(phone: Phone, order: Order, display: Display, placed: Placed) -
         sinks += [phone.sink(spec) for spec in order.listen]
         if order.out is not None:
             sinks.append(phone.sink(f"recorder:{order.out / CALLER_HEARD}"))
-        call = phone.dial(order.number, record=None if order.out is None else order.out / MIX)
+        mix = None if order.out is None else order.out / MIX
+        call = phone.dial(order.number, record=mix, redial=order.redial)
         placed.record = call.record
         if order.out is not None:
             call.record.files.update({"mix": MIX, "caller_heard": CALLER_HEARD, **order.files})

@@ -1,9 +1,11 @@
-"""The test kit: virtual time, two linked legs, and a double of every interface."""
+"""The test kit: virtual time, two linked legs, a double of every interface, and what must be true of every call."""
 
 from __future__ import annotations
 
 from offhook.testing.doubles import FixedAuth, ListSink, MemoryStore, ScriptedCarrier
+from offhook.testing.invariants import check_call, timeline_lines, violations
 from offhook.testing.linked import FarMember, LinkedTransport
+from offhook.testing.resources import Resources
 from offhook.testing.virtual_time import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
 
 __all__ = [
@@ -14,7 +16,11 @@ __all__ = [
     "LoopClock",
     "MemoryStore",
     "NothingScheduledError",
+    "Resources",
     "ScriptedCarrier",
     "VirtualLoop",
+    "check_call",
     "run_virtual",
+    "timeline_lines",
+    "violations",
 ]

@@ -1,0 +1,159 @@
+"""The timeline checker: what must be true of every call that is over, however it went.
+
+I1 one end, with an outcome. I2 hanging up is bounded. I4 recordings are valid. I5 the journal is the timeline, and the
+record in the store is the record. I6 nothing that is left holds a secret. I8 counters only count. I9 no ring without a
+record. (I3, nothing is left, is `Resources`; I7, every await can be cancelled, is for a test that cancels.)
+"""
+
+from __future__ import annotations
+
+import wave
+from typing import TYPE_CHECKING, Final
+
+from offhook.policy import CallPolicy
+from offhook.record import entry_document, record_document
+from offhook.secret import redact
+from offhook.states import CALL_TABLE, LEG_TABLE, CallState, LegState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from offhook.interfaces.store import Document
+    from offhook.record import CallRecord
+
+#: How much later than its timer a timer may come, in seconds; give more where a test runs in real time.
+TOLERANCE_S: Final = 0.05
+
+#: Steps between states that differ; asking for the leg (NEW → CONNECTING) is the session's own doing.
+_CALL_STEPS: Final = {(before, after) for before, row in CALL_TABLE.items() for after in row.values()}
+_LEG_STEPS: Final = {
+    (LegState.NEW, LegState.CONNECTING),
+    *((before, after) for before, row in LEG_TABLE.items() for after in row.values()),
+}
+
+
+def violations(
+    record: CallRecord,
+    *,
+    journal: Iterable[Document] | None = None,
+    saved: Document | None = None,
+    policy: CallPolicy | None = None,
+    recordings: Sequence[Path] = (),
+    tolerance_s: float = TOLERANCE_S,
+) -> list[str]:
+    """What is wrong with a call that is over; empty when nothing is.
+
+    Args:
+        record: of a call that was dialled.
+        journal: its journal, if a store kept one.
+        saved: its record in the store, if there is one.
+        policy: what it was called with; the default policy otherwise.
+        recordings: WAV files that it left.
+        tolerance_s: how late a timer may be.
+    """
+    found = [*_end(record), *_steps(record), *_bounds(record, policy or CallPolicy(), tolerance_s)]
+    if journal is not None:
+        found += _journal(record, [dict(entry) for entry in journal])
+    if saved is not None and dict(saved) != record_document(record):
+        found.append("I5: the record in the store is not the final record")
+    for text in (repr(record), repr(saved), *(repr(entry) for entry in journal or ())):
+        if redact(text) != text:
+            found.append("I6: a secret stands in what the call left")
+    found += [f"I8: counter {name} is {value}" for name, value in record.counters.items() if value < 0]
+    found += [problem for path in recordings if (problem := _recording(path))]
+    return found
+
+
+def check_call(
+    record: CallRecord,
+    *,
+    journal: Iterable[Document] | None = None,
+    saved: Document | None = None,
+    policy: CallPolicy | None = None,
+    recordings: Sequence[Path] = (),
+    tolerance_s: float = TOLERANCE_S,
+) -> None:
+    """Assert that nothing is wrong with a call that is over; arguments as for `violations`.
+
+    Raises:
+        AssertionError: with everything that is wrong, and the timeline.
+    """
+    found = violations(
+        record, journal=journal, saved=saved, policy=policy, recordings=recordings, tolerance_s=tolerance_s
+    )
+    if found:
+        raise AssertionError("\n".join([*found, "the timeline:", *timeline_lines(record)]))
+
+
+def timeline_lines(record: CallRecord) -> list[str]:
+    """The timeline for people, a line an entry."""
+    return [
+        f"  {entry.at_s:10.6f} {entry.event:18} {entry.call.value:8} {entry.leg.value:12} "
+        f"{entry.evidence.value if entry.evidence else ''} {entry.detail}".rstrip()
+        for entry in record.timeline
+    ]
+
+
+def _end(record: CallRecord) -> list[str]:
+    found: list[str] = []
+    ends = [entry for entry in record.timeline if entry.changed and entry.call is CallState.ENDED]
+    if not record.timeline or record.timeline[-1].call is not CallState.ENDED:
+        found.append("I1: the call has not ended")
+    if len(ends) > 1 or (ends and record.ended_at_s is None):
+        found.append("I1: it ended more than once, or at no time")
+    if record.outcome is None:
+        found.append("I1: it has no outcome")
+    return found
+
+
+def _steps(record: CallRecord) -> list[str]:
+    """Every step is in the tables, rests on evidence, and time does not run back."""
+    found: list[str] = []
+    call, leg, at_s = CallState.IDLE, LegState.NEW, 0.0
+    for entry in record.timeline:
+        if entry.at_s < at_s:
+            found.append(f"I1: {entry.event} at {entry.at_s} comes before what happened before it")
+        legal = entry.call is call or (call, entry.call) in _CALL_STEPS
+        # Joining with the callee there already is two steps in one: to RINGING, and on to ACTIVE.
+        legal = legal or (call, entry.call) == (CallState.DIALING, CallState.ACTIVE)
+        if not legal or not (entry.leg is leg or (leg, entry.leg) in _LEG_STEPS):
+            found.append(f"I1: {entry.event} led from {call.name}/{leg.name} to {entry.call.name}/{entry.leg.name}")
+        moved = entry.call is not call or entry.leg is not leg
+        if moved != entry.changed or (moved and (entry.evidence is None or entry.grade is None)):
+            found.append(f"I1: {entry.event} changed a state without saying so, or without evidence")
+        call, leg, at_s = entry.call, entry.leg, entry.at_s
+    answered = any(entry.call is CallState.ACTIVE for entry in record.timeline)
+    if answered != (record.answered_at_s is not None):
+        found.append("I1: the record and the timeline do not agree on whether it was answered")
+    return found
+
+
+def _bounds(record: CallRecord, policy: CallPolicy, tolerance_s: float) -> list[str]:
+    found: list[str] = []
+    ending = next((entry.at_s for entry in record.timeline if entry.call is CallState.ENDING), None)
+    ended = record.ended_at_s
+    limit_s = policy.release_timeout_s + tolerance_s
+    if ending is not None and ended is not None and ended - ending > limit_s:
+        found.append(f"I2: from ENDING to ENDED took {ended - ending:.3f} s")
+    return found
+
+
+def _journal(record: CallRecord, journal: list[dict[str, object]]) -> list[str]:
+    found: list[str] = []
+    expected = [entry_document(record.call_id, entry) for entry in record.timeline]
+    if journal != expected:
+        found.append(f"I5: the journal has {len(journal)} entries and the timeline {len(expected)}, or they differ")
+    if record.rang != "no" and (not journal or journal[0]["event"] != "Dialed"):
+        found.append("I9: the callee may have been rung and the journal does not begin with Dialed")
+    return found
+
+
+def _recording(path: Path) -> str:
+    try:
+        with wave.open(str(path)) as file:
+            frames = file.getnframes()
+            whole = len(file.readframes(frames)) == frames * file.getnchannels() * file.getsampwidth()
+    except (OSError, EOFError, wave.Error) as error:
+        return f"I4: {path.name} cannot be read: {error}"
+    return "" if whole else f"I4: {path.name} holds less than its header says"

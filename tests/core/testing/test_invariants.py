@@ -1,0 +1,103 @@
+"""The timeline checker: it says nothing of good calls, and finds each thing that is wrong with a spoilt one."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.core.rig import NUMBER, POLICY, rig, run
+
+from offhook import CallState, Evidence, LegState, Secret
+from offhook.testing import check_call, timeline_lines, violations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.core.rig import Rig
+
+    from offhook import CallRecord
+
+
+def good(path: Path) -> tuple[Rig, CallRecord]:
+    async def main() -> tuple[Rig, CallRecord]:
+        r = rig(policy=POLICY)
+        r.answer(1)
+        async with r.phone.dial(NUMBER, record=path) as call:
+            await call.answered()
+            await asyncio.sleep(2)
+        return r, call.record
+
+    return run(main())
+
+
+def test_a_good_call_has_no_violations(tmp_path: Path) -> None:
+    r, record = good(tmp_path / "a.wav")
+    saved = r.store.records[record.call_id]
+    check_call(record, journal=r.store.journal, saved=saved, policy=POLICY, recordings=[tmp_path / "a.wav"])
+    check_call(record)
+
+
+def entry(record: CallRecord, index: int, **changes: object) -> None:
+    record.timeline[index] = replace(record.timeline[index], **changes)  # type: ignore[arg-type]
+
+
+SPOILERS: list[tuple[Callable[[CallRecord], object], str]] = [
+    (lambda record: record.timeline.clear(), "I1: the call has not ended"),
+    (lambda record: record.timeline.pop(), "I1: the call has not ended"),
+    (lambda record: record.timeline.append(record.timeline[-1]), "I1: it ended more than once"),
+    (lambda record: setattr(record, "ended_at_s", None), "I1: it ended more than once, or at no time"),
+    (lambda record: setattr(record, "outcome", None), "I1: it has no outcome"),
+    (lambda record: entry(record, 2, at_s=99.0), "comes before what happened before it"),
+    (
+        lambda record: entry(record, 1, call=CallState.ENDING),
+        "LegJoined led from ENDING/CONNECTING to RINGING/CONNECTED",
+    ),
+    (lambda record: entry(record, 0, leg=LegState.CONNECTED), "led from IDLE/NEW to DIALING/CONNECTED"),
+    (lambda record: entry(record, 0, evidence=None), "Dialed changed a state without saying so, or without evidence"),
+    (lambda record: entry(record, 0, changed=False), "Dialed changed a state without saying so, or without evidence"),
+    (lambda record: setattr(record, "answered_at_s", None), "do not agree on whether it was answered"),
+    (lambda record: setattr(record, "ended_at_s", 60.0), "I2: from ENDING to ENDED took"),
+    (lambda record: setattr(record, "problem", "about 007-a-secret-token"), "I6: a secret stands in what the call"),
+    (lambda record: record.counters.update(frames_sent=-1), "I8: counter frames_sent is -1"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "problem"), SPOILERS, ids=[problem for _, problem in SPOILERS])
+def test_what_is_wrong_is_found(spoil: Callable[[CallRecord], object], problem: str, tmp_path: Path) -> None:
+    secret = Secret("007-a-secret-token")
+    _, record = good(tmp_path / "a.wav")
+    spoil(record)
+    with pytest.raises(AssertionError, match=re.escape(problem)):
+        check_call(record, policy=POLICY)
+    assert secret
+
+
+def test_the_journal_and_the_saved_record_are_compared(tmp_path: Path) -> None:
+    r, record = good(tmp_path / "a.wav")
+    count = len(record.timeline)
+    assert violations(record, journal=r.store.journal[1:]) == [
+        f"I5: the journal has {count - 1} entries and the timeline {count}, or they differ",
+        "I9: the callee may have been rung and the journal does not begin with Dialed",
+    ]
+    assert violations(record, saved={}) == ["I5: the record in the store is not the final record"]
+
+
+def test_recordings_are_opened(tmp_path: Path) -> None:
+    _, record = good(tmp_path / "a.wav")
+    whole = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "short.wav").write_bytes(whole[:-400])
+    (tmp_path / "none.wav").write_bytes(b"not a recording")
+    found = violations(record, recordings=[tmp_path / name for name in ("a.wav", "short.wav", "none.wav", "gone.wav")])
+    assert [problem.split(":")[1].split()[0] for problem in found] == ["short.wav", "none.wav", "gone.wav"]
+
+
+def test_the_timeline_is_shown_to_people(tmp_path: Path) -> None:
+    _, record = good(tmp_path / "a.wav")
+    lines = timeline_lines(record)
+    assert len(lines) == len(record.timeline)
+    assert Evidence.REQUEST.value in lines[0]
+    assert lines[0].startswith("    0.000000 Dialed")

@@ -86,7 +86,7 @@ async def settle(tasks: set[asyncio.Task[_T]], within_s: float) -> set[asyncio.T
     loop = asyncio.get_running_loop()
     end_s = loop.time() + within_s
     cancelled: asyncio.CancelledError | None = None
-    left = {task for task in tasks if not task.done()}
+    left: set[asyncio.Task[_T]] = {task for task in tasks if not task.done()}
     while left and (rest_s := end_s - loop.time()) > 0:
         try:
             _, left = await asyncio.wait(left, timeout=rest_s)

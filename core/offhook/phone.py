@@ -26,7 +26,7 @@ from offhook.watchdog import LIMIT_S, Watchdog
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
-    from typing import Self
+    from typing import NoReturn, Self
 
     from offhook.clock import Clock
     from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Store, Transport
@@ -163,8 +163,9 @@ class Phone:
         Raises:
             NumberRejected: not an E.164 number, or an emergency number.
             RecordingError: the recording cannot be made.
-            CallStateError: the phone was closed.
+            CallStateError: the phone was closed, or this is a child that was forked from its process.
         """
+        self._equipment.must_be_ours()
         if self._closed:
             raise CallStateError("this phone was closed: make a new one")
         e164(number)
@@ -205,6 +206,9 @@ class Phone:
         """
         return self.plugins.sink(spec)
 
+    def __reduce__(self) -> NoReturn:
+        raise CallStateError("a Phone cannot be sent to another process: make one there, for example Phone.from_env()")
+
     # ---- its life
 
     async def __aenter__(self) -> Self:
@@ -216,7 +220,17 @@ class Phone:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Hang up whatever is still up and let go of everything. Idempotent."""
+        """Hang up whatever is still up and let go of everything. Idempotent.
+
+        Bounded even where everything hangs: all calls at once for their `release_timeout_s` and 2.5 s more, then the
+        transport and the carrier 5.25 s each; 15 s with the default policy. What does not end when it is cancelled is
+        left behind. Only code that blocks the event loop cannot be bounded: the watchdog names it.
+
+        Raises:
+            PluginError: the transport, the carrier or the store could not be closed; the others were.
+            CallStateError: this is a child that was forked from the phone's process.
+        """
+        self._equipment.must_be_ours()
         self._closed = True
         calls, self._calls = self._calls, []
         transport, carrier, store = self._equipment.transport, self._equipment.carrier, self._equipment.store

@@ -294,9 +294,12 @@ class Call:
             try:
                 await record_stream(stream, sink, media.position)
                 await mark(sink, media.rate_hz, media.position)
-            finally:
-                media.forget(stream)
-                await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+            except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
+                raise
+            except BaseException:
+                await _close(sink, stream, media)
+                raise
+            await _close(sink, stream, media)
         except OffhookError as error:
             self._driver.note(error)
 
@@ -313,3 +316,8 @@ class Call:
     def _hung_up_by_caller(self) -> bool:
         outcome = self.record.outcome
         return outcome is not None and outcome.ended_by is EndedBy.CALLER
+
+
+async def _close(sink: AudioSink, stream: AudioStream, media: CallMedia) -> None:
+    media.forget(stream)
+    await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)

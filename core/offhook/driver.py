@@ -509,18 +509,25 @@ class Driver:
 
     async def _run(self) -> None:
         try:
-            try:
-                self.feed(Dialed())
-                await self._finish.wait()
-            finally:
-                await self._release()
+            self.feed(Dialed())
+            await self._finish.wait()
+        except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
+            raise
+        except BaseException:
+            await self._wind_up()
+            raise
+        await self._wind_up()
+        if self._mistake is not None:
+            raise self._mistake
+
+    async def _wind_up(self) -> None:
+        try:
+            await self._release()
         finally:
             try:
                 await self._abandon()
             finally:
                 self._seal()
-        if self._mistake is not None:
-            raise self._mistake
 
     async def _release(self) -> None:
         """Let go of everything, each for a bounded time, whether the session got here or we were cancelled."""

@@ -53,11 +53,11 @@ async def isolated(
         work = asyncio.create_task(_awaited(method))  # of its own, so that we can go on without it
         try:
             await asyncio.wait({work}, timeout=timeout_s)
-        finally:
-            expired = not work.done()
-            if expired:
-                await let_go({work})
-        if expired:
+        except asyncio.CancelledError:
+            await let_go({work})
+            raise
+        if not work.done():
+            await let_go({work})
             raise PluginError(name_of(plugin), hook, f"no answer within {timeout_s:g} s")
         return work.result()
     except OffhookError:

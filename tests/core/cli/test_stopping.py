@@ -162,6 +162,34 @@ def test_the_time_goes_on_counting_after_the_work(make_stop: Callable[..., Stop]
     assert ended.came.wait(10), "a thread that is not a daemon may keep the interpreter from its end"
 
 
+def test_what_does_not_end_is_not_waited_for(make_stop: Callable[..., Stop], ended: Ended) -> None:
+    stubborn: list[asyncio.Task[None]] = []
+    freed = asyncio.Event()
+
+    async def refuse() -> None:
+        while not freed.is_set():
+            try:
+                await freed.wait()
+            except asyncio.CancelledError:
+                pass
+
+    async def main(stop: Stop) -> str:
+        stubborn.append(asyncio.create_task(refuse()))
+        kill(signal.SIGTERM)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "hung up"
+        raise AssertionError
+
+    assert run(main, make_stop()) == "hung up"
+    assert ended.codes == []
+    loop = stubborn[0].get_loop()
+    loop.call_soon(freed.set)
+    loop.run_until_complete(stubborn[0])
+    loop.close()
+
+
 @pytest.mark.parametrize("second", [True, False])
 def test_a_loop_that_is_blocked_is_no_shelter(make_stop: Callable[..., Stop], ended: Ended, second: bool) -> None:
     async def main(stop: Stop) -> None:

@@ -20,7 +20,7 @@ from offhook.states import CallState, LegState
 if TYPE_CHECKING:
     import os
     from types import TracebackType
-    from typing import Literal, Self
+    from typing import Literal, NoReturn, Self
 
     from offhook.equipment import Equipment
     from offhook.listening import AudioStream, BoundedStream
@@ -71,6 +71,7 @@ class Call:
 
     async def __aenter__(self) -> Self:
         driver = self._driver
+        self._equipment.must_be_ours()
         if self._entered or driver.given_up:
             raise CallStateError("this call was dialled or hung up already: make a new one with phone.dial()")
         self._entered = True
@@ -136,6 +137,7 @@ class Call:
             after: ``"playout"`` waits first until all that is queued has been said, and 200 ms more, so that the last
                 word is not cut.
         """
+        self._equipment.must_be_ours()
         media = self._driver.media
         if after == "playout" and media is not None and self.state is CallState.ACTIVE:
             await media.playout.drained()
@@ -143,6 +145,9 @@ class Call:
         if self._driver.runner is not None:
             self._driver.hang_up()
         await self._driver.closed()
+
+    def __reduce__(self) -> NoReturn:
+        raise CallStateError("a Call cannot be sent to another process: it lives where it was placed")
 
     # ---- what is known of it
 
@@ -289,9 +294,12 @@ class Call:
             try:
                 await record_stream(stream, sink, media.position)
                 await mark(sink, media.rate_hz, media.position)
-            finally:
-                media.forget(stream)
-                await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+            except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
+                raise
+            except BaseException:
+                await _close(sink, stream, media)
+                raise
+            await _close(sink, stream, media)
         except OffhookError as error:
             self._driver.note(error)
 
@@ -308,3 +316,8 @@ class Call:
     def _hung_up_by_caller(self) -> bool:
         outcome = self.record.outcome
         return outcome is not None and outcome.ended_by is EndedBy.CALLER
+
+
+async def _close(sink: AudioSink, stream: AudioStream, media: CallMedia) -> None:
+    media.forget(stream)
+    await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)

@@ -2,7 +2,7 @@
 
 It feeds facts in, does what the session asks for, arms one timer, and writes every step down before acting on it.
 Everything that a call starts runs in one runner task, so a call may be entered in one task and closed in another, and
-nothing outlives it.
+nothing outlives it but what a plugin refuses to end.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from offhook.events import (
 )
 from offhook.grant import Grant
 from offhook.interfaces import Leg
-from offhook.isolation import as_plugin_error, isolated, name_of
+from offhook.isolation import LET_GO_S, as_plugin_error, isolated, let_go, name_of, settle
 from offhook.journal import facts_of
 from offhook.media import CallMedia
 from offhook.numbers import mask
@@ -66,9 +66,12 @@ if TYPE_CHECKING:
     from offhook.session import Step
     from offhook.states import LegState
     from offhook.stereo import StereoRecorder
+    from offhook.watchdog import Block
 
 #: How long sinks and sources may take to close when the call is over.
 _CLOSE_TIMEOUT_S = 2.0
+#: How long they may take to end once they are cancelled; a little more than what they wait for themselves.
+_LET_GO_S = 2 * LET_GO_S
 #: How long a leg may take to take a fresh token.
 _RENEW_TIMEOUT_S = 10.0
 #: Less than this is no time to do anything in.
@@ -101,7 +104,6 @@ class Driver:
         self._latest_s = 0.0
         self._grant: Grant | None = None
         self._leg: Leg | None = None
-        self._ops: asyncio.TaskGroup | None = None
         self._steps: set[asyncio.Task[None]] = set()
         self._others: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -145,6 +147,9 @@ class Driver:
         created = self._equipment.plugins.observers("offhook_call_created")
         self.timeline.observe(created, call_id=self.record.call_id, number=self.record.number)
         self.runner = asyncio.create_task(self._run(), name=self.record.call_id)
+        if self._equipment.watchdog is not None:
+            self._equipment.watchdog.watch(self._loop_blocked)
+            self.runner.add_done_callback(self._unwatch)  # before whoever waits for the end is told of it
         self.runner.add_done_callback(self._wake)
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -204,17 +209,21 @@ class Driver:
 
         What is started after the end, to close a source that came too late, is waited for by `closed`.
         """
-        assert self._ops is not None
-        owned = self._owned(work)
-        task = asyncio.create_task(owned) if self._released else self._ops.create_task(owned)
-        self._others.add(task)
-        task.add_done_callback(self._others.discard)
-        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never touches it
-        return task
+        return self._begin(work, self._others)
 
     def note(self, error: OffhookError) -> None:
         """Something broke that the call survives."""
         self.timeline.problem(error.message, type(error).__name__)
+
+    def _loop_blocked(self, block: Block) -> None:
+        """The event loop was kept from turning, by whomever: it may explain a gap."""
+        self.timeline.count("loop_blocks")
+        self.timeline.count("loop_blocked_ms", round(block.took_s * 1000))
+        self._add_entry("LoopBlocked", block.detail)
+
+    def _unwatch(self, _: object) -> None:
+        assert self._equipment.watchdog is not None
+        self._equipment.watchdog.forget(self._loop_blocked)
 
     # ---- the loop: facts in, actions out
 
@@ -415,6 +424,9 @@ class Driver:
             if not isinstance(leg, Leg):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
                 raise PluginError(name_of(transport), "join", f"gave {type(leg).__name__}, not a Leg")
             self._leg = leg
+            if self._releasing:  # it did not listen when it was cancelled, and nobody waits for this leg
+                await self._leave_leg()
+                return
             if self.state is CallState.ENDED:  # at the last moment: it will be left again, with nothing to record
                 self._discard()
             try:
@@ -476,11 +488,14 @@ class Driver:
 
     def _step(self, work: Coroutine[None, None, None]) -> None:
         """Start something that the session asked for; it is cancelled when the call is over."""
-        assert self._ops is not None
-        task = self._ops.create_task(self._owned(work))
-        self._steps.add(task)
-        task.add_done_callback(self._steps.discard)
-        task.add_done_callback(lambda _: work.close())  # as in `spawn`
+        self._begin(work, self._steps)
+
+    def _begin(self, work: Coroutine[None, None, None], kept: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._owned(work), name=getattr(work, "__qualname__", None))
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never touches it
+        return task
 
     async def _owned(self, work: Coroutine[None, None, None]) -> None:
         """What plugins raise is caught where they are called. Anything else is our mistake: it ends the call, in order,
@@ -494,16 +509,25 @@ class Driver:
 
     async def _run(self) -> None:
         try:
-            async with asyncio.TaskGroup() as self._ops:
-                try:
-                    self.feed(Dialed())
-                    await self._finish.wait()
-                finally:
-                    await self._release()
-        finally:
-            self._seal()
+            self.feed(Dialed())
+            await self._finish.wait()
+        except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
+            raise
+        except BaseException:
+            await self._wind_up()
+            raise
+        await self._wind_up()
         if self._mistake is not None:
             raise self._mistake
+
+    async def _wind_up(self) -> None:
+        try:
+            await self._release()
+        finally:
+            try:
+                await self._abandon()
+            finally:
+                self._seal()
 
     async def _release(self) -> None:
         """Let go of everything, each for a bounded time, whether the session got here or we were cancelled."""
@@ -524,10 +548,22 @@ class Driver:
         """Give the call's other tasks a moment, then cancel them."""
         if self._others:
             _, stuck = await asyncio.wait(self._others, timeout=_CLOSE_TIMEOUT_S)
-            for task in stuck:
-                task.cancel()
             if stuck:
-                await asyncio.wait(stuck, timeout=_CLOSE_TIMEOUT_S)
+                after = f"was not done {_CLOSE_TIMEOUT_S:g} s after the end of the call, and was cancelled"
+                self.timeline.problem(f"a source or a sink {after}: {_names(stuck)}")
+            self._leave_behind(await let_go(stuck, _LET_GO_S))
+
+    async def _abandon(self) -> None:
+        """Go on without whatever is left and does not end by being cancelled."""
+        for task in self._others:  # still there when the release was cut short
+            task.cancel()
+        self._leave_behind(await settle(self._steps | self._others, _LET_GO_S))
+
+    def _leave_behind(self, tasks: set[asyncio.Task[None]]) -> None:
+        self._steps -= tasks
+        self._others -= tasks
+        if tasks:
+            self.timeline.problem(f"a plugin did not end when it was cancelled, and was left behind: {_names(tasks)}")
 
     def _seal(self) -> None:
         """The record is final. Timers alone end any session, so one that was cut short is run to its end here."""
@@ -546,6 +582,10 @@ class Driver:
         self.timeline.observe(ended, call_id=self.record.call_id, record=self.record)
         self.timeline.close()
         self._wake()
+
+
+def _names(tasks: set[asyncio.Task[None]]) -> str:
+    return ", ".join(sorted(task.get_name() for task in tasks))
 
 
 class _Handler:

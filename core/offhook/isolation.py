@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from offhook.errors import OffhookError, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
 _T = TypeVar("_T")
 
 #: How long a plugin may take to close what it has open.
 CLOSE_TIMEOUT_S: Final = 5.0
+#: How long a plugin's task may take to end once it is cancelled; it is then left behind.
+LET_GO_S: Final = 0.25
+
+#: Tasks that did not listen to their cancellation: held, since the loop itself only knows its tasks weakly.
+_left_behind: Final[set[asyncio.Task[Any]]] = set()
 
 
 def name_of(plugin: object) -> str:
@@ -35,20 +40,72 @@ async def isolated(
 ) -> _T:
     """Call a plugin's method and await what it gives. One that raises before it gives anything is isolated as well.
 
+    With a time limit it is bounded in every case: what does not even end when it is cancelled is left behind.
+
     Raises:
         PluginError: it raised something that is not an `OffhookError`, gave nothing to await, or took longer than
             `timeout_s`.
         OffhookError: as the plugin raised it.
     """
-    limit = asyncio.timeout(timeout_s)
     try:
-        async with limit:
+        if timeout_s is None:
             return await method()
-    except TimeoutError as error:
-        if limit.expired():
-            raise PluginError(name_of(plugin), hook, f"no answer within {timeout_s:g} s") from None
-        raise as_plugin_error(plugin, hook, error) from error
+        work = asyncio.create_task(_awaited(method))  # of its own, so that we can go on without it
+        try:
+            await asyncio.wait({work}, timeout=timeout_s)
+        except asyncio.CancelledError:
+            await let_go({work})
+            raise
+        if not work.done():
+            await let_go({work})
+            raise PluginError(name_of(plugin), hook, f"no answer within {timeout_s:g} s")
+        return work.result()
     except OffhookError:
         raise
     except Exception as error:
         raise as_plugin_error(plugin, hook, error) from error
+
+
+async def _awaited(method: Callable[[], Awaitable[_T]]) -> _T:
+    return await method()
+
+
+async def let_go(tasks: Iterable[asyncio.Task[_T]], within_s: float = LET_GO_S) -> set[asyncio.Task[_T]]:
+    """Cancel tasks and wait until they have ended, but not longer than that; as `settle`."""
+    tasks = set(tasks)
+    for task in tasks:
+        task.cancel()
+    return await settle(tasks, within_s)
+
+
+async def settle(tasks: set[asyncio.Task[_T]], within_s: float) -> set[asyncio.Task[_T]]:
+    """Wait until tasks that were cancelled have ended; gives those that have not, which nothing can end any more.
+
+    It is bounded even when it is cancelled meanwhile: that cancels the tasks once more, and is passed on at the end.
+    """
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + within_s
+    cancelled: asyncio.CancelledError | None = None
+    left: set[asyncio.Task[_T]] = {task for task in tasks if not task.done()}
+    while left and (rest_s := end_s - loop.time()) > 0:
+        try:
+            _, left = await asyncio.wait(left, timeout=rest_s)
+        except asyncio.CancelledError as error:
+            cancelled = error
+            left = {task for task in left if not task.done()}
+            for task in left:
+                task.cancel()
+    for task in tasks - left:
+        _ended(task)
+    for task in left:
+        _left_behind.add(task)
+        task.add_done_callback(_ended)
+    if cancelled is not None:
+        raise cancelled
+    return left
+
+
+def _ended(task: asyncio.Task[Any]) -> None:
+    _left_behind.discard(task)
+    if not task.cancelled():
+        task.exception()  # nobody else will ask for it

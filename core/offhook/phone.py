@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.admission import CALL_LIMIT, Admission
 from offhook.call import Call
+from offhook.clock import SystemClock
 from offhook.equipment import Equipment
 from offhook.errors import CallStateError, ConfigError
 from offhook.grant import is_loopback
@@ -20,11 +21,12 @@ from offhook.plugins import Plugins
 from offhook.policy import CallPolicy
 from offhook.registry import Environment
 from offhook.stereo import StereoRecorder
+from offhook.watchdog import LIMIT_S, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
-    from typing import Self
+    from typing import NoReturn, Self
 
     import httpx
 
@@ -53,6 +55,8 @@ class Phone:
         call_limit: how many calls may be up at once; one more is refused before anything rings.
         redial_window_s: how long after a call its callee is not dialled again by mistake: 30 s by default, and 0 where
             the endpoint is this machine. `dial(..., redial=True)` dials all the same.
+        watchdog_limit_s: how long the event loop may be kept from turning before the code that does it is named, in the
+            log and in the calls' records; None for no watch. Under a clock other than the machine's there is none.
         clock: the time; the machine's own by default.
         ids: identifiers; random by default.
         http: an httpx transport for carriers given by name to reach their servers by, instead of the network: for a
@@ -75,6 +79,7 @@ class Phone:
         environment: Mapping[str, str] | None = None,
         call_limit: int = CALL_LIMIT,
         redial_window_s: float | None = None,
+        watchdog_limit_s: float | None = LIMIT_S,
         clock: Clock | None = None,
         ids: Ids | None = None,
         http: httpx.AsyncBaseTransport | None = None,
@@ -96,7 +101,12 @@ class Phone:
         admission = Admission(
             carrier, self.plugins, guard, settings.clock, call_limit=call_limit, redial_window_s=redial_window_s
         )
-        self._equipment = Equipment(carrier, transport, self.plugins, store, settings.clock, settings.ids, admission)
+        watchdog = None
+        if watchdog_limit_s is not None and isinstance(settings.clock, SystemClock):
+            watchdog = Watchdog(watchdog_limit_s)
+        self._equipment = Equipment(
+            carrier, transport, self.plugins, store, settings.clock, settings.ids, admission, watchdog
+        )
         self._calls: list[Call] = []
         self._closed = False
 
@@ -160,8 +170,9 @@ class Phone:
         Raises:
             NumberRejected: not an E.164 number, or an emergency number.
             RecordingError: the recording cannot be made.
-            CallStateError: the phone was closed.
+            CallStateError: the phone was closed, or this is a child that was forked from its process.
         """
+        self._equipment.must_be_ours()
         if self._closed:
             raise CallStateError("this phone was closed: make a new one")
         e164(number)
@@ -202,6 +213,9 @@ class Phone:
         """
         return self.plugins.sink(spec)
 
+    def __reduce__(self) -> NoReturn:
+        raise CallStateError("a Phone cannot be sent to another process: make one there, for example Phone.from_env()")
+
     # ---- its life
 
     async def __aenter__(self) -> Self:
@@ -213,7 +227,17 @@ class Phone:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Hang up whatever is still up and let go of everything. Idempotent."""
+        """Hang up whatever is still up and let go of everything. Idempotent.
+
+        Bounded even where everything hangs: all calls at once for their `release_timeout_s` and 2.5 s more, then the
+        transport and the carrier 5.25 s each; 15 s with the default policy. What does not end when it is cancelled is
+        left behind. Only code that blocks the event loop cannot be bounded: the watchdog names it.
+
+        Raises:
+            PluginError: the transport, the carrier or the store could not be closed; the others were.
+            CallStateError: this is a child that was forked from the phone's process.
+        """
+        self._equipment.must_be_ours()
         self._closed = True
         calls, self._calls = self._calls, []
         transport, carrier, store = self._equipment.transport, self._equipment.carrier, self._equipment.store

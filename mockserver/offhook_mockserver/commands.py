@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -20,9 +19,11 @@ def mock(
 ) -> None:
     """Run a mock of Sendblue and of the channel behind it, with callees who answer, talk and hang up.
 
-    Then one line for each thing that happens in a call. Ctrl-C stops it: calls are ended and recordings finished.
+    Then one line for each thing that happens in a call. Ctrl-C stops it: calls are ended and recordings finished. A
+    second ctrl-C does not wait for that.
     """
+    from offhook.cli.stopping import run
     from offhook_mockserver.server import MockSettings
     from offhook_mockserver.serving import serve
 
-    asyncio.run(serve(MockSettings(port=port, recordings=recordings), as_json=json))
+    run(lambda stop: serve(MockSettings(port=port, recordings=recordings), as_json=json))

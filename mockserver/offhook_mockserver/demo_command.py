@@ -19,8 +19,8 @@ import typer
 
 from offhook import CallPolicy, Phone
 from offhook.cli.display import choose
-from offhook.cli.exit_codes import ExitCode
 from offhook.cli.placing import CALLEE_HEARD, Order, Placed, place, report
+from offhook.cli.stopping import run
 from offhook.errors import TransportUnavailable
 from offhook.interfaces import Store
 from offhook.secret import Secret
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from offhook.cli.display import Display
+    from offhook.cli.stopping import Stop
 
 #: A number of the mock's table: somebody who answers, listens and replies.
 NUMBER = "+14155550123"
@@ -52,10 +53,7 @@ def demo(
     folder = out or _unused_folder()
     if not json:
         typer.echo(f"calling {NUMBER}, who lives in a mock server on this machine; nothing leaves it")
-    try:
-        placed = asyncio.run(_demo(folder, choose(json=json)))
-    except KeyboardInterrupt:  # a second ctrl-C: we do not wait for the hang-up
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    placed = run(lambda stop: _demo(folder, choose(json=json), stop))
     raise typer.Exit(report(placed, as_json=json, out=folder))
 
 
@@ -67,9 +65,12 @@ def _unused_folder() -> Path:
     return folder
 
 
-async def _demo(folder: Path, display: Display) -> Placed:
-    with tempfile.TemporaryDirectory(prefix="offhook-") as recordings:
-        async with _server(Path(recordings)) as environment:
+async def _demo(folder: Path, display: Display, stop: Stop) -> Placed:
+    with (
+        tempfile.TemporaryDirectory(prefix="offhook-") as recordings,
+        stop.last_act(lambda: shutil.rmtree(recordings, ignore_errors=True)),
+    ):
+        async with _server(Path(recordings), stop) as environment:
 
             def open_phone(store: Store | None) -> Phone:
                 return Phone.from_env(environment, policy=CallPolicy(ring_timeout_s=15), store=store)
@@ -82,7 +83,7 @@ async def _demo(folder: Path, display: Display) -> Placed:
                 out=folder,
                 files={"callee_heard": CALLEE_HEARD},
             )
-            placed = await place(order, open_phone, display)
+            placed = await place(order, open_phone, display, stop)
         _keep(Path(recordings), folder)
     return placed
 
@@ -94,7 +95,7 @@ def _keep(recordings: Path, folder: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _server(recordings: Path) -> AsyncGenerator[dict[str, str]]:
+async def _server(recordings: Path, stop: Stop) -> AsyncGenerator[dict[str, str]]:
     """The mock server in a process of its own; gives the environment that leads a caller to it."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "offhook", "mock", "--json", "--recordings", str(recordings)),
@@ -104,33 +105,34 @@ async def _server(recordings: Path) -> AsyncGenerator[dict[str, str]]:
     )
     assert process.stdout is not None
     draining: asyncio.Task[None] | None = None
-    try:
+    with stop.last_act(process.kill):
         try:
-            async with asyncio.timeout(_READY_TIMEOUT_S):
-                ready = json_.loads(await process.stdout.readline())
-        except (TimeoutError, ValueError):
-            raise TransportUnavailable(
-                "the mock server did not start; run `offhook mock` to see what it says"
-            ) from None
-        draining = asyncio.create_task(_drain(process.stdout))
-        secret = Secret(ready["api_secret"])
-        yield {
-            "SENDBLUE_API_BASE_URL": ready["url"],
-            "SENDBLUE_API_API_KEY": ready["api_key"],
-            "SENDBLUE_API_API_SECRET": secret.reveal(),
-            "OFFHOOK_FROM_NUMBER": ready["from_number"],
-        }
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_TIMEOUT_S):
+            try:
+                async with asyncio.timeout(_READY_TIMEOUT_S):
+                    ready = json_.loads(await process.stdout.readline())
+            except (TimeoutError, ValueError):
+                raise TransportUnavailable(
+                    "the mock server did not start; run `offhook mock` to see what it says"
+                ) from None
+            draining = asyncio.create_task(_drain(process.stdout))
+            secret = Secret(ready["api_secret"])
+            yield {
+                "SENDBLUE_API_BASE_URL": ready["url"],
+                "SENDBLUE_API_API_KEY": ready["api_key"],
+                "SENDBLUE_API_API_SECRET": secret.reveal(),
+                "OFFHOOK_FROM_NUMBER": ready["from_number"],
+            }
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                async with asyncio.timeout(_STOP_TIMEOUT_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
                 await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-        if draining is not None:
-            await draining
+            if draining is not None:
+                await draining
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:

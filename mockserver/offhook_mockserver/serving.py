@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import select
-import signal
 import sys
 import threading
 from collections import deque
@@ -27,7 +26,7 @@ _LAST_LINES_S: Final = 0.5
 
 
 async def serve(settings: MockSettings, *, as_json: bool) -> None:
-    """Run a server until SIGINT or SIGTERM.
+    """Run a server until it is cancelled, and stop it then.
 
     Args:
         settings: of the server.
@@ -36,10 +35,6 @@ async def serve(settings: MockSettings, *, as_json: bool) -> None:
     Raises:
         ConfigError, RecordingError: it cannot listen there, or record there.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     printer = LinePrinter()
 
     def show(event: CallEvent) -> None:
@@ -48,7 +43,12 @@ async def serve(settings: MockSettings, *, as_json: bool) -> None:
     async with MockServer(settings, on_event=show) as server:
         _print(_ready_line(server) if as_json else _welcome(server))
         printer.start()
-        await stop.wait()
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:  # this is how it ends
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
     # Nothing runs on the loop any more, so it may be held up.
     printer.finish(_LAST_LINES_S)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import wave
 from array import array
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,14 @@ from tests.core.rig import (
     NUMBER,
     RATE_HZ,
     AudioKit,
+    RampSource,
     StuckSink,
     frame,
     later,
     length,
     load,
     now,
+    ramp,
     rig,
     run,
 )
@@ -28,7 +31,7 @@ from offhook.errors import (
     ConfigError,
     RecordingError,
 )
-from offhook.testing import ListSink
+from offhook.testing import ListSink, VirtualLoop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,6 +203,36 @@ def test_both_directions_are_recorded_on_one_timeline(tmp_path: Path) -> None:
         assert heard == list(range(2 * RATE_HZ, 3 * RATE_HZ))
 
     run(main())
+
+
+@pytest.mark.fault("F35")
+@pytest.mark.parametrize("held_up_s", [0.1, 2.0])
+def test_a_loop_that_was_held_up_leaves_a_gap_of_its_length_or_none(tmp_path: Path, held_up_s: float) -> None:
+    """Up to 200 ms are caught up, frame by frame; after more there is a gap, and what follows is in its place."""
+    samples, skipped = 5 * RATE_HZ, 99 if held_up_s > 0.2 else 0  # the last that fell due is sent
+
+    async def main() -> None:
+        r = rig()
+        r.answer(1)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        later(3.01, loop.jump, held_up_s)  # a callback that takes so long
+        async with r.phone.dial(NUMBER, record=tmp_path / "both.wav") as call:
+            await call.answered()
+            await call.play(RampSource(samples)).done()
+        assert call.record.counters["frames_skipped"] == skipped
+
+    run(main())
+    with wave.open(str(tmp_path / "both.wav")) as file:
+        left = array("h", file.readframes(file.getnframes()))[::2]
+    start = left.index(1)
+    said = left[start : start + samples + FRAME * skipped]
+    spoken = array("h", ramp(1, samples))
+    cut = 2 * RATE_HZ if skipped else samples
+    if skipped:  # sought, because a frame more or less may have been sent before
+        cut = next(at for at in range(2 * RATE_HZ - 3 * FRAME, len(said)) if not any(said[at : at + FRAME]))
+        assert cut == pytest.approx(2 * RATE_HZ, abs=2 * FRAME), "it is where the loop was held up"
+    assert said == spoken[:cut] + array("h", bytes(2 * FRAME * skipped)) + spoken[cut:]
 
 
 @pytest.mark.fault("F42")

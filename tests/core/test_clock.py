@@ -36,4 +36,4 @@ def test_no_other_module_reads_the_time() -> None:
     root = Path(offhook.__file__).parent
     reading = re.compile(r"^\s*(?:import|from) (?:time|datetime)\b", re.MULTILINE)
     found = {path.name for path in root.rglob("*.py") if reading.search(path.read_text())}
-    assert found == {"clock.py"}
+    assert found == {"clock.py", "watchdog.py"}  # one watches real loops, whatever time they keep

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ from offhook.cli.display import choose
 from offhook.cli.dry_run import try_out
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.placing import Order, Placed, place, report
+from offhook.cli.stopping import run
 from offhook.errors import ConfigError
 from offhook.numbers import e164
 from offhook.phone import Phone
@@ -58,6 +58,8 @@ def call(
     It ends when the callee hangs up, after --for, or when all is said and the callee has been quiet for 2 s.
 
     Exit codes: 0 completed, 1 something broke, 2 bad usage, 3 not answered, 4 refused by the carrier, 130 ctrl-C.
+
+    Ctrl-C, SIGTERM and SIGHUP hang up, which takes 5 s at most; a second one ends it at once.
     """
     try:
         e164(number)
@@ -71,12 +73,9 @@ def call(
         return Phone.from_env(transport=transport, policy=policy, store=store)
 
     if dry_run:
-        raise typer.Exit(asyncio.run(try_out(number, say or (), lambda: open_phone(None), as_json=json)))
+        raise typer.Exit(run(lambda stop: try_out(number, say or (), lambda: open_phone(None), as_json=json)))
     order = Order(number, say or (), () if listen is None else (listen,), for_s, out=out, redial=redial)
-    try:
-        placed = asyncio.run(place(order, open_phone, choose(json=json)))
-    except KeyboardInterrupt:  # a second ctrl-C: we do not wait for the hang-up
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    placed = run(lambda stop: place(order, open_phone, choose(json=json), stop))
     raise typer.Exit(report(placed, as_json=json, out=out))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,17 +12,19 @@ import typer
 
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
 from offhook.errors import ConfigError, OffhookError
+from offhook.isolation import CLOSE_TIMEOUT_S, isolated
 from offhook.playout import PlayoutEnd
 from offhook.plugins import Plugins
 from offhook.record import record_document
 from offhook.speech import SpeechDetector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from offhook.call import Call
     from offhook.cli.display import Display
+    from offhook.cli.stopping import Stop
     from offhook.interfaces import AudioSink, AudioSource, Store
     from offhook.phone import Phone
     from offhook.playout import PlayHandle
@@ -93,13 +94,16 @@ class Placed:
     error: OffhookError | None = None
 
 
-async def place(order: Order, open_phone: Callable[[Store | None], Phone], display: Display) -> Placed:
-    """Place a call and see it through. What goes wrong is in the answer; ctrl-C and SIGTERM hang up first.
+async def place(
+    order: Order, open_phone: Callable[[Store | None], Phone], display: Display, stop: Stop | None = None
+) -> Placed:
+    """Place a call and see it through. What goes wrong is in the answer; one that is cancelled hangs up first.
 
     Args:
         order: the call.
         open_phone: makes the phone, given the store for the order's folder.
         display: shows it.
+        stop: knows which signal cancelled it, if one did.
     """
     placed = Placed(ExitCode.FAILED)
     ours: Path | None = None
@@ -112,6 +116,8 @@ async def place(order: Order, open_phone: Callable[[Store | None], Phone], displ
     except OffhookError as error:
         placed.error = error
         placed.code = code_for_error(error)
+    if stop is not None and stop.code is not None:
+        placed.code = stop.code
     if ours is not None and (placed.record is None or not placed.record.dialed_at):
         _tidy(ours)
     return placed
@@ -133,20 +139,21 @@ async def _place(phone: Phone, order: Order, display: Display, placed: Placed) -
         if order.out is not None:
             call.record.files.update({"mix": MIX, "caller_heard": CALLER_HEARD, **order.files})
         following = asyncio.create_task(display.follow(call))
-        with _interruptible() as interrupts:
+        try:
             async with call:
                 while sinks:
                     call.listen(sinks.pop())
                 placed.code = await _converse(call, sources, order)
-        if interrupts:
-            placed.code = interrupts[0]
-        elif placed.code is ExitCode.COMPLETED:
-            placed.code = code_for_record(call.record)
+        except asyncio.CancelledError:
+            _go_on()
+            placed.code = ExitCode.INTERRUPTED
+        else:
+            if placed.code is ExitCode.COMPLETED:
+                placed.code = code_for_record(call.record)
     finally:
-        for source in sources:
-            await source.aclose()
-        for sink in sinks:  # those that no call took
-            await sink.aclose()
+        parts: list[AudioSource | AudioSink] = [*sources, *sinks]  # sinks that no call took
+        for part in parts:
+            await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
         if following is not None and call is not None:
             if call.record.ended_at_s is None:  # it never began
                 following.cancel()
@@ -207,29 +214,11 @@ async def _callee_back(call: Call) -> None:
             return
 
 
-@contextlib.contextmanager
-def _interruptible() -> Generator[list[ExitCode]]:
-    """Ctrl-C, SIGTERM and SIGHUP cancel what this task waits for, so that it hangs up. The list tells which came."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+def _go_on() -> None:
+    """The cancellation was for the call, which has been hung up; what is left to do is done."""
+    task = asyncio.current_task()
     assert task is not None
-    came: list[ExitCode] = []
-
-    def end(code: ExitCode) -> None:
-        came.append(code)
-        task.cancel()
-
-    codes = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HUNG_UP}
-    for number, code in codes.items():
-        loop.add_signal_handler(number, end, code)
-    try:
-        yield came
-    except asyncio.CancelledError:
-        if not came:  # asyncio.run turns ctrl-C into a cancellation of this task
-            came.append(ExitCode.INTERRUPTED)
-        task.uncancel()
-    finally:
-        for number in codes:
-            loop.remove_signal_handler(number)
+    task.uncancel()
 
 
 def _tidy(out: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-import os
-import signal
 import wave
 from typing import TYPE_CHECKING
 
@@ -17,9 +15,11 @@ from offhook.audio import AudioFrame
 from offhook.cli.display import NoDisplay
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.placing import Order, Placed, place, report
+from offhook.cli.stopping import Stop
 from offhook.errors import CredentialsRejected, TransportUnavailable
 from offhook.events import LeaveReason
 from offhook.ids import Ids
+from offhook.interfaces import AudioSource
 from offhook.testing import FarMember, LinkedTransport, LoopClock, ScriptedCarrier, run_virtual
 
 if TYPE_CHECKING:
@@ -150,8 +150,6 @@ def test_a_callee_who_dropped_and_came_back_is_given_time_to_speak() -> None:
 
 
 def test_a_source_that_breaks_in_mid_call_is_a_failure(tmp_path: Path) -> None:
-    from offhook.interfaces import AudioSource
-
     class Broken(AudioSource):
         async def read(self) -> AudioFrame | None:
             raise ValueError("torn tape")
@@ -237,31 +235,55 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "precious"
 
 
-@pytest.mark.parametrize(
-    ("stop", "code"),
-    [
-        (lambda task: os.kill(os.getpid(), signal.SIGTERM), ExitCode.TERMINATED),
-        (lambda task: os.kill(os.getpid(), signal.SIGHUP), ExitCode.HUNG_UP),
-        (lambda task: task.cancel(), ExitCode.INTERRUPTED),
-    ],
-)
+@pytest.mark.fault("F31")
+@pytest.mark.parametrize("code", [None, ExitCode.TERMINATED])
 @pytest.mark.parametrize("when_s", [0.5, 2])
-def test_ctrl_c_and_sigterm_hang_up_first(
-    stop: Callable[[asyncio.Task[Placed]], object], code: ExitCode, when_s: float, tmp_path: Path
-) -> None:
+def test_one_that_is_cancelled_hangs_up_first(when_s: float, code: ExitCode | None, tmp_path: Path) -> None:
+    """Before the answer and after it; the code is ctrl-C's, or that of the signal which came."""
+    stop = Stop()
+    stop.code = code
+
     async def main() -> Placed:
         stage = Stage()
         stage.at(1, *answers(stage.callee))
         order = Order(NUMBER, say=["tone:440"], out=tmp_path / "out")
-        task = asyncio.create_task(place(order, stage.open_phone, NoDisplay()))
-        asyncio.get_running_loop().call_later(when_s, stop, task)
+        task = asyncio.create_task(place(order, stage.open_phone, NoDisplay(), stop if code else None))
+        asyncio.get_running_loop().call_later(when_s, task.cancel)
         placed = await task
         assert stage.transport.leg is None
         return placed
 
     placed = run_virtual(main())
-    assert placed.code is code
+    assert placed.code is (code or ExitCode.INTERRUPTED)
     assert json.loads((tmp_path / "out/record.json").read_text())["ended_by"] == "caller"
+
+
+@pytest.mark.fault("F31")
+def test_a_source_that_hangs_when_it_is_closed_does_not_keep_the_command() -> None:
+    class Hanging(AudioSource):
+        async def read(self) -> AudioFrame | None:
+            return None
+
+        async def aclose(self) -> None:
+            await asyncio.Event().wait()
+
+    async def main() -> tuple[Placed, float]:
+        stage = Stage()
+        stage.at(1, *answers(stage.callee))
+
+        def open_phone(store: Store | None) -> Phone:
+            phone = stage.open_phone(store)
+            phone.plugins.sources.add("hanging", lambda _: Hanging())
+            return phone
+
+        placed = await place(Order(NUMBER, say=["hanging"]), open_phone, NoDisplay())
+        return placed, asyncio.get_running_loop().time()
+
+    placed, took_s = run_virtual(main())
+    assert placed.code is ExitCode.FAILED
+    assert placed.error is not None
+    assert "Hanging' failed in aclose: no answer within 5 s" in placed.error.message
+    assert took_s < 15
 
 
 def test_the_report_is_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,186 @@
+"""Signals: the first ends the work and leaves it 5 s, the second ends the process at once.
+
+A thread takes them, from the descriptor that the interpreter's own handler writes to the moment one arrives. So it
+does not matter what the event loop or the main thread is doing, or what a plugin refuses to end. Ending at once is
+safe: what has been recorded is valid at every moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import typer
+
+from offhook.cli.exit_codes import ExitCode
+from offhook.clock import SystemClock
+from offhook.isolation import let_go
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+
+_T = TypeVar("_T")
+
+#: How long the work has, from the first signal on, to hang up and to finish what it writes: the process has ended after
+#: 5 s. A call needs 4.5 s where everything hangs.
+DRAIN_S: Final = 4.8
+#: The signals that end a command, and what it then exits with.
+CODES: Final = {
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+    signal.SIGHUP: ExitCode.HUNG_UP,
+}
+_STDOUT: Final = 1
+_STDERR: Final = 2
+
+
+class Stop:
+    """What signals do to a command.
+
+    Args:
+        drain_s: how long the work has after the first.
+        end: ends the process with an exit code, without waiting for anything.
+
+    Attributes:
+        code: what to exit with, once a signal has come.
+    """
+
+    def __init__(self, *, drain_s: float = DRAIN_S, end: Callable[[int], object] = os._exit) -> None:
+        self.code: ExitCode | None = None
+        self._drain_s = drain_s
+        self._end = end
+        self._acts: list[Callable[[], object]] = []
+        self._work: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+        self._changed = threading.Lock()
+        self._previous: dict[int, Any] = {}
+        self._previous_descriptor = -1
+        self._thread = threading.Thread(target=self._run, name="offhook-signals", daemon=True)
+
+    def listen(self) -> None:
+        """Take the signals from now on; in the main thread only."""
+        self._receiver, self._sender = socket.socketpair()
+        self._sender.setblocking(False)  # as set_wakeup_fd() asks
+        self._thread.start()
+        for number in CODES:
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # nohup asked for that
+            self._previous[number] = signal.signal(number, self._forward)
+        self._previous_descriptor = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
+
+    def dismiss(self) -> None:
+        """Leave the signals to whoever had them before."""
+        signal.set_wakeup_fd(self._previous_descriptor)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._sender.close()
+        self._thread.join()
+        self._receiver.close()
+
+    def attach(self, task: asyncio.Task[Any]) -> None:
+        """Have the first signal cancel a task of the running loop; at once if it came already."""
+        with self._changed:
+            self._work = asyncio.get_running_loop(), task
+            if self.code is not None:
+                task.cancel()
+
+    @contextlib.contextmanager
+    def last_act(self, act: Callable[[], object]) -> Generator[None]:
+        """Meanwhile, have something quick done before the process is ended at once; the newest first, in any thread."""
+        self._acts.append(act)
+        try:
+            yield
+        finally:
+            self._acts.remove(act)
+
+    def _forward(self, number: int, _: object) -> None:
+        # Somebody may have taken the descriptor over, as a loop's add_signal_handler() does.
+        ours = self._sender.fileno()
+        theirs = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
+        if theirs != ours:
+            signal.set_wakeup_fd(theirs)
+            self._sender.send(bytes((number,)))
+
+    # ---- on the thread
+
+    def _run(self) -> None:
+        clock, end_s = SystemClock(), None
+        while True:
+            self._receiver.settimeout(None if end_s is None else max(0.001, end_s - clock.monotonic_s()))
+            try:
+                came = self._receiver.recv(1)
+            except TimeoutError:
+                os.write(_STDERR, f"offhook: not everything ended within {self._drain_s:g} s; left it\n".encode())
+                self._end_now()
+                return
+            if not came:
+                return
+            if came[0] not in CODES:  # every signal that Python handles is written
+                continue
+            if self.code is not None:
+                self._end_now()
+                return
+            end_s = clock.monotonic_s() + self._drain_s
+            self._begin_to_end(CODES[signal.Signals(came[0])])
+
+    def _begin_to_end(self, code: ExitCode) -> None:
+        with self._changed:
+            self.code = code
+            if self._work is not None:
+                loop, task = self._work
+                with contextlib.suppress(RuntimeError):  # the loop was closed: it is ending already
+                    loop.call_soon_threadsafe(task.cancel)
+
+    def _end_now(self) -> None:
+        for act in reversed(self._acts):
+            with contextlib.suppress(Exception):  # nothing may keep us
+                act()
+        show_cursor(_STDOUT)  # a display that is not told of the end has hidden it
+        assert self.code is not None
+        self._end(self.code)
+
+
+def show_cursor(descriptor: int) -> None:
+    """Show the cursor of a terminal, if it is one."""
+    if os.isatty(descriptor):
+        os.write(descriptor, b"\x1b[?25h")
+
+
+def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None = None) -> _T:
+    """Run a command's coroutine on a loop of its own. A signal cancels it; see `Stop`.
+
+    Once a signal has come, the time that is left goes on counting after this has returned, until the process has ended.
+
+    Raises:
+        typer.Exit: a signal came, and the coroutine let its cancellation out.
+    """
+    stop = stop or Stop()
+
+    async def whole() -> _T:
+        task = asyncio.current_task()
+        assert task is not None
+        stop.attach(task)
+        try:
+            return await main(stop)
+        finally:
+            if stop.code is not None:
+                left.update(await let_go(asyncio.all_tasks() - {task}))
+
+    left: set[asyncio.Task[Any]] = set()
+    runner = asyncio.Runner()
+    stop.listen()
+    try:
+        return runner.run(whole())
+    except asyncio.CancelledError:
+        if stop.code is None:
+            raise
+        raise typer.Exit(stop.code) from None
+    finally:
+        if not left:  # closing would wait for them, and they do not end
+            runner.close()
+        if stop.code is None:
+            stop.dismiss()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -168,10 +169,8 @@ def test_what_does_not_end_is_not_waited_for(make_stop: Callable[..., Stop], end
 
     async def refuse() -> None:
         while not freed.is_set():
-            try:
+            with contextlib.suppress(asyncio.CancelledError):
                 await freed.wait()
-            except asyncio.CancelledError:
-                pass
 
     async def main(stop: Stop) -> str:
         stubborn.append(asyncio.create_task(refuse()))

@@ -121,10 +121,12 @@ def assert_recordings_are_valid(folder: Path) -> None:
     [
         ("leave", signal.SIGINT),
         ("leave", signal.SIGHUP),
-        *(
-            (where, signal.SIGTERM)
-            for where in ("source", "sink", "transport", "leave,source,sink", EVERYWHERE, "loop")
-        ),
+        ("source", signal.SIGTERM),
+        ("sink", signal.SIGTERM),
+        ("transport", signal.SIGTERM),
+        ("leave,source,sink", signal.SIGTERM),
+        (EVERYWHERE, signal.SIGTERM),
+        ("loop", signal.SIGTERM),
     ],
 )
 def test_the_first_signal_ends_the_call_within_five_seconds_whatever_hangs(
@@ -142,11 +144,10 @@ def test_the_first_signal_ends_the_call_within_five_seconds_whatever_hangs(
     if where != "loop":
         record = json.loads((tmp_path / "o/record.json").read_text())
         assert (record["disposition"], record["ended_by"]) == ("completed", "caller"), "the record was flushed"
-    if where in {EVERYWHERE, "loop"}:
-        assert "not everything ended within 4.8 s; left it" in err
-    else:
-        assert err == "" or err.startswith("offhook: plugin "), "a transport or a source that could not be closed"
+    if where in {"source", "sink"}:
         assert "in o/:" in out, "it could say what it left"
+    else:  # the transport waits for its legs, for as long as the phone lets it
+        assert err == "offhook: not everything ended within 4.8 s; left it\n"
     mock.close()  # it had to throw our leg out, and says so
 
 

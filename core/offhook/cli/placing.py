@@ -12,7 +12,7 @@ import typer
 
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
 from offhook.errors import ConfigError, OffhookError
-from offhook.isolation import CLOSE_TIMEOUT_S, isolated
+from offhook.isolation import isolated
 from offhook.playout import PlayoutEnd
 from offhook.plugins import Plugins
 from offhook.record import record_document
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 CALLER_HEARD = "caller-heard.wav"
 CALLEE_HEARD = "callee-heard.wav"
 MIX = "mix.wav"
+#: How long a source or a sink may take to close in the end.
+_CLOSE_TIMEOUT_S = 1.0
 CONTENTS = {
     CALLER_HEARD: "what the caller heard",
     CALLEE_HEARD: "what the callee heard",
@@ -153,7 +155,7 @@ async def _place(phone: Phone, order: Order, display: Display, placed: Placed) -
     finally:
         parts: list[AudioSource | AudioSink] = [*sources, *sinks]  # sinks that no call took
         for part in parts:
-            await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
+            await isolated(part, "aclose", part.aclose, _CLOSE_TIMEOUT_S)
         if following is not None and call is not None:
             if call.record.ended_at_s is None:  # it never began
                 following.cancel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import runpy
@@ -35,7 +34,7 @@ from offhook.record import CallRecord
 from offhook_audio.silence import SilenceSource
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from offhook.registry import CommandRegistry
@@ -91,15 +90,6 @@ def test_with_json_a_refusal_is_a_document_too(capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "config"
     assert run(["call", "123", "--json"]) == ExitCode.BAD_USAGE
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "number_rejected"
-
-
-def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(work: Coroutine[None, None, None]) -> None:
-        work.close()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(asyncio, "run", interrupted)
-    assert run(["call", "+14155550123"]) == ExitCode.INTERRUPTED
 
 
 def test_plugins_shows_what_is_installed_and_what_is_missing(

@@ -113,7 +113,8 @@ class Driver:
         self.media: CallMedia | None = None
         self.record = CallRecord(equipment.ids.call_id(), mask(number), "")
         observers = equipment.plugins.observers("offhook_call_transition")
-        self.timeline = Timeline(self.record, equipment.store, observers, self._add_entry)
+        stores = equipment.stores.of_call(self.record.call_id)
+        self.timeline = Timeline(self.record, stores, observers, self._add_entry)
 
     @property
     def state(self) -> CallState:

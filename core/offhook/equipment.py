@@ -10,8 +10,9 @@ from offhook.isolation import isolated
 if TYPE_CHECKING:
     from offhook.clock import Clock
     from offhook.ids import Ids
-    from offhook.interfaces import Carrier, Store, Transport
+    from offhook.interfaces import Carrier, DialGuard, Transport
     from offhook.plugins import Plugins
+    from offhook.stores import Stores
 
 #: How long a carrier or a transport may take to say whether it is ready.
 _CHECK_TIMEOUT_S: Final = 10.0
@@ -24,9 +25,14 @@ class Equipment:
     carrier: Carrier
     transport: Transport
     plugins: Plugins
-    store: Store | None
+    stores: Stores
     clock: Clock
     ids: Ids
+
+    @property
+    def guard(self) -> DialGuard | None:
+        """The first store that remembers who is being called, or None."""
+        return self.stores.guard
 
     async def check(self) -> None:
         """Find out whether a call could be placed and joined.

@@ -21,6 +21,7 @@ import pluggy
 if TYPE_CHECKING:
     from offhook.record import CallRecord, TimelineEntry
     from offhook.registry import (
+        ArchiveRegistry,
         AuthRegistry,
         CarrierRegistry,
         CommandRegistry,
@@ -68,6 +69,11 @@ def offhook_resampler(registry: ResamplerRegistry) -> None:
 @hookspec
 def offhook_store(registry: StoreRegistry) -> None:
     """Add stores for journals and records, chosen by spec."""
+
+
+@hookspec
+def offhook_archive(registry: ArchiveRegistry) -> None:
+    """Add ways to read what the stores of the same names have written; opened so, nothing is made and nothing changed."""
 
 
 @hookspec

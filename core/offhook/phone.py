@@ -14,19 +14,21 @@ from offhook.equipment import Equipment
 from offhook.errors import CallStateError, ConfigError
 from offhook.grant import is_loopback
 from offhook.ids import Ids
-from offhook.isolation import CLOSE_TIMEOUT_S, as_plugin_error, isolated
+from offhook.isolation import CLOSE_TIMEOUT_S, isolated
 from offhook.numbers import e164
 from offhook.plugins import Plugins
 from offhook.policy import CallPolicy
 from offhook.stereo import StereoRecorder
+from offhook.stores import AUTO, NO_STORE, STORE_VARIABLE, interrupted, open_stores, usual_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
     from offhook.clock import Clock
     from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Store, Transport
+    from offhook.interfaces.store import Document
 
 CARRIER: Final = "sendblue"
 AUTH: Final = "env"
@@ -44,13 +46,17 @@ class Phone:
             relay on this machine and `agora` for Agora itself.
         policy: timers and the answer policy of every call, unless a call brings its own.
         plugins: modules or objects with hooks, beside the installed ones.
-        store: keeps journals and records: a `Store` or a spec; none by default.
+        store: keeps journals and records: a `Store`, a spec, or several, each of which gets everything; None keeps
+            nothing. ``auto``, the default, is what `OFFHOOK_STORE` in `environment` names (a spec, or ``none``), else ``sqlite`` where
+            the carrier is given by name. A carrier object may be a double, whose calls do not belong among a
+            person's, so there ``auto`` is none: say ``store="sqlite"`` where it rings people.
         environment: settings for the parts that are given by name; none by default.
         clock: the time; the machine's own by default.
         ids: identifiers; random by default.
 
     Raises:
         ConfigError: something that is named is not installed, or lacks its settings.
+        RecordingError: a store cannot be opened.
         PluginError: one of `plugins` cannot be used.
     """
 
@@ -62,7 +68,7 @@ class Phone:
         transport: Transport | str | None = None,
         policy: CallPolicy | None = None,
         plugins: Iterable[object] | Plugins = (),
-        store: Store | str | None = None,
+        store: Store | str | Sequence[Store | str] | None = AUTO,
         environment: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
@@ -70,6 +76,7 @@ class Phone:
         environment = environment or {}
         self.plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, environment)
         self.policy = policy or CallPolicy()
+        usual = usual_store(environment) if isinstance(carrier, str) else environment.get(STORE_VARIABLE, NO_STORE)
         if isinstance(carrier, str):
             if isinstance(auth, str):
                 auth = self.plugins.make(self.plugins.auth, auth, environment)
@@ -78,9 +85,10 @@ class Phone:
             transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
         if isinstance(transport, str):
             transport = self._transport(transport, carrier, environment)
-        if isinstance(store, str):
-            store = self.plugins.store(store, environment)
-        self._equipment = Equipment(carrier, transport, self.plugins, store, clock or SystemClock(), ids or Ids())
+        stores = open_stores(self.plugins, store, usual, environment)
+        #: Records of calls that died with their process and that nobody was told of before.
+        self.interrupted: Sequence[Document] = interrupted(stores)
+        self._equipment = Equipment(carrier, transport, self.plugins, stores, clock or SystemClock(), ids or Ids())
         self._calls: list[Call] = []
         self._closed = False
 
@@ -92,7 +100,7 @@ class Phone:
         transport: str | None = None,
         policy: CallPolicy | None = None,
         plugins: Iterable[object] | Plugins = (),
-        store: Store | str | None = None,
+        store: Store | str | Sequence[Store | str] | None = AUTO,
     ) -> Phone:
         """A phone with the settings of the environment.
 
@@ -148,7 +156,8 @@ class Phone:
             recorder = StereoRecorder(Path(record), self._equipment.transport.rate_hz)
         call = Call(number, self._equipment, policy or self.policy, recorder)
         if recorder is not None:
-            call.record.files["mix"] = os.fspath(recorder.path)
+            # Whole, since the record is read elsewhere, and from the first save on: a call that is cut has one as well.
+            call.record.files["mix"] = os.fspath(recorder.path.absolute())
         self._calls = [known for known in self._calls if not known.over] + [call]
         return call
 
@@ -182,10 +191,9 @@ class Phone:
         """Hang up whatever is still up and let go of everything. Idempotent."""
         self._closed = True
         calls, self._calls = self._calls, []
-        transport, carrier, store = self._equipment.transport, self._equipment.carrier, self._equipment.store
+        transport, carrier = self._equipment.transport, self._equipment.carrier
         async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is let go of
-            if store is not None:
-                stack.callback(_close_store, store)
+            stack.callback(self._equipment.stores.close)
             stack.push_async_callback(_close, carrier)
             stack.push_async_callback(_close, transport)
             async with asyncio.TaskGroup() as group:
@@ -195,10 +203,3 @@ class Phone:
 
 async def _close(part: Carrier | Transport) -> None:
     await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
-
-
-def _close_store(store: Store) -> None:
-    try:
-        store.close()
-    except Exception as error:
-        raise as_plugin_error(store, "close", error) from error

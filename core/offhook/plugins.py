@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 import pluggy
 
 from offhook import hookspecs
-from offhook.errors import OffhookError, PluginError
+from offhook.errors import OffhookError, PluginError, SpecError
 from offhook.registry import (
+    ArchiveFactory,
     AuthFactory,
     CarrierFactory,
     Command,
@@ -35,7 +36,7 @@ from offhook.spec import Spec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from offhook.interfaces import AudioSink, AudioSource, Resampler, Store
+    from offhook.interfaces import Archive, AudioSink, AudioSource, Resampler, Store
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -88,6 +89,7 @@ class Plugins:
         self.sinks: Registry[SinkFactory] = Registry("audio sink", "offhook_audio_sink")
         self.resamplers: Registry[ResamplerFactory] = Registry("resampler", "offhook_resampler")
         self.stores: Registry[StoreFactory] = Registry("store", "offhook_store")
+        self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive")
         self.commands: Registry[Command] = Registry("command", "offhook_command")
 
     @classmethod
@@ -183,6 +185,7 @@ class Plugins:
             self.sinks,
             self.resamplers,
             self.stores,
+            self.archives,
             self.commands,
         )
 
@@ -225,6 +228,18 @@ class Plugins:
         """
         spec = Spec.parse(text)
         return self.make(self.stores, spec.name, spec.argument, os.environ if environment is None else environment)
+
+    def archive(self, text: str, environment: Mapping[str, str] | None = None) -> Archive:
+        """Open what the store of the spec `text` has written, for reading: nothing is made and nothing is changed.
+
+        Raises:
+            SpecError, MissingExtraError, RecordingError: nothing that can be read has that name, or it cannot be read.
+        """
+        spec = Spec.parse(text)
+        if all(item.name != spec.name for item in self.archives) and any(item.name == spec.name for item in self.stores):
+            known = ", ".join(sorted(item.name for item in self.archives)) or "none"
+            raise SpecError(f"the store {spec.name!r} cannot be read again (those that can: {known})")
+        return self.make(self.archives, spec.name, spec.argument, os.environ if environment is None else environment)
 
     def resampler(self, kind: str, from_hz: int, to_hz: int) -> Resampler:
         """A resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).

@@ -15,7 +15,7 @@ from offhook.errors import MissingExtraError, PluginError, SpecError
 from offhook.numbers import show
 
 if TYPE_CHECKING:
-    from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
+    from offhook.interfaces import Archive, AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
 
 #: Environment variables: the real ones, or a test's.
 Environment: TypeAlias = Mapping[str, str]
@@ -31,6 +31,8 @@ SinkFactory: TypeAlias = "Callable[[str], AudioSink]"
 ResamplerFactory: TypeAlias = "Callable[[int, int], Resampler]"
 #: Takes the spec's argument and the settings.
 StoreFactory: TypeAlias = "Callable[[str, Environment], Store]"
+#: The same, to read what the store of that spec has written.
+ArchiveFactory: TypeAlias = "Callable[[str, Environment], Archive]"
 #: A function with typer's annotations.
 Command: TypeAlias = Callable[..., None]
 
@@ -129,4 +131,5 @@ SourceRegistry: TypeAlias = Registry[SourceFactory]
 SinkRegistry: TypeAlias = Registry[SinkFactory]
 ResamplerRegistry: TypeAlias = Registry[ResamplerFactory]
 StoreRegistry: TypeAlias = Registry[StoreFactory]
+ArchiveRegistry: TypeAlias = Registry[ArchiveFactory]
 CommandRegistry: TypeAlias = Registry[Command]

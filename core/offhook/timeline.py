@@ -6,7 +6,6 @@ import logging
 import weakref
 from typing import TYPE_CHECKING, Final
 
-from offhook.isolation import as_plugin_error
 from offhook.listening import BoundedStream
 from offhook.record import TimelineEntry, entry_document, record_document
 from offhook.secret import redact
@@ -14,8 +13,8 @@ from offhook.secret import redact
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.interfaces import Store
     from offhook.record import CallRecord
+    from offhook.stores import CallStores
 
 _log: Final = logging.getLogger("offhook")
 
@@ -29,7 +28,7 @@ class Timeline:
 
     Args:
         record: where entries and problems are kept.
-        store: where they are written before anything is done about them, or None.
+        stores: where they are written before anything is done about them.
         observers: the `offhook_call_transition` hooks, with their plugins' names.
         note: adds an entry of a name and a detail that changes no state.
     """
@@ -37,13 +36,12 @@ class Timeline:
     def __init__(
         self,
         record: CallRecord,
-        store: Store | None,
+        stores: CallStores,
         observers: list[tuple[str, Callable[..., object]]],
         note: Callable[[str, str], None],
     ) -> None:
         self.record = record
-        self._store = store
-        self._journalling = store is not None
+        self._stores = stores
         self._observers = observers
         self._note = note
         self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
@@ -56,12 +54,8 @@ class Timeline:
         """
         if self._closed:
             return
-        if self._store is not None and self._journalling:
-            try:
-                self._store.append(self.record.call_id, entry_document(self.record.call_id, entry))
-            except Exception as error:
-                self._journalling = False
-                self.problem(as_plugin_error(self._store, "append", error).message)
+        for problem in self._stores.append(entry_document(self.record.call_id, entry)):
+            self.problem(problem)
         if len(self.record.timeline) < ENTRIES_KEPT:
             self.record.timeline.append(entry)
         else:
@@ -108,15 +102,11 @@ class Timeline:
 
     def save(self) -> None:
         """Write the record as it is now. One that cannot be written is tried again with the next change."""
-        if self._store is None:
-            return
-        try:
-            self._store.save(self.record.call_id, record_document(self.record))
-        except Exception as error:
-            self.count("records_unsaved")
-            problem = as_plugin_error(self._store, "save", error).message
-            if self.record.problem != problem:
-                self.problem(problem)
+        failures, problems = self._stores.save(record_document(self.record))
+        if failures:
+            self.count("records_unsaved", failures)
+        for problem in problems:
+            self.problem(problem)
 
     def close(self) -> None:
         """The record is final: save it and end the streams."""

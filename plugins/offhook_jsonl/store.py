@@ -2,22 +2,24 @@
 
 Each entry is handed to the system at once, in one write: it survives the death of the process (a power failure is
 another matter). A record is written beside its place and moved there, so that whoever reads it sees all or nothing.
-One folder belongs to one process at a time.
+One folder belongs to one process at a time. While it is open, its journal is locked, so that whoever reads the folder
+can tell a call that goes on from one that was interrupted. Paths of recordings in the folder are relative to it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from offhook.documents import beside, to_json
 from offhook.errors import RecordingError
 from offhook.interfaces import Store
 from offhook.wavefile import show_path, why_not
-from offhook_jsonl.plain import to_json
 
 if TYPE_CHECKING:
     from offhook.interfaces.store import Document
@@ -52,6 +54,8 @@ class JsonLinesStore(Store):
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._journal = os.open(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(self._journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
             # Whoever died in the middle of a line left half of one: it must not spoil ours.
             size = os.fstat(self._journal).st_size
             self._torn = bool(size) and os.pread(self._journal, 1, size - 1) != b"\n"
@@ -90,7 +94,7 @@ class JsonLinesStore(Store):
         path = self._record_path(call_id)
         beside = path.with_name(f".{path.name}.new")
         try:
-            beside.write_bytes(to_json({"call_id": call_id, **record}, indent=2) + b"\n")
+            beside.write_bytes(to_json({"call_id": call_id, **beside(record, self._folder)}, indent=2) + b"\n")
             beside.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):

@@ -38,8 +38,9 @@ def of_json(text: str | bytes) -> dict[str, object] | None:
 
 
 def beside(record: Mapping[str, object], folder: Path) -> dict[str, object]:
-    """A record that is kept in `folder` with its recordings: their paths are relative to it, so that it can be moved."""
-    return {**record, "files": {name: _within(path, folder) for name, path in recordings(record).items()}}
+    """A record that is kept in `folder` with its recordings: their paths are relative to it, so it can be moved."""
+    files = {name: _within(path, folder) for name, path in recordings(record).items()}
+    return {**record, "files": files} if files else dict(record)
 
 
 def _within(path: str, folder: Path) -> str:

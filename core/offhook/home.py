@@ -1,8 +1,8 @@
 """Where offhook keeps what outlives a process: one folder for each user of the machine.
 
-`OFFHOOK_HOME` names it; without that it is where the platform keeps programs' data. Which folder that is depends on the
-process's own environment (`HOME`, `XDG_DATA_HOME`) in any case, so `OFFHOOK_HOME` counts there as well, even for a phone
-whose other settings are all in code.
+`OFFHOOK_HOME` names it; without that it is where the platform keeps programs' data. Which folder that is depends on
+the process's own environment (`HOME`, `XDG_DATA_HOME`) in any case, so `OFFHOOK_HOME` counts there as well, even for a
+phone whose other settings are all in code.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def make_private(folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
     except FileExistsError:
-        raise RecordingError(f"the folder {show_path(folder)} is a file: choose another with {HOME_VARIABLE}.") from None
+        raise RecordingError(
+            f"the folder {show_path(folder)} is a file: choose another with {HOME_VARIABLE}."
+        ) from None
     except (OSError, ValueError) as error:
         raise RecordingError(f"the folder {show_path(folder)} cannot be made: {why_not(error)}.") from None

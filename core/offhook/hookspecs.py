@@ -73,7 +73,7 @@ def offhook_store(registry: StoreRegistry) -> None:
 
 @hookspec
 def offhook_archive(registry: ArchiveRegistry) -> None:
-    """Add ways to read what the stores of the same names have written; opened so, nothing is made and nothing changed."""
+    """Add ways to read what the stores of the same names have written. Reading makes nothing and changes nothing."""
 
 
 @hookspec

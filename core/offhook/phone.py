@@ -47,9 +47,9 @@ class Phone:
         policy: timers and the answer policy of every call, unless a call brings its own.
         plugins: modules or objects with hooks, beside the installed ones.
         store: keeps journals and records: a `Store`, a spec, or several, each of which gets everything; None keeps
-            nothing. ``auto``, the default, is what `OFFHOOK_STORE` in `environment` names (a spec, or ``none``), else ``sqlite`` where
-            the carrier is given by name. A carrier object may be a double, whose calls do not belong among a
-            person's, so there ``auto`` is none: say ``store="sqlite"`` where it rings people.
+            nothing. ``auto``, the default, is what `OFFHOOK_STORE` in `environment` names (a spec, or ``none``), else
+            ``sqlite`` where the carrier is given by name. A carrier object may be a double, whose calls do not belong
+            among a person's, so there ``auto`` is none: say ``store="sqlite"`` where it rings people.
         environment: settings for the parts that are given by name; none by default.
         clock: the time; the machine's own by default.
         ids: identifiers; random by default.

@@ -236,7 +236,9 @@ class Plugins:
             SpecError, MissingExtraError, RecordingError: nothing that can be read has that name, or it cannot be read.
         """
         spec = Spec.parse(text)
-        if all(item.name != spec.name for item in self.archives) and any(item.name == spec.name for item in self.stores):
+        if all(item.name != spec.name for item in self.archives) and any(
+            item.name == spec.name for item in self.stores
+        ):
             known = ", ".join(sorted(item.name for item in self.archives)) or "none"
             raise SpecError(f"the store {spec.name!r} cannot be read again (those that can: {known})")
         return self.make(self.archives, spec.name, spec.argument, os.environ if environment is None else environment)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class JsonLinesArchive(Archive):
-    """Records and journals of a folder. A call without an end was interrupted, unless the folder is still open somewhere.
+    """Records and journals of a folder. A call without an end was interrupted, unless a store has the folder open.
 
     Args:
         folder: where; without it there are no calls.

@@ -92,13 +92,13 @@ class JsonLinesStore(Store):
             RecordingError: it cannot be written; the record that was there stays.
         """
         path = self._record_path(call_id)
-        beside = path.with_name(f".{path.name}.new")
+        new = path.with_name(f".{path.name}.new")
         try:
-            beside.write_bytes(to_json({"call_id": call_id, **beside(record, self._folder)}, indent=2) + b"\n")
-            beside.replace(path)
+            new.write_bytes(to_json({"call_id": call_id, **beside(record, self._folder)}, indent=2) + b"\n")
+            new.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
-                beside.unlink()
+                new.unlink()
             raise self._failed(path.name, error) from None
 
     def close(self) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from offhook.wavefile import show_path, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
 #: Written into the file (``user_version``); a database of a newer version is left alone.
 VERSION: Final = 1

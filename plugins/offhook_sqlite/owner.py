@@ -1,4 +1,4 @@
-"""Who is alive: every opened store holds a lock on a file of its own, which the system lets go of when its process dies.
+"""Who is alive: every opened store holds a lock on a file of its own, which the system frees when the process dies.
 
 A process id would not do, since they are used again. The lock is an ``flock``, which belongs to the open file, so that
 two stores in one process are two owners. A child that a process forks would hold its parent's locks beyond the parent's
@@ -11,13 +11,13 @@ import contextlib
 import fcntl
 import os
 import secrets
-import weakref
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_owners: Final[weakref.WeakSet[Owner]] = weakref.WeakSet()
+#: Those that are open, so that a child finds their files.
+_owners: Final[set[Owner]] = set()
 
 
 class Owner:
@@ -63,6 +63,7 @@ class Owner:
             with contextlib.suppress(OSError):
                 (self._folder / self.name).unlink(missing_ok=True)
             self.forget()
+        _owners.discard(self)
 
     def forget(self) -> None:
         """Close the file; in a child, the parent's lock is not touched by that."""

@@ -9,8 +9,8 @@ from tests.core.rig import run
 from offhook import CallRecord, CallState, LegState, TimelineEntry
 from offhook.record import entry_document
 from offhook.secret import Secret
-from offhook.testing import MemoryStore
 from offhook.stores import Stores
+from offhook.testing import MemoryStore
 from offhook.timeline import ENTRIES_KEPT, EVENTS_WAITING, Timeline
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from offhook.errors import ConfigError
 from offhook.numbers import e164
 from offhook.phone import Phone
 from offhook.policy import CallPolicy
+from offhook.stores import AUTO
 
 if TYPE_CHECKING:
     from offhook.interfaces import Store
@@ -61,7 +62,8 @@ def call(
     policy = CallPolicy() if ring_timeout_s is None else CallPolicy(ring_timeout_s=ring_timeout_s)
 
     def open_phone(store: Store | None) -> Phone:
-        return Phone.from_env(transport=transport, policy=policy, store=store)
+        stores: list[Store | str] = [AUTO] if store is None else [AUTO, store]
+        return Phone.from_env(transport=transport, policy=policy, store=stores)
 
     order = Order(number, say or (), () if listen is None else (listen,), for_s, out=out)
     try:

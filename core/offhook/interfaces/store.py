@@ -40,8 +40,8 @@ class Store(ABC):
 class Archive(ABC):
     """What stores have written down, for reading. Opened by itself it makes nothing and changes nothing.
 
-    A call whose record has no ``ended_at_s`` goes on, or was interrupted: then the record holds ``"interrupted": true``,
-    whether or not a store has found out and marked it yet.
+    A call whose record has no ``ended_at_s`` goes on, or was interrupted: then the record holds
+    ``"interrupted": true``, whether or not a store has found out and marked it yet.
     """
 
     @abstractmethod

@@ -43,9 +43,7 @@ def make_private(folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-    except FileExistsError:
-        raise RecordingError(
-            f"the folder {show_path(folder)} is a file: choose another with {HOME_VARIABLE}."
-        ) from None
+    except FileExistsError as error:
+        raise RecordingError(f"{show_path(error.filename)} is a file and not a folder: choose another place.") from None
     except (OSError, ValueError) as error:
         raise RecordingError(f"the folder {show_path(folder)} cannot be made: {why_not(error)}.") from None

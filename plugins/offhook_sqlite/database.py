@@ -124,16 +124,23 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     except (OSError, ValueError) as error:
         raise RecordingError(f"the calls in {show_path(path)} cannot be read: {why_not(error)}.") from None
     with explained(path, "read"):
-        connection = _connect(path, "ro")
         try:
-            if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
-                connection.close()  # where no log can be made and none is, the file is all there is
-                connection = _connect(path, "ro&immutable=1")
-            if _version(connection, path) == 0:
-                raise NoDatabaseError
-        except BaseException:
-            connection.close()
-            raise
+            return _open_known(path, "ro")
+        except sqlite3.OperationalError:
+            if path.with_name(f"{path.name}-wal").exists():
+                raise
+            # In a folder where no log can be made, and none is, the file is all there is.
+            return _open_known(path, "ro&immutable=1")
+
+
+def _open_known(path: Path, mode: str) -> sqlite3.Connection:
+    connection = _connect(path, mode)
+    try:
+        if _version(connection, path) == 0:
+            raise NoDatabaseError
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

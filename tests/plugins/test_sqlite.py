@@ -181,7 +181,7 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
         (f"{tmp_path}/file/calls.db", "is a file"),
         (f"{tmp_path}/file/deeper/calls.db", "not a folder"),
         (f"{tmp_path}/folder", "cannot be opened"),
-        (f"{tmp_path}/taken/calls.db", "live' is a file"),
+        (f"{tmp_path}/taken/calls.db", "live' is a file and not"),
         ("a\0b/calls.db", "NUL"),
     ):
         with pytest.raises(RecordingError, match=says):

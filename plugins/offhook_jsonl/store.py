@@ -71,8 +71,7 @@ class JsonLinesStore(Store):
             RecordingError: it cannot be written; what was written before stays readable.
         """
         self._record_path(call_id)
-        if self._journal < 0:
-            raise RecordingError(f"the journal in {show_path(self._folder)} is closed: open another store.")
+        self._require_open()
         line = to_json({"call_id": call_id, **entry}) + b"\n"
         if self._torn:
             line = b"\n" + line
@@ -92,6 +91,7 @@ class JsonLinesStore(Store):
             RecordingError: it cannot be written; the record that was there stays.
         """
         path = self._record_path(call_id)
+        self._require_open()
         new = path.with_name(f".{path.name}.new")
         try:
             new.write_bytes(to_json({"call_id": call_id, **beside(record, self._folder)}, indent=2) + b"\n")
@@ -106,6 +106,10 @@ class JsonLinesStore(Store):
         if self._journal >= 0:
             fd, self._journal = self._journal, -1
             os.close(fd)
+
+    def _require_open(self) -> None:
+        if self._journal < 0:
+            raise RecordingError(f"the journal in {show_path(self._folder)} is closed: open another store.")
 
     def _probe(self) -> None:
         """Make and remove a file: a journal may be writable in a folder where no record can be made."""

@@ -44,7 +44,7 @@ class Reading:
         return [entry for (text,) in rows.fetchall() if (entry := of_json(text)) is not None]
 
     def _shown(self, call_id: str, owner: str, text: str) -> Document:
-        record = of_json(text) or {"call_id": call_id}
+        record = {**(of_json(text) or {}), "call_id": call_id}
         cut = is_unfinished(record) and not is_alive(self._live, owner)
         return mark_interrupted(record) if cut else record
 

@@ -76,7 +76,7 @@ class SqliteStore(Store, Archive, DialGuard):
             seq = self._lengths.get(call_id)
             if seq is None:
                 (seq,) = connection.execute("SELECT COUNT(*) FROM journal WHERE call_id = ?", (call_id,)).fetchone()
-            text = to_json({"call_id": call_id, **entry}).decode()
+            text = to_json({**entry, "call_id": call_id}).decode()
             connection.execute("INSERT INTO journal VALUES (?, ?, ?)", (call_id, seq, text))
             self._lengths[call_id] = seq + 1
 
@@ -89,7 +89,7 @@ class SqliteStore(Store, Archive, DialGuard):
         with self._using("written") as connection:
             assert self._owner is not None  # as long as the store is open
             unfinished = record.get("ended_at_s") is None
-            text = to_json({"call_id": call_id, **record}).decode()
+            text = to_json({**record, "call_id": call_id}).decode()
             connection.execute(
                 "INSERT INTO calls (call_id, owner, unfinished, record) VALUES (?, ?, ?, ?) ON CONFLICT (call_id) "
                 "DO UPDATE SET owner = excluded.owner, unfinished = excluded.unfinished, record = excluded.record",
@@ -189,7 +189,7 @@ class SqliteStore(Store, Archive, DialGuard):
                     alive[owner] = is_alive(self._live, owner)
                 if alive[owner]:
                     continue
-                record = mark_interrupted(of_json(text) or {"call_id": call_id})
+                record = mark_interrupted({**(of_json(text) or {}), "call_id": call_id})
                 self._connection.execute(
                     "UPDATE calls SET unfinished = 0, record = ? WHERE call_id = ?", (to_json(record).decode(), call_id)
                 )

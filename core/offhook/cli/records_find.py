@@ -31,5 +31,5 @@ def find(archive: Archive, call_id: str) -> Document:
         raise ConfigError(f"there is no call {show(call_id)}; see: offhook records list")
     if len(found) > 1:
         ids = ", ".join(str(record["call_id"]) for record in found[:_SHOWN]) + (", ..." if found[_SHOWN:] else "")
-        raise ConfigError(f"{len(found)} calls begin with {show(call_id)}: {ids}. Give more of the id")
+        raise ConfigError(f"{len(found)} calls begin with {show(call_id)}: {ids}; give more of the id")
     return found[0]

@@ -188,7 +188,8 @@ def test_timers_that_run_out_in_silence_are_made_up_for(policy: CallPolicy, scri
             feed(DeadlinePassed(), deadline)
 
     feed(Dialed(), 0.0)
-    for tenths, event in [(0, CallAccepted(5.0)), (0, LegJoined()), *script]:
+    beginning: list[tuple[int, Event]] = [(0, CallAccepted(5.0)), (0, LegJoined())]
+    for tenths, event in beginning + script:
         now_s = round(now_s + tenths / 10, 6)
         pass_time(now_s)
         feed(event, now_s)

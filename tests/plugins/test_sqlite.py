@@ -24,7 +24,7 @@ from offhook_sqlite.archive import SqliteArchive
 from offhook_sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -227,12 +227,13 @@ def test_a_database_that_somebody_holds_is_given_up_after_a_moment(
     second = SqliteStore(path)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
-        for write in (
+        writes: list[Callable[[], object]] = [
             lambda: second.append("call_a", {}),
             lambda: second.save("call_a", {}),
             lambda: second.claim("key", "call_a", 0),
             lambda: second.release("key", "call_a", 0, 1),
-        ):
+        ]
+        for write in writes:
             with pytest.raises(RecordingError, match="another process has been writing to it"):
                 write()
         assert second.records() == [], "readers do not wait"
@@ -254,10 +255,15 @@ def test_a_full_disk_costs_the_entry_and_what_was_there_stays(tmp_path: Path) ->
         store = SqliteStore(disk / "calls.db")
         store.save("call_a", record())
         kept = 0
-        with pytest.raises(RecordingError, match=r"full. Make room"):
-            for _ in range(1000):
+
+        def fill() -> None:
+            nonlocal kept
+            while kept < 1000:
                 store.append("call_a", {"padding": "x" * 900})
                 kept += 1
+
+        with pytest.raises(RecordingError, match=r"full. Make room"):
+            fill()
         with pytest.raises(RecordingError, match=r"full. Make room"):
             store.save("call_a", record(padding="x" * 9000))
         assert len(store.journal("call_a")) == kept > 10
@@ -271,9 +277,9 @@ def test_a_full_disk_costs_the_entry_and_what_was_there_stays(tmp_path: Path) ->
 def test_a_database_that_is_deleted_is_noticed(store: SqliteStore, path: Path) -> None:
     store.append("call_a", {})
     path.unlink()
-    for write in (lambda: store.append("call_a", {}), lambda: store.save("call_a", {})):
+    for write in (store.append, store.save):
         with pytest.raises(RecordingError, match="were deleted"):
-            write()
+            write("call_a", {})
     other = SqliteStore(path)
     with pytest.raises(RecordingError, match="were deleted"):
         store.append("call_a", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import signal
 import sqlite3
 from typing import TYPE_CHECKING
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook.errors import RecordingError
-from offhook_sqlite import owner as owner_module
 from offhook_sqlite.archive import SqliteArchive
 from offhook_sqlite.owner import Owner, is_alive
 from offhook_sqlite.store import SqliteStore
@@ -166,7 +166,7 @@ def test_an_owner_whose_new_file_was_taken_for_a_dead_ones_takes_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = iter(["looked-at", "buried", "mine"])
-    monkeypatch.setattr(owner_module.secrets, "token_hex", lambda size: next(names))
+    monkeypatch.setattr(secrets, "token_hex", lambda size: next(names))
     real = fcntl.flock
     others: list[int] = []
 
@@ -179,7 +179,7 @@ def test_an_owner_whose_new_file_was_taken_for_a_dead_ones_takes_another(
             (tmp_path / "buried").unlink()
         real(fd, operation)
 
-    monkeypatch.setattr(owner_module.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     owner = Owner(tmp_path)
     assert owner.name == "mine"
     assert is_alive(tmp_path, "mine")

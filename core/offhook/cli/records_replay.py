@@ -44,10 +44,9 @@ def show_replay(record: Document, journal: Sequence[Document]) -> int:
 def _show(entry: ReplayedEntry) -> None:
     typer.echo(f"{entry.at_s:8.3f} s  {entry.name} {entry.detail}".rstrip())
     if entry.step is not None and entry.step.changed:
-        why = ""
-        if entry.step.evidence is not None and entry.step.grade is not None:
-            why = f": {entry.step.evidence.value} ({entry.step.grade.value})"
-        typer.echo(f"            call {entry.call.name}, leg {entry.leg.value}{why}")
+        evidence, grade = entry.step.evidence, entry.step.grade
+        why = f"{evidence.value} ({grade.value})" if evidence and grade else "no evidence"
+        typer.echo(f"            call {entry.call.name}, leg {entry.leg.value}: {why}")
     elif entry.is_event:
         typer.echo("            changes neither state")
     else:

@@ -133,7 +133,7 @@ def test_a_call_is_shown_for_a_person(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "(not there any more)" in out_of(capsys, "show", call_id)
     document = json.loads(out_of(capsys, "show", call_id, "--json"))
     assert document["record"]["call_id"] == call_id
-    assert [entry["event"] for entry in document["journal"]][0] == "Dialed"
+    assert document["journal"][0]["event"] == "Dialed"
     assert "2 calls begin with 'call_': " in refused(capsys, "show", "call_")
     assert "no call ''" in refused(capsys, "show", "")
 

@@ -84,18 +84,19 @@ class CallStores:
     def __init__(self, call_id: str, stores: Sequence[Store]) -> None:
         self._call_id = call_id
         self._stores = stores
-        #: Those whose journal is whole so far.
-        self._journals = list(stores)
-        #: What was told of each store whose record could not be written.
-        self._unsaved: dict[int, str] = {}
+        #: Those whose journal is whole so far, by their place.
+        self._journals = dict(enumerate(stores))
+        #: What was told last of each store that failed.
+        self._told: dict[int, str] = {}
 
     def append(self, entry: Document) -> list[str]:
         """Add an entry to every journal; what went wrong, in sentences."""
         problems: list[str] = []
-        for store in tuple(self._journals):
+        for place, store in tuple(self._journals.items()):
             problem = _attempt(store, "append", store.append, self._call_id, entry)
             if problem is not None:
-                self._journals.remove(store)
+                del self._journals[place]
+                self._told[place] = problem
                 problems.append(problem)
         return problems
 
@@ -105,11 +106,11 @@ class CallStores:
         for place, store in enumerate(self._stores):
             problem = _attempt(store, "save", store.save, self._call_id, record)
             if problem is None:
-                self._unsaved.pop(place, None)
+                self._told.pop(place, None)
                 continue
             failures += 1
-            if self._unsaved.get(place) != problem:
-                self._unsaved[place] = problem
+            if self._told.get(place) != problem:
+                self._told[place] = problem
                 news.append(problem)
         return failures, news
 

@@ -17,13 +17,13 @@ import time
 import wave
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offhook import AudioFrame, CallPolicy, Phone
 from offhook.plugins import Plugins
 from offhook.replay import replay
 from offhook.testing import LinkedTransport, ScriptedCarrier
 from offhook_sqlite.store import SqliteStore
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from offhook.grant import Grant

@@ -71,6 +71,12 @@ def driver_of(r: Rig) -> Driver:
     return _drivers[id(r)]
 
 
+def abandon(driver: Driver) -> None:
+    """As who hangs up and does not wait for it: the last timer is taken to have run out before its time."""
+    if driver.runner is not None:
+        driver.runner.cancel()
+
+
 #: What can happen to a call, by name.
 DEEDS: dict[str, Callable[[Rig], object]] = {
     "join": lambda r: r.callee.join(),
@@ -87,6 +93,7 @@ DEEDS: dict[str, Callable[[Rig], object]] = {
     "lost": lambda r: r.transport.tell(AudioLost(Direction.HEARD)),
     "back": lambda r: r.transport.tell(AudioReturned(Direction.HEARD)),
     "hang up": lambda r: driver_of(r).hang_up(),
+    "abandon": lambda r: abandon(driver_of(r)),
     "problem": lambda r: driver_of(r).note(OffhookError("a sink is full")),
 }
 SCRIPTS = st.lists(
@@ -198,6 +205,15 @@ def test_timers_that_run_out_in_silence_are_made_up_for(policy: CallPolicy, scri
     assert result.differences == 0, [entry for entry in result.entries if entry.differences]
     assert result.ended
     assert session.call_state is CallState.ENDED
+
+
+@pytest.mark.parametrize("at_s", [0.2, 1.2])
+def test_a_call_that_was_abandoned_replays_as_well(at_s: float) -> None:
+    script = [(0.5, "join"), (0.5, "publish"), (at_s, "abandon")]
+    journal = journal_of(CallPolicy(), script, "grants", "stays")
+    assert journal[-1]["event"] == "DeadlinePassed"
+    result = replay(journal)
+    assert (result.differences, result.ended) == (0, True)
 
 
 def simple() -> list[dict[str, object]]:

@@ -135,6 +135,7 @@ PACKAGES = {
     "offhook_aiortc": "plugins",
     "offhook_audio": "plugins",
     "offhook_jsonl": "plugins",
+    "offhook_sqlite": "plugins",
     "offhook_wire": "core",
     "offhook_pytest": "core",
     "offhook": "core",

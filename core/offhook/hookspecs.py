@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from offhook.grant import Grant
     from offhook.record import CallRecord, TimelineEntry
     from offhook.registry import (
+        ArchiveRegistry,
         AuthRegistry,
         CarrierRegistry,
         CommandRegistry,
@@ -73,6 +74,11 @@ def offhook_resampler(registry: ResamplerRegistry) -> None:
 @hookspec
 def offhook_store(registry: StoreRegistry) -> None:
     """Add stores for journals and records, chosen by spec."""
+
+
+@hookspec
+def offhook_archive(registry: ArchiveRegistry) -> None:
+    """Add ways to read what the stores of the same names have written. Reading makes nothing and changes nothing."""
 
 
 @hookspec

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
     from offhook.clock import Clock
-    from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
+    from offhook.interfaces import Archive, AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
 
 
 class Environment(Mapping[str, str]):
@@ -67,6 +67,8 @@ SinkFactory: TypeAlias = "Callable[[str], AudioSink]"
 ResamplerFactory: TypeAlias = "Callable[[int, int], Resampler]"
 #: Takes the spec's argument and the settings.
 StoreFactory: TypeAlias = "Callable[[str, Environment], Store]"
+#: The same, to read what the store of that spec has written.
+ArchiveFactory: TypeAlias = "Callable[[str, Environment], Archive]"
 #: A function with typer's annotations.
 Command: TypeAlias = Callable[..., None]
 
@@ -180,4 +182,5 @@ SourceRegistry: TypeAlias = Registry[SourceFactory]
 SinkRegistry: TypeAlias = Registry[SinkFactory]
 ResamplerRegistry: TypeAlias = Registry[ResamplerFactory]
 StoreRegistry: TypeAlias = Registry[StoreFactory]
+ArchiveRegistry: TypeAlias = Registry[ArchiveFactory]
 CommandRegistry: TypeAlias = Registry[Command]

@@ -13,6 +13,7 @@ from offhook.errors import MissingExtraError, OffhookError, PluginError, SpecErr
 from offhook.hookspecs import hookimpl
 from offhook.plugins import DISABLE_VARIABLE, Plugins
 from offhook.secret import Secret
+from offhook.testing import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -309,3 +310,16 @@ def test_what_a_factory_raises_is_typed_and_names_the_plugin() -> None:
         plugins.store("absent")
     with pytest.raises(SpecError, match="no resampler is called"):
         plugins.resampler("live", 1, 2)
+
+
+def test_a_store_without_an_archive_cannot_be_read_again() -> None:
+    class Tape:
+        @hookimpl
+        def offhook_store(self, registry: StoreRegistry) -> None:
+            registry.add("tape", lambda argument, environment: MemoryStore())
+
+    plugins = load(Tape())
+    with pytest.raises(SpecError, match=r"the store 'tape' cannot be read again \(those that can: none\)"):
+        plugins.archive("tape:x")
+    with pytest.raises(SpecError, match="no archive is called 'disk'"):
+        plugins.archive("disk")

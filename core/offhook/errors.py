@@ -10,6 +10,7 @@
     │   ├── RecordingError        an output that cannot be written
     │   └── MissingExtraError     an optional part of offhook is not installed
     ├── CallStateError            your program: a call used in the wrong order
+    │   └── SourceClosed          audio was pushed into a source that takes no more
     ├── PluginError               the author of a plugin
     ├── CarrierError              the carrier said no, or said nothing useful
     │   ├── CredentialsRejected   401, 403
@@ -95,6 +96,12 @@ class CallStateError(OffhookError):
     """A call was used in the wrong order, for example entered twice."""
 
     code = "call_state"
+
+
+class SourceClosed(CallStateError):
+    """Audio was pushed into a source that takes no more: it was ended, or what it was played into is over."""
+
+    code = "source_closed"
 
 
 class PluginError(OffhookError):

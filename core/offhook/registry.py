@@ -15,7 +15,7 @@ from offhook.errors import MissingExtraError, PluginError, SpecError
 from offhook.numbers import show
 
 if TYPE_CHECKING:
-    from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
+    from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
 
 #: Environment variables: the real ones, or a test's.
 Environment: TypeAlias = Mapping[str, str]
@@ -27,6 +27,8 @@ TransportFactory: TypeAlias = "Callable[[Environment], Transport]"
 SourceFactory: TypeAlias = "Callable[[str], AudioSource]"
 #: Takes the spec's argument.
 SinkFactory: TypeAlias = "Callable[[str], AudioSink]"
+#: Takes the spec's argument, and the rate that it will be used at, in hertz.
+FilterFactory: TypeAlias = "Callable[[str, int], AudioFilter]"
 #: Takes the rate to convert from and the rate to convert to, in hertz.
 ResamplerFactory: TypeAlias = "Callable[[int, int], Resampler]"
 #: Takes the spec's argument.
@@ -127,6 +129,7 @@ CarrierRegistry: TypeAlias = Registry[CarrierFactory]
 TransportRegistry: TypeAlias = Registry[TransportFactory]
 SourceRegistry: TypeAlias = Registry[SourceFactory]
 SinkRegistry: TypeAlias = Registry[SinkFactory]
+FilterRegistry: TypeAlias = Registry[FilterFactory]
 ResamplerRegistry: TypeAlias = Registry[ResamplerFactory]
 StoreRegistry: TypeAlias = Registry[StoreFactory]
 CommandRegistry: TypeAlias = Registry[Command]

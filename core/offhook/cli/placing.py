@@ -13,7 +13,7 @@ import typer
 
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
 from offhook.errors import ConfigError, OffhookError
-from offhook.playout import PlayoutEnd
+from offhook.play_handle import PlayoutEnd
 from offhook.plugins import Plugins
 from offhook.record import record_document
 from offhook.speech import SpeechDetector
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from offhook.cli.display import Display
     from offhook.interfaces import AudioSink, AudioSource, Store
     from offhook.phone import Phone
-    from offhook.playout import PlayHandle
+    from offhook.play_handle import PlayHandle
     from offhook.record import CallRecord
 
 #: What a folder given with ``--out`` holds in the end.

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from offhook.interfaces.auth import Auth
 from offhook.interfaces.carrier import Carrier
+from offhook.interfaces.filter import AudioFilter
 from offhook.interfaces.resampler import Resampler
 from offhook.interfaces.sink import AudioSink
 from offhook.interfaces.source import AudioSource
 from offhook.interfaces.store import Store
 from offhook.interfaces.transport import Leg, LegHandler, Transport
 
-__all__ = ["AudioSink", "AudioSource", "Auth", "Carrier", "Leg", "LegHandler", "Resampler", "Store", "Transport"]
+__all__ = [
+    "AudioFilter",
+    "AudioSink",
+    "AudioSource",
+    "Auth",
+    "Carrier",
+    "Leg",
+    "LegHandler",
+    "Resampler",
+    "Store",
+    "Transport",
+]

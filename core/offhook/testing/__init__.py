@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.testing.doubles import FixedAuth, ListSink, MemoryStore, ScriptedCarrier
+from offhook.testing.doubles import FixedAuth, ListFilter, ListSink, MemoryStore, ScriptedCarrier
 from offhook.testing.linked import FarMember, LinkedTransport
 from offhook.testing.virtual_time import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
 
@@ -10,6 +10,7 @@ __all__ = [
     "FarMember",
     "FixedAuth",
     "LinkedTransport",
+    "ListFilter",
     "ListSink",
     "LoopClock",
     "MemoryStore",

@@ -81,10 +81,8 @@ class AudioFrame:
 
 def _bytes(pcm: object) -> bytes:
     """Bytes that nobody can change any more, out of what holds bytes and nothing else."""
-    if isinstance(pcm, bytes | bytearray):
-        return bytes(pcm)
-    if isinstance(pcm, memoryview):
-        view = cast("memoryview[int]", pcm)
+    if isinstance(pcm, bytes | bytearray | memoryview):
+        view = memoryview(cast("bytes", cast("object", pcm)))
         if view.format in {"b", "B", "c"}:
             return view.tobytes()
     raise TypeError(

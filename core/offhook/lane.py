@@ -10,25 +10,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from offhook.audio import PTIME_MS, SAMPLE_BYTES, AudioFrame
-from offhook.errors import PluginError
-from offhook.isolation import as_plugin_error, name_of
+from offhook.audio import PTIME_MS, SAMPLE_BYTES
+from offhook.intake import Intake
+from offhook.isolation import as_plugin_error
 from offhook.play_handle import PlayoutEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from offhook.errors import OffhookError
-    from offhook.interfaces import AudioSource, Resampler
+    from offhook.intake import Resample
     from offhook.play_handle import PlayHandle
 
-    Resample = Callable[[str, int, int], Resampler]
     Spawn = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
-
-#: A frame that is longer than a tenth of a second is converted in parts, so that no long text holds up the loop.
-_PARTS_PER_S: Final = 10
 
 
 @dataclass(slots=True)
@@ -246,30 +242,18 @@ class Lane:
 
     async def _read(self, handle: PlayHandle) -> None:
         source = handle.source
-        resampler: Resampler | None = None
-        rate_hz = self.rate_hz
-        resampled = False
-        idle_s = 0.0
+        intake = Intake(source, self.rate_hz, self._resample)
+        empty = 0
         while (frame := await source.read()) is not None and not handle.dropped:
-            pcm = _sound(source, frame)
-            if not pcm:
-                await asyncio.sleep(idle_s)  # one that gives nothing again and again must not hold up the loop
-                idle_s = PTIME_MS / 1000
-                continue
-            idle_s = 0.0
-            if frame.rate_hz != rate_hz:
-                if resampler is not None:
-                    await self._push(handle, _converted(resampler, None))
-                rate_hz = frame.rate_hz
-                kind = "live" if source.live else "file"
-                resampler = None if rate_hz == self.rate_hz else self._resample(kind, rate_hz, self.rate_hz)
-                self._counts.resampled += not resampled
-                resampled = True
-            size = max(1, rate_hz // _PARTS_PER_S) * SAMPLE_BYTES
-            for part in (pcm,) if len(pcm) <= size else _parts(pcm, size):
-                await self._push(handle, part if resampler is None else _converted(resampler, part))
-        if resampler is not None:
-            await self._push(handle, _converted(resampler, None))
+            resampled, read = intake.resampled, False
+            for pcm in intake.convert(frame):
+                read = True
+                await self._push(handle, pcm)
+            self._counts.resampled += intake.resampled and not resampled
+            empty = 0 if read else empty + 1
+            if empty:  # a source that gives nothing again and again must not hold up the loop
+                await asyncio.sleep(0 if empty == 1 else PTIME_MS / 1000)
+        await self._push(handle, intake.rest())
 
     async def _push(self, handle: PlayHandle, pcm: bytes) -> None:
         """Buffer some audio, piece by piece under the high-water mark."""
@@ -293,28 +277,3 @@ class Lane:
         problem = as_plugin_error(handle.source, "read", error)
         self._note(problem)
         handle.finish(PlayoutEnd.FAILED, problem)
-
-
-def _sound(source: AudioSource, frame: object) -> bytes:
-    """What a source gave, which may be anything; only whole samples go further."""
-    if not isinstance(frame, AudioFrame):
-        raise PluginError(name_of(source), "read", f"gave {type(frame).__name__}, not an AudioFrame")
-    pcm = frame.pcm
-    if type(pcm) is not bytes or len(pcm) & 1:  # frames can be changed after they were made
-        raise PluginError(name_of(source), "read", "gave a frame whose pcm is not bytes of 16-bit samples")
-    return pcm
-
-
-def _converted(resampler: Resampler, pcm: bytes | None) -> bytes:
-    """What a resampler makes of some audio, or gives at the end. It is somebody's plugin, too."""
-    try:
-        converted = resampler.flush() if pcm is None else resampler.convert(pcm)
-    except Exception as error:
-        raise as_plugin_error(resampler, "convert", error) from error
-    if len(converted) & 1:
-        raise PluginError(name_of(resampler), "convert", f"gave {len(converted)} bytes, which are no 16-bit samples")
-    return converted
-
-
-def _parts(pcm: bytes, size: int) -> list[bytes]:
-    return [pcm[start : start + size] for start in range(0, len(pcm), size)]

@@ -21,8 +21,9 @@ from offhook.playout import Playout
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook.intake import Resample
     from offhook.interfaces import Leg
-    from offhook.lane import Resample, Spawn
+    from offhook.lane import Spawn
     from offhook.stereo import StereoRecorder
 
 #: A talker's positions follow the RTP clock; further than this from our own clock, the stream was started anew.

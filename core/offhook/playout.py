@@ -20,8 +20,9 @@ from offhook.play_handle import PlayHandle, PlayMode, PlayoutEnd
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook.intake import Resample
     from offhook.interfaces import AudioSource
-    from offhook.lane import Resample, Spawn
+    from offhook.lane import Spawn
 
 #: So many items can be mixed in at once.
 MIXED_AT_ONCE: Final = 4

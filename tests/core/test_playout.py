@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from array import array
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.rig import FRAME, RATE_HZ, HoldResampler, RampSource, frame, ramp, run
+from tests.core.playing import Broken, bench, samples
+from tests.core.rig import FRAME, RATE_HZ, RampSource, frame, ramp, run
 
 from offhook import AudioFrame, PlayoutEnd
 from offhook.errors import OffhookError, PluginError, SourceError
 from offhook.frames import frames_source
 from offhook.interfaces import AudioSource
-from offhook.playout import Playout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 HIGH_WATER = RATE_HZ // 5
-NAME = "tests.core.test_playout."
-
-
-class Bench:
-    """A playout whose frames are taken by hand, 20 ms apart."""
-
-    def __init__(self, group: asyncio.TaskGroup) -> None:
-        self.notes: list[OffhookError] = []
-        self.resamplers: list[tuple[str, int, int, HoldResampler]] = []
-        self.playout = Playout(RATE_HZ, self._resample, group.create_task, self.notes.append)
-
-    def _resample(self, kind: str, from_hz: int, to_hz: int) -> HoldResampler:
-        made = HoldResampler(from_hz, to_hz)
-        self.resamplers.append((kind, from_hz, to_hz, made))
-        return made
-
-    async def take(self, frames: int = 1) -> array[int]:
-        taken = array("h")
-        for _ in range(frames):
-            await asyncio.sleep(0.02)
-            pcm = self.playout.take()
-            assert len(pcm) == 2 * FRAME
-            taken.frombytes(pcm)
-        return taken
-
-
-@contextlib.asynccontextmanager
-async def bench() -> AsyncIterator[Bench]:
-    async with asyncio.TaskGroup() as group:
-        made = Bench(group)
-        yield made
-        made.playout.close()
-
-
-def samples(first: int, count: int, frames: int) -> array[int]:
-    """A ramp, and silence up to so many frames."""
-    sound = array("h", ramp(first, count))
-    return sound + array("h", bytes(2 * (frames * FRAME - count)))
+NAME = "tests.core.playing."
 
 
 def test_items_follow_each_other_without_a_gap() -> None:
@@ -286,29 +248,6 @@ def test_an_async_generator_is_closed_when_it_is_cleared_wherever_it_waits() -> 
                 assert b.notes == []
 
     run(main())
-
-
-class Broken(AudioSource):
-    """Gives a frame and then fails."""
-
-    def __init__(
-        self, error: Exception | None = None, *, answer: object = None, close: Exception | None = None
-    ) -> None:
-        self._error, self._answer, self._close = error, answer, close
-        self._begun = self.closed = False
-
-    async def read(self) -> AudioFrame | None:
-        if not self._begun:
-            self._begun = True
-            return frame(5)
-        if self._error is not None:
-            raise self._error
-        return self._answer  # type: ignore[return-value]
-
-    async def aclose(self) -> None:
-        self.closed = True
-        if self._close is not None:
-            raise self._close
 
 
 @pytest.mark.parametrize(

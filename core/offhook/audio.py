@@ -81,12 +81,13 @@ class AudioFrame:
 
 def _bytes(pcm: object) -> bytes:
     """Bytes that nobody can change any more, out of what holds bytes and nothing else."""
+    kind = type(pcm).__name__
     if isinstance(pcm, bytes | bytearray | memoryview):
-        view = memoryview(cast("bytes", cast("object", pcm)))
+        view = memoryview(cast("bytes", pcm))
         if view.format in {"b", "B", "c"}:
             return view.tobytes()
     raise TypeError(
-        f"a frame of {type(pcm).__name__}: give bytes of signed 16-bit little-endian samples (array.tobytes()), or "
+        f"a frame of {kind}: give bytes of signed 16-bit little-endian samples (array.tobytes()), or "
         "floats to AudioFrame.from_floats"
     )
 

@@ -39,7 +39,7 @@ class LaneCounts:
     ended: int = 0
     #: Sources that raised, or gave something that is no audio.
     failed: int = 0
-    #: Sources that had to wait because they gave audio faster than it can be said.
+    #: Sources that had to wait for room, because they were ahead of what can be said.
     held_back: int = 0
     #: Sources that came at another rate.
     resampled: int = 0

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from tests.core.rig import FRAME, RATE_HZ, HoldResampler, frame, ramp
 
-from offhook import AudioFrame
 from offhook.interfaces import AudioSource
 from offhook.playout import Playout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from offhook import AudioFrame
     from offhook.errors import OffhookError
 
 

@@ -210,17 +210,3 @@ def test_gain_of_one_item_is_its_own() -> None:
             assert taken[::FRAME].tolist() == [2000, 1000, 32767, 1, 0]
 
     run(main())
-
-
-def test_ten_minutes_are_as_many_samples_and_never_a_frame_out() -> None:
-    async def main() -> None:
-        async with bench() as b:
-            handle = b.playout.add(RampSource(600 * RATE_HZ, frame=441))
-            for index in range(0, 600 * 50, 50):
-                assert (await b.take(50)).tobytes() == ramp(1 + index * FRAME, 50 * FRAME)
-            await b.take()
-            assert handle.ended is PlayoutEnd.COMPLETED
-            assert handle.position_ms == 600_000
-            assert b.playout.counts == LaneCounts(ended=1, held_back=1)
-
-    run(main())

@@ -253,13 +253,14 @@ class Lane:
             empty = 0 if read else empty + 1
             if empty:  # a source that gives nothing again and again must not hold up the loop
                 await asyncio.sleep(0 if empty == 1 else PTIME_MS / 1000)
-        await self._push(handle, intake.rest())
+        if not handle.dropped:
+            await self._push(handle, intake.rest())
 
     async def _push(self, handle: PlayHandle, pcm: bytes) -> None:
         """Buffer some audio, piece by piece under the high-water mark."""
         if handle.gain is not None:
             pcm = handle.gain.apply(pcm)
-        while pcm and not handle.dropped:
+        while pcm:
             room = self._high_water_bytes - self._buffered_bytes
             if room <= 0:
                 self._counts.held_back += not handle.held_back

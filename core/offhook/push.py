@@ -95,8 +95,7 @@ class PushSource(AudioSource):
             await self._arrival.wait()
         frame = self._frames.popleft()
         self._queued_ms = self._queued_ms - frame.duration_ms if self._frames else 0.0
-        if self._queued_ms < self._high_water_ms:
-            self._space.set()
+        self._space.set()
         return frame
 
     async def aclose(self) -> None:

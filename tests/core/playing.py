@@ -25,10 +25,11 @@ class Bench:
     def __init__(self, group: asyncio.TaskGroup) -> None:
         self.notes: list[OffhookError] = []
         self.resamplers: list[tuple[str, int, int, HoldResampler]] = []
+        self.resampler = HoldResampler
         self.playout = Playout(RATE_HZ, self._resample, group.create_task, self.notes.append)
 
     def _resample(self, kind: str, from_hz: int, to_hz: int) -> HoldResampler:
-        made = HoldResampler(from_hz, to_hz)
+        made = self.resampler(from_hz, to_hz)
         self.resamplers.append((kind, from_hz, to_hz, made))
         return made
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.playing import Broken, Level, bench
-from tests.core.rig import FRAME, RATE_HZ, RampSource, frame, ramp, run
+from tests.core.rig import FRAME, RATE_HZ, HoldResampler, RampSource, frame, ramp, run
 
 from offhook import AudioFrame, PlayoutEnd
 from offhook.errors import PluginError
@@ -98,9 +98,9 @@ def test_cancelling_a_queued_item_does_not_begin_another_dry_spell() -> None:
             await b.take(3)
             assert (b.playout.counts.underruns, b.playout.counts.stalls) == (5, 1)
             stalled.cancel()
-            b.playout.add(frames_source(paced(10, 2)))
+            b.playout.add(frames_source(paced(10, 2, FRAME // 2)))
             await b.take(3)
-            assert (b.playout.counts.underruns, b.playout.counts.stalls) == (7, 2)
+            assert (b.playout.counts.underruns, b.playout.counts.stalls) == (8, 2)
 
     run(main())
 
@@ -174,13 +174,41 @@ def test_a_source_that_does_not_let_itself_be_cancelled_is_not_heard_any_more() 
             dropped = b.playout.add(source)
             await b.take(3)
             b.playout.clear()
-            following = b.playout.add(RampSource(FRAME * 8))
-            assert (await b.take(8)).tobytes() == ramp(1, FRAME * 8)
+            following = RampSource(FRAME * 30)
+            handle = b.playout.add(following)
+            assert (await b.take(30)).tobytes() == ramp(1, FRAME * 30)
             await b.take(2)
-            assert source.closed
-            assert (dropped.ended, following.ended) == (PlayoutEnd.CLEARED, PlayoutEnd.COMPLETED)
+            assert (source.closed, following.closed) == (True, 1)
+            assert (dropped.ended, handle.ended) == (PlayoutEnd.CLEARED, PlayoutEnd.COMPLETED)
             assert b.playout.counts.ended == 1
             assert b.notes == []
+
+    run(main())
+
+
+def test_what_the_resampler_held_back_of_a_dropped_source_is_not_heard() -> None:
+    class Rest(HoldResampler):
+        def flush(self) -> bytes:
+            return frame(9).pcm
+
+    class Stubborn(Level):
+        async def read(self) -> AudioFrame | None:
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                return None
+            return AudioFrame(bytes(320), 8_000)
+
+    async def main() -> None:
+        async with bench() as b:
+            b.resampler = Rest
+            b.playout.add(Stubborn(7))
+            await b.take(3)
+            b.playout.clear()
+            assert not any(await b.take())
+            b.playout.add(RampSource(FRAME))
+            assert (await b.take()).tobytes() == ramp(1, FRAME)
+            assert not any(await b.take(3))
 
     run(main())
 

@@ -201,6 +201,19 @@ def test_drained_waits_for_what_is_mixed_in() -> None:
     run(main())
 
 
+def test_drained_waits_for_what_is_mixed_in_and_has_not_begun() -> None:
+    async def main() -> None:
+        async with bench() as b:
+            b.playout.add(frames_source(late(0.05, 1)), MIX)
+            drained = asyncio.create_task(b.playout.drained())
+            assert values(await b.take(3)) == [0, 0, 1]
+            assert not drained.done()
+            await b.take()
+            await drained
+
+    run(main())
+
+
 def test_the_end_ends_what_is_mixed_in() -> None:
     async def main() -> None:
         async with bench() as b:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 
 import pytest
 from tests.core.playing import bench
@@ -121,6 +122,28 @@ def test_writers_are_let_in_in_the_order_in_which_they_came() -> None:
             await asyncio.gather(*writers)
             source.end()
             assert (await b.take(6))[::FRAME].tolist() == [1, 2, 3, 4, 5, 0]
+
+    run(main())
+
+
+def test_a_writer_who_comes_when_there_is_room_again_does_not_go_before_those_who_wait() -> None:
+    async def main() -> None:
+        source = PushSource(high_water_ms=20)
+        await source.write(frame(1))
+        waiting = asyncio.create_task(source.write(frame(2)))
+        await asyncio.sleep(1)
+
+        async def read_and_write() -> None:
+            assert await source.read() is not None
+            await source.write(frame(3))  # before anybody was woken
+
+        last = asyncio.create_task(read_and_write())
+        await asyncio.sleep(1)
+        second, third = await source.read(), await source.read()
+        await asyncio.gather(waiting, last)
+        assert second is not None
+        assert third is not None
+        assert [array("h", item.pcm)[0] for item in (second, third)] == [2, 3]
 
     run(main())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.audio import PTIME_MS, SAMPLE_BYTES
 from offhook.intake import Intake
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from offhook.play_handle import PlayHandle
 
     Spawn = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
+
+
+#: So many frames without a sample, one after the other, are read as fast as they come; more at the pace of frames.
+_EMPTY_AT_ONCE: Final = 10
 
 
 @dataclass(slots=True)
@@ -247,12 +251,15 @@ class Lane:
         while (frame := await source.read()) is not None and not handle.dropped:
             resampled, read = intake.resampled, False
             for pcm in intake.convert(frame):
-                read = True
-                await self._push(handle, pcm)
+                read = read or bool(pcm)
+                if self._buffered_bytes + len(pcm) <= self._high_water_bytes and handle.gain is None:
+                    self._buffer_part(handle, pcm)  # the usual case, without a coroutine
+                else:
+                    await self._push(handle, pcm)
             self._counts.resampled += intake.resampled and not resampled
             empty = 0 if read else empty + 1
             if empty:  # a source that gives nothing again and again must not hold up the loop
-                await asyncio.sleep(0 if empty == 1 else PTIME_MS / 1000)
+                await asyncio.sleep(0 if empty < _EMPTY_AT_ONCE else PTIME_MS / 1000)
         if not handle.dropped:
             await self._push(handle, intake.rest())
 
@@ -269,9 +276,14 @@ class Lane:
                 await self._space.wait()
                 continue
             part, pcm = pcm[:room], pcm[room:]
-            self._buffer.append((handle, part))
-            self._buffered_bytes += len(part)
-            handle.buffered_bytes += len(part)
+            self._buffer_part(handle, part)
+
+    def _buffer_part(self, handle: PlayHandle, pcm: bytes) -> None:
+        if not pcm:  # a resampler holds a little back at first
+            return
+        self._buffer.append((handle, pcm))
+        self._buffered_bytes += len(pcm)
+        handle.buffered_bytes += len(pcm)
 
     def _fail(self, handle: PlayHandle, error: BaseException) -> None:
         self._counts.failed += 1

@@ -60,15 +60,15 @@ def samples(first: int, count: int, frames: int) -> array[int]:
 class Level(AudioSource):
     """So many samples of one value, for ever if None."""
 
-    def __init__(self, value: int, count: int | None = None) -> None:
-        self._value, self._left = value, count
+    def __init__(self, value: int, count: int | None = None, *, rate_hz: int = RATE_HZ) -> None:
+        self._value, self._left, self._rate_hz = value, count, rate_hz
         self.closed = False
 
     async def read(self) -> AudioFrame | None:
         count = FRAME if self._left is None else min(FRAME, self._left)
         if self._left is not None:
             self._left -= count
-        return frame(self._value, samples=count) if count else None
+        return frame(self._value, samples=count, rate_hz=self._rate_hz) if count else None
 
     async def aclose(self) -> None:
         self.closed = True

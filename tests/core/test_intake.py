@@ -6,7 +6,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.core.playing import bench
+from tests.core.playing import Level, bench
 from tests.core.rig import FRAME, RATE_HZ, HoldResampler, RampSource, frame, ramp, run
 
 from offhook import AudioFrame, PlayoutEnd
@@ -27,6 +27,13 @@ class Bad(HoldResampler):
 
     def convert(self, pcm: bytes) -> bytes:
         return pcm + b"\0"
+
+
+class Swallowing(HoldResampler):
+    """Never gives anything."""
+
+    def convert(self, pcm: bytes) -> bytes:
+        return b""
 
 
 class Raising(HoldResampler):
@@ -110,5 +117,10 @@ def test_empty_frames_are_nothing_and_an_endless_run_of_them_does_not_hold_up_th
             endless = b.playout.add(frames_source(nothing()))  # type: ignore[arg-type]
             assert not any(await b.take(50))
             assert endless.cancel() == 0
+
+            b.resampler = Swallowing
+            swallowed = b.playout.add(Level(1, rate_hz=8_000))
+            assert not any(await b.take(50))
+            assert swallowed.cancel() == 0
 
     run(main())

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         AuthRegistry,
         CarrierRegistry,
         CommandRegistry,
+        FilterRegistry,
         ResamplerRegistry,
         SinkRegistry,
         SourceRegistry,
@@ -64,6 +65,11 @@ def offhook_audio_source(registry: SourceRegistry) -> None:
 @hookspec
 def offhook_audio_sink(registry: SinkRegistry) -> None:
     """Add audio sinks, chosen by spec."""
+
+
+@hookspec
+def offhook_audio_filter(registry: FilterRegistry) -> None:
+    """Add audio filters, chosen by spec. A factory is given the spec's argument and the rate it will be used at."""
 
 
 @hookspec

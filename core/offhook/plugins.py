@@ -24,6 +24,7 @@ from offhook.registry import (
     CarrierFactory,
     Command,
     Environment,
+    FilterFactory,
     Registry,
     ResamplerFactory,
     SinkFactory,
@@ -37,7 +38,7 @@ from offhook.spec import Spec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from offhook.interfaces import Archive, AudioSink, AudioSource, Resampler, Store
+    from offhook.interfaces import Archive, AudioFilter, AudioSink, AudioSource, Resampler, Store
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -96,6 +97,7 @@ class Plugins:
         self.transports: Registry[TransportFactory] = Registry("transport", "offhook_transport")
         self.sources: Registry[SourceFactory] = Registry("audio source", "offhook_audio_source")
         self.sinks: Registry[SinkFactory] = Registry("audio sink", "offhook_audio_sink")
+        self.filters: Registry[FilterFactory] = Registry("audio filter", "offhook_audio_filter")
         self.resamplers: Registry[ResamplerFactory] = Registry("resampler", "offhook_resampler")
         self.stores: Registry[StoreFactory] = Registry("store", "offhook_store")
         self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive")
@@ -192,6 +194,7 @@ class Plugins:
             self.transports,
             self.sources,
             self.sinks,
+            self.filters,
             self.resamplers,
             self.stores,
             self.archives,
@@ -228,6 +231,15 @@ class Plugins:
         """
         spec = Spec.parse(text)
         return self.make(self.sinks, spec.name, spec.argument)
+
+    def filter(self, text: str, rate_hz: int) -> AudioFilter:
+        """Make the audio filter that the spec `text` names, for audio at `rate_hz`.
+
+        Raises:
+            SpecError, MissingExtraError: nothing has that name, or it cannot be made.
+        """
+        spec = Spec.parse(text)
+        return self.make(self.filters, spec.name, spec.argument, rate_hz)
 
     def store(self, text: str, environment: Mapping[str, str] | None = None) -> Store:
         """Open the store that the spec `text` names, with settings from `environment`; the process's own by default.

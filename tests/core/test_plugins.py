@@ -13,7 +13,7 @@ from offhook.errors import MissingExtraError, OffhookError, PluginError, SpecErr
 from offhook.hookspecs import hookimpl
 from offhook.plugins import DISABLE_VARIABLE, Plugins
 from offhook.secret import Secret
-from offhook.testing import MemoryStore
+from offhook.testing import ListFilter, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -291,6 +291,9 @@ def test_specs_open_what_they_name() -> None:
         assert frame is not None
         assert frame.samples == 3
         assert plugins.sink("recorder:a.wav") is plugins.sink("recorder:a.wav")
+        audio_filter = plugins.filter("same:x", 16_000)
+        assert isinstance(audio_filter, ListFilter)
+        assert audio_filter.apply(frame) is frame
         assert plugins.resampler("live", 8_000, 16_000).convert(b"\1\0") == b"\1\0\1\0"
 
     run(main())
@@ -308,6 +311,8 @@ def test_what_a_factory_raises_is_typed_and_names_the_plugin() -> None:
         plugins.source("absent")
     with pytest.raises(SpecError, match="no store is called"):
         plugins.store("absent")
+    with pytest.raises(SpecError, match="no audio filter is called"):
+        plugins.filter("absent", 16_000)
     with pytest.raises(SpecError, match="no resampler is called"):
         plugins.resampler("live", 1, 2)
 

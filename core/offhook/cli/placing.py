@@ -17,7 +17,7 @@ from offhook.documents import beside
 from offhook.errors import ConfigError, OffhookError
 from offhook.interrupted import tell
 from offhook.isolation import isolated
-from offhook.playout import PlayoutEnd
+from offhook.play_handle import PlayoutEnd
 from offhook.plugins import Plugins
 from offhook.record import record_document
 from offhook.speech import SpeechDetector
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from offhook.cli.stopping import Stop
     from offhook.interfaces import AudioSink, AudioSource, Store
     from offhook.phone import Phone
-    from offhook.playout import PlayHandle
+    from offhook.play_handle import PlayHandle
     from offhook.record import CallRecord
 
 #: What a folder given with ``--out`` holds in the end.

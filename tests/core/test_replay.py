@@ -92,7 +92,7 @@ DEEDS: dict[str, Callable[[Rig], object]] = {
     "kick": lambda r: r.transport.kick("banned"),
     "lost": lambda r: r.transport.tell(AudioLost(Direction.HEARD)),
     "back": lambda r: r.transport.tell(AudioReturned(Direction.HEARD)),
-    "hang up": lambda r: driver_of(r).hang_up(),
+    "hang up": lambda r: driver_of(r).hang_up() if driver_of(r).runner else None,
     "abandon": lambda r: abandon(driver_of(r)),
     "problem": lambda r: driver_of(r).note(OffhookError("a sink is full")),
 }
@@ -143,8 +143,6 @@ def test_every_journal_of_the_driver_replays_to_the_same_states(
     journal = journal_of(policy, script, carrier, transport)
     whole = replay(journal)
     assert [entry.differences for entry in whole.entries] == [()] * len(journal)
-    if not journal:  # hung up before it was dialled
-        return
     assert whole.ended
     assert whole.policy == policy
     cut = data.draw(st.integers(0, len(journal)))

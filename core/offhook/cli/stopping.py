@@ -180,7 +180,9 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
             raise
         raise typer.Exit(stop.code) from None
     finally:
-        if not left:  # closing would wait for them, and they do not end
+        if left:  # closing would wait for them, and they do not end; nor need they be mourned in the end
+            runner.get_loop().set_exception_handler(lambda *_: None)
+        else:
             runner.close()
         if stop.code is None:
             stop.dismiss()

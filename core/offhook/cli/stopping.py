@@ -180,7 +180,13 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
             raise
         raise typer.Exit(stop.code) from None
     finally:
-        if not left:  # closing would wait for them, and they do not end
-            runner.close()
+        _close(runner, left)
         if stop.code is None:
             stop.dismiss()
+
+
+def _close(runner: asyncio.Runner, left: set[asyncio.Task[Any]]) -> None:
+    if left:  # closing would wait for them, and they do not end; nor need they be mourned in the end
+        runner.get_loop().set_exception_handler(lambda *_: None)
+    else:
+        runner.close()

@@ -60,6 +60,12 @@ def test_it_says_why_it_would_not(
     assert r.carrier.rung == []
 
 
+def test_without_json_the_reason_is_all_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    r = rig(transport=LinkedTransport(refuse_check=ConfigError("no keys")))
+    assert run_virtual(try_out(NUMBER, [], lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
+    assert capsys.readouterr() == ("", "offhook: no keys\n")
+
+
 def test_it_is_an_option_of_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     phones: list[Phone] = []
 

@@ -8,11 +8,11 @@ nothing outlives it but what a plugin refuses to end.
 from __future__ import annotations
 
 import asyncio
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from offhook.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
-from offhook.clock import iso_8601
+from offhook.bookkeeping import Bookkeeper
+from offhook.call_tasks import CallTasks
 from offhook.continuity import Continuity
 from offhook.decisions import renewed_grant
 from offhook.errors import (
@@ -43,35 +43,26 @@ from offhook.events import (
 )
 from offhook.grant import Grant
 from offhook.interfaces import Leg
-from offhook.isolation import LET_GO_S, as_plugin_error, isolated, let_go, name_of, settle
-from offhook.journal import facts_of
+from offhook.isolation import as_plugin_error, isolated, name_of
 from offhook.media import CallMedia
-from offhook.numbers import mask
-from offhook.outcome import Cause, Disposition
-from offhook.policy import policy_document
-from offhook.record import CallRecord, TimelineEntry
-from offhook.secret import redact
+from offhook.outcome import Cause
 from offhook.session import CallSession
-from offhook.states import CallState, Evidence
-from offhook.timeline import Timeline
+from offhook.states import CallState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine
 
     from offhook.actions import Action
     from offhook.audio import AudioFrame
     from offhook.equipment import Equipment
     from offhook.events import Event, LegEvent
     from offhook.policy import CallPolicy
-    from offhook.session import Step
+    from offhook.record import CallRecord
     from offhook.states import LegState
     from offhook.stereo import StereoRecorder
+    from offhook.timeline import Timeline
     from offhook.watchdog import Block
 
-#: How long sinks and sources may take to close when the call is over.
-_CLOSE_TIMEOUT_S = 2.0
-#: How long they may take to end once they are cancelled; a little more than what they wait for themselves.
-_LET_GO_S = 2 * LET_GO_S
 #: How long a leg may take to take a fresh token.
 _RENEW_TIMEOUT_S = 10.0
 #: Less than this is no time to do anything in.
@@ -100,34 +91,36 @@ class Driver:
         self._equipment = equipment
         self._session = CallSession(policy)
         self._recorder = recorder
-        self._dialed_at_s = 0.0
-        self._latest_s = 0.0
-        self._grant: Grant | None = None
         self._leg: Leg | None = None
-        self._steps: set[asyncio.Task[None]] = set()
-        self._others: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._heard: set[int] = set()
         self._finish = asyncio.Event()
         self._leaving_since_s: float | None = None
         self._releasing = False
-        self._released = False
         self._mistake: Exception | None = None
         self._asked_carrier = False
         self._continuity: Continuity | None = None
-        self._renewal_problem = ""
         #: Whether it was hung up, or found impossible, before it was dialled.
         self.given_up = False
         self.runner: asyncio.Task[None] | None = None
-        #: The refusal or failure that ended it, for whoever dialled.
-        self.error: OffhookError | None = None
         #: There once our leg has joined.
         self.media: CallMedia | None = None
-        self.record = CallRecord(equipment.ids.call_id(), mask(number), "")
-        observers = equipment.plugins.observers("offhook_call_transition")
-        stores = equipment.stores.of_call(self.record.call_id)
-        self.timeline = Timeline(self.record, stores, observers, self._add_entry)
+        self._book = Bookkeeper(number, equipment, self._session)
+        self._tasks = CallTasks(self.timeline.problem, self._own_mistake)
+
+    @property
+    def record(self) -> CallRecord:
+        return self._book.record
+
+    @property
+    def timeline(self) -> Timeline:
+        return self._book.timeline
+
+    @property
+    def error(self) -> OffhookError | None:
+        """The refusal or failure that ended it, for whoever dialled."""
+        return self._book.error
 
     @property
     def state(self) -> CallState:
@@ -143,8 +136,7 @@ class Driver:
 
     def start(self) -> None:
         """Dial. Everything from here on happens in one task."""
-        self.record.dialed_at = iso_8601(self._equipment.clock.wall_s())
-        self._dialed_at_s = self._equipment.clock.monotonic_s()
+        self._book.begin()
         created = self._equipment.plugins.observers("offhook_call_created")
         self.timeline.observe(created, call_id=self.record.call_id, number=self.record.number)
         self.runner = asyncio.create_task(self._run(), name=self.record.call_id)
@@ -183,7 +175,7 @@ class Driver:
                 self.runner.cancel()
         if cancelled is not None:
             raise cancelled
-        await self._let_finish()
+        await self._tasks.finish()
         if not self.runner.cancelled():
             self.runner.result()
 
@@ -210,7 +202,7 @@ class Driver:
 
         What is started after the end, to close a source that came too late, is waited for by `closed`.
         """
-        return self._begin(work, self._others)
+        return self._tasks.spawn(work)
 
     def note(self, error: OffhookError) -> None:
         """Something broke that the call survives."""
@@ -220,7 +212,7 @@ class Driver:
         """The event loop was kept from turning, by whomever: it may explain a gap."""
         self.timeline.count("loop_blocks")
         self.timeline.count("loop_blocked_ms", round(block.took_s * 1000))
-        self._add_entry("LoopBlocked", block.detail)
+        self._book.add_entry("LoopBlocked", block.detail)
 
     def _unwatch(self, _: object) -> None:
         assert self._equipment.watchdog is not None
@@ -232,10 +224,9 @@ class Driver:
         """Take a fact: decide, write down, act, arm the timer, wake whoever waits."""
         if self._releasing or self.state is CallState.ENDED:
             return
-        at_s = self._now_s()
-        if isinstance(event, DeadlinePassed):  # whatever the clock's last digit says
-            at_s = self._latest_s = max(at_s, self._session.next_deadline() or at_s)
-        self._keep(event, self._session.handle(event, at_s), at_s)
+        due = isinstance(event, DeadlinePassed)
+        at_s = self._book.reach(self._session.next_deadline()) if due else self._book.now_s()
+        self._book.keep(event, self._session.handle(event, at_s), at_s)
         while (action := self._session.next_action()) is not None:
             self._act(action)
         if self._continuity is not None:
@@ -246,13 +237,13 @@ class Driver:
     def _act(self, action: Action) -> None:
         match action:
             case StartCall():
-                self._step(self._start_call())
+                self._tasks.step(self._start_call())
             case JoinChannel():
-                self._step(self._join())
+                self._tasks.step(self._join())
             case LeaveChannel():
-                self._step(self._leave())
+                self._tasks.step(self._leave())
             case RenewGrant():
-                self._step(self._renew())
+                self._tasks.step(self._renew())
             case OpenMedia():
                 assert self.media is not None  # a call is active only after our leg has joined
                 self.media.open()
@@ -268,7 +259,7 @@ class Driver:
             self._timer = None
         deadline = self._session.next_deadline()
         if deadline is not None:
-            delay_s = max(0.0, deadline - self._now_s())
+            delay_s = max(0.0, deadline - self._book.now_s())
             self._timer = asyncio.get_running_loop().call_later(delay_s, self.feed, DeadlinePassed())
 
     def _wake(self, _: object = None) -> None:
@@ -277,88 +268,6 @@ class Driver:
             if not waiter.done():
                 waiter.set_result(None)
 
-    # ---- what is written down
-
-    def _keep(self, event: Event, step: Step, at_s: float) -> None:
-        record = self.record
-        match event:
-            case Dialed():
-                record.rang = "unknown"  # written down before the carrier is asked, and until its answer is here
-            case CallAccepted():
-                record.accepted_at_s, record.rang = at_s, "assumed"
-            case LegJoined():
-                record.joined_at_s = at_s
-            case AudioHeard(uid) if uid == self._session.callee_uid:
-                record.first_heard_at_s = at_s
-            case _:
-                pass
-        if step.call is CallState.ACTIVE and record.answered_at_s is None:
-            record.answered_at_s = record.first_sent_at_s = at_s
-        if record.outcome is None and self._session.outcome is not None:
-            record.outcome = self._session.outcome
-            if record.outcome.disposition is Disposition.FAILED:
-                self.timeline.failure(self._explain(event, step.evidence))
-        if step.call is CallState.ENDED:
-            record.ended_at_s = at_s
-        if step.changed or not isinstance(event, DeadlinePassed):
-            self._add_entry(type(event).__name__, self._detail(event), step, at_s, self._facts(event))
-
-    def _add_entry(
-        self,
-        event: str,
-        detail: str,
-        step: Step | None = None,
-        at_s: float | None = None,
-        facts: Mapping[str, object] = MappingProxyType({}),
-    ) -> None:
-        self.timeline.add(
-            TimelineEntry(
-                self._now_s() if at_s is None else at_s,
-                event,
-                self.state,
-                self.leg_state,
-                step is not None and step.changed,
-                step.evidence if step else None,
-                step.grade if step else None,
-                redact(detail),
-                facts,
-            )
-        )
-
-    def _now_s(self) -> float:
-        """Seconds since dialling: the clock of the session, of the journal and of the record. In whole microseconds,
-        so that a journal that was written and read again gives the session the same times."""
-        return max(self._latest_s, round(self._equipment.clock.monotonic_s() - self._dialed_at_s, 6))
-
-    def _facts(self, event: Event) -> dict[str, object]:
-        """What a journal needs beside the event's name to be replayed; the first entry holds the policy as well."""
-        facts = {name: redact(value) if isinstance(value, str) else value for name, value in facts_of(event).items()}
-        if isinstance(event, Dialed):
-            facts["policy"] = policy_document(self._session.policy)
-        return facts
-
-    def _detail(self, event: Event) -> str:
-        if isinstance(event, CallAccepted) and self._grant is not None:
-            return f"channel={self._grant.channel} token_sha256={self._grant.token.fingerprint}"
-        return " ".join(f"{name}={value}" for name, value in facts_of(event).items() if value is not None)
-
-    def _explain(self, event: Event, evidence: Evidence | None) -> str:
-        """One sentence for what broke."""
-        policy = self._session.policy
-        if self.error is not None:
-            return self.error.message
-        if evidence is Evidence.TOKEN_EXPIRED:
-            return f"the token had its time, and there was no fresh one: {self._renewal_problem or 'none came in time'}"
-        if evidence is Evidence.AUDIO_LOST:
-            return f"no audio for {policy.audio_timeout_s:g} s in one direction"
-        if isinstance(event, LegFailed | LegClosed):
-            return f"the channel was lost: {event.reason}"
-        if evidence is Evidence.LEG_LOST:
-            return f"our connection to the channel broke and did not come back within {policy.grace_s:g} s"
-        if evidence is Evidence.CALLEE_DROPPED:
-            return f"the callee vanished from the channel and did not come back within {policy.grace_s:g} s"
-        return f"not in the channel within {policy.setup_timeout_s:g} s of dialling"
-
     # ---- the world
 
     async def _start_call(self) -> None:
@@ -366,7 +275,7 @@ class Driver:
         unwritten = self.timeline.unwritten
         if unwritten:  # no ring without a record
             self.record.rang = "no"
-            self.error = RecordingError(
+            self._book.error = RecordingError(
                 f"{self.record.number} was not dialled, because the call cannot be written down: {unwritten} "
                 "Mend that, or place calls without a store"
             )
@@ -378,7 +287,7 @@ class Driver:
             if not isinstance(grant, Grant):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
                 raise PluginError(name_of(carrier), "start_call", f"gave {type(grant).__name__}, not a Grant")
         except OffhookError as error:
-            self.error = error
+            self._book.error = error
             if isinstance(error, StartAmbiguous):
                 self.feed(StartLost())
             else:
@@ -386,18 +295,12 @@ class Driver:
                     self.record.rang = "no"
                 self.feed(CallRefused(_CAUSES.get(type(error), Cause.CALL_REJECTED)))
             return
-        self._grant, self.record.channel = grant, grant.channel
-        self.feed(CallAccepted(self._expiry(grant)))
-
-    def _expiry(self, grant: Grant) -> float | None:
-        """When a grant's token ends, on the session's clock: from here on no step of the wall clock matters."""
-        if grant.expires_at_s is None:
-            return None
-        return round(self._now_s() + grant.expires_at_s - self._equipment.clock.wall_s(), 6)
+        self._book.grant, self.record.channel = grant, grant.channel
+        self.feed(CallAccepted(self._book.expiry_s(grant)))
 
     async def _renew(self) -> None:
         """Get a fresh grant and give it to our leg."""
-        leg, grant, plugins = self._leg, self._grant, self._equipment.plugins
+        leg, grant, plugins = self._leg, self._book.grant, self._equipment.plugins
         assert leg is not None  # only a call that is in the channel renews
         assert grant is not None
         if not plugins.observers("offhook_renew_grant"):
@@ -409,17 +312,17 @@ class Driver:
         except OffhookError as error:
             self._fail_renewal(error.message, final=False)
             return
-        self._grant = fresh
-        self.feed(GrantRenewed(self._expiry(fresh)))
+        self._book.grant = fresh
+        self.feed(GrantRenewed(self._book.expiry_s(fresh)))
 
     def _fail_renewal(self, reason: str, *, final: bool) -> None:
-        self._renewal_problem = reason
+        self._book.renewal_problem = reason
         self.feed(RenewalFailed(reason, final))
 
     async def _join(self) -> None:
         transport = self._equipment.transport
-        assert self._grant is not None  # JoinChannel follows CallAccepted
-        grant, resample = self._grant, self._equipment.plugins.resampler
+        assert self._book.grant is not None  # JoinChannel follows CallAccepted
+        grant, resample = self._book.grant, self._equipment.plugins.resampler
         try:
             leg = await isolated(transport, "join", lambda: transport.join(grant, _Handler(self)))
             if not isinstance(leg, Leg):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
@@ -431,7 +334,7 @@ class Driver:
             if self.state is CallState.ENDED:  # at the last moment: it will be left again, with nothing to record
                 self._discard()
             try:
-                self.media = CallMedia(leg, resample, self.spawn, self.note, self._lose_leg, self._recorder)
+                self.media = CallMedia(leg, resample, self._tasks.spawn, self.note, self._lose_leg, self._recorder)
             except Exception as error:
                 raise as_plugin_error(leg, "rate_hz", error) from error
         except OffhookError as error:
@@ -442,7 +345,7 @@ class Driver:
         self.feed(LegJoined())
 
     def _lose_leg(self, error: OffhookError) -> None:
-        self.error = error
+        self._book.error = error
         self.feed(LegFailed(error.message))
 
     async def _leave(self) -> None:
@@ -487,26 +390,11 @@ class Driver:
 
     # ---- the runner
 
-    def _step(self, work: Coroutine[None, None, None]) -> None:
-        """Start something that the session asked for; it is cancelled when the call is over."""
-        self._begin(work, self._steps)
-
-    def _begin(self, work: Coroutine[None, None, None], kept: set[asyncio.Task[None]]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._owned(work), name=getattr(work, "__qualname__", None))
-        kept.add(task)
-        task.add_done_callback(kept.discard)
-        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never touches it
-        return task
-
-    async def _owned(self, work: Coroutine[None, None, None]) -> None:
-        """What plugins raise is caught where they are called. Anything else is our mistake: it ends the call, in order,
-        and comes out of `closed`, so that no other task of the call is torn down with it."""
-        try:
-            await work
-        except Exception as error:
-            self._mistake = self._mistake or error
-            self._lose_leg(PluginError("offhook", "driver", f"{type(error).__name__}: {error}"))
-            self.hang_up()
+    def _own_mistake(self, error: Exception) -> None:
+        """What no plugin is to blame for ends the call, in order, and comes out of `closed`."""
+        self._mistake = self._mistake or error
+        self._lose_leg(PluginError("offhook", "driver", f"{type(error).__name__}: {error}"))
+        self.hang_up()
 
     async def _run(self) -> None:
         try:
@@ -526,53 +414,28 @@ class Driver:
             await self._release()
         finally:
             try:
-                await self._abandon()
+                await self._tasks.abandon()
             finally:
                 self._seal()
 
     async def _release(self) -> None:
         """Let go of everything, each for a bounded time, whether the session got here or we were cancelled."""
         self._releasing = True
-        try:
-            for task in tuple(self._steps):
-                task.cancel()
-            if self._continuity is not None:
-                self._continuity.end()
-            if self.media is not None:
-                self.media.end()
-            await self._leave_leg()
-            await self._let_finish()
-        finally:
-            self._released = True
-
-    async def _let_finish(self) -> None:
-        """Give the call's other tasks a moment, then cancel them."""
-        if self._others:
-            _, stuck = await asyncio.wait(self._others, timeout=_CLOSE_TIMEOUT_S)
-            if stuck:
-                after = f"was not done {_CLOSE_TIMEOUT_S:g} s after the end of the call, and was cancelled"
-                self.timeline.problem(f"a source or a sink {after}: {_names(stuck)}")
-            self._leave_behind(await let_go(stuck, _LET_GO_S))
-
-    async def _abandon(self) -> None:
-        """Go on without whatever is left and does not end by being cancelled."""
-        for task in self._others:  # still there when the release was cut short
-            task.cancel()
-        self._leave_behind(await settle(self._steps | self._others, _LET_GO_S))
-
-    def _leave_behind(self, tasks: set[asyncio.Task[None]]) -> None:
-        self._steps -= tasks
-        self._others -= tasks
-        if tasks:
-            self.timeline.problem(f"a plugin did not end when it was cancelled, and was left behind: {_names(tasks)}")
+        self._tasks.cancel_steps()
+        if self._continuity is not None:
+            self._continuity.end()
+        if self.media is not None:
+            self.media.end()
+        await self._leave_leg()
+        await self._tasks.finish()
 
     def _seal(self) -> None:
         """The record is final. Timers alone end any session, so one that was cut short is run to its end here."""
         if self.state is not CallState.ENDED:
-            at_s = self._now_s()
-            self._keep(HangUpRequested(), self._session.handle(HangUpRequested(), at_s), at_s)
+            at_s = self._book.now_s()
+            self._book.keep(HangUpRequested(), self._session.handle(HangUpRequested(), at_s), at_s)
         while (deadline := self._session.next_deadline()) is not None:
-            self._keep(DeadlinePassed(), self._session.handle(DeadlinePassed(), deadline), self._now_s())
+            self._book.keep(DeadlinePassed(), self._session.handle(DeadlinePassed(), deadline), self._book.now_s())
         if self._timer is not None:
             self._timer.cancel()
         self._discard()  # still there when the leg never joined
@@ -583,10 +446,6 @@ class Driver:
         self.timeline.observe(ended, call_id=self.record.call_id, record=self.record)
         self.timeline.close()
         self._wake()
-
-
-def _names(tasks: set[asyncio.Task[None]]) -> str:
-    return ", ".join(sorted(task.get_name() for task in tasks))
 
 
 class _Handler:

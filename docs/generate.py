@@ -135,6 +135,7 @@ PACKAGES = {
     "offhook_aiortc": "plugins",
     "offhook_audio": "plugins",
     "offhook_jsonl": "plugins",
+    "offhook_sqlite": "plugins",
     "offhook_wire": "core",
     "offhook_pytest": "core",
     "offhook": "core",
@@ -186,15 +187,29 @@ def fault_tests() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     tests = DOCS.parent / "tests"
     for path in sorted(tests.rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            for mark in node.decorator_list:
-                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault":
-                    for row in mark.args:
-                        name = f"`{path.relative_to(tests)}` {node.name.removeprefix('test_')}"
-                        found.setdefault(ast.literal_eval(row), []).append(name)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        of_module = [
+            row
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+            for row in _rows(node.value)
+        ]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                name = f"`{path.relative_to(tests)}` {node.name.removeprefix('test_')}"
+                for row in [*of_module, *(row for mark in node.decorator_list for row in _rows(mark))]:
+                    found.setdefault(row, []).append(name)
     return found
+
+
+def _rows(marks: ast.expr) -> list[str]:
+    """The rows that ``pytest.mark.fault(...)`` names in an expression."""
+    return [
+        ast.literal_eval(row)
+        for node in ast.walk(marks)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.fault"
+        for row in node.args
+    ]
 
 
 def faults() -> str:

@@ -15,6 +15,7 @@ async def main(base_url: str, from_number: str, api_key: str, api_secret: str) -
     phone = Phone(
         carrier=SendblueCarrier(CallableAuth(keys), from_number=from_number, base_url=base_url),
         transport=AiortcTransport(rate_hz=24_000),
+        store=None,  # "sqlite" keeps its calls with all others: a phone whose carrier is an object keeps none by itself
         policy=CallPolicy(answer=AnswerPolicy.FIRST_AUDIO, ring_timeout_s=20, max_duration_s=60),
     )
     async with phone, phone.dial("+14155550101", record="both-sides-*.wav") as call:

@@ -8,8 +8,9 @@ from offhook.errors import OffhookError
 from offhook.hookspecs import hookimpl
 from offhook.outcome import Cause, Disposition, EndedBy, Outcome
 from offhook.phone import Phone
-from offhook.playout import PlayHandle, PlayoutEnd
+from offhook.play_handle import PlayHandle, PlayMode, PlayoutEnd
 from offhook.policy import AnswerPolicy, CallPolicy
+from offhook.push import PushSource
 from offhook.record import CallRecord, TimelineEntry
 from offhook.secret import Secret
 from offhook.speech import SpeechDetector, SpeechStarted, SpeechStopped
@@ -32,7 +33,9 @@ __all__ = [
     "Outcome",
     "Phone",
     "PlayHandle",
+    "PlayMode",
     "PlayoutEnd",
+    "PushSource",
     "Secret",
     "SpeechDetector",
     "SpeechStarted",

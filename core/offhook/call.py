@@ -11,9 +11,11 @@ from offhook.audio import SILENCE_DBFS
 from offhook.driver import Driver
 from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, SourceError, StartAmbiguous
 from offhook.frames import Frames, frames_source
+from offhook.gain import gain_of
 from offhook.interfaces import AudioSink, AudioSource
 from offhook.isolation import CLOSE_TIMEOUT_S, isolated
 from offhook.outcome import EndedBy
+from offhook.play_handle import PlayMode
 from offhook.recording import mark, record_stream
 from offhook.states import CallState, LegState
 
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
     from typing import Literal, NoReturn, Self
 
     from offhook.equipment import Equipment
+    from offhook.interfaces import AudioFilter
     from offhook.listening import AudioStream, BoundedStream
     from offhook.media import CallMedia
-    from offhook.playout import PlayHandle
+    from offhook.play_handle import PlayHandle
     from offhook.policy import CallPolicy
     from offhook.record import CallRecord, TimelineEntry
     from offhook.stereo import StereoRecorder
@@ -134,8 +137,8 @@ class Call:
         """End the call and wait until nothing of it is left. Idempotent and bounded.
 
         Args:
-            after: ``"playout"`` waits first until all that is queued has been said, and 200 ms more, so that the last
-                word is not cut.
+            after: ``"playout"`` waits first until all that is queued or mixed in has been said, and 200 ms more, so
+                that the last word is not cut.
         """
         self._equipment.must_be_ours()
         media = self._driver.media
@@ -192,17 +195,39 @@ class Call:
 
     # ---- speaking
 
-    def play(self, what: str | AudioSource | Frames) -> PlayHandle:
-        """Queue something to be said. It starts when what was queued before it is done, and not before the answer.
+    def play(
+        self,
+        what: str | AudioSource | Frames,
+        *,
+        mode: PlayMode | Literal["queue", "replace", "mix"] = PlayMode.QUEUE,
+        gain_db: float = 0.0,
+    ) -> PlayHandle:
+        """Have something said; nothing is said before the answer.
 
         Args:
-            what: a spec (``wav:greeting.wav``), a source that was opened with `Phone.source`, an `AudioFrame`, or an
-                iterable or async iterable of frames, which is only asked for more when there is room.
+            what: a spec (``wav:greeting.wav``), a source that was opened with `Phone.source`, a `PushSource`, an
+                `AudioFrame`, or an iterable or async iterable of frames, which is only asked for more when there is
+                room.
+            mode: what becomes of what is being said. ``queue``: it goes on, and this follows all that was queued
+                before, without a gap. ``replace``: everything that is running, queued or mixed in ends now, as
+                `PlayoutEnd.REPLACED`; the next frame holds this, or silence until it has been read. ``mix``: it goes
+                on, and this is added to it from the next frame on, clipped to 16 bits, and ends by itself; 4 at most
+                at once.
+            gain_db: louder or softer by so much, -60 to 20 dB; clipped to 16 bits.
 
         Raises:
-            ConfigError: a spec names nothing, or what it names cannot be opened; or a source was played before.
+            ConfigError: a spec names nothing, or what it names cannot be opened; a source was played before; or there
+                is no such mode or gain.
+            CallStateError: 4 items are mixed in already.
         """
         media = self._media("play")
+        try:
+            mode = PlayMode(mode)
+        except ValueError:
+            modes = ", ".join(PlayMode)
+            raise ConfigError(f"play(mode={mode!r}): there is no such mode; choose one of {modes}") from None
+        gain = gain_of(gain_db)
+        media.playout.admit(mode)  # before a file is opened
         if isinstance(what, str):
             source = self._equipment.plugins.source(what)
         elif isinstance(what, AudioSource):
@@ -212,19 +237,78 @@ class Call:
         else:
             source = frames_source(what)
         source.taken = True
-        return media.playout.add(source)
+        return media.playout.add(source, mode, gain)
 
     def clear(self) -> float:
-        """Stop talking at once and forget what is queued (barge-in).
+        """Stop talking at once and forget what is queued or mixed in (barge-in).
 
         Returns:
-            How many milliseconds of the item that was being said had been sent.
+            How many milliseconds of the item that was being said had been sent; mixed items have handles for that.
         """
         return self._media("clear").playout.clear()
 
+    def mute(self) -> None:
+        """Send silence from the next frame on. Playout goes on unheard: positions advance and handles end."""
+        self._media("mute").muted = True
+
+    def unmute(self) -> None:
+        """Be heard again, from where playout has got to."""
+        self._media("unmute").muted = False
+
+    @property
+    def muted(self) -> bool:
+        """Whether silence is sent in place of what is said."""
+        return self._driver.media is not None and self._driver.media.muted
+
+    @property
+    def gain_db(self) -> float:
+        """Gain of all that is said, after mixing, from the next frame on; -60 to 20 dB, clipped to 16 bits.
+
+        Setting it raises `ConfigError` for any other number, and `CallStateError` for a call that was not entered.
+        """
+        return self._driver.media.playout.gain_db if self._driver.media else 0.0
+
+    @gain_db.setter
+    def gain_db(self, gain_db: float) -> None:
+        self._media("gain_db", "").playout.gain_db = gain_db
+
+    def add_filter(self, what: str | AudioFilter, *, direction: Literal["sent", "heard"] = "sent") -> AudioFilter:
+        """Have a filter change all that is sent or heard from the next frame on, after the filters added before it.
+
+        What is sent has been mixed and has had the call's gain; muting comes last. What is recorded is what was sent,
+        and, of the callee, what listeners are given. One that fails is removed and noted, and the call goes on.
+
+        Args:
+            what: a spec (``limit:-3``), or a filter of your own, which can be added once.
+            direction: ``sent`` or ``heard``.
+
+        Returns:
+            The filter, for `remove_filter`.
+
+        Raises:
+            ConfigError: a spec names nothing, or has a bad argument; or there is no such direction.
+            CallStateError: the filter was added to a call before.
+        """
+        media = self._media("add_filter")
+        chains = {"sent": media.sent_filters, "heard": media.heard_filters}
+        if direction not in chains:
+            raise ConfigError(f"add_filter(direction={direction!r}): there is no such direction; choose sent or heard")
+        made = self._equipment.plugins.filter(what, media.rate_hz) if isinstance(what, str) else what
+        chains[direction].add(made)
+        return made
+
+    def remove_filter(self, audio_filter: AudioFilter) -> bool:
+        """Take a filter out from the next frame on, and close it.
+
+        Returns:
+            Whether it was in use; False also when it failed and was removed before.
+        """
+        media = self._media("remove_filter")
+        return media.sent_filters.remove(audio_filter) or media.heard_filters.remove(audio_filter)
+
     @property
     def queued_ms(self) -> float:
-        """Audio that was read from its source and not sent yet, in milliseconds."""
+        """Audio of the queue that was read from its source and not sent yet, in milliseconds."""
         return self._driver.media.playout.queued_ms if self._driver.media else 0.0
 
     # ---- listening
@@ -307,9 +391,9 @@ class Call:
         if not self._entered and not self.over:
             raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
 
-    def _media(self, verb: str) -> CallMedia:
+    def _media(self, verb: str, brackets: str = "()") -> CallMedia:
         if self._driver.media is None:
-            raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
+            raise CallStateError(f"{verb}{brackets} needs a call that was entered: async with phone.dial(...) as call")
         return self._driver.media
 
     @property

@@ -126,7 +126,8 @@ class Driver:
         self.media: CallMedia | None = None
         self.record = CallRecord(equipment.ids.call_id(), mask(number), "")
         observers = equipment.plugins.observers("offhook_call_transition")
-        self.timeline = Timeline(self.record, equipment.store, observers, self._add_entry)
+        stores = equipment.stores.of_call(self.record.call_id)
+        self.timeline = Timeline(self.record, stores, observers, self._add_entry)
 
     @property
     def state(self) -> CallState:
@@ -363,10 +364,10 @@ class Driver:
     async def _start_call(self) -> None:
         carrier = self._equipment.carrier
         unwritten = self.timeline.unwritten
-        if unwritten is not None:  # no ring without a record
+        if unwritten:  # no ring without a record
             self.record.rang = "no"
             self.error = RecordingError(
-                f"{self.record.number} was not dialled, because the call cannot be written down: {unwritten.message} "
+                f"{self.record.number} was not dialled, because the call cannot be written down: {unwritten} "
                 "Mend that, or place calls without a store"
             )
             self.feed(CallRefused(Cause.TEMPORARY_FAILURE))

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from offhook.admission import Admission
     from offhook.clock import Clock
     from offhook.ids import Ids
-    from offhook.interfaces import Carrier, Store, Transport
+    from offhook.interfaces import Carrier, Transport
     from offhook.plugins import Plugins
+    from offhook.stores import Stores
     from offhook.watchdog import Watchdog
 
 #: How long a carrier or a transport may take to say whether it is ready.
@@ -28,7 +29,7 @@ class Equipment:
     carrier: Carrier
     transport: Transport
     plugins: Plugins
-    store: Store | None
+    stores: Stores
     clock: Clock
     ids: Ids
     admission: Admission

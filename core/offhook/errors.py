@@ -10,6 +10,7 @@
     │   ├── RecordingError        an output that cannot be written
     │   └── MissingExtraError     an optional part of offhook is not installed
     ├── CallStateError            your program: a call used in the wrong order
+    │   └── SourceClosed          audio was pushed into a source that takes no more
     ├── DialRefused               we did not dial, on purpose; nothing has rung
     │   ├── DoubleDial            the callee is being called, or was a moment ago
     │   ├── TooManyCalls          the limit of calls at once
@@ -99,6 +100,12 @@ class CallStateError(OffhookError):
     """A call was used in the wrong order, for example entered twice."""
 
     code = "call_state"
+
+
+class SourceClosed(CallStateError):
+    """Audio was pushed into a source that takes no more: it was ended, or what it was played into is over."""
+
+    code = "source_closed"
 
 
 class DialRefused(OffhookError):

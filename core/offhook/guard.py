@@ -51,8 +51,3 @@ class MemoryGuard(DialGuard):
             if len(self._held) == _MOST_HELD:
                 del self._held[next(iter(self._held))]
             self._held[key] = call_id, now_s, now_s + hold_s
-
-
-def guard_of(store: object) -> DialGuard:
-    """The guard of a phone with this store: the store itself where it is one, and holds across processes."""
-    return store if isinstance(store, DialGuard) else MemoryGuard()

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from offhook.grant import Grant
     from offhook.record import CallRecord, TimelineEntry
     from offhook.registry import (
+        ArchiveRegistry,
         AuthRegistry,
         CarrierRegistry,
         CommandRegistry,
+        FilterRegistry,
         ResamplerRegistry,
         SinkRegistry,
         SourceRegistry,
@@ -66,6 +68,11 @@ def offhook_audio_sink(registry: SinkRegistry) -> None:
 
 
 @hookspec
+def offhook_audio_filter(registry: FilterRegistry) -> None:
+    """Add audio filters, chosen by spec. A factory is given the spec's argument and the rate it will be used at."""
+
+
+@hookspec
 def offhook_resampler(registry: ResamplerRegistry) -> None:
     """Add resamplers. The core asks for ``live`` and for ``file``."""
 
@@ -73,6 +80,11 @@ def offhook_resampler(registry: ResamplerRegistry) -> None:
 @hookspec
 def offhook_store(registry: StoreRegistry) -> None:
     """Add stores for journals and records, chosen by spec."""
+
+
+@hookspec
+def offhook_archive(registry: ArchiveRegistry) -> None:
+    """Add ways to read what the stores of the same names have written. Reading makes nothing and changes nothing."""
 
 
 @hookspec

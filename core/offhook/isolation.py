@@ -26,7 +26,7 @@ def name_of(plugin: object) -> str:
     return f"{type(plugin).__module__}.{type(plugin).__qualname__}"
 
 
-def as_plugin_error(plugin: object, hook: str, error: Exception) -> OffhookError:
+def as_plugin_error(plugin: object, hook: str, error: BaseException) -> OffhookError:
     """`error` itself if it is one of ours, else a `PluginError` that names the plugin and the method."""
     if isinstance(error, OffhookError):
         return error

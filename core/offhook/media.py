@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from offhook.audio import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs
 from offhook.errors import OffhookError
+from offhook.filtering import FilterChain
 from offhook.isolation import as_plugin_error
 from offhook.listening import AudioStream
 from offhook.pacer import Pacer
@@ -20,8 +21,9 @@ from offhook.playout import Playout
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook.intake import Resample
     from offhook.interfaces import Leg
-    from offhook.playout import Resample, Spawn
+    from offhook.lane import Spawn
     from offhook.stereo import StereoRecorder
 
 #: A talker's positions follow the RTP clock; further than this from our own clock, the stream was started anew.
@@ -70,6 +72,11 @@ class CallMedia:
         self._last_sent = b""
         self._last_heard = b""
         self.playout = Playout(self.rate_hz, resample, spawn, note)
+        self.sent_filters = FilterChain(self.rate_hz, note)
+        self.heard_filters = FilterChain(self.rate_hz, note)
+        #: While it is true playout goes on, and silence is sent.
+        self.muted = False
+        self.frames_muted = 0
         self.frames_heard = 0
 
     @property
@@ -109,7 +116,13 @@ class CallMedia:
 
     def _tick(self, index: int) -> None:
         position = self._base + index * self._frame_samples
-        pcm = self._last_sent = self.playout.take()
+        pcm = self.playout.take()
+        if self.sent_filters.filters:
+            pcm = self.sent_filters.apply(pcm, position)
+        if self.muted:
+            pcm = self.playout.silence
+            self.frames_muted += 1
+        self._last_sent = pcm
         try:
             self._leg.send(AudioFrame(pcm, self.rate_hz, position))
         except Exception as error:  # a leg never raises for the network's sake: it is broken
@@ -127,14 +140,17 @@ class CallMedia:
         if anchor is None or abs(anchor + frame.position - now) > _RESTART_S * self.rate_hz:
             anchor = self._anchors[uid] = now - frame.position
         position = anchor + frame.position
-        self._last_heard = frame.pcm
-        placed = AudioFrame(frame.pcm, frame.rate_hz, position)
+        pcm = frame.pcm
+        if self.heard_filters.filters:
+            pcm = self.heard_filters.apply(pcm, position)
+        self._last_heard = pcm
+        placed = AudioFrame(pcm, frame.rate_hz, position)
         for stream in self._streams():
             try:
                 stream.feed(placed)
             except Exception as error:
                 self._lose(stream, error)
-        self._record(left=False, position=position, pcm=frame.pcm)
+        self._record(left=False, position=position, pcm=pcm)
 
     def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
         """A new listener; it gets what comes from now on."""
@@ -162,6 +178,8 @@ class CallMedia:
             except Exception as error:
                 self._lose(stream, error)
             stream.close()
+        self.sent_filters.close()
+        self.heard_filters.close()
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             try:
@@ -203,10 +221,18 @@ class CallMedia:
 
     def counters(self) -> dict[str, int]:
         """What was counted about media so far, the leg's own counters included."""
+        counts = self.playout.counts
         return {
             **self._leg.counters(),
             "frames_heard": self.frames_heard,
             "frames_skipped": self._pacer.skipped,
-            "playout_underruns": self.playout.underruns,
+            "frames_muted": self.frames_muted,
+            "playout_underruns": counts.underruns,
+            "playout_stalls": counts.stalls,
+            "sources_ended": counts.ended,
+            "sources_failed": counts.failed,
+            "sources_held_back": counts.held_back,
+            "sources_resampled": counts.resampled,
+            "filters_failed": self.sent_filters.failed + self.heard_filters.failed,
             "frames_dropped_by_listeners": self._dropped,
         }

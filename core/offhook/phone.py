@@ -14,17 +14,18 @@ from offhook.clock import SystemClock
 from offhook.equipment import Equipment
 from offhook.errors import CallStateError, ConfigError
 from offhook.grant import is_loopback
-from offhook.guard import guard_of
-from offhook.isolation import CLOSE_TIMEOUT_S, as_plugin_error, isolated
+from offhook.guard import MemoryGuard
+from offhook.isolation import CLOSE_TIMEOUT_S, isolated
 from offhook.numbers import e164
 from offhook.plugins import Plugins
 from offhook.policy import CallPolicy
 from offhook.registry import Environment
 from offhook.stereo import StereoRecorder
+from offhook.stores import AUTO, NO_STORE, STORE_VARIABLE, interrupted, open_stores, usual_store
 from offhook.watchdog import LIMIT_S, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import NoReturn, Self
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from offhook.clock import Clock
     from offhook.ids import Ids
     from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Store, Transport
+    from offhook.interfaces.store import Document
 
 CARRIER: Final = "sendblue"
 AUTH: Final = "env"
@@ -50,7 +52,10 @@ class Phone:
             relay on this machine and `agora` for Agora itself.
         policy: timers and the answer policy of every call, unless a call brings its own.
         plugins: modules or objects with hooks, beside the installed ones.
-        store: keeps journals and records: a `Store` or a spec; none by default.
+        store: keeps journals and records: a `Store`, a spec, or several, each of which gets everything; None keeps
+            nothing. ``auto``, the default, is what `OFFHOOK_STORE` in `environment` names (a spec, or ``none``), else
+            ``sqlite`` where the carrier is given by name. A carrier object may be a double, whose calls do not belong
+            among a person's, so there ``auto`` is none: say ``store="sqlite"`` where it rings people.
         environment: settings for the parts that are given by name; none by default.
         call_limit: how many calls may be up at once; one more is refused before anything rings.
         redial_window_s: how long after a call its callee is not dialled again by mistake: 30 s by default, and 0 where
@@ -64,6 +69,7 @@ class Phone:
 
     Raises:
         ConfigError: something that is named is not installed, or lacks its settings.
+        RecordingError: a store cannot be opened.
         PluginError: one of `plugins` cannot be used.
     """
 
@@ -75,7 +81,7 @@ class Phone:
         transport: Transport | str | None = None,
         policy: CallPolicy | None = None,
         plugins: Iterable[object] | Plugins = (),
-        store: Store | str | None = None,
+        store: Store | str | Sequence[Store | str] | None = AUTO,
         environment: Mapping[str, str] | None = None,
         call_limit: int = CALL_LIMIT,
         redial_window_s: float | None = None,
@@ -87,6 +93,7 @@ class Phone:
         settings = Environment(environment, clock=clock, ids=ids, http=http)
         self.plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
         self.policy = policy or CallPolicy()
+        usual = usual_store(settings) if isinstance(carrier, str) else settings.get(STORE_VARIABLE, NO_STORE)
         if isinstance(carrier, str):
             if isinstance(auth, str):
                 auth = self.plugins.make(self.plugins.auth, auth, settings)
@@ -95,17 +102,22 @@ class Phone:
             transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
         if isinstance(transport, str):
             transport = self._transport(transport, carrier, settings)
-        if isinstance(store, str):
-            store = self.plugins.store(store, settings)
-        guard = guard_of(store)
+        stores = open_stores(self.plugins, store, usual, settings)
+        #: Records of calls that died with their process and that nobody was told of before.
+        self.interrupted: Sequence[Document] = interrupted(stores)
         admission = Admission(
-            carrier, self.plugins, guard, settings.clock, call_limit=call_limit, redial_window_s=redial_window_s
+            carrier,
+            self.plugins,
+            stores.guard or MemoryGuard(),
+            settings.clock,
+            call_limit=call_limit,
+            redial_window_s=redial_window_s,
         )
         watchdog = None
         if watchdog_limit_s is not None and isinstance(settings.clock, SystemClock):
             watchdog = Watchdog(watchdog_limit_s)
         self._equipment = Equipment(
-            carrier, transport, self.plugins, store, settings.clock, settings.ids, admission, watchdog
+            carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
         )
         self._calls: list[Call] = []
         self._closed = False
@@ -118,7 +130,7 @@ class Phone:
         transport: str | None = None,
         policy: CallPolicy | None = None,
         plugins: Iterable[object] | Plugins = (),
-        store: Store | str | None = None,
+        store: Store | str | Sequence[Store | str] | None = AUTO,
     ) -> Phone:
         """A phone with the settings of the environment.
 
@@ -181,7 +193,8 @@ class Phone:
             recorder = StereoRecorder(Path(record), self._equipment.transport.rate_hz)
         call = Call(number, self._equipment, policy or self.policy, recorder, redial=redial)
         if recorder is not None:
-            call.record.files["mix"] = os.fspath(recorder.path)
+            # Whole, since the record is read elsewhere, and from the first save on: a call that is cut has one as well.
+            call.record.files["mix"] = os.fspath(recorder.path.absolute())
         self._calls = [known for known in self._calls if not known.over] + [call]
         return call
 
@@ -240,10 +253,9 @@ class Phone:
         self._equipment.must_be_ours()
         self._closed = True
         calls, self._calls = self._calls, []
-        transport, carrier, store = self._equipment.transport, self._equipment.carrier, self._equipment.store
+        transport, carrier = self._equipment.transport, self._equipment.carrier
         async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is let go of
-            if store is not None:
-                stack.callback(_close_store, store)
+            stack.callback(self._equipment.stores.close)
             stack.push_async_callback(_close, carrier)
             stack.push_async_callback(_close, transport)
             async with asyncio.TaskGroup() as group:
@@ -253,10 +265,3 @@ class Phone:
 
 async def _close(part: Carrier | Transport) -> None:
     await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
-
-
-def _close_store(store: Store) -> None:
-    try:
-        store.close()
-    except Exception as error:
-        raise as_plugin_error(store, "close", error) from error

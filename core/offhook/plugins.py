@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 import pluggy
 
 from offhook import hookspecs
-from offhook.errors import OffhookError, PluginError
+from offhook.errors import OffhookError, PluginError, SpecError
 from offhook.registry import (
+    ArchiveFactory,
     AuthFactory,
     CarrierFactory,
     Command,
     Environment,
+    FilterFactory,
     Registry,
     ResamplerFactory,
     SinkFactory,
@@ -36,7 +38,7 @@ from offhook.spec import Spec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from offhook.interfaces import AudioSink, AudioSource, Resampler, Store
+    from offhook.interfaces import Archive, AudioFilter, AudioSink, AudioSource, Resampler, Store
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -53,6 +55,12 @@ def _naming(function: Callable[..., object], names: tuple[str, ...]) -> Callable
         return function(**{name: arguments[name] for name in names})
 
     return call
+
+
+def _settings(environment: Mapping[str, str] | None) -> Environment:
+    """`environment` as parts are given it; the process's own by default."""
+    environment = os.environ if environment is None else environment
+    return environment if isinstance(environment, Environment) else Environment(environment)
 
 
 def _itself(plugin: object) -> object:
@@ -89,8 +97,10 @@ class Plugins:
         self.transports: Registry[TransportFactory] = Registry("transport", "offhook_transport")
         self.sources: Registry[SourceFactory] = Registry("audio source", "offhook_audio_source")
         self.sinks: Registry[SinkFactory] = Registry("audio sink", "offhook_audio_sink")
+        self.filters: Registry[FilterFactory] = Registry("audio filter", "offhook_audio_filter")
         self.resamplers: Registry[ResamplerFactory] = Registry("resampler", "offhook_resampler")
         self.stores: Registry[StoreFactory] = Registry("store", "offhook_store")
+        self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive")
         self.commands: Registry[Command] = Registry("command", "offhook_command")
 
     @classmethod
@@ -184,8 +194,10 @@ class Plugins:
             self.transports,
             self.sources,
             self.sinks,
+            self.filters,
             self.resamplers,
             self.stores,
+            self.archives,
             self.commands,
         )
 
@@ -220,6 +232,15 @@ class Plugins:
         spec = Spec.parse(text)
         return self.make(self.sinks, spec.name, spec.argument)
 
+    def filter(self, text: str, rate_hz: int) -> AudioFilter:
+        """Make the audio filter that the spec `text` names, for audio at `rate_hz`.
+
+        Raises:
+            SpecError, MissingExtraError: nothing has that name, or it cannot be made.
+        """
+        spec = Spec.parse(text)
+        return self.make(self.filters, spec.name, spec.argument, rate_hz)
+
     def store(self, text: str, environment: Mapping[str, str] | None = None) -> Store:
         """Open the store that the spec `text` names, with settings from `environment`; the process's own by default.
 
@@ -227,10 +248,21 @@ class Plugins:
             SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
-        environment = os.environ if environment is None else environment
-        if not isinstance(environment, Environment):
-            environment = Environment(environment)
-        return self.make(self.stores, spec.name, spec.argument, environment)
+        return self.make(self.stores, spec.name, spec.argument, _settings(environment))
+
+    def archive(self, text: str, environment: Mapping[str, str] | None = None) -> Archive:
+        """Open what the store of the spec `text` has written, for reading: nothing is made and nothing is changed.
+
+        Raises:
+            SpecError, MissingExtraError, RecordingError: nothing that can be read has that name, or it cannot be read.
+        """
+        spec = Spec.parse(text)
+        if all(item.name != spec.name for item in self.archives) and any(
+            item.name == spec.name for item in self.stores
+        ):
+            known = ", ".join(sorted(item.name for item in self.archives)) or "none"
+            raise SpecError(f"the store {spec.name!r} cannot be read again (those that can: {known})")
+        return self.make(self.archives, spec.name, spec.argument, _settings(environment))
 
     def resampler(self, kind: str, from_hz: int, to_hz: int) -> Resampler:
         """A resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).

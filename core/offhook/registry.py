@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     import httpx
 
     from offhook.clock import Clock
-    from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
+    from offhook.interfaces import (
+        Archive,
+        AudioFilter,
+        AudioSink,
+        AudioSource,
+        Auth,
+        Carrier,
+        Resampler,
+        Store,
+        Transport,
+    )
 
 
 class Environment(Mapping[str, str]):
@@ -63,10 +73,14 @@ TransportFactory: TypeAlias = "Callable[[Environment], Transport]"
 SourceFactory: TypeAlias = "Callable[[str], AudioSource]"
 #: Takes the spec's argument.
 SinkFactory: TypeAlias = "Callable[[str], AudioSink]"
+#: Takes the spec's argument, and the rate that it will be used at, in hertz.
+FilterFactory: TypeAlias = "Callable[[str, int], AudioFilter]"
 #: Takes the rate to convert from and the rate to convert to, in hertz.
 ResamplerFactory: TypeAlias = "Callable[[int, int], Resampler]"
 #: Takes the spec's argument and the settings.
 StoreFactory: TypeAlias = "Callable[[str, Environment], Store]"
+#: The same, to read what the store of that spec has written.
+ArchiveFactory: TypeAlias = "Callable[[str, Environment], Archive]"
 #: A function with typer's annotations.
 Command: TypeAlias = Callable[..., None]
 
@@ -178,6 +192,8 @@ CarrierRegistry: TypeAlias = Registry[CarrierFactory]
 TransportRegistry: TypeAlias = Registry[TransportFactory]
 SourceRegistry: TypeAlias = Registry[SourceFactory]
 SinkRegistry: TypeAlias = Registry[SinkFactory]
+FilterRegistry: TypeAlias = Registry[FilterFactory]
 ResamplerRegistry: TypeAlias = Registry[ResamplerFactory]
 StoreRegistry: TypeAlias = Registry[StoreFactory]
+ArchiveRegistry: TypeAlias = Registry[ArchiveFactory]
 CommandRegistry: TypeAlias = Registry[Command]

@@ -52,6 +52,8 @@ from offhook.states import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offhook.actions import Action
     from offhook.events import Event
     from offhook.outcome import Outcome
@@ -150,6 +152,11 @@ class CallSession:
     def next_deadline(self) -> float | None:
         """When to come back with `DeadlinePassed`, on the clock that `now` is read from; None while nothing runs."""
         return min(self._deadlines.values(), default=None)
+
+    @property
+    def deadlines(self) -> Mapping[Timer, float]:
+        """The timers that run, with their ends."""
+        return dict(self._deadlines)
 
     # ---- which event is which signal
 

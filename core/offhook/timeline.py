@@ -6,7 +6,6 @@ import logging
 import weakref
 from typing import TYPE_CHECKING, Final
 
-from offhook.isolation import as_plugin_error
 from offhook.listening import BoundedStream
 from offhook.record import TimelineEntry, entry_document, record_document
 from offhook.secret import redact
@@ -14,9 +13,8 @@ from offhook.secret import redact
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.errors import OffhookError
-    from offhook.interfaces import Store
     from offhook.record import CallRecord
+    from offhook.stores import CallStores
 
 _log: Final = logging.getLogger("offhook")
 
@@ -30,7 +28,7 @@ class Timeline:
 
     Args:
         record: where entries and problems are kept.
-        store: where they are written before anything is done about them, or None.
+        stores: where they are written before anything is done about them.
         observers: the `offhook_call_transition` hooks, with their plugins' names.
         note: adds an entry of a name and a detail that changes no state.
     """
@@ -38,15 +36,12 @@ class Timeline:
     def __init__(
         self,
         record: CallRecord,
-        store: Store | None,
+        stores: CallStores,
         observers: list[tuple[str, Callable[..., object]]],
         note: Callable[[str, str], None],
     ) -> None:
         self.record = record
-        self._store = store
-        self._journalling = store is not None
-        #: Why what happened so far is not written down, when it is not.
-        self.unwritten: OffhookError | None = None
+        self._stores = stores
         self._observers = observers
         self._note = note
         self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
@@ -59,13 +54,7 @@ class Timeline:
         """
         if self._closed:
             return
-        lost: OffhookError | None = None
-        if self._store is not None and self._journalling:
-            try:
-                self._store.append(self.record.call_id, entry_document(self.record.call_id, entry))
-            except Exception as error:
-                self._journalling = False
-                lost = self.unwritten = as_plugin_error(self._store, "append", error)
+        problems = self._stores.append(entry_document(self.record.call_id, entry))
         if len(self.record.timeline) < ENTRIES_KEPT:
             self.record.timeline.append(entry)
         else:
@@ -75,8 +64,8 @@ class Timeline:
         level = logging.INFO if entry.changed else logging.DEBUG
         evidence = entry.evidence.value if entry.evidence else "nothing changed"
         _log.log(level, "%s %s: %s (%s) %s", self.record.call_id, entry.event, entry.call.name, evidence, entry.detail)
-        if lost is not None:  # after the entry itself, so that the timeline stays in order
-            self.problem(lost.message)
+        for problem in problems:  # after the entry itself, so that the timeline stays in order
+            self.problem(problem)
         if entry.changed:
             self.save()
             self.observe(self._observers, call_id=self.record.call_id, entry=entry)
@@ -112,17 +101,18 @@ class Timeline:
         self._streams.add(stream)
         return stream
 
+    @property
+    def unwritten(self) -> str:
+        """Why what happened so far stands in no store, though there is one; else empty."""
+        return self._stores.unwritten
+
     def save(self) -> None:
         """Write the record as it is now. One that cannot be written is tried again with the next change."""
-        if self._store is None:
-            return
-        try:
-            self._store.save(self.record.call_id, record_document(self.record))
-        except Exception as error:
-            self.count("records_unsaved")
-            first, self.unwritten = self.unwritten is None, as_plugin_error(self._store, "save", error)
-            if first:
-                self.problem(self.unwritten.message)
+        failures, problems = self._stores.save(record_document(self.record))
+        if failures:
+            self.count("records_unsaved", failures)
+        for problem in problems:
+            self.problem(problem)
 
     def close(self) -> None:
         """The record is final: save it and end the streams."""

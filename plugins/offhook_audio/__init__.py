@@ -1,7 +1,7 @@
-"""Audio for calls: files, tones and silence to play, files to record to, and conversion between rates.
+"""Audio for calls: files, tones and silence to play, files to record to, filters, and conversion between rates.
 
-Sources ``wav``, ``tone`` and ``silence``; sinks ``recorder`` and ``null``; resamplers ``live`` and ``file``. What needs
-more than the standard library asks for ``offhook[audio]``, and only when it is used.
+Sources ``wav``, ``tone`` and ``silence``; sinks ``recorder`` and ``null``; filters ``gain`` and ``limit``; resamplers
+``live`` and ``file``. What needs more than the standard library asks for ``offhook[audio]``, and only when it is used.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 from offhook.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from offhook.interfaces import AudioSink, AudioSource, Resampler
-    from offhook.registry import ResamplerRegistry, SinkRegistry, SourceRegistry
+    from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Resampler
+    from offhook.registry import FilterRegistry, ResamplerRegistry, SinkRegistry, SourceRegistry
 
-__all__ = ["offhook_audio_sink", "offhook_audio_source", "offhook_resampler"]
+__all__ = ["offhook_audio_filter", "offhook_audio_sink", "offhook_audio_source", "offhook_resampler"]
 
 _EXTRA: Final = "offhook[audio]"
 
@@ -36,6 +36,12 @@ def offhook_audio_source(registry: SourceRegistry) -> None:
 def offhook_audio_sink(registry: SinkRegistry) -> None:
     registry.add("recorder", _recorder, summary="a WAV file that is valid at any moment: recorder:heard.wav")
     registry.add("null", _null, summary="takes audio and forgets it")
+
+
+@hookimpl
+def offhook_audio_filter(registry: FilterRegistry) -> None:
+    registry.add("gain", _gain, summary="louder or softer by so many dB: gain:-6")
+    registry.add("limit", _limit, summary="cuts off peaks beyond so many dBFS: limit:-3")
 
 
 @hookimpl
@@ -72,6 +78,18 @@ def _null(argument: str) -> AudioSink:
     from offhook_audio.null import NullSink
 
     return NullSink(argument)
+
+
+def _gain(argument: str, rate_hz: int) -> AudioFilter:
+    from offhook_audio.gain import GainFilter
+
+    return GainFilter.parse(argument)
+
+
+def _limit(argument: str, rate_hz: int) -> AudioFilter:
+    from offhook_audio.limit import LimitFilter
+
+    return LimitFilter.parse(argument)
 
 
 def _live(from_hz: int, to_hz: int) -> Resampler:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offhook.errors import SourceError
+from offhook.errors import ConfigError, SourceError
 from offhook.numbers import show
 
 
@@ -17,18 +17,19 @@ class Number:
     least: float
     most: float
 
-    def read(self, text: str, spec: str, example: str) -> float:
+    def read(self, text: str, spec: str, example: str, error: type[ConfigError] = SourceError) -> float:
         """The number in `text`.
 
         Raises:
-            SourceError: no number, or out of range; `spec` is the whole spec and `example` a good one.
+            ConfigError: (of the kind `error`) no number, or out of range; `spec` is the whole spec and `example` a good
+                one.
         """
         try:
             value = float(text)
         except ValueError:
             value = float("nan")
         if not self.least <= value <= self.most:  # also false for NaN
-            raise SourceError(
+            raise error(
                 f"{show(spec)} is no good: {show(text)} is not a {self.name} of {self.least:g} to {self.most:g} "
                 f"{self.unit}. Write for example {example}"
             )

@@ -7,18 +7,31 @@ from typing import TYPE_CHECKING
 from offhook.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Store
-    from offhook.registry import Environment, StoreRegistry
+    from offhook.interfaces import Archive, Store
+    from offhook.registry import ArchiveRegistry, Environment, StoreRegistry
 
-__all__ = ["offhook_store"]
+__all__ = ["offhook_archive", "offhook_store"]
+
+_SUMMARY = "journal.jsonl and record.json in a folder: jsonl:calls"
 
 
 @hookimpl
 def offhook_store(registry: StoreRegistry) -> None:
-    registry.add("jsonl", _jsonl, summary="journal.jsonl and record.json in a folder: jsonl:calls")
+    registry.add("jsonl", _jsonl, summary=_SUMMARY)
+
+
+@hookimpl
+def offhook_archive(registry: ArchiveRegistry) -> None:
+    registry.add("jsonl", _archive, summary=_SUMMARY)
 
 
 def _jsonl(argument: str, environment: Environment) -> Store:
     from offhook_jsonl.store import JsonLinesStore
 
     return JsonLinesStore(argument)
+
+
+def _archive(argument: str, environment: Environment) -> Archive:
+    from offhook_jsonl.archive import JsonLinesArchive
+
+    return JsonLinesArchive(argument)

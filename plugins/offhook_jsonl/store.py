@@ -2,22 +2,24 @@
 
 Each entry is handed to the system at once, in one write: it survives the death of the process (a power failure is
 another matter). A record is written beside its place and moved there, so that whoever reads it sees all or nothing.
-One folder belongs to one process at a time.
+One folder belongs to one process at a time. While it is open, its journal is locked, so that whoever reads the folder
+can tell a call that goes on from one that was interrupted. Paths of recordings in the folder are relative to it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from offhook.documents import beside, to_json
 from offhook.errors import RecordingError
 from offhook.interfaces import Store
 from offhook.wavefile import show_path, why_not
-from offhook_jsonl.plain import to_json
 
 if TYPE_CHECKING:
     from offhook.interfaces.store import Document
@@ -52,6 +54,8 @@ class JsonLinesStore(Store):
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._journal = os.open(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(self._journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
             # Whoever died in the middle of a line left half of one: it must not spoil ours.
             size = os.fstat(self._journal).st_size
             self._torn = bool(size) and os.pread(self._journal, 1, size - 1) != b"\n"
@@ -67,8 +71,7 @@ class JsonLinesStore(Store):
             RecordingError: it cannot be written; what was written before stays readable.
         """
         self._record_path(call_id)
-        if self._journal < 0:
-            raise RecordingError(f"the journal in {show_path(self._folder)} is closed: open another store.")
+        self._require_open()
         line = to_json({"call_id": call_id, **entry}) + b"\n"
         if self._torn:
             line = b"\n" + line
@@ -88,13 +91,14 @@ class JsonLinesStore(Store):
             RecordingError: it cannot be written; the record that was there stays.
         """
         path = self._record_path(call_id)
-        beside = path.with_name(f".{path.name}.new")
+        self._require_open()
+        new = path.with_name(f".{path.name}.new")
         try:
-            beside.write_bytes(to_json({"call_id": call_id, **record}, indent=2) + b"\n")
-            beside.replace(path)
+            new.write_bytes(to_json({"call_id": call_id, **beside(record, self._folder)}, indent=2) + b"\n")
+            new.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
-                beside.unlink()
+                new.unlink()
             raise self._failed(path.name, error) from None
 
     def close(self) -> None:
@@ -102,6 +106,10 @@ class JsonLinesStore(Store):
         if self._journal >= 0:
             fd, self._journal = self._journal, -1
             os.close(fd)
+
+    def _require_open(self) -> None:
+        if self._journal < 0:
+            raise RecordingError(f"the journal in {show_path(self._folder)} is closed: open another store.")
 
     def _probe(self) -> None:
         """Make and remove a file: a journal may be writable in a folder where no record can be made."""

@@ -16,14 +16,23 @@ from offhook.hookspecs import hookimpl
 from offhook.ids import Ids
 from offhook.interfaces import AudioSink, AudioSource, Resampler
 from offhook.plugins import DISABLE_VARIABLE, Plugins
-from offhook.testing import FarMember, LinkedTransport, ListSink, LoopClock, MemoryStore, ScriptedCarrier, run_virtual
+from offhook.testing import (
+    FarMember,
+    LinkedTransport,
+    ListFilter,
+    ListSink,
+    LoopClock,
+    MemoryStore,
+    ScriptedCarrier,
+    run_virtual,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from offhook.interfaces import Store
-    from offhook.registry import ResamplerRegistry, SinkRegistry, SourceRegistry
+    from offhook.registry import FilterRegistry, ResamplerRegistry, SinkRegistry, SourceRegistry
 
 _T = TypeVar("_T")
 
@@ -35,7 +44,7 @@ FRAME = RATE_HZ // 50
 #: Short timers, each of a length of its own.
 POLICY = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=60, release_timeout_s=2)
 #: The core is tested by itself: whatever is installed beside it stays out.
-ALONE = {DISABLE_VARIABLE: "sendblue,aiortc,audio,jsonl,mockserver"}
+ALONE = {DISABLE_VARIABLE: "sendblue,aiortc,audio,jsonl,sqlite,mockserver"}
 
 
 def load(*extra: object) -> Plugins:
@@ -80,6 +89,10 @@ class AudioKit:
     @hookimpl
     def offhook_audio_sink(self, registry: SinkRegistry) -> None:
         registry.add("recorder", lambda argument: self.sinks.setdefault(argument, ListSink()))
+
+    @hookimpl
+    def offhook_audio_filter(self, registry: FilterRegistry) -> None:
+        registry.add("same", lambda argument, rate_hz: ListFilter())
 
     @hookimpl
     def offhook_resampler(self, registry: ResamplerRegistry) -> None:

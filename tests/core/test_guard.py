@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.guard import MemoryGuard, guard_key, guard_of
-from offhook.testing import MemoryStore
+from offhook.guard import MemoryGuard, guard_key
 
 
 def test_a_key_is_claimed_by_one_call_until_it_is_released() -> None:
@@ -58,15 +57,3 @@ def test_the_key_depends_on_line_and_callee_and_tells_neither() -> None:
     keys = {guard_key(line, to) for line in ("a", "b") for to in ("+14155550123", "+14155550124")}
     assert len(keys) == 4
     assert all(len(key) == 32 and "4155550" not in key for key in keys)
-
-
-def test_a_store_that_is_a_guard_is_the_phones_guard() -> None:
-    class Both(MemoryStore, MemoryGuard):
-        def __init__(self) -> None:
-            MemoryStore.__init__(self)
-            MemoryGuard.__init__(self)
-
-    both = Both()
-    assert guard_of(both) is both
-    assert isinstance(guard_of(None), MemoryGuard)
-    assert isinstance(guard_of(MemoryStore()), MemoryGuard)

@@ -50,7 +50,10 @@ def test_all_is_what_is_visible() -> None:
 
 
 def test_importing_offhook_pulls_in_no_sdk(tmp_path: Path) -> None:
-    heavy = "httpx typer rich av aiortc aioice numpy soxr soundfile starlette uvicorn websockets cryptography pytest"
+    heavy = (
+        "sqlite3 platformdirs httpx typer rich av aiortc aioice numpy soxr soundfile starlette uvicorn websockets "
+        "cryptography pytest"
+    )
     load = "from offhook.plugins import Plugins; Plugins.load()"  # every phone does
     code = f"import sys, offhook; {load}; print(sorted(set({heavy.split()}) & set(sys.modules)))"
     assert python(code, tmp_path) == "[]"
@@ -64,8 +67,8 @@ def test_building_a_phone_pulls_in_no_sdk_either(tmp_path: Path) -> None:
         "from offhook import Phone\n"
         "from offhook.testing import LinkedTransport, ScriptedCarrier\n"
         "Phone(carrier=ScriptedCarrier(), transport=LinkedTransport(),"
-        " environment={'OFFHOOK_DISABLE_PLUGINS': 'sendblue,aiortc,audio,jsonl,mockserver'})\n"
-        "print(sorted(set('httpx typer av aiortc numpy starlette'.split()) & set(sys.modules)))"
+        " environment={'OFFHOOK_DISABLE_PLUGINS': 'sendblue,aiortc,audio,jsonl,sqlite,mockserver'})\n"
+        "print(sorted(set('sqlite3 platformdirs httpx typer av aiortc numpy starlette'.split()) & set(sys.modules)))"
     )
     assert python(code, tmp_path) == "[]"
 

@@ -46,6 +46,7 @@ class Acme:
     @hookimpl
     def offhook_store(self, registry: StoreRegistry) -> None:
         registry.add("memory", self._store)
+        registry.add("sqlite", self._store)
 
     def _auth(self, environment: Mapping[str, str]) -> Auth:
         self.made.append(("auth", environment.get("KEY")))
@@ -78,8 +79,8 @@ def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("KEY", "real")
     monkeypatch.setenv("OFFHOOK_TRANSPORT", "acme")
     Phone.from_env(plugins=load(acme))
-    assert acme.made[-1] == ("acme", "real")
-    Phone.from_env(plugins=load(acme), transport="aiortc")
+    assert acme.made[-2:] == [("acme", "real"), ("store", "")]
+    Phone.from_env(plugins=load(acme), transport="aiortc", store=None)
     assert acme.made[-1] == ("aiortc", "real")
 
 
@@ -88,7 +89,7 @@ def test_a_phone_made_by_hand_reads_no_environment(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("KEY", "real")
     monkeypatch.setenv("OFFHOOK_TRANSPORT", "acme")
     Phone(auth="vault", plugins=load(acme))
-    assert acme.made == [("auth", None), ("carrier", None, "FixedAuth"), ("aiortc", None)]
+    assert acme.made == [("auth", None), ("carrier", None, "FixedAuth"), ("aiortc", None), ("store", "")]
 
 
 def test_an_auth_object_goes_to_the_carrier_that_is_given_by_name() -> None:
@@ -126,7 +127,7 @@ def test_what_is_not_installed_is_named() -> None:
 
 def test_plugins_may_be_given_as_objects() -> None:
     acme = Acme()
-    Phone(plugins=[acme], transport="acme", environment=ALONE)
+    Phone(plugins=[acme], transport="acme", environment=ALONE, store=None)
     assert acme.made[-1] == ("acme", None)
 
 

@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from array import array
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.rig import FRAME, RATE_HZ, HoldResampler, RampSource, frame, ramp, run
+from tests.core.playing import Broken, bench, samples
+from tests.core.rig import FRAME, RATE_HZ, RampSource, frame, ramp, run
 
 from offhook import AudioFrame, PlayoutEnd
 from offhook.errors import OffhookError, PluginError, SourceError
 from offhook.frames import frames_source
 from offhook.interfaces import AudioSource
-from offhook.playout import Playout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 HIGH_WATER = RATE_HZ // 5
-NAME = "tests.core.test_playout."
-
-
-class Bench:
-    """A playout whose frames are taken by hand, 20 ms apart."""
-
-    def __init__(self, group: asyncio.TaskGroup) -> None:
-        self.notes: list[OffhookError] = []
-        self.resamplers: list[tuple[str, int, int, HoldResampler]] = []
-        self.playout = Playout(RATE_HZ, self._resample, group.create_task, self.notes.append)
-
-    def _resample(self, kind: str, from_hz: int, to_hz: int) -> HoldResampler:
-        made = HoldResampler(from_hz, to_hz)
-        self.resamplers.append((kind, from_hz, to_hz, made))
-        return made
-
-    async def take(self, frames: int = 1) -> array[int]:
-        taken = array("h")
-        for _ in range(frames):
-            await asyncio.sleep(0.02)
-            pcm = self.playout.take()
-            assert len(pcm) == 2 * FRAME
-            taken.frombytes(pcm)
-        return taken
-
-
-@contextlib.asynccontextmanager
-async def bench() -> AsyncIterator[Bench]:
-    async with asyncio.TaskGroup() as group:
-        made = Bench(group)
-        yield made
-        made.playout.close()
-
-
-def samples(first: int, count: int, frames: int) -> array[int]:
-    """A ramp, and silence up to so many frames."""
-    sound = array("h", ramp(first, count))
-    return sound + array("h", bytes(2 * (frames * FRAME - count)))
+NAME = "tests.core.playing."
 
 
 def test_items_follow_each_other_without_a_gap() -> None:
@@ -75,7 +37,7 @@ def test_items_follow_each_other_without_a_gap() -> None:
                 PlayoutEnd.COMPLETED,
             ]
             assert (first.position_ms, second.position_ms, third.samples_sent) == (31.25, 2.0625, 1000)
-            assert b.playout.underruns == 0
+            assert b.playout.counts.underruns == 0
             assert not any(await b.take(3))
 
     run(main())
@@ -96,7 +58,7 @@ def test_samples_in_are_samples_out(items: list[tuple[int, int]]) -> None:
             assert [handle.samples_sent for handle in handles] == [length for length, _ in items]
             assert all(handle.ended is PlayoutEnd.COMPLETED for handle in handles)
             assert [source.closed for source in sources] == [1] * len(sources)
-            assert b.playout.underruns == 0
+            assert b.playout.counts.underruns == 0
 
     run(main())
 
@@ -180,7 +142,7 @@ def test_a_late_source_is_silence_and_counted_but_only_between_its_sounds() -> N
             taken = await b.take(12)
             # read at 50 ms and 150 ms: in the frames taken at 60 and 160 ms
             assert [taken[index * FRAME] for index in range(12)] == [0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0]
-            assert b.playout.underruns == 4
+            assert b.playout.counts.underruns == 4
             assert handle.ended is PlayoutEnd.COMPLETED
             assert handle.position_ms == 40
 
@@ -202,7 +164,7 @@ def test_clear_gives_exactly_what_was_sent() -> None:
             assert [source.closed for source in sources] == [1, 1, 1]
             assert [source.read_samples for source in sources[1:]] == [0, 0], "what is cleared is not begun"
             assert b.playout.clear() == 0
-            assert b.playout.underruns == 0
+            assert b.playout.counts.underruns == 0
 
     run(main())
 
@@ -288,35 +250,12 @@ def test_an_async_generator_is_closed_when_it_is_cleared_wherever_it_waits() -> 
     run(main())
 
 
-class Broken(AudioSource):
-    """Gives a frame and then fails."""
-
-    def __init__(
-        self, error: Exception | None = None, *, answer: object = None, close: Exception | None = None
-    ) -> None:
-        self._error, self._answer, self._close = error, answer, close
-        self._begun = self.closed = False
-
-    async def read(self) -> AudioFrame | None:
-        if not self._begun:
-            self._begun = True
-            return frame(5)
-        if self._error is not None:
-            raise self._error
-        return self._answer  # type: ignore[return-value]
-
-    async def aclose(self) -> None:
-        self.closed = True
-        if self._close is not None:
-            raise self._close
-
-
 @pytest.mark.parametrize(
     ("source", "kind", "message"),
     [
         (Broken(OSError("gone")), PluginError, f"plugin '{NAME}Broken' failed in read: OSError: gone"),
         (Broken(SourceError("the rest cannot be read")), SourceError, "the rest cannot be read"),
-        (Broken(answer=b"\0\0"), PluginError, f"plugin '{NAME}Broken' failed in read: AttributeError:"),
+        (Broken(answer=b"\0\0"), PluginError, f"plugin '{NAME}Broken' failed in read: gave bytes, not an AudioFrame"),
         (frames_source([frame(5), 7]), SourceError, "an iterator that is played gave int"),  # type: ignore[list-item]
     ],
 )
@@ -360,7 +299,7 @@ def test_a_source_that_hangs_can_be_cancelled() -> None:
             source = Hanging()
             handle, following = b.playout.add(source), b.playout.add(RampSource(FRAME))
             assert not any(await b.take(50))
-            assert b.playout.underruns == 0, "it has not begun"
+            assert b.playout.counts.underruns == 0, "it has not begun"
             handle.cancel()
             assert any(await b.take(2))
             assert (handle.ended, following.ended) == (PlayoutEnd.CANCELED, PlayoutEnd.COMPLETED)

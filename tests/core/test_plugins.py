@@ -13,6 +13,7 @@ from offhook.errors import MissingExtraError, OffhookError, PluginError, SpecErr
 from offhook.hookspecs import hookimpl
 from offhook.plugins import DISABLE_VARIABLE, Plugins
 from offhook.secret import Secret
+from offhook.testing import ListFilter, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -290,6 +291,9 @@ def test_specs_open_what_they_name() -> None:
         assert frame is not None
         assert frame.samples == 3
         assert plugins.sink("recorder:a.wav") is plugins.sink("recorder:a.wav")
+        audio_filter = plugins.filter("same:x", 16_000)
+        assert isinstance(audio_filter, ListFilter)
+        assert audio_filter.apply(frame) is frame
         assert plugins.resampler("live", 8_000, 16_000).convert(b"\1\0") == b"\1\0\1\0"
 
     run(main())
@@ -307,5 +311,20 @@ def test_what_a_factory_raises_is_typed_and_names_the_plugin() -> None:
         plugins.source("absent")
     with pytest.raises(SpecError, match="no store is called"):
         plugins.store("absent")
+    with pytest.raises(SpecError, match="no audio filter is called"):
+        plugins.filter("absent", 16_000)
     with pytest.raises(SpecError, match="no resampler is called"):
         plugins.resampler("live", 1, 2)
+
+
+def test_a_store_without_an_archive_cannot_be_read_again() -> None:
+    class Tape:
+        @hookimpl
+        def offhook_store(self, registry: StoreRegistry) -> None:
+            registry.add("tape", lambda argument, environment: MemoryStore())
+
+    plugins = load(Tape())
+    with pytest.raises(SpecError, match=r"the store 'tape' cannot be read again \(those that can: none\)"):
+        plugins.archive("tape:x")
+    with pytest.raises(SpecError, match="no archive is called 'disk'"):
+        plugins.archive("disk")

@@ -9,6 +9,7 @@ from tests.core.rig import run
 from offhook import CallRecord, CallState, LegState, TimelineEntry
 from offhook.record import entry_document
 from offhook.secret import Secret
+from offhook.stores import Stores
 from offhook.testing import MemoryStore
 from offhook.timeline import ENTRIES_KEPT, EVENTS_WAITING, Timeline
 
@@ -27,7 +28,7 @@ def made(
     def note(kind: str, detail: str) -> None:
         timeline.add(TimelineEntry(0.0, kind, CallState.ACTIVE, LegState.CONNECTED, detail=detail))
 
-    timeline = Timeline(record, store, observers or [], note)
+    timeline = Timeline(record, Stores([store] if store else []).of_call(record.call_id), observers or [], note)
     return timeline
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offhook.home import HOME_VARIABLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -54,7 +56,7 @@ class Mock:
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=cwd,
-            env={**self.environment, **environment},
+            env={**self.environment, HOME_VARIABLE: os.environ[HOME_VARIABLE], **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -235,8 +235,10 @@ def test_a_call_id_that_is_no_file_name_is_refused(tmp_path: Path, call_id: str)
 def test_a_closed_store_takes_no_more(tmp_path: Path) -> None:
     store = JsonLinesStore(str(tmp_path))
     store.close()
-    with pytest.raises(RecordingError, match="closed"):
-        store.append("call_a", {})
+    for write in (store.append, store.save):
+        with pytest.raises(RecordingError, match="closed"):
+            write("call_a", {})
+    assert names(tmp_path) == ["journal.jsonl"]
 
 
 def test_the_core_gets_it_by_its_spec(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from offhook.errors import ConfigError
 from offhook.numbers import e164
 from offhook.phone import Phone
 from offhook.policy import CallPolicy
+from offhook.stores import AUTO
 
 if TYPE_CHECKING:
     from offhook.interfaces import Store
@@ -70,7 +71,8 @@ def call(
     policy = CallPolicy() if ring_timeout_s is None else CallPolicy(ring_timeout_s=ring_timeout_s)
 
     def open_phone(store: Store | None) -> Phone:
-        return Phone.from_env(transport=transport, policy=policy, store=store)
+        stores: list[Store | str] = [AUTO] if store is None else [AUTO, store]
+        return Phone.from_env(transport=transport, policy=policy, store=stores)
 
     if dry_run:
         raise typer.Exit(run(lambda stop: try_out(number, say or (), lambda: open_phone(None), as_json=json)))

@@ -42,9 +42,9 @@ async def try_out(number: str, say: Sequence[str], open_phone: Callable[[], Phon
     if as_json:
         told = None if error is None else {"code": error.code, "message": error.message}
         typer.echo(json.dumps({"would_ring": error is None, "number": mask(number), "error": told}))
-    elif error is None:
+    if error is not None:
+        typer.echo(f"offhook: {error.message}", err=True)
+        return code_for_error(error)
+    if not as_json:
         typer.echo(f"would ring {mask(number)}; nothing was dialled")
-    if error is None:
-        return ExitCode.COMPLETED
-    typer.echo(f"offhook: {error.message}", err=True)
-    return code_for_error(error)
+    return ExitCode.COMPLETED

@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
 
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
+from offhook.documents import beside
 from offhook.errors import ConfigError, OffhookError
+from offhook.interrupted import tell
 from offhook.isolation import isolated
-from offhook.playout import PlayoutEnd
+from offhook.play_handle import PlayoutEnd
 from offhook.plugins import Plugins
 from offhook.record import record_document
 from offhook.speech import SpeechDetector
+from offhook.stores import INTERRUPTED_LOGGER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from offhook.call import Call
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from offhook.cli.stopping import Stop
     from offhook.interfaces import AudioSink, AudioSource, Store
     from offhook.phone import Phone
-    from offhook.playout import PlayHandle
+    from offhook.play_handle import PlayHandle
     from offhook.record import CallRecord
 
 #: What a folder given with ``--out`` holds in the end.
@@ -113,7 +118,11 @@ async def place(
         if order.out is not None:
             ours = new_folder(order.out)
         store = None if order.out is None else Plugins.load().store(f"jsonl:{order.out}")
-        async with open_phone(store) as phone:
+        with _told_here():
+            phone = open_phone(store)
+        async with phone:
+            for interrupted in phone.interrupted:
+                typer.echo(f"offhook: {tell(interrupted)}", err=True)
             await _place(phone, order, display, placed)
     except OffhookError as error:
         placed.error = error
@@ -139,7 +148,9 @@ async def _place(phone: Phone, order: Order, display: Display, placed: Placed) -
         call = phone.dial(order.number, record=mix, redial=order.redial)
         placed.record = call.record
         if order.out is not None:
-            call.record.files.update({"mix": MIX, "caller_heard": CALLER_HEARD, **order.files})
+            names = {"mix": MIX, "caller_heard": CALLER_HEARD, **order.files}
+            files = {what: os.fspath((order.out / name).absolute()) for what, name in names.items()}
+            call.record.files.update(files)
         following = asyncio.create_task(display.follow(call))
         try:
             async with call:
@@ -223,6 +234,17 @@ def _go_on() -> None:
     task.uncancel()
 
 
+@contextlib.contextmanager
+def _told_here() -> Generator[None]:
+    """Python prints warnings that no handler takes; those about interrupted calls are printed here in any case."""
+    logger, handler = logging.getLogger(INTERRUPTED_LOGGER), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
 def _tidy(out: Path) -> None:
     """Nothing was dialled: take away what we made, so that the same command can be tried again."""
     for name in (CALLER_HEARD, MIX, "journal.jsonl"):
@@ -239,6 +261,8 @@ def report(placed: Placed, *, as_json: bool, out: Path | None = None) -> ExitCod
         document: dict[str, object] = {"disposition": None}
         if placed.record is not None:
             document = record_document(placed.record)
+            if out is not None:
+                document = beside(document, out)
         if placed.error is not None:
             document["error"] = {"code": placed.error.code, "message": placed.error.message}
         typer.echo(json.dumps(document))

@@ -11,6 +11,7 @@ import offhook
 from offhook.cli.call_command import call
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.plugins_command import plugins_command
+from offhook.cli.records_command import records
 from offhook.errors import MissingExtraError, OffhookError
 from offhook.plugins import Plugins
 from offhook.secret import RedactingFilter, redact
@@ -31,6 +32,7 @@ def build(plugins: Plugins) -> typer.Typer:
     app.callback()(_root)
     app.command("call")(call)
     app.command("plugins")(plugins_command)
+    app.add_typer(records, name="records")
     for registration in plugins.commands:
         command = _unavailable(registration) if registration.missing else registration.factory
         loose = {"ignore_unknown_options": True} if registration.missing else None

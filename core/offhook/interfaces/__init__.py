@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from offhook.interfaces.auth import Auth
 from offhook.interfaces.carrier import Carrier
+from offhook.interfaces.filter import AudioFilter
 from offhook.interfaces.resampler import Resampler
 from offhook.interfaces.sink import AudioSink
 from offhook.interfaces.source import AudioSource
@@ -12,6 +13,7 @@ from offhook.interfaces.transport import Leg, LegHandler, Transport
 
 __all__ = [
     "Archive",
+    "AudioFilter",
     "AudioSink",
     "AudioSource",
     "Auth",

@@ -1,4 +1,4 @@
-"""Store: keeps the journal and the record of every call. Archive: a store that can be read again.
+"""Store: keeps the journal and the record of every call. Archive: reads them again. DialGuard: no double calls.
 
 Times in documents are seconds since dialling; wall times are given from outside, since nothing here reads a clock.
 """
@@ -26,14 +26,23 @@ class Store(ABC):
         at the end; a record without ``ended_at_s`` is of a call that goes on, or that was interrupted."""
         ...
 
+    def interrupted(self) -> Sequence[Document]:
+        """Records of calls whose process died in mid-call, as found when this store was opened. Each is marked
+        ``"interrupted": true`` from then on, and told by one store only. A store that cannot know tells none."""
+        return ()
+
     @abstractmethod
     def close(self) -> None:
         """Let go of files. Idempotent."""
         ...
 
 
-class Archive(Store):
-    """A store whose calls can be read again, by this process and by later ones."""
+class Archive(ABC):
+    """What stores have written down, for reading. Opened by itself it makes nothing and changes nothing.
+
+    A call whose record has no ``ended_at_s`` goes on, or was interrupted: then the record holds
+    ``"interrupted": true``, whether or not a store has found out and marked it yet.
+    """
 
     @abstractmethod
     def records(self, limit: int | None = None) -> Sequence[Document]:
@@ -51,9 +60,8 @@ class Archive(Store):
         ...
 
     @abstractmethod
-    def interrupted(self) -> Sequence[Document]:
-        """Records of calls whose process died in mid-call, as found when this store was opened. Each is marked
-        ``"interrupted": true`` from then on, and told here by one process only."""
+    def close(self) -> None:
+        """Let go of files. Idempotent."""
         ...
 
 

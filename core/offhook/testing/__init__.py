@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.testing.doubles import FixedAuth, ListSink, MemoryStore, ScriptedCarrier
+from offhook.testing.doubles import FixedAuth, ListFilter, ListSink, MemoryStore, ScriptedCarrier
 from offhook.testing.invariants import check_call, timeline_lines, violations
 from offhook.testing.linked import FarMember, LinkedTransport
 from offhook.testing.resources import Resources
@@ -12,6 +12,7 @@ __all__ = [
     "FarMember",
     "FixedAuth",
     "LinkedTransport",
+    "ListFilter",
     "ListSink",
     "LoopClock",
     "MemoryStore",

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from offhook.grant import Grant
-from offhook.interfaces import AudioSink, Auth, Carrier, Store
+from offhook.interfaces import AudioFilter, AudioSink, Auth, Carrier, Store
 from offhook.secret import Secret
 
 if TYPE_CHECKING:
@@ -78,6 +78,21 @@ class ListSink(AudioSink):
         self.frames.append(frame)
 
     async def aclose(self) -> None:
+        self.closed = True
+
+
+class ListFilter(AudioFilter):
+    """Keeps the frames and gives them back as they are."""
+
+    def __init__(self) -> None:
+        self.frames: list[AudioFrame] = []
+        self.closed = False
+
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        self.frames.append(frame)
+        return frame
+
+    def close(self) -> None:
         self.closed = True
 
 

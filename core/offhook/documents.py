@@ -1,10 +1,15 @@
-"""Documents as JSON that holds no secret and that every reader takes."""
+"""Documents of stores as JSON that holds no secret and that every reader takes, and back.
+
+It is here so that every store can use it: plugins do not import one another.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias, cast
 
 from offhook.secret import redact
@@ -21,6 +26,36 @@ def to_json(document: Mapping[str, object], *, indent: int | None = None) -> byt
     text = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, indent=indent)
     # A lone surrogate (a file name of undecodable bytes) becomes the JSON escape of the same spelling.
     return text.encode("utf-8", "backslashreplace")
+
+
+def of_json(text: str | bytes) -> dict[str, object] | None:
+    """The document that `to_json` wrote; None for what is none, such as half a line."""
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return None
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+
+
+def beside(record: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """A record that is kept in `folder` with its recordings: their paths are relative to it, so it can be moved."""
+    files = {name: _within(path, folder) for name, path in recordings(record).items()}
+    return {**record, "files": files} if files else dict(record)
+
+
+def _within(path: str, folder: Path) -> str:
+    try:
+        return os.fspath(Path(path).relative_to(folder.absolute()))
+    except ValueError:
+        return path
+
+
+def recordings(record: Mapping[str, object]) -> dict[str, str]:
+    """The recordings that a record names, by what they hold."""
+    files = record.get("files")
+    if not isinstance(files, Mapping):
+        return {}
+    return {str(name): str(path) for name, path in cast("Mapping[object, object]", files).items()}
 
 
 def _plain(value: object) -> Plain:

@@ -1,0 +1,73 @@
+"""One call, readable for a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+import typer
+
+from offhook.cli.records_list import became, talked
+from offhook.documents import recordings
+
+if TYPE_CHECKING:
+    from offhook.interfaces.store import Document
+
+_MOMENTS: Final = {
+    "accepted_at_s": "accepted by the carrier",
+    "joined_at_s": "our leg in the channel",
+    "answered_at_s": "answered",
+    "first_heard_at_s": "first audio of the callee",
+    "ended_at_s": "ended",
+}
+
+
+def show_call(record: Document, journal: Sequence[Document], *, as_json: bool) -> None:
+    """Print a call: how it went, what is left of it, and its timeline.
+
+    The journal goes further than the record where the call was interrupted, so the timeline is the journal's.
+    """
+    if as_json:
+        typer.echo(json.dumps({"record": record, "journal": list(journal)}))
+        return
+    typer.echo(f"{record['call_id']} to {record.get('number')}, dialled {record.get('dialed_at')}")
+    typer.echo(f"  {became(record)}{_ending(record)}; talked {talked(record)}; rang: {record.get('rang')}")
+    if record.get("problem"):
+        typer.echo(f"  {record['problem']}")
+    moments = [f"{words} {at_s:.3f} s" for name, words in _MOMENTS.items() if _is_time(at_s := record.get(name))]
+    if moments:
+        typer.echo(f"  {', '.join(moments)}")
+    for name, path in recordings(record).items():
+        typer.echo(f"  {name}: {path}{'' if Path(path).exists() else ' (not there any more)'}")
+    counters = record.get("counters")
+    if counters:
+        pairs = cast("dict[str, object]", counters).items()
+        typer.echo(f"  {', '.join(f'{name} {value}' for name, value in pairs)}")
+    typer.echo()
+    for entry in journal or _timeline(record):
+        typer.echo(line(entry))
+
+
+def line(entry: Document) -> str:
+    """An entry as a line: when, the state, and what it rests on, with its grade."""
+    at_s = entry.get("at_s")
+    when = f"{at_s:8.3f} s" if _is_time(at_s) else f"{'?':>8} s"
+    if not entry.get("changed"):
+        return f"{when}            {entry.get('event')} {entry.get('detail')}".rstrip()
+    why = f"{entry.get('evidence')} ({entry.get('grade')})"
+    return f"{when}  {entry.get('call')!s:<8}  {why}; leg {entry.get('leg')}  {entry.get('detail')}".rstrip()
+
+
+def _ending(record: Document) -> str:
+    return f", ended by {record['ended_by']} (Q.850 cause {record.get('cause')})" if record.get("ended_by") else ""
+
+
+def _timeline(record: Document) -> Sequence[Document]:
+    entries = record.get("timeline")
+    return cast("Sequence[Document]", entries) if isinstance(entries, Sequence) else ()
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float)

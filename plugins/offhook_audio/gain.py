@@ -1,0 +1,44 @@
+"""The filter ``gain``: louder or softer by so many decibels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from offhook.audio import AudioFrame
+from offhook.errors import SpecError
+from offhook.gain import LEAST_DB, MOST_DB, gain_of
+from offhook.interfaces import AudioFilter
+from offhook_audio.arguments import Number
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_GAIN: Final = Number("gain", "dB", LEAST_DB, MOST_DB)
+
+
+class GainFilter(AudioFilter):
+    """Louder or softer, clipped to 16 bits.
+
+    Args:
+        gain_db: -60 to 20.
+
+    Raises:
+        ConfigError: it is not.
+    """
+
+    def __init__(self, gain_db: float) -> None:
+        self._gain = gain_of(gain_db)
+
+    @classmethod
+    def parse(cls, argument: str) -> Self:
+        """From a spec's argument: decibels.
+
+        Raises:
+            SpecError: not a gain.
+        """
+        return cls(_GAIN.read(argument, f"gain:{argument}", "gain:-6", SpecError))
+
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        if self._gain is None:
+            return frame
+        return AudioFrame(self._gain.apply(frame.pcm), frame.rate_hz, frame.position)

@@ -1,0 +1,47 @@
+"""The filter ``limit``: no sample goes past a ceiling."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Final
+
+from offhook.audio import AudioFrame, pcm_of, samples_of
+from offhook.errors import SpecError
+from offhook.interfaces import AudioFilter
+from offhook_audio.arguments import Number
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_CEILING: Final = Number("ceiling", "dBFS", -60, 0)
+
+
+class LimitFilter(AudioFilter):
+    """A hard limiter: what lies beyond the ceiling is cut off, what lies below it is left as it is.
+
+    It looks at single samples and not at the level, so the ceiling is a peak: a sine that just reaches -3 dBFS here has
+    -6.01 dBFS by `offhook.audio.level_dbfs`, which is a root mean square.
+
+    Args:
+        ceiling_dbfs: -60 to 0.
+    """
+
+    def __init__(self, ceiling_dbfs: float) -> None:
+        self._most = min(32767, round(32768 * 10 ** (ceiling_dbfs / 20)))
+
+    @classmethod
+    def parse(cls, argument: str) -> Self:
+        """From a spec's argument: dBFS.
+
+        Raises:
+            SpecError: not a ceiling.
+        """
+        return cls(_CEILING.read(argument, f"limit:{argument}", "limit:-3", SpecError))
+
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        most = self._most
+        samples = samples_of(frame.pcm)
+        if not samples or (max(samples) <= most and min(samples) >= -most):
+            return frame
+        limited = array("h", [max(-most, min(most, sample)) for sample in samples])
+        return AudioFrame(pcm_of(limited), frame.rate_hz, frame.position)

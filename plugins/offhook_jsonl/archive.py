@@ -1,0 +1,94 @@
+"""The folder of a store ``jsonl``, read again. Nothing in it is made, changed or locked for long."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offhook.documents import of_json, recordings
+from offhook.errors import RecordingError
+from offhook.interfaces import Archive
+from offhook.interrupted import is_unfinished, mark_interrupted
+from offhook.wavefile import show_path, why_not
+from offhook_jsonl.store import JOURNAL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.interfaces.store import Document
+
+
+class JsonLinesArchive(Archive):
+    """Records and journals of a folder. A call without an end was interrupted, unless a store has the folder open.
+
+    Args:
+        folder: where; without it there are no calls.
+
+    Raises:
+        RecordingError: no folder given, or it cannot be read.
+    """
+
+    def __init__(self, folder: str) -> None:
+        if not folder:
+            raise RecordingError("jsonl: needs a folder, for example jsonl:calls")
+        self._folder = Path(folder)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.listdir(self._folder)  # noqa: PTH208 - only to see whether it may be
+        except (OSError, ValueError) as error:
+            raise RecordingError(f"the calls in {show_path(folder)} cannot be read: {why_not(error)}.") from None
+
+    def records(self, limit: int | None = None) -> Sequence[Document]:
+        """See `Archive.records`. Files that are no records of ours are passed over."""
+        in_use = self._in_use()
+        found: list[dict[str, object]] = []
+        for path in self._folder.glob("record*.json"):
+            record = self._read(path)
+            if record is None or "call_id" not in record:
+                continue
+            files = {name: os.fspath(self._folder / file) for name, file in recordings(record).items()}
+            record = {**record, "files": files}
+            found.append(record if in_use or not is_unfinished(record) else mark_interrupted(record))
+        found.sort(key=lambda record: str(record.get("dialed_at")), reverse=True)
+        return found[:limit]
+
+    def record(self, call_id: str) -> Document | None:
+        """See `Archive.record`."""
+        return next((record for record in self.records() if record["call_id"] == call_id), None)
+
+    def journal(self, call_id: str) -> Sequence[Document]:
+        """See `Archive.journal`. What is left of a line that was cut is passed over."""
+        try:
+            lines = (self._folder / JOURNAL).read_bytes().splitlines()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise RecordingError(f"{JOURNAL} in {show_path(self._folder)} cannot be read: {why_not(error)}.") from None
+        entries = (of_json(line) for line in lines)
+        return [entry for entry in entries if entry is not None and entry.get("call_id") == call_id]
+
+    def close(self) -> None:
+        """See `Archive.close`."""
+
+    def _read(self, path: Path) -> dict[str, object] | None:
+        try:
+            return of_json(path.read_bytes())
+        except OSError as error:
+            raise RecordingError(f"{show_path(path)} cannot be read: {why_not(error)}.") from None
+
+    def _in_use(self) -> bool:
+        """Whether a store has the folder open."""
+        try:
+            fd = os.open(self._folder / JOURNAL, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(fd)
+        return False

@@ -1,0 +1,90 @@
+"""Calls read again: by the store that writes them, or by themselves, where nothing is made and nothing is changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offhook.documents import of_json
+from offhook.interfaces import Archive
+from offhook.interrupted import is_unfinished, mark_interrupted
+from offhook_sqlite.database import NoDatabaseError, explained, open_for_reading
+from offhook_sqlite.owner import is_alive
+
+if TYPE_CHECKING:
+    import os
+    import sqlite3
+    from collections.abc import Sequence
+
+    from offhook.interfaces.store import Document
+
+_RECORDS = "SELECT call_id, owner, record FROM calls"
+
+
+class Reading:
+    """Reads through an open connection. The calls of the dead are shown as interrupted before anybody marks them."""
+
+    def __init__(self, connection: sqlite3.Connection, live: Path) -> None:
+        self._connection = connection
+        self._live = live
+
+    def records(self, limit: int | None = None) -> list[Document]:
+        """See `Archive.records`."""
+        rows = self._connection.execute(f"{_RECORDS} ORDER BY number DESC LIMIT ?", (-1 if limit is None else limit,))
+        return [self._shown(*row) for row in rows.fetchall()]
+
+    def record(self, call_id: str) -> Document | None:
+        """See `Archive.record`."""
+        row = self._connection.execute(f"{_RECORDS} WHERE call_id = ?", (call_id,)).fetchone()
+        return None if row is None else self._shown(*row)
+
+    def journal(self, call_id: str) -> list[Document]:
+        """See `Archive.journal`."""
+        rows = self._connection.execute("SELECT entry FROM journal WHERE call_id = ? ORDER BY seq", (call_id,))
+        return [entry for (text,) in rows.fetchall() if (entry := of_json(text)) is not None]
+
+    def _shown(self, call_id: str, owner: str, text: str) -> Document:
+        record = {**(of_json(text) or {}), "call_id": call_id}
+        cut = is_unfinished(record) and not is_alive(self._live, owner)
+        return mark_interrupted(record) if cut else record
+
+
+class SqliteArchive(Archive):
+    """A database that is only read.
+
+    Args:
+        path: the database. Where there is none, there are no calls.
+
+    Raises:
+        RecordingError: it cannot be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self._connection = open_for_reading(self._path)
+        except NoDatabaseError:
+            return
+        self._reading = Reading(self._connection, self._path.parent / "live")
+
+    def records(self, limit: int | None = None) -> Sequence[Document]:
+        """See `Archive.records`."""
+        with explained(self._path, "read"):
+            return () if self._connection is None else self._reading.records(limit)
+
+    def record(self, call_id: str) -> Document | None:
+        """See `Archive.record`."""
+        with explained(self._path, "read"):
+            return None if self._connection is None else self._reading.record(call_id)
+
+    def journal(self, call_id: str) -> Sequence[Document]:
+        """See `Archive.journal`."""
+        with explained(self._path, "read"):
+            return () if self._connection is None else self._reading.journal(call_id)
+
+    def close(self) -> None:
+        """See `Archive.close`."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,195 @@
+"""The database: its schema, how it is opened, and what each of SQLite's complaints means to a person.
+
+Write-ahead log and ``synchronous=NORMAL``: what was committed survives the death of the process, and readers do not
+keep writers waiting. A power failure may take the last calls, and leaves the database whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from offhook.errors import RecordingError
+from offhook.wavefile import show_path, why_not
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+#: Written into the file (``user_version``); a database of a newer version is left alone.
+VERSION: Final = 1
+#: How long to wait for another process that writes.
+BUSY_TIMEOUT_S: Final = 1.0
+
+_SCHEMA: Final = """
+CREATE TABLE calls (
+    number INTEGER PRIMARY KEY,
+    call_id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    unfinished INTEGER NOT NULL,
+    record TEXT NOT NULL
+);
+CREATE INDEX calls_unfinished ON calls (owner) WHERE unfinished;
+CREATE TABLE journal (
+    call_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    PRIMARY KEY (call_id, seq)
+) WITHOUT ROWID;
+CREATE TABLE claims (
+    key TEXT PRIMARY KEY,
+    call_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    released_at_s REAL,
+    hold_s REAL
+) WITHOUT ROWID;
+"""
+
+_REASONS: Final = {
+    sqlite3.SQLITE_BUSY: f"another process has been writing to it for {BUSY_TIMEOUT_S:g} s. Try again",
+    sqlite3.SQLITE_LOCKED: "another connection of this process is writing to it. Try again",
+    sqlite3.SQLITE_FULL: "the disk is full. Make room",
+    sqlite3.SQLITE_READONLY: "it may not be written to. Change its permissions and its folder's, or choose another",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened, or its folder may not be written to. Check the path",
+    sqlite3.SQLITE_NOTADB: "it is no database, or it is damaged. Move it away, and a new one will be made",
+    sqlite3.SQLITE_CORRUPT: "it is damaged. Move it away, and a new one will be made",
+    sqlite3.SQLITE_IOERR: "the disk cannot be read or written, or is full. Make room, or check it",
+}
+
+
+class NoDatabaseError(Exception):
+    """There is no file, so there are no calls."""
+
+
+def failed(path: Path, doing: str, error: sqlite3.Error) -> RecordingError:
+    """What `error` means, and what to do."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    reason = _REASONS.get(code & 0xFF if code is not None else -1, f"{error}. Move it away, and a new one will be made")
+    return RecordingError(f"the calls in {show_path(path)} cannot be {doing}: {reason}.")
+
+
+@contextlib.contextmanager
+def explained(path: Path, doing: str) -> Generator[None]:
+    """Turns SQLite's complaints into a `RecordingError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise failed(path, doing, error) from None
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open the database, made if it is not there, for its owner's eyes alone.
+
+    Raises:
+        RecordingError: it cannot be used.
+    """
+    try:
+        # SQLite's own files beside it get the same permissions. One that is there is not opened: closing it again would
+        # let go of the locks of whoever has it open in this process.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"the calls in {show_path(path)} cannot be written: {why_not(error)}.") from None
+    with explained(path, "written"):
+        connection = _connect(path, "rw")
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                with _alone(path.parent):  # SQLite does not wait for others there
+                    connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            if _version(connection, path) == 0:
+                _make_tables(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open the database as it is; nothing is made and nothing is changed.
+
+    Raises:
+        NoDatabaseError: there is none.
+        RecordingError: it cannot be read.
+    """
+    try:
+        if not path.stat().st_size:  # made by a process that died at once
+            raise NoDatabaseError
+    except FileNotFoundError:
+        raise NoDatabaseError from None
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"the calls in {show_path(path)} cannot be read: {why_not(error)}.") from None
+    with explained(path, "read"):
+        try:
+            return _open_known(path, "ro")
+        except sqlite3.OperationalError:
+            if path.with_name(f"{path.name}-wal").exists():
+                raise
+            # In a folder where no log can be made, and none is, the file is all there is.
+            return _open_known(path, "ro&immutable=1")
+
+
+def _open_known(path: Path, mode: str) -> sqlite3.Connection:
+    connection = _connect(path, mode)
+    try:
+        if _version(connection, path) == 0:
+            raise NoDatabaseError
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
+    with transaction(connection):
+        if _version(connection, path):
+            return  # another process was first
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise RecordingError(f"{show_path(path)} is a database of something else: choose another file.")
+        for statement in _SCHEMA.strip().split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """One process at a time."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"file:{quote(os.fspath(path.absolute()))}?mode={mode}"
+    # A phone may be made in one thread and used in another; nothing of ours uses one in two at once.
+    return sqlite3.connect(uri, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise RecordingError(
+            f"the calls in {show_path(path)} were written by a newer offhook (its format is {version}, this one knows "
+            f"{VERSION}): update offhook, or choose another file with OFFHOOK_STORE=sqlite:PATH."
+        )
+    return version
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Generator[None]:
+    """All of it or nothing, with the right to write from the start."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk ends it by itself
+            connection.execute("ROLLBACK")
+        raise

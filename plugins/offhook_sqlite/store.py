@@ -1,0 +1,203 @@
+"""The store ``sqlite``: every call's journal and record in one database that several processes share.
+
+Each entry is committed before `append` returns: it survives the death of this process (a power failure is another
+matter).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offhook.documents import of_json, to_json
+from offhook.errors import RecordingError
+from offhook.home import make_private
+from offhook.interfaces import Archive, DialGuard, Store
+from offhook.interrupted import mark_interrupted
+from offhook.wavefile import show_path, why_not
+from offhook_sqlite.archive import Reading
+from offhook_sqlite.claims import Claims
+from offhook_sqlite.database import explained, open_for_writing, transaction
+from offhook_sqlite.owner import Owner, bury, is_alive
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from offhook.interfaces.store import Document
+
+#: Connections that a child got from its parent: SQLite forbids to use or to close them there.
+_inherited: list[sqlite3.Connection] = []
+
+
+class SqliteStore(Store, Archive, DialGuard):
+    """Writes calls into a database, and remembers who is being called.
+
+    Beside the database is a folder ``live`` with a file for each store that has it open, which tells calls that go on
+    from calls whose process died.
+
+    Args:
+        path: the database; made if it is not there, and so is its folder.
+
+    Raises:
+        RecordingError: it cannot be used, see `open_for_writing`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._live = live_folder(self._path)
+        self._process = os.getpid()
+        #: How many entries the journal of each call has.
+        self._lengths: dict[str, int] = {}
+        make_private(self._path.parent)
+        self._connection: sqlite3.Connection | None = open_for_writing(self._path)
+        self._file = self._path.stat().st_ino
+        self._owner: Owner | None = None
+        try:
+            self._owner = self._become_owner()
+            self._reading = Reading(self._connection, self._live)
+            self._claims = Claims(self._connection, self._live, self._owner.name)
+            with explained(self._path, "written"):
+                self._interrupted = self._find_interrupted()
+            bury(self._live)
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, call_id: str, entry: Document) -> None:
+        """See `Store.append`.
+
+        Raises:
+            RecordingError: it cannot be written; what was written before stays readable.
+        """
+        with self._using("written") as connection:
+            seq = self._lengths.get(call_id)
+            if seq is None:
+                (seq,) = connection.execute("SELECT COUNT(*) FROM journal WHERE call_id = ?", (call_id,)).fetchone()
+            text = to_json({**entry, "call_id": call_id}).decode()
+            connection.execute("INSERT INTO journal VALUES (?, ?, ?)", (call_id, seq, text))
+            self._lengths[call_id] = seq + 1
+
+    def save(self, call_id: str, record: Document) -> None:
+        """See `Store.save`.
+
+        Raises:
+            RecordingError: it cannot be written; the record that was there stays.
+        """
+        with self._using("written") as connection:
+            assert self._owner is not None  # as long as the store is open
+            unfinished = record.get("ended_at_s") is None
+            text = to_json({**record, "call_id": call_id}).decode()
+            connection.execute(
+                "INSERT INTO calls (call_id, owner, unfinished, record) VALUES (?, ?, ?, ?) ON CONFLICT (call_id) "
+                "DO UPDATE SET owner = excluded.owner, unfinished = excluded.unfinished, record = excluded.record",
+                (call_id, self._owner.name, unfinished, text),
+            )
+            if not unfinished:
+                self._lengths.pop(call_id, None)
+
+    def interrupted(self) -> Sequence[Document]:
+        """See `Store.interrupted`."""
+        return self._interrupted
+
+    def records(self, limit: int | None = None) -> Sequence[Document]:
+        """See `Archive.records`."""
+        with self._using("read"):
+            return self._reading.records(limit)
+
+    def record(self, call_id: str) -> Document | None:
+        """See `Archive.record`."""
+        with self._using("read"):
+            return self._reading.record(call_id)
+
+    def journal(self, call_id: str) -> Sequence[Document]:
+        """See `Archive.journal`."""
+        with self._using("read"):
+            return self._reading.journal(call_id)
+
+    def claim(self, key: str, call_id: str, now_s: float) -> str | None:
+        """See `DialGuard.claim`. A claim of a process that died counts for nothing.
+
+        Raises:
+            RecordingError: it cannot be written down, so nobody can say.
+        """
+        with self._using("written"):
+            return self._claims.claim(key, call_id, now_s)
+
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        """See `DialGuard.release`.
+
+        Raises:
+            RecordingError: it cannot be written down.
+        """
+        with self._using("written"):
+            self._claims.release(key, call_id, now_s, hold_s)
+
+    def close(self) -> None:
+        """See `Store.close`. Calls of this store that have no end yet are interrupted from here on."""
+        connection, self._connection = self._connection, None
+        owner, self._owner = self._owner, None
+        if connection is None:
+            return
+        if self._process != os.getpid():
+            _inherited.append(connection)
+            return
+        with contextlib.suppress(sqlite3.Error):  # what was committed is safe, whatever the last tidying says
+            connection.close()
+        if owner is not None:
+            owner.close()
+
+    @contextlib.contextmanager
+    def _using(self, doing: str) -> Generator[sqlite3.Connection]:
+        if self._connection is None:
+            raise RecordingError(f"the calls in {show_path(self._path)} are closed: open another store.")
+        if self._process != os.getpid():
+            raise RecordingError(
+                f"the calls in {show_path(self._path)} were opened by another process, of which this one is a fork: "
+                "make a phone of its own in each process."
+            )
+        if doing == "written" and self._is_gone():
+            raise RecordingError(f"the calls in {show_path(self._path)} were deleted: nothing is kept from here on.")
+        with explained(self._path, doing):
+            yield self._connection
+
+    def _is_gone(self) -> bool:
+        """SQLite goes on writing to a file that nobody will find again."""
+        try:
+            return self._path.stat().st_ino != self._file
+        except OSError:
+            return True
+
+    def _become_owner(self) -> Owner:
+        make_private(self._live)
+        try:
+            return Owner(self._live)
+        except OSError as error:
+            raise RecordingError(f"calls cannot be owned in {show_path(self._live)}: {why_not(error)}.") from None
+
+    def _find_interrupted(self) -> list[Document]:
+        """Mark the calls of the dead, in one step, so that one store alone finds each of them."""
+        assert self._connection is not None
+        with transaction(self._connection) as _:
+            rows = self._connection.execute("SELECT call_id, owner, record FROM calls WHERE unfinished ORDER BY number")
+            alive: dict[str, bool] = {}
+            found: list[Document] = []
+            for call_id, owner, text in rows.fetchall():
+                if owner not in alive:
+                    alive[owner] = is_alive(self._live, owner)
+                if alive[owner]:
+                    continue
+                record = mark_interrupted({**(of_json(text) or {}), "call_id": call_id})
+                self._connection.execute(
+                    "UPDATE calls SET unfinished = 0, record = ? WHERE call_id = ?", (to_json(record).decode(), call_id)
+                )
+                found.append(record)
+            self._claims.bury()
+        return found
+
+
+def live_folder(path: Path) -> Path:
+    """Where the owners of a database have their files."""
+    return path.parent / "live"

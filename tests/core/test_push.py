@@ -1,0 +1,229 @@
+"""A source that audio is pushed into: in order, held back at its mark, and refused when nobody plays it any more."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+
+import pytest
+from tests.core.playing import bench
+from tests.core.rig import FRAME, RATE_HZ, frame, now, ramp, run
+
+from offhook import AudioFrame, PlayMode, PlayoutEnd, PushSource
+from offhook.errors import CallStateError, SourceClosed, SourceError
+
+
+def test_what_is_written_is_played_in_order_and_ends_when_it_is_said_to() -> None:
+    async def main() -> None:
+        async with bench() as b:
+            source = PushSource()
+            await source.write(AudioFrame(ramp(1, 500), RATE_HZ))
+            handle = b.playout.add(source)
+            await source.write(AudioFrame(ramp(501, 460), RATE_HZ))
+            source.end()
+            source.end()
+            assert (await b.take(3)).tobytes() == ramp(1, 960)
+            await b.take()
+            assert handle.ended is PlayoutEnd.COMPLETED
+            assert await source.read() is None, "and ever after"
+            with pytest.raises(SourceClosed, match=r"end\(\) or fail\(\) was called"):
+                await source.write(frame(1))
+
+    run(main())
+
+
+def test_a_write_waits_above_the_mark_until_there_is_room() -> None:
+    async def main() -> None:
+        async with bench() as b:
+            source = PushSource(high_water_ms=60)
+            for value in range(3):
+                await source.write(frame(value + 1))
+            assert source.queued_ms == 60
+            waiting = asyncio.create_task(source.write(frame(4)))
+            await asyncio.sleep(60)
+            assert not waiting.done()
+            b.playout.add(source)
+            await waiting
+            assert now() == 60
+            source.end()
+            assert (await b.take(4))[::FRAME].tolist() == [1, 2, 3, 4]
+
+    run(main())
+
+
+def test_one_frame_of_any_length_goes_past_the_mark_and_then_nothing() -> None:
+    async def main() -> None:
+        source = PushSource(high_water_ms=30)
+        await source.write(frame(1))
+        await source.write(AudioFrame(ramp(1, RATE_HZ), RATE_HZ))
+        waiting = asyncio.create_task(source.write(frame(3)))
+        assert await source.read() is not None
+        await asyncio.sleep(1)
+        assert (waiting.done(), source.queued_ms) == (False, 1000)
+        assert await source.read() is not None
+        await waiting
+        assert source.queued_ms == 20
+
+    run(main())
+
+
+def test_a_program_that_is_faster_than_speech_is_slowed_down_to_it() -> None:
+    async def main() -> None:
+        async with bench() as b:
+            source = PushSource()
+            b.playout.add(source)
+            began, written = now(), 0
+
+            async def write() -> None:
+                nonlocal written
+                for value in range(1, 501):
+                    await source.write(frame(value))
+                    written += 1
+                source.end()
+
+            writer = asyncio.create_task(write())
+            for taken in range(500):
+                assert (await b.take())[0] == taken + 1
+                assert written <= taken + 1 + 10 + 10 + 1, "its own mark, the playout's, and one in the hand"
+            await writer
+            assert now() - began == pytest.approx(10)
+            assert b.playout.counts.underruns == 0
+            assert source.queued_ms == 0
+
+    run(main())
+
+
+def test_a_write_that_is_cancelled_has_taken_nothing_and_lost_nothing() -> None:
+    async def main() -> None:
+        async with bench() as b:
+            source = PushSource(high_water_ms=20)
+            await source.write(frame(1))
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await source.write(frame(2))
+            b.playout.add(source)
+            await source.write(frame(3))
+            source.end()
+            assert (await b.take(3))[::FRAME].tolist() == [1, 3, 0]
+
+    run(main())
+
+
+def test_writers_are_let_in_in_the_order_in_which_they_came() -> None:
+    async def main() -> None:
+        async with bench() as b:
+            source = PushSource(high_water_ms=20)
+            await source.write(frame(1))
+            writers = [asyncio.create_task(source.write(frame(value))) for value in (2, 3, 4)]
+            await asyncio.sleep(1)
+            b.playout.add(source)
+            await source.write(frame(5))
+            await asyncio.gather(*writers)
+            source.end()
+            assert (await b.take(6))[::FRAME].tolist() == [1, 2, 3, 4, 5, 0]
+
+    run(main())
+
+
+def test_a_writer_who_comes_when_there_is_room_again_does_not_go_before_those_who_wait() -> None:
+    async def main() -> None:
+        source = PushSource(high_water_ms=20)
+        await source.write(frame(1))
+        waiting = asyncio.create_task(source.write(frame(2)))
+        await asyncio.sleep(1)
+
+        async def read_and_write() -> None:
+            assert await source.read() is not None
+            await source.write(frame(3))  # before anybody was woken
+
+        last = asyncio.create_task(read_and_write())
+        await asyncio.sleep(1)
+        second, third = await source.read(), await source.read()
+        await asyncio.gather(waiting, last)
+        assert second is not None
+        assert third is not None
+        assert [array("h", item.pcm)[0] for item in (second, third)] == [2, 3]
+
+    run(main())
+
+
+@pytest.mark.parametrize("how", ["clear", "cancel", "replace", "call"])
+def test_a_writer_is_told_when_nobody_plays_it_any_more(how: str) -> None:
+    async def main() -> None:
+        async with bench() as b:
+            source = PushSource()
+            handle = b.playout.add(source)
+
+            async def write() -> None:
+                while True:
+                    await source.write(frame(1))
+
+            writer = asyncio.create_task(write())
+            await b.take(5)
+            if how == "clear":
+                b.playout.clear()
+            elif how == "cancel":
+                handle.cancel()
+            elif how == "replace":
+                b.playout.add(PushSource(), PlayMode.REPLACE)
+            else:
+                b.playout.close()
+            with pytest.raises(SourceClosed, match="nobody plays this source any more") as caught:
+                await writer
+            assert isinstance(caught.value, CallStateError)
+            with pytest.raises(SourceClosed, match="nobody plays"):
+                await source.write(frame(1))
+            assert source.queued_ms == 0
+
+    run(main())
+
+
+def test_end_refuses_the_writes_that_wait() -> None:
+    async def main() -> None:
+        source = PushSource(high_water_ms=1)
+        await source.write(frame(1))
+        waiting = asyncio.create_task(source.write(frame(2)))
+        await asyncio.sleep(1)
+        source.end()
+        with pytest.raises(SourceClosed, match="nothing can be written after that"):
+            await waiting
+        await source.aclose()
+
+    run(main())
+
+
+@pytest.mark.fault("F26")
+def test_a_program_that_fails_ends_its_item_after_what_it_wrote() -> None:
+    async def main() -> None:
+        ours = SourceError("no voice of that name")
+        for error, problem in ((OSError("reset"), "the program that pushed audio failed: OSError: reset"), (ours, "")):
+            async with bench() as b:
+                source = PushSource()
+                handle = b.playout.add(source)
+                await source.write(frame(7))
+                source.fail(error)
+                source.fail(ValueError("too late"))
+                assert (await b.take(2))[::FRAME].tolist() == [7, 0]
+                assert handle.ended is PlayoutEnd.FAILED
+                assert isinstance(handle.problem, SourceError)
+                assert handle.problem.message == (problem or ours.message)
+                assert b.notes == [handle.problem]
+                assert await source.read() is None
+                with pytest.raises(SourceClosed):
+                    await source.write(frame(1))
+
+    run(main())
+
+
+@pytest.mark.fault("F28")
+def test_nonsense_is_refused_at_the_edge() -> None:
+    async def main() -> None:
+        source = PushSource()
+        with pytest.raises(SourceError, match=r"write\(\) takes an AudioFrame, not bytes"):
+            await source.write(b"\0\0")  # type: ignore[arg-type]
+        for mark in (0, -1, float("nan")):
+            with pytest.raises(SourceError, match="a high-water mark of"):
+                PushSource(high_water_ms=mark)
+
+    run(main())

@@ -187,6 +187,6 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
 
 def _close(runner: asyncio.Runner, left: set[asyncio.Task[Any]]) -> None:
     if left:  # closing would wait for them, and they do not end; nor need they be mourned in the end
-        runner.get_loop().set_exception_handler(lambda *_: None)
+        runner.get_loop().set_exception_handler(lambda loop, context: None)
     else:
         runner.close()

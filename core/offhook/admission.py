@@ -150,5 +150,6 @@ class Admission:
     def _double(self, number: str, holder: str) -> DoubleDial:
         return DoubleDial(
             f"{mask(number)} was not dialled: {holder} is calling that number from the same line, or did so a moment "
-            "ago, and a second call would ring a second time. If that is meant: phone.dial(..., redial=True)"
+            "ago, and a second call would ring a second time. If that is meant: phone.dial(..., redial=True), or "
+            "offhook call --redial"
         )

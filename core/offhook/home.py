@@ -46,4 +46,6 @@ def make_private(folder: Path) -> None:
     except FileExistsError as error:
         raise RecordingError(f"{show_path(error.filename)} is a file and not a folder: choose another place.") from None
     except (OSError, ValueError) as error:
-        raise RecordingError(f"the folder {show_path(folder)} cannot be made: {why_not(error)}.") from None
+        raise RecordingError(
+            f"the folder {show_path(folder)} cannot be made: {why_not(error)}. Records go where OFFHOOK_HOME says."
+        ) from None

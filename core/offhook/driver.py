@@ -190,7 +190,8 @@ class Driver:
         try:
             self._equipment.admission.release(self.record.call_id, self.record.rang)
         except OffhookError as error:
-            self.note(error)
+            if all(entry.detail != error.message for entry in self.record.timeline):
+                self.note(error)  # unless the store that is the guard has failed before, for the same reason
 
     def _discard(self) -> None:
         recorder, self._recorder = self._recorder, None

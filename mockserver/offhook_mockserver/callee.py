@@ -96,7 +96,6 @@ class Callee:
         self._voice: Voice | None = None
         self._callers: set[int] = set()
         self._grace: asyncio.TimerHandle | None = None
-        self._seen = False
         self._echoing = False
         self.hearing: Hearing | None = None
 
@@ -161,6 +160,9 @@ class Callee:
         try:
             for step in self._script.steps:
                 if isinstance(step, Answer):
+                    self._look()  # what happened in this very turn of the loop has not been told yet
+                    if self._end.done():
+                        return
                     stop_watching()
                     self._answer()
                 elif isinstance(step, Say):
@@ -220,9 +222,8 @@ class Callee:
         if self._room.closed:
             self._finish(CalleeEnd.ROOM_CLOSED)
         elif self._room.members:
-            self._seen = True
             self._stop_grace()
-        elif self._seen:
+        elif self._room.visited:
             self._finish(CalleeEnd.GIVEN_UP)
 
     def _expect_caller(self, within_s: float, otherwise: CalleeEnd) -> None:

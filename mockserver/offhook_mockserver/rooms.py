@@ -74,6 +74,8 @@ class Room:
         self._watchers: list[Callable[[], None]] = []
         self._telling_watchers = False
         self._closed = False
+        #: Whether anybody has been in, were it for less than a turn of the loop.
+        self.visited = False
         #: Snapshots for the frame path: replaced on a change, never changed.
         self.pcm_members: tuple[PcmMember, ...] = ()
         self.rtp_members: tuple[RtpMember, ...] = ()
@@ -278,6 +280,7 @@ class Room:
 
     def _add(self, member: Member) -> None:
         self._members[member.uid] = member
+        self.visited = True
         self._snapshot()
         self.tell(MemberJoined(member.uid), but=member.uid)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.core.cancel_at import CancelAt
 from tests.core.rig import (
     FRAME,
     NUMBER,
@@ -25,46 +25,12 @@ from offhook.errors import OffhookError
 from offhook.testing import LinkedTransport, ListSink, ScriptedCarrier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from tests.core.rig import Rig
 
     from offhook import Call
-
-
-class CancelAt(Coroutine[Any, Any, Any]):
-    """Runs a coroutine and has its task cancelled at given suspensions.
-
-    With `waking`, the cancellation comes when what was waited for is there but has not been seen yet.
-    """
-
-    def __init__(self, inner: Coroutine[Any, Any, Any], at: set[int], *, waking: bool) -> None:
-        self._inner, self._at, self._waking = inner, at, waking
-        self.steps = 0
-
-    def send(self, value: Any) -> Any:
-        return self._watch(self._inner.send(value))
-
-    def throw(self, *error: Any) -> Any:
-        return self._watch(self._inner.throw(*error))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def __await__(self) -> Any:
-        raise NotImplementedError
-
-    def _watch(self, future: Any) -> Any:
-        if self.steps in self._at:
-            task = asyncio.current_task()
-            assert task is not None
-            if self._waking and future is not None:
-                future.add_done_callback(lambda _: task.cancel())
-            else:
-                asyncio.get_running_loop().call_soon(task.cancel)
-        self.steps += 1
-        return future
 
 
 async def everything(r: Rig, call: Call, sink: ListSink) -> None:

@@ -199,6 +199,29 @@ def test_who_does_not_answer_never_shows(silent: Step) -> None:
     run_virtual(main())
 
 
+def test_a_caller_who_was_in_for_less_than_a_turn_of_the_loop_stops_the_ringing() -> None:
+    async def main() -> None:
+        scene = Scene(Ring(60), Answer())
+        await asyncio.sleep(3)
+        Caller(scene.room).member.leave()
+        assert await scene.end() is CalleeEnd.GIVEN_UP
+        assert asyncio.get_running_loop().time() == 3
+
+    run_virtual(main())
+
+
+def test_a_caller_who_leaves_in_the_moment_of_the_answer_is_not_answered() -> None:
+    async def main() -> None:
+        scene = Scene(Ring(2), Answer())
+        caller = Caller(scene.room)
+        asyncio.get_running_loop().call_at(2, caller.member.leave)
+        assert await scene.end() is CalleeEnd.GIVEN_UP
+        assert asyncio.get_running_loop().time() == 2
+        assert scene.callee.hearing is None
+
+    run_virtual(main())
+
+
 def test_a_caller_who_leaves_stops_the_ringing() -> None:
     async def main() -> None:
         scene = Scene(Ring(60), Answer())

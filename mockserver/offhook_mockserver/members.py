@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from offhook.events import (
@@ -62,6 +63,14 @@ class PacketSender(Protocol):
     def send_rtp(self, data: bytes) -> None: ...
 
     def send_rtcp(self, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who was last in a room as some uid: its SSRC, and under which SSRCs and numbers it heard the others."""
+
+    ssrc: int
+    streams: dict[int, OutStream]
 
 
 class PcmMember:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from offhook.clock import Clock
     from offhook.ids import Ids
     from offhook.secret import Secret
-    from offhook_mockserver.members import PcmHandler, RoomEvent
+    from offhook_mockserver.members import Holder, PcmHandler, RoomEvent
     from offhook_wire.rtp import RtpPacket
 
 Member: TypeAlias = PcmMember | RtpMember
@@ -76,6 +76,8 @@ class Room:
         self._closed = False
         #: Whether anybody has been in, were it for less than a turn of the loop.
         self.visited = False
+        #: Who was last in the room as some uid, so that whoever comes back is heard, and hears, as before.
+        self.holders: dict[int, Holder] = {}
         #: Snapshots for the frame path: replaced on a change, never changed.
         self.pcm_members: tuple[PcmMember, ...] = ()
         self.rtp_members: tuple[RtpMember, ...] = ()

@@ -6,15 +6,14 @@ mounts the routes puts Host and Origin checks in front of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from offhook_mockserver.attendance import Attendance
+from offhook_mockserver.members import Holder
 from offhook_mockserver.rooms import RoomError
 from offhook_wire.access_token import TokenInvalid
 from offhook_wire.peer import Certificate, make_certificate
@@ -41,18 +40,9 @@ if TYPE_CHECKING:
     from offhook.ids import Ids
     from offhook_mockserver.rooms import Room, Rooms
     from offhook_wire.access_token import AccessToken
-    from offhook_wire.rtp_out import OutStream
 
 #: Longer than the pause between two of ICE's checks of consent (up to 6 s): whoever is there is heard within it.
 SILENCE_S: Final = 7.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Holder:
-    """Who was last in a room as some uid: its SSRC, and under which SSRCs and numbers it heard the others."""
-
-    ssrc: int
-    streams: dict[int, OutStream]
 
 
 class WebRtcDoor:
@@ -85,7 +75,6 @@ class WebRtcDoor:
         self._silence_s = silence_s
         self._certificate: Certificate | None = None
         self._attendances: dict[str, Attendance] = {}
-        self._holders: WeakKeyDictionary[Room, dict[int, _Holder]] = WeakKeyDictionary()
         self._gathering = 0
 
     @property
@@ -132,7 +121,7 @@ class WebRtcDoor:
             access = room.verify(wanted.token, wanted.uid)
         except TokenInvalid as error:
             return _refuse(403, Refusal("token_rejected", str(error), int(error.reason)))
-        holder = self._holders.get(room, {}).get(wanted.uid)
+        holder = room.holders.get(wanted.uid)
         if wanted.rejoin and holder is not None and holder.ssrc != wanted.ssrc:
             return _refuse(409, Refusal("replaced", f"somebody else has joined as uid {wanted.uid} meanwhile"))
         joining = self._gathering + sum(not attendance.admitted for attendance in self._attendances.values())
@@ -150,8 +139,7 @@ class WebRtcDoor:
     async def _expect(self, room: Room, wanted: JoinRequest, access: AccessToken) -> JoinAnswer:
         if self._certificate is None:
             self._certificate = make_certificate()
-        holders = self._holders.setdefault(room, {})
-        before = holders.get(wanted.uid)
+        before = room.holders.get(wanted.uid)
         attendance = Attendance(
             room,
             wanted,
@@ -174,7 +162,7 @@ class WebRtcDoor:
         attendance.start(
             wanted.peer,
             self._join_timeout_s,
-            admitted=lambda: holders.update({member.uid: _Holder(wanted.ssrc, member.streams)}),
+            admitted=lambda: room.holders.update({member.uid: Holder(wanted.ssrc, member.streams)}),
             forget=lambda: self._attendances.pop(sid, None),
         )
         return JoinAnswer(sid, member.uid, OPUS_PAYLOAD_TYPE, local, members)

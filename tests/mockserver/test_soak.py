@@ -14,6 +14,7 @@ import pytest
 from tests.mockserver.soak import CallStore, callers_sound, check, converse, script_in, slope
 
 from offhook import Phone
+from offhook.admission import CALL_LIMIT
 from offhook.ids import Ids
 from offhook.testing import LoopClock, Resources, run_virtual
 from offhook_mockserver.in_process import InProcessMock
@@ -32,7 +33,7 @@ AT_ONCE: Final = 200
 
 
 @asynccontextmanager
-async def exchange(folder: Path, **more: int) -> AsyncIterator[tuple[InProcessMock, Phone, CallStore]]:
+async def exchange(folder: Path, call_limit: int = CALL_LIMIT) -> AsyncIterator[tuple[InProcessMock, Phone, CallStore]]:
     """A mock that keeps what callees hear, and a phone with a store."""
     store = CallStore()
     clock, ids = LoopClock(), Ids(1)
@@ -45,7 +46,7 @@ async def exchange(folder: Path, **more: int) -> AsyncIterator[tuple[InProcessMo
             clock=clock,
             ids=ids,
             http=mock.http(),
-            **more,
+            call_limit=call_limit,
         )
         async with phone:
             yield mock, phone, store

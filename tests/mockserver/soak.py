@@ -155,4 +155,5 @@ def slope(readings: Sequence[tuple[float, float]]) -> float:
     last = readings[len(readings) // 2 :]
     mean_x, mean_y = (sum(column) / len(last) for column in zip(*last, strict=True))
     spread = sum((x - mean_x) * (x - mean_x) for x, _ in last)
-    return sum((x - mean_x) * (y - mean_y) for x, y in last) / spread
+    rise: float = sum((x - mean_x) * (y - mean_y) for x, y in last) / spread
+    return rise

@@ -223,3 +223,13 @@ def test_a_hold_outlives_the_store_that_released_it(path: Path) -> None:
     two = SqliteStore(path)
     assert two.claim("key", "call_b", 120) == "call_a"
     two.close()
+
+
+def test_what_is_held_after_a_call_can_be_given_up_for_a_second_ring_that_is_meant(path: Path) -> None:
+    store = SqliteStore(path)
+    assert store.claim("key", "first", 100.0) is None
+    store.release("key", "first", 101.0, 30.0)
+    assert store.claim("key", "second", 102.0) == "first"
+    store.release("key", "first", 102.0, 0.0)
+    assert store.claim("key", "second", 102.0) is None
+    store.close()

@@ -233,3 +233,11 @@ def test_what_is_held_after_a_call_can_be_given_up_for_a_second_ring_that_is_mea
     store.release("key", "first", 102.0, 0.0)
     assert store.claim("key", "second", 102.0) is None
     store.close()
+
+
+def test_files_of_others_in_a_folder_named_live_are_left_alone(path: Path) -> None:
+    theirs = path.parent / "live" / "concert.wav"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"music")
+    SqliteStore(path).close()
+    assert theirs.read_bytes() == b"music"

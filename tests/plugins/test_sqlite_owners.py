@@ -241,3 +241,15 @@ def test_files_of_others_in_a_folder_named_live_are_left_alone(path: Path) -> No
     theirs.write_bytes(b"music")
     SqliteStore(path).close()
     assert theirs.read_bytes() == b"music"
+
+
+def test_a_relative_path_stays_the_same_file_wherever_the_process_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    store = SqliteStore("calls.db")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.append("call", {"at_s": 0.0})
+    assert len(store.journal("call")) == 1
+    store.close()

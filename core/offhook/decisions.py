@@ -31,14 +31,14 @@ class DialRequest:
     Attributes:
         call_id: our name for the call.
         number: whom it would ring, E.164, unmasked: mask it (`offhook.numbers.mask`) wherever you write it down.
-        line: which line it would be from, see `Carrier.line`.
+        line: which line it would be from, see `Carrier.line`; it may hold a number, too.
         wall_s: now, in seconds since 1970, by the phone's clock.
         dry_run: nothing will be dialled, whatever is decided.
     """
 
     call_id: str
     number: str = field(repr=False)
-    line: str
+    line: str = field(repr=False)
     wall_s: float
     dry_run: bool = False
 

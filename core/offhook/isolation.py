@@ -59,6 +59,8 @@ async def isolated(
         if not work.done():
             await let_go({work})
             raise PluginError(name_of(plugin), hook, f"no answer within {timeout_s:g} s")
+        if work.cancelled():  # nobody cancelled us: it is what the plugin raised
+            raise PluginError(name_of(plugin), hook, "it was cancelled, and not by its caller")
         return work.result()
     except OffhookError:
         raise

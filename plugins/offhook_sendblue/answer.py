@@ -20,6 +20,7 @@ from offhook.errors import (
     RequestRejected,
 )
 from offhook.grant import Grant
+from offhook.numbers import mask
 from offhook.secret import MASK, Secret, redact
 from offhook_sendblue.auth import KEY_HEADER, KEY_VARIABLE, SECRET_HEADER, SECRET_VARIABLE
 from offhook_wire.access_token import TokenInvalid, parse
@@ -41,6 +42,8 @@ _TOKEN: Final = re.compile(r"[!-~]+")
 _SECONDS: Final = re.compile(r"[+-]?[0-9]{1,30}")
 #: Long runs without a blank in a carrier's text may be a token that nobody has registered as a secret.
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
+#: What may be a telephone number in a carrier's text, which likes to repeat the one that it refuses.
+_NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}|(?<![0-9])[1-9][0-9]{9,14}(?![0-9])")
 #: How a carrier's text names the number that is called from.
 _FROM_NUMBER: Final = re.compile(r"from[ _-]?number", re.IGNORECASE)
 #: The request left and nothing says that it was refused.
@@ -215,4 +218,5 @@ def _told(body: Mapping[str, object]) -> str:
 def _excerpt(text: str) -> str:
     # Blacked out before it is cut: half a secret would not be recognised.
     clean = _OPAQUE.sub(MASK, redact(text[: 64 * 1024]))
+    clean = _NUMBER.sub(lambda found: mask(found[0]), clean)
     return " ".join("".join(c if c.isprintable() else " " for c in clean[: 4 * _EXCERPT]).split())[:_EXCERPT]

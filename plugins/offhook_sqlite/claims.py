@@ -47,12 +47,13 @@ class Claims:
 
     def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         """See `DialGuard.release`."""
-        mine = "WHERE key = ? AND call_id = ? AND released_at_s IS NULL"
+        mine = "WHERE key = ? AND call_id = ?"
         if hold_s > 0:
             self._connection.execute(
-                f"UPDATE claims SET released_at_s = ?, hold_s = ? {mine}", (now_s, hold_s, key, call_id)
+                f"UPDATE claims SET released_at_s = ?, hold_s = ? {mine} AND released_at_s IS NULL",
+                (now_s, hold_s, key, call_id),
             )
-        else:
+        else:  # what is still held after a call is given up, too: a second ring is meant
             self._connection.execute(f"DELETE FROM claims {mine}", (key, call_id))
 
     def bury(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 from typing import TYPE_CHECKING, Final
 
 from offhook.ids import Ids
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Those that are open, so that a child finds their files.
 _owners: Final[set[Owner]] = set()
+#: What their files are called. Whatever else is in a folder of that name is somebody else's.
+_NAME: Final = re.compile(r"[0-9a-f]{16}")
 
 
 class Owner:
@@ -102,5 +105,5 @@ def bury(folder: Path) -> None:
     """Take away the files of the dead."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
-            if not is_alive(folder, path.name):
+            if _NAME.fullmatch(path.name) and not is_alive(folder, path.name):
                 path.unlink(missing_ok=True)

@@ -46,7 +46,7 @@ class SqliteStore(Store, Archive, DialGuard):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
+        self._path = Path(path).absolute()  # wherever the process goes later
         self._live = live_folder(self._path)
         self._process = os.getpid()
         #: How many entries the journal of each call has.

@@ -67,6 +67,7 @@ def test_whoever_says_nothing_allows_it() -> None:
     run(check_may_dial(load(first, second), REQUEST))
     assert first.asked == second.asked == [REQUEST]
     assert NUMBER not in repr(REQUEST)
+    assert "a line" not in repr(REQUEST)  # Sendblue's ends with the number to call from
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.core.rig import NUMBER, later, now, rig, run, wav_frames
 from offhook import AudioFrame, CallState, Disposition
 from offhook.errors import PluginError
 from offhook.interfaces import AudioSink, AudioSource
-from offhook.isolation import LET_GO_S, let_go
+from offhook.isolation import LET_GO_S, isolated, let_go
 from offhook.testing import LinkedTransport, ScriptedCarrier
 
 if TYPE_CHECKING:
@@ -209,5 +209,16 @@ def test_what_fails_after_it_was_left_behind_bothers_nobody() -> None:
         (left,) = await let_go({task})
         assert not left.done()
         await freeing(will)
+
+    run(main())
+
+
+def test_a_cancellation_that_a_plugin_raises_itself_is_its_error_and_not_ours() -> None:
+    async def main() -> None:
+        async def cancelled() -> None:
+            raise asyncio.CancelledError
+
+        with pytest.raises(PluginError, match="not by its caller"):
+            await isolated(cancelled, "check", cancelled, 1.0)
 
     run(main())

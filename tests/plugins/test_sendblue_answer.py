@@ -15,6 +15,7 @@ from offhook.errors import (
     RequestRejected,
 )
 from offhook.secret import Secret
+from offhook_sendblue import answer as answer_module
 from offhook_sendblue.answer import grant_of, retry_after_s
 from offhook_sendblue.exchange import Answer
 
@@ -263,3 +264,8 @@ def test_a_status_that_is_not_ok_says_what_to_do() -> None:
 def test_a_refused_from_number_is_named_by_its_variable(told: str) -> None:
     assert "OFFHOOK_FROM_NUMBER" in refusal({"message": told}, 400).message
     assert "OFFHOOK_FROM_NUMBER" not in refusal({"message": "phoneNumber is missing"}, 400).message
+
+
+def test_a_number_that_the_carrier_repeats_is_masked() -> None:
+    text = answer_module._excerpt("no call to +14155550123 from 14155550199")
+    assert text == "no call to +1415•••0123 from 14155•••0199"

@@ -223,3 +223,33 @@ def test_a_hold_outlives_the_store_that_released_it(path: Path) -> None:
     two = SqliteStore(path)
     assert two.claim("key", "call_b", 120) == "call_a"
     two.close()
+
+
+def test_what_is_held_after_a_call_can_be_given_up_for_a_second_ring_that_is_meant(path: Path) -> None:
+    store = SqliteStore(path)
+    assert store.claim("key", "first", 100.0) is None
+    store.release("key", "first", 101.0, 30.0)
+    assert store.claim("key", "second", 102.0) == "first"
+    store.release("key", "first", 102.0, 0.0)
+    assert store.claim("key", "second", 102.0) is None
+    store.close()
+
+
+def test_files_of_others_in_a_folder_named_live_are_left_alone(path: Path) -> None:
+    theirs = path.parent / "live" / "concert.wav"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"music")
+    SqliteStore(path).close()
+    assert theirs.read_bytes() == b"music"
+
+
+def test_a_relative_path_stays_the_same_file_wherever_the_process_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    store = SqliteStore("calls.db")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.append("call", {"at_s": 0.0})
+    assert len(store.journal("call")) == 1
+    store.close()

@@ -69,6 +69,7 @@ class Admission:
         self._clock = clock
         self._limit = call_limit
         self._window_s = redial_window_s
+        self._if_killed_s = max(AMBIGUOUS_HOLD_S, redial_window_s) if redial_window_s else 0.0
         self._up: dict[str, str] = {}
 
     async def admit(self, call_id: str, number: str, *, redial: bool = False) -> None:
@@ -134,7 +135,7 @@ class Admission:
 
     def _claim(self, key: str, call_id: str) -> str | None:
         try:
-            return self._guard.claim(key, call_id, self._clock.wall_s())
+            return self._guard.claim(key, call_id, self._clock.wall_s(), self._if_killed_s)
         except Exception as error:
             raise self._broken("claim", error) from error
 

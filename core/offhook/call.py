@@ -165,6 +165,12 @@ class Call:
         return self._driver.given_up or self.state is CallState.ENDED
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing of the call is left: its record is final and everything that it held was let go of."""
+        runner = self._driver.runner
+        return self._driver.given_up or (runner is not None and runner.done())
+
+    @property
     def leg_state(self) -> LegState:
         """Where our connection to the channel is."""
         return self._driver.leg_state

@@ -6,13 +6,13 @@ call may be dialled has said no; one that fails to renew a grant leaves it to th
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import DialForbidden, OffhookError, PluginError
 from offhook.grant import Grant
+from offhook.isolation import isolated
 from offhook.numbers import mask
 
 if TYPE_CHECKING:
@@ -93,20 +93,15 @@ async def renewed_grant(plugins: Plugins, call_id: str, grant: Grant, note: Call
 
 
 async def _decided(plugin: str, name: str, hook: Callable[..., object], **facts: object) -> object:
-    """What a hook gives, awaited if need be.
+    """What a hook gives, awaited if need be; bounded even where it does not listen to its cancellation.
 
     Raises:
         PluginError: it raised something that is not an `OffhookError`, or did not answer in time.
         OffhookError: as the plugin raised it.
     """
-    limit = asyncio.timeout(DECISION_TIMEOUT_S)
-    try:
-        async with limit:
-            given = hook(**facts)
-            return await given if inspect.isawaitable(given) else given
-    except OffhookError:
-        raise
-    except Exception as error:
-        late = isinstance(error, TimeoutError) and limit.expired()
-        problem = f"no answer within {DECISION_TIMEOUT_S:g} s" if late else f"{type(error).__name__}: {error}"
-        raise PluginError(plugin, name, problem) from error
+
+    async def ask() -> object:
+        given = hook(**facts)
+        return await given if inspect.isawaitable(given) else given
+
+    return await isolated(plugin, name, ask, DECISION_TIMEOUT_S)

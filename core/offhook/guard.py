@@ -29,7 +29,7 @@ class MemoryGuard(DialGuard):
         #: Key to the call that had it, and from when to when it is still held, in wall time.
         self._held: dict[str, tuple[str, float, float]] = {}
 
-    def claim(self, key: str, call_id: str, now_s: float) -> str | None:
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         holder = self._live.get(key)
         if holder is None and (held := self._held.pop(key, None)) is not None:
             last, from_s, until_s = held

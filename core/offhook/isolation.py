@@ -22,8 +22,8 @@ _left_behind: Final[set[asyncio.Task[Any]]] = set()
 
 
 def name_of(plugin: object) -> str:
-    """The dotted name of a plugin object's class, for messages."""
-    return f"{type(plugin).__module__}.{type(plugin).__qualname__}"
+    """The dotted name of a plugin object's class, for messages; a text is a name already."""
+    return plugin if isinstance(plugin, str) else f"{type(plugin).__module__}.{type(plugin).__qualname__}"
 
 
 def as_plugin_error(plugin: object, hook: str, error: BaseException) -> OffhookError:
@@ -49,7 +49,7 @@ async def isolated(
     """
     try:
         if timeout_s is None:
-            return await method()
+            return await _uncancelled(plugin, hook, method)
         work = asyncio.create_task(_awaited(method))  # of its own, so that we can go on without it
         try:
             await asyncio.wait({work}, timeout=timeout_s)
@@ -66,6 +66,17 @@ async def isolated(
         raise
     except Exception as error:
         raise as_plugin_error(plugin, hook, error) from error
+
+
+async def _uncancelled(plugin: object, hook: str, method: Callable[[], Awaitable[_T]]) -> _T:
+    """Await in this task, and tell a cancellation that the plugin raises from one that is meant for the task."""
+    try:
+        return await method()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise PluginError(name_of(plugin), hook, "it was cancelled, and not by its caller") from None
 
 
 async def _awaited(method: Callable[[], Awaitable[_T]]) -> _T:

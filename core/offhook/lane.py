@@ -119,7 +119,7 @@ class Lane:
     def settle(self) -> None:
         """The items whose last frame was given out have had its 20 ms: they end."""
         for handle in self._sent:
-            handle.finish(PlayoutEnd.COMPLETED)
+            handle.finish(PlayoutEnd.COMPLETED if handle.failure is None else PlayoutEnd.FAILED, handle.failure)
         self._sent.clear()
 
     def drop_all(self, end: PlayoutEnd) -> None:
@@ -287,6 +287,5 @@ class Lane:
 
     def _fail(self, handle: PlayHandle, error: BaseException) -> None:
         self._counts.failed += 1
-        problem = as_plugin_error(handle.source, "read", error)
-        self._note(problem)
-        handle.finish(PlayoutEnd.FAILED, problem)
+        handle.failure = as_plugin_error(handle.source, "read", error)
+        self._note(handle.failure)

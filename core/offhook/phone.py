@@ -195,7 +195,7 @@ class Phone:
         if recorder is not None:
             # Whole, since the record is read elsewhere, and from the first save on: a call that is cut has one as well.
             call.record.files["mix"] = os.fspath(recorder.path.absolute())
-        self._calls = [known for known in self._calls if not known.over] + [call]
+        self._calls = [known for known in self._calls if not known.settled] + [call]
         return call
 
     async def dry_run(self, number: str) -> None:
@@ -204,6 +204,7 @@ class Phone:
         Raises:
             OffhookError: what entering a call to `number` would raise before anything rings.
         """
+        self._equipment.must_be_ours()
         if self._closed:
             raise CallStateError("this phone was closed: make a new one")
         e164(number)

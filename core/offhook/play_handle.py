@@ -57,6 +57,8 @@ class PlayHandle:
         self.buffered_bytes = 0
         self.read_to_end = False
         self.held_back = False
+        #: What its source did wrong; it ends so when what came before that was sent.
+        self.failure: OffhookError | None = None
         self.dropped = False
 
     async def done(self) -> PlayoutEnd:

@@ -53,7 +53,7 @@ class JsonLinesStore(Store):
         self._journal = -1
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._journal = os.open(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+            self._journal = os.open(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(self._journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
             # Whoever died in the middle of a line left half of one: it must not spoil ours.

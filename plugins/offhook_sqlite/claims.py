@@ -26,22 +26,23 @@ class Claims:
         self._live = live
         self._owner = owner
 
-    def claim(self, key: str, call_id: str, now_s: float) -> str | None:
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         """See `DialGuard.claim`."""
         with transaction(self._connection):
+            self._connection.execute("DELETE FROM claims WHERE released AND held_from_s + hold_s <= ?", (now_s,))
             row = self._connection.execute(
-                "SELECT call_id, owner, released_at_s, hold_s FROM claims WHERE key = ?", (key,)
+                "SELECT call_id, owner, released, held_from_s, hold_s FROM claims WHERE key = ?", (key,)
             ).fetchone()
             if row is not None:
-                holder, owner, released_at_s, hold_s = row
-                if released_at_s is None:
-                    taken = owner == self._owner or is_alive(self._live, owner)
-                else:  # before the release there can be no now, unless the clock was set back
-                    taken = released_at_s <= now_s < released_at_s + hold_s
+                holder, owner, released, held_from_s, hold_s = row
+                # Before a release, or a claim, there can be no now, unless the clock was set back.
+                taken = held_from_s <= now_s < held_from_s + hold_s
+                taken = taken or (not released and (owner == self._owner or is_alive(self._live, owner)))
                 if taken and holder != call_id:
                     return str(holder)
             self._connection.execute(
-                "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, NULL, NULL)", (key, call_id, self._owner)
+                "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, 0, ?, ?)",
+                (key, call_id, self._owner, now_s, if_killed_s),
             )
         return None
 
@@ -50,15 +51,8 @@ class Claims:
         mine = "WHERE key = ? AND call_id = ?"
         if hold_s > 0:
             self._connection.execute(
-                f"UPDATE claims SET released_at_s = ?, hold_s = ? {mine} AND released_at_s IS NULL",
+                f"UPDATE claims SET released = 1, held_from_s = ?, hold_s = ? {mine} AND NOT released",
                 (now_s, hold_s, key, call_id),
             )
         else:  # what is still held after a call is given up, too: a second ring is meant
             self._connection.execute(f"DELETE FROM claims {mine}", (key, call_id))
-
-    def bury(self) -> None:
-        """Free what the dead had claimed, at once: their leg is gone."""
-        owners = self._connection.execute("SELECT DISTINCT owner FROM claims WHERE released_at_s IS NULL").fetchall()
-        for (owner,) in owners:
-            if not is_alive(self._live, owner):
-                self._connection.execute("DELETE FROM claims WHERE owner = ? AND released_at_s IS NULL", (owner,))

@@ -44,8 +44,9 @@ CREATE TABLE claims (
     key TEXT PRIMARY KEY,
     call_id TEXT NOT NULL,
     owner TEXT NOT NULL,
-    released_at_s REAL,
-    hold_s REAL
+    released INTEGER NOT NULL,
+    held_from_s REAL NOT NULL,
+    hold_s REAL NOT NULL
 ) WITHOUT ROWID;
 """
 

@@ -117,14 +117,14 @@ class SqliteStore(Store, Archive, DialGuard):
         with self._using("read"):
             return self._reading.journal(call_id)
 
-    def claim(self, key: str, call_id: str, now_s: float) -> str | None:
-        """See `DialGuard.claim`. A claim of a process that died counts for nothing.
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        """See `DialGuard.claim`.
 
         Raises:
             RecordingError: it cannot be written down, so nobody can say.
         """
         with self._using("written"):
-            return self._claims.claim(key, call_id, now_s)
+            return self._claims.claim(key, call_id, now_s, if_killed_s)
 
     def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         """See `DialGuard.release`.
@@ -194,7 +194,6 @@ class SqliteStore(Store, Archive, DialGuard):
                     "UPDATE calls SET unfinished = 0, record = ? WHERE call_id = ?", (to_json(record).decode(), call_id)
                 )
                 found.append(record)
-            self._claims.bury()
         return found
 
 

@@ -246,7 +246,7 @@ class BrokenGuard(MemoryStore, DialGuard):
         super().__init__()
         self._method = method
 
-    def claim(self, key: str, call_id: str, now_s: float) -> str | None:
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         if self._method == "claim":
             raise OSError("gone")
         return None
@@ -277,6 +277,29 @@ def test_a_carrier_that_cannot_say_its_line_is_named() -> None:
     async def main() -> None:
         with pytest.raises(PluginError, match=re.escape("Lost' failed in line: KeyError: 'line'")):
             await phone(Lost()).dial(NUMBER).__aenter__()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "window_s", "if_killed_s"),
+    [(None, None, AMBIGUOUS_HOLD_S), (None, 90, 90), ("http://127.0.0.1:9", None, 0), (None, 0, 0)],
+)
+def test_a_claim_says_how_long_it_holds_should_the_process_die(
+    endpoint: str | None, window_s: float | None, if_killed_s: float
+) -> None:
+    class Told(MemoryGuard):
+        told: float | None = None
+
+        def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+            self.told = if_killed_s
+            return super().claim(key, call_id, now_s, if_killed_s)
+
+    async def main() -> None:
+        guard = Told()
+        carrier = ScriptedCarrier(endpoint=endpoint)
+        await Admission(carrier, PLAIN, guard, LoopClock(), redial_window_s=window_s).admit("call_1", NUMBER)
+        assert guard.told == if_killed_s
 
     run(main())
 

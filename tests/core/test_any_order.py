@@ -71,8 +71,9 @@ PLANS = st.builds(
     # Most calls are answered, and most faults are rare, so that what happens happens to calls that are up.
     events=st.tuples(
         st.sampled_from([(), *([((40, "callee joins"), (40, "callee publishes"), (60, "callee speaks"))] * 3)]),
+        st.sampled_from([(), (), ((120, "leg disconnects"),), ((120, "callee drops"),)]),
         st.lists(st.tuples(st.integers(0, 1500), st.sampled_from(EVENTS)), max_size=12).map(tuple),
-    ).map(lambda parts: parts[0] + parts[1]),
+    ).map(lambda parts: parts[0] + parts[1] + parts[2]),
     program=st.sampled_from(["wait", "talk", "record", "leave at once"]),
     answer=st.sampled_from(AnswerPolicy),
     start=st.sampled_from([*(["well"] * 12), "hangs", "refused", "lost", "unavailable", "bug"]),

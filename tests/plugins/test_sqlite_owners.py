@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import signal
-import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,12 +94,19 @@ def test_a_call_is_left_alone_as_long_as_its_process_lives_and_told_once_when_it
 
 
 @pytest.mark.fault("F32")
-def test_claims_of_the_dead_are_taken_away_when_a_store_is_opened(path: Path) -> None:
-    with child(lambda: (place(path, "call_a").claim("key", "call_a", 100), None)[1]):
+@pytest.mark.fault("F2")
+def test_a_claim_of_the_dead_holds_for_as_long_as_it_said_from_when_it_was_made(path: Path) -> None:
+    """A program that is killed and started again and again does not ring anybody more often than that."""
+    with child(lambda: (place(path, "call_a").claim("key", "call_a", 100, 60), None)[1]):
+        pass
+    with child(lambda: (place(path, "call_b").claim("other", "call_b", 100), None)[1]):
         pass
     store = SqliteStore(path)
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT * FROM claims").fetchall() == []
+    assert store.claim("other", "call_c", 101) is None
+    assert store.claim("key", "call_c", 159.9) == "call_a"
+    assert store.claim("key", "call_c", 50) is None, "a clock that was set back holds nobody for longer"
+    store.release("key", "call_c", 51, 0)
+    assert store.claim("key", "call_d", 160) is None
     store.close()
 
 

@@ -128,6 +128,7 @@ def test_what_comes_in_time_fills_the_hole() -> None:
     assert (rig.buffer.concealed, rig.loop.waiting) == (0, 0)
 
 
+@pytest.mark.fault("F21")
 def test_late_and_duplicate_are_told_apart() -> None:
     rig = Rig()
     for index in (0, 1, 3):

@@ -72,13 +72,15 @@ class DialGuard(ABC):
     """
 
     @abstractmethod
-    def claim(self, key: str, call_id: str, now_s: float) -> str | None:
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         """Take `key` for a call, in one step that two processes cannot both win.
 
         Args:
             key: the hash of line and callee.
             call_id: who claims it.
             now_s: wall time.
+            if_killed_s: should the process die before `release`, the key stays taken until so long after now: whoever
+                starts it again, and again, rings nobody more often than that.
 
         Returns:
             None when it was free and is now ours; else the id of the call that has it, or had it a moment ago.

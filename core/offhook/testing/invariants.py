@@ -1,8 +1,9 @@
 """The timeline checker: what must be true of every call that is over, however it went.
 
-I1 one end, with an outcome. I2 hanging up is bounded. I4 recordings are valid. I5 the journal is the timeline, and the
-record in the store is the record. I6 nothing that is left holds a secret. I8 counters only count. I9 no ring without a
-record. (I3, nothing is left, is `Resources`; I7, every await can be cancelled, is for a test that cancels.)
+I1 one end, with an outcome. I2 hanging up is bounded, and so is a time without a connection. I4 recordings are valid.
+I5 the journal is the timeline, and the record in the store is the record. I6 nothing that is left holds a secret. I8
+counters only count. I9 no ring without a record. (I3, nothing is left, is `Resources`; I7, every await can be
+cancelled, is for a test that cancels.)
 """
 
 from __future__ import annotations
@@ -136,6 +137,15 @@ def _bounds(record: CallRecord, policy: CallPolicy, tolerance_s: float) -> list[
     limit_s = policy.release_timeout_s + tolerance_s
     if ending is not None and ended is not None and ended - ending > limit_s:
         found.append(f"I2: from ENDING to ENDED took {ended - ending:.3f} s")
+    away: float | None = None
+    for entry in record.timeline:
+        if away is not None and entry.at_s - away > policy.grace_s + tolerance_s:
+            found.append(f"I2: the leg was DISCONNECTED for {entry.at_s - away:.3f} s, and the grace is over")
+        up = entry.call in (CallState.RINGING, CallState.ACTIVE)
+        if not up or entry.leg is not LegState.DISCONNECTED:
+            away = None
+        elif away is None:
+            away = entry.at_s
     return found
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.core.rig import NUMBER, POLICY, rig, run
 
-from offhook import CallState, Evidence, LegState, Secret
+from offhook import CallPolicy, CallState, Evidence, LegState, Secret
+from offhook.events import LegDisconnected, LegReconnected
 from offhook.testing import check_call, timeline_lines, violations
 
 if TYPE_CHECKING:
@@ -74,6 +75,23 @@ def test_what_is_wrong_is_found(spoil: Callable[[CallRecord], object], problem: 
     with pytest.raises(AssertionError, match=re.escape(problem)):
         check_call(record, policy=POLICY)
     assert secret
+
+
+def test_a_leg_that_stays_disconnected_is_found() -> None:
+    async def main() -> CallRecord:
+        r = rig(policy=CallPolicy(grace_s=30))
+        r.answer(1)
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            r.transport.tell(LegDisconnected())
+            await asyncio.sleep(3)
+            r.transport.tell(LegReconnected())
+        return call.record
+
+    record = run(main())
+    assert violations(record, policy=CallPolicy(grace_s=3)) == []
+    found = violations(record, policy=CallPolicy(grace_s=2))
+    assert found == ["I2: the leg was DISCONNECTED for 3.000 s, and the grace is over"]
 
 
 def test_the_journal_and_the_saved_record_are_compared(tmp_path: Path) -> None:

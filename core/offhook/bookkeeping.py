@@ -52,7 +52,12 @@ class Bookkeeper:
         self.record = CallRecord(equipment.ids.call_id(), mask(number), "")
         observers = equipment.plugins.observers("offhook_call_transition")
         stores = equipment.stores.of_call(self.record.call_id)
-        self.timeline = Timeline(self.record, stores, observers, self.add_entry)
+        self._number = number
+        self.timeline = Timeline(self.record, stores, observers, self.add_entry, self._clean)
+
+    def _clean(self, text: str) -> str:
+        """What plugins say may hold secrets and the callee's number: neither is written down."""
+        return redact(text).replace(self._number, self.record.number)
 
     def begin(self) -> None:
         """The call is dialled now: its time begins."""
@@ -118,14 +123,16 @@ class Bookkeeper:
                 step is not None and step.changed,
                 step.evidence if step else None,
                 step.grade if step else None,
-                redact(detail),
+                self._clean(detail),
                 facts,
             )
         )
 
     def _facts(self, event: Event) -> dict[str, object]:
         """What a journal needs beside the event's name to be replayed; the first entry holds the policy as well."""
-        facts = {name: redact(value) if isinstance(value, str) else value for name, value in facts_of(event).items()}
+        facts = {
+            name: self._clean(value) if isinstance(value, str) else value for name, value in facts_of(event).items()
+        }
         if isinstance(event, Dialed):
             facts["policy"] = policy_document(self._session.policy)
         return facts

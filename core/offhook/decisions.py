@@ -58,10 +58,11 @@ async def check_may_dial(plugins: Plugins, request: DialRequest) -> None:
         except OffhookError as error:
             raise DialForbidden(
                 f"{mask(request.number)} was not dialled, because it could not be found out whether it may be: "
-                f"{error.message}"
+                f"{_masked(error.message, request)}"
             ) from error
         if reason is not None:
-            raise DialForbidden(f"{mask(request.number)} was not dialled: plugin {plugin!r} says {reason!r}")
+            said = _masked(reason, request)
+            raise DialForbidden(f"{mask(request.number)} was not dialled: plugin {plugin!r} says {said!r}")
 
 
 async def renewed_grant(plugins: Plugins, call_id: str, grant: Grant, note: Callable[[OffhookError], None]) -> Grant:
@@ -85,11 +86,25 @@ async def renewed_grant(plugins: Plugins, call_id: str, grant: Grant, note: Call
                 raise PluginError(plugin, "offhook_renew_grant", f"gave {type(fresh).__name__}, not a Grant or None")
             if (fresh.app_id, fresh.channel) != (grant.app_id, grant.channel):
                 raise PluginError(plugin, "offhook_renew_grant", "gave a grant for another channel")
+            if _ends_no_later(fresh, grant):
+                problem = "gave a grant that ends no later than the one in use: give one with a new token"
+                raise PluginError(plugin, "offhook_renew_grant", problem)
         except OffhookError as error:
             note(error)
         else:
             return fresh
     raise OffhookError("no plugin has a fresh grant for this call")
+
+
+def _masked(text: str, request: DialRequest) -> str:
+    """What a plugin says ends in messages and logs, where no number stands in full."""
+    return text.replace(request.number, mask(request.number))
+
+
+def _ends_no_later(fresh: Grant, grant: Grant) -> bool:
+    """Whether it gains no time; unknown where either does not say when it ends."""
+    ends = (fresh.expires_at_s, grant.expires_at_s)
+    return ends[0] is not None and ends[1] is not None and ends[0] <= ends[1]
 
 
 async def _decided(plugin: str, name: str, hook: Callable[..., object], **facts: object) -> object:

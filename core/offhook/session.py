@@ -9,6 +9,7 @@ which signal (that needs the answer policy and the callee's uid), which timers r
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -284,8 +285,9 @@ class CallSession:
             self._do(RenewGrant())
 
     def _renew_later(self, now: float) -> None:
-        """Ask again soon, as long as the token lives."""
-        if not self._unrenewable and now + _RENEW_AGAIN_S < self._deadlines.get(Timer.TOKEN, now):
+        """Ask again soon, as long as the token lives; one that ends nobody knows when, as long as the call does."""
+        up = self.call_state in (CallState.RINGING, CallState.ACTIVE)
+        if up and not self._unrenewable and now + _RENEW_AGAIN_S < self._deadlines.get(Timer.TOKEN, math.inf):
             self._deadlines[Timer.RENEWAL] = now + _RENEW_AGAIN_S
 
     # ---- the machines

@@ -31,6 +31,7 @@ class Timeline:
         stores: where they are written before anything is done about them.
         observers: the `offhook_call_transition` hooks, with their plugins' names.
         note: adds an entry of a name and a detail that changes no state.
+        clean: takes out of a text what must not be written down.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Timeline:
         stores: CallStores,
         observers: list[tuple[str, Callable[..., object]]],
         note: Callable[[str, str], None],
+        clean: Callable[[str], str] = redact,
     ) -> None:
         self.record = record
         self._stores = stores
         self._observers = observers
         self._note = note
+        self._clean = clean
         self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
         self._closed = False
 
@@ -82,12 +85,12 @@ class Timeline:
     def problem(self, sentence: str, kind: str = "PluginError") -> None:
         """Something went wrong that the call survives: the record keeps the first, the timeline each."""
         if not self._closed:
-            self.record.problem = self.record.problem or redact(sentence)
+            self.record.problem = self.record.problem or self._clean(sentence)
             self._note(kind, sentence)
 
     def failure(self, sentence: str) -> None:
         """What ended the call; the record tells this before anything that the call survived."""
-        self.record.problem = redact(sentence)
+        self.record.problem = self._clean(sentence)
 
     def count(self, name: str, more: int = 1) -> None:
         """Add to one of the record's counters."""

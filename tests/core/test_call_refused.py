@@ -131,6 +131,18 @@ def test_a_carrier_that_gives_nonsense_is_named() -> None:
     run(main())
 
 
+def test_a_number_that_a_carrier_repeats_is_masked_wherever_it_is_written_down() -> None:
+    async def main() -> None:
+        r = rig(carrier=ScriptedCarrier(ValueError(f"cannot ring {NUMBER}")))
+        call = r.phone.dial(NUMBER)
+        with pytest.raises(PluginError):
+            await call.__aenter__()
+        assert "cannot ring +1415•••0123" in call.record.problem
+        assert NUMBER not in repr(call.record) + repr(r.store.journal) + repr(r.store.records)
+
+    run(main())
+
+
 def test_a_transport_that_gives_nonsense_is_named() -> None:
     class Pigeon(LinkedTransport):
         async def join(self, *arguments: object) -> None:  # type: ignore[override]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from dataclasses import replace
 
@@ -37,7 +38,7 @@ class Says:
         self.asked.append(asked)
         if self._after_s is not None:
             return self._later(self._after_s)
-        if isinstance(self._answer, Exception):
+        if isinstance(self._answer, BaseException):
             raise self._answer
         return self._answer
 
@@ -86,6 +87,9 @@ def test_whoever_says_nothing_allows_it() -> None:
         (Says(False), "gave bool: give None to allow the call, or why not as text"),
         (Says(None, after_s=11), "no answer within 10 s"),
         (Says(TimeoutError("theirs"), after_s=1), "TimeoutError: theirs"),
+        (Says(asyncio.CancelledError()), "it was cancelled, and not by its caller"),
+        (Says(f"{NUMBER} is not on the list"), "says '+1415•••0123 is not on the list'"),
+        (Says(KeyError(NUMBER)), "KeyError: '+1415•••0123'"),
     ],
 )
 def test_it_fails_closed(plugin: object, problem: str) -> None:
@@ -94,20 +98,41 @@ def test_it_fails_closed(plugin: object, problem: str) -> None:
     assert NUMBER not in str(caught.value)
 
 
+def test_one_that_does_not_let_itself_be_cancelled_is_refused_in_time() -> None:
+    class Stubborn:
+        @hookimpl
+        async def offhook_before_dial(self, request: DialRequest) -> str | None:
+            for _ in range(3):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(30)
+            return None
+
+    async def main() -> None:
+        with pytest.raises(DialForbidden, match="no answer within 10 s"):
+            await check_may_dial(load(Stubborn()), REQUEST)
+        assert now() == pytest.approx(10.25, abs=0.3)
+        await asyncio.sleep(100)
+
+    run(main())
+
+
 def test_the_first_grant_is_taken_and_failures_are_passed_over() -> None:
     async def main() -> None:
         noted: list[OffhookError] = []
         fresh = replace(GRANT, token=Secret("007-the-second"), expires_at_s=2000.0)
         other = replace(GRANT, channel="another")
         last = Says(fresh)
-        plugins = load(Says(None), Says(KeyError("x")), Says(other), Says("a token"), Says(fresh, after_s=11), last)
+        plugins = load(
+            Says(None), Says(KeyError("x")), Says(other), Says("a token"), Says(GRANT), Says(fresh, after_s=11), last
+        )
         assert await renewed_grant(plugins, "call_1", GRANT, noted.append) is fresh
-        assert now() == 10
+        assert now() == pytest.approx(10, abs=0.3)
         assert last.asked == [("call_1", GRANT)]
         assert [error.message.split("failed in ")[1] for error in noted if isinstance(error, PluginError)] == [
             "offhook_renew_grant: KeyError: 'x'",
             "offhook_renew_grant: gave a grant for another channel",
             "offhook_renew_grant: gave str, not a Grant or None",
+            "offhook_renew_grant: gave a grant that ends no later than the one in use: give one with a new token",
             "offhook_renew_grant: no answer within 10 s",
         ]
 

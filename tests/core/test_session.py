@@ -434,9 +434,11 @@ def test_the_channel_can_ask_for_a_fresh_grant_too_but_not_twice() -> None:
     session.handle(GrantExpiring(), 106)
     assert actions(session) == [RenewGrant()]
     session.handle(RenewalFailed("no"), 106)
-    assert session.next_deadline() == 700, "when the token ends is not known"
-    session.handle(GrantExpiring(), 107)
+    assert session.next_deadline() == 111, "when the token ends is not known, so it is tried again"
+    session.handle(DeadlinePassed(), 111)
     assert actions(session) == [RenewGrant()]
+    session.handle(RenewalFailed("nobody does", final=True), 112)
+    assert session.next_deadline() == 700
     for before in (walk(Dialed()), walk(*ACTIVE, HangUpRequested())):
         actions(before)
         before.handle(GrantExpiring(), 105)

@@ -1,0 +1,168 @@
+"""A hundred calls over aiortc, four at a time: nothing is left of any, and no call hears another (F37).
+
+Real sockets, real DTLS, real Opus; the server is in the same process, so that what it leaves counts as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.mockserver.soak import CallStore, channels, index_of, number_of, slope
+
+from offhook import Phone, PlayoutEnd
+from offhook.testing import Resources, check_call
+from offhook_mockserver.callee import CalleeEnd
+from offhook_mockserver.script import Answer, Say, Script
+from offhook_mockserver.server import MockServer, MockSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook import Call
+
+CALLS: Final = 100
+AT_A_TIME: Final = 4
+RATE_HZ: Final = 16_000
+SPOKEN_S: Final = 0.4
+#: Bytes that the process may grow by with a call. A DTLS connection that is left takes several times as much, an Opus
+#: encoder as much again; what the allocator keeps for later is gone from the last half, but for a page now and then.
+MOST_LEFT: Final = 8_192
+
+Samples = NDArray[np.float64]
+
+
+def callers_hz(index: int) -> float:
+    """What a caller whistles: one of 100 tones, as far apart as 0.4 s can tell them twice over."""
+    return 400.0 + 10.0 * index
+
+
+def callees_hz(index: int) -> float:
+    """What its callee whistles, in a band of its own."""
+    return 2000.0 + 10.0 * index
+
+
+def tone(hz: float) -> bytes:
+    """A tone at half of full scale."""
+    times = np.arange(int(SPOKEN_S * RATE_HZ)) / RATE_HZ
+    return np.asarray(8000 * np.sin(2 * np.pi * hz * times), dtype="<i2").tobytes()
+
+
+def write(path: Path, pcm: bytes) -> Path:
+    """A WAV file."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+        file.writeframes(pcm)
+    return path
+
+
+def loudest_hz(samples: Samples) -> float:
+    """The frequency with the most in it, to a tenth of a hertz."""
+    size = RATE_HZ * 10
+    assert len(samples) <= size
+    return float(np.argmax(np.abs(np.fft.rfft(samples, size)))) / 10
+
+
+def rss_bytes() -> int:
+    """What the process holds of memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def script_in(folder: Path) -> Callable[[str], Script]:
+    """Each number has a callee with a tone of its own."""
+
+    def script_for(number: str) -> Script:
+        path = write(folder / f"{number}.wav", tone(callees_hz(index_of(number))))
+        return Script("whistles", (Answer(), Say(path)))
+
+    return script_for
+
+
+async def whistle(phone: Phone, index: int, folder: Path) -> Call:
+    """A short call in which both sides whistle their tones."""
+    mine = write(folder / f"mine-{index}.wav", tone(callers_hz(index)))
+    async with phone.dial(number_of(index), record=folder / f"{index}.wav") as call:
+        assert await call.answered()
+        assert await call.play(f"wav:{mine}").done() is PlayoutEnd.COMPLETED
+        await asyncio.sleep(SPOKEN_S)
+    return call
+
+
+async def check(server: MockServer, store: CallStore, index: int, call: Call, folder: Path) -> None:
+    """The call was what it should be, heard its own tones alone, and what it left is taken away."""
+    record = call.record
+    async with asyncio.timeout(5):
+        while record.channel in server.tenant.calls:
+            await asyncio.sleep(0.01)
+    (live,) = (live for live in server.tenant.ended if live.channel == record.channel)
+    server.tenant.ended.remove(live)
+    assert live.end is CalleeEnd.CALLER_LEFT
+    journal, saved = store.take(record.call_id)
+    both, callees = folder / f"{index}.wav", folder / f"{record.channel}.callee.wav"
+    check_call(record, journal=journal, saved=saved, recordings=[both, callees], tolerance_s=5)
+    assert record.disposition == "completed", record.problem
+    heard, there = np.asarray(channels(both)[1], dtype=np.float64), np.asarray(channels(callees)[0], dtype=np.float64)
+    assert abs(loudest_hz(heard) - callees_hz(index)) < 3, f"call {index}: the caller heard another callee"
+    assert abs(loudest_hz(there) - callers_hz(index)) < 3, f"call {index}: the callee heard another caller"
+    for path in (both, callees, folder / f"mine-{index}.wav", folder / f"{number_of(index)}.wav"):
+        path.unlink()
+
+
+async def soak(folder: Path, calls: int, leak: Callable[[], object] = lambda: None) -> list[tuple[float, float]]:
+    """Place the calls, four at a time; the memory of the process after each four."""
+    store, readings = CallStore(), list[tuple[float, float]]()
+    server = MockServer(MockSettings(recordings=folder), script_for=script_in(folder))
+    async with server:  # only then does it know its URL
+        phone = Phone(transport="aiortc", environment=server.environment, store=store)
+        async with phone:
+            before: Resources | None = None
+            for first in range(0, calls, AT_A_TIME):
+                indices = range(first, first + AT_A_TIME)
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(whistle(phone, index, folder)) for index in indices]
+                for index, task in zip(indices, tasks, strict=True):
+                    await check(server, store, index, task.result(), folder)
+                    leak()
+                del tasks, task
+                after = await settled(before)
+                before = before or after
+                assert after == before, f"after call {first + AT_A_TIME}"
+                readings.append((first, rss_bytes()))
+            assert len(server.rooms) == 0
+            assert not server.tenant.ended
+            assert not store.journals
+    return readings
+
+
+async def settled(expected: Resources | None) -> Resources:
+    """What there is once connections that are kept for a while have been closed; 10 s are enough for any."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + (10 if expected else 0)
+    while (there := Resources.now()) != expected and loop.time() < until_s:
+        await asyncio.sleep(0.05)
+    return there
+
+
+@pytest.mark.slow
+@pytest.mark.fault("F37")
+@pytest.mark.timeout(300)
+def test_a_hundred_calls_over_aiortc_leave_nothing_and_do_not_mix(tmp_path: Path) -> None:
+    async def main() -> list[tuple[float, float]]:
+        await asyncio.to_thread(lambda: None)  # the loop's own thread for name look-ups stays as long as the loop
+        before = Resources.now()
+        readings = await soak(tmp_path, CALLS)
+        assert await settled(before) == before
+        return readings
+
+    threads = Resources.now().threads
+    readings = asyncio.run(main())
+    assert Resources.now().threads == threads
+    assert not list(tmp_path.iterdir())
+    left = slope(readings)
+    print(f"{left:.0f} bytes a call")
+    assert left < MOST_LEFT, readings

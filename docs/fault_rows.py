@@ -48,8 +48,8 @@ ROWS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "F33": ("The program fails in mid-call", "Leaving the block hangs up"),
         "F34": ("The callee hangs up while we speak, or while we hang up", "`completed` by the callee; what was queued is dropped; no error"),
         "F35": ("Code that blocks the event loop", "A gap of the right length, and the watchdog names the code"),
-        "F36": ("More calls than there is room for", "`TooManyCalls`; the others go on"),
-        "F37": ("A thousand calls one after the other", "Descriptors, threads, tasks and memory are back where they were"),
+        "F36": ("More calls than there is room for", "`TooManyCalls`; where the process may open no more files, the error of the step that needed one; the others go on"),
+        "F37": ("A thousand calls one after the other, two hundred at once", "Descriptors, threads, tasks and memory are back where they were"),
         "F38": ("fork, and the end of the interpreter, with a call up", "Refused with a reason; no hang at the exit"),
     },
     "Plugins": {

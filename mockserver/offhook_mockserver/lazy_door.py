@@ -56,10 +56,14 @@ class LazyDoor:
         assert self._app is not None
         await self._app(scope, receive, send)
 
-    async def aclose(self) -> None:
-        """Put everybody out."""
+    async def settled(self) -> None:
+        """Wait until the import is over, if it has begun: a thread that imports cannot be stopped."""
         if self._opening is not None:
             await self._opening
+
+    async def aclose(self) -> None:
+        """Put everybody out."""
+        await self.settled()
         if self._door is not None:
             await self._door.aclose()
 

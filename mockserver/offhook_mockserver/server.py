@@ -129,13 +129,17 @@ class MockServer(Mock):
         self._door.warm_up()
 
     async def aclose(self) -> None:
-        """Stop: calls are ended, recordings finished, sockets closed. Idempotent; after 1 s the rest is cut off."""
+        """Stop: calls are ended, recordings finished, sockets closed. Idempotent; after 1 s the rest is cut off.
+
+        A server that is stopped while it still imports its media libraries waits for that as well.
+        """
         server, self._server = self._server, None
         if server is None:
             return
         try:
+            server.stop_accepting()
+            await self._door.settled()
             async with asyncio.timeout(_STOP_TIMEOUT_S):
-                server.stop_accepting()
                 await self.calls.aclose()
                 await self._door.aclose()
         except TimeoutError:

@@ -98,3 +98,12 @@ def test_a_method_that_raises_before_it_gives_anything_is_isolated_too() -> None
             await isolated(Acme(), "write", refuse)
 
     run(main())
+
+
+@pytest.mark.parametrize("timeout_s", [None, 5])
+def test_a_cancellation_that_a_plugin_raises_is_not_taken_for_the_callers(timeout_s: float | None) -> None:
+    async def lost() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(PluginError, match="failed in leave: it was cancelled, and not by its caller"):
+        run(isolated("acme", "leave", lost, timeout_s))

@@ -26,28 +26,28 @@ class Program:
     store: CallStore = field(default_factory=CallStore)
     calls: list[Call] = field(default_factory=list[Call])
 
-    async def place(self, index: int, entered: asyncio.Semaphore, over: asyncio.Event, *, talk: bool = False) -> str:
-        """How the call went, by the code of its error; with `talk` the answer is waited for first."""
+    async def place(self, index: int, up: asyncio.Semaphore, over: asyncio.Event) -> str:
+        """How the call went, by the code of its error."""
         call = self.phone.dial(number_of(index))
         self.calls.append(call)
         try:
             async with call:
-                assert not talk or await call.answered()
-                entered.release()
+                await call.answered()
+                up.release()
                 await over.wait()
         except OffhookError as error:
-            entered.release()
+            up.release()
             return error.code
         except BaseException as error:
-            entered.release()
+            up.release()
             return f"{type(error).__name__}: {error}"
         return f"{call.record.disposition}, {len(call.record.gaps)} gaps"
 
     def wrong(self) -> list[str]:
         """What must not be, in any of the calls."""
+        rang = [call.record for call in self.calls if call.record.rang != "no"]
         dialled = [call.record for call in self.calls if call.record.dialed_at]
-        found = [f"{call.record.rang} rang, and was not dialled" for call in self.calls if not call.record.dialed_at]
-        found = [problem for problem in found if not problem.startswith("no ")]
+        found = [f"I9: {record.call_id} rang without being dialled" for record in rang if record not in dialled]
         for record in dialled:
             journal, saved = self.store.take(record.call_id)
             found += violations(record, journal=journal, saved=saved, tolerance_s=5)
@@ -57,25 +57,23 @@ class Program:
 async def main() -> dict[str, object]:
     store = CallStore()
     async with Phone(environment=os.environ, store=store, call_limit=STARTS + 2) as phone:
-        program, entered = Program(phone, store), asyncio.Semaphore(0)
+        program, up = Program(phone, store), asyncio.Semaphore(0)
         over, over_for_good = asyncio.Event(), asyncio.Event()
-        first = [
-            asyncio.create_task(program.place(STARTS + index, entered, over_for_good, talk=True)) for index in range(2)
-        ]
+        first = [asyncio.create_task(program.place(STARTS + index, up, over_for_good)) for index in range(2)]
         for _ in first:
-            await entered.acquire()
+            await up.acquire()
         before = Resources.now()
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
-        many = [asyncio.create_task(program.place(index, entered, over)) for index in range(STARTS)]
+        many = [asyncio.create_task(program.place(index, up, over)) for index in range(STARTS)]
         for _ in many:
-            await entered.acquire()
+            await up.acquire()
         over.set()
         went = await asyncio.gather(*many)
         loop = asyncio.get_running_loop()
         until_s = loop.time() + 10
         while (after := Resources.now()).more_than(before) and loop.time() < until_s:
             await asyncio.sleep(0.05)
-        one_more = await program.place(STARTS + 2, entered, over, talk=True)
+        one_more = await program.place(STARTS + 2, up, over)
         over_for_good.set()
         return {
             "first": await asyncio.gather(*first),

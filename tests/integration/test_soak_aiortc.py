@@ -30,8 +30,9 @@ CALLS: Final = 100
 AT_A_TIME: Final = 4
 RATE_HZ: Final = 16_000
 SPOKEN_S: Final = 0.4
-#: Bytes that the process may grow by with a call. A DTLS connection that is left takes several times as much, an Opus
-#: encoder as much again; what the allocator keeps for later is gone from the last half, but for a page now and then.
+#: Bytes that the process may grow by with a call, over the last half: less than half of a DTLS connection, which takes
+#: 18,000 before its handshake, or of an Opus encoder, which takes 30,000. Less than that hides in what the allocator
+#: keeps for later.
 MOST_LEFT: Final = 8_192
 
 Samples = NDArray[np.float64]

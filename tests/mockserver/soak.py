@@ -154,6 +154,5 @@ def slope(readings: Sequence[tuple[float, float]]) -> float:
     """By how much the second grows with the first, by least squares over the last half."""
     last = readings[len(readings) // 2 :]
     mean_x, mean_y = (sum(column) / len(last) for column in zip(*last, strict=True))
-    spread = sum((x - mean_x) * (x - mean_x) for x, _ in last)
-    rise: float = sum((x - mean_x) * (y - mean_y) for x, y in last) / spread
-    return rise
+    together = sum((x - mean_x) * (y - mean_y) for x, y in last)
+    return float(together / sum((x - mean_x) ** 2 for x, _ in last))

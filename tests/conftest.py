@@ -1,7 +1,10 @@
-"""No test, and no process that a test starts, writes into the data folder of whoever runs it."""
+"""No test, and no process that a test starts, depends on whoever runs it: on their data folder, or on signals that they
+have ignored.
+"""
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +15,13 @@ from offhook.stores import STORE_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+# Under nohup, or as a job in the background of a script, some are ignored, and so they would be in every process that a
+# test starts.
+for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -120,11 +120,8 @@ def assert_recordings_are_valid(folder: Path) -> None:
     ("where", "number"),
     [
         ("leave", signal.SIGINT),
-        ("leave", signal.SIGHUP),
         ("source", signal.SIGTERM),
         ("sink", signal.SIGTERM),
-        ("transport", signal.SIGTERM),
-        ("leave,source,sink", signal.SIGTERM),
         (EVERYWHERE, signal.SIGTERM),
         ("loop", signal.SIGTERM),
     ],

@@ -144,8 +144,8 @@ def _bounds(record: CallRecord, policy: CallPolicy, tolerance_s: float) -> list[
         up = entry.call in (CallState.RINGING, CallState.ACTIVE)
         if not up or entry.leg is not LegState.DISCONNECTED:
             away = None
-        elif away is None:
-            away = entry.at_s
+        else:
+            away = entry.at_s if away is None else away
     return found
 
 

@@ -39,11 +39,12 @@ _IDS: Final = tuple(name for names in SETS for name in names)
 
 
 def _wanted(text: str) -> list[str]:
-    names = [name.strip().upper() for name in text.split(",")]
+    known = {name.upper(): name for name in _IDS}
+    names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in _IDS:
+        if name.upper() not in known:
             raise argparse.ArgumentTypeError(f"{name!r} is no row; there are {', '.join(_IDS)}")
-    return names
+    return [known[name.upper()] for name in names]
 
 
 def _turns(text: str) -> int:

@@ -142,10 +142,8 @@ def _bounds(record: CallRecord, policy: CallPolicy, tolerance_s: float) -> list[
         if away is not None and entry.at_s - away > policy.grace_s + tolerance_s:
             found.append(f"I2: the leg was DISCONNECTED for {entry.at_s - away:.3f} s, and the grace is over")
         up = entry.call in (CallState.RINGING, CallState.ACTIVE)
-        if not up or entry.leg is not LegState.DISCONNECTED:
-            away = None
-        else:
-            away = entry.at_s if away is None else away
+        since = entry.at_s if away is None else away
+        away = since if up and entry.leg is LegState.DISCONNECTED else None
     return found
 
 

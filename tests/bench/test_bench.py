@@ -24,6 +24,7 @@ from tests.bench.method import (
     ratio,
     take_turns,
 )
+from tests.bench.run import SETS, place
 from tests.bench.table import Row, as_json, as_text, exit_code, number
 from tests.bench.voice import PERIOD_FRAMES, Voice, table
 
@@ -198,3 +199,9 @@ def test_two_rows_are_measured_and_written(tmp_path: Path) -> None:
             assert rows[name]["value"] <= worst, rows[name]
             assert len(rows[name]["turns"]) == 1
     assert run.returncode == int(any(row["value"] is None for row in rows.values())), run.stdout
+
+
+def test_every_row_has_its_place_in_the_table() -> None:
+    names = [name for names in SETS for name in names]
+    assert {"G1", "G9m", "G15"} <= set(names)
+    assert sorted(names, key=place) == sorted(names, key=lambda name: int(name.strip("Gm")))

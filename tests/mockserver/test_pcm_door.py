@@ -571,50 +571,46 @@ def test_a_member_that_is_put_out_by_whom_it_meets_is_told() -> None:
 
 
 _WITHOUT_MEDIA_LIBRARIES = """
-import asyncio, json, struct, sys
+import asyncio, re, sys
+from pathlib import Path
+
 for name in ("aiortc", "aioice", "av", "numpy", "soundfile", "soxr", "pylibsrtp"):
     sys.modules[name] = None
 import httpx
-from websockets.asyncio.client import connect
 from offhook.plugins import Plugins
-from offhook_mockserver.script import Answer, Echo, Script
+from offhook_mockserver.script import Answer, Script, Wait
 from offhook_mockserver.server import MockServer
 
+exec(re.search("```python\\n(.*?)```", Path(sys.argv[1]).read_text(encoding="utf-8"), re.DOTALL)[1])
+
 async def main():
-    script = Script((Answer(0), Echo(5)))
+    script = Script("Is silent.", (Answer(), Wait(9)))
     async with MockServer(plugins=Plugins(), script_for=lambda number: script) as server:
-        headers = {"sb-api-key-id": server.tenant.api_key.reveal(), "sb-api-secret-key": server.tenant.api_secret.reveal()}
+        tenant = server.tenant
+        headers = {"sb-api-key-id": tenant.api_key.reveal(), "sb-api-secret-key": tenant.api_secret.reveal()}
         numbers = {"phoneNumber": "+14155550123", "fromNumber": server.from_number}
         async with httpx.AsyncClient(trust_env=False, headers=headers) as http:
             grant = (await http.post(server.url + "/facetime/start-call", json=numbers)).json()["agora"]
-        async with connect(f"ws://127.0.0.1:{server.port}/relay/pcm", proxy=None) as websocket:
-            join = {"type": "join", "app_id": grant["appId"], "channel": grant["channelName"]}
-            await websocket.send(json.dumps({**join, "token": grant["token"], "uid": grant["uid"]}))
-            position = 0
-            async for message in websocket:
-                if isinstance(message, str):
-                    print(json.loads(message)["type"])
-                elif b"\\x05\\x07" in message[12:]:
-                    break
-                await websocket.send(struct.pack("<IQ", 0, position) + b"\\x05\\x07" * 320)
-                position += 320
-            print("echo")
+        (call,) = tenant.calls.values()
+        await echo(server.url, grant["appId"], grant["channelName"], grant["token"], 0.1)
+        print(call.callee.hearing.frames_heard, "frames of ours were heard")
 
 asyncio.run(main())
 """
 
 
-def test_a_call_needs_no_media_library_and_the_grant_as_it_is_given() -> None:
-    paths = os.pathsep.join(entry for entry in sys.path if entry)
+def test_the_client_of_the_page_needs_no_media_library_and_takes_the_grant_as_it_is_given() -> None:
+    page = Path(__file__).parents[2] / "docs/reference/pcm-door.md"
     ran = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_MEDIA_LIBRARIES],
-        env={**os.environ, "PYTHONPATH": paths},
+        [sys.executable, "-c", _WITHOUT_MEDIA_LIBRARIES, page],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
-    assert ran.stdout.split() == ["welcome", "joined", "published", "echo"], ran.stderr
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-1] == "5 frames of ours were heard"
 
 
 def test_a_closed_room_takes_nobody() -> None:

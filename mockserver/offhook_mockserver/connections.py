@@ -94,6 +94,7 @@ class RefusableWebSocket(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self.conn.debug = False  # whatever the level of logging: messages hold tokens
         self._silence = Silence(lambda: self._heard, self.silence_s, self._fell_silent)
         self._silence.start()
         self._ping_later()

@@ -24,6 +24,7 @@ from offhook.events import LeaveReason, MemberJoined, MemberLeft, MemberPublishe
 from offhook.plugins import Plugins
 from offhook.secret import Secret
 from offhook_mockserver import outbox
+from offhook_mockserver.admission import NotAdmitted, check_may_join
 from offhook_mockserver.connections import RefusableWebSocket
 from offhook_mockserver.server import MockServer
 from offhook_wire import pcm_protocol
@@ -294,6 +295,8 @@ def test_a_second_of_the_same_uid_replaces_the_first_which_cannot_come_back() ->
         assert (refused["type"], refused["code"]) == ("refused", "replaced")
         place.callee.publish()
         assert await second.event() == {"type": "published", "uid": 9}
+        with pytest.raises(NotAdmitted, match="somebody else has joined"):  # nor can one that came by another door
+            check_may_join(place.server.rooms, APP_ID, "room", Secret(place.token()), 7, identity=0x5EED)
 
     at_the_door(check)
 

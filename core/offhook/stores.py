@@ -53,7 +53,7 @@ class Stores:
         for store in self._stores:
             try:
                 records = store.interrupted()
-            except Exception as error:
+            except BaseException as error:
                 raise as_plugin_error(store, "interrupted", error) from error
             found.update((record.get("call_id"), record) for record in records)
         return list(found.values())
@@ -72,7 +72,7 @@ class Stores:
         for store in self._stores:
             try:
                 store.close()
-            except Exception as error:
+            except BaseException as error:
                 first = first or as_plugin_error(store, "close", error)
         if first is not None:
             raise first
@@ -130,7 +130,7 @@ def _attempt(
 ) -> str | None:
     try:
         method(call_id, document)
-    except Exception as error:
+    except BaseException as error:
         return as_plugin_error(store, name, error).message
     return None
 

@@ -53,8 +53,14 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def as_plugin_error(plugin: object, hook: str, error: BaseException) -> OffhookError:
+def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str = "") -> OffhookError:
     """`error` itself if it is one of ours, else a `PluginError` that names the plugin and the method.
+
+    Args:
+        plugin: the plugin's name, or an object of its.
+        hook: what of it was called.
+        error: what came out.
+        doing: what that means, as the beginning of a sentence.
 
     Raises:
         KeyboardInterrupt, GeneratorExit: `error` is that, and no plugin is to blame.
@@ -63,7 +69,7 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException) -> OffhookE
         raise error
     if isinstance(error, OffhookError):
         return error
-    wrapped = PluginError(name_of(plugin), hook, said(error))
+    wrapped = PluginError(name_of(plugin), hook, f"{doing}{said(error)}")
     wrapped.__cause__ = error  # its author needs the traceback
     return wrapped
 

@@ -221,7 +221,7 @@ class Plugins:
         except OffhookError:
             raise
         except BaseException as error:
-            raise as_plugin_error(plugin, f"{registry.hook}: {name}", error) from error
+            raise as_plugin_error(plugin, registry.hook, error, f"{name!r} could not be made: ") from error
         registry.check(name, product)
         return product
 

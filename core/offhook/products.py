@@ -1,4 +1,4 @@
-"""Looks at what a factory gave: whether it is what the core will use it as."""
+"""Looks at the parts that plugins give: whether each is what the core will use it as."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def misfit(product: object, interface: type) -> str:
         return "the factory is async: make it a plain function"
     kind = type(product).__name__
     if isinstance(product, type):
-        return f"gave the class {product.__name__}: give an instance"
+        return f"{product.__name__} is a class: give an instance of it"
     wanted = vars(interface)
     names = [name for name in {**wanted, **getattr(interface, "__annotations__", {})} if not name.startswith("_")]
     lacking = [name for name in names if not _has(product, name, callable(wanted.get(name)))]
     if lacking:
-        return f"gave {kind}, which is no {interface.__name__}: it lacks {', '.join(lacking)}"
+        return f"{kind} is no {interface.__name__}: it lacks {', '.join(lacking)}"
     wrong = [name for name in names if _is_async(getattr(product, name)) and not _is_async(wanted.get(name))]
     if wrong:
-        return f"gave {kind}, whose {', '.join(wrong)} must not be async"
+        return f"{kind} is no {interface.__name__}: its {', '.join(wrong)} must not be async"
     return ""
 
 

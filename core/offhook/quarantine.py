@@ -1,7 +1,7 @@
 """What loading a plugin must not do to the rest of the process.
 
 There are SDKs that turn off the checking of TLS certificates when they are imported, for every user of urllib in the
-process (Agora's does). `quarantine` puts that back and tells. What such an SDK raises, `sys.exit()` included, is handled by
+process (Agora's does). `quarantine` puts that back and tells. What such an SDK raises, `sys.exit()` included, is for
 whoever calls the plugin.
 """
 

@@ -182,7 +182,9 @@ class Registry(Generic[_F]):
                 f"{name!r} is taken by plugin {taken.plugin!r}: take another name, or, to have this one in its place, "
                 f"set OFFHOOK_DISABLE_PLUGINS={other}"
             )
-        self._registrations[name] = Registration(name, factory, self.plugin or _PROGRAM, summary, extra, tuple(needs), stand_in)
+        self._registrations[name] = Registration(
+            name, factory, self.plugin or _PROGRAM, summary, extra, tuple(needs), stand_in
+        )
 
     def _misfit(self, name: object, factory: object, summary: object, extra: object, needs: object) -> str:
         """What is wrong with what a plugin adds; it may give anything, whatever the types say."""
@@ -211,7 +213,9 @@ class Registry(Generic[_F]):
         """
         problem = misfit(product, self.interface) if self.interface is not None else ""
         if problem:
-            raise PluginError(self.plugin_of(name), self.hook, f"{name!r}: {problem}", see=CONFORMANCE_PAGE)
+            raise PluginError(
+                self.plugin_of(name), self.hook, f"{name!r} cannot be used: {problem}", see=CONFORMANCE_PAGE
+            )
 
     def plugin_of(self, name: str) -> str:
         """The plugin that added `name`."""

@@ -9,6 +9,7 @@ from offhook.errors import OffhookError
 from offhook.interfaces import DialGuard, Store
 from offhook.interrupted import tell
 from offhook.isolation import as_plugin_error
+from offhook.spec import named_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -158,7 +159,8 @@ def open_stores(
             if not isinstance(item, str):
                 stores.append(item)
             elif item != NO_STORE:
-                opened.append(plugins.store(item, environment))
+                with named_by(STORE_VARIABLE, environment, item):
+                    opened.append(plugins.store(item, environment))
                 stores.append(opened[-1])
     except OffhookError:
         Stores(opened).close()

@@ -94,12 +94,21 @@ class Timeline:
             self.record.problem = self.record.problem or self._clean(sentence)
             self._note(kind, sentence)
 
+    def remark(self, sentence: str) -> None:
+        """A plugin did what it should not and it cost nothing: the timeline tells it; when it is closed, the log."""
+        if self._closed:
+            _log.warning("%s: %s", self.record.call_id, self._clean(sentence))
+        else:
+            self._note("PluginError", sentence)
+
     def failure(self, sentence: str) -> None:
         """What ended the call; the record tells this before anything that the call survived."""
         self.record.problem = self._clean(sentence)
 
     def count(self, name: str, more: int = 1) -> None:
-        """Add to one of the record's counters."""
+        """Add to one of the record's counters, while it is not final."""
+        if self._closed:
+            return
         self.record.counters[name] = self.record.counters.get(name, 0) + more
 
     def stream(self) -> BoundedStream[TimelineEntry]:

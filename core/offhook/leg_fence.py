@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import fields
+from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, TypeVarTuple, Unpack, get_args
 
 from offhook.audio import AudioFrame
 from offhook.errors import CONFORMANCE_PAGE, PluginError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook.timeline import Timeline
+
+_Ts = TypeVarTuple("_Ts")
 
 #: So many calls from other threads may wait for the loop; one more is dropped and counted. Five seconds of audio.
 WAITING: Final = 250
@@ -74,7 +77,7 @@ class LegFence:
     def on_event(self, event: LegEvent) -> None:
         """See `LegHandler.on_event`."""
         if get_ident() != self._thread:
-            self._take_over("on_event", lambda: self.on_event(event))
+            self._take_over(self.on_event, event)
         elif self._closed:
             self._late("on_event")
         elif problem := _misfit(event):
@@ -85,7 +88,7 @@ class LegFence:
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
         """See `LegHandler.on_audio`. The usual case comes first, since it comes 50 times a second."""
         if get_ident() != self._thread:
-            self._take_over("on_audio", lambda: self.on_audio(uid, frame))
+            self._take_over(self.on_audio, uid, frame)  # no lambda: its cells would slow down every frame
         elif type(frame) is AudioFrame and frame.rate_hz == self._rate_hz and type(uid) is int:
             try:
                 self._hear(uid, frame)
@@ -112,7 +115,7 @@ class LegFence:
         elif self._rate_hz:
             self._refuse("on_audio", f"gave {type(frame).__name__}: give an AudioFrame itself")
 
-    def _take_over(self, method: str, call: Callable[[], None]) -> None:
+    def _take_over(self, method: Callable[[Unpack[_Ts]], None], *arguments: *_Ts) -> None:
         """In a thread that is not ours: have the loop do it."""
         thread = threading.current_thread().name
         with self._lock:
@@ -121,11 +124,11 @@ class LegFence:
                 return
             self._waiting += 1
         try:
-            self._loop.call_soon_threadsafe(self._taken_over, method, thread, call)
+            self._loop.call_soon_threadsafe(self._taken_over, thread, method.__name__, partial(method, *arguments))
         except RuntimeError:  # the loop was closed: nobody is there to be told
             return
 
-    def _taken_over(self, method: str, thread: str, call: Callable[[], None]) -> None:
+    def _taken_over(self, thread: str, method: str, call: Callable[[], None]) -> None:
         with self._lock:
             self._waiting -= 1
             dropped, self._dropped = self._dropped, 0

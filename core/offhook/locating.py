@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from importlib.machinery import PathFinder
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def is_installed(name: str) -> bool:
     """Whether the module `name`, dotted or not, could be imported."""
-    return (name in sys.modules and sys.modules[name] is not None) or _spec(name) is not None
+    return isinstance(sys.modules.get(name), ModuleType) or _spec(name) is not None
 
 
 def origin_of(name: str) -> str:

@@ -8,7 +8,7 @@ whoever calls the plugin.
 from __future__ import annotations
 
 import contextlib
-import sys
+import ssl
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -32,16 +32,10 @@ def quarantine(tell: Callable[[str], None]) -> Generator[None]:
     try:
         yield
     finally:
-        after = _tls_hook()
-        if after is not None and after is not before:
-            ssl = sys.modules["ssl"]
-            # Where the code was the first to import ssl, what it found there is what ssl itself has by default.
-            usual = ssl.create_default_context if before is None else before
-            if after is not usual:
-                setattr(ssl, _HOOK, usual)
-                tell(TLS_REPLACED)
+        if _tls_hook() is not before:
+            setattr(ssl, _HOOK, before)
+            tell(TLS_REPLACED)
 
 
 def _tls_hook() -> object:
-    """The hook; None where ssl was not imported yet, which is not done here: it takes its time."""
-    return getattr(sys.modules.get("ssl"), _HOOK, None)
+    return getattr(ssl, _HOOK, None)

@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar, cast
 
 from offhook.clock import SystemClock
 from offhook.errors import CONFORMANCE_PAGE, HOOKS_PAGE, MissingExtraError, PluginError, SpecError
@@ -183,7 +183,7 @@ class Registry(Generic[_F]):
                 f"set OFFHOOK_DISABLE_PLUGINS={other}"
             )
         self._registrations[name] = Registration(
-            name, factory, self.plugin or _PROGRAM, summary, extra, tuple(needs), stand_in
+            name, factory, self.plugin or _PROGRAM, summary, extra, needs, stand_in
         )
 
     def _misfit(self, name: object, factory: object, summary: object, extra: object, needs: object) -> str:
@@ -198,7 +198,9 @@ class Registry(Generic[_F]):
             return f"the factory of {name!r} is async: make it a plain function"
         if not isinstance(summary, str) or not isinstance(extra, str):
             return f"summary and extra of {name!r} must be texts"
-        if not isinstance(needs, tuple | list) or not all(isinstance(need, str) and need for need in needs):
+        if not isinstance(needs, tuple) or not all(
+            need and isinstance(need, str) for need in cast("tuple[object, ...]", needs)
+        ):
             return f'needs of {name!r} must be a tuple of import names, for example needs=("acme_sdk",)'
         return ""
 

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from offhook.plugin_report import PluginReport
 
+_PREFIX: Final = "offhook_"
 #: The hooks that there are, with the arguments of each.
 HOOKS: Final[dict[str, tuple[str, ...]]] = {
     name: tuple(inspect.signature(spec).parameters)
     for name, spec in vars(hookspecs).items()
-    if name.startswith("offhook_") and inspect.isfunction(spec)
+    if name.startswith(_PREFIX) and inspect.isfunction(spec)
 }
 #: The hooks that decide something; what they give is awaited where it can be.
 _MAY_BE_ASYNC: Final = frozenset({"offhook_before_dial", "offhook_renew_grant"})
@@ -39,7 +40,7 @@ def vet(plugin: object, report: PluginReport, manager: pluggy.PluginManager) -> 
     """
     found: list[str] = []
     for name in dir(plugin):
-        if not name.startswith("offhook_"):
+        if not name.startswith(_PREFIX):
             continue
         method = getattr(plugin, name)
         marks = manager.parse_hookimpl_opts(plugin, name)
@@ -54,8 +55,9 @@ def vet(plugin: object, report: PluginReport, manager: pluggy.PluginManager) -> 
 
 
 def _meant(name: str) -> str:
-    close = difflib.get_close_matches(name, HOOKS, 1)
-    return f"; did you mean {close[0]}?" if close else ""
+    # Without what all of them begin with, which would make everything look alike.
+    close = difflib.get_close_matches(name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in HOOKS], 1)
+    return f"; did you mean {_PREFIX}{close[0]}?" if close else ""
 
 
 def _vet_unmarked(name: str, method: object, report: PluginReport) -> None:

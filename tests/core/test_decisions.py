@@ -74,13 +74,13 @@ def test_whoever_says_nothing_allows_it() -> None:
 @pytest.mark.parametrize(
     ("plugin", "problem"),
     [
-        (Says("quiet hours"), "plugin 'Says-2' says 'quiet hours'"),
-        (Says("quiet hours", after_s=9), "plugin 'Says-2' says 'quiet hours'"),
-        (SaysAsync(), "plugin 'SaysAsync' says 'not on a Sunday'"),
-        (Says(""), "plugin 'Says-2' says ''"),
+        (Says("quiet hours"), "plugin 'Says-2 (given to the phone)' says 'quiet hours'"),
+        (Says("quiet hours", after_s=9), "plugin 'Says-2 (given to the phone)' says 'quiet hours'"),
+        (SaysAsync(), "plugin 'SaysAsync (given to the phone)' says 'not on a Sunday'"),
+        (Says(""), "plugin 'Says-2 (given to the phone)' says ''"),
         (
             Says(KeyError("rules")),
-            "could not be found out whether it may be: plugin 'Says-2' failed in offhook_before_",
+            "could not be found out whether it may be: plugin 'Says-2 (given to the phone)' failed in offhook_before_",
         ),
         (Says(KeyError("rules"), after_s=1), "KeyError: 'rules'"),
         (Says(ConfigError("no list of numbers"), after_s=1), "no list of numbers"),

@@ -93,10 +93,8 @@ class LegFence:
             try:
                 self._hear(uid, frame)
             except Exception:
-                problem = _odd(frame)
-                if not problem:  # a mistake of our own
+                if not self._blames(frame):  # it is a mistake of our own
                     raise
-                self._refuse("on_audio", problem)
         else:
             self._look(uid, frame)
 
@@ -112,8 +110,21 @@ class LegFence:
             self._refuse("on_audio", f"gave {type(uid).__name__} for a uid, which is an int")
         elif self._rate_hz and frame.rate_hz != self._rate_hz:
             self._refuse("on_audio", f"gave a frame at {frame.rate_hz} Hz, and the leg's rate_hz is {self._rate_hz}")
-        elif self._rate_hz:
-            self._refuse("on_audio", f"gave {type(frame).__name__}: give an AudioFrame itself")
+        elif self._rate_hz:  # of a class of its own
+            try:
+                self._hear(uid, frame)
+            except Exception:
+                if not self._blames(frame):
+                    raise
+
+    def _blames(self, frame: AudioFrame) -> bool:
+        """Whether a frame that could not be heard is to blame for that; its fields can be set to anything."""
+        given = (frame.pcm, frame.position)
+        odd = [type(value).__name__ for value, kind in zip(given, (bytes, int), strict=True) if type(value) is not kind]
+        if odd or len(frame.pcm) & 1:
+            self._refuse("on_audio", f"gave a frame with {' and '.join(odd) or 'half a sample'} in its fields")
+            return True
+        return False
 
     def _take_over(self, method: Callable[[Unpack[_Ts]], None], *arguments: *_Ts) -> None:
         """In a thread that is not ours: have the loop do it."""
@@ -172,13 +183,4 @@ def _misfit(event: object) -> str:
         given = getattr(event, item.name)
         if type(given) is not wanted:
             return f"gave {type(event).__name__} with {type(given).__name__} for {item.name}, not {wanted.__name__}"
-    return ""
-
-
-def _odd(frame: AudioFrame) -> str:
-    """What is wrong inside a frame; its fields can be set to anything."""
-    if type(frame.position) is not int:  # pyright: ignore[reportUnnecessaryComparison] - a plugin may give anything
-        return f"gave a frame whose position is {type(frame.position).__name__}, not int"
-    if type(frame.pcm) is not bytes or len(frame.pcm) & 1:
-        return "gave a frame whose pcm is not 16-bit samples"
     return ""

@@ -143,8 +143,8 @@ class CallMedia:
         pcm = frame.pcm
         if self.heard_filters.filters:
             pcm = self.heard_filters.apply(pcm, position)
-        self._last_heard = pcm
         placed = AudioFrame(pcm, frame.rate_hz, position)
+        self._last_heard = pcm
         for stream in self._streams():
             try:
                 stream.feed(placed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import threading
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -21,6 +22,33 @@ TLS_REPLACED: Final = (
 )
 
 
+class _Guarded:
+    """The hook as it was before the first of those who are in quarantine now, in whichever threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before: object = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = _tls_hook()
+            self._inside += 1
+
+    def leave(self) -> bool:
+        """Whether there was something to put back."""
+        with self._lock:
+            self._inside -= 1
+            changed = _tls_hook() is not self._before
+            if changed:
+                setattr(ssl, _HOOK, self._before)
+            return changed
+
+
+_guarded: Final = _Guarded()
+
+
 @contextlib.contextmanager
 def quarantine(tell: Callable[[str], None]) -> Generator[None]:
     """Run code that is a plugin's, once and synchronously.
@@ -28,12 +56,11 @@ def quarantine(tell: Callable[[str], None]) -> Generator[None]:
     Args:
         tell: told in a sentence what the code did and what was undone.
     """
-    before = _tls_hook()
+    _guarded.enter()
     try:
         yield
     finally:
-        if _tls_hook() is not before:
-            setattr(ssl, _HOOK, before)
+        if _guarded.leave():
             tell(TLS_REPLACED)
 
 

@@ -81,3 +81,16 @@ def test_what_the_program_chose_itself_stays() -> None:
         ssl._create_default_https_context = ssl.create_default_context
     assert ssl._create_default_https_context is chosen, "a plugin changes nothing, in whichever direction"
     assert told == [TLS_REPLACED]
+
+
+def test_what_one_thread_turned_off_is_not_what_another_puts_back(hook: object) -> None:
+    """Two phones are made at once: the second begins while the first one's plugin has turned the checks off."""
+    told: list[str] = []
+    first, second = quarantine(told.append), quarantine(told.append)
+    first.__enter__()
+    ssl._create_default_https_context = ssl._create_unverified_context
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert ssl._create_default_https_context is hook
+    assert told == [TLS_REPLACED]

@@ -331,9 +331,9 @@ class Driver:
         try:
             leg = await isolated(transport, "join", lambda: transport.join(grant, fence))
             problem = misfit(leg, Leg)
+            self._leg = leg if callable(getattr(leg, "leave", None)) else None  # left again, whatever it lacks
             if problem:
                 raise PluginError(name_of(transport), "join", f"gave what cannot be used: {problem}")
-            self._leg = leg
             if self._releasing:  # it did not listen when it was cancelled, and nobody waits for this leg
                 await self._leave_leg()
                 return

@@ -157,6 +157,7 @@ def _store(plugins: Plugins, environment: Mapping[str, str]) -> Iterator[Finding
     if text == NO_STORE:
         yield Finding("store", Level.FINE, f"{STORE_VARIABLE} is none: no calls are kept")
         return
+    plugin = ""
     try:
         with named_by(STORE_VARIABLE, environment, text):
             name = Spec.parse(text).name
@@ -164,13 +165,14 @@ def _store(plugins: Plugins, environment: Mapping[str, str]) -> Iterator[Finding
         if all(item.name != name for item in plugins.archives):
             yield Finding("store", Level.NOTE, f"{name}: it can be written and not read again")
             return
+        plugin = plugins.archives.plugin_of(name)
         archive = plugins.archive(text, environment)
         try:
             calls = len(archive.records(1))
         finally:
             archive.close()
     except BaseException as error:
-        yield Finding("store", Level.WRONG, as_plugin_error("of the store", "archive", error).message)
+        yield Finding("store", Level.WRONG, as_plugin_error(plugin, "archive", error).message)
         return
     yield Finding("store", Level.FINE, f"{name}: it can be read" + ("" if calls else ", and holds no calls yet"))
 

@@ -33,7 +33,10 @@ def doctor_command(
     else:
         for finding in findings:
             typer.echo(redact("\n".join(_lines(finding))))
-        typer.echo(f"\n{wrong or 'nothing'} wrong")
+        sentence = (
+            "nothing is wrong" if not wrong else "1 thing is wrong" if wrong == 1 else f"{wrong} things are wrong"
+        )
+        typer.echo(f"\n{sentence}")
     if wrong:
         raise typer.Exit(ExitCode.FAILED)
 

@@ -78,8 +78,13 @@ def test_what_comes_from_another_thread_is_taken_over_to_the_loop_and_noted_once
                 handler.on_audio(2, frame(index, index * FRAME))
             handler.on_event(MemberJoined(9))
 
-        feed = handler._hear  # type: ignore[attr-defined]
-        handler._hear = lambda uid, item: (threads.add(threading.get_ident()), feed(uid, item))  # type: ignore[attr-defined]
+        hear = handler._hear  # type: ignore[attr-defined]
+
+        def noting(uid: int, item: AudioFrame) -> None:
+            threads.add(threading.get_ident())
+            hear(uid, item)
+
+        handler._hear = noting  # type: ignore[attr-defined]
         assert in_a_thread(speak) == []
         await asyncio.sleep(0.1)
         assert threads == {threading.get_ident()}
@@ -103,7 +108,12 @@ def test_a_thread_cannot_flood_the_loop() -> None:
         r = rig()
         call, handler = await answered(r)
         item = frame()
-        assert in_a_thread(lambda: [handler.on_audio(2, item) for _ in range(WAITING + 50)]) == []
+
+        def flood() -> None:
+            for _ in range(WAITING + 50):
+                handler.on_audio(2, item)
+
+        assert in_a_thread(flood) == []
         await asyncio.sleep(0.1)
         assert in_a_thread(lambda: handler.on_audio(2, item)) == [], "and there is room again"
         await call.hang_up()

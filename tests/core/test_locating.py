@@ -47,5 +47,5 @@ def test_what_is_loaded_is_there_however_it_came(monkeypatch: pytest.MonkeyPatch
     assert is_installed("by_hand")
     assert origin_of("by_hand") == ""
     assert not is_installed("by_hand.below")
-    monkeypatch.setitem(sys.modules, "blocked", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "blocked", None)
     assert not is_installed("blocked")

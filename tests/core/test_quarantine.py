@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.fault("F40")
 
 
+def turn_off() -> None:
+    """What Agora's SDK does at its import."""
+    ssl._create_default_https_context = ssl._create_unverified_context  # type: ignore[assignment]
+
+
 class Agora:
     """A plugin that loads something like Agora's SDK in its factory: it turns off TLS checks, prints and exits."""
 
@@ -30,7 +35,7 @@ class Agora:
         registry.add("agora", self.make)
 
     def make(self, environment: Environment) -> NoReturn:
-        ssl._create_default_https_context = ssl._create_unverified_context
+        turn_off()
         sys.exit(1)
 
 
@@ -72,8 +77,8 @@ def test_the_same_at_import(install: Callable[..., str], hook: object) -> None:
 
 def test_what_the_program_chose_itself_stays() -> None:
     told: list[str] = []
-    chosen = ssl._create_unverified_context
-    ssl._create_default_https_context = chosen
+    turn_off()
+    chosen = ssl._create_default_https_context
     with quarantine(told.append):
         pass
     assert ssl._create_default_https_context is chosen
@@ -88,7 +93,7 @@ def test_what_one_thread_turned_off_is_not_what_another_puts_back(hook: object) 
     told: list[str] = []
     first, second = quarantine(told.append), quarantine(told.append)
     first.__enter__()
-    ssl._create_default_https_context = ssl._create_unverified_context
+    turn_off()
     second.__enter__()
     first.__exit__(None, None, None)
     second.__exit__(None, None, None)

@@ -43,7 +43,7 @@ from offhook.events import (
 )
 from offhook.grant import Grant
 from offhook.interfaces import Leg
-from offhook.isolation import as_plugin_error, isolated, name_of
+from offhook.isolation import as_plugin_error, isolated, name_of, nonsense
 from offhook.leg_fence import LegFence
 from offhook.media import CallMedia
 from offhook.outcome import Cause
@@ -289,7 +289,7 @@ class Driver:
         try:
             grant = await isolated(carrier, "start_call", lambda: carrier.start_call(self._number))
             if not isinstance(grant, Grant):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
-                raise PluginError(name_of(carrier), "start_call", f"gave {type(grant).__name__}, not a Grant")
+                raise nonsense(carrier, "start_call", f"gave {type(grant).__name__}, not a Grant")
         except OffhookError as error:
             self._book.error = error
             if isinstance(error, StartAmbiguous):
@@ -333,7 +333,7 @@ class Driver:
             problem = misfit(leg, Leg)
             self._leg = leg if callable(getattr(leg, "leave", None)) else None  # left again, whatever it lacks
             if problem:
-                raise PluginError(name_of(transport), "join", f"gave what cannot be used: {problem}")
+                raise nonsense(transport, "join", f"gave what cannot be used: {problem}")
             if self._releasing:  # it did not listen when it was cancelled, and nobody waits for this leg
                 await self._leave_leg()
                 return

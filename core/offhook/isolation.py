@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from offhook.errors import OffhookError, PluginError
+from offhook.errors import CONFORMANCE_PAGE, OffhookError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -72,6 +72,11 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
     wrapped = PluginError(name_of(plugin), hook, f"{doing}{said(error)}")
     wrapped.__cause__ = error  # its author needs the traceback
     return wrapped
+
+
+def nonsense(plugin: object, hook: str, problem: str) -> PluginError:
+    """The error for what a part does otherwise than its interface says; it names the page that says it."""
+    return PluginError(name_of(plugin), hook, problem, see=CONFORMANCE_PAGE)
 
 
 async def isolated(

@@ -15,8 +15,8 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Final, TypeVarTuple, Unpack, get_args
 
 from offhook.audio import AudioFrame
-from offhook.errors import CONFORMANCE_PAGE, PluginError
 from offhook.events import Direction, LeaveReason, LegEvent, MemberLeft
+from offhook.isolation import nonsense
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,7 +171,7 @@ class LegFence:
             self._timeline.remark(self._error(method, problem))
 
     def _error(self, method: str, problem: str) -> str:
-        return PluginError(self._name, method, problem, see=CONFORMANCE_PAGE).message
+        return nonsense(self._name, method, problem).message
 
 
 def _misfit(event: object) -> str:

@@ -12,11 +12,11 @@ from offhook.admission import CALL_LIMIT, Admission
 from offhook.call import Call
 from offhook.clock import SystemClock
 from offhook.equipment import Equipment
-from offhook.errors import CONFORMANCE_PAGE, CallStateError, ConfigError, PluginError
+from offhook.errors import CallStateError, ConfigError
 from offhook.grant import is_loopback
 from offhook.guard import MemoryGuard
 from offhook.interfaces import Carrier, Transport
-from offhook.isolation import CLOSE_TIMEOUT_S, isolated, name_of
+from offhook.isolation import CLOSE_TIMEOUT_S, isolated, nonsense
 from offhook.numbers import e164
 from offhook.plugins import Plugins
 from offhook.policy import CallPolicy
@@ -108,7 +108,7 @@ class Phone:
         for part, kind in ((carrier, Carrier), (transport, Transport)):
             problem = misfit(part, kind)
             if problem:
-                raise PluginError(name_of(part), "Phone", problem, see=CONFORMANCE_PAGE)
+                raise nonsense(part, "Phone", problem)
         stores = open_stores(self.plugins, store, usual, settings)
         #: Records of calls that died with their process and that nobody was told of before.
         self.interrupted: Sequence[Document] = interrupted(stores)

@@ -87,7 +87,7 @@ def test_whoever_says_nothing_allows_it() -> None:
         (Says(ConfigError("no list of numbers"), after_s=1), "no list of numbers"),
         (
             Says(False),
-            "gave bool: give None to allow the call, or why not as text (see docs/reference/hooks.md#offhook_before_dial)",
+            "or why not as text (see docs/reference/hooks.md#offhook_before_dial)",
         ),
         (Says(None, after_s=11), "no answer within 10 s"),
         (Says(TimeoutError("theirs"), after_s=1), "TimeoutError: theirs"),

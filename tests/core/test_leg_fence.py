@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.core.rig import FRAME, NUMBER, RATE_HZ, Rig, frame, rig, run
+from tests.core.rig import FRAME, NUMBER, RATE_HZ, Rig, frame, load, rig, run
 
 from offhook import AudioFrame, CallState, Disposition
 from offhook.events import AudioLost, LegClosed, LegFailed, LegJoined, MemberJoined, MemberLeft
+from offhook.hookspecs import hookimpl
 from offhook.interfaces import AudioSource
 from offhook.leg_fence import WAITING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from offhook.call import Call
     from offhook.interfaces import LegHandler
+    from offhook.record import TimelineEntry
 
 NAME = "plugin 'offhook.testing.linked.LinkedTransport' failed in "
 SEE = " (see docs/reference/conformance.md)"
@@ -181,7 +183,7 @@ def test_what_comes_first_after_the_record_is_final_is_logged_once(caplog: pytes
 
 
 @pytest.mark.fault("F41")
-def test_a_leg_of_a_join_that_was_given_up_says_nothing_to_anybody() -> None:
+def test_a_leg_of_a_join_that_was_given_up_says_nothing_to_anybody(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         r = rig()
         r.transport.join_gate.clear()
@@ -202,6 +204,31 @@ def test_a_leg_of_a_join_that_was_given_up_says_nothing_to_anybody() -> None:
         before = list(call.record.timeline)
         handlers[0].on_event(MemberJoined(2))
         assert call.record.timeline == before
+        await r.phone.aclose()
+
+    run(main())
+    assert "on_event: called after the leg had left, or was given up" in caplog.text
+
+
+@pytest.mark.fault("F41")
+def test_the_fence_is_closed_as_soon_as_the_leg_has_left() -> None:
+    class Meddler:
+        """Told that the leg is closed, it lets it speak again."""
+
+        handler: LegHandler
+
+        @hookimpl
+        def offhook_call_transition(self, entry: TimelineEntry) -> None:
+            if entry.event == "LegClosed":
+                self.handler.on_event(MemberJoined(7))
+
+    async def main() -> None:
+        meddler = Meddler()
+        r = rig(plugins=load(meddler))
+        call, meddler.handler = await answered(r)
+        await call.hang_up()
+        assert call.record.counters["leg_callbacks_late"] == 1
+        assert "MemberJoined" not in [entry.event for entry in call.record.timeline[-3:]]
         await r.phone.aclose()
 
     run(main())

@@ -301,6 +301,13 @@ def test_a_given_plugin_does_not_push_out_an_installed_one_of_its_name(install: 
     assert not [report for report in reports(plugins).values() if report.problem]
 
 
+def test_what_is_added_after_loading_is_no_plugins_doing() -> None:
+    plugins = load(AudioKit())
+    plugins.sources.add("mine", lambda argument: RampSource(1))
+    assert plugins.sources.plugin_of("mine") == "the program"
+    assert isinstance(plugins.source("mine"), RampSource)
+
+
 def test_two_loads_share_nothing() -> None:
     kit = AudioKit()
     with_kit, without = load(kit), load()

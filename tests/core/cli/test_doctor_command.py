@@ -40,10 +40,12 @@ def test_something_wrong(
     secret = Secret("sesame-open-up")
     module = install("bad", "raise ValueError('key sesame-open-up is wrong')")
     monkeypatch.setenv("OFFHOOK_TRANSPORT", "pigeon")
+    monkeypatch.setenv("OFFHOOK_HOME", "/nowhere/sesame-open-up")
     assert run(["doctor"]) == ExitCode.FAILED
     printed = capsys.readouterr()
     assert "WRONG plugin bad (bad-offhook 1.0): left out: ValueError: key [secret] is wrong\n        " in printed.out
     assert f"{module}.py:1 in <module>: raise ValueError('key [secret] is wrong')" in printed.out
+    assert "home: /nowhere/[secret] can" in printed.out
     assert "WRONG transport: OFFHOOK_TRANSPORT names 'pigeon', but no transport is called 'pigeon'" in printed.out
     assert printed.out.endswith("\n2 things are wrong\n")
     assert printed.err == "offhook: plugin bad (bad-offhook 1.0) was left out: ValueError: key [secret] is wrong\n"

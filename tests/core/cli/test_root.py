@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import runpy
 import subprocess
 import sys
@@ -217,9 +218,16 @@ def test_ctrl_c_before_there_is_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_python_m_offhook(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "offhook", "--version"], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "offhook", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OFFHOOK_DISABLE_PLUGINS": "sqlight"},
     )
     assert done.stdout == f"offhook {offhook.__version__}\n"
+    (told,) = done.stderr.splitlines()  # once, though it is logged as well
+    assert told.startswith("offhook: OFFHOOK_DISABLE_PLUGINS names 'sqlight', and no plugin is called that")
 
 
 @pytest.mark.parametrize(

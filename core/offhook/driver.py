@@ -102,7 +102,7 @@ class Driver:
         self._asked_carrier = False
         self._continuity: Continuity | None = None
         #: Whether it was hung up, or found impossible, before it was dialled.
-        self.given_up = False
+        self.given_up: bool = False
         self.runner: asyncio.Task[None] | None = None
         #: There once our leg has joined.
         self.media: CallMedia | None = None

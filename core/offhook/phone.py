@@ -91,8 +91,8 @@ class Phone:
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         settings = Environment(environment, clock=clock, ids=ids, http=http)
-        self.plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
-        self.policy = policy or CallPolicy()
+        self.plugins: Plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
+        self.policy: CallPolicy = policy or CallPolicy()
         usual = usual_store(settings) if isinstance(carrier, str) else settings.get(STORE_VARIABLE, NO_STORE)
         if isinstance(carrier, str):
             if isinstance(auth, str):

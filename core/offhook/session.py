@@ -109,12 +109,12 @@ class CallSession:
 
     def __init__(self, policy: CallPolicy) -> None:
         self.policy = policy
-        self.call_state = CallState.IDLE
-        self.leg_state = LegState.NEW
+        self.call_state: CallState = CallState.IDLE
+        self.leg_state: LegState = LegState.NEW
         #: The first other member of the channel, once there was one.
         self.callee_uid: int | None = None
         #: Whether the callee is in the channel, as far as the channel tells.
-        self.callee_present = False
+        self.callee_present: bool = False
         #: How it ended; set with the first step towards the end, and final.
         self.outcome: Outcome | None = None
         #: When the token ends, until our leg is in the channel and timers watch it.

@@ -76,8 +76,8 @@ class WavWriter:
     ) -> None:
         if rate_hz <= 0 or channels <= 0:
             raise ValueError(f"{channels} channels at {rate_hz} Hz cannot be recorded")
-        self.path = Path(path)
-        self.rate_hz = rate_hz
+        self.path: Path = Path(path)
+        self.rate_hz: int = rate_hz
         self.channels = channels
         self._most_bytes = most_bytes
         self._pending = bytearray()

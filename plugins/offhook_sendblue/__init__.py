@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from offhook_sendblue.auth import CallableAuth, EnvAuth, KeyAuth
     from offhook_sendblue.carrier import SendblueCarrier
 
-__all__ = ["CallableAuth", "EnvAuth", "KeyAuth", "SendblueCarrier"]
+__all__ = ["CallableAuth", "EnvAuth", "KeyAuth", "SendblueCarrier", "offhook_auth", "offhook_carrier"]
 
 _HOMES: Final = {
     "CallableAuth": "offhook_sendblue.auth",

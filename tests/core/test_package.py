@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
+from tests import public_names
+
 import offhook
-from offhook import interfaces, testing
+from offhook import testing
 
 if TYPE_CHECKING:
     import pytest
@@ -33,20 +34,8 @@ def python(code: str, cwd: Path) -> str:
     return done.stdout.strip()
 
 
-def visible(module: ModuleType) -> set[str]:
-    hidden = {"annotations"}
-    return {
-        name
-        for name, value in vars(module).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType) and name not in hidden
-    }
-
-
 def test_all_is_what_is_visible() -> None:
-    assert visible(offhook) | {"__version__"} == set(offhook.__all__)
-    assert offhook.__all__ == sorted(offhook.__all__)
-    for module in (interfaces, testing):
-        assert visible(module) == set(module.__all__)
+    public_names.check("offhook")
 
 
 def test_importing_offhook_pulls_in_no_sdk(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
 
 
 class Phone:
-    """Places calls. Several can live in one process and share nothing.
+    """Places calls. Several can live in one process and share nothing. It may be made before an event loop runs.
 
     Args:
         carrier: who rings the callee: a `Carrier`, or the name of an installed one.
@@ -182,7 +182,8 @@ class Phone:
         Raises:
             NumberRejected: not an E.164 number, or an emergency number.
             RecordingError: the recording cannot be made.
-            CallStateError: the phone was closed, or this is a child that was forked from its process.
+            CallStateError: the phone was closed; this is a child that was forked from its process, or another event
+                loop than the one that it is used on.
         """
         self._equipment.must_be_ours()
         if self._closed:
@@ -249,7 +250,8 @@ class Phone:
 
         Raises:
             PluginError: the transport, the carrier or the store could not be closed; the others were.
-            CallStateError: this is a child that was forked from the phone's process.
+            CallStateError: this is a child that was forked from the phone's process, or another event loop than the
+                one that it is used on.
         """
         self._equipment.must_be_ours()
         self._closed = True

@@ -8,7 +8,7 @@ nothing outlives it but what a plugin refuses to end.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.bookkeeping import Bookkeeper
@@ -50,7 +50,7 @@ from offhook.session import CallSession
 from offhook.states import CallState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from offhook.actions import Action
     from offhook.audio import AudioFrame
@@ -68,7 +68,7 @@ _RENEW_TIMEOUT_S = 10.0
 #: Less than this is no time to do anything in.
 _SHORTEST_S = 0.001
 
-_CAUSES: dict[type[OffhookError], Cause] = {
+_CAUSES: Final[Mapping[type[OffhookError], Cause]] = {
     CredentialsRejected: Cause.NOT_AUTHORIZED,
     RateLimited: Cause.SWITCHING_CONGESTION,
     CarrierUnavailable: Cause.TEMPORARY_FAILURE,

@@ -14,6 +14,8 @@ from offhook_mockserver.sendblue_api import UnknownRoute
 from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from offhook.clock import Clock
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_RELAY_ROUTES: Final = {
+_RELAY_ROUTES: Final[Mapping[str, str]] = {
     f"GET {HEALTH_PATH}": "",
     f"POST {JOIN_PATH}": "",
     f"GET {EVENTS_PATH}": "as a WebSocket, with ?sid=",

@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -132,7 +133,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     token = Secret(os.environ.get("WEB_APP_TOKEN", ""))
     if len(token.reveal()) < 16:
         raise ConfigError("set WEB_APP_TOKEN to 16 characters or more that nobody can guess")
-    # Left from right to left: the phone hangs up all calls, within 15 s, and then the tasks that held them are done.
+    # Left from right to left: the phone hangs up whatever is up, within 15 s, and with that the tasks are done.
     async with asyncio.TaskGroup() as tasks, Phone.from_env(policy=POLICY) as phone:
         app.state.desk = Desk(phone, tasks, token)
         yield
@@ -148,5 +149,17 @@ app = Starlette(
     lifespan=lifespan,
 )
 
-if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8000")), timeout_graceful_shutdown=1)
+
+class Server(uvicorn.Server):
+    """Hangs up before it waits for open connections: the streams of the calls end by themselves then."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await app.state.desk.phone.aclose()
+        finally:
+            await super().shutdown(sockets)
+
+
+if __name__ == "__main__":  # on this machine alone; uvicorn has the signals, the phone has none
+    port = int(os.environ.get("PORT", "8000"))
+    Server(uvicorn.Config(app, host="127.0.0.1", port=port, timeout_graceful_shutdown=1)).run()

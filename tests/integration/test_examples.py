@@ -9,6 +9,7 @@ import re
 import runpy
 import shutil
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from tests.integration.likeness import compare, load
 from offhook import errors
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
     from tests.integration.conftest import Mock
@@ -122,9 +124,17 @@ def test_careful_dialling(mock: Mock, folder: Path, number: str, hours_from_utc:
 TOKEN = "a-token-that-nobody-guesses"
 
 
+@dataclass
+class WebApp:
+    """Where it is, with the token, and its process."""
+
+    client: httpx.Client
+    process: subprocess.Popen[str]
+
+
 @contextlib.contextmanager
-def web_app(mock: Mock, folder: Path) -> Iterator[httpx.Client]:
-    """The app and a client that has the token; a signal ends it within the time that it promises."""
+def web_app(mock: Mock, folder: Path) -> Iterator[WebApp]:
+    """The app, until a signal ends it within the time that it promises."""
     process = mock.start("web_app.py", cwd=folder, WEB_APP_TOKEN=TOKEN, PORT="0")
     log = ""
     try:
@@ -133,10 +143,11 @@ def web_app(mock: Mock, folder: Path) -> Iterator[httpx.Client]:
             log += line
             if found := re.search(r"running on (http://127\.0\.0\.1:[0-9]+)", line):
                 with httpx.Client(base_url=found[1], headers={"authorization": f"Bearer {TOKEN}"}) as client:
-                    yield client
+                    yield WebApp(client, process)
                 break
     finally:
-        process.send_signal(signal.SIGTERM)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=15)
     assert "Application shutdown complete" in err, log + out + err
     assert "Traceback" not in log + out + err, log + out + err
@@ -156,7 +167,8 @@ def told(response: httpx.Response) -> Iterator[tuple[str, dict[str, object]]]:
 
 
 def test_web_app_places_a_call_tells_of_it_and_hangs_up(mock: Mock, folder: Path) -> None:
-    with web_app(mock, folder) as client:
+    with web_app(mock, folder) as app:
+        client = app.client
         placed = client.post("/calls", json={"to": "+14155550106"})
         assert placed.status_code == 202
         call = f"/calls/{placed.json()['call_id']}"
@@ -175,14 +187,19 @@ def test_web_app_places_a_call_tells_of_it_and_hangs_up(mock: Mock, folder: Path
         assert [entry["at_s"] for entry in entries] == sorted(entry["at_s"] for entry in entries)  # type: ignore[type-var]
         assert (last, end) == ("end", {"disposition": "completed", "dropped": 0})
         left_up = client.post("/calls", json={"to": "+14155550105"}).json()["call_id"]
+        with client.stream("GET", f"/calls/{left_up}/events") as response:
+            app.process.send_signal(signal.SIGTERM)
+            (*_, (last, end)) = told(response)
+        assert (last, end["disposition"]) == ("end", "canceled"), "whatever is up is hung up at the end"
     shown = mock.offhook("records", "show", left_up, "--json", cwd=folder)
     record = json.loads(shown.out)["record"]
-    assert record["ended_by"] == "caller", "whatever is up is hung up at the end"
+    assert record["ended_by"] == "caller"
     assert not record.get("interrupted")
 
 
 def test_web_app_rings_nobody_for_strangers_and_says_what_was_wrong(mock: Mock, folder: Path) -> None:
-    with web_app(mock, folder) as client:
+    with web_app(mock, folder) as app:
+        client = app.client
         number = {"to": "+14155550101"}
         for header in ("", "Bearer", "Bearer another-token", f"Basic {TOKEN}"):
             assert client.post("/calls", json=number, headers={"authorization": header}).status_code == 401

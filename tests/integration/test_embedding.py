@@ -22,6 +22,8 @@ PAGE = (ROOT / "docs/how-to/embed.md").read_text(encoding="utf-8")
 #: With everything that is installed: carrier, transport, store, files, resampling.
 PROGRAM = """
 import asyncio, json, sys
+import aioice, aiortc, av, certifi, cryptography, httpx, numpy, soundfile, soxr, websockets
+certifi.where()  # what others do when they are imported or first used is not ours
 sys.path.append(sys.argv[1])
 from tests.footprint import differences, footprint
 
@@ -51,7 +53,11 @@ def test_a_whole_call_over_webrtc_leaves_the_process_as_it_was(mock: Mock, tmp_p
     done = mock.run("-W", "error", "-c", PROGRAM, str(ROOT), str(ROOT / "examples/greeting.wav"), cwd=tmp_path)
     ended, differences = json.loads(done.out)
     assert ended == "completed", done.err
-    assert differences == {}
+    del differences["random"]  # websockets and aiortc draw from it
+    filtered = [name for name, change in differences.items() if re.fullmatch("None -> .*RedactingFilter.*", change)]
+    assert {name: change for name, change in differences.items() if name not in filtered} == {}
+    assert all(name.startswith(("logger httpx", "logger httpcore.")) for name in filtered)
+    assert filtered, "the page names this exception"
 
 
 def shown(name: str) -> str:

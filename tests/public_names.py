@@ -24,11 +24,17 @@ def modules_with_a_list(package: str) -> list[ModuleType]:
 
 
 def visible(module: ModuleType) -> set[str]:
-    """Names without an underscore that it defines; a package's also those that it takes from its own modules."""
+    """Names without an underscore that it defines, and those that it takes from its own package to give them on.
+
+    A package does that with all that it imports; a module with what it lists.
+    """
     assert module.__file__ is not None
-    root = module.__name__.partition(".")[0] if hasattr(module, "__path__") else None
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
-    return {name for name in _bound(tree.body, root) if not name.startswith("_")}
+    own = set(_bound(tree.body, None))
+    taken = set(_bound(tree.body, module.__name__.partition(".")[0])) - own
+    if not hasattr(module, "__path__"):
+        taken &= set(module.__all__)
+    return {name for name in own | taken if not name.startswith("_")}
 
 
 def _bound(body: list[ast.stmt], root: str | None) -> Iterator[str]:

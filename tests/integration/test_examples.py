@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
 import json
@@ -18,9 +19,10 @@ import pytest
 import soundfile
 import soxr
 from starlette.requests import Request
+from tests.core.rig import NUMBER, rig, run
 from tests.integration.likeness import compare, load
 
-from offhook import errors
+from offhook import Secret, errors
 
 if TYPE_CHECKING:
     import subprocess
@@ -231,3 +233,29 @@ def test_web_app_has_a_status_for_whatever_stops_a_call(folder: Path) -> None:
             status,
             {"code": error.code, "message": error.message},
         )
+
+
+def test_web_app_keeps_no_more_than_it_says(folder: Path) -> None:
+    """Calls that are over, and events that a client does not read; in virtual time, without a socket."""
+    web_app = runpy.run_path(str(folder / "web_app.py"))
+
+    async def main() -> None:
+        made = rig()
+        async with asyncio.TaskGroup() as tasks, made.phone:
+            desk = web_app["Desk"](made.phone, tasks, Secret("x"))
+            for _ in range(web_app["CALLS_KEPT"] + 5):
+                call = await desk.place(NUMBER)
+                await call.hang_up()
+            call = await desk.place(NUMBER)
+            assert len(desk.calls) == web_app["CALLS_KEPT"] + 1
+            events = web_app["told"](call)
+            await anext(events)
+            for _ in range(300):
+                made.callee.join()
+                made.callee.leave()
+            await call.hang_up()
+            *_, last = [event async for event in events]
+        end = json.loads(last.partition("data: ")[2])
+        assert end["dropped"] > 300
+
+    run(main())

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         AuthRegistry,
         CarrierRegistry,
         CommandRegistry,
+        FarEndRegistry,
         FilterRegistry,
         ResamplerRegistry,
         SinkRegistry,
@@ -85,6 +86,11 @@ def offhook_store(registry: StoreRegistry) -> None:
 @hookspec
 def offhook_archive(registry: ArchiveRegistry) -> None:
     """Add ways to read what the stores of the same names have written. Reading makes nothing and changes nothing."""
+
+
+@hookspec
+def offhook_far_end(registry: FarEndRegistry) -> None:
+    """Add far ends for conformance kits: what is on the other side of the transport or carrier of the same name."""
 
 
 @hookspec

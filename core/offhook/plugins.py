@@ -24,6 +24,7 @@ from offhook.registry import (
     CarrierFactory,
     Command,
     Environment,
+    FarEndFactory,
     FilterFactory,
     Registry,
     ResamplerFactory,
@@ -101,6 +102,7 @@ class Plugins:
         self.resamplers: Registry[ResamplerFactory] = Registry("resampler", "offhook_resampler")
         self.stores: Registry[StoreFactory] = Registry("store", "offhook_store")
         self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive")
+        self.far_ends: Registry[FarEndFactory] = Registry("far end", "offhook_far_end")
         self.commands: Registry[Command] = Registry("command", "offhook_command")
 
     @classmethod
@@ -198,6 +200,7 @@ class Plugins:
             self.resamplers,
             self.stores,
             self.archives,
+            self.far_ends,
             self.commands,
         )
 

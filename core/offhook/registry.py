@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Store,
         Transport,
     )
+    from offhook.testing.far_end import FarEnd
 
 
 class Environment(Mapping[str, str]):
@@ -81,6 +82,7 @@ ResamplerFactory: TypeAlias = "Callable[[int, int], Resampler]"
 StoreFactory: TypeAlias = "Callable[[str, Environment], Store]"
 #: The same, to read what the store of that spec has written.
 ArchiveFactory: TypeAlias = "Callable[[str, Environment], Archive]"
+FarEndFactory: TypeAlias = "Callable[[], FarEnd]"
 #: A function with typer's annotations.
 Command: TypeAlias = Callable[..., None]
 
@@ -196,4 +198,5 @@ FilterRegistry: TypeAlias = Registry[FilterFactory]
 ResamplerRegistry: TypeAlias = Registry[ResamplerFactory]
 StoreRegistry: TypeAlias = Registry[StoreFactory]
 ArchiveRegistry: TypeAlias = Registry[ArchiveFactory]
+FarEndRegistry: TypeAlias = Registry[FarEndFactory]
 CommandRegistry: TypeAlias = Registry[Command]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,9 @@ def test_the_folders_of_the_repository_are_not_packages(tmp_path: Path) -> None:
 def test_no_module_of_offhook_looks_at_the_test_kit() -> None:
     root = Path(offhook.__file__).parent
     outside = [path for path in root.rglob("*.py") if "testing" not in path.parts and "cli" not in path.parts]
-    assert not [path.name for path in outside if "offhook.testing" in path.read_text()]
+    # Types alone may: an interface of the kit's is what one of the hooks hands over.
+    only_types = re.compile(r"^if TYPE_CHECKING:\n(?:    .*\n|\n)+", re.MULTILINE)
+    assert not [path.name for path in outside if "offhook.testing" in only_types.sub("", path.read_text())]
 
 
 def test_a_phone_needs_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,14 @@ ALLOWED = {
 #: Values of these cannot change, or are the process's own.
 CONSTANT = (
     *(str, bytes, int, float, bool, type(None), type, enum.Enum, re.Pattern, struct.Struct, pathlib.PurePath),
-    *(types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.UnionType, types.GenericAlias),
+    *(
+        types.ModuleType,
+        types.MappingProxyType,
+        types.FunctionType,
+        types.BuiltinFunctionType,
+        types.UnionType,
+        types.GenericAlias,
+    ),
     *(range, types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType, property),
     *(typing.TypeVar, typing.TypeVarTuple, logging.Logger, pluggy.HookspecMarker, pluggy.HookimplMarker),
 )
@@ -94,8 +101,11 @@ def state(module: types.ModuleType) -> Iterator[str]:
 
 
 def _of_class(where: str, kind: type) -> Iterator[str]:
+    declared = inspect.get_annotations(kind)
     for name, value in vars(kind).items():
-        if not name.startswith("__") and name != "_abc_impl" and not is_constant(value):
+        if name.startswith("__") or name == "_abc_impl" or READ_ONLY.match(str(declared.get(name, ""))):
+            continue
+        if not is_constant(value):
             yield f"{where}.{name}"
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from offhook.testing.doubles import FixedAuth, ListFilter, ListSink, MemoryStore, ScriptedCarrier
+from offhook.testing.far_end import Answer, ChannelFarEnd, FarEnd, FarMember, ServiceFarEnd, TokenFault
 from offhook.testing.invariants import check_call, timeline_lines, violations
-from offhook.testing.linked import FarMember, LinkedTransport
+from offhook.testing.linked import LinkedMember, LinkedTransport
 from offhook.testing.resources import Resources
 from offhook.testing.virtual_time import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
 
 __all__ = [
+    "Answer",
+    "ChannelFarEnd",
+    "FarEnd",
     "FarMember",
     "FixedAuth",
+    "LinkedMember",
     "LinkedTransport",
     "ListFilter",
     "ListSink",
@@ -19,6 +24,8 @@ __all__ = [
     "NothingScheduledError",
     "Resources",
     "ScriptedCarrier",
+    "ServiceFarEnd",
+    "TokenFault",
     "VirtualLoop",
     "check_call",
     "run_virtual",

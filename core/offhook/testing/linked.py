@@ -1,6 +1,6 @@
 """Linked legs: a transport whose channel is in memory, the double of every real one.
 
-The test holds the other members of the channel, `FarMember`, and makes them join, publish, speak and go. Nothing is
+The test holds the other members of the channel, and makes them join, publish, speak and go. Nothing is
 encoded, delayed or lost, and no socket is opened.
 """
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from offhook.errors import TransportUnavailable
 from offhook.events import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 from offhook.interfaces import Leg, Transport
+from offhook.testing.far_end import FarMember
 
 if TYPE_CHECKING:
     from offhook.audio import AudioFrame
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import LegHandler
 
 
-class FarMember:
+class LinkedMember(FarMember):
     """Somebody else in the channel; made by `LinkedTransport.member`."""
 
     def __init__(self, transport: LinkedTransport, uid: int) -> None:
@@ -28,7 +29,6 @@ class FarMember:
         self.uid = uid
         self.in_channel: bool = False
         self.publishing: bool = False
-        #: What our leg sent while this member was in the channel.
         self.heard: list[AudioFrame] = []
 
     def join(self) -> None:
@@ -116,14 +116,14 @@ class LinkedTransport(Transport):
         self.renew_gate: asyncio.Event = _open_gate()
         #: The fresh grants that legs took.
         self.renewed: list[Grant] = []
-        self.members: list[FarMember] = []
+        self.members: list[LinkedMember] = []
         self.leg: LinkedLeg | None = None
         self.joins: int = 0
         self.closed: bool = False
 
-    def member(self, uid: int = 2) -> FarMember:
+    def member(self, uid: int = 2) -> LinkedMember:
         """Somebody who may join the channel."""
-        member = FarMember(self, uid)
+        member = LinkedMember(self, uid)
         self.members.append(member)
         return member
 

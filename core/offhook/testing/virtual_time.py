@@ -63,6 +63,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _let_go(self, _: object) -> None:
         self._held -= 1
 
+    def block(self, seconds: float) -> None:
+        """Let time pass without a turn of the loop, as code that computes does."""
+        self._now_s += seconds
+
     def jump(self, delay_s: float | None) -> bool:
         """Move the clock to the next timer. False while it is held.
 

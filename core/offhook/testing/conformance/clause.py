@@ -1,0 +1,105 @@
+"""Clauses: what a plugin of one kind must do, each with a test of its own.
+
+A kit is a class whose methods are marked with `clause`. It needs no test runner: pytest collects its methods like any
+others, and `offhook.testing.conformance.run_kit` runs them without.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
+from unittest import SkipTest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+#: The version of the contract: it grows when a clause is added, changes its meaning or goes.
+CONTRACT: Final = 1
+
+_ATTRIBUTE: Final = "offhook_clause"
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause.
+
+    Attributes:
+        id: the kind and a number that stays the same in every version of the contract: ``transport-3``.
+        text: what holds.
+        capability: what a plugin may not claim; then the clause is not asked of it. Empty for what all must do.
+    """
+
+    id: str
+    text: str
+    capability: str = ""
+
+    @property
+    def number(self) -> int:
+        """The number in its id."""
+        return int(self.id.rpartition("-")[2])
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.text}"
+
+
+class ClauseFailed(AssertionError):
+    """A plugin does not do what a clause says. What it raised is the cause."""
+
+    def __init__(self, clause: Clause, problem: str) -> None:
+        super().__init__(f"{clause}\n  {problem}")
+        self.clause = clause
+        self.problem = problem
+
+
+class NotClaimed(SkipTest):
+    """The plugin, or the far end that it is tested with, does not claim what the clause is about."""
+
+
+class FailsAsExpected(SkipTest):
+    """A failure that is known: it is in the file, or the mapping, of expected failures."""
+
+
+class _Runs(Protocol):
+    def run_clause(self, clause: Clause, check: Callable[[], Awaitable[None]]) -> None: ...
+
+
+_K = TypeVar("_K", bound=_Runs)
+
+
+def clause(
+    id: str,
+    text: str,
+    *,
+    capability: str = "",
+) -> Callable[[Callable[[_K], Awaitable[None]]], Callable[[_K], None]]:
+    """Mark a coroutine method of a kit as the test of a clause; it becomes a plain method that runs it.
+
+    Args:
+        id: see `Clause`.
+        text: see `Clause`.
+        capability: see `Clause`.
+    """
+    declared = Clause(id, text, capability)
+
+    def decorate(check: Callable[[_K], Awaitable[None]]) -> Callable[[_K], None]:
+        @functools.wraps(check)
+        def run(kit: _K) -> None:
+            kit.run_clause(declared, functools.partial(check, kit))
+
+        # pytest would take what `wraps` left for the signature's sake as a coroutine function.
+        del run.__wrapped__
+        setattr(run, _ATTRIBUTE, declared)
+        return run
+
+    return decorate
+
+
+def tests_of(kit: type[object]) -> list[tuple[Clause, str]]:
+    """The clauses of a kit in the order of their numbers, each with the name of its method."""
+    found = [
+        (cast("Clause", getattr(getattr(kit, name), _ATTRIBUTE)), name)
+        for name in dir(kit)
+        if hasattr(getattr(kit, name), _ATTRIBUTE)
+    ]
+    return sorted(found, key=lambda item: item[0].number)

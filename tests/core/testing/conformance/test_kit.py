@@ -1,0 +1,162 @@
+"""The machinery of kits: clauses, loops, capabilities, expected failures, reports."""
+
+from __future__ import annotations
+
+import asyncio
+import unittest
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from offhook.errors import ConfigError, OffhookError
+from offhook.testing.conformance import (
+    CONTRACT,
+    ClauseFailed,
+    Conformance,
+    FailsAsExpected,
+    NotClaimed,
+    Verdict,
+    clause,
+    run_kit,
+)
+from offhook.testing.conformance.clause import tests_of as clauses_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class Kit(Conformance):
+    """Something that may be wrong in several ways."""
+
+    kind = "thing"
+    wrong: ClassVar[frozenset[str]] = frozenset()
+
+    @clause("thing-2", "time passes")
+    async def test_time_passes(self) -> None:
+        began_s = asyncio.get_running_loop().time()
+        await asyncio.sleep(3_000 if "slow" in self.wrong else 600 if self.virtual_time else 0.01)
+        self.block_loop(0.5 if self.virtual_time else 0.01)
+        assert asyncio.get_running_loop().time() > began_s
+
+    @clause("thing-1", "nothing is wrong")
+    async def test_nothing_is_wrong(self) -> None:
+        self.left = asyncio.create_task(asyncio.Event().wait())
+        await self.until(lambda: "until" not in self.wrong, "it is right")
+        await self.bounded(asyncio.sleep(60 if "bounded" in self.wrong else 0), "it sleeps")
+        if "raises" in self.wrong:
+            raise ValueError("bad thing")
+        if "times out" in self.wrong:
+            raise TimeoutError("its own")
+        if "hangs" in self.wrong:
+            await asyncio.Event().wait()
+
+    @clause("thing-10", "it can fly", capability="flight")
+    async def test_it_flies(self) -> None:
+        assert self.claims("flight")
+        if "wings" in self.wrong:
+            raise NotClaimed("no wings after all")
+
+
+def kit(*wrong: str, **attributes: object) -> type[Kit]:
+    return type("Made", (Kit,), {"wrong": frozenset(wrong), **attributes})
+
+
+def test_a_kit_is_run_without_a_test_runner() -> None:
+    told: list[str] = []
+    report = run_kit(kit(), told=lambda result: told.append(result.clause.id))
+    assert [result.clause.id for result in report.results] == told == ["thing-1", "thing-2", "thing-10"]
+    assert report.passed
+    assert report.lines()[-1] == (
+        f"thing Made, contract {CONTRACT}: 3 passed, 0 failed, 0 not claimed, 0 expected failure"
+    )
+    assert run_kit(kit(), "acme", only=["thing-2"]).document() == {
+        "contract": CONTRACT,
+        "kind": "thing",
+        "what": "acme",
+        "passed": True,
+        "clauses": [
+            {"id": "thing-2", "text": "time passes", "capability": "", "verdict": "passed", "detail": ""},
+        ],
+    }
+
+
+def test_pytest_and_unittest_see_plain_methods() -> None:
+    assert [method for _, method in clauses_of(Kit)] == ["test_nothing_is_wrong", "test_time_passes", "test_it_flies"]
+    assert not asyncio.iscoroutinefunction(Kit.test_it_flies)
+    assert Kit().test_it_flies() is None
+    assert issubclass(NotClaimed, unittest.SkipTest), "so every runner shows it as skipped"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ("until", "not within 5 s: it is right"),
+        ("bounded", "not within 5 s: it sleeps"),
+        ("raises", "ValueError: bad thing"),
+        ("times out", "TimeoutError: its own"),
+        ("hangs", "not done within 1000 s"),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_clause(wrong: str, problem: str) -> None:
+    report = run_kit(kit(wrong))
+    (failed,) = report.failed
+    assert failed.clause.id == "thing-1"
+    assert problem in failed.detail
+    assert any(problem in line for line in report.lines())
+    with pytest.raises(ClauseFailed, match=r"thing-1: nothing is wrong\n  "):
+        kit(wrong)().test_nothing_is_wrong()
+
+
+def test_a_clause_is_bounded() -> None:
+    (failed,) = run_kit(kit("slow")).failed
+    assert failed.detail == "not done within 1000 s"
+
+
+def test_real_time() -> None:
+    assert run_kit(kit(virtual_time=False)).passed
+
+
+def test_what_is_not_claimed_is_not_asked() -> None:
+    report = run_kit(kit(not_claimed={"flight": "too heavy"}))
+    assert [result.verdict for result in report.results] == [Verdict.PASSED, Verdict.PASSED, Verdict.NOT_CLAIMED]
+    assert "too heavy" in report.results[-1].detail
+    assert run_kit(kit("wings")).results[-1].detail == "no wings after all"
+
+
+def test_expected_failures_are_no_failures_and_must_fail(tmp_path: Path) -> None:
+    known: Mapping[str, str] | Path = {"thing-1": "under repair"}
+    report = run_kit(kit("raises", expected_failures=known))
+    assert report.passed
+    assert report.results[0].verdict is Verdict.EXPECTED
+    with pytest.raises(FailsAsExpected, match="under repair"):
+        kit("raises", expected_failures=known)().test_nothing_is_wrong()
+    (failed,) = run_kit(kit(expected_failures=known)).failed
+    assert "take that away" in failed.detail
+    known = tmp_path / "expected.toml"
+    known.write_text(f'contract = {CONTRACT}\n[expected_failures]\nthing-1 = "under repair"\n')
+    assert run_kit(kit("raises", expected_failures=known)).passed
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("contract = 99", "for version 99 of the contract"),
+        ("thing-1 = [", "is no TOML"),
+        (f"contract = {CONTRACT}\nexpected_failures = 3", "needs its reason"),
+        (f'contract = {CONTRACT}\n[expected_failures]\nthing-1 = ""', "needs its reason"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(text: str, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "expected.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=problem):
+        run_kit(kit(expected_failures=path))
+    path.unlink()
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        run_kit(kit(expected_failures=path))
+
+
+def test_a_kit_for_another_contract_is_refused() -> None:
+    with pytest.raises(OffhookError, match="version 0 of the contract"):
+        run_kit(kit(contract=0))

@@ -58,7 +58,7 @@ class Environment(Mapping[str, str]):
     ) -> None:
         self._variables = variables or {}
         self.clock: Clock = clock or SystemClock()
-        self.ids = ids or Ids()
+        self.ids: Ids = ids or Ids()
         self.http = http
 
     def __getitem__(self, name: str) -> str:

@@ -12,6 +12,8 @@ from offhook.hookspecs import hookimpl
 if TYPE_CHECKING:
     from offhook.registry import CommandRegistry, Environment, TransportRegistry
 
+__all__ = ["offhook_command", "offhook_transport"]
+
 
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:

@@ -46,10 +46,10 @@ class ScriptedCarrier(Carrier):
         self._answer = answer
         self._refuse_check = refuse_check
         #: Clear it to keep the answer back.
-        self.gate = asyncio.Event()
+        self.gate: asyncio.Event = asyncio.Event()
         self.gate.set()
         self.rung: list[str] = []
-        self.closed = False
+        self.closed: bool = False
 
     async def check(self) -> None:
         if self._refuse_check is not None:
@@ -72,7 +72,7 @@ class ListSink(AudioSink):
 
     def __init__(self) -> None:
         self.frames: list[AudioFrame] = []
-        self.closed = False
+        self.closed: bool = False
 
     async def write(self, frame: AudioFrame) -> None:
         self.frames.append(frame)
@@ -86,7 +86,7 @@ class ListFilter(AudioFilter):
 
     def __init__(self) -> None:
         self.frames: list[AudioFrame] = []
-        self.closed = False
+        self.closed: bool = False
 
     def apply(self, frame: AudioFrame) -> AudioFrame:
         self.frames.append(frame)
@@ -102,7 +102,7 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         self.journal: list[Document] = []
         self.records: dict[str, Document] = {}
-        self.closed = False
+        self.closed: bool = False
 
     def append(self, call_id: str, entry: Document) -> None:
         self.journal.append(entry)

@@ -1,0 +1,81 @@
+"""Random input for clauses: drawn by Hypothesis where it is installed, which looks for the smallest that fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from offhook.audio import SAMPLE_BYTES
+from offhook.ids import Ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypothesis.strategies import DataObject
+
+
+class Draw(Protocol):
+    """What a check takes its input from."""
+
+    def integer(self, least: int, most: int) -> int:
+        """A number between two, both included."""
+        ...
+
+    def pcm(self, samples: int) -> bytes:
+        """So many samples of anything."""
+        ...
+
+
+class _Seeded:
+    def __init__(self, seed: int) -> None:
+        self._ids = Ids(seed)
+
+    def integer(self, least: int, most: int) -> int:
+        return least + self._ids.below(most - least + 1)
+
+    def pcm(self, samples: int) -> bytes:
+        return bytes(self._ids.below(256) for _ in range(samples * SAMPLE_BYTES))
+
+
+class _Drawn:
+    def __init__(self, data: DataObject) -> None:
+        self._data = data
+
+    def integer(self, least: int, most: int) -> int:
+        from hypothesis import strategies
+
+        return self._data.draw(strategies.integers(least, most))
+
+    def pcm(self, samples: int) -> bytes:
+        from hypothesis import strategies
+
+        size = samples * SAMPLE_BYTES
+        return self._data.draw(strategies.binary(min_size=size, max_size=size))
+
+
+def for_all(check: Callable[[Draw], None], examples: int) -> None:
+    """Run `check` so many times, each time with other input; the same in every run.
+
+    Raises:
+        AssertionError: as `check` does.
+    """
+    try:
+        import hypothesis
+        from hypothesis import strategies
+    except ImportError:
+        for seed in range(examples):
+            check(_Seeded(seed))
+        return
+
+    @hypothesis.settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(strategies.data())
+    def drawn(data: DataObject) -> None:
+        check(_Drawn(data))
+
+    drawn()

@@ -75,10 +75,8 @@ class AuthConformance(Conformance):
 
     @clause("auth-2", "names and values of headers are such as HTTP allows: no blank around them, no line break")
     async def test_headers_are_legal(self) -> None:
-        headers: Mapping[object, object] = {**await self._made().headers(self.host)}
-        for name, value in headers.items():
-            assert _TOKEN.fullmatch(str(name)), f"{name!r} is no name of a header (RFC 9110, 5.6.2)"
-            text = value.reveal() if isinstance(value, Secret) else ""
+        for name, text in (await self._values(self._made())).items():
+            assert _TOKEN.fullmatch(name), f"{name!r} is no name of a header (RFC 9110, 5.6.2)"
             assert not text or _VALUE.fullmatch(text), f"the value of {name!r} is none of a header (RFC 9110, 5.5)"
 
     @clause("auth-3", "asked again, it gives the same headers; what they hold may change")

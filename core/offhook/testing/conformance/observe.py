@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from offhook.clock import SystemClock
 from offhook.testing.resources import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 
 _T = TypeVar("_T")
 
@@ -94,7 +95,7 @@ class Held:
         return _Stepped(work, self)
 
 
-class _Stepped(Awaitable[_T] if TYPE_CHECKING else object):
+class _Stepped(Awaitable[_T]):
     def __init__(self, work: Coroutine[object, object, _T], held: Held) -> None:
         self._work = work
         self._held = held

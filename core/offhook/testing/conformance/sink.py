@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import wave
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -105,10 +106,10 @@ class SinkConformance(WithPlaces):
             error = await error_of(sink.write(_frame(1)))
             assert error is None or isinstance(error, OffhookError), shown(error)
 
-    @clause("sink-7", "an argument that is wrong is refused when it is made, by a ConfigError", capability="arguments")
+    @clause("sink-7", "a wrong argument is refused by a ConfigError when it is made", capability="arguments")
     async def test_wrong_arguments(self) -> None:
         for argument in self.wrong_arguments:
-            error = error_in(lambda argument=argument: self.make(self.place(argument)))
+            error = error_in(partial(self.make, self.place(argument)))
             assert isinstance(error, ConfigError), f"made with {argument!r}: {shown(error)}"
 
     @clause("sink-8", "a write that is cancelled ends, and so does aclose after it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from offhook.audio import AudioFrame
@@ -130,12 +131,10 @@ class SourceConformance(WithPlaces):
             await self.bounded(asyncio.wait({reading}), "a read that was cancelled ends")
             await self.bounded(source.aclose(), "aclose ends after a read that was cancelled")
 
-    @clause(
-        "source-8", "an argument that is wrong is refused when it is made, by a ConfigError", capability="arguments"
-    )
+    @clause("source-8", "a wrong argument is refused by a ConfigError when it is made", capability="arguments")
     async def test_wrong_arguments(self) -> None:
         for argument in self.wrong_arguments:
-            error = error_in(lambda argument=argument: self.make(self.place(argument)))
+            error = error_in(partial(self.make, self.place(argument)))
             assert isinstance(error, ConfigError), f"made with {argument!r}: {shown(error)}"
 
     @clause("source-9", "it is new when it is made, and says whether it is live: taken is False, live a bool")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from offhook.errors import ConfigError, OffhookError
@@ -55,10 +56,10 @@ class StoreConformance(StoreArchive, StoreGuard):
                 error = error_in(attempt)
                 assert error is None or isinstance(error, OffhookError), shown(error)
 
-    @clause("store-3", "an argument that is wrong is refused when it is made, by a ConfigError", capability="arguments")
+    @clause("store-3", "a wrong argument is refused by a ConfigError when it is made", capability="arguments")
     async def test_wrong_arguments(self) -> None:
         for argument in self.wrong_arguments:
-            error = error_in(lambda argument=argument: self.make(self.place(argument), self.settings()))
+            error = error_in(partial(self.make, self.place(argument), self.settings()))
             assert isinstance(error, ConfigError), f"made with {argument!r}: {shown(error)}"
 
     @clause("store-4", "a second one on the same place works or is refused by an OffhookError, and the first goes on")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook.testing.conformance.clause import clause
-from offhook.testing.conformance.dying import die_after
 from offhook.testing.conformance.store_places import StoreMaking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from offhook.interfaces.store import Document
 
@@ -112,12 +111,7 @@ class StoreArchive(StoreMaking):
     @clause("store-13", "what append took survives the death of the process", capability="survives")
     async def test_entries_survive(self) -> None:
         call_id = self.call_id()
-
-        def work() -> None:  # pragma: no cover - in a child
-            store = self.make(self.place(self.argument), self.settings())
-            store.append(call_id, {"event": "Dialed"})
-
-        die_after(work)
+        self.used_by_one_that_dies(lambda store: store.append(call_id, {"event": "Dialed"}))
         with self.archive() as archive:
             assert len(archive.journal(call_id)) == 1, "the process died, and its entry is not there"
 
@@ -150,13 +144,8 @@ class StoreArchive(StoreMaking):
 
     def _dead_call(self) -> str:
         call_id = self.call_id()
-
-        def work() -> None:  # pragma: no cover - in a child
-            store = self.make(self.place(self.argument), self.settings())
-            store.append(call_id, {"event": "Dialed"})
-            store.save(call_id, self.record_of(0, ended_at_s=None))
-
-        die_after(work)
+        record = self.record_of(0, ended_at_s=None)
+        self.used_by_one_that_dies(lambda store: store.save(call_id, record))
         return call_id
 
 

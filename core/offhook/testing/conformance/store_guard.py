@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.ids import Ids
 from offhook.interfaces import DialGuard
-from offhook.testing.conformance.clause import clause
-from offhook.testing.conformance.dying import die_after
+from offhook.testing.conformance.clause import NotClaimed, clause
 from offhook.testing.conformance.store_places import StoreMaking
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from offhook.interfaces import Store
 
 #: A wall time to begin at.
 _NOW_S: Final = 1_795_000_000.0
@@ -92,14 +93,9 @@ class StoreGuard(StoreMaking):
     async def test_the_dead_hold_their_keys(self) -> None:
         key = _key()
 
-        def work() -> None:  # pragma: no cover - in a child
-            store = self.make(self.place(self.argument), self.settings())
-            assert isinstance(store, DialGuard)
-            store.claim(key, "call_a", _NOW_S, _HOLD_S)
-
         if not self.claims("survives"):
-            return
-        die_after(work)
+            raise NotClaimed(f"store-24: survives is not claimed: {self.not_claimed['survives']}")
+        self.used_by_one_that_dies(lambda store: _claim(store, key))
         with self._guard() as guard:
             assert guard.claim(key, "call_b", _NOW_S + 1) == "call_a", "its process died, and it was free at once"
             assert guard.claim(key, "call_b", _NOW_S + _HOLD_S + 1) is None, "its process died, and it is never free"
@@ -108,3 +104,8 @@ class StoreGuard(StoreMaking):
 def _key() -> str:
     """A key that nobody has met before."""
     return Ids().hex(32)
+
+
+def _claim(store: Store, key: str) -> None:  # pragma: no cover - in a child
+    assert isinstance(store, DialGuard)
+    store.claim(key, "call_a", _NOW_S, _HOLD_S)

@@ -10,10 +10,11 @@ from offhook.home import HOME_VARIABLE
 from offhook.ids import Ids
 from offhook.registry import Environment
 from offhook.testing.conformance.clause import NotClaimed
+from offhook.testing.conformance.dying import die_after
 from offhook.testing.conformance.places import WithPlaces
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from offhook.interfaces import Archive, Store
 
@@ -36,6 +37,19 @@ class StoreMaking(WithPlaces):
     def settings(self) -> Environment:
         """The settings that it is made with: its home is the folder of this clause."""
         return Environment({HOME_VARIABLE: str(self.folder / "home")})
+
+    def used_by_one_that_dies(self, use: Callable[[Store], object]) -> None:
+        """Make a store in a child of this process, use it, and die.
+
+        Raises:
+            AssertionError: it failed before.
+        """
+        argument, environment = self.place(self.argument), self.settings()
+
+        def work() -> None:  # pragma: no cover - in a child
+            use(self.make(argument, environment))
+
+        die_after(work)
 
     @contextlib.contextmanager
     def opened(self) -> Generator[Store]:

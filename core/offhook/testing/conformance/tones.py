@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from typing import TYPE_CHECKING
 
 from offhook.audio import pcm_of, samples_of, saturated
-
-if TYPE_CHECKING:
-    from array import array
 
 
 @functools.lru_cache(maxsize=64)
@@ -25,13 +22,14 @@ def amplitude_of(pcm: bytes, frequency_hz: float, rate_hz: int) -> float:
     samples = samples[len(samples) // 4 : -len(samples) // 4]
     # Under a window (Hann), so that a strong tone beside it does not count.
     window = [0.5 - 0.5 * math.cos(2 * math.pi * at / len(samples)) for at in range(len(samples))]
+    weighted = [value * weight for value, weight in zip(samples, window, strict=True)]
     step = 2 * math.pi * frequency_hz / rate_hz
-    real = sum(value * weight * math.cos(step * at) for at, (value, weight) in enumerate(zip(samples, window)))
-    imaginary = sum(value * weight * math.sin(step * at) for at, (value, weight) in enumerate(zip(samples, window)))
+    real = sum(value * math.cos(step * at) for at, value in enumerate(weighted))
+    imaginary = sum(value * math.sin(step * at) for at, value in enumerate(weighted))
     return 2 * math.hypot(real, imaginary) / sum(window)
 
 
 def highest_step(pcm: bytes) -> int:
     """The greatest difference between two samples that follow each other."""
-    samples: array[int] = samples_of(pcm)
-    return max((abs(one - other) for one, other in zip(samples, samples[1:], strict=False)), default=0)
+    samples = samples_of(pcm)
+    return max((abs(one - other) for one, other in itertools.pairwise(samples)), default=0)

@@ -9,6 +9,7 @@ import typer
 
 import offhook
 from offhook.cli.call_command import call
+from offhook.cli.conformance_command import conformance
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.plugins_command import plugins_command
 from offhook.cli.records_command import records
@@ -32,6 +33,7 @@ def build(plugins: Plugins) -> typer.Typer:
     app.callback()(_root)
     app.command("call")(call)
     app.command("plugins")(plugins_command)
+    app.command("conformance")(conformance)
     app.add_typer(records, name="records")
     for registration in plugins.commands:
         command = _unavailable(registration) if registration.missing else registration.factory

@@ -26,7 +26,8 @@ class StoreGuard(StoreMaking):
     @contextlib.contextmanager
     def _guard(self) -> Generator[DialGuard]:
         with self.opened() as store:
-            assert isinstance(store, DialGuard), f"{type(store).__name__} is no DialGuard"
+            if not isinstance(store, DialGuard):
+                raise NotClaimed(f"{type(store).__name__} is no DialGuard")
             yield store
 
     @clause("store-17", "a key is taken by one call, and another is told who has it", capability="guard")

@@ -117,9 +117,7 @@ def _make(kit: Conformance, wanted: Wanted, factory: Callable[..., object], *arg
     made = factory(*arguments)
     interface = _INTERFACES[wanted.kind]
     if not isinstance(made, interface):
-        raise ConfigError(
-            f"{wanted.what} gave {type(made).__name__}, which is no offhook.interfaces.{interface.__name__}"
-        )
+        raise ConfigError(f"it is {type(made).__name__}, which is no offhook.interfaces.{interface.__name__}")
     return made
 
 
@@ -129,7 +127,7 @@ def _find_factory(wanted: Wanted, plugins: Plugins) -> tuple[str, str, Callable[
     head, colon, argument = wanted.what.partition(":")
     if head in {item.name for item in registry}:
         if colon and wanted.kind not in _WITH_ARGUMENT:
-            raise ConfigError(f"a {wanted.kind} takes no argument: write just {head}")
+            raise ConfigError(f"{wanted.kind} {head} takes no argument: write just {head}")
         if wanted.argument:
             raise ConfigError(f"the argument of {head} belongs into the spec: write {head}:{wanted.argument}")
         registry.find(head)

@@ -94,6 +94,8 @@ class StoreGuard(StoreMaking):
     async def test_the_dead_hold_their_keys(self) -> None:
         key = _key()
 
+        with self._guard():  # to see whether it is one
+            pass
         if not self.claims("survives"):
             raise NotClaimed(f"store-24: survives is not claimed: {self.not_claimed['survives']}")
         self.used_by_one_that_dies(lambda store: _claim(store, key))

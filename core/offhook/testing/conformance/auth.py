@@ -7,7 +7,7 @@ import gc
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from offhook.errors import ConfigError
 from offhook.registry import Environment
@@ -75,10 +75,10 @@ class AuthConformance(Conformance):
 
     @clause("auth-1", "it gives at least one header, each a text and a Secret that is not empty")
     async def test_headers_are_texts_and_secrets(self) -> None:
-        headers = await self._made().headers(self.host)
+        headers: object = await self._made().headers(self.host)
         assert isinstance(headers, Mapping), f"gave {type(headers).__name__}, not a mapping"
         assert headers, "gave no header"
-        for name, value in headers.items():
+        for name, value in cast("Mapping[object, object]", headers).items():
             assert isinstance(name, str), f"gave a header whose name is {type(name).__name__}"
             assert isinstance(value, Secret), f"the header {name!r} is {type(value).__name__}, not a Secret"
             assert value, f"the header {name!r} is empty"

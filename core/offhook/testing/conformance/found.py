@@ -6,7 +6,7 @@ import functools
 import importlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from offhook.errors import ConfigError, OffhookError
 from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from offhook.interfaces import Archive
     from offhook.plugins import Plugins
-    from offhook.registry import Registry
+    from offhook.registry import Environment, Registry
     from offhook.testing.conformance.kit import Conformance
 
 _PATH: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -157,7 +158,7 @@ def _imported(path: str) -> Callable[..., object]:
         found = getattr(found, name)
     if not callable(found):
         raise ConfigError(f"{path} is {type(found).__name__}: give the function, or the class, that makes the plugin")
-    return cast("Callable[..., object]", found)
+    return found
 
 
 def _far_end(wanted: Wanted, name: str, plugins: Plugins) -> Callable[[object], object]:
@@ -182,7 +183,11 @@ def _more(
     if wanted.kind == "sink" and argument.endswith(".wav"):
         return {"file": argument}
     if wanted.kind == "store" and name in {item.name for item in plugins.archives}:
-        return {"make_archive": lambda kit, *made_of: plugins.make(plugins.archives, name, *made_of)}
+
+        def make_archive(kit: object, argument: str, environment: Environment) -> Archive:
+            return plugins.make(plugins.archives, name, argument, environment)
+
+        return {"make_archive": make_archive}
     return {}
 
 

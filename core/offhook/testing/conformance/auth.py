@@ -70,7 +70,7 @@ class AuthConformance(Conformance):
 
     async def _values(self, auth: Auth) -> dict[str, str]:
         """The headers in clear. Values of another kind are the matter of one clause, and hurt no other."""
-        given: Mapping[str, object] = await auth.headers(self.host)
+        given = cast("Mapping[str, object]", await auth.headers(self.host))
         return {name: value.reveal() if isinstance(value, Secret) else str(value) for name, value in given.items()}
 
     @clause("auth-1", "it gives at least one header, each a text and a Secret that is not empty")

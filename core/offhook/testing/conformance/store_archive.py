@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import Store
 from offhook.testing.conformance.clause import NotClaimed, clause
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from offhook.interfaces.store import Document
 
 #: What JSON has words for, and texts that are easily spoilt.
-_ANYTHING = {
+_ANYTHING: Final[dict[str, object]] = {
     "event": "Dialed",
     "text": 'naïve ✆ 😀 "quoted" \\ \n \t',
     "deep": {"list": [1, -2.5, True, False, None, {"x": []}], "empty": {}},

@@ -11,7 +11,7 @@ from tests.core.testing.conformance import broken_auth, broken_filter, broken_re
 
 from offhook.interfaces import Store
 from offhook.testing import run_virtual
-from offhook.testing.conformance import KITS, Conformance, NotClaimed, Verdict, dying, run_kit
+from offhook.testing.conformance import KITS, AuthConformance, Conformance, NotClaimed, Verdict, dying, run_kit
 from offhook.testing.conformance.dying import die_after
 from offhook.testing.conformance.observe import Held, error_of, leaves_nothing, shown
 from offhook.testing.conformance.random_input import Draw, for_all
@@ -19,6 +19,10 @@ from offhook.testing.conformance.tones import amplitude_of, highest_step, tone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from offhook.interfaces import Auth
+    from offhook.interfaces.store import Document
+    from offhook.registry import Environment
 
 
 @pytest.mark.parametrize("kit", KITS.values(), ids=KITS)
@@ -115,17 +119,29 @@ def test_how_much_of_a_tone_is_in_some_audio() -> None:
     assert highest_step(b"") == 0
 
 
-class NoGuard(broken_store.GoodKit):
-    argument = "fixed"
-    plugin = type("NoGuard", (broken_store.SqliteStore,), {"interrupted": Store.interrupted})
+class PlainStore(Store):
+    """Writes nothing."""
 
-    def make(self, argument: str, environment: object) -> Store:
-        return type("Plain", (Store,), {name: lambda *_: None for name in ("append", "save", "close")})()
+    def append(self, call_id: str, entry: Document) -> None:
+        pass
+
+    def save(self, call_id: str, record: Document) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class PlainKit(broken_store.GoodKit):
+    argument = "fixed"
+
+    def make(self, argument: str, environment: Environment) -> Store:
+        return PlainStore()
 
 
 def test_what_a_store_does_not_do_is_not_asked_of_it() -> None:
     ids = [f"store-{number}" for number in (12, 15, 16, 17, 24)]
-    report = run_kit(NoGuard, only=ids)
+    report = run_kit(PlainKit, only=ids)
     assert [result.verdict for result in report.results] == [Verdict.NOT_CLAIMED] * 5, report.lines()
 
 
@@ -136,11 +152,11 @@ def test_a_guard_that_does_not_survive_is_not_killed() -> None:
 
 
 def test_what_rotates_must_be_shown_to() -> None:
-    class Plain(KITS["auth"]):  # type: ignore[misc]
+    class Plain(AuthConformance):
         variables = broken_auth.GoodKit.variables
 
-        def make(self, environment: object) -> object:
-            return broken_auth.Good(environment)  # type: ignore[arg-type]
+        def make(self, environment: Environment) -> Auth:
+            return broken_auth.Good(environment)
 
     report = run_kit(Plain, only=["auth-5", "auth-9"])
     assert [result.verdict for result in report.results] == [Verdict.NOT_CLAIMED] * 2

@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.core.testing.conformance import broken_auth, broken_filter, broken_resampler, broken_store
+from tests.core.testing.conformance import broken_auth, broken_carrier, broken_filter, broken_resampler, broken_store
 
 from offhook.interfaces import Store
-from offhook.testing import run_virtual
+from offhook.testing import ScriptedService, ServiceFarEnd, run_virtual
 from offhook.testing.conformance import KITS, AuthConformance, Conformance, NotClaimed, Verdict, dying, run_kit
 from offhook.testing.conformance.dying import die_after
 from offhook.testing.conformance.observe import Held, error_of, leaves_nothing, shown
@@ -33,15 +33,23 @@ def test_a_kit_that_makes_nothing_says_what_is_missing(kit: type[Conformance]) -
 
 def test_a_carrier_needs_a_plugin_as_well_as_its_far_end() -> None:
     carrier = KITS["carrier"]
-    good = type("Made", (carrier,), {"make_far_end": broken_far_end})
+    good = type("Made", (carrier,), {"make_far_end": the_far_end})
     with pytest.raises(NotImplementedError, match="gives the carrier"):
         good().run_try_out()
 
 
-def broken_far_end(kit: object) -> object:
-    from offhook.testing import ScriptedService
-
+def the_far_end(kit: object) -> ScriptedService:
     return ScriptedService()
+
+
+class OneLine(ScriptedService):
+    other_line = ServiceFarEnd.other_line
+
+
+def test_where_there_is_one_line_nobody_asks_for_another() -> None:
+    kit = type("Made", (broken_carrier.GoodKit,), {"make_far_end": lambda self: OneLine()})
+    (result,) = run_kit(kit, only=["carrier-6"]).results
+    assert (result.verdict, result.detail) == (Verdict.NOT_CLAIMED, "carrier-6: the far end has no other line")
 
 
 @pytest.mark.parametrize("hypothesis", [True, False])

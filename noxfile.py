@@ -58,7 +58,8 @@ def core(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All other tests, the slow ones too: real sockets, real media, real servers."""
     install(session, "test")
-    session.run("pytest", "tests", "--ignore=tests/core", *session.posargs)
+    # In two processes: most of the time is spent waiting for real calls.
+    session.run("pytest", "tests", "--ignore=tests/core", "-n", "2", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)

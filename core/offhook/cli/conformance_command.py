@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offhook.cli.exit_codes import ExitCode
-from offhook.plugins import Plugins
 
 if TYPE_CHECKING:
+    from offhook.plugins import Plugins
     from offhook.testing.conformance import Result
 
 
 def conformance(
+    context: typer.Context,
     kind: Annotated[
         str, typer.Argument(metavar="KIND", help="auth, carrier, transport, source, sink, filter, resampler or store.")
     ],
@@ -64,7 +65,8 @@ def conformance(
         not_claimed=tuple(not_claimed or ()),
         expected=expected,
     )
-    kit = find_kit(wanted, Plugins.load(), os.environ)
+    plugins: Plugins = context.obj
+    kit = find_kit(wanted, plugins, os.environ)
     only = clause_ids(kit, tuple(clause or ()))
     report = run_kit(kit, what, only=only, told=_told if not json else lambda result: None)
     typer.echo(dumps(report.document()) if json else report.summary)

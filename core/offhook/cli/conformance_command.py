@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from json import dumps
@@ -57,6 +58,8 @@ def conformance(
     from offhook.testing.conformance.found import Wanted, clause_ids, find_kit
 
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as Python itself does for a script
+    # What is logged meanwhile is part of the tests; without a handler it would be printed between the results.
+    logging.getLogger().addHandler(logging.NullHandler())
     wanted = Wanted(
         kind=kind,
         what=what,

@@ -28,10 +28,12 @@ class FarEnd(ABC):
     Attributes:
         virtual_time: whether it works on virtual time.
         not_claimed: capabilities that cannot be shown against it, each with the reason.
+        plugins: what to load beside the installed plugins, so that a part that is given by name is one that leads here.
     """
 
     virtual_time: bool = False
     not_claimed: Mapping[str, str] = {}
+    plugins: Sequence[object] = ()
 
     @property
     @abstractmethod

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 from offhook.errors import ConfigError, OffhookError
 from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
 from offhook.numbers import show
+from offhook.plugins import Plugins
 from offhook.secret import redact
 from offhook.testing.conformance.clause import tests_of
 from offhook.testing.conformance.expected import read_expected
 from offhook.testing.conformance.kits import KITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from offhook.interfaces import Archive
-    from offhook.plugins import Plugins
     from offhook.registry import Environment, Registry
     from offhook.testing.conformance.kit import Conformance
 
@@ -81,7 +81,7 @@ def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -
     if base is None:
         raise ConfigError(f"{show(wanted.kind)} is no kind of plugin that has a kit: give one of {', '.join(KITS)}")
     name, argument, factory = _find_factory(wanted, plugins)
-    attributes: dict[str, object] = {"make": functools.partialmethod(_make, wanted, factory)}
+    attributes: dict[str, object] = {"make": functools.partialmethod(_make, wanted, name, factory)}
     if wanted.kind in _WITH_FAR_END:
         attributes["make_far_end"] = _far_end(wanted, name, plugins)
     else:
@@ -114,7 +114,11 @@ def clause_ids(kit: type[Conformance], wanted: tuple[str, ...]) -> tuple[str, ..
     return wanted
 
 
-def _make(kit: Conformance, wanted: Wanted, factory: Callable[..., object], *arguments: object) -> object:
+def _make(kit: Conformance, wanted: Wanted, name: str, factory: Callable[..., object], *arguments: object) -> object:
+    beside: Sequence[object] = getattr(getattr(kit, "far_end", None), "plugins", ())
+    if name and beside:
+        loaded = Plugins.load(beside)
+        factory = functools.partial(loaded.make, _registry(wanted.kind, loaded), name)
     made = factory(*arguments)
     interface = _INTERFACES[wanted.kind]
     if not isinstance(made, interface):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
+from collections.abc import Generator
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,8 +60,6 @@ def conformance(
     from offhook.testing.conformance.found import Wanted, clause_ids, find_kit
 
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as Python itself does for a script
-    # What is logged meanwhile is part of the tests; without a handler it would be printed between the results.
-    logging.getLogger().addHandler(logging.NullHandler())
     wanted = Wanted(
         kind=kind,
         what=what,
@@ -69,12 +69,24 @@ def conformance(
         expected=expected,
     )
     plugins: Plugins = context.obj
-    kit = find_kit(wanted, plugins, os.environ)
-    only = clause_ids(kit, tuple(clause or ()))
-    report = run_kit(kit, what, only=only, told=_told if not json else lambda result: None)
+    with _nothing_printed():
+        kit = find_kit(wanted, plugins, os.environ)
+        only = clause_ids(kit, tuple(clause or ()))
+        report = run_kit(kit, what, only=only, told=_told if not json else lambda result: None)
     typer.echo(dumps(report.document()) if json else report.summary)
     if not report.passed:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@contextlib.contextmanager
+def _nothing_printed() -> Generator[None]:
+    """What is logged meanwhile is part of the tests: where no handler was asked for, it is not printed."""
+    silent = logging.NullHandler()
+    logging.getLogger().addHandler(silent)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(silent)
 
 
 def _told(result: Result) -> None:

@@ -61,6 +61,7 @@ def fails(argument):
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with a plugin in the making, where the command is given."""
     (tmp_path / "acme_thing.py").write_text(ACME)
+    (tmp_path / "expected.toml").write_text('contract = 1\n[expected_failures]\nsink-1 = "x"\nsource-99 = "x"\n')
     (tmp_path / "acme_failing.py").write_text("import a_package_that_is_missing")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path[:])
@@ -133,6 +134,7 @@ def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytes
         (["source", "silence", "--not-claimed", "flight"], "'flight' is no capability of a source"),
         (["source", "silence:1", "--clause", "sink-1"], "'sink-1' is no clause for a source: they are source-1 to"),
         (["source", "silence", "--expected", "missing.toml"], "missing.toml, cannot be read"),
+        (["source", "silence", "--expected", "expected.toml"], "'source-99' is no clause for a source"),
         (
             ["auth", "env"],
             "the auth 'env' cannot be made: SENDBLUE_API_API_KEY and SENDBLUE_API",

@@ -68,8 +68,13 @@ class BoundedConnection(H11Protocol):
 class RefusableWebSocket(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket, which knows that one refused with an HTTP answer has had its handshake.
 
-    uvicorn notes that for ``websocket.close`` alone, and logs an error for each refusal with an answer.
+    uvicorn notes that for ``websocket.close`` alone, and logs an error for each refusal with an answer. Messages are
+    not logged, not even at DEBUG: some of them hold tokens.
     """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        self.conn.debug = False
+        super().connection_made(transport)
 
     async def send(self, message: ASGISendEvent) -> None:
         await super().send(message)

@@ -1,7 +1,7 @@
 """The mock of the other side: Sendblue's API, the channel, and callees who do what a script says.
 
-It registers the commands ``mock`` and ``demo`` and a far end for the conformance of the carrier ``sendblue``, and says
-how to get the transport ``memory``.
+It registers the commands ``mock`` and ``demo``, says how to get the transport ``memory``, and has far ends for
+conformance kits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from offhook.registry import CommandRegistry, Environment, FarEndRegistry, TransportRegistry
     from offhook.testing.far_end import FarEnd
 
-__all__ = ["offhook_command", "offhook_transport"]
+__all__ = ["offhook_command", "offhook_far_end", "offhook_transport"]
 
 
 @hookimpl
@@ -32,16 +32,15 @@ def offhook_command(registry: CommandRegistry) -> None:
 
 @hookimpl
 def offhook_far_end(registry: FarEndRegistry) -> None:
-    registry.add(
-        "sendblue",
-        _sendblue,
-        summary="Sendblue's API as the mock has it, on virtual time and without a socket",
-        extra="offhook[mock]",
-        needs=("starlette",),
-    )
+    """Add what is on the other side of the carrier and of the transports into rooms."""
+    extra, relay = "offhook[mock]", ("aiortc", "av", "starlette", "uvicorn", "websockets")
+    summary = "Sendblue's API as the mock has it, on virtual time and without a socket"
+    registry.add("sendblue", _sendblue_far_end, summary=summary, extra=extra, needs=("starlette",))
+    registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
+    registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=relay)
 
 
-def _sendblue() -> FarEnd:
+def _sendblue_far_end() -> FarEnd:
     from offhook_mockserver.sendblue_far_end import SendblueFarEnd
 
     return SendblueFarEnd()
@@ -60,3 +59,15 @@ def _no_mock(environment: Environment) -> NoReturn:
         "the transport memory joins the rooms of a mock in this process, and this phone was given none: "
         "take the phone from it, InProcessMock().phone(), or give it to the phone, Phone(plugins=[mock], ...)"
     )
+
+
+def _memory_far_end() -> FarEnd:
+    from offhook_mockserver.memory_far_end import MemoryFarEnd
+
+    return MemoryFarEnd()
+
+
+def _relay_far_end() -> FarEnd:
+    from offhook_mockserver.relay_far_end import RelayFarEnd
+
+    return RelayFarEnd()

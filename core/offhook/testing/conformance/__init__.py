@@ -13,6 +13,7 @@ from offhook.testing.conformance.resampler import ResamplerConformance
 from offhook.testing.conformance.sink import SinkConformance
 from offhook.testing.conformance.source import SourceConformance
 from offhook.testing.conformance.store import StoreConformance
+from offhook.testing.conformance.transport import TransportConformance
 
 __all__ = [
     "CONTRACT",
@@ -31,6 +32,7 @@ __all__ = [
     "SinkConformance",
     "SourceConformance",
     "StoreConformance",
+    "TransportConformance",
     "Verdict",
     "clause",
     "run_kit",

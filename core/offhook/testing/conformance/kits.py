@@ -11,6 +11,7 @@ from offhook.testing.conformance.resampler import ResamplerConformance
 from offhook.testing.conformance.sink import SinkConformance
 from offhook.testing.conformance.source import SourceConformance
 from offhook.testing.conformance.store import StoreConformance
+from offhook.testing.conformance.transport import TransportConformance
 
 if TYPE_CHECKING:
     from offhook.testing.conformance.kit import Conformance
@@ -20,6 +21,7 @@ KITS: Final[dict[str, type[Conformance]]] = {
     for kit in (
         AuthConformance,
         CarrierConformance,
+        TransportConformance,
         SourceConformance,
         SinkConformance,
         FilterConformance,

@@ -8,7 +8,7 @@ nothing outlives it but what a plugin refuses to end.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.bookkeeping import Bookkeeper
@@ -52,7 +52,7 @@ from offhook.session import CallSession
 from offhook.states import CallState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from offhook.actions import Action
     from offhook.audio import AudioFrame
@@ -70,7 +70,7 @@ _RENEW_TIMEOUT_S = 10.0
 #: Less than this is no time to do anything in.
 _SHORTEST_S = 0.001
 
-_CAUSES: dict[type[OffhookError], Cause] = {
+_CAUSES: Final[Mapping[type[OffhookError], Cause]] = {
     CredentialsRejected: Cause.NOT_AUTHORIZED,
     RateLimited: Cause.SWITCHING_CONGESTION,
     CarrierUnavailable: Cause.TEMPORARY_FAILURE,
@@ -105,7 +105,7 @@ class Driver:
         self._asked_carrier = False
         self._continuity: Continuity | None = None
         #: Whether it was hung up, or found impossible, before it was dialled.
-        self.given_up = False
+        self.given_up: bool = False
         self.runner: asyncio.Task[None] | None = None
         #: There once our leg has joined.
         self.media: CallMedia | None = None

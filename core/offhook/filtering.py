@@ -32,7 +32,7 @@ class FilterChain:
         #: Those in use; look whether there are any before `apply` is called.
         self.filters: tuple[AudioFilter, ...] = ()
         #: How many were taken out because they misbehaved.
-        self.failed = 0
+        self.failed: int = 0
 
     def add(self, audio_filter: AudioFilter) -> None:
         """Add one behind the others; after the call's end it is only closed.

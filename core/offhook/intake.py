@@ -36,7 +36,7 @@ class Intake:
         self._resample = resample
         self._resampler: Resampler | None = None
         #: Whether anything came at another rate.
-        self.resampled = False
+        self.resampled: bool = False
 
     def convert(self, frame: object) -> Iterable[bytes]:
         """What a frame becomes, in parts.

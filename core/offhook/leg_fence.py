@@ -19,7 +19,7 @@ from offhook.events import Direction, LeaveReason, LegEvent, MemberLeft
 from offhook.isolation import nonsense
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from offhook.timeline import Timeline
 
@@ -29,7 +29,7 @@ _Ts = TypeVarTuple("_Ts")
 WAITING: Final = 250
 
 _EVENTS: Final = frozenset(get_args(LegEvent))
-_FIELDS: Final[dict[str, type]] = {"uid": int, "direction": Direction, "reason": str}
+_FIELDS: Final[Mapping[str, type]] = {"uid": int, "direction": Direction, "reason": str}
 
 
 class LegFence:

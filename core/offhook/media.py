@@ -53,7 +53,7 @@ class CallMedia:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._leg = leg
-        self.rate_hz = leg.rate_hz
+        self.rate_hz: int = leg.rate_hz
         self._resample = resample
         self._note = note
         self._lost = lost
@@ -71,13 +71,13 @@ class CallMedia:
         self._held = False
         self._last_sent = b""
         self._last_heard = b""
-        self.playout = Playout(self.rate_hz, resample, spawn, note)
-        self.sent_filters = FilterChain(self.rate_hz, note)
-        self.heard_filters = FilterChain(self.rate_hz, note)
+        self.playout: Playout = Playout(self.rate_hz, resample, spawn, note)
+        self.sent_filters: FilterChain = FilterChain(self.rate_hz, note)
+        self.heard_filters: FilterChain = FilterChain(self.rate_hz, note)
         #: While it is true playout goes on, and silence is sent.
         self.muted = False
-        self.frames_muted = 0
-        self.frames_heard = 0
+        self.frames_muted: int = 0
+        self.frames_heard: int = 0
 
     @property
     def position(self) -> int:

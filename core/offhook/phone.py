@@ -46,7 +46,7 @@ TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
 
 
 class Phone:
-    """Places calls. Several can live in one process and share nothing.
+    """Places calls. Several can live in one process and share nothing. It may be made before an event loop runs.
 
     Args:
         carrier: who rings the callee: a `Carrier`, or the name of an installed one.
@@ -94,8 +94,8 @@ class Phone:
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         settings = Environment(environment, clock=clock, ids=ids, http=http)
-        self.plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
-        self.policy = policy or CallPolicy()
+        self.plugins: Plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
+        self.policy: CallPolicy = policy or CallPolicy()
         usual = usual_store(settings) if isinstance(carrier, str) else settings.get(STORE_VARIABLE, NO_STORE)
         if isinstance(carrier, str):
             if isinstance(auth, str):
@@ -190,7 +190,8 @@ class Phone:
         Raises:
             NumberRejected: not an E.164 number, or an emergency number.
             RecordingError: the recording cannot be made.
-            CallStateError: the phone was closed, or this is a child that was forked from its process.
+            CallStateError: the phone was closed; this is a child that was forked from its process, or another event
+                loop than the one that it is used on.
         """
         self._equipment.must_be_ours()
         if self._closed:
@@ -257,7 +258,8 @@ class Phone:
 
         Raises:
             PluginError: the transport, the carrier or the store could not be closed; the others were.
-            CallStateError: this is a child that was forked from the phone's process.
+            CallStateError: this is a child that was forked from the phone's process, or another event loop than the
+                one that it is used on.
         """
         self._equipment.must_be_ours()
         self._closed = True

@@ -122,7 +122,7 @@ class Timeline:
     @property
     def unwritten(self) -> str:
         """Why what happened so far stands in no store, though there is one; else empty."""
-        return self._stores.unwritten
+        return self._clean(self._stores.unwritten)
 
     def save(self) -> None:
         """Write the record as it is now. One that cannot be written is tried again with the next change."""

@@ -14,7 +14,7 @@ from offhook import hookspecs
 from offhook.errors import HOOKS_PAGE, TUTORIAL_PAGE, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pluggy
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "offhook_"
 #: The hooks that there are, with the arguments of each.
-HOOKS: Final[dict[str, tuple[str, ...]]] = {
+HOOKS: Final[Mapping[str, tuple[str, ...]]] = {
     name: tuple(inspect.signature(spec).parameters)
     for name, spec in vars(hookspecs).items()
     if name.startswith(_PREFIX) and inspect.isfunction(spec)

@@ -88,9 +88,9 @@ class Attendance:
         silence_s: float,
         streams: dict[int, OutStream] | None,
     ) -> None:
-        self.attached = False
-        self.admitted = False
-        self.peer = Peer(
+        self.attached: bool = False
+        self.admitted: bool = False
+        self.peer: Peer = Peer(
             controlling=False,
             certificate=certificate,
             on_rtp=self._on_rtp,
@@ -98,7 +98,7 @@ class Attendance:
             on_down=self._on_down,
         )
         uid = wanted.uid or room.free_uid()
-        self.member = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
+        self.member: RtpMember = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
         self._room = room
         self._ssrc = wanted.ssrc
         self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), self._expired)

@@ -52,7 +52,7 @@ class BoundedConnection(H11Protocol):
     _answered = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        self.logger = _log
+        self.logger: logging.Logger = _log
         super().connection_made(transport)
         self._look_later()
 

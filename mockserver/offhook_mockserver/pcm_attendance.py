@@ -37,7 +37,7 @@ from offhook_wire.relay_protocol import (
 from offhook_wire.strict_json import WHOLE, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.types import Message
     from starlette.websockets import WebSocket
@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 #: How long a client that is out has to read why, in seconds.
 _FAREWELL_S: Final = 0.5
 #: Codes with which the WebSocket itself closes on a client that breaks its rules (RFC 6455, section 7.4.1).
-_BREACHES: Final = {1002: "breaks the WebSocket protocol", 1007: "is no UTF-8", 1009: "is too large"}
+_BREACHES: Final[Mapping[int, str]] = {1002: "breaks the WebSocket protocol", 1007: "is no UTF-8", 1009: "is too large"}
 
 
 @dataclass(slots=True)

@@ -24,7 +24,9 @@ from offhook.stores import NO_STORE, STORE_VARIABLE, usual_store
 
 _LIMIT = 20
 
-records = typer.Typer(no_args_is_help=True, help="The calls that were written down: list, show, export, replay.")
+records: typer.Typer = typer.Typer(
+    no_args_is_help=True, help="The calls that were written down: list, show, export, replay."
+)
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="A call's id, or how it begins.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]

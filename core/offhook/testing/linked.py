@@ -27,9 +27,9 @@ class LinkedMember(FarMember):
     def __init__(self, transport: LinkedTransport, uid: int) -> None:
         self._transport = transport
         self.uid = uid
-        self.in_channel = False
-        self.publishing = False
-        self.heard = []
+        self.in_channel: bool = False
+        self.publishing: bool = False
+        self.heard: list[AudioFrame] = []
 
     def join(self) -> None:
         """Come into the channel."""
@@ -62,7 +62,7 @@ class LinkedLeg(Leg):
     def __init__(self, transport: LinkedTransport, handler: LegHandler) -> None:
         self._transport = transport
         self.handler = handler
-        self.rate_hz = transport.rate_hz
+        self.rate_hz: int = transport.rate_hz
         self._sent = 0
 
     def send(self, frame: AudioFrame) -> None:
@@ -109,17 +109,17 @@ class LinkedTransport(Transport):
         self._refuse_join = refuse_join
         self.refuse_renew = refuse_renew
         #: Clear it to make `join` hang.
-        self.join_gate = _open_gate()
+        self.join_gate: asyncio.Event = _open_gate()
         #: Clear it to make `leave` hang.
-        self.leave_gate = _open_gate()
+        self.leave_gate: asyncio.Event = _open_gate()
         #: Clear it to make a leg's `renew` hang.
-        self.renew_gate = _open_gate()
+        self.renew_gate: asyncio.Event = _open_gate()
         #: The fresh grants that legs took.
         self.renewed: list[Grant] = []
         self.members: list[LinkedMember] = []
         self.leg: LinkedLeg | None = None
-        self.joins = 0
-        self.closed = False
+        self.joins: int = 0
+        self.closed: bool = False
 
     def member(self, uid: int = 2) -> LinkedMember:
         """Somebody who may join the channel."""

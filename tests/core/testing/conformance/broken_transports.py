@@ -198,12 +198,12 @@ class HoldsUp(LinkedTransport):
 
 
 class LosesNowAndThen(LinkedTransport):
-    """After twelve seconds, a frame in a hundred is lost."""
+    """After eleven seconds, a frame in twenty is lost."""
 
     class leg_class(LinkedLeg):
         def hear(self, uid: int, frame: AudioFrame) -> None:
             count = self._counts["frames_received"]
-            if count > 600 and not count % 100:
+            if count > 550 and not count % 20:
                 self._counts["frames_received"] += 1
             else:
                 super().hear(uid, frame)

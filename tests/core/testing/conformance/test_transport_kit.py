@@ -40,11 +40,16 @@ class Quick(TestLinkedTransport):
     """No less strict, and shorter."""
 
     __test__ = False
-    long_audio_s = 20.0
+    long_audio_s = 13.0
+    token_life_s = 6.0
+    give_up_s = 6.0
     cycles = 5
     examples = 5
     ending_s = 0.3
     broken: type[LinkedTransport] = LinkedTransport
+
+    def make_far_end(self) -> LinkedFarEnd:
+        return LinkedFarEnd(give_up_s=4.0)
 
     def make(self, environment: Environment) -> Transport:
         assert isinstance(self.far_end, LinkedFarEnd)

@@ -78,7 +78,7 @@ def _called(resampler: Resampler, method: Callable[[], bytes]) -> bytes:
     """What a resampler gives; it is somebody's plugin, too."""
     try:
         pcm = method()
-    except Exception as error:
+    except BaseException as error:
         raise as_plugin_error(resampler, "convert", error) from error
     if len(pcm) & 1:
         raise PluginError(name_of(resampler), "convert", f"gave {len(pcm)} bytes, which are no 16-bit samples")

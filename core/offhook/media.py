@@ -125,7 +125,7 @@ class CallMedia:
         self._last_sent = pcm
         try:
             self._leg.send(AudioFrame(pcm, self.rate_hz, position))
-        except Exception as error:  # a leg never raises for the network's sake: it is broken
+        except BaseException as error:  # a leg never raises for the network's sake: it is broken
             self._lost(as_plugin_error(self._leg, "send", error))
             return
         self._record(left=True, position=position, pcm=pcm)
@@ -143,12 +143,12 @@ class CallMedia:
         pcm = frame.pcm
         if self.heard_filters.filters:
             pcm = self.heard_filters.apply(pcm, position)
-        self._last_heard = pcm
         placed = AudioFrame(pcm, frame.rate_hz, position)
+        self._last_heard = pcm
         for stream in self._streams():
             try:
                 stream.feed(placed)
-            except Exception as error:
+            except BaseException as error:
                 self._lose(stream, error)
         self._record(left=False, position=position, pcm=pcm)
 
@@ -175,7 +175,7 @@ class CallMedia:
         for stream in self._streams():
             try:
                 stream.flush()
-            except Exception as error:
+            except BaseException as error:
                 self._lose(stream, error)
             stream.close()
         self.sent_filters.close()
@@ -193,7 +193,7 @@ class CallMedia:
     def _streams(self) -> list[AudioStream]:
         return [stream for listener in self._listeners if (stream := listener()) is not None]
 
-    def _lose(self, stream: AudioStream, error: Exception) -> None:
+    def _lose(self, stream: AudioStream, error: BaseException) -> None:
         """A resampler that fails costs its own listener the rest, and nobody else anything."""
         self.forget(stream)
         self._note(as_plugin_error(stream.resampler, "convert", error))

@@ -19,7 +19,8 @@ from offhook.cli.records_show import show_call
 from offhook.errors import ConfigError
 from offhook.interfaces import Archive
 from offhook.plugins import Plugins
-from offhook.stores import NO_STORE, usual_store
+from offhook.spec import named_by
+from offhook.stores import NO_STORE, STORE_VARIABLE, usual_store
 
 _LIMIT = 20
 
@@ -100,7 +101,8 @@ def replay_command(context: typer.Context, call_id: _Id) -> None:
 def _archive(context: typer.Context) -> Generator[Archive]:
     if context.obj == NO_STORE:
         raise ConfigError("no calls are kept: OFFHOOK_STORE is none. Say where to look, for example --store sqlite")
-    archive = Plugins.load().archive(context.obj)
+    with named_by(STORE_VARIABLE, os.environ, context.obj):
+        archive = Plugins.load().archive(context.obj)
     try:
         yield archive
     finally:

@@ -24,23 +24,25 @@ LET_GO_S: Final = 0.25
 #: More of an error's text is not told.
 _LONGEST: Final = 1000
 
-#: The distributions that import packages belong to, as far as plugins were loaded from them; for messages.
+#: The distributions that modules of plugins belong to, as far as plugins were loaded from them; for messages.
 _distributions: Final[dict[str, str]] = {}
 #: Tasks that did not listen to their cancellation: held, since the loop itself only knows its tasks weakly.
 _left_behind: Final[set[asyncio.Task[Any]]] = set()
 
 
-def know(package: str, distribution: str) -> None:
-    """From now on `name_of` says that what is in `package` is from `distribution`."""
-    _distributions[package] = distribution
+def know(module: str, distribution: str) -> None:
+    """From now on `name_of` says that what is in `module`, or below it, is from `distribution`."""
+    _distributions[module] = distribution
 
 
 def name_of(plugin: object) -> str:
     """The dotted name of a plugin object's class and where it is from, for messages; a text is a name already."""
     if isinstance(plugin, str):
         return plugin
-    module = type(plugin).__module__
-    distribution = _distributions.get(module.partition(".")[0])
+    module = above = type(plugin).__module__
+    while above and above not in _distributions:
+        above = above.rpartition(".")[0]
+    distribution = _distributions.get(above)
     return f"{module}.{type(plugin).__qualname__}" + (f" ({distribution})" if distribution else "")
 
 

@@ -106,7 +106,7 @@ class Loader:
         self._refuse_second(plugin, report)
         hooks = vet(plugin, report, self._manager)
         if report.distribution not in (OURS, GIVEN):  # messages need not say where ours is from
-            know(report.module.partition(".")[0], f"{report.distribution} {report.version}".strip())
+            know(report.module, f"{report.distribution} {report.version}".strip())
         self._manager.register(plugin, report.name)
         self._labels[report.name] = report.label
         report.hooks = hooks

@@ -48,7 +48,7 @@ from offhook.spec import Spec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["DISABLE_VARIABLE", "OWN_COMMANDS", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
+__all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -56,7 +56,7 @@ _Ts = TypeVarTuple("_Ts")
 #: What went wrong with plugins is told to a logger of its own: the command line tells it itself.
 PLUGINS_LOGGER: Final = "offhook.plugins"
 #: The commands that are offhook's own.
-OWN_COMMANDS: Final = ("call", "conformance", "doctor", "plugins", "records")
+_OWN_COMMANDS: Final = ("call", "conformance", "doctor", "plugins", "records")
 
 _log: Final = logging.getLogger(PLUGINS_LOGGER)
 
@@ -83,7 +83,7 @@ class Plugins:
         self.stores: Registry[StoreFactory] = Registry("store", "offhook_store", Store)
         self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive", Archive)
         self.far_ends: Registry[FarEndFactory] = Registry("far end", "offhook_far_end")
-        self.commands: Registry[Command] = Registry("command", "offhook_command", reserved=OWN_COMMANDS)
+        self.commands: Registry[Command] = Registry("command", "offhook_command", reserved=_OWN_COMMANDS)
         asked = [registry for registry in self.registries() if commands or registry is not self.commands]
         self._loader = Loader(asked)
         self.reports: list[PluginReport] = self._loader.reports

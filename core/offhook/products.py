@@ -1,12 +1,40 @@
-"""Looks at the parts that plugins give: whether each is what the core will use it as."""
+"""Looks at what plugins add to registries and at the parts that it makes: whether the core can use them."""
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final, cast
+
+from offhook.numbers import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+#: As the names in specs; no longer than anybody would type.
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+def misregistered(
+    name: object, factory: object, summary: object, extra: object, needs: object, reserved: tuple[str, ...]
+) -> str:
+    """What is wrong with what a plugin adds; it may give anything, whatever the types say."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return f"{show(str(name))} is no name: take lower-case letters, digits, _ and -, with a letter first"
+    if name in reserved:
+        return f"{name!r} is offhook's own: take another name"
+    if not callable(factory):
+        return f"the factory of {name!r} is {type(factory).__name__}, which cannot be called"
+    if inspect.iscoroutinefunction(factory):
+        return f"the factory of {name!r} is async: make it a plain function"
+    if not isinstance(summary, str) or not isinstance(extra, str):
+        return f"summary and extra of {name!r} must be texts"
+    if not isinstance(needs, tuple) or not all(
+        need and isinstance(need, str) for need in cast("tuple[object, ...]", needs)
+    ):
+        return f'needs of {name!r} must be a tuple of import names, for example needs=("acme_sdk",)'
+    return ""
 
 
 def misfit(product: object, interface: type) -> str:

@@ -7,18 +7,16 @@ What is no name, no factory or no needs is refused when it is added, while the p
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from offhook.clock import SystemClock
 from offhook.errors import CONFORMANCE_PAGE, HOOKS_PAGE, MissingExtraError, PluginError, SpecError
 from offhook.ids import Ids
 from offhook.locating import is_installed
 from offhook.numbers import show
-from offhook.products import misfit
+from offhook.products import misfit, misregistered
 
 if TYPE_CHECKING:
     import httpx
@@ -123,8 +121,6 @@ class Registration(Generic[_F]):
 
 #: Who added what was added while no plugin's hook was running.
 _PROGRAM: Final = "the program"
-#: As the names in specs; no longer than anybody would type.
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
 class Registry(Generic[_F]):
@@ -170,7 +166,7 @@ class Registry(Generic[_F]):
         Raises:
             PluginError: the name is taken, or something given is not what it must be.
         """
-        problem = self._misfit(name, factory, summary, extra, needs)
+        problem = misregistered(name, factory, summary, extra, needs, self._reserved)
         if problem:
             raise self._refused(problem)
         taken = self._registrations.get(name)
@@ -187,24 +183,6 @@ class Registry(Generic[_F]):
         self._registrations[name] = Registration(
             name, factory, self.plugin or _PROGRAM, summary, extra, needs, stand_in
         )
-
-    def _misfit(self, name: object, factory: object, summary: object, extra: object, needs: object) -> str:
-        """What is wrong with what a plugin adds; it may give anything, whatever the types say."""
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            return f"{show(str(name))} is no name: take lower-case letters, digits, _ and -, with a letter first"
-        if name in self._reserved:
-            return f"{name!r} is offhook's own: take another name"
-        if not callable(factory):
-            return f"the factory of {name!r} is {type(factory).__name__}, which cannot be called"
-        if inspect.iscoroutinefunction(factory):
-            return f"the factory of {name!r} is async: make it a plain function"
-        if not isinstance(summary, str) or not isinstance(extra, str):
-            return f"summary and extra of {name!r} must be texts"
-        if not isinstance(needs, tuple) or not all(
-            need and isinstance(need, str) for need in cast("tuple[object, ...]", needs)
-        ):
-            return f'needs of {name!r} must be a tuple of import names, for example needs=("acme_sdk",)'
-        return ""
 
     def _refused(self, problem: str) -> PluginError:
         return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=f"{HOOKS_PAGE}#{self.hook}")

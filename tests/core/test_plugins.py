@@ -486,7 +486,10 @@ def test_where_a_part_is_from_is_in_its_errors(install: Callable[..., str]) -> N
         """,
     )
     plugins = load()
+    below = type("Sign", (), {"__module__": f"{module}.signs"})
     assert name_of(sys.modules[module].Sign()) == f"{module}.Sign (acme-offhook 1.0)"
+    assert name_of(below()) == f"{module}.signs.Sign (acme-offhook 1.0)"
+    assert name_of(type("Sign", (), {"__module__": f"{module}s"})()) == f"{module}s.Sign"
     with pytest.raises(
         PluginError, match=r"plugin 'acme \(acme-offhook 1.0\)' failed in offhook_audio_source: 'sign' could"
     ):

@@ -11,6 +11,7 @@ import typer
 
 import offhook
 from offhook.cli.call_command import call
+from offhook.cli.conformance_command import conformance
 from offhook.cli.doctor_command import doctor_command
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.plugins_command import plugins_command
@@ -36,6 +37,7 @@ def build(plugins: Plugins) -> typer.Typer:
     app.callback()(_root)
     app.command("call")(call)
     app.command("plugins")(plugins_command)
+    app.command("conformance")(conformance)
     app.command("doctor")(doctor_command)
     app.add_typer(records, name="records")
     for registration in plugins.commands:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from offhook.audio import AudioFrame
     from offhook.grant import Grant
+    from offhook.interfaces import Auth
     from offhook.registry import Environment
 
 
@@ -27,10 +28,12 @@ class FarEnd(ABC):
     Attributes:
         virtual_time: whether it works on virtual time.
         not_claimed: capabilities that cannot be shown against it, each with the reason.
+        plugins: what to load beside the installed plugins, so that a part that is given by name is one that leads here.
     """
 
     virtual_time: bool = False
     not_claimed: Mapping[str, str] = {}
+    plugins: Sequence[object] = ()
 
     @property
     @abstractmethod
@@ -177,7 +180,24 @@ class Answer(Enum):
 
 
 class ServiceFarEnd(FarEnd):
-    """The far end of a carrier: the service that rings people."""
+    """The far end of a carrier: the service that rings people.
+
+    Attributes:
+        number: whom it may be asked to ring.
+    """
+
+    number: str = "+14155550123"
+
+    @property
+    @abstractmethod
+    def auth(self) -> Auth:
+        """The keys that it accepts."""
+        ...
+
+    @property
+    def other_line(self) -> Environment | None:
+        """As `environment`, for another line that calls are placed from; None where there is but one."""
+        return None
 
     @property
     @abstractmethod

@@ -36,6 +36,7 @@ ALLOWED = {
     "offhook.quarantine._guarded": "the TLS hook is the process's, and plugins may be loaded in several threads",
     "offhook.testing.conformance.tones.tone": "a bounded cache of a pure function",
     "offhook.cli.records_command.records": "typer's description of commands; filled while the module is imported",
+    "offhook.testing.conformance.tones.tone": "a sine is the same whoever asks; 64 of them at most",
     "offhook_sqlite.owner._owners": "a fork copies every lock of the process at once, whoever has taken it",
     "offhook_sqlite.store._inherited": "connections that a forked child may neither use nor close",
     "offhook_wire.opus.default_backend": "a library is loaded once for the process; it holds nothing of a call",

@@ -34,7 +34,6 @@ ALLOWED = {
     "offhook.isolation._left_behind": "tasks that nothing can end, which the loop itself only knows weakly",
     "offhook.isolation._distributions": "which installed distribution a package is from, for messages: the process's",
     "offhook.quarantine._guarded": "the TLS hook is the process's, and plugins may be loaded in several threads",
-    "offhook.testing.conformance.tones.tone": "a bounded cache of a pure function",
     "offhook.cli.records_command.records": "typer's description of commands; filled while the module is imported",
     "offhook.testing.conformance.tones.tone": "a sine is the same whoever asks; 64 of them at most",
     "offhook_sqlite.owner._owners": "a fork copies every lock of the process at once, whoever has taken it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import Store
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
     from offhook.interfaces.store import Document
 
 #: What JSON has words for, and texts that are easily spoilt.
-_ANYTHING: Final[Mapping[str, object]] = {
-    "event": "Dialed",
-    "text": 'naïve ✆ 😀 "quoted" \\ \n \t',
-    "deep": {"list": [1, -2.5, True, False, None, {"x": []}], "empty": {}},
-    "large": 2**53 - 1,
-    "": "no name",
-}
+_ANYTHING: Final = MappingProxyType[str, object](
+    {
+        "event": "Dialed",
+        "text": 'naïve ✆ 😀 "quoted" \\ \n \t',
+        "deep": {"list": [1, -2.5, True, False, None, {"x": []}], "empty": {}},
+        "large": 2**53 - 1,
+        "": "no name",
+    }
+)
 
 
 class StoreArchive(StoreMaking):

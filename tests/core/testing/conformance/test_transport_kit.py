@@ -94,6 +94,10 @@ def test_a_kit_says_what_it_needs() -> None:
         run_kit(TransportConformance)
 
 
+def test_one_can_be_tried_out() -> None:
+    Quick().run_try_out()
+
+
 def test_a_transport_that_cannot_be_made_fails_every_clause() -> None:
     report = run_kit(type("Unmade", (Quick,), {"make": TransportConformance.make}))
     assert len(report.failed) == len(BROKEN)

@@ -20,7 +20,7 @@ _ANYTHING: Final = MappingProxyType[str, object](
     {
         "event": "Dialed",
         "text": 'naïve ✆ 😀 "quoted" \\ \n \t',
-        "deep": {"list": [1, -2.5, True, False, None, {"x": []}], "empty": {}},
+        "deep": {"list": [1, -2.5, True, False, None, {"x": list[object]()}], "empty": dict[str, object]()},
         "large": 2**53 - 1,
         "": "no name",
     }

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Router
 
 from offhook_mockserver.sendblue_api import UnknownRoute
+from offhook_wire.pcm_protocol import PCM_PATH
 from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH, Refusal
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _RELAY_ROUTES: Final = {
     f"GET {HEALTH_PATH}": "",
     f"POST {JOIN_PATH}": "",
     f"GET {EVENTS_PATH}": "as a WebSocket, with ?sid=",
+    f"GET {PCM_PATH}": "as a WebSocket",
 }
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 #: The only address that a mock has.
 LOOPBACK: Final = "127.0.0.1"
-#: Everything of the WebRTC door is below this path.
+#: The doors are below this path.
 _RELAY: Final = "/relay/"
 
 
@@ -186,7 +186,7 @@ class Mock:
         api = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
 
         async def split(scope: Scope, receive: Receive, send: Send) -> None:
-            # The door's routes are not known before its libraries are imported, so its whole path is handed over.
+            # The WebRTC door's routes are not known before its libraries are imported: the whole path is handed over.
             relay = scope["type"] != "lifespan" and f"{scope['path']}/".startswith(_RELAY)
             await (self.relay if relay else api)(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""The mock server: one tenant to begin with, Sendblue's API, rooms, callees and the WebRTC door, on loopback alone.
+"""The mock server: one tenant to begin with, Sendblue's API, rooms, callees and the doors, on loopback alone.
 
 ::
 
@@ -25,6 +25,8 @@ from offhook_mockserver.guard import MAX_BODY_BYTES, MAX_HEADER_BYTES
 from offhook_mockserver.lazy_door import LazyDoor
 from offhook_mockserver.mock import LOOPBACK, Mock
 from offhook_mockserver.numbers_table import script_for
+from offhook_mockserver.pcm_door import PcmDoor
+from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +91,7 @@ class MockServer(Mock):
             on_event=on_event,
         )
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
+        self._pcm_door = PcmDoor(self.rooms, self.clock, self.ids)
         self._port = 0
         self._server: _Server | None = None
         self._loop_task: asyncio.Task[None] | None = None
@@ -115,6 +118,7 @@ class MockServer(Mock):
             ws=RefusableWebSocket,
             ws_max_size=MAX_BODY_BYTES,
             ws_per_message_deflate=False,
+            ws_ping_interval=None,  # RefusableWebSocket sees to it
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -142,6 +146,7 @@ class MockServer(Mock):
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await self.calls.aclose()
                 await self._door.aclose()
+                await self._pcm_door.aclose()
         except TimeoutError:
             _log.warning("calls were not over within %g s", _STOP_TIMEOUT_S)
         finally:
@@ -155,8 +160,9 @@ class MockServer(Mock):
         return _names(self._port)
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand over to the WebRTC door."""
-        await self._door(scope, receive, send)
+        """Hand over to the door that was asked for."""
+        pcm = scope["path"] == PCM_PATH and scope.get("method", "GET") == "GET"
+        await (self._pcm_door if pcm else self._door)(scope, receive, send)
 
 
 class _Server(uvicorn.Server):

@@ -127,7 +127,7 @@ def test_a_renewal_that_is_on_its_way_when_the_call_ends_is_given_up() -> None:
         hanging.answer(1)
         async with hanging.phone.dial(NUMBER) as call:
             await call.ended()
-        assert "'offhook.testing.linked.LinkedLeg' failed in renew: no answer within 10 s" in call.record.problem
+        assert "LinkedLeg' failed in renew: no answer within 10 s" in call.record.problem
 
     run(main())
 

@@ -5,6 +5,7 @@ It is registered through the hook `offhook_far_end`, under the name of the trans
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -27,10 +28,12 @@ class FarEnd(ABC):
     Attributes:
         virtual_time: whether it works on virtual time.
         not_claimed: capabilities that cannot be shown against it, each with the reason.
+        plugins: what to load beside the installed plugins, so that a part that is given by name is one that leads here.
     """
 
     virtual_time: bool = False
     not_claimed: Mapping[str, str] = {}
+    plugins: Sequence[object] = ()
 
     @property
     @abstractmethod
@@ -72,13 +75,24 @@ class TokenFault(Enum):
 class FarMember(ABC):
     """Somebody else in a channel, who does what a test says.
 
-    Attributes:
+    Args:
         uid: who they are.
+
+    Attributes:
+        uid: see above.
         heard: what our leg sent while they were in the channel, oldest first.
+        heard_at_s: when each of these came, by the loop's time.
     """
 
-    uid: int
-    heard: list[AudioFrame]
+    def __init__(self, uid: int) -> None:
+        self.uid = uid
+        self.heard: list[AudioFrame] = []
+        self.heard_at_s: list[float] = []
+
+    def hear(self, frame: AudioFrame) -> None:
+        """Keep what our leg sent; for whoever makes a far end."""
+        self.heard.append(frame)
+        self.heard_at_s.append(asyncio.get_running_loop().time())
 
     @abstractmethod
     def join(self) -> None:
@@ -97,7 +111,7 @@ class FarMember(ABC):
 
     @abstractmethod
     def say(self, frame: AudioFrame) -> None:
-        """Send up to 20 ms of audio at the channel's rate, now."""
+        """Send up to 20 ms of audio at the channel's rate, now. Nobody hears it of a member who does not publish."""
         ...
 
     @abstractmethod

@@ -1,89 +1,28 @@
 """Linked legs: a transport whose channel is in memory, the double of every real one.
 
 The test holds the other members of the channel, and makes them join, publish, speak and go. Nothing is
-encoded, delayed or lost, and no socket is opened.
+encoded, delayed or lost, and no socket is opened. With a `LinkedFarEnd` it has channels that look at tokens and a
+network that can be cut, as the conformance kit for transports wants it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from offhook.errors import TransportUnavailable
-from offhook.events import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
-from offhook.interfaces import Leg, Transport
-from offhook.testing.far_end import FarMember
+from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
+from offhook.interfaces import Transport
+from offhook.testing.linked_channel import LinkedChannel, LinkedMember
+from offhook.testing.linked_leg import LinkedLeg
 
 if TYPE_CHECKING:
     from offhook.audio import AudioFrame
     from offhook.events import LegEvent
     from offhook.grant import Grant
     from offhook.interfaces import LegHandler
+    from offhook.testing.linked_far_end import LinkedFarEnd
 
-
-class LinkedMember(FarMember):
-    """Somebody else in the channel; made by `LinkedTransport.member`."""
-
-    def __init__(self, transport: LinkedTransport, uid: int) -> None:
-        self._transport = transport
-        self.uid = uid
-        self.in_channel = False
-        self.publishing = False
-        self.heard = []
-
-    def join(self) -> None:
-        """Come into the channel."""
-        self.in_channel = True
-        self._transport.tell(MemberJoined(self.uid))
-
-    def publish(self) -> None:
-        """Begin to publish audio."""
-        self.publishing = True
-        self._transport.tell(MemberPublished(self.uid))
-
-    def unpublish(self) -> None:
-        """Stop publishing audio."""
-        self.publishing = False
-        self._transport.tell(MemberUnpublished(self.uid))
-
-    def say(self, frame: AudioFrame) -> None:
-        """Send a frame to our leg, which hears it at once."""
-        self._transport.speak(self.uid, frame)
-
-    def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:
-        """Go."""
-        self.in_channel = self.publishing = False
-        self._transport.tell(MemberLeft(self.uid, reason))
-
-
-class LinkedLeg(Leg):
-    """Our end."""
-
-    def __init__(self, transport: LinkedTransport, handler: LegHandler) -> None:
-        self._transport = transport
-        self.handler = handler
-        self.rate_hz = transport.rate_hz
-        self._sent = 0
-
-    def send(self, frame: AudioFrame) -> None:
-        self._sent += 1
-        for member in self._transport.members:
-            if member.in_channel:
-                member.heard.append(frame)
-
-    def counters(self) -> dict[str, int]:
-        return {"frames_sent": self._sent}
-
-    async def renew(self, grant: Grant) -> None:
-        await self._transport.renew_gate.wait()
-        if self._transport.refuse_renew is not None:
-            raise self._transport.refuse_renew
-        self._transport.renewed.append(grant)
-
-    async def leave(self) -> None:
-        await self._transport.leave_gate.wait()
-        if self._transport.leg is self:
-            self._transport.leg = None
+__all__ = ["LinkedLeg", "LinkedMember", "LinkedTransport"]
 
 
 class LinkedTransport(Transport):
@@ -94,7 +33,11 @@ class LinkedTransport(Transport):
         refuse_check: what `check` raises, or None.
         refuse_join: what `join` raises, or None.
         refuse_renew: what a leg's `renew` raises, or None; may be changed in mid-call.
+        far_end: whose channels it joins; by default it has one of its own, which any grant opens.
     """
+
+    #: What it makes; a test of a test kit has others.
+    leg_class: ClassVar[type[LinkedLeg]] = LinkedLeg
 
     def __init__(
         self,
@@ -103,11 +46,13 @@ class LinkedTransport(Transport):
         refuse_check: Exception | None = None,
         refuse_join: Exception | None = None,
         refuse_renew: Exception | None = None,
+        far_end: LinkedFarEnd | None = None,
     ) -> None:
         self.rate_hz = rate_hz
         self._refuse_check = refuse_check
         self._refuse_join = refuse_join
         self.refuse_renew = refuse_renew
+        self.far_end = far_end
         #: Clear it to make `join` hang.
         self.join_gate = _open_gate()
         #: Clear it to make `leave` hang.
@@ -116,30 +61,37 @@ class LinkedTransport(Transport):
         self.renew_gate = _open_gate()
         #: The fresh grants that legs took.
         self.renewed: list[Grant] = []
-        self.members: list[LinkedMember] = []
-        self.leg: LinkedLeg | None = None
         self.joins = 0
         self.closed = False
+        self._channel = LinkedChannel("linked", guarded=False)
+        self._legs: list[LinkedLeg] = []
+
+    @property
+    def members(self) -> list[LinkedMember]:
+        """Who may be in its own channel."""
+        return self._channel.members
+
+    @property
+    def leg(self) -> LinkedLeg | None:
+        """The leg that is in its own channel."""
+        return self._channel.legs[-1] if self._channel.legs else None
 
     def member(self, uid: int = 2) -> LinkedMember:
-        """Somebody who may join the channel."""
-        member = LinkedMember(self, uid)
-        self.members.append(member)
-        return member
+        """Somebody who may join its own channel."""
+        return self._channel.member(uid)
 
     def tell(self, event: LegEvent) -> None:
         """Let our leg report something."""
-        if self.leg is not None:
-            self.leg.handler.on_event(event)
+        self._channel.tell(event)
 
     def speak(self, uid: int, frame: AudioFrame) -> None:
         """Let our leg hear something."""
-        if self.leg is not None:
-            self.leg.handler.on_audio(uid, frame)
+        self._channel.speak(uid, frame)
 
     def kick(self, reason: str) -> None:
         """Put our leg out of the channel."""
-        self.tell(LegClosed(reason))
+        if self.leg is not None:
+            self.leg.put_out(reason)
 
     async def check(self, endpoint: str | None) -> None:
         if self.closed:
@@ -147,21 +99,37 @@ class LinkedTransport(Transport):
         if self._refuse_check is not None:
             raise self._refuse_check
 
-    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+    async def join(self, grant: Grant, handler: LegHandler) -> LinkedLeg:
         self.joins += 1
         await self.join_gate.wait()
+        if self.closed:
+            raise JoinFailed("this transport was closed")
         if self._refuse_join is not None:
             raise self._refuse_join
-        self.leg = LinkedLeg(self, handler)
-        for member in self.members:
-            if member.in_channel:
-                asyncio.get_running_loop().call_soon(handler.on_event, MemberJoined(member.uid))
-            if member.publishing:
-                asyncio.get_running_loop().call_soon(handler.on_event, MemberPublished(member.uid))
-        return self.leg
+        if self.far_end is None:
+            return self.enter(self._channel, grant.uid, handler)
+        await self.far_end.reachable(JoinTimeout("the channel did not let us in: no network"))
+        life_s = self.far_end.verify(grant, grant.uid)
+        leg = self.enter(self.far_end.channel(grant.channel), grant.uid, handler)
+        leg.watch_token(life_s)
+        return leg
+
+    def enter(self, channel: LinkedChannel, uid: int, handler: LegHandler) -> LinkedLeg:
+        """Put a new leg into a channel."""
+        leg = self.leg_class(self, channel, uid or channel.free_uid(), handler)
+        channel.enter(leg)
+        self._legs.append(leg)
+        return leg
 
     async def aclose(self) -> None:
         self.closed = True
+        for leg in tuple(self._legs):
+            leg.depart()
+
+    def forget(self, leg: LinkedLeg) -> None:
+        """A leg is over. Idempotent."""
+        if leg in self._legs:
+            self._legs.remove(leg)
 
 
 def _open_gate() -> asyncio.Event:

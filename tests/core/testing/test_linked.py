@@ -78,7 +78,7 @@ def test_what_members_do_is_told_and_what_they_say_is_heard() -> None:
         ]
         assert handler.heard == [(2, said)]
         assert member.heard == [said], "only while they were in the channel"
-        assert leg.counters() == {"frames_sent": 3}
+        assert leg.counters()["frames_sent"] == 3
 
     run(main())
 

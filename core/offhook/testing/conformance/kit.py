@@ -105,7 +105,7 @@ class Conformance:
             raise NotClaimed(f"{clause.id}: {clause.capability} is not claimed: {self.not_claimed[clause.capability]}")
         expected = self._expected().get(clause.id)
         try:
-            _run(check, self.clause_timeout_s, virtual=self.virtual_time)
+            run_on_loop(check, self.clause_timeout_s, virtual=self.virtual_time)
         except NotClaimed:
             raise
         except (Exception, asyncio.CancelledError) as error:
@@ -125,8 +125,8 @@ class Conformance:
         return read_expected(known) if isinstance(known, Path) else known
 
 
-def _run(check: Callable[[], Awaitable[None]], timeout_s: float, *, virtual: bool) -> None:
-    """On a new loop. What a plugin left there is cancelled without a word: whether it leaves anything is a clause."""
+def run_on_loop(check: Callable[[], Awaitable[None]], timeout_s: float, *, virtual: bool) -> None:
+    """Run a coroutine function on a new loop. What a plugin left there is cancelled without a word: whether it leaves anything is a clause."""
     loop: asyncio.AbstractEventLoop = VirtualLoop() if virtual else asyncio.new_event_loop()
     loop.set_exception_handler(lambda _loop, _context: None)
     try:

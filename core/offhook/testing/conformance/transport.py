@@ -1,0 +1,32 @@
+"""The conformance kit for transports: 26 clauses, played against a far end."""
+
+from __future__ import annotations
+
+from offhook.testing.conformance.transport_audio import AudioClauses
+from offhook.testing.conformance.transport_joining import JoiningClauses
+from offhook.testing.conformance.transport_kit import CAPABILITIES
+from offhook.testing.conformance.transport_life import LifeClauses
+from offhook.testing.conformance.transport_members import MemberClauses
+from offhook.testing.conformance.transport_outages import OutageClauses
+from offhook.testing.conformance.transport_random import RandomClauses
+
+__all__ = ["CAPABILITIES", "TransportConformance"]
+
+
+class TransportConformance(JoiningClauses, AudioClauses, MemberClauses, OutageClauses, LifeClauses, RandomClauses):
+    """What a transport must do. A subclass gives `make` and `make_far_end`.
+
+    Each clause runs on virtual time where the kit and the far end allow it. Numbers that are None have one default for
+    virtual time and another for real time.
+
+    Attributes:
+        give_up_s: within how long a leg that cannot come back gives up, or comes back once it can.
+        outage_s: how long an outage lasts that must be survived; long enough that it is noticed.
+        first_dbfs: the level that a loud first frame has at least when it is heard; a codec needs a moment.
+        ending_s: how long a program may take to end.
+        long_audio_s: how long audio runs in the long clause: ten minutes, or 10 s.
+        cycles: how many joins and leaves there are on end: 100, or 20.
+        examples: how many random orders are tried: 20, or 3.
+        token_life_s: how long a token lives that is to end: 60 s, or 4 s.
+        rest_s: how long audio may be on its way: 10 ms, or 250 ms.
+    """

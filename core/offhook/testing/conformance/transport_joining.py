@@ -1,0 +1,173 @@
+"""Clauses about coming in and going: joins, tokens, cancelled joins, leaving, closing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import JoinFailed, TokenRejected, TransportError, TransportUnavailable
+from offhook.events import LegClosed
+from offhook.testing.conformance.clause import clause
+from offhook.testing.conformance.transport_kit import TransportKit
+from offhook.testing.conformance.transport_stage import CHANNEL, OTHER_CHANNEL, OUR_UID, Ear
+from offhook.testing.far_end import TokenFault
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from offhook.interfaces import Leg
+    from offhook.testing.conformance.transport_stage import Stage
+
+#: Agora's reasons for refusing a token.
+_REASONS: Final = {TokenFault.FORGED: 8, TokenFault.EXPIRED: 9, TokenFault.OTHER_CHANNEL: 8}
+#: Turns of the loop after which a join is cancelled, one by one, and as many moments spread over its time.
+_TURNS: Final = 40
+_MOMENTS: Final = 10
+
+
+class JoiningClauses(TransportKit):
+    """Clauses 1 to 6."""
+
+    @clause("transport-1", "join() gives a leg in time, at the transport's rate, in the channel as the uid asked for")
+    async def test_join_gives_a_leg(self) -> None:
+        async with self.stage() as stage:
+            await stage.transport.check(stage.far.endpoint)
+            leg, _ = await stage.join()
+            assert leg.rate_hz == stage.transport.rate_hz, (
+                f"the leg's rate_hz is {leg.rate_hz}, the transport's {stage.transport.rate_hz}: they must be one, "
+                "since a recording is opened before the leg is joined"
+            )
+            uids = list(stage.far.uids(CHANNEL))
+            assert uids == [OUR_UID], f"a grant with uid {OUR_UID} was joined, and the channel sees {uids}"
+            await stage.join(OTHER_CHANNEL, uid=0)
+            uids = list(stage.far.uids(OTHER_CHANNEL))
+            assert len(uids) == 1, f"a grant with uid 0 was joined, and the channel sees {uids}"
+            assert uids[0], "uid 0 means that the channel chooses one, and the channel sees somebody whose uid is 0"
+
+    @clause("transport-2", "a second join as the same uid puts the first leg out for good, or is refused: JoinFailed")
+    async def test_one_leg_a_uid(self) -> None:
+        async with self.stage() as stage:
+            first, ear = await stage.join()
+            try:
+                await stage.join()
+            except JoinFailed:
+                assert not ear.count(LegClosed), "the second join was refused, and the first leg put out all the same"
+            else:
+                await self.until(lambda: ear.count(LegClosed), "the leg that was replaced is told LegClosed")
+                await stage.rest()
+                assert ear.count(LegClosed) == 1, "the leg that was replaced is told LegClosed more than once"
+            uids = list(stage.far.uids(CHANNEL))
+            assert uids == [OUR_UID], f"after two joins as uid {OUR_UID} the channel sees {uids}: one of them must win"
+            await self.bounded(first.leave(), "leave() of the first leg returns")
+
+    @clause("transport-3", "a token that is forged, expired or for another channel is TokenRejected, with its reason")
+    async def test_bad_tokens(self) -> None:
+        async with self.stage() as stage:
+            for fault, reason in _REASONS.items():
+                grant = stage.far.grant(CHANNEL, uid=OUR_UID, fault=fault)
+                try:
+                    await stage.join(grant=grant)
+                except TokenRejected as error:
+                    assert error.reason == reason, f"a token ({fault.value}): reason {error.reason} and not {reason}"
+                except TransportError as error:
+                    raise AssertionError(
+                        f"a token ({fault.value}): {type(error).__name__}, not TokenRejected"
+                    ) from error
+                else:
+                    raise AssertionError(f"a token ({fault.value}) opened the channel")
+                await stage.rest()
+                uids = list(stage.far.uids(CHANNEL))
+                assert not uids, f"a token ({fault.value}) was refused, and the channel sees {uids}"
+
+    @clause("transport-4", "a join that is cancelled, at any moment, raises CancelledError and leaves nothing behind")
+    async def test_cancelled_joins(self) -> None:
+        async with self.stage() as stage:
+            loop = asyncio.get_running_loop()
+            began_s = loop.time()
+            leg, _ = await stage.join()
+            takes_s = loop.time() - began_s
+            await leg.leave()
+            await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees nobody after leave()")
+            await stage.rest()
+            tasks = len(asyncio.all_tasks())
+            for turns in range(_TURNS):
+                if await self._cancel(stage, f"after {turns} turns of the loop", tasks, turns=turns):
+                    break
+            for moment in range(1, _MOMENTS if takes_s else 0):
+                after_s = takes_s * moment / _MOMENTS
+                if await self._cancel(stage, f"after {after_s:.3f} s", tasks, after_s=after_s):
+                    break
+
+    async def _cancel(self, stage: Stage, when: str, tasks: int, *, turns: int = 0, after_s: float = 0.0) -> bool:
+        """Begin to join, and cancel that; whether it was too late."""
+        joining = asyncio.create_task(stage.join())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if after_s:
+            await asyncio.sleep(after_s)
+        if joining.done():
+            leg, _ = joining.result()
+            await leg.leave()
+            await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees nobody after leave()")
+            return True
+        joining.cancel()
+        await asyncio.wait({joining}, timeout=self.patience_s)
+        assert joining.done(), f"join() that was cancelled {when} did not end within {self.patience_s:g} s"
+        assert joining.cancelled(), f"join() that was cancelled {when} goes on as if it was not: pass CancelledError on"
+        await self.until(lambda: not stage.far.uids(CHANNEL), f"nobody is left of a join that was cancelled {when}")
+        await self.until(
+            lambda: len(asyncio.all_tasks()) <= tasks, f"no task is left of a join that was cancelled {when}"
+        )
+        return False
+
+    @clause("transport-5", "leave() is idempotent, bounded, safe to call at once from two sides, and safe to cancel")
+    async def test_leaving(self) -> None:
+        async with self.stage() as stage:
+
+            async def twice(leg: Leg) -> None:
+                await leg.leave()
+                await leg.leave()
+
+            async def at_once(leg: Leg) -> None:
+                await asyncio.gather(leg.leave(), leg.leave())
+
+            async def cancelled(leg: Leg) -> None:
+                for turns in range(3):
+                    leaving = asyncio.create_task(leg.leave())
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    leaving.cancel()
+                    await asyncio.wait({leaving})
+                await leg.leave()
+
+            ways: dict[str, Callable[[Leg], Awaitable[None]]] = {
+                "twice": twice,
+                "at once": at_once,
+                "cancelled": cancelled,
+            }
+            for way, leaves in ways.items():
+                leg, _ = await stage.join()
+                await self.bounded(leaves(leg), f"leave() returns ({way})")
+                await self.until(lambda: not stage.far.uids(CHANNEL), f"the channel sees nobody after leave() ({way})")
+
+    @clause("transport-6", "aclose() is idempotent and leaves legs that are up; afterwards nothing can be joined")
+    async def test_closing(self) -> None:
+        for joined in (False, True):
+            async with self.stage() as stage:
+                if joined:
+                    await stage.join()
+                for _ in range(2):
+                    await self.bounded(stage.transport.aclose(), "aclose() returns")
+                await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees nobody after aclose()")
+                try:
+                    await stage.transport.check(stage.far.endpoint)
+                except TransportUnavailable:
+                    pass
+                else:
+                    raise AssertionError("check() of a transport that was closed must raise TransportUnavailable")
+                try:
+                    await stage.transport.join(stage.far.grant(CHANNEL), Ear())
+                except TransportError:
+                    pass
+                else:
+                    raise AssertionError("join() of a transport that was closed must raise a TransportError")

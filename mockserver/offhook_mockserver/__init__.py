@@ -1,6 +1,7 @@
 """The mock of the other side: Sendblue's API, the channel, and callees who do what a script says.
 
-It registers the commands ``mock`` and ``demo``, and says how to get the transport ``memory``.
+It registers the commands ``mock`` and ``demo`` and a far end for the conformance of the carrier ``sendblue``, and says
+how to get the transport ``memory``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 from offhook.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from offhook.registry import CommandRegistry, Environment, TransportRegistry
+    from offhook.registry import CommandRegistry, Environment, FarEndRegistry, TransportRegistry
+    from offhook.testing.far_end import FarEnd
 
 
 @hookimpl
@@ -24,6 +26,23 @@ def offhook_command(registry: CommandRegistry) -> None:
     registry.add("mock", mock, summary=summary, extra="offhook[mock]", needs=needs)
     summary = "Place a call to a simulated callee on this machine, and show it."
     registry.add("demo", demo, summary=summary, extra="offhook[mock]", needs=needs)
+
+
+@hookimpl
+def offhook_far_end(registry: FarEndRegistry) -> None:
+    registry.add(
+        "sendblue",
+        _sendblue,
+        summary="Sendblue's API as the mock has it, on virtual time and without a socket",
+        extra="offhook[mock]",
+        needs=("starlette",),
+    )
+
+
+def _sendblue() -> FarEnd:
+    from offhook_mockserver.sendblue_far_end import SendblueFarEnd
+
+    return SendblueFarEnd()
 
 
 @hookimpl

@@ -124,11 +124,14 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         raise NoDatabaseError from None
     except (OSError, ValueError) as error:
         raise RecordingError(f"the calls in {show_path(path)} cannot be read: {why_not(error)}.") from None
+    log = path.with_name(f"{path.name}-wal")
     with explained(path, "read"):
         try:
-            return _open_known(path, "ro")
+            # A connection that may only read makes a log where there is none and cannot take it away again; one that
+            # may write does, and is kept from writing anything else.
+            return _open_known(path, "ro" if log.exists() else "rw")
         except sqlite3.OperationalError:
-            if path.with_name(f"{path.name}-wal").exists():
+            if log.exists():
                 raise
             # In a folder where no log can be made, and none is, the file is all there is.
             return _open_known(path, "ro&immutable=1")
@@ -137,6 +140,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 def _open_known(path: Path, mode: str) -> sqlite3.Connection:
     connection = _connect(path, mode)
     try:
+        connection.execute("PRAGMA query_only = ON")
         if _version(connection, path) == 0:
             raise NoDatabaseError
     except BaseException:

@@ -45,6 +45,9 @@ class Conformance:
     patience_s: float = 5.0
     clause_timeout_s: float = 1_000.0
 
+    async def try_out(self) -> None:
+        """Make what is tested, and nothing else: what is wrong with its name or its argument is found so, once."""
+
     # ---- what clauses use
 
     def claims(self, capability: str) -> bool:

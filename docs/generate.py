@@ -232,7 +232,18 @@ def faults() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES = {"state-machine.md": state_machine, "architecture.md": architecture, "faults.md": faults}
+def interfaces() -> str:
+    """The page that `interface_page.py` makes."""
+    page: str = runpy.run_path(str(DOCS / "interface_page.py"))["page"]()
+    return page
+
+
+PAGES = {
+    "state-machine.md": state_machine,
+    "architecture.md": architecture,
+    "faults.md": faults,
+    "reference/interfaces.md": interfaces,
+}
 
 
 if __name__ == "__main__":

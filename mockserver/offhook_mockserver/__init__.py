@@ -1,7 +1,7 @@
 """The mock of the other side: Sendblue's API, the channel, and callees who do what a script says.
 
-It registers the commands ``mock`` and ``demo`` and a far end for the conformance of the carrier ``sendblue``, and says
-how to get the transport ``memory``.
+It registers the commands ``mock`` and ``demo``, says how to get the transport ``memory``, and has far ends for
+conformance kits.
 """
 
 from __future__ import annotations
@@ -58,3 +58,23 @@ def _no_mock(environment: Environment) -> NoReturn:
         "the transport memory joins the rooms of a mock in this process, and this phone was given none: "
         "take the phone from it, InProcessMock().phone(), or give it to the phone, Phone(plugins=[mock], ...)"
     )
+
+
+@hookimpl
+def offhook_far_end(registry: FarEndRegistry) -> None:
+    """Add what is on the other side of the transports into rooms."""
+    needs = ("aiortc", "av", "starlette", "uvicorn", "websockets")
+    registry.add("memory", _memory_far_end, summary="rooms in this process", extra="offhook[mock]", needs=("av",))
+    registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra="offhook[mock]", needs=needs)
+
+
+def _memory_far_end() -> FarEnd:
+    from offhook_mockserver.memory_far_end import MemoryFarEnd
+
+    return MemoryFarEnd()
+
+
+def _relay_far_end() -> FarEnd:
+    from offhook_mockserver.relay_far_end import RelayFarEnd
+
+    return RelayFarEnd()

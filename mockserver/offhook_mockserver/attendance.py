@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.members import RoomEvent
     from offhook_mockserver.rooms import Room
     from offhook_wire.access_token import AccessToken
+    from offhook_wire.path import Path
     from offhook_wire.relay_protocol import JoinRequest, PeerParameters
     from offhook_wire.rtp_out import OutStream
 
@@ -74,6 +75,8 @@ class Attendance:
         ids: for SSRCs.
         silence_s: a client from which nothing comes for so long is dropped.
         streams: what it heard before, when it comes back.
+        incoming: impairs what comes, for tests.
+        outgoing: impairs what goes, for tests.
     """
 
     def __init__(
@@ -87,6 +90,8 @@ class Attendance:
         ids: Ids,
         silence_s: float,
         streams: dict[int, OutStream] | None,
+        incoming: Path | None,
+        outgoing: Path | None,
     ) -> None:
         self.attached = False
         self.admitted = False
@@ -96,6 +101,8 @@ class Attendance:
             on_rtp=self._on_rtp,
             on_rtcp=self._on_rtcp,
             on_down=self._on_down,
+            incoming=incoming,
+            outgoing=outgoing,
         )
         uid = wanted.uid or room.free_uid()
         self.member = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)

@@ -11,18 +11,12 @@ It lives on the loop it is started on and makes no threads but one that imports 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import uvicorn
-
-from offhook.errors import ConfigError
-from offhook_mockserver.connections import BoundedConnection, RefusableWebSocket
-from offhook_mockserver.guard import MAX_BODY_BYTES, MAX_HEADER_BYTES
 from offhook_mockserver.lazy_door import LazyDoor
+from offhook_mockserver.loop_server import LoopServer
 from offhook_mockserver.mock import LOOPBACK, Mock
 from offhook_mockserver.numbers_table import script_for
 from offhook_mockserver.pcm_door import PcmDoor
@@ -93,8 +87,7 @@ class MockServer(Mock):
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
         self._pcm_door = PcmDoor(self.rooms, self.clock, self.ids)
         self._port = 0
-        self._server: _Server | None = None
-        self._loop_task: asyncio.Task[None] | None = None
+        self._server: LoopServer | None = None
 
     @property
     def port(self) -> int:
@@ -109,27 +102,9 @@ class MockServer(Mock):
             RecordingError: the folder for recordings cannot be written.
         """
         await super().start()
-        listener = _listen(self.settings.port)
-        self._port = listener.getsockname()[1]
-        config = uvicorn.Config(
-            self.app,
-            loop="none",
-            http=BoundedConnection,
-            ws=RefusableWebSocket,
-            ws_max_size=MAX_BODY_BYTES,
-            ws_per_message_deflate=False,
-            ws_ping_interval=None,  # RefusableWebSocket sees to it
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = _Server(config)
-        await self._server.open(listener)
-        self._loop_task = asyncio.create_task(self._server.main_loop())
+        server = LoopServer(self.app)
+        await server.start(self.settings.port)
+        self._server, self._port = server, server.port
         self._door.warm_up()
 
     async def aclose(self) -> None:
@@ -151,10 +126,7 @@ class MockServer(Mock):
             _log.warning("calls were not over within %g s", _STOP_TIMEOUT_S)
         finally:
             self.rooms.close_all()
-            await server.shutdown()
-            if self._loop_task is not None:
-                self._loop_task.cancel()
-                await asyncio.wait((self._loop_task,))
+            await server.stop()
 
     def _hosts(self) -> frozenset[str]:
         return _names(self._port)
@@ -165,48 +137,9 @@ class MockServer(Mock):
         await (self._pcm_door if pcm else self._door)(scope, receive, send)
 
 
-class _Server(uvicorn.Server):
-    """A uvicorn server that shares our loop, leaves signals alone and stops without waiting for its own tick."""
-
-    async def open(self, listener: socket.socket) -> None:
-        self._listener = listener
-        self.config.load()
-        self.lifespan = self.config.lifespan_class(self.config)
-        await self.startup(sockets=[listener])
-
-    def stop_accepting(self) -> None:
-        for server in self.servers:
-            server.close()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets=[self._listener])
-
-
 def _names(port: int) -> frozenset[str]:
     """What a Host header may say to a server at this port."""
     names = {LOOPBACK, "localhost"}
     with_port = {f"{name}:{port}" for name in names}
     # Clients leave out the port that http has anyway (RFC 9110, section 4.2.3).
     return frozenset(with_port | names if port == _HTTP_PORT else with_port)
-
-
-def _listen(port: int) -> socket.socket:
-    # With the protocol named, asyncio sets TCP_NODELAY on what is accepted: small answers and events wait for nothing.
-    listener = socket.socket(proto=socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((LOOPBACK, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise ConfigError(_bind_problem(port, error)) from None
-    return listener
-
-
-def _bind_problem(port: int, error: Exception) -> str:
-    match getattr(error, "errno", None):
-        case errno.EADDRINUSE:
-            return f"port {port} of {LOOPBACK} is taken: give another with --port, or none to have one chosen"
-        case errno.EACCES:
-            return f"port {port} is for the system's own services: give one from 1024 up, or none to have one chosen"
-        case _:
-            return f"cannot listen on port {port} of {LOOPBACK}: {error}"

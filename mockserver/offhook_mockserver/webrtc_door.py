@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from offhook.ids import Ids
     from offhook_mockserver.rooms import Room, Rooms
     from offhook_wire.access_token import AccessToken
+    from offhook_wire.path import Path
 
 #: Longer than the pause between two of ICE's checks of consent (up to 6 s): whoever is there is heard within it.
 SILENCE_S: Final = 7.0
@@ -55,6 +56,8 @@ class WebRtcDoor:
         most_joining: joins that may be under way at once; more are refused.
         join_timeout_s: how long a join may be under way.
         silence_s: a client from which nothing comes for so long is dropped: no audio, no report, no check.
+        incoming: impairs what comes from clients, media and all; for tests.
+        outgoing: impairs what goes to them.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class WebRtcDoor:
         most_joining: int = 64,
         join_timeout_s: float = JOIN_TIMEOUT_S,
         silence_s: float = SILENCE_S,
+        incoming: Path | None = None,
+        outgoing: Path | None = None,
     ) -> None:
         self._rooms = rooms
         self._clock = clock
@@ -73,6 +78,8 @@ class WebRtcDoor:
         self._most_joining = most_joining
         self._join_timeout_s = join_timeout_s
         self._silence_s = silence_s
+        self._incoming = incoming
+        self._outgoing = outgoing
         self._certificate: Certificate | None = None
         self._attendances: dict[str, Attendance] = {}
         self._gathering = 0
@@ -144,6 +151,8 @@ class WebRtcDoor:
             ids=self._ids,
             silence_s=self._silence_s,
             streams=before.streams if before is not None and before.identity == wanted.ssrc else None,
+            incoming=self._incoming,
+            outgoing=self._outgoing,
         )
         member = attendance.member
         sid = self._ids.hex(32)

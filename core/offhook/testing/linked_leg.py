@@ -48,7 +48,9 @@ class LinkedLeg(Leg):
         self._over = False
         self._introduction = channel.introduction()
         self._missed: deque[LegEvent] = deque(maxlen=_MOST_WAITING)
-        self._counts = dict.fromkeys(("frames_sent", "frames_received", "frames_lost_sent", "frames_lost_heard"), 0)
+        self._counts: dict[str, int] = dict.fromkeys(
+            ("frames_sent", "frames_received", "frames_lost_sent", "frames_lost_heard"), 0
+        )
         self._token_timers: list[asyncio.TimerHandle] = []
         self._give_up_timer: asyncio.TimerHandle | None = None
         # On the next turn of the loop, so that whoever joins has the leg in hand when its handler is called.

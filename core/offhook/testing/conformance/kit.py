@@ -6,7 +6,7 @@ import asyncio
 import threading
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from offhook.errors import OffhookError
 from offhook.isolation import let_go
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from offhook.testing.conformance.clause import Clause
+
+_E = TypeVar("_E", bound=BaseException)
 
 #: How often a condition is looked at.
 _LOOK_S: Final = 0.005
@@ -81,6 +83,14 @@ class Conformance:
             raise AssertionError(f"not within {within_s:g} s: {what}")
         await task
 
+    async def raises(self, kind: type[_E], work: Awaitable[object], otherwise: str) -> _E:
+        """Wait for something that must raise; what it raised. `otherwise` says what is wrong when it does not."""
+        try:
+            await work
+        except kind as error:
+            return error
+        raise AssertionError(otherwise)
+
     def block_loop(self, seconds: float) -> None:
         """Keep the event loop from turning for so long, as code that computes does."""
         loop = asyncio.get_running_loop()
@@ -129,7 +139,10 @@ class Conformance:
 
 
 def run_on_loop(check: Callable[[], Awaitable[None]], timeout_s: float, *, virtual: bool) -> None:
-    """Run a coroutine function on a new loop. What a plugin left there is cancelled without a word: whether it leaves anything is a clause."""
+    """Run a coroutine function on a new loop.
+
+    What a plugin left there is cancelled without a word: whether it leaves anything is a clause.
+    """
     loop: asyncio.AbstractEventLoop = VirtualLoop() if virtual else asyncio.new_event_loop()
     loop.set_exception_handler(lambda _loop, _context: None)
     try:

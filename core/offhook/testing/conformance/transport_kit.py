@@ -10,7 +10,7 @@ from offhook.testing.conformance.kit import Conformance
 from offhook.testing.conformance.transport_stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from offhook.interfaces import Transport
     from offhook.registry import Environment
@@ -64,7 +64,7 @@ class TransportKit(Conformance):
         super().run_clause(clause, check)
 
     @contextlib.asynccontextmanager
-    async def stage(self) -> AsyncIterator[Stage]:
+    async def stage(self) -> AsyncGenerator[Stage]:
         """A far end and a transport; at the end both are closed."""
         async with self.make_far_end() as far_end:
             self.far_end = far_end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import TYPE_CHECKING
 
@@ -57,10 +58,8 @@ class MemberClauses(TransportKit):
             assert ear.events == expected, f"told {ear.events} in the end, expected {expected}"
 
     async def _all_told(self, ear: Ear, expected: list[LegEvent], what: str) -> None:
-        try:
+        with contextlib.suppress(AssertionError):
             await self.until(lambda: len(ear.events) >= len(expected), what)
-        except AssertionError:
-            pass
         assert ear.events == expected, f"{what}: told {ear.events}, expected {expected}"
 
     @clause("transport-15", "whoever leaves is told as QUIT, whoever vanishes as DROPPED")
@@ -92,9 +91,7 @@ class MemberClauses(TransportKit):
             await self.bounded(line.leg.leave(), "leave() returns though the handler raised")
             await self.until(lambda: OUR_UID not in stage.far.uids(CHANNEL), "we are out of the channel after leave()")
 
-    @clause(
-        "transport-20", "a handler is called on the loop's thread, not before join() returned nor after leave() did"
-    )
+    @clause("transport-20", "a handler is called on the loop's thread, and between join()'s return and leave()'s")
     async def test_when_the_handler_is_called(self) -> None:
         async with self.stage() as stage:
             member = stage.far.member(CHANNEL, 2)
@@ -106,9 +103,7 @@ class MemberClauses(TransportKit):
             early, last = ear.early, len(ear.audio)
             assert not early, f"the handler was called {early} times before join() had returned"
             threads = ear.threads - {threading.get_ident()}
-            assert not threads, (
-                "the handler was called on another thread than the loop's: use loop.call_soon_threadsafe"
-            )
+            assert not threads, "the handler was called on a foreign thread: use loop.call_soon_threadsafe"
             await self.until(lambda: len(ear.audio) > last, "audio goes on")
             await leg.leave()
             told = len(ear.events), len(ear.audio)
@@ -133,8 +128,8 @@ class MemberClauses(TransportKit):
                 await stage.rest()
                 crossed = len(other.ear.audio), len(other.member.heard), len(other.ear.events)
                 assert crossed == (0, 0, 0), (
-                    f"of what happened in one channel, {crossed[0]} frames and {crossed[2]} events were told to the leg "
-                    f"in another, and {crossed[1]} frames heard by its members"
+                    f"of what happened in one channel, {crossed[0]} frames and {crossed[2]} events came to the leg in "
+                    f"another, and {crossed[1]} frames heard by its members"
                 )
                 line.forget_audio()
                 line.ear.events.clear()

@@ -46,8 +46,8 @@ class OutageClauses(TransportKit):
             await asyncio.sleep(1.0)
             for way, heard in (("to us", line.heard), ("from us", line.member.heard)):
                 assert len(heard) <= FRAMES_A_SECOND, (
-                    f"{len(heard) * PTIME_S:.2f} s of what was said in an outage of {self.outage_s:g} s was heard after "
-                    f"it ({way}): audio that is late is of no use, drop it"
+                    f"{len(heard) * PTIME_S:.2f} s of what was said in an outage of {self.outage_s:g} s were heard "
+                    f"after it ({way}): audio that is late is of no use, drop it"
                 )
             await stage.flow(line)
             await self.until(
@@ -115,13 +115,12 @@ class OutageClauses(TransportKit):
             line = await stage.line()
             stage.far.cut()
             await stage.told(line.ear, LegFailed, self.give_up_s)
-            told = len(line.ear.events)
-            reason = next(event.reason for event in line.ear.events if isinstance(event, LegFailed))
-            assert reason, "LegFailed must have a reason that tells a person what happened"
+            number, failed = next(item for item in enumerate(line.ear.events, 1) if isinstance(item[1], LegFailed))
+            assert failed.reason, "LegFailed must have a reason that tells a person what happened"
             stage.far.mend()
             await talk(10, line.theirs)
             await asyncio.sleep(self.either(self.give_up_s, 2.0))
-            later = line.ear.events[told:]
+            later = line.ear.events[number:]
             assert not later, f"after LegFailed nothing more is told, and {later} was"
 
     @clause(
@@ -156,12 +155,8 @@ class OutageClauses(TransportKit):
     async def _renewed(self, stage: Stage, line: Line, life_s: float) -> None:
         """Renew in mid-talk, first with a token that is no good."""
         talking = asyncio.create_task(talk(FRAMES_A_SECOND, line.ours, line.theirs))
-        try:
-            await line.leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, fault=TokenFault.FORGED))
-        except TokenRejected:
-            pass
-        else:
-            raise AssertionError("renew() with a forged token must raise TokenRejected")
+        forged = line.leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, fault=TokenFault.FORGED))
+        await self.raises(TokenRejected, forged, "renew() with a forged token must raise TokenRejected")
         await line.leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, life_s=life_s))
         await talking
         await stage.rest()

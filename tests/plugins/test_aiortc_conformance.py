@@ -1,0 +1,25 @@
+"""The transport ``aiortc`` does what the conformance kit for transports asks, on real sockets in real time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offhook.plugins import Plugins
+from offhook.testing.conformance import TransportConformance
+from offhook_mockserver.relay_far_end import RelayFarEnd
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Transport
+    from offhook.registry import Environment
+
+
+@pytest.mark.slow
+class TestAiortcTransport(TransportConformance):
+    def make(self, environment: Environment) -> Transport:
+        plugins = Plugins.load(self.far_end.plugins)
+        return plugins.make(plugins.transports, "aiortc", environment)
+
+    def make_far_end(self) -> RelayFarEnd:
+        return RelayFarEnd()

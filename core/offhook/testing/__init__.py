@@ -7,6 +7,7 @@ from offhook.testing.far_end import Answer, ChannelFarEnd, FarEnd, FarMember, Se
 from offhook.testing.invariants import check_call, timeline_lines, violations
 from offhook.testing.linked import LinkedMember, LinkedTransport
 from offhook.testing.resources import Resources
+from offhook.testing.scripted_service import ScriptedService
 from offhook.testing.virtual_time import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "NothingScheduledError",
     "Resources",
     "ScriptedCarrier",
+    "ScriptedService",
     "ServiceFarEnd",
     "TokenFault",
     "VirtualLoop",

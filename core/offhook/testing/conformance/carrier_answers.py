@@ -73,12 +73,12 @@ class CarrierAnswers(Conformance):
 
     @contextlib.asynccontextmanager
     async def carrier(self, environment: Environment | None = None) -> AsyncGenerator[Carrier]:
-        """A carrier that leads there; closed in the end."""
+        """A carrier that leads there; closed in the end, and what that raises is the matter of one clause."""
         carrier = self.make(environment or self.far_end.environment, self.far_end.auth)
         try:
             yield carrier
         finally:
-            await carrier.aclose()
+            await error_of(carrier.aclose())
 
     async def _refused(self, answer: Answer, within_s: float | None = None) -> CarrierError:
         """What is raised for an answer.

@@ -11,7 +11,7 @@ from offhook.clock import SystemClock
 from offhook.errors import ConfigError
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.kit import Conformance
-from offhook.testing.conformance.observe import error_in, shown
+from offhook.testing.conformance.observe import error_in, quick_enough, shown
 from offhook.testing.conformance.random_input import Draw, for_all
 from offhook.testing.conformance.tones import highest_step, tone
 
@@ -55,11 +55,12 @@ class FilterConformance(Conformance):
 
     @contextlib.contextmanager
     def _made(self, rate_hz: int = _RATE_HZ) -> Generator[AudioFilter]:
+        """A filter, closed in the end; what that raises is the matter of one clause."""
         audio_filter = self.make(self.argument, rate_hz)
         try:
             yield audio_filter
         finally:
-            audio_filter.close()
+            error_in(audio_filter.close)
 
     @clause("filter-1", "it gives a frame for a frame, of the same length and rate, at 8, 12, 16, 24 and 48 kHz")
     async def test_it_fits_at_every_rate(self) -> None:
@@ -114,13 +115,15 @@ class FilterConformance(Conformance):
 
     @clause("filter-7", "a frame takes it less time than the frame lasts")
     async def test_it_is_quick(self) -> None:
-        clock = SystemClock()
-        with self._made() as audio_filter:
-            began_s = clock.monotonic_s()
-            for index in range(_FRAMES):
-                _apply(audio_filter, _frame(index))
-            took_s, lasts_s = clock.monotonic_s() - began_s, _FRAMES * _FRAME / _RATE_HZ
-        assert took_s <= lasts_s + 0.1, f"{took_s:.2f} s for {lasts_s:.2f} s of audio"
+        async def apply() -> tuple[float, float]:
+            clock = SystemClock()
+            with self._made() as audio_filter:
+                began_s = clock.monotonic_s()
+                for index in range(_FRAMES):
+                    _apply(audio_filter, _frame(index))
+                return clock.monotonic_s() - began_s, _FRAMES * _FRAME / _RATE_HZ
+
+        await quick_enough(apply)
 
     @clause("filter-8", "a wrong argument is refused by a ConfigError when it is made", capability="arguments")
     async def test_wrong_arguments(self) -> None:

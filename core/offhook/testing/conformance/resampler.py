@@ -8,6 +8,7 @@ from offhook.audio import SAMPLE_BYTES, level_dbfs, samples_of
 from offhook.clock import SystemClock
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.kit import Conformance
+from offhook.testing.conformance.observe import quick_enough
 from offhook.testing.conformance.random_input import Draw, for_all
 from offhook.testing.conformance.tones import amplitude_of, tone
 
@@ -163,16 +164,19 @@ class ResamplerConformance(Conformance):
     async def test_it_does_not_wrap(self) -> None:
         step = bytes(1_600) + b"\xff\x7f" * 1_600
         given = samples_of(self._convert(step, 16_000, 48_000))
-        loud = [index for index, value in enumerate(given) if value > 30_000]
+        loud = [index for index, value in enumerate(given) if value > 16_000]
         assert loud, "full scale did not come through"
         lowest = min(given[loud[0] : loud[0] + 480])
         assert lowest > 0, f"behind a step to full scale stands a sample of {lowest}"
 
     @clause("resampler-14", "it takes less time than the audio lasts")
     async def test_it_is_quick(self) -> None:
-        clock = SystemClock()
         pcm = tone(440, 16_000, 3_200)
-        began_s = clock.monotonic_s()
-        self._convert(pcm, 16_000, 48_000)
-        took_s = clock.monotonic_s() - began_s
-        assert took_s <= 0.2 + 0.1, f"{took_s:.2f} s for 0.2 s of audio"
+
+        async def convert() -> tuple[float, float]:
+            clock = SystemClock()
+            began_s = clock.monotonic_s()
+            self._convert(pcm, 16_000, 48_000)
+            return clock.monotonic_s() - began_s, 0.2
+
+        await quick_enough(convert)

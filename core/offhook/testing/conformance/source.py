@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.audio import AudioFrame
 from offhook.errors import ConfigError, OffhookError
 from offhook.testing.conformance.clause import clause
-from offhook.testing.conformance.observe import Held, error_in, error_of, leaves_nothing, shown
+from offhook.testing.conformance.observe import Held, error_in, error_of, leaves_nothing, quick_enough, shown
 from offhook.testing.conformance.places import WithPlaces
 
 if TYPE_CHECKING:
@@ -49,11 +49,12 @@ class SourceConformance(WithPlaces):
 
     @contextlib.asynccontextmanager
     async def _opened(self) -> AsyncGenerator[AudioSource]:
+        """A source, closed in the end; what that raises is the matter of one clause."""
         source = self.make(self.place(self.argument))
         try:
             yield source
         finally:
-            await source.aclose()
+            await error_of(source.aclose())
 
     async def _frames(self, source: AudioSource, most: int = _SOME) -> AsyncIterator[object]:
         """What it gives, up to its end or so many."""
@@ -77,7 +78,8 @@ class SourceConformance(WithPlaces):
         async with self._opened() as source:
             frames = [frame async for frame in self._frames(source)]
             assert frames, "it is at its end at once"
-            assert any(getattr(frame, "pcm", b"") for frame in frames), f"its first {_SOME} frames are empty"
+            empty = all(isinstance(frame, AudioFrame) and not frame.pcm for frame in frames)
+            assert not empty, f"its first {_SOME} frames are empty"
 
     @clause("source-3", f"no frame is longer than {_MOST_FRAME_MS / 1000:g} s")
     async def test_frames_are_not_too_long(self) -> None:
@@ -154,14 +156,15 @@ class SourceConformance(WithPlaces):
 
     @clause("source-11", "reading holds the loop for less time than the audio lasts")
     async def test_reading_does_not_hold_the_loop(self) -> None:
-        async with self._opened() as source:
+        async def read() -> tuple[float, float]:
             held, lasts_s = Held(), 0.0
-            for _ in range(_SOME):
-                frame: object = await held(source.read())
-                if not isinstance(frame, AudioFrame):
-                    break
-                lasts_s += frame.duration_ms / 1000
-            assert held.seconds <= lasts_s + 0.1, f"{held.seconds:.2f} s to read {lasts_s:.2f} s"
+            async with self._opened() as source:
+                for _ in range(_SOME):
+                    frame: object = await held(source.read())
+                    lasts_s += frame.duration_ms / 1000 if isinstance(frame, AudioFrame) else 0.0
+            return held.seconds, lasts_s
+
+        await quick_enough(read)
 
     @clause("source-12", "closed, it leaves no descriptor and no task behind")
     async def test_nothing_is_left(self) -> None:

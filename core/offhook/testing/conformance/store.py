@@ -37,6 +37,7 @@ class StoreConformance(StoreArchive, StoreGuard):
     async def test_it_takes_entries_and_records(self) -> None:
         with self.opened() as unused:
             unused.close()
+            unused.close()
         with self.opened() as store:
             call_id = self.call_id()
             store.append(call_id, {"event": "Dialed", "at_s": 0.0})

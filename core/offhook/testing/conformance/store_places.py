@@ -11,6 +11,7 @@ from offhook.ids import Ids
 from offhook.registry import Environment
 from offhook.testing.conformance.clause import NotClaimed
 from offhook.testing.conformance.dying import die_after
+from offhook.testing.conformance.observe import error_in
 from offhook.testing.conformance.places import WithPlaces
 
 if TYPE_CHECKING:
@@ -53,12 +54,12 @@ class StoreMaking(WithPlaces):
 
     @contextlib.contextmanager
     def opened(self) -> Generator[Store]:
-        """A store, closed in the end."""
+        """A store, closed in the end; what that raises is the matter of one clause."""
         store = self.make(self.place(self.argument), self.settings())
         try:
             yield store
         finally:
-            store.close()
+            error_in(store.close)
 
     @contextlib.contextmanager
     def archive(self) -> Generator[Archive]:

@@ -29,23 +29,6 @@ def offhook_command(registry: CommandRegistry) -> None:
 
 
 @hookimpl
-def offhook_far_end(registry: FarEndRegistry) -> None:
-    registry.add(
-        "sendblue",
-        _sendblue,
-        summary="Sendblue's API as the mock has it, on virtual time and without a socket",
-        extra="offhook[mock]",
-        needs=("starlette",),
-    )
-
-
-def _sendblue() -> FarEnd:
-    from offhook_mockserver.sendblue_far_end import SendblueFarEnd
-
-    return SendblueFarEnd()
-
-
-@hookimpl
 def offhook_transport(registry: TransportRegistry) -> None:
     """Stand in for ``memory``: a mock that is given to a phone registers the transport into its own rooms."""
     registry.add("memory", _no_mock, summary="PCM into the rooms of a mock in this process", stand_in=True)
@@ -62,10 +45,18 @@ def _no_mock(environment: Environment) -> NoReturn:
 
 @hookimpl
 def offhook_far_end(registry: FarEndRegistry) -> None:
-    """Add what is on the other side of the transports into rooms."""
-    needs = ("aiortc", "av", "starlette", "uvicorn", "websockets")
-    registry.add("memory", _memory_far_end, summary="rooms in this process", extra="offhook[mock]", needs=("av",))
-    registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra="offhook[mock]", needs=needs)
+    """Add what is on the other side of the carrier ``sendblue``, of the transports into rooms, and of the PCM door."""
+    extra, server = "offhook[mock]", ("starlette", "uvicorn", "websockets")
+    registry.add("sendblue", _sendblue, summary="Sendblue's API, without a socket", extra=extra, needs=("starlette",))
+    registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
+    registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=("aiortc", *server))
+    registry.add("pcm", _pcm_far_end, summary="the PCM door of a mock, on this machine", extra=extra, needs=server)
+
+
+def _sendblue() -> FarEnd:
+    from offhook_mockserver.sendblue_far_end import SendblueFarEnd
+
+    return SendblueFarEnd()
 
 
 def _memory_far_end() -> FarEnd:
@@ -78,3 +69,9 @@ def _relay_far_end() -> FarEnd:
     from offhook_mockserver.relay_far_end import RelayFarEnd
 
     return RelayFarEnd()
+
+
+def _pcm_far_end() -> FarEnd:
+    from offhook_mockserver.pcm_far_end import PcmFarEnd
+
+    return PcmFarEnd()

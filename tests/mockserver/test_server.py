@@ -179,7 +179,7 @@ def test_a_port_of_the_system_is_refused_in_one_sentence(monkeypatch: pytest.Mon
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(socket.socket, "bind", refuse)  # whoever runs the tests may be root, to whom nothing is refused
-    from offhook_mockserver.server import _listen
+    from offhook_mockserver.loop_server import _listen
 
     with pytest.raises(ConfigError, match="1024"):
         _listen(80)

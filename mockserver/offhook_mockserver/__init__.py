@@ -46,7 +46,7 @@ def _no_mock(environment: Environment) -> NoReturn:
 @hookimpl
 def offhook_far_end(registry: FarEndRegistry) -> None:
     """Add what is on the other side of the carrier ``sendblue``, of the transports into rooms, and of the PCM door."""
-    extra, server = "offhook[mock]", ("starlette", "uvicorn", "websockets")
+    extra, server = "offhook[mock]", ("av", "starlette", "uvicorn", "websockets")
     registry.add("sendblue", _sendblue, summary="Sendblue's API, without a socket", extra=extra, needs=("starlette",))
     registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
     registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=("aiortc", *server))

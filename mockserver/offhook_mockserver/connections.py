@@ -94,6 +94,8 @@ class RefusableWebSocket(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        # At DEBUG it would log what clients say, and they say tokens.
+        self.conn.debug = False
         self._silence = Silence(lambda: self._heard, self.silence_s, self._fell_silent)
         self._silence.start()
         self._ping_later()

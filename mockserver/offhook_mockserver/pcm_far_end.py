@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
-
 from offhook.clock import SystemClock
 from offhook_mockserver.loop_server import LoopServer
 from offhook_mockserver.pcm_door import PcmDoor
 from offhook_mockserver.rooms_far_end import RoomsFarEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 _LOOPBACK: Final = "127.0.0.1"
 #: What a side may have on its way, in bytes, before it loses its connection: 30 s of one talker.
@@ -47,6 +46,8 @@ class _Side(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._over = True
+        if self.other is None:
+            self._wire.sides.discard(self)
         self.pass_on()
 
     def pass_on(self) -> None:
@@ -125,9 +126,9 @@ class Wire:
         task.add_done_callback(self._connecting.discard)
 
 
-async def _or_not(connecting: object, near: _Side) -> None:
+async def _or_not(connecting: Awaitable[object], near: _Side) -> None:
     try:
-        await cast("asyncio.Future[object]", connecting)
+        await connecting
     except OSError:
         near.abort()
 

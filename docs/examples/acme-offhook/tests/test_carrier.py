@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from acme_offhook.carrier import AcmeCarrier
 
 from offhook.registry import Environment
-from offhook.testing import ServiceFarEnd
 from offhook.testing.conformance import CarrierConformance
 from offhook_mockserver.sendblue_far_end import SendblueFarEnd
 
 if TYPE_CHECKING:
     from offhook.interfaces import Auth
+    from offhook.testing import ServiceFarEnd
 
 
 class TestAcmeCarrier(CarrierConformance):

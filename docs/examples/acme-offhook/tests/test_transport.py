@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 class TestAcmeTransport(TransportConformance):
     # Real time costs real time: quick to notice, quick to give up, and no longer than it takes to see.
-    outage_s = 3.0
-    give_up_s = 6.0
+    outage_s = 2.2
+    give_up_s = 7.0
     long_audio_s = 3.0
     examples = 1
 
     def make(self, environment: Environment) -> AcmeTransport:
-        return AcmeTransport(silence_s=2.0, give_up_s=3.0)
+        return AcmeTransport(silence_s=1.5, give_up_s=3.5)
 
     def make_far_end(self) -> PcmFarEnd:
         return PcmFarEnd()

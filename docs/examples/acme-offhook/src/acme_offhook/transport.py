@@ -46,9 +46,12 @@ class AcmeTransport(Transport):
                 f"the transport acme joins at a mock on this machine, not at {endpoint or 'Agora'}"
             )
         try:
-            async with asyncio.timeout(_CHECK_S), httpx.AsyncClient(trust_env=False) as client:
-                async with client.stream("GET", f"{endpoint}/relay/pcm") as response:
-                    about: object = json.loads(await anext(response.aiter_bytes(_MOST_BYTES), b""))
+            async with (
+                asyncio.timeout(_CHECK_S),
+                httpx.AsyncClient(trust_env=False) as client,
+                client.stream("GET", f"{endpoint}/relay/pcm") as response,
+            ):
+                about: object = json.loads(await anext(response.aiter_bytes(_MOST_BYTES), b""))
         except (httpx.HTTPError, TimeoutError, ValueError):
             about = None
         match about:

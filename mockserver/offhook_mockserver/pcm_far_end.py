@@ -44,7 +44,7 @@ class _Side(asyncio.Protocol):
             self.abort()
         self.pass_on()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self._over = True
         if self.other is None:
             self._wire.sides.discard(self)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 
 from offhook.clock import SystemClock
+from offhook_mockserver.loop_server import LoopServer
 from offhook_mockserver.rooms_far_end import RoomsFarEnd
-from offhook_mockserver.server import LoopServer
 from offhook_mockserver.webrtc_door import WebRtcDoor
 from offhook_wire.path import Path
 

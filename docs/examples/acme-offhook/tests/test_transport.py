@@ -17,7 +17,8 @@ class TestAcmeTransport(TransportConformance):
     # Real time costs real time: quick to notice, quick to give up, and no longer than it takes to see.
     outage_s = 2.2
     give_up_s = 7.0
-    long_audio_s = 3.0
+    long_audio_s = 2.5
+    rest_s = 0.1
     examples = 1
 
     def make(self, environment: Environment) -> AcmeTransport:

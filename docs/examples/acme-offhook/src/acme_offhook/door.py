@@ -48,8 +48,10 @@ async def enter(grant: Grant, silence_s: float, before: Entrance | None = None) 
         TokenRejected, Refused: the door says no.
         JoinFailed, JoinTimeout: it cannot be reached, or is busy.
     """
-    join = {"type": "join", "app_id": grant.app_id, "channel": grant.channel, "token": grant.token.reveal()}
-    join |= {"uid": grant.uid} if before is None else {"uid": before.uid, "rejoin": before.place}
+    join: dict[str, object] = {"type": "join", "app_id": grant.app_id, "channel": grant.channel, "uid": grant.uid}
+    if before is not None:
+        join |= {"uid": before.uid, "rejoin": before.place}
+    join["token"] = grant.token.reveal()
     url = f"{grant.endpoint}/relay/pcm".replace("http", "ws", 1)
     try:
         async with asyncio.timeout(_ATTEMPT_S):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import runpy
+import textwrap
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -58,17 +59,17 @@ def _members(name: str, node: ast.ClassDef, source: str) -> list[str]:
             lines += ["", f"### {name}.{ast.unparse(item.target)}", "", "```python", ast.unparse(item), "```"]
             lines += ["", *_comment(source, item)]
         elif isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines += ["", f"### {name}.{item.name}", "", "```python", _signature(item), "```"]
+            lines += ["", f"### {name}.{item.name}", "", "```python", _signature(source, item), "```"]
             lines += ["", *_docstring(item)]
             if not any(ast.unparse(mark) == "abstractmethod" for mark in item.decorator_list) and name != "LegHandler":
                 lines += ["", "It need not be implemented."]
     return lines
 
 
-def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    word = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
-    assert node.returns is not None
-    return f"{word} {node.name}({ast.unparse(node.args)}) -> {ast.unparse(node.returns)}: ..."
+def _signature(source: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """The head of a method as it is written."""
+    head = source.splitlines()[node.lineno - 1 : node.body[0].lineno - 1]
+    return textwrap.dedent("\n".join(head)) + " ..."
 
 
 def _comment(source: str, item: ast.AnnAssign) -> list[str]:

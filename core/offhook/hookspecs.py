@@ -43,8 +43,8 @@ if TYPE_CHECKING:
         TransportRegistry,
     )
 
-hookspec = pluggy.HookspecMarker("offhook")
-hookimpl = pluggy.HookimplMarker("offhook")
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker("offhook")
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("offhook")
 
 
 @hookspec

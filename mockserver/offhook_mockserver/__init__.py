@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from offhook.registry import CommandRegistry, Environment, FarEndRegistry, TransportRegistry
     from offhook.testing.far_end import FarEnd
 
+__all__ = ["offhook_command", "offhook_transport"]
+
 
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:

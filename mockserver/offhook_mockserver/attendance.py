@@ -93,9 +93,9 @@ class Attendance:
         incoming: Path | None,
         outgoing: Path | None,
     ) -> None:
-        self.attached = False
-        self.admitted = False
-        self.peer = Peer(
+        self.attached: bool = False
+        self.admitted: bool = False
+        self.peer: Peer = Peer(
             controlling=False,
             certificate=certificate,
             on_rtp=self._on_rtp,
@@ -105,7 +105,7 @@ class Attendance:
             outgoing=outgoing,
         )
         uid = wanted.uid or room.free_uid()
-        self.member = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
+        self.member: RtpMember = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
         self._room = room
         self._ssrc = wanted.ssrc
         self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), self._expired)

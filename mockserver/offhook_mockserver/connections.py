@@ -52,7 +52,7 @@ class BoundedConnection(H11Protocol):
     _answered = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        self.logger = _log
+        self.logger: logging.Logger = _log
         super().connection_made(transport)
         self._look_later()
 
@@ -94,8 +94,7 @@ class RefusableWebSocket(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # At DEBUG it would log what clients say, and they say tokens.
-        self.conn.debug = False
+        self.conn.debug = False  # whatever the level of logging: messages hold tokens
         self._silence = Silence(lambda: self._heard, self.silence_s, self._fell_silent)
         self._silence.start()
         self._ping_later()

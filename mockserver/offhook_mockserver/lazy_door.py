@@ -15,6 +15,8 @@ from offhook_wire.pcm_protocol import PCM_PATH
 from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from offhook.clock import Clock
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_RELAY_ROUTES: Final = {
+_RELAY_ROUTES: Final[Mapping[str, str]] = {
     f"GET {HEALTH_PATH}": "",
     f"POST {JOIN_PATH}": "",
     f"GET {EVENTS_PATH}": "as a WebSocket, with ?sid=",

@@ -93,10 +93,10 @@ class PcmMember:
 
     def __init__(self, room: Room, uid: int, handler: PcmHandler, ids: Ids) -> None:
         self.uid = uid
-        self.rate_hz = room.rate_hz
-        self.published = False
-        self.frames_sent = 0
-        self.frames_unheard = 0
+        self.rate_hz: int = room.rate_hz
+        self.published: bool = False
+        self.frames_sent: int = 0
+        self.frames_unheard: int = 0
         self._room = room
         self._handler = handler
         self._present = True
@@ -273,9 +273,9 @@ class RtpMember:
         streams: dict[int, OutStream] | None = None,
     ) -> None:
         self.uid = uid
-        self.published = False
-        self.malformed = 0
-        self.unheard = 0
+        self.published: bool = False
+        self.malformed: int = 0
+        self.unheard: int = 0
         self._room = room
         self._sender = sender
         self._handler = handler

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from offhook.clock import Clock
     from offhook.registry import Environment, TransportRegistry
     from offhook_mockserver.script import Script
-    from offhook_mockserver.tenants import TenantSettings
+    from offhook_mockserver.tenants import Tenant, TenantSettings
 
 #: The only address that a mock has.
 LOOPBACK: Final = "127.0.0.1"
@@ -80,11 +80,11 @@ class Mock:
         on_event: Callable[[CallEvent], None] = lambda event: None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
-        self.ids = ids or Ids()
-        self.tenants = Tenants(self.ids)
-        self.tenant = self.tenants.create(settings=tenant)
-        self.rooms = Rooms(self.clock, self.ids)
-        self.calls = Calls(
+        self.ids: Ids = ids or Ids()
+        self.tenants: Tenants = Tenants(self.ids)
+        self.tenant: Tenant = self.tenants.create(settings=tenant)
+        self.rooms: Rooms = Rooms(self.clock, self.ids)
+        self.calls: Calls = Calls(
             self.rooms,
             self.clock,
             self.ids,

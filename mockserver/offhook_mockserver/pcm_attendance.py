@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.audio import PTIME_MS, AudioFrame
@@ -36,7 +37,7 @@ from offhook_wire.relay_protocol import (
 from offhook_wire.strict_json import WHOLE, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.types import Message
     from starlette.websockets import WebSocket
@@ -52,7 +53,20 @@ _log = logging.getLogger(__name__)
 #: How long a client that is out has to read why, in seconds.
 _FAREWELL_S: Final = 0.5
 #: Codes with which the WebSocket itself closes on a client that breaks its rules (RFC 6455, section 7.4.1).
-_BREACHES: Final = {1002: "breaks the WebSocket protocol", 1007: "is no UTF-8", 1009: "is too large"}
+_BREACHES: Final[Mapping[int, str]] = {1002: "breaks the WebSocket protocol", 1007: "is no UTF-8", 1009: "is too large"}
+
+
+@dataclass(slots=True)
+class PcmCounters:
+    """What the clients of a door did wrong.
+
+    Attributes:
+        malformed: clients that were put out, or refused, for messages that are none.
+        audio_dropped: audio messages that were dropped because clients read too slowly.
+    """
+
+    malformed: int = 0
+    audio_dropped: int = 0
 
 
 class PcmAttendance:
@@ -63,7 +77,7 @@ class PcmAttendance:
         uid: as whom; 0 lets the room choose.
         place: the secret that it comes back with.
         clock: the time.
-        breach: told of a client that does not keep to the protocol.
+        counters: of its door.
         forget: called once, when the member is out of the room.
 
     Raises:
@@ -77,12 +91,12 @@ class PcmAttendance:
         place: str,
         *,
         clock: Clock,
-        breach: Callable[[], object],
+        counters: PcmCounters,
         forget: Callable[[], object],
     ) -> None:
         self.place = place
         self._room = room
-        self._breach = breach
+        self._counters = counters
         self._forget = forget
         self._over = False
         self._outbox: Outbox | None = None
@@ -109,6 +123,7 @@ class PcmAttendance:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            self._counters.audio_dropped += outbox.audio_dropped
             if outbox is self._outbox:
                 self._outbox = None
                 self.member.lose(self._end)
@@ -168,7 +183,7 @@ class PcmAttendance:
                 raise ProtocolError(WHOLE, breach)
         except ProtocolError as error:
             _log.info("uid %d sent what is no message: %s", self.member.uid, error)
-            self._breach()
+            self._counters.malformed += 1
             self.kick(f"malformed: {error}")
         finally:
             outbox.end()

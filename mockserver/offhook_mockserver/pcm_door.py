@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from offhook_mockserver.admission import NotAdmitted, check_may_join
 from offhook_mockserver.members import Holder
-from offhook_mockserver.pcm_attendance import PcmAttendance
+from offhook_mockserver.pcm_attendance import PcmAttendance, PcmCounters
 from offhook_mockserver.rooms import RoomError
 from offhook_wire.pcm_protocol import MAX_TEXT_BYTES, PCM_PATH, PCM_PROTOCOL, Join, Refused, encode
 from offhook_wire.relay_protocol import JOIN_TIMEOUT_S, Refusal
@@ -47,7 +47,7 @@ class PcmDoor:
         join_timeout_s: how long a client may be connected and not have joined.
 
     Attributes:
-        malformed: clients that were put out, or refused, for messages that are none.
+        counters: what clients did wrong.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class PcmDoor:
         most_joining: int = 64,
         join_timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
-        self.malformed = 0
+        self.counters = PcmCounters()
         self._rooms = rooms
         self._clock = clock
         self._ids = ids
@@ -143,7 +143,7 @@ class PcmDoor:
                 raise ProtocolError(WHOLE, f"must be a text of 1 to {MAX_TEXT_BYTES} characters: a join")
             return Join.parse(text)
         except ProtocolError as error:
-            self.malformed += 1
+            self.counters.malformed += 1
             raise NotAdmitted(400, Refusal("malformed", str(error))) from None
 
     def _admit(self, join: Join) -> tuple[PcmAttendance, AccessToken]:
@@ -163,7 +163,7 @@ class PcmDoor:
                 join.uid,
                 place,
                 clock=self._clock,
-                breach=self._count_malformed,
+                counters=self.counters,
                 forget=lambda: self._attendances.pop(place, None),
             )
         except RoomError as error:
@@ -171,6 +171,3 @@ class PcmDoor:
         self._attendances[place] = attendance
         room.holders[attendance.member.uid] = Holder(place)
         return attendance, access
-
-    def _count_malformed(self) -> None:
-        self.malformed += 1

@@ -74,7 +74,7 @@ class MockServer(Mock):
         script_for: Callable[[str], Script] = script_for,
         on_event: Callable[[CallEvent], None] = lambda event: None,
     ) -> None:
-        self.settings = settings or MockSettings()
+        self.settings: MockSettings = settings or MockSettings()
         super().__init__(
             clock=clock,
             ids=ids,

@@ -17,7 +17,7 @@ from offhook.errors import RecordingError
 from offhook.wavefile import show_path, why_not
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
     from pathlib import Path
 
 #: Written into the file (``user_version``); a database of a newer version is left alone.
@@ -50,7 +50,7 @@ CREATE TABLE claims (
 ) WITHOUT ROWID;
 """
 
-_REASONS: Final = {
+_REASONS: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_BUSY: f"another process has been writing to it for {BUSY_TIMEOUT_S:g} s. Try again",
     sqlite3.SQLITE_LOCKED: "another connection of this process is writing to it. Try again",
     sqlite3.SQLITE_FULL: "the disk is full. Make room",

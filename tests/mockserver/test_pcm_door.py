@@ -24,6 +24,7 @@ from offhook.events import LeaveReason, MemberJoined, MemberLeft, MemberPublishe
 from offhook.plugins import Plugins
 from offhook.secret import Secret
 from offhook_mockserver import outbox
+from offhook_mockserver.admission import NotAdmitted, check_may_join
 from offhook_mockserver.connections import RefusableWebSocket
 from offhook_mockserver.server import MockServer
 from offhook_wire import pcm_protocol
@@ -267,7 +268,7 @@ def test_who_may_not_come_in_is_told_why(changed: Message, code: str, reason: in
         assert fields["token"] not in refused["message"]
         assert await client.closed() == 1000
         assert place.ear.events == []
-        assert place.door.malformed == (code == "malformed")
+        assert place.door.counters.malformed == (code == "malformed")
 
     at_the_door(check)
 
@@ -294,6 +295,8 @@ def test_a_second_of_the_same_uid_replaces_the_first_which_cannot_come_back() ->
         assert (refused["type"], refused["code"]) == ("refused", "replaced")
         place.callee.publish()
         assert await second.event() == {"type": "published", "uid": 9}
+        with pytest.raises(NotAdmitted, match="somebody else has joined"):  # nor can one that came by another door
+            check_may_join(place.server.rooms, APP_ID, "room", Secret(place.token()), 7, identity=0x5EED)
 
     at_the_door(check)
 
@@ -398,7 +401,7 @@ def test_what_is_no_message_puts_the_client_out_and_says_what_was_wrong(message:
         assert named in kicked["reason"]
         assert await client.closed() == 1000
         assert place.ear.events == [MemberJoined(7), MemberLeft(7, LeaveReason.DROPPED)]
-        assert place.door.malformed == 1
+        assert place.door.counters.malformed == 1
 
     at_the_door(check)
 
@@ -410,7 +413,7 @@ def test_a_message_beyond_all_bounds_is_not_taken_at_all() -> None:
         await client.websocket.send(b"\0" * 100_000)
         assert await client.closed() == 1009
         await until(lambda: place.gone(LeaveReason.DROPPED), "put out, and not just lost")
-        assert place.door.malformed == 1
+        assert place.door.counters.malformed == 1
 
     at_the_door(check)
 
@@ -493,11 +496,13 @@ def test_a_client_that_reads_nothing_is_put_out_and_does_no_harm() -> None:
             if index % 50 == 0:
                 await asyncio.sleep(0)
         assert place.door.places == 1, "audio that it does not take is its own loss"
+        assert place.door.counters.audio_dropped == 0, "counted when the connection is over"
         for _ in range(300):
             place.callee.unpublish()
             place.callee.publish()
         await until(lambda: place.gone(LeaveReason.DROPPED), "put out")
         await until(lambda: not place.server._server.server_state.connections, "its socket is closed")  # type: ignore[union-attr]
+        assert place.door.counters.audio_dropped > 10_000
 
     at_the_door(check)
 
@@ -614,6 +619,20 @@ def test_the_client_of_the_page_needs_no_media_library_and_takes_the_grant_as_it
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[-1] == "5 frames of ours were heard"
+
+
+def test_no_log_holds_a_token(caplog: pytest.LogCaptureFixture) -> None:
+    async def check(place: Place) -> None:
+        token = place.token()
+        client, _ = await place.enter(token=token)
+        await client.say(type="renew", token=token)
+        await client.event()
+        said = [record.getMessage() for record in caplog.records if "websockets.client" not in record.name]
+        assert said
+        assert not [message for message in said if token[-16:] in message or token[4:20] in message]
+
+    caplog.set_level("DEBUG")
+    at_the_door(check)
 
 
 def test_a_closed_room_takes_nobody() -> None:

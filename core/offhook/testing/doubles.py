@@ -56,10 +56,10 @@ class ScriptedCarrier(Carrier):
         self._service = service
         self._line = line
         #: Clear it to keep the answer back.
-        self.gate = asyncio.Event()
+        self.gate: asyncio.Event = asyncio.Event()
         self.gate.set()
         self.rung: list[str] = []
-        self.closed = False
+        self.closed: bool = False
 
     async def check(self) -> None:
         if self._refuse_check is not None:
@@ -94,7 +94,7 @@ class ListSink(AudioSink):
 
     def __init__(self) -> None:
         self.frames: list[AudioFrame] = []
-        self.closed = False
+        self.closed: bool = False
 
     async def write(self, frame: AudioFrame) -> None:
         self.frames.append(frame)
@@ -108,7 +108,7 @@ class ListFilter(AudioFilter):
 
     def __init__(self) -> None:
         self.frames: list[AudioFrame] = []
-        self.closed = False
+        self.closed: bool = False
 
     def apply(self, frame: AudioFrame) -> AudioFrame:
         self.frames.append(frame)
@@ -124,7 +124,7 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         self.journal: list[Document] = []
         self.records: dict[str, Document] = {}
-        self.closed = False
+        self.closed: bool = False
 
     def append(self, call_id: str, entry: Document) -> None:
         self.journal.append(entry)

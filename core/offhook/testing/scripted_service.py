@@ -52,7 +52,7 @@ class ScriptedService(ServiceFarEnd):
         return self._line("line-1")
 
     @property
-    def other_line(self) -> Environment:
+    def other_line(self) -> Environment | None:
         return self._line("line-2")
 
     @property

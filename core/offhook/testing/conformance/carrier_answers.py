@@ -21,11 +21,10 @@ from offhook.testing.conformance.observe import error_of, shown
 from offhook.testing.far_end import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator
 
     from offhook.interfaces import Auth, Carrier
     from offhook.registry import Environment
-    from offhook.testing.conformance.clause import Clause
     from offhook.testing.far_end import ServiceFarEnd
 
 #: Nobody is asked to wait for longer.
@@ -54,16 +53,14 @@ class CarrierAnswers(Conformance):
 
     async def try_out(self) -> None:
         """Make both, and nothing else."""
-        self.far_end = self.make_far_end()
         async with self.service(), self.carrier():
             pass
 
-    def run_clause(self, clause: Clause, check: Callable[[], Awaitable[None]]) -> None:
-        """See `Conformance.run_clause`. The time is that of the far end, and so is what cannot be shown."""
+    def prepare(self) -> None:
+        """See `Conformance.prepare`. The time is that of the far end, and so is what cannot be shown."""
         self.far_end = self.make_far_end()
         self.virtual_time = self.far_end.virtual_time
         self.not_claimed = {**self.far_end.not_claimed, **self.not_claimed}
-        super().run_clause(clause, check)
 
     @contextlib.asynccontextmanager
     async def service(self) -> AsyncGenerator[ServiceFarEnd]:

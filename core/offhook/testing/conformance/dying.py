@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 #: How long a child may take, and how often it is looked at, in seconds.
 _MOST_S: Final = 10.0
 _LOOK_S: Final = 0.002
+#: No pipe keeps so little waiting.
+_MOST_BYTES: Final = 400
 
 
 def die_after(work: Callable[[], object]) -> None:
@@ -22,23 +24,33 @@ def die_after(work: Callable[[], object]) -> None:
     Raises:
         AssertionError: it raised, or did not end.
     """
+    reading, writing = os.pipe()
     with warnings.catch_warnings():
         # Of threads that may hold locks: the child runs nothing but plain calls, and is killed if it hangs.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if not pid:  # pragma: no cover - the child; what it does ends with it
-        code = 1
         try:
             work()
-            code = 0
+        except BaseException as error:
+            os.write(writing, f"{type(error).__name__}: {error}".encode()[:_MOST_BYTES])
         finally:
-            os._exit(code)
+            os._exit(0)
+    os.close(writing)
+    try:
+        _wait_for(pid)
+        problem = os.read(reading, _MOST_BYTES).decode("utf-8", "replace")
+    finally:
+        os.close(reading)
+    assert not problem, f"in a child process, which was forked: {problem}"
+
+
+def _wait_for(pid: int) -> None:
     for _ in range(round(_MOST_S / _LOOK_S)):
-        done, status = os.waitpid(pid, os.WNOHANG)
+        done, _status = os.waitpid(pid, os.WNOHANG)
         if done:
-            assert status == 0, "it failed in a child process: is it usable after a fork?"
             return
         threading.Event().wait(_LOOK_S)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    raise AssertionError(f"not done within {_MOST_S:g} s in a child process: is it usable after a fork?")
+    raise AssertionError(f"not done within {_MOST_S:g} s in a child process, which was forked")

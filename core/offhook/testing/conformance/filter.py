@@ -77,6 +77,10 @@ class FilterConformance(Conformance):
 
     @clause("filter-3", "it takes any samples, in frames of any length")
     async def test_it_takes_anything(self) -> None:
+        with self._made() as audio_filter:
+            _apply(audio_filter, AudioFrame(b"", _RATE_HZ))
+            _apply(audio_filter, AudioFrame(b"\x00\x80\xff\x7f", _RATE_HZ))  # the lowest and the highest sample
+
         def check(draw: Draw) -> None:
             with self._made() as audio_filter:
                 position = 0

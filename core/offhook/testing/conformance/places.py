@@ -5,15 +5,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from offhook.testing.conformance.clause import NotClaimed
 from offhook.testing.conformance.kit import Conformance
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from offhook.testing.conformance.clause import Clause
 
 #: Stands in an argument for the folder of the clause.
 FOLDER: Final = "{folder}"
@@ -50,12 +45,9 @@ class WithPlaces(Conformance):
         if FOLDER not in self.argument:
             raise NotClaimed(f"the argument {self.argument!r} has no {FOLDER} in it")
 
-    def run_clause(self, clause: Clause, check: Callable[[], Awaitable[None]]) -> None:
-        """See `Conformance.run_clause`."""
-        try:
-            super().run_clause(clause, check)
-        finally:
-            self.leave_folder()
+    def tidy(self) -> None:
+        """See `Conformance.tidy`."""
+        self.leave_folder()
 
     def leave_folder(self) -> None:
         """Remove the folder; the next place is in another."""

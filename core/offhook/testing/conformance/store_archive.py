@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from offhook.testing.conformance.clause import clause
+from offhook.interfaces import Store
+from offhook.testing.conformance.clause import NotClaimed, clause
 from offhook.testing.conformance.store_places import StoreMaking
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from offhook.interfaces.store import Document
 
 #: What JSON has words for, and texts that are easily spoilt.
-_ANYTHING = {
+_ANYTHING: Final[dict[str, object]] = {
     "event": "Dialed",
     "text": 'naïve ✆ 😀 "quoted" \\ \n \t',
     "deep": {"list": [1, -2.5, True, False, None, {"x": []}], "empty": {}},
@@ -125,6 +126,7 @@ class StoreArchive(StoreMaking):
 
     @clause("store-15", "the next store tells a call that died with its process, once", capability="interrupted")
     async def test_a_dead_call_is_told_once(self) -> None:
+        self._need_interrupted()
         call_id = self._dead_call()
         told: list[Document] = []
         for _ in range(2):
@@ -135,12 +137,18 @@ class StoreArchive(StoreMaking):
 
     @clause("store-16", "a call that goes on is not told as interrupted", capability="interrupted")
     async def test_a_call_that_goes_on_is_not_told(self) -> None:
+        self._need_interrupted()
         call_id = self.call_id()
         with self.opened() as store:
             store.save(call_id, self.record_of(0, ended_at_s=None))
             with self.opened() as other:
                 told = [record for record in other.interrupted() if record.get("call_id") == call_id]
         assert not told, "it goes on, and was told as interrupted"
+
+    def _need_interrupted(self) -> None:
+        with self.opened() as store:
+            if type(store).interrupted is Store.interrupted:
+                raise NotClaimed(f"{type(store).__name__} does not look for interrupted calls")
 
     def _dead_call(self) -> str:
         call_id = self.call_id()

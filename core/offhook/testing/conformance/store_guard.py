@@ -26,7 +26,8 @@ class StoreGuard(StoreMaking):
     @contextlib.contextmanager
     def _guard(self) -> Generator[DialGuard]:
         with self.opened() as store:
-            assert isinstance(store, DialGuard), f"{type(store).__name__} is no DialGuard"
+            if not isinstance(store, DialGuard):
+                raise NotClaimed(f"{type(store).__name__} is no DialGuard")
             yield store
 
     @clause("store-17", "a key is taken by one call, and another is told who has it", capability="guard")
@@ -93,6 +94,8 @@ class StoreGuard(StoreMaking):
     async def test_the_dead_hold_their_keys(self) -> None:
         key = _key()
 
+        with self._guard():  # to see whether it is one
+            pass
         if not self.claims("survives"):
             raise NotClaimed(f"store-24: survives is not claimed: {self.not_claimed['survives']}")
         self.used_by_one_that_dies(lambda store: _claim(store, key))

@@ -122,6 +122,12 @@ class WritesInTheEnd(RecorderSink):
         await super().aclose()
 
 
+class WritesItsHeaderInTheEnd(WritesInTheEnd):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        Path(path).write_bytes(b"no header yet")
+
+
 class WritesOver(RecorderSink):
     def __init__(self, path: str) -> None:
         if "\0" not in path:
@@ -160,7 +166,7 @@ BROKEN: Final[dict[str, tuple[type[RecorderSink], ...]]] = {
     "sink-8": (DoesNotLetGo,),
     "sink-9": (HoldsTheLoop,),
     "sink-10": (LeavesATask,),
-    "sink-11": (WritesInTheEnd,),
+    "sink-11": (WritesInTheEnd, WritesItsHeaderInTheEnd),
     "sink-12": (ForgetsGaps,),
     "sink-13": (WritesOver, RefusesInSilence),
 }

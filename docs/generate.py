@@ -22,6 +22,8 @@ from offhook.states import (
     LegState,
     Signal,
 )
+from offhook.testing.conformance import KITS
+from offhook.testing.conformance.clause import tests_of
 
 DOCS = Path(__file__).parent
 
@@ -238,11 +240,29 @@ def interfaces() -> str:
     return page
 
 
+def conformance() -> str:
+    """The hand-written page with the tables of capabilities and clauses in it renewed."""
+    page = (DOCS / "reference/conformance.md").read_text(encoding="utf-8")
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    lines: list[str] = []
+    for kind, kit in sorted(KITS.items()):
+        lines += [f"### {kind}", ""]
+        if kit.capabilities:
+            lines += table(["capability", "what it means"], [list(item) for item in kit.capabilities.items()])
+        lines += table(
+            ["clause", "what must hold", "capability"],
+            [[clause.id, clause.text.replace("|", "\\|"), clause.capability] for clause, _ in tests_of(kit)],
+        )
+    return before + BEGIN + "\n\n" + "\n".join(lines) + END + after
+
+
 PAGES = {
     "state-machine.md": state_machine,
     "architecture.md": architecture,
     "faults.md": faults,
     "reference/interfaces.md": interfaces,
+    "reference/conformance.md": conformance,
 }
 
 

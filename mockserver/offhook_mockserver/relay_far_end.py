@@ -7,7 +7,7 @@ TCP's segments would.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 
@@ -19,6 +19,9 @@ from offhook_wire.path import Path
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: A join that is broken off half-way is forgotten so soon: kits wait for that, and loopback needs less.
+_JOIN_S: Final = 2.0
 
 
 class Gate:
@@ -64,7 +67,9 @@ class RelayFarEnd(RoomsFarEnd):
     def __init__(self) -> None:
         super().__init__(SystemClock())
         self._incoming, self._outgoing = Path("incoming"), Path("outgoing")
-        self._door = WebRtcDoor(self.rooms, self.clock, self.ids, incoming=self._incoming, outgoing=self._outgoing)
+        self._door = WebRtcDoor(
+            self.rooms, self.clock, self.ids, incoming=self._incoming, outgoing=self._outgoing, join_timeout_s=_JOIN_S
+        )
         self._gate = Gate(Starlette(routes=self._door.routes()))
         self._server = LoopServer(self._gate)
 

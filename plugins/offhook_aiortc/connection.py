@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 
     from offhook.grant import Grant
     from offhook_wire.path import Path
+
+#: websockets logs every message at DEBUG, and some of ours hold tokens.
+_websocket_log = logging.getLogger(f"{__name__}.websocket")
+_websocket_log.setLevel(logging.INFO)
 
 #: A renewal that is not answered by then is given up, in seconds.
 RENEWAL_TIMEOUT_S: Final = 5.0
@@ -142,6 +147,7 @@ class Connection:
         try:
             self._websocket = await connect(
                 base.replace("http", "ws", 1) + f"{EVENTS_PATH}?sid={quote(answer.sid)}",
+                logger=_websocket_log,
                 proxy=None,
                 compression=None,
                 max_size=MAX_MESSAGE_BYTES,

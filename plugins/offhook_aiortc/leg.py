@@ -8,6 +8,7 @@ comes back with another, under the same uid, SSRC and numbering. What the channe
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import TransportError
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from offhook.ids import Ids
     from offhook.interfaces import LegHandler
     from offhook_aiortc.connection import Connection, Entrance
+
+_log = logging.getLogger(__name__)
 
 _REPORT_INTERVAL_S: Final = 1.0
 
@@ -284,17 +287,31 @@ class AiortcLeg(Leg):
 
     def _tell(self, event: LegEvent) -> None:
         if self._waiting is not None:
-            self._waiting.append(lambda: self._handler.on_event(event))
+            self._waiting.append(lambda: self._pass_event(event))
         elif not self._silent:
-            self._handler.on_event(event)
+            self._pass_event(event)
 
     def _heard(self, uid: int, frame: AudioFrame) -> None:
         if self._closed:
             return
         if self._waiting is not None:
-            self._waiting.append(lambda: self._handler.on_audio(uid, frame))
+            self._waiting.append(lambda: self._pass_audio(uid, frame))
         else:
+            self._pass_audio(uid, frame)
+
+    # A handler never raises; one that does must not keep the rest of what happened from being done.
+
+    def _pass_event(self, event: LegEvent) -> None:
+        try:
+            self._handler.on_event(event)
+        except Exception:
+            _log.exception("the handler of leg %d failed on %r", self.uid, event)
+
+    def _pass_audio(self, uid: int, frame: AudioFrame) -> None:
+        try:
             self._handler.on_audio(uid, frame)
+        except Exception:
+            _log.exception("the handler of leg %d failed on audio", self.uid)
 
     # What comes: called by the connection
 

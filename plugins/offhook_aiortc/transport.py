@@ -75,9 +75,12 @@ class AiortcTransport(Transport):
         self._outgoing = outgoing
         self._certificate: Certificate | None = None
         self._legs: set[AiortcLeg] = set()
+        self._closed = False
 
     async def check(self, endpoint: str | None) -> None:
         """See `Transport.check`: asks the relay for its health, within 3 s."""
+        if self._closed:
+            raise TransportUnavailable("this transport was closed: make a new one")
         base = base_url(endpoint)
         try:
             async with asyncio.timeout(_CHECK_TIMEOUT_S), client() as http:
@@ -106,6 +109,8 @@ class AiortcTransport(Transport):
 
     async def join(self, grant: Grant, handler: LegHandler) -> AiortcLeg:
         """See `Transport.join`: HTTP, then ICE and DTLS, then the WebSocket, all within 10 s."""
+        if self._closed:
+            raise JoinFailed("this transport was closed: make a new one")
         base = base_url(grant.endpoint)
         if self._certificate is None:
             self._certificate = make_certificate()
@@ -139,5 +144,6 @@ class AiortcTransport(Transport):
 
     async def aclose(self) -> None:
         """See `Transport.aclose`: leaves what has not been left."""
+        self._closed = True
         for leg in tuple(self._legs):
             await leg.leave()

@@ -6,6 +6,7 @@ from offhook.testing.doubles import FixedAuth, ListFilter, ListSink, MemoryStore
 from offhook.testing.far_end import Answer, ChannelFarEnd, FarEnd, FarMember, ServiceFarEnd, TokenFault
 from offhook.testing.invariants import check_call, timeline_lines, violations
 from offhook.testing.linked import LinkedMember, LinkedTransport
+from offhook.testing.linked_far_end import LinkedFarEnd
 from offhook.testing.resources import Resources
 from offhook.testing.scripted_service import ScriptedService
 from offhook.testing.virtual_time import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
@@ -16,6 +17,7 @@ __all__ = [
     "FarEnd",
     "FarMember",
     "FixedAuth",
+    "LinkedFarEnd",
     "LinkedMember",
     "LinkedTransport",
     "ListFilter",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from offhook.audio import AudioFrame
     from offhook.events import LegEvent
     from offhook.grant import Grant
-    from offhook.interfaces import LegHandler
+    from offhook.interfaces import Leg, LegHandler
     from offhook.testing.linked_far_end import LinkedFarEnd
 
 __all__ = ["LinkedLeg", "LinkedMember", "LinkedTransport"]
@@ -99,7 +99,7 @@ class LinkedTransport(Transport):
         if self._refuse_check is not None:
             raise self._refuse_check
 
-    async def join(self, grant: Grant, handler: LegHandler) -> LinkedLeg:
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
         self.joins += 1
         await self.join_gate.wait()
         if self.closed:

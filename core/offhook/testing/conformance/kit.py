@@ -30,6 +30,7 @@ class Conformance:
 
     Attributes:
         kind: which kind of plugin it is for.
+        capabilities: what a plugin of that kind may not claim, each with what it means.
         contract: the version of the contract that a subclass was written for; another one is refused, so that an
             upgrade of offhook which changes the contract is noticed.
         not_claimed: capabilities that the plugin does not claim, each with the reason.
@@ -40,6 +41,7 @@ class Conformance:
     """
 
     kind: ClassVar[str] = ""
+    capabilities: ClassVar[Mapping[str, str]] = {}
     contract: int = CONTRACT
     not_claimed: Mapping[str, str] = {}
     expected_failures: Mapping[str, str] | Path = MappingProxyType({})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -82,10 +83,15 @@ class AudioClauses(TransportKit):
             await stage.rest()
             for way, said_at_s, heard_at_s in _ways(line):
                 self._no_drift(way, said_at_s, heard_at_s)
-                if self.virtual_time:
-                    assert len(heard_at_s) == len(said_at_s), f"{len(said_at_s)} frames {way}, {len(heard_at_s)} heard"
-                    late_s = max(heard - said for said, heard in zip(said_at_s, heard_at_s, strict=True))
-                    assert late_s <= _LATE_S, f"a frame {way} was heard {late_s * 1000:.1f} ms after it was spoken"
+                missing = len(said_at_s) - len(heard_at_s)
+                assert abs(missing) <= self.either(0, _MISSING), (
+                    f"of {len(said_at_s)} frames {way} {missing} are missing"
+                )
+                # On real time other programs are at work as well: the drift says enough.
+                late_s = max(heard - said for said, heard in zip(said_at_s, heard_at_s, strict=False))
+                assert late_s <= self.either(_LATE_S, math.inf), (
+                    f"a frame {way} was heard {late_s * 1000:.1f} ms after it was spoken"
+                )
 
     @clause("transport-10", "in ten minutes as much audio comes out as goes in, and its delay does not grow")
     async def test_long_audio(self) -> None:

@@ -6,6 +6,7 @@ import contextlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from offhook.errors import OffhookError
 from offhook.testing.conformance.kit import Conformance
 from offhook.testing.conformance.transport_stage import Stage
 
@@ -48,11 +49,11 @@ class TransportKit(Conformance):
 
     def make(self, environment: Environment) -> Transport:
         """Make the transport; `far_end` is the one that it must be led to."""
-        raise NotImplementedError(f"{type(self).__name__} must say how its transport is made: define make()")
+        raise OffhookError(f"{type(self).__name__} must say how its transport is made: define make()")
 
     def make_far_end(self) -> ChannelFarEnd:
         """Make the far end. It is started later, on the loop of the clause."""
-        raise NotImplementedError(f"{type(self).__name__} must say what its far end is: define make_far_end()")
+        raise OffhookError(f"{type(self).__name__} must say what its far end is: define make_far_end()")
 
     def run_clause(self, clause: Clause, check: Callable[[], Awaitable[None]]) -> None:
         """As any kit's; on real time, and without what cannot be shown, where the far end wants it."""

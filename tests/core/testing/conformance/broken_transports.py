@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +27,7 @@ from offhook.testing.linked_leg import LinkedLeg
 if TYPE_CHECKING:
     from offhook.events import LegEvent
     from offhook.grant import Grant
-    from offhook.interfaces import LegHandler
+    from offhook.interfaces import Leg, LegHandler
     from offhook.testing.linked_channel import LinkedChannel
 
 
@@ -73,7 +74,7 @@ class RefusesAndPutsOut(LinkedTransport):
 class ExpiredIsInvalid(LinkedTransport):
     """Every bad token is said to be invalid."""
 
-    async def join(self, grant: Grant, handler: LegHandler) -> LinkedLeg:
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
         try:
             return await super().join(grant, handler)
         except TokenRejected as error:
@@ -86,7 +87,7 @@ class ExpiredIsInvalid(LinkedTransport):
 class LeavesHalfAJoin(LinkedTransport):
     """In the channel before join() has returned, and still there when that is cancelled."""
 
-    async def join(self, grant: Grant, handler: LegHandler) -> LinkedLeg:
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
         assert self.far_end is not None
         half = self.far_end.member(grant.channel, grant.uid)
         self.far_end.verify(grant, grant.uid)
@@ -97,10 +98,20 @@ class LeavesHalfAJoin(LinkedTransport):
         return await super().join(grant, handler)
 
 
+class LeavesATimer(LinkedTransport):
+    """Something that watches a join goes on when that is cancelled."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        watching = asyncio.create_task(asyncio.sleep(3600))
+        await asyncio.sleep(0)
+        watching.cancel()
+        return await super().join(grant, handler)
+
+
 class SwallowsCancellation(LinkedTransport):
     """Tries again when its first attempt is cancelled."""
 
-    async def join(self, grant: Grant, handler: LegHandler) -> LinkedLeg:
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
         try:
             await asyncio.sleep(0.01)
         except asyncio.CancelledError:
@@ -187,12 +198,12 @@ class HoldsUp(LinkedTransport):
 
 
 class LosesNowAndThen(LinkedTransport):
-    """After twelve seconds, a frame in a hundred is lost."""
+    """After eleven seconds, a frame in twenty is lost."""
 
     class leg_class(LinkedLeg):
         def hear(self, uid: int, frame: AudioFrame) -> None:
             count = self._counts["frames_received"]
-            if count > 600 and not count % 100:
+            if count > 550 and not count % 20:
                 self._counts["frames_received"] += 1
             else:
                 super().hear(uid, frame)
@@ -384,9 +395,8 @@ class TooLate(LinkedTransport):
     class leg_class(LinkedLeg):
         async def leave(self) -> None:
             await super().leave()
-            for member in self.channel.members:
-                if member.publishing:
-                    asyncio.get_running_loop().call_later(0.001, self.handler.on_audio, member.uid, None)
+            late = AudioFrame(b"", self.rate_hz)
+            asyncio.get_running_loop().call_later(0.001, self.handler.on_audio, 2, late)
 
 
 class ForeignThread(LinkedTransport):
@@ -480,13 +490,32 @@ class CountsTwice(LinkedTransport):
 class ShowsItsGrant(LinkedTransport):
     """Its repr() is made for debugging."""
 
-    async def join(self, grant: Grant, handler: LegHandler) -> LinkedLeg:
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
         leg = await super().join(grant, handler)
         self.shown = grant.token.reveal()
         return leg
 
     def __repr__(self) -> str:
         return f"ShowsItsGrant({getattr(self, 'shown', '')})"
+
+
+class LogsItsGrant(LinkedTransport):
+    """Its log is made for debugging as well."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        logging.getLogger("broken").debug("joining with %s", grant.token.reveal())
+        return await super().join(grant, handler)
+
+
+class SaysWhichToken(LinkedTransport):
+    """What it raises says which token was refused."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        try:
+            return await super().join(grant, handler)
+        except TokenRejected as error:
+            error.args = (f"{error.message}: {grant.token.reveal()}",)
+            raise
 
 
 # 26
@@ -509,7 +538,7 @@ BROKEN: Final[dict[str, tuple[type[LinkedTransport], ...]]] = {
     "transport-1": (TakesNoUid,),
     "transport-2": (ReplacedInSilence, RefusesAndPutsOut),
     "transport-3": (ExpiredIsInvalid,),
-    "transport-4": (LeavesHalfAJoin, SwallowsCancellation),
+    "transport-4": (LeavesHalfAJoin, LeavesATimer, SwallowsCancellation),
     "transport-5": (LeavesOnce,),
     "transport-6": (NeverClosed,),
     "transport-7": (FirstFrameOpens,),
@@ -530,6 +559,6 @@ BROKEN: Final[dict[str, tuple[type[LinkedTransport], ...]]] = {
     "transport-22": (Crosses,),
     "transport-23": (KeepsAThread, Uncancellable),
     "transport-24": (CountsTwice,),
-    "transport-25": (ShowsItsGrant,),
+    "transport-25": (ShowsItsGrant, LogsItsGrant, SaysWhichToken),
     "transport-26": (KnowsThemAlready,),
 }

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.testing.conformance.broken_transports import BROKEN, KeepsAThread
 
-from offhook.testing.conformance import KITS, TransportConformance, run_kit
+from offhook.errors import OffhookError
+from offhook.testing.conformance import KITS, TransportConformance, Verdict, run_kit
 from offhook.testing.conformance.clause import tests_of as clauses_of
+from offhook.testing.conformance.transport import CAPABILITIES
 from offhook.testing.linked import LinkedTransport
 from offhook.testing.linked_far_end import LinkedFarEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offhook.interfaces import Transport
+    from offhook.grant import Grant
+    from offhook.interfaces import Leg, LegHandler, Transport
     from offhook.registry import Environment
 
 
@@ -35,10 +40,16 @@ class Quick(TestLinkedTransport):
     """No less strict, and shorter."""
 
     __test__ = False
-    long_audio_s = 20.0
+    long_audio_s = 13.0
+    token_life_s = 6.0
+    give_up_s = 6.0
     cycles = 5
+    examples = 5
     ending_s = 0.3
     broken: type[LinkedTransport] = LinkedTransport
+
+    def make_far_end(self) -> LinkedFarEnd:
+        return LinkedFarEnd(give_up_s=4.0)
 
     def make(self, environment: Environment) -> Transport:
         assert isinstance(self.far_end, LinkedFarEnd)
@@ -62,8 +73,42 @@ def quiet() -> Iterator[None]:
     [pytest.param(clause, broken, id=broken.__name__) for clause, all_of in BROKEN.items() for broken in all_of],
 )
 def test_what_is_broken_in_one_respect_fails_one_clause(clause: str, broken: type[LinkedTransport]) -> None:
-    report = run_kit(type("Broken", (Quick,), {"broken": broken}))
+    found_by_chance = {"examples": 20} if clause == "transport-26" else {}
+    report = run_kit(type("Broken", (Quick,), {"broken": broken, **found_by_chance}))
     assert {result.clause.id: result.detail for result in report.failed}.keys() == {clause}, report.lines()
+
+
+class SlowToJoin(LinkedTransport):
+    """Nothing is wrong with it."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        await asyncio.sleep(0.1)
+        return await super().join(grant, handler)
+
+
+def test_joins_that_take_their_time_are_cancelled_at_moments_of_it() -> None:
+    assert run_kit(type("Slow", (Quick,), {"broken": SlowToJoin, "rest_s": 0.02})).passed
+
+
+def test_a_kit_says_what_it_needs() -> None:
+    with pytest.raises(OffhookError, match=r"define make_far_end\(\)"):
+        run_kit(TransportConformance)
+
+
+def test_a_transport_that_cannot_be_made_fails_every_clause() -> None:
+    report = run_kit(type("Unmade", (Quick,), {"make": TransportConformance.make}))
+    assert len(report.failed) == len(BROKEN)
+    assert all("define make()" in result.detail for result in report.failed)
+
+
+def test_what_is_not_claimed_is_left_out_of_other_clauses_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = run_kit(type("Modest", (Quick,), {"not_claimed": dict.fromkeys(CAPABILITIES, "modesty")}))
+    assert report.passed
+    assert report.count(Verdict.NOT_CLAIMED) == 4
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    (result,) = run_kit(Quick, only=["transport-26"]).results
+    assert result.verdict is Verdict.NOT_CLAIMED
+    assert "pip install offhook[testing]" in result.detail
 
 
 def test_every_clause_has_its_proof() -> None:

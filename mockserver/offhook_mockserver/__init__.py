@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from offhook.registry import CommandRegistry, Environment, FarEndRegistry, TransportRegistry
     from offhook.testing.far_end import FarEnd
 
-__all__ = ["offhook_command", "offhook_transport"]
+__all__ = ["offhook_command", "offhook_far_end", "offhook_transport"]
 
 
 @hookimpl

@@ -136,7 +136,7 @@ class Conformance:
         """
         try:
             self.prepare()
-            _run(self.try_out, self.clause_timeout_s, virtual=self.virtual_time)
+            run_on_loop(self.try_out, self.clause_timeout_s, virtual=self.virtual_time)
         finally:
             self.tidy()
 

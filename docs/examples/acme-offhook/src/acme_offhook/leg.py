@@ -74,7 +74,9 @@ class AcmeLeg(Leg):
         #: The position that should come next, by talker; of whom in `_after_gap` it is not known how much was lost.
         self._expected: dict[int, int] = {}
         self._after_gap: set[int] = set()
-        self._counters = dict.fromkeys(("frames_sent", "frames_dropped", "frames_received", "frames_lost"), 0)
+        self._counters: dict[str, int] = dict.fromkeys(
+            ("frames_sent", "frames_dropped", "frames_received", "frames_lost"), 0
+        )
         self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue(_MOST_WAITING)
         #: Answered in the order of asking.
         self._renewals: deque[asyncio.Future[dict[str, Any]]] = deque()

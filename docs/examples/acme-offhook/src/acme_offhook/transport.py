@@ -32,7 +32,7 @@ class AcmeTransport(Transport):
 
     rate_hz = RATE_HZ
 
-    def __init__(self, *, silence_s: float = 5.0, give_up_s: float = 30.0) -> None:
+    def __init__(self, *, silence_s: float = 2.0, give_up_s: float = 20.0) -> None:
         self._silence_s = silence_s
         self._give_up_s = give_up_s
         self._legs: set[AcmeLeg] = set()

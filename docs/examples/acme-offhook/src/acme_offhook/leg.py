@@ -111,7 +111,7 @@ class AcmeLeg(Leg):
         except TimeoutError:
             raise TransportError(f"the door did not answer a renewal within {_RENEW_S:g} s") from None
         if answer["type"] != "renewed":
-            raise TokenRejected(f"the door refused the fresh token: {answer['message']}", answer["reason"])
+            raise TokenRejected(f"the door refused the fresh token: {answer.get('message')}", answer.get("reason", 8))
         self._grant = grant
 
     async def leave(self) -> None:

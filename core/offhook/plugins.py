@@ -86,7 +86,7 @@ class Plugins:
         self.commands: Registry[Command] = Registry("command", "offhook_command", reserved=_OWN_COMMANDS)
         asked = [registry for registry in self.registries() if commands or registry is not self.commands]
         self._loader = Loader(asked)
-        self.reports = self._loader.reports
+        self.reports: list[PluginReport] = self._loader.reports
 
     @classmethod
     def load(

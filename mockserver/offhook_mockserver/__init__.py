@@ -31,6 +31,24 @@ def offhook_command(registry: CommandRegistry) -> None:
 
 
 @hookimpl
+def offhook_far_end(registry: FarEndRegistry) -> None:
+    """Add what is on the other side of the carrier and of the transports into rooms."""
+    extra, relay = "offhook[mock]", ("aiortc", "av", "starlette", "uvicorn", "websockets")
+    summary = "Sendblue's API as the mock has it, on virtual time and without a socket"
+    registry.add("sendblue", _sendblue_far_end, summary=summary, extra=extra, needs=("starlette",))
+    registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
+    registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=relay)
+    summary = "the PCM door of a mock, behind a wire that can be cut"
+    registry.add("pcm", _pcm_far_end, summary=summary, extra=extra, needs=("av", "starlette", "uvicorn", "websockets"))
+
+
+def _sendblue_far_end() -> FarEnd:
+    from offhook_mockserver.sendblue_far_end import SendblueFarEnd
+
+    return SendblueFarEnd()
+
+
+@hookimpl
 def offhook_transport(registry: TransportRegistry) -> None:
     """Stand in for ``memory``: a mock that is given to a phone registers the transport into its own rooms."""
     registry.add("memory", _no_mock, summary="PCM into the rooms of a mock in this process", stand_in=True)
@@ -43,22 +61,6 @@ def _no_mock(environment: Environment) -> NoReturn:
         "the transport memory joins the rooms of a mock in this process, and this phone was given none: "
         "take the phone from it, InProcessMock().phone(), or give it to the phone, Phone(plugins=[mock], ...)"
     )
-
-
-@hookimpl
-def offhook_far_end(registry: FarEndRegistry) -> None:
-    """Add what is on the other side of the carrier ``sendblue``, of the transports into rooms, and of the PCM door."""
-    extra, server = "offhook[mock]", ("av", "starlette", "uvicorn", "websockets")
-    registry.add("sendblue", _sendblue, summary="Sendblue's API, without a socket", extra=extra, needs=("starlette",))
-    registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
-    registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=("aiortc", *server))
-    registry.add("pcm", _pcm_far_end, summary="the PCM door of a mock, on this machine", extra=extra, needs=server)
-
-
-def _sendblue() -> FarEnd:
-    from offhook_mockserver.sendblue_far_end import SendblueFarEnd
-
-    return SendblueFarEnd()
 
 
 def _memory_far_end() -> FarEnd:

@@ -32,11 +32,11 @@ class Outbox:
     """
 
     def __init__(self, on_behind: Callable[[], None]) -> None:
-        self.audio_dropped = 0
+        self.audio_dropped: int = 0
         self._on_behind = on_behind
         self._messages: deque[str | bytes] = deque()
         self._texts = 0
-        self.ended = asyncio.Event()
+        self.ended: asyncio.Event = asyncio.Event()
         self._changed = asyncio.Event()
 
     def put(self, text: str) -> None:

@@ -59,7 +59,7 @@ class PcmDoor:
         most_joining: int = 64,
         join_timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
-        self.counters = PcmCounters()
+        self.counters: PcmCounters = PcmCounters()
         self._rooms = rooms
         self._clock = clock
         self._ids = ids

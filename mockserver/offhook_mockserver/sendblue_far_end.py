@@ -20,6 +20,8 @@ from offhook_mockserver.sendblue_api import Refusal, refuse
 from offhook_mockserver.tenants import TenantSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import httpx
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,8 +33,16 @@ _OTHER_LINE: Final = "+18885550198"
 _SCRIPT: Final = Script("declines at once", (Decline(),))
 _JOIN_WINDOW_S: Final = 0.01
 
-_STATUS: Final = {Answer.REJECT_KEYS: 401, Answer.REFUSE: 400, Answer.RATE_LIMIT: 429, Answer.FAIL: 503}
-_TROUBLE: Final = {Answer.LOSE: Trouble(lose_answer=True), Answer.UNREACHABLE: Trouble(refuse=True)}
+_STATUS: Final[Mapping[Answer, int]] = {
+    Answer.REJECT_KEYS: 401,
+    Answer.REFUSE: 400,
+    Answer.RATE_LIMIT: 429,
+    Answer.FAIL: 503,
+}
+_TROUBLE: Final[Mapping[Answer, Trouble]] = {
+    Answer.LOSE: Trouble(lose_answer=True),
+    Answer.UNREACHABLE: Trouble(refuse=True),
+}
 
 
 class SendblueFarEnd(ServiceFarEnd):

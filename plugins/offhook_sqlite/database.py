@@ -174,7 +174,7 @@ def _alone(folder: Path) -> Generator[None]:
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"file:{quote(os.fspath(path.absolute()))}?mode={mode}"
     # A phone may be made in one thread and used in another; nothing of ours uses one in two at once.
-    return sqlite3.connect(uri, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
+    return sqlite3.connect(uri, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

@@ -35,6 +35,7 @@ ALLOWED = {
     "offhook.isolation._distributions": "which installed distribution a package is from, for messages: the process's",
     "offhook.quarantine._guarded": "the TLS hook is the process's, and plugins may be loaded in several threads",
     "offhook.cli.records_command.records": "typer's description of commands; filled while the module is imported",
+    "offhook.testing.conformance.tones.tone": "a sine is the same whoever asks; 64 of them at most",
     "offhook_sqlite.owner._owners": "a fork copies every lock of the process at once, whoever has taken it",
     "offhook_sqlite.store._inherited": "connections that a forked child may neither use nor close",
     "offhook_wire.opus.default_backend": "a library is loaded once for the process; it holds nothing of a call",

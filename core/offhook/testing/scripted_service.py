@@ -41,7 +41,7 @@ class ScriptedService(ServiceFarEnd):
     virtual_time = True
 
     def __init__(self) -> None:
-        self.told = Answer.ACCEPT
+        self.told: Answer = Answer.ACCEPT
         self._rung: list[str] = []
         self._ids = Ids(1)
         self._clock = LoopClock()

@@ -21,7 +21,7 @@ from offhook.testing.conformance.observe import error_of, shown
 from offhook.testing.far_end import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from offhook.interfaces import Auth, Carrier
     from offhook.registry import Environment
@@ -58,9 +58,9 @@ class CarrierAnswers(Conformance):
 
     def prepare(self) -> None:
         """See `Conformance.prepare`. The time is that of the far end, and so is what cannot be shown."""
-        self.far_end = self.make_far_end()
-        self.virtual_time = self.far_end.virtual_time
-        self.not_claimed = {**self.far_end.not_claimed, **self.not_claimed}
+        self.far_end: ServiceFarEnd = self.make_far_end()
+        self.virtual_time: bool = self.far_end.virtual_time
+        self.not_claimed: Mapping[str, str] = {**self.far_end.not_claimed, **self.not_claimed}
 
     @contextlib.asynccontextmanager
     async def service(self) -> AsyncGenerator[ServiceFarEnd]:

@@ -33,7 +33,7 @@ _WITH_FAR_END: Final = frozenset({"carrier", "transport"})
 #: How long a clause may take in real time.
 _CLAUSE_TIMEOUT_S: Final = 60.0
 
-_INTERFACES: Final[dict[str, type[object]]] = {
+_INTERFACES: Final[Mapping[str, type[object]]] = {
     "auth": Auth,
     "carrier": Carrier,
     "transport": Transport,

@@ -41,7 +41,7 @@ class Conformance:
     """
 
     kind: ClassVar[str] = ""
-    capabilities: ClassVar[Mapping[str, str]] = {}
+    capabilities: ClassVar[Mapping[str, str]] = MappingProxyType({})
     contract: int = CONTRACT
     not_claimed: Mapping[str, str] = {}
     expected_failures: Mapping[str, str] | Path = MappingProxyType({})

@@ -14,9 +14,11 @@ from offhook.testing.conformance.store import StoreConformance
 from offhook.testing.conformance.transport import TransportConformance
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offhook.testing.conformance.kit import Conformance
 
-KITS: Final[dict[str, type[Conformance]]] = {
+KITS: Final[Mapping[str, type[Conformance]]] = {
     kit.kind: kit
     for kit in (
         AuthConformance,

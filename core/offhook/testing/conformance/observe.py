@@ -106,7 +106,7 @@ class Held:
     """Adds up how long awaiting something holds the loop: its own steps, and not the waiting in between."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds: float = 0.0
 
     def __call__(self, work: Coroutine[object, object, _T]) -> Awaitable[_T]:
         """What to await instead of `work`."""

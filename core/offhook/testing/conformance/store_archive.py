@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from offhook.interfaces.store import Document
 
 #: What JSON has words for, and texts that are easily spoilt.
-_ANYTHING: Final[dict[str, object]] = {
+_ANYTHING: Final[Mapping[str, object]] = {
     "event": "Dialed",
     "text": 'naïve ✆ 😀 "quoted" \\ \n \t',
     "deep": {"list": [1, -2.5, True, False, None, {"x": []}], "empty": {}},

@@ -4,7 +4,7 @@ Run by `nox -s wheel`, with the Python of an environment that has the built whee
 marked by the comment before them::
 
     <!-- file: PATH -->     a whole file, written when its turn comes
-    <!-- append: PATH -->   goes to the end of a file
+    <!-- append: PATH -->   goes to the end of a Python file, after two blank lines
     <!-- run -->            commands, each followed by what it must print; ``run: exit 2`` where that is how it must end
     <!-- serve -->          a command that is left running until the end; the settings that it prints are kept
 
@@ -68,7 +68,7 @@ def write(block: Block, folder: Path) -> None:
     """Write a file, or go on with it."""
     path = folder / block.argument
     path.parent.mkdir(parents=True, exist_ok=True)
-    before = path.read_text(encoding="utf-8") if block.kind == "append" else ""
+    before = path.read_text(encoding="utf-8") + "\n\n" if block.kind == "append" else ""
     path.write_text(before + block.text, encoding="utf-8")
 
 

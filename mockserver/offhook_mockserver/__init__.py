@@ -38,6 +38,8 @@ def offhook_far_end(registry: FarEndRegistry) -> None:
     registry.add("sendblue", _sendblue_far_end, summary=summary, extra=extra, needs=("starlette",))
     registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
     registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=relay)
+    summary = "the PCM door of a mock, behind a wire that can be cut"
+    registry.add("pcm", _pcm_far_end, summary=summary, extra=extra, needs=("av", "starlette", "uvicorn", "websockets"))
 
 
 def _sendblue_far_end() -> FarEnd:
@@ -71,3 +73,9 @@ def _relay_far_end() -> FarEnd:
     from offhook_mockserver.relay_far_end import RelayFarEnd
 
     return RelayFarEnd()
+
+
+def _pcm_far_end() -> FarEnd:
+    from offhook_mockserver.pcm_far_end import PcmFarEnd
+
+    return PcmFarEnd()

@@ -7,6 +7,7 @@ import gc
 import os
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
 from offhook.errors import ConfigError
@@ -40,6 +41,12 @@ class AuthConformance(Conformance):
     """
 
     kind = "auth"
+    capabilities = MappingProxyType(
+        {
+            "rotation": "Keys may change while a program runs.",
+            "settings": "Its keys come from settings, which may be missing.",
+        }
+    )
     variables: Mapping[str, str] = {}
     host: str = "api.example.com"
     foreign_host: str = ""

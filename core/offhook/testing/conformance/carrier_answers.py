@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import (
@@ -40,6 +41,11 @@ class CarrierAnswers(Conformance):
     """
 
     kind = "carrier"
+    capabilities = MappingProxyType(
+        {
+            "other_line": "There is more than one line to ring from.",
+        }
+    )
     give_up_s: float = 60.0
     again_s: float = 1.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from offhook.audio import OPUS_RATES_HZ, AudioFrame
@@ -41,6 +42,13 @@ class FilterConformance(Conformance):
     """
 
     kind = "filter"
+    capabilities = MappingProxyType(
+        {
+            "arguments": "It takes an argument, which may be wrong.",
+            "clips": "It may make audio louder than fits into 16 bits.",
+            "repeatable": "It gives the same for the same audio each time.",
+        }
+    )
     argument: str = ""
     wrong_arguments: tuple[str, ...] = ("\0",)
 

@@ -141,6 +141,12 @@ class Conformance:
             self.tidy()
 
     def _run_prepared(self, clause: Clause, check: Callable[[], Awaitable[None]]) -> None:
+        unknown = sorted(self.not_claimed.keys() - self.capabilities.keys())
+        if unknown:
+            raise OffhookError(
+                f"not_claimed names {', '.join(unknown)}, and the capabilities of a {self.kind} are "
+                f"{', '.join(self.capabilities) or 'none'}"
+            )
         if clause.capability in self.not_claimed:
             raise NotClaimed(f"{clause.id}: {clause.capability} is not claimed: {self.not_claimed[clause.capability]}")
         expected = self._expected().get(clause.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from offhook.audio import SAMPLE_BYTES, level_dbfs, samples_of
@@ -40,6 +41,11 @@ class ResamplerConformance(Conformance):
     """
 
     kind = "resampler"
+    capabilities = MappingProxyType(
+        {
+            "little_delay": "It is for live audio, and holds little back.",
+        }
+    )
 
     def make(self, from_hz: int, to_hz: int) -> Resampler:
         """The resampler. Your subclass says how."""

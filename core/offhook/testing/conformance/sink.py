@@ -7,6 +7,7 @@ import contextlib
 import wave
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from offhook.audio import OPUS_RATES_HZ, AudioFrame
@@ -39,6 +40,11 @@ class SinkConformance(WithPlaces):
     """
 
     kind = "sink"
+    capabilities = MappingProxyType(
+        {
+            "arguments": "It takes an argument, which may be wrong.",
+        }
+    )
     wrong_arguments: tuple[str, ...] = ("\0",)
     file: str = ""
 

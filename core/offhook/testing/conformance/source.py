@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from offhook.audio import AudioFrame
@@ -36,6 +37,13 @@ class SourceConformance(WithPlaces):
     """
 
     kind = "source"
+    capabilities = MappingProxyType(
+        {
+            "arguments": "It takes an argument, which may be wrong.",
+            "end": "It comes to an end by itself.",
+            "side_by_side": "Two of one argument can be read at once.",
+        }
+    )
     wrong_arguments: tuple[str, ...] = ("\0",)
 
     def make(self, argument: str) -> AudioSource:

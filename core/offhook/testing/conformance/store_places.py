@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from offhook.clock import iso_8601
@@ -26,6 +27,15 @@ class StoreMaking(WithPlaces):
     """See `StoreConformance`."""
 
     kind = "store"
+    capabilities = MappingProxyType(
+        {
+            "archive": "What it keeps can be read again.",
+            "arguments": "It takes an argument, which may be wrong.",
+            "guard": "It is a `DialGuard` as well.",
+            "interrupted": "It tells of calls that died with their process.",
+            "survives": "What it keeps outlives the process.",
+        }
+    )
 
     def make(self, argument: str, environment: Environment) -> Store:
         """The store. Your subclass says how."""

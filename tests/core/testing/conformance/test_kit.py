@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import unittest
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from offhook.errors import ConfigError, OffhookError
 from offhook.testing.conformance import (
     CONTRACT,
+    KITS,
     ClauseFailed,
     Conformance,
     FailsAsExpected,
@@ -30,6 +32,7 @@ class Kit(Conformance):
     """Something that may be wrong in several ways."""
 
     kind = "thing"
+    capabilities = MappingProxyType({"flight": "It can fly."})
     wrong: ClassVar[frozenset[str]] = frozenset()
 
     @clause("thing-2", "time passes")
@@ -122,6 +125,16 @@ def test_what_is_not_claimed_is_not_asked() -> None:
     assert [result.verdict for result in report.results] == [Verdict.PASSED, Verdict.PASSED, Verdict.NOT_CLAIMED]
     assert "too heavy" in report.results[-1].detail
     assert run_kit(kit("wings")).results[-1].detail == "no wings after all"
+
+
+def test_a_capability_that_there_is_not_cannot_be_disclaimed() -> None:
+    with pytest.raises(OffhookError, match="not_claimed names fligth, and the capabilities of a thing are flight"):
+        kit(not_claimed={"fligth": "too heavy"})().test_time_passes()
+
+
+@pytest.mark.parametrize("made", KITS.values(), ids=KITS)
+def test_every_kit_says_what_its_capabilities_mean(made: type[Conformance]) -> None:
+    assert {clause.capability for clause, _ in clauses_of(made) if clause.capability} == made.capabilities.keys()
 
 
 def test_expected_failures_are_no_failures_and_must_fail(tmp_path: Path) -> None:

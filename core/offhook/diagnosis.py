@@ -67,7 +67,7 @@ def diagnose(plugins: Plugins, environment: Mapping[str, str]) -> list[Finding]:
         plugins: what is installed, loaded as the command line loads it.
         environment: the settings.
     """
-    found = [*_machine(), *_copies(), *_plugins(plugins), *_hooks(plugins), *_lacking(plugins)]
+    found = [*_machine(), *_copies(), *_plugins(plugins, environment), *_hooks(plugins), *_lacking(plugins)]
     return [
         *found,
         *_settings(environment),
@@ -95,7 +95,7 @@ def _copies() -> Iterator[Finding]:
         yield Finding(f"distribution {copy.distribution}", Level.WRONG, text)
 
 
-def _plugins(plugins: Plugins) -> Iterator[Finding]:
+def _plugins(plugins: Plugins, environment: Mapping[str, str]) -> Iterator[Finding]:
     for report in plugins.reports:
         topic = f"plugin {report.label}"
         if report.disabled:
@@ -110,6 +110,10 @@ def _plugins(plugins: Plugins) -> Iterator[Finding]:
             yield Finding(topic, Level.WRONG if note == TLS_REPLACED else Level.NOTE, note)
     for note in plugins.notes:
         yield Finding("plugins", Level.WRONG, note)
+    try:
+        plugins.check_required(environment)
+    except OffhookError as error:
+        yield Finding("plugins", Level.WRONG, error.message)
 
 
 def _hooks(plugins: Plugins) -> Iterator[Finding]:

@@ -25,6 +25,8 @@ GROUP: Final = "offhook"
 OURS: Final = "offhook"
 #: Names of plugins not to load, separated by commas: `NAME`, or `NAME@DISTRIBUTION` where two have one name.
 DISABLE_VARIABLE: Final = "OFFHOOK_DISABLE_PLUGINS"
+#: Names of plugins without which no phone is made, separated by commas.
+REQUIRE_VARIABLE: Final = "OFFHOOK_REQUIRE_PLUGINS"
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ class Phone:
     ) -> None:
         settings = Environment(environment, clock=clock, ids=ids, http=http)
         self.plugins: Plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
+        self.plugins.check_required(settings)
         self.policy: CallPolicy = policy or CallPolicy()
         usual = usual_store(settings) if isinstance(carrier, str) else settings.get(STORE_VARIABLE, NO_STORE)
         if isinstance(carrier, str):

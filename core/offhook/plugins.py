@@ -11,8 +11,8 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
-from offhook.discovery import DISABLE_VARIABLE, installed
-from offhook.errors import OffhookError, SpecError
+from offhook.discovery import DISABLE_VARIABLE, REQUIRE_VARIABLE, installed
+from offhook.errors import ConfigError, OffhookError, SpecError
 from offhook.interfaces import (
     Archive,
     AudioFilter,
@@ -147,6 +147,20 @@ class Plugins:
     def problems(self) -> list[PluginReport]:
         """The plugins that were left out because they failed; those that were switched off are not among them."""
         return [report for report in self.reports if report.problem and not report.disabled]
+
+    def check_required(self, environment: Mapping[str, str]) -> None:
+        """Refuse to go on without the plugins that `OFFHOOK_REQUIRE_PLUGINS` names: an installed plugin that fails is
+        left out, and with it the rule about who may be dialled that it would have been.
+
+        Raises:
+            ConfigError: one of them is not loaded; the message says why.
+        """
+        required = [name.strip() for name in environment.get(REQUIRE_VARIABLE, "").split(",")]
+        for name in filter(None, required):
+            named = [report for report in self.reports if report.name == name]
+            if not any(not report.problem for report in named):
+                why = "; ".join(report.problem for report in named) or "no plugin is called that; see: offhook plugins"
+                raise ConfigError(f"{REQUIRE_VARIABLE} names {show(name)}, which is not loaded: {why}")
 
     def source(self, text: str) -> AudioSource:
         """Open the audio source that the spec `text` names.

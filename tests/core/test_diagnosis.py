@@ -123,6 +123,11 @@ def test_a_name_that_is_switched_off_in_vain() -> None:
     assert "names 'sqlight', and no plugin is called that; did you mean sqlite?" in finding.text
 
 
+def test_a_plugin_that_is_required_and_not_there() -> None:
+    (finding,) = found("plugins", OFFHOOK_REQUIRE_PLUGINS="acme")
+    assert finding.text.startswith("OFFHOOK_REQUIRE_PLUGINS names 'acme', which is not loaded")
+
+
 def test_packages_that_are_missing() -> None:
     (finding,) = found("transport dove", level=Level.NOTE)
     assert finding.text == 'lacks no_such_sdk, nor_this: pip install "acme[dove]"'

@@ -9,12 +9,14 @@ import pytest
 from tests.core.conftest import GOOD
 from tests.core.rig import ALONE, AudioKit, RampSource, load, run
 
-from offhook.errors import MissingExtraError, OffhookError, PluginError, SpecError
+from offhook import Phone
+from offhook.discovery import REQUIRE_VARIABLE
+from offhook.errors import ConfigError, MissingExtraError, OffhookError, PluginError, SpecError
 from offhook.hookspecs import hookimpl
 from offhook.isolation import name_of
 from offhook.plugins import DISABLE_VARIABLE, Plugins
 from offhook.secret import Secret
-from offhook.testing import ListFilter, MemoryStore
+from offhook.testing import LinkedTransport, ListFilter, MemoryStore, ScriptedCarrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -137,6 +139,24 @@ def test_a_plugin_can_be_disabled(install: Callable[..., str]) -> None:
     plugins = load_with({DISABLE_VARIABLE: f"{ALONE[DISABLE_VARIABLE]}, acme "})
     assert reports(plugins)["acme"].problem == f"not loaded: {DISABLE_VARIABLE} names it"
     assert [carrier.name for carrier in plugins.carriers] == ["zebra"]
+
+
+@pytest.mark.fault("F39")
+def test_no_phone_is_made_without_a_plugin_that_is_required(install: Callable[..., str]) -> None:
+    install("acme", "raise SystemExit('it was imported')")
+    install("zebra")
+
+    def phone(required: str) -> Phone:
+        environment = {**ALONE, REQUIRE_VARIABLE: required}
+        return Phone(carrier=ScriptedCarrier(), transport=LinkedTransport(), environment=environment)
+
+    phone("zebra, ")
+    with pytest.raises(ConfigError, match="names 'acme', which is not loaded: SystemExit: it was imported"):
+        phone("zebra,acme")
+    with pytest.raises(ConfigError, match="names 'acne', which is not loaded: no plugin is called that; see: offhook"):
+        phone("acne")
+    with pytest.raises(ConfigError, match=f"'sqlite', which is not loaded: not loaded: {DISABLE_VARIABLE} names it"):
+        phone("sqlite")
 
 
 def load_with(environment: dict[str, str]) -> Plugins:

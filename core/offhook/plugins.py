@@ -26,6 +26,7 @@ from offhook.interfaces import (
 )
 from offhook.isolation import as_plugin_error
 from offhook.loading import Loader
+from offhook.numbers import show
 from offhook.plugin_report import PluginReport, left_out
 from offhook.quarantine import quarantine
 from offhook.registry import (

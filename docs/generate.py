@@ -234,6 +234,12 @@ def faults() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def interfaces() -> str:
+    """The page that `interface_page.py` makes."""
+    page: str = runpy.run_path(str(DOCS / "interface_page.py"))["page"]()
+    return page
+
+
 def conformance() -> str:
     """The hand-written page with the tables of capabilities and clauses in it renewed."""
     page = (DOCS / "reference/conformance.md").read_text(encoding="utf-8")
@@ -255,6 +261,7 @@ PAGES = {
     "state-machine.md": state_machine,
     "architecture.md": architecture,
     "faults.md": faults,
+    "reference/interfaces.md": interfaces,
     "reference/conformance.md": conformance,
 }
 

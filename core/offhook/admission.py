@@ -136,16 +136,16 @@ class Admission:
     def _claim(self, key: str, call_id: str) -> str | None:
         try:
             return self._guard.claim(key, call_id, self._clock.wall_s(), self._if_killed_s)
-        except Exception as error:
+        except BaseException as error:
             raise self._broken("claim", error) from error
 
     def _free(self, key: str, call_id: str, hold_s: float) -> None:
         try:
             self._guard.release(key, call_id, self._clock.wall_s(), hold_s)
-        except Exception as error:
+        except BaseException as error:
             raise self._broken("release", error) from error
 
-    def _broken(self, method: str, error: Exception) -> OffhookError:
+    def _broken(self, method: str, error: BaseException) -> OffhookError:
         return as_plugin_error(self._guard, method, error)
 
     def _double(self, number: str, holder: str) -> DoubleDial:

@@ -54,9 +54,9 @@ class AudioFrame:
             raise ValueError(f"a frame of {len(pcm)} bytes is not made of 16-bit samples")
         if not 0 < rate_hz <= MOST_HZ:  # so written that it refuses NaN, too
             raise ValueError(f"a rate of {rate_hz} Hz is not positive, or above {MOST_HZ}")
-        self.pcm = pcm
-        self.rate_hz = rate_hz
-        self.position = position
+        self.pcm: bytes = pcm
+        self.rate_hz: int = rate_hz
+        self.position: int = position
 
     @classmethod
     def from_floats(cls, samples: Iterable[float], rate_hz: int, position: int = 0) -> Self:

@@ -36,7 +36,7 @@ class AudioWatch:
         self._since_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
         #: Whether audio was found missing and has not come back.
-        self.missing = False
+        self.missing: bool = False
 
     def expect(self, expected: bool) -> None:
         """From now on audio should come, or need not. Saying the same again changes nothing."""

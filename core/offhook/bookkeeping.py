@@ -49,11 +49,11 @@ class Bookkeeper:
         self.error: OffhookError | None = None
         #: Why there was no fresh grant.
         self.renewal_problem = ""
-        self.record = CallRecord(equipment.ids.call_id(), mask(number), "")
+        self.record: CallRecord = CallRecord(equipment.ids.call_id(), mask(number), "")
         observers = equipment.plugins.observers("offhook_call_transition")
         stores = equipment.stores.of_call(self.record.call_id)
         self._number = number
-        self.timeline = Timeline(self.record, stores, observers, self.add_entry, self._clean)
+        self.timeline: Timeline = Timeline(self.record, stores, observers, self.add_entry, self._clean)
 
     def _clean(self, text: str) -> str:
         """What plugins say may hold secrets and the callee's number: neither is written down."""

@@ -116,7 +116,7 @@ class Call:
         """Wait for the answer, or for the end. Never raises for how the call went: ask the record.
 
         Raises:
-            CallStateError: the call was not entered.
+            CallStateError: the call was not entered, or lives on another event loop.
         """
         self._must_be_entered("answered")
         waiting = (CallState.IDLE, CallState.DIALING, CallState.RINGING)
@@ -127,7 +127,7 @@ class Call:
         """Wait until the call is over and nothing of it is left.
 
         Raises:
-            CallStateError: the call was not entered.
+            CallStateError: the call was not entered, or lives on another event loop.
         """
         self._must_be_entered("ended")
         await self._driver.until(lambda: self.over)
@@ -394,6 +394,7 @@ class Call:
             self._driver.note(error)
 
     def _must_be_entered(self, verb: str) -> None:
+        self._equipment.must_be_ours()
         if not self._entered and not self.over:
             raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
 

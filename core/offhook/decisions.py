@@ -10,7 +10,7 @@ import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import DialForbidden, OffhookError, PluginError
+from offhook.errors import HOOKS_PAGE, DialForbidden, OffhookError, PluginError
 from offhook.grant import Grant
 from offhook.isolation import isolated
 from offhook.numbers import mask
@@ -54,7 +54,7 @@ async def check_may_dial(plugins: Plugins, request: DialRequest) -> None:
             reason = await _decided(plugin, "offhook_before_dial", hook, request=request)
             if reason is not None and not isinstance(reason, str):
                 problem = f"gave {type(reason).__name__}: give None to allow the call, or why not as text"
-                raise PluginError(plugin, "offhook_before_dial", problem)
+                raise _nonsense(plugin, "offhook_before_dial", problem)
         except OffhookError as error:
             raise DialForbidden(
                 f"{mask(request.number)} was not dialled, because it could not be found out whether it may be: "
@@ -83,17 +83,21 @@ async def renewed_grant(plugins: Plugins, call_id: str, grant: Grant, note: Call
             if fresh is None:
                 continue
             if not isinstance(fresh, Grant):
-                raise PluginError(plugin, "offhook_renew_grant", f"gave {type(fresh).__name__}, not a Grant or None")
+                raise _nonsense(plugin, "offhook_renew_grant", f"gave {type(fresh).__name__}, not a Grant or None")
             if (fresh.app_id, fresh.channel) != (grant.app_id, grant.channel):
-                raise PluginError(plugin, "offhook_renew_grant", "gave a grant for another channel")
+                raise _nonsense(plugin, "offhook_renew_grant", "gave a grant for another channel")
             if _ends_no_later(fresh, grant):
                 problem = "gave a grant that ends no later than the one in use: give one with a new token"
-                raise PluginError(plugin, "offhook_renew_grant", problem)
+                raise _nonsense(plugin, "offhook_renew_grant", problem)
         except OffhookError as error:
             note(error)
         else:
             return fresh
     raise OffhookError("no plugin has a fresh grant for this call")
+
+
+def _nonsense(plugin: str, hook: str, problem: str) -> PluginError:
+    return PluginError(plugin, hook, problem, see=f"{HOOKS_PAGE}#{hook}")
 
 
 def _masked(text: str, request: DialRequest) -> str:

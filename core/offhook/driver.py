@@ -8,7 +8,7 @@ nothing outlives it but what a plugin refuses to end.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.bookkeeping import Bookkeeper
@@ -43,19 +43,21 @@ from offhook.events import (
 )
 from offhook.grant import Grant
 from offhook.interfaces import Leg
-from offhook.isolation import as_plugin_error, isolated, name_of
+from offhook.isolation import as_plugin_error, isolated, name_of, nonsense
+from offhook.leg_fence import LegFence
 from offhook.media import CallMedia
 from offhook.outcome import Cause
+from offhook.products import misfit
 from offhook.session import CallSession
 from offhook.states import CallState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from offhook.actions import Action
     from offhook.audio import AudioFrame
     from offhook.equipment import Equipment
-    from offhook.events import Event, LegEvent
+    from offhook.events import Event
     from offhook.policy import CallPolicy
     from offhook.record import CallRecord
     from offhook.states import LegState
@@ -68,7 +70,7 @@ _RENEW_TIMEOUT_S = 10.0
 #: Less than this is no time to do anything in.
 _SHORTEST_S = 0.001
 
-_CAUSES: dict[type[OffhookError], Cause] = {
+_CAUSES: Final[Mapping[type[OffhookError], Cause]] = {
     CredentialsRejected: Cause.NOT_AUTHORIZED,
     RateLimited: Cause.SWITCHING_CONGESTION,
     CarrierUnavailable: Cause.TEMPORARY_FAILURE,
@@ -92,6 +94,7 @@ class Driver:
         self._session = CallSession(policy)
         self._recorder = recorder
         self._leg: Leg | None = None
+        self._fence: LegFence | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._heard: set[int] = set()
@@ -102,7 +105,7 @@ class Driver:
         self._asked_carrier = False
         self._continuity: Continuity | None = None
         #: Whether it was hung up, or found impossible, before it was dialled.
-        self.given_up = False
+        self.given_up: bool = False
         self.runner: asyncio.Task[None] | None = None
         #: There once our leg has joined.
         self.media: CallMedia | None = None
@@ -138,7 +141,7 @@ class Driver:
         """Dial. Everything from here on happens in one task."""
         self._book.begin()
         created = self._equipment.plugins.observers("offhook_call_created")
-        self.timeline.observe(created, call_id=self.record.call_id, number=self.record.number)
+        self.timeline.observe("offhook_call_created", created, call_id=self.record.call_id, number=self.record.number)
         self.runner = asyncio.create_task(self._run(), name=self.record.call_id)
         if self._equipment.watchdog is not None:
             self._equipment.watchdog.watch(self._loop_blocked)
@@ -286,7 +289,7 @@ class Driver:
         try:
             grant = await isolated(carrier, "start_call", lambda: carrier.start_call(self._number))
             if not isinstance(grant, Grant):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
-                raise PluginError(name_of(carrier), "start_call", f"gave {type(grant).__name__}, not a Grant")
+                raise nonsense(carrier, "start_call", f"gave {type(grant).__name__}, not a Grant")
         except OffhookError as error:
             self._book.error = error
             if isinstance(error, StartAmbiguous):
@@ -324,11 +327,13 @@ class Driver:
         transport = self._equipment.transport
         assert self._book.grant is not None  # JoinChannel follows CallAccepted
         grant, resample = self._book.grant, self._equipment.plugins.resampler
+        fence = self._fence = LegFence(name_of(transport), self.feed, self.hear, self.timeline)
         try:
-            leg = await isolated(transport, "join", lambda: transport.join(grant, _Handler(self)))
-            if not isinstance(leg, Leg):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
-                raise PluginError(name_of(transport), "join", f"gave {type(leg).__name__}, not a Leg")
-            self._leg = leg
+            leg = await isolated(transport, "join", lambda: transport.join(grant, fence))
+            problem = misfit(leg, Leg)
+            self._leg = leg if callable(getattr(leg, "leave", None)) else None  # left again, whatever it lacks
+            if problem:
+                raise nonsense(transport, "join", f"gave what cannot be used: {problem}")
             if self._releasing:  # it did not listen when it was cancelled, and nobody waits for this leg
                 await self._leave_leg()
                 return
@@ -336,12 +341,13 @@ class Driver:
                 self._discard()
             try:
                 self.media = CallMedia(leg, resample, self._tasks.spawn, self.note, self._lose_leg, self._recorder)
-            except Exception as error:
+            except BaseException as error:
                 raise as_plugin_error(leg, "rate_hz", error) from error
         except OffhookError as error:
             self._lose_leg(error)
             return
         self._recorder = None
+        fence.open(self.media.rate_hz)
         self._continuity = Continuity(self._session, self.media, self.record, self.feed)
         self.feed(LegJoined())
 
@@ -369,11 +375,16 @@ class Driver:
         except OffhookError as error:
             self.note(error)
         self._leg = None
+        self._close_fence()
         if self.media is not None:
             try:
                 self.record.counters.update(self.media.counters())
-            except Exception as error:
+            except BaseException as error:
                 self.note(as_plugin_error(leg, "counters", error))
+
+    def _close_fence(self) -> None:
+        if self._fence is not None:
+            self._fence.close()
 
     def hear(self, uid: int, frame: AudioFrame) -> None:
         """A frame arrived from the channel."""
@@ -428,6 +439,7 @@ class Driver:
         if self.media is not None:
             self.media.end()
         await self._leave_leg()
+        self._close_fence()  # of a join that never gave a leg
         await self._tasks.finish()
 
     def _seal(self) -> None:
@@ -444,19 +456,6 @@ class Driver:
             self.record.rang = "no"
         self.release_admission()
         ended = self._equipment.plugins.observers("offhook_call_ended")
-        self.timeline.observe(ended, call_id=self.record.call_id, record=self.record)
+        self.timeline.observe("offhook_call_ended", ended, call_id=self.record.call_id, record=self.record)
         self.timeline.close()
         self._wake()
-
-
-class _Handler:
-    """What the leg calls. It says nothing more once the call is over."""
-
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
-
-    def on_event(self, event: LegEvent) -> None:
-        self._driver.feed(event)
-
-    def on_audio(self, uid: int, frame: AudioFrame) -> None:
-        self._driver.hear(uid, frame)

@@ -36,7 +36,7 @@ They never hold a secret: what is raised goes through `redact`.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from offhook.secret import redact
 
@@ -132,15 +132,29 @@ class DialForbidden(DialRefused):
     code = "dial_forbidden"
 
 
+#: The pages for authors of plugins: the hooks (a section each), the way there, and what each kind of part must do.
+HOOKS_PAGE: Final = "docs/reference/hooks.md"
+TUTORIAL_PAGE: Final = "docs/tutorial/write-a-plugin.md"
+CONFORMANCE_PAGE: Final = "docs/reference/conformance.md"
+
+
 class PluginError(OffhookError):
-    """A plugin raised something of its own, hung, or answered nonsense."""
+    """A plugin raised something of its own, hung, or answered nonsense.
+
+    Args:
+        plugin: which plugin, with its distribution where that is known.
+        hook: the hook, or the method of a part that the plugin made.
+        problem: what it did.
+        see: the page that tells the plugin's author how it is done; for mistakes in code alone.
+    """
 
     code = "plugin"
 
-    def __init__(self, plugin: str, hook: str, problem: str) -> None:
-        super().__init__(f"plugin {plugin!r} failed in {hook}: {problem}")
+    def __init__(self, plugin: str, hook: str, problem: str, *, see: str = "") -> None:
+        super().__init__(f"plugin {plugin!r} failed in {hook}: {problem}" + (f" (see {see})" if see else ""))
         self.plugin = plugin
         self.hook = hook
+        self.see = see
 
 
 class CarrierError(OffhookError):

@@ -5,7 +5,6 @@ A filter that misbehaves costs itself and nothing else: the frame goes on as it 
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from offhook.audio import AudioFrame
@@ -33,7 +32,7 @@ class FilterChain:
         #: Those in use; look whether there are any before `apply` is called.
         self.filters: tuple[AudioFilter, ...] = ()
         #: How many were taken out because they misbehaved.
-        self.failed = 0
+        self.failed: int = 0
 
     def add(self, audio_filter: AudioFilter) -> None:
         """Add one behind the others; after the call's end it is only closed.
@@ -67,7 +66,7 @@ class FilterChain:
                 problem = _misfit(given, len(pcm), self._rate_hz)
                 if problem:
                     raise PluginError(name_of(audio_filter), "apply", problem)
-            except (Exception, asyncio.CancelledError) as error:  # there is no task here that could be cancelled
+            except BaseException as error:  # a cancellation, too: there is no task here that could be cancelled
                 self.failed += 1
                 self._note(as_plugin_error(audio_filter, "apply", error))
                 self.remove(audio_filter)
@@ -84,7 +83,7 @@ class FilterChain:
     def _close(self, audio_filter: AudioFilter) -> None:
         try:
             audio_filter.close()
-        except Exception as error:
+        except BaseException as error:
             self._note(as_plugin_error(audio_filter, "close", error))
 
 

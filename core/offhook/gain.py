@@ -22,7 +22,7 @@ class Gain:
     __slots__ = ("_factor", "db")
 
     def __init__(self, db: float) -> None:
-        self.db = db
+        self.db: float = db
         self._factor = round(10 ** (db / 20) * (1 << _BITS))
 
     def apply(self, pcm: bytes) -> bytes:

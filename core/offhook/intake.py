@@ -36,7 +36,7 @@ class Intake:
         self._resample = resample
         self._resampler: Resampler | None = None
         #: Whether anything came at another rate.
-        self.resampled = False
+        self.resampled: bool = False
 
     def convert(self, frame: object) -> Iterable[bytes]:
         """What a frame becomes, in parts.
@@ -78,7 +78,7 @@ def _called(resampler: Resampler, method: Callable[[], bytes]) -> bytes:
     """What a resampler gives; it is somebody's plugin, too."""
     try:
         pcm = method()
-    except Exception as error:
+    except BaseException as error:
         raise as_plugin_error(resampler, "convert", error) from error
     if len(pcm) & 1:
         raise PluginError(name_of(resampler), "convert", f"gave {len(pcm)} bytes, which are no 16-bit samples")

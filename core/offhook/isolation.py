@@ -1,11 +1,15 @@
-"""Calls into plugins: what they raise becomes a `PluginError` with their name, what hangs is given up."""
+"""Calls into plugins: what they raise becomes a `PluginError` with their name, what hangs is given up.
+
+A plugin may raise anything: `sys.exit()` in an SDK, and classes of its own beside `Exception`, as panics of native code
+are. None of it may end the event loop. Only a person's ctrl-C is nobody's mistake, and passes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from offhook.errors import OffhookError, PluginError
+from offhook.errors import CONFORMANCE_PAGE, OffhookError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -17,22 +21,64 @@ CLOSE_TIMEOUT_S: Final = 5.0
 #: How long a plugin's task may take to end once it is cancelled; it is then left behind.
 LET_GO_S: Final = 0.25
 
+#: More of an error's text is not told.
+_LONGEST: Final = 1000
+
+#: The distributions that modules of plugins belong to, as far as plugins were loaded from them; for messages.
+_distributions: Final[dict[str, str]] = {}
 #: Tasks that did not listen to their cancellation: held, since the loop itself only knows its tasks weakly.
 _left_behind: Final[set[asyncio.Task[Any]]] = set()
 
 
+def know(module: str, distribution: str) -> None:
+    """From now on `name_of` says that what is in `module`, or below it, is from `distribution`."""
+    _distributions[module] = distribution
+
+
 def name_of(plugin: object) -> str:
-    """The dotted name of a plugin object's class, for messages; a text is a name already."""
-    return plugin if isinstance(plugin, str) else f"{type(plugin).__module__}.{type(plugin).__qualname__}"
+    """The dotted name of a plugin object's class and where it is from, for messages; a text is a name already."""
+    if isinstance(plugin, str):
+        return plugin
+    module = above = type(plugin).__module__
+    while above and above not in _distributions:
+        above = above.rpartition(".")[0]
+    distribution = _distributions.get(above)
+    return f"{module}.{type(plugin).__qualname__}" + (f" ({distribution})" if distribution else "")
 
 
-def as_plugin_error(plugin: object, hook: str, error: BaseException) -> OffhookError:
-    """`error` itself if it is one of ours, else a `PluginError` that names the plugin and the method."""
+def said(error: BaseException) -> str:
+    """The class of an error and its text, in one line; the text is made by somebody's code, too."""
+    try:
+        text = " ".join(str(error).split())[:_LONGEST]
+    except Exception:
+        text = "(its text cannot be had)"
+    return f"{type(error).__name__}: {text}"
+
+
+def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str = "") -> OffhookError:
+    """`error` itself if it is one of ours, else a `PluginError` that names the plugin and the method.
+
+    Args:
+        plugin: the plugin's name, or an object of its.
+        hook: what of it was called.
+        error: what came out.
+        doing: what that means, as the beginning of a sentence.
+
+    Raises:
+        KeyboardInterrupt, GeneratorExit: `error` is that, and no plugin is to blame.
+    """
+    if isinstance(error, KeyboardInterrupt | GeneratorExit):
+        raise error
     if isinstance(error, OffhookError):
         return error
-    wrapped = PluginError(name_of(plugin), hook, f"{type(error).__name__}: {error}")
+    wrapped = PluginError(name_of(plugin), hook, f"{doing}{said(error)}")
     wrapped.__cause__ = error  # its author needs the traceback
     return wrapped
+
+
+def nonsense(plugin: object, hook: str, problem: str) -> PluginError:
+    """The error for what a part does otherwise than its interface says; it names the page that says it."""
+    return PluginError(name_of(plugin), hook, problem, see=CONFORMANCE_PAGE)
 
 
 async def isolated(
@@ -47,31 +93,26 @@ async def isolated(
             `timeout_s`.
         OffhookError: as the plugin raised it.
     """
+    if timeout_s is None:
+        return await _uncancelled(plugin, hook, method)
+    work = asyncio.create_task(_typed(plugin, hook, method))  # of its own, so that we can go on without it
     try:
-        if timeout_s is None:
-            return await _uncancelled(plugin, hook, method)
-        work = asyncio.create_task(_awaited(method))  # of its own, so that we can go on without it
-        try:
-            await asyncio.wait({work}, timeout=timeout_s)
-        except asyncio.CancelledError:
-            await let_go({work})
-            raise
-        if not work.done():
-            await let_go({work})
-            raise PluginError(name_of(plugin), hook, f"no answer within {timeout_s:g} s")
-        if work.cancelled():  # nobody cancelled us: it is what the plugin raised
-            raise PluginError(name_of(plugin), hook, "it was cancelled, and not by its caller")
-        return work.result()
-    except OffhookError:
+        await asyncio.wait({work}, timeout=timeout_s)
+    except asyncio.CancelledError:
+        await let_go({work})
         raise
-    except Exception as error:
-        raise as_plugin_error(plugin, hook, error) from error
+    if not work.done():
+        await let_go({work})
+        raise PluginError(name_of(plugin), hook, f"no answer within {timeout_s:g} s")
+    if work.cancelled():  # nobody cancelled us: it is what the plugin raised
+        raise PluginError(name_of(plugin), hook, "it was cancelled, and not by its caller")
+    return work.result()
 
 
 async def _uncancelled(plugin: object, hook: str, method: Callable[[], Awaitable[_T]]) -> _T:
     """Await in this task, and tell a cancellation that the plugin raises from one that is meant for the task."""
     try:
-        return await method()
+        return await _typed(plugin, hook, method)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -79,8 +120,14 @@ async def _uncancelled(plugin: object, hook: str, method: Callable[[], Awaitable
         raise PluginError(name_of(plugin), hook, "it was cancelled, and not by its caller") from None
 
 
-async def _awaited(method: Callable[[], Awaitable[_T]]) -> _T:
-    return await method()
+async def _typed(plugin: object, hook: str, method: Callable[[], Awaitable[_T]]) -> _T:
+    """Await what a plugin gives. It must happen in here: a SystemExit that leaves its task ends the event loop."""
+    try:
+        return await method()
+    except (OffhookError, asyncio.CancelledError):
+        raise
+    except BaseException as error:
+        raise as_plugin_error(plugin, hook, error) from error
 
 
 async def let_go(tasks: Iterable[asyncio.Task[_T]], within_s: float = LET_GO_S) -> set[asyncio.Task[_T]]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from offhook.events import Event
 
-_CLASSES: Final[dict[str, type]] = {kind.__name__: kind for kind in get_args(events.Event)}
-_NAMES: Final = {**vars(events), **vars(outcome)}
+_CLASSES: Final[Mapping[str, type]] = {kind.__name__: kind for kind in get_args(events.Event)}
+_NAMES: Final[Mapping[str, Any]] = {**vars(events), **vars(outcome)}
 
 
 def facts_of(event: Event) -> dict[str, object]:
@@ -39,7 +39,7 @@ def event_of(name: str, facts: Mapping[str, object]) -> Event:
     kind = _CLASSES.get(name)
     if kind is None:
         raise OffhookError(f"a journal entry of {name!r} is no event of this version of offhook")
-    hints = get_type_hints(kind, _NAMES)
+    hints = get_type_hints(kind, dict(_NAMES))
     try:
         event: Event = kind(**{key: _typed(hints[key], value) for key, value in facts.items()})
     except (KeyError, TypeError, ValueError) as error:

@@ -225,7 +225,7 @@ class Lane:
             if task is None or task.cancelling():
                 raise
             self._fail(handle, error)  # nobody cancelled us: it is what the source raised
-        except Exception as error:
+        except BaseException as error:
             self._fail(handle, error)
         if handle.dropped:  # and the source did not let itself be cancelled; who dropped it closes it
             return
@@ -241,7 +241,9 @@ class Lane:
             if reader is not None:
                 await asyncio.wait({reader})
             await handle.source.aclose()
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
             self._note(as_plugin_error(handle.source, "aclose", error))
 
     async def _read(self, handle: PlayHandle) -> None:

@@ -36,7 +36,7 @@ class BoundedStream(Generic[_T]):
         self._wake = asyncio.Event()
         self._closed = False
         #: How many items were thrown away because nobody took them.
-        self.dropped = 0
+        self.dropped: int = 0
 
     def put(self, item: _T) -> None:
         """Add an item; the oldest goes when there is no room."""

@@ -53,7 +53,7 @@ class CallMedia:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._leg = leg
-        self.rate_hz = leg.rate_hz
+        self.rate_hz: int = leg.rate_hz
         self._resample = resample
         self._note = note
         self._lost = lost
@@ -71,13 +71,13 @@ class CallMedia:
         self._held = False
         self._last_sent = b""
         self._last_heard = b""
-        self.playout = Playout(self.rate_hz, resample, spawn, note)
-        self.sent_filters = FilterChain(self.rate_hz, note)
-        self.heard_filters = FilterChain(self.rate_hz, note)
+        self.playout: Playout = Playout(self.rate_hz, resample, spawn, note)
+        self.sent_filters: FilterChain = FilterChain(self.rate_hz, note)
+        self.heard_filters: FilterChain = FilterChain(self.rate_hz, note)
         #: While it is true playout goes on, and silence is sent.
         self.muted = False
-        self.frames_muted = 0
-        self.frames_heard = 0
+        self.frames_muted: int = 0
+        self.frames_heard: int = 0
 
     @property
     def position(self) -> int:
@@ -125,7 +125,7 @@ class CallMedia:
         self._last_sent = pcm
         try:
             self._leg.send(AudioFrame(pcm, self.rate_hz, position))
-        except Exception as error:  # a leg never raises for the network's sake: it is broken
+        except BaseException as error:  # a leg never raises for the network's sake: it is broken
             self._lost(as_plugin_error(self._leg, "send", error))
             return
         self._record(left=True, position=position, pcm=pcm)
@@ -143,12 +143,12 @@ class CallMedia:
         pcm = frame.pcm
         if self.heard_filters.filters:
             pcm = self.heard_filters.apply(pcm, position)
-        self._last_heard = pcm
         placed = AudioFrame(pcm, frame.rate_hz, position)
+        self._last_heard = pcm
         for stream in self._streams():
             try:
                 stream.feed(placed)
-            except Exception as error:
+            except BaseException as error:
                 self._lose(stream, error)
         self._record(left=False, position=position, pcm=pcm)
 
@@ -175,7 +175,7 @@ class CallMedia:
         for stream in self._streams():
             try:
                 stream.flush()
-            except Exception as error:
+            except BaseException as error:
                 self._lose(stream, error)
             stream.close()
         self.sent_filters.close()
@@ -193,7 +193,7 @@ class CallMedia:
     def _streams(self) -> list[AudioStream]:
         return [stream for listener in self._listeners if (stream := listener()) is not None]
 
-    def _lose(self, stream: AudioStream, error: Exception) -> None:
+    def _lose(self, stream: AudioStream, error: BaseException) -> None:
         """A resampler that fails costs its own listener the rest, and nobody else anything."""
         self.forget(stream)
         self._note(as_plugin_error(stream.resampler, "convert", error))

@@ -42,7 +42,7 @@ class Pacer:
         self._next = 0
         self._timer: asyncio.TimerHandle | None = None
         #: Frames that were never ticked because the loop was held up for too long.
-        self.skipped = 0
+        self.skipped: int = 0
 
     @property
     def running(self) -> bool:

@@ -15,11 +15,14 @@ from offhook.equipment import Equipment
 from offhook.errors import CallStateError, ConfigError
 from offhook.grant import is_loopback
 from offhook.guard import MemoryGuard
-from offhook.isolation import CLOSE_TIMEOUT_S, isolated
+from offhook.interfaces import Carrier, Transport
+from offhook.isolation import CLOSE_TIMEOUT_S, isolated, nonsense
 from offhook.numbers import e164
 from offhook.plugins import Plugins
 from offhook.policy import CallPolicy
+from offhook.products import misfit
 from offhook.registry import Environment
+from offhook.spec import named_by
 from offhook.stereo import StereoRecorder
 from offhook.stores import AUTO, NO_STORE, STORE_VARIABLE, interrupted, open_stores, usual_store
 from offhook.watchdog import LIMIT_S, Watchdog
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
     from offhook.clock import Clock
     from offhook.ids import Ids
-    from offhook.interfaces import AudioSink, AudioSource, Auth, Carrier, Store, Transport
+    from offhook.interfaces import AudioSink, AudioSource, Auth, Store
     from offhook.interfaces.store import Document
 
 CARRIER: Final = "sendblue"
@@ -43,7 +46,7 @@ TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
 
 
 class Phone:
-    """Places calls. Several can live in one process and share nothing.
+    """Places calls. Several can live in one process and share nothing. It may be made before an event loop runs.
 
     Args:
         carrier: who rings the callee: a `Carrier`, or the name of an installed one.
@@ -70,7 +73,7 @@ class Phone:
     Raises:
         ConfigError: something that is named is not installed, or lacks its settings.
         RecordingError: a store cannot be opened.
-        PluginError: one of `plugins` cannot be used.
+        PluginError: one of `plugins` cannot be used, or the carrier or the transport is none.
     """
 
     def __init__(
@@ -91,8 +94,8 @@ class Phone:
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         settings = Environment(environment, clock=clock, ids=ids, http=http)
-        self.plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
-        self.policy = policy or CallPolicy()
+        self.plugins: Plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
+        self.policy: CallPolicy = policy or CallPolicy()
         usual = usual_store(settings) if isinstance(carrier, str) else settings.get(STORE_VARIABLE, NO_STORE)
         if isinstance(carrier, str):
             if isinstance(auth, str):
@@ -102,6 +105,10 @@ class Phone:
             transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
         if isinstance(transport, str):
             transport = self._transport(transport, carrier, settings)
+        for part, kind in ((carrier, Carrier), (transport, Transport)):
+            problem = misfit(part, kind)
+            if problem:
+                raise nonsense(part, "Phone", problem)
         stores = open_stores(self.plugins, store, usual, settings)
         #: Records of calls that died with their process and that nobody was told of before.
         self.interrupted: Sequence[Document] = interrupted(stores)
@@ -157,7 +164,8 @@ class Phone:
                 f"this call would be joined at {where}, and this version of offhook has no Agora transport yet, so "
                 "nothing is dialled. To call the mock server instead, start `offhook mock` and set what it prints"
             )
-        return self.plugins.make(self.plugins.transports, name, settings)
+        with named_by(TRANSPORT_VARIABLE, settings, name):
+            return self.plugins.make(self.plugins.transports, name, settings)
 
     # ---- calls
 
@@ -182,7 +190,8 @@ class Phone:
         Raises:
             NumberRejected: not an E.164 number, or an emergency number.
             RecordingError: the recording cannot be made.
-            CallStateError: the phone was closed, or this is a child that was forked from its process.
+            CallStateError: the phone was closed; this is a child that was forked from its process, or another event
+                loop than the one that it is used on.
         """
         self._equipment.must_be_ours()
         if self._closed:
@@ -249,7 +258,8 @@ class Phone:
 
         Raises:
             PluginError: the transport, the carrier or the store could not be closed; the others were.
-            CallStateError: this is a child that was forked from the phone's process.
+            CallStateError: this is a child that was forked from the phone's process, or another event loop than the
+                one that it is used on.
         """
         self._equipment.must_be_ours()
         self._closed = True

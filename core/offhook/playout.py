@@ -49,8 +49,8 @@ class Playout:
         high_water_ms: int = 200,
     ) -> None:
         self.rate_hz = rate_hz
-        self.counts = LaneCounts()
-        self.silence = bytes(rate_hz * PTIME_MS // 1000 * SAMPLE_BYTES)
+        self.counts: LaneCounts = LaneCounts()
+        self.silence: bytes = bytes(rate_hz * PTIME_MS // 1000 * SAMPLE_BYTES)
         self._spawn = spawn
         self._make_lane = partial(Lane, rate_hz, resample, spawn, note, self.counts, high_water_ms)
         self._queue = self._make_lane()

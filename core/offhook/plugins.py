@@ -7,17 +7,27 @@ itself: two phones in one process share nothing.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
-import inspect
-import itertools
+import logging
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
-import pluggy
-
-from offhook import hookspecs
-from offhook.errors import OffhookError, PluginError, SpecError
+from offhook.discovery import DISABLE_VARIABLE, installed
+from offhook.errors import OffhookError, SpecError
+from offhook.interfaces import (
+    Archive,
+    AudioFilter,
+    AudioSink,
+    AudioSource,
+    Auth,
+    Carrier,
+    Resampler,
+    Store,
+    Transport,
+)
+from offhook.isolation import as_plugin_error
+from offhook.loading import Loader
+from offhook.plugin_report import PluginReport, left_out
+from offhook.quarantine import quarantine
 from offhook.registry import (
     ArchiveFactory,
     AuthFactory,
@@ -33,29 +43,22 @@ from offhook.registry import (
     StoreFactory,
     TransportFactory,
 )
-from offhook.secret import redact
 from offhook.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from offhook.interfaces import Archive, AudioFilter, AudioSink, AudioSource, Resampler, Store
+__all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
-GROUP: Final = "offhook"
-#: Names of plugins not to load, separated by commas.
-DISABLE_VARIABLE: Final = "OFFHOOK_DISABLE_PLUGINS"
-#: The hooks that decide something; what they give is awaited where it can be.
-_MAY_BE_ASYNC: Final = frozenset({"offhook_before_dial", "offhook_renew_grant"})
+#: What went wrong with plugins is told to a logger of its own: the command line tells it itself.
+PLUGINS_LOGGER: Final = "offhook.plugins"
+#: The commands that are offhook's own.
+_OWN_COMMANDS: Final = ("call", "conformance", "doctor", "plugins", "records")
 
-
-def _naming(function: Callable[..., object], names: tuple[str, ...]) -> Callable[..., object]:
-    def call(**arguments: object) -> object:
-        return function(**{name: arguments[name] for name in names})
-
-    return call
+_log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 
 def _settings(environment: Mapping[str, str] | None) -> Environment:
@@ -64,46 +67,26 @@ def _settings(environment: Mapping[str, str] | None) -> Environment:
     return environment if isinstance(environment, Environment) else Environment(environment)
 
 
-def _itself(plugin: object) -> object:
-    return plugin
-
-
-@dataclass(slots=True)
-class PluginReport:
-    """What became of one plugin: where it is from, the hooks it answers, and the problem that kept it out, if any."""
-
-    name: str
-    distribution: str = ""
-    version: str = ""
-    hooks: list[str] = field(default_factory=list[str])
-    problem: str = ""
-    disabled: bool = False
-
-    @property
-    def label(self) -> str:
-        """The plugin and where it is from, for messages."""
-        return f"{self.name} ({' '.join(filter(None, (self.distribution, self.version)))})"
-
-
 class Plugins:
     """The loaded plugins, and one registry for each kind of thing they add."""
 
-    def __init__(self) -> None:
-        self._manager = pluggy.PluginManager("offhook")
-        self._manager.add_hookspecs(hookspecs)
-        self._wants_commands = False
-        self.reports: list[PluginReport] = []
-        self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth")
-        self.carriers: Registry[CarrierFactory] = Registry("carrier", "offhook_carrier")
-        self.transports: Registry[TransportFactory] = Registry("transport", "offhook_transport")
-        self.sources: Registry[SourceFactory] = Registry("audio source", "offhook_audio_source")
-        self.sinks: Registry[SinkFactory] = Registry("audio sink", "offhook_audio_sink")
-        self.filters: Registry[FilterFactory] = Registry("audio filter", "offhook_audio_filter")
-        self.resamplers: Registry[ResamplerFactory] = Registry("resampler", "offhook_resampler")
-        self.stores: Registry[StoreFactory] = Registry("store", "offhook_store")
-        self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive")
+    def __init__(self, *, commands: bool = False) -> None:
+        #: What is odd, and no plugin's own doing.
+        self.notes: list[str] = []
+        self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth", Auth)
+        self.carriers: Registry[CarrierFactory] = Registry("carrier", "offhook_carrier", Carrier)
+        self.transports: Registry[TransportFactory] = Registry("transport", "offhook_transport", Transport)
+        self.sources: Registry[SourceFactory] = Registry("audio source", "offhook_audio_source", AudioSource)
+        self.sinks: Registry[SinkFactory] = Registry("audio sink", "offhook_audio_sink", AudioSink)
+        self.filters: Registry[FilterFactory] = Registry("audio filter", "offhook_audio_filter", AudioFilter)
+        self.resamplers: Registry[ResamplerFactory] = Registry("resampler", "offhook_resampler", Resampler)
+        self.stores: Registry[StoreFactory] = Registry("store", "offhook_store", Store)
+        self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive", Archive)
         self.far_ends: Registry[FarEndFactory] = Registry("far end", "offhook_far_end")
-        self.commands: Registry[Command] = Registry("command", "offhook_command")
+        self.commands: Registry[Command] = Registry("command", "offhook_command", reserved=_OWN_COMMANDS)
+        asked = [registry for registry in self.registries() if commands or registry is not self.commands]
+        self._loader = Loader(asked)
+        self.reports: list[PluginReport] = self._loader.reports
 
     @classmethod
     def load(
@@ -119,74 +102,15 @@ class Plugins:
         Raises:
             PluginError: one of `extra` cannot be used. An installed one that cannot is left out and reported instead.
         """
-        plugins = cls()
-        plugins._wants_commands = commands
-        given: list[PluginReport] = []
-        environment = os.environ if environment is None else environment
-        disabled = {name.strip() for name in environment.get(DISABLE_VARIABLE, "").split(",")}
-        for point in sorted(importlib.metadata.entry_points(group=GROUP)):
-            report = PluginReport(point.name)
-            if point.dist is not None:
-                report.distribution, report.version = point.dist.name, point.dist.version
-            plugins.reports.append(report)
-            if point.name in disabled:
-                report.disabled, report.problem = True, f"not loaded: {DISABLE_VARIABLE} names it"
-            else:
-                plugins._guard(report, point.load)
+        plugins = cls(commands=commands)
+        points, plugins.notes = installed(os.environ if environment is None else environment)
+        for point, report in points:
+            plugins._loader.installed(point, report)
         for plugin in extra:
-            name = plugins._unused(str(getattr(plugin, "__name__", type(plugin).__name__)))
-            report = PluginReport(name, "given to the phone")
-            plugins.reports.append(report)
-            given.append(report)
-            plugins._guard(report, functools.partial(_itself, plugin))
-            if not report.problem and not report.hooks:
-                report.problem = "it has no hook: mark its functions with offhook.hookimpl"
-        for report in given:
-            if report.problem:
-                raise PluginError(report.label, "registration", report.problem)
+            plugins._loader.given(plugin)
+        for note in plugins.complaints:
+            _log.warning("%s", note)
         return plugins
-
-    def _unused(self, name: str) -> str:
-        """`name`, with a number behind it where another plugin has it: two objects of one class are two plugins."""
-        taken = {report.name for report in self.reports}
-        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        return next(candidate for candidate in names if candidate not in taken)
-
-    def _guard(self, report: PluginReport, load: Callable[[], object]) -> None:
-        """A plugin's code may raise anything, SystemExit included; it is left out and the reason kept."""
-        plugin: object = None
-        try:
-            plugin = load()
-            self._add(plugin, report)
-        except (Exception, SystemExit) as error:
-            known = isinstance(error, OffhookError)
-            report.problem = redact(str(error) if known else f"{type(error).__name__}: {error}")
-            # What it did so far is undone, unless another plugin had its name first.
-            if plugin is not None and self._manager.get_plugin(report.name) is plugin:
-                for registry in self.registries():
-                    registry.forget(report.label)
-                self._manager.unregister(name=report.name)
-
-    def _add(self, plugin: object, report: PluginReport) -> None:
-        if self._manager.has_plugin(report.name):
-            first = next(other for other in self.reports if other.name == report.name and not other.problem)
-            raise PluginError(report.label, "registration", f"the name is taken by plugin {first.label!r}")
-        self._manager.register(plugin, report.name)
-        try:
-            self._manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            raise PluginError(report.name, "registration", str(error)) from None
-        report.hooks = sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ())
-        for name in report.hooks:
-            if name not in _MAY_BE_ASYNC and inspect.iscoroutinefunction(getattr(plugin, name)):
-                raise PluginError(report.label, name, "it is async; this hook is a plain function, called on the loop")
-        for registry in self.registries():
-            if registry is self.commands and not self._wants_commands:
-                continue
-            registry.plugin = report.label
-            for name, implementation in self.observers(registry.hook):
-                if name == report.name:
-                    implementation(registry=registry)
 
     def registries(self) -> tuple[Registry[Any], ...]:
         """All of them; Any, because whoever walks over them does not care what the factories of each make."""
@@ -205,12 +129,19 @@ class Plugins:
         )
 
     def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
-        """The implementations of `hook` with their plugins' names, in the order of registration.
+        """The implementations of `hook` with their plugins' labels: those marked `tryfirst`, then in the order of
+        registration, then those marked `trylast`.
 
         Like pluggy itself, an implementation is only given the arguments that it names.
         """
-        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
-        return [(item.plugin_name, _naming(item.function, item.argnames)) for item in caller.get_hookimpls()]
+        return self._loader.observers(hook)
+
+    @property
+    def complaints(self) -> list[str]:
+        """A sentence for everything that is wrong or odd with what is installed and was not switched off."""
+        found = [f"plugin {report.label} was left out: {report.problem}" for report in self.problems]
+        found += [f"plugin {report.label}: {note}" for report in self.reports for note in report.notes]
+        return found + self.notes
 
     @property
     def problems(self) -> list[PluginReport]:
@@ -280,14 +211,25 @@ class Plugins:
 
         Raises:
             SpecError, MissingExtraError: there is none, or something that it needs is not installed.
-            PluginError: it raised something that is not an `OffhookError`.
+            PluginError: it raised something that is not an `OffhookError`, or gave something that cannot be used.
         """
-        factory = registry.find(name)
         try:
-            return factory(*arguments)
+            factory = registry.find(name)
+        except SpecError as error:
+            raise SpecError(f"{error.message}{left_out(self.problems)}") from None
+        plugin = registry.plugin_of(name)
+        try:
+            with quarantine(functools.partial(self._tell, plugin)):
+                product = factory(*arguments)
         except OffhookError:
             raise
-        except Exception as error:
-            plugin = next(item.plugin for item in registry if item.name == name)
-            problem = f"{name!r} could not be made: {type(error).__name__}: {error}"
-            raise PluginError(plugin, registry.hook, problem) from error
+        except BaseException as error:
+            raise as_plugin_error(plugin, registry.hook, error, f"{name!r} could not be made: ") from error
+        registry.check(name, product)
+        return product
+
+    def _tell(self, plugin: str, note: str) -> None:
+        for report in self.reports:
+            if report.label == plugin:
+                report.notes.append(note)
+        _log.warning("plugin %s: %s", plugin, note)

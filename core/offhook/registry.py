@@ -2,19 +2,21 @@
 
 A registry holds factories by name. Names are per kind; a second plugin that adds a name is refused with both named.
 A factory is not called before something of its name is wanted, so a missing SDK hurts nobody who does not use it.
+What is no name, no factory or no needs is refused when it is added, while the plugin that did it is known.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from offhook.clock import SystemClock
-from offhook.errors import MissingExtraError, PluginError, SpecError
+from offhook.errors import CONFORMANCE_PAGE, HOOKS_PAGE, MissingExtraError, PluginError, SpecError
 from offhook.ids import Ids
+from offhook.locating import is_installed
 from offhook.numbers import show
+from offhook.products import misfit, misregistered
 
 if TYPE_CHECKING:
     import httpx
@@ -54,7 +56,7 @@ class Environment(Mapping[str, str]):
     ) -> None:
         self._variables = variables or {}
         self.clock: Clock = clock or SystemClock()
-        self.ids = ids or Ids()
+        self.ids: Ids = ids or Ids()
         self.http = http
 
     def __getitem__(self, name: str) -> str:
@@ -114,25 +116,30 @@ class Registration(Generic[_F]):
     @property
     def missing(self) -> tuple[str, ...]:
         """Those of `needs` that are not installed."""
-        return tuple(name for name in self.needs if not _installed(name))
+        return tuple(name for name in self.needs if not is_installed(name))
 
 
-def _installed(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ImportError:  # of the package that a dotted name begins with
-        return False
+#: Who added what was added while no plugin's hook was running.
+_PROGRAM: Final = "the program"
 
 
 class Registry(Generic[_F]):
-    """Factories of one kind, by name."""
+    """Factories of one kind, by name.
 
-    def __init__(self, kind: str, hook: str) -> None:
+    Args:
+        kind: what they make, for messages.
+        hook: the hook through which plugins add to it.
+        interface: what a factory gives must have this class's methods; None where it gives nothing.
+        reserved: names that are offhook's own and nobody's to add.
+    """
+
+    def __init__(self, kind: str, hook: str, interface: type | None = None, *, reserved: tuple[str, ...] = ()) -> None:
         self.kind = kind
-        #: The hook through which plugins add to it.
         self.hook = hook
-        #: The plugin whose hook is running; set by the loader.
+        self.interface = interface
+        #: The plugin whose hook is running; set by the loader, empty when none is.
         self.plugin = ""
+        self._reserved = reserved
         self._registrations: dict[str, Registration[_F]] = {}
 
     def add(
@@ -157,14 +164,44 @@ class Registry(Generic[_F]):
                 earnest, whichever of them comes first.
 
         Raises:
-            PluginError: the name is taken.
+            PluginError: the name is taken, or something given is not what it must be.
         """
+        problem = misregistered(name, factory, summary, extra, needs, self._reserved)
+        if problem:
+            raise self._refused(problem)
         taken = self._registrations.get(name)
         if taken is not None and stand_in:
             return
         if taken is not None and not taken.stand_in:
-            raise PluginError(self.plugin, self.hook, f"{name!r} is taken by plugin {taken.plugin!r}")
-        self._registrations[name] = Registration(name, factory, self.plugin, summary, extra, needs, stand_in)
+            if taken.plugin == self.plugin:
+                raise self._refused(f"it adds {name!r} twice")
+            other = taken.plugin.partition(" ")[0]
+            raise self._refused(
+                f"{name!r} is taken by plugin {taken.plugin!r}: take another name, or, to have this one in its place, "
+                f"set OFFHOOK_DISABLE_PLUGINS={other}"
+            )
+        self._registrations[name] = Registration(
+            name, factory, self.plugin or _PROGRAM, summary, extra, needs, stand_in
+        )
+
+    def _refused(self, problem: str) -> PluginError:
+        return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=f"{HOOKS_PAGE}#{self.hook}")
+
+    def check(self, name: str, product: object) -> None:
+        """Look at what the factory called `name` gave.
+
+        Raises:
+            PluginError: it cannot be used as what this registry is for.
+        """
+        problem = misfit(product, self.interface) if self.interface is not None else ""
+        if problem:
+            raise PluginError(
+                self.plugin_of(name), self.hook, f"{name!r} cannot be used: {problem}", see=CONFORMANCE_PAGE
+            )
+
+    def plugin_of(self, name: str) -> str:
+        """The plugin that added `name`."""
+        return self._registrations[name].plugin
 
     def forget(self, plugin: str) -> None:
         """Drop what `plugin` added."""

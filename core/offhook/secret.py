@@ -79,14 +79,23 @@ def _all_live() -> tuple[Secret, ...]:
 
 
 class RedactingFilter(logging.Filter):
-    """Puts `redact` over a log record, its arguments and its traceback. Add it to a handler, not to a logger."""
+    """Puts `redact` over a log record, its arguments and its traceback. Add it to a handler, not to a logger.
+
+    A record without a secret is left as it is, for whoever groups records by their messages or formats tracebacks.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         try:
-            message = record.getMessage()
+            message, arguments = record.getMessage(), repr(record.args)
         except Exception:  # arguments that do not fit their message are the caller's mistake, and no reason to raise
-            message = f"{record.msg} {record.args!r}"
-        record.msg, record.args = redact(message), None
+            message, arguments = f"{record.msg} {record.args!r}", ""
+            record.msg, record.args = message, None
+        clean = redact(message)
+        if clean != message or redact(arguments) != arguments:  # some formatters write down the arguments as well
+            record.msg, record.args = clean, None
         if record.exc_info:
-            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            traceback = record.exc_text or logging.Formatter().formatException(record.exc_info)
+            clean = redact(traceback)
+            if clean != traceback:
+                record.exc_text = clean
         return True

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.errors import CallStateError
@@ -66,7 +66,7 @@ _RENEW_AGAIN_S = 5.0
 
 #: The signal that ends the call when a timer runs out. Two are not here: the leg's grace makes the leg fail, and the
 #: renewal timer asks for a fresh grant.
-_EXPIRIES = {
+_EXPIRIES: Final[Mapping[Timer, Signal]] = {
     Timer.SETUP: Signal.SETUP_EXPIRED,
     Timer.RING: Signal.RING_EXPIRED,
     Timer.DURATION: Signal.DURATION_EXPIRED,
@@ -76,13 +76,13 @@ _EXPIRIES = {
 }
 
 #: What the end by a timer rests on, where it is more than the timer.
-_EXPIRY_EVIDENCE = {
+_EXPIRY_EVIDENCE: Final[Mapping[Timer, Evidence]] = {
     Timer.CALLEE_GRACE: Evidence.CALLEE_DROPPED,
     Timer.TOKEN: Evidence.TOKEN_EXPIRED,
 }
 
 #: The sight of the callee that each policy takes for the answer.
-_ANSWERS = {
+_ANSWERS: Final[Mapping[AnswerPolicy, Evidence]] = {
     AnswerPolicy.CALLEE_JOINED: Evidence.CALLEE_JOINED,
     AnswerPolicy.CALLEE_PUBLISHED: Evidence.CALLEE_PUBLISHED,
     AnswerPolicy.FIRST_AUDIO: Evidence.AUDIO_HEARD,
@@ -109,12 +109,12 @@ class CallSession:
 
     def __init__(self, policy: CallPolicy) -> None:
         self.policy = policy
-        self.call_state = CallState.IDLE
-        self.leg_state = LegState.NEW
+        self.call_state: CallState = CallState.IDLE
+        self.leg_state: LegState = LegState.NEW
         #: The first other member of the channel, once there was one.
         self.callee_uid: int | None = None
         #: Whether the callee is in the channel, as far as the channel tells.
-        self.callee_present = False
+        self.callee_present: bool = False
         #: How it ended; set with the first step towards the end, and final.
         self.outcome: Outcome | None = None
         #: When the token ends, until our leg is in the channel and timers watch it.

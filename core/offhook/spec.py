@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from offhook.errors import SpecError
 from offhook.numbers import show
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -36,3 +40,18 @@ class Spec:
 
     def __str__(self) -> str:
         return f"{self.name}:{self.argument}" if self.argument else self.name
+
+
+@contextlib.contextmanager
+def named_by(variable: str, environment: Mapping[str, str], text: str) -> Generator[None]:
+    """Where `text` names nothing and it was the setting `variable` that said so, name the setting.
+
+    Raises:
+        SpecError: as what is done inside.
+    """
+    try:
+        yield
+    except SpecError as error:
+        if environment.get(variable) != text:
+            raise
+        raise SpecError(f"{variable} names {show(text.partition(':')[0])}, but {error.message}") from None

@@ -53,7 +53,7 @@ class SpeechDetector:
         self._loud_from: int | None = None
         self._quiet_from = 0
         #: Whether somebody is speaking; pauses shorter than the hang time are speech.
-        self.speaking = False
+        self.speaking: bool = False
 
     @property
     def quiet_ms(self) -> float:

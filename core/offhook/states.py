@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from offhook.events import LegClosed, LegDisconnected, LegFailed, LegJoined, LegReconnected
 from offhook.outcome import Cause, Disposition, EndedBy, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class CallState(Enum):
@@ -125,7 +128,7 @@ class Timer(Enum):
 
 
 #: The call's machine: state → signal → next state.
-CALL_TABLE: Final[dict[CallState, dict[Signal, CallState]]] = {
+CALL_TABLE: Final[Mapping[CallState, Mapping[Signal, CallState]]] = {
     CallState.IDLE: {
         Signal.DIALED: CallState.DIALING,
         Signal.HANG_UP: CallState.ENDED,
@@ -173,7 +176,7 @@ CALL_TABLE: Final[dict[CallState, dict[Signal, CallState]]] = {
 }
 
 #: The leg's machine: state → event → next state. Asking for the leg (NEW → CONNECTING) is the session's own doing.
-LEG_TABLE: Final[dict[LegState, dict[type, LegState]]] = {
+LEG_TABLE: Final[Mapping[LegState, Mapping[type, LegState]]] = {
     LegState.NEW: {},
     LegState.CONNECTING: {
         LegJoined: LegState.CONNECTED,
@@ -195,14 +198,14 @@ LEG_TABLE: Final[dict[LegState, dict[type, LegState]]] = {
 }
 
 #: Where the machines meet: a new state of the leg, and the signal it is to the call.
-COUPLING: Final[dict[LegState, Signal]] = {
+COUPLING: Final[Mapping[LegState, Signal]] = {
     LegState.CONNECTED: Signal.JOINED_CHANNEL,
     LegState.FAILED: Signal.LEG_FAILED,
     LegState.CLOSED: Signal.LEG_CLOSED,
 }
 
 #: The grade of each step of the call that is not simply seen by ourselves (`Grade.OBSERVED`).
-GRADES: Final[dict[tuple[CallState, Evidence], Grade]] = {
+GRADES: Final[Mapping[tuple[CallState, Evidence], Grade]] = {
     (CallState.RINGING, Evidence.LEG_JOINED): Grade.ASSUMED,
     (CallState.ACTIVE, Evidence.CALLEE_JOINED): Grade.ASSUMED,
     (CallState.ACTIVE, Evidence.CALLEE_PUBLISHED): Grade.DOCUMENTED,
@@ -227,7 +230,7 @@ def _both(disposition: Disposition, ended_by: EndedBy, cause: Cause) -> Ending:
 
 #: The outcome that a signal gives, when it is the first to end the call. A refusal brings its own cause, and a webhook
 #: its own disposition.
-ENDINGS: Final[dict[Signal, Ending]] = {
+ENDINGS: Final[Mapping[Signal, Ending]] = {
     Signal.HANG_UP: Ending(
         Outcome(Disposition.CANCELED, EndedBy.CALLER, Cause.NORMAL_CLEARING),
         Outcome(Disposition.COMPLETED, EndedBy.CALLER, Cause.NORMAL_CLEARING),
@@ -250,7 +253,7 @@ ENDINGS: Final[dict[Signal, Ending]] = {
 }
 
 #: The cause that goes with a disposition that a webhook reported; others keep the one in `ENDINGS`.
-REPORTED_CAUSES: Final[dict[Disposition, Cause]] = {
+REPORTED_CAUSES: Final[Mapping[Disposition, Cause]] = {
     Disposition.COMPLETED: Cause.NORMAL_CLEARING,
     Disposition.DECLINED: Cause.CALL_REJECTED,
     Disposition.BUSY: Cause.USER_BUSY,

@@ -53,9 +53,9 @@ class StereoRecorder:
         self._start = 0
         self._ends = [0, 0]
         #: Samples that came when their place was written already, left and right together.
-        self.late_samples = 0
+        self.late_samples: int = 0
         #: Samples left out because their position was absurd: more than `MOST_GAP_S` ahead of everything else.
-        self.stray_samples = 0
+        self.stray_samples: int = 0
 
     @property
     def path(self) -> Path:

@@ -9,6 +9,7 @@ from offhook.errors import OffhookError
 from offhook.interfaces import DialGuard, Store
 from offhook.interrupted import tell
 from offhook.isolation import as_plugin_error
+from offhook.spec import named_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,7 @@ class Stores:
         for store in self._stores:
             try:
                 records = store.interrupted()
-            except Exception as error:
+            except BaseException as error:
                 raise as_plugin_error(store, "interrupted", error) from error
             found.update((record.get("call_id"), record) for record in records)
         return list(found.values())
@@ -72,7 +73,7 @@ class Stores:
         for store in self._stores:
             try:
                 store.close()
-            except Exception as error:
+            except BaseException as error:
                 first = first or as_plugin_error(store, "close", error)
         if first is not None:
             raise first
@@ -130,7 +131,7 @@ def _attempt(
 ) -> str | None:
     try:
         method(call_id, document)
-    except Exception as error:
+    except BaseException as error:
         return as_plugin_error(store, name, error).message
     return None
 
@@ -158,7 +159,8 @@ def open_stores(
             if not isinstance(item, str):
                 stores.append(item)
             elif item != NO_STORE:
-                opened.append(plugins.store(item, environment))
+                with named_by(STORE_VARIABLE, environment, item):
+                    opened.append(plugins.store(item, environment))
                 stores.append(opened[-1])
     except OffhookError:
         Stores(opened).close()

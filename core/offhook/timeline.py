@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import weakref
 from typing import TYPE_CHECKING, Final
 
+from offhook.errors import PluginError
+from offhook.isolation import as_plugin_error
 from offhook.listening import BoundedStream
 from offhook.record import TimelineEntry, entry_document, record_document
 from offhook.secret import redact
@@ -71,16 +74,19 @@ class Timeline:
             self.problem(problem)
         if entry.changed:
             self.save()
-            self.observe(self._observers, call_id=self.record.call_id, entry=entry)
+            self.observe("offhook_call_transition", self._observers, call_id=self.record.call_id, entry=entry)
 
-    def observe(self, observers: list[tuple[str, Callable[..., object]]], **facts: object) -> None:
+    def observe(self, hook: str, observers: list[tuple[str, Callable[..., object]]], **facts: object) -> None:
         """Tell observers. One that raises is noted, and the call goes on."""
         for plugin, observer in observers:
             try:
-                observer(**facts)
-            except Exception as error:
+                given = observer(**facts)
+                if inspect.iscoroutine(given):
+                    given.close()
+                    raise PluginError(plugin, hook, "it gave something to await: this hook is a plain function")
+            except BaseException as error:
                 self.count("observer_errors")
-                self.problem(f"plugin {plugin!r} failed in an observer hook: {type(error).__name__}: {error}")
+                self.problem(as_plugin_error(plugin, hook, error).message)
 
     def problem(self, sentence: str, kind: str = "PluginError") -> None:
         """Something went wrong that the call survives: the record keeps the first, the timeline each."""
@@ -88,12 +94,21 @@ class Timeline:
             self.record.problem = self.record.problem or self._clean(sentence)
             self._note(kind, sentence)
 
+    def remark(self, sentence: str) -> None:
+        """A plugin did what it should not and it cost nothing: the timeline tells it; when it is closed, the log."""
+        if self._closed:
+            _log.warning("%s: %s", self.record.call_id, self._clean(sentence))
+        else:
+            self._note("PluginError", sentence)
+
     def failure(self, sentence: str) -> None:
         """What ended the call; the record tells this before anything that the call survived."""
         self.record.problem = self._clean(sentence)
 
     def count(self, name: str, more: int = 1) -> None:
-        """Add to one of the record's counters."""
+        """Add to one of the record's counters, while it is not final."""
+        if self._closed:
+            return
         self.record.counters[name] = self.record.counters.get(name, 0) + more
 
     def stream(self) -> BoundedStream[TimelineEntry]:
@@ -107,7 +122,7 @@ class Timeline:
     @property
     def unwritten(self) -> str:
         """Why what happened so far stands in no store, though there is one; else empty."""
-        return self._stores.unwritten
+        return self._clean(self._stores.unwritten)
 
     def save(self) -> None:
         """Write the record as it is now. One that cannot be written is tried again with the next change."""

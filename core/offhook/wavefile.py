@@ -12,10 +12,13 @@ import errno
 import os
 import struct
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from offhook.audio import SAMPLE_BYTES
 from offhook.errors import RecordingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: How much audio may wait in memory, in milliseconds.
 FLUSH_MS: Final = 200
@@ -28,7 +31,7 @@ _PCM: Final = 1
 #: Silence longer than this becomes a hole in the file, which takes no time and, on most file systems, no room.
 _HOLE_BYTES: Final = 65_536
 
-_REASONS: Final = {
+_REASONS: Final[Mapping[int, str]] = {
     errno.EEXIST: (
         "it exists already, and offhook never writes over a file. Choose another name, move it away, or write a * in "
         "the name, which becomes the next free number"
@@ -76,8 +79,8 @@ class WavWriter:
     ) -> None:
         if rate_hz <= 0 or channels <= 0:
             raise ValueError(f"{channels} channels at {rate_hz} Hz cannot be recorded")
-        self.path = Path(path)
-        self.rate_hz = rate_hz
+        self.path: Path = Path(path)
+        self.rate_hz: int = rate_hz
         self.channels = channels
         self._most_bytes = most_bytes
         self._pending = bytearray()

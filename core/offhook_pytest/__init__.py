@@ -15,6 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["MARKER", "pytest_configure", "pytest_pyfunc_call", "pytest_runtest_setup"]
+
 MARKER = "offhook_virtual"
 
 

@@ -62,7 +62,7 @@ class LoopbackConnection(Connection):
         outgoing: Path | None = None,
     ) -> None:
         super().__init__(ice_controlling=controlling)
-        self.checks = 0
+        self.checks: int = 0
         self.strays = 0
         self.incoming = incoming
         self._on_media = on_media
@@ -185,7 +185,7 @@ class LoopbackGatherer(RTCIceGatherer):
         outgoing: Path | None = None,
     ) -> None:
         super().__init__(iceServers=[])
-        self.connection = LoopbackConnection(
+        self.connection: LoopbackConnection = LoopbackConnection(
             controlling=controlling, on_media=on_media, incoming=incoming, outgoing=outgoing
         )
         # Before an RTCIceTransport is made of this: that copies the connection's methods.

@@ -47,10 +47,10 @@ class JitterBuffer:
     """
 
     def __init__(self, deliver: Callable[[bytes | None, int], None], loop: Timers, *, wait_ms: float = 5) -> None:
-        self.late = 0
-        self.duplicates = 0
-        self.concealed = 0
-        self.resets = 0
+        self.late: int = 0
+        self.duplicates: int = 0
+        self.concealed: int = 0
+        self.resets: int = 0
         self._deliver = deliver
         self._loop = loop
         self._wait_s = wait_ms / 1000

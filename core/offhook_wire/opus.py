@@ -112,7 +112,7 @@ class OpusDecoder:
     def __init__(self, rate_hz: int, *, backend: OpusBackend | None = None) -> None:
         _check_rate(rate_hz)
         self.rate_hz = rate_hz
-        self.errors = 0
+        self.errors: int = 0
         self._silence = bytes(rate_hz // FRAMES_PER_S * SAMPLE_BYTES)
         self._state: DecoderState | None = (backend or default_backend()).decoder(rate_hz)
 

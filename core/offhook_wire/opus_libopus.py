@@ -12,7 +12,7 @@ from offhook.audio import SAMPLE_BYTES
 from offhook_wire.opus_backend import FRAMES_PER_S, MAX_PACKET_BYTES, MAX_PACKET_MS, OpusError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _log = logging.getLogger(__name__)
 
@@ -61,24 +61,26 @@ class LibopusBackend:
     def __init__(self, path: str) -> None:
         library = ctypes.CDLL(path)
         pointer, number, int32 = ctypes.c_void_p, ctypes.c_int, ctypes.c_int32
-        self.encoder_create = library.opus_encoder_create
-        self.encoder_create.argtypes, self.encoder_create.restype = [int32, number, number, pointer], pointer
-        # Variadic: the value goes beyond the declared arguments.
-        self.encoder_ctl = library.opus_encoder_ctl
-        self.encoder_ctl.argtypes = [pointer, number]
-        self.encode = library.opus_encode
-        self.encode.argtypes = [pointer, ctypes.c_char_p, number, pointer, int32]
-        self.encoder_destroy = library.opus_encoder_destroy
-        self.encoder_destroy.argtypes, self.encoder_destroy.restype = [pointer], None
-        self.decoder_create = library.opus_decoder_create
-        self.decoder_create.argtypes, self.decoder_create.restype = [int32, number, pointer], pointer
-        self.decode = library.opus_decode
-        self.decode.argtypes = [pointer, ctypes.c_char_p, int32, pointer, number, number]
-        self.decoder_destroy = library.opus_decoder_destroy
-        self.decoder_destroy.argtypes, self.decoder_destroy.restype = [pointer], None
+        encoder_create, decoder_create = library.opus_encoder_create, library.opus_decoder_create
+        encoder_create.argtypes, encoder_create.restype = [int32, number, number, pointer], pointer
+        decoder_create.argtypes, decoder_create.restype = [int32, number, pointer], pointer
+        encoder_ctl, encode, decode = library.opus_encoder_ctl, library.opus_encode, library.opus_decode
+        encoder_ctl.argtypes = [pointer, number]  # variadic: the value goes beyond the declared arguments
+        encode.argtypes = [pointer, ctypes.c_char_p, number, pointer, int32]
+        decode.argtypes = [pointer, ctypes.c_char_p, int32, pointer, number, number]
+        encoder_destroy, decoder_destroy = library.opus_encoder_destroy, library.opus_decoder_destroy
+        encoder_destroy.argtypes, encoder_destroy.restype = [pointer], None
+        decoder_destroy.argtypes, decoder_destroy.restype = [pointer], None
+        self.encoder_create: Callable[..., int | None] = encoder_create
+        self.encoder_ctl: Callable[..., int] = encoder_ctl
+        self.encode: Callable[..., int] = encode
+        self.encoder_destroy: Callable[..., None] = encoder_destroy
+        self.decoder_create: Callable[..., int | None] = decoder_create
+        self.decode: Callable[..., int] = decode
+        self.decoder_destroy: Callable[..., None] = decoder_destroy
         version = library.opus_get_version_string
         version.restype = ctypes.c_char_p
-        self.name = f"{version().decode()} at {path}"
+        self.name: str = f"{version().decode()} at {path}"
 
     def encoder(self, rate_hz: int, bitrate_bps: int, complexity: int) -> _Encoder:
         return _Encoder(self, rate_hz, bitrate_bps, complexity)

@@ -75,8 +75,8 @@ class Peer:
         incoming: Path | None = None,
         outgoing: Path | None = None,
     ) -> None:
-        self.srtp_errors = 0
-        self.early_lost = 0
+        self.srtp_errors: int = 0
+        self.early_lost: int = 0
         self._on_rtp = on_rtp
         self._on_rtcp = on_rtcp
         self._on_down = on_down

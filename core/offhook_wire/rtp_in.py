@@ -17,7 +17,7 @@ class InStream:
 
     def __init__(self, ssrc: int) -> None:
         self.ssrc = ssrc
-        self.received = 0
+        self.received: int = 0
         self._base: int | None = None
         self._highest = 0
         self._transit: int | None = None

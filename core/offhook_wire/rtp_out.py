@@ -29,9 +29,9 @@ class OutStream:
     def __init__(self, ids: Ids, *, payload_type: int = OPUS_PAYLOAD_TYPE, cname: str = "offhook") -> None:
         self.payload_type = payload_type
         self.cname = cname
-        self.ssrc = ids.uint32()
-        self.packets = 0
-        self.octets = 0
+        self.ssrc: int = ids.uint32()
+        self.packets: int = 0
+        self.octets: int = 0
         # A receiver that misses the first packets can only guess SRTP's roll-over counter right when the sequence
         # begins in the lower half (RFC 3711, appendix A).
         self._sequence = (ids.below(0x8000) - 1) & 0xFFFF

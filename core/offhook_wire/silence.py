@@ -23,7 +23,7 @@ class Silence:
     """
 
     def __init__(self, count: Callable[[], int], limit_s: float, on_change: Callable[[bool], None]) -> None:
-        self.silent = False
+        self.silent: bool = False
         self._count = count
         self._look_s = limit_s / _LOOKS
         self._on_change = on_change

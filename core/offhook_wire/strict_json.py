@@ -49,6 +49,13 @@ class Fields:
             raise ProtocolError(self._at(name), f"must be a text of 1 to {longest} characters")
         return value
 
+    def optional_text(self, name: str, *, longest: int = 256) -> str:
+        """A text of 1 to `longest` characters, or an empty one when it is null or not there."""
+        if self._values.get(name) is None:
+            self._known.add(name)
+            return ""
+        return self.text(name, longest=longest)
+
     def integer(self, name: str, lowest: int, highest: int) -> int:
         """An integer in ``lowest .. highest``."""
         value = self._take(name)

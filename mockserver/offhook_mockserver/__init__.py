@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from offhook.registry import CommandRegistry, Environment, FarEndRegistry, TransportRegistry
     from offhook.testing.far_end import FarEnd
 
+__all__ = ["offhook_command", "offhook_far_end", "offhook_transport"]
+
 
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:
@@ -26,6 +28,24 @@ def offhook_command(registry: CommandRegistry) -> None:
     registry.add("mock", mock, summary=summary, extra="offhook[mock]", needs=needs)
     summary = "Place a call to a simulated callee on this machine, and show it."
     registry.add("demo", demo, summary=summary, extra="offhook[mock]", needs=needs)
+
+
+@hookimpl
+def offhook_far_end(registry: FarEndRegistry) -> None:
+    """Add what is on the other side of the carrier and of the transports into rooms."""
+    extra, relay = "offhook[mock]", ("aiortc", "av", "starlette", "uvicorn", "websockets")
+    summary = "Sendblue's API as the mock has it, on virtual time and without a socket"
+    registry.add("sendblue", _sendblue_far_end, summary=summary, extra=extra, needs=("starlette",))
+    registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
+    registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=relay)
+    summary = "the PCM door of a mock, behind a wire that can be cut"
+    registry.add("pcm", _pcm_far_end, summary=summary, extra=extra, needs=("av", "starlette", "uvicorn", "websockets"))
+
+
+def _sendblue_far_end() -> FarEnd:
+    from offhook_mockserver.sendblue_far_end import SendblueFarEnd
+
+    return SendblueFarEnd()
 
 
 @hookimpl
@@ -43,14 +63,6 @@ def _no_mock(environment: Environment) -> NoReturn:
     )
 
 
-@hookimpl
-def offhook_far_end(registry: FarEndRegistry) -> None:
-    """Add what is on the other side of the transports into rooms."""
-    needs = ("aiortc", "av", "starlette", "uvicorn", "websockets")
-    registry.add("memory", _memory_far_end, summary="rooms in this process", extra="offhook[mock]", needs=("av",))
-    registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra="offhook[mock]", needs=needs)
-
-
 def _memory_far_end() -> FarEnd:
     from offhook_mockserver.memory_far_end import MemoryFarEnd
 
@@ -61,3 +73,9 @@ def _relay_far_end() -> FarEnd:
     from offhook_mockserver.relay_far_end import RelayFarEnd
 
     return RelayFarEnd()
+
+
+def _pcm_far_end() -> FarEnd:
+    from offhook_mockserver.pcm_far_end import PcmFarEnd
+
+    return PcmFarEnd()

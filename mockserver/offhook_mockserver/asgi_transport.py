@@ -67,7 +67,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         self._client = client
         self._trouble = Trouble()
         self._running: set[asyncio.Task[None]] = set()
-        self.requests = 0
+        self.requests: int = 0
 
     @contextlib.contextmanager
     def trouble(self, trouble: Trouble) -> Generator[None]:

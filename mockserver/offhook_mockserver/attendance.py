@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
-
-from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from offhook.events import (
     LeaveReason,
@@ -18,6 +15,7 @@ from offhook.events import (
     MemberUnpublished,
 )
 from offhook_mockserver.members import RtpMember
+from offhook_mockserver.outbox import Outbox
 from offhook_mockserver.rooms import RoomError
 from offhook_mockserver.token_life import TokenLife
 from offhook_wire.access_token import TokenInvalid
@@ -61,8 +59,6 @@ _log = logging.getLogger(__name__)
 
 #: How long a leaving member's last datagrams may still be on their way, in seconds; its BYE ends the wait.
 LEAVE_DRAIN_S: Final = 0.03
-#: Events that a client has not read; one that is so far behind is put out.
-_MAX_EVENTS: Final = 256
 #: How long a client that is out has to read why, in seconds.
 _FAREWELL_S: Final = 1.0
 
@@ -97,9 +93,9 @@ class Attendance:
         incoming: Path | None,
         outgoing: Path | None,
     ) -> None:
-        self.attached = False
-        self.admitted = False
-        self.peer = Peer(
+        self.attached: bool = False
+        self.admitted: bool = False
+        self.peer: Peer = Peer(
             controlling=False,
             certificate=certificate,
             on_rtp=self._on_rtp,
@@ -109,13 +105,13 @@ class Attendance:
             outgoing=outgoing,
         )
         uid = wanted.uid or room.free_uid()
-        self.member = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
+        self.member: RtpMember = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
         self._room = room
         self._ssrc = wanted.ssrc
         self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), self._expired)
         self._token.verified(access)
         self._silence = Silence(lambda: self.peer.heard, silence_s, self._fell_silent)
-        self._outgoing: asyncio.Queue[RelayEvent | None] = asyncio.Queue(_MAX_EVENTS)
+        self._outbox = Outbox(lambda: self._end(LeaveReason.DROPPED))
         self._opened = asyncio.Event()
         self._gone = asyncio.Event()
         self._reason = LeaveReason.DROPPED
@@ -153,7 +149,7 @@ class Attendance:
         self.attached = True
         await websocket.accept()
         self._opened.set()
-        tasks = (asyncio.create_task(self._pump(websocket)), asyncio.create_task(self._listen(websocket)))
+        tasks = (asyncio.create_task(self._outbox.pump(websocket)), asyncio.create_task(self._listen(websocket)))
         try:
             await self._gone.wait()
             # The client's last events; one that does not read them is not waited for.
@@ -223,7 +219,7 @@ class Attendance:
             self._token.stop()
             self._silence.stop()
             self.member.leave(self._reason)
-            self._put(None)
+            self._outbox.end()
             await self.peer.stop()
             forget()
 
@@ -245,21 +241,8 @@ class Attendance:
         finally:
             self._end(LeaveReason.DROPPED)
 
-    async def _pump(self, websocket: WebSocket) -> None:
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
-            while (event := await self._outgoing.get()) is not None:
-                await websocket.send_text(encode(event))
-            if websocket.application_state is not WebSocketState.DISCONNECTED:
-                await websocket.close()
-
-    def _put(self, event: RelayEvent | None) -> None:
-        try:
-            self._outgoing.put_nowait(event)
-        except asyncio.QueueFull:
-            # It does not read: the oldest makes room for the end.
-            self._outgoing.get_nowait()
-            self._outgoing.put_nowait(event)
-            self._end(LeaveReason.DROPPED)
+    def _put(self, event: RelayEvent) -> None:
+        self._outbox.put(encode(event))
 
     def _end(self, reason: LeaveReason) -> None:
         if not self._gone.is_set():

@@ -56,11 +56,11 @@ class Hearing:
         self._queue: asyncio.Queue[AudioFrame | None] = asyncio.Queue(_MOST_WAITING)
         self._recording = None if sink is None else asyncio.create_task(self._record(sink))
         self.first_audio_s: float | None = None
-        self.frames_heard = 0
-        self.gap_samples = 0
-        self.frames_unrecorded = 0
-        self.spoken = asyncio.Event()
-        self.paused = asyncio.Event()
+        self.frames_heard: int = 0
+        self.gap_samples: int = 0
+        self.frames_unrecorded: int = 0
+        self.spoken: asyncio.Event = asyncio.Event()
+        self.paused: asyncio.Event = asyncio.Event()
 
     def expect_speech(self) -> None:
         """Forget what was said so far: the next turn counts."""

@@ -85,7 +85,7 @@ class RenewsGrants:
 
     def __init__(self, mock: Mock) -> None:
         self._mock = mock
-        self.renewed = 0
+        self.renewed: int = 0
 
     @hookimpl
     def offhook_renew_grant(self, call_id: str, grant: Grant) -> Grant:

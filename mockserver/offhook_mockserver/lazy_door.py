@@ -11,9 +11,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Router
 
 from offhook_mockserver.sendblue_api import UnknownRoute
+from offhook_wire.pcm_protocol import PCM_PATH
 from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from offhook.clock import Clock
@@ -23,10 +26,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_RELAY_ROUTES: Final = {
+_RELAY_ROUTES: Final[Mapping[str, str]] = {
     f"GET {HEALTH_PATH}": "",
     f"POST {JOIN_PATH}": "",
     f"GET {EVENTS_PATH}": "as a WebSocket, with ?sid=",
+    f"GET {PCM_PATH}": "as a WebSocket",
 }
 
 

@@ -38,6 +38,7 @@ class LoopServer(uvicorn.Server):
                 ws=RefusableWebSocket,
                 ws_max_size=MAX_BODY_BYTES,
                 ws_per_message_deflate=False,
+                ws_ping_interval=None,  # RefusableWebSocket sees to it
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from offhook.events import (
@@ -24,6 +24,8 @@ from offhook_wire.rtp_in import InStream
 from offhook_wire.rtp_out import OutStream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from offhook.audio import AudioFrame
     from offhook.clock import Clock
     from offhook.ids import Ids
@@ -67,10 +69,15 @@ class PacketSender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who was last in a room as some uid: its SSRC, and under which SSRCs and numbers it heard the others."""
+    """Who was last in a room as some uid.
 
-    ssrc: int
-    streams: dict[int, OutStream]
+    Attributes:
+        identity: what only it comes back with: the SSRC of an RTP member, the place of a client of the PCM door.
+        streams: under which SSRCs and numbers it heard the others; nothing where audio is PCM.
+    """
+
+    identity: int | str
+    streams: dict[int, OutStream] = field(default_factory=dict[int, "OutStream"])
 
 
 class PcmMember:
@@ -86,10 +93,10 @@ class PcmMember:
 
     def __init__(self, room: Room, uid: int, handler: PcmHandler, ids: Ids) -> None:
         self.uid = uid
-        self.rate_hz = room.rate_hz
-        self.published = False
-        self.frames_sent = 0
-        self.frames_unheard = 0
+        self.rate_hz: int = room.rate_hz
+        self.published: bool = False
+        self.frames_sent: int = 0
+        self.frames_unheard: int = 0
         self._room = room
         self._handler = handler
         self._present = True
@@ -151,11 +158,19 @@ class PcmMember:
         """Leave the room; the others are told with `reason`, the own handler nothing more. Idempotent."""
         self._room.remove(self, reason)
 
-    def lose(self) -> None:
-        """Nothing is heard of it any more: unless it recovers, the room lets go of it in `Room.lost_after_s`."""
+    def lose(self, gone: Callable[[], object] = lambda: None) -> None:
+        """Nothing is heard of it any more: unless it recovers, the room lets go of it in `Room.lost_after_s`.
+
+        Args:
+            gone: called when the room does; the handler, which is lost, is not told.
+        """
+
+        def let_go() -> None:
+            self.leave(LeaveReason.DROPPED)
+            gone()
+
         if self._present and self._lost is None:
-            loop = asyncio.get_running_loop()
-            self._lost = loop.call_later(self._room.lost_after_s, self.leave, LeaveReason.DROPPED)
+            self._lost = asyncio.get_running_loop().call_later(self._room.lost_after_s, let_go)
 
     def recover(self) -> None:
         """It is heard of again."""
@@ -258,9 +273,9 @@ class RtpMember:
         streams: dict[int, OutStream] | None = None,
     ) -> None:
         self.uid = uid
-        self.published = False
-        self.malformed = 0
-        self.unheard = 0
+        self.published: bool = False
+        self.malformed: int = 0
+        self.unheard: int = 0
         self._room = room
         self._sender = sender
         self._handler = handler

@@ -71,7 +71,7 @@ class MemoryLeg(Leg):
         clock: Clock,
         over: Callable[[MemoryLeg], None],
     ) -> None:
-        self.rate_hz = room.rate_hz
+        self.rate_hz: int = room.rate_hz
         self._room = room
         self._handler = handler
         self._network = network

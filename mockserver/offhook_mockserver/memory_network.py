@@ -53,8 +53,8 @@ class MemoryNetwork:
 
     def __init__(self, ids: Ids) -> None:
         # A stream of numbers for each direction: losing something one way must not change what is lost the other way.
-        self.sent = Path(Ids(ids.hex(16)))
-        self.heard = Path(Ids(ids.hex(16)))
+        self.sent: Path = Path(Ids(ids.hex(16)))
+        self.heard: Path = Path(Ids(ids.hex(16)))
         self._up = asyncio.Event()
         self._up.set()
 

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from offhook.clock import Clock
     from offhook.registry import Environment, TransportRegistry
     from offhook_mockserver.script import Script
-    from offhook_mockserver.tenants import TenantSettings
+    from offhook_mockserver.tenants import Tenant, TenantSettings
 
 #: The only address that a mock has.
 LOOPBACK: Final = "127.0.0.1"
-#: Everything of the WebRTC door is below this path.
+#: The doors are below this path.
 _RELAY: Final = "/relay/"
 
 
@@ -80,11 +80,11 @@ class Mock:
         on_event: Callable[[CallEvent], None] = lambda event: None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
-        self.ids = ids or Ids()
-        self.tenants = Tenants(self.ids)
-        self.tenant = self.tenants.create(settings=tenant)
-        self.rooms = Rooms(self.clock, self.ids)
-        self.calls = Calls(
+        self.ids: Ids = ids or Ids()
+        self.tenants: Tenants = Tenants(self.ids)
+        self.tenant: Tenant = self.tenants.create(settings=tenant)
+        self.rooms: Rooms = Rooms(self.clock, self.ids)
+        self.calls: Calls = Calls(
             self.rooms,
             self.clock,
             self.ids,
@@ -186,7 +186,7 @@ class Mock:
         api = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
 
         async def split(scope: Scope, receive: Receive, send: Send) -> None:
-            # The door's routes are not known before its libraries are imported, so its whole path is handed over.
+            # The WebRTC door's routes are not known before its libraries are imported: the whole path is handed over.
             relay = scope["type"] != "lifespan" and f"{scope['path']}/".startswith(_RELAY)
             await (self.relay if relay else api)(scope, receive, send)
 

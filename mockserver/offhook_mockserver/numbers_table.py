@@ -7,7 +7,7 @@ of magic numbers is Twilio's; which number does what is ours. Grade of everythin
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from offhook_mockserver.script import (
     Answer,
@@ -24,6 +24,9 @@ from offhook_mockserver.script import (
     Wait,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SPEECH: Final = Path(__file__).parent / "speech"
 HELLO: Final = SPEECH / "hello.wav"
 REPLY: Final = SPEECH / "reply.wav"
@@ -31,7 +34,7 @@ REPLY: Final = SPEECH / "reply.wav"
 #: The number that answers, listens and replies; numbers that are not in the table behave like it.
 DEFAULT_NUMBER: Final = "+14155550123"
 
-NUMBERS: Final[dict[str, Script]] = {
+NUMBERS: Final[Mapping[str, Script]] = {
     DEFAULT_NUMBER: Script(
         "answers, listens, replies once you have spoken and paused, then waits for you to hang up",
         (Ring(1.5), Answer(), ListenFor(Sound.SPEECH), ListenFor(Sound.QUIET), Say(REPLY)),

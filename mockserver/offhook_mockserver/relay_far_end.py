@@ -18,6 +18,8 @@ from offhook_mockserver.webrtc_door import WebRtcDoor
 from offhook_wire.path import Path
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: A join that is broken off half-way is forgotten so soon: kits wait for that, and loopback needs less.
@@ -60,7 +62,7 @@ class Gate:
 class RelayFarEnd(RoomsFarEnd):
     """A relay at a free port of 127.0.0.1."""
 
-    not_claimed = {  # noqa: RUF012 - nobody changes it
+    not_claimed: Mapping[str, str] = {
         "giving up": "how long to try is the call's to decide (CallPolicy.grace_s): the leg tries until it is left",
     }
 

@@ -75,7 +75,7 @@ class Room:
         self._telling_watchers = False
         self._closed = False
         #: Whether anybody has been in, were it for less than a turn of the loop.
-        self.visited = False
+        self.visited: bool = False
         #: Who was last in the room as some uid, so that whoever comes back is heard, and hears, as before.
         self.holders: dict[int, Holder] = {}
         #: Snapshots for the frame path: replaced on a change, never changed.

@@ -42,7 +42,7 @@ _KEY_HEADERS: Final = ("sb-api-key-id", "x-sb-api-key-id")
 _SECRET_HEADERS: Final = ("sb-api-secret-key", "x-sb-api-secret-key")
 
 #: Documented routes that a client may well try, for "did you mean"; those without a note are answered here.
-_DOCUMENTED: Final = {
+_DOCUMENTED: Final[Mapping[str, str]] = {
     f"POST {START_CALL}": "",
     "GET /api/lines": "documented, but not mocked yet",
     "GET /account": "documented, but not mocked yet",

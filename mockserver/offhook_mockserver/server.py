@@ -1,4 +1,4 @@
-"""The mock server: one tenant to begin with, Sendblue's API, rooms, callees and the WebRTC door, on loopback alone.
+"""The mock server: one tenant to begin with, Sendblue's API, rooms, callees and the doors, on loopback alone.
 
 ::
 
@@ -19,6 +19,8 @@ from offhook_mockserver.lazy_door import LazyDoor
 from offhook_mockserver.loop_server import LoopServer
 from offhook_mockserver.mock import LOOPBACK, Mock
 from offhook_mockserver.numbers_table import script_for
+from offhook_mockserver.pcm_door import PcmDoor
+from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +74,7 @@ class MockServer(Mock):
         script_for: Callable[[str], Script] = script_for,
         on_event: Callable[[CallEvent], None] = lambda event: None,
     ) -> None:
-        self.settings = settings or MockSettings()
+        self.settings: MockSettings = settings or MockSettings()
         super().__init__(
             clock=clock,
             ids=ids,
@@ -83,6 +85,7 @@ class MockServer(Mock):
             on_event=on_event,
         )
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
+        self._pcm_door = PcmDoor(self.rooms, self.clock, self.ids)
         self._port = 0
         self._server: LoopServer | None = None
 
@@ -118,6 +121,7 @@ class MockServer(Mock):
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await self.calls.aclose()
                 await self._door.aclose()
+                await self._pcm_door.aclose()
         except TimeoutError:
             _log.warning("calls were not over within %g s", _STOP_TIMEOUT_S)
         finally:
@@ -128,8 +132,9 @@ class MockServer(Mock):
         return _names(self._port)
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand over to the WebRTC door."""
-        await self._door(scope, receive, send)
+        """Hand over to the door that was asked for."""
+        pcm = scope["path"] == PCM_PATH and scope.get("method", "GET") == "GET"
+        await (self._pcm_door if pcm else self._door)(scope, receive, send)
 
 
 def _names(port: int) -> frozenset[str]:

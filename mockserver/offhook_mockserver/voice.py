@@ -76,8 +76,8 @@ class Voice:
         self._done: asyncio.Event | None = None
         self._echo: deque[bytes] = deque()
         self._pacer = Pacer(asyncio.get_running_loop(), self._tick)
-        self.frames_spoken = 0
-        self.echo_dropped = 0
+        self.frames_spoken: int = 0
+        self.echo_dropped: int = 0
 
     def start(self) -> None:
         """Publish, and speak from now on."""

@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from offhook_mockserver.admission import NotAdmitted, check_may_join
 from offhook_mockserver.attendance import Attendance
 from offhook_mockserver.members import Holder
 from offhook_mockserver.rooms import RoomError
-from offhook_wire.access_token import TokenInvalid
 from offhook_wire.peer import Certificate, make_certificate
 from offhook_wire.relay_protocol import (
     EVENTS_PATH,
@@ -115,22 +115,17 @@ class WebRtcDoor:
             return _refuse(400, Refusal("malformed", str(error)))
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
-        room = self._rooms.get(wanted.channel)
-        if room is None:
-            problem = (
-                f"no channel {wanted.channel!r} is open here: the call is over, or nobody joined in time, or another "
-                "mock started it. Dial again, and join where the grant comes from"
-            )
-            return _refuse(404, Refusal("no_such_channel", problem))
-        if room.app_id != wanted.app_id:
-            return _refuse(403, Refusal("app_id", f"channel {wanted.channel!r} belongs to another app id"))
         try:
-            access = room.verify(wanted.token, wanted.uid)
-        except TokenInvalid as error:
-            return _refuse(403, Refusal("token_rejected", str(error), int(error.reason)))
-        holder = room.holders.get(wanted.uid)
-        if wanted.rejoin and holder is not None and holder.ssrc != wanted.ssrc:
-            return _refuse(409, Refusal("replaced", f"somebody else has joined as uid {wanted.uid} meanwhile"))
+            room, access = check_may_join(
+                self._rooms,
+                wanted.app_id,
+                wanted.channel,
+                wanted.token,
+                wanted.uid,
+                wanted.ssrc if wanted.rejoin else None,
+            )
+        except NotAdmitted as error:
+            return _refuse(error.status, error.refusal)
         joining = self._gathering + sum(not attendance.admitted for attendance in self._attendances.values())
         if joining >= self._most_joining:
             return _refuse(503, Refusal("busy", f"{joining} joins are under way, which is the limit: try again"))
@@ -155,7 +150,7 @@ class WebRtcDoor:
             clock=self._clock,
             ids=self._ids,
             silence_s=self._silence_s,
-            streams=before.streams if before is not None and before.ssrc == wanted.ssrc else None,
+            streams=before.streams if before is not None and before.identity == wanted.ssrc else None,
             incoming=self._incoming,
             outgoing=self._outgoing,
         )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from offhook.interfaces import Transport
     from offhook.registry import Environment, TransportRegistry
 
+__all__ = ["offhook_transport"]
+
 
 def _aiortc(environment: Environment) -> Transport:
     from offhook_aiortc.transport import AiortcTransport

@@ -109,8 +109,8 @@ class Connection:
         incoming: Path | None,
         outgoing: Path | None,
     ) -> None:
-        self.lost_early = 0
-        self.peer = Peer(
+        self.lost_early: int = 0
+        self.peer: Peer = Peer(
             controlling=True,
             certificate=certificate,
             on_rtp=self._on_rtp,

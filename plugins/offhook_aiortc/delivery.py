@@ -32,7 +32,7 @@ class Delivery:
     """
 
     def __init__(self, lost_s: float) -> None:
-        self.lost = False
+        self.lost: bool = False
         self._lost_s = lost_s
         #: What no report has covered: sequence number and when it was sent.
         self._uncovered: deque[tuple[int, float]] = deque(maxlen=_MOST)

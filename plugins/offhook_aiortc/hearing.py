@@ -39,8 +39,8 @@ class Hearing:
     def __init__(
         self, deliver: Callable[[int, AudioFrame], None], *, rate_hz: int, loop: Timers, wait_ms: float
     ) -> None:
-        self.frames = 0
-        self.unclaimed = 0
+        self.frames: int = 0
+        self.unclaimed: int = 0
         self._deliver = deliver
         self._rate_hz = rate_hz
         self._loop = loop

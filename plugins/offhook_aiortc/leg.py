@@ -97,7 +97,7 @@ class AiortcLeg(Leg):
         over: Callable[[AiortcLeg], None],
     ) -> None:
         self.rate_hz = rate_hz
-        self.uid = 0
+        self.uid: int = 0
         self._handler = handler
         self._entrance = entrance
         self._clock = clock

@@ -36,9 +36,9 @@ class RecorderSink(AudioSink):
         #: Where the next frame begins if nothing is missing; None before the first.
         self._expected: int | None = None
         #: Jumps of the position that were longer than `MOST_GAP_S` and were shortened to it.
-        self.clamped_gaps = 0
+        self.clamped_gaps: int = 0
         #: Frames whose position stepped back; they are appended as they come.
-        self.backward_steps = 0
+        self.backward_steps: int = 0
 
     async def write(self, frame: AudioFrame) -> None:
         if self._expected is None or frame.rate_hz != self._file.rate_hz:

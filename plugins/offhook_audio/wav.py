@@ -49,9 +49,9 @@ class WavSource(AudioSource):
             raise SourceError("wav: needs the path of an audio file, for example wav:greeting.wav")
         self._shown = show_path(path)
         #: Samples that were not numbers (or infinite), played as silence (or as full scale).
-        self.sanitised_samples = 0
+        self.sanitised_samples: int = 0
         #: Samples beyond full scale, played as full scale.
-        self.clipped_samples = 0
+        self.clipped_samples: int = 0
         self._position = 0
         self._fd = self._open(path)
         try:
@@ -59,7 +59,7 @@ class WavSource(AudioSource):
         except BaseException:
             self._release()
             raise
-        self.rate_hz = self._file.samplerate
+        self.rate_hz: int = self._file.samplerate
         self._block = max(1, self.rate_hz * _BLOCK_MS // 1000)
 
     async def read(self) -> AudioFrame | None:

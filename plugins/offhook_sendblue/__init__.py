@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Final
 from offhook.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offhook.interfaces import Auth, Carrier
     from offhook.registry import AuthRegistry, CarrierRegistry, Environment
     from offhook_sendblue.auth import CallableAuth, EnvAuth, KeyAuth
     from offhook_sendblue.carrier import SendblueCarrier
 
-__all__ = ["CallableAuth", "EnvAuth", "KeyAuth", "SendblueCarrier"]
+__all__ = ["CallableAuth", "EnvAuth", "KeyAuth", "SendblueCarrier", "offhook_auth", "offhook_carrier"]
 
-_HOMES: Final = {
+_HOMES: Final[Mapping[str, str]] = {
     "CallableAuth": "offhook_sendblue.auth",
     "EnvAuth": "offhook_sendblue.auth",
     "KeyAuth": "offhook_sendblue.auth",

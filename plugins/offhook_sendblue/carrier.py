@@ -65,7 +65,7 @@ class SendblueCarrier(Carrier):
     ) -> None:
         if not 0 < timeout_s < math.inf:
             raise ConfigError(f"timeout_s={timeout_s!r}: give a positive, finite number of seconds")
-        self.base_url = baseurl.checked(base_url, f"the base URL ({BASE_URL_VARIABLE})")
+        self.base_url: str = baseurl.checked(base_url, f"the base URL ({BASE_URL_VARIABLE})")
         self.from_number = from_number
         self._auth = auth
         self._timeout_s = timeout_s

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import Archive, Store
     from offhook.registry import ArchiveRegistry, Environment, StoreRegistry
 
-__all__ = ["offhook_archive", "offhook_store"]
+__all__ = ["DATABASE", "offhook_archive", "offhook_store"]
 
 _SUMMARY = "all calls in one database: sqlite, or sqlite:calls.db"
 

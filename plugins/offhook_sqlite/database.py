@@ -17,7 +17,7 @@ from offhook.errors import RecordingError
 from offhook.wavefile import show_path, why_not
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
     from pathlib import Path
 
 #: Written into the file (``user_version``); a database of a newer version is left alone.
@@ -50,7 +50,7 @@ CREATE TABLE claims (
 ) WITHOUT ROWID;
 """
 
-_REASONS: Final = {
+_REASONS: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_BUSY: f"another process has been writing to it for {BUSY_TIMEOUT_S:g} s. Try again",
     sqlite3.SQLITE_LOCKED: "another connection of this process is writing to it. Try again",
     sqlite3.SQLITE_FULL: "the disk is full. Make room",
@@ -124,11 +124,14 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         raise NoDatabaseError from None
     except (OSError, ValueError) as error:
         raise RecordingError(f"the calls in {show_path(path)} cannot be read: {why_not(error)}.") from None
+    log = path.with_name(f"{path.name}-wal")
     with explained(path, "read"):
         try:
-            return _open_known(path, "ro")
+            # A connection that may only read makes a log where there is none and cannot take it away again; one that
+            # may write does, and is kept from writing anything else.
+            return _open_known(path, "ro" if log.exists() else "rw")
         except sqlite3.OperationalError:
-            if path.with_name(f"{path.name}-wal").exists():
+            if log.exists():
                 raise
             # In a folder where no log can be made, and none is, the file is all there is.
             return _open_known(path, "ro&immutable=1")
@@ -137,6 +140,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 def _open_known(path: Path, mode: str) -> sqlite3.Connection:
     connection = _connect(path, mode)
     try:
+        connection.execute("PRAGMA query_only = ON")
         if _version(connection, path) == 0:
             raise NoDatabaseError
     except BaseException:
@@ -170,7 +174,7 @@ def _alone(folder: Path) -> Generator[None]:
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"file:{quote(os.fspath(path.absolute()))}?mode={mode}"
     # A phone may be made in one thread and used in another; nothing of ours uses one in two at once.
-    return sqlite3.connect(uri, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
+    return sqlite3.connect(uri, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

@@ -37,7 +37,7 @@ class Owner:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._fd = -1
-        self.name = ""
+        self.name: str = ""
         while not self._take(Ids().hex(16)):
             pass
         _owners.add(self)

@@ -74,17 +74,21 @@ def test_whoever_says_nothing_allows_it() -> None:
 @pytest.mark.parametrize(
     ("plugin", "problem"),
     [
-        (Says("quiet hours"), "plugin 'Says-2' says 'quiet hours'"),
-        (Says("quiet hours", after_s=9), "plugin 'Says-2' says 'quiet hours'"),
-        (SaysAsync(), "plugin 'SaysAsync' says 'not on a Sunday'"),
-        (Says(""), "plugin 'Says-2' says ''"),
+        (Says("quiet hours"), "plugin 'Says-2 (given to the phone)' says 'quiet hours'"),
+        (Says("quiet hours", after_s=9), "plugin 'Says-2 (given to the phone)' says 'quiet hours'"),
+        (SaysAsync(), "plugin 'SaysAsync (given to the phone)' says 'not on a Sunday'"),
+        (Says(""), "plugin 'Says-2 (given to the phone)' says ''"),
         (
             Says(KeyError("rules")),
-            "could not be found out whether it may be: plugin 'Says-2' failed in offhook_before_",
+            "could not be found out whether it may be: plugin 'Says-2 (given to the phone)' failed in offhook_before_",
         ),
         (Says(KeyError("rules"), after_s=1), "KeyError: 'rules'"),
+        (Says(SystemExit(1)), "failed in offhook_before_dial: SystemExit: 1"),
         (Says(ConfigError("no list of numbers"), after_s=1), "no list of numbers"),
-        (Says(False), "gave bool: give None to allow the call, or why not as text"),
+        (
+            Says(False),
+            "or why not as text (see docs/reference/hooks.md#offhook_before_dial)",
+        ),
         (Says(None, after_s=11), "no answer within 10 s"),
         (Says(TimeoutError("theirs"), after_s=1), "TimeoutError: theirs"),
         (Says(asyncio.CancelledError()), "it was cancelled, and not by its caller"),
@@ -128,7 +132,11 @@ def test_the_first_grant_is_taken_and_failures_are_passed_over() -> None:
         assert await renewed_grant(plugins, "call_1", GRANT, noted.append) is fresh
         assert now() == pytest.approx(10, abs=0.3)
         assert last.asked == [("call_1", GRANT)]
-        assert [error.message.split("failed in ")[1] for error in noted if isinstance(error, PluginError)] == [
+        assert [
+            error.message.split("failed in ")[1].partition(" (see ")[0]
+            for error in noted
+            if isinstance(error, PluginError)
+        ] == [
             "offhook_renew_grant: KeyError: 'x'",
             "offhook_renew_grant: gave a grant for another channel",
             "offhook_renew_grant: gave str, not a Grant or None",

@@ -6,20 +6,22 @@ import asyncio
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from tests.core.rig import AudioKit, RampSource, load, rig, run
 
 from offhook import AudioFrame, Disposition, Phone
 from offhook.errors import OffhookError, PluginError, SourceError
+from offhook.filtering import FilterChain
+from offhook.hookspecs import hookimpl
 from offhook.ids import Ids
 from offhook.interfaces import AudioSink, Leg, LegHandler
 from offhook.secret import Secret
-from offhook.testing import LinkedTransport, LoopClock, ScriptedCarrier
+from offhook.testing import LinkedTransport, ListFilter, ListSink, LoopClock, MemoryStore, ScriptedCarrier
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Mapping
 
     from offhook.grant import Grant
 
@@ -52,6 +54,165 @@ def test_a_sink_that_raises_at_once_costs_the_recording_and_not_the_call() -> No
     run(main())
 
 
+class Panic(BaseException):
+    """As native code raises, through PyO3 for one."""
+
+
+class ExitingSink(ListSink):
+    async def write(self, frame: AudioFrame) -> None:
+        raise SystemExit(2)
+
+
+class ExitingSource(RampSource):
+    async def read(self) -> AudioFrame | None:
+        raise Panic("in native code")
+
+    async def aclose(self) -> None:
+        raise SystemExit(3)
+
+
+class ExitingFilter(ListFilter):
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        raise SystemExit(4)
+
+    def close(self) -> None:
+        raise SystemExit(5)
+
+
+class ExitingStore(MemoryStore):
+    def append(self, call_id: str, entry: Mapping[str, object]) -> None:
+        if entry["event"] == "LegJoined":
+            raise SystemExit(6)
+
+
+class ExitingObserver:
+    @hookimpl
+    def offhook_call_ended(self, call_id: str) -> None:
+        raise SystemExit(7)
+
+
+class AwaitedObserver:
+    @hookimpl
+    def offhook_call_ended(self, call_id: str) -> object:
+        return asyncio.sleep(0)
+
+
+@pytest.mark.fault("F39")
+def test_parts_that_exit_or_panic_end_neither_the_loop_nor_the_call() -> None:
+    async def main() -> None:
+        r = rig(store=ExitingStore(), plugins=load(AudioKit(), ExitingObserver(), AwaitedObserver()))
+        r.answer()
+        r.talk(1.5, 0.1)
+        async with r.phone.dial(NUMBER) as call:
+            assert await call.answered()
+            call.add_filter(ExitingFilter())
+            call.listen(ExitingSink())
+            handle = call.play(ExitingSource(320))
+            await handle.done()
+            assert isinstance(handle.failure, PluginError)
+            await asyncio.sleep(1)
+        assert call.record.disposition is Disposition.COMPLETED
+        assert r.transport.leg is None
+        told = "\n".join(entry.detail for entry in call.record.timeline)
+        for what in (
+            "ExitingStore' failed in append: SystemExit: 6",
+            "ExitingFilter' failed in apply: SystemExit: 4",
+            "ExitingFilter' failed in close: SystemExit: 5",
+            "ExitingSink' failed in write: SystemExit: 2",
+            "ExitingSource' failed in read: Panic: in native code",
+            "ExitingSource' failed in aclose: SystemExit: 3",
+            "'ExitingObserver (given to the phone)' failed in offhook_call_ended: SystemExit: 7",
+            "'AwaitedObserver (given to the phone)' failed in offhook_call_ended: it gave something to await",
+        ):
+            assert what in told
+
+    run(main())
+
+
+class ExitingLeg(LinkedTransport):
+    def __init__(self, method: str) -> None:
+        super().__init__()
+        self._method = method
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        if self._method == "join":
+            raise SystemExit(1)
+        leg = await super().join(grant, handler)
+
+        def exits(*_: object) -> NoReturn:
+            raise SystemExit(1)
+
+        setattr(leg, self._method, exits)
+        return leg
+
+
+@pytest.mark.fault("F39")
+@pytest.mark.parametrize("method", ["join", "send", "leave", "counters"])
+def test_a_leg_that_exits_ends_the_call_in_order(method: str) -> None:
+    async def main() -> None:
+        r = rig(transport=ExitingLeg(method))
+        r.answer()
+        call = r.phone.dial(NUMBER)
+        if method == "join":
+            with pytest.raises(PluginError, match="ExitingLeg' failed in join: SystemExit: 1") as raised:
+                await call.__aenter__()
+            assert (raised.value.plugin, raised.value.hook) == (f"{__name__}.ExitingLeg", "join")
+        else:
+            await call.__aenter__()
+            assert await call.answered()
+            await asyncio.sleep(1)
+            await call.hang_up()
+            assert f"failed in {method}: SystemExit: 1" in call.record.problem
+        failed = method in ("join", "send")
+        assert call.record.disposition is (Disposition.FAILED if failed else Disposition.COMPLETED)
+        await r.phone.aclose()
+
+    run(main())
+
+
+def test_ctrl_c_is_no_mistake_of_a_plugin() -> None:
+    class Interrupted(ListFilter):
+        def apply(self, frame: AudioFrame) -> AudioFrame:
+            raise KeyboardInterrupt
+
+    chain = FilterChain(16_000, lambda error: None)
+    chain.add(Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        chain.apply(bytes(640), 0)
+
+
+class AsyncLeg(LinkedTransport):
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        leg = await super().join(grant, handler)
+
+        async def send(frame: AudioFrame) -> None: ...
+
+        leg.send = send  # type: ignore[method-assign, assignment]
+        return leg
+
+
+@pytest.mark.fault("F39")
+def test_a_leg_whose_send_must_be_awaited_is_refused_when_it_joins() -> None:
+    async def main() -> None:
+        r = rig(transport=AsyncLeg())
+        with pytest.raises(
+            PluginError, match=r"AsyncLeg' failed in join: .*LinkedLeg is no Leg: its send must not be async"
+        ):
+            await r.phone.dial(NUMBER).__aenter__()
+        assert r.transport.leg is None, "it was in the channel, and was left"
+        await r.phone.aclose()
+
+    run(main())
+
+
+@pytest.mark.fault("F39")
+def test_a_phone_takes_no_carrier_and_no_transport_that_is_none() -> None:
+    with pytest.raises(PluginError, match=r"'tests.core.rig.RampSource' failed in Phone: RampSource is no Carrier"):
+        Phone(carrier=RampSource(1), transport=LinkedTransport())  # type: ignore[arg-type]
+    with pytest.raises(PluginError, match="failed in Phone: LinkedTransport is a class: give an instance"):
+        Phone(carrier=ScriptedCarrier(), transport=LinkedTransport)  # type: ignore[arg-type]
+
+
 class SynchronousCarrier(ScriptedCarrier):
     def start_call(self, to: str) -> Awaitable[Grant]:  # type: ignore[override]
         raise RuntimeError("no async")
@@ -70,8 +231,9 @@ def test_a_carrier_that_raises_at_once_is_named() -> None:
 
 
 class LegWithoutRate(Leg):
-    """Forgot its `rate_hz`."""
+    """Its `rate_hz` is none."""
 
+    rate_hz = None  # type: ignore[assignment]
     left = 0
 
     def send(self, frame: AudioFrame) -> None: ...

@@ -8,7 +8,7 @@ import pytest
 from tests.core.rig import run
 
 from offhook.errors import JoinFailed, PluginError
-from offhook.isolation import as_plugin_error, isolated, name_of
+from offhook.isolation import as_plugin_error, isolated, name_of, said
 
 
 class Acme:
@@ -44,6 +44,32 @@ def test_what_a_plugin_raises_names_it_and_keeps_the_cause(error: Exception) -> 
         assert raised.value.__cause__ is error, "a plugin's author needs the traceback"
 
     run(main())
+
+
+class Panic(BaseException):
+    """As native code raises, through PyO3 for one."""
+
+
+@pytest.mark.parametrize("timeout_s", [None, 5])
+@pytest.mark.parametrize("error", [SystemExit(1), Panic(1)])
+def test_what_would_end_the_loop_ends_the_call_into_the_plugin(error: BaseException, timeout_s: float | None) -> None:
+    async def main() -> None:
+        acme = Acme()
+        with pytest.raises(PluginError, match=f"failed in fail: {type(error).__name__}: 1"):
+            await isolated(acme, "fail", lambda: acme.fail(error), timeout_s)
+
+    run(main())
+
+
+def test_ctrl_c_passes() -> None:
+    acme = Acme()
+    with pytest.raises(KeyboardInterrupt):
+        run(isolated(acme, "fail", lambda: acme.fail(KeyboardInterrupt())))
+
+
+def test_long_texts_are_cut_and_put_in_one_line() -> None:
+    assert said(ValueError("a\n  b")) == "ValueError: a b"
+    assert len(said(ValueError("x" * 5000))) < 1100
 
 
 def test_our_own_errors_pass_as_they_are() -> None:

@@ -251,3 +251,17 @@ def test_a_call_does_not_ring_on_a_phone_that_was_closed() -> None:
 
 def test_phones_share_no_plugins() -> None:
     assert Phone(carrier=ScriptedCarrier(), transport=LinkedTransport(), environment=ALONE).plugins is not PLAIN
+
+
+def test_a_setting_that_names_nothing_is_named() -> None:
+    environment = {**ALONE, "OFFHOOK_TRANSPORT": "acme", "OFFHOOK_STORE": "tape:x"}
+    with pytest.raises(
+        SpecError, match=r"^OFFHOOK_TRANSPORT names 'acme', but no transport is called 'acme' \(installed: "
+    ):
+        Phone(carrier=ScriptedCarrier(), transport="acme", environment=environment)
+    with pytest.raises(SpecError, match=r"^no transport is called 'other'"):
+        Phone(carrier=ScriptedCarrier(), transport="other", environment=environment)
+    with pytest.raises(
+        SpecError, match=r"^OFFHOOK_STORE names 'tape', but no store is called 'tape' \(installed: none\)"
+    ):
+        Phone(carrier=ScriptedCarrier(), transport=LinkedTransport(), environment=environment)

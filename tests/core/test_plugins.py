@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-from textwrap import dedent
+import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from tests.core.conftest import GOOD
 from tests.core.rig import ALONE, AudioKit, RampSource, load, run
 
 from offhook.errors import MissingExtraError, OffhookError, PluginError, SpecError
 from offhook.hookspecs import hookimpl
+from offhook.isolation import name_of
 from offhook.plugins import DISABLE_VARIABLE, Plugins
 from offhook.secret import Secret
 from offhook.testing import ListFilter, MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from offhook.plugins import PluginReport
     from offhook.registry import CarrierRegistry, SourceRegistry, StoreRegistry
-
-_numbers = itertools.count()
-GOOD = """
-    from offhook.hookspecs import hookimpl
-
-    @hookimpl
-    def offhook_carrier(registry):
-        registry.add("{name}", lambda environment, auth: "{name}", summary="of {name}")
-"""
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Installs a distribution with one plugin module and gives the module's name."""
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def install(name: str, code: str = GOOD, version: str = "1.0", distribution: str = "") -> str:
-        module = f"{name.replace('-', '_')}_offhook_{next(_numbers):04}"
-        (tmp_path / f"{module}.py").write_text(dedent(code).replace("{name}", name))
-        distribution = distribution or f"{name}-offhook"
-        folder = tmp_path / f"{distribution.replace('-', '_')}-{version}.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        (folder / "entry_points.txt").write_text(f"[offhook]\n{name} = {module}\n")
-        return module
-
-    return install
 
 
 def reports(plugins: Plugins) -> dict[str, PluginReport]:
@@ -70,11 +44,13 @@ def test_an_installed_plugin_is_loaded_by_its_entry_point(install: Callable[...,
     assert report not in plugins.problems
 
 
+@pytest.mark.fault("F39")
 @pytest.mark.parametrize(
     ("code", "problem"),
     [
         ("import no_such_sdk", "ModuleNotFoundError: No module named 'no_such_sdk'"),
         ("raise SystemExit(1)", "SystemExit: 1"),
+        ("def broken(:", "SyntaxError: invalid syntax"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
         (
             """
@@ -82,7 +58,7 @@ def test_an_installed_plugin_is_loaded_by_its_entry_point(install: Callable[...,
             @hookimpl
             def offhook_carriers(registry): ...
             """,
-            "plugin 'bad' failed in registration: unknown hook 'offhook_carriers' in plugin",
+            "there is no hook of that name; did you mean offhook_carrier? (see docs/reference/hooks.md)",
         ),
         (
             """
@@ -97,7 +73,7 @@ def test_an_installed_plugin_is_loaded_by_its_entry_point(install: Callable[...,
             from offhook.hookspecs import hookimpl
             @hookimpl
             def offhook_carrier(registry):
-                registry.add("half", None)
+                registry.add("half", print)
                 raise RuntimeError("then it broke")
             """,
             "RuntimeError: then it broke",
@@ -127,7 +103,8 @@ def test_a_duplicate_name_is_an_error_that_names_both_distributions(install: Cal
     plugins = load()
     assert reports(plugins)["second"].problem == (
         "plugin 'second (second-offhook 3.0)' failed in offhook_carrier: "
-        "'first' is taken by plugin 'first (first-offhook 1.0)'"
+        "'first' is taken by plugin 'first (first-offhook 1.0)': take another name, or, to have this one in its place, "
+        "set OFFHOOK_DISABLE_PLUGINS=first (see docs/reference/hooks.md#offhook_carrier)"
     )
     (carrier,) = plugins.carriers
     assert carrier.plugin == "first (first-offhook 1.0)"
@@ -140,10 +117,18 @@ def test_two_plugins_of_one_name_do_not_hurt_each_other(install: Callable[..., s
     first, second = (report for report in plugins.reports if report.name == "acme")
     assert not first.problem
     assert second.problem == (
-        f"plugin '{second.label}' failed in registration: the name is taken by plugin '{first.label}'"
+        f"plugin '{second.label}' failed in registration: the name is taken by plugin '{first.label}': give its entry "
+        "point another name, or, to have this one in its place, set OFFHOOK_DISABLE_PLUGINS=acme@acme-one "
+        "(see docs/tutorial/write-a-plugin.md)"
     )
+    (disabled, theirs) = (
+        report
+        for report in load_with({DISABLE_VARIABLE: f"{ALONE[DISABLE_VARIABLE]},acme@acme-one"}).reports
+        if report.name == "acme"
+    )
+    assert (disabled.disabled, theirs.problem) == (True, "")
     assert len(list(plugins.carriers)) == 1
-    assert [name for name, _ in plugins.observers("offhook_carrier")] == ["acme"]
+    assert [name for name, _ in plugins.observers("offhook_carrier")] == [first.label]
 
 
 def test_a_plugin_can_be_disabled(install: Callable[..., str]) -> None:
@@ -199,7 +184,7 @@ def test_two_plugins_of_one_class_are_two_plugins() -> None:
 
 def test_one_plugin_given_twice_is_refused() -> None:
     observer = Observer("a", [])
-    with pytest.raises(PluginError, match="already registered"):
+    with pytest.raises(PluginError, match="it is registered already, as 'Observer'"):
         load(observer, observer)
 
 
@@ -226,12 +211,75 @@ class Wrong:
     class Unmarked:
         def offhook_call_ended(self, record: object) -> None: ...
 
+    class OneUnmarked:
+        @hookimpl
+        def offhook_call_ended(self, record: object) -> None: ...
 
+        def offhook_before_dial(self, request: object) -> str:
+            return "this rule was never asked"
+
+    class ByName:
+        @hookimpl
+        def offhook_before_dial(self, *, request: object) -> None: ...
+
+    class Wrapper:
+        @hookimpl(wrapper=True)
+        def offhook_call_ended(self, record: object) -> Generator[None, None, None]:
+            yield
+
+    class Exits:
+        @hookimpl
+        def offhook_auth(self, registry: object) -> None:
+            raise SystemExit(1)
+
+    class Panics:
+        @hookimpl
+        def offhook_auth(self, registry: object) -> None:
+            raise Panic("in native code")
+
+    class GivesACoroutine:
+        @hookimpl
+        def offhook_auth(self, registry: object) -> object:
+            return nothing()
+
+    class Unspeakable:
+        @hookimpl
+        def offhook_auth(self, registry: object) -> None:
+            raise Unspeakable
+
+    class RaisesWhenItIsLookedAt:
+        @property
+        def offhook_auth(self) -> object:
+            raise OSError("not now")
+
+
+class Panic(BaseException):
+    """As native code raises, through PyO3 for one."""
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text either")
+
+
+async def nothing() -> None: ...
+
+
+@pytest.mark.fault("F39")
 @pytest.mark.parametrize(
     ("plugin", "says"),
     [
         (Wrong.RaisesInRegistration(), "no licence"),
-        (Wrong.UnknownHook(), "offhook_nonsense"),
+        (Wrong.UnknownHook(), r"failed in offhook_nonsense: there is no hook of that name \(see docs"),
+        (Wrong.OneUnmarked(), "failed in offhook_before_dial: it is not marked, and would never be called"),
+        (Wrong.ByName(), "it takes request by name only; this hook gives request"),
+        (Wrong.Wrapper(), "it is a wrapper"),
+        (Wrong.Exits(), "failed in offhook_auth: SystemExit: 1"),
+        (Wrong.Panics(), "failed in offhook_auth: Panic: in native code"),
+        (Wrong.GivesACoroutine(), "failed in offhook_auth: it gave something to await"),
+        (Wrong.Unspeakable(), r"failed in offhook_auth: Unspeakable: \(its text cannot be had\)"),
+        (Wrong.RaisesWhenItIsLookedAt(), "OSError: not now"),
+        (Observer, "failed in offhook_call_ended: it is a method of a class: give an instance of it"),
         (Wrong.UnknownArgument(), "recordx"),
         (Wrong.Async(), "it is async"),
         (Wrong.Unmarked(), "hookimpl"),
@@ -240,16 +288,24 @@ class Wrong:
     ],
 )
 def test_a_plugin_that_is_given_must_work(plugin: object, says: str) -> None:
-    with pytest.raises(PluginError, match=says):
+    with pytest.raises(PluginError, match=says) as raised:
         load(plugin)
+    assert raised.value.plugin.endswith("(given to the phone)")
 
 
 def test_a_given_plugin_does_not_push_out_an_installed_one_of_its_name(install: Callable[..., str]) -> None:
-    install("Observer")
+    install("Observer", GOOD.replace("{name}", "observer"))
     plugins = load(Observer("a", []))
-    assert [carrier.name for carrier in plugins.carriers] == ["Observer"]
+    assert [carrier.name for carrier in plugins.carriers] == ["observer"]
     assert len(plugins.observers("offhook_call_ended")) == 1
     assert not [report for report in reports(plugins).values() if report.problem]
+
+
+def test_what_is_added_after_loading_is_no_plugins_doing() -> None:
+    plugins = load(AudioKit())
+    plugins.sources.add("mine", lambda argument: RampSource(1))
+    assert plugins.sources.plugin_of("mine") == "the program"
+    assert isinstance(plugins.source("mine"), RampSource)
 
 
 def test_two_loads_share_nothing() -> None:
@@ -267,6 +323,11 @@ class Broken:
         registry.add("ours", self.ours)
         registry.add("theirs", self.theirs)
         registry.add("absent", self.theirs, extra="offhook[absent]", needs=("no_such_sdk",))
+        registry.add("exits", lambda argument: self.raising(SystemExit(1)))
+        registry.add("panics", lambda argument: self.raising(Panic("in native code")))
+        registry.add("interrupted", lambda argument: self.raising(KeyboardInterrupt()))
+        registry.add("nothing", lambda argument: None)  # type: ignore[arg-type, return-value]
+        registry.add("later", lambda argument: nothing())  # type: ignore[arg-type, return-value]
 
     @hookimpl
     def offhook_store(self, registry: StoreRegistry) -> None:
@@ -278,6 +339,9 @@ class Broken:
 
     def ours(self, argument: str) -> RampSource:
         raise OffhookError(f"not {argument}")
+
+    def raising(self, error: BaseException) -> NoReturn:
+        raise error
 
     def theirs(self, *arguments: object) -> NoReturn:
         raise ImportError("libfoo.so.1: cannot open shared object file")
@@ -299,6 +363,7 @@ def test_specs_open_what_they_name() -> None:
     run(main())
 
 
+@pytest.mark.fault("F39")
 def test_what_a_factory_raises_is_typed_and_names_the_plugin() -> None:
     plugins = load(Broken())
     with pytest.raises(OffhookError, match="not x"):
@@ -307,6 +372,17 @@ def test_what_a_factory_raises_is_typed_and_names_the_plugin() -> None:
         with pytest.raises(PluginError, match=r"Broken \(given to the phone\).*ImportError: libfoo") as raised:
             call("theirs:x")
         assert isinstance(raised.value.__cause__, ImportError)
+    for name, what in (("exits", "SystemExit: 1"), ("panics", "Panic: in native code")):
+        with pytest.raises(PluginError, match=rf"failed in offhook_audio_source: '{name}' could not be made: {what}"):
+            plugins.source(name)
+    for name, what in (("nothing", "NoneType is no AudioSource: it lacks"), ("later", "the factory is async")):
+        with pytest.raises(
+            PluginError, match=rf"failed in offhook_audio_source: '{name}' cannot be used: {what}"
+        ) as odd:
+            plugins.source(name)
+        assert odd.value.see == "docs/reference/conformance.md"
+    with pytest.raises(KeyboardInterrupt):
+        plugins.source("interrupted")
     with pytest.raises(MissingExtraError, match=r"offhook\[absent\]"):
         plugins.source("absent")
     with pytest.raises(SpecError, match="no store is called"):
@@ -328,3 +404,93 @@ def test_a_store_without_an_archive_cannot_be_read_again() -> None:
         plugins.archive("tape:x")
     with pytest.raises(SpecError, match="no archive is called 'disk'"):
         plugins.archive("disk")
+
+
+@pytest.mark.fault("F39")
+def test_ours_come_first_and_give_way_when_they_are_switched_off(install: Callable[..., str]) -> None:
+    install(
+        "aaa",
+        """
+        from offhook.hookspecs import hookimpl
+
+        @hookimpl
+        def offhook_transport(registry):
+            registry.add("aiortc", lambda environment: None)
+        """,
+    )
+    others = "sendblue,audio,jsonl,sqlite,mockserver"
+    refused = reports(load_with({DISABLE_VARIABLE: others}))["aaa"].problem
+    assert "failed in offhook_transport: 'aiortc' is taken by plugin 'aiortc (offhook " in refused
+    assert "plugin 'aaa (aaa-offhook 1.0)'" in refused
+    assert "set OFFHOOK_DISABLE_PLUGINS=aiortc (see" in refused
+    instead = load_with({DISABLE_VARIABLE: f"{others},aiortc"})
+    assert [(item.name, item.plugin) for item in instead.transports] == [("aiortc", "aaa (aaa-offhook 1.0)")]
+
+
+def test_what_is_not_there_is_said_with_what_was_left_out(install: Callable[..., str]) -> None:
+    install("bad", "import no_such_sdk")
+    with pytest.raises(SpecError, match=r"Left out: bad \(bad-offhook 1.0\): ModuleNotFoundError: No module"):
+        load().store("bad")
+
+
+def test_what_is_wrong_is_logged_for_programs(install: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
+    install("bad", "import no_such_sdk")
+    install("empty", "offhook_nothing = print")
+    plugins = load_with({DISABLE_VARIABLE: f"{ALONE[DISABLE_VARIABLE]},aiotrc,x"})
+    assert [record.getMessage() for record in caplog.records] == plugins.complaints
+    assert plugins.complaints == [
+        "plugin bad (bad-offhook 1.0) was left out: ModuleNotFoundError: No module named 'no_such_sdk'",
+        "plugin empty (empty-offhook 1.0): offhook_nothing is no hook, though it is named like one",
+        "plugin empty (empty-offhook 1.0): it answers no hook",
+        "OFFHOOK_DISABLE_PLUGINS names 'aiotrc', and no plugin is called that; did you mean aiortc?",
+        "OFFHOOK_DISABLE_PLUGINS names 'x', and no plugin is called that; there are aiortc, audio, bad, empty, jsonl, "
+        "mockserver, sendblue, sqlite",
+    ]
+
+
+def test_a_report_says_where_a_plugin_is_from(install: Callable[..., str], tmp_path: Path) -> None:
+    module, bad = install("acme"), install("bad", "def sign():\n    return 1 / 0\nsign()")
+    plugins = load(Observer("a", []))
+    acme, broken, given = reports(plugins)["acme"], reports(plugins)["bad"], plugins.reports[-1]
+    assert (acme.module, acme.origin) == (module, str(tmp_path / f"{module}.py"))
+    assert (given.module, given.origin) == (__name__, __file__)
+    path = tmp_path / f"{bad}.py"
+    assert broken.traceback == [f"{path}:3 in <module>: sign()", f"{path}:2 in sign: return 1 / 0"]
+
+
+def test_the_order_in_which_plugins_are_asked_can_be_chosen() -> None:
+    class First(Observer):
+        @hookimpl(tryfirst=True)
+        def offhook_call_ended(self, call_id: str) -> None: ...
+
+    class Last(Observer):
+        @hookimpl(trylast=True)
+        def offhook_call_ended(self, call_id: str) -> None: ...
+
+    plugins = load(Last("a", []), Observer("b", []), First("c", []))
+    names = [label.partition(" ")[0] for label, _ in plugins.observers("offhook_call_ended")]
+    assert names == ["First", "Observer", "Last"]
+
+
+def test_where_a_part_is_from_is_in_its_errors(install: Callable[..., str]) -> None:
+    module = install(
+        "acme",
+        """
+        from offhook.hookspecs import hookimpl
+
+        class Sign: ...
+
+        @hookimpl
+        def offhook_audio_source(registry):
+            registry.add("sign", lambda argument: 1 / 0)
+        """,
+    )
+    plugins = load()
+    below = type("Sign", (), {"__module__": f"{module}.signs"})
+    assert name_of(sys.modules[module].Sign()) == f"{module}.Sign (acme-offhook 1.0)"
+    assert name_of(below()) == f"{module}.signs.Sign (acme-offhook 1.0)"
+    assert name_of(type("Sign", (), {"__module__": f"{module}s"})()) == f"{module}s.Sign"
+    with pytest.raises(
+        PluginError, match=r"plugin 'acme \(acme-offhook 1.0\)' failed in offhook_audio_source: 'sign' could"
+    ):
+        plugins.source("sign")

@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import pickle
+import sys
 import traceback
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,20 @@ def test_the_log_filter_covers_message_arguments_and_traceback() -> None:
     assert VALUE not in text
     assert text.startswith(f"token {MASK} and {MASK}\nit failed: {MASK}\nTraceback")
     assert f"ValueError: bad token {MASK}" in text
+
+
+def test_the_log_filter_leaves_a_record_without_a_secret_as_it_is() -> None:
+    secret = Secret(VALUE)
+    try:
+        raise ValueError("plain")
+    except ValueError:
+        plain = logging.LogRecord("x", logging.INFO, "x.py", 1, "%s of %s", (1, "two"), sys.exc_info())
+    assert RedactingFilter().filter(plain)
+    assert (plain.msg, plain.args, plain.exc_text) == ("%s of %s", (1, "two"), None)
+    unused = logging.LogRecord("x", logging.INFO, "x.py", 1, "a request", ({"token": VALUE},), None)
+    RedactingFilter().filter(unused)
+    assert (unused.msg, unused.args) == ("a request", None), "some formatters write down the arguments as well"
+    assert secret
 
 
 def test_a_log_call_with_the_wrong_arguments_does_not_break_the_program() -> None:

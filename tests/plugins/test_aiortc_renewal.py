@@ -49,7 +49,7 @@ def test_a_renewal_in_mid_call_costs_no_frame() -> None:
         assert not any(isinstance(event, LegClosed | LegDisconnected) for event in ear.events)
         await leg.leave()
 
-    with_relay(check)
+    with_relay(check, exact=True)
 
 
 def test_half_a_short_life_and_30_s_of_a_long_one_before_its_end_the_handler_is_told() -> None:

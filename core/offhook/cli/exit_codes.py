@@ -16,6 +16,8 @@ from offhook.errors import (
 from offhook.outcome import Disposition
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offhook.record import CallRecord
 
 
@@ -41,7 +43,7 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
-_DISPOSITIONS: Final = {
+_DISPOSITIONS: Final[Mapping[Disposition, ExitCode]] = {
     Disposition.COMPLETED: ExitCode.COMPLETED,
     Disposition.NO_ANSWER: ExitCode.NOT_ANSWERED,
     Disposition.CANCELED: ExitCode.NOT_ANSWERED,

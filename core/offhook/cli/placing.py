@@ -8,7 +8,7 @@ import json
 import logging
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -24,7 +24,7 @@ from offhook.speech import SpeechDetector
 from offhook.stores import INTERRUPTED_LOGGER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from offhook.call import Call
@@ -41,7 +41,7 @@ CALLEE_HEARD = "callee-heard.wav"
 MIX = "mix.wav"
 #: How long a source or a sink may take to close in the end.
 _CLOSE_TIMEOUT_S = 1.0
-CONTENTS = {
+CONTENTS: Final[Mapping[str, str]] = {
     CALLER_HEARD: "what the caller heard",
     CALLEE_HEARD: "what the callee heard",
     MIX: "both on one timeline: caller left, callee right",

@@ -19,11 +19,14 @@ from offhook.cli.records_show import show_call
 from offhook.errors import ConfigError
 from offhook.interfaces import Archive
 from offhook.plugins import Plugins
-from offhook.stores import NO_STORE, usual_store
+from offhook.spec import named_by
+from offhook.stores import NO_STORE, STORE_VARIABLE, usual_store
 
 _LIMIT = 20
 
-records = typer.Typer(no_args_is_help=True, help="The calls that were written down: list, show, export, replay.")
+records: typer.Typer = typer.Typer(
+    no_args_is_help=True, help="The calls that were written down: list, show, export, replay."
+)
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="A call's id, or how it begins.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
@@ -98,7 +101,8 @@ def replay_command(context: typer.Context, call_id: _Id) -> None:
 def _archive(context: typer.Context) -> Generator[Archive]:
     if context.obj == NO_STORE:
         raise ConfigError("no calls are kept: OFFHOOK_STORE is none. Say where to look, for example --store sqlite")
-    archive = Plugins.load().archive(context.obj)
+    with named_by(STORE_VARIABLE, os.environ, context.obj):
+        archive = Plugins.load().archive(context.obj)
     try:
         yield archive
     finally:

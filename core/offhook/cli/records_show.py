@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -15,7 +15,7 @@ from offhook.documents import recordings
 if TYPE_CHECKING:
     from offhook.interfaces.store import Document
 
-_MOMENTS: Final = {
+_MOMENTS: Final[Mapping[str, str]] = {
     "accepted_at_s": "accepted by the carrier",
     "joined_at_s": "our leg in the channel",
     "answered_at_s": "answered",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import offhook
 from offhook.cli.call_command import call
+from offhook.cli.conformance_command import conformance
+from offhook.cli.doctor_command import doctor_command
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.plugins_command import plugins_command
 from offhook.cli.records_command import records
 from offhook.errors import MissingExtraError, OffhookError
-from offhook.plugins import Plugins
+from offhook.isolation import as_plugin_error
+from offhook.plugins import PLUGINS_LOGGER, Plugins
 from offhook.secret import RedactingFilter, redact
 
 if TYPE_CHECKING:
@@ -32,32 +37,51 @@ def build(plugins: Plugins) -> typer.Typer:
     app.callback()(_root)
     app.command("call")(call)
     app.command("plugins")(plugins_command)
+    app.command("conformance")(conformance)
+    app.command("doctor")(doctor_command)
     app.add_typer(records, name="records")
     for registration in plugins.commands:
-        command = _unavailable(registration) if registration.missing else registration.factory
-        loose = {"ignore_unknown_options": True} if registration.missing else None
+        problem = _problem(registration)
+        command = registration.factory if problem is None else _unavailable(problem)
+        loose = {"ignore_unknown_options": True} if problem is not None else None
         app.command(registration.name, short_help=registration.summary or None, context_settings=loose)(command)
     return app
 
 
-def _unavailable(registration: Registration[Command]) -> Command:
-    """Stands for a command that lacks a package: whatever its arguments, it says what to install."""
+def _problem(registration: Registration[Command]) -> OffhookError | None:
+    """What keeps a command from being used."""
+    if registration.missing:
+        return MissingExtraError(registration.extra or registration.missing[0], f"offhook {registration.name}")
+    try:
+        trial = typer.Typer()
+        trial.command()(registration.factory)
+        typer.main.get_command(trial)  # alone: one that typer does not understand would take the others with it
+    except BaseException as error:
+        return as_plugin_error(registration.plugin, "offhook_command", error, f"{registration.name!r} is no command: ")
+    return None
+
+
+def _unavailable(problem: OffhookError) -> Command:
+    """Stands for a command that cannot be used: whatever its arguments, it says why and what to do."""
 
     def unavailable(arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
-        raise MissingExtraError(registration.extra or registration.missing[0], f"offhook {registration.name}")
+        raise problem
 
-    unavailable.__doc__ = f"Not installed: {', '.join(registration.missing)}."
+    unavailable.__doc__ = "Not usable here; it says why."
     return unavailable
 
 
 def run(arguments: list[str]) -> int:
     """Run the command line; gives the exit code. No error leaves as a traceback unless ``-vv`` asks for it."""
     code: object = ExitCode.COMPLETED
+    told_here = logging.NullHandler()  # Python prints warnings that no handler takes
+    logging.getLogger(PLUGINS_LOGGER).addHandler(told_here)
     try:
-        plugins = Plugins.load(commands=True)
-        for problem in plugins.problems:
-            typer.echo(f"offhook: plugin {problem.label} was left out: {problem.problem}", err=True)
-        build(plugins)(args=arguments, prog_name="offhook")
+        with contextlib.redirect_stdout(sys.stderr):  # what plugins print must not get into documents
+            plugins = Plugins.load(commands=True)
+        for complaint in plugins.complaints:
+            typer.echo(f"offhook: {complaint}", err=True)
+        build(plugins)(args=arguments, prog_name="offhook", obj=plugins)
     except SystemExit as exit_:  # typer always ends so
         code = exit_.code
     except OffhookError as error:
@@ -69,6 +93,8 @@ def run(arguments: list[str]) -> int:
         what = redact(f"{type(error).__name__}: {error}")
         typer.echo(f"offhook: this is a bug in offhook: {what}. Please report it with what -vv prints", err=True)
         code = ExitCode.FAILED
+    finally:
+        logging.getLogger(PLUGINS_LOGGER).removeHandler(told_here)
     return code if isinstance(code, int) else ExitCode.COMPLETED
 
 

@@ -22,7 +22,7 @@ from offhook.clock import SystemClock
 from offhook.isolation import let_go
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator, Mapping
 
 _T = TypeVar("_T")
 
@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 #: 5 s. A call needs 4.5 s where everything hangs.
 DRAIN_S: Final = 4.8
 #: The signals that end a command, and what it then exits with.
-CODES: Final = {
+CODES: Final[Mapping[signal.Signals, ExitCode]] = {
     signal.SIGINT: ExitCode.INTERRUPTED,
     signal.SIGTERM: ExitCode.TERMINATED,
     signal.SIGHUP: ExitCode.HUNG_UP,

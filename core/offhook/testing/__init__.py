@@ -8,6 +8,7 @@ from offhook.testing.invariants import check_call, timeline_lines, violations
 from offhook.testing.linked import LinkedMember, LinkedTransport
 from offhook.testing.linked_far_end import LinkedFarEnd
 from offhook.testing.resources import Resources
+from offhook.testing.scripted_service import ScriptedService
 from offhook.testing.virtual_time import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "NothingScheduledError",
     "Resources",
     "ScriptedCarrier",
+    "ScriptedService",
     "ServiceFarEnd",
     "TokenFault",
     "VirtualLoop",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from offhook.errors import StartAmbiguous
 from offhook.grant import Grant
 from offhook.interfaces import AudioFilter, AudioSink, Auth, Carrier, Store
 from offhook.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from offhook.audio import AudioFrame
     from offhook.interfaces.store import Document
+
+#: How long a service may take to answer.
+_GIVE_UP_S: Final = 15.0
 
 
 class FixedAuth(Auth):
@@ -33,6 +37,8 @@ class ScriptedCarrier(Carrier):
         answer: what `start_call` raises instead of giving a grant.
         refuse_check: what `check` raises.
         endpoint: where its grants are joined.
+        service: rings instead, for example `ScriptedService.ring`; one that does not answer is given up after 15 s.
+        line: see `Carrier.line`.
     """
 
     def __init__(
@@ -41,23 +47,32 @@ class ScriptedCarrier(Carrier):
         *,
         refuse_check: Exception | None = None,
         endpoint: str | None = "http://127.0.0.1:9",
+        service: Callable[[str], Awaitable[Grant]] | None = None,
+        line: str | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._answer = answer
         self._refuse_check = refuse_check
+        self._service = service
+        self._line = line
         #: Clear it to keep the answer back.
-        self.gate = asyncio.Event()
+        self.gate: asyncio.Event = asyncio.Event()
         self.gate.set()
         self.rung: list[str] = []
-        self.closed = False
+        self.closed: bool = False
 
     async def check(self) -> None:
         if self._refuse_check is not None:
             raise self._refuse_check
 
+    async def line(self) -> str:
+        return self._line or await super().line()
+
     async def start_call(self, to: str) -> Grant:
         self.rung.append(to)
         await self.gate.wait()
+        if self._service is not None:
+            return await self._asked(self._service(to))
         if self._answer is not None:
             raise self._answer
         channel = f"ft_call_{len(self.rung):016x}"
@@ -66,13 +81,20 @@ class ScriptedCarrier(Carrier):
     async def aclose(self) -> None:
         self.closed = True
 
+    async def _asked(self, answer: Awaitable[Grant]) -> Grant:
+        try:
+            async with asyncio.timeout(_GIVE_UP_S):
+                return await answer
+        except TimeoutError:
+            raise StartAmbiguous(f"no answer within {_GIVE_UP_S:g} s") from None
+
 
 class ListSink(AudioSink):
     """Keeps the frames."""
 
     def __init__(self) -> None:
         self.frames: list[AudioFrame] = []
-        self.closed = False
+        self.closed: bool = False
 
     async def write(self, frame: AudioFrame) -> None:
         self.frames.append(frame)
@@ -86,7 +108,7 @@ class ListFilter(AudioFilter):
 
     def __init__(self) -> None:
         self.frames: list[AudioFrame] = []
-        self.closed = False
+        self.closed: bool = False
 
     def apply(self, frame: AudioFrame) -> AudioFrame:
         self.frames.append(frame)
@@ -102,7 +124,7 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         self.journal: list[Document] = []
         self.records: dict[str, Document] = {}
-        self.closed = False
+        self.closed: bool = False
 
     def append(self, call_id: str, entry: Document) -> None:
         self.journal.append(entry)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from offhook.audio import AudioFrame
     from offhook.grant import Grant
+    from offhook.interfaces import Auth
     from offhook.registry import Environment
 
 
@@ -191,7 +192,24 @@ class Answer(Enum):
 
 
 class ServiceFarEnd(FarEnd):
-    """The far end of a carrier: the service that rings people."""
+    """The far end of a carrier: the service that rings people.
+
+    Attributes:
+        number: whom it may be asked to ring.
+    """
+
+    number: str = "+14155550123"
+
+    @property
+    @abstractmethod
+    def auth(self) -> Auth:
+        """The keys that it accepts."""
+        ...
+
+    @property
+    def other_line(self) -> Environment | None:
+        """As `environment`, for another line that calls are placed from; None where there is but one."""
+        return None
 
     @property
     @abstractmethod

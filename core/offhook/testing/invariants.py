@@ -17,7 +17,7 @@ from offhook.secret import redact
 from offhook.states import CALL_TABLE, LEG_TABLE, CallState, LegState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Sequence, Set
     from pathlib import Path
 
     from offhook.interfaces.store import Document
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 TOLERANCE_S: Final = 0.05
 
 #: Steps between states that differ; asking for the leg (NEW → CONNECTING) is the session's own doing.
-_CALL_STEPS: Final = {(before, after) for before, row in CALL_TABLE.items() for after in row.values()}
-_LEG_STEPS: Final = {
+_CALL_STEPS: Final[Set[tuple[CallState, CallState]]] = {
+    (before, after) for before, row in CALL_TABLE.items() for after in row.values()
+}
+_LEG_STEPS: Final[Set[tuple[LegState, LegState]]] = {
     (LegState.NEW, LegState.CONNECTING),
     *((before, after) for before, row in LEG_TABLE.items() for after in row.values()),
 }

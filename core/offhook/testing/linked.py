@@ -54,11 +54,11 @@ class LinkedTransport(Transport):
         self.refuse_renew = refuse_renew
         self.far_end = far_end
         #: Clear it to make `join` hang.
-        self.join_gate = _open_gate()
+        self.join_gate: asyncio.Event = _open_gate()
         #: Clear it to make `leave` hang.
-        self.leave_gate = _open_gate()
+        self.leave_gate: asyncio.Event = _open_gate()
         #: Clear it to make a leg's `renew` hang.
-        self.renew_gate = _open_gate()
+        self.renew_gate: asyncio.Event = _open_gate()
         #: The fresh grants that legs took.
         self.renewed: list[Grant] = []
         self.joins = 0

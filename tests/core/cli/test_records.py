@@ -300,3 +300,14 @@ def test_the_command_uses_the_store_that_the_environment_names(
         assert offhook(["call", "+14155550123", "--out", str(tmp_path / store)]) == code
     assert "no store is called 'tape'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_is_not_there_is_put_on_the_setting_that_names_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFHOOK_STORE", "tape:secret")
+    said = refused(capsys, "list")
+    assert said.startswith(
+        "offhook: OFFHOOK_STORE names 'tape', but no archive is called 'tape' (installed: jsonl, sqlite)"
+    )
+    assert "secret" not in said

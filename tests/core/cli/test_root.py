@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import runpy
 import subprocess
 import sys
@@ -31,10 +32,9 @@ from offhook.errors import (
 from offhook.outcome import Disposition
 from offhook.plugins import PluginReport, Plugins
 from offhook.record import CallRecord
-from offhook_audio.silence import SilenceSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from offhook.registry import CommandRegistry
@@ -92,30 +92,6 @@ def test_with_json_a_refusal_is_a_document_too(capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "number_rejected"
 
 
-def test_plugins_shows_what_is_installed_and_what_is_missing(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    load = Plugins.load
-
-    def with_a_missing_one(*, commands: bool) -> Plugins:
-        plugins = load(commands=commands)
-        plugins.sources.plugin = "acme"
-        plugins.sources.add(
-            "voice", lambda argument: SilenceSource(), summary="a voice", extra="acme[voice]", needs=("no_such_sdk",)
-        )
-        plugins.sources.add("bare", lambda argument: SilenceSource(), needs=("no_such_sdk",))
-        return plugins
-
-    monkeypatch.setattr(Plugins, "load", with_a_missing_one)
-    monkeypatch.setenv("OFFHOOK_DISABLE_PLUGINS", "jsonl")
-    assert run(["plugins"]) == 0
-    printed = capsys.readouterr().out
-    assert "aiortc       offhook 0.1.0: offhook_transport" in printed
-    assert "jsonl        offhook 0.1.0: not loaded: OFFHOOK_DISABLE_PLUGINS names it" in printed
-    assert 'voice        a voice [acme]  MISSING no_such_sdk: pip install "acme[voice]"' in printed
-    assert 'pip install "no_such_sdk"' in printed
-
-
 class Commands:
     """A plugin that adds commands which end in every way there is."""
 
@@ -135,6 +111,9 @@ class Commands:
         def stops() -> None:
             sys.exit()
 
+        def untyped(what: CommandRegistry) -> None: ...  # a name that is there for types alone
+
+        registry.add("untyped", untyped)
         for command in (fine, refused, buggy, stops):
             registry.add(command.__name__, command)
         registry.add("absent", fine, summary="not here", extra="acme[sdk]", needs=("no_such_sdk",))
@@ -169,6 +148,27 @@ def test_a_command_that_lacks_a_package_says_what_to_install(
     assert "not here" in capsys.readouterr().out
 
 
+@pytest.mark.fault("F39")
+@pytest.mark.usefixtures("commands")
+def test_a_command_that_is_none_costs_the_others_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fine"]) == 0
+    assert run(["untyped", "1"]) == ExitCode.FAILED
+    said = capsys.readouterr().err
+    assert (
+        "plugin 'commands (given to the phone)' failed in offhook_command: 'untyped' is no command: NameError" in said
+    )
+
+
+def test_what_plugins_print_when_they_are_loaded_is_in_no_document(
+    install: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("noisy", "print('downloading...')")
+    assert run(["plugins", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)
+    assert printed.err.startswith("downloading...\n")
+
+
 @pytest.mark.usefixtures("commands")
 def test_a_bug_is_shown_whole_when_asked_for() -> None:
     with pytest.raises(ZeroDivisionError):
@@ -196,7 +196,7 @@ def test_a_plugin_that_fails_is_named_and_the_rest_works(
 
     monkeypatch.setattr(Plugins, "load", with_a_broken_one)
     assert run(["--version"]) == 0
-    assert "plugin broken (acme 1.0) was left out: RuntimeError: no licence" in capsys.readouterr().err
+    assert capsys.readouterr().err == "offhook: plugin broken (acme 1.0) was left out: RuntimeError: no licence\n"
 
 
 def test_the_entry_point_exits_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,9 +218,16 @@ def test_ctrl_c_before_there_is_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_python_m_offhook(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "offhook", "--version"], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "offhook", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OFFHOOK_DISABLE_PLUGINS": "sqlight"},
     )
     assert done.stdout == f"offhook {offhook.__version__}\n"
+    (told,) = done.stderr.splitlines()  # once, though it is logged as well
+    assert told.startswith("offhook: OFFHOOK_DISABLE_PLUGINS names 'sqlight', and no plugin is called that")
 
 
 @pytest.mark.parametrize(

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
+from offhook.testing.conformance.auth import AuthConformance
+from offhook.testing.conformance.carrier import CarrierConformance
 from offhook.testing.conformance.clause import CONTRACT, Clause, ClauseFailed, FailsAsExpected, NotClaimed, clause
+from offhook.testing.conformance.filter import FilterConformance
 from offhook.testing.conformance.kit import Conformance
+from offhook.testing.conformance.kits import KITS
 from offhook.testing.conformance.report import Report, Result, Verdict, run_kit
+from offhook.testing.conformance.resampler import ResamplerConformance
+from offhook.testing.conformance.sink import SinkConformance
+from offhook.testing.conformance.source import SourceConformance
+from offhook.testing.conformance.store import StoreConformance
 from offhook.testing.conformance.transport import TransportConformance
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = [
     "CONTRACT",
     "KITS",
+    "AuthConformance",
+    "CarrierConformance",
     "Clause",
     "ClauseFailed",
     "Conformance",
     "FailsAsExpected",
+    "FilterConformance",
     "NotClaimed",
     "Report",
+    "ResamplerConformance",
     "Result",
+    "SinkConformance",
+    "SourceConformance",
+    "StoreConformance",
     "TransportConformance",
     "Verdict",
     "clause",
     "run_kit",
 ]
-
-#: The kit of each kind of plugin.
-KITS: Final[Mapping[str, type[Conformance]]] = {
-    "transport": TransportConformance,
-}

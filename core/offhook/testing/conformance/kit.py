@@ -41,13 +41,22 @@ class Conformance:
     """
 
     kind: ClassVar[str] = ""
-    capabilities: ClassVar[Mapping[str, str]] = {}
+    capabilities: ClassVar[Mapping[str, str]] = MappingProxyType({})
     contract: int = CONTRACT
     not_claimed: Mapping[str, str] = {}
     expected_failures: Mapping[str, str] | Path = MappingProxyType({})
     virtual_time: bool = True
     patience_s: float = 5.0
     clause_timeout_s: float = 1_000.0
+
+    async def try_out(self) -> None:
+        """Make what is tested, and nothing else: what is wrong with its name or its argument is found so, once."""
+
+    def prepare(self) -> None:
+        """Before a clause, without a loop: what decides about the loop is set here."""
+
+    def tidy(self) -> None:
+        """After a clause, whatever became of it."""
 
     # ---- what clauses use
 
@@ -113,6 +122,25 @@ class Conformance:
                 f"this kit was written for version {self.contract} of the contract and offhook has version {CONTRACT}: "
                 "read docs/reference/conformance.md for what changed, then set contract in your class"
             )
+        try:
+            self.prepare()
+            self._run_prepared(clause, check)
+        finally:
+            self.tidy()
+
+    def run_try_out(self) -> None:
+        """Run `try_out` as a clause is run.
+
+        Raises:
+            Exception: as `try_out` does.
+        """
+        try:
+            self.prepare()
+            run_on_loop(self.try_out, self.clause_timeout_s, virtual=self.virtual_time)
+        finally:
+            self.tidy()
+
+    def _run_prepared(self, clause: Clause, check: Callable[[], Awaitable[None]]) -> None:
         if clause.capability in self.not_claimed:
             raise NotClaimed(f"{clause.id}: {clause.capability} is not claimed: {self.not_claimed[clause.capability]}")
         expected = self._expected().get(clause.id)

@@ -36,6 +36,11 @@ class Result:
     verdict: Verdict
     detail: str = ""
 
+    def lines(self) -> list[str]:
+        """Its row of the table, and more for what did not pass."""
+        row = f"{self.clause.id:<14} {self.verdict.value:<17} {self.clause.text}"
+        return [row, *(f"{'':<32} {line}" for line in self.detail.splitlines())]
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -67,12 +72,13 @@ class Report:
 
     def lines(self) -> list[str]:
         """The table, a line a clause and more for what did not pass."""
-        lines: list[str] = []
-        for result in self.results:
-            lines.append(f"{result.clause.id:<14} {result.verdict.value:<17} {result.clause.text}")
-            lines += [f"{'':<32} {line}" for line in result.detail.splitlines()]
+        return [*(line for result in self.results for line in result.lines()), self.summary]
+
+    @property
+    def summary(self) -> str:
+        """Its last line."""
         counts = ", ".join(f"{self.count(verdict)} {verdict.value}" for verdict in Verdict)
-        return [*lines, f"{self.kind} {self.what}, contract {CONTRACT}: {counts}"]
+        return f"{self.kind} {self.what}, contract {CONTRACT}: {counts}"
 
     def document(self) -> dict[str, object]:
         """The same as plain values."""

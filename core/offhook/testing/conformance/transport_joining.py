@@ -14,13 +14,13 @@ from offhook.testing.conformance.transport_stage import CHANNEL, OTHER_CHANNEL, 
 from offhook.testing.far_end import TokenFault
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from offhook.interfaces import Leg
     from offhook.testing.conformance.transport_stage import Stage
 
 #: Agora's reasons for refusing a token.
-_REASONS: Final = {TokenFault.FORGED: 8, TokenFault.EXPIRED: 9, TokenFault.OTHER_CHANNEL: 8}
+_REASONS: Final[Mapping[TokenFault, int]] = {TokenFault.FORGED: 8, TokenFault.EXPIRED: 9, TokenFault.OTHER_CHANNEL: 8}
 #: Turns of the loop after which a join is cancelled, one by one, and as many moments spread over its time.
 _TURNS: Final = 40
 _MOMENTS: Final = 10

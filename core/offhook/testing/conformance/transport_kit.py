@@ -6,16 +6,14 @@ import contextlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from offhook.errors import OffhookError
 from offhook.testing.conformance.kit import Conformance
 from offhook.testing.conformance.transport_stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from offhook.interfaces import Transport
     from offhook.registry import Environment
-    from offhook.testing.conformance.clause import Clause
     from offhook.testing.far_end import ChannelFarEnd
 
 #: What a transport may not claim, or a far end not be able to show.
@@ -49,20 +47,24 @@ class TransportKit(Conformance):
 
     def make(self, environment: Environment) -> Transport:
         """Make the transport; `far_end` is the one that it must be led to."""
-        raise OffhookError(f"{type(self).__name__} must say how its transport is made: define make()")
+        raise NotImplementedError("your subclass must have make(environment), which gives the transport")
 
     def make_far_end(self) -> ChannelFarEnd:
         """Make the far end. It is started later, on the loop of the clause."""
-        raise OffhookError(f"{type(self).__name__} must say what its far end is: define make_far_end()")
+        raise NotImplementedError("your subclass must have make_far_end(), which gives the far end")
 
-    def run_clause(self, clause: Clause, check: Callable[[], Awaitable[None]]) -> None:
-        """As any kit's; on real time, and without what cannot be shown, where the far end wants it."""
+    def prepare(self) -> None:
+        """On real time, and without what cannot be shown, where the far end wants it."""
         far_end = self.make_far_end()
         self.virtual_time = self.virtual_time and far_end.virtual_time
         self.not_claimed = {**far_end.not_claimed, **self.not_claimed}
         if not self.rest_s:
             self.rest_s = 0.01 if self.virtual_time else 0.25
-        super().run_clause(clause, check)
+
+    async def try_out(self) -> None:
+        """Make one, and close it again."""
+        async with self.stage():
+            pass
 
     @contextlib.asynccontextmanager
     async def stage(self) -> AsyncGenerator[Stage]:

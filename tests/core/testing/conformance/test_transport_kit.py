@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.core.testing.conformance.broken_transports import BROKEN, KeepsAThread
 
-from offhook.errors import OffhookError
 from offhook.testing.conformance import KITS, TransportConformance, Verdict, run_kit
 from offhook.testing.conformance.clause import tests_of as clauses_of
 from offhook.testing.conformance.transport import CAPABILITIES
@@ -91,14 +90,18 @@ def test_joins_that_take_their_time_are_cancelled_at_moments_of_it() -> None:
 
 
 def test_a_kit_says_what_it_needs() -> None:
-    with pytest.raises(OffhookError, match=r"define make_far_end\(\)"):
+    with pytest.raises(NotImplementedError, match=r"must have make_far_end\(\)"):
         run_kit(TransportConformance)
+
+
+def test_one_can_be_tried_out() -> None:
+    Quick().run_try_out()
 
 
 def test_a_transport_that_cannot_be_made_fails_every_clause() -> None:
     report = run_kit(type("Unmade", (Quick,), {"make": TransportConformance.make}))
     assert len(report.failed) == len(BROKEN)
-    assert all("define make()" in result.detail for result in report.failed)
+    assert all("must have make(environment)" in result.detail for result in report.failed)
 
 
 def test_what_is_not_claimed_is_left_out_of_other_clauses_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,67 @@
+"""Looks at what plugins add to registries and at the parts that it makes: whether the core can use them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Final, cast
+
+from offhook.numbers import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+#: As the names in specs; no longer than anybody would type.
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+def misregistered(
+    name: object, factory: object, summary: object, extra: object, needs: object, reserved: tuple[str, ...]
+) -> str:
+    """What is wrong with what a plugin adds; it may give anything, whatever the types say."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return f"{show(str(name))} is no name: take lower-case letters, digits, _ and -, with a letter first"
+    if name in reserved:
+        return f"{name!r} is offhook's own: take another name"
+    if not callable(factory):
+        return f"the factory of {name!r} is {type(factory).__name__}, which cannot be called"
+    if inspect.iscoroutinefunction(factory):
+        return f"the factory of {name!r} is async: make it a plain function"
+    if not isinstance(summary, str) or not isinstance(extra, str):
+        return f"summary and extra of {name!r} must be texts"
+    if not isinstance(needs, tuple) or not all(
+        need and isinstance(need, str) for need in cast("tuple[object, ...]", needs)
+    ):
+        return f'needs of {name!r} must be a tuple of import names, for example needs=("acme_sdk",)'
+    return ""
+
+
+def misfit(product: object, interface: type) -> str:
+    """What keeps `product` from being used as an `interface`; empty when it fits.
+
+    It need not be a subclass: what has the methods and attributes will do.
+    """
+    if inspect.iscoroutine(product):
+        product.close()  # nobody will await it, and Python would warn
+        return "the factory is async: make it a plain function"
+    kind = type(product).__name__
+    if isinstance(product, type):
+        return f"{product.__name__} is a class: give an instance of it"
+    wanted = vars(interface)
+    names = [name for name in {**wanted, **getattr(interface, "__annotations__", {})} if not name.startswith("_")]
+    lacking = [name for name in names if not _has(product, name, callable(wanted.get(name)))]
+    if lacking:
+        return f"{kind} is no {interface.__name__}: it lacks {', '.join(lacking)}"
+    wrong = [name for name in names if _is_async(getattr(product, name)) and not _is_async(wanted.get(name))]
+    if wrong:
+        return f"{kind} is no {interface.__name__}: its {', '.join(wrong)} must not be async"
+    return ""
+
+
+def _has(product: object, name: str, is_method: bool) -> bool:
+    return hasattr(product, name) and (not is_method or callable(getattr(product, name)))
+
+
+def _is_async(method: Callable[..., object] | object) -> bool:
+    return inspect.iscoroutinefunction(method)

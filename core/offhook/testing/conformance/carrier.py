@@ -1,0 +1,171 @@
+"""The kit for carriers: what they do when all goes well, and what they let go of. The rest is in `carrier_answers`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import OffhookError
+from offhook.grant import Grant
+from offhook.secret import Secret
+from offhook.testing.conformance.carrier_answers import CarrierAnswers
+from offhook.testing.conformance.clause import NotClaimed, clause
+from offhook.testing.conformance.observe import error_of, everything_logged, leaves_nothing, shown
+from offhook.testing.far_end import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_APP_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
+_MOST_CHANNEL: Final = 256
+#: Shorter values stand in texts by chance.
+_SHORTEST: Final = 6
+_MANY: Final = 20
+_AT_ONCE: Final = 5
+
+
+class CarrierConformance(CarrierAnswers):
+    """Subclass it and say how your carrier and its far end are made.
+
+    Capabilities: ``other_line``, that calls can be placed from more than one line, which the far end shows.
+    """
+
+    @clause("carrier-1", "check rings nobody, and can be repeated")
+    async def test_check_rings_nobody(self) -> None:
+        async with self.service() as service, self.carrier() as carrier:
+            for _ in range(3):
+                await carrier.check()
+            assert not service.rung, "somebody was rung"
+
+    @clause("carrier-2", "a call rings the number once")
+    async def test_a_call_rings_once(self) -> None:
+        async with self.service() as service, self.carrier() as carrier:
+            await carrier.start_call(service.number)
+            assert list(service.rung) == [service.number], f"{len(service.rung)} were rung"
+
+    @clause("carrier-3", "what it gives is a Grant that can be joined: app id, channel, token, uid, time of its end")
+    async def test_the_grant_is_sane(self) -> None:
+        async with self.service() as service, self.carrier() as carrier:
+            grant = await carrier.start_call(service.number)
+            assert isinstance(grant, Grant), f"gave {type(grant).__name__}, not a Grant"
+            assert _APP_ID.fullmatch(grant.app_id), "app_id is not 32 hex digits"
+            assert 0 < len(grant.channel) <= _MOST_CHANNEL, f"channel is not of 1 to {_MOST_CHANNEL} characters"
+            assert grant.channel.isprintable(), "channel holds what cannot be printed"
+            assert isinstance(grant.token, Secret), f"token is {type(grant.token).__name__}, not a Secret"
+            assert grant.token, "token is empty"
+            assert 0 <= grant.uid < 2**32, f"uid {grant.uid} has not 32 bits"
+            now_s = service.environment.clock.wall_s()
+            assert grant.expires_at_s is None or grant.expires_at_s > now_s, "the grant has expired already"
+
+    @clause("carrier-4", "endpoint is known before anything rings, and is that of every grant")
+    async def test_the_endpoint_is_known_before(self) -> None:
+        async with self.service() as service, self.carrier() as carrier:
+            before = carrier.endpoint
+            grant = await carrier.start_call(service.number)
+            assert carrier.endpoint == before, f"endpoint was {before!r}, and is {carrier.endpoint!r} after a call"
+            assert grant.endpoint == before, f"endpoint is {before!r}, and the grant says {grant.endpoint!r}"
+
+    @clause("carrier-5", "line is a text, the same for the same line, in another object as well")
+    async def test_the_line_is_the_same_everywhere(self) -> None:
+        async with self.service(), self.carrier() as one, self.carrier() as other:
+            line = await one.line()
+            assert isinstance(line, str), f"line is {type(line).__name__}, not a text"
+            assert line, "line is empty"
+            assert await one.line() == line, "line is another when it is asked for again"
+            assert await other.line() == line, "line is another in another object"
+
+    @clause("carrier-6", "line is another for another line", capability="other_line")
+    async def test_another_line_is_another(self) -> None:
+        async with self.service() as service, self.carrier() as one:
+            environment = service.other_line
+            if environment is None:
+                raise NotClaimed("carrier-6: the far end has no other line")
+            async with self.carrier(environment) as other:
+                assert await other.line() != await one.line(), "line is the same for two lines"
+
+    @clause("carrier-7", "line holds no key")
+    async def test_the_line_holds_no_key(self) -> None:
+        async with self.service(), self.carrier() as carrier:
+            line = await carrier.line()
+            assert not any(key in line for key in await self._keys()), "line holds a key"
+
+    @clause("carrier-8", "several calls at once each get a grant of their own")
+    async def test_calls_at_once(self) -> None:
+        async with self.service() as service, self.carrier() as carrier:
+            calls = [carrier.start_call(service.number) for _ in range(_AT_ONCE)]
+            grants = await asyncio.gather(*calls)
+            assert len({grant.channel for grant in grants}) == _AT_ONCE, "two calls were given one channel"
+
+    @clause("carrier-9", "a call that is cancelled ends at once, and the next one goes as usual")
+    async def test_a_call_can_be_cancelled(self) -> None:
+        async with self.service() as service, self.carrier() as carrier:
+            service.answer(Answer.HANG)
+            for turns in (0, 1, 5, 25):
+                starting = asyncio.ensure_future(carrier.start_call(service.number))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                starting.cancel()
+                await self.bounded(asyncio.wait({starting}), f"a call ends that is cancelled in turn {turns}")
+                assert starting.cancelled(), f"cancelled in turn {turns}: {shown(starting.exception())}"
+            service.answer(Answer.ACCEPT)
+            await carrier.start_call(service.number)
+
+    @clause("carrier-10", "aclose can be called twice, before the first call as well, and lets go of everything")
+    async def test_it_lets_go(self) -> None:
+        async with self.service() as service:
+            async with self.carrier() as unused:
+                await unused.aclose()
+                await unused.aclose()
+            async with leaves_nothing("the carrier"):
+                async with self.carrier() as carrier:
+                    await carrier.check()
+                    await carrier.start_call(service.number)
+                    service.answer(Answer.HANG)
+                    starting = asyncio.ensure_future(carrier.start_call(service.number))
+                    await asyncio.sleep(0.05)
+                    starting.cancel()
+                    await asyncio.wait({starting})
+                    await carrier.aclose()
+                    await carrier.aclose()
+                service.answer(Answer.ACCEPT)
+
+    @clause("carrier-11", "used after aclose it works, or raises an OffhookError")
+    async def test_used_after_its_end(self) -> None:
+        async with self.service() as service, self.carrier() as carrier:
+            await carrier.aclose()
+            error = await error_of(carrier.start_call(service.number))
+            assert error is None or isinstance(error, OffhookError), shown(error)
+
+    @clause("carrier-12", f"{_MANY} calls hold no more descriptors and tasks than one")
+    async def test_many_calls_hold_no_more(self) -> None:
+        async with self.service() as service, self.carrier() as carrier:
+            await carrier.start_call(service.number)
+            async with leaves_nothing(f"{_MANY} calls"):
+                for _ in range(_MANY):
+                    await carrier.start_call(service.number)
+
+    @clause("carrier-13", "no key, token or number in its repr, in what it logs, or in what it raises")
+    async def test_nothing_is_given_away(self) -> None:
+        texts: list[str] = []
+        secrets = await self._secrets_seen(texts)
+        for text in texts:
+            assert not any(secret in text for secret in secrets), f"given away in: {text[:400]}"
+
+    async def _secrets_seen(self, texts: list[str]) -> list[str]:
+        """Call through every answer, note what is said, and give what must not be in it."""
+        with everything_logged() as lines:
+            async with self.service() as service, self.carrier() as carrier:
+                secrets = [service.number, *await self._keys()]
+                token = (await carrier.start_call(service.number)).token.reveal()
+                for answer in (Answer.REJECT_KEYS, Answer.REFUSE, Answer.RATE_LIMIT, Answer.FAIL, Answer.NONSENSE):
+                    service.answer(answer)
+                    error = await error_of(carrier.start_call(service.number))
+                    texts.append(f"{error} {error!r}")
+                texts.append(repr(carrier))
+        texts += lines
+        return [*secrets, token]
+
+    async def _keys(self) -> list[str]:
+        headers: Mapping[str, Secret] = await self.far_end.auth.headers("")
+        return [secret.reveal() for secret in headers.values() if len(secret.reveal()) >= _SHORTEST]

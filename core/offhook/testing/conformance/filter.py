@@ -1,0 +1,161 @@
+"""The kit for audio filters: what the frame path relies on, fifty times a second."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from offhook.audio import OPUS_RATES_HZ, AudioFrame
+from offhook.clock import SystemClock
+from offhook.errors import ConfigError
+from offhook.testing.conformance.clause import clause
+from offhook.testing.conformance.kit import Conformance
+from offhook.testing.conformance.observe import error_in, quick_enough, shown
+from offhook.testing.conformance.random_input import Draw, for_all
+from offhook.testing.conformance.tones import highest_step, tone
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from offhook.interfaces import AudioFilter
+
+_RATE_HZ: Final = 16_000
+_FRAME: Final = _RATE_HZ // 50
+_FRAMES: Final = 10
+_EXAMPLES: Final = 30
+#: From one sample to the next a sine of 100 Hz at 16 kHz goes no further than 4 % of full scale, however loud; what
+#: wraps around goes all the way.
+_MOST_STEP: Final = 40_000
+
+
+class FilterConformance(Conformance):
+    """Subclass it and say how your filter is made.
+
+    Attributes:
+        argument: the argument of the spec.
+        wrong_arguments: arguments that must be refused.
+
+    Capabilities: ``arguments``, that there are arguments which it refuses; ``repeatable``, that it has no randomness
+    in it; ``clips``, that what is too loud for 16 bits is cut off there.
+    """
+
+    kind = "filter"
+    argument: str = ""
+    wrong_arguments: tuple[str, ...] = ("\0",)
+
+    def make(self, argument: str, rate_hz: int) -> AudioFilter:
+        """The filter. Your subclass says how."""
+        raise NotImplementedError("your subclass must have make(self, argument, rate_hz), which gives the filter")
+
+    async def try_out(self) -> None:
+        """Make one, and nothing else."""
+        with self._made():
+            pass
+
+    @contextlib.contextmanager
+    def _made(self, rate_hz: int = _RATE_HZ) -> Generator[AudioFilter]:
+        """A filter, closed in the end; what that raises is the matter of one clause."""
+        audio_filter = self.make(self.argument, rate_hz)
+        try:
+            yield audio_filter
+        finally:
+            error_in(audio_filter.close)
+
+    @clause("filter-1", "it gives a frame for a frame, of the same length and rate, at 8, 12, 16, 24 and 48 kHz")
+    async def test_it_fits_at_every_rate(self) -> None:
+        for rate_hz in OPUS_RATES_HZ:
+            with self._made(rate_hz) as audio_filter:
+                for index in range(_FRAMES):
+                    _apply(audio_filter, _frame(index, rate_hz))
+
+    @clause("filter-2", "silence is taken like anything else, from the first frame on")
+    async def test_it_takes_silence(self) -> None:
+        with self._made() as audio_filter:
+            for index in range(_FRAMES):
+                _apply(audio_filter, AudioFrame(bytes(2 * _FRAME), _RATE_HZ, index * _FRAME))
+
+    @clause("filter-3", "it takes any samples, in frames of any length")
+    async def test_it_takes_anything(self) -> None:
+        with self._made() as audio_filter:
+            _apply(audio_filter, AudioFrame(b"", _RATE_HZ))
+            _apply(audio_filter, AudioFrame(b"\x00\x80\xff\x7f", _RATE_HZ))  # the lowest and the highest sample
+
+        def check(draw: Draw) -> None:
+            with self._made() as audio_filter:
+                position = 0
+                for _ in range(draw.integer(1, 3)):
+                    samples = draw.integer(0, 200)
+                    _apply(audio_filter, AudioFrame(draw.pcm(samples), _RATE_HZ, position))
+                    position += samples
+
+        for_all(check, _EXAMPLES)
+
+    @clause("filter-4", "what is too loud is cut off and does not turn into its opposite", capability="clips")
+    async def test_it_does_not_wrap(self) -> None:
+        loud = tone(100, _RATE_HZ, _FRAMES * _FRAME, 32_767)
+        with self._made() as audio_filter:
+            given = b"".join(
+                _apply(audio_filter, AudioFrame(loud[2 * at : 2 * (at + _FRAME)], _RATE_HZ, at)).pcm
+                for at in range(0, _FRAMES * _FRAME, _FRAME)
+            )
+        step = highest_step(given)
+        assert step < _MOST_STEP, f"out of a loud, low tone came a step of {step}, as when samples wrap around"
+
+    @clause("filter-5", "two of one argument share nothing: each gives what it gives alone", capability="repeatable")
+    async def test_two_are_two(self) -> None:
+        with self._made() as alone, self._made() as one, self._made() as other:
+            expected = [_apply(alone, _frame(index)).pcm for index in range(_FRAMES)]
+            for index in range(_FRAMES):
+                assert _apply(one, _frame(index)).pcm == expected[index], f"frame {index} came out otherwise"
+                assert _apply(other, _frame(index)).pcm == expected[index], f"frame {index} came out otherwise"
+
+    @clause("filter-6", "it can be closed, used or not")
+    async def test_it_can_be_closed(self) -> None:
+        self.make(self.argument, _RATE_HZ).close()
+        used = self.make(self.argument, _RATE_HZ)
+        _apply(used, _frame(0))
+        used.close()
+
+    @clause("filter-7", "a frame takes it less time than the frame lasts")
+    async def test_it_is_quick(self) -> None:
+        async def apply() -> tuple[float, float]:
+            clock = SystemClock()
+            with self._made() as audio_filter:
+                began_s = clock.monotonic_s()
+                for index in range(_FRAMES):
+                    _apply(audio_filter, _frame(index))
+                return clock.monotonic_s() - began_s, _FRAMES * _FRAME / _RATE_HZ
+
+        await quick_enough(apply)
+
+    @clause("filter-8", "a wrong argument is refused by a ConfigError when it is made", capability="arguments")
+    async def test_wrong_arguments(self) -> None:
+        for argument in self.wrong_arguments:
+            error = error_in(partial(self.make, argument, _RATE_HZ))
+            assert isinstance(error, ConfigError), f"made with {argument!r}: {shown(error)}"
+
+    @clause("filter-9", "it is new when it is made: taken is False")
+    async def test_it_can_be_used(self) -> None:
+        with self._made() as audio_filter:
+            assert audio_filter.taken is False, f"taken is {audio_filter.taken!r} before it was added to a call"
+
+
+def _frame(index: int, rate_hz: int = _RATE_HZ) -> AudioFrame:
+    """20 ms of a tone, in its place."""
+    samples = rate_hz // 50
+    return AudioFrame(tone(440, rate_hz, samples), rate_hz, index * samples)
+
+
+def _apply(audio_filter: AudioFilter, frame: AudioFrame) -> AudioFrame:
+    """What it gives for a frame.
+
+    Raises:
+        AssertionError: it does not fit.
+    """
+    samples, rate_hz = frame.samples, frame.rate_hz
+    given: object = audio_filter.apply(frame)
+    assert isinstance(given, AudioFrame), f"gave {type(given).__name__}, not an AudioFrame"
+    fits = (given.samples, given.rate_hz) == (samples, rate_hz)
+    assert fits, f"gave {given.samples} samples at {given.rate_hz} Hz for {samples} at {rate_hz} Hz"
+    return given

@@ -1,0 +1,87 @@
+"""Random input for clauses: drawn by Hypothesis where it is installed, which looks for the smallest that fails."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Final, Protocol
+
+from offhook.audio import SAMPLE_BYTES, pcm_of
+from offhook.ids import Ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypothesis.strategies import DataObject
+
+#: So many samples are drawn one by one.
+_DRAWN: Final = 4
+
+
+class Draw(Protocol):
+    """What a check takes its input from."""
+
+    def integer(self, least: int, most: int) -> int:
+        """A number between two, both included."""
+        ...
+
+    def pcm(self, samples: int) -> bytes:
+        """So many samples of anything."""
+        ...
+
+
+class _Seeded:
+    def __init__(self, seed: int) -> None:
+        self._ids = Ids(seed)
+
+    def integer(self, least: int, most: int) -> int:
+        if self._ids.below(4) == 0:  # one of the two ends, where mistakes are
+            return (least, most)[self._ids.below(2)]
+        return least + self._ids.below(most - least + 1)
+
+    def pcm(self, samples: int) -> bytes:
+        size = samples * SAMPLE_BYTES
+        return bytes.fromhex(self._ids.hex(2 * size)) if size else b""
+
+
+class _Drawn:
+    def __init__(self, data: DataObject) -> None:
+        self._data = data
+
+    def integer(self, least: int, most: int) -> int:
+        from hypothesis import strategies
+
+        return self._data.draw(strategies.integers(least, most))
+
+    def pcm(self, samples: int) -> bytes:
+        # Not byte by byte, which takes seconds: what matters is how it begins, and that the rest is anything.
+        head = [self.integer(-32768, 32767) for _ in range(min(samples, _DRAWN))]
+        return pcm_of(array("h", head)) + _Seeded(self.integer(0, 1_000)).pcm(samples - len(head))
+
+
+def for_all(check: Callable[[Draw], None], examples: int) -> None:
+    """Run `check` so many times, each time with other input; the same in every run.
+
+    Raises:
+        AssertionError: as `check` does.
+    """
+    try:
+        import hypothesis
+        from hypothesis import strategies
+    except ImportError:
+        for seed in range(examples):
+            check(_Seeded(seed))
+        return
+
+    @hypothesis.settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+        suppress_health_check=(hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large),
+    )
+    @hypothesis.given(strategies.data())
+    def drawn(data: DataObject) -> None:
+        check(_Drawn(data))
+
+    drawn()

@@ -1,0 +1,182 @@
+"""The kit for resamplers: exact lengths, clean tones, nothing left inside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from offhook.audio import SAMPLE_BYTES, level_dbfs, samples_of
+from offhook.clock import SystemClock
+from offhook.testing.conformance.clause import clause
+from offhook.testing.conformance.kit import Conformance
+from offhook.testing.conformance.observe import quick_enough
+from offhook.testing.conformance.random_input import Draw, for_all
+from offhook.testing.conformance.tones import amplitude_of, tone
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Resampler
+
+#: Rates of files and of legs.
+PAIRS: Final = (
+    (8_000, 16_000),
+    (16_000, 8_000),
+    (16_000, 48_000),
+    (48_000, 16_000),
+    (44_100, 48_000),
+    (24_000, 22_050),
+)
+_EXAMPLES: Final = 20
+_AMPLITUDE: Final = 16_000.0
+#: A tone must come out with its amplitude to 1 dB, and what was not in it 40 dB below.
+_LEAST, _MOST = _AMPLITUDE * 10 ** (-1 / 20), _AMPLITUDE * 10 ** (1 / 20)
+_DAMPED: Final = _AMPLITUDE / 100
+_MOST_DELAY_MS: Final = 20
+
+
+class ResamplerConformance(Conformance):
+    """Subclass it and say how your resampler is made.
+
+    Capabilities: ``little_delay``, that no more than 20 ms are held back, as the core's ``live`` must; the one for
+    ``file`` need not.
+    """
+
+    kind = "resampler"
+
+    def make(self, from_hz: int, to_hz: int) -> Resampler:
+        """The resampler. Your subclass says how."""
+        raise NotImplementedError("your subclass must have make(self, from_hz, to_hz), which gives the resampler")
+
+    async def try_out(self) -> None:
+        """Make one, and nothing else."""
+        self.make(16_000, 48_000)
+
+    def _convert(self, pcm: bytes, from_hz: int, to_hz: int) -> bytes:
+        """All of it, in chunks of 20 ms."""
+        resampler, size = self.make(from_hz, to_hz), from_hz // 50 * SAMPLE_BYTES
+        parts = [resampler.convert(pcm[at : at + size]) for at in range(0, len(pcm), size)]
+        return b"".join([*parts, resampler.flush()])
+
+    @clause("resampler-1", "what it gives in all, flush included, is what it took times the ratio, to a sample")
+    async def test_lengths_are_exact(self) -> None:
+        for from_hz, to_hz in PAIRS:
+            for samples in (1, from_hz // 50, from_hz // 10 + 7):
+                given = len(self._convert(tone(440, from_hz, samples), from_hz, to_hz)) / SAMPLE_BYTES
+                expected = samples * to_hz / from_hz
+                assert abs(given - expected) <= 1, (
+                    f"{samples} samples from {from_hz} to {to_hz} Hz became {given:g}, not {expected:.1f}"
+                )
+
+    @clause("resampler-2", "how the audio is cut into chunks makes no difference")
+    async def test_chunks_make_no_difference(self) -> None:
+        from_hz, to_hz = 16_000, 48_000
+        pcm = tone(440, from_hz, 800)
+        whole = samples_of(self._convert(pcm, from_hz, to_hz))
+
+        def check(draw: Draw) -> None:
+            resampler, at, parts = self.make(from_hz, to_hz), 0, list[bytes]()
+            while at < len(pcm):
+                size = draw.integer(1, 400) * SAMPLE_BYTES
+                parts.append(resampler.convert(pcm[at : at + size]))
+                at += size
+            cut = samples_of(b"".join([*parts, resampler.flush()]))
+            assert len(cut) == len(whole), f"{len(cut)} samples, and {len(whole)} in chunks of 20 ms"
+            most = max(abs(one - other) for one, other in zip(cut, whole, strict=True))
+            assert most <= 2, f"a sample differs by {most} from that in chunks of 20 ms"
+
+        for_all(check, _EXAMPLES)
+
+    @clause("resampler-3", "a chunk may be empty, or a single sample")
+    async def test_chunks_may_be_small(self) -> None:
+        resampler = self.make(16_000, 48_000)
+        for pcm in (b"", b"\1\0", b"", bytes(640), b"", b"\1\0"):
+            resampler.convert(pcm)
+        resampler.flush()
+
+    @clause("resampler-4", "a tone stays as loud as it was, to 1 dB")
+    async def test_a_tone_stays(self) -> None:
+        for from_hz, to_hz in PAIRS:
+            amplitude = amplitude_of(self._convert(tone(1_000, from_hz, from_hz // 5), from_hz, to_hz), 1_000, to_hz)
+            assert _LEAST <= amplitude <= _MOST, (
+                f"from {from_hz} to {to_hz} Hz a tone of amplitude {_AMPLITUDE:g} came out with {amplitude:.0f}"
+            )
+
+    @clause("resampler-5", "on the way down, what is too high for the lower rate is damped by 40 dB and more")
+    async def test_nothing_is_folded_down(self) -> None:
+        given = self._convert(tone(11_000, 48_000, 9_600), 48_000, 16_000)
+        amplitude = amplitude_of(given, 5_000, 16_000)
+        assert amplitude <= _DAMPED, f"11 kHz came out as 5 kHz, with {amplitude:.0f} of {_AMPLITUDE:g}"
+
+    @clause("resampler-6", "on the way up, the images of what is there are damped by 40 dB and more")
+    async def test_nothing_is_mirrored_up(self) -> None:
+        given = self._convert(tone(3_000, 8_000, 1_600), 8_000, 16_000)
+        amplitude = amplitude_of(given, 5_000, 16_000)
+        assert amplitude <= _DAMPED, f"3 kHz came out as 5 kHz too, with {amplitude:.0f} of {_AMPLITUDE:g}"
+
+    @clause("resampler-7", "silence stays silence")
+    async def test_silence_stays(self) -> None:
+        for from_hz, to_hz in PAIRS:
+            given = self._convert(bytes(from_hz // 10 * SAMPLE_BYTES), from_hz, to_hz)
+            assert not any(given), f"from {from_hz} to {to_hz} Hz silence came out with {level_dbfs(given):.0f} dBFS"
+
+    @clause("resampler-8", "flushed again, it gives nothing")
+    async def test_it_can_be_flushed_again(self) -> None:
+        resampler = self.make(16_000, 48_000)
+        resampler.convert(tone(440, 16_000, 320))
+        resampler.flush()
+        given = resampler.flush()
+        assert not given, f"flushed again it gave {len(given)} bytes"
+
+    @clause("resampler-9", "a stream without a sample stays one")
+    async def test_nothing_stays_nothing(self) -> None:
+        given = self.make(16_000, 48_000).flush()
+        assert not given, f"out of nothing came {len(given)} bytes"
+
+    @clause("resampler-10", "two share nothing: each gives what it gives alone")
+    async def test_two_are_two(self) -> None:
+        pcm, size = tone(440, 16_000, 1_600), 640
+        alone = self._convert(pcm, 16_000, 48_000)
+        both = self.make(16_000, 48_000), self.make(16_000, 48_000)
+        given = [b"", b""]
+        for at in range(0, len(pcm), size):
+            for index, resampler in enumerate(both):
+                given[index] += resampler.convert(pcm[at : at + size])
+        for index, resampler in enumerate(both):
+            given[index] += resampler.flush()
+        assert given == [alone, alone], "used in turns, two gave something else than one"
+
+    @clause("resampler-11", f"no more than {_MOST_DELAY_MS} ms are held back", capability="little_delay")
+    async def test_little_is_held_back(self) -> None:
+        for from_hz, to_hz in PAIRS:
+            resampler, given, size = self.make(from_hz, to_hz), 0, from_hz // 50
+            for index in range(1, 11):
+                given += len(resampler.convert(tone(440, from_hz, size))) // SAMPLE_BYTES
+                behind_ms = index * 20 - given * 1000 / to_hz
+                assert behind_ms <= _MOST_DELAY_MS, f"from {from_hz} to {to_hz} Hz {behind_ms:.1f} ms were held back"
+
+    @clause("resampler-12", "it always gives bytes of whole samples")
+    async def test_it_gives_whole_samples(self) -> None:
+        resampler = self.make(16_000, 48_000)
+        parts: list[object] = [resampler.convert(tone(440, 16_000, samples)) for samples in (320, 7, 320)]
+        for part in [*parts, resampler.flush()]:
+            assert isinstance(part, bytes), f"gave {type(part).__name__}, not bytes"
+            assert len(part) % SAMPLE_BYTES == 0, f"gave {len(part)} bytes, which are no 16-bit samples"
+
+    @clause("resampler-13", "what overshoots is cut off and does not turn into its opposite")
+    async def test_it_does_not_wrap(self) -> None:
+        step = bytes(1_600) + b"\xff\x7f" * 1_600
+        given = samples_of(self._convert(step, 16_000, 48_000))
+        loud = [index for index, value in enumerate(given) if value > 16_000]
+        assert loud, "full scale did not come through"
+        lowest = min(given[loud[0] : loud[0] + 480])
+        assert lowest > 0, f"behind a step to full scale stands a sample of {lowest}"
+
+    @clause("resampler-14", "it takes less time than the audio lasts")
+    async def test_it_is_quick(self) -> None:
+        pcm = tone(440, 16_000, 3_200)
+
+        async def convert() -> tuple[float, float]:
+            clock = SystemClock()
+            began_s = clock.monotonic_s()
+            self._convert(pcm, 16_000, 48_000)
+            return clock.monotonic_s() - began_s, 0.2
+
+        await quick_enough(convert)

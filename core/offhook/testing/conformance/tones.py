@@ -1,0 +1,35 @@
+"""Tones, and how much of a tone is in some audio: enough to judge filters and resamplers by."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+
+from offhook.audio import pcm_of, samples_of, saturated
+
+
+@functools.lru_cache(maxsize=64)
+def tone(frequency_hz: float, rate_hz: int, samples: int, amplitude: float = 16_000.0) -> bytes:
+    """A sine."""
+    step = 2 * math.pi * frequency_hz / rate_hz
+    return pcm_of(saturated(round(amplitude * math.sin(step * at)) for at in range(samples)))
+
+
+def amplitude_of(pcm: bytes, frequency_hz: float, rate_hz: int) -> float:
+    """The amplitude of one frequency in the middle of some audio, apart from what begins and ends there."""
+    samples = samples_of(pcm)
+    samples = samples[len(samples) // 4 : -len(samples) // 4]
+    # Under a window (Hann), so that a strong tone beside it does not count.
+    window = [0.5 - 0.5 * math.cos(2 * math.pi * at / len(samples)) for at in range(len(samples))]
+    weighted = [value * weight for value, weight in zip(samples, window, strict=True)]
+    step = 2 * math.pi * frequency_hz / rate_hz
+    real = sum(value * math.cos(step * at) for at, value in enumerate(weighted))
+    imaginary = sum(value * math.sin(step * at) for at, value in enumerate(weighted))
+    return 2 * math.hypot(real, imaginary) / sum(window)
+
+
+def highest_step(pcm: bytes) -> int:
+    """The greatest difference between two samples that follow each other."""
+    samples = samples_of(pcm)
+    return max((abs(one - other) for one, other in itertools.pairwise(samples)), default=0)

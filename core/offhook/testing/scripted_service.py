@@ -1,0 +1,108 @@
+"""A service behind a carrier, as a double: it rings nobody and answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import (
+    CarrierProtocolError,
+    CarrierUnavailable,
+    CredentialsRejected,
+    RateLimited,
+    RequestRejected,
+    StartAmbiguous,
+)
+from offhook.grant import Grant
+from offhook.ids import Ids
+from offhook.registry import Environment
+from offhook.secret import Secret
+from offhook.testing.doubles import FixedAuth, ScriptedCarrier
+from offhook.testing.far_end import Answer, ServiceFarEnd
+from offhook.testing.virtual_time import LoopClock
+
+if TYPE_CHECKING:
+    from offhook.errors import CarrierError
+    from offhook.interfaces import Auth
+
+_LINE_VARIABLE: Final = "SCRIPTED_LINE"
+_ENDPOINT: Final = "http://127.0.0.1:9"
+#: By then a carrier has given up.
+_HANGS_S: Final = 86_400.0
+
+
+class ScriptedService(ServiceFarEnd):
+    """The far end of a `ScriptedCarrier`, which `carrier` makes.
+
+    Attributes:
+        told: what it does now.
+    """
+
+    virtual_time = True
+
+    def __init__(self) -> None:
+        self.told: Answer = Answer.ACCEPT
+        self._rung: list[str] = []
+        self._ids = Ids(1)
+        self._clock = LoopClock()
+        self._auth = FixedAuth(x_scripted_key="a-key-that-nobody-has")
+
+    @property
+    def environment(self) -> Environment:
+        return self._line("line-1")
+
+    @property
+    def other_line(self) -> Environment | None:
+        return self._line("line-2")
+
+    @property
+    def auth(self) -> Auth:
+        return self._auth
+
+    @property
+    def rung(self) -> list[str]:
+        return self._rung
+
+    def answer(self, answer: Answer) -> None:
+        self.told = answer
+
+    async def start(self) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass
+
+    def carrier(self, environment: Environment) -> ScriptedCarrier:
+        """A carrier that leads here."""
+        return ScriptedCarrier(service=self.ring, line=environment[_LINE_VARIABLE], endpoint=_ENDPOINT)
+
+    async def ring(self, to: str) -> Grant:
+        """What a carrier asks for.
+
+        Raises:
+            CarrierError: as it was told.
+        """
+        answer = self.told
+        if answer is Answer.UNREACHABLE:
+            raise CarrierUnavailable("nothing listens")
+        self._rung.append(to)
+        await asyncio.sleep(_HANGS_S if answer is Answer.HANG else 0)
+        if answer is not Answer.ACCEPT:
+            raise _error_for(answer)
+        channel = f"ft_call_{self._ids.hex(16)}"
+        return Grant("0" * 32, channel, Secret(f"007-token-of-{channel}"), 0, _ENDPOINT)
+
+    def _line(self, name: str) -> Environment:
+        return Environment({_LINE_VARIABLE: name}, clock=self._clock, ids=self._ids)
+
+
+def _error_for(answer: Answer) -> CarrierError:
+    errors: dict[Answer, CarrierError] = {
+        Answer.REJECT_KEYS: CredentialsRejected("the service does not accept the keys"),
+        Answer.REFUSE: RequestRejected("the service refused the call"),
+        Answer.RATE_LIMIT: RateLimited("the service asks for fewer calls", 30.0),
+        Answer.FAIL: CarrierUnavailable("the service is failing", may_have_rung=True),
+        Answer.NONSENSE: CarrierProtocolError("the service answered with something else", may_have_rung=True),
+        Answer.LOSE: StartAmbiguous("the answer was lost"),
+    }
+    return errors.get(answer) or StartAmbiguous("the answer was given up")

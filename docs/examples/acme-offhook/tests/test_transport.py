@@ -1,0 +1,28 @@
+"""Acme's transport against the kit for transports, in real time. The far end is the mock's PCM door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from acme_offhook.transport import AcmeTransport
+
+from offhook.testing.conformance import TransportConformance
+from offhook_mockserver.pcm_far_end import PcmFarEnd
+
+if TYPE_CHECKING:
+    from offhook.registry import Environment
+
+
+class TestAcmeTransport(TransportConformance):
+    # Real time costs real time: quick to notice, quick to give up, and no longer than it takes to see.
+    outage_s = 2.2
+    give_up_s = 7.0
+    long_audio_s = 2.5
+    rest_s = 0.1
+    examples = 1
+
+    def make(self, environment: Environment) -> AcmeTransport:
+        return AcmeTransport(silence_s=1.5, give_up_s=3.5)
+
+    def make_far_end(self) -> PcmFarEnd:
+        return PcmFarEnd()

@@ -1,0 +1,250 @@
+"""The smallest of each interface that works, shown in docs/reference/interfaces.md. A test places a call with all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offhook import AudioFrame
+from offhook.errors import ConfigError, RecordingError, TransportUnavailable
+from offhook.events import MemberJoined, MemberPublished
+from offhook.grant import Grant
+from offhook.interfaces import (
+    Archive,
+    AudioFilter,
+    AudioSink,
+    AudioSource,
+    Auth,
+    Carrier,
+    DialGuard,
+    Leg,
+    LegHandler,
+    Resampler,
+    Store,
+    Transport,
+)
+from offhook.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from offhook.events import LegEvent
+    from offhook.interfaces.store import Document
+    from offhook.registry import Environment
+
+
+class ExampleAuth(Auth):
+    """One key, from the settings."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    async def headers(self, host: str) -> Mapping[str, Secret]:
+        key = self._environment.get("ACME_KEY")
+        if not key:
+            raise ConfigError("there is no key: set ACME_KEY")
+        return {"authorization": Secret(key)}
+
+
+class ExampleCarrier(Carrier):
+    """Rings nobody: its channels are all in this process."""
+
+    endpoint = "http://127.0.0.1:9"
+
+    def __init__(self, environment: Environment, auth: Auth) -> None:
+        self._ids = environment.ids
+        self._auth = auth
+
+    async def check(self) -> None:
+        await self._auth.headers("127.0.0.1")
+
+    async def start_call(self, to: str) -> Grant:
+        return Grant("0" * 32, f"acme_{self._ids.hex(8)}", Secret("a token"), 0, self.endpoint)
+
+    async def aclose(self) -> None:
+        pass
+
+
+class ExampleTransport(Transport):
+    """Into channels where one member says everything back."""
+
+    rate_hz = 16_000
+
+    async def check(self, endpoint: str | None) -> None:
+        if endpoint is None:
+            raise TransportUnavailable("this transport joins no channel of Agora itself")
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        leg = ExampleLeg(handler)
+        # After this returns, and in this order.
+        asyncio.get_running_loop().call_soon(leg.tell, MemberJoined(2))
+        asyncio.get_running_loop().call_soon(leg.tell, MemberPublished(2))
+        return leg
+
+    async def aclose(self) -> None:
+        pass
+
+
+class ExampleLeg(Leg):
+    """One such channel."""
+
+    rate_hz = 16_000
+
+    def __init__(self, handler: LegHandler) -> None:
+        self._handler: LegHandler | None = handler
+        self._sent = 0
+
+    def tell(self, event: LegEvent) -> None:
+        if self._handler is not None:
+            self._handler.on_event(event)
+
+    def send(self, frame: AudioFrame) -> None:
+        self._sent += 1
+        if self._handler is not None:
+            self._handler.on_audio(2, frame)
+
+    def counters(self) -> dict[str, int]:
+        return {"frames_sent": self._sent}
+
+    async def renew(self, grant: Grant) -> None:
+        pass  # nothing here looks at a token
+
+    async def leave(self) -> None:
+        self._handler = None  # nothing is told from here on
+
+
+class ExampleLegHandler:
+    """Keeps what it is told; in a call offhook has a handler of its own."""
+
+    def __init__(self) -> None:
+        self.events: list[LegEvent] = []
+        self.audio: list[tuple[int, AudioFrame]] = []
+
+    def on_event(self, event: LegEvent) -> None:
+        self.events.append(event)
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        self.audio.append((uid, frame))
+
+
+class ExampleSource(AudioSource):
+    """So many frames of a click track: `clicks:50`."""
+
+    def __init__(self, argument: str) -> None:
+        self._frames = int(argument)
+
+    async def read(self) -> AudioFrame | None:
+        if not self._frames:
+            return None
+        self._frames -= 1
+        return AudioFrame(array("h", [20_000] + [0] * 319).tobytes(), 16_000)
+
+    async def aclose(self) -> None:
+        self._frames = 0
+
+
+class ExampleSink(AudioSink):
+    """Samples into a file, with nothing around them: `raw:heard.pcm`. Silence is not written."""
+
+    def __init__(self, argument: str) -> None:
+        try:
+            self._file = Path(argument).open("wb")  # noqa: SIM115 - closed in aclose
+        except OSError as error:
+            raise RecordingError(f"{argument} cannot be written: {error.strerror}") from None
+
+    async def write(self, frame: AudioFrame) -> None:
+        self._file.write(frame.pcm)
+
+    async def aclose(self) -> None:
+        self._file.close()
+
+
+class ExampleFilter(AudioFilter):
+    """Half as loud."""
+
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        samples = array("h", [sample // 2 for sample in array("h", frame.pcm)])
+        return AudioFrame(samples.tobytes(), frame.rate_hz, frame.position)
+
+
+class ExampleResampler(Resampler):
+    """Repeats and leaves out samples: bad, small, and exact in length."""
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        self._from_hz, self._to_hz = from_hz, to_hz
+        self._taken = self._given = 0
+
+    def convert(self, pcm: bytes) -> bytes:
+        samples = array("h", pcm)
+        first, self._taken = self._taken, self._taken + len(samples)
+        start, self._given = self._given, self._taken * self._to_hz // self._from_hz
+        places = (max(0, at * self._from_hz // self._to_hz - first) for at in range(start, self._given))
+        return array("h", [samples[place] for place in places]).tobytes()
+
+    def flush(self) -> bytes:
+        return b""
+
+
+class ExampleStore(Store):
+    """A file for each record, and one for each journal: `folder:PATH`."""
+
+    def __init__(self, argument: str, environment: Environment) -> None:
+        self._folder = Path(argument)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecordingError(f"the folder {argument} cannot be made: {error.strerror}") from None
+
+    def append(self, call_id: str, entry: Document) -> None:
+        with (self._folder / f"{call_id}.jsonl").open("a") as file:
+            file.write(json.dumps(dict(entry)) + "\n")
+
+    def save(self, call_id: str, record: Document) -> None:
+        partial = self._folder / f"{call_id}.partial"
+        partial.write_text(json.dumps(dict(record)))
+        partial.replace(self._folder / f"{call_id}.json")
+
+    def close(self) -> None:
+        pass
+
+
+class ExampleArchive(Archive):
+    """Reads what that store has written."""
+
+    def __init__(self, argument: str, environment: Environment) -> None:
+        self._folder = Path(argument)
+
+    def records(self, limit: int | None = None) -> Sequence[Document]:
+        newest = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        return [json.loads(path.read_text()) for path in newest[:limit]]
+
+    def record(self, call_id: str) -> Document | None:
+        return next((record for record in self.records() if record["call_id"] == call_id), None)
+
+    def journal(self, call_id: str) -> Sequence[Document]:
+        path = self._folder / f"{call_id}.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def close(self) -> None:
+        pass
+
+
+class ExampleGuard(DialGuard):
+    """Guards whoever shares this object. To guard a phone it is a store as well: `class Both(Store, DialGuard)`."""
+
+    def __init__(self) -> None:
+        self._holders: dict[str, tuple[str, float]] = {}  # key → call, and until when it holds
+
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        holder, until_s = self._holders.get(key, ("", 0.0))
+        if now_s < until_s:
+            return holder
+        self._holders[key] = (call_id, float("inf"))
+        return None
+
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        if self._holders.get(key, ("", 0.0))[0] == call_id:
+            self._holders[key] = (call_id, now_s + hold_s)

@@ -1,0 +1,119 @@
+"""No module keeps anything between calls, phones or tests, but what the process itself has only one of."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import enum
+import importlib
+import inspect
+import logging
+import pathlib
+import pkgutil
+import re
+import struct
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES = [Path(folder).name for folder in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
+
+#: What is kept all the same, and why.
+ALLOWED = {
+    "offhook.secret._live": "the secrets of all phones: one phone's key must not get out in another's message either",
+    "offhook.isolation._left_behind": "tasks that nothing can end, which the loop itself only knows weakly",
+    "offhook.isolation._distributions": "which installed distribution a package is from, for messages: the process's",
+    "offhook.quarantine._guarded": "the TLS hook is the process's, and plugins may be loaded in several threads",
+    "offhook.cli.records_command.records": "typer's description of commands; filled while the module is imported",
+    "offhook.testing.conformance.tones.tone": "a sine is the same whoever asks; 64 of them at most",
+    "offhook_sqlite.owner._owners": "a fork copies every lock of the process at once, whoever has taken it",
+    "offhook_sqlite.store._inherited": "connections that a forked child may neither use nor close",
+    "offhook_wire.opus.default_backend": "a library is loaded once for the process; it holds nothing of a call",
+}
+#: Values of these cannot change, or are the process's own.
+CONSTANT = (
+    *(str, bytes, int, float, bool, type(None), type, enum.Enum, re.Pattern, struct.Struct, pathlib.PurePath),
+    *(
+        types.ModuleType,
+        types.MappingProxyType,
+        types.FunctionType,
+        types.BuiltinFunctionType,
+        types.UnionType,
+        types.GenericAlias,
+    ),
+    *(range, types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType, property),
+    *(typing.TypeVar, typing.TypeVarTuple, logging.Logger, pluggy.HookspecMarker, pluggy.HookimplMarker),
+)
+#: A type checker refuses to change what is declared as one of these.
+READ_ONLY = re.compile(r"(Final\[)?(Mapping|Sequence|Set|frozenset|tuple|MappingProxyType)\b")
+
+
+def modules(package: str) -> Iterator[types.ModuleType]:
+    root = importlib.import_module(package)
+    yield root
+    for found in pkgutil.walk_packages(root.__path__, f"{package}."):
+        if not found.name.endswith("__main__"):
+            yield importlib.import_module(found.name)
+
+
+def is_constant(value: object) -> bool:
+    if isinstance(value, tuple | frozenset):
+        return all(is_constant(item) for item in value)
+    if isinstance(value, staticmethod | classmethod):
+        return True
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return vars(type(value))["__dataclass_params__"].frozen and all(
+            is_constant(getattr(value, field.name)) for field in dataclasses.fields(value)
+        )
+    return isinstance(value, CONSTANT) or type(value).__module__ in ("typing", "__future__")
+
+
+def state(module: types.ModuleType) -> Iterator[str]:
+    """Names of what can change: globals, attributes of classes, defaults of arguments."""
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    imported = {alias.asname or alias.name for node in imports for alias in node.names}
+    declared = inspect.get_annotations(module)
+    for name, value in vars(module).items():
+        where = f"{module.__name__}.{name}"
+        if isinstance(value, type):
+            if value.__module__ == module.__name__ and not issubclass(value, enum.Enum):
+                yield from _of_class(where, value)
+        elif name.startswith("__") or name in imported or READ_ONLY.match(str(declared.get(name, ""))):
+            continue
+        elif not is_constant(value):
+            yield where
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            yield from (f"{module.__name__}.{name}" for name in node.names)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            defaults = [*node.args.defaults, *(default for default in node.args.kw_defaults if default is not None)]
+            if any(isinstance(default, ast.List | ast.Dict | ast.Set) for default in defaults):
+                yield f"{module.__name__}.{node.name}()"
+
+
+def _of_class(where: str, kind: type) -> Iterator[str]:
+    declared = inspect.get_annotations(kind)
+    for name, value in vars(kind).items():
+        if name.startswith("__") or name == "_abc_impl" or READ_ONLY.match(str(declared.get(name, ""))):
+            continue
+        if not is_constant(value):
+            yield f"{where}.{name}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_keeps_anything(package: str) -> None:
+    found = {name for module in modules(package) for name in state(module)}
+    assert found - ALLOWED.keys() == set()
+    assert {name for name in ALLOWED if name.partition(".")[0] == package} - found == set(), "allowed, and not there"

@@ -21,6 +21,7 @@ class TestAiortcTransport(TransportConformance):
     long_audio_s = 3.0
     token_life_s = 3.0
     examples = 2
+    rest_s = 0.1
 
     def make(self, environment: Environment) -> Transport:
         plugins = Plugins.load(self.far_end.plugins)

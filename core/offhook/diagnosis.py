@@ -20,7 +20,7 @@ from offhook.discovery import shadowed
 from offhook.errors import OffhookError
 from offhook.home import home
 from offhook.isolation import as_plugin_error
-from offhook.phone import AUTH, CARRIER, TRANSPORT_VARIABLE
+from offhook.phone import AUTH, AUTH_VARIABLE, CARRIER, CARRIER_VARIABLE, TRANSPORT_VARIABLE
 from offhook.quarantine import TLS_REPLACED
 from offhook.spec import Spec, named_by
 from offhook.stores import NO_STORE, STORE_VARIABLE, usual_store
@@ -184,18 +184,20 @@ def _store(plugins: Plugins, environment: Mapping[str, str]) -> Iterator[Finding
 def _parts(plugins: Plugins, environment: Mapping[str, str]) -> Iterator[Finding]:
     transport = environment.get(TRANSPORT_VARIABLE)
     if transport:
-        yield _part(plugins.transports, transport, environment, Level.WRONG)
+        yield _part(plugins.transports, TRANSPORT_VARIABLE, transport, environment)
     else:
         text = f"{TRANSPORT_VARIABLE} is not set: aiortc where the endpoint is this machine, agora everywhere else"
         yield Finding("transport", Level.FINE, text)
-    yield _part(plugins.carriers, CARRIER, environment, Level.NOTE)
-    yield _part(plugins.auth, AUTH, environment, Level.NOTE)
+    yield _part(plugins.carriers, CARRIER_VARIABLE, environment.get(CARRIER_VARIABLE) or CARRIER, environment)
+    yield _part(plugins.auth, AUTH_VARIABLE, environment.get(AUTH_VARIABLE) or AUTH, environment)
 
 
-def _part(registry: Registry[Any], name: str, environment: Mapping[str, str], level: Level) -> Finding:
+def _part(registry: Registry[Any], variable: str, name: str, environment: Mapping[str, str]) -> Finding:
+    """What is wrong with a name: a setting's is wrong, a default that is not there may not be wanted."""
     try:
-        with named_by(TRANSPORT_VARIABLE, environment, name):
+        with named_by(variable, environment, name):
             registry.find(name)
     except OffhookError as error:
+        level = Level.WRONG if environment.get(variable) else Level.NOTE
         return Finding(registry.kind, level, error.message)
     return Finding(registry.kind, Level.FINE, f"{name}, from plugin {registry.plugin_of(name)}")

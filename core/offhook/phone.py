@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 
 CARRIER: Final = "sendblue"
 AUTH: Final = "env"
+#: Names the carrier; `sendblue` without it.
+CARRIER_VARIABLE: Final = "OFFHOOK_CARRIER"
+#: Names the auth; `env` without it.
+AUTH_VARIABLE: Final = "OFFHOOK_AUTH"
 #: Names the transport; without it, `aiortc` where the endpoint is this machine, `agora` everywhere else.
 TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
 
@@ -100,8 +104,10 @@ class Phone:
         usual = usual_store(settings) if isinstance(carrier, str) else settings.get(STORE_VARIABLE, NO_STORE)
         if isinstance(carrier, str):
             if isinstance(auth, str):
-                auth = self.plugins.make(self.plugins.auth, auth, settings)
-            carrier = self.plugins.make(self.plugins.carriers, carrier, settings, auth)
+                with named_by(AUTH_VARIABLE, settings, auth):
+                    auth = self.plugins.make(self.plugins.auth, auth, settings)
+            with named_by(CARRIER_VARIABLE, settings, carrier):
+                carrier = self.plugins.make(self.plugins.carriers, carrier, settings, auth)
         if transport is None:
             transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
         if isinstance(transport, str):
@@ -135,6 +141,8 @@ class Phone:
         cls,
         environment: Mapping[str, str] | None = None,
         *,
+        carrier: str | None = None,
+        auth: str | None = None,
         transport: str | None = None,
         policy: CallPolicy | None = None,
         plugins: Iterable[object] | Plugins = (),
@@ -143,14 +151,16 @@ class Phone:
         """A phone with the settings of the environment.
 
         `SENDBLUE_API_API_KEY`, `SENDBLUE_API_API_SECRET` and `SENDBLUE_API_BASE_URL` are the names that Sendblue's own
-        SDK uses; `OFFHOOK_FROM_NUMBER` is your FaceTime line, `OFFHOOK_TRANSPORT` and `OFFHOOK_RELAY_URL` are for those
-        who want other than the default.
+        SDK uses; `OFFHOOK_FROM_NUMBER` is your FaceTime line. `OFFHOOK_CARRIER`, `OFFHOOK_AUTH`, `OFFHOOK_TRANSPORT`
+        and `OFFHOOK_RELAY_URL` are for those who want other than the default; an argument goes before its variable.
 
         Raises:
             ConfigError: a setting is missing or wrong; the message names it.
         """
         environment = os.environ if environment is None else environment
         return cls(
+            carrier=carrier or environment.get(CARRIER_VARIABLE) or CARRIER,
+            auth=auth or environment.get(AUTH_VARIABLE) or AUTH,
             transport=transport or environment.get(TRANSPORT_VARIABLE) or None,
             policy=policy,
             plugins=plugins,

@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
+from uvicorn.lifespan.off import LifespanOff
 
 from offhook.errors import ConfigError
 from offhook_mockserver.connections import BoundedConnection, RefusableWebSocket
@@ -48,7 +49,7 @@ class LoopServer(uvicorn.Server):
                 timeout_graceful_shutdown=1,
             )
         )
-        self.port = 0
+        self.port: int = 0
         self._listener: socket.socket | None = None
         self._ticking: asyncio.Task[None] | None = None
 
@@ -61,7 +62,7 @@ class LoopServer(uvicorn.Server):
         self._listener = _listen(port)
         self.port = self._listener.getsockname()[1]
         self.config.load()
-        self.lifespan = self.config.lifespan_class(self.config)
+        self.lifespan: LifespanOff = LifespanOff(self.config)
         await self.startup(sockets=[self._listener])
         self._ticking = asyncio.create_task(self.main_loop())
 

@@ -10,6 +10,8 @@ from offhook_mockserver.memory_transport import MemoryTransport
 from offhook_mockserver.rooms_far_end import RoomsFarEnd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from offhook.registry import Environment, TransportRegistry
 
 #: The discard port, where nothing listens; grants need some.
@@ -23,7 +25,7 @@ class MemoryFarEnd(RoomsFarEnd):
 
     def __init__(self) -> None:
         super().__init__(LoopClock())
-        self.plugins = (self,)
+        self.plugins: Sequence[object] = (self,)
         self._transports: list[MemoryTransport] = []
         self._cut = False
 

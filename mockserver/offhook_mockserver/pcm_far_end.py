@@ -81,8 +81,8 @@ class Wire:
     """
 
     def __init__(self) -> None:
-        self.port = 0
-        self.up = True
+        self.port: int = 0
+        self.up: bool = True
         self.sides: set[_Side] = set()
         self._to_port = 0
         self._server: asyncio.Server | None = None

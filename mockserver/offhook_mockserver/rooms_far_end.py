@@ -80,8 +80,8 @@ class RoomsFarEnd(ChannelFarEnd):
 
     def __init__(self, clock: Clock, *, seed: str = "far end") -> None:
         self.clock = clock
-        self.ids = Ids(seed)
-        self.rooms = Rooms(self.clock, self.ids)
+        self.ids: Ids = Ids(seed)
+        self.rooms: Rooms = Rooms(self.clock, self.ids)
         self._environment = Environment({}, clock=self.clock, ids=self.ids)
         self._app_id = self.ids.hex(32)
         self._certificate = Secret(self.ids.hex(32))

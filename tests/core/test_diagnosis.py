@@ -202,5 +202,7 @@ def test_the_parts_that_settings_name() -> None:
     assert unknown.text.startswith("OFFHOOK_TRANSPORT names 'owl', but no transport is called 'owl' (installed: dove")
     (lacking,) = found("transport", OFFHOOK_TRANSPORT="dove")
     assert 'pip install "acme[dove]"' in lacking.text
+    (owl,) = found("carrier", OFFHOOK_CARRIER="owl")
+    assert owl.text.startswith("OFFHOOK_CARRIER names 'owl', but no carrier is called 'owl'")
     (carrier,) = found("carrier", level=Level.NOTE, plugins=load())
     assert carrier.text.startswith("no carrier is called 'sendblue'")

@@ -37,6 +37,7 @@ class Acme:
     @hookimpl
     def offhook_carrier(self, registry: CarrierRegistry) -> None:
         registry.add("sendblue", self._carrier)
+        registry.add("broker", self._carrier)
 
     @hookimpl
     def offhook_transport(self, registry: TransportRegistry) -> None:
@@ -82,6 +83,26 @@ def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch)
     assert acme.made[-2:] == [("acme", "real"), ("store", "")]
     Phone.from_env(plugins=load(acme), transport="aiortc", store=None)
     assert acme.made[-1] == ("aiortc", "real")
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"), [("auth", "env, vault"), ("carrier", "broker, sendblue"), ("transport", "acme")]
+)
+def test_a_setting_for_a_part_that_there_is_not_is_named(kind: str, names: str) -> None:
+    variable = f"OFFHOOK_{kind.upper()}"
+    with pytest.raises(SpecError, match=rf"^{variable} names 'nobody', but no {kind} is called 'nobody' \(.*{names}"):
+        Phone.from_env({variable: "nobody", **ALONE}, plugins=load(Acme()), store=None)
+
+
+def test_settings_and_arguments_choose_the_parts() -> None:
+    acme = Acme()
+    settings = {"OFFHOOK_AUTH": "vault", "OFFHOOK_CARRIER": "broker", **ALONE}
+    Phone.from_env(settings, plugins=load(acme), store=None)
+    assert [made[0] for made in acme.made] == ["auth", "carrier", "aiortc"]
+    with pytest.raises(SpecError, match=r"^no auth is called 'x'"):
+        Phone.from_env(settings, plugins=load(acme), auth="x", store=None)
+    with pytest.raises(SpecError, match=r"^no carrier is called 'x'"):
+        Phone.from_env(settings, plugins=load(acme), carrier="x", store=None)
 
 
 def test_a_phone_made_by_hand_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,12 @@ def call(
     ring_timeout_s: Annotated[
         float | None, typer.Option("--ring-timeout", metavar="SECONDS", help="Give up when nobody answers for so long.")
     ] = None,
+    carrier: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which carrier to call through; see: offhook plugins.")
+    ] = None,
+    auth: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where its keys come from; see: offhook plugins.")
+    ] = None,
     transport: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which transport to use; see: offhook plugins.")
     ] = None,
@@ -72,7 +78,7 @@ def call(
 
     def open_phone(store: Store | None) -> Phone:
         stores: list[Store | str] = [AUTO] if store is None else [AUTO, store]
-        return Phone.from_env(transport=transport, policy=policy, store=stores)
+        return Phone.from_env(carrier=carrier, auth=auth, transport=transport, policy=policy, store=stores)
 
     if dry_run:
         raise typer.Exit(run(lambda stop: try_out(number, say or (), lambda: open_phone(None), as_json=json)))

@@ -61,8 +61,8 @@ class LinkedTransport(Transport):
         self.renew_gate: asyncio.Event = _open_gate()
         #: The fresh grants that legs took.
         self.renewed: list[Grant] = []
-        self.joins = 0
-        self.closed = False
+        self.joins: int = 0
+        self.closed: bool = False
         self._channel = LinkedChannel("linked", guarded=False)
         self._legs: list[LinkedLeg] = []
 

@@ -22,8 +22,8 @@ class LinkedMember(FarMember):
     def __init__(self, channel: LinkedChannel, uid: int) -> None:
         super().__init__(uid)
         self._channel = channel
-        self.in_channel = False
-        self.publishing = False
+        self.in_channel: bool = False
+        self.publishing: bool = False
 
     def join(self) -> None:
         """Come into the channel."""

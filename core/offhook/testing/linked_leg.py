@@ -42,8 +42,8 @@ class LinkedLeg(Leg):
         self.uid = uid
         self.channel = channel
         self.handler = handler
-        self.rate_hz = transport.rate_hz
-        self.cut = False
+        self.rate_hz: int = transport.rate_hz
+        self.cut: bool = False
         self._transport = transport
         self._over = False
         self._introduction = channel.introduction()

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from offhook.errors import ConfigError
 from offhook.registry import Environment
@@ -41,7 +41,7 @@ class AuthConformance(Conformance):
     """
 
     kind = "auth"
-    capabilities = MappingProxyType(
+    capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "rotation": "Keys may change while a program runs.",
             "settings": "Its keys come from settings, which may be missing.",

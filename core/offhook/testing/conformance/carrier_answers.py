@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import (
     CarrierError,
@@ -41,7 +41,7 @@ class CarrierAnswers(Conformance):
     """
 
     kind = "carrier"
-    capabilities = MappingProxyType(
+    capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "other_line": "There is more than one line to ring from.",
         }

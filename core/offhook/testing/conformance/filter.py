@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.audio import OPUS_RATES_HZ, AudioFrame
 from offhook.clock import SystemClock
@@ -17,7 +17,7 @@ from offhook.testing.conformance.random_input import Draw, for_all
 from offhook.testing.conformance.tones import highest_step, tone
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from offhook.interfaces import AudioFilter
 
@@ -42,7 +42,7 @@ class FilterConformance(Conformance):
     """
 
     kind = "filter"
-    capabilities = MappingProxyType(
+    capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "arguments": "It takes an argument, which may be wrong.",
             "clips": "It may make audio louder than fits into 16 bits.",

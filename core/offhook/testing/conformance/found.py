@@ -139,23 +139,21 @@ def _find_factory(wanted: Wanted, plugins: Plugins) -> tuple[str, str, Callable[
             raise ConfigError(f"the argument of {head} belongs into the spec: write {head}:{wanted.argument}")
         registry.find(head)
         return head, argument, functools.partial(plugins.make, registry, head)
+    known = ", ".join(sorted(item.name for item in registry)) or "none"
+    unknown = f"no {registry.kind} is called {show(head)} (installed: {known}), and"
     if not _PATH.fullmatch(wanted.what):
-        known = ", ".join(sorted(item.name for item in registry)) or "none"
-        raise ConfigError(
-            f"no {registry.kind} is called {show(head)} (installed: {known}), and {show(wanted.what)} is no import "
-            "path: write pkg.module:factory"
-        )
-    return "", wanted.argument, _imported(wanted.what)
+        raise ConfigError(f"{unknown} {show(wanted.what)} is no import path: write pkg.module:factory")
+    return "", wanted.argument, _imported(wanted.what, unknown)
 
 
-def _imported(path: str) -> Callable[..., object]:
+def _imported(path: str, unknown: str) -> Callable[..., object]:
     module, _, names = path.partition(":")
     try:
         found: object = importlib.import_module(module)
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
             raise ConfigError(
-                f"there is no module {error.name}: run this in the folder that holds it, or install it"
+                f"{unknown} there is no module {error.name}: run this in the folder that holds it, or install it"
             ) from None
         raise ConfigError(f"importing {module} failed: {type(error).__name__}: {error}") from error
     for name in names.split("."):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.audio import SAMPLE_BYTES, level_dbfs, samples_of
 from offhook.clock import SystemClock
@@ -14,6 +14,8 @@ from offhook.testing.conformance.random_input import Draw, for_all
 from offhook.testing.conformance.tones import amplitude_of, tone
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offhook.interfaces import Resampler
 
 #: Rates of files and of legs.
@@ -41,7 +43,7 @@ class ResamplerConformance(Conformance):
     """
 
     kind = "resampler"
-    capabilities = MappingProxyType(
+    capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "little_delay": "It is for live audio, and holds little back.",
         }

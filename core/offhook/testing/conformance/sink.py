@@ -8,7 +8,7 @@ import wave
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.audio import OPUS_RATES_HZ, AudioFrame
 from offhook.errors import ConfigError, OffhookError
@@ -18,7 +18,7 @@ from offhook.testing.conformance.places import WithPlaces
 from offhook.testing.conformance.tones import tone
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from offhook.interfaces import AudioSink
 
@@ -40,7 +40,7 @@ class SinkConformance(WithPlaces):
     """
 
     kind = "sink"
-    capabilities = MappingProxyType(
+    capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "arguments": "It takes an argument, which may be wrong.",
         }

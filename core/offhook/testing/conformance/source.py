@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.audio import AudioFrame
 from offhook.errors import ConfigError, OffhookError
@@ -15,7 +15,7 @@ from offhook.testing.conformance.observe import Held, error_in, error_of, leaves
 from offhook.testing.conformance.places import WithPlaces
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from offhook.interfaces import AudioSource
 
@@ -37,7 +37,7 @@ class SourceConformance(WithPlaces):
     """
 
     kind = "source"
-    capabilities = MappingProxyType(
+    capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "arguments": "It takes an argument, which may be wrong.",
             "end": "It comes to an end by itself.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from offhook.clock import iso_8601
 from offhook.home import HOME_VARIABLE
@@ -16,7 +16,7 @@ from offhook.testing.conformance.observe import error_in
 from offhook.testing.conformance.places import WithPlaces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from offhook.interfaces import Archive, Store
 
@@ -27,7 +27,7 @@ class StoreMaking(WithPlaces):
     """See `StoreConformance`."""
 
     kind = "store"
-    capabilities = MappingProxyType(
+    capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "archive": "What it keeps can be read again.",
             "arguments": "It takes an argument, which may be wrong.",

@@ -56,8 +56,8 @@ class TransportKit(Conformance):
     def prepare(self) -> None:
         """On real time, and without what cannot be shown, where the far end wants it."""
         far_end = self.make_far_end()
-        self.virtual_time = self.virtual_time and far_end.virtual_time
-        self.not_claimed = {**far_end.not_claimed, **self.not_claimed}
+        self.virtual_time: bool = self.virtual_time and far_end.virtual_time
+        self.not_claimed: Mapping[str, str] = {**far_end.not_claimed, **self.not_claimed}
         if not self.rest_s:
             self.rest_s = 0.01 if self.virtual_time else 0.25
 

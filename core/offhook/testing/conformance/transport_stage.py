@@ -54,8 +54,8 @@ class Ear:
         self.audio: list[tuple[int, AudioFrame]] = []
         self.audio_at_s: list[float] = []
         self.threads: set[int] = set()
-        self.joined = False
-        self.early = 0
+        self.joined: bool = False
+        self.early: int = 0
 
     def on_event(self, event: LegEvent) -> None:
         self._called()
@@ -95,13 +95,13 @@ class Voice:
     """
 
     def __init__(self, say: Callable[[AudioFrame], None], rate_hz: int) -> None:
-        self.position = 0
+        self.position: int = 0
         self.said_at_s: list[float] = []
         self._say = say
         self._rate_hz = rate_hz
         self._samples = rate_hz * PTIME_MS // 1000
-        self.tone = _tone(rate_hz, self._samples)
-        self.silence = bytes(2 * self._samples)
+        self.tone: bytes = _tone(rate_hz, self._samples)
+        self.silence: bytes = bytes(2 * self._samples)
 
     def speak(self, pcm: bytes | None = None) -> None:
         """Speak 20 ms, of the tone unless told otherwise."""

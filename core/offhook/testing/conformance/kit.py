@@ -164,6 +164,10 @@ class Conformance:
         problem = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
         if expected is not None:
             raise FailsAsExpected(f"{clause.id} fails, as expected: {expected}") from error
+        if clause.capability:
+            problem += (
+                f"\n  if it is not meant to do that, do not claim {clause.capability!r} (not_claimed, --not-claimed)"
+            )
         raise ClauseFailed(clause, problem) from error
 
     def _expected(self) -> Mapping[str, str]:

@@ -57,6 +57,7 @@ class Kit(Conformance):
     @clause("thing-10", "it can fly", capability="flight")
     async def test_it_flies(self) -> None:
         assert self.claims("flight")
+        assert "heavy" not in self.wrong, "it fell"
         if "wings" in self.wrong:
             raise NotClaimed("no wings after all")
 
@@ -124,6 +125,8 @@ def test_what_is_not_claimed_is_not_asked() -> None:
     report = run_kit(kit(not_claimed={"flight": "too heavy"}))
     assert [result.verdict for result in report.results] == [Verdict.PASSED, Verdict.PASSED, Verdict.NOT_CLAIMED]
     assert "too heavy" in report.results[-1].detail
+    (failed,) = run_kit(kit("heavy")).failed
+    assert failed.detail.splitlines()[-1].strip().startswith("if it is not meant to do that, do not claim 'flight'")
     assert run_kit(kit("wings")).results[-1].detail == "no wings after all"
 
 

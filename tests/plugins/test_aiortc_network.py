@@ -141,7 +141,7 @@ def test_jitter_and_a_latency_step_pass_and_leave_no_delay(conditions: dict[str,
         assert member.packets_received + member.packets_lost == sent[0] + 50
         assert (counters["packets_lost"], member.packets_lost) == (0, 0)
         if "delay_s" in conditions:
-            assert (counters["frames_concealed"], counters["frames_late"]) == (0, 0)
+            assert (counters["frames_concealed"], counters["frames_late"]) == (0, 0), counters
         else:
             assert counters["frames_concealed"] == counters["frames_late"] > 0
         for ear in ears:

@@ -64,7 +64,8 @@ def call(
 
     It ends when the callee hangs up, after --for, or when all is said and the callee has been quiet for 2 s.
 
-    Exit codes: 0 completed, 1 something broke, 2 bad usage, 3 not answered, 4 refused by the carrier, 130 ctrl-C.
+    Exit codes: 0 completed, 1 something broke, 2 bad usage, 3 not answered, 4 refused, by the carrier or
+    before it was dialled (a plugin's rule, a number that is being called), 130 ctrl-C.
 
     Ctrl-C, SIGTERM and SIGHUP hang up, which takes 5 s at most; a second one ends it at once.
     """

@@ -38,6 +38,12 @@ def conformance(
     argument: Annotated[
         str, typer.Option(metavar="TEXT", help="For an import path: the argument that a spec would have.")
     ] = "",
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="For an auth: whose headers are asked for; api.example.com by default.")
+    ] = "",
+    foreign_host: Annotated[
+        str, typer.Option(metavar="HOST", help="For an auth: a host that it must not give its keys to.")
+    ] = "",
     not_claimed: Annotated[
         list[str] | None,
         typer.Option(metavar="CAPABILITY", help="Do not ask for what depends on it; again for more."),
@@ -65,6 +71,8 @@ def conformance(
         what=what,
         far_end=far_end,
         argument=argument,
+        host=host,
+        foreign_host=foreign_host,
         not_claimed=tuple(not_claimed or ()),
         expected=expected,
     )

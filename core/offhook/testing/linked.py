@@ -98,6 +98,8 @@ class LinkedTransport(Transport):
             raise TransportUnavailable("this transport was closed")
         if self._refuse_check is not None:
             raise self._refuse_check
+        if self.far_end is not None and endpoint != self.far_end.endpoint:
+            raise TransportUnavailable("linked legs join in memory, and at no endpoint")
 
     async def join(self, grant: Grant, handler: LegHandler) -> Leg:
         self.joins += 1

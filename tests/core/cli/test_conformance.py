@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ACME = """
 from offhook.audio import AudioFrame
-from offhook.errors import SourceError
+from offhook.errors import ConfigError, SourceError
 from offhook.interfaces import AudioSource
 from offhook.testing import FixedAuth, MemoryStore, ScriptedCarrier
 
@@ -42,6 +42,15 @@ class Broken(Source):
 
 def auth(environment):
     return FixedAuth(x_key="a-key-of-some-length")
+
+class Bound(FixedAuth):
+    async def headers(self, host):
+        if host != "api.acme.test":
+            raise ConfigError(f"these keys are not for {host}")
+        return await super().headers(host)
+
+def bound(environment):
+    return Bound(x_key="a-key-of-some-length")
 
 def store(argument, environment):
     return MemoryStore()
@@ -92,12 +101,29 @@ def test_a_registered_spec(capsys: pytest.CaptureFixture[str]) -> None:
         (["source", "acme_thing:Source", "--argument", "one"], "12 passed, 0 failed, 0 not claimed"),
         (["source", "acme_thing:Made.source", "--argument", "one", "--clause", "source-1"], "1 passed, 0 failed"),
         (["auth", "acme_thing:auth", "--not-claimed", "settings"], "7 passed, 0 failed, 4 not claimed"),
+        (
+            ["auth", "acme_thing:bound", "--host", "api.acme.test", "--clause", "auth-1", "--clause", "auth-9"],
+            "1 passed",
+        ),
+        (
+            ["auth", "acme_thing:bound", "--host", "api.acme.test", "--foreign-host", "a.test", "--clause", "auth-9"],
+            "1 passed",
+        ),
         (["store", "acme_thing:store", "--clause", "store-6", "--clause", "store-1"], "1 passed, 0 failed, 1 not"),
     ],
 )
 def test_what_can_be_tested(arguments: list[str], counts: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["conformance", *arguments]) == 0
     assert counts in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_what_was_not_asked_is_said_without_a_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--not-claimed", "settings", "--clause", "auth-5", "--clause", "auth-9"]
+    assert run(["conformance", "auth", "acme_thing:auth", *asked]) == 0
+    out = capsys.readouterr().out
+    assert " not asked: no foreign host was given (foreign_host of the kit, --foreign-host)\n" in out
+    assert " not asked: nothing was given that changes the keys (" in out
+    assert out.count("auth-9") == 1
 
 
 def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,8 +167,26 @@ def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytes
             "the auth 'env' cannot be made: SENDBLUE_API_API_KEY and SENDBLUE_API",
         ),
         (["auth", "env:x"], "auth env takes no argument: write just env"),
-        (["carrier", "acme_thing:carrier"], "an import path needs --far-end NAME (installed: "),
-        (["carrier", "sendblue", "--far-end", "nope"], "there is no far end 'nope' (installed: "),
+        (
+            ["auth", "acme_thing:bound"],
+            "not for api.example.com (asked for the headers of api.example.com; --host HOST asks for those of another)",
+        ),
+        (["auth", "acme_thing:bound", "--host", "a.test"], "cannot be made: these keys are not for a.test\n"),
+        (["source", "silence:1", "--foreign-host", "a.test"], "are for an auth, and 'silence:1' is a source"),
+        (
+            ["carrier", "acme_thing:carrier"],
+            "for an import path it must be named: give --far-end NAME (for a carrier: sendblue), or write one",
+        ),
+        (["transport", "acme_thing:thing"], "acme_thing has no thing"),
+        (
+            ["transport", "acme_thing:fails"],
+            "for an import path it must be named: give --far-end NAME (for a transport: aiortc, memory, pcm), or",
+        ),
+        (["carrier", "sendblue", "--far-end", "nope"], "there is no far end 'nope': give --far-end NAME (for a carr"),
+        (
+            ["carrier", "sendblue", "--far-end", "pcm"],
+            "the far end 'pcm' is not for a carrier: give --far-end NAME (for a carrier: sendblue)",
+        ),
     ],
 )
 def test_every_mistake_is_one_sentence(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,8 +33,8 @@ class AuthConformance(Conformance):
 
     Attributes:
         variables: the settings that it is made with.
-        host: whose headers are asked for.
-        foreign_host: a host that must not be given the keys; empty if yours are for any host.
+        host: whose headers are asked for; set it where yours gives them to its own host alone.
+        foreign_host: a host that must not be given the keys; empty if yours are for any host, and auth-9 is not asked.
 
     Capabilities: ``settings``, that its keys come from `variables`; ``rotation``, that keys may change, which
     `rotate` shows.
@@ -57,7 +57,9 @@ class AuthConformance(Conformance):
 
     async def rotate(self, auth: Auth) -> None:
         """Have other keys from now on, wherever `auth` takes them from. Your subclass says how."""
-        raise NotClaimed("the kit has no way to change the keys: give your subclass a method rotate")
+        raise NotClaimed(
+            "not asked: nothing was given that changes the keys (the method rotate of a subclass of the kit)"
+        )
 
     async def try_out(self) -> None:
         """Make one and ask it once: what is said of keys that are missing need not be said by every clause."""
@@ -152,7 +154,7 @@ class AuthConformance(Conformance):
     @clause("auth-9", "keys that are for one host are given to no other: it raises a ConfigError")
     async def test_keys_are_for_their_host(self) -> None:
         if not self.foreign_host:
-            raise NotClaimed("auth-9: its keys are for any host; set foreign_host if they are not")
+            raise NotClaimed("not asked: no foreign host was given (foreign_host of the kit, --foreign-host)")
         error = await error_of(self._made().headers(self.foreign_host))
         assert isinstance(error, ConfigError), f"asked for {self.foreign_host}: {shown(error)}"
 

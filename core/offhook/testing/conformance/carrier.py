@@ -80,7 +80,7 @@ class CarrierConformance(CarrierAnswers):
         async with self.service() as service, self.carrier() as one:
             environment = service.other_line
             if environment is None:
-                raise NotClaimed("carrier-6: the far end has no other line")
+                raise NotClaimed("the far end has no other line")
             async with self.carrier(environment) as other:
                 assert await other.line() != await one.line(), "line is the same for two lines"
 

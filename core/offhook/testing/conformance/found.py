@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import re
@@ -13,9 +14,11 @@ from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Auth, Carrie
 from offhook.numbers import show
 from offhook.plugins import Plugins
 from offhook.secret import redact
+from offhook.testing.conformance.auth import AuthConformance
 from offhook.testing.conformance.clause import tests_of
 from offhook.testing.conformance.expected import read_expected
 from offhook.testing.conformance.kits import KITS
+from offhook.testing.far_end import ChannelFarEnd, ServiceFarEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,12 +27,13 @@ if TYPE_CHECKING:
     from offhook.interfaces import Archive
     from offhook.registry import Environment, Registry
     from offhook.testing.conformance.kit import Conformance
+    from offhook.testing.far_end import FarEnd
 
 _PATH: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 #: Those whose factories take the argument of a spec.
 _WITH_ARGUMENT: Final = frozenset({"source", "sink", "filter", "store"})
 #: Those that are tested with something on the other side, which says what time it lives in.
-_WITH_FAR_END: Final = frozenset({"carrier", "transport"})
+_WITH_FAR_END: Final[Mapping[str, type[FarEnd]]] = {"carrier": ServiceFarEnd, "transport": ChannelFarEnd}
 #: How long a clause may take in real time.
 _CLAUSE_TIMEOUT_S: Final = 60.0
 
@@ -54,6 +58,8 @@ class Wanted:
         what: a registered name or spec, or an import path ``pkg.module:factory``; registered names come first.
         far_end: the name of a far end; that of `what` itself by default.
         argument: for an import path, the argument that a spec would have.
+        host: for an auth, whose headers are asked for; that of the kit by default.
+        foreign_host: for an auth, a host that must not be given the keys; empty if that is not to be asked.
         not_claimed: capabilities.
         expected: the file of expected failures, or None.
     """
@@ -62,6 +68,8 @@ class Wanted:
     what: str
     far_end: str = ""
     argument: str = ""
+    host: str = ""
+    foreign_host: str = ""
     not_claimed: tuple[str, ...] = ()
     expected: Path | None = None
 
@@ -80,6 +88,8 @@ def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -
     base = KITS.get(wanted.kind)
     if base is None:
         raise ConfigError(f"{show(wanted.kind)} is no kind of plugin that has a kit: give one of {', '.join(KITS)}")
+    if wanted.kind != "auth" and (wanted.host or wanted.foreign_host):
+        raise ConfigError(f"--host and --foreign-host are for an auth, and {show(wanted.what)} is a {wanted.kind}")
     name, argument, factory = _find_factory(wanted, plugins)
     attributes: dict[str, object] = {"make": functools.partialmethod(_make, wanted, name, factory)}
     if wanted.kind in _WITH_FAR_END:
@@ -99,6 +109,8 @@ def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -
         kit().run_try_out()
     except Exception as error:
         said = str(error) if isinstance(error, OffhookError) else f"{type(error).__name__}: {error}"
+        if wanted.kind == "auth" and not wanted.host:
+            said += f" (asked for the headers of {AuthConformance.host}; --host HOST asks for those of another)"
         raise ConfigError(f"the {wanted.kind} {show(wanted.what)} cannot be made: {redact(said)}") from error
     return kit
 
@@ -166,16 +178,30 @@ def _imported(path: str, unknown: str) -> Callable[..., object]:
 
 
 def _far_end(wanted: Wanted, name: str, plugins: Plugins) -> Callable[[object], object]:
-    wanted_name = wanted.far_end or name
-    known = ", ".join(sorted(item.name for item in plugins.far_ends)) or "none"
-    if wanted_name not in {item.name for item in plugins.far_ends}:
-        asked = f"there is no far end {show(wanted_name)}" if wanted_name else "an import path needs --far-end NAME"
+    far_end = wanted.far_end or name
+    if far_end not in {item.name for item in plugins.far_ends}:
+        asked = f"there is no far end {show(far_end)}" if far_end else "for an import path it must be named"
         raise ConfigError(
-            f"a {wanted.kind} is tested with a far end, and {asked} (installed: {known}): write a plugin with the hook "
-            "offhook_far_end, see docs/reference/conformance.md"
+            f"a {wanted.kind} is tested with a far end, and {asked}: give --far-end NAME "
+            f"({_fitting(wanted.kind, plugins)}), or write one, with the hook offhook_far_end "
+            "(see docs/reference/conformance.md)"
         )
-    plugins.far_ends.find(wanted_name)
-    return lambda kit: plugins.make(plugins.far_ends, wanted_name)
+    if not isinstance(plugins.make(plugins.far_ends, far_end), _WITH_FAR_END[wanted.kind]):
+        raise ConfigError(
+            f"the far end {show(far_end)} is not for a {wanted.kind}: give --far-end NAME "
+            f"({_fitting(wanted.kind, plugins)})"
+        )
+    return lambda kit: plugins.make(plugins.far_ends, far_end)
+
+
+def _fitting(kind: str, plugins: Plugins) -> str:
+    """The far ends for a kind. Each is made, which opens nothing, since only that tells."""
+    fitting: list[str] = []
+    for item in plugins.far_ends:
+        with contextlib.suppress(Exception):  # what cannot be made here would be of no use
+            if isinstance(plugins.make(plugins.far_ends, item.name), _WITH_FAR_END[kind]):
+                fitting.append(item.name)
+    return f"for a {kind}: {', '.join(sorted(fitting)) or 'none is installed'}"
 
 
 def _more(
@@ -183,7 +209,8 @@ def _more(
 ) -> dict[str, object]:
     """What kits of some kinds want to know besides."""
     if wanted.kind == "auth":
-        return {"variables": dict(environment)}
+        hosts = {"host": wanted.host, "foreign_host": wanted.foreign_host}
+        return {"variables": dict(environment), **{name: host for name, host in hosts.items() if host}}
     if wanted.kind == "sink" and argument.endswith(".wav"):
         return {"file": argument}
     if wanted.kind == "store" and name in {item.name for item in plugins.archives}:

@@ -152,8 +152,9 @@ class Conformance:
         expected = self._expected().get(clause.id)
         try:
             run_on_loop(check, self.clause_timeout_s, virtual=self.virtual_time)
-        except NotClaimed:
-            raise
+        except NotClaimed as error:
+            # Test runners show this text alone.
+            raise NotClaimed(f"{clause.id}: {error}") from error
         except (Exception, asyncio.CancelledError) as error:
             self._failed(clause, expected, error)
         else:

@@ -135,5 +135,5 @@ def _result(clause: Clause, run: Callable[[], None]) -> Result:
     except FailsAsExpected as error:
         return Result(clause, Verdict.EXPECTED, redact(str(error)))
     except NotClaimed as error:
-        return Result(clause, Verdict.NOT_CLAIMED, redact(str(error)))
+        return Result(clause, Verdict.NOT_CLAIMED, redact(str(error).removeprefix(f"{clause.id}: ")))
     return Result(clause, Verdict.PASSED)

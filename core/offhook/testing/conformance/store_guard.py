@@ -97,7 +97,7 @@ class StoreGuard(StoreMaking):
         with self._guard():  # to see whether it is one
             pass
         if not self.claims("survives"):
-            raise NotClaimed(f"store-24: survives is not claimed: {self.not_claimed['survives']}")
+            raise NotClaimed(f"survives is not claimed: {self.not_claimed['survives']}")
         self.used_by_one_that_dies(lambda store: _claim(store, key))
         with self._guard() as guard:
             assert guard.claim(key, "call_b", _NOW_S + 1) == "call_a", "its process died, and it was free at once"

@@ -1,4 +1,4 @@
-"""The conformance kit for transports: 26 clauses, played against a far end."""
+"""The conformance kit for transports: 27 clauses, played against a far end."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ class TransportConformance(JoiningClauses, AudioClauses, MemberClauses, OutageCl
     virtual time and another for real time.
 
     Attributes:
-        give_up_s: within how long a leg that cannot come back gives up, or comes back once it can.
-        outage_s: how long an outage lasts that must be survived; long enough that it is noticed.
+        give_up_s: within how long a leg that cannot come back gives up, or comes back once it can; longer than the
+            transport's own time for that.
+        outage_s: how long an outage lasts that must be survived; longer than the transport needs to notice one, and
+            shorter than its own time until it gives up.
         first_dbfs: the level that a loud first frame has at least when it is heard; a codec needs a moment.
         ending_s: how long a program may take to end.
         long_audio_s: how long audio runs in the long clause: ten minutes, or 10 s.
         cycles: how many joins and leaves there are on end: 100, or 20.
         examples: how many random orders are tried: 20, or 3.
         token_life_s: how long a token lives that is to end: 60 s, or 4 s.
-        rest_s: how long audio may be on its way: 10 ms, or 250 ms.
+        rest_s: how long audio may be on its way: 10 ms, or 250 ms; 0 for these.
+        elsewhere: endpoints that `check` must refuse; by default a port of this machine at which nothing listens, and
+            None, which is Agora itself, unless the far end is there. Set it if yours joins at more than one kind.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import JoinFailed, TokenRejected, TransportError, TransportUnavailable
@@ -27,12 +28,11 @@ _MOMENTS: Final = 10
 
 
 class JoiningClauses(TransportKit):
-    """Clauses 1 to 6."""
+    """Clauses 1 to 6, and 27."""
 
     @clause("transport-1", "join() gives a leg in time, at the transport's rate, in the channel as the uid asked for")
     async def test_join_gives_a_leg(self) -> None:
         async with self.stage() as stage:
-            await stage.transport.check(stage.far.endpoint)
             leg, _ = await stage.join()
             assert leg.rate_hz == stage.transport.rate_hz, (
                 f"the leg's rate_hz is {leg.rate_hz}, the transport's {stage.transport.rate_hz}: they must be one, "
@@ -165,3 +165,27 @@ class JoiningClauses(TransportKit):
                 await self.raises(TransportUnavailable, stage.transport.check(stage.far.endpoint), problem)
                 problem = "join() of a transport that was closed must raise a TransportError"
                 await self.raises(TransportError, stage.join(), problem)
+
+    @clause("transport-27", "check() says nothing where legs can be joined, and is TransportUnavailable elsewhere")
+    async def test_checking(self) -> None:
+        async with self.stage() as stage:
+            for when in ("before", "while", "after"):
+                leg = (await stage.join())[0] if when == "while" else None
+                try:
+                    await self.bounded(stage.transport.check(stage.far.endpoint), "check() returns")
+                except TransportError as error:
+                    raise AssertionError(f"check() refused the far end, {when} a leg was up there: {error}") from error
+                if leg is not None:
+                    await leg.leave()
+            with socket.socket() as silent:
+                # Held and not listened at: nobody else takes it meanwhile.
+                silent.bind(("127.0.0.1", 0))
+                nothing = f"http://127.0.0.1:{silent.getsockname()[1]}"
+                elsewhere = self.elsewhere
+                if elsewhere is None:
+                    elsewhere = (nothing,) if stage.far.endpoint is None else (nothing, None)
+                for endpoint in elsewhere:
+                    at = "Agora itself (None)" if endpoint is None else endpoint
+                    problem = f"check() found nothing wrong with {at}, where it cannot join: raise TransportUnavailable"
+                    checking = stage.transport.check(endpoint)
+                    await self.bounded(self.raises(TransportUnavailable, checking, problem), f"check() of {at} returns")

@@ -41,6 +41,7 @@ class TransportKit(Conformance):
     examples: int | None = None
     token_life_s: float | None = None
     rest_s: float = 0.0
+    elsewhere: tuple[str | None, ...] | None = None
 
     #: The far end of the clause that is being run.
     far_end: ChannelFarEnd

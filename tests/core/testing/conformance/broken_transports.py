@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from offhook.audio import AudioFrame, level_dbfs
-from offhook.errors import JoinFailed, TokenRejected
+from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
 from offhook.events import (
     GrantExpiring,
     LeaveReason,
@@ -142,7 +142,8 @@ class NeverClosed(LinkedTransport):
     """check() finds nothing wrong with a transport that was closed."""
 
     async def check(self, endpoint: str | None) -> None:
-        pass
+        if not self.closed:
+            await super().check(endpoint)
 
 
 # 7
@@ -533,6 +534,35 @@ class KnowsThemAlready(LinkedTransport):
                 super()._tell(event)
 
 
+# 27
+
+
+class ChecksNothing(LinkedTransport):
+    """Wherever a grant may lead, it finds nothing wrong."""
+
+    async def check(self, endpoint: str | None) -> None:
+        if self.closed:
+            raise TransportUnavailable("this transport was closed")
+
+
+class RefusesTheLiving(LinkedTransport):
+    """While a leg is up, it takes its own channel for another's."""
+
+    async def check(self, endpoint: str | None) -> None:
+        if self._legs:
+            raise TransportUnavailable("somebody is there already")
+        await super().check(endpoint)
+
+
+class WaitsForAnAnswer(LinkedTransport):
+    """Where nothing is, it waits until something comes."""
+
+    async def check(self, endpoint: str | None) -> None:
+        if endpoint is not None:
+            await asyncio.Event().wait()
+        await super().check(endpoint)
+
+
 #: For each clause what breaks it, and nothing else.
 BROKEN: Final[dict[str, tuple[type[LinkedTransport], ...]]] = {
     "transport-1": (TakesNoUid,),
@@ -561,4 +591,5 @@ BROKEN: Final[dict[str, tuple[type[LinkedTransport], ...]]] = {
     "transport-24": (CountsTwice,),
     "transport-25": (ShowsItsGrant, LogsItsGrant, SaysWhichToken),
     "transport-26": (KnowsThemAlready,),
+    "transport-27": (ChecksNothing, RefusesTheLiving, WaitsForAnAnswer),
 }

@@ -127,7 +127,9 @@ def test_what_is_not_claimed_is_not_asked() -> None:
     assert "too heavy" in report.results[-1].detail
     (failed,) = run_kit(kit("heavy")).failed
     assert failed.detail.splitlines()[-1].strip().startswith("if it is not meant to do that, do not claim 'flight'")
-    assert run_kit(kit("wings")).results[-1].detail == "no wings after all"
+    assert run_kit(kit("wings")).results[-1].detail == "no wings after all", "its id stands in the row already"
+    with pytest.raises(NotClaimed, match=r"^thing-10: no wings after all$"):
+        kit("wings")().test_it_flies()
 
 
 def test_a_capability_that_there_is_not_cannot_be_disclaimed() -> None:

@@ -49,7 +49,7 @@ class OneLine(ScriptedService):
 def test_where_there_is_one_line_nobody_asks_for_another() -> None:
     kit = type("Made", (broken_carrier.GoodKit,), {"make_far_end": lambda self: OneLine()})
     (result,) = run_kit(kit, only=["carrier-6"]).results
-    assert (result.verdict, result.detail) == (Verdict.NOT_CLAIMED, "carrier-6: the far end has no other line")
+    assert (result.verdict, result.detail) == (Verdict.NOT_CLAIMED, "the far end has no other line")
 
 
 @pytest.mark.parametrize("hypothesis", [True, False])
@@ -156,7 +156,7 @@ def test_what_a_store_does_not_do_is_not_asked_of_it() -> None:
 def test_a_guard_that_does_not_survive_is_not_killed() -> None:
     not_claimed: Mapping[str, str] = {"survives": "memory"}
     report = run_kit(type("Made", (broken_store.GoodKit,), {"not_claimed": not_claimed}), only=["store-24"])
-    assert report.results[0].detail == "store-24: survives is not claimed: memory"
+    assert report.results[0].detail == "survives is not claimed: memory"
 
 
 def test_what_rotates_must_be_shown_to() -> None:

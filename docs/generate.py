@@ -22,7 +22,7 @@ from offhook.states import (
     LegState,
     Signal,
 )
-from offhook.testing.conformance import KITS
+from offhook.testing.conformance import KITS, Conformance
 from offhook.testing.conformance.clause import tests_of
 
 DOCS = Path(__file__).parent
@@ -240,14 +240,25 @@ def interfaces() -> str:
     return page
 
 
+def types() -> str:
+    """The page that `type_page.py` makes."""
+    page: str = runpy.run_path(str(DOCS / "type_page.py"))["page"]()
+    return page
+
+
+_ATTRIBUTES = ["to set or to give", "default", "what it means"]
+
+
 def conformance() -> str:
-    """The hand-written page with the tables of capabilities and clauses in it renewed."""
+    """The hand-written page with the tables of attributes, capabilities and clauses in it renewed."""
     page = (DOCS / "reference/conformance.md").read_text(encoding="utf-8")
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
-    lines: list[str] = []
+    rows = runpy.run_path(str(DOCS / "kit_attributes.py"))["rows"]
+    lines = ["### every kit", "", *table(_ATTRIBUTES, rows(Conformance, Conformance))]
     for kind, kit in sorted(KITS.items()):
         lines += [f"### {kind}", ""]
+        lines += table(_ATTRIBUTES, rows(kit, Conformance))
         if kit.capabilities:
             lines += table(["capability", "what it means"], [list(item) for item in kit.capabilities.items()])
         lines += table(
@@ -262,6 +273,7 @@ PAGES = {
     "architecture.md": architecture,
     "faults.md": faults,
     "reference/interfaces.md": interfaces,
+    "reference/types.md": types,
     "reference/conformance.md": conformance,
 }
 

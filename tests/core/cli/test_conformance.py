@@ -177,7 +177,6 @@ def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytes
             ["carrier", "acme_thing:carrier"],
             "for an import path it must be named: give --far-end NAME (for a carrier: sendblue), or write one",
         ),
-        (["transport", "acme_thing:thing"], "acme_thing has no thing"),
         (
             ["transport", "acme_thing:fails"],
             "for an import path it must be named: give --far-end NAME (for a transport: aiortc, memory, pcm), or",

@@ -31,6 +31,7 @@ class TransportConformance(JoiningClauses, AudioClauses, MemberClauses, OutageCl
         examples: how many random orders are tried: 20, or 3.
         token_life_s: how long a token lives that is to end: 60 s, or 4 s.
         rest_s: how long audio may be on its way: 10 ms, or 250 ms; 0 for these.
+        far_end: not to be set: the far end of the clause that is being run, for `make`.
         elsewhere: endpoints that `check` must refuse; by default a port of this machine at which nothing listens, and
             None, which is Agora itself, unless the far end is there. Set it if yours joins at more than one kind.
     """

@@ -47,11 +47,11 @@ class TransportKit(Conformance):
     far_end: ChannelFarEnd
 
     def make(self, environment: Environment) -> Transport:
-        """Make the transport; `far_end` is the one that it must be led to."""
+        """The transport, which must lead to `far_end`. Your subclass says how."""
         raise NotImplementedError("your subclass must have make(environment), which gives the transport")
 
     def make_far_end(self) -> ChannelFarEnd:
-        """Make the far end. It is started later, on the loop of the clause."""
+        """The far end, started later, on the loop of the clause. Your subclass says how."""
         raise NotImplementedError("your subclass must have make_far_end(), which gives the far end")
 
     def prepare(self) -> None:

@@ -168,5 +168,5 @@ def test_what_rotates_must_be_shown_to() -> None:
 
     report = run_kit(Plain, only=["auth-5", "auth-9"])
     assert [result.verdict for result in report.results] == [Verdict.NOT_CLAIMED] * 2
-    with pytest.raises(NotClaimed, match="give your subclass a method rotate"):
+    with pytest.raises(NotClaimed, match="nothing was given that changes the keys"):
         Plain().test_keys_rotate()

@@ -1,4 +1,4 @@
-"""What a conformance kit can be told: its public attributes and the methods that a subclass gives; see `generate.py`."""
+"""What a conformance kit can be told: public attributes, and methods that a subclass gives; see `generate.py`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def attributes(kit: type[Conformance]) -> list[str]:
     """In the order of the code, those of the base first."""
     found: dict[str, None] = {}
     for part in reversed(kit.__mro__[:-1]):
-        for name in [*part.__dict__.get("__annotations__", {}), *vars(part)]:
+        for name in [*inspect.get_annotations(part), *vars(part)]:
             value = inspect.getattr_static(kit, name, None)
             if not (name.startswith("_") or name in _OF_THE_KIT or callable(value) or isinstance(value, property)):
                 found[name] = None

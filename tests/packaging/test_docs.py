@@ -53,6 +53,17 @@ def test_links_between_the_pages_lead_somewhere() -> None:
                 assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
+def test_links_of_pages_stay_among_the_pages() -> None:
+    """Whoever has them from the wheel has nothing else."""
+    docs = ROOT / "docs"
+    for page in docs.rglob("*.md"):
+        for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+            if not link.startswith("http"):
+                target = (page.parent / link).resolve()
+                assert target.is_relative_to(docs), f"{page.name}: {link}"
+                assert target.suffix == ".md", f"{page.name}: {link}"
+
+
 def test_every_row_of_the_fault_catalogue_that_says_so_is_tested() -> None:
     table = runpy.run_path(str(ROOT / "docs/fault_rows.py"))
     rows = {row for group in table["ROWS"].values() for row in group}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import builtins
 import importlib.util
 import inspect
 import re
@@ -61,6 +63,19 @@ def test_the_section_shows_every_method_with_its_parameters(name: str) -> None:
     assert {method: _names(parameters) for method, _, parameters in shown} == methods
     for method, word, _ in shown:
         assert (word == "async def") == inspect.iscoroutinefunction(getattr(interface, method)), method
+
+
+@pytest.mark.parametrize("name", interfaces.__all__)
+def test_the_example_has_its_imports(name: str) -> None:
+    code = re.findall(r"```python\n(.*?)```", sections()[name], re.DOTALL)[-1]
+    module = {example: getattr(examples, example) for example, _ in RULES.values()}
+    exec(compile(code, f"the example of {name}", "exec"), module)
+    tree = ast.parse(code)
+    made = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    made |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    made |= {node.name or "" for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)}
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert used - made - module.keys() - vars(builtins).keys() == set()
 
 
 def _names(parameters: str) -> list[str]:

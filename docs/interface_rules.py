@@ -40,7 +40,7 @@ RULES = {
             "A connection that breaks is `LegDisconnected`, then `LegReconnected`, or `LegFailed` when there is no hope. A channel that puts us out is `LegClosed`, and nothing comes after it. `GrantExpiring` and `AudioLost` are told if the channel says so.",
             "The leg comes back by itself, with pauses that grow; the core only waits, for the call's `grace_s`.",
             "`renew` has 10 s. `leave` has the call's `release_timeout_s`; it works without a network, a second time and from a cancelled task, and nothing is told after it: no event, no audio.",
-            "`counters` are for the record: names in plain words. What is lost or dropped, in either direction, is counted under names with `lost` or `dropped` in them (`frames_lost`, `frames_dropped_offline`), frames that were given to `send` while there was no connection too, also those that a dead TCP connection took before that was noticed: `transport-11` adds them up.",
+            "`counters` go into the record under plain names. What is lost or dropped is counted under names that have `lost` or `dropped` in them (`frames_lost`, `frames_dropped`): over an outage these grow by its frames, in one direction at least. Count what `send` was given from the moment that the network was gone, also before the leg noticed (a dead TCP connection takes frames for a while); or what was not heard, by the jump of positions. `transport-11` adds them up.",
             "A leg whose `send` raises is broken: it is left, and the call ends.",
         ],
     ),

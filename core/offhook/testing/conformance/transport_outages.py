@@ -52,9 +52,9 @@ class OutageClauses(TransportKit):
             await stage.flow(line)
             await self.until(
                 lambda: _lost(line.leg) - before >= 0.8 * frames,
-                f"counters whose names hold lost or dropped grow by the {frames} frames of an outage (in one direction at "
-                f"least, and 80 % of them); they grew by {_lost(line.leg) - before}: count what was given to a connection "
-                "that turned out to be dead as well",
+                f"counters with lost or dropped in their names grow by the {frames} frames of an outage, in one direction "
+                f"at least (they grew by {_lost(line.leg) - before}): count what send() was given while the network was "
+                "gone, noticed or not, or what was not heard by the jump of positions",
             )
 
     @clause("transport-12", "an event loop that stands still for 300 ms costs no event, no later frame and not the leg")

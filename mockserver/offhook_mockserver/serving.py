@@ -6,12 +6,14 @@ import asyncio
 import json
 import os
 import select
+import shlex
 import sys
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from offhook.clock import iso_8601
+from offhook.home import home
 from offhook_mockserver.numbers_table import DEFAULT_NUMBER, SPEECH, table
 from offhook_mockserver.server import MockServer, MockSettings
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 MOST_LINES: Final = 1000
 #: How long the last lines have to get out at the end.
 _LAST_LINES_S: Final = 0.5
+#: Where the printed settings have calls written down: beside the database of real ones.
+_DATABASE: Final = "mock.db"
 
 
 async def serve(settings: MockSettings, *, as_json: bool) -> None:
@@ -150,7 +154,9 @@ def _welcome(server: MockServer) -> str:
   export SENDBLUE_API_API_KEY={server.tenant.api_key.reveal()}
   export SENDBLUE_API_API_SECRET={server.tenant.api_secret.reveal()}
   export OFFHOOK_FROM_NUMBER={server.from_number}
+  export OFFHOOK_STORE={shlex.quote(f"sqlite:{home(os.environ).absolute() / _DATABASE}")}
 
+the last one keeps these calls out of your real ones; `unset OFFHOOK_STORE` when you are done.
 try it, in another terminal, with these set:
 
   offhook call {DEFAULT_NUMBER} --say wav:{SPEECH / "greeting.wav"}

@@ -140,6 +140,7 @@ def test_people_get_what_to_export_what_to_try_and_the_numbers() -> None:
     text = "".join(lines)
     for name in ("SENDBLUE_API_BASE_URL", "SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET", "OFFHOOK_FROM_NUMBER"):
         assert f"export {name}=" in text
+    assert "/mock.db\n" in text.partition("export OFFHOOK_STORE=sqlite:/")[2], "not among the real ones"
     assert "offhook call +14155550123" in text
     for number, script in NUMBERS.items():
         assert f"{number}  {script.summary}" in text

@@ -52,8 +52,8 @@ class OutageClauses(TransportKit):
             await stage.flow(line)
             await self.until(
                 lambda: _lost(line.leg) - before >= 0.8 * frames,
-                f"counters with lost or dropped in their names grow by the {frames} frames of an outage, in one direction "
-                f"at least (they grew by {_lost(line.leg) - before}): count what send() was given while the network was "
+                f"counters with lost or dropped in their names grow by the {frames} frames of an outage, in one way at "
+                f"least (they grew by {_lost(line.leg) - before}): count what send() was given while the network was "
                 "gone, noticed or not, or what was not heard by the jump of positions",
             )
 

@@ -27,13 +27,12 @@ if TYPE_CHECKING:
     from offhook.interfaces import Archive
     from offhook.registry import Environment, Registry
     from offhook.testing.conformance.kit import Conformance
-    from offhook.testing.far_end import FarEnd
 
 _PATH: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 #: Those whose factories take the argument of a spec.
 _WITH_ARGUMENT: Final = frozenset({"source", "sink", "filter", "store"})
 #: Those that are tested with something on the other side, which says what time it lives in.
-_WITH_FAR_END: Final[Mapping[str, type[FarEnd]]] = {"carrier": ServiceFarEnd, "transport": ChannelFarEnd}
+_WITH_FAR_END: Final[Mapping[str, type[object]]] = {"carrier": ServiceFarEnd, "transport": ChannelFarEnd}
 #: How long a clause may take in real time.
 _CLAUSE_TIMEOUT_S: Final = 60.0
 

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.core.testing.conformance.broken_transports import BROKEN, KeepsAThread
+from tests.core.testing.conformance.broken_transports import BROKEN, ChecksNothing, KeepsAThread
 
 from offhook.testing.conformance import KITS, TransportConformance, Verdict, run_kit
 from offhook.testing.conformance.clause import tests_of as clauses_of
@@ -87,6 +87,11 @@ class SlowToJoin(LinkedTransport):
 
 def test_joins_that_take_their_time_are_cancelled_at_moments_of_it() -> None:
     assert run_kit(type("Slow", (Quick,), {"broken": SlowToJoin, "rest_s": 0.02})).passed
+
+
+def test_where_a_transport_cannot_join_may_be_said() -> None:
+    joins_anywhere = {"broken": ChecksNothing, "elsewhere": ()}
+    assert run_kit(type("Anywhere", (Quick,), joins_anywhere), only=["transport-27"]).passed
 
 
 def test_a_kit_says_what_it_needs() -> None:

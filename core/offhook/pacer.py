@@ -40,7 +40,7 @@ class Pacer:
         self._max_lag = max_lag_ms // ptime_ms
         self._started_at = 0.0
         self._next = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         #: Frames that were never ticked because the loop was held up for too long.
         self.skipped: int = 0
 
@@ -66,9 +66,13 @@ class Pacer:
         if due - self._next > self._max_lag:
             self.skipped += due - self._next
             self._next = due
-        while self._next <= due:
+        if self._next <= due:
             index, self._next = self._next, self._next + 1
             self._tick(index)
             if self._timer is None:
                 return
-        self._timer = self._loop.call_at(self._started_at + self._next * self._ptime_s, self._wake)
+        if self._next <= due:
+            # Behind: one frame a turn of the loop, so that whoever reads the source of the frames keeps up with us.
+            self._timer = self._loop.call_soon(self._wake)
+        else:
+            self._timer = self._loop.call_at(self._started_at + self._next * self._ptime_s, self._wake)

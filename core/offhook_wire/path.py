@@ -49,6 +49,7 @@ class Path:
         self._ids = Ids(seed)
         self._losing = 0
         self._due_s = 0.0
+        self._under_way = 0
 
     def carry(self, data: bytes, deliver: Callable[[], None]) -> None:
         """Take a datagram; `deliver` is called as often as it comes out, at once where nothing delays it."""
@@ -79,12 +80,17 @@ class Path:
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         jitter_s = self._ids.fraction() * self.jitter_s if self.jitter_s else 0.0
-        if not self.delay_s and not jitter_s and now_s > self._due_s:
+        if not self.delay_s and not jitter_s and not self._under_way:  # what is due need not have come out yet
             deliver()
             return
         # Timers of one time come in no order: a microsecond between them keeps it.
         self._due_s = max(now_s + self.delay_s, self._due_s + 1e-6)
-        loop.call_at(self._due_s + jitter_s, deliver)
+        self._under_way += 1
+        loop.call_at(self._due_s + jitter_s, self._arrive, deliver)
+
+    def _arrive(self, deliver: Callable[[], None]) -> None:
+        self._under_way -= 1
+        deliver()
 
 
 def _is_audio(data: bytes) -> bool:

@@ -45,9 +45,10 @@ if TYPE_CHECKING:
     from offhook.grant import Grant
     from offhook_wire.path import Path
 
-#: websockets logs every message at DEBUG, and some of ours hold tokens.
-_websocket_log = logging.getLogger(f"{__name__}.websocket")
-_websocket_log.setLevel(logging.INFO)
+#: websockets logs every message at DEBUG, and some of ours hold tokens. No configuration reaches this logger; what is
+#: more than DEBUG goes on to the one of this module.
+_websocket_log = logging.Logger(f"{__name__}.websocket", logging.INFO)
+_websocket_log.parent = logging.getLogger(__name__)
 
 #: A renewal that is not answered by then is given up, in seconds.
 RENEWAL_TIMEOUT_S: Final = 5.0

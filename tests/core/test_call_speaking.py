@@ -30,7 +30,7 @@ from offhook import AudioFrame, CallPolicy, Cause, Disposition, EndedBy, PlayMod
 from offhook.errors import CallStateError, ConfigError, SourceClosed, SpecError
 from offhook.hookspecs import hookimpl
 from offhook.interfaces import AudioFilter
-from offhook.testing import ListFilter, ListSink
+from offhook.testing import ListFilter, ListSink, VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -86,6 +86,32 @@ def frames_heard(r: Rig) -> list[int]:
 async def between_frames() -> None:
     """Go to the middle between two frames, so that what is done now has its effect from the next one on."""
     await asyncio.sleep(0.01)
+
+
+@pytest.mark.fault("F35")
+@pytest.mark.parametrize("held_up_s", [0.04, 0.1, 0.15, 0.19, 0.2])
+def test_what_is_caught_up_is_what_the_source_has_and_no_silence(held_up_s: float) -> None:
+    """Code that held the loop up kept the source from being read as well; it is read while frames are caught up."""
+
+    async def main() -> None:
+        r = rig()
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            began_s = now()
+            handle = call.play(RampSource(5 * RATE_HZ))
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualLoop)
+            for _ in range(10):  # at all fillings of the buffer
+                await asyncio.sleep(0.23)
+                loop.block(held_up_s)
+            await handle.done()
+            assert now() - began_s == pytest.approx(5.02, abs=0.021)
+        assert call.record.counters["frames_skipped"] == 0
+        assert (handle.underruns, call.record.counters["playout_underruns"]) == (0, 0)
+        assert spoken(r.callee).tobytes() == ramp(1, 5 * RATE_HZ)
+
+    run(main())
 
 
 def test_modes_are_given_as_words_or_members() -> None:

@@ -34,6 +34,9 @@ class HandLoop:
         self.timers.append(HandTimer(when, call))
         return self.timers[-1]
 
+    def call_soon(self, call: Callable[[], None]) -> HandTimer:
+        return self.call_at(self.now, call)
+
     def turn(self, to: float) -> None:
         """Run what is due at every moment until `to`."""
         while due := [timer for timer in self.timers if timer.at <= to and not timer.cancelled]:

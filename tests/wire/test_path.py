@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from offhook.testing import VirtualLoop, run_virtual
 from offhook_wire.path import Path
 
 RTP, RTCP, STUN, DTLS = b"\x80\x6f", b"\x80\xc8", b"\x00\x01", b"\x16\xfe"
@@ -79,3 +80,19 @@ def test_a_delay_keeps_the_order_when_it_is_made_less_and_jitter_does_not() -> N
         assert sorted(out[101:]) == list(range(50)) != out[101:]
 
     asyncio.run(main())
+
+
+def test_what_is_due_and_has_not_come_out_yet_is_not_overtaken() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        path, out = Path(), list[str]()
+        path.delay_s = 0.01
+        path.carry(RTP, lambda: out.append("first"))
+        path.delay_s = 0
+        loop.block(0.02)
+        path.carry(RTP, lambda: out.append("second"))
+        await asyncio.sleep(0.001)
+        assert out == ["first", "second"]
+
+    run_virtual(main())

@@ -261,3 +261,9 @@ def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: p
         runpy.run_module("offhook", run_name="__main__")
     assert exit_.value.code == 0
     assert capsys.readouterr().out == f"offhook {offhook.__version__}\n"
+
+
+def test_the_help_of_call_says_who_may_have_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["call", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "4 refused, by the carrier or before it was dialled" in said

@@ -132,10 +132,12 @@ class DialForbidden(DialRefused):
     code = "dial_forbidden"
 
 
-#: The pages for authors of plugins: the hooks (a section each), the way there, and what each kind of part must do.
-HOOKS_PAGE: Final = "docs/reference/hooks.md"
-TUTORIAL_PAGE: Final = "docs/tutorial/write-a-plugin.md"
-CONFORMANCE_PAGE: Final = "docs/reference/conformance.md"
+#: The pages for authors of plugins, as ``offhook docs`` knows them: the hooks and the interfaces, a section each.
+HOOKS_PAGE: Final = "hooks"
+INTERFACES_PAGE: Final = "interfaces"
+#: The sections about what a plugin is, and about what can be added to a registry.
+PLUGIN_SECTION: Final = f"{HOOKS_PAGE}#a-plugin"
+REGISTRY_SECTION: Final = f"{HOOKS_PAGE}#what-a-registry-takes"
 
 
 class PluginError(OffhookError):
@@ -145,13 +147,16 @@ class PluginError(OffhookError):
         plugin: which plugin, with its distribution where that is known.
         hook: the hook, or the method of a part that the plugin made.
         problem: what it did.
-        see: the page that tells the plugin's author how it is done; for mistakes in code alone.
+        see: what tells the plugin's author how it is done, as an argument of ``offhook docs``; for mistakes in code
+            alone.
     """
 
     code = "plugin"
 
     def __init__(self, plugin: str, hook: str, problem: str, *, see: str = "") -> None:
-        super().__init__(f"plugin {plugin!r} failed in {hook}: {problem}" + (f" (see {see})" if see else ""))
+        super().__init__(
+            f"plugin {plugin!r} failed in {hook}: {problem}" + (f" (read: offhook docs {see})" if see else "")
+        )
         self.plugin = plugin
         self.hook = hook
         self.see = see

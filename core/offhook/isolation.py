@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from offhook.errors import CONFORMANCE_PAGE, OffhookError, PluginError
+from offhook.errors import INTERFACES_PAGE, OffhookError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -76,9 +76,9 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
     return wrapped
 
 
-def nonsense(plugin: object, hook: str, problem: str) -> PluginError:
-    """The error for what a part does otherwise than its interface says; it names the page that says it."""
-    return PluginError(name_of(plugin), hook, problem, see=CONFORMANCE_PAGE)
+def nonsense(plugin: object, hook: str, problem: str, interface: str) -> PluginError:
+    """The error for what a part does otherwise than its `interface` says; it names the section that says it."""
+    return PluginError(name_of(plugin), hook, problem, see=f"{INTERFACES_PAGE}#{interface.lower()}")
 
 
 async def isolated(

@@ -57,7 +57,7 @@ _Ts = TypeVarTuple("_Ts")
 #: What went wrong with plugins is told to a logger of its own: the command line tells it itself.
 PLUGINS_LOGGER: Final = "offhook.plugins"
 #: The commands that are offhook's own.
-_OWN_COMMANDS: Final = ("call", "conformance", "doctor", "plugins", "records")
+_OWN_COMMANDS: Final = ("call", "conformance", "docs", "doctor", "plugins", "records")
 
 _log: Final = logging.getLogger(PLUGINS_LOGGER)
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from offhook.clock import SystemClock
-from offhook.errors import CONFORMANCE_PAGE, HOOKS_PAGE, MissingExtraError, PluginError, SpecError
+from offhook.errors import INTERFACES_PAGE, REGISTRY_SECTION, MissingExtraError, PluginError, SpecError
 from offhook.ids import Ids
 from offhook.locating import is_installed
+from offhook.names import meant
 from offhook.numbers import show
 from offhook.products import misfit, misregistered
 
@@ -185,7 +186,7 @@ class Registry(Generic[_F]):
         )
 
     def _refused(self, problem: str) -> PluginError:
-        return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=f"{HOOKS_PAGE}#{self.hook}")
+        return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=REGISTRY_SECTION)
 
     def check(self, name: str, product: object) -> None:
         """Look at what the factory called `name` gave.
@@ -193,11 +194,12 @@ class Registry(Generic[_F]):
         Raises:
             PluginError: it cannot be used as what this registry is for.
         """
-        problem = misfit(product, self.interface) if self.interface is not None else ""
+        if self.interface is None:
+            return
+        problem = misfit(product, self.interface)
         if problem:
-            raise PluginError(
-                self.plugin_of(name), self.hook, f"{name!r} cannot be used: {problem}", see=CONFORMANCE_PAGE
-            )
+            page = f"{INTERFACES_PAGE}#{self.interface.__name__.lower()}"
+            raise PluginError(self.plugin_of(name), self.hook, f"{name!r} cannot be used: {problem}", see=page)
 
     def plugin_of(self, name: str) -> str:
         """The plugin that added `name`."""
@@ -220,7 +222,10 @@ class Registry(Generic[_F]):
         registration = self._registrations.get(name)
         if registration is None:
             known = ", ".join(sorted(self._registrations)) or "none"
-            raise SpecError(f"no {self.kind} is called {show(name)} (installed: {known}); see: offhook plugins")
+            raise SpecError(
+                f"no {self.kind} is called {show(name)}{meant(name, self._registrations)} (installed: {known}); see: "
+                "offhook plugins"
+            )
         if registration.missing:
             raise MissingExtraError(registration.extra or registration.missing[0], f"the {self.kind} {name!r}")
         return registration.factory

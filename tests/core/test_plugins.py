@@ -60,7 +60,7 @@ def test_an_installed_plugin_is_loaded_by_its_entry_point(install: Callable[...,
             @hookimpl
             def offhook_carriers(registry): ...
             """,
-            "there is no hook of that name; did you mean offhook_carrier? (see docs/reference/hooks.md)",
+            "there is no hook of that name; did you mean offhook_carrier? (read: offhook docs hooks)",
         ),
         (
             """
@@ -106,7 +106,7 @@ def test_a_duplicate_name_is_an_error_that_names_both_distributions(install: Cal
     assert reports(plugins)["second"].problem == (
         "plugin 'second (second-offhook 3.0)' failed in offhook_carrier: "
         "'first' is taken by plugin 'first (first-offhook 1.0)': take another name, or, to have this one in its place, "
-        "set OFFHOOK_DISABLE_PLUGINS=first (see docs/reference/hooks.md#offhook_carrier)"
+        "set OFFHOOK_DISABLE_PLUGINS=first (read: offhook docs hooks#what-a-registry-takes)"
     )
     (carrier,) = plugins.carriers
     assert carrier.plugin == "first (first-offhook 1.0)"
@@ -121,7 +121,7 @@ def test_two_plugins_of_one_name_do_not_hurt_each_other(install: Callable[..., s
     assert second.problem == (
         f"plugin '{second.label}' failed in registration: the name is taken by plugin '{first.label}': give its entry "
         "point another name, or, to have this one in its place, set OFFHOOK_DISABLE_PLUGINS=acme@acme-one "
-        "(see docs/tutorial/write-a-plugin.md)"
+        "(read: offhook docs hooks#a-plugin)"
     )
     (disabled, theirs) = (
         report
@@ -290,7 +290,7 @@ async def nothing() -> None: ...
     ("plugin", "says"),
     [
         (Wrong.RaisesInRegistration(), "no licence"),
-        (Wrong.UnknownHook(), r"failed in offhook_nonsense: there is no hook of that name \(see docs"),
+        (Wrong.UnknownHook(), r"failed in offhook_nonsense: there is no hook of that name \(read: offhook docs hooks"),
         (Wrong.OneUnmarked(), "failed in offhook_before_dial: it is not marked, and would never be called"),
         (Wrong.ByName(), "it takes request by name only; this hook gives request"),
         (Wrong.Wrapper(), "it is a wrapper"),
@@ -400,7 +400,7 @@ def test_what_a_factory_raises_is_typed_and_names_the_plugin() -> None:
             PluginError, match=rf"failed in offhook_audio_source: '{name}' cannot be used: {what}"
         ) as odd:
             plugins.source(name)
-        assert odd.value.see == "docs/reference/conformance.md"
+        assert odd.value.see == "interfaces#audiosource"
     with pytest.raises(KeyboardInterrupt):
         plugins.source("interrupted")
     with pytest.raises(MissingExtraError, match=r"offhook\[absent\]"):

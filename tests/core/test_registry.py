@@ -46,7 +46,7 @@ def test_a_name_is_taken_once_and_the_error_names_both() -> None:
     assert raised.value.message == (
         "plugin 'bird (bird-offhook 2.0)' failed in offhook_transport: "
         "'pigeon' is taken by plugin 'acme (acme-offhook 1.0)': take another name, or, to have this one in its place, "
-        "set OFFHOOK_DISABLE_PLUGINS=acme (see docs/reference/hooks.md#offhook_transport)"
+        "set OFFHOOK_DISABLE_PLUGINS=acme (read: offhook docs hooks#what-a-registry-takes)"
     )
     assert transports.find("pigeon") is first
 
@@ -125,7 +125,7 @@ def test_nonsense_is_refused_by_name_where_it_is_added(added: dict[str, object],
     ) as raised:
         transports.add(**{"name": "pigeon", "factory": make(), **added})  # type: ignore[arg-type]
     assert says in raised.value.message
-    assert raised.value.see == "docs/reference/hooks.md#offhook_transport"
+    assert raised.value.see == "hooks#what-a-registry-takes"
     assert list(transports) == []
 
 

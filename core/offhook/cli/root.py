@@ -12,6 +12,7 @@ import typer
 import offhook
 from offhook.cli.call_command import call
 from offhook.cli.conformance_command import conformance
+from offhook.cli.docs_command import docs_command
 from offhook.cli.doctor_command import doctor_command
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.plugins_command import plugins_command
@@ -38,6 +39,7 @@ def build(plugins: Plugins) -> typer.Typer:
     app.command("call")(call)
     app.command("plugins")(plugins_command)
     app.command("conformance")(conformance)
+    app.command("docs")(docs_command)
     app.command("doctor")(doctor_command)
     app.add_typer(records, name="records")
     for registration in plugins.commands:

@@ -145,7 +145,7 @@ class PluginError(OffhookError):
 
     Args:
         plugin: which plugin, with its distribution where that is known.
-        hook: the hook, or the method of a part that the plugin made.
+        hook: the hook, the factory, or the method of a part that the plugin made.
         problem: what it did.
         see: what tells the plugin's author how it is done, as an argument of ``offhook docs``; for mistakes in code
             alone.

@@ -7,14 +7,22 @@ are. None of it may end the event loop. Only a person's ctrl-C is nobody's mista
 from __future__ import annotations
 
 import asyncio
+import logging
+import traceback
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from offhook.blame import line_of
 from offhook.errors import INTERFACES_PAGE, OffhookError, PluginError
+from offhook.secret import redact
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
 _T = TypeVar("_T")
+
+#: What went wrong with plugins is told to a logger of its own: the command line tells it itself.
+PLUGINS_LOGGER: Final = "offhook.plugins"
+_log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 #: How long a plugin may take to close what it has open.
 CLOSE_TIMEOUT_S: Final = 5.0
@@ -56,7 +64,9 @@ def said(error: BaseException) -> str:
 
 
 def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str = "") -> OffhookError:
-    """`error` itself if it is one of ours, else a `PluginError` that names the plugin and the method.
+    """`error` itself if it is one of ours, else a `PluginError` that names the plugin, the method and the line.
+
+    The whole traceback is logged at DEBUG.
 
     Args:
         plugin: the plugin's name, or an object of its.
@@ -71,8 +81,12 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
         raise error
     if isinstance(error, OffhookError):
         return error
-    wrapped = PluginError(name_of(plugin), hook, f"{doing}{said(error)}")
+    module = "" if isinstance(plugin, str) else type(plugin).__module__
+    line = line_of(error, {name.partition(".")[0] for name in (module, *_distributions)})
+    wrapped = PluginError(name_of(plugin), hook, f"{doing}{said(error)}" + (f" ({line})" if line else ""))
     wrapped.__cause__ = error  # its author needs the traceback
+    if _log.isEnabledFor(logging.DEBUG):
+        _log.debug("%s\n%s", wrapped.message, redact("".join(traceback.format_exception(error))))
     return wrapped
 
 

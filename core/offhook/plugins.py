@@ -24,7 +24,7 @@ from offhook.interfaces import (
     Store,
     Transport,
 )
-from offhook.isolation import as_plugin_error
+from offhook.isolation import PLUGINS_LOGGER, as_plugin_error
 from offhook.loading import Loader
 from offhook.numbers import show
 from offhook.plugin_report import PluginReport, left_out
@@ -54,8 +54,6 @@ __all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
-#: What went wrong with plugins is told to a logger of its own: the command line tells it itself.
-PLUGINS_LOGGER: Final = "offhook.plugins"
 #: The commands that are offhook's own.
 _OWN_COMMANDS: Final = ("call", "conformance", "docs", "doctor", "plugins", "records")
 
@@ -239,7 +237,7 @@ class Plugins:
         except OffhookError:
             raise
         except BaseException as error:
-            raise as_plugin_error(plugin, registry.hook, error, f"{name!r} could not be made: ") from error
+            raise as_plugin_error(plugin, registry.factory_of(name), error) from error
         registry.check(name, product)
         return product
 

@@ -44,7 +44,7 @@ def misfit(product: object, interface: type) -> str:
     """
     if inspect.iscoroutine(product):
         product.close()  # nobody will await it, and Python would warn
-        return "the factory is async: make it a plain function"
+        return "it is a coroutine; make the factory a plain function"
     kind = type(product).__name__
     if isinstance(product, type):
         return f"{product.__name__} is a class: give an instance of it"

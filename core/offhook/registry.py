@@ -199,7 +199,13 @@ class Registry(Generic[_F]):
         problem = misfit(product, self.interface)
         if problem:
             page = f"{INTERFACES_PAGE}#{self.interface.__name__.lower()}"
-            raise PluginError(self.plugin_of(name), self.hook, f"{name!r} cannot be used: {problem}", see=page)
+            raise PluginError(
+                self.plugin_of(name), self.factory_of(name), f"what it gave cannot be used: {problem}", see=page
+            )
+
+    def factory_of(self, name: str) -> str:
+        """What fails where the factory called `name` does, for messages."""
+        return f"the factory of the {self.kind} {name!r}"
 
     def plugin_of(self, name: str) -> str:
         """The plugin that added `name`."""

@@ -442,7 +442,7 @@ def test_ours_come_first_and_give_way_when_they_are_switched_off(install: Callab
     refused = reports(load_with({DISABLE_VARIABLE: others}))["aaa"].problem
     assert "failed in offhook_transport: 'aiortc' is taken by plugin 'aiortc (offhook " in refused
     assert "plugin 'aaa (aaa-offhook 1.0)'" in refused
-    assert "set OFFHOOK_DISABLE_PLUGINS=aiortc (see" in refused
+    assert "set OFFHOOK_DISABLE_PLUGINS=aiortc (read" in refused
     instead = load_with({DISABLE_VARIABLE: f"{others},aiortc"})
     assert [(item.name, item.plugin) for item in instead.transports] == [("aiortc", "aaa (aaa-offhook 1.0)")]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from offhook.blame import line_of
 from offhook.errors import INTERFACES_PAGE, OffhookError, PluginError
+from offhook.numbers import mask_all
 from offhook.secret import redact
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
     wrapped = PluginError(name_of(plugin), hook, f"{doing}{said(error)}" + (f" ({line})" if line else ""))
     wrapped.__cause__ = error  # its author needs the traceback
     if _log.isEnabledFor(logging.DEBUG):
-        _log.debug("%s\n%s", wrapped.message, redact("".join(traceback.format_exception(error))))
+        lines = mask_all(redact("".join(traceback.format_exception(error))))
+        _log.debug("plugin %r failed in %s\n%s", wrapped.plugin, hook, lines)
     return wrapped
 
 

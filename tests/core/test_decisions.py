@@ -137,7 +137,7 @@ def test_the_first_grant_is_taken_and_failures_are_passed_over() -> None:
             for error in noted
             if isinstance(error, PluginError)
         ] == [
-            "offhook_renew_grant: KeyError: 'x'",
+            "offhook_renew_grant: KeyError: 'x' (test_decisions.py:42)",
             "offhook_renew_grant: gave a grant for another channel",
             "offhook_renew_grant: gave str, not a Grant or None",
             "offhook_renew_grant: gave a grant that ends no later than the one in use: give one with a new token",

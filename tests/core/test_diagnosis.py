@@ -179,7 +179,7 @@ def test_the_folder_for_records(tmp_path: Path) -> None:
         (
             "tape:x",
             Level.WRONG,
-            "plugin 'Kit (given to the phone)' failed in offhook_archive: 'tape' could not be made",
+            "plugin 'Kit (given to the phone)' failed in the factory of the archive 'tape': Value",
         ),
         (
             "stone:x",

@@ -393,11 +393,11 @@ def test_what_a_factory_raises_is_typed_and_names_the_plugin() -> None:
             call("theirs:x")
         assert isinstance(raised.value.__cause__, ImportError)
     for name, what in (("exits", "SystemExit: 1"), ("panics", "Panic: in native code")):
-        with pytest.raises(PluginError, match=rf"failed in offhook_audio_source: '{name}' could not be made: {what}"):
+        with pytest.raises(PluginError, match=rf"failed in the factory of the audio source '{name}': {what}"):
             plugins.source(name)
-    for name, what in (("nothing", "NoneType is no AudioSource: it lacks"), ("later", "the factory is async")):
+    for name, what in (("nothing", "NoneType is no AudioSource: it lacks"), ("later", "it is a coroutine")):
         with pytest.raises(
-            PluginError, match=rf"failed in offhook_audio_source: '{name}' cannot be used: {what}"
+            PluginError, match=rf"in the factory of the audio source '{name}': what it gave cannot be used: {what}"
         ) as odd:
             plugins.source(name)
         assert odd.value.see == "interfaces#audiosource"
@@ -511,6 +511,8 @@ def test_where_a_part_is_from_is_in_its_errors(install: Callable[..., str]) -> N
     assert name_of(below()) == f"{module}.signs.Sign (acme-offhook 1.0)"
     assert name_of(type("Sign", (), {"__module__": f"{module}s"})()) == f"{module}s.Sign"
     with pytest.raises(
-        PluginError, match=r"plugin 'acme \(acme-offhook 1.0\)' failed in offhook_audio_source: 'sign' could"
+        PluginError,
+        match=r"plugin 'acme \(acme-offhook 1.0\)' failed in the factory of the audio source 'sign': "
+        rf"ZeroDivisionError: .* \({module}.py:\d+\)$",
     ):
         plugins.source("sign")

@@ -59,4 +59,4 @@ def test_what_does_not_fit_is_said(product: object, interface: type, says: str) 
 
 
 def test_what_would_have_to_be_awaited_is_closed() -> None:
-    assert misfit(later(), AudioSource) == "the factory is async: make it a plain function"  # no warning, either
+    assert misfit(later(), AudioSource) == "it is a coroutine; make the factory a plain function"  # no warning, either

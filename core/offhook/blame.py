@@ -28,14 +28,15 @@ def line_of(error: BaseException, packages: Collection[str]) -> str:
     while step is not None:
         package = str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
         file = step.tb_frame.f_code.co_filename
-        if not _is_ours(package) and not _is_pythons(file):
+        if (package in packages or not is_ours(package)) and not _is_pythons(file):
             found = f"{PurePath(file).name}:{step.tb_lineno}"
             theirs = found if package in packages else theirs
         step = step.tb_next
     return theirs or found
 
 
-def _is_ours(package: str) -> bool:
+def is_ours(package: str) -> bool:
+    """Whether the import name `package` is of the kind that offhook's own have; a plugin's may be as well."""
     return package == "offhook" or package.startswith("offhook_")
 
 

@@ -11,7 +11,7 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from offhook.blame import line_of
+from offhook.blame import is_ours, line_of
 from offhook.errors import INTERFACES_PAGE, OffhookError, PluginError
 from offhook.numbers import mask_all
 from offhook.secret import redact
@@ -82,8 +82,10 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
         raise error
     if isinstance(error, OffhookError):
         return error
-    module = "" if isinstance(plugin, str) else type(plugin).__module__
-    line = line_of(error, {name.partition(".")[0] for name in (module, *_distributions)})
+    packages = {name.partition(".")[0] for name in _distributions}
+    if not isinstance(plugin, str) and not is_ours(package := type(plugin).__module__.partition(".")[0]):
+        packages.add(package)
+    line = line_of(error, packages)
     wrapped = PluginError(name_of(plugin), hook, f"{doing}{said(error)}" + (f" ({line})" if line else ""))
     wrapped.__cause__ = error  # its author needs the traceback
     if _log.isEnabledFor(logging.DEBUG):

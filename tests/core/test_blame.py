@@ -54,5 +54,6 @@ def test_ours_is_not_told_and_there_may_be_none() -> None:
     ours = in_module("offhook_audio.wav", "wav.py", do=partial(Spec.parse, "!"))
     error = raised(in_module("acme", "acme.py", do=ours))
     error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # without this file's own
-    assert line_of(error, {"acme"}) == "acme.py:2"
+    assert line_of(error, ()) == "acme.py:2"
+    assert line_of(error, {"offhook_audio"}) == "wav.py:2", "a plugin may be called so"
     assert line_of(ValueError("never raised"), {"acme"}) == ""

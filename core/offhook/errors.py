@@ -87,13 +87,23 @@ class RecordingError(ConfigError):
 
 
 class MissingExtraError(ConfigError):
-    """A plugin needs a package that is not installed; `extra` is what to give to pip."""
+    """A plugin needs a package that is not installed.
+
+    Args:
+        extra: what to give to pip; empty where the plugin does not say it.
+        needed_for: what cannot be used without.
+        missing: the import names that were looked for.
+    """
 
     code = "missing_extra"
 
-    def __init__(self, extra: str, needed_for: str) -> None:
-        super().__init__(f'{needed_for} needs a part of offhook that is not installed: pip install "{extra}"')
+    def __init__(self, extra: str, needed_for: str, missing: tuple[str, ...] = ()) -> None:
+        ours = extra.startswith("offhook[")
+        what = "a part of offhook that" if ours else f"{', '.join(missing) or 'a package'}, which"
+        cure = f'pip install "{extra}"' if extra else "its plugin does not say what to give to pip"
+        super().__init__(f"{needed_for} needs {what} is not installed: {cure}")
         self.extra = extra
+        self.missing = missing
 
 
 class CallStateError(OffhookError):

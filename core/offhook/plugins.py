@@ -83,6 +83,8 @@ class Plugins:
         self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive", Archive)
         self.far_ends: Registry[FarEndFactory] = Registry("far end", "offhook_far_end")
         self.commands: Registry[Command] = Registry("command", "offhook_command", reserved=_OWN_COMMANDS)
+        for registry in self.registries():
+            registry.siblings = self.registries()
         asked = [registry for registry in self.registries() if commands or registry is not self.commands]
         self._loader = Loader(asked)
         self.reports: list[PluginReport] = self._loader.reports

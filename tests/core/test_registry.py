@@ -51,6 +51,37 @@ def test_a_name_is_taken_once_and_the_error_names_both() -> None:
     assert transports.find("pigeon") is first
 
 
+def test_the_error_for_a_taken_name_tells_what_else_would_go() -> None:
+    transports, resamplers = registry(), Registry[Callable[[], object]]("resampler", "offhook_resampler")
+    transports.siblings = (transports, resamplers)
+    resamplers.plugin = transports.plugin
+    for name in ("pigeon", "dove", "owl"):
+        transports.add(name, make())
+    resamplers.add("live", make())
+    first = (
+        "set OFFHOOK_DISABLE_PLUGINS=acme, which takes away all else that it adds: resampler 'live', transport 'dove'"
+    )
+    for more, told in (
+        ((), ", transport 'owl' \\(read"),
+        (("crow", "wren", "jay"), ".* 'crow', transport 'wren' and 1 more"),
+    ):
+        for name in more:
+            transports.plugin = resamplers.plugin
+            transports.add(name, make())
+        transports.plugin = "bird (bird-offhook 2.0)"
+        with pytest.raises(PluginError, match=f"{first}{told}"):
+            transports.add("pigeon", make())
+
+
+def test_a_name_that_is_nearly_right_is_suggested() -> None:
+    transports = registry()
+    transports.add("pigeon", make())
+    with pytest.raises(
+        SpecError, match=r"^no transport is called 'pidgeon'; did you mean pigeon\? \(installed: pigeon\)"
+    ):
+        transports.find("pidgeon")
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     transports = registry()
     with pytest.raises(SpecError, match=r"^no transport is called 'x' \(installed: none\); see: offhook plugins$"):

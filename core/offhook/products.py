@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: As the names in specs; no longer than anybody would type.
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
+#: In what a method says that it gives.
+_AWAITABLE: Final = re.compile(r"Awaitable|Coroutine|Future|Task|Any")
+
 
 def misregistered(
     name: object, factory: object, summary: object, extra: object, needs: object, reserved: tuple[str, ...]
@@ -56,11 +59,23 @@ def misfit(product: object, interface: type) -> str:
     wrong = [name for name in names if _is_async(getattr(product, name)) and not _is_async(wanted.get(name))]
     if wrong:
         return f"{kind} is no {interface.__name__}: its {', '.join(wrong)} must not be async"
+    plain = [name for name in names if _is_async(wanted.get(name)) and _is_plain(getattr(product, name))]
+    if plain:
+        return f"{kind} is no {interface.__name__}: its {', '.join(plain)} must be async"
     return ""
 
 
 def _has(product: object, name: str, is_method: bool) -> bool:
     return hasattr(product, name) and (not is_method or callable(getattr(product, name)))
+
+
+def _is_plain(method: Callable[..., object] | object) -> bool:
+    """Whether it is a function that gives nothing to await; what says that it gives something of the kind is believed."""
+    if not inspect.isroutine(method):
+        return False
+    function = inspect.unwrap(method)
+    given = str(getattr(function, "__annotations__", {}).get("return", ""))
+    return inspect.isroutine(function) and not _is_async(function) and not _AWAITABLE.search(given)
 
 
 def _is_async(method: Callable[..., object] | object) -> bool:

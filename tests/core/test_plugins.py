@@ -442,9 +442,23 @@ def test_ours_come_first_and_give_way_when_they_are_switched_off(install: Callab
     refused = reports(load_with({DISABLE_VARIABLE: others}))["aaa"].problem
     assert "failed in offhook_transport: 'aiortc' is taken by plugin 'aiortc (offhook " in refused
     assert "plugin 'aaa (aaa-offhook 1.0)'" in refused
-    assert "set OFFHOOK_DISABLE_PLUGINS=aiortc (read" in refused
+    assert "set OFFHOOK_DISABLE_PLUGINS=aiortc (read" in refused, "it adds nothing else"
     instead = load_with({DISABLE_VARIABLE: f"{others},aiortc"})
     assert [(item.name, item.plugin) for item in instead.transports] == [("aiortc", "aaa (aaa-offhook 1.0)")]
+
+
+def test_the_error_for_a_name_of_ours_tells_that_the_resamplers_would_go_as_well() -> None:
+    class Mine:
+        @hookimpl
+        def offhook_audio_source(self, registry: SourceRegistry) -> None:
+            registry.add("wav", lambda argument: RampSource(1))
+
+    with pytest.raises(PluginError) as raised:
+        Plugins.load([Mine()], {})
+    assert (
+        "set OFFHOOK_DISABLE_PLUGINS=audio, which takes away all else that it adds: resampler 'live', resampler "
+        in (raised.value.message)
+    )
 
 
 def test_what_is_not_there_is_said_with_what_was_left_out(install: Callable[..., str]) -> None:

@@ -101,7 +101,7 @@ def test_a_missing_need_is_a_missing_extra(need: str) -> None:
         transports.find("pigeon")
     with pytest.raises(MissingExtraError) as raised:
         transports.find("crow")
-    assert raised.value.extra == need
+    assert (raised.value.extra, raised.value.missing) == ("", (need,))
     assert [item.missing for item in transports] == [(need,), (need,)]
 
 

@@ -330,7 +330,7 @@ class Driver:
         fence = self._fence = LegFence(name_of(transport), self.feed, self.hear, self.timeline)
         try:
             leg = await isolated(transport, "join", lambda: transport.join(grant, fence))
-            problem = misfit(leg, Leg)
+            problem = misfit(leg, Leg, is_last_moment=True)
             self._leg = leg if callable(getattr(leg, "leave", None)) else None  # left again, whatever it lacks
             if problem:
                 raise nonsense(transport, "join", f"gave what cannot be used: {problem}", "Leg")

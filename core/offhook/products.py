@@ -40,10 +40,16 @@ def misregistered(
     return ""
 
 
-def misfit(product: object, interface: type) -> str:
+def misfit(product: object, interface: type, *, is_last_moment: bool = False) -> str:
     """What keeps `product` from being used as an `interface`; empty when it fits.
 
     It need not be a subclass: what has the methods and attributes will do.
+
+    Args:
+        product: the part.
+        interface: what it should be.
+        is_last_moment: somebody has been rung already, so what may be awaited in the end is given a try: a plain
+            function can give something to await without saying so.
     """
     if inspect.iscoroutine(product):
         product.close()  # nobody will await it, and Python would warn
@@ -59,6 +65,8 @@ def misfit(product: object, interface: type) -> str:
     wrong = [name for name in names if _is_async(getattr(product, name)) and not _is_async(wanted.get(name))]
     if wrong:
         return f"{kind} is no {interface.__name__}: its {', '.join(wrong)} must not be async"
+    if is_last_moment:
+        return ""
     plain = [name for name in names if _is_async(wanted.get(name)) and _is_plain(getattr(product, name))]
     if plain:
         return f"{kind} is no {interface.__name__}: its {', '.join(plain)} must be async"
@@ -70,7 +78,7 @@ def _has(product: object, name: str, is_method: bool) -> bool:
 
 
 def _is_plain(method: Callable[..., object] | object) -> bool:
-    """Whether it is a function that gives nothing to await; what says that it gives something of the kind is believed."""
+    """Whether it is a function that gives nothing to await; what says that it does is believed."""
     if not inspect.isroutine(method):
         return False
     function = inspect.unwrap(method)

@@ -21,6 +21,7 @@ from offhook.errors import OffhookError
 from offhook.home import home
 from offhook.isolation import as_plugin_error
 from offhook.phone import AUTH, AUTH_VARIABLE, CARRIER, CARRIER_VARIABLE, TRANSPORT_VARIABLE
+from offhook.plugin_report import NO_HOOK
 from offhook.quarantine import TLS_REPLACED
 from offhook.registry import RESAMPLERS
 from offhook.spec import Spec, named_by
@@ -109,7 +110,8 @@ def _plugins(plugins: Plugins, environment: Mapping[str, str]) -> Iterator[Findi
                 topic, Level.FINE, f"{report.module} ({report.origin}): {', '.join(report.hooks) or 'no hook'}"
             )
         for note in report.notes:
-            yield Finding(topic, Level.WRONG if note == TLS_REPLACED else Level.NOTE, note)
+            misspelt = NO_HOOK in note and "did you mean" in note  # such a rule would never be asked
+            yield Finding(topic, Level.WRONG if note == TLS_REPLACED or misspelt else Level.NOTE, note)
     for note in plugins.notes:
         yield Finding("plugins", Level.WRONG, note)
     try:

@@ -231,7 +231,7 @@ class Plugins:
         try:
             factory = registry.find(name)
         except SpecError as error:
-            raise SpecError(f"{error.message}{left_out(self.problems)}") from None
+            raise SpecError(f"{error.message}{left_out(self.reports)}") from None
         plugin = registry.plugin_of(name)
         try:
             with quarantine(functools.partial(self._tell, plugin)):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from offhook import hookspecs
 from offhook.errors import HOOKS_PAGE, PLUGIN_SECTION, PluginError
 from offhook.names import meant
+from offhook.plugin_report import NO_HOOK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,7 +67,7 @@ def _vet_unmarked(name: str, method: object, report: PluginReport) -> None:
     if name in HOOKS:
         problem = "it is not marked, and would never be called: mark it with offhook.hookimpl"
         raise PluginError(report.label, name, problem, see=PLUGIN_SECTION)
-    report.notes.append(f"{name} is no hook, though it is named like one{_meant(name)}")
+    report.notes.append(f"{name} {NO_HOOK}{_meant(name)}")
 
 
 def _vet_marked(name: str, method: Callable[..., object], marks: pluggy.HookimplOpts, report: PluginReport) -> None:

@@ -10,6 +10,7 @@ from tests.core.conftest import GOOD
 from tests.core.rig import ALONE, AudioKit, RampSource, load, run
 
 from offhook import Phone
+from offhook.diagnosis import Level, diagnose
 from offhook.discovery import REQUIRE_VARIABLE
 from offhook.errors import ConfigError, MissingExtraError, OffhookError, PluginError, SpecError
 from offhook.hookspecs import hookimpl
@@ -104,7 +105,7 @@ def test_a_duplicate_name_is_an_error_that_names_both_distributions(install: Cal
     install("second", GOOD.replace("{name}", "first"), version="3.0")
     plugins = load()
     assert reports(plugins)["second"].problem == (
-        "plugin 'second (second-offhook 3.0)' failed in offhook_carrier: "
+        "it failed in offhook_carrier: "
         "'first' is taken by plugin 'first (first-offhook 1.0)': take another name, or, to have this one in its place, "
         "set OFFHOOK_DISABLE_PLUGINS=first (read: offhook docs hooks#what-a-registry-takes)"
     )
@@ -119,7 +120,7 @@ def test_two_plugins_of_one_name_do_not_hurt_each_other(install: Callable[..., s
     first, second = (report for report in plugins.reports if report.name == "acme")
     assert not first.problem
     assert second.problem == (
-        f"plugin '{second.label}' failed in registration: the name is taken by plugin '{first.label}': give its entry "
+        f"it failed in registration: the name is taken by plugin '{first.label}': give its entry "
         "point another name, or, to have this one in its place, set OFFHOOK_DISABLE_PLUGINS=acme@acme-one "
         "(read: offhook docs hooks#a-plugin)"
     )
@@ -441,10 +442,27 @@ def test_ours_come_first_and_give_way_when_they_are_switched_off(install: Callab
     others = "sendblue,audio,jsonl,sqlite,mockserver"
     refused = reports(load_with({DISABLE_VARIABLE: others}))["aaa"].problem
     assert "failed in offhook_transport: 'aiortc' is taken by plugin 'aiortc (offhook " in refused
-    assert "plugin 'aaa (aaa-offhook 1.0)'" in refused
     assert "set OFFHOOK_DISABLE_PLUGINS=aiortc (read" in refused, "it adds nothing else"
     instead = load_with({DISABLE_VARIABLE: f"{others},aiortc"})
     assert [(item.name, item.plugin) for item in instead.transports] == [("aiortc", "aaa (aaa-offhook 1.0)")]
+
+
+def test_a_function_that_was_probably_meant_as_a_hook_is_told_to_whoever_misses_something() -> None:
+    class Misspelt:
+        @hookimpl
+        def offhook_call_ended(self) -> None: ...
+
+        def offhook_audio_sorce(self) -> None: ...
+
+    plugins = load(Misspelt())
+    with pytest.raises(SpecError) as raised:
+        plugins.source("chirp:1")
+    assert raised.value.message.endswith(
+        "Odd: Misspelt (given to the phone): offhook_audio_sorce is no hook, though it is named like one; did you mean "
+        "offhook_audio_source?"
+    )
+    odd = [finding for finding in diagnose(plugins, {}) if "is no hook" in finding.text]
+    assert [finding.level for finding in odd] == [Level.WRONG]
 
 
 def test_the_error_for_a_name_of_ours_tells_that_the_resamplers_would_go_as_well() -> None:

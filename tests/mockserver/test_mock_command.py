@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -77,6 +78,23 @@ def test_programs_get_one_json_line_then_a_line_an_event_and_a_clean_stop(stop: 
     assert err == ""
     assert ready["api_secret"] not in out
     assert (tmp_path / "new" / "folder" / f"{channel}.callee.wav").stat().st_size >= 44
+
+
+@pytest.mark.slow
+def test_people_are_told_what_stopped_it() -> None:
+    process = begin()
+    assert process.stdout is not None
+    exported = dict(re.findall(r"export (\w+)=(\S+)", "".join(process.stdout.readline() for _ in range(6))))
+    ready = {
+        "port": exported["SENDBLUE_API_BASE_URL"].rpartition(":")[2],
+        "api_key": exported["SENDBLUE_API_API_KEY"],
+        "api_secret": exported["SENDBLUE_API_API_SECRET"],
+        "from_number": exported["OFFHOOK_FROM_NUMBER"],
+    }
+    start_calls(ready, NEVER_ANSWERS, 2)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "offhook mock: stopped by SIGTERM, 2 calls ended\n")
 
 
 @pytest.mark.slow

@@ -70,7 +70,12 @@ def test_what_could_not_be_converted_is_refused(
     r = rig(plugins=load(kit))
     opened: list[RampSource] = []
     r.phone.plugins.resamplers.forget("AudioKit (given to the phone)")
-    monkeypatch.setattr(r.phone, "source", lambda spec: opened.append(RampSource(3)) or opened[-1])
+
+    def source(spec: str) -> RampSource:
+        opened.append(RampSource(3))
+        return opened[-1]
+
+    monkeypatch.setattr(r.phone, "source", source)
     assert run_virtual(try_out(NUMBER, ["ramp:10"], lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
     wanted = "live" if live else "file"
     assert f"'ramp:10' could not be said at the rate of the call: no resampler is called '{wanted}'" in (

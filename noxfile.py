@@ -90,6 +90,7 @@ def wheel(session: nox.Session) -> None:
         os.chdir(elsewhere)
         try:
             session.run("offhook", "plugins")
+            session.run("offhook", "docs", "hooks#offhook_transport", silent=True)
             session.run("offhook", "demo", "--json", "--out", "call", silent=True)
         finally:
             os.chdir(ROOT)

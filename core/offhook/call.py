@@ -13,9 +13,10 @@ from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookErro
 from offhook.frames import Frames, frames_source
 from offhook.gain import gain_of
 from offhook.interfaces import AudioSink, AudioSource
-from offhook.isolation import CLOSE_TIMEOUT_S, isolated
+from offhook.isolation import CLOSE_TIMEOUT_S, isolated, nonsense
 from offhook.outcome import EndedBy
 from offhook.play_handle import PlayMode
+from offhook.products import misfit
 from offhook.recording import mark, record_stream
 from offhook.states import CallState, LegState
 
@@ -239,6 +240,9 @@ class Call:
         elif isinstance(what, AudioSource):
             if what.taken:
                 raise SourceError(f"this {type(what).__name__} was played already: a source plays once, open another")
+            problem = misfit(what, AudioSource)
+            if problem:
+                raise nonsense(what, "play", problem, "AudioSource")
             source = what
         else:
             source = frames_source(what)

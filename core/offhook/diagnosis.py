@@ -21,7 +21,9 @@ from offhook.errors import OffhookError
 from offhook.home import home
 from offhook.isolation import as_plugin_error
 from offhook.phone import AUTH, AUTH_VARIABLE, CARRIER, CARRIER_VARIABLE, TRANSPORT_VARIABLE
+from offhook.plugin_report import NO_HOOK
 from offhook.quarantine import TLS_REPLACED
+from offhook.registry import RESAMPLERS
 from offhook.spec import Spec, named_by
 from offhook.stores import NO_STORE, STORE_VARIABLE, usual_store
 
@@ -74,6 +76,7 @@ def diagnose(plugins: Plugins, environment: Mapping[str, str]) -> list[Finding]:
         *_home(environment),
         *_store(plugins, environment),
         *_parts(plugins, environment),
+        *_resamplers(plugins),
     ]
 
 
@@ -107,7 +110,8 @@ def _plugins(plugins: Plugins, environment: Mapping[str, str]) -> Iterator[Findi
                 topic, Level.FINE, f"{report.module} ({report.origin}): {', '.join(report.hooks) or 'no hook'}"
             )
         for note in report.notes:
-            yield Finding(topic, Level.WRONG if note == TLS_REPLACED else Level.NOTE, note)
+            misspelt = NO_HOOK in note and "did you mean" in note  # such a rule would never be asked
+            yield Finding(topic, Level.WRONG if note == TLS_REPLACED or misspelt else Level.NOTE, note)
     for note in plugins.notes:
         yield Finding("plugins", Level.WRONG, note)
     try:
@@ -127,8 +131,7 @@ def _lacking(plugins: Plugins) -> Iterator[Finding]:
     for registry in plugins.registries():
         for item in registry:
             if item.missing:
-                cure = f'pip install "{item.extra or item.missing[0]}"'
-                text = f"lacks {', '.join(item.missing)}: {cure}"
+                text = f"lacks {', '.join(item.missing)}: {item.cure}"
                 yield Finding(f"{registry.kind} {item.name}", Level.NOTE, text)
 
 
@@ -190,6 +193,18 @@ def _parts(plugins: Plugins, environment: Mapping[str, str]) -> Iterator[Finding
         yield Finding("transport", Level.FINE, text)
     yield _part(plugins.carriers, CARRIER_VARIABLE, environment.get(CARRIER_VARIABLE) or CARRIER, environment)
     yield _part(plugins.auth, AUTH_VARIABLE, environment.get(AUTH_VARIABLE) or AUTH, environment)
+
+
+def _resamplers(plugins: Plugins) -> Iterator[Finding]:
+    """Packages that one of them lacks were told already."""
+    names = {item.name for item in plugins.resamplers}
+    for name in RESAMPLERS:
+        if name not in names:
+            text = (
+                f"no plugin adds {name!r}: what has another rate than the call's cannot be played. offhook's own are "
+                "in the plugin audio: do not switch it off"
+            )
+            yield Finding("resampler", Level.WRONG, text)
 
 
 def _part(registry: Registry[Any], variable: str, name: str, environment: Mapping[str, str]) -> Finding:

@@ -289,7 +289,7 @@ class Driver:
         try:
             grant = await isolated(carrier, "start_call", lambda: carrier.start_call(self._number))
             if not isinstance(grant, Grant):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
-                raise nonsense(carrier, "start_call", f"gave {type(grant).__name__}, not a Grant")
+                raise nonsense(carrier, "start_call", f"gave {type(grant).__name__}, not a Grant", "Carrier")
         except OffhookError as error:
             self._book.error = error
             if isinstance(error, StartAmbiguous):
@@ -330,10 +330,10 @@ class Driver:
         fence = self._fence = LegFence(name_of(transport), self.feed, self.hear, self.timeline)
         try:
             leg = await isolated(transport, "join", lambda: transport.join(grant, fence))
-            problem = misfit(leg, Leg)
+            problem = misfit(leg, Leg, is_last_moment=True)
             self._leg = leg if callable(getattr(leg, "leave", None)) else None  # left again, whatever it lacks
             if problem:
-                raise nonsense(transport, "join", f"gave what cannot be used: {problem}")
+                raise nonsense(transport, "join", f"gave what cannot be used: {problem}", "Leg")
             if self._releasing:  # it did not listen when it was cancelled, and nobody waits for this leg
                 await self._leave_leg()
                 return

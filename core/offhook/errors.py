@@ -87,13 +87,23 @@ class RecordingError(ConfigError):
 
 
 class MissingExtraError(ConfigError):
-    """A plugin needs a package that is not installed; `extra` is what to give to pip."""
+    """A plugin needs a package that is not installed.
+
+    Args:
+        extra: what to give to pip; empty where the plugin does not say it.
+        needed_for: what cannot be used without.
+        missing: the import names that were looked for.
+    """
 
     code = "missing_extra"
 
-    def __init__(self, extra: str, needed_for: str) -> None:
-        super().__init__(f'{needed_for} needs a part of offhook that is not installed: pip install "{extra}"')
+    def __init__(self, extra: str, needed_for: str, missing: tuple[str, ...] = ()) -> None:
+        ours = extra.startswith("offhook[")
+        what = "a part of offhook that" if ours else f"{', '.join(missing) or 'a package'}, which"
+        cure = f'pip install "{extra}"' if extra else "its plugin does not say what to give to pip"
+        super().__init__(f"{needed_for} needs {what} is not installed: {cure}")
         self.extra = extra
+        self.missing = missing
 
 
 class CallStateError(OffhookError):
@@ -132,10 +142,12 @@ class DialForbidden(DialRefused):
     code = "dial_forbidden"
 
 
-#: The pages for authors of plugins: the hooks (a section each), the way there, and what each kind of part must do.
-HOOKS_PAGE: Final = "docs/reference/hooks.md"
-TUTORIAL_PAGE: Final = "docs/tutorial/write-a-plugin.md"
-CONFORMANCE_PAGE: Final = "docs/reference/conformance.md"
+#: The pages for authors of plugins, as ``offhook docs`` knows them: the hooks and the interfaces, a section each.
+HOOKS_PAGE: Final = "hooks"
+INTERFACES_PAGE: Final = "interfaces"
+#: The sections about what a plugin is, and about what can be added to a registry.
+PLUGIN_SECTION: Final = f"{HOOKS_PAGE}#a-plugin"
+REGISTRY_SECTION: Final = f"{HOOKS_PAGE}#what-a-registry-takes"
 
 
 class PluginError(OffhookError):
@@ -143,15 +155,18 @@ class PluginError(OffhookError):
 
     Args:
         plugin: which plugin, with its distribution where that is known.
-        hook: the hook, or the method of a part that the plugin made.
+        hook: the hook, the factory, or the method of a part that the plugin made.
         problem: what it did.
-        see: the page that tells the plugin's author how it is done; for mistakes in code alone.
+        see: what tells the plugin's author how it is done, as an argument of ``offhook docs``; for mistakes in code
+            alone.
     """
 
     code = "plugin"
 
     def __init__(self, plugin: str, hook: str, problem: str, *, see: str = "") -> None:
-        super().__init__(f"plugin {plugin!r} failed in {hook}: {problem}" + (f" (see {see})" if see else ""))
+        super().__init__(
+            f"plugin {plugin!r} failed in {hook}: {problem}" + (f" (read: offhook docs {see})" if see else "")
+        )
         self.plugin = plugin
         self.hook = hook
         self.see = see

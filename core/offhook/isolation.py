@@ -7,14 +7,23 @@ are. None of it may end the event loop. Only a person's ctrl-C is nobody's mista
 from __future__ import annotations
 
 import asyncio
+import logging
+import traceback
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from offhook.errors import CONFORMANCE_PAGE, OffhookError, PluginError
+from offhook.blame import is_ours, line_of
+from offhook.errors import INTERFACES_PAGE, OffhookError, PluginError
+from offhook.numbers import mask_all
+from offhook.secret import redact
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
 _T = TypeVar("_T")
+
+#: What went wrong with plugins is told to a logger of its own: the command line tells it itself.
+PLUGINS_LOGGER: Final = "offhook.plugins"
+_log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 #: How long a plugin may take to close what it has open.
 CLOSE_TIMEOUT_S: Final = 5.0
@@ -56,7 +65,9 @@ def said(error: BaseException) -> str:
 
 
 def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str = "") -> OffhookError:
-    """`error` itself if it is one of ours, else a `PluginError` that names the plugin and the method.
+    """`error` itself if it is one of ours, else a `PluginError` that names the plugin, the method and the line.
+
+    The whole traceback is logged at DEBUG.
 
     Args:
         plugin: the plugin's name, or an object of its.
@@ -71,14 +82,21 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
         raise error
     if isinstance(error, OffhookError):
         return error
-    wrapped = PluginError(name_of(plugin), hook, f"{doing}{said(error)}")
+    packages = {name.partition(".")[0] for name in _distributions}
+    if not isinstance(plugin, str) and not is_ours(package := type(plugin).__module__.partition(".")[0]):
+        packages.add(package)
+    line = line_of(error, packages)
+    wrapped = PluginError(name_of(plugin), hook, f"{doing}{said(error)}" + (f" ({line})" if line else ""))
     wrapped.__cause__ = error  # its author needs the traceback
+    if _log.isEnabledFor(logging.DEBUG):
+        lines = mask_all(redact("".join(traceback.format_exception(error))))
+        _log.debug("plugin %r failed in %s\n%s", wrapped.plugin, hook, lines)
     return wrapped
 
 
-def nonsense(plugin: object, hook: str, problem: str) -> PluginError:
-    """The error for what a part does otherwise than its interface says; it names the page that says it."""
-    return PluginError(name_of(plugin), hook, problem, see=CONFORMANCE_PAGE)
+def nonsense(plugin: object, hook: str, problem: str, interface: str) -> PluginError:
+    """The error for what a part does otherwise than its `interface` says; it names the section that says it."""
+    return PluginError(name_of(plugin), hook, problem, see=f"{INTERFACES_PAGE}#{interface.lower()}")
 
 
 async def isolated(

@@ -171,7 +171,7 @@ class LegFence:
             self._timeline.remark(self._error(method, problem))
 
     def _error(self, method: str, problem: str) -> str:
-        return nonsense(self._name, method, problem).message
+        return nonsense(self._name, method, problem, "LegHandler").message
 
 
 def _misfit(event: object) -> str:

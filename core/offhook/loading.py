@@ -10,7 +10,7 @@ import pluggy
 
 from offhook import hookspecs
 from offhook.discovery import DISABLE_VARIABLE, OURS
-from offhook.errors import TUTORIAL_PAGE, OffhookError, PluginError
+from offhook.errors import PLUGIN_SECTION, OffhookError, PluginError
 from offhook.isolation import as_plugin_error, know
 from offhook.locating import origin_of
 from offhook.plugin_report import PluginReport
@@ -62,7 +62,7 @@ class Loader:
             raise error
         if not report.hooks:
             problem = "it has no hook: mark its functions with offhook.hookimpl"
-            raise PluginError(report.label, "registration", problem, see=TUTORIAL_PAGE)
+            raise PluginError(report.label, "registration", problem, see=PLUGIN_SECTION)
 
     def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
         """See `Plugins.observers`."""
@@ -127,7 +127,7 @@ class Loader:
         elif plugin is not None and self._manager.is_registered(plugin):
             problem = f"it is registered already, as {self._manager.get_name(plugin)!r}"
         if problem:
-            raise PluginError(report.label, "registration", problem, see=TUTORIAL_PAGE)
+            raise PluginError(report.label, "registration", problem, see=PLUGIN_SECTION)
 
 
 def _ask(label: str, registry: Registry[Any], implementation: Callable[..., object]) -> None:

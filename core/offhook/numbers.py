@@ -50,6 +50,11 @@ def mask(number: str) -> str:
     return f"{number[:5]}•••{number[-4:]}" if len(number) > 10 else f"{number[:2]}•••{number[-2:]}"
 
 
+def mask_all(text: str) -> str:
+    """`text` with everything masked in it that looks like an E.164 number."""
+    return _E164.sub(lambda found: mask(found[0]), text)
+
+
 def show(text: str) -> str:
     """Whatever a person typed, quoted, cut to 40 characters, with anything unprintable escaped."""
     return ascii(text if len(text) <= 40 else text[:37] + "...")

@@ -115,7 +115,7 @@ class Phone:
         for part, kind in ((carrier, Carrier), (transport, Transport)):
             problem = misfit(part, kind)
             if problem:
-                raise nonsense(part, "Phone", problem)
+                raise nonsense(part, "Phone", problem, kind.__name__)
         stores = open_stores(self.plugins, store, usual, settings)
         #: Records of calls that died with their process and that nobody was told of before.
         self.interrupted: Sequence[Document] = interrupted(stores)

@@ -14,6 +14,8 @@ from offhook.secret import redact
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: In the note about a function that is no hook, though it was probably meant to be.
+NO_HOOK: Final = "is no hook, though it is named like one"
 #: So many of the last lines of a traceback are kept.
 _LINES: Final = 5
 #: Where a traceback passes through on the way to the plugin's own lines.
@@ -55,14 +57,20 @@ class PluginReport:
     def fail(self, error: BaseException) -> None:
         """Keep why it was left out."""
         self.problem = redact(error.message if isinstance(error, OffhookError) else said(error))
+        itself = f"plugin {self.label!r} "
+        if self.problem.startswith(itself):  # who reads it knows already
+            self.problem = f"it {self.problem.removeprefix(itself)}"
         cause = error.__cause__ if isinstance(error, OffhookError) and error.__cause__ is not None else error
         self.traceback = [redact(line) for line in _own_lines(cause)]
 
 
 def left_out(reports: Iterable[PluginReport]) -> str:
-    """A sentence about the plugins that are not there, for whoever looks for something of theirs; empty for none."""
+    """A sentence about the plugins that are not there, or not with all that they have, for whoever looks for something
+    of theirs; empty for none."""
+    reports = [report for report in reports if not report.disabled]
     names = [f"{report.label}: {report.problem}" for report in reports if report.problem]
-    return f". Left out: {'; '.join(names)}" if names else ""
+    odd = [f"{report.label}: {note}" for report in reports for note in report.notes if NO_HOOK in note]
+    return (f". Left out: {'; '.join(names)}" if names else "") + (f". Odd: {'; '.join(odd)}" if odd else "")
 
 
 def _own_lines(error: BaseException) -> list[str]:

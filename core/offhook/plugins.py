@@ -24,7 +24,7 @@ from offhook.interfaces import (
     Store,
     Transport,
 )
-from offhook.isolation import as_plugin_error
+from offhook.isolation import PLUGINS_LOGGER, as_plugin_error
 from offhook.loading import Loader
 from offhook.numbers import show
 from offhook.plugin_report import PluginReport, left_out
@@ -54,10 +54,8 @@ __all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
-#: What went wrong with plugins is told to a logger of its own: the command line tells it itself.
-PLUGINS_LOGGER: Final = "offhook.plugins"
 #: The commands that are offhook's own.
-_OWN_COMMANDS: Final = ("call", "conformance", "doctor", "plugins", "records")
+_OWN_COMMANDS: Final = ("call", "conformance", "docs", "doctor", "plugins", "records")
 
 _log: Final = logging.getLogger(PLUGINS_LOGGER)
 
@@ -85,6 +83,8 @@ class Plugins:
         self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive", Archive)
         self.far_ends: Registry[FarEndFactory] = Registry("far end", "offhook_far_end")
         self.commands: Registry[Command] = Registry("command", "offhook_command", reserved=_OWN_COMMANDS)
+        for registry in self.registries():
+            registry.siblings = self.registries()
         asked = [registry for registry in self.registries() if commands or registry is not self.commands]
         self._loader = Loader(asked)
         self.reports: list[PluginReport] = self._loader.reports
@@ -231,7 +231,7 @@ class Plugins:
         try:
             factory = registry.find(name)
         except SpecError as error:
-            raise SpecError(f"{error.message}{left_out(self.problems)}") from None
+            raise SpecError(f"{error.message}{left_out(self.reports)}") from None
         plugin = registry.plugin_of(name)
         try:
             with quarantine(functools.partial(self._tell, plugin)):
@@ -239,7 +239,7 @@ class Plugins:
         except OffhookError:
             raise
         except BaseException as error:
-            raise as_plugin_error(plugin, registry.hook, error, f"{name!r} could not be made: ") from error
+            raise as_plugin_error(plugin, registry.factory_of(name), error) from error
         registry.check(name, product)
         return product
 

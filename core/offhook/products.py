@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: As the names in specs; no longer than anybody would type.
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
+#: In what a method says that it gives.
+_AWAITABLE: Final = re.compile(r"Awaitable|Coroutine|Future|Task|Any")
+
 
 def misregistered(
     name: object, factory: object, summary: object, extra: object, needs: object, reserved: tuple[str, ...]
@@ -37,14 +40,20 @@ def misregistered(
     return ""
 
 
-def misfit(product: object, interface: type) -> str:
+def misfit(product: object, interface: type, *, is_last_moment: bool = False) -> str:
     """What keeps `product` from being used as an `interface`; empty when it fits.
 
     It need not be a subclass: what has the methods and attributes will do.
+
+    Args:
+        product: the part.
+        interface: what it should be.
+        is_last_moment: somebody has been rung already, so what may be awaited in the end is given a try: a plain
+            function can give something to await without saying so.
     """
     if inspect.iscoroutine(product):
         product.close()  # nobody will await it, and Python would warn
-        return "the factory is async: make it a plain function"
+        return "it is a coroutine; make the factory a plain function"
     kind = type(product).__name__
     if isinstance(product, type):
         return f"{product.__name__} is a class: give an instance of it"
@@ -56,11 +65,25 @@ def misfit(product: object, interface: type) -> str:
     wrong = [name for name in names if _is_async(getattr(product, name)) and not _is_async(wanted.get(name))]
     if wrong:
         return f"{kind} is no {interface.__name__}: its {', '.join(wrong)} must not be async"
+    if is_last_moment:
+        return ""
+    plain = [name for name in names if _is_async(wanted.get(name)) and _is_plain(getattr(product, name))]
+    if plain:
+        return f"{kind} is no {interface.__name__}: its {', '.join(plain)} must be async"
     return ""
 
 
 def _has(product: object, name: str, is_method: bool) -> bool:
     return hasattr(product, name) and (not is_method or callable(getattr(product, name)))
+
+
+def _is_plain(method: Callable[..., object] | object) -> bool:
+    """Whether it is a function that gives nothing to await; what says that it does is believed."""
+    if not inspect.isroutine(method):
+        return False
+    function = inspect.unwrap(method)
+    given = str(getattr(function, "__annotations__", {}).get("return", ""))
+    return inspect.isroutine(function) and not _is_async(function) and not _AWAITABLE.search(given)
 
 
 def _is_async(method: Callable[..., object] | object) -> bool:

@@ -8,15 +8,15 @@ What is no name, no factory or no needs is refused when it is added, while the p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from offhook.clock import SystemClock
-from offhook.errors import CONFORMANCE_PAGE, HOOKS_PAGE, MissingExtraError, PluginError, SpecError
+from offhook.errors import INTERFACES_PAGE, REGISTRY_SECTION, PluginError, SpecError
 from offhook.ids import Ids
-from offhook.locating import is_installed
+from offhook.names import meant
 from offhook.numbers import show
 from offhook.products import misfit, misregistered
+from offhook.registration import Registration, lost_with
 
 if TYPE_CHECKING:
     import httpx
@@ -91,34 +91,8 @@ Command: TypeAlias = Callable[..., None]
 _F = TypeVar("_F")
 
 
-@dataclass(frozen=True, slots=True)
-class Registration(Generic[_F]):
-    """One name in a registry.
-
-    Attributes:
-        name: what it is asked for by.
-        factory: makes one.
-        plugin: the plugin that added it.
-        summary: one line for ``offhook plugins``.
-        extra: what to give to pip when something it needs is missing.
-        needs: import names that must be installed.
-        stand_in: whether it gives way to a plugin that adds the name in earnest.
-    """
-
-    name: str
-    factory: _F
-    plugin: str
-    summary: str
-    extra: str
-    needs: tuple[str, ...]
-    stand_in: bool = False
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Those of `needs` that are not installed."""
-        return tuple(name for name in self.needs if not is_installed(name))
-
-
+#: What the core asks for where rates differ: with little delay, and with the best quality.
+RESAMPLERS: Final = ("live", "file")
 #: Who added what was added while no plugin's hook was running.
 _PROGRAM: Final = "the program"
 
@@ -139,6 +113,8 @@ class Registry(Generic[_F]):
         self.interface = interface
         #: The plugin whose hook is running; set by the loader, empty when none is.
         self.plugin = ""
+        #: Those of the other kinds, and this one: a plugin is switched off with all that it added to any of them.
+        self.siblings: tuple[Registry[Any], ...] = (self,)
         self._reserved = reserved
         self._registrations: dict[str, Registration[_F]] = {}
 
@@ -178,14 +154,17 @@ class Registry(Generic[_F]):
             other = taken.plugin.partition(" ")[0]
             raise self._refused(
                 f"{name!r} is taken by plugin {taken.plugin!r}: take another name, or, to have this one in its place, "
-                f"set OFFHOOK_DISABLE_PLUGINS={other}"
+                f"set OFFHOOK_DISABLE_PLUGINS={other}{lost_with(taken.plugin, self._all(), taken)}"
             )
         self._registrations[name] = Registration(
             name, factory, self.plugin or _PROGRAM, summary, extra, needs, stand_in
         )
 
+    def _all(self) -> Iterator[tuple[str, Registration[Any]]]:
+        return ((registry.kind, item) for registry in self.siblings for item in registry)
+
     def _refused(self, problem: str) -> PluginError:
-        return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=f"{HOOKS_PAGE}#{self.hook}")
+        return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=REGISTRY_SECTION)
 
     def check(self, name: str, product: object) -> None:
         """Look at what the factory called `name` gave.
@@ -193,11 +172,18 @@ class Registry(Generic[_F]):
         Raises:
             PluginError: it cannot be used as what this registry is for.
         """
-        problem = misfit(product, self.interface) if self.interface is not None else ""
+        if self.interface is None:
+            return
+        problem = misfit(product, self.interface)
         if problem:
+            page = f"{INTERFACES_PAGE}#{self.interface.__name__.lower()}"
             raise PluginError(
-                self.plugin_of(name), self.hook, f"{name!r} cannot be used: {problem}", see=CONFORMANCE_PAGE
+                self.plugin_of(name), self.factory_of(name), f"what it gave cannot be used: {problem}", see=page
             )
+
+    def factory_of(self, name: str) -> str:
+        """What fails where the factory called `name` does, for messages."""
+        return f"the factory of the {self.kind} {name!r}"
 
     def plugin_of(self, name: str) -> str:
         """The plugin that added `name`."""
@@ -220,9 +206,12 @@ class Registry(Generic[_F]):
         registration = self._registrations.get(name)
         if registration is None:
             known = ", ".join(sorted(self._registrations)) or "none"
-            raise SpecError(f"no {self.kind} is called {show(name)} (installed: {known}); see: offhook plugins")
+            raise SpecError(
+                f"no {self.kind} is called {show(name)}{meant(name, self._registrations)} (installed: {known}); see: "
+                "offhook plugins"
+            )
         if registration.missing:
-            raise MissingExtraError(registration.extra or registration.missing[0], f"the {self.kind} {name!r}")
+            raise registration.lack(f"the {self.kind} {name!r}")
         return registration.factory
 
 

@@ -6,12 +6,13 @@ of `offhook_before_dial` that somebody forgot to mark would never be asked, and 
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from typing import TYPE_CHECKING, Final
 
 from offhook import hookspecs
-from offhook.errors import HOOKS_PAGE, TUTORIAL_PAGE, PluginError
+from offhook.errors import HOOKS_PAGE, PLUGIN_SECTION, PluginError
+from offhook.names import meant
+from offhook.plugin_report import NO_HOOK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,8 +57,8 @@ def vet(plugin: object, report: PluginReport, manager: pluggy.PluginManager) -> 
 
 def _meant(name: str) -> str:
     # Without what all of them begin with, which would make everything look alike.
-    close = difflib.get_close_matches(name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in HOOKS], 1)
-    return f"; did you mean {_PREFIX}{close[0]}?" if close else ""
+    short = meant(name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in HOOKS])
+    return short.replace("mean ", f"mean {_PREFIX}")
 
 
 def _vet_unmarked(name: str, method: object, report: PluginReport) -> None:
@@ -65,8 +66,8 @@ def _vet_unmarked(name: str, method: object, report: PluginReport) -> None:
         return  # a submodule, say, or the hook's own specification, imported for its types
     if name in HOOKS:
         problem = "it is not marked, and would never be called: mark it with offhook.hookimpl"
-        raise PluginError(report.label, name, problem, see=TUTORIAL_PAGE)
-    report.notes.append(f"{name} is no hook, though it is named like one{_meant(name)}")
+        raise PluginError(report.label, name, problem, see=PLUGIN_SECTION)
+    report.notes.append(f"{name} {NO_HOOK}{_meant(name)}")
 
 
 def _vet_marked(name: str, method: Callable[..., object], marks: pluggy.HookimplOpts, report: PluginReport) -> None:

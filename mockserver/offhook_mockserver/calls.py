@@ -138,6 +138,11 @@ class Calls:
         task.add_done_callback(self._tasks.discard)
         return call
 
+    @property
+    def up(self) -> int:
+        """How many there are now."""
+        return len(self._tasks)
+
     async def aclose(self) -> None:
         """End every call: callees leave, recordings are finished. Bounded."""
         tasks = tuple(self._tasks)

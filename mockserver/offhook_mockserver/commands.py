@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from offhook.cli.stopping import Stop
 
 
 def mock(
@@ -20,10 +23,16 @@ def mock(
     """Run a mock of Sendblue and of the channel behind it, with callees who answer, talk and hang up.
 
     Then one line for each thing that happens in a call. Ctrl-C stops it: calls are ended and recordings finished. A
-    second ctrl-C does not wait for that.
+    second ctrl-C does not wait for that. What stopped it is said on standard error, but not with --json.
     """
     from offhook.cli.stopping import run
     from offhook_mockserver.server import MockSettings
     from offhook_mockserver.serving import serve
 
-    run(lambda stop: serve(MockSettings(port=port, recordings=recordings), as_json=json))
+    async def serve_and_tell(stop: Stop) -> None:
+        calls = await serve(MockSettings(port=port, recordings=recordings), as_json=json)
+        if stop.code is not None and not json:
+            ended = "1 call" if calls == 1 else f"{calls} calls"
+            typer.echo(f"offhook mock: stopped by {stop.signal_name}, {ended} ended", err=True)
+
+    run(serve_and_tell)

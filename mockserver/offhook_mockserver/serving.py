@@ -29,8 +29,8 @@ _LAST_LINES_S: Final = 0.5
 _DATABASE: Final = "mock.db"
 
 
-async def serve(settings: MockSettings, *, as_json: bool) -> None:
-    """Run a server until it is cancelled, and stop it then.
+async def serve(settings: MockSettings, *, as_json: bool) -> int:
+    """Run a server until it is cancelled, and stop it then; gives how many calls that has ended.
 
     Args:
         settings: of the server.
@@ -53,8 +53,10 @@ async def serve(settings: MockSettings, *, as_json: bool) -> None:
             task = asyncio.current_task()
             assert task is not None
             task.uncancel()
+        calls = server.calls.up
     # Nothing runs on the loop any more, so it may be held up.
     printer.finish(_LAST_LINES_S)
+    return calls
 
 
 class LinePrinter:

@@ -51,28 +51,33 @@ _MAY_HAVE_RUNG: Final = " The callee may have been rung: look at the phone befor
 _NO_LINE: Final = " It may also mean that the account has no FaceTime line; Sendblue's sales team adds one."
 
 
-def grant_of(answer: Answer, *, endpoint: str | None, now_s: float) -> Grant:
+#: Where the keys come from unless a phone is told otherwise, for messages.
+_VARIABLES: Final = f"{KEY_VARIABLE} and {SECRET_VARIABLE}"
+
+
+def grant_of(answer: Answer, *, endpoint: str | None, now_s: float, keys_from: str = _VARIABLES) -> Grant:
     """The grant in a whole answer.
 
     Args:
         answer: what came back.
         endpoint: where such grants are joined.
         now_s: seconds since 1970, for a Retry-After that is a date.
+        keys_from: where the keys of the request came from.
 
     Raises:
         CarrierError: there is none; the class says whose move it is.
     """
     try:
-        return _judge(answer, endpoint, now_s)
+        return _judge(answer, endpoint, now_s, keys_from)
     except CarrierError as error:
         problem = error
     # Raised anew from here: the frames in which it was found hold the token in clear, and tools print frames.
     raise problem.with_traceback(None)
 
 
-def _judge(answer: Answer, endpoint: str | None, now_s: float) -> Grant:
+def _judge(answer: Answer, endpoint: str | None, now_s: float, keys_from: str) -> Grant:
     if not 200 <= answer.status < 300:
-        _refuse(answer, now_s)
+        _refuse(answer, now_s, keys_from)
     if answer.oversized:
         raise _unreadable(f"the answer (HTTP {answer.status}) is larger than any answer to start-call")
     body = _json_object(answer)
@@ -107,7 +112,7 @@ def retry_after_s(value: str | None, now_s: float) -> float | None:
     return min(max(wait_s, 0.0), MAX_RETRY_AFTER_S)
 
 
-def _refuse(answer: Answer, now_s: float) -> NoReturn:
+def _refuse(answer: Answer, now_s: float, keys_from: str) -> NoReturn:
     status, told = answer.status, _told_by(answer)
     if status < 400:
         raise CarrierProtocolError(
@@ -119,7 +124,7 @@ def _refuse(answer: Answer, now_s: float) -> NoReturn:
     if status in {401, 403}:
         raise CredentialsRejected(
             f"the carrier does not accept the keys (HTTP {status}){told}: check the headers {KEY_HEADER} and "
-            f"{SECRET_HEADER}, from {KEY_VARIABLE} and {SECRET_VARIABLE}.{hint}"
+            f"{SECRET_HEADER}, from {keys_from}.{hint}"
         )
     if status == 429:
         wait_s = retry_after_s(answer.headers.get("retry-after"), now_s)

@@ -17,7 +17,7 @@ from offhook.numbers import e164, mask
 from offhook.secret import Secret
 from offhook_sendblue import baseurl
 from offhook_sendblue.answer import FROM_NUMBER_VARIABLE, grant_of
-from offhook_sendblue.auth import KEY_HEADER
+from offhook_sendblue.auth import KEY_HEADER, EnvAuth
 from offhook_sendblue.exchange import Failure, NoAnswer, make_client, post_once
 
 if TYPE_CHECKING:
@@ -142,7 +142,10 @@ class SendblueCarrier(Carrier):
                 f"the answer to start-call was lost ({answer.problem}): {mask(to)} may have been rung. "
                 "It was not sent again; look at the phone before you dial once more"
             )
-        return grant_of(answer, endpoint=self.endpoint, now_s=self._clock.wall_s())
+        now_s = self._clock.wall_s()
+        if isinstance(self._auth, EnvAuth):
+            return grant_of(answer, endpoint=self.endpoint, now_s=now_s)
+        return grant_of(answer, endpoint=self.endpoint, now_s=now_s, keys_from=f"the auth {name_of(self._auth)}")
 
     async def aclose(self) -> None:
         client, self._client = self._client, None

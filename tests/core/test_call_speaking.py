@@ -27,7 +27,7 @@ from tests.core.rig import (
 )
 
 from offhook import AudioFrame, CallPolicy, Cause, Disposition, EndedBy, PlayMode, PlayoutEnd, PushSource
-from offhook.errors import CallStateError, ConfigError, SourceClosed, SpecError
+from offhook.errors import CallStateError, ConfigError, PluginError, SourceClosed, SpecError
 from offhook.hookspecs import hookimpl
 from offhook.interfaces import AudioFilter
 from offhook.testing import ListFilter, ListSink, VirtualLoop
@@ -159,6 +159,25 @@ def test_what_cannot_be_played_is_refused_before_anything_is_opened_or_ended() -
                 call.play(source, mode="mix")
             assert not source.taken
             assert (kit.opened, playing.ended) == (5, None)
+
+    run(main())
+
+
+def test_a_source_that_cannot_be_read_is_refused_when_it_is_played() -> None:
+    class Plain(RampSource):
+        def read(self) -> AudioFrame | None:  # type: ignore[override]
+            return None
+
+    async def main() -> None:
+        r = rig()
+        r.answer(1)
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            with pytest.raises(
+                PluginError, match=r"Plain' failed in play: Plain is no AudioSource: its read must be async"
+            ):
+                call.play(Plain(3))
+            await call.hang_up()
 
     run(main())
 

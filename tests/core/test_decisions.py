@@ -87,7 +87,7 @@ def test_whoever_says_nothing_allows_it() -> None:
         (Says(ConfigError("no list of numbers"), after_s=1), "no list of numbers"),
         (
             Says(False),
-            "or why not as text (see docs/reference/hooks.md#offhook_before_dial)",
+            "or why not as text (read: offhook docs hooks#offhook_before_dial)",
         ),
         (Says(None, after_s=11), "no answer within 10 s"),
         (Says(TimeoutError("theirs"), after_s=1), "TimeoutError: theirs"),
@@ -133,11 +133,11 @@ def test_the_first_grant_is_taken_and_failures_are_passed_over() -> None:
         assert now() == pytest.approx(10, abs=0.3)
         assert last.asked == [("call_1", GRANT)]
         assert [
-            error.message.split("failed in ")[1].partition(" (see ")[0]
+            error.message.split("failed in ")[1].partition(" (read: ")[0]
             for error in noted
             if isinstance(error, PluginError)
         ] == [
-            "offhook_renew_grant: KeyError: 'x'",
+            "offhook_renew_grant: KeyError: 'x' (test_decisions.py:42)",
             "offhook_renew_grant: gave a grant for another channel",
             "offhook_renew_grant: gave str, not a Grant or None",
             "offhook_renew_grant: gave a grant that ends no later than the one in use: give one with a new token",

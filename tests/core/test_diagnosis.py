@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.core.rig import ALONE, load
+from tests.core.rig import ALONE, AudioKit, load
 
 from offhook import diagnosis
 from offhook.diagnosis import Level, diagnose
@@ -90,8 +90,18 @@ def found(topic: str, *, level: Level = Level.WRONG, plugins: Plugins | None = N
     return [finding for finding in findings if finding.topic == topic and finding.level is level]
 
 
+@pytest.mark.parametrize("switched_off", [True, False])
+def test_a_phone_without_resamplers_is_wrong(switched_off: bool) -> None:
+    plugins = load() if switched_off else load(AudioKit())
+    wrong = [finding for finding in diagnose(plugins, {"OFFHOOK_STORE": "none"}) if finding.topic == "resampler"]
+    assert [finding.text.partition(":")[0] for finding in wrong] == (
+        ["no plugin adds 'live'", "no plugin adds 'file'"] if switched_off else []
+    )
+    assert all(finding.level is Level.WRONG for finding in wrong)
+
+
 def test_where_nothing_is_wrong_nothing_is_wrong() -> None:
-    levels = [finding.level for finding in diagnose(load(Kit(), Also()), {"OFFHOOK_STORE": "none"})]
+    levels = [finding.level for finding in diagnose(load(Kit(), Also(), AudioKit()), {"OFFHOOK_STORE": "none"})]
     assert Level.WRONG not in levels
     (hook,) = found("hook offhook_carrier", level=Level.FINE, plugins=load(Kit(), Also()))
     assert hook.text == "answered in this order by Kit (given to the phone), Also (given to the phone)"
@@ -179,7 +189,7 @@ def test_the_folder_for_records(tmp_path: Path) -> None:
         (
             "tape:x",
             Level.WRONG,
-            "plugin 'Kit (given to the phone)' failed in offhook_archive: 'tape' could not be made",
+            "plugin 'Kit (given to the phone)' failed in the factory of the archive 'tape': Value",
         ),
         (
             "stone:x",

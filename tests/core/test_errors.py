@@ -71,3 +71,8 @@ def test_errors_carry_what_a_program_needs() -> None:
     assert missing.message == (
         "the transport 'agora' needs a part of offhook that is not installed: pip install \"offhook[agora]\""
     )
+    theirs = MissingExtraError("", "the transport 'mine'", ("webzockets",))
+    assert theirs.message == (
+        "the transport 'mine' needs webzockets, which is not installed: its plugin does not say what to give to pip"
+    )
+    assert theirs.missing == ("webzockets",)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
-from tests.core.rig import run
+from tests.core.rig import NUMBER, run
 
 from offhook.errors import JoinFailed, PluginError
-from offhook.isolation import as_plugin_error, isolated, name_of, said
+from offhook.isolation import PLUGINS_LOGGER, as_plugin_error, isolated, name_of, said
+from offhook.secret import Secret
 
 
 class Acme:
@@ -40,10 +42,21 @@ def test_what_a_plugin_raises_names_it_and_keeps_the_cause(error: Exception) -> 
         acme = Acme()
         with pytest.raises(PluginError) as raised:
             await isolated(acme, "fail", lambda: acme.fail(error), 5)
-        assert raised.value.message == f"plugin '{NAME}' failed in fail: {type(error).__name__}: {error}"
+        where = f"(test_isolation.py:{Acme.fail.__code__.co_firstlineno + 1})"
+        assert raised.value.message == f"plugin '{NAME}' failed in fail: {type(error).__name__}: {error} {where}"
         assert raised.value.__cause__ is error, "a plugin's author needs the traceback"
 
     run(main())
+
+
+def test_the_whole_traceback_is_logged_at_debug_without_secrets_and_numbers(caplog: pytest.LogCaptureFixture) -> None:
+    secret = Secret("open-sesame")
+    error = ValueError(f"{secret.reveal()} was used for {NUMBER}")
+    for level in (logging.INFO, logging.DEBUG):
+        with caplog.at_level(level, PLUGINS_LOGGER), pytest.raises(PluginError):
+            run(isolated("acme", "fail", lambda: Acme().fail(error)))
+        assert len(caplog.records) == (level == logging.DEBUG)
+    assert "in fail\n    raise error\nValueError: [secret] was used for +1415•••0123" in caplog.text
 
 
 class Panic(BaseException):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from offhook.record import TimelineEntry
 
 NAME = "plugin 'offhook.testing.linked.LinkedTransport' failed in "
-SEE = " (see docs/reference/conformance.md)"
+SEE = " (read: offhook docs interfaces#leghandler)"
 
 
 class Louder(AudioFrame):

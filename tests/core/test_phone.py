@@ -177,7 +177,7 @@ def test_sources_and_sinks_are_opened_before_anything_rings() -> None:
     assert phone.sink("recorder:a.wav") is kit.sinks["a.wav"]
     with pytest.raises(SpecError):
         phone.source("x")
-    with pytest.raises(PluginError, match="'ramp' could not be made: ValueError"):
+    with pytest.raises(PluginError, match="failed in the factory of the audio source 'ramp': ValueError"):
         phone.source("ramp:x")
 
 

@@ -283,7 +283,7 @@ def test_a_source_that_fails_to_close_is_noted() -> None:
             b.playout.add(Broken(close=OSError("stuck")))
             await b.take(2)
             (note,) = b.notes
-            assert note.message == f"plugin '{NAME}Broken' failed in aclose: OSError: stuck"
+            assert note.message.startswith(f"plugin '{NAME}Broken' failed in aclose: OSError: stuck (playing.py:")
 
     run(main())
 

@@ -10,6 +10,7 @@ from tests.core.conftest import GOOD
 from tests.core.rig import ALONE, AudioKit, RampSource, load, run
 
 from offhook import Phone
+from offhook.diagnosis import Level, diagnose
 from offhook.discovery import REQUIRE_VARIABLE
 from offhook.errors import ConfigError, MissingExtraError, OffhookError, PluginError, SpecError
 from offhook.hookspecs import hookimpl
@@ -60,7 +61,7 @@ def test_an_installed_plugin_is_loaded_by_its_entry_point(install: Callable[...,
             @hookimpl
             def offhook_carriers(registry): ...
             """,
-            "there is no hook of that name; did you mean offhook_carrier? (see docs/reference/hooks.md)",
+            "there is no hook of that name; did you mean offhook_carrier? (read: offhook docs hooks)",
         ),
         (
             """
@@ -104,9 +105,9 @@ def test_a_duplicate_name_is_an_error_that_names_both_distributions(install: Cal
     install("second", GOOD.replace("{name}", "first"), version="3.0")
     plugins = load()
     assert reports(plugins)["second"].problem == (
-        "plugin 'second (second-offhook 3.0)' failed in offhook_carrier: "
+        "it failed in offhook_carrier: "
         "'first' is taken by plugin 'first (first-offhook 1.0)': take another name, or, to have this one in its place, "
-        "set OFFHOOK_DISABLE_PLUGINS=first (see docs/reference/hooks.md#offhook_carrier)"
+        "set OFFHOOK_DISABLE_PLUGINS=first (read: offhook docs hooks#what-a-registry-takes)"
     )
     (carrier,) = plugins.carriers
     assert carrier.plugin == "first (first-offhook 1.0)"
@@ -119,9 +120,9 @@ def test_two_plugins_of_one_name_do_not_hurt_each_other(install: Callable[..., s
     first, second = (report for report in plugins.reports if report.name == "acme")
     assert not first.problem
     assert second.problem == (
-        f"plugin '{second.label}' failed in registration: the name is taken by plugin '{first.label}': give its entry "
+        f"it failed in registration: the name is taken by plugin '{first.label}': give its entry "
         "point another name, or, to have this one in its place, set OFFHOOK_DISABLE_PLUGINS=acme@acme-one "
-        "(see docs/tutorial/write-a-plugin.md)"
+        "(read: offhook docs hooks#a-plugin)"
     )
     (disabled, theirs) = (
         report
@@ -290,7 +291,7 @@ async def nothing() -> None: ...
     ("plugin", "says"),
     [
         (Wrong.RaisesInRegistration(), "no licence"),
-        (Wrong.UnknownHook(), r"failed in offhook_nonsense: there is no hook of that name \(see docs"),
+        (Wrong.UnknownHook(), r"failed in offhook_nonsense: there is no hook of that name \(read: offhook docs hooks"),
         (Wrong.OneUnmarked(), "failed in offhook_before_dial: it is not marked, and would never be called"),
         (Wrong.ByName(), "it takes request by name only; this hook gives request"),
         (Wrong.Wrapper(), "it is a wrapper"),
@@ -393,14 +394,14 @@ def test_what_a_factory_raises_is_typed_and_names_the_plugin() -> None:
             call("theirs:x")
         assert isinstance(raised.value.__cause__, ImportError)
     for name, what in (("exits", "SystemExit: 1"), ("panics", "Panic: in native code")):
-        with pytest.raises(PluginError, match=rf"failed in offhook_audio_source: '{name}' could not be made: {what}"):
+        with pytest.raises(PluginError, match=rf"failed in the factory of the audio source '{name}': {what}"):
             plugins.source(name)
-    for name, what in (("nothing", "NoneType is no AudioSource: it lacks"), ("later", "the factory is async")):
+    for name, what in (("nothing", "NoneType is no AudioSource: it lacks"), ("later", "it is a coroutine")):
         with pytest.raises(
-            PluginError, match=rf"failed in offhook_audio_source: '{name}' cannot be used: {what}"
+            PluginError, match=rf"in the factory of the audio source '{name}': what it gave cannot be used: {what}"
         ) as odd:
             plugins.source(name)
-        assert odd.value.see == "docs/reference/conformance.md"
+        assert odd.value.see == "interfaces#audiosource"
     with pytest.raises(KeyboardInterrupt):
         plugins.source("interrupted")
     with pytest.raises(MissingExtraError, match=r"offhook\[absent\]"):
@@ -441,10 +442,41 @@ def test_ours_come_first_and_give_way_when_they_are_switched_off(install: Callab
     others = "sendblue,audio,jsonl,sqlite,mockserver"
     refused = reports(load_with({DISABLE_VARIABLE: others}))["aaa"].problem
     assert "failed in offhook_transport: 'aiortc' is taken by plugin 'aiortc (offhook " in refused
-    assert "plugin 'aaa (aaa-offhook 1.0)'" in refused
-    assert "set OFFHOOK_DISABLE_PLUGINS=aiortc (see" in refused
+    assert "set OFFHOOK_DISABLE_PLUGINS=aiortc (read" in refused, "it adds nothing else"
     instead = load_with({DISABLE_VARIABLE: f"{others},aiortc"})
     assert [(item.name, item.plugin) for item in instead.transports] == [("aiortc", "aaa (aaa-offhook 1.0)")]
+
+
+def test_a_function_that_was_probably_meant_as_a_hook_is_told_to_whoever_misses_something() -> None:
+    class Misspelt:
+        @hookimpl
+        def offhook_call_ended(self) -> None: ...
+
+        def offhook_audio_sorce(self) -> None: ...
+
+    plugins = load(Misspelt())
+    with pytest.raises(SpecError) as raised:
+        plugins.source("chirp:1")
+    assert raised.value.message.endswith(
+        "Odd: Misspelt (given to the phone): offhook_audio_sorce is no hook, though it is named like one; did you mean "
+        "offhook_audio_source?"
+    )
+    odd = [finding for finding in diagnose(plugins, {}) if "is no hook" in finding.text]
+    assert [finding.level for finding in odd] == [Level.WRONG]
+
+
+def test_the_error_for_a_name_of_ours_tells_that_the_resamplers_would_go_as_well() -> None:
+    class Mine:
+        @hookimpl
+        def offhook_audio_source(self, registry: SourceRegistry) -> None:
+            registry.add("wav", lambda argument: RampSource(1))
+
+    with pytest.raises(PluginError) as raised:
+        Plugins.load([Mine()], {})
+    assert (
+        "set OFFHOOK_DISABLE_PLUGINS=audio, which takes away all else that it adds: resampler 'live', resampler "
+        in (raised.value.message)
+    )
 
 
 def test_what_is_not_there_is_said_with_what_was_left_out(install: Callable[..., str]) -> None:
@@ -511,6 +543,8 @@ def test_where_a_part_is_from_is_in_its_errors(install: Callable[..., str]) -> N
     assert name_of(below()) == f"{module}.signs.Sign (acme-offhook 1.0)"
     assert name_of(type("Sign", (), {"__module__": f"{module}s"})()) == f"{module}s.Sign"
     with pytest.raises(
-        PluginError, match=r"plugin 'acme \(acme-offhook 1.0\)' failed in offhook_audio_source: 'sign' could"
+        PluginError,
+        match=r"plugin 'acme \(acme-offhook 1.0\)' failed in the factory of the audio source 'sign': "
+        rf"ZeroDivisionError: .* \({module}.py:\d+\)$",
     ):
         plugins.source("sign")

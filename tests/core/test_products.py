@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING
+
 import pytest
 from tests.core.rig import RampSource
 
 from offhook.interfaces import AudioSource, Leg, Store, Transport
 from offhook.products import misfit
 from offhook.testing import LinkedTransport, MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from offhook.audio import AudioFrame
 
 
 class Duck:
@@ -29,6 +37,31 @@ class AsyncStore(MemoryStore):
         ...
 
 
+class PlainSource(RampSource):
+    def read(self) -> AudioFrame | None:  # type: ignore[override]
+        return None
+
+    def aclose(self):  # type: ignore[no-untyped-def, override]
+        return None
+
+
+class Awaitables(RampSource):
+    """Gives what is to be awaited, in other ways than by ``async``."""
+
+    def __init__(self, inner: RampSource) -> None:
+        self._inner = inner
+        self.aclose = functools.partial(inner.aclose)  # type: ignore[method-assign]
+
+    def read(self) -> Awaitable[AudioFrame | None]:  # type: ignore[override]
+        return self._inner.read()
+
+
+class Wrapped(RampSource):
+    @functools.wraps(RampSource.read)
+    def read(self):  # type: ignore[no-untyped-def, override]
+        return super().read()
+
+
 class NoRate(LinkedTransport):
     def __init__(self) -> None:
         pass
@@ -37,7 +70,15 @@ class NoRate(LinkedTransport):
 async def later() -> None: ...
 
 
-@pytest.mark.parametrize(("product", "interface"), [(Duck(), AudioSource), (RampSource(1), AudioSource)])
+@pytest.mark.parametrize(
+    ("product", "interface"),
+    [
+        (Duck(), AudioSource),
+        (RampSource(1), AudioSource),
+        (Awaitables(RampSource(1)), AudioSource),
+        (Wrapped(1), AudioSource),
+    ],
+)
 def test_what_has_the_methods_fits(product: object, interface: type) -> None:
     assert misfit(product, interface) == ""
 
@@ -50,6 +91,7 @@ def test_what_has_the_methods_fits(product: object, interface: type) -> None:
         (ReadIsNone(1), AudioSource, "ReadIsNone is no AudioSource: it lacks read"),
         (RampSource, AudioSource, "RampSource is a class: give an instance of it"),
         (AsyncStore(), Store, "AsyncStore is no Store: its append must not be async"),
+        (PlainSource(1), AudioSource, "PlainSource is no AudioSource: its read, aclose must be async"),
         (NoRate(), Transport, "NoRate is no Transport: it lacks rate_hz"),
         (7, Leg, "int is no Leg: it lacks send, counters, renew, leave, rate_hz"),
     ],
@@ -59,4 +101,4 @@ def test_what_does_not_fit_is_said(product: object, interface: type, says: str) 
 
 
 def test_what_would_have_to_be_awaited_is_closed() -> None:
-    assert misfit(later(), AudioSource) == "the factory is async: make it a plain function"  # no warning, either
+    assert misfit(later(), AudioSource) == "it is a coroutine; make the factory a plain function"  # no warning, either

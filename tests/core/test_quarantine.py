@@ -57,7 +57,8 @@ def test_a_factory_that_exits_and_turns_off_tls_checks_does_neither(
 ) -> None:
     plugins = load(Agora())
     with pytest.raises(
-        PluginError, match=r"'Agora \(given to the phone\)' failed in offhook_transport: .*SystemExit: 1"
+        PluginError,
+        match=r"'Agora \(given to the phone\)' failed in the factory of the transport 'agora': SystemExit: 1 \(",
     ):
         make(plugins)
     assert ssl._create_default_https_context is hook

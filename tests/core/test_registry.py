@@ -46,9 +46,40 @@ def test_a_name_is_taken_once_and_the_error_names_both() -> None:
     assert raised.value.message == (
         "plugin 'bird (bird-offhook 2.0)' failed in offhook_transport: "
         "'pigeon' is taken by plugin 'acme (acme-offhook 1.0)': take another name, or, to have this one in its place, "
-        "set OFFHOOK_DISABLE_PLUGINS=acme (see docs/reference/hooks.md#offhook_transport)"
+        "set OFFHOOK_DISABLE_PLUGINS=acme (read: offhook docs hooks#what-a-registry-takes)"
     )
     assert transports.find("pigeon") is first
+
+
+def test_the_error_for_a_taken_name_tells_what_else_would_go() -> None:
+    transports, resamplers = registry(), Registry[Callable[[], object]]("resampler", "offhook_resampler")
+    transports.siblings = (transports, resamplers)
+    resamplers.plugin = transports.plugin
+    for name in ("pigeon", "dove", "owl"):
+        transports.add(name, make())
+    resamplers.add("live", make())
+    first = (
+        "set OFFHOOK_DISABLE_PLUGINS=acme, which takes away all else that it adds: resampler 'live', transport 'dove'"
+    )
+    for more, told in (
+        ((), ", transport 'owl' \\(read"),
+        (("crow", "wren", "jay"), ".* 'crow', transport 'wren' and 1 more"),
+    ):
+        for name in more:
+            transports.plugin = resamplers.plugin
+            transports.add(name, make())
+        transports.plugin = "bird (bird-offhook 2.0)"
+        with pytest.raises(PluginError, match=f"{first}{told}"):
+            transports.add("pigeon", make())
+
+
+def test_a_name_that_is_nearly_right_is_suggested() -> None:
+    transports = registry()
+    transports.add("pigeon", make())
+    with pytest.raises(
+        SpecError, match=r"^no transport is called 'pidgeon'; did you mean pigeon\? \(installed: pigeon\)"
+    ):
+        transports.find("pidgeon")
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
@@ -70,7 +101,7 @@ def test_a_missing_need_is_a_missing_extra(need: str) -> None:
         transports.find("pigeon")
     with pytest.raises(MissingExtraError) as raised:
         transports.find("crow")
-    assert raised.value.extra == need
+    assert (raised.value.extra, raised.value.missing) == ("", (need,))
     assert [item.missing for item in transports] == [(need,), (need,)]
 
 
@@ -125,7 +156,7 @@ def test_nonsense_is_refused_by_name_where_it_is_added(added: dict[str, object],
     ) as raised:
         transports.add(**{"name": "pigeon", "factory": make(), **added})  # type: ignore[arg-type]
     assert says in raised.value.message
-    assert raised.value.see == "docs/reference/hooks.md#offhook_transport"
+    assert raised.value.see == "hooks#what-a-registry-takes"
     assert list(transports) == []
 
 

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -80,6 +81,23 @@ def test_programs_get_one_json_line_then_a_line_an_event_and_a_clean_stop(stop: 
 
 
 @pytest.mark.slow
+def test_people_are_told_what_stopped_it() -> None:
+    process = begin()
+    assert process.stdout is not None
+    exported = dict(re.findall(r"export (\w+)=(\S+)", "".join(process.stdout.readline() for _ in range(6))))
+    ready = {
+        "port": exported["SENDBLUE_API_BASE_URL"].rpartition(":")[2],
+        "api_key": exported["SENDBLUE_API_API_KEY"],
+        "api_secret": exported["SENDBLUE_API_API_SECRET"],
+        "from_number": exported["OFFHOOK_FROM_NUMBER"],
+    }
+    start_calls(ready, NEVER_ANSWERS, 2)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "offhook mock: stopped by SIGTERM, 2 calls ended\n")
+
+
+@pytest.mark.slow
 def test_a_pipe_that_nobody_reads_holds_up_neither_calls_nor_the_stop() -> None:
     process = begin("--json", pipe_bytes=4096)
     assert process.stdout is not None
@@ -136,7 +154,7 @@ def test_people_get_what_to_export_what_to_try_and_the_numbers() -> None:
         assert lines[-1], process.communicate()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
-    assert (process.returncode, err) == (0, "")
+    assert (process.returncode, err) == (0, "offhook mock: stopped by SIGINT, 0 calls ended\n")
     text = "".join(lines)
     for name in ("SENDBLUE_API_BASE_URL", "SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET", "OFFHOOK_FROM_NUMBER"):
         assert f"export {name}=" in text

@@ -1,4 +1,4 @@
-"""What the wheel holds: every import package with its `py.typed`, the speech, the entry points, and nothing else.
+"""What the wheel holds: every import package with its `py.typed`, speech, pages, entry points, and nothing else.
 
 Run by `nox -s wheel` on the wheel that was built.
 """
@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PAGES = [path for group in (".", "how-to", "reference", "tutorial") for path in (ROOT / "docs" / group).glob("*.md")]
 
 
 def main(wheel: str) -> None:
@@ -29,6 +30,8 @@ def main(wheel: str) -> None:
     ]
     assert not missing, missing
     assert "offhook_mockserver/speech/reply.wav" in names
+    pages = {f"offhook/docs/{path.relative_to(ROOT / 'docs')}" for path in PAGES}
+    assert {name for name in names if name.startswith("offhook/docs/")} == pages, pages
     points = next(name for name in names if name.endswith("entry_points.txt"))
     text = zipfile.ZipFile(wheel).read(points).decode()
     for name in project["project"]["entry-points"]["offhook"]:

@@ -252,6 +252,7 @@ def test_an_answer_that_is_lost_is_ambiguous_and_the_request_is_not_repeated(ser
 def test_a_refusal_whose_page_is_lost_is_still_a_refusal() -> None:
     error = asyncio.run(start(answering(http(401, b"<html>", length=5000)), timeout_s=0.5))
     assert type(error) is CredentialsRejected
+    assert "from the auth offhook_sendblue.auth.KeyAuth." in error.message, "no variable that was never read"
 
 
 @pytest.mark.fault("F6")

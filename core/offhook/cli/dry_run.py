@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from offhook.cli.exit_codes import ExitCode, code_for_error
+from offhook.cli.opening import open_sources
 from offhook.errors import OffhookError
 from offhook.numbers import mask
 
@@ -32,7 +33,7 @@ async def try_out(number: str, say: Sequence[str], open_phone: Callable[[], Phon
         async with open_phone() as phone:
             sources: list[AudioSource] = []
             try:
-                sources += [phone.source(spec) for spec in say]
+                open_sources(phone, say, sources)
                 await phone.dry_run(number)
             finally:
                 for source in sources:

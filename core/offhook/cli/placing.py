@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
+from offhook.cli.opening import open_sources
 from offhook.documents import beside
 from offhook.errors import ConfigError, OffhookError
 from offhook.interrupted import tell
@@ -140,7 +141,7 @@ async def _place(phone: Phone, order: Order, display: Display, placed: Placed) -
     call: Call | None = None
     following: asyncio.Task[None] | None = None
     try:
-        sources += [phone.source(spec) for spec in order.say]
+        open_sources(phone, order.say, sources)
         sinks += [phone.sink(spec) for spec in order.listen]
         if order.out is not None:
             sinks.append(phone.sink(f"recorder:{order.out / CALLER_HEARD}"))

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from offhook.plugins import PluginReport, Plugins
-    from offhook.registry import Registration, Registry
+    from offhook.registry import Registry
 
 
 def plugins_command(
@@ -46,12 +46,8 @@ def _show(registry: Registry[object]) -> None:
     for item in sorted(registry, key=lambda item: item.name):
         missing = ""
         if item.missing:
-            missing = f"  MISSING {', '.join(item.missing)}: {_cure(item)}"
+            missing = f"  MISSING {', '.join(item.missing)}: {item.cure}"
         typer.echo(f"  {item.name:<12} {item.summary or '-'} [{item.plugin}]{missing}")
-
-
-def _cure(item: Registration[object]) -> str:
-    return f'pip install "{item.extra or item.missing[0]}"'
 
 
 def _document(plugins: Plugins) -> dict[str, object]:

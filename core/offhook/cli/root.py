@@ -12,17 +12,19 @@ import typer
 import offhook
 from offhook.cli.call_command import call
 from offhook.cli.conformance_command import conformance
+from offhook.cli.docs_command import docs_command
 from offhook.cli.doctor_command import doctor_command
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.plugins_command import plugins_command
 from offhook.cli.records_command import records
-from offhook.errors import MissingExtraError, OffhookError
+from offhook.errors import OffhookError
 from offhook.isolation import as_plugin_error
 from offhook.plugins import PLUGINS_LOGGER, Plugins
 from offhook.secret import RedactingFilter, redact
 
 if TYPE_CHECKING:
-    from offhook.registry import Command, Registration
+    from offhook.registration import Registration
+    from offhook.registry import Command
 
 
 def build(plugins: Plugins) -> typer.Typer:
@@ -38,6 +40,7 @@ def build(plugins: Plugins) -> typer.Typer:
     app.command("call")(call)
     app.command("plugins")(plugins_command)
     app.command("conformance")(conformance)
+    app.command("docs")(docs_command)
     app.command("doctor")(doctor_command)
     app.add_typer(records, name="records")
     for registration in plugins.commands:
@@ -51,7 +54,7 @@ def build(plugins: Plugins) -> typer.Typer:
 def _problem(registration: Registration[Command]) -> OffhookError | None:
     """What keeps a command from being used."""
     if registration.missing:
-        return MissingExtraError(registration.extra or registration.missing[0], f"offhook {registration.name}")
+        return registration.lack(f"offhook {registration.name}")
     try:
         trial = typer.Typer()
         trial.command()(registration.factory)

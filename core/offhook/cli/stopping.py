@@ -61,6 +61,11 @@ class Stop:
         self._previous_descriptor = -1
         self._thread = threading.Thread(target=self._run, name="offhook-signals", daemon=True)
 
+    @property
+    def signal_name(self) -> str:
+        """Of the first signal; empty while none has come."""
+        return next((number.name for number, code in CODES.items() if code is self.code), "")
+
     def listen(self) -> None:
         """Take the signals from now on; in the main thread only."""
         self._receiver, self._sender = socket.socketpair()

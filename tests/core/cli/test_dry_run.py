@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.core.rig import NUMBER, NUMBERS, AudioKit, load, rig
+from tests.core.rig import NUMBER, NUMBERS, AudioKit, RampSource, load, rig
 
 from offhook import Phone, hookimpl
 from offhook.cli.dry_run import try_out
@@ -58,6 +58,30 @@ def test_it_says_why_it_would_not(
     assert document["would_ring"] is False
     assert problem in document["error"]["message"]
     assert r.carrier.rung == []
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_could_not_be_converted_is_refused(
+    live: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rate is known when somebody listens already. What is open is closed."""
+    monkeypatch.setattr(RampSource, "live", live)
+    kit = AudioKit()
+    r = rig(plugins=load(kit))
+    opened: list[RampSource] = []
+    r.phone.plugins.resamplers.forget("AudioKit (given to the phone)")
+
+    def source(spec: str) -> RampSource:
+        opened.append(RampSource(3))
+        return opened[-1]
+
+    monkeypatch.setattr(r.phone, "source", source)
+    assert run_virtual(try_out(NUMBER, ["ramp:10"], lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
+    wanted = "live" if live else "file"
+    assert f"'ramp:10' could not be said at the rate of the call: no resampler is called '{wanted}'" in (
+        capsys.readouterr().err
+    )
+    assert [source.closed for source in opened] == [1]
 
 
 def test_without_json_the_reason_is_all_it_says(capsys: pytest.CaptureFixture[str]) -> None:

@@ -143,7 +143,7 @@ def test_a_command_that_lacks_a_package_says_what_to_install(
 ) -> None:
     assert run(["absent", *arguments]) == ExitCode.BAD_USAGE
     said = capsys.readouterr().err
-    assert said == 'offhook: offhook absent needs a part of offhook that is not installed: pip install "acme[sdk]"\n'
+    assert said == 'offhook: offhook absent needs no_such_sdk, which is not installed: pip install "acme[sdk]"\n'
     assert run(["--help"]) == 0
     assert "not here" in capsys.readouterr().out
 

@@ -235,10 +235,7 @@ class Call:
             raise ConfigError(f"play(mode={mode!r}): there is no such mode; choose one of {modes}") from None
         gain = gain_of(gain_db)
         media.playout.admit(mode)  # before a file is opened
-        if isinstance(what, str):
-            source = self._equipment.plugins.source(what)
-        else:
-            source = _source_of(what)
+        source = self._equipment.plugins.source(what) if isinstance(what, str) else _source_of(what)
         source.taken = True
         return media.playout.add(source, mode, gain)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from offhook.audio import SILENCE_DBFS
 from offhook.driver import Driver
@@ -235,17 +235,7 @@ class Call:
             raise ConfigError(f"play(mode={mode!r}): there is no such mode; choose one of {modes}") from None
         gain = gain_of(gain_db)
         media.playout.admit(mode)  # before a file is opened
-        if isinstance(what, str):
-            source = self._equipment.plugins.source(what)
-        elif isinstance(what, AudioSource):
-            if what.taken:
-                raise SourceError(f"this {type(what).__name__} was played already: a source plays once, open another")
-            problem = misfit(what, AudioSource)
-            if problem:
-                raise nonsense(what, "play", problem, "AudioSource")
-            source = what
-        else:
-            source = frames_source(what)
+        source = self._equipment.plugins.source(what) if isinstance(what, str) else _source_of(what)
         source.taken = True
         return media.playout.add(source, mode, gain)
 
@@ -416,3 +406,16 @@ class Call:
 async def _close(sink: AudioSink, stream: AudioStream, media: CallMedia) -> None:
     media.forget(stream)
     await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+
+
+def _source_of(what: AudioSource | Frames) -> AudioSource:
+    """What is played is a source where it has all of one; it need not be a subclass, as a factory's need not be."""
+    problem = misfit(what, AudioSource)
+    if problem and not isinstance(what, AudioSource):
+        return frames_source(what)
+    if problem:
+        raise nonsense(what, "play", problem, "AudioSource")
+    source = cast("AudioSource", what)
+    if source.taken:
+        raise SourceError(f"this {type(source).__name__} was played already: a source plays once, open another")
+    return source

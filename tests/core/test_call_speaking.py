@@ -27,7 +27,7 @@ from tests.core.rig import (
 )
 
 from offhook import AudioFrame, CallPolicy, Cause, Disposition, EndedBy, PlayMode, PlayoutEnd, PushSource
-from offhook.errors import CallStateError, ConfigError, PluginError, SourceClosed, SpecError
+from offhook.errors import CallStateError, ConfigError, PluginError, SourceClosed, SourceError, SpecError
 from offhook.hookspecs import hookimpl
 from offhook.interfaces import AudioFilter
 from offhook.testing import ListFilter, ListSink, VirtualLoop
@@ -159,6 +159,35 @@ def test_what_cannot_be_played_is_refused_before_anything_is_opened_or_ended() -
                 call.play(source, mode="mix")
             assert not source.taken
             assert (kit.opened, playing.ended) == (5, None)
+
+    run(main())
+
+
+def test_a_source_need_not_be_a_subclass() -> None:
+    class Duck:
+        live = taken = False
+        closed = 0
+
+        def __init__(self) -> None:
+            self._inner = RampSource(3)
+
+        async def read(self) -> AudioFrame | None:
+            return await self._inner.read()
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    async def main() -> None:
+        r = rig()
+        r.answer(1)
+        duck = Duck()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            handle = call.play(duck)  # type: ignore[arg-type]
+            assert await handle.done() is PlayoutEnd.COMPLETED
+            with pytest.raises(SourceError, match="this Duck was played already"):
+                call.play(duck)  # type: ignore[arg-type]
+        assert duck.closed == 1
 
     run(main())
 

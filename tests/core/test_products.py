@@ -41,7 +41,7 @@ class PlainSource(RampSource):
     def read(self) -> AudioFrame | None:  # type: ignore[override]
         return None
 
-    def aclose(self):  # type: ignore[no-untyped-def, override]
+    def aclose(self):  # type: ignore[no-untyped-def]
         return None
 
 

@@ -96,8 +96,10 @@ def test_what_the_work_makes_of_it_is_given(make_stop: Callable[..., Stop], ende
         raise AssertionError
 
     stop = make_stop()
+    assert stop.signal_name == ""
     assert run(main, stop) == "hung up"
     assert stop.code is ExitCode.TERMINATED
+    assert stop.signal_name == "SIGTERM"
     assert ended.codes == []
 
 

@@ -81,6 +81,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         sys.modules.pop(name, None)
 
 
+def test_a_module_that_is_called_almost_as_a_source(folder: Path) -> None:
+    (folder / "tones.py").write_text(ACME)
+    try:
+        assert run(["conformance", "source", "tones:Source", "--clause", "source-9"]) == 0
+    finally:
+        sys.modules.pop("tones")
+
+
 def test_a_registered_spec(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["conformance", "source", "tone:440,0.1"]) == 0
     *table, summary = capsys.readouterr().out.splitlines()
@@ -148,6 +156,7 @@ def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytes
             ["source", "nope"],
             "no audio source is called 'nope' (installed: silence, tone, wav), and 'nope' is no",
         ),
+        (["source", "tome:440"], "no audio source is called 'tome'; did you mean tone?"),
         (["source", "nope.thing:Source"], "no audio source is called 'nope.thing' (installed:"),
         (["source", "nope.thing:Source"], "and there is no module nope: run this in the folder that holds it"),
         (["source", "acme_failing:Source"], "importing acme_failing failed: ModuleNotFoundError"),

@@ -36,7 +36,7 @@ def read_expected(path: Path) -> dict[str, str]:
     if document.get("contract") != CONTRACT:
         raise ConfigError(
             f"{path} is for version {document.get('contract')!r} of the contract and offhook has version {CONTRACT}: "
-            "read docs/reference/conformance.md for what changed"
+            "read `offhook docs conformance` for what changed"
         )
     known = document.get("expected_failures", {})
     if not isinstance(known, dict) or not all(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from offhook.errors import ConfigError, OffhookError
 from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
+from offhook.locating import is_installed
+from offhook.names import meant
 from offhook.numbers import show
 from offhook.plugins import Plugins
 from offhook.secret import redact
@@ -150,8 +152,11 @@ def _find_factory(wanted: Wanted, plugins: Plugins) -> tuple[str, str, Callable[
             raise ConfigError(f"the argument of {head} belongs into the spec: write {head}:{wanted.argument}")
         registry.find(head)
         return head, argument, functools.partial(plugins.make, registry, head)
-    known = ", ".join(sorted(item.name for item in registry)) or "none"
-    unknown = f"no {registry.kind} is called {show(head)} (installed: {known}), and"
+    names = sorted(item.name for item in registry)
+    near = meant(head, names)
+    if near and not is_installed(head):
+        raise ConfigError(f"no {registry.kind} is called {show(head)}{near}")
+    unknown = f"no {registry.kind} is called {show(head)} (installed: {', '.join(names) or 'none'}), and"
     if not _PATH.fullmatch(wanted.what):
         raise ConfigError(f"{unknown} {show(wanted.what)} is no import path: write pkg.module:factory")
     return "", wanted.argument, _imported(wanted.what, unknown)
@@ -183,7 +188,7 @@ def _far_end(wanted: Wanted, name: str, plugins: Plugins) -> Callable[[object], 
         raise ConfigError(
             f"a {wanted.kind} is tested with a far end, and {asked}: give --far-end NAME "
             f"({_fitting(wanted.kind, plugins)}), or write one, with the hook offhook_far_end "
-            "(see docs/reference/conformance.md)"
+            "(read: offhook docs conformance)"
         )
     if not isinstance(plugins.make(plugins.far_ends, far_end), _WITH_FAR_END[wanted.kind]):
         raise ConfigError(

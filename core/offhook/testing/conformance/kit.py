@@ -120,7 +120,7 @@ class Conformance:
         if self.contract != CONTRACT:
             raise OffhookError(
                 f"this kit was written for version {self.contract} of the contract and offhook has version {CONTRACT}: "
-                "read docs/reference/conformance.md for what changed, then set contract in your class"
+                "read `offhook docs conformance` for what changed, then set contract in your class"
             )
         try:
             self.prepare()

@@ -84,7 +84,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_module_that_is_called_almost_as_a_source(folder: Path) -> None:
     (folder / "tones.py").write_text(ACME)
     try:
-        assert run(["conformance", "source", "tones:Source", "--clause", "source-9"]) == 0
+        assert run(["conformance", "source", "tones:Source", "--argument", "one", "--clause", "source-9"]) == 0
     finally:
         sys.modules.pop("tones")
 

@@ -154,3 +154,17 @@ def test_starting_again_starts_over() -> None:
     pacer.start()
     loop.turn(1000.09)
     assert [index for index, _ in ticks] == [0, 1, 2, 0, 1, 2]
+
+
+def test_woken_too_early_it_waits_on() -> None:
+    loop = HandLoop()
+    pacer, ticks = paced(loop)
+    pacer.start()
+    loop.turn(1000.0)
+    (timer,) = loop.timers
+    loop.timers.clear()
+    loop.now = 1000.01  # loops round the times of timers
+    timer.call()
+    assert [index for index, _ in ticks] == [0]
+    loop.turn(1000.05)
+    assert [index for index, _ in ticks] == [0, 1, 2]

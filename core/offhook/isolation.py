@@ -48,11 +48,16 @@ def name_of(plugin: object) -> str:
     """The dotted name of a plugin object's class and where it is from, for messages; a text is a name already."""
     if isinstance(plugin, str):
         return plugin
-    module = above = type(plugin).__module__
-    while above and above not in _distributions:
-        above = above.rpartition(".")[0]
-    distribution = _distributions.get(above)
+    module = type(plugin).__module__
+    distribution = distribution_of(module)
     return f"{module}.{type(plugin).__qualname__}" + (f" ({distribution})" if distribution else "")
+
+
+def distribution_of(module: str) -> str:
+    """The distribution of the plugin that `module` is of; empty where it is of no installed one."""
+    while module and module not in _distributions:
+        module = module.rpartition(".")[0]
+    return _distributions.get(module, "")
 
 
 def said(error: BaseException) -> str:

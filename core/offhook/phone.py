@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,8 @@ from offhook.errors import CallStateError, ConfigError
 from offhook.grant import is_loopback
 from offhook.guard import MemoryGuard
 from offhook.interfaces import Carrier, Transport
-from offhook.isolation import CLOSE_TIMEOUT_S, isolated, nonsense
+from offhook.isolation import CLOSE_TIMEOUT_S, PLUGINS_LOGGER, isolated, nonsense
+from offhook.leftovers import left_running
 from offhook.numbers import e164
 from offhook.plugins import Plugins
 from offhook.policy import CallPolicy
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from offhook.ids import Ids
     from offhook.interfaces import AudioSink, AudioSource, Auth, Store
     from offhook.interfaces.store import Document
+
+_log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 CARRIER: Final = "sendblue"
 AUTH: Final = "env"
@@ -287,3 +291,6 @@ class Phone:
 
 async def _close(part: Carrier | Transport) -> None:
     await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
+    leak = await left_running(part)
+    if leak:
+        _log.warning("%s", leak)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import unittest
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
@@ -51,6 +52,9 @@ class Kit(Conformance):
             raise ValueError("bad thing")
         if "times out" in self.wrong:
             raise TimeoutError("its own")
+        while "stubborn" in self.wrong:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
         if "hangs" in self.wrong:
             await asyncio.Event().wait()
 
@@ -100,6 +104,7 @@ def test_pytest_and_unittest_see_plain_methods() -> None:
         ("raises", "ValueError: bad thing"),
         ("times out", "TimeoutError: its own"),
         ("hangs", "not done within 1000 s"),
+        ("stubborn", "not done within 1000 s"),
     ],
 )
 def test_what_is_wrong_is_told_with_the_clause(wrong: str, problem: str) -> None:

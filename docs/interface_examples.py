@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from offhook import AudioFrame
 from offhook.errors import ConfigError, RecordingError, TransportUnavailable
-from offhook.events import MemberJoined, MemberPublished
-from offhook.grant import Grant
 from offhook.interfaces import (
     Archive,
     AudioFilter,
@@ -20,8 +18,11 @@ from offhook.interfaces import (
     Auth,
     Carrier,
     DialGuard,
+    Grant,
     Leg,
     LegHandler,
+    MemberJoined,
+    MemberPublished,
     Resampler,
     Store,
     Transport,
@@ -31,9 +32,7 @@ from offhook.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from offhook.events import LegEvent
-    from offhook.interfaces.store import Document
-    from offhook.registry import Environment
+    from offhook.interfaces import Document, Environment, LegEvent
 
 
 class ExampleAuth(Auth):

@@ -10,13 +10,11 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from offhook import errors, events
-from offhook.audio import AudioFrame
-from offhook.decisions import DialRequest
-from offhook.grant import Grant
-from offhook.record import CallRecord, Gap, TimelineEntry
-from offhook.registry import Environment
+import offhook
+from offhook import errors, interfaces, session
+from offhook.interfaces import AudioFrame, DialRequest, Environment, Grant
 from offhook.secret import Secret
+from offhook.session import CallRecord, Gap, TimelineEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,21 +35,27 @@ VALUES = (AudioFrame, Grant, Secret, Environment, DialRequest, CallRecord, Timel
 #: What their docstrings take for granted.
 NOTES: dict[type[object], str] = {
     Environment: 'It is a `Mapping`: `environment.get("ACME_KEY")`, `environment["ACME_KEY"]`.',
-    CallRecord: "`record_document(record)` of the same module gives the plain values that stores and `--json` have.",
+    CallRecord: "`record_document(record)` of `offhook.session` returns its values as stores and `--json` hold them.",
 }
 #: What a leg tells its handler; the rest of the events is told by offhook itself.
-OF_A_LEG: tuple[type[object], ...] = get_args(events.LegEvent)
-OTHERS: tuple[type[object], ...] = tuple(kind for kind in get_args(events.Event) if kind not in OF_A_LEG)
-ENUMS: tuple[type[Enum], ...] = (events.LeaveReason, events.Direction)
+OF_A_LEG: tuple[type[object], ...] = get_args(session.LegEvent)
+OTHERS: tuple[type[object], ...] = tuple(kind for kind in get_args(session.Event) if kind not in OF_A_LEG)
+ENUMS: tuple[type[Enum], ...] = (session.LeaveReason, session.Direction)
 
 
 def page() -> str:
     lines = [*TOP.splitlines(), "", "## Values"]
     for kind in VALUES:
         lines += _value(kind)
-    lines += ["", "## Events", "", "All are in `offhook.events`, compare by their fields, and are fixed once made.", ""]
+    lines += [
+        "",
+        "## Events",
+        "",
+        "All are in `offhook.interfaces`, compare by their fields, and are fixed once made.",
+        "",
+    ]
     lines += ["What a leg tells its handler (`LegEvent`):", "", *_events(OF_A_LEG)]
-    lines += ["", "What offhook itself tells the session; a plugin meets them by name, in records and journals:", ""]
+    lines += ["", "offhook itself feeds these to the session; a plugin sees their names in records and journals:", ""]
     lines += _events(OTHERS)
     for enum in ENUMS:
         lines += ["", f"### {enum.__name__}", "", *markdown(inspect.getdoc(enum) or ""), ""]
@@ -92,12 +96,20 @@ def signature(kind: type[object]) -> str:
     return f"{kind.__name__}({', '.join(parts)})"
 
 
+def face(kind: type[object]) -> str:
+    """The public module to import it from."""
+    for module in (interfaces, offhook, session):
+        if getattr(module, kind.__name__, None) is kind:
+            return module.__name__
+    return kind.__module__
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
 def _value(kind: type[object]) -> list[str]:
-    lines = ["", f"### {kind.__name__}", "", "```python", f"from {kind.__module__} import {kind.__name__}", ""]
+    lines = ["", f"### {kind.__name__}", "", "```python", f"from {face(kind)} import {kind.__name__}", ""]
     call = signature(kind)
     if len(call) > 100:
         call = re.sub(

@@ -6,8 +6,8 @@ import sys
 from zoneinfo import ZoneInfo
 
 from offhook import Phone, hookimpl
-from offhook.decisions import DialRequest
 from offhook.errors import DialForbidden
+from offhook.interfaces import DialRequest
 
 
 class CarefulDialling:

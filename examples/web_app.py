@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from offhook import Call, CallPolicy, OffhookError, Phone, Secret
 from offhook.errors import CallStateError, CarrierError, ConfigError, DialRefused, TransportError
-from offhook.record import entry_document
+from offhook.session import entry_document
 
 GREETING = f"wav:{Path(__file__).with_name('greeting.wav')}"
 POLICY = CallPolicy(ring_timeout_s=30, max_duration_s=300)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.home import HOME_VARIABLE, home
-from offhook.stores import STORE_VARIABLE
+from offhook.records.home import HOME_VARIABLE, home
+from offhook.records.stores import STORE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from offhook.audio import AudioFrame
-from offhook.call import Call
-from offhook.errors import OffhookError
-from offhook.hookspecs import hookimpl
-from offhook.outcome import Cause, Disposition, EndedBy, Outcome
-from offhook.phone import Phone
-from offhook.play_handle import PlayHandle, PlayMode, PlayoutEnd
-from offhook.policy import AnswerPolicy, CallPolicy
-from offhook.push import PushSource
-from offhook.record import CallRecord, TimelineEntry
+from offhook.call import Call, Phone
+from offhook.errors import (
+    CallStateError,
+    CarrierError,
+    ConfigError,
+    DialRefused,
+    OffhookError,
+    PluginError,
+    TransportError,
+)
+from offhook.interfaces import AudioFilter, AudioFrame, AudioSink, AudioSource, BoundedStream
+from offhook.media import (
+    AudioStream,
+    PlayHandle,
+    PlayMode,
+    PlayoutEnd,
+    PushSource,
+    SpeechDetector,
+    SpeechStarted,
+    SpeechStopped,
+)
+from offhook.plugin import hookimpl
+from offhook.plugin.old_paths import keep_old_paths as _keep_old_paths
 from offhook.secret import Secret
-from offhook.speech import SpeechDetector, SpeechStarted, SpeechStopped
-from offhook.states import CallState, Evidence, Grade, LegState
+from offhook.session import (
+    AnswerPolicy,
+    CallPolicy,
+    CallRecord,
+    CallState,
+    Cause,
+    Disposition,
+    EndedBy,
+    Evidence,
+    Gap,
+    Grade,
+    LegState,
+    Outcome,
+    TimelineEntry,
+)
 
 __all__ = [
     "AnswerPolicy",
+    "AudioFilter",
     "AudioFrame",
+    "AudioSink",
+    "AudioSource",
+    "AudioStream",
+    "BoundedStream",
     "Call",
     "CallPolicy",
     "CallRecord",
     "CallState",
+    "CallStateError",
+    "CarrierError",
     "Cause",
+    "ConfigError",
+    "DialRefused",
     "Disposition",
     "EndedBy",
     "Evidence",
+    "Gap",
     "Grade",
     "LegState",
     "OffhookError",
@@ -35,14 +71,18 @@ __all__ = [
     "PlayHandle",
     "PlayMode",
     "PlayoutEnd",
+    "PluginError",
     "PushSource",
     "Secret",
     "SpeechDetector",
     "SpeechStarted",
     "SpeechStopped",
     "TimelineEntry",
+    "TransportError",
     "__version__",
     "hookimpl",
 ]
 
 __version__ = "0.1.0"
+
+_keep_old_paths()

@@ -36,7 +36,7 @@ They never hold a secret: what is raised goes through `redact`.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from offhook.secret import redact
 
@@ -140,14 +140,6 @@ class DialForbidden(DialRefused):
     """A plugin refused the call before it was dialled, or failed to say that it may be."""
 
     code = "dial_forbidden"
-
-
-#: The pages for authors of plugins, as ``offhook docs`` knows them: the hooks and the interfaces, a section each.
-HOOKS_PAGE: Final = "hooks"
-INTERFACES_PAGE: Final = "interfaces"
-#: The sections about what a plugin is, and about what can be added to a registry.
-PLUGIN_SECTION: Final = f"{HOOKS_PAGE}#a-plugin"
-REGISTRY_SECTION: Final = f"{HOOKS_PAGE}#what-a-registry-takes"
 
 
 class PluginError(OffhookError):

@@ -10,7 +10,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
-from offhook.audio import OPUS_RATES_HZ, SAMPLE_BYTES
+from offhook.interfaces import OPUS_RATES_HZ, SAMPLE_BYTES
 from offhook_wire.opus_backend import FRAMES_PER_S, DecoderState, EncoderState, OpusBackend, OpusError
 
 if TYPE_CHECKING:

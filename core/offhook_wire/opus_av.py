@@ -16,7 +16,7 @@ from av.audio.resampler import AudioResampler
 from av.codec import CodecContext
 from av.error import FFmpegError
 
-from offhook.audio import SAMPLE_BYTES
+from offhook.interfaces import SAMPLE_BYTES
 from offhook_wire.opus_backend import OpusError
 
 _NATIVE_HZ: Final = 48_000

@@ -8,7 +8,7 @@ import importlib.metadata
 import logging
 from typing import TYPE_CHECKING, Final
 
-from offhook.audio import SAMPLE_BYTES
+from offhook.interfaces import SAMPLE_BYTES
 from offhook_wire.opus_backend import FRAMES_PER_S, MAX_PACKET_BYTES, MAX_PACKET_MS, OpusError
 
 if TYPE_CHECKING:

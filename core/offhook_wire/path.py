@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from offhook.ids import Ids
+from offhook.interfaces import Ids
 from offhook_wire.rtp import is_rtcp
 
 if TYPE_CHECKING:

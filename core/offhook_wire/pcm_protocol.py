@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from offhook.audio import OPUS_RATES_HZ, PTIME_MS, SAMPLE_BYTES
+from offhook.interfaces import OPUS_RATES_HZ, PTIME_MS, SAMPLE_BYTES
 from offhook.secret import Secret
 from offhook_wire import relay_protocol
 from offhook_wire.relay_protocol import (

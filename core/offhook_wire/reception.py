@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook.audio import AudioFrame
+from offhook.interfaces import AudioFrame
 from offhook_wire.jitter import JitterBuffer
 from offhook_wire.opus import OpusDecoder
 from offhook_wire.rtp import CLOCK_HZ

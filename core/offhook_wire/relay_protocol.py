@@ -21,7 +21,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from offhook.events import LeaveReason
+from offhook.interfaces import LeaveReason
 from offhook.secret import Secret
 from offhook_wire.strict_json import Fields, ProtocolError
 

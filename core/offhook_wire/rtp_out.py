@@ -10,7 +10,7 @@ from offhook_wire.rtp import CLOCK_HZ, FRAME_TICKS, OPUS_PAYLOAD_TYPE, RtpPacket
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from offhook.ids import Ids
+    from offhook.interfaces import Ids
 
 #: For so many packets after a change of source, older ones are dropped: they would reuse a number already sent, and
 #: SRTP's counter modes must never see an (SSRC, sequence) pair twice (RFC 3711, section 9.1).

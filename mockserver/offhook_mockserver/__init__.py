@@ -8,20 +8,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from offhook.hookspecs import hookimpl
+from offhook.plugin import hookimpl
+from offhook.plugin import keep_old_paths as _keep_old_paths
 
 if TYPE_CHECKING:
-    from offhook.registry import CommandRegistry, Environment, FarEndRegistry, TransportRegistry
-    from offhook.testing.far_end import FarEnd
+    from offhook.interfaces import Environment, FarEnd
+    from offhook.plugin import CommandRegistry, FarEndRegistry, TransportRegistry
 
 __all__ = ["offhook_command", "offhook_far_end", "offhook_transport"]
+
+_keep_old_paths(
+    {
+        "offhook_mockserver.in_process": {"offhook_mockserver.server": "InProcessMock"},
+        "offhook_mockserver.pcm_far_end": {"offhook_mockserver.far_ends": "PcmFarEnd"},
+        "offhook_mockserver.sendblue_far_end": {"offhook_mockserver.far_ends": "SendblueFarEnd"},
+    }
+)
 
 
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:
     # These modules import typer, which offhook always has, and what the commands need only when they run.
-    from offhook_mockserver.commands import mock
-    from offhook_mockserver.demo_command import demo
+    from offhook_mockserver.commands.demo import demo
+    from offhook_mockserver.commands.mock import mock
 
     needs = ("aiortc", "av", "numpy", "soundfile", "soxr", "starlette", "uvicorn", "websockets")
     summary = "Run a mock of Sendblue, with callees who answer, talk and hang up."
@@ -43,7 +52,7 @@ def offhook_far_end(registry: FarEndRegistry) -> None:
 
 
 def _sendblue_far_end() -> FarEnd:
-    from offhook_mockserver.sendblue_far_end import SendblueFarEnd
+    from offhook_mockserver.far_ends.sendblue import SendblueFarEnd
 
     return SendblueFarEnd()
 
@@ -64,18 +73,18 @@ def _no_mock(environment: Environment) -> NoReturn:
 
 
 def _memory_far_end() -> FarEnd:
-    from offhook_mockserver.memory_far_end import MemoryFarEnd
+    from offhook_mockserver.far_ends.memory import MemoryFarEnd
 
     return MemoryFarEnd()
 
 
 def _relay_far_end() -> FarEnd:
-    from offhook_mockserver.relay_far_end import RelayFarEnd
+    from offhook_mockserver.far_ends.webrtc import RelayFarEnd
 
     return RelayFarEnd()
 
 
 def _pcm_far_end() -> FarEnd:
-    from offhook_mockserver.pcm_far_end import PcmFarEnd
+    from offhook_mockserver.far_ends.pcm import PcmFarEnd
 
     return PcmFarEnd()

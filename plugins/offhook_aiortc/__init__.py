@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook.hookspecs import hookimpl
+from offhook.plugin import hookimpl
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Transport
-    from offhook.registry import Environment, TransportRegistry
+    from offhook.interfaces import Environment, Transport
+    from offhook.plugin import TransportRegistry
 
 __all__ = ["offhook_transport"]
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.client import ClientConnection
 
-    from offhook.grant import Grant
+    from offhook.interfaces import Grant
     from offhook_wire.path import Path
 
 #: websockets logs every message at DEBUG, and some of ours hold tokens. No configuration reaches this logger; what is

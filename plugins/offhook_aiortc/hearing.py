@@ -11,7 +11,7 @@ from offhook_wire.rtp_in import InStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.audio import AudioFrame
+    from offhook.interfaces import AudioFrame
     from offhook_wire.jitter import Timers
     from offhook_wire.rtcp import ReportBlock, SenderReport
     from offhook_wire.rtp import RtpPacket

@@ -12,17 +12,17 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import TransportError
-from offhook.events import (
+from offhook.interfaces import (
     AudioLost,
     AudioReturned,
     Direction,
     GrantExpiring,
+    Leg,
     LegClosed,
     LegDisconnected,
     LegFailed,
     LegReconnected,
 )
-from offhook.interfaces import Leg
 from offhook_aiortc.delivery import Delivery
 from offhook_aiortc.hearing import Hearing
 from offhook_aiortc.members import Members
@@ -46,12 +46,7 @@ from offhook_wire.silence import Silence
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.audio import AudioFrame
-    from offhook.clock import Clock
-    from offhook.events import LegEvent
-    from offhook.grant import Grant
-    from offhook.ids import Ids
-    from offhook.interfaces import LegHandler
+    from offhook.interfaces import AudioFrame, Clock, Grant, Ids, LegEvent, LegHandler
     from offhook_aiortc.connection import Connection, Entrance
 
 _log = logging.getLogger(__name__)

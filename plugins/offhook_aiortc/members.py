@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
+from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
     from collections.abc import Callable, Iterable
 
-    from offhook.events import LegEvent
+    from offhook.interfaces import LegEvent
     from offhook_aiortc.hearing import Hearing
     from offhook_wire.relay_protocol import MemberInfo
 

@@ -15,7 +15,7 @@ from offhook_wire.strict_json import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from offhook.ids import Ids
+    from offhook.interfaces import Ids
 
 _T = TypeVar("_T")
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
-from offhook.grant import is_loopback
+from offhook.interfaces import is_loopback
 from offhook_wire.relay_protocol import JOIN_PATH, JOIN_TIMEOUT_S, MAX_MESSAGE_BYTES, JoinAnswer, JoinRequest, Refusal
 from offhook_wire.strict_json import ProtocolError
 

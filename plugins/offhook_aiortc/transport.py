@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from offhook.clock import SystemClock
 from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
-from offhook.ids import Ids
-from offhook.interfaces import Transport
+from offhook.interfaces import Ids, SystemClock, Transport
 from offhook_aiortc.connection import Entrance
 from offhook_aiortc.leg import AiortcLeg
 from offhook_aiortc.relay_client import base_url, client, read_refusal
@@ -21,9 +19,7 @@ from offhook_wire.strict_json import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.clock import Clock
-    from offhook.grant import Grant
-    from offhook.interfaces import LegHandler
+    from offhook.interfaces import Clock, Grant, LegHandler
     from offhook_wire.path import Path
 
 _CHECK_TIMEOUT_S: Final = 3.0

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.hookspecs import hookimpl
+from offhook.plugin import hookimpl
 
 if TYPE_CHECKING:
     from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Resampler
-    from offhook.registry import FilterRegistry, ResamplerRegistry, SinkRegistry, SourceRegistry
+    from offhook.plugin import FilterRegistry, ResamplerRegistry, SinkRegistry, SourceRegistry
 
 __all__ = ["offhook_audio_filter", "offhook_audio_sink", "offhook_audio_source", "offhook_resampler"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offhook.errors import ConfigError, SourceError
-from offhook.numbers import show
+from offhook.wording import show
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.audio import AudioFrame
 from offhook.errors import SpecError
-from offhook.gain import LEAST_DB, MOST_DB, gain_of
-from offhook.interfaces import AudioFilter
+from offhook.interfaces import AudioFilter, AudioFrame
+from offhook.media import LEAST_DB, MOST_DB, gain_of
 from offhook_audio.arguments import Number
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Final
 
-from offhook.audio import AudioFrame, pcm_of, samples_of
 from offhook.errors import SpecError
-from offhook.interfaces import AudioFilter
+from offhook.interfaces import AudioFilter, AudioFrame, pcm_of, samples_of
 from offhook_audio.arguments import Number
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from offhook.errors import SpecError
 from offhook.interfaces import AudioSink
-from offhook.numbers import show
+from offhook.wording import show
 
 if TYPE_CHECKING:
-    from offhook.audio import AudioFrame
+    from offhook.interfaces import AudioFrame
 
 
 class NullSink(AudioSink):

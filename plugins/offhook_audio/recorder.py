@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import RecordingError
 from offhook.interfaces import AudioSink
-from offhook.wavefile import WavWriter
+from offhook.media import WavWriter
 
 if TYPE_CHECKING:
-    from offhook.audio import AudioFrame
+    from offhook.interfaces import AudioFrame
 
 #: The longest silence that one jump of the position may make, in seconds.
 MOST_GAP_S: Final = 3600

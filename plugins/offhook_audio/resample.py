@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from offhook.audio import SAMPLE_BYTES
-from offhook.interfaces import Resampler
+from offhook.interfaces import SAMPLE_BYTES, Resampler
 
 
 class ExactResampler(Resampler):

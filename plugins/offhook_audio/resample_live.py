@@ -11,7 +11,7 @@ import contextlib
 import av
 from av.filter import Graph
 
-from offhook.audio import SAMPLE_BYTES
+from offhook.interfaces import SAMPLE_BYTES
 from offhook_audio.resample import ExactResampler
 
 

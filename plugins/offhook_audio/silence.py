@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from offhook.audio import SAMPLE_BYTES, AudioFrame
-from offhook.interfaces import AudioSource
+from offhook.interfaces import SAMPLE_BYTES, AudioFrame, AudioSource
 from offhook_audio.arguments import DURATION
 
 RATE_HZ: Final = 16_000

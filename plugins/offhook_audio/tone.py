@@ -6,10 +6,9 @@ import math
 import struct
 from typing import Final
 
-from offhook.audio import AudioFrame
 from offhook.errors import SourceError
-from offhook.interfaces import AudioSource
-from offhook.numbers import show
+from offhook.interfaces import AudioFrame, AudioSource
+from offhook.wording import show
 from offhook_audio.arguments import DURATION, Number
 
 RATE_HZ: Final = 16_000

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import soundfile
 
-from offhook.audio import AudioFrame
 from offhook.errors import SourceError
-from offhook.interfaces import AudioSource
-from offhook.wavefile import show_path
+from offhook.interfaces import AudioFrame, AudioSource
+from offhook.wording import show_path
 from offhook_audio.riff import Riff, read_riff
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook.hookspecs import hookimpl
+from offhook.plugin import hookimpl
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Archive, Store
-    from offhook.registry import ArchiveRegistry, Environment, StoreRegistry
+    from offhook.interfaces import Archive, Environment, Store
+    from offhook.plugin import ArchiveRegistry, StoreRegistry
 
 __all__ = ["offhook_archive", "offhook_store"]
 

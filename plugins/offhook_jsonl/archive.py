@@ -8,17 +8,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offhook.documents import of_json, recordings
 from offhook.errors import RecordingError
 from offhook.interfaces import Archive
-from offhook.interrupted import is_unfinished, mark_interrupted
-from offhook.wavefile import show_path, why_not
+from offhook.records import is_unfinished, mark_interrupted, of_json, recordings
+from offhook.wording import show_path, why_not
 from offhook_jsonl.store import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from offhook.interfaces.store import Document
+    from offhook.interfaces import Document
 
 
 class JsonLinesArchive(Archive):

@@ -16,13 +16,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.documents import beside, to_json
 from offhook.errors import RecordingError
 from offhook.interfaces import Store
-from offhook.wavefile import show_path, why_not
+from offhook.records import beside, to_json
+from offhook.wording import show_path, why_not
 
 if TYPE_CHECKING:
-    from offhook.interfaces.store import Document
+    from offhook.interfaces import Document
 
 JOURNAL: Final = "journal.jsonl"
 RECORD: Final = "record.json"

@@ -8,13 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from offhook.hookspecs import hookimpl
+from offhook.plugin import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from offhook.interfaces import Auth, Carrier
-    from offhook.registry import AuthRegistry, CarrierRegistry, Environment
+    from offhook.interfaces import Auth, Carrier, Environment
+    from offhook.plugin import AuthRegistry, CarrierRegistry
     from offhook_sendblue.auth import CallableAuth, EnvAuth, KeyAuth
     from offhook_sendblue.carrier import SendblueCarrier
 

@@ -19,8 +19,7 @@ from offhook.errors import (
     RateLimited,
     RequestRejected,
 )
-from offhook.grant import Grant
-from offhook.numbers import mask
+from offhook.interfaces import Grant, mask
 from offhook.secret import MASK, Secret, redact
 from offhook_sendblue.auth import KEY_HEADER, KEY_VARIABLE, SECRET_HEADER, SECRET_VARIABLE
 from offhook_wire.access_token import TokenInvalid, parse

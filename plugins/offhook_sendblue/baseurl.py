@@ -7,8 +7,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from offhook.errors import ConfigError
-from offhook.grant import is_loopback
-from offhook.numbers import show
+from offhook.interfaces import is_loopback
+from offhook.wording import show
 
 #: Printable ASCII without the backslash, which URL parsers disagree on.
 _PLAIN: Final = re.compile(r"[!-\[\]-~]{1,2048}")

@@ -7,13 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
-from offhook.clock import Clock, SystemClock
 from offhook.errors import CarrierUnavailable, ConfigError, NumberRejected, PluginError, StartAmbiguous
-from offhook.grant import is_loopback
-from offhook.ids import Ids
-from offhook.interfaces import Carrier
-from offhook.isolation import isolated, name_of
-from offhook.numbers import e164, mask
+from offhook.interfaces import Carrier, Clock, Ids, SystemClock, e164, is_loopback, mask
+from offhook.plugin import isolated, name_of
 from offhook.secret import Secret
 from offhook_sendblue import baseurl
 from offhook_sendblue.answer import FROM_NUMBER_VARIABLE, grant_of
@@ -23,9 +19,7 @@ from offhook_sendblue.exchange import Failure, NoAnswer, make_client, post_once
 if TYPE_CHECKING:
     import httpx
 
-    from offhook.grant import Grant
-    from offhook.interfaces import Auth
-    from offhook.registry import Environment
+    from offhook.interfaces import Auth, Environment, Grant
 
 DEFAULT_BASE_URL: Final = "https://api.sendblue.co"
 BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"

@@ -19,7 +19,7 @@ from offhook.secret import RedactingFilter, redact
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from offhook.ids import Ids
+    from offhook.interfaces import Ids
     from offhook.secret import Secret
 
 #: A start-call answer has some 500 bytes.

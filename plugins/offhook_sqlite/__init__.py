@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offhook.hookspecs import hookimpl
+from offhook.plugin import hookimpl
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Archive, Store
-    from offhook.registry import ArchiveRegistry, Environment, StoreRegistry
+    from offhook.interfaces import Archive, Environment, Store
+    from offhook.plugin import ArchiveRegistry, StoreRegistry
 
 __all__ = ["DATABASE", "offhook_archive", "offhook_store"]
 
@@ -27,7 +27,7 @@ def offhook_archive(registry: ArchiveRegistry) -> None:
 
 
 def _store(argument: str, environment: Environment) -> Store:
-    from offhook.home import home, make_private
+    from offhook.records import home, make_private
     from offhook_sqlite.store import SqliteStore
 
     if argument:
@@ -38,7 +38,7 @@ def _store(argument: str, environment: Environment) -> Store:
 
 
 def _archive(argument: str, environment: Environment) -> Archive:
-    from offhook.home import home
+    from offhook.records import home
     from offhook_sqlite.archive import SqliteArchive
 
     return SqliteArchive(Path(argument) if argument else home(environment) / DATABASE)

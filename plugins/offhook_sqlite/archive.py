@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offhook.documents import of_json
 from offhook.interfaces import Archive
-from offhook.interrupted import is_unfinished, mark_interrupted
+from offhook.records import is_unfinished, mark_interrupted, of_json
 from offhook_sqlite.database import NoDatabaseError, explained, open_for_reading
 from offhook_sqlite.owner import is_alive
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from offhook.interfaces.store import Document
+    from offhook.interfaces import Document
 
 _RECORDS = "SELECT call_id, owner, record FROM calls"
 

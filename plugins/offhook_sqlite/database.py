@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from offhook.errors import RecordingError
-from offhook.wavefile import show_path, why_not
+from offhook.wording import show_path, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -13,7 +13,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
-from offhook.ids import Ids
+from offhook.interfaces import Ids
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,12 +12,10 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offhook.documents import of_json, to_json
 from offhook.errors import RecordingError
-from offhook.home import make_private
 from offhook.interfaces import Archive, DialGuard, Store
-from offhook.interrupted import mark_interrupted
-from offhook.wavefile import show_path, why_not
+from offhook.records import make_private, mark_interrupted, of_json, to_json
+from offhook.wording import show_path, why_not
 from offhook_sqlite.archive import Reading
 from offhook_sqlite.claims import Claims
 from offhook_sqlite.database import explained, open_for_writing, transaction
@@ -26,7 +24,7 @@ from offhook_sqlite.owner import Owner, bury, is_alive
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from offhook.interfaces.store import Document
+    from offhook.interfaces import Document
 
 #: Connections that a child got from its parent: SQLite forbids to use or to close them there.
 _inherited: list[sqlite3.Connection] = []

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Final
 from tests.bench.voice import FRAMES_PER_S, Voice
 from tests.plugins.relay_kit import serving
 
-from offhook.audio import AudioFrame
-from offhook.clock import SystemClock
-from offhook.ids import Ids
-from offhook.pacer import Pacer
+from offhook.interfaces.clock import SystemClock
+from offhook.interfaces.frame import AudioFrame
+from offhook.interfaces.ids import Ids
+from offhook.media.pacer import Pacer
 from offhook.secret import Secret
-from offhook_mockserver.rooms import Rooms
-from offhook_mockserver.webrtc_door import WebRtcDoor
+from offhook_mockserver.doors.webrtc.door import WebRtcDoor
+from offhook_mockserver.rooms.rooms import Rooms
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
-    from offhook_mockserver.members import PcmMember, RoomEvent
+    from offhook_mockserver.rooms.member import RoomEvent
+    from offhook_mockserver.rooms.pcm_member import PcmMember
 
 RATE_HZ: Final = 16_000
 _APP_ID: Final = "a" * 32

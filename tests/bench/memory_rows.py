@@ -13,19 +13,19 @@ from tests.bench.table import Row
 from tests.bench.voice import FRAMES_PER_S, PERIOD_FRAMES, table
 
 from offhook import Phone
-from offhook.audio import AudioFrame
-from offhook.hookspecs import hookimpl
-from offhook.ids import Ids
 from offhook.interfaces import AudioSource
-from offhook.pacer import Pacer
-from offhook.plugins import DISABLE_VARIABLE, Plugins
+from offhook.interfaces.frame import AudioFrame
+from offhook.interfaces.ids import Ids
+from offhook.media.pacer import Pacer
+from offhook.plugin.hookspecs import hookimpl
+from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook.testing import LinkedTransport, LoopClock, ScriptedCarrier, run_virtual
-from offhook_mockserver.in_process import InProcessMock
-from offhook_mockserver.script import Answer, Echo, Ring, Script
+from offhook_mockserver.callees.script import Answer, Echo, Ring, Script
+from offhook_mockserver.server.in_process import InProcessMock
 
 if TYPE_CHECKING:
     from offhook import Call
-    from offhook.record import CallRecord, TimelineEntry
+    from offhook.session.record import CallRecord, TimelineEntry
 
 _RATE_HZ: Final = 16_000
 _RINGING_S: Final = 2

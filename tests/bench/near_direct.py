@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tests.bench.near_offhook import RATE_HZ, paced
 from tests.bench.voice import FRAMES_PER_S, Voice
 
-from offhook.clock import SystemClock
-from offhook.ids import Ids
+from offhook.interfaces.clock import SystemClock
+from offhook.interfaces.ids import Ids
 from offhook_wire import rtp
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.peer import Peer, make_certificate
@@ -19,7 +19,7 @@ from offhook_wire.rtp_out import OutStream
 if TYPE_CHECKING:
     from tests.bench.process import Place
 
-    from offhook.audio import AudioFrame
+    from offhook.interfaces.frame import AudioFrame
 
 
 class Direct:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.bench.voice import FRAMES_PER_S, Voice
 
 from offhook import Phone
-from offhook.audio import AudioFrame
-from offhook.grant import Grant
 from offhook.interfaces import AudioSource, Carrier
-from offhook.pacer import Pacer
-from offhook.plugins import Plugins
+from offhook.interfaces.frame import AudioFrame
+from offhook.interfaces.grant import Grant
+from offhook.media.pacer import Pacer
+from offhook.plugin.manager import Plugins
 from offhook.secret import Secret
 from offhook_aiortc.transport import AiortcTransport
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tests.bench.process import Place
 
     from offhook import Call
-    from offhook.events import LegEvent
     from offhook.interfaces import Leg
+    from offhook.session.events import LegEvent
 
 RATE_HZ: Final = 16_000
 _FRAME_SAMPLES: Final = RATE_HZ // FRAMES_PER_S

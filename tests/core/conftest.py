@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _numbers = itertools.count()
 GOOD = """
-    from offhook.hookspecs import hookimpl
+    from offhook.plugin import hookimpl
 
     @hookimpl
     def offhook_carrier(registry):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tests.core.rig import FRAME, RATE_HZ, HoldResampler, frame, ramp
 
 from offhook.interfaces import AudioSource
-from offhook.playout import Playout
+from offhook.media.playout import Playout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from offhook import AudioFrame, CallPolicy, Phone
-from offhook.hookspecs import hookimpl
-from offhook.ids import Ids
 from offhook.interfaces import AudioSink, AudioSource, Resampler
-from offhook.plugins import DISABLE_VARIABLE, Plugins
+from offhook.interfaces.ids import Ids
+from offhook.plugin.hookspecs import hookimpl
+from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook.testing import (
     FarMember,
     LinkedTransport,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offhook.interfaces import Store
-    from offhook.registry import FilterRegistry, ResamplerRegistry, SinkRegistry, SourceRegistry
+    from offhook.plugin.registry import FilterRegistry, ResamplerRegistry, SinkRegistry, SourceRegistry
 
 _T = TypeVar("_T")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.grant import Grant
+from offhook.interfaces.grant import Grant
 from offhook.secret import MASK, RedactingFilter, Secret, redact
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.home import HOME_VARIABLE
+from offhook.records.home import HOME_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

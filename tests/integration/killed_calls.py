@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook import AudioFrame, CallPolicy, Phone
-from offhook.plugins import Plugins
-from offhook.replay import replay
+from offhook.plugin.manager import Plugins
+from offhook.records.replay import replay
 from offhook.testing import LinkedTransport, ScriptedCarrier
 from offhook_sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
-    from offhook.grant import Grant
+    from offhook.interfaces.grant import Grant
 
 NUMBER = "+14155550123"
 RATE_HZ = 16_000

@@ -12,7 +12,7 @@ from tests.integration.likeness import compare, load
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SPEECH = ROOT / "mockserver/offhook_mockserver/speech"
+SPEECH = ROOT / "mockserver/offhook_mockserver/callees/clips"
 
 
 @pytest.fixture(scope="module")

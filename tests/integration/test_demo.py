@@ -14,7 +14,7 @@ from tests.integration.likeness import compare, load
 
 pytestmark = pytest.mark.slow
 
-SPEECH = Path(__file__).parents[2] / "mockserver/offhook_mockserver/speech"
+SPEECH = Path(__file__).parents[2] / "mockserver/offhook_mockserver/callees/clips"
 LEFT = {"caller-heard.wav", "callee-heard.wav", "mix.wav", "record.json", "journal.jsonl"}
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SPEECH = ROOT / "mockserver/offhook_mockserver/speech"
+SPEECH = ROOT / "mockserver/offhook_mockserver/callees/clips"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.plugins.relay_kit import Ear, Talker, until
 from tests.plugins.test_aiortc_rejoin import of_the_leg
 
 from offhook import CallPolicy, CallState, Disposition, EndedBy, Phone
-from offhook.events import LegDisconnected, LegReconnected
+from offhook.session.events import LegDisconnected, LegReconnected
 from offhook_aiortc.transport import AiortcTransport
 from offhook_sendblue.auth import KeyAuth
 from offhook_sendblue.carrier import SendblueCarrier

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook_mockserver.numbers_table import DEFAULT_NUMBER
+from offhook_mockserver.callees.numbers import DEFAULT_NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +29,11 @@ DRAIN_S, BUSY_S = 5.0, 3.0
 HANGING = """
 import asyncio, sys, time
 from offhook import AudioFrame, hookimpl
-from offhook.cli.root import run
+from offhook.cli import run
 from offhook.interfaces import AudioSink, AudioSource
 from offhook_aiortc.leg import AiortcLeg
 from offhook_aiortc.transport import AiortcTransport
-from offhook.plugins import Plugins
+from offhook.plugin import Plugins
 
 where = set(sys.argv[1].split(","))
 

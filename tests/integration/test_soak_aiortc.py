@@ -17,9 +17,9 @@ from tests.mockserver.soak import CallStore, channels, index_of, number_of, slop
 
 from offhook import Phone, PlayoutEnd
 from offhook.testing import Resources, check_call
-from offhook_mockserver.callee import CalleeEnd
-from offhook_mockserver.script import Answer, Say, Script
-from offhook_mockserver.server import MockServer, MockSettings
+from offhook_mockserver.callees.callee import CalleeEnd
+from offhook_mockserver.callees.script import Answer, Say, Script
+from offhook_mockserver.server.socket_server import MockServer, MockSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,20 +11,20 @@ import pytest
 from offhook import Disposition, Phone
 from offhook.errors import TokenRejected
 from offhook_aiortc.transport import AiortcTransport
-from offhook_mockserver.server import MockServer
+from offhook_mockserver.server.socket_server import MockServer
 from offhook_sendblue.auth import KeyAuth
 from offhook_sendblue.carrier import SendblueCarrier
 
 if TYPE_CHECKING:
-    from offhook.clock import Clock
-    from offhook.grant import Grant
+    from offhook.interfaces.clock import Clock
+    from offhook.interfaces.grant import Grant
 
 
 class SteppingClock:
     """The machine's clock, with a wall time that can be put forward."""
 
     def __init__(self) -> None:
-        from offhook.clock import SystemClock
+        from offhook.interfaces.clock import SystemClock
 
         self._clock: Clock = SystemClock()
         self.ahead_s = 0.0

@@ -11,17 +11,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.events import Direction
-from offhook.ids import Ids
+from offhook.interfaces.ids import Ids
+from offhook.session.events import Direction
 from offhook.testing import LoopClock, run_virtual
-from offhook_mockserver.in_process import InProcessMock, RenewsGrants
-from offhook_mockserver.numbers_table import HELLO, REPLY, SPEECH
-from offhook_mockserver.script import Answer, ListenFor, Ring, Say, Script, Sound, Wait
-from offhook_mockserver.tenants import TenantSettings
+from offhook_mockserver.callees.numbers import HELLO, REPLY, SPEECH
+from offhook_mockserver.callees.script import Answer, ListenFor, Ring, Say, Script, Sound, Wait
+from offhook_mockserver.server.in_process import InProcessMock, RenewsGrants
+from offhook_mockserver.tenants.tenant import TenantSettings
 
 if TYPE_CHECKING:
     from offhook import Call
-    from offhook.record import CallRecord
+    from offhook.session.record import CallRecord
 
 RINGING_S: Final = 2.0
 TALK_S: Final = 60.0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from offhook import AudioFrame
 from offhook.testing import ListSink, MemoryStore, check_call
-from offhook_mockserver.callee import CalleeEnd
-from offhook_mockserver.script import Answer, Ring, Say, Script, Wait
+from offhook_mockserver.callees.callee import CalleeEnd
+from offhook_mockserver.callees.script import Answer, Ring, Say, Script, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from offhook import Call, Phone
     from offhook.interfaces.store import Document
-    from offhook_mockserver.mock import Mock
+    from offhook_mockserver.server.mock import Mock
 
 RATE_HZ: Final = 16_000
 #: Samples that each side says; no whole number of frames.

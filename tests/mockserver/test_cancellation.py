@@ -15,23 +15,23 @@ from tests.core.cancel_at import CancelAt, CancelInTurn
 from tests.core.rig import wav_frames
 
 from offhook import AudioFrame, CallPolicy, CallState
-from offhook.ids import Ids
-from offhook.plugins import Plugins
+from offhook.interfaces.ids import Ids
+from offhook.plugin.manager import Plugins
 from offhook.testing import ListSink, LoopClock, MemoryStore, Resources, check_call, run_virtual
-from offhook_mockserver.callee import CalleeEnd
-from offhook_mockserver.in_process import InProcessMock
-from offhook_mockserver.memory_transport import MemoryTransport
-from offhook_mockserver.script import Answer, Echo, HangUp, Ring, Script, Wait
-from offhook_mockserver.tenants import TenantSettings
+from offhook_mockserver.callees.callee import CalleeEnd
+from offhook_mockserver.callees.script import Answer, Echo, HangUp, Ring, Script, Wait
+from offhook_mockserver.doors.memory.transport import MemoryTransport
+from offhook_mockserver.server.in_process import InProcessMock
+from offhook_mockserver.tenants.tenant import TenantSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from pathlib import Path
 
     from offhook import Call, Phone
-    from offhook.grant import Grant
     from offhook.interfaces import LegHandler
-    from offhook_mockserver.memory_leg import MemoryLeg
+    from offhook.interfaces.grant import Grant
+    from offhook_mockserver.doors.memory.leg import MemoryLeg
 
 NUMBER: Final = "+14155550123"
 POLICY: Final = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=60, release_timeout_s=2)

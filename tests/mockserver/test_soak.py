@@ -17,10 +17,10 @@ import pytest
 from tests.mockserver.soak import CallStore, check, converse, script_in, slope
 
 from offhook import AudioFrame, Phone
-from offhook.ids import Ids
+from offhook.interfaces.ids import Ids
 from offhook.testing import LoopClock, Resources, run_virtual
-from offhook_mockserver.in_process import InProcessMock
-from offhook_mockserver.memory_leg import MemoryLeg
+from offhook_mockserver.doors.memory.leg import MemoryLeg
+from offhook_mockserver.server.in_process import InProcessMock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -29,7 +29,7 @@ def main(wheel: str) -> None:
         if str(path.relative_to(ROOT / folder)) not in names
     ]
     assert not missing, missing
-    assert "offhook_mockserver/speech/reply.wav" in names
+    assert "offhook_mockserver/callees/clips/reply.wav" in names
     pages = {f"offhook/docs/{path.relative_to(ROOT / 'docs')}" for path in PAGES}
     assert {name for name in names if name.startswith("offhook/docs/")} == pages, pages
     points = next(name for name in names if name.endswith("entry_points.txt"))

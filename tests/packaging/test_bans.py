@@ -1,4 +1,4 @@
-"""Time and randomness come from `offhook.clock` and `offhook.ids` alone: ruff refuses every other way to them."""
+"""Time and randomness come from `offhook.interfaces` alone: ruff refuses every other way to them."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def test_a_module_that_reads_time_or_randomness_by_itself_is_refused(text: str, 
 
 
 def test_the_two_modules_they_come_from_may() -> None:
-    assert not refused("import random", "core/offhook/ids.py")
-    assert not refused("import time", "core/offhook/clock.py")
+    assert not refused("import random", "core/offhook/interfaces/ids.py")
+    assert not refused("import time", "core/offhook/interfaces/clock.py")
     assert not refused("import math", "core/offhook/new.py")

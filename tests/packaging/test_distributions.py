@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import offhook
-from offhook.home import HOME_VARIABLE
+from offhook.records.home import HOME_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 #: A transport that is registered and never joined.

@@ -10,15 +10,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.core.call.test_long_calls import Mortal
 from tests.core.rig import ALONE, load, rig, run
-from tests.core.test_long_calls import Mortal
 
-from offhook import CallPolicy, hookspecs, registry
-from offhook.decisions import DialRequest
-from offhook.grant import Grant
-from offhook.hookspecs import hookimpl
-from offhook.plugins import Plugins
-from offhook.registry import Environment, Registry
+from offhook import CallPolicy
+from offhook.interfaces.dialing import DialRequest
+from offhook.interfaces.environment import Environment
+from offhook.interfaces.grant import Grant
+from offhook.plugin import hookspecs, registry
+from offhook.plugin.hookspecs import hookimpl
+from offhook.plugin.manager import Plugins
+from offhook.plugin.registry import Registry
 from offhook.secret import Secret
 from offhook.testing import FixedAuth
 
@@ -136,7 +138,7 @@ def factory_alias(kind: Registry[Any]) -> str:
 
 def interface_of(kind: Registry[Any]) -> type:
     from offhook import interfaces
-    from offhook.testing import far_end
+    from offhook.interfaces import far_end
 
     name = re.findall(r", (\w+)\]$", factory_alias(kind))[0]
     found: type = getattr(interfaces, name, None) or getattr(far_end, name)

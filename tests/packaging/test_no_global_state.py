@@ -31,10 +31,10 @@ PACKAGES = [Path(folder).name for folder in PROJECT["tool"]["hatch"]["build"]["t
 #: What is kept all the same, and why.
 ALLOWED = {
     "offhook.secret._live": "the secrets of all phones: one phone's key must not get out in another's message either",
-    "offhook.isolation._left_behind": "tasks that nothing can end, which the loop itself only knows weakly",
-    "offhook.isolation._distributions": "which installed distribution a package is from, for messages: the process's",
-    "offhook.quarantine._guarded": "the TLS hook is the process's, and plugins may be loaded in several threads",
-    "offhook.cli.records_command.records": "typer's description of commands; filled while the module is imported",
+    "offhook.plugin.isolation._left_behind": "tasks that nothing can end, which the loop itself only knows weakly",
+    "offhook.plugin.isolation._distributions": "which installed distribution a package is from, for messages",
+    "offhook.plugin.quarantine._guarded": "the TLS hook is the process's, and plugins may be loaded in several threads",
+    "offhook.cli.records.command.records": "typer's description of commands; filled while the module is imported",
     "offhook.testing.conformance.tones.tone": "a sine is the same whoever asks; 64 of them at most",
     "offhook_sqlite.owner._owners": "a fork copies every lock of the process at once, whoever has taken it",
     "offhook_sqlite.store._inherited": "connections that a forked child may neither use nor close",

@@ -10,7 +10,8 @@ from typing import get_args
 
 import pytest
 
-from offhook import errors, events
+from offhook import errors
+from offhook.session import events
 from offhook.testing.conformance import KITS, Conformance
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference"

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.applications import Starlette
 
-from offhook.audio import AudioFrame
-from offhook.clock import Clock, SystemClock
-from offhook.grant import Grant
-from offhook.ids import Ids
+from offhook.interfaces.clock import Clock, SystemClock
+from offhook.interfaces.frame import AudioFrame
+from offhook.interfaces.grant import Grant
+from offhook.interfaces.ids import Ids
 from offhook.secret import Secret
-from offhook_mockserver.rooms import Room, Rooms
-from offhook_mockserver.webrtc_door import WebRtcDoor
+from offhook_mockserver.doors.webrtc.door import WebRtcDoor
+from offhook_mockserver.rooms.rooms import Rooms
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
 
-    from offhook.events import LegEvent
     from offhook.interfaces import Leg
+    from offhook.session.events import LegEvent
     from offhook_aiortc.connection import Connection
     from offhook_aiortc.leg import AiortcLeg
-    from offhook_mockserver.members import PcmMember, RoomEvent
+    from offhook_mockserver.rooms.member import RoomEvent
+    from offhook_mockserver.rooms.pcm_member import PcmMember
+    from offhook_mockserver.rooms.room import Room
 
 APP_ID = "a" * 32
 CERTIFICATE = Secret("c" * 32)

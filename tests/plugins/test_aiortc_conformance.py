@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.plugins import Plugins
+from offhook.plugin.manager import Plugins
 from offhook.testing.conformance import TransportConformance
-from offhook_mockserver.relay_far_end import RelayFarEnd
+from offhook_mockserver.far_ends.webrtc import RelayFarEnd
 
 if TYPE_CHECKING:
     from offhook.interfaces import Transport
-    from offhook.registry import Environment
+    from offhook.interfaces.environment import Environment
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import pytest
 from tests.plugins.relay_kit import FRAME_SAMPLES, Ear, Relay, connection_of, tone, until, with_relay
 from tests.plugins.test_aiortc_rejoin import of_the_leg
 
-from offhook.ids import Ids
+from offhook.interfaces.ids import Ids
 from offhook_aiortc.transport import AiortcTransport
 from offhook_wire import rtcp
 from offhook_wire.aiortc_private import SrtpError

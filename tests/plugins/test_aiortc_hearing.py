@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from offhook.ids import Ids
+from offhook.interfaces.ids import Ids
 from offhook_aiortc.hearing import Hearing
 from offhook_wire import rtcp, rtp
 from offhook_wire.opus import OpusEncoder
@@ -14,7 +14,7 @@ from offhook_wire.rtp_out import OutStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.audio import AudioFrame
+    from offhook.interfaces.frame import AudioFrame
 
 Heard = list[tuple[int, int]]
 

@@ -25,9 +25,11 @@ from tests.plugins.relay_kit import (
     with_relay,
 )
 
-from offhook.audio import AudioFrame, level_dbfs
 from offhook.errors import JoinFailed, JoinTimeout, TokenRejected, TransportUnavailable
-from offhook.events import (
+from offhook.interfaces.frame import AudioFrame, level_dbfs
+from offhook.interfaces.grant import Grant
+from offhook.secret import Secret
+from offhook.session.events import (
     GrantExpiring,
     LeaveReason,
     LegClosed,
@@ -37,11 +39,9 @@ from offhook.events import (
     MemberPublished,
     MemberUnpublished,
 )
-from offhook.grant import Grant
-from offhook.secret import Secret
 from offhook_aiortc import leg as leg_module
 from offhook_aiortc.transport import AiortcTransport
-from offhook_mockserver.attendance import Attendance
+from offhook_mockserver.doors.webrtc.client import Attendance
 from offhook_wire.path import Path
 from offhook_wire.relay_protocol import Left
 

@@ -14,7 +14,7 @@ from offhook_wire.path import Path
 
 if TYPE_CHECKING:
     from offhook_aiortc.leg import AiortcLeg
-    from offhook_mockserver.members import PcmMember
+    from offhook_mockserver.rooms.pcm_member import PcmMember
 
 
 def held(leg: AiortcLeg, relay: Relay) -> list[int]:

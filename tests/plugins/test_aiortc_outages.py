@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.mockserver.test_webrtc_door import Client, with_client
+from tests.mockserver.doors.webrtc.test_door import Client, with_client
 from tests.plugins.relay_kit import (
     FRAME_SAMPLES,
     Ear,
@@ -17,7 +17,7 @@ from tests.plugins.relay_kit import (
 )
 from tests.plugins.test_aiortc_rejoin import of_the_leg
 
-from offhook.events import (
+from offhook.session.events import (
     AudioLost,
     AudioReturned,
     Direction,

@@ -10,7 +10,8 @@ import pytest
 import offhook_aiortc
 from offhook.errors import MissingExtraError
 from offhook.interfaces import Transport
-from offhook.registry import Environment, TransportRegistry
+from offhook.interfaces.environment import Environment
+from offhook.plugin.registry import TransportRegistry
 
 
 def test_the_transport_is_registered_and_made_lazily() -> None:
@@ -23,7 +24,7 @@ def test_the_transport_is_registered_and_made_lazily() -> None:
 
 
 def test_a_missing_package_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("offhook.registration.is_installed", lambda name: False)
+    monkeypatch.setattr("offhook.plugin.registry.is_installed", lambda name: False)
     registry = TransportRegistry("transport", "offhook_transport")
     offhook_aiortc.offhook_transport(registry)
     with pytest.raises(MissingExtraError, match=r"offhook\[aiortc\]"):

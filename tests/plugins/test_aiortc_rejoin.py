@@ -6,7 +6,7 @@ import asyncio
 import itertools
 
 import pytest
-from tests.mockserver.test_webrtc_door import MovableClock
+from tests.mockserver.doors.webrtc.test_door import MovableClock
 from tests.plugins.relay_kit import (
     FRAME_SAMPLES,
     Ear,
@@ -20,7 +20,8 @@ from tests.plugins.relay_kit import (
     with_relay,
 )
 
-from offhook.events import (
+from offhook.interfaces.ids import Ids
+from offhook.session.events import (
     LeaveReason,
     LegClosed,
     LegDisconnected,
@@ -30,7 +31,6 @@ from offhook.events import (
     MemberLeft,
     MemberPublished,
 )
-from offhook.ids import Ids
 from offhook_aiortc.rejoin import Backoff
 from offhook_aiortc.transport import AiortcTransport
 

@@ -7,7 +7,7 @@ import dataclasses
 import logging
 
 import pytest
-from tests.mockserver.test_webrtc_door import MovableClock
+from tests.mockserver.doors.webrtc.test_door import MovableClock
 from tests.plugins.relay_kit import (
     FRAME_SAMPLES,
     Ear,
@@ -21,8 +21,8 @@ from tests.plugins.relay_kit import (
 )
 
 from offhook.errors import TokenRejected, TransportError
-from offhook.events import GrantExpiring, LegClosed, LegDisconnected, LegReconnected
 from offhook.secret import Secret
+from offhook.session.events import GrantExpiring, LegClosed, LegDisconnected, LegReconnected
 from offhook_aiortc import connection as connection_module
 from offhook_aiortc.transport import AiortcTransport
 from offhook_wire.relay_protocol import Renewed

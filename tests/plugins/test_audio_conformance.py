@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import offhook_mockserver
-from offhook.plugins import Plugins
+from offhook.plugin.manager import Plugins
 from offhook.testing.conformance import (
     FilterConformance,
     ResamplerConformance,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Resampler
 
 PLUGINS = Plugins.load()
-SPEECH = Path(offhook_mockserver.__file__).parent / "speech" / "hello.wav"
+SPEECH = Path(offhook_mockserver.__file__).parent / "callees/clips/hello.wav"
 
 
 class Registered(SourceConformance):

@@ -9,7 +9,7 @@ import pytest
 
 from offhook import AudioFrame
 from offhook.errors import ConfigError, SpecError
-from offhook.plugins import Plugins
+from offhook.plugin.manager import Plugins
 from offhook_audio.gain import GainFilter
 from offhook_audio.limit import LimitFilter
 

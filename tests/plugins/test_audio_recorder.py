@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import offhook_audio
-from offhook.audio import AudioFrame
 from offhook.errors import RecordingError, SpecError
-from offhook.plugins import DISABLE_VARIABLE, Plugins
+from offhook.interfaces.frame import AudioFrame
+from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook_audio.null import NullSink
 from offhook_audio.recorder import MOST_GAP_S, RecorderSink
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import offhook_audio
-from offhook.plugins import DISABLE_VARIABLE, Plugins
+from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook_audio.resample_file import FileResampler
 from offhook_audio.resample_live import LiveResampler
 

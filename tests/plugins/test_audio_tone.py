@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.audio import AudioFrame, level_dbfs
 from offhook.errors import SourceError
+from offhook.interfaces.frame import AudioFrame, level_dbfs
 from offhook_audio.silence import SilenceSource
 from offhook_audio.tone import ToneSource
 
@@ -107,7 +107,7 @@ def test_bad_silence_is_refused_with_an_example(argument: str) -> None:
 def test_loading_the_plugin_loads_no_media_library() -> None:
     script = """
 import asyncio, sys
-from offhook.plugins import Plugins
+from offhook.plugin import Plugins
 import offhook_audio
 for name in ("numpy", "av", "soxr", "soundfile"):
     sys.modules[name] = None  # importing it fails

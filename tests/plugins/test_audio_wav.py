@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from offhook.audio import AudioFrame, level_dbfs
 from offhook.errors import SourceError
+from offhook.interfaces.frame import AudioFrame, level_dbfs
 from offhook_audio.wav import WavSource
 
 RATE_HZ = 16_000

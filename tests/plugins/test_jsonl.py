@@ -17,7 +17,7 @@ import pytest
 
 import offhook_jsonl
 from offhook.errors import RecordingError
-from offhook.plugins import DISABLE_VARIABLE, Plugins
+from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook.secret import MASK, Secret
 from offhook_jsonl.store import JsonLinesStore
 

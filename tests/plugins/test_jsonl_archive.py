@@ -10,7 +10,7 @@ import pytest
 
 import offhook_jsonl
 from offhook.errors import RecordingError
-from offhook.plugins import DISABLE_VARIABLE, Plugins
+from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook_jsonl.archive import JsonLinesArchive
 from offhook_jsonl.store import JsonLinesStore
 

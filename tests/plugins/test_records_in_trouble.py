@@ -14,7 +14,7 @@ import pytest
 from tests.core.rig import NUMBER, PLAIN, later, rig, run
 
 from offhook import CallPolicy, CallRecord, Disposition, Phone
-from offhook.ids import Ids
+from offhook.interfaces.ids import Ids
 from offhook.testing import LoopClock, MemoryStore
 from offhook_jsonl.store import JsonLinesStore
 from offhook_sqlite.archive import SqliteArchive

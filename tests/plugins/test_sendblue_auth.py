@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook.errors import ConfigError
-from offhook.plugins import Plugins
-from offhook.registry import Environment
+from offhook.interfaces.environment import Environment
+from offhook.plugin.manager import Plugins
 from offhook.secret import Secret
 from offhook_sendblue import CallableAuth, EnvAuth, KeyAuth
 

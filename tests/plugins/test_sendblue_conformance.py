@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from offhook.secret import Secret
 from offhook.testing.conformance import AuthConformance, CarrierConformance
-from offhook_mockserver.sendblue_far_end import SendblueFarEnd
+from offhook_mockserver.far_ends.sendblue import SendblueFarEnd
 from offhook_sendblue import CallableAuth, EnvAuth, KeyAuth, SendblueCarrier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from offhook.interfaces import Auth
-    from offhook.registry import Environment
+    from offhook.interfaces.environment import Environment
 
 KEYS = ("a-key-of-some-length", "a-secret-of-some-length")
 

@@ -18,7 +18,7 @@ import pytest
 
 import offhook_sqlite
 from offhook.errors import RecordingError
-from offhook.plugins import DISABLE_VARIABLE, Plugins
+from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook.secret import MASK, Secret
 from offhook_sqlite import database
 from offhook_sqlite.archive import SqliteArchive

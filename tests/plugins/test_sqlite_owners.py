@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook.errors import RecordingError
-from offhook.ids import Ids
+from offhook.interfaces.ids import Ids
 from offhook_sqlite.archive import SqliteArchive
 from offhook_sqlite.owner import Owner, is_alive
 from offhook_sqlite.store import SqliteStore

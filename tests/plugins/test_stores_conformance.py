@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook.plugins import Plugins
+from offhook.plugin.manager import Plugins
 from offhook.testing.conformance import StoreConformance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from offhook.interfaces import Archive, Store
-    from offhook.registry import Environment
+    from offhook.interfaces.environment import Environment
 
 PLUGINS = Plugins.load()
 

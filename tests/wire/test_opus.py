@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.audio import OPUS_RATES_HZ, level_dbfs, samples_of
+from offhook.interfaces.frame import OPUS_RATES_HZ, level_dbfs, samples_of
 from offhook_wire import opus_libopus
 from offhook_wire.opus import OpusDecoder, OpusEncoder, default_backend
 from offhook_wire.opus_av import AvBackend

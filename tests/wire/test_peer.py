@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.ids import Ids
+from offhook.interfaces.ids import Ids
 from offhook_wire import rtp
 from offhook_wire.peer import Certificate, Peer, PeerFailed, make_certificate
 from offhook_wire.relay_protocol import Candidate, Fingerprint, PeerParameters

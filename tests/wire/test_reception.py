@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from offhook.ids import Ids
+from offhook.interfaces.ids import Ids
 from offhook_wire import rtp
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.reception import Reception
 from offhook_wire.rtp_out import OutStream
 
 if TYPE_CHECKING:
-    from offhook.audio import AudioFrame
+    from offhook.interfaces.frame import AudioFrame
 
 
 def test_positions_are_samples_at_the_rate_of_the_frames() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.events import LeaveReason
 from offhook.secret import Secret
+from offhook.session.events import LeaveReason
 from offhook_wire import relay_protocol as protocol
 from offhook_wire.strict_json import Fields, ProtocolError
 

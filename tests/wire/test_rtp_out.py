@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.ids import Ids
+from offhook.interfaces.ids import Ids
 from offhook_wire import rtcp, rtp
 from offhook_wire.rtp_out import OutStream
 

@@ -1,10 +1,43 @@
-"""The command line: ``offhook``."""
+"""The command line: ``offhook``.
+
+Commands of other packages take their parts from here. They are imported on first use, since typer is only wanted when
+the command line is.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["main"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from offhook.cli.call.display import Display, choose
+    from offhook.cli.call.placing import CALLEE_HEARD, Order, Placed, place, report
+    from offhook.cli.exit_codes import ExitCode
+    from offhook.cli.stopping import Stop, run
+
+__all__ = ["CALLEE_HEARD", "Display", "ExitCode", "Order", "Placed", "Stop", "choose", "main", "place", "report", "run"]
+
+_HOMES: Final[Mapping[str, str]] = {
+    "CALLEE_HEARD": "offhook.cli.call.placing",
+    "Display": "offhook.cli.call.display",
+    "ExitCode": "offhook.cli.exit_codes",
+    "Order": "offhook.cli.call.placing",
+    "Placed": "offhook.cli.call.placing",
+    "Stop": "offhook.cli.stopping",
+    "choose": "offhook.cli.call.display",
+    "place": "offhook.cli.call.placing",
+    "report": "offhook.cli.call.placing",
+    "run": "offhook.cli.stopping",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def main() -> None:

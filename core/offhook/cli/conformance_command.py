@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Generator
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,9 @@ import typer
 from offhook.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from offhook.plugins import Plugins
+    from collections.abc import Generator
+
+    from offhook.plugin.manager import Plugins
     from offhook.testing.conformance import Result
 
 
@@ -63,7 +64,7 @@ def conformance(
     Exit codes: 0 nothing failed, 1 something did, 2 there is nothing to test.
     """
     from offhook.testing.conformance import run_kit  # it brings along what only tests need
-    from offhook.testing.conformance.found import Wanted, clause_ids, find_kit
+    from offhook.testing.conformance.lookup import Wanted, clause_ids, find_kit
 
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as Python itself does for a script
     wanted = Wanted(

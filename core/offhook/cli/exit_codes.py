@@ -5,20 +5,13 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import (
-    ConfigError,
-    CredentialsRejected,
-    DialRefused,
-    OffhookError,
-    RateLimited,
-    RequestRejected,
-)
-from offhook.outcome import Disposition
+from offhook.errors import ConfigError, CredentialsRejected, DialRefused, OffhookError, RateLimited, RequestRejected
+from offhook.session.outcome import Disposition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from offhook.record import CallRecord
+    from offhook.session.record import CallRecord
 
 
 class ExitCode(IntEnum):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from offhook.plugins import PluginReport, Plugins
-    from offhook.registry import Registry
+    from offhook.plugin.manager import PluginReport, Plugins
+    from offhook.plugin.registry import Registry
 
 
 def plugins_command(

@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import offhook
-from offhook.cli.call_command import call
+from offhook.cli.call.command import call
 from offhook.cli.conformance_command import conformance
 from offhook.cli.docs_command import docs_command
-from offhook.cli.doctor_command import doctor_command
+from offhook.cli.doctor.command import doctor_command
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.plugins_command import plugins_command
-from offhook.cli.records_command import records
+from offhook.cli.records.command import records
 from offhook.errors import OffhookError
-from offhook.isolation import as_plugin_error
-from offhook.plugins import PLUGINS_LOGGER, Plugins
+from offhook.plugin.isolation import as_plugin_error
+from offhook.plugin.manager import PLUGINS_LOGGER, Plugins
 from offhook.secret import RedactingFilter, redact
 
 if TYPE_CHECKING:
-    from offhook.registration import Registration
-    from offhook.registry import Command
+    from offhook.plugin.registry import Command, Registration
 
 
 def build(plugins: Plugins) -> typer.Typer:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import typer
 
 from offhook.cli.exit_codes import ExitCode
-from offhook.clock import SystemClock
-from offhook.isolation import let_go
+from offhook.interfaces.clock import SystemClock
+from offhook.plugin.isolation import let_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Mapping

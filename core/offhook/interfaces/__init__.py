@@ -1,27 +1,98 @@
-"""What a plugin implements: interfaces of one to four methods each, one module a kind."""
+"""The border: what plugins implement, one to four methods each, and the values that cross it."""
 
 from __future__ import annotations
 
-from offhook.interfaces.auth import Auth
-from offhook.interfaces.carrier import Carrier
-from offhook.interfaces.filter import AudioFilter
-from offhook.interfaces.resampler import Resampler
-from offhook.interfaces.sink import AudioSink
-from offhook.interfaces.source import AudioSource
-from offhook.interfaces.store import Archive, DialGuard, Store
+from offhook.interfaces.audio import AudioFilter, AudioSink, AudioSource, Resampler
+from offhook.interfaces.carrier import Auth, Carrier
+from offhook.interfaces.clock import Clock, SystemClock, iso_8601
+from offhook.interfaces.dialing import DialGuard, DialRequest
+from offhook.interfaces.environment import Environment
+from offhook.interfaces.far_end import Answer, ChannelFarEnd, FarEnd, FarMember, ServiceFarEnd, TokenFault
+from offhook.interfaces.frame import (
+    OPUS_RATES_HZ,
+    PTIME_MS,
+    SAMPLE_BYTES,
+    AudioFrame,
+    level_dbfs,
+    pcm_of,
+    samples_of,
+    saturated,
+)
+from offhook.interfaces.grant import Grant, is_loopback
+from offhook.interfaces.ids import Ids
+from offhook.interfaces.numbers import e164, mask, mask_all
+from offhook.interfaces.store import Archive, Document, Store
+from offhook.interfaces.stream import BoundedStream
 from offhook.interfaces.transport import Leg, LegHandler, Transport
+from offhook.session.events import (
+    AudioLost,
+    AudioReturned,
+    Direction,
+    GrantExpiring,
+    LeaveReason,
+    LegClosed,
+    LegDisconnected,
+    LegEvent,
+    LegFailed,
+    LegReconnected,
+    MemberJoined,
+    MemberLeft,
+    MemberPublished,
+    MemberUnpublished,
+)
 
 __all__ = [
+    "OPUS_RATES_HZ",
+    "PTIME_MS",
+    "SAMPLE_BYTES",
+    "Answer",
     "Archive",
     "AudioFilter",
+    "AudioFrame",
+    "AudioLost",
+    "AudioReturned",
     "AudioSink",
     "AudioSource",
     "Auth",
+    "BoundedStream",
     "Carrier",
+    "ChannelFarEnd",
+    "Clock",
     "DialGuard",
+    "DialRequest",
+    "Direction",
+    "Document",
+    "Environment",
+    "FarEnd",
+    "FarMember",
+    "Grant",
+    "GrantExpiring",
+    "Ids",
+    "LeaveReason",
     "Leg",
+    "LegClosed",
+    "LegDisconnected",
+    "LegEvent",
+    "LegFailed",
     "LegHandler",
+    "LegReconnected",
+    "MemberJoined",
+    "MemberLeft",
+    "MemberPublished",
+    "MemberUnpublished",
     "Resampler",
+    "ServiceFarEnd",
     "Store",
+    "SystemClock",
+    "TokenFault",
     "Transport",
+    "e164",
+    "is_loopback",
+    "iso_8601",
+    "level_dbfs",
+    "mask",
+    "mask_all",
+    "pcm_of",
+    "samples_of",
+    "saturated",
 ]

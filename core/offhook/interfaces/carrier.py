@@ -1,4 +1,4 @@
-"""Carrier: rings a person and hands over the right to join the channel where they will be."""
+"""Carrier: rings a person and returns the right to join their channel. Auth: proves to the carrier who we are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from offhook.grant import Grant
+    from collections.abc import Mapping
+
+    from offhook.interfaces.grant import Grant
+    from offhook.secret import Secret
 
 
 class Carrier(ABC):
@@ -46,4 +49,19 @@ class Carrier(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """Let go of connections. Idempotent."""
+        ...
+
+
+class Auth(ABC):
+    """Gives the headers that authenticate a request."""
+
+    @abstractmethod
+    async def headers(self, host: str) -> Mapping[str, Secret]:
+        """The headers for one request to `host`.
+
+        Asked anew for every request, so keys may rotate.
+
+        Raises:
+            ConfigError: there are no keys; the message says where they are looked for.
+        """
         ...

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from offhook.audio import AudioFrame
-    from offhook.events import LegEvent
-    from offhook.grant import Grant
+    from offhook.interfaces.frame import AudioFrame
+    from offhook.interfaces.grant import Grant
+    from offhook.session.events import LegEvent
 
 
 class LegHandler(Protocol):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from offhook.interfaces.far_end import Answer, ChannelFarEnd, FarEnd, FarMember, ServiceFarEnd, TokenFault
 from offhook.testing.doubles import FixedAuth, ListFilter, ListSink, MemoryStore, ScriptedCarrier
-from offhook.testing.far_end import Answer, ChannelFarEnd, FarEnd, FarMember, ServiceFarEnd, TokenFault
 from offhook.testing.invariants import check_call, timeline_lines, violations
-from offhook.testing.linked import LinkedMember, LinkedTransport
-from offhook.testing.linked_far_end import LinkedFarEnd
+from offhook.testing.linked.channel import LinkedMember
+from offhook.testing.linked.far_end import LinkedFarEnd
+from offhook.testing.linked.transport import LinkedTransport
 from offhook.testing.resources import Resources
 from offhook.testing.scripted_service import ScriptedService
 from offhook.testing.virtual_time import LoopClock, NothingScheduledError, VirtualLoop, run_virtual

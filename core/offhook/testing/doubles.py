@@ -6,14 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import StartAmbiguous
-from offhook.grant import Grant
 from offhook.interfaces import AudioFilter, AudioSink, Auth, Carrier, Store
+from offhook.interfaces.grant import Grant
 from offhook.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from offhook.audio import AudioFrame
+    from offhook.interfaces.frame import AudioFrame
     from offhook.interfaces.store import Document
 
 #: How long a service may take to answer.

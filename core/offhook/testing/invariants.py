@@ -11,17 +11,17 @@ from __future__ import annotations
 import wave
 from typing import TYPE_CHECKING, Final
 
-from offhook.policy import CallPolicy
-from offhook.record import entry_document, record_document
 from offhook.secret import redact
-from offhook.states import CALL_TABLE, LEG_TABLE, CallState, LegState
+from offhook.session.policy import CallPolicy
+from offhook.session.record import entry_document, record_document
+from offhook.session.states import CALL_TABLE, LEG_TABLE, CallState, LegState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence, Set
     from pathlib import Path
 
     from offhook.interfaces.store import Document
-    from offhook.record import CallRecord
+    from offhook.session.record import CallRecord
 
 #: How much later than its timer a timer may come, in seconds; give more where a test runs in real time.
 TOLERANCE_S: Final = 0.05

@@ -13,12 +13,12 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
 )
-from offhook.grant import Grant
-from offhook.ids import Ids
-from offhook.registry import Environment
+from offhook.interfaces.environment import Environment
+from offhook.interfaces.far_end import Answer, ServiceFarEnd
+from offhook.interfaces.grant import Grant
+from offhook.interfaces.ids import Ids
 from offhook.secret import Secret
 from offhook.testing.doubles import FixedAuth, ScriptedCarrier
-from offhook.testing.far_end import Answer, ServiceFarEnd
 from offhook.testing.virtual_time import LoopClock
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from offhook import errors, hookspecs, interfaces
+from offhook.cli.docs_command import all_pages, read
 from offhook.cli.exit_codes import ExitCode
-from offhook.cli.pages import all_pages, read
 from offhook.cli.root import run
+from offhook.errors import ConfigError
+from offhook.plugin import Plugins, hookspecs, report
 
 ROOT = Path(__file__).parents[3]
 CODE = "\n".join(
@@ -42,7 +43,7 @@ def test_a_section_goes_up_to_the_next_of_its_level(capsys: pytest.CaptureFixtur
 
 def test_what_is_code_is_no_section() -> None:
     assert "\n# acme-offhook\n" in read("write-a-plugin")
-    with pytest.raises(errors.ConfigError, match="the page write-a-plugin has no section 'acme-offhook'"):
+    with pytest.raises(ConfigError, match="the page write-a-plugin has no section 'acme-offhook'"):
         read("write-a-plugin#acme-offhook")
 
 
@@ -65,11 +66,11 @@ def test_near_names_are_suggested(wanted: str, says: str, capsys: pytest.Capture
 
 def test_the_code_points_to_pages_and_sections_that_there_are() -> None:
     hooks = [name for name in vars(hookspecs) if name.startswith("offhook_")]
-    kinds = list(interfaces.__all__)
+    kinds = [item.interface.__name__ for item in Plugins().registries() if item.interface is not None]
     told = re.findall(r"\bnonsense\(.*?\"(\w+)\"\)|offhook docs ([a-z]+[\w#-]*)", CODE)
-    wanted = {f"{errors.HOOKS_PAGE}#{name}" for name in hooks}
-    wanted |= {f"{errors.INTERFACES_PAGE}#{name.lower()}" for name in [*kinds, *(kind for kind, _ in told if kind)]}
-    wanted |= {errors.PLUGIN_SECTION, errors.REGISTRY_SECTION, *(page for _, page in told if page)}
+    wanted = {f"{report.HOOKS_PAGE}#{name}" for name in hooks}
+    wanted |= {f"{report.INTERFACES_PAGE}#{name.lower()}" for name in [*kinds, *(kind for kind, _ in told if kind)]}
+    wanted |= {report.PLUGIN_SECTION, report.REGISTRY_SECTION, *(page for _, page in told if page)}
     for page in wanted:
         assert read(page)
     for path in re.findall(r"\bdocs/[\w/-]+\.md", CODE):

@@ -9,7 +9,7 @@ import pytest
 
 import offhook_jsonl
 from offhook.cli.root import run
-from offhook.plugins import Plugins
+from offhook.plugin.manager import Plugins
 from offhook_audio.silence import SilenceSource
 
 if TYPE_CHECKING:

@@ -29,15 +29,15 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
 )
-from offhook.outcome import Disposition
-from offhook.plugins import PluginReport, Plugins
-from offhook.record import CallRecord
+from offhook.plugin.manager import PluginReport, Plugins
+from offhook.session.outcome import Disposition
+from offhook.session.record import CallRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from offhook.registry import CommandRegistry
+    from offhook.plugin.registry import CommandRegistry
 
 
 @pytest.fixture(autouse=True)
@@ -246,7 +246,7 @@ def test_the_code_of_an_error(error: OffhookError, code: ExitCode) -> None:
 
 
 def test_every_disposition_has_a_code() -> None:
-    from offhook.outcome import Cause, EndedBy, Outcome
+    from offhook.session.outcome import Cause, EndedBy, Outcome
 
     record = CallRecord("call_1", "", "")
     assert code_for_record(record) is ExitCode.FAILED

@@ -11,7 +11,7 @@ import pytest
 from tests.core.rig import NUMBER, POLICY, rig, run
 
 from offhook import CallPolicy, CallState, Evidence, LegState, Secret
-from offhook.events import LegDisconnected, LegReconnected
+from offhook.session.events import LegDisconnected, LegReconnected
 from offhook.testing import check_call, timeline_lines, violations
 
 if TYPE_CHECKING:

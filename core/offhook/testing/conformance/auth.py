@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from offhook.errors import ConfigError
-from offhook.registry import Environment
+from offhook.interfaces.environment import Environment
 from offhook.secret import Secret
 from offhook.testing.conformance.clause import NotClaimed, clause
 from offhook.testing.conformance.kit import Conformance
-from offhook.testing.conformance.observe import error_of, everything_logged, shown
+from offhook.testing.conformance.probes import error_of, everything_logged, shown
 
 if TYPE_CHECKING:
     from offhook.interfaces import Auth

@@ -7,12 +7,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook.grant import Grant
+from offhook.interfaces.far_end import Answer
+from offhook.interfaces.grant import Grant
 from offhook.secret import Secret
 from offhook.testing.conformance.carrier_answers import CarrierAnswers
 from offhook.testing.conformance.clause import NotClaimed, clause
-from offhook.testing.conformance.observe import error_of, everything_logged, leaves_nothing, shown
-from offhook.testing.far_end import Answer
+from offhook.testing.conformance.probes import error_of, everything_logged, leaves_nothing, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

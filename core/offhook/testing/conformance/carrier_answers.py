@@ -16,17 +16,17 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
 )
+from offhook.interfaces.far_end import Answer
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.kit import Conformance
-from offhook.testing.conformance.observe import error_of, shown
-from offhook.testing.far_end import Answer
+from offhook.testing.conformance.probes import error_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from offhook.interfaces import Auth, Carrier
-    from offhook.registry import Environment
-    from offhook.testing.far_end import ServiceFarEnd
+    from offhook.interfaces.environment import Environment
+    from offhook.interfaces.far_end import ServiceFarEnd
 
 #: Nobody is asked to wait for longer.
 _MOST_WAIT_S: Final = 86_400.0

@@ -7,12 +7,12 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from offhook.audio import OPUS_RATES_HZ, AudioFrame
-from offhook.clock import SystemClock
 from offhook.errors import ConfigError
+from offhook.interfaces.clock import SystemClock
+from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.kit import Conformance
-from offhook.testing.conformance.observe import error_in, quick_enough, shown
+from offhook.testing.conformance.probes import error_in, quick_enough, shown
 from offhook.testing.conformance.random_input import Draw, for_all
 from offhook.testing.conformance.tones import highest_step, tone
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from offhook.errors import OffhookError
-from offhook.isolation import let_go
+from offhook.plugin.isolation import let_go
 from offhook.testing.conformance.clause import CONTRACT, ClauseFailed, FailsAsExpected, NotClaimed
 from offhook.testing.conformance.expected import read_expected
 from offhook.testing.virtual_time import VirtualLoop

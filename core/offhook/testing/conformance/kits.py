@@ -10,8 +10,8 @@ from offhook.testing.conformance.filter import FilterConformance
 from offhook.testing.conformance.resampler import ResamplerConformance
 from offhook.testing.conformance.sink import SinkConformance
 from offhook.testing.conformance.source import SourceConformance
-from offhook.testing.conformance.store import StoreConformance
-from offhook.testing.conformance.transport import TransportConformance
+from offhook.testing.conformance.store.clauses import StoreConformance
+from offhook.testing.conformance.transport.clauses import TransportConformance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook.audio import SAMPLE_BYTES, pcm_of
-from offhook.ids import Ids
+from offhook.interfaces.frame import SAMPLE_BYTES, pcm_of
+from offhook.interfaces.ids import Ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable

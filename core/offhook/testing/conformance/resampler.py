@@ -5,11 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from offhook.audio import SAMPLE_BYTES, level_dbfs, samples_of
-from offhook.clock import SystemClock
+from offhook.interfaces.clock import SystemClock
+from offhook.interfaces.frame import SAMPLE_BYTES, level_dbfs, samples_of
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.kit import Conformance
-from offhook.testing.conformance.observe import quick_enough
+from offhook.testing.conformance.probes import quick_enough
 from offhook.testing.conformance.random_input import Draw, for_all
 from offhook.testing.conformance.tones import amplitude_of, tone
 

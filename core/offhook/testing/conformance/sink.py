@@ -10,11 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from offhook.audio import OPUS_RATES_HZ, AudioFrame
 from offhook.errors import ConfigError, OffhookError
+from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame
 from offhook.testing.conformance.clause import NotClaimed, clause
-from offhook.testing.conformance.observe import Held, error_in, error_of, leaves_nothing, quick_enough, shown
-from offhook.testing.conformance.places import WithPlaces
+from offhook.testing.conformance.folders import WithPlaces
+from offhook.testing.conformance.probes import Held, error_in, error_of, leaves_nothing, quick_enough, shown
 from offhook.testing.conformance.tones import tone
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from offhook.audio import AudioFrame
 from offhook.errors import ConfigError, OffhookError
+from offhook.interfaces.frame import AudioFrame
 from offhook.testing.conformance.clause import clause
-from offhook.testing.conformance.observe import Held, error_in, error_of, leaves_nothing, quick_enough, shown
-from offhook.testing.conformance.places import WithPlaces
+from offhook.testing.conformance.folders import WithPlaces
+from offhook.testing.conformance.probes import Held, error_in, error_of, leaves_nothing, quick_enough, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping

@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 
-from offhook.audio import pcm_of, samples_of, saturated
+from offhook.interfaces.frame import pcm_of, samples_of, saturated
 
 
 @functools.lru_cache(maxsize=64)

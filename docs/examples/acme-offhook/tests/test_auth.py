@@ -10,7 +10,7 @@ import pytest
 from acme_offhook.auth import AcmeAuth
 
 from offhook.errors import ConfigError
-from offhook.registry import Environment
+from offhook.interfaces import Environment
 from offhook.testing.conformance import AuthConformance
 
 if TYPE_CHECKING:

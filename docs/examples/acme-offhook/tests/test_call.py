@@ -7,13 +7,13 @@ import json
 from typing import TYPE_CHECKING
 
 from offhook import CallPolicy, Phone
-from offhook.audio import level_dbfs
+from offhook.interfaces import level_dbfs
 from offhook_mockserver.server import MockServer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from offhook_mockserver.tenants import Tenant
+    from offhook_mockserver.server import Tenant
 
 ECHO = "+14155550105"
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from acme_offhook.carrier import AcmeCarrier
 
-from offhook.registry import Environment
+from offhook.interfaces import Environment
 from offhook.testing.conformance import CarrierConformance
-from offhook_mockserver.sendblue_far_end import SendblueFarEnd
+from offhook_mockserver.far_ends import SendblueFarEnd
 
 if TYPE_CHECKING:
     from offhook.interfaces import Auth

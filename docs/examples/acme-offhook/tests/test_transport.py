@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from acme_offhook.transport import AcmeTransport
 
 from offhook.testing.conformance import TransportConformance
-from offhook_mockserver.pcm_far_end import PcmFarEnd
+from offhook_mockserver.far_ends import PcmFarEnd
 
 if TYPE_CHECKING:
-    from offhook.registry import Environment
+    from offhook.interfaces import Environment
 
 
 class TestAcmeTransport(TransportConformance):

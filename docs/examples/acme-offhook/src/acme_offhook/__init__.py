@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from offhook import hookimpl
 
 if TYPE_CHECKING:
-    from offhook.interfaces import AudioSource, Auth, Carrier, Transport
-    from offhook.registry import AuthRegistry, CarrierRegistry, Environment, SourceRegistry, TransportRegistry
+    from offhook.interfaces import AudioSource, Auth, Carrier, Environment, Transport
+    from offhook.plugin import AuthRegistry, CarrierRegistry, SourceRegistry, TransportRegistry
 
 
 @hookimpl

@@ -16,7 +16,7 @@ from offhook.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from offhook.registry import Environment
+    from offhook.interfaces import Environment
 
 _MOST_BYTES: Final = 4096
 #: What may stand in a header.

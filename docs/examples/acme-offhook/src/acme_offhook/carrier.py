@@ -19,13 +19,11 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
 )
-from offhook.grant import Grant, is_loopback
-from offhook.interfaces import Carrier
+from offhook.interfaces import Carrier, Grant, is_loopback
 from offhook.secret import Secret
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Auth
-    from offhook.registry import Environment
+    from offhook.interfaces import Auth, Environment
 
 _TIMEOUT_S: Final = 15.0
 _CONNECT_S: Final = 5.0

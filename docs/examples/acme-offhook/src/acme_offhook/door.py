@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from offhook.errors import JoinFailed, JoinTimeout, TokenRejected
 
 if TYPE_CHECKING:
-    from offhook.grant import Grant
+    from offhook.interfaces import Grant
 
 RATE_HZ: Final = 16_000
 _ATTEMPT_S: Final = 5.0

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from websockets.exceptions import ConnectionClosed
 
 from acme_offhook.door import RATE_HZ, Refused, enter, say_goodbye
-from offhook.audio import PTIME_MS, AudioFrame
 from offhook.errors import TokenRejected, TransportError
-from offhook.events import (
+from offhook.interfaces import (
+    PTIME_MS,
+    AudioFrame,
     GrantExpiring,
     LeaveReason,
+    Leg,
     LegClosed,
     LegDisconnected,
     LegFailed,
@@ -26,7 +28,6 @@ from offhook.events import (
     MemberPublished,
     MemberUnpublished,
 )
-from offhook.interfaces import Leg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
     from acme_offhook.door import Entrance
-    from offhook.events import LegEvent
-    from offhook.grant import Grant
-    from offhook.interfaces import LegHandler
+    from offhook.interfaces import Grant, LegEvent, LegHandler
 
 _log = logging.getLogger(__name__)
 #: uid and position, before the samples.

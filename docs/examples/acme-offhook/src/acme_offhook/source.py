@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from offhook.audio import AudioFrame
 from offhook.errors import SourceError
-from offhook.interfaces import AudioSource
+from offhook.interfaces import AudioFrame, AudioSource
 
 _RATE_HZ: Final = 16_000
 _TONE_HZ: Final = 700

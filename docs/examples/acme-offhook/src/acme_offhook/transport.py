@@ -11,12 +11,10 @@ import httpx
 from acme_offhook.door import RATE_HZ, enter
 from acme_offhook.leg import AcmeLeg
 from offhook.errors import TransportUnavailable
-from offhook.grant import is_loopback
-from offhook.interfaces import Transport
+from offhook.interfaces import Transport, is_loopback
 
 if TYPE_CHECKING:
-    from offhook.grant import Grant
-    from offhook.interfaces import Leg, LegHandler
+    from offhook.interfaces import Grant, Leg, LegHandler
 
 _CHECK_S: Final = 5.0
 _MOST_BYTES: Final = 4096

@@ -1,0 +1,200 @@
+"""Whether a call may be dialled: a limit, the plugins' say, and the double-dial guard, in this order.
+
+All of it comes after the check that the call could work and before anything rings. The guard's claim is the last step,
+and nothing is awaited between it and the dialling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import ConfigError, DoubleDial, TooManyCalls
+from offhook.interfaces import DialGuard
+from offhook.interfaces.dialing import DialRequest
+from offhook.interfaces.grant import is_loopback
+from offhook.interfaces.numbers import mask
+from offhook.plugin.hooks import check_may_dial
+from offhook.plugin.isolation import as_plugin_error, isolated
+
+if TYPE_CHECKING:
+    from offhook.errors import OffhookError
+    from offhook.interfaces import Carrier
+    from offhook.interfaces.clock import Clock
+    from offhook.plugin.manager import Plugins
+
+
+#: How long after a call its callee is not dialled again by mistake, where the callee is a person, in seconds.
+REDIAL_WINDOW_S: Final = 30.0
+#: The same after a call of which nobody knows whether it rang: a telephone has stopped ringing by then, in seconds.
+AMBIGUOUS_HOLD_S: Final = 60.0
+#: How long a carrier may take to say which line it is.
+_LINE_TIMEOUT_S: Final = 10.0
+#: How many calls of one phone may be up at once.
+CALL_LIMIT: Final = 100
+
+
+class Admission:
+    """Admits the calls of one phone.
+
+    Args:
+        carrier: whose lines they are from.
+        plugins: who may refuse.
+        guard: remembers who is being called.
+        clock: the time.
+        call_limit: how many may be up at once.
+        redial_window_s: how long a callee stays guarded after a call; None is 30 s, and 0 where the endpoint is this
+            machine.
+
+    Raises:
+        ConfigError: a limit that is not at least 1, or a window that is not a finite number of seconds from 0 up.
+    """
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        plugins: Plugins,
+        guard: DialGuard,
+        clock: Clock,
+        *,
+        call_limit: int = CALL_LIMIT,
+        redial_window_s: float | None = None,
+    ) -> None:
+        if call_limit < 1:
+            raise ConfigError(f"call_limit={call_limit!r}: give how many calls may be up at once, at least 1")
+        if redial_window_s is not None and not 0 <= redial_window_s < float("inf"):
+            raise ConfigError(f"redial_window_s={redial_window_s!r}: give a finite number of seconds from 0 up")
+        if redial_window_s is None:
+            redial_window_s = 0.0 if carrier.endpoint and is_loopback(carrier.endpoint) else REDIAL_WINDOW_S
+        self._carrier = carrier
+        self._plugins = plugins
+        self._guard = guard
+        self._clock = clock
+        self._limit = call_limit
+        self._window_s = redial_window_s
+        self._if_killed_s = max(AMBIGUOUS_HOLD_S, redial_window_s) if redial_window_s else 0.0
+        self._up: dict[str, str] = {}
+
+    async def admit(self, call_id: str, number: str, *, redial: bool = False) -> None:
+        """Take a place and the guard's key for a call; `release` gives both back.
+
+        Raises:
+            DialRefused: by the limit, by a plugin, or by the guard unless `redial` says that it is meant.
+            OffhookError: carrier or guard failed.
+        """
+        if len(self._up) >= self._limit:
+            raise TooManyCalls(
+                f"{mask(number)} was not dialled: {len(self._up)} calls are up, which is this phone's limit. Wait for "
+                "one to end, or give Phone(call_limit=...) more"
+            )
+        self._up[call_id] = ""  # the place is taken while plugins are asked
+        try:
+            key = await self._ask(call_id, number, dry_run=False)
+            holder = self._claim(key, call_id)
+            if holder is not None and redial:
+                self._free(key, holder, 0.0)
+                holder = self._claim(key, call_id)
+            if holder is not None:
+                raise self._double(number, holder)
+        except BaseException:
+            del self._up[call_id]
+            raise
+        self._up[call_id] = key
+
+    async def try_out(self, call_id: str, number: str) -> None:
+        """Find out whether `admit` would let the call pass, and take nothing.
+
+        Raises:
+            DialRefused, OffhookError: as `admit`.
+        """
+        if len(self._up) >= self._limit:
+            raise TooManyCalls(f"{mask(number)} would not be dialled: {len(self._up)} calls are up, which is the limit")
+        key = await self._ask(call_id, number, dry_run=True)
+        holder = self._claim(key, call_id)
+        if holder is not None:
+            raise self._double(number, holder)
+        self._free(key, call_id, 0.0)
+
+    def release(self, call_id: str, rang: str) -> None:
+        """The call is over, or was not dialled after all. Idempotent.
+
+        Args:
+            call_id: as admitted.
+            rang: ``"no"``, ``"assumed"`` or ``"unknown"``, see `CallRecord.rang`: nobody is guarded whom nothing rang.
+
+        Raises:
+            OffhookError: the guard failed.
+        """
+        key = self._up.pop(call_id, None)
+        if key:
+            hold_s = {"no": 0.0, "unknown": max(AMBIGUOUS_HOLD_S, self._window_s)}.get(rang, self._window_s)
+            self._free(key, call_id, hold_s)
+
+    async def _ask(self, call_id: str, number: str, *, dry_run: bool) -> str:
+        """Ask the plugins; gives the guard's key."""
+        line = await isolated(self._carrier, "line", self._carrier.line, _LINE_TIMEOUT_S)
+        await check_may_dial(self._plugins, DialRequest(call_id, number, line, self._clock.wall_s(), dry_run))
+        return guard_key(line, number)
+
+    def _claim(self, key: str, call_id: str) -> str | None:
+        try:
+            return self._guard.claim(key, call_id, self._clock.wall_s(), self._if_killed_s)
+        except BaseException as error:
+            raise self._broken("claim", error) from error
+
+    def _free(self, key: str, call_id: str, hold_s: float) -> None:
+        try:
+            self._guard.release(key, call_id, self._clock.wall_s(), hold_s)
+        except BaseException as error:
+            raise self._broken("release", error) from error
+
+    def _broken(self, method: str, error: BaseException) -> OffhookError:
+        return as_plugin_error(self._guard, method, error)
+
+    def _double(self, number: str, holder: str) -> DoubleDial:
+        return DoubleDial(
+            f"{mask(number)} was not dialled: {holder} is calling that number from the same line, or did so a moment "
+            "ago, and a second call would ring a second time. If that is meant: phone.dial(..., redial=True), or "
+            "offhook call --redial"
+        )
+
+
+#: Calls that are over and still hold their key; the oldest go first.
+_MOST_HELD: Final = 10_000
+
+
+def guard_key(line: str, number: str) -> str:
+    """What is claimed for a call from `line` (see `Carrier.line`) to `number`; tells neither of them."""
+    return hashlib.sha256(f"{line}\n{number}".encode()).hexdigest()[:32]
+
+
+class MemoryGuard(DialGuard):
+    """Guards the calls of whoever shares this object."""
+
+    def __init__(self) -> None:
+        self._live: dict[str, str] = {}
+        #: Key to the call that had it, and from when to when it is still held, in wall time.
+        self._held: dict[str, tuple[str, float, float]] = {}
+
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        holder = self._live.get(key)
+        if holder is None and (held := self._held.pop(key, None)) is not None:
+            last, from_s, until_s = held
+            if from_s <= now_s < until_s:  # a clock that was set back holds nobody for longer
+                self._held[key] = held
+                holder = last
+        if holder is None:
+            self._live[key] = call_id
+        return holder
+
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        held = self._held.get(key)
+        if self._live.get(key) == call_id:
+            del self._live[key]
+        elif held is None or held[0] != call_id:
+            return
+        self._held.pop(key, None)
+        if hold_s > 0:
+            if len(self._held) == _MOST_HELD:
+                del self._held[next(iter(self._held))]
+            self._held[key] = call_id, now_s, now_s + hold_s

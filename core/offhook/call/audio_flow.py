@@ -1,0 +1,145 @@
+"""Does audio flow? While the connection is gone what is said waits, and the gap is written down; while it is there, a
+callee who should be heard and is not is noted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from offhook.session.events import (
+    AudioHeard,
+    AudioLost,
+    AudioReturned,
+    Direction,
+    LegDisconnected,
+    LegReconnected,
+    MemberPublished,
+    MemberUnpublished,
+)
+from offhook.session.record import Gap
+from offhook.session.states import CallState, LegState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.media.call_media import CallMedia
+    from offhook.session.events import Event
+    from offhook.session.machine import CallSession
+    from offhook.session.record import CallRecord
+
+
+class Continuity:
+    """Made when the leg has joined.
+
+    Args:
+        session: the call's.
+        media: is held while the connection is gone.
+        record: where gaps are kept.
+        feed: takes `AudioLost` and `AudioReturned`.
+    """
+
+    def __init__(
+        self, session: CallSession, media: CallMedia, record: CallRecord, feed: Callable[[Event], None]
+    ) -> None:
+        self._session = session
+        self._media = media
+        self._gaps = record.gaps
+        self._callee_muted = False
+        lost, returned = AudioLost(Direction.HEARD), AudioReturned(Direction.HEARD)
+        self._watch = AudioWatch(
+            asyncio.get_running_loop(), session.policy.audio_timeout_s, lambda: feed(lost), lambda: feed(returned)
+        )
+
+    def follow(self, event: Event) -> None:
+        """The session has taken an event."""
+        session, media = self._session, self._media
+        match event:
+            case LegDisconnected() if session.leg_state is LegState.DISCONNECTED and not self._in_gap:
+                self._gaps.append(Gap(media.position / media.rate_hz))
+                media.hold()
+            case LegReconnected() if session.leg_state is LegState.CONNECTED and self._in_gap:
+                self._gaps[-1].end_s = media.position / media.rate_hz
+                media.resume()
+            case MemberPublished(uid) | MemberUnpublished(uid) | AudioHeard(uid) if uid == session.callee_uid:
+                self._callee_muted = isinstance(event, MemberUnpublished)
+            case _:
+                pass
+        self._watch.expect(
+            session.call_state is CallState.ACTIVE
+            and session.leg_state is LegState.CONNECTED
+            and session.callee_present
+            and not self._callee_muted
+        )
+
+    def heard(self) -> None:
+        """A frame of the callee came."""
+        self._watch.heard()
+
+    def end(self) -> None:
+        """The call is over. Idempotent."""
+        self._watch.expect(False)
+
+    @property
+    def _in_gap(self) -> bool:
+        return bool(self._gaps) and self._gaps[-1].end_s is None
+
+
+class AudioWatch:
+    """Watches one direction.
+
+    Args:
+        loop: the event loop, whose clock is the time.
+        timeout_s: how long there may be no audio.
+        lost: called once when there has been none for so long.
+        returned: called once when it is there again.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        timeout_s: float,
+        lost: Callable[[], None],
+        returned: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._timeout_s = timeout_s
+        self._lost = lost
+        self._returned = returned
+        self._since_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        #: Whether audio was found missing and has not come back.
+        self.missing: bool = False
+
+    def expect(self, expected: bool) -> None:
+        """From now on audio should come, or need not. Saying the same again changes nothing."""
+        if expected and self._timer is None and not self.missing:
+            self._since_s = self._loop.time()
+            self._arm()
+        elif not expected:
+            self.missing = False
+            self._stop()
+
+    def heard(self) -> None:
+        """A frame came."""
+        self._since_s = self._loop.time()
+        if self.missing:
+            self.missing = False
+            self._arm()
+            self._returned()
+
+    def _arm(self) -> None:
+        self._timer = self._loop.call_at(self._since_s + self._timeout_s, self._check)
+
+    def _check(self) -> None:
+        if self._loop.time() < self._since_s + self._timeout_s:
+            self._arm()
+            return
+        self._timer = None
+        self.missing = True
+        self._lost()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

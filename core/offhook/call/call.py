@@ -1,0 +1,423 @@
+"""The call that people hold."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from typing import TYPE_CHECKING, cast
+
+from offhook.call.driver import Driver
+from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, SourceError, StartAmbiguous
+from offhook.interfaces import AudioSink, AudioSource
+from offhook.interfaces.frame import SILENCE_DBFS
+from offhook.media.listening import mark, record_stream
+from offhook.media.mixing import gain_of
+from offhook.media.play_handle import PlayMode
+from offhook.media.sources import Frames, frames_source
+from offhook.plugin.isolation import CLOSE_TIMEOUT_S, isolated, nonsense
+from offhook.plugin.part_checks import misfit
+from offhook.session.outcome import EndedBy
+from offhook.session.states import CallState, LegState
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+    from typing import Literal, NoReturn, Self
+
+    from offhook.call.parts import Equipment
+    from offhook.interfaces import AudioFilter
+    from offhook.interfaces.stream import BoundedStream
+    from offhook.media.call_media import CallMedia
+    from offhook.media.listening import AudioStream
+    from offhook.media.play_handle import PlayHandle
+    from offhook.media.stereo_recorder import StereoRecorder
+    from offhook.session.policy import CallPolicy
+    from offhook.session.record import CallRecord, TimelineEntry
+
+
+#: How much audio a listener may leave waiting, in milliseconds.
+LISTENER_MS = 2_000
+#: The same for a sink, which may stall on a disk.
+SINK_MS = 10_000
+#: After the last word of a playout, before leaving: what the buffers on the way may hold, in seconds.
+TAIL_S = 0.2
+
+
+class Call:
+    """One call. Made by `Phone.dial()`, used as an async context manager.
+
+    Entering it dials. It returns once our leg is in the channel: the callee's telephone rings, as far as anybody can
+    know. Leaving it hangs up, whatever happened inside.
+
+    Raises, on entering:
+        ConfigError, TransportError: it could not work; nothing has rung.
+        DialRefused: it was not to be dialled: the callee is being called already, the phone's limit, a plugin.
+        CarrierError: the carrier refused it, or (`StartAmbiguous`) its answer was lost.
+        JoinFailed, JoinTimeout: it may be ringing, and we are not in the channel.
+    """
+
+    def __init__(
+        self,
+        number: str,
+        equipment: Equipment,
+        policy: CallPolicy,
+        recorder: StereoRecorder | None = None,
+        *,
+        redial: bool = False,
+    ) -> None:
+        self._number = number
+        self._redial = redial
+        self._equipment = equipment
+        self._policy = policy
+        self._driver = Driver(number, equipment, policy, recorder)
+        self._entered = False
+
+    # ---- its life
+
+    async def __aenter__(self) -> Self:
+        driver = self._driver
+        self._equipment.must_be_ours()
+        if self._entered or driver.given_up:
+            raise CallStateError("this call was dialled or hung up already: make a new one with phone.dial()")
+        self._entered = True
+        try:
+            await self._equipment.check()
+            await self._equipment.admission.admit(self.record.call_id, self._number, redial=self._redial)
+        except BaseException:
+            driver.give_up()
+            raise
+        if self.over:  # hung up meanwhile
+            driver.release_admission()
+            raise CallStateError("this call was hung up before it was dialled: nothing has rung")
+        driver.start()
+        try:
+            await driver.until(lambda: self.state not in (CallState.IDLE, CallState.DIALING))
+        except BaseException:
+            driver.hang_up()
+            await driver.closed()
+            raise
+        outcome = self.record.outcome
+        if outcome is None or driver.media is not None or self._hung_up_by_caller:
+            return self
+        await driver.closed()
+        if driver.error is not None:
+            raise driver.error
+        limit = f"within {self._policy.setup_timeout_s:g} s"
+        if self.record.accepted_at_s is None:
+            raise StartAmbiguous(
+                f"the carrier did not answer {limit}: the callee may have been rung; do not dial again"
+            )
+        raise JoinTimeout(f"the call was accepted but the channel could not be joined {limit}")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.hang_up()
+
+    async def answered(self) -> bool:
+        """Wait for the answer, or for the end. Never raises for how the call went: ask the record.
+
+        Raises:
+            CallStateError: the call was not entered, or lives on another event loop.
+        """
+        self._must_be_entered("answered")
+        waiting = (CallState.IDLE, CallState.DIALING, CallState.RINGING)
+        await self._driver.until(lambda: self.over or self.state not in waiting)
+        return self.record.answered_at_s is not None
+
+    async def ended(self) -> None:
+        """Wait until the call is over and nothing of it is left.
+
+        Raises:
+            CallStateError: the call was not entered, or lives on another event loop.
+        """
+        self._must_be_entered("ended")
+        await self._driver.until(lambda: self.over)
+        await self._driver.closed()
+
+    async def hang_up(self, *, after: Literal["playout"] | None = None) -> None:
+        """End the call and wait until nothing of it is left. Idempotent and bounded.
+
+        Args:
+            after: ``"playout"`` waits first until all that is queued or mixed in has been said, and 200 ms more, so
+                that the last word is not cut.
+        """
+        self._equipment.must_be_ours()
+        media = self._driver.media
+        if after == "playout" and media is not None and self.state is CallState.ACTIVE:
+            await media.playout.drained()
+            await asyncio.sleep(TAIL_S)
+        if self._driver.runner is not None:
+            self._driver.hang_up()
+        await self._driver.closed()
+
+    def __reduce__(self) -> NoReturn:
+        raise CallStateError("a Call cannot be sent to another process: it lives where it was placed")
+
+    # ---- what is known of it
+
+    @property
+    def state(self) -> CallState:
+        """Where the call is."""
+        return self._driver.state
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can happen to it any more: it has ended, or was given up before it was dialled."""
+        return self._driver.given_up or self.state is CallState.ENDED
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing of the call is left: its record is final and everything that it held was let go of."""
+        runner = self._driver.runner
+        return self._driver.given_up or (runner is not None and runner.done())
+
+    @property
+    def leg_state(self) -> LegState:
+        """Where our connection to the channel is."""
+        return self._driver.leg_state
+
+    @property
+    def record(self) -> CallRecord:
+        """All that is known, growing while the call lasts and final when it has ended."""
+        return self._driver.record
+
+    @property
+    def callee_present(self) -> bool:
+        """Whether the callee is in the channel. Before the answer this says nothing; after it, False means dropped."""
+        return self._driver.callee_present
+
+    def events(self) -> BoundedStream[TimelineEntry]:
+        """What happens from now on, until the call has ended. A reader who falls behind loses the oldest, counted."""
+        return self._driver.timeline.stream()
+
+    @property
+    def level_sent_dbfs(self) -> float:
+        """Level of what is being said to the callee, in dB relative to full scale."""
+        return self._driver.media.level_sent_dbfs if self._driver.media else SILENCE_DBFS
+
+    @property
+    def level_heard_dbfs(self) -> float:
+        """Level of what is being heard from the callee, in dB relative to full scale."""
+        return self._driver.media.level_heard_dbfs if self._driver.media else SILENCE_DBFS
+
+    # ---- speaking
+
+    def play(
+        self,
+        what: str | AudioSource | Frames,
+        *,
+        mode: PlayMode | Literal["queue", "replace", "mix"] = PlayMode.QUEUE,
+        gain_db: float = 0.0,
+    ) -> PlayHandle:
+        """Have something said; nothing is said before the answer.
+
+        Args:
+            what: a spec (``wav:greeting.wav``), a source that was opened with `Phone.source`, a `PushSource`, an
+                `AudioFrame`, or an iterable or async iterable of frames, which is only asked for more when there is
+                room.
+            mode: what becomes of what is being said. ``queue``: it goes on, and this follows all that was queued
+                before, without a gap. ``replace``: everything that is running, queued or mixed in ends now, as
+                `PlayoutEnd.REPLACED`; the next frame holds this, or silence until it has been read. ``mix``: it goes
+                on, and this is added to it from the next frame on, clipped to 16 bits, and ends by itself; 4 at most
+                at once.
+            gain_db: louder or softer by so much, -60 to 20 dB; clipped to 16 bits.
+
+        Raises:
+            ConfigError: a spec names nothing, or what it names cannot be opened; a source was played before; or there
+                is no such mode or gain.
+            CallStateError: 4 items are mixed in already.
+        """
+        media = self._media("play")
+        try:
+            mode = PlayMode(mode)
+        except ValueError:
+            modes = ", ".join(PlayMode)
+            raise ConfigError(f"play(mode={mode!r}): there is no such mode; choose one of {modes}") from None
+        gain = gain_of(gain_db)
+        media.playout.admit(mode)  # before a file is opened
+        source = self._equipment.plugins.source(what) if isinstance(what, str) else _source_of(what)
+        source.taken = True
+        return media.playout.add(source, mode, gain)
+
+    def clear(self) -> float:
+        """Stop talking at once and forget what is queued or mixed in (barge-in).
+
+        Returns:
+            How many milliseconds of the item that was being said had been sent; mixed items have handles for that.
+        """
+        return self._media("clear").playout.clear()
+
+    def mute(self) -> None:
+        """Send silence from the next frame on. Playout goes on unheard: positions advance and handles end."""
+        self._media("mute").muted = True
+
+    def unmute(self) -> None:
+        """Be heard again, from where playout has got to."""
+        self._media("unmute").muted = False
+
+    @property
+    def muted(self) -> bool:
+        """Whether silence is sent in place of what is said."""
+        return self._driver.media is not None and self._driver.media.muted
+
+    @property
+    def gain_db(self) -> float:
+        """Gain of all that is said, after mixing, from the next frame on; -60 to 20 dB, clipped to 16 bits.
+
+        Setting it raises `ConfigError` for any other number, and `CallStateError` for a call that was not entered.
+        """
+        return self._driver.media.playout.gain_db if self._driver.media else 0.0
+
+    @gain_db.setter
+    def gain_db(self, gain_db: float) -> None:
+        self._media("gain_db", "").playout.gain_db = gain_db
+
+    def add_filter(self, what: str | AudioFilter, *, direction: Literal["sent", "heard"] = "sent") -> AudioFilter:
+        """Have a filter change all that is sent or heard from the next frame on, after the filters added before it.
+
+        What is sent has been mixed and has had the call's gain; muting comes last. What is recorded is what was sent,
+        and, of the callee, what listeners are given. One that fails is removed and noted, and the call goes on.
+
+        Args:
+            what: a spec (``limit:-3``), or a filter of your own, which can be added once.
+            direction: ``sent`` or ``heard``.
+
+        Returns:
+            The filter, for `remove_filter`.
+
+        Raises:
+            ConfigError: a spec names nothing, or has a bad argument; or there is no such direction.
+            CallStateError: the filter was added to a call before.
+        """
+        media = self._media("add_filter")
+        chains = {"sent": media.sent_filters, "heard": media.heard_filters}
+        if direction not in chains:
+            raise ConfigError(f"add_filter(direction={direction!r}): there is no such direction; choose sent or heard")
+        made = self._equipment.plugins.filter(what, media.rate_hz) if isinstance(what, str) else what
+        chains[direction].add(made)
+        return made
+
+    def remove_filter(self, audio_filter: AudioFilter) -> bool:
+        """Take a filter out from the next frame on, and close it.
+
+        Returns:
+            Whether it was in use; False also when it failed and was removed before.
+        """
+        media = self._media("remove_filter")
+        return media.sent_filters.remove(audio_filter) or media.heard_filters.remove(audio_filter)
+
+    @property
+    def queued_ms(self) -> float:
+        """Audio of the queue that was read from its source and not sent yet, in milliseconds."""
+        return self._driver.media.playout.queued_ms if self._driver.media else 0.0
+
+    # ---- listening
+
+    def audio(self, rate_hz: int | None = None) -> AudioStream:
+        """The callee's audio from now on, as an async iterator of frames that ends with the call.
+
+        Args:
+            rate_hz: the rate to convert to; the leg's own by default.
+
+        A frame's position counts samples at that rate since our leg joined the channel (`record.joined_at_s`): that is
+        the zero of everything that is heard and sent, so that streams and recordings of one call fit together.
+        """
+        return self._media("audio").listen(rate_hz, LISTENER_MS)
+
+    def listen(self, sink: str | AudioSink) -> None:
+        """Send the callee's audio into a sink, from now until the call has ended.
+
+        Args:
+            sink: a spec (``recorder:heard.wav``), or a sink that was opened with `Phone.sink`.
+        """
+        media = self._media("listen")
+        if isinstance(sink, str):
+            sink = self._equipment.plugins.sink(sink)
+        stream = media.listen(None, SINK_MS)
+        self._driver.spawn(self._drive(stream, sink, media))
+
+    async def record_for(self, duration_s: float, file: str | os.PathLike[str] | AudioSink) -> float:
+        """Record the callee for some time, or until the call ends.
+
+        Args:
+            duration_s: how long.
+            file: the WAV file to make, or a sink that was opened with `Phone.sink`.
+
+        Returns:
+            How many seconds were recorded.
+
+        Raises:
+            ConfigError: no positive, finite number of seconds.
+            RecordingError: it cannot be written.
+        """
+        if not 0 < duration_s < math.inf:
+            raise ConfigError(f"record_for({duration_s!r}): give a positive, finite number of seconds")
+        media = self._media("record_for")
+        sink = file if isinstance(file, AudioSink) else self._equipment.plugins.sink(f"recorder:{file}")
+        stream = media.listen(None, SINK_MS)
+        start = media.position
+        end = start + round(duration_s * media.rate_hz)
+        try:
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(duration_s):
+                        reached = await record_stream(stream, sink, start, end)
+                        end = min(end, max(reached, media.position))  # the call ended first
+            finally:
+                media.forget(stream)
+            await mark(sink, media.rate_hz, end)
+        finally:
+            await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+        return (end - start) / media.rate_hz
+
+    # ---- inside
+
+    async def _drive(self, stream: AudioStream, sink: AudioSink, media: CallMedia) -> None:
+        """A sink for the whole call. One that fails is noted, and the call goes on."""
+        try:
+            try:
+                await record_stream(stream, sink, media.position)
+                await mark(sink, media.rate_hz, media.position)
+            except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
+                raise
+            except BaseException:
+                await _close(sink, stream, media)
+                raise
+            await _close(sink, stream, media)
+        except OffhookError as error:
+            self._driver.note(error)
+
+    def _must_be_entered(self, verb: str) -> None:
+        self._equipment.must_be_ours()
+        if not self._entered and not self.over:
+            raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
+
+    def _media(self, verb: str, brackets: str = "()") -> CallMedia:
+        if self._driver.media is None:
+            raise CallStateError(f"{verb}{brackets} needs a call that was entered: async with phone.dial(...) as call")
+        return self._driver.media
+
+    @property
+    def _hung_up_by_caller(self) -> bool:
+        outcome = self.record.outcome
+        return outcome is not None and outcome.ended_by is EndedBy.CALLER
+
+
+async def _close(sink: AudioSink, stream: AudioStream, media: CallMedia) -> None:
+    media.forget(stream)
+    await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+
+
+def _source_of(what: AudioSource | Frames) -> AudioSource:
+    """What is played is a source where it has all of one; it need not be a subclass, as a factory's need not be."""
+    problem = misfit(what, AudioSource)
+    if problem and not isinstance(what, AudioSource):
+        return frames_source(what)
+    if problem:
+        raise nonsense(what, "play", problem, "AudioSource")
+    source = cast("AudioSource", what)
+    if source.taken:
+        raise SourceError(f"this {type(source).__name__} was played already: a source plays once, open another")
+    return source

@@ -1,0 +1,94 @@
+"""What a phone gives to each of its calls, and the check that it would work, made before anything rings."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import CallStateError
+from offhook.plugin.isolation import isolated
+
+if TYPE_CHECKING:
+    from offhook.call.admission import Admission
+    from offhook.call.watchdog import Watchdog
+    from offhook.interfaces import Carrier, Transport
+    from offhook.interfaces.clock import Clock
+    from offhook.interfaces.ids import Ids
+    from offhook.plugin.manager import Plugins
+    from offhook.records.stores import Stores
+
+
+#: How long a carrier or a transport may take to say whether it is ready.
+_CHECK_TIMEOUT_S: Final = 10.0
+
+
+class Residence:
+    """The process that a phone was made in, and the event loop that it is used on.
+
+    A phone may be made before any loop runs, and be used on one loop after the other. On two at once the calls of one
+    would be told what happens by the thread of the other.
+    """
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def check(self) -> None:
+        """Move to the running loop, if there is one and the one before is closed.
+
+        Raises:
+            CallStateError: this is a child that was forked, whose copies of sockets, files and timers are the parent's;
+                or another loop than the phone's, which is still open.
+        """
+        if os.getpid() != self._pid:
+            raise CallStateError(
+                f"this phone was made in process {self._pid}, and this is a child that was forked from it, process "
+                f"{os.getpid()}: make a phone of its own in the child, and leave calls to the process that placed them"
+            )
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:  # a plain function, which starts nothing
+            return
+        if running is self._loop:
+            return
+        if self._loop is not None and not self._loop.is_closed():
+            raise CallStateError(
+                "this phone is used on another event loop, which is still open: make a phone for each loop, or have "
+                "that loop do it, asyncio.run_coroutine_threadsafe(coroutine, loop)"
+            )
+        self._loop = running
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """The parts that a call is made of."""
+
+    carrier: Carrier
+    transport: Transport
+    plugins: Plugins
+    stores: Stores
+    clock: Clock
+    ids: Ids
+    admission: Admission
+    watchdog: Watchdog | None = None
+    residence: Residence = field(default_factory=Residence)
+
+    def must_be_ours(self) -> None:
+        """Refuse to be used elsewhere than where the phone lives; see `Residence`.
+
+        Raises:
+            CallStateError: this is another process, or another event loop.
+        """
+        self.residence.check()
+
+    async def check(self) -> None:
+        """Find out whether a call could be placed and joined.
+
+        Raises:
+            ConfigError, TransportError, PluginError: it could not; nothing has rung.
+        """
+        await isolated(self.carrier, "check", self.carrier.check, _CHECK_TIMEOUT_S)
+        endpoint = self.carrier.endpoint
+        await isolated(self.transport, "check", lambda: self.transport.check(endpoint), _CHECK_TIMEOUT_S)

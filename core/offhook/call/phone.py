@@ -1,0 +1,296 @@
+"""The phone: a carrier, a transport and the plugins, put together once and used for many calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard
+from offhook.call.call import Call
+from offhook.call.parts import Equipment
+from offhook.call.watchdog import LIMIT_S, Watchdog
+from offhook.errors import CallStateError, ConfigError
+from offhook.interfaces import Carrier, Transport
+from offhook.interfaces.clock import SystemClock
+from offhook.interfaces.environment import Environment
+from offhook.interfaces.grant import is_loopback
+from offhook.interfaces.numbers import e164
+from offhook.media.stereo_recorder import StereoRecorder
+from offhook.plugin.isolation import CLOSE_TIMEOUT_S, PLUGINS_LOGGER, isolated, nonsense
+from offhook.plugin.leftovers import left_running
+from offhook.plugin.manager import Plugins
+from offhook.plugin.part_checks import misfit
+from offhook.plugin.spec import named_by
+from offhook.records.stores import AUTO, NO_STORE, STORE_VARIABLE, interrupted, open_stores, usual_store
+from offhook.session.policy import CallPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
+    from typing import NoReturn, Self
+
+    import httpx
+
+    from offhook.interfaces import AudioSink, AudioSource, Auth, Store
+    from offhook.interfaces.clock import Clock
+    from offhook.interfaces.ids import Ids
+    from offhook.interfaces.store import Document
+
+
+_log: Final = logging.getLogger(PLUGINS_LOGGER)
+
+CARRIER: Final = "sendblue"
+AUTH: Final = "env"
+#: Names the carrier; `sendblue` without it.
+CARRIER_VARIABLE: Final = "OFFHOOK_CARRIER"
+#: Names the auth; `env` without it.
+AUTH_VARIABLE: Final = "OFFHOOK_AUTH"
+#: Names the transport; without it, `aiortc` where the endpoint is this machine, `agora` everywhere else.
+TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
+
+
+class Phone:
+    """Places calls. Several can live in one process and share nothing. It may be made before an event loop runs.
+
+    Args:
+        carrier: who rings the callee: a `Carrier`, or the name of an installed one.
+        auth: proves to a carrier given by name who we are: an `Auth`, or the name of an installed one.
+        transport: our way into the channel: a `Transport`, or the name of an installed one. By default `aiortc` for a
+            relay on this machine and `agora` for Agora itself.
+        policy: timers and the answer policy of every call, unless a call brings its own.
+        plugins: modules or objects with hooks, beside the installed ones.
+        store: keeps journals and records: a `Store`, a spec, or several, each of which gets everything; None keeps
+            nothing. ``auto``, the default, is what `OFFHOOK_STORE` in `environment` names (a spec, or ``none``), else
+            ``sqlite`` where the carrier is given by name. A carrier object may be a double, whose calls do not belong
+            among a person's, so there ``auto`` is none: say ``store="sqlite"`` where it rings people.
+        environment: settings for the parts that are given by name; none by default.
+        call_limit: how many calls may be up at once; one more is refused before anything rings.
+        redial_window_s: how long after a call its callee is not dialled again by mistake: 30 s by default, and 0 where
+            the endpoint is this machine. `dial(..., redial=True)` dials all the same.
+        watchdog_limit_s: how long the event loop may be kept from turning before the code that does it is named, in the
+            log and in the calls' records; None for no watch. Under a clock other than the machine's there is none.
+        clock: the time; the machine's own by default.
+        ids: identifiers; random by default.
+        http: an httpx transport for carriers given by name to reach their servers by, instead of the network: for a
+            mock in the same process.
+
+    Raises:
+        ConfigError: something that is named is not installed, or lacks its settings.
+        RecordingError: a store cannot be opened.
+        PluginError: one of `plugins` cannot be used, or the carrier or the transport is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        carrier: Carrier | str = CARRIER,
+        auth: Auth | str = AUTH,
+        transport: Transport | str | None = None,
+        policy: CallPolicy | None = None,
+        plugins: Iterable[object] | Plugins = (),
+        store: Store | str | Sequence[Store | str] | None = AUTO,
+        environment: Mapping[str, str] | None = None,
+        call_limit: int = CALL_LIMIT,
+        redial_window_s: float | None = None,
+        watchdog_limit_s: float | None = LIMIT_S,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        settings = Environment(environment, clock=clock, ids=ids, http=http)
+        self.plugins: Plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
+        self.plugins.check_required(settings)
+        self.policy: CallPolicy = policy or CallPolicy()
+        usual = usual_store(settings) if isinstance(carrier, str) else settings.get(STORE_VARIABLE, NO_STORE)
+        if isinstance(carrier, str):
+            if isinstance(auth, str):
+                with named_by(AUTH_VARIABLE, settings, auth):
+                    auth = self.plugins.make(self.plugins.auth, auth, settings)
+            with named_by(CARRIER_VARIABLE, settings, carrier):
+                carrier = self.plugins.make(self.plugins.carriers, carrier, settings, auth)
+        if transport is None:
+            transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
+        if isinstance(transport, str):
+            transport = self._transport(transport, carrier, settings)
+        for part, kind in ((carrier, Carrier), (transport, Transport)):
+            problem = misfit(part, kind)
+            if problem:
+                raise nonsense(part, "Phone", problem, kind.__name__)
+        stores = open_stores(self.plugins, store, usual, settings)
+        #: Records of calls that died with their process and that nobody was told of before.
+        self.interrupted: Sequence[Document] = interrupted(stores)
+        admission = Admission(
+            carrier,
+            self.plugins,
+            stores.guard or MemoryGuard(),
+            settings.clock,
+            call_limit=call_limit,
+            redial_window_s=redial_window_s,
+        )
+        watchdog = None
+        if watchdog_limit_s is not None and isinstance(settings.clock, SystemClock):
+            watchdog = Watchdog(watchdog_limit_s)
+        self._equipment = Equipment(
+            carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
+        )
+        self._calls: list[Call] = []
+        self._closed = False
+
+    @classmethod
+    def from_env(
+        cls,
+        environment: Mapping[str, str] | None = None,
+        *,
+        carrier: str | None = None,
+        auth: str | None = None,
+        transport: str | None = None,
+        policy: CallPolicy | None = None,
+        plugins: Iterable[object] | Plugins = (),
+        store: Store | str | Sequence[Store | str] | None = AUTO,
+    ) -> Phone:
+        """A phone with the settings of the environment.
+
+        `SENDBLUE_API_API_KEY`, `SENDBLUE_API_API_SECRET` and `SENDBLUE_API_BASE_URL` are the names that Sendblue's own
+        SDK uses; `OFFHOOK_FROM_NUMBER` is your FaceTime line. `OFFHOOK_CARRIER`, `OFFHOOK_AUTH`, `OFFHOOK_TRANSPORT`
+        and `OFFHOOK_RELAY_URL` are for those who want other than the default; an argument goes before its variable.
+
+        Raises:
+            ConfigError: a setting is missing or wrong; the message names it.
+        """
+        environment = os.environ if environment is None else environment
+        return cls(
+            carrier=carrier or environment.get(CARRIER_VARIABLE) or CARRIER,
+            auth=auth or environment.get(AUTH_VARIABLE) or AUTH,
+            transport=transport or environment.get(TRANSPORT_VARIABLE) or None,
+            policy=policy,
+            plugins=plugins,
+            store=store,
+            environment=environment,
+        )
+
+    def _transport(self, name: str, carrier: Carrier, settings: Environment) -> Transport:
+        if name == "agora" and all(item.name != "agora" for item in self.plugins.transports):
+            where = carrier.endpoint or "Agora itself"
+            raise ConfigError(
+                f"this call would be joined at {where}, and this version of offhook has no Agora transport yet, so "
+                "nothing is dialled. To call the mock server instead, start `offhook mock` and set what it prints"
+            )
+        with named_by(TRANSPORT_VARIABLE, settings, name):
+            return self.plugins.make(self.plugins.transports, name, settings)
+
+    # ---- calls
+
+    def dial(
+        self,
+        number: str,
+        *,
+        policy: CallPolicy | None = None,
+        record: str | os.PathLike[str] | None = None,
+        redial: bool = False,
+    ) -> Call:
+        """A call to `number`, to be entered with ``async with``; nothing happens before that.
+
+        Args:
+            number: E.164, for example ``+14155550123``.
+            policy: instead of the phone's own.
+            record: a stereo WAV file to make of the whole call, caller left, callee right; a ``*`` in its name becomes
+                the first number that makes it new. It is opened now, so that one that cannot be written is refused
+                before anything rings.
+            redial: dial even if the callee is being called, or was a moment ago: a second ring is meant.
+
+        Raises:
+            NumberRejected: not an E.164 number, or an emergency number.
+            RecordingError: the recording cannot be made.
+            CallStateError: the phone was closed; this is a child that was forked from its process, or another event
+                loop than the one that it is used on.
+        """
+        self._equipment.must_be_ours()
+        if self._closed:
+            raise CallStateError("this phone was closed: make a new one")
+        e164(number)
+        recorder = None
+        if record is not None:
+            recorder = StereoRecorder(Path(record), self._equipment.transport.rate_hz)
+        call = Call(number, self._equipment, policy or self.policy, recorder, redial=redial)
+        if recorder is not None:
+            # Whole, since the record is read elsewhere, and from the first save on: a call that is cut has one as well.
+            call.record.files["mix"] = os.fspath(recorder.path.absolute())
+        self._calls = [known for known in self._calls if not known.settled] + [call]
+        return call
+
+    async def dry_run(self, number: str) -> None:
+        """Do everything that comes before the ringing, and ring nobody.
+
+        Raises:
+            OffhookError: what entering a call to `number` would raise before anything rings.
+        """
+        self._equipment.must_be_ours()
+        if self._closed:
+            raise CallStateError("this phone was closed: make a new one")
+        e164(number)
+        await self._equipment.check()
+        await self._equipment.admission.try_out(self._equipment.ids.call_id(), number)
+
+    def source(self, spec: str) -> AudioSource:
+        """Open an audio source now, for `Call.play()`: what is wrong with it is known before anything rings.
+
+        Raises:
+            ConfigError: the spec names nothing, or what it names cannot be opened.
+        """
+        return self.plugins.source(spec)
+
+    def sink(self, spec: str) -> AudioSink:
+        """Open an audio sink now, for `Call.listen()` or `Call.record_for()`.
+
+        Raises:
+            ConfigError: the spec names nothing, or what it names cannot be written.
+        """
+        return self.plugins.sink(spec)
+
+    def __reduce__(self) -> NoReturn:
+        raise CallStateError("a Phone cannot be sent to another process: make one there, for example Phone.from_env()")
+
+    # ---- its life
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Hang up whatever is still up and let go of everything. Idempotent.
+
+        Bounded even where everything hangs: all calls at once for their `release_timeout_s` and 2.5 s more, then the
+        transport and the carrier 5.25 s each; 15 s with the default policy. What does not end when it is cancelled is
+        left behind. Only code that blocks the event loop cannot be bounded: the watchdog names it.
+
+        Raises:
+            PluginError: the transport, the carrier or the store could not be closed; the others were.
+            CallStateError: this is a child that was forked from the phone's process, or another event loop than the
+                one that it is used on.
+        """
+        self._equipment.must_be_ours()
+        self._closed = True
+        calls, self._calls = self._calls, []
+        transport, carrier = self._equipment.transport, self._equipment.carrier
+        async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is let go of
+            stack.callback(self._equipment.stores.close)
+            stack.push_async_callback(_close, carrier)
+            stack.push_async_callback(_close, transport)
+            async with asyncio.TaskGroup() as group:
+                for call in calls:
+                    group.create_task(call.hang_up())
+
+
+async def _close(part: Carrier | Transport) -> None:
+    await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
+    leak = await left_running(part)
+    if leak:
+        _log.warning("%s", leak)

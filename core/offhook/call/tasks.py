@@ -1,0 +1,90 @@
+"""The tasks of one call: what they run, and how they end.
+
+There are two kinds. **Steps** are what the session asked for; they are cancelled when the call is over. The **others**
+(sources that are read, sinks that are written) get a moment to finish, and are then cancelled. Both are left behind
+when they do not listen to that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from offhook.plugin.isolation import LET_GO_S, let_go, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+
+#: How long sinks and sources may take to close when the call is over.
+CLOSE_TIMEOUT_S: Final = 2.0
+#: How long they may take to end once they are cancelled; a little more than what they wait for themselves.
+_LET_GO_S: Final = 2 * LET_GO_S
+
+
+class CallTasks:
+    """Made with the call.
+
+    Args:
+        problem: told in a sentence what was not done in time.
+        mistake: told what came out of a task. What plugins raise is caught where they are called, so this is a mistake
+            of our own.
+    """
+
+    def __init__(self, problem: Callable[[str], None], mistake: Callable[[Exception], None]) -> None:
+        self._problem = problem
+        self._mistake = mistake
+        self._steps: set[asyncio.Task[None]] = set()
+        self._others: set[asyncio.Task[None]] = set()
+
+    def step(self, work: Coroutine[None, None, None]) -> None:
+        """Start something that the session asked for."""
+        self._begin(work, self._steps)
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Start one of the others. One that is started after the end, to close a source that came too late, is waited
+        for by the next `finish`."""
+        return self._begin(work, self._others)
+
+    def cancel_steps(self) -> None:
+        """The call is over: what the session asked for before is of no use any more."""
+        for task in tuple(self._steps):
+            task.cancel()
+
+    async def finish(self) -> None:
+        """Give the others a moment, then cancel them."""
+        if self._others:
+            _, stuck = await asyncio.wait(self._others, timeout=CLOSE_TIMEOUT_S)
+            if stuck:
+                after = f"was not done {CLOSE_TIMEOUT_S:g} s after the end of the call, and was cancelled"
+                self._problem(f"a source or a sink {after}: {_names(stuck)}")
+            self._leave_behind(await let_go(stuck, _LET_GO_S))
+
+    async def abandon(self) -> None:
+        """Go on without whatever is left and does not end by being cancelled."""
+        for task in self._others:  # still there when `finish` was cut short
+            task.cancel()
+        self._leave_behind(await settle(self._steps | self._others, _LET_GO_S))
+
+    def _begin(self, work: Coroutine[None, None, None], kept: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._owned(work), name=getattr(work, "__qualname__", None))
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never touches it
+        return task
+
+    async def _owned(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            self._mistake(error)
+
+    def _leave_behind(self, tasks: set[asyncio.Task[None]]) -> None:
+        self._steps -= tasks
+        self._others -= tasks
+        if tasks:
+            self._problem(f"a plugin did not end when it was cancelled, and was left behind: {_names(tasks)}")
+
+
+def _names(tasks: set[asyncio.Task[None]]) -> str:
+    return ", ".join(sorted(task.get_name() for task in tasks))

@@ -1,0 +1,196 @@
+"""The watchdog: names the code that kept the event loop from turning.
+
+Nothing can interrupt a callback that blocks, so a thread looks on: it asks the loop a few times a second to answer.
+When no answer comes within the limit it notes what the loop's thread is doing at that moment; the loop itself reports
+that once it turns again. With `clock.py` this is the only module that reads the machine's time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import ConfigError
+from offhook.secret import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    Report = Callable[["Block"], None]
+
+
+_log: Final = logging.getLogger("offhook")
+
+#: How long a loop may take to turn.
+LIMIT_S: Final = 0.5
+#: A block of so many limits is told while it lasts, for it may have no end.
+_STILL_LIMITS: Final = 10
+#: How many lines of a stack are kept from either end.
+_LINES: Final = 4
+#: Here begins what is the loop's own.
+_LOOP_MODULES: Final = frozenset({"asyncio.events", "asyncio.base_events", "asyncio.runners"})
+#: The thread ends within microseconds; a logging handler that hangs may hold it up.
+_JOIN_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A time in which the loop did not turn.
+
+    Attributes:
+        took_s: how long, at least: it was noticed to begin up to half a limit late.
+        stack: ``file:line in function``, innermost first; empty when no Python code was running, because the process
+            was stopped or starved.
+    """
+
+    took_s: float
+    stack: tuple[str, ...]
+
+    @property
+    def detail(self) -> str:
+        """One line for people."""
+        return f"the event loop was blocked for at least {self.took_s:.2f} s {_where(self.stack)}"
+
+
+class Watchdog:
+    """Watches the loop of a phone's calls: one daemon thread while there are any, none otherwise.
+
+    Args:
+        limit_s: how long the loop may take to turn. A block that is shorter is never reported, one that is half as long
+            again always is.
+
+    Raises:
+        ConfigError: no positive, finite number of seconds.
+    """
+
+    def __init__(self, limit_s: float = LIMIT_S) -> None:
+        if not 0 < limit_s < math.inf:
+            raise ConfigError(f"watchdog_limit_s={limit_s!r}: give a positive, finite number of seconds, or None")
+        self._limit_s = limit_s
+        self._watch: _Watch | None = None
+
+    def watch(self, report: Report) -> None:
+        """Tell `report` of every block of the running loop, on that loop, until it is forgotten."""
+        loop = asyncio.get_running_loop()
+        if self._watch is None or self._watch.loop is not loop:
+            self._stop()  # calls that were left in a loop that is gone
+            self._watch = _Watch(loop, self._limit_s)
+        self._watch.reports.append(report)
+
+    def forget(self, report: Report) -> None:
+        """Tell it nothing more. With the last one the thread ends. Idempotent."""
+        if self._watch is not None and report in self._watch.reports:
+            self._watch.reports.remove(report)
+            if not self._watch.reports:
+                self._stop()
+
+    def _stop(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
+
+
+class _Watch:
+    """Over one loop; made on it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limit_s: float) -> None:
+        self.loop = loop
+        self.reports: list[Report] = []
+        self._limit_s = limit_s
+        self._loop_thread = threading.get_ident()
+        self._changed = threading.Condition()
+        self._asked_at_s = 0.0
+        self._answered = False
+        self._stopped = False
+        self._stack: tuple[str, ...] | None = None
+        self._thread = threading.Thread(target=self._run, name="offhook-watchdog", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self._thread.is_alive():  # not so in a forked child, where nobody would ever let go of the condition
+            with self._changed:
+                self._stopped = True
+                self._changed.notify()
+            self._thread.join(_JOIN_S)
+
+    # ---- on the watchdog's thread
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._stopped:
+                self._asked_at_s, self._answered = time.monotonic(), False
+                try:
+                    self.loop.call_soon_threadsafe(self._answer)
+                except RuntimeError:  # the loop was closed, with calls still up
+                    return
+                self._await_answer()
+                self._changed.wait_for(lambda: self._stopped, self._limit_s / 2)
+
+    def _await_answer(self) -> None:
+        told = False
+        while not self._changed.wait_for(lambda: self._answered or self._stopped, self._limit_s):
+            blocked_s = time.monotonic() - self._asked_at_s
+            if self.loop.is_closed():
+                self._stopped = True
+            elif not self.loop.is_running():  # nobody turns it, so nothing keeps it from turning
+                self._asked_at_s = time.monotonic()
+            elif self._stack is None:
+                self._stack = stack_of(self._loop_thread)
+            elif not told and blocked_s > _STILL_LIMITS * self._limit_s:
+                told = True
+                _log.warning(
+                    "the event loop has been blocked for %.1f s, and still is, %s", blocked_s, _where(self._stack)
+                )
+
+    # ---- on the loop
+
+    def _answer(self) -> None:
+        with self._changed:
+            took_s = time.monotonic() - self._asked_at_s
+            stack, self._stack = self._stack, None
+            self._loop_thread = threading.get_ident()
+            self._answered = True
+            self._changed.notify()
+        if stack is not None:
+            block = Block(took_s, stack)
+            _log.warning("%s", block.detail)
+            for report in tuple(self.reports):
+                report(block)
+
+
+def stack_of(thread_id: int) -> tuple[str, ...]:
+    """What a thread is doing now: ``file:line in function``, innermost first, down to the loop that called it.
+
+    No locals, no folders above the import root, no secret. Of a deep stack the middle is left out.
+    """
+    frame = sys._current_frames().get(thread_id)  # pyright: ignore[reportPrivateUsage] - documented, for debuggers
+    lines: list[str] = []
+    while frame is not None and frame.f_globals.get("__name__") not in _LOOP_MODULES:
+        lines.append(_line(frame))
+        frame = frame.f_back
+    if len(lines) == 1 and lines[0].startswith("selectors.py:"):  # it waits, as it should: it just was not let on
+        return ()
+    if len(lines) > 2 * _LINES + 1:
+        lines[_LINES:-_LINES] = [f"… {len(lines) - 2 * _LINES} more"]
+    return tuple(lines)
+
+
+def _line(frame: FrameType) -> str:
+    path = PurePath(frame.f_code.co_filename)
+    module = str(frame.f_globals.get("__name__", ""))
+    kept = module.count(".") + 1 + (path.name == "__init__.py")
+    return redact(f"{'/'.join(path.parts[-kept:])}:{frame.f_lineno} in {frame.f_code.co_qualname}")
+
+
+def _where(stack: tuple[str, ...]) -> str:
+    if not stack:
+        return "by no Python code: the process itself was stopped or starved"
+    return f"at {', called from '.join(stack)}"

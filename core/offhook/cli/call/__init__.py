@@ -1,0 +1,3 @@
+"""``offhook call``: one call against whatever the environment names."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""``offhook records``: the calls that were written down."""
+
+from __future__ import annotations

@@ -1,0 +1,47 @@
+"""What a part that is given by name is made in: its settings, and what all parts of a phone share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from offhook.interfaces.clock import SystemClock
+from offhook.interfaces.ids import Ids
+
+if TYPE_CHECKING:
+    import httpx
+
+    from offhook.interfaces.clock import Clock
+
+
+class Environment(Mapping[str, str]):
+    """What a part that is given by name is made in: settings as environment variables are, and what all parts share.
+
+    Args:
+        variables: the settings.
+        clock: the time; the machine's own by default.
+        ids: randomness; the system's by default.
+        http: an httpx transport to reach HTTP servers by, instead of the network; None for the network.
+    """
+
+    def __init__(
+        self,
+        variables: Mapping[str, str] | None = None,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._variables = variables or {}
+        self.clock: Clock = clock or SystemClock()
+        self.ids: Ids = ids or Ids()
+        self.http = http
+
+    def __getitem__(self, name: str) -> str:
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)

@@ -1,0 +1,60 @@
+"""A bounded stream: events and audio are both read through it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+_T = TypeVar("_T")
+
+
+class BoundedStream(Generic[_T]):
+    """An async iterator over the newest `capacity` items. Ends when it is closed and empty.
+
+    Whoever stops reading may simply drop it: what feeds it holds it weakly.
+
+    Args:
+        capacity: how many items may wait.
+        on_drop: called for each item that is thrown away.
+    """
+
+    def __init__(self, capacity: int, on_drop: Callable[[], None] = lambda: None) -> None:
+        self._items: deque[_T] = deque()
+        self._capacity = capacity
+        self._on_drop = on_drop
+        self._wake = asyncio.Event()
+        self._closed = False
+        #: How many items were thrown away because nobody took them.
+        self.dropped: int = 0
+
+    def put(self, item: _T) -> None:
+        """Add an item; the oldest goes when there is no room."""
+        if self._closed:
+            return
+        if len(self._items) == self._capacity:
+            self._items.popleft()
+            self.dropped += 1
+            self._on_drop()
+        self._items.append(item)
+        self._wake.set()
+
+    def close(self) -> None:
+        """No more items; what is there can still be taken. Idempotent."""
+        self._closed = True
+        self._wake.set()
+
+    def __aiter__(self) -> BoundedStream[_T]:
+        return self
+
+    async def __anext__(self) -> _T:
+        while not self._items:
+            if self._closed:
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+        return self._items.popleft()

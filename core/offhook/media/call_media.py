@@ -1,0 +1,239 @@
+"""The media of one call: the pacer and the playout towards the callee, the listeners and the recording of both sides.
+
+All positions are samples at the leg's rate since our leg joined the channel, in both directions, so that what was said
+and what was heard stand on one timeline. No plugin hook is called here: this is the frame path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING
+
+from offhook.errors import OffhookError
+from offhook.interfaces.frame import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs
+from offhook.media.filter_chain import FilterChain
+from offhook.media.listening import AudioStream
+from offhook.media.pacer import Pacer
+from offhook.media.playout import Playout
+from offhook.plugin.isolation import as_plugin_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.interfaces import Leg
+    from offhook.media.playout_queue import Spawn
+    from offhook.media.rate_converter import Resample
+    from offhook.media.stereo_recorder import StereoRecorder
+
+
+#: A talker's positions follow the RTP clock; further than this from our own clock, the stream was started anew.
+_RESTART_S = 1.0
+
+
+class CallMedia:
+    """Made when the leg has joined.
+
+    Args:
+        leg: where frames go.
+        resample: gives a resampler of a kind (``live``, ``file``) between two rates.
+        spawn: starts a task that the call owns.
+        note: is told what a source or the recording did wrong.
+        lost: is told that the leg cannot send any more.
+        recorder: takes both directions, or None.
+    """
+
+    def __init__(
+        self,
+        leg: Leg,
+        resample: Resample,
+        spawn: Spawn,
+        note: Callable[[OffhookError], None],
+        lost: Callable[[OffhookError], None],
+        recorder: StereoRecorder | None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._leg = leg
+        self.rate_hz: int = leg.rate_hz
+        self._resample = resample
+        self._note = note
+        self._lost = lost
+        self._recorder = recorder
+        self._joined_at = self._loop.time()
+        self._pacer = Pacer(self._loop, self._tick)
+        self._frame_samples = self.rate_hz * PTIME_MS // 1000
+        self._base = 0
+        self._anchors: dict[int, int] = {}
+        #: Weak, so that whoever stops listening need not say so.
+        self._listeners: list[weakref.ref[AudioStream]] = []
+        self._dropped = 0
+        self._ended = False
+        self._opened = False
+        self._held = False
+        self._last_sent = b""
+        self._last_heard = b""
+        self.playout: Playout = Playout(self.rate_hz, resample, spawn, note)
+        self.sent_filters: FilterChain = FilterChain(self.rate_hz, note)
+        self.heard_filters: FilterChain = FilterChain(self.rate_hz, note)
+        #: While it is true playout goes on, and silence is sent.
+        self.muted = False
+        self.frames_muted: int = 0
+        self.frames_heard: int = 0
+
+    @property
+    def position(self) -> int:
+        """Now, in samples since the leg joined."""
+        return round((self._loop.time() - self._joined_at) * self.rate_hz)
+
+    # ---- towards the callee
+
+    def open(self) -> None:
+        """The callee answered: 50 frames a second from now on, silence where nothing is played."""
+        self._opened = True
+        self._pace()
+
+    def hold(self) -> None:
+        """The connection is gone for now: what is queued waits, rather than be said to nobody."""
+        self._held = True
+        self._pacer.stop()
+        self._last_sent = b""
+
+    def resume(self) -> None:
+        """The connection is back: go on where `hold` stopped. The positions of frames jump over the gap."""
+        self._held = False
+        self._pace()
+
+    def _pace(self) -> None:
+        if self._opened and not self._held:
+            self._base = self.position
+            self._pacer.start()
+
+    def close(self) -> None:
+        """Stop sending; whatever is queued will not be heard."""
+        self._opened = False
+        self._pacer.stop()
+        self.playout.close()
+        self._last_sent = b""
+
+    def _tick(self, index: int) -> None:
+        position = self._base + index * self._frame_samples
+        pcm = self.playout.take()
+        if self.sent_filters.filters:
+            pcm = self.sent_filters.apply(pcm, position)
+        if self.muted:
+            pcm = self.playout.silence
+            self.frames_muted += 1
+        self._last_sent = pcm
+        try:
+            self._leg.send(AudioFrame(pcm, self.rate_hz, position))
+        except BaseException as error:  # a leg never raises for the network's sake: it is broken
+            self._lost(as_plugin_error(self._leg, "send", error))
+            return
+        self._record(left=True, position=position, pcm=pcm)
+
+    # ---- from the callee
+
+    def hear(self, uid: int, frame: AudioFrame) -> None:
+        """A frame of the callee arrived."""
+        self.frames_heard += 1
+        now = self.position
+        anchor = self._anchors.get(uid)
+        if anchor is None or abs(anchor + frame.position - now) > _RESTART_S * self.rate_hz:
+            anchor = self._anchors[uid] = now - frame.position
+        position = anchor + frame.position
+        pcm = frame.pcm
+        if self.heard_filters.filters:
+            pcm = self.heard_filters.apply(pcm, position)
+        placed = AudioFrame(pcm, frame.rate_hz, position)
+        self._last_heard = pcm
+        for stream in self._streams():
+            try:
+                stream.feed(placed)
+            except BaseException as error:
+                self._lose(stream, error)
+        self._record(left=False, position=position, pcm=pcm)
+
+    def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
+        """A new listener; it gets what comes from now on."""
+        rate_hz = rate_hz or self.rate_hz
+        resampler = None if rate_hz == self.rate_hz else self._resample("live", self.rate_hz, rate_hz)
+        stream = AudioStream(capacity_ms // PTIME_MS, resampler, rate_hz, self._count_drop)
+        if self._ended:
+            stream.close()
+        else:
+            self._listeners.append(weakref.ref(stream, self._listeners.remove))
+        return stream
+
+    def forget(self, stream: AudioStream) -> None:
+        """A listener is gone."""
+        stream.close()
+        self._listeners[:] = [listener for listener in self._listeners if listener() is not stream]
+
+    def end(self) -> None:
+        """The call is over: end the listeners' streams and finish the recording."""
+        self.close()
+        self._ended = True
+        for stream in self._streams():
+            try:
+                stream.flush()
+            except BaseException as error:
+                self._lose(stream, error)
+            stream.close()
+        self.sent_filters.close()
+        self.heard_filters.close()
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            try:
+                recorder.close()
+            except OffhookError as error:
+                self._note(error)
+
+    def _count_drop(self) -> None:
+        self._dropped += 1
+
+    def _streams(self) -> list[AudioStream]:
+        return [stream for listener in self._listeners if (stream := listener()) is not None]
+
+    def _lose(self, stream: AudioStream, error: BaseException) -> None:
+        """A resampler that fails costs its own listener the rest, and nobody else anything."""
+        self.forget(stream)
+        self._note(as_plugin_error(stream.resampler, "convert", error))
+
+    def _record(self, *, left: bool, position: int, pcm: bytes) -> None:
+        if self._recorder is None:
+            return
+        try:
+            (self._recorder.write_left if left else self._recorder.write_right)(position, pcm)
+        except OffhookError as error:  # a full disk costs the recording, not the call
+            self._recorder = None
+            self._note(error)
+
+    # ---- what can be asked
+
+    @property
+    def level_sent_dbfs(self) -> float:
+        """Level of the last frame that was sent."""
+        return level_dbfs(self._last_sent) if self._last_sent else SILENCE_DBFS
+
+    @property
+    def level_heard_dbfs(self) -> float:
+        """Level of the last frame that was heard."""
+        return level_dbfs(self._last_heard) if self._last_heard else SILENCE_DBFS
+
+    def counters(self) -> dict[str, int]:
+        """What was counted about media so far, the leg's own counters included."""
+        counts = self.playout.counts
+        return {
+            **self._leg.counters(),
+            "frames_heard": self.frames_heard,
+            "frames_skipped": self._pacer.skipped,
+            "frames_muted": self.frames_muted,
+            "playout_underruns": counts.underruns,
+            "playout_stalls": counts.stalls,
+            "sources_ended": counts.ended,
+            "sources_failed": counts.failed,
+            "sources_held_back": counts.held_back,
+            "sources_resampled": counts.resampled,
+            "filters_failed": self.sent_filters.failed + self.heard_filters.failed,
+            "frames_dropped_by_listeners": self._dropped,
+        }

@@ -1,0 +1,72 @@
+"""Louder, softer, added: gains and sums of 16-bit samples, never past full scale."""
+
+from __future__ import annotations
+
+from array import array
+from operator import add
+from typing import TYPE_CHECKING, Final, cast
+
+from offhook.errors import ConfigError
+from offhook.interfaces.frame import pcm_of, samples_of, saturated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+LEAST_DB: Final = -60.0
+MOST_DB: Final = 20.0
+
+# Fixed point, so that a sample is one product and one shift: the error is below a hundredth of a sample's step.
+_BITS: Final = 24
+_HALF: Final = 1 << (_BITS - 1)
+
+
+class Gain:
+    """A gain other than 0 dB; made by `gain_of`."""
+
+    __slots__ = ("_factor", "db")
+
+    def __init__(self, db: float) -> None:
+        self.db: float = db
+        self._factor = round(10 ** (db / 20) * (1 << _BITS))
+
+    def apply(self, pcm: bytes) -> bytes:
+        """The same audio, louder or softer; what would be past full scale is clipped to it."""
+        factor = self._factor
+        scaled = [sample * factor + _HALF >> _BITS for sample in samples_of(pcm)]
+        try:
+            return pcm_of(array("h", scaled))
+        except OverflowError:
+            return pcm_of(saturated(scaled))
+
+
+def gain_of(db: float) -> Gain | None:
+    """A gain of so many decibels; None for 0 dB, which changes nothing and costs nothing.
+
+    Raises:
+        ConfigError: it is not a number from -60 to 20.
+    """
+    number = cast("object", db)  # whatever a program gives
+    if not isinstance(number, int | float) or not LEAST_DB <= number <= MOST_DB:
+        raise ConfigError(
+            f"a gain of {db!r} dB is no good: give a number of {LEAST_DB:g} to {MOST_DB:g} dB. To say nothing at all, "
+            "mute the call"
+        )
+    return Gain(db) if db else None
+
+
+def mixed(sounds: Sequence[bytes]) -> bytes:
+    """The sum of at least one sound, all of the same length.
+
+    It is clipped after the last addition, so that the order of the sounds does not matter.
+    """
+    if len(sounds) == 1:
+        return sounds[0]
+    first, *others = map(samples_of, sounds)
+    total: Iterable[int] = first
+    for samples in others:
+        total = list(map(add, total, samples))
+    try:
+        return pcm_of(array("h", total))
+    except OverflowError:
+        return pcm_of(saturated(total))

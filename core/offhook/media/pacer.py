@@ -1,0 +1,78 @@
+"""The pacer: calls `tick` once for each frame of media time, against absolute deadlines.
+
+Frame *n* is due at ``start + n * ptime``, whatever happened to the frames before it. Nothing is ever slept for "one
+frame's length", so there is no drift. A loop that was held up catches up at once; after more than `max_lag_ms` it
+skips instead, because a burst of old audio is worse than a gap, and the index tells the gap's length.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offhook.interfaces.frame import PTIME_MS
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+
+class Pacer:
+    """One timer for one stream of frames.
+
+    Args:
+        loop: the event loop, whose clock is the time.
+        tick: called with the index of the frame that is due; must not block or raise.
+        ptime_ms: length of a frame.
+        max_lag_ms: how far behind it catches up frame by frame.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        tick: Callable[[int], None],
+        *,
+        ptime_ms: int = PTIME_MS,
+        max_lag_ms: int = 200,
+    ) -> None:
+        self._loop = loop
+        self._tick = tick
+        self._ptime_s = ptime_ms / 1000
+        self._max_lag = max_lag_ms // ptime_ms
+        self._started_at = 0.0
+        self._next = 0
+        self._timer: asyncio.Handle | None = None
+        #: Frames that were never ticked because the loop was held up for too long.
+        self.skipped: int = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether ticks are to come."""
+        return self._timer is not None
+
+    def start(self) -> None:
+        """Tick frame 0 as soon as the loop turns, and go on. A pacer that was stopped starts over at 0."""
+        self.stop()
+        self._started_at, self._next = self._loop.time(), 0
+        self._timer = self._loop.call_at(self._started_at, self._wake)
+
+    def stop(self) -> None:
+        """No tick comes after this. Idempotent; may be called from a tick."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wake(self) -> None:
+        due = int((self._loop.time() - self._started_at) / self._ptime_s + 1e-6)
+        if due - self._next > self._max_lag:
+            self.skipped += due - self._next
+            self._next = due
+        if self._next <= due:
+            index, self._next = self._next, self._next + 1
+            self._tick(index)
+            if self._timer is None:
+                return
+        if self._next <= due:
+            # Behind: one frame a turn of the loop, so that whoever reads the source of the frames keeps up with us.
+            self._timer = self._loop.call_soon(self._wake)
+        else:
+            self._timer = self._loop.call_at(self._started_at + self._next * self._ptime_s, self._wake)

@@ -1,0 +1,104 @@
+"""One item that is played: how it is played, how it ended, and the handle that a program holds."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.errors import OffhookError
+    from offhook.interfaces import AudioSource
+    from offhook.media.mixing import Gain
+
+
+class PlayMode(StrEnum):
+    """What becomes of what is being said when something else is played."""
+
+    #: It goes on; the new item follows all that is queued, without a gap.
+    QUEUE = "queue"
+    #: It ends at once, and so does all that is queued or mixed in; the new item takes its place.
+    REPLACE = "replace"
+    #: It goes on; the new item is added to it from the next frame on.
+    MIX = "mix"
+
+
+class PlayoutEnd(Enum):
+    """How the playout of one item ended."""
+
+    #: All of it was sent.
+    COMPLETED = "completed"
+    #: `Call.clear()` dropped the rest: the callee barged in.
+    CLEARED = "cleared"
+    #: An item that was played with `PlayMode.REPLACE` took its place.
+    REPLACED = "replaced"
+    #: `PlayHandle.cancel()` dropped the rest.
+    CANCELED = "canceled"
+    #: The call ended first.
+    CALL_ENDED = "call_ended"
+    #: Its source failed; `PlayHandle.problem` says how.
+    FAILED = "failed"
+
+
+class PlayHandle:
+    """One item that is played; made by `Call.play()`."""
+
+    def __init__(
+        self,
+        source: AudioSource,
+        rate_hz: int,
+        drop: Callable[[PlayHandle, PlayoutEnd], None],
+        gain: Gain | None = None,
+    ) -> None:
+        self._rate_hz = rate_hz
+        self._drop = drop
+        self._end: asyncio.Future[PlayoutEnd] = asyncio.get_running_loop().create_future()
+        self._problem: OffhookError | None = None
+        self.source = source
+        self.gain = gain
+        self.samples_sent = 0
+        #: Frames that were filled up with silence because its source was late.
+        self.underruns = 0
+        # What its lane keeps about it.
+        self.buffered_bytes = 0
+        self.read_to_end = False
+        self.held_back = False
+        #: What its source did wrong; it ends so when what came before that was sent.
+        self.failure: OffhookError | None = None
+        self.dropped = False
+
+    async def done(self) -> PlayoutEnd:
+        """Wait until the last of it was sent, or the rest will never be. Does not raise; ask the value how it ended."""
+        return await asyncio.shield(self._end)
+
+    @property
+    def position_ms(self) -> float:
+        """How much of it was sent, in milliseconds."""
+        return self.samples_sent * 1000 / self._rate_hz
+
+    @property
+    def ended(self) -> PlayoutEnd | None:
+        """How it ended, or None while it is waiting or playing."""
+        return self._end.result() if self._end.done() else None
+
+    @property
+    def problem(self) -> OffhookError | None:
+        """What went wrong, when it ended as `PlayoutEnd.FAILED`."""
+        return self._problem
+
+    def __repr__(self) -> str:
+        state = self.ended.value if self.ended else "waiting or playing"
+        return f"PlayHandle({type(self.source).__name__}, {self.position_ms:.0f} ms sent, {state})"
+
+    def cancel(self) -> float:
+        """Drop the rest of this item; what is queued behind it goes on. Gives the milliseconds that were sent."""
+        self._drop(self, PlayoutEnd.CANCELED)
+        return self.position_ms
+
+    def finish(self, end: PlayoutEnd, problem: OffhookError | None = None) -> None:
+        """Say how it ended; the first word counts."""
+        if not self._end.done():
+            self._problem = problem
+            self._end.set_result(end)

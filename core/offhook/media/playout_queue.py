@@ -1,0 +1,293 @@
+"""A lane of playout: a queue of sources, read ahead a little, given out one frame at a time.
+
+A feeder task reads the source that is at the head of the queue, converts it to the leg's rate and stops at the
+high-water mark; whoever owns the lane takes a frame every 20 ms. Between the two stands one bounded buffer. Items
+follow each other without a gap: a frame may hold the end of one and the start of the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES
+from offhook.media.play_handle import PlayoutEnd
+from offhook.media.rate_converter import Intake
+from offhook.plugin.isolation import as_plugin_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from offhook.errors import OffhookError
+    from offhook.media.play_handle import PlayHandle
+    from offhook.media.rate_converter import Resample
+
+    Spawn = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
+
+
+#: So many frames without a sample, one after the other, are read as fast as they come; more at the pace of frames.
+_EMPTY_AT_ONCE: Final = 10
+
+
+@dataclass(slots=True)
+class LaneCounts:
+    """What is counted about all sources of a call."""
+
+    #: Frames that were filled up with silence because a source was late.
+    underruns: int = 0
+    #: How many times a source ran dry, however long it took.
+    stalls: int = 0
+    #: Sources that were read to their end.
+    ended: int = 0
+    #: Sources that raised, or gave something that is no audio.
+    failed: int = 0
+    #: Sources that had to wait for room, because they were ahead of what can be said.
+    held_back: int = 0
+    #: Sources that came at another rate.
+    resampled: int = 0
+
+
+class Lane:
+    """One queue.
+
+    Args:
+        rate_hz: the leg's rate.
+        resample: gives a resampler of a kind (``live``, ``file``) between two rates.
+        spawn: starts a task that the call owns.
+        note: is told what a source did wrong.
+        counts: where to count.
+        high_water_ms: how far sources are read ahead.
+    """
+
+    def __init__(
+        self,
+        rate_hz: int,
+        resample: Resample,
+        spawn: Spawn,
+        note: Callable[[OffhookError], None],
+        counts: LaneCounts,
+        high_water_ms: int,
+    ) -> None:
+        self.rate_hz = rate_hz
+        self._resample = resample
+        self._spawn = spawn
+        self._note = note
+        self._counts = counts
+        self._frame_bytes = rate_hz * PTIME_MS // 1000 * SAMPLE_BYTES
+        self._high_water_bytes = rate_hz * high_water_ms // 1000 * SAMPLE_BYTES
+        self._queue: deque[PlayHandle] = deque()
+        #: What was read; of items that are in the queue alone.
+        self._buffer: deque[tuple[PlayHandle, bytes]] = deque()
+        self._buffered_bytes = 0
+        self._sent: list[PlayHandle] = []
+        self._space = asyncio.Event()
+        self._feeding: tuple[PlayHandle, asyncio.Task[None]] | None = None
+        self._dry = False
+
+    # ---- what its owner does
+
+    def add(self, handle: PlayHandle) -> None:
+        """Queue an item."""
+        self._queue.append(handle)
+        self._feed_next()
+
+    def take(self) -> bytes | None:
+        """One frame of 20 ms at the leg's rate, or None where there is nothing to say."""
+        if self._sent:
+            self.settle()
+        if not self._queue:
+            return None
+        buffer, size = self._buffer, self._frame_bytes
+        if buffer and len(buffer[0][1]) == size:  # the usual case, and nothing is copied
+            handle, frame = buffer.popleft()
+            self._buffered_bytes -= size
+            handle.buffered_bytes -= size
+            handle.samples_sent += size // SAMPLE_BYTES
+        else:
+            frame = self._gather(size)
+        head = self._queue[0]
+        if head.read_to_end and not head.buffered_bytes:
+            self._retire()
+        full = len(frame) == size
+        self._dry = self._dry and not full
+        if self._buffered_bytes * 2 <= self._high_water_bytes:  # not for every frame: a feeder costs a task switch
+            self._space.set()
+        return frame if full else self._fill_up(frame, size)
+
+    def settle(self) -> None:
+        """The items whose last frame was given out have had its 20 ms: they end."""
+        for handle in self._sent:
+            handle.finish(PlayoutEnd.COMPLETED if handle.failure is None else PlayoutEnd.FAILED, handle.failure)
+        self._sent.clear()
+
+    def drop_all(self, end: PlayoutEnd) -> None:
+        """Drop everything that was not sent."""
+        for handle in reversed(tuple(self._queue)):  # from the back, so that nothing starts to be read in between
+            self.drop(handle, end)
+
+    def drop(self, handle: PlayHandle, end: PlayoutEnd) -> None:
+        """Drop what is left of one item."""
+        if handle not in self._queue:
+            return
+        if handle is self._queue[0]:
+            self._dry = False
+        self._queue.remove(handle)
+        handle.dropped = True
+        self._buffer = deque(item for item in self._buffer if item[0] is not handle)
+        self._buffered_bytes -= handle.buffered_bytes
+        handle.finish(end)
+        self._space.set()
+        if handle.read_to_end:
+            return
+        task = None
+        if self._feeding is not None and self._feeding[0] is handle:
+            task = self._feeding[1]
+            task.cancel()
+            self._feeding = None
+        self._spawn(self.close_source(handle, task))
+        self._feed_next()
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was queued has been sent, and its last frame has had its time."""
+        return not self._queue and not self._sent
+
+    @property
+    def position_ms(self) -> float:
+        """How much was sent of the item that is being said."""
+        if self._queue and (self._queue[0].samples_sent or not self._sent):
+            return self._queue[0].position_ms
+        return self._sent[-1].position_ms if self._sent else 0.0
+
+    @property
+    def queued_ms(self) -> float:
+        """What is read and not yet sent, in milliseconds."""
+        return self.ms(self._buffered_bytes // SAMPLE_BYTES)
+
+    def ms(self, samples: int) -> float:
+        """The length of some samples at the leg's rate, in milliseconds."""
+        return samples * 1000 / self.rate_hz
+
+    # ---- a frame
+
+    def _gather(self, size: int) -> bytes:
+        """A frame out of pieces of other lengths; shorter where there is not enough."""
+        parts: list[bytes] = []
+        missing = size
+        while self._buffer and missing:
+            handle, pcm = self._buffer.popleft()
+            part = pcm[:missing]
+            if len(part) < len(pcm):
+                self._buffer.appendleft((handle, pcm[missing:]))
+            parts.append(part)
+            missing -= len(part)
+            handle.buffered_bytes -= len(part)
+            handle.samples_sent += len(part) // SAMPLE_BYTES
+        self._buffered_bytes -= size - missing
+        return b"".join(parts)
+
+    def _fill_up(self, frame: bytes, size: int) -> bytes | None:
+        """Silence for what is missing. It is an underrun if the item at the head has begun and is not at its end."""
+        head = self._queue[0] if self._queue else None
+        if head is not None and head.samples_sent and not head.read_to_end:
+            head.underruns += 1
+            self._counts.underruns += 1
+            if not self._dry:
+                self._counts.stalls += 1
+            self._dry = True
+        return frame.ljust(size, b"\0") if frame else None
+
+    def _retire(self) -> None:
+        """Items at the head that are read and sent to the last sample leave the queue; they end with the frame."""
+        while self._queue and self._queue[0].read_to_end and not self._queue[0].buffered_bytes:
+            self._sent.append(self._queue.popleft())
+            self._dry = False
+
+    # ---- the feeder
+
+    def _feed_next(self) -> None:
+        if self._feeding is not None:
+            return
+        for handle in self._queue:
+            if not handle.read_to_end:
+                self._feeding = handle, self._spawn(self._feed(handle))
+                return
+
+    async def _feed(self, handle: PlayHandle) -> None:
+        """Read one source to its end into the buffer. A source may raise anything; the call goes on."""
+        try:
+            await self._read(handle)
+            self._counts.ended += not handle.dropped
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._fail(handle, error)  # nobody cancelled us: it is what the source raised
+        except BaseException as error:
+            self._fail(handle, error)
+        if handle.dropped:  # and the source did not let itself be cancelled; who dropped it closes it
+            return
+        handle.read_to_end = True
+        self._feeding = None
+        self._retire()
+        self._feed_next()
+        await self.close_source(handle, None)
+
+    async def close_source(self, handle: PlayHandle, reader: asyncio.Task[None] | None) -> None:
+        """Close a source, once nobody reads it any more."""
+        try:
+            if reader is not None:
+                await asyncio.wait({reader})
+            await handle.source.aclose()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._note(as_plugin_error(handle.source, "aclose", error))
+
+    async def _read(self, handle: PlayHandle) -> None:
+        source = handle.source
+        intake = Intake(source, self.rate_hz, self._resample)
+        empty = 0
+        while (frame := await source.read()) is not None and not handle.dropped:
+            resampled, read = intake.resampled, False
+            for pcm in intake.convert(frame):
+                read = read or bool(pcm)
+                if self._buffered_bytes + len(pcm) <= self._high_water_bytes and handle.gain is None:
+                    self._buffer_part(handle, pcm)  # the usual case, without a coroutine
+                else:
+                    await self._push(handle, pcm)
+            self._counts.resampled += intake.resampled and not resampled
+            empty = 0 if read else empty + 1
+            if empty:  # a source that gives nothing again and again must not hold up the loop
+                await asyncio.sleep(0 if empty < _EMPTY_AT_ONCE else PTIME_MS / 1000)
+        if not handle.dropped:
+            await self._push(handle, intake.rest())
+
+    async def _push(self, handle: PlayHandle, pcm: bytes) -> None:
+        """Buffer some audio, piece by piece under the high-water mark."""
+        if handle.gain is not None:
+            pcm = handle.gain.apply(pcm)
+        while pcm:
+            room = self._high_water_bytes - self._buffered_bytes
+            if room <= 0:
+                self._counts.held_back += not handle.held_back
+                handle.held_back = True
+                self._space.clear()
+                await self._space.wait()
+                continue
+            part, pcm = pcm[:room], pcm[room:]
+            self._buffer_part(handle, part)
+
+    def _buffer_part(self, handle: PlayHandle, pcm: bytes) -> None:
+        if not pcm:  # a resampler holds a little back at first
+            return
+        self._buffer.append((handle, pcm))
+        self._buffered_bytes += len(pcm)
+        handle.buffered_bytes += len(pcm)
+
+    def _fail(self, handle: PlayHandle, error: BaseException) -> None:
+        self._counts.failed += 1
+        handle.failure = as_plugin_error(handle.source, "read", error)
+        self._note(handle.failure)

@@ -1,0 +1,178 @@
+"""Sources made of what a program has in hand: frames, iterators of frames, and audio that it pushes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import TypeAlias
+
+from offhook.errors import OffhookError, SourceClosed, SourceError
+from offhook.interfaces import AudioSource
+from offhook.interfaces.frame import AudioFrame
+
+#: What can be played beside specs and sources.
+Frames: TypeAlias = AudioFrame | Iterable[AudioFrame] | AsyncIterable[AudioFrame]
+
+
+def frames_source(what: Frames) -> AudioSource:
+    """A source that gives these frames.
+
+    Raises:
+        SourceError: it is none of these things.
+    """
+    if isinstance(what, AudioFrame):
+        return IterableSource([what])
+    if isinstance(what, AsyncIterable):
+        return AsyncIterableSource(what)
+    if _iterable(what):
+        return IterableSource(what)
+    raise SourceError(
+        f"{type(what).__name__} cannot be played: give a spec (wav:greeting.wav), an AudioSource, an AudioFrame, or an "
+        "iterable or async iterable of AudioFrame. Raw bytes need their rate: AudioFrame(pcm, rate_hz)"
+    )
+
+
+def _iterable(what: object) -> bool:
+    """Whether it may hold frames; text and bytes can be iterated too, but never hold any."""
+    return isinstance(what, Iterable) and not isinstance(what, bytes | bytearray | memoryview | str)
+
+
+def _checked(frame: object) -> AudioFrame:
+    if not isinstance(frame, AudioFrame):
+        raise SourceError(f"an iterator that is played gave {type(frame).__name__}, not an AudioFrame")
+    return frame
+
+
+class IterableSource(AudioSource):
+    """Frames that are there already."""
+
+    def __init__(self, frames: Iterable[AudioFrame]) -> None:
+        self._frames: Iterator[AudioFrame] = iter(frames)
+
+    async def read(self) -> AudioFrame | None:
+        for frame in self._frames:
+            return _checked(frame)
+        return None
+
+    async def aclose(self) -> None:
+        self._frames = iter(())
+
+
+class AsyncIterableSource(AudioSource):
+    """Frames as they are made, by a synthesiser for example. A generator is closed when nobody wants the rest."""
+
+    live = True
+
+    def __init__(self, frames: AsyncIterable[AudioFrame]) -> None:
+        self._frames: AsyncIterator[AudioFrame] = aiter(frames)
+
+    async def read(self) -> AudioFrame | None:
+        async for frame in self._frames:
+            return _checked(frame)
+        return None
+
+    async def aclose(self) -> None:
+        close = getattr(self._frames, "aclose", None)  # generators have it; other iterators need not
+        if close is not None:
+            await close()
+
+
+#: Why `PushSource.write` refuses, where the program ended the source itself.
+_ENDED = "end() or fail() was called on this source: nothing can be written after that"
+_OVER = "nobody plays this source any more: it was cleared, replaced or cancelled, or the call has ended"
+
+
+class PushSource(AudioSource):
+    """Gives what is written into it, in order.
+
+    Write, then `end()`; play it before, between or after. `write` waits while more than `high_water_ms` waits to be
+    played, so a program that is faster than speech is held back and nothing piles up.
+
+    Args:
+        high_water_ms: how much may wait before `write` does. One frame of any length goes past it.
+
+    Raises:
+        SourceError: a mark that is not positive.
+    """
+
+    live = True
+
+    def __init__(self, *, high_water_ms: float = 200.0) -> None:
+        if not high_water_ms > 0:
+            raise SourceError(f"a high-water mark of {high_water_ms!r} ms is no good: give a positive number")
+        self._high_water_ms = high_water_ms
+        self._frames: deque[AudioFrame] = deque()
+        self._queued_ms = 0.0
+        self._turn = asyncio.Lock()  # writers are let in in the order in which they came
+        self._space = asyncio.Event()
+        self._arrival = asyncio.Event()
+        self._refusal = ""
+        self._error: OffhookError | None = None
+
+    @property
+    def queued_ms(self) -> float:
+        """What was written and not yet taken for playout, in milliseconds."""
+        return self._queued_ms
+
+    async def write(self, frame: AudioFrame) -> None:
+        """Wait for room, then take a frame, whole.
+
+        A write that is cancelled while it waits has taken nothing of its frame, which can be written again; what was
+        written before is played.
+
+        Raises:
+            SourceClosed: nothing is taken any more: the source was ended, or its playout is over, for example because
+                the callee barged in and the call was cleared. Raised by writes that are waiting, too.
+            SourceError: it is not an `AudioFrame`.
+        """
+        if not isinstance(frame, AudioFrame):  # pyright: ignore[reportUnnecessaryIsInstance] - from anybody's program
+            raise SourceError(f"write() takes an AudioFrame, not {type(frame).__name__}")
+        async with self._turn:
+            while self._queued_ms >= self._high_water_ms and not self._refusal:
+                self._space.clear()
+                await self._space.wait()
+            if self._refusal:
+                raise SourceClosed(self._refusal)
+            self._frames.append(frame)
+            self._queued_ms += frame.duration_ms
+            self._arrival.set()
+
+    def end(self) -> None:
+        """That was all: what was written is played, and then the item is done. Idempotent."""
+        self._close(_ENDED)
+
+    def fail(self, error: Exception) -> None:
+        """There is no more because of `error`: what was written is played, and then the item ends as failed."""
+        if self._refusal:
+            return
+        if not isinstance(error, OffhookError):
+            problem = SourceError(f"the program that pushed audio failed: {type(error).__name__}: {error}")
+            problem.__cause__ = error
+            error = problem
+        self._error = error
+        self._close(_ENDED)
+
+    async def read(self) -> AudioFrame | None:
+        while not self._frames:
+            if self._refusal:
+                error, self._error = self._error, None
+                if error is not None:
+                    raise error
+                return None
+            self._arrival.clear()
+            await self._arrival.wait()
+        frame = self._frames.popleft()
+        self._queued_ms = self._queued_ms - frame.duration_ms if self._frames else 0.0
+        self._space.set()
+        return frame
+
+    async def aclose(self) -> None:
+        self._frames.clear()
+        self._queued_ms = 0.0
+        self._close(_OVER)
+
+    def _close(self, refusal: str) -> None:
+        self._refusal = self._refusal or refusal
+        self._space.set()
+        self._arrival.set()

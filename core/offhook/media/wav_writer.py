@@ -1,0 +1,215 @@
+"""WAV files that are valid whenever the process dies.
+
+The header is right from the first byte on. Audio is handed to the system first and the header is patched after it, so
+the header never promises more than the file holds; whoever is killed loses at most `FLUSH_MS` of audio. Nothing is
+ever written over: a file that exists is refused. (A power failure is another matter: nothing here is synced to disk.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import struct
+from pathlib import Path
+from typing import Final, NoReturn
+
+from offhook.errors import RecordingError
+from offhook.interfaces.frame import SAMPLE_BYTES
+from offhook.wording import show_path, why_not
+
+#: How much audio may wait in memory, in milliseconds.
+FLUSH_MS: Final = 200
+#: The most audio that a WAV file can hold: both sizes in its header have 32 bits.
+MOST_BYTES: Final = 0xFFFFFFFF - 44
+
+#: RIFF, WAVE, a 16-byte ``fmt`` and ``data`` (Microsoft and IBM, Multimedia Programming Interface 1.0, 1991).
+_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_PCM: Final = 1
+#: Silence longer than this becomes a hole in the file, which takes no time and, on most file systems, no room.
+_HOLE_BYTES: Final = 65_536
+
+
+class WavWriter:
+    """A 16-bit PCM WAV file that is being written.
+
+    Args:
+        path: the file to make; a ``*`` in its name becomes the first number that makes it new.
+        rate_hz: sampling rate.
+        channels: number of channels; samples are interleaved.
+        most_bytes: how much audio the file may hold.
+
+    Raises:
+        RecordingError: it exists already, its folder is missing or may not be written to, or the disk is full.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], rate_hz: int, channels: int = 1, *, most_bytes: int = MOST_BYTES
+    ) -> None:
+        if rate_hz <= 0 or channels <= 0:
+            raise ValueError(f"{channels} channels at {rate_hz} Hz cannot be recorded")
+        self.path: Path = Path(path)
+        self.rate_hz: int = rate_hz
+        self.channels = channels
+        self._most_bytes = most_bytes
+        self._pending = bytearray()
+        self._stored_bytes = 0
+        self._fd = -1
+        try:
+            self._fd = self._create()
+            self._patch_header()
+        except (OSError, ValueError) as error:
+            if self._fd >= 0:
+                self._release()
+                self.path.unlink(missing_ok=True)
+            raise RecordingError(f"cannot record to {show_path(path)}: {why_not(error)}.") from None
+
+    def _create(self) -> int:
+        """Make the file, readable by its owner alone: it is a private conversation."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        pattern = self.path
+        if "*" not in pattern.name:
+            return os.open(pattern, flags, 0o600)
+        number = 0
+        while True:
+            number += 1
+            self.path = pattern.with_name(pattern.name.replace("*", str(number)))
+            with contextlib.suppress(FileExistsError):
+                return os.open(self.path, flags, 0o600)
+
+    @property
+    def frames(self) -> int:
+        """Samples per channel taken so far."""
+        return (self._stored_bytes + len(self._pending)) // self._align
+
+    @property
+    def stored_frames(self) -> int:
+        """Samples per channel that are in the file: they survive the death of the process."""
+        return self._stored_bytes // self._align
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be written, after `close` or after an error."""
+        return self._fd < 0
+
+    def set_rate(self, rate_hz: int) -> None:
+        """Change the rate of a file that holds no audio yet.
+
+        Raises:
+            RecordingError: it holds audio, or the header cannot be written.
+        """
+        self._require_open()
+        if self.frames and rate_hz != self.rate_hz:
+            raise RecordingError(
+                f"the recording {show_path(self.path)} runs at {self.rate_hz} Hz and cannot go on at {rate_hz} Hz: "
+                "convert the audio before it is written."
+            )
+        self.rate_hz = rate_hz
+        self._store(b"")
+
+    def write(self, pcm: bytes) -> None:
+        """Add audio: signed 16-bit little-endian, interleaved, whole sample frames.
+
+        Raises:
+            ValueError: not whole sample frames.
+            RecordingError: it cannot be written any more; what was written before stays readable.
+        """
+        if len(pcm) % self._align:
+            raise ValueError(f"{len(pcm)} bytes are not whole sample frames of {self.channels} channels")
+        self._admit(len(pcm))
+        self._pending += pcm
+        if len(self._pending) * 1000 >= FLUSH_MS * self.rate_hz * self._align:
+            self.flush()
+
+    def write_silence(self, frames: int) -> None:
+        """Add `frames` sample frames of silence; it takes no time, however long it is.
+
+        Raises:
+            RecordingError: as `write`.
+        """
+        size = frames * self._align
+        if size <= _HOLE_BYTES:
+            self.write(bytes(size))
+            return
+        self._admit(size)
+        self.flush()
+        self._store(b"", hole_bytes=size)
+
+    def flush(self) -> None:
+        """Hand everything to the system: from here on it survives the death of the process.
+
+        Raises:
+            RecordingError: as `write`.
+        """
+        if self._pending:
+            pcm = bytes(self._pending)
+            self._pending.clear()
+            self._store(pcm)
+
+    def close(self) -> None:
+        """Finish the file. Idempotent.
+
+        Raises:
+            RecordingError: the last audio could not be written.
+        """
+        if not self.closed:
+            self.flush()
+            self._release()
+
+    @property
+    def _align(self) -> int:
+        return SAMPLE_BYTES * self.channels
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise RecordingError(f"the recording {show_path(self.path)} is closed: start another one.")
+
+    def _admit(self, size: int) -> None:
+        self._require_open()
+        if self._stored_bytes + len(self._pending) + size > self._most_bytes:
+            self.close()
+            raise RecordingError(
+                f"the recording {show_path(self.path)} is full: it may hold {self._most_bytes} bytes of audio, and is "
+                "complete up to there. Start another one."
+            )
+
+    def _store(self, pcm: bytes, *, hole_bytes: int = 0) -> None:
+        try:
+            if hole_bytes:
+                os.ftruncate(self._fd, _HEADER.size + self._stored_bytes + hole_bytes)
+                self._stored_bytes += hole_bytes
+            view = memoryview(pcm)
+            while view:  # a disk that fills up takes a part, and says why at the next attempt
+                taken = os.pwrite(self._fd, view, _HEADER.size + self._stored_bytes)
+                self._stored_bytes += taken
+                view = view[taken:]
+            self._patch_header()
+            deleted = os.fstat(self._fd).st_nlink == 0
+        except OSError as error:
+            self._give_up(why_not(error))
+        if deleted:
+            self._give_up("it was deleted while it was being written")
+
+    def _patch_header(self) -> None:
+        """Both sizes go out in one system call, so that no kill comes between them."""
+        size = self._stored_bytes
+        header = _HEADER.pack(
+            b"RIFF", _HEADER.size - 8 + size, b"WAVE",
+            b"fmt ", 16, _PCM, self.channels, self.rate_hz, self.rate_hz * self._align, self._align, 8 * SAMPLE_BYTES,
+            b"data", size,
+        )  # fmt: skip
+        if os.pwrite(self._fd, header, 0) < len(header):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _give_up(self, reason: str) -> NoReturn:
+        """Leave what is readable, and say why there is no more."""
+        self._stored_bytes -= self._stored_bytes % self._align
+        with contextlib.suppress(OSError):  # the header takes no new room, so a full disk does not stop it
+            self._patch_header()
+        self._release()
+        raise RecordingError(f"the recording {show_path(self.path)} ends at {self.frames} samples: {reason}.") from None
+
+    def _release(self) -> None:
+        fd, self._fd = self._fd, -1
+        self._pending.clear()
+        os.close(fd)

@@ -1,0 +1,48 @@
+"""Other people's code: how a plugin is found, loaded, checked, called and isolated. Only this room touches pluggy."""
+
+from __future__ import annotations
+
+from offhook.plugin.discovery import DISABLE_VARIABLE, REQUIRE_VARIABLE
+from offhook.plugin.hookspecs import hookimpl
+from offhook.plugin.isolation import PLUGINS_LOGGER, isolated, name_of
+from offhook.plugin.manager import Plugins
+from offhook.plugin.old_paths import keep_old_paths
+from offhook.plugin.registry import (
+    ArchiveRegistry,
+    AuthRegistry,
+    CarrierRegistry,
+    CommandRegistry,
+    FarEndRegistry,
+    FilterRegistry,
+    Registry,
+    ResamplerRegistry,
+    SinkRegistry,
+    SourceRegistry,
+    StoreRegistry,
+    TransportRegistry,
+)
+from offhook.plugin.report import PluginReport
+
+__all__ = [
+    "DISABLE_VARIABLE",
+    "PLUGINS_LOGGER",
+    "REQUIRE_VARIABLE",
+    "ArchiveRegistry",
+    "AuthRegistry",
+    "CarrierRegistry",
+    "CommandRegistry",
+    "FarEndRegistry",
+    "FilterRegistry",
+    "PluginReport",
+    "Plugins",
+    "Registry",
+    "ResamplerRegistry",
+    "SinkRegistry",
+    "SourceRegistry",
+    "StoreRegistry",
+    "TransportRegistry",
+    "hookimpl",
+    "isolated",
+    "keep_old_paths",
+    "name_of",
+]

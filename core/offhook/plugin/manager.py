@@ -1,0 +1,251 @@
+"""Finds plugins, loads them one by one, and keeps what they registered.
+
+A plugin that fails to import or to register is reported and left out; the others go on. Each `Plugins` is complete in
+itself: two phones in one process share nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
+
+from offhook.errors import ConfigError, OffhookError, SpecError
+from offhook.interfaces import (
+    Archive,
+    AudioFilter,
+    AudioSink,
+    AudioSource,
+    Auth,
+    Carrier,
+    Resampler,
+    Store,
+    Transport,
+)
+from offhook.interfaces.environment import Environment
+from offhook.plugin.discovery import DISABLE_VARIABLE, REQUIRE_VARIABLE, installed
+from offhook.plugin.isolation import PLUGINS_LOGGER, as_plugin_error
+from offhook.plugin.loader import Loader
+from offhook.plugin.quarantine import quarantine
+from offhook.plugin.registry import (
+    ArchiveFactory,
+    AuthFactory,
+    CarrierFactory,
+    Command,
+    FarEndFactory,
+    FilterFactory,
+    Registry,
+    ResamplerFactory,
+    SinkFactory,
+    SourceFactory,
+    StoreFactory,
+    TransportFactory,
+)
+from offhook.plugin.report import PluginReport, left_out
+from offhook.plugin.spec import Spec
+from offhook.wording import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+__all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
+
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
+
+#: The commands that are offhook's own.
+_OWN_COMMANDS: Final = ("call", "conformance", "docs", "doctor", "plugins", "records")
+
+_log: Final = logging.getLogger(PLUGINS_LOGGER)
+
+
+def _settings(environment: Mapping[str, str] | None) -> Environment:
+    """`environment` as parts are given it; the process's own by default."""
+    environment = os.environ if environment is None else environment
+    return environment if isinstance(environment, Environment) else Environment(environment)
+
+
+class Plugins:
+    """The loaded plugins, and one registry for each kind of thing they add."""
+
+    def __init__(self, *, commands: bool = False) -> None:
+        #: What is odd, and no plugin's own doing.
+        self.notes: list[str] = []
+        self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth", Auth)
+        self.carriers: Registry[CarrierFactory] = Registry("carrier", "offhook_carrier", Carrier)
+        self.transports: Registry[TransportFactory] = Registry("transport", "offhook_transport", Transport)
+        self.sources: Registry[SourceFactory] = Registry("audio source", "offhook_audio_source", AudioSource)
+        self.sinks: Registry[SinkFactory] = Registry("audio sink", "offhook_audio_sink", AudioSink)
+        self.filters: Registry[FilterFactory] = Registry("audio filter", "offhook_audio_filter", AudioFilter)
+        self.resamplers: Registry[ResamplerFactory] = Registry("resampler", "offhook_resampler", Resampler)
+        self.stores: Registry[StoreFactory] = Registry("store", "offhook_store", Store)
+        self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive", Archive)
+        self.far_ends: Registry[FarEndFactory] = Registry("far end", "offhook_far_end")
+        self.commands: Registry[Command] = Registry("command", "offhook_command", reserved=_OWN_COMMANDS)
+        for registry in self.registries():
+            registry.siblings = self.registries()
+        asked = [registry for registry in self.registries() if commands or registry is not self.commands]
+        self._loader = Loader(asked)
+        self.reports: list[PluginReport] = self._loader.reports
+
+    @classmethod
+    def load(
+        cls, extra: Iterable[object] = (), environment: Mapping[str, str] | None = None, *, commands: bool = False
+    ) -> Plugins:
+        """Load what the installed distributions offer, then `extra`.
+
+        Args:
+            extra: modules or objects with `hookimpl` functions, beside the installed ones.
+            environment: where `OFFHOOK_DISABLE_PLUGINS` is looked up; the process's own by default.
+            commands: whether to ask for commands as well, which import what a command line needs.
+
+        Raises:
+            PluginError: one of `extra` cannot be used. An installed one that cannot is left out and reported instead.
+        """
+        plugins = cls(commands=commands)
+        points, plugins.notes = installed(os.environ if environment is None else environment)
+        for point, report in points:
+            plugins._loader.installed(point, report)
+        for plugin in extra:
+            plugins._loader.given(plugin)
+        for note in plugins.complaints:
+            _log.warning("%s", note)
+        return plugins
+
+    def registries(self) -> tuple[Registry[Any], ...]:
+        """All of them; Any, because whoever walks over them does not care what the factories of each make."""
+        return (
+            self.auth,
+            self.carriers,
+            self.transports,
+            self.sources,
+            self.sinks,
+            self.filters,
+            self.resamplers,
+            self.stores,
+            self.archives,
+            self.far_ends,
+            self.commands,
+        )
+
+    def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
+        """The implementations of `hook` with their plugins' labels: those marked `tryfirst`, then in the order of
+        registration, then those marked `trylast`.
+
+        Like pluggy itself, an implementation is only given the arguments that it names.
+        """
+        return self._loader.observers(hook)
+
+    @property
+    def complaints(self) -> list[str]:
+        """A sentence for everything that is wrong or odd with what is installed and was not switched off."""
+        found = [f"plugin {report.label} was left out: {report.problem}" for report in self.problems]
+        found += [f"plugin {report.label}: {note}" for report in self.reports for note in report.notes]
+        return found + self.notes
+
+    @property
+    def problems(self) -> list[PluginReport]:
+        """The plugins that were left out because they failed; those that were switched off are not among them."""
+        return [report for report in self.reports if report.problem and not report.disabled]
+
+    def check_required(self, environment: Mapping[str, str]) -> None:
+        """Refuse to go on without the plugins that `OFFHOOK_REQUIRE_PLUGINS` names: an installed plugin that fails is
+        left out, and with it the rule about who may be dialled that it would have been.
+
+        Raises:
+            ConfigError: one of them is not loaded; the message says why.
+        """
+        required = [name.strip() for name in environment.get(REQUIRE_VARIABLE, "").split(",")]
+        for name in filter(None, required):
+            named = [report for report in self.reports if report.name == name]
+            if not any(not report.problem for report in named):
+                why = "; ".join(report.problem for report in named) or "no plugin is called that; see: offhook plugins"
+                raise ConfigError(f"{REQUIRE_VARIABLE} names {show(name)}, which is not loaded: {why}")
+
+    def source(self, text: str) -> AudioSource:
+        """Open the audio source that the spec `text` names.
+
+        Raises:
+            SpecError, MissingExtraError, SourceError: nothing has that name, or it cannot be opened.
+        """
+        spec = Spec.parse(text)
+        return self.make(self.sources, spec.name, spec.argument)
+
+    def sink(self, text: str) -> AudioSink:
+        """Open the audio sink that the spec `text` names.
+
+        Raises:
+            SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
+        """
+        spec = Spec.parse(text)
+        return self.make(self.sinks, spec.name, spec.argument)
+
+    def filter(self, text: str, rate_hz: int) -> AudioFilter:
+        """Make the audio filter that the spec `text` names, for audio at `rate_hz`.
+
+        Raises:
+            SpecError, MissingExtraError: nothing has that name, or it cannot be made.
+        """
+        spec = Spec.parse(text)
+        return self.make(self.filters, spec.name, spec.argument, rate_hz)
+
+    def store(self, text: str, environment: Mapping[str, str] | None = None) -> Store:
+        """Open the store that the spec `text` names, with settings from `environment`; the process's own by default.
+
+        Raises:
+            SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
+        """
+        spec = Spec.parse(text)
+        return self.make(self.stores, spec.name, spec.argument, _settings(environment))
+
+    def archive(self, text: str, environment: Mapping[str, str] | None = None) -> Archive:
+        """Open what the store of the spec `text` has written, for reading: nothing is made and nothing is changed.
+
+        Raises:
+            SpecError, MissingExtraError, RecordingError: nothing that can be read has that name, or it cannot be read.
+        """
+        spec = Spec.parse(text)
+        if all(item.name != spec.name for item in self.archives) and any(
+            item.name == spec.name for item in self.stores
+        ):
+            known = ", ".join(sorted(item.name for item in self.archives)) or "none"
+            raise SpecError(f"the store {spec.name!r} cannot be read again (those that can: {known})")
+        return self.make(self.archives, spec.name, spec.argument, _settings(environment))
+
+    def resampler(self, kind: str, from_hz: int, to_hz: int) -> Resampler:
+        """A resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).
+
+        Raises:
+            SpecError, MissingExtraError: none is installed.
+        """
+        return self.make(self.resamplers, kind, from_hz, to_hz)
+
+    def make(self, registry: Registry[Callable[[Unpack[_Ts]], _T]], name: str, *arguments: *_Ts) -> _T:
+        """Call the factory called `name`.
+
+        Raises:
+            SpecError, MissingExtraError: there is none, or something that it needs is not installed.
+            PluginError: it raised something that is not an `OffhookError`, or gave something that cannot be used.
+        """
+        try:
+            factory = registry.find(name)
+        except SpecError as error:
+            raise SpecError(f"{error.message}{left_out(self.reports)}") from None
+        plugin = registry.plugin_of(name)
+        try:
+            with quarantine(functools.partial(self._tell, plugin)):
+                product = factory(*arguments)
+        except OffhookError:
+            raise
+        except BaseException as error:
+            raise as_plugin_error(plugin, registry.factory_of(name), error) from error
+        registry.check(name, product)
+        return product
+
+    def _tell(self, plugin: str, note: str) -> None:
+        for report in self.reports:
+            if report.label == plugin:
+                report.notes.append(note)
+        _log.warning("plugin %s: %s", plugin, note)

@@ -1,0 +1,73 @@
+"""Import paths of the last version: they work for one more, and warn with the path to write instead.
+
+The table holds the paths that our documentation printed. A name that is missing from it was internal.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_INTERFACES: Final = "offhook.interfaces"
+_PLUGIN: Final = "offhook.plugin"
+
+#: For each old module, the face that each group of its names is in now.
+MOVED: Final[Mapping[str, Mapping[str, str]]] = {
+    "offhook.audio": {
+        _INTERFACES: "AudioFrame OPUS_RATES_HZ PTIME_MS SAMPLE_BYTES level_dbfs pcm_of samples_of saturated"
+    },
+    "offhook.clock": {_INTERFACES: "Clock SystemClock iso_8601"},
+    "offhook.decisions": {_INTERFACES: "DialRequest"},
+    "offhook.events": {
+        _INTERFACES: "AudioLost AudioReturned Direction GrantExpiring LeaveReason LegClosed LegDisconnected LegEvent "
+        "LegFailed LegReconnected MemberJoined MemberLeft MemberPublished MemberUnpublished"
+    },
+    "offhook.grant": {_INTERFACES: "Grant is_loopback"},
+    "offhook.hookspecs": {"offhook": "hookimpl"},
+    "offhook.ids": {_INTERFACES: "Ids"},
+    "offhook.numbers": {_INTERFACES: "e164 mask mask_all"},
+    "offhook.plugins": {_PLUGIN: "Plugins"},
+    "offhook.record": {"offhook": "CallRecord Gap TimelineEntry", "offhook.session": "entry_document record_document"},
+    "offhook.registry": {
+        _INTERFACES: "Environment",
+        _PLUGIN: "ArchiveRegistry AuthRegistry CarrierRegistry CommandRegistry FarEndRegistry FilterRegistry "
+        "ResamplerRegistry SinkRegistry SourceRegistry StoreRegistry TransportRegistry",
+    },
+    "offhook.testing.far_end": {"offhook.testing": "Answer ChannelFarEnd FarEnd FarMember ServiceFarEnd TokenFault"},
+}
+
+
+class _OldModule(ModuleType):
+    """A module that is not there any more: its names come from where they are now."""
+
+    def __init__(self, name: str, homes: Mapping[str, str]) -> None:
+        super().__init__(name, f"Moved; see {', '.join(homes)}.")
+        self._home_of = {item: home for home, names in homes.items() for item in names.split()}
+
+    def __getattr__(self, name: str) -> object:
+        home = self._home_of.get(name)
+        if home is None:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        warnings.warn(
+            f"{self.__name__}.{name} has moved: write `from {home} import {name}`. The old path ends with the next "
+            "version of offhook",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return getattr(import_module(home), name)
+
+
+def keep_old_paths(moved: Mapping[str, Mapping[str, str]] = MOVED) -> None:
+    """Make the old paths in `moved` importable. Nothing is imported before a name is taken from one.
+
+    Args:
+        moved: for each old module, the new modules with the names that went there, separated by spaces.
+    """
+    for name, homes in moved.items():
+        sys.modules.setdefault(name, _OldModule(name, homes))

@@ -1,0 +1,248 @@
+"""What plugins add to: one typed registry a kind.
+
+A registry holds factories by name. Names are per kind; a second plugin that adds a name is refused with both named.
+A factory is not called before something of its name is wanted, so a missing SDK hurts nobody who does not use it.
+What is no name, no factory or no needs is refused when it is added, while the plugin that did it is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+
+from offhook.errors import MissingExtraError, PluginError, SpecError
+from offhook.plugin.discovery import is_installed
+from offhook.plugin.part_checks import misfit, misregistered
+from offhook.plugin.report import INTERFACES_PAGE, REGISTRY_SECTION
+from offhook.wording import meant, show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from offhook.interfaces import (
+        Archive,
+        AudioFilter,
+        AudioSink,
+        AudioSource,
+        Auth,
+        Carrier,
+        Resampler,
+        Store,
+        Transport,
+    )
+    from offhook.interfaces.environment import Environment
+    from offhook.interfaces.far_end import FarEnd
+
+
+AuthFactory: TypeAlias = "Callable[[Environment], Auth]"
+CarrierFactory: TypeAlias = "Callable[[Environment, Auth], Carrier]"
+TransportFactory: TypeAlias = "Callable[[Environment], Transport]"
+#: Takes the spec's argument.
+SourceFactory: TypeAlias = "Callable[[str], AudioSource]"
+#: Takes the spec's argument.
+SinkFactory: TypeAlias = "Callable[[str], AudioSink]"
+#: Takes the spec's argument, and the rate that it will be used at, in hertz.
+FilterFactory: TypeAlias = "Callable[[str, int], AudioFilter]"
+#: Takes the rate to convert from and the rate to convert to, in hertz.
+ResamplerFactory: TypeAlias = "Callable[[int, int], Resampler]"
+#: Takes the spec's argument and the settings.
+StoreFactory: TypeAlias = "Callable[[str, Environment], Store]"
+#: The same, to read what the store of that spec has written.
+ArchiveFactory: TypeAlias = "Callable[[str, Environment], Archive]"
+FarEndFactory: TypeAlias = "Callable[[], FarEnd]"
+#: A function with typer's annotations.
+Command: TypeAlias = Callable[..., None]
+
+_F = TypeVar("_F")
+
+
+#: What the core asks for where rates differ: with little delay, and with the best quality.
+RESAMPLERS: Final = ("live", "file")
+#: Who added what was added while no plugin's hook was running.
+_PROGRAM: Final = "the program"
+
+
+class Registry(Generic[_F]):
+    """Factories of one kind, by name.
+
+    Args:
+        kind: what they make, for messages.
+        hook: the hook through which plugins add to it.
+        interface: what a factory gives must have this class's methods; None where it gives nothing.
+        reserved: names that are offhook's own and nobody's to add.
+    """
+
+    def __init__(self, kind: str, hook: str, interface: type | None = None, *, reserved: tuple[str, ...] = ()) -> None:
+        self.kind = kind
+        self.hook = hook
+        self.interface = interface
+        #: The plugin whose hook is running; set by the loader, empty when none is.
+        self.plugin = ""
+        #: Those of the other kinds, and this one: a plugin is switched off with all that it added to any of them.
+        self.siblings: tuple[Registry[Any], ...] = (self,)
+        self._reserved = reserved
+        self._registrations: dict[str, Registration[_F]] = {}
+
+    def add(
+        self,
+        name: str,
+        factory: _F,
+        *,
+        summary: str = "",
+        extra: str = "",
+        needs: tuple[str, ...] = (),
+        stand_in: bool = False,
+    ) -> None:
+        """Add a factory.
+
+        Args:
+            name: what it is asked for by: lower-case letters, digits, ``_`` and ``-``.
+            factory: makes one; imports its SDK itself, when called.
+            summary: one line for ``offhook plugins``.
+            extra: what to give to pip when one of `needs` is missing, for example ``offhook[aiortc]``.
+            needs: import names that must be installed before the factory is called.
+            stand_in: this factory can only say what is missing, and gives way to a plugin that adds the name in
+                earnest, whichever of them comes first.
+
+        Raises:
+            PluginError: the name is taken, or something given is not what it must be.
+        """
+        problem = misregistered(name, factory, summary, extra, needs, self._reserved)
+        if problem:
+            raise self._refused(problem)
+        taken = self._registrations.get(name)
+        if taken is not None and stand_in:
+            return
+        if taken is not None and not taken.stand_in:
+            if taken.plugin == self.plugin:
+                raise self._refused(f"it adds {name!r} twice")
+            other = taken.plugin.partition(" ")[0]
+            raise self._refused(
+                f"{name!r} is taken by plugin {taken.plugin!r}: take another name, or, to have this one in its place, "
+                f"set OFFHOOK_DISABLE_PLUGINS={other}{lost_with(taken.plugin, self._all(), taken)}"
+            )
+        self._registrations[name] = Registration(
+            name, factory, self.plugin or _PROGRAM, summary, extra, needs, stand_in
+        )
+
+    def _all(self) -> Iterator[tuple[str, Registration[Any]]]:
+        return ((registry.kind, item) for registry in self.siblings for item in registry)
+
+    def _refused(self, problem: str) -> PluginError:
+        return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=REGISTRY_SECTION)
+
+    def check(self, name: str, product: object) -> None:
+        """Look at what the factory called `name` gave.
+
+        Raises:
+            PluginError: it cannot be used as what this registry is for.
+        """
+        if self.interface is None:
+            return
+        problem = misfit(product, self.interface)
+        if problem:
+            page = f"{INTERFACES_PAGE}#{self.interface.__name__.lower()}"
+            raise PluginError(
+                self.plugin_of(name), self.factory_of(name), f"what it gave cannot be used: {problem}", see=page
+            )
+
+    def factory_of(self, name: str) -> str:
+        """What fails where the factory called `name` does, for messages."""
+        return f"the factory of the {self.kind} {name!r}"
+
+    def plugin_of(self, name: str) -> str:
+        """The plugin that added `name`."""
+        return self._registrations[name].plugin
+
+    def forget(self, plugin: str) -> None:
+        """Drop what `plugin` added."""
+        self._registrations = {name: item for name, item in self._registrations.items() if item.plugin != plugin}
+
+    def __iter__(self) -> Iterator[Registration[_F]]:
+        return iter(self._registrations.values())
+
+    def find(self, name: str) -> _F:
+        """The factory called `name`, once everything it needs is known to be installed.
+
+        Raises:
+            SpecError: nothing has that name; the message lists the names there are.
+            MissingExtraError: something it needs is not installed.
+        """
+        registration = self._registrations.get(name)
+        if registration is None:
+            known = ", ".join(sorted(self._registrations)) or "none"
+            raise SpecError(
+                f"no {self.kind} is called {show(name)}{meant(name, self._registrations)} (installed: {known}); see: "
+                "offhook plugins"
+            )
+        if registration.missing:
+            raise registration.lack(f"the {self.kind} {name!r}")
+        return registration.factory
+
+
+AuthRegistry: TypeAlias = Registry[AuthFactory]
+CarrierRegistry: TypeAlias = Registry[CarrierFactory]
+TransportRegistry: TypeAlias = Registry[TransportFactory]
+SourceRegistry: TypeAlias = Registry[SourceFactory]
+SinkRegistry: TypeAlias = Registry[SinkFactory]
+FilterRegistry: TypeAlias = Registry[FilterFactory]
+ResamplerRegistry: TypeAlias = Registry[ResamplerFactory]
+StoreRegistry: TypeAlias = Registry[StoreFactory]
+ArchiveRegistry: TypeAlias = Registry[ArchiveFactory]
+FarEndRegistry: TypeAlias = Registry[FarEndFactory]
+CommandRegistry: TypeAlias = Registry[Command]
+
+#: So much of what else a plugin adds is told by name.
+_MOST_TOLD: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Registration(Generic[_F]):
+    """One name in a registry.
+
+    Attributes:
+        name: what it is asked for by.
+        factory: makes one.
+        plugin: the plugin that added it.
+        summary: one line for ``offhook plugins``.
+        extra: what to give to pip when something it needs is missing.
+        needs: import names that must be installed.
+        stand_in: whether it gives way to a plugin that adds the name in earnest.
+    """
+
+    name: str
+    factory: _F
+    plugin: str
+    summary: str
+    extra: str
+    needs: tuple[str, ...]
+    stand_in: bool = False
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Those of `needs` that are not installed."""
+        return tuple(name for name in self.needs if not is_installed(name))
+
+    @property
+    def cure(self) -> str:
+        """What brings what is missing, as far as the plugin says it."""
+        return f'pip install "{self.extra}"' if self.extra else "its plugin does not say what to give to pip"
+
+    def lack(self, what: str) -> MissingExtraError:
+        """The error for `what` is made by it, when something is missing."""
+        return MissingExtraError(self.extra, what, self.missing)
+
+
+def lost_with(plugin: str, added: Iterable[tuple[str, Registration[Any]]], kept: Registration[Any]) -> str:
+    """What is gone, besides `kept`, where `plugin` is switched off, as the end of a sentence; empty for nothing.
+
+    Resamplers come first, since any call may want one.
+    """
+    lost = [(kind, item.name) for kind, item in added if item.plugin == plugin and item is not kept]
+    lost.sort(key=lambda item: item[0] != "resampler")
+    if not lost:
+        return ""
+    told = ", ".join(f"{kind} {name!r}" for kind, name in lost[:_MOST_TOLD])
+    more = f" and {len(lost) - _MOST_TOLD} more" if len(lost) > _MOST_TOLD else ""
+    return f", which takes away all else that it adds: {told}{more}"

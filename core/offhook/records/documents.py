@@ -1,0 +1,100 @@
+"""Documents of stores as JSON that holds no secret and that every reader takes, and back.
+
+It is here so that every store can use it: plugins do not import one another.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+from offhook.secret import redact
+
+if TYPE_CHECKING:
+    from offhook.interfaces.store import Document
+
+
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+
+
+def to_json(document: Mapping[str, object], *, indent: int | None = None) -> bytes:
+    """`document` as UTF-8 JSON, on one line unless `indent` is given.
+
+    Secrets are masked before JSON escapes anything in them, in keys as in values. What JSON has no word for becomes
+    text: infinite numbers, enumerations, objects.
+    """
+    text = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, indent=indent)
+    # A lone surrogate (a file name of undecodable bytes) becomes the JSON escape of the same spelling.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def of_json(text: str | bytes) -> dict[str, object] | None:
+    """The document that `to_json` wrote; None for what is none, such as half a line."""
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return None
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+
+
+def beside(record: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """A record that is kept in `folder` with its recordings: their paths are relative to it, so it can be moved."""
+    files = {name: _within(path, folder) for name, path in recordings(record).items()}
+    return {**record, "files": files} if files else dict(record)
+
+
+def _within(path: str, folder: Path) -> str:
+    try:
+        return os.fspath(Path(path).relative_to(folder.absolute()))
+    except ValueError:
+        return path
+
+
+def recordings(record: Mapping[str, object]) -> dict[str, str]:
+    """The recordings that a record names, by what they hold."""
+    files = record.get("files")
+    if not isinstance(files, Mapping):
+        return {}
+    return {str(name): str(path) for name, path in cast("Mapping[object, object]", files).items()}
+
+
+def _plain(value: object) -> Plain:
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value).items()
+        return {redact(str(key)): _plain(item) for key, item in items}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in cast("Sequence[object]", value)]
+    return redact(str(value))
+
+
+PROBLEM: Final = "the process that made this call died in mid-call: it was killed, or the machine went down"
+
+
+def mark_interrupted(record: Document) -> dict[str, object]:
+    """The record as that of an interrupted call. What ended it comes before what it had survived."""
+    return {**record, "interrupted": True, "problem": PROBLEM}
+
+
+def is_unfinished(record: Document) -> bool:
+    """Whether the call goes on, as far as its record knows."""
+    return record.get("ended_at_s") is None and not record.get("interrupted")
+
+
+def tell(record: Document) -> str:
+    """Which call, to whom (masked), when, where its recording is, and where to read on."""
+    files = ", ".join(recordings(record).values())
+    recording = f"; recording: {files}" if files else "; nothing was recorded"
+    return (
+        f"the call {record.get('call_id')} to {record.get('number')} of {record.get('dialed_at')} was interrupted: its "
+        f"process died{recording}; see: offhook records show {record.get('call_id')}"
+    )

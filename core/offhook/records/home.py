@@ -1,0 +1,52 @@
+"""Where offhook keeps what outlives a process: one folder for each user of the machine.
+
+`OFFHOOK_HOME` names it; without that it is where the platform keeps programs' data. Which folder that is depends on
+the process's own environment (`HOME`, `XDG_DATA_HOME`) in any case, so `OFFHOOK_HOME` counts there as well, even for a
+phone whose other settings are all in code.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import RecordingError
+from offhook.wording import show_path, why_not
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+HOME_VARIABLE: Final = "OFFHOOK_HOME"
+
+
+def home(environment: Mapping[str, str]) -> Path:
+    """The folder for records; it need not be there.
+
+    Args:
+        environment: where `OFFHOOK_HOME` is looked up before the process's own environment.
+    """
+    named = environment.get(HOME_VARIABLE) or os.environ.get(HOME_VARIABLE)
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return platformdirs.user_data_path("offhook", appauthor=False)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that its owner alone can look into; one that is there is left as it is.
+
+    Raises:
+        RecordingError: it cannot be made.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileExistsError as error:
+        raise RecordingError(f"{show_path(error.filename)} is a file and not a folder: choose another place.") from None
+    except (OSError, ValueError) as error:
+        raise RecordingError(
+            f"the folder {show_path(folder)} cannot be made: {why_not(error)}. Records go where OFFHOOK_HOME says."
+        ) from None

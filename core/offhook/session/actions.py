@@ -1,0 +1,49 @@
+"""What the session wants done, as imperatives. The shell does it, and feeds back what came of it as events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from offhook.session.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class StartCall:
+    """Ask the carrier to ring the callee. Comes once in a call's life."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinChannel:
+    """Join with the grant that the carrier gave. Comes at most once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenewGrant:
+    """Get a fresh grant and give it to the leg; comes again only after `GrantRenewed` or `RenewalFailed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMedia:
+    """The callee has answered: begin to send."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMedia:
+    """Stop sending; what is queued will not be heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveChannel:
+    """Leave. On Sendblue this is the only way to hang up."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishCall:
+    """It is over: abandon whatever is still on its way, close everything, complete the record."""
+
+    outcome: Outcome
+
+
+Action: TypeAlias = StartCall | JoinChannel | RenewGrant | OpenMedia | CloseMedia | LeaveChannel | FinishCall

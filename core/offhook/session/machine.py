@@ -1,0 +1,363 @@
+"""The call session: a pure machine that decides what a call is and what to do. It does no I/O and reads no clock.
+
+Feed it facts with `handle(event, now)`, take what it wants done from `next_action()`, and wake it with a
+`DeadlinePassed` when `next_deadline()` has come. `now` is any clock that never steps back, in seconds.
+
+The tables in `states.py` say which signal leads where. What a table cannot say is here, in this order: which event is
+which signal (that needs the answer policy and the callee's uid), which timers run, and which actions a step asks for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import CallStateError
+from offhook.session.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
+from offhook.session.events import (
+    AudioHeard,
+    AudioLost,
+    CallAccepted,
+    CallRefused,
+    DeadlinePassed,
+    Dialed,
+    GrantExpiring,
+    GrantRenewed,
+    HangUpRequested,
+    LeaveReason,
+    LegFailed,
+    MemberJoined,
+    MemberLeft,
+    MemberPublished,
+    RenewalFailed,
+    StartLost,
+    WebhookReported,
+)
+from offhook.session.outcome import Disposition
+from offhook.session.policy import AnswerPolicy, CallPolicy
+from offhook.session.states import (
+    CALL_TABLE,
+    COUPLING,
+    ENDINGS,
+    GRADES,
+    LEG_TABLE,
+    REPORTED_CAUSES,
+    CallState,
+    Evidence,
+    Grade,
+    LegState,
+    Signal,
+    Timer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from offhook.session.actions import Action
+    from offhook.session.events import Event
+    from offhook.session.outcome import Outcome
+
+
+#: The call leaves by itself this long before its token ends, rather than be put out.
+_TOKEN_MARGIN_S = 1.0
+#: From a renewal that failed to the next attempt.
+_RENEW_AGAIN_S = 5.0
+
+#: The signal that ends the call when a timer runs out. Two are not here: the leg's grace makes the leg fail, and the
+#: renewal timer asks for a fresh grant.
+_EXPIRIES: Final[Mapping[Timer, Signal]] = {
+    Timer.SETUP: Signal.SETUP_EXPIRED,
+    Timer.RING: Signal.RING_EXPIRED,
+    Timer.DURATION: Signal.DURATION_EXPIRED,
+    Timer.RELEASE: Signal.RELEASE_EXPIRED,
+    Timer.CALLEE_GRACE: Signal.CALLEE_LOST,
+    Timer.TOKEN: Signal.TOKEN_EXPIRED,
+}
+
+#: What the end by a timer rests on, where it is more than the timer.
+_EXPIRY_EVIDENCE: Final[Mapping[Timer, Evidence]] = {
+    Timer.CALLEE_GRACE: Evidence.CALLEE_DROPPED,
+    Timer.TOKEN: Evidence.TOKEN_EXPIRED,
+}
+
+#: The sight of the callee that each policy takes for the answer.
+_ANSWERS: Final[Mapping[AnswerPolicy, Evidence]] = {
+    AnswerPolicy.CALLEE_JOINED: Evidence.CALLEE_JOINED,
+    AnswerPolicy.CALLEE_PUBLISHED: Evidence.CALLEE_PUBLISHED,
+    AnswerPolicy.FIRST_AUDIO: Evidence.AUDIO_HEARD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event did: the states after it and, if one changed, the evidence and its grade."""
+
+    call: CallState
+    leg: LegState
+    changed: bool
+    evidence: Evidence | None
+    grade: Grade | None
+
+
+class CallSession:
+    """One call.
+
+    Args:
+        policy: when an answer is believed, and how long each timer runs.
+    """
+
+    def __init__(self, policy: CallPolicy) -> None:
+        self.policy = policy
+        self.call_state: CallState = CallState.IDLE
+        self.leg_state: LegState = LegState.NEW
+        #: The first other member of the channel, once there was one.
+        self.callee_uid: int | None = None
+        #: Whether the callee is in the channel, as far as the channel tells.
+        self.callee_present: bool = False
+        #: How it ended; set with the first step towards the end, and final.
+        self.outcome: Outcome | None = None
+        #: When the token ends, until our leg is in the channel and timers watch it.
+        self._expires_at_s: float | None = None
+        self._renewing = False
+        self._unrenewable = False
+        self._answered = False
+        self._seen: set[Evidence] = set()
+        self._deadlines: dict[Timer, float] = {}
+        self._actions: deque[Action] = deque()
+        self._leaving = False
+
+    # ---- what the shell calls
+
+    def handle(self, event: Event, now: float) -> Step:
+        """Take one fact. News that does not concern the state it finds changes nothing.
+
+        Raises:
+            CallStateError: `Dialed` came a second time, which is our own program's mistake.
+        """
+        if isinstance(event, Dialed) and self.call_state is not CallState.IDLE:
+            raise CallStateError("this call was dialled already: make a new one with phone.dial()")
+        before = self.call_state, self.leg_state
+        evidence = self._take(event, now)
+        changed = (self.call_state, self.leg_state) != before
+        if not changed or evidence is None:
+            return Step(self.call_state, self.leg_state, changed, None, None)
+        moved = self.call_state is not before[0]
+        grade = GRADES.get((self.call_state, evidence), Grade.OBSERVED) if moved else Grade.OBSERVED
+        return Step(self.call_state, self.leg_state, True, evidence, grade)
+
+    def next_action(self) -> Action | None:
+        """The oldest thing to do that was not taken yet."""
+        return self._actions.popleft() if self._actions else None
+
+    def next_deadline(self) -> float | None:
+        """When to come back with `DeadlinePassed`, on the clock that `now` is read from; None while nothing runs."""
+        return min(self._deadlines.values(), default=None)
+
+    @property
+    def deadlines(self) -> Mapping[Timer, float]:
+        """The timers that run, with their ends."""
+        return dict(self._deadlines)
+
+    # ---- which event is which signal
+
+    def _take(self, event: Event, now: float) -> Evidence | None:
+        match event:
+            case Dialed():
+                return self._signal(Signal.DIALED, Evidence.REQUEST, now)
+            case HangUpRequested():
+                return self._signal(Signal.HANG_UP, Evidence.REQUEST, now)
+            case DeadlinePassed():
+                return self._expire(now)
+            case CallAccepted(expires_at_s):
+                return self._accept(expires_at_s)
+            case CallRefused(cause):
+                refused = replace(ENDINGS[Signal.REFUSED].unanswered, cause=cause)
+                return self._signal(Signal.REFUSED, Evidence.REFUSED, now, refused)
+            case StartLost():
+                return self._signal(Signal.ANSWER_LOST, Evidence.ANSWER_LOST, now)
+            case WebhookReported(disposition):
+                return self._report(disposition, now)
+            case MemberJoined(uid):
+                return self._see(uid, Evidence.CALLEE_JOINED, now)
+            case MemberPublished(uid):
+                return self._see(uid, Evidence.CALLEE_PUBLISHED, now)
+            case AudioHeard(uid):
+                return self._see(uid, Evidence.AUDIO_HEARD, now)
+            case MemberLeft(uid, reason):
+                return self._lose(uid, reason, now)
+            case GrantExpiring() | GrantRenewed() | RenewalFailed():
+                self._mind_token(event, now)
+                return None
+            case AudioLost() if self.policy.end_on_audio_loss:
+                return self._signal(Signal.AUDIO_LOST, Evidence.AUDIO_LOST, now)
+            case _:
+                return self._move_leg(event, now)
+
+    def _accept(self, expires_at_s: float | None) -> Evidence | None:
+        """A grant came. After a hang-up we still join, to leave at once: it may stop the ringing."""
+        if self.leg_state is not LegState.NEW or self.call_state not in (CallState.DIALING, CallState.ENDING):
+            return None
+        self._do(JoinChannel())
+        self._expires_at_s = expires_at_s
+        self.leg_state = LegState.CONNECTING
+        return Evidence.ACCEPTED
+
+    def _report(self, disposition: Disposition, now: float) -> Evidence | None:
+        """A webhook can end what was not answered, and confirm the end of what was."""
+        if self._answered and disposition is not Disposition.COMPLETED:
+            return None
+        known = ENDINGS[Signal.REPORTED].unanswered
+        outcome = replace(known, disposition=disposition, cause=REPORTED_CAUSES.get(disposition, known.cause))
+        return self._signal(Signal.REPORTED, Evidence.WEBHOOK, now, outcome)
+
+    def _see(self, uid: int, sight: Evidence, now: float) -> Evidence | None:
+        """The first other member is the callee. Each sight implies the ones before it."""
+        if self.callee_uid is None:
+            self.callee_uid = uid
+        if uid != self.callee_uid:
+            return None
+        self.callee_present = True
+        self._deadlines.pop(Timer.CALLEE_GRACE, None)
+        self._seen |= {Evidence.CALLEE_JOINED, sight}
+        if sight is Evidence.AUDIO_HEARD:
+            self._seen.add(Evidence.CALLEE_PUBLISHED)
+        return self._answer(now)
+
+    def _answer(self, now: float) -> Evidence | None:
+        wanted = _ANSWERS[self.policy.answer]
+        return self._signal(Signal.ANSWERED, wanted, now) if wanted in self._seen else None
+
+    def _lose(self, uid: int, reason: LeaveReason, now: float) -> Evidence | None:
+        """A callee who quit has hung up. One who dropped may come back; before the answer, the ring timer waits."""
+        if uid != self.callee_uid:
+            return None
+        self.callee_present = False
+        if reason is LeaveReason.QUIT:
+            return self._signal(Signal.CALLEE_QUIT, Evidence.CALLEE_QUIT, now)
+        self._seen.clear()
+        if self.call_state is CallState.ACTIVE:
+            self._deadlines[Timer.CALLEE_GRACE] = now + self.policy.grace_s
+        return None
+
+    def _expire(self, now: float) -> Evidence | None:
+        """The earliest timer that is due, if one is; the shell comes again for the next."""
+        due = [(at, timer) for timer, at in self._deadlines.items() if at <= now]
+        if not due:
+            return None
+        _, timer = min(due, key=lambda item: item[0])
+        del self._deadlines[timer]
+        if timer is Timer.LEG_GRACE:
+            return self._move_leg(LegFailed("the connection did not come back"), now)
+        if timer is Timer.RENEWAL:
+            self._renew()
+            return None
+        return self._signal(_EXPIRIES[timer], _EXPIRY_EVIDENCE.get(timer, Evidence.TIMER), now)
+
+    # ---- the token
+
+    def _mind_token(self, event: GrantExpiring | GrantRenewed | RenewalFailed, now: float) -> None:
+        match event:
+            case GrantExpiring():
+                self._renew()
+            case GrantRenewed(expires_at_s):
+                self._renewing = False
+                self._watch_token(expires_at_s, now)
+            case _:
+                self._renewing, self._unrenewable = False, self._unrenewable or event.final
+                self._renew_later(now)
+
+    def _watch_token(self, expires_at_s: float | None, now: float) -> None:
+        """Have the token renewed in time, and the call end just before it. One whose end is not known needs neither."""
+        self._deadlines.pop(Timer.RENEWAL, None)
+        self._deadlines.pop(Timer.TOKEN, None)
+        if expires_at_s is None or self.call_state not in (CallState.RINGING, CallState.ACTIVE):
+            return
+        # Half its life at most, so that a short-lived token is not renewed without end.
+        ahead_s = min(self.policy.renew_before_s, max(0.0, expires_at_s - now) / 2)
+        self._deadlines[Timer.RENEWAL] = expires_at_s - ahead_s
+        self._deadlines[Timer.TOKEN] = expires_at_s - min(_TOKEN_MARGIN_S, ahead_s / 2)
+
+    def _renew(self) -> None:
+        self._deadlines.pop(Timer.RENEWAL, None)
+        if self.call_state in (CallState.RINGING, CallState.ACTIVE) and not (self._renewing or self._unrenewable):
+            self._renewing = True
+            self._do(RenewGrant())
+
+    def _renew_later(self, now: float) -> None:
+        """Ask again soon, as long as the token lives; one that ends nobody knows when, as long as the call does."""
+        up = self.call_state in (CallState.RINGING, CallState.ACTIVE)
+        if up and not self._unrenewable and now + _RENEW_AGAIN_S < self._deadlines.get(Timer.TOKEN, math.inf):
+            self._deadlines[Timer.RENEWAL] = now + _RENEW_AGAIN_S
+
+    # ---- the machines
+
+    def _move_leg(self, event: Event, now: float) -> Evidence | None:
+        after = LEG_TABLE[self.leg_state].get(type(event))
+        if after is None:
+            return None
+        self.leg_state = after
+        self._deadlines.pop(Timer.LEG_GRACE, None)
+        if after is LegState.DISCONNECTED and self.call_state in (CallState.RINGING, CallState.ACTIVE):
+            self._deadlines[Timer.LEG_GRACE] = now + self.policy.grace_s
+        if after is LegState.CONNECTED and self.call_state is CallState.ENDING:
+            self._leave()
+        evidence = {
+            LegState.CONNECTED: Evidence.LEG_JOINED,
+            LegState.FAILED: Evidence.LEG_LOST,
+            LegState.CLOSED: Evidence.LEG_CLOSED,
+        }.get(after, Evidence.LEG_CHANGED)
+        signal = COUPLING.get(after)
+        step = self._signal(signal, evidence, now) if signal is not None else None
+        return step or evidence
+
+    def _signal(
+        self, signal: Signal, evidence: Evidence, now: float, outcome: Outcome | None = None
+    ) -> Evidence | None:
+        """Take a step of the call's machine, if its table has one."""
+        after = CALL_TABLE[self.call_state].get(signal)
+        if after is None:
+            return None
+        before, self.call_state = self.call_state, after
+        if after in (CallState.ENDING, CallState.ENDED) and self.outcome is None:
+            ending = ENDINGS[signal]
+            self.outcome = outcome or (ending.answered if self._answered else ending.unanswered)
+        return self._enter(before, now) or evidence
+
+    # ---- which timers run, and which actions a step asks for
+
+    def _enter(self, before: CallState, now: float) -> Evidence | None:
+        """Arm the timers of the new state and ask for what it needs; the evidence of a further step, if it took one."""
+        if before is CallState.ACTIVE:
+            self._do(CloseMedia())
+        match self.call_state:
+            case CallState.DIALING:
+                self._deadlines = {Timer.SETUP: now + self.policy.setup_timeout_s}
+                self._do(StartCall())
+            case CallState.RINGING:
+                self._deadlines = {Timer.RING: now + self.policy.ring_timeout_s}
+                self._watch_token(self._expires_at_s, now)
+                return self._answer(now)  # the callee may have been seen first
+            case CallState.ACTIVE:
+                self._answered = True
+                self._deadlines.pop(Timer.RING)
+                self._deadlines[Timer.DURATION] = now + self.policy.max_duration_s
+                self._do(OpenMedia())
+            case CallState.ENDING:
+                self._deadlines = {Timer.RELEASE: now + self.policy.release_timeout_s}
+                if self.leg_state in (LegState.CONNECTED, LegState.DISCONNECTED):
+                    self._leave()
+            case _:
+                self._deadlines = {}
+                assert self.outcome is not None  # every way here is in ENDINGS
+                self._do(FinishCall(self.outcome))
+        return None
+
+    def _leave(self) -> None:
+        if not self._leaving:
+            self._leaving = True
+            self._do(LeaveChannel())
+
+    def _do(self, action: Action) -> None:
+        self._actions.append(action)

@@ -1,0 +1,152 @@
+"""What is known of a call: its timeline while it lasts, and the record that stays.
+
+Every state carries the evidence for it and how good that evidence is. "Accepted", "joined" and "media flowing" are
+three entries, never one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from offhook.session.outcome import Disposition, Outcome
+    from offhook.session.states import CallState, Evidence, Grade, LegState
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One thing that happened.
+
+    Attributes:
+        at_s: seconds since dialling.
+        event: what happened, by the name of its event class.
+        call: state of the call after it.
+        leg: state of the leg after it.
+        changed: whether either state changed.
+        evidence: what the new state rests on, when one changed.
+        grade: how good that evidence is.
+        detail: for people; holds no secret.
+        facts: the event's own fields as plain values, for `offhook records replay`; times are seconds since dialling.
+    """
+
+    at_s: float
+    event: str
+    call: CallState
+    leg: LegState
+    changed: bool = False
+    evidence: Evidence | None = None
+    grade: Grade | None = None
+    detail: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(slots=True)
+class Gap:
+    """A time without a connection to the channel: nothing was sent or heard, and recordings hold silence.
+
+    Attributes:
+        start_s: since our leg joined the channel, which is where recordings begin.
+        end_s: likewise; None while it lasts, and when the call ended in it.
+    """
+
+    start_s: float
+    end_s: float | None = None
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """One call, from dialling to its end. Times are seconds since `dialed_at`; None means that it did not happen.
+
+    Attributes:
+        call_id: our own name for the call.
+        number: who was called, masked.
+        dialed_at: wall time of dialling, ISO 8601.
+        channel: the channel's name, once the carrier gave a grant.
+        rang: ``"no"``, ``"assumed"`` (no ringing signal exists) or ``"unknown"`` (the carrier's answer was lost).
+        accepted_at_s: the carrier gave a grant.
+        joined_at_s: our leg was in the channel.
+        answered_at_s: the answer, by the call's answer policy.
+        first_sent_at_s: our first audio left.
+        first_heard_at_s: the callee's first audio arrived.
+        ended_at_s: the end.
+        outcome: how it ended.
+        problem: one sentence, when something broke.
+        timeline: everything that happened, oldest first.
+        counters: what was sent, received, lost, concealed, dropped.
+        files: recordings by what they hold.
+        gaps: when the connection to the channel was lost.
+    """
+
+    call_id: str
+    number: str
+    dialed_at: str
+    channel: str = ""
+    rang: str = "no"
+    accepted_at_s: float | None = None
+    joined_at_s: float | None = None
+    answered_at_s: float | None = None
+    first_sent_at_s: float | None = None
+    first_heard_at_s: float | None = None
+    ended_at_s: float | None = None
+    outcome: Outcome | None = None
+    problem: str = ""
+    timeline: list[TimelineEntry] = field(default_factory=list[TimelineEntry])
+    counters: dict[str, int] = field(default_factory=dict[str, int])
+    files: dict[str, str] = field(default_factory=dict[str, str])
+    gaps: list[Gap] = field(default_factory=list[Gap])
+
+    @property
+    def disposition(self) -> Disposition | None:
+        """What became of the call; None while it lasts."""
+        return self.outcome.disposition if self.outcome else None
+
+
+_TIMES: Final = (
+    "accepted_at_s",
+    "joined_at_s",
+    "answered_at_s",
+    "first_sent_at_s",
+    "first_heard_at_s",
+    "ended_at_s",
+)
+
+
+def entry_document(call_id: str, entry: TimelineEntry) -> dict[str, object]:
+    """An entry as plain values, for a journal."""
+    return {
+        "call_id": call_id,
+        "at_s": entry.at_s,
+        "event": entry.event,
+        "facts": dict(entry.facts),
+        "call": entry.call.value,
+        "leg": entry.leg.value,
+        "changed": entry.changed,
+        "evidence": entry.evidence.value if entry.evidence else None,
+        "grade": entry.grade.value if entry.grade else None,
+        "detail": entry.detail,
+    }
+
+
+def record_document(record: CallRecord) -> dict[str, object]:
+    """A record as plain values, for a store and for ``--json``."""
+    times = {name: None if (at := getattr(record, name)) is None else round(at, 6) for name in _TIMES}
+    outcome = record.outcome
+    return {
+        "call_id": record.call_id,
+        "number": record.number,
+        "disposition": outcome.disposition.value if outcome else None,
+        "ended_by": outcome.ended_by.value if outcome else None,
+        "cause": int(outcome.cause) if outcome else None,
+        "problem": record.problem,
+        "dialed_at": record.dialed_at,
+        "channel": record.channel,
+        "rang": record.rang,
+        **times,
+        "timeline": [entry_document(record.call_id, entry) for entry in record.timeline],
+        "counters": dict(record.counters),
+        "files": dict(record.files),
+        "gaps": [{"start_s": gap.start_s, "end_s": gap.end_s} for gap in record.gaps],
+    }

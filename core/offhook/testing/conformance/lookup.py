@@ -1,0 +1,254 @@
+"""A kit for something that is named: by the name it is registered under, or by the import path of its factory."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from offhook.errors import ConfigError, OffhookError
+from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
+from offhook.interfaces.far_end import ChannelFarEnd, ServiceFarEnd
+from offhook.plugin.discovery import is_installed
+from offhook.plugin.manager import Plugins
+from offhook.secret import redact
+from offhook.testing.conformance.auth import AuthConformance
+from offhook.testing.conformance.clause import tests_of
+from offhook.testing.conformance.expected import read_expected
+from offhook.testing.conformance.kits import KITS
+from offhook.wording import meant, show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from offhook.interfaces import Archive
+    from offhook.interfaces.environment import Environment
+    from offhook.plugin.registry import Registry
+    from offhook.testing.conformance.kit import Conformance
+
+
+_PATH: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+#: Those whose factories take the argument of a spec.
+_WITH_ARGUMENT: Final = frozenset({"source", "sink", "filter", "store"})
+#: Those that are tested with something on the other side, which says what time it lives in.
+_WITH_FAR_END: Final[Mapping[str, type[object]]] = {"carrier": ServiceFarEnd, "transport": ChannelFarEnd}
+#: How long a clause may take in real time.
+_CLAUSE_TIMEOUT_S: Final = 60.0
+
+_INTERFACES: Final[Mapping[str, type[object]]] = {
+    "auth": Auth,
+    "carrier": Carrier,
+    "transport": Transport,
+    "source": AudioSource,
+    "sink": AudioSink,
+    "filter": AudioFilter,
+    "resampler": Resampler,
+    "store": Store,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be tested, in words.
+
+    Attributes:
+        kind: of plugin, as in `KITS`.
+        what: a registered name or spec, or an import path ``pkg.module:factory``; registered names come first.
+        far_end: the name of a far end; that of `what` itself by default.
+        argument: for an import path, the argument that a spec would have.
+        host: for an auth, whose headers are asked for; that of the kit by default.
+        foreign_host: for an auth, a host that must not be given the keys; empty if that is not to be asked.
+        not_claimed: capabilities.
+        expected: the file of expected failures, or None.
+    """
+
+    kind: str
+    what: str
+    far_end: str = ""
+    argument: str = ""
+    host: str = ""
+    foreign_host: str = ""
+    not_claimed: tuple[str, ...] = ()
+    expected: Path | None = None
+
+
+def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -> type[Conformance]:
+    """A kit that makes what is wanted; one was made already, to see whether it can be.
+
+    Args:
+        wanted: what is to be tested.
+        plugins: where names are looked up.
+        environment: the settings for an auth.
+
+    Raises:
+        ConfigError: there is no such thing, it cannot be made, or it cannot be tested so.
+    """
+    base = KITS.get(wanted.kind)
+    if base is None:
+        raise ConfigError(f"{show(wanted.kind)} is no kind of plugin that has a kit: give one of {', '.join(KITS)}")
+    if wanted.kind != "auth" and (wanted.host or wanted.foreign_host):
+        raise ConfigError(f"--host and --foreign-host are for an auth, and {show(wanted.what)} is a {wanted.kind}")
+    name, argument, factory = _find_factory(wanted, plugins)
+    attributes: dict[str, object] = {"make": functools.partialmethod(_make, wanted, name, factory)}
+    if wanted.kind in _WITH_FAR_END:
+        attributes["make_far_end"] = _far_end(wanted, name, plugins)
+    else:
+        attributes |= {"virtual_time": False, "clause_timeout_s": _CLAUSE_TIMEOUT_S}
+    if wanted.kind in _WITH_ARGUMENT:
+        attributes["argument"] = argument
+    attributes |= _more(wanted, name, argument, plugins, environment)
+    attributes["not_claimed"] = _not_claimed(wanted, name, base)
+    if wanted.expected is not None:
+        expected = read_expected(wanted.expected)  # for plugins of other kinds as well, it may be
+        clause_ids(base, tuple(id for id in expected if id.startswith(f"{wanted.kind}-")))
+        attributes["expected_failures"] = expected
+    kit: type[Conformance] = type(base.__name__, (base,), attributes)
+    try:
+        kit().run_try_out()
+    except Exception as error:
+        said = str(error) if isinstance(error, OffhookError) else f"{type(error).__name__}: {error}"
+        if wanted.kind == "auth" and not wanted.host:
+            said += f" (asked for the headers of {AuthConformance.host}; --host HOST asks for those of another)"
+        raise ConfigError(f"the {wanted.kind} {show(wanted.what)} cannot be made: {redact(said)}") from error
+    return kit
+
+
+def clause_ids(kit: type[Conformance], wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """`wanted` itself, if all of them are clauses of the kit.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    known = [clause.id for clause, _ in tests_of(kit)]
+    for id in wanted:
+        if id not in known:
+            raise ConfigError(f"{show(id)} is no clause for a {kit.kind}: they are {known[0]} to {known[-1]}")
+    return wanted
+
+
+def _make(kit: Conformance, wanted: Wanted, name: str, factory: Callable[..., object], *arguments: object) -> object:
+    beside: Sequence[object] = getattr(getattr(kit, "far_end", None), "plugins", ())
+    if name and beside:
+        loaded = Plugins.load(beside)
+        factory = functools.partial(loaded.make, _registry(wanted.kind, loaded), name)
+    made = factory(*arguments)
+    interface = _INTERFACES[wanted.kind]
+    if not isinstance(made, interface):
+        raise ConfigError(f"it is {type(made).__name__}, which is no offhook.interfaces.{interface.__name__}")
+    return made
+
+
+def _find_factory(wanted: Wanted, plugins: Plugins) -> tuple[str, str, Callable[..., object]]:
+    """The registered name, or nothing; the argument; and what makes one."""
+    registry = _registry(wanted.kind, plugins)
+    head, colon, argument = wanted.what.partition(":")
+    if head in {item.name for item in registry}:
+        if colon and wanted.kind not in _WITH_ARGUMENT:
+            raise ConfigError(f"{wanted.kind} {head} takes no argument: write just {head}")
+        if wanted.argument:
+            raise ConfigError(f"the argument of {head} belongs into the spec: write {head}:{wanted.argument}")
+        registry.find(head)
+        return head, argument, functools.partial(plugins.make, registry, head)
+    names = sorted(item.name for item in registry)
+    near = meant(head, names)
+    if near and not is_installed(head):
+        raise ConfigError(f"no {registry.kind} is called {show(head)}{near}")
+    unknown = f"no {registry.kind} is called {show(head)} (installed: {', '.join(names) or 'none'}), and"
+    if not _PATH.fullmatch(wanted.what):
+        raise ConfigError(f"{unknown} {show(wanted.what)} is no import path: write pkg.module:factory")
+    return "", wanted.argument, _imported(wanted.what, unknown)
+
+
+def _imported(path: str, unknown: str) -> Callable[..., object]:
+    module, _, names = path.partition(":")
+    try:
+        found: object = importlib.import_module(module)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+            raise ConfigError(
+                f"{unknown} there is no module {error.name}: run this in the folder that holds it, or install it"
+            ) from None
+        raise ConfigError(f"importing {module} failed: {type(error).__name__}: {error}") from error
+    for name in names.split("."):
+        if not hasattr(found, name):
+            raise ConfigError(f"{module} has no {names}: give the function, or the class, that makes the plugin")
+        found = getattr(found, name)
+    if not callable(found):
+        raise ConfigError(f"{path} is {type(found).__name__}: give the function, or the class, that makes the plugin")
+    return found
+
+
+def _far_end(wanted: Wanted, name: str, plugins: Plugins) -> Callable[[object], object]:
+    far_end = wanted.far_end or name
+    if far_end not in {item.name for item in plugins.far_ends}:
+        asked = f"there is no far end {show(far_end)}" if far_end else "for an import path it must be named"
+        raise ConfigError(
+            f"a {wanted.kind} is tested with a far end, and {asked}: give --far-end NAME "
+            f"({_fitting(wanted.kind, plugins)}), or write one, with the hook offhook_far_end "
+            "(read: offhook docs conformance)"
+        )
+    if not isinstance(plugins.make(plugins.far_ends, far_end), _WITH_FAR_END[wanted.kind]):
+        raise ConfigError(
+            f"the far end {show(far_end)} is not for a {wanted.kind}: give --far-end NAME "
+            f"({_fitting(wanted.kind, plugins)})"
+        )
+    return lambda kit: plugins.make(plugins.far_ends, far_end)
+
+
+def _fitting(kind: str, plugins: Plugins) -> str:
+    """The far ends for a kind. Each is made, which opens nothing, since only that tells."""
+    fitting: list[str] = []
+    for item in plugins.far_ends:
+        with contextlib.suppress(Exception):  # what cannot be made here would be of no use
+            if isinstance(plugins.make(plugins.far_ends, item.name), _WITH_FAR_END[kind]):
+                fitting.append(item.name)
+    return f"for a {kind}: {', '.join(sorted(fitting)) or 'none is installed'}"
+
+
+def _more(
+    wanted: Wanted, name: str, argument: str, plugins: Plugins, environment: Mapping[str, str]
+) -> dict[str, object]:
+    """What kits of some kinds want to know besides."""
+    if wanted.kind == "auth":
+        hosts = {"host": wanted.host, "foreign_host": wanted.foreign_host}
+        return {"variables": dict(environment), **{name: host for name, host in hosts.items() if host}}
+    if wanted.kind == "sink" and argument.endswith(".wav"):
+        return {"file": argument}
+    if wanted.kind == "store" and name in {item.name for item in plugins.archives}:
+
+        def make_archive(kit: object, argument: str, environment: Environment) -> Archive:
+            return plugins.make(plugins.archives, name, argument, environment)
+
+        return {"make_archive": make_archive}
+    return {}
+
+
+def _not_claimed(wanted: Wanted, name: str, base: type[Conformance]) -> dict[str, str]:
+    for capability in wanted.not_claimed:
+        if capability not in base.capabilities:
+            raise ConfigError(
+                f"{show(capability)} is no capability of a {wanted.kind} that can be not claimed: "
+                f"there are {', '.join(base.capabilities) or 'none'}"
+            )
+    reasons = dict.fromkeys(wanted.not_claimed, "not claimed on the command line")
+    if wanted.kind == "resampler" and name == "file":
+        reasons["little_delay"] = "the core asks for file where quality matters, and for live where delay does"
+    return reasons
+
+
+def _registry(kind: str, plugins: Plugins) -> Registry[Any]:
+    registries: dict[str, Registry[Any]] = {
+        "auth": plugins.auth,
+        "carrier": plugins.carriers,
+        "transport": plugins.transports,
+        "source": plugins.sources,
+        "sink": plugins.sinks,
+        "filter": plugins.filters,
+        "resampler": plugins.resamplers,
+        "store": plugins.stores,
+    }
+    return registries[kind]

@@ -1,0 +1,9 @@
+"""The conformance kit for stores: writing, closing, two on one place, reading again, dial guards."""
+
+from __future__ import annotations
+
+from offhook.testing.conformance.store.clauses import StoreConformance
+
+__all__ = [
+    "StoreConformance",
+]

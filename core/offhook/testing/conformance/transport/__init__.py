@@ -1,0 +1,9 @@
+"""The conformance kit for transports: 27 clauses, played against a far end."""
+
+from __future__ import annotations
+
+from offhook.testing.conformance.transport.clauses import TransportConformance
+
+__all__ = [
+    "TransportConformance",
+]

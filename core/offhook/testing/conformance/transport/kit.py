@@ -1,0 +1,85 @@
+"""The base of the clauses for transports: what a kit makes, how patient it is, and the stage that a clause plays on."""
+
+from __future__ import annotations
+
+import contextlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from offhook.testing.conformance.kit import Conformance
+from offhook.testing.conformance.transport.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from offhook.interfaces import Transport
+    from offhook.interfaces.environment import Environment
+    from offhook.interfaces.far_end import ChannelFarEnd
+
+
+#: What a transport may not claim, or a far end not be able to show.
+CAPABILITIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "outage": "A leg whose network is gone for a while comes back by itself.",
+        "giving up": "A leg whose network does not come back gives up by itself, within `give_up_s`.",
+        "renewal": "Tokens end, are told to be ending, and are renewed.",
+    }
+)
+
+
+class TransportKit(Conformance):
+    """See `TransportConformance`."""
+
+    kind: ClassVar[str] = "transport"
+    capabilities: ClassVar[Mapping[str, str]] = CAPABILITIES
+
+    give_up_s: float = 30.0
+    outage_s: float = 3.0
+    first_dbfs: float = -30.0
+    ending_s: float = 5.0
+    long_audio_s: float | None = None
+    cycles: int | None = None
+    examples: int | None = None
+    token_life_s: float | None = None
+    rest_s: float = 0.0
+    elsewhere: tuple[str | None, ...] | None = None
+
+    #: The far end of the clause that is being run.
+    far_end: ChannelFarEnd
+
+    def make(self, environment: Environment) -> Transport:
+        """The transport, which must lead to `far_end`. Your subclass says how."""
+        raise NotImplementedError("your subclass must have make(environment), which gives the transport")
+
+    def make_far_end(self) -> ChannelFarEnd:
+        """The far end, started later, on the loop of the clause. Your subclass says how."""
+        raise NotImplementedError("your subclass must have make_far_end(), which gives the far end")
+
+    def prepare(self) -> None:
+        """On real time, and without what cannot be shown, where the far end wants it."""
+        far_end = self.make_far_end()
+        self.virtual_time: bool = self.virtual_time and far_end.virtual_time
+        self.not_claimed: Mapping[str, str] = {**far_end.not_claimed, **self.not_claimed}
+        if not self.rest_s:
+            self.rest_s = 0.01 if self.virtual_time else 0.25
+
+    async def try_out(self) -> None:
+        """Make one, and close it again."""
+        async with self.stage():
+            pass
+
+    @contextlib.asynccontextmanager
+    async def stage(self) -> AsyncGenerator[Stage]:
+        """A far end and a transport; at the end both are closed."""
+        async with self.make_far_end() as far_end:
+            self.far_end = far_end
+            transport = self.make(far_end.environment)
+            try:
+                yield Stage(self, far_end, transport)
+            finally:
+                far_end.mend()
+                await self.bounded(transport.aclose(), "the transport's aclose() returns")
+
+    def either(self, virtual: float, real: float) -> float:
+        """One of two numbers, by the time that the clause runs on."""
+        return virtual if self.virtual_time else real

@@ -1,0 +1,179 @@
+"""The clause about any order: members, audio and outages at random, and what was told against a model of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from offhook.session.events import (
+    LeaveReason,
+    LegDisconnected,
+    LegReconnected,
+    MemberJoined,
+    MemberLeft,
+    MemberPublished,
+    MemberUnpublished,
+)
+from offhook.testing.conformance.clause import NotClaimed, clause
+from offhook.testing.conformance.kit import run_on_loop
+from offhook.testing.conformance.transport.kit import TransportKit
+from offhook.testing.conformance.transport.stage import CHANNEL, Line, Stage, Voice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.interfaces import Leg
+    from offhook.interfaces.far_end import FarMember
+    from offhook.session.events import LegEvent
+    from offhook.testing.conformance.transport.stage import Ear
+
+
+_UIDS: Final = (2, 3)
+_STEPS: Final = ("join", "publish", "mute", "talk", "quit", "drop")
+_OUTAGE: Final = "outage"
+_MOST_STEPS: Final = 16
+#: On real time an outage costs seconds.
+_MOST_REAL_STEPS: Final = 8
+
+
+@dataclass
+class _Model:
+    """What a handler should have been told."""
+
+    present: set[int] = field(default_factory=set[int])
+    publishing: set[int] = field(default_factory=set[int])
+    #: Without the reasons of leaving, which another clause is about.
+    told: list[tuple[type[LegEvent], int]] = field(default_factory=list[tuple["type[LegEvent]", int]])
+
+    def allows(self, step: str, uid: int) -> bool:
+        """Whether a member can do that now."""
+        match step:
+            case "join":
+                return uid not in self.present
+            case "publish":
+                return uid in self.present and uid not in self.publishing
+            case "mute" | "talk":
+                return uid in self.publishing
+            case "quit" | "drop":
+                return uid in self.present
+            case _:
+                return True
+
+    def do(self, step: str, uid: int) -> None:
+        """A member did that."""
+        match step:
+            case "join":
+                self.present.add(uid)
+                self.told.append((MemberJoined, uid))
+            case "publish":
+                self.publishing.add(uid)
+                self.told.append((MemberPublished, uid))
+            case "mute":
+                self.publishing.discard(uid)
+                self.told.append((MemberUnpublished, uid))
+            case "quit" | "drop":
+                self.present.discard(uid)
+                self.publishing.discard(uid)
+                self.told.append((MemberLeft, uid))
+            case _:
+                pass
+
+
+class RandomClauses(TransportKit):
+    """Clause 26."""
+
+    @clause(
+        "transport-26", "in any order of joining, publishing, muting, talking and going, what is told is what happened"
+    )
+    async def test_any_order(self) -> None:
+        # Hypothesis is no coroutine: it runs beside this loop, each of its examples on a loop of its own.
+        await asyncio.get_running_loop().run_in_executor(None, self._try_examples)
+
+    def _try_examples(self) -> None:
+        try:
+            from hypothesis import HealthCheck, Phase, given, settings
+            from hypothesis import strategies as st
+        except ImportError:
+            raise NotClaimed("hypothesis is not installed: pip install offhook[testing]") from None
+
+        names = (*_STEPS, _OUTAGE) if self.claims("outage") else _STEPS
+        most = round(self.either(_MOST_STEPS, _MOST_REAL_STEPS))
+        steps = st.lists(st.tuples(st.sampled_from(names), st.sampled_from(_UIDS)), min_size=most // 2, max_size=most)
+        # An example is shown as small as it can be, where that costs no real time.
+        phases = (Phase.generate, Phase.shrink) if self.virtual_time else (Phase.generate,)
+
+        @settings(
+            max_examples=self.examples or round(self.either(20, 3)),
+            derandomize=True,
+            deadline=None,
+            database=None,
+            print_blob=False,
+            phases=phases,
+            suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much),
+        )
+        @given(steps)
+        def example(steps: list[tuple[str, int]]) -> None:
+            run_on_loop(lambda: self._play(steps), self.clause_timeout_s, virtual=self.virtual_time)
+
+        example()
+
+    async def _play(self, steps: list[tuple[str, int]]) -> None:
+        async with self.stage() as stage:
+            leg, ear = await stage.join()
+            members = {uid: stage.far.member(CHANNEL, uid) for uid in _UIDS}
+            lines = {uid: _line(leg, ear, member) for uid, member in members.items()}
+            model, done = _Model(), list[str]()
+            for step, uid in steps:
+                if not model.allows(step, uid):
+                    continue
+                done.append(step if step == _OUTAGE else f"{uid} {step}")
+                await self._do(stage, lines[uid], step)
+                model.do(step, uid)
+                await self._agree(ear, model, ", ".join(done))
+
+    async def _do(self, stage: Stage, line: Line, step: str) -> None:
+        member = line.member
+        actions: dict[str, Callable[[], None]] = {
+            "join": member.join,
+            "publish": member.publish,
+            "mute": member.unpublish,
+            "quit": member.leave,
+            "drop": lambda: member.leave(LeaveReason.DROPPED),
+        }
+        match step:
+            case "talk":
+                await stage.flow(line)
+            case "outage":
+                stage.far.cut()
+                await asyncio.sleep(self.outage_s)
+                stage.far.mend()
+                ear = line.ear
+                await self.until(
+                    lambda: ear.count(LegReconnected) == ear.count(LegDisconnected),
+                    "LegReconnected is told after an outage",
+                    self.give_up_s,
+                )
+            case _:
+                actions[step]()
+
+    async def _agree(self, ear: Ear, model: _Model, done: str) -> None:
+        def told() -> list[tuple[type[LegEvent], int]]:
+            return [
+                (type(event), event.uid)
+                for event in ear.events
+                if isinstance(event, MemberJoined | MemberPublished | MemberUnpublished | MemberLeft)
+            ]
+
+        with contextlib.suppress(AssertionError):
+            await self.until(lambda: len(told()) >= len(model.told), "told")
+        assert told() == model.told, f"after {done}: told {_show(told())}; expected {_show(model.told)}"
+
+
+def _line(leg: Leg, ear: Ear, member: FarMember) -> Line:
+    return Line(leg, ear, member, Voice(leg.send, leg.rate_hz), Voice(member.say, leg.rate_hz))
+
+
+def _show(told: list[tuple[type[LegEvent], int]]) -> str:
+    return ", ".join(f"{kind.__name__}({uid})" for kind, uid in told) or "nothing"

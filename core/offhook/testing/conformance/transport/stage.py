@@ -1,0 +1,222 @@
+"""What clauses for transports share: an ear, a voice, a line between our leg and somebody else, and the stage for all.
+
+Frames are spoken every 20 ms by the loop's time, with positions that run on through pauses, as the core does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import threading
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from offhook.interfaces.frame import PTIME_MS, AudioFrame, pcm_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.interfaces import Leg, Transport
+    from offhook.interfaces.far_end import ChannelFarEnd, FarMember
+    from offhook.interfaces.grant import Grant
+    from offhook.session.events import LegEvent
+
+
+#: The channel that most clauses use, and another.
+CHANNEL: Final = "room"
+OTHER_CHANNEL: Final = "other_room"
+#: Who we are in it, and who else may be there.
+OUR_UID: Final = 7
+THEIR_UID: Final = 2
+PTIME_S: Final = PTIME_MS / 1000
+FRAMES_A_SECOND: Final = 1000 // PTIME_MS
+#: Loud, and whole waves in 20 ms, so that frames follow one another without a click.
+_TONE_HZ: Final = 400
+_AMPLITUDE: Final = 12_000
+
+
+class Ear:
+    """A handler that keeps what it is told.
+
+    Attributes:
+        events: oldest first.
+        audio: the same; who spoke, and what.
+        audio_at_s: when each of these came, by the loop's time.
+        threads: on which threads it was called.
+        joined: whether `join` has returned; what was told before is counted in `early`.
+        early: see above.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[LegEvent] = []
+        self.audio: list[tuple[int, AudioFrame]] = []
+        self.audio_at_s: list[float] = []
+        self.threads: set[int] = set()
+        self.joined: bool = False
+        self.early: int = 0
+
+    def on_event(self, event: LegEvent) -> None:
+        self._called()
+        self.events.append(event)
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        self._called()
+        self.audio.append((uid, frame))
+        # A foreign thread has no running loop; the clause about threads says so.
+        with contextlib.suppress(RuntimeError):
+            self.audio_at_s.append(asyncio.get_running_loop().time())
+
+    def count(self, kind: type[LegEvent]) -> int:
+        """How many events of a class there were."""
+        return sum(isinstance(event, kind) for event in self.events)
+
+    def forget_audio(self) -> None:
+        """Begin to listen anew."""
+        self.audio.clear()
+        self.audio_at_s.clear()
+
+    def _called(self) -> None:
+        self.threads.add(threading.get_ident())
+        self.early += not self.joined
+
+
+class Voice:
+    """Somebody who speaks: frames of 20 ms whose positions run on.
+
+    Args:
+        say: takes the frames.
+        rate_hz: their rate.
+
+    Attributes:
+        position: of the next frame.
+        said_at_s: when each frame was spoken, by the loop's time.
+    """
+
+    def __init__(self, say: Callable[[AudioFrame], None], rate_hz: int) -> None:
+        self.position: int = 0
+        self.said_at_s: list[float] = []
+        self._say = say
+        self._rate_hz = rate_hz
+        self._samples = rate_hz * PTIME_MS // 1000
+        self.tone: bytes = _tone(rate_hz, self._samples)
+        self.silence: bytes = bytes(2 * self._samples)
+
+    def speak(self, pcm: bytes | None = None) -> None:
+        """Speak 20 ms, of the tone unless told otherwise."""
+        frame = AudioFrame(self.tone if pcm is None else pcm, self._rate_hz, self.position)
+        self.position += self._samples
+        self.said_at_s.append(asyncio.get_running_loop().time())
+        self._say(frame)
+
+    def pause(self, duration_s: float) -> None:
+        """Say nothing for so long, which has passed already or will."""
+        self.position += round(duration_s / PTIME_S) * self._samples
+
+
+async def talk(frames: int, *voices: Voice, silent: bool = False) -> None:
+    """Let voices speak, a frame every 20 ms each; late ones at once."""
+    loop = asyncio.get_running_loop()
+    start_s = loop.time()
+    for index in range(1, frames + 1):
+        for voice in voices:
+            voice.speak(voice.silence if silent else None)
+        await asyncio.sleep(max(0.0, start_s + index * PTIME_S - loop.time()))
+
+
+@dataclass
+class Line:
+    """Our leg in a channel, and somebody else there who publishes."""
+
+    leg: Leg
+    ear: Ear
+    member: FarMember
+    ours: Voice
+    theirs: Voice
+
+    @property
+    def heard(self) -> list[AudioFrame]:
+        """What we heard of them."""
+        return [frame for uid, frame in self.ear.audio if uid == self.member.uid]
+
+    def forget_audio(self) -> None:
+        """Begin to count anew, both ways."""
+        self.ear.forget_audio()
+        self.member.heard.clear()
+        self.member.heard_at_s.clear()
+        self.ours.said_at_s.clear()
+        self.theirs.said_at_s.clear()
+
+
+class Times(Protocol):
+    """How patient a kit is, and how it waits."""
+
+    patience_s: float
+    rest_s: float
+
+    async def until(self, condition: Callable[[], object], what: str, within_s: float | None = None) -> None:
+        """Wait until `condition` holds."""
+        ...
+
+
+class Stage:
+    """A far end and a transport, for one clause."""
+
+    def __init__(self, kit: Times, far: ChannelFarEnd, transport: Transport) -> None:
+        self.kit = kit
+        self.far = far
+        self.transport = transport
+
+    async def join(
+        self, channel: str = CHANNEL, *, uid: int = OUR_UID, grant: Grant | None = None, ear: Ear | None = None
+    ) -> tuple[Leg, Ear]:
+        """Join with a good grant, or with that one."""
+        ear = ear or Ear()
+        grant = grant or self.far.grant(channel, uid=uid)
+        leg = await self.transport.join(grant, ear)
+        ear.joined = True
+        return leg, ear
+
+    async def line(
+        self, channel: str = CHANNEL, *, grant: Grant | None = None, ear: Ear | None = None, uid: int = THEIR_UID
+    ) -> Line:
+        """Join, have somebody else join and publish, and wait until audio flows both ways."""
+        leg, ear = await self.join(channel, grant=grant, ear=ear)
+        member = self.far.member(channel, uid)
+        rate_hz = self.transport.rate_hz
+        line = Line(leg, ear, member, Voice(leg.send, rate_hz), Voice(member.say, rate_hz))
+        member.join()
+        member.publish()
+        await self.flow(line)
+        return line
+
+    async def flow(self, line: Line) -> None:
+        """Talk until audio is heard both ways, then begin to count anew.
+
+        Raises:
+            AssertionError: it is not, within the kit's patience.
+        """
+        line.forget_audio()
+        for _ in range(math.ceil(self.kit.patience_s / PTIME_S)):
+            await talk(1, line.ours, line.theirs)
+            if line.heard and line.member.heard:
+                break
+        else:
+            ways = [way for way, heard in (("to us", line.heard), ("from us", line.member.heard)) if not heard]
+            raise AssertionError(f"no audio came through within {self.kit.patience_s:g} s: {', '.join(ways)}")
+        await self.rest()
+        line.forget_audio()
+
+    async def rest(self) -> None:
+        """Let what is on its way arrive."""
+        await asyncio.sleep(self.kit.rest_s)
+
+    async def told(self, ear: Ear, kind: type[LegEvent], within_s: float | None = None) -> None:
+        """Wait until an event of a class was told."""
+        await self.kit.until(lambda: ear.count(kind), f"the handler is told {kind.__name__}", within_s)
+
+
+def _tone(rate_hz: int, samples: int) -> bytes:
+    step = 2 * math.pi * _TONE_HZ / rate_hz
+    return pcm_of(array("h", [round(_AMPLITUDE * math.sin(step * index)) for index in range(samples)]))

@@ -1,0 +1,155 @@
+"""Linked legs: a transport whose channel is in memory, the double of every real one.
+
+The test holds the other members of the channel, and makes them join, publish, speak and go. Nothing is
+encoded, delayed or lost, and no socket is opened. With a `LinkedFarEnd` it has channels that look at tokens and a
+network that can be cut, as the conformance kit for transports wants it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
+from offhook.interfaces import Transport
+from offhook.testing.linked.channel import LinkedChannel, LinkedMember
+from offhook.testing.linked.leg import FarSide, LinkedLeg
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Leg, LegHandler
+    from offhook.interfaces.frame import AudioFrame
+    from offhook.interfaces.grant import Grant
+    from offhook.session.events import LegEvent
+
+
+class FarChannels(FarSide, Protocol):
+    """A far end, as the transport into its channels sees it."""
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where its channels are joined."""
+        ...
+
+    def channel(self, name: str) -> LinkedChannel:
+        """The channel of that name, which is there from now on."""
+        ...
+
+
+class LinkedTransport(Transport):
+    """A channel in memory.
+
+    Args:
+        rate_hz: rate of the leg.
+        refuse_check: what `check` raises, or None.
+        refuse_join: what `join` raises, or None.
+        refuse_renew: what a leg's `renew` raises, or None; may be changed in mid-call.
+        far_end: whose channels it joins; by default it has one of its own, which any grant opens.
+    """
+
+    #: What it makes; a test of a test kit has others.
+    leg_class: ClassVar[type[LinkedLeg]] = LinkedLeg
+
+    def __init__(
+        self,
+        rate_hz: int = 16_000,
+        *,
+        refuse_check: Exception | None = None,
+        refuse_join: Exception | None = None,
+        refuse_renew: Exception | None = None,
+        far_end: FarChannels | None = None,
+    ) -> None:
+        self.rate_hz = rate_hz
+        self._refuse_check = refuse_check
+        self._refuse_join = refuse_join
+        self.refuse_renew = refuse_renew
+        self.far_end = far_end
+        #: Clear it to make `join` hang.
+        self.join_gate: asyncio.Event = _open_gate()
+        #: Clear it to make `leave` hang.
+        self.leave_gate: asyncio.Event = _open_gate()
+        #: Clear it to make a leg's `renew` hang.
+        self.renew_gate: asyncio.Event = _open_gate()
+        #: The fresh grants that legs took.
+        self.renewed: list[Grant] = []
+        self.joins: int = 0
+        self.closed: bool = False
+        self._channel = LinkedChannel("linked", guarded=False)
+        self._legs: list[LinkedLeg] = []
+
+    @property
+    def far_side(self) -> FarSide | None:
+        """Whose channels it joins, as its legs ask for it."""
+        return self.far_end
+
+    @property
+    def members(self) -> list[LinkedMember]:
+        """Who may be in its own channel."""
+        return self._channel.members
+
+    @property
+    def leg(self) -> LinkedLeg | None:
+        """The leg that is in its own channel."""
+        return self._channel.legs[-1] if self._channel.legs else None
+
+    def member(self, uid: int = 2) -> LinkedMember:
+        """Somebody who may join its own channel."""
+        return self._channel.member(uid)
+
+    def tell(self, event: LegEvent) -> None:
+        """Let our leg report something."""
+        self._channel.tell(event)
+
+    def speak(self, uid: int, frame: AudioFrame) -> None:
+        """Let our leg hear something."""
+        self._channel.speak(uid, frame)
+
+    def kick(self, reason: str) -> None:
+        """Put our leg out of the channel."""
+        if self.leg is not None:
+            self.leg.put_out(reason)
+
+    async def check(self, endpoint: str | None) -> None:
+        if self.closed:
+            raise TransportUnavailable("this transport was closed")
+        if self._refuse_check is not None:
+            raise self._refuse_check
+        if self.far_end is not None and endpoint != self.far_end.endpoint:
+            raise TransportUnavailable("linked legs join in memory, and at no endpoint")
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        self.joins += 1
+        await self.join_gate.wait()
+        if self.closed:
+            raise JoinFailed("this transport was closed")
+        if self._refuse_join is not None:
+            raise self._refuse_join
+        if self.far_end is None:
+            return self.enter(self._channel, grant.uid, handler)
+        await self.far_end.reachable(JoinTimeout("the channel did not let us in: no network"))
+        life_s = self.far_end.verify(grant, grant.uid)
+        leg = self.enter(self.far_end.channel(grant.channel), grant.uid, handler)
+        leg.watch_token(life_s)
+        return leg
+
+    def enter(self, channel: LinkedChannel, uid: int, handler: LegHandler) -> LinkedLeg:
+        """Put a new leg into a channel."""
+        leg = self.leg_class(self, channel, uid or channel.free_uid(), handler)
+        channel.enter(leg)
+        self._legs.append(leg)
+        return leg
+
+    async def aclose(self) -> None:
+        self.closed = True
+        for leg in tuple(self._legs):
+            leg.depart()
+
+    def forget(self, leg: LinkedLeg) -> None:
+        """A leg is over. Idempotent."""
+        if leg in self._legs:
+            self._legs.remove(leg)
+
+
+def _open_gate() -> asyncio.Event:
+    gate = asyncio.Event()
+    gate.set()
+    return gate

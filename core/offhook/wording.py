@@ -1,0 +1,65 @@
+"""How messages show things: quoted, cut, the nearest name, the system's reason."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """What was meant by `name`, as the next part of a sentence that says that it is none; empty for nothing alike."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def show(text: str) -> str:
+    """Whatever a person typed, quoted, cut to 40 characters, with anything unprintable escaped."""
+    return ascii(text if len(text) <= 40 else text[:37] + "...")
+
+
+_REASONS: Final[Mapping[int, str]] = {
+    errno.EEXIST: (
+        "it exists already, and offhook never writes over a file. Choose another name, move it away, or write a * in "
+        "the name, which becomes the next free number"
+    ),
+    errno.ENOENT: "its folder does not exist. Make the folder first",
+    errno.ENOTDIR: "a part of its path is not a folder. Choose another path",
+    errno.EACCES: "its folder may not be written to. Choose another folder or change its permissions",
+    errno.EPERM: "its folder may not be written to. Choose another folder or change its permissions",
+    errno.EROFS: "the file system is read-only. Choose another folder",
+    errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
+    errno.ENOSPC: "the disk is full. Make room",
+    errno.EDQUOT: "the disk quota is used up. Make room",
+    errno.EFBIG: "the file may not grow any more. Raise the limit on file sizes (ulimit -f)",
+}
+
+
+def show_path(path: str | os.PathLike[str]) -> str:
+    """A path for a message: quoted, unprintable characters escaped, a long one cut at the front."""
+    text = os.fspath(path)
+    return repr(text if len(text) <= 120 else "…" + text[-119:])
+
+
+def why_not(error: OSError | ValueError) -> str:
+    """Why a file cannot be written, and what to do, as the end of a sentence."""
+    if isinstance(error, OSError):
+        return _REASONS.get(error.errno or 0, error.strerror or "the system gave no reason")
+    return "the path holds a NUL character. Choose another path"
+
+
+#: More of an error's text is not told.
+_LONGEST: Final = 1000
+
+
+def said(error: BaseException) -> str:
+    """The class of an error and its text, in one line; the text is made by somebody's code, too."""
+    try:
+        text = " ".join(str(error).split())[:_LONGEST]
+    except Exception:
+        text = "(its text cannot be had)"
+    return f"{type(error).__name__}: {text}"

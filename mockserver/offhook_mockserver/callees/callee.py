@@ -1,0 +1,252 @@
+"""The scripted callee: rings, answers by joining the room as a PCM member, speaks, listens, goes.
+
+What the caller can see of it is what Agora would show: a callee who declines or never answers does not join, one who
+hangs up quits, one who drops is dropped. That the bridge joins at the answer, and not when ringing starts, is assumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from offhook.interfaces import LeaveReason, LegClosed, MemberJoined, MemberLeft
+from offhook_mockserver.callees.ear import Hearing
+from offhook_mockserver.callees.script import (
+    Answer,
+    Decline,
+    Drop,
+    Echo,
+    HangUp,
+    ListenFor,
+    NeverAnswer,
+    Ring,
+    Say,
+    Script,
+    Sound,
+    Wait,
+)
+from offhook_mockserver.callees.voice import Voice
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from offhook.interfaces import AudioFrame, AudioSink
+    from offhook_mockserver.callees.script import Step
+    from offhook_mockserver.rooms.member import RoomEvent
+    from offhook_mockserver.rooms.pcm_member import PcmMember
+    from offhook_mockserver.rooms.room import Room
+
+
+class CalleeEnd(Enum):
+    """How a callee's part ended; the values are for people."""
+
+    DECLINED = "callee declined"
+    HUNG_UP = "callee hung up"
+    DROPPED = "callee dropped"
+    GIVEN_UP = "caller gave up before the answer"
+    CALLER_LEFT = "caller hung up"
+    CALLER_DROPPED = "caller dropped"
+    CALLER_ABSENT = "caller never joined"
+    ROOM_CLOSED = "channel closed"
+    TIME_LIMIT = "the longest a call may last is over"
+    FAILED = "the callee's script failed"
+
+
+class Callee:
+    """One callee in one call.
+
+    Args:
+        room: where it joins when it answers.
+        script: what it does.
+        load_speech: gives the samples of a file at the room's rate.
+        open_recording: opens where its hearing is recorded, at the answer; or None.
+        on_change: told "ringing", "answered" and what else happens, for people.
+        max_call_s: how long its part may last.
+        join_window_s: how long it waits for a caller who does not join.
+        grace_s: how long a caller who dropped may be away.
+
+    Attributes:
+        hearing: what it heard; None before the answer.
+        answered: whether it answered.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        script: Script,
+        *,
+        load_speech: Callable[[Say], Awaitable[bytes]],
+        open_recording: Callable[[], AudioSink | None] = lambda: None,
+        on_change: Callable[[str], None] = lambda what: None,
+        max_call_s: float = 3600.0,
+        join_window_s: float = 60.0,
+        grace_s: float = 5.0,
+    ) -> None:
+        self._room = room
+        self._script = script
+        self._load_speech = load_speech
+        self._open_recording = open_recording
+        self._on_change = on_change
+        self._max_call_s = max_call_s
+        self._join_window_s = join_window_s
+        self._grace_s = grace_s
+        self._end: asyncio.Future[CalleeEnd] = asyncio.get_running_loop().create_future()
+        self._member: PcmMember | None = None
+        self._voice: Voice | None = None
+        self._callers: set[int] = set()
+        self._grace: asyncio.TimerHandle | None = None
+        self._echoing = False
+        self.hearing: Hearing | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether it joined the room."""
+        return self._member is not None
+
+    async def run(self) -> CalleeEnd:
+        """Play the script, or until the caller goes or the time is over. Leaves the room, recording finished."""
+        playing = asyncio.create_task(self._play())
+        try:
+            done, _ = await asyncio.wait(
+                (playing, self._end), timeout=self._max_call_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if playing in done and (error := playing.exception()) is not None:
+                raise error
+            end = self._end.result() if self._end.done() else CalleeEnd.TIME_LIMIT
+        except BaseException:
+            await self._leave(LeaveReason.DROPPED, playing)
+            raise
+        await self._leave(LeaveReason.DROPPED if end is CalleeEnd.DROPPED else LeaveReason.QUIT, playing)
+        return end
+
+    # What the room calls
+
+    def on_event(self, event: RoomEvent) -> None:
+        """Follow who is in the room."""
+        match event:
+            case MemberJoined(uid):
+                self._callers.add(uid)
+                self._stop_grace()
+            case MemberLeft(uid, reason):
+                self._callers.discard(uid)
+                if self._callers:
+                    return
+                if reason is LeaveReason.QUIT:
+                    self._finish(CalleeEnd.CALLER_LEFT)
+                else:
+                    self._expect_caller(self._grace_s, CalleeEnd.CALLER_DROPPED)
+            case LegClosed():
+                self._finish(CalleeEnd.ROOM_CLOSED)
+            case _:
+                pass
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        """Hear the caller."""
+        if self.hearing is not None:
+            self.hearing.hear(uid, frame)
+        if self._echoing and self._voice is not None:
+            self._voice.echo(frame)
+
+    # The script
+
+    async def _play(self) -> None:
+        self._on_change("ringing")
+        # What will be said is read now: a missing file should not show in the middle of a conversation.
+        speech = {step: await self._load_speech(step) for step in self._script.steps if isinstance(step, Say)}
+        self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
+        stop_watching = self._room.watch(self._look)
+        self._look()
+        try:
+            for step in self._script.steps:
+                if isinstance(step, Answer):
+                    self._look()  # what happened in this very turn of the loop has not been told yet
+                    if self._end.done():
+                        return
+                    stop_watching()
+                    self._answer()
+                elif isinstance(step, Say):
+                    assert self._voice is not None
+                    self._on_change(f"callee says {step.path.name}")
+                    await self._voice.say(speech[step])
+                else:
+                    await self._do(step)
+            # Nothing is left to do but to wait for the caller.
+            await asyncio.wait((self._end,))
+        finally:
+            stop_watching()
+
+    async def _do(self, step: Step) -> None:
+        match step:
+            case Ring(duration_s) | Wait(duration_s):
+                await asyncio.sleep(duration_s)
+            case NeverAnswer():
+                await asyncio.wait((self._end,))
+            case ListenFor(sound):
+                await self._listen(sound)
+            case Echo():
+                self._echoing = True
+            case Decline():
+                self._finish(CalleeEnd.DECLINED)
+            case HangUp():
+                self._finish(CalleeEnd.HUNG_UP)
+            case Drop():
+                self._finish(CalleeEnd.DROPPED)
+            case _:
+                raise AssertionError(f"{step} is handled elsewhere")
+
+    def _answer(self) -> None:
+        self.hearing = Hearing(self._room.rate_hz, self._open_recording())
+        self._member = self._room.join_pcm(0, self)
+        self._voice = Voice(self._member, self.hearing.tick)
+        self._voice.start()
+        self._on_change("answered")
+        self._stop_grace()
+        if not self._room.rtp_members and len(self._room.pcm_members) == 1:
+            self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
+
+    async def _listen(self, sound: Sound) -> None:
+        assert self.hearing is not None
+        if sound is Sound.SPEECH:
+            self.hearing.expect_speech()
+            await self.hearing.spoken.wait()
+            self._on_change("caller speaks")
+        else:
+            await self.hearing.paused.wait()
+            self._on_change("caller pauses")
+
+    # The end
+
+    def _look(self) -> None:
+        """Before the answer the callee is not in the room; it looks in from outside whenever somebody comes or goes."""
+        if self._room.closed:
+            self._finish(CalleeEnd.ROOM_CLOSED)
+        elif self._room.members:
+            self._stop_grace()
+        elif self._room.visited:
+            self._finish(CalleeEnd.GIVEN_UP)
+
+    def _expect_caller(self, within_s: float, otherwise: CalleeEnd) -> None:
+        self._stop_grace()
+        self._grace = asyncio.get_running_loop().call_later(within_s, self._finish, otherwise)
+
+    def _stop_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+
+    def _finish(self, end: CalleeEnd) -> None:
+        if not self._end.done():
+            self._end.set_result(end)
+
+    async def _leave(self, reason: LeaveReason, playing: asyncio.Task[None]) -> None:
+        self._finish(CalleeEnd.FAILED)
+        self._stop_grace()
+        playing.cancel()
+        if self._voice is not None:
+            self._voice.stop()
+        if self._member is not None:
+            self._member.leave(reason)
+        await asyncio.wait((playing,))
+        if self.hearing is not None:
+            await self.hearing.aclose()

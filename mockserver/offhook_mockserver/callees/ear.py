@@ -1,0 +1,158 @@
+"""A callee's ear: what it heard of the caller, on one timeline that begins with the answer, and the recording of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import OffhookError
+from offhook.interfaces import AudioFrame
+from offhook.media import SpeechDetector, SpeechStarted, SpeechStopped
+from offhook.secret import redact
+
+if TYPE_CHECKING:
+    from offhook.interfaces import AudioSink
+    from offhook.media import SpeechChange
+
+
+_log = logging.getLogger(__name__)
+
+#: A pause as long as this means that the caller has finished a turn.
+TURN_PAUSE_MS: Final = 700
+#: Audio that is this late is still expected, so the time without it does not count as quiet yet.
+_LATENESS_MS: Final = 200
+#: A talker whose positions differ from the clock by more than this has begun anew.
+_MOST_DRIFT_MS: Final = 1000
+#: Frames that may wait for the recording: 10 s.
+_MOST_WAITING: Final = 500
+_CLOSE_TIMEOUT_S: Final = 0.5
+
+
+class Hearing:
+    """Takes the caller's frames.
+
+    Args:
+        rate_hz: their rate.
+        sink: where they are recorded, or None.
+
+    Attributes:
+        first_audio_s: seconds from the answer to the caller's first frame, or None.
+        frames_heard: frames taken.
+        gap_samples: samples that the caller's positions jumped over: lost, or never sent.
+        frames_unrecorded: frames that the recording could not take.
+        spoken: set once the caller has begun to speak since `expect_speech`.
+        paused: set once the caller has spoken and been quiet for `TURN_PAUSE_MS`.
+    """
+
+    def __init__(self, rate_hz: int, sink: AudioSink | None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rate_hz = rate_hz
+        self._answered_at_s = self._loop.time()
+        self._detector = SpeechDetector(rate_hz, hang_ms=TURN_PAUSE_MS)
+        #: Add to a talker's position to get the timeline's.
+        self._offset: int | None = None
+        self._expected = 0
+        self._talker: int | None = None
+        self._queue: asyncio.Queue[AudioFrame | None] = asyncio.Queue(_MOST_WAITING)
+        self._recording = None if sink is None else asyncio.create_task(self._record(sink))
+        self.first_audio_s: float | None = None
+        self.frames_heard: int = 0
+        self.gap_samples: int = 0
+        self.frames_unrecorded: int = 0
+        self.spoken: asyncio.Event = asyncio.Event()
+        self.paused: asyncio.Event = asyncio.Event()
+
+    def expect_speech(self) -> None:
+        """Forget what was said so far: the next turn counts."""
+        self.spoken.clear()
+        self.paused.clear()
+        if self._detector.speaking:
+            self.spoken.set()
+
+    def hear(self, uid: int, frame: AudioFrame) -> None:
+        """Take a frame; its position counts from the talker's first sample."""
+        now = self._now()
+        if self._offset is None or uid != self._talker:
+            self._anchor(uid, frame, now)
+        position = frame.position + (self._offset or 0)
+        if abs(position - now) > _MOST_DRIFT_MS * self._rate_hz // 1000:
+            self._anchor(uid, frame, now)
+            position = frame.position + (self._offset or 0)
+        if self.first_audio_s is None:
+            self.first_audio_s = self._loop.time() - self._answered_at_s
+        elif position > self._expected:
+            self.gap_samples += position - self._expected
+        self._expected = position + frame.samples
+        self.frames_heard += 1
+        placed = AudioFrame(frame.pcm, frame.rate_hz, position)
+        self._note(self._detector.feed(placed))
+        self._keep(placed)
+
+    def tick(self) -> None:
+        """Time passed, perhaps without audio."""
+        self._note(self._detector.advance(self._now() - _LATENESS_MS * self._rate_hz // 1000))
+
+    async def aclose(self) -> None:
+        """Finish the recording: it lasts until now. Bounded."""
+        if self._recording is None:
+            return
+        recording, self._recording = self._recording, None
+        if self._now() > self._expected:
+            self._put(AudioFrame(b"", self._rate_hz, self._now()))
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._queue.put(None)
+                await recording
+        except TimeoutError:
+            _log.warning("the callee's recording was not finished within %g s", _CLOSE_TIMEOUT_S)
+            recording.cancel()
+            await asyncio.wait((recording,))
+
+    def _now(self) -> int:
+        return int((self._loop.time() - self._answered_at_s) * self._rate_hz)
+
+    def _anchor(self, uid: int, frame: AudioFrame, now: int) -> None:
+        self._talker = uid
+        self._offset = max(now - frame.samples, self._expected) - frame.position
+
+    def _note(self, change: SpeechChange | None) -> None:
+        match change:
+            case SpeechStarted():
+                self.paused.clear()
+                self.spoken.set()
+            case SpeechStopped():
+                if self.spoken.is_set():
+                    self.paused.set()
+            case None:
+                pass
+
+    def _keep(self, frame: AudioFrame) -> None:
+        if self._recording is not None:
+            self._put(frame)
+
+    def _put(self, frame: AudioFrame) -> None:
+        try:
+            self._queue.put_nowait(frame)
+        except asyncio.QueueFull:
+            self.frames_unrecorded += 1
+
+    async def _record(self, sink: AudioSink) -> None:
+        try:
+            # An empty frame at the start makes the silence before the caller's first word part of the file.
+            await sink.write(AudioFrame(b"", self._rate_hz, 0))
+            while (frame := await self._queue.get()) is not None:
+                await sink.write(frame)
+        except Exception as error:  # sinks are plugins: whatever one raises costs the recording and nothing else
+            _log.warning("the callee's recording ends early: %s", _describe(error))
+            while await self._queue.get() is not None:
+                self.frames_unrecorded += 1
+        finally:
+            try:
+                await sink.aclose()
+            except Exception as error:
+                _log.warning("the callee's recording could not be finished: %s", _describe(error))
+
+
+def _describe(error: Exception) -> str:
+    return error.message if isinstance(error, OffhookError) else f"{type(error).__name__}: {redact(str(error))}"

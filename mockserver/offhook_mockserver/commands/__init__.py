@@ -1,0 +1,3 @@
+"""The commands ``offhook mock`` and ``offhook demo``."""
+
+from __future__ import annotations

@@ -1,0 +1,139 @@
+"""``offhook demo``: a whole call on this machine, shown as it happens.
+
+The mock server and its relay run in a process of their own, as they would in real use; the caller's side is this
+process, and it is given nothing but the settings that a program would read from its environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json as json_
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from offhook import CallPolicy, Phone
+from offhook.cli import CALLEE_HEARD, Order, Placed, choose, place, report, run
+from offhook.errors import TransportUnavailable
+from offhook.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from offhook.cli import Display, Stop
+    from offhook.interfaces import Store
+
+
+#: A number of the mock's table: somebody who answers, listens and replies.
+NUMBER = "+14155550123"
+SPEECH = Path(__file__).parents[1] / "callees" / "clips"
+#: How long the server's process may take to be ready, and to end.
+_READY_TIMEOUT_S = 20.0
+_STOP_TIMEOUT_S = 5.0
+
+
+def demo(
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, and nothing else.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new or empty folder for what the call leaves behind.")
+    ] = None,
+) -> None:
+    """Place a call to a simulated callee, with real speech over real WebRTC, and show it. Needs no account.
+
+    It leaves a folder with what the caller heard, what the callee heard, a stereo mix of both, the record and the
+    journal.
+    """
+    folder = out or _unused_folder()
+    if not json:
+        typer.echo(f"calling {NUMBER}, who lives in a mock server on this machine; nothing leaves it")
+    placed = run(lambda stop: _demo(folder, choose(json=json), stop))
+    raise typer.Exit(report(placed, as_json=json, out=folder))
+
+
+def _unused_folder() -> Path:
+    """``offhook-demo``, or the first ``offhook-demo-2``, ``-3``... that is not there."""
+    number = 1
+    while (folder := Path("offhook-demo" if number == 1 else f"offhook-demo-{number}")).exists():
+        number += 1
+    return folder
+
+
+async def _demo(folder: Path, display: Display, stop: Stop) -> Placed:
+    with (
+        tempfile.TemporaryDirectory(prefix="offhook-") as recordings,
+        stop.last_act(lambda: shutil.rmtree(recordings, ignore_errors=True)),
+    ):
+        async with _server(Path(recordings), stop) as environment:
+
+            def open_phone(store: Store | None) -> Phone:
+                return Phone.from_env(environment, policy=CallPolicy(ring_timeout_s=15), store=store)
+
+            order = Order(
+                NUMBER,
+                say=(f"wav:{SPEECH / 'greeting.wav'}",),
+                quiet_s=1.2,
+                for_s=30,
+                out=folder,
+                files={"callee_heard": CALLEE_HEARD},
+            )
+            placed = await place(order, open_phone, display, stop)
+        _keep(Path(recordings), folder)
+    return placed
+
+
+def _keep(recordings: Path, folder: Path) -> None:
+    """Put what the callee heard beside the rest; it is complete, now that the server has ended."""
+    for recording in recordings.glob("*.callee.wav"):
+        shutil.move(recording, folder / CALLEE_HEARD)
+
+
+@contextlib.asynccontextmanager
+async def _server(recordings: Path, stop: Stop) -> AsyncGenerator[dict[str, str]]:
+    """The mock server in a process of its own; gives the environment that leads a caller to it."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "offhook", "mock", "--json", "--recordings", str(recordings)),
+        stdout=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # ctrl-C is for the caller; the server is told when the call has been hung up
+    )
+    assert process.stdout is not None
+    draining: asyncio.Task[None] | None = None
+    with stop.last_act(process.kill):
+        try:
+            try:
+                async with asyncio.timeout(_READY_TIMEOUT_S):
+                    ready = json_.loads(await process.stdout.readline())
+            except (TimeoutError, ValueError):
+                raise TransportUnavailable(
+                    "the mock server did not start; run `offhook mock` to see what it says"
+                ) from None
+            draining = asyncio.create_task(_drain(process.stdout))
+            secret = Secret(ready["api_secret"])
+            yield {
+                "SENDBLUE_API_BASE_URL": ready["url"],
+                "SENDBLUE_API_API_KEY": ready["api_key"],
+                "SENDBLUE_API_API_SECRET": secret.reveal(),
+                "OFFHOOK_FROM_NUMBER": ready["from_number"],
+            }
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                async with asyncio.timeout(_STOP_TIMEOUT_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+            if draining is not None:
+                await draining
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    """Read what the server prints, so that it never waits for us."""
+    while await stream.readline():
+        pass

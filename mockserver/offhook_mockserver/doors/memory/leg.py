@@ -1,0 +1,257 @@
+"""A leg of the memory transport: a PCM member of a room, and the network that may be cut between them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import TokenRejected, TransportError
+from offhook.interfaces import (
+    PTIME_MS,
+    AudioLost,
+    AudioReturned,
+    Direction,
+    GrantExpiring,
+    Leg,
+    LegClosed,
+    LegDisconnected,
+    LegFailed,
+    LegReconnected,
+)
+from offhook_mockserver.rooms.token_life import TokenLife
+from offhook_wire.access_token import TokenInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.interfaces import AudioFrame, Clock, Grant, LegEvent, LegHandler
+    from offhook_mockserver.doors.memory.network import MemoryNetwork
+    from offhook_mockserver.rooms.member import RoomEvent
+    from offhook_mockserver.rooms.room import Room
+    from offhook_wire.access_token import AccessToken
+
+
+_log = logging.getLogger(__name__)
+
+#: How long a renewal waits for the network.
+RENEW_TIMEOUT_S: Final = 5.0
+#: Frames lost on end, 3 s of them, after which none of ours is said to arrive; a real channel's reports would show it.
+_LOST_FRAMES: Final = 150
+#: Events that may wait for the network; a leg that misses more cannot say what happened, and fails.
+_MOST_WAITING: Final = 256
+
+
+class MemoryLeg(Leg):
+    """Made by `MemoryTransport.join`.
+
+    Args:
+        room: what it joins, at once.
+        uid: as whom; 0 lets the room choose.
+        handler: is told events and given audio.
+        network: what frames pass.
+        clock: the time by which tokens expire.
+        over: told once when it is out of the room.
+
+    Raises:
+        RoomError: the room is closed.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        uid: int,
+        handler: LegHandler,
+        network: MemoryNetwork,
+        *,
+        clock: Clock,
+        over: Callable[[MemoryLeg], None],
+    ) -> None:
+        self.rate_hz: int = room.rate_hz
+        self._room = room
+        self._handler = handler
+        self._network = network
+        self._on_over = over
+        self._most_samples = room.rate_hz * PTIME_MS // 1000
+        self._over = False
+        self._cut = False
+        self._noticed = False
+        self._timers: list[asyncio.TimerHandle] = []
+        self._waiting: deque[LegEvent] = deque()
+        self._frames_sent = self._lost_sent = self._lost_on_end = 0
+        self._frames_received = self._lost_heard = 0
+        self._member = room.join_pcm(uid, self)
+        self._token = TokenLife(
+            clock,
+            lambda in_s: self._happened(GrantExpiring()),
+            lambda: room.kick(self._member, "token expired"),
+        )
+
+    @property
+    def uid(self) -> int:
+        """Who we are in the channel."""
+        return self._member.uid
+
+    def watch_token(self, access: AccessToken) -> None:
+        """Mind the life of the token that opened the room."""
+        self._token.verified(access)
+        self._token.start()
+
+    # ---- what the driver calls
+
+    def send(self, frame: AudioFrame) -> None:
+        """See `Leg.send`. The first frame that arrives publishes.
+
+        Raises:
+            ValueError: another rate, or more than 20 ms.
+        """
+        if frame.rate_hz != self.rate_hz or frame.samples > self._most_samples:
+            raise ValueError(f"{frame!r} is not up to {PTIME_MS} ms at the leg's {self.rate_hz} Hz")
+        if self._over:
+            return
+        self._frames_sent += 1
+        if not self._network.sent.passes():
+            self._lost_sent += 1
+            self._lost_on_end += 1
+            if self._lost_on_end == _LOST_FRAMES:
+                self._say(AudioLost(Direction.SENT))
+            return
+        if self._lost_on_end:
+            lost, self._lost_on_end = self._lost_on_end, 0
+            if lost >= _LOST_FRAMES:
+                self._say(AudioReturned(Direction.SENT))
+        if not self._member.published:
+            self._member.publish()
+        self._member.send(frame)
+
+    def counters(self) -> dict[str, int]:
+        """See `Leg.counters`; what was lost was lost on the network of this transport."""
+        return {
+            "frames_sent": self._frames_sent,
+            "frames_received": self._frames_received,
+            "frames_lost_sent": self._lost_sent,
+            "frames_lost_heard": self._lost_heard,
+        }
+
+    async def renew(self, grant: Grant) -> None:
+        await self._network.reachable(
+            RENEW_TIMEOUT_S, lambda: TransportError("the channel could not be told of the fresh token: no network")
+        )
+        if self._over:
+            raise TransportError("we are not in the channel any more, so there is nothing to renew")
+        try:
+            access = self._room.verify(grant.token, self._member.uid)
+        except TokenInvalid as error:
+            message = f"channel {self._room.channel} refused the fresh token: {error}"
+            raise TokenRejected(message, error.reason) from None
+        self.watch_token(access)
+
+    async def leave(self) -> None:
+        """See `Leg.leave`. Where the network is cut, the room finds out by itself that we are gone."""
+        if not self._over:
+            self._end()
+            if not self._cut:
+                self._member.leave()
+
+    # ---- what the room calls
+
+    def on_event(self, event: RoomEvent) -> None:
+        """Follow who is in the room."""
+        self._happened(event)
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        """Hear somebody."""
+        if self._over:
+            return
+        if not self._network.heard.passes():
+            self._lost_heard += 1
+            return
+        self._frames_received += 1
+        self._handler.on_audio(uid, frame)
+
+    # ---- what the network does
+
+    def cut_off(self, detect_s: float, give_up_s: float) -> None:
+        """The network is gone; that is noticed after `detect_s`, and after `give_up_s` there is no hope."""
+        if self._over or self._cut:
+            return
+        self._cut = True
+        self._member.lose()
+        loop = asyncio.get_running_loop()
+        problem = f"the connection to the channel did not come back within {give_up_s:g} s"
+        self._timers.append(loop.call_later(give_up_s, self._fail, problem))
+        if detect_s > 0:
+            self._timers.append(loop.call_later(detect_s, self._notice))
+        else:
+            self._notice()
+
+    def reconnect(self) -> None:
+        """The network is back."""
+        if self._over or not self._cut:
+            return
+        self._cut = False
+        self._stop_timers()
+        waiting, self._waiting = self._waiting, deque()
+        if self._member.present:
+            self._member.recover()
+            noticed, self._noticed = self._noticed, False
+            if noticed:
+                self._tell(LegReconnected())
+        elif not any(isinstance(event, LegClosed) for event in waiting):
+            self._fail("the channel let go of us while we were cut off from it")
+        for event in waiting:
+            self._happened(event)
+
+    # ---- inside
+
+    def _notice(self) -> None:
+        self._noticed = True
+        self._tell(LegDisconnected())
+
+    def _happened(self, event: LegEvent) -> None:
+        """Something in the channel: told at once, or when the network is back."""
+        if self._over:
+            return
+        if self._cut:
+            if len(self._waiting) == _MOST_WAITING:
+                self._fail(f"more than {_MOST_WAITING} things happened in the channel while we were cut off from it")
+                return
+            self._waiting.append(event)
+            return
+        if isinstance(event, LegClosed):
+            self._end()
+        self._pass(event)
+
+    def _fail(self, reason: str) -> None:
+        if not self._over:
+            self._end()
+            self._pass(LegFailed(reason))
+
+    def _say(self, event: LegEvent) -> None:
+        """What is known without the network; while that is gone, it says enough."""
+        if not self._cut:
+            self._pass(event)
+
+    def _tell(self, event: LegEvent) -> None:
+        if not self._over:
+            self._pass(event)
+
+    def _pass(self, event: LegEvent) -> None:
+        try:
+            self._handler.on_event(event)
+        except Exception:
+            _log.exception("the handler of leg %d failed on %r", self.uid, event)
+
+    def _end(self) -> None:
+        """Out of the channel: nothing more is sent, and nothing told but the reason."""
+        self._over = True
+        self._token.stop()
+        self._stop_timers()
+        self._waiting.clear()
+        self._on_over(self)
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers = []

@@ -1,0 +1,149 @@
+"""The transport ``memory``: joins a room of a mock in the same process. PCM, no codec, no threads, no sockets.
+
+It is bound to its mock, so two mocks in one process never meet; a mock that is given to a phone as a plugin registers
+it. The network between legs and rooms can be cut, mended and made to lose frames.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
+
+from offhook.errors import JoinFailed, JoinTimeout, TokenRejected, TransportUnavailable
+from offhook.interfaces import Transport, is_loopback
+from offhook.wording import show
+from offhook_mockserver.doors.memory.leg import MemoryLeg
+from offhook_mockserver.doors.memory.network import MemoryNetwork
+from offhook_mockserver.rooms.room import RoomError
+from offhook_wire.access_token import TokenInvalid
+from offhook_wire.relay_protocol import JOIN_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Clock, Direction, Grant, Ids, LegHandler
+    from offhook_mockserver.rooms.room import Room
+    from offhook_mockserver.rooms.rooms import Rooms
+
+
+#: A cut is told to the handler at once.
+DETECT_S: Final = 0.0
+#: A leg that has been cut off for so long fails for good.
+GIVE_UP_S: Final = 20.0
+
+
+class RoomOwner(Protocol):
+    """The mock, as this transport sees it."""
+
+    clock: Clock
+    ids: Ids
+    rooms: Rooms
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def url(self) -> str: ...
+
+
+class MemoryTransport(Transport):
+    """Into the rooms of one mock.
+
+    Args:
+        mock: whose rooms.
+        rate_hz: rate of legs, which must be the rooms'.
+        detect_s: how long a leg takes to notice that its network is cut; one that is mended before is never noticed.
+        give_up_s: how long a leg tries to get back.
+
+    Attributes:
+        legs: what is joined, oldest first.
+        rate_hz: see above.
+    """
+
+    def __init__(
+        self, mock: RoomOwner, *, rate_hz: int = 16_000, detect_s: float = DETECT_S, give_up_s: float = GIVE_UP_S
+    ) -> None:
+        self.rate_hz = rate_hz
+        self.detect_s = detect_s
+        self.give_up_s = give_up_s
+        self.legs: list[MemoryLeg] = []
+        self._mock = mock
+        self._network = MemoryNetwork(mock.ids)
+        self._closed = False
+
+    def cut(self) -> None:
+        """Cut the network: frames are lost both ways and counted, events wait, joins and renewals wait. Idempotent.
+
+        A room that hears nothing of a member for `Room.lost_after_s` lets go of it as dropped.
+        """
+        self._network.cut()
+        for leg in tuple(self.legs):
+            leg.cut_off(self.detect_s, self.give_up_s)
+
+    def mend(self) -> None:
+        """Mend it: legs that their rooms have kept are back, with the same uid; the others fail. Idempotent."""
+        self._network.mend()
+        for leg in tuple(self.legs):
+            leg.reconnect()
+
+    def lose(self, direction: Direction, share: float = 1.0) -> None:
+        """From now on lose a share of one direction's frames, chosen by the mock's seed; all of them by default.
+
+        Raises:
+            ValueError: a share that is not from 0 to 1.
+        """
+        self._network.path(direction).lose(share)
+
+    async def check(self, endpoint: str | None) -> None:
+        if self._closed:
+            raise TransportUnavailable("this transport was closed: make a new one")
+        self._check_endpoint(endpoint)
+        if not self._network.up:
+            raise TransportUnavailable(f"the mock at {self._mock.url} cannot be reached: the network is cut")
+
+    async def join(self, grant: Grant, handler: LegHandler) -> MemoryLeg:
+        if self._closed:
+            raise JoinFailed("this transport was closed: make a new one")
+        try:
+            self._check_endpoint(grant.endpoint)
+        except TransportUnavailable as error:
+            raise JoinFailed(error.message) from None
+        await self._network.reachable(
+            JOIN_TIMEOUT_S,
+            lambda: JoinTimeout(f"the mock at {self._mock.url} did not let us in within {JOIN_TIMEOUT_S:g} s"),
+        )
+        room = self._mock.rooms.get(grant.channel)
+        if room is None:
+            raise JoinFailed(f"no channel {show(grant.channel)} is open at {self._mock.url}")
+        return self._enter(room, grant, handler)
+
+    def _enter(self, room: Room, grant: Grant, handler: LegHandler) -> MemoryLeg:
+        try:
+            access = room.verify(grant.token, grant.uid)
+            if grant.app_id != room.app_id:
+                raise JoinFailed(f"channel {room.channel} belongs to another app id than the grant's")
+            if room.rate_hz != self.rate_hz:
+                raise JoinFailed(f"channel {room.channel} is at {room.rate_hz} Hz, this transport at {self.rate_hz}")
+            leg = MemoryLeg(room, grant.uid, handler, self._network, clock=self._mock.clock, over=self._forget)
+        except TokenInvalid as error:
+            raise TokenRejected(f"channel {room.channel} refused the token: {error}", error.reason) from None
+        except RoomError as error:
+            raise JoinFailed(error.message) from None
+        leg.watch_token(access)
+        self.legs.append(leg)
+        return leg
+
+    async def aclose(self) -> None:
+        self._closed = True
+        for leg in tuple(self.legs):
+            await leg.leave()
+
+    def _forget(self, leg: MemoryLeg) -> None:
+        if leg in self.legs:
+            self.legs.remove(leg)
+
+    def _check_endpoint(self, endpoint: str | None) -> None:
+        ours = endpoint is not None and is_loopback(endpoint) and urlsplit(endpoint).port == self._mock.port
+        if not ours:
+            raise TransportUnavailable(
+                f"the transport memory joins the rooms of the mock at {self._mock.url}, in this process alone, "
+                f"and not {show(endpoint) if endpoint else 'Agora itself'}"
+            )

@@ -1,0 +1,251 @@
+"""One client of the PCM door: its place in the room, and the WebSocket that serves it now, or that it has lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from offhook.interfaces import (
+    PTIME_MS,
+    AudioFrame,
+    LegClosed,
+    MemberJoined,
+    MemberLeft,
+    MemberPublished,
+    MemberUnpublished,
+)
+from offhook_mockserver.doors.outbox import Outbox
+from offhook_mockserver.rooms.token_life import TokenLife
+from offhook_wire.access_token import TokenInvalid
+from offhook_wire.pcm_protocol import (
+    MAX_TEXT_BYTES,
+    Audio,
+    Joined,
+    PcmEvent,
+    Present,
+    Unpublish,
+    Welcome,
+    encode,
+    parse_client_message,
+)
+from offhook_wire.relay_protocol import (
+    Kicked,
+    Leave,
+    Left,
+    Published,
+    Renew,
+    RenewalRefused,
+    Renewed,
+    TokenExpiring,
+    Unpublished,
+)
+from offhook_wire.strict_json import WHOLE, ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.types import Message
+    from starlette.websockets import WebSocket
+
+    from offhook.interfaces import Clock
+    from offhook.secret import Secret
+    from offhook_mockserver.rooms.member import RoomEvent
+    from offhook_mockserver.rooms.pcm_member import PcmMember
+    from offhook_mockserver.rooms.room import Room
+    from offhook_wire.access_token import AccessToken
+
+
+_log = logging.getLogger(__name__)
+
+#: How long a client that is out has to read why, in seconds.
+_FAREWELL_S: Final = 0.5
+#: Codes with which the WebSocket itself closes on a client that breaks its rules (RFC 6455, section 7.4.1).
+_BREACHES: Final[Mapping[int, str]] = {1002: "breaks the WebSocket protocol", 1007: "is no UTF-8", 1009: "is too large"}
+
+
+@dataclass(slots=True)
+class PcmCounters:
+    """What the clients of a door did wrong.
+
+    Attributes:
+        malformed: clients that were put out, or refused, for messages that are none.
+        audio_dropped: audio messages that were dropped because clients read too slowly.
+    """
+
+    malformed: int = 0
+    audio_dropped: int = 0
+
+
+class PcmAttendance:
+    """A PCM member and whoever is at the other end. Made in the room; `attend` gives it a WebSocket, each time anew.
+
+    Args:
+        room: where it is.
+        uid: as whom; 0 lets the room choose.
+        place: the secret that it comes back with.
+        clock: the time.
+        counters: of its door.
+        forget: called once, when the member is out of the room.
+
+    Raises:
+        RoomError: the room is closed.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        uid: int,
+        place: str,
+        *,
+        clock: Clock,
+        counters: PcmCounters,
+        forget: Callable[[], object],
+    ) -> None:
+        self.place = place
+        self._room = room
+        self._counters = counters
+        self._forget = forget
+        self._over = False
+        self._outbox: Outbox | None = None
+        self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), lambda: self.kick("token expired"))
+        self.member: PcmMember = room.join_pcm(uid, self)
+
+    async def attend(self, websocket: WebSocket, access: AccessToken) -> None:
+        """Serve a WebSocket, instead of the one before if there is one. Losing it is not yet losing the place.
+
+        Args:
+            websocket: accepted.
+            access: the token that it joined with, verified just now.
+        """
+        outbox = self._welcome(access)
+        tasks = (
+            asyncio.create_task(outbox.pump(websocket)),
+            asyncio.create_task(self._listen(websocket, outbox)),
+        )
+        try:
+            await outbox.ended.wait()
+            # The client's last messages; one that does not read them is not waited for.
+            await asyncio.wait(tasks, timeout=_FAREWELL_S)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            self._counters.audio_dropped += outbox.audio_dropped
+            if outbox is self._outbox:
+                self._outbox = None
+                self.member.lose(self._end)
+
+    def has_place_in(self, room: Room, uid: int) -> bool:
+        """Whether it is there, as `uid`."""
+        return self._room is room and self.member.uid == uid and self.member.present
+
+    def kick(self, reason: str) -> None:
+        """Put the client out."""
+        self._room.kick(self.member, reason)
+
+    def on_event(self, event: RoomEvent) -> None:
+        """Queue an event of the room for the client; one that is away is told how things are when it comes back."""
+        match event:
+            case MemberJoined(uid):
+                self._put(Joined(uid))
+            case MemberPublished(uid):
+                self._put(Published(uid))
+            case MemberUnpublished(uid):
+                self._put(Unpublished(uid))
+            case MemberLeft(uid, reason):
+                self._put(Left(uid, reason))
+            case LegClosed(reason):
+                self._put(Kicked(reason))
+                self._end()
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        """Queue audio for the client, if it is there."""
+        if self._outbox is not None:
+            self._outbox.put_audio(Audio(uid, frame.position, frame.pcm).to_bytes())
+
+    def _welcome(self, access: AccessToken) -> Outbox:
+        # While nobody is served, events lead nowhere. So the room's introduction, which comes when a member has just
+        # joined, is had now, and the welcome says the same; with nothing awaited between, nothing is said twice.
+        self._drop_connection()
+        self.member.introduce()
+        outbox = self._outbox = Outbox(lambda: self.kick("too far behind"))
+        members = tuple(Present(other.uid, other.published) for other in self._room.members if other is not self.member)
+        self._put(Welcome(self.member.uid, self.member.rate_hz, self.place, members))
+        if self._over:
+            self._put(Kicked("put out while it joined"))
+            self._drop_connection()
+        else:
+            self.member.recover()
+            self._token.verified(access)
+            self._token.start()
+        return outbox
+
+    async def _listen(self, websocket: WebSocket, outbox: Outbox) -> None:
+        try:
+            while (message := await websocket.receive())["type"] != "websocket.disconnect":
+                if outbox.ended.is_set():
+                    return
+                self._take(message)
+            if (breach := _BREACHES.get(message.get("code", 0))) and not outbox.ended.is_set():
+                raise ProtocolError(WHOLE, breach)
+        except ProtocolError as error:
+            _log.info("uid %d sent what is no message: %s", self.member.uid, error)
+            self._counters.malformed += 1
+            self.kick(f"malformed: {error}")
+        finally:
+            outbox.end()
+
+    def _take(self, message: Message) -> None:
+        data = message.get("bytes")
+        if data is not None:
+            self._speak(Audio.parse(data))
+            return
+        text = message.get("text") or ""
+        if len(text) > MAX_TEXT_BYTES:
+            raise ProtocolError(WHOLE, f"must be at most {MAX_TEXT_BYTES} characters")
+        match parse_client_message(text):
+            case Renew(token):
+                self._renew(token)
+            case Unpublish():
+                self.member.unpublish()
+            case Leave():
+                self.member.leave()
+                self._end()
+
+    def _speak(self, audio: Audio) -> None:
+        if audio.uid:
+            raise ProtocolError("uid", "of audio must be 0: a client talks for itself alone")
+        frame = AudioFrame(audio.pcm, self.member.rate_hz, audio.position)
+        if frame.duration_ms > PTIME_MS:
+            raise ProtocolError(WHOLE, f"of {frame.duration_ms:g} ms of audio is longer than {PTIME_MS} ms")
+        self.member.publish()
+        self.member.send(frame)
+
+    def _renew(self, token: Secret) -> None:
+        try:
+            access = self._room.verify(token, self.member.uid)
+        except TokenInvalid as error:
+            self._put(RenewalRefused(int(error.reason), str(error)))
+        else:
+            self._token.verified(access)
+            self._put(Renewed())
+            self._token.start()
+
+    def _put(self, event: PcmEvent) -> None:
+        if self._outbox is not None:
+            self._outbox.put(encode(event))
+
+    def _drop_connection(self) -> None:
+        outbox, self._outbox = self._outbox, None
+        if outbox is not None:
+            outbox.end()
+
+    def _end(self) -> None:
+        """Out of the room."""
+        if not self._over:
+            self._over = True
+            self._token.stop()
+            self._drop_connection()
+            self._forget()

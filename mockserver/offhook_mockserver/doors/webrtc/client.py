@@ -1,0 +1,273 @@
+"""One client of the WebRTC door: from its join to its end, whichever of peer, WebSocket, token or room ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from offhook.interfaces import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
+from offhook_mockserver.doors.outbox import Outbox
+from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.rtp_member import RtpMember
+from offhook_mockserver.rooms.token_life import TokenLife
+from offhook_wire.access_token import TokenInvalid
+from offhook_wire.peer import Certificate, Peer, PeerFailed
+from offhook_wire.relay_protocol import (
+    MAX_MESSAGE_BYTES,
+    Joined,
+    Kicked,
+    Leave,
+    Left,
+    MemberInfo,
+    Published,
+    RelayEvent,
+    Renew,
+    RenewalRefused,
+    Renewed,
+    TokenExpiring,
+    Unpublished,
+    encode,
+    parse_client_message,
+)
+from offhook_wire.silence import Silence
+from offhook_wire.strict_json import WHOLE, ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.websockets import WebSocket
+
+    from offhook.interfaces import Clock, Ids
+    from offhook.secret import Secret
+    from offhook_mockserver.rooms.member import RoomEvent
+    from offhook_mockserver.rooms.room import Room
+    from offhook_wire.access_token import AccessToken
+    from offhook_wire.path import Path
+    from offhook_wire.relay_protocol import JoinRequest, PeerParameters
+    from offhook_wire.rtp_out import OutStream
+
+
+_log = logging.getLogger(__name__)
+
+#: How long a leaving member's last datagrams may still be on their way, in seconds; its BYE ends the wait.
+LEAVE_DRAIN_S: Final = 0.03
+#: How long a client that is out has to read why, in seconds.
+_FAREWELL_S: Final = 1.0
+
+
+class Attendance:
+    """One client: its peer, its member, its WebSocket, and the one task that owns their end.
+
+    Args:
+        room: where it is going to be.
+        wanted: how it asked.
+        access: its token, verified just now.
+        certificate: for DTLS.
+        clock: the time.
+        ids: for SSRCs.
+        silence_s: a client from which nothing comes for so long is dropped.
+        streams: what it heard before, when it comes back.
+        incoming: impairs what comes, for tests.
+        outgoing: impairs what goes, for tests.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        wanted: JoinRequest,
+        access: AccessToken,
+        certificate: Certificate,
+        *,
+        clock: Clock,
+        ids: Ids,
+        silence_s: float,
+        streams: dict[int, OutStream] | None,
+        incoming: Path | None,
+        outgoing: Path | None,
+    ) -> None:
+        self.attached: bool = False
+        self.admitted: bool = False
+        self.peer: Peer = Peer(
+            controlling=False,
+            certificate=certificate,
+            on_rtp=self._on_rtp,
+            on_rtcp=self._on_rtcp,
+            on_down=self._on_down,
+            incoming=incoming,
+            outgoing=outgoing,
+        )
+        uid = wanted.uid or room.free_uid()
+        self.member: RtpMember = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
+        self._room = room
+        self._ssrc = wanted.ssrc
+        self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), self._expired)
+        self._token.verified(access)
+        self._silence = Silence(lambda: self.peer.heard, silence_s, self._fell_silent)
+        self._outbox = Outbox(lambda: self._end(LeaveReason.DROPPED))
+        self._opened = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._reason = LeaveReason.DROPPED
+        #: A join is under way, which `_end` may break off.
+        self._breakable = False
+        self._task: asyncio.Task[None] | None = None
+
+    def expect(self) -> tuple[MemberInfo, ...]:
+        """Have the room tell us everything from now on; who is there now. In one go, so that nothing is missed."""
+        self._room.expect(self.member)
+        return tuple(
+            MemberInfo(other.uid, self.member.ssrc_of(other.uid), other.published)
+            for other in self._room.members
+            if other.uid != self.member.uid
+        )
+
+    async def abandon(self) -> None:
+        """It did not come to a start."""
+        self.member.leave(LeaveReason.DROPPED)
+        await self.peer.stop()
+
+    def start(
+        self,
+        remote: PeerParameters,
+        timeout_s: float,
+        *,
+        admitted: Callable[[], object],
+        forget: Callable[[], object],
+    ) -> None:
+        """Connect, call `admitted` once it is in, and attend until the end; then call `forget`."""
+        self._task = asyncio.create_task(self._run(remote, timeout_s, admitted, forget))
+
+    async def attend(self, websocket: WebSocket) -> None:
+        """Serve the client's WebSocket. Losing it is losing the member."""
+        self.attached = True
+        await websocket.accept()
+        self._opened.set()
+        tasks = (asyncio.create_task(self._outbox.pump(websocket)), asyncio.create_task(self._listen(websocket)))
+        try:
+            await self._gone.wait()
+            # The client's last events; one that does not read them is not waited for.
+            await asyncio.wait(tasks, timeout=_FAREWELL_S)
+        finally:
+            self._end(LeaveReason.DROPPED)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    def kick(self, reason: str) -> None:
+        """Put the client out."""
+        self._room.kick(self.member, reason)
+        self._end(LeaveReason.DROPPED)
+
+    async def wait_over(self) -> None:
+        """Wait until everything is closed."""
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+
+    def on_event(self, event: RoomEvent) -> None:
+        """Queue an event of the room for the client."""
+        match event:
+            case MemberJoined(uid):
+                self._put(Joined(uid, self.member.ssrc_of(uid)))
+            case MemberPublished(uid):
+                self._put(Published(uid))
+            case MemberUnpublished(uid):
+                self._put(Unpublished(uid))
+            case MemberLeft(uid, reason):
+                self._put(Left(uid, reason))
+            case LegClosed(reason):
+                self._put(Kicked(reason))
+                self._end(LeaveReason.DROPPED)
+
+    async def _run(
+        self,
+        remote: PeerParameters,
+        timeout_s: float,
+        admitted: Callable[[], object],
+        forget: Callable[[], object],
+    ) -> None:
+        try:
+            if not self._gone.is_set():
+                self._breakable = True
+                async with asyncio.timeout(timeout_s):
+                    await self.peer.connect(remote)
+                    await self._opened.wait()
+                self._breakable = False
+                self._room.admit(self.member)
+                self.admitted = True
+                admitted()
+                self._put(Joined(self.member.uid, self._ssrc))
+                self._token.start()
+                self._silence.start()
+                await self._gone.wait()
+        except asyncio.CancelledError:
+            # Only `_end` cancels this task, to break off a join.
+            pass
+        except TimeoutError:
+            _log.info("uid %d did not get in within %g s", self.member.uid, timeout_s)
+        except (PeerFailed, RoomError, ConnectionError) as error:
+            _log.info("uid %d did not get in: %s", self.member.uid, error)
+        finally:
+            self._breakable = False
+            self._gone.set()
+            self._token.stop()
+            self._silence.stop()
+            self.member.leave(self._reason)
+            self._outbox.end()
+            await self.peer.stop()
+            forget()
+
+    async def _listen(self, websocket: WebSocket) -> None:
+        try:
+            while (message := await websocket.receive())["type"] != "websocket.disconnect":
+                text = message.get("text") or ""
+                if len(text) > MAX_MESSAGE_BYTES:
+                    raise ProtocolError(WHOLE, f"must be at most {MAX_MESSAGE_BYTES} characters")
+                match parse_client_message(text):
+                    case Renew(token):
+                        self._renew(token)
+                    case Leave():
+                        # What it said last is in the socket already: it goes before the news that it left.
+                        await self.member.wait_ended(LEAVE_DRAIN_S)
+                        self._end(LeaveReason.QUIT)
+        except ProtocolError as error:
+            _log.warning("uid %d sent what is no message: %s", self.member.uid, error)
+        finally:
+            self._end(LeaveReason.DROPPED)
+
+    def _put(self, event: RelayEvent) -> None:
+        self._outbox.put(encode(event))
+
+    def _end(self, reason: LeaveReason) -> None:
+        if not self._gone.is_set():
+            self._reason = reason
+            self._gone.set()
+            if self._breakable and self._task is not None:
+                self._task.cancel()
+
+    def _renew(self, token: Secret) -> None:
+        try:
+            access = self._room.verify(token, self.member.uid)
+        except TokenInvalid as error:
+            self._put(RenewalRefused(int(error.reason), str(error)))
+        else:
+            self._token.verified(access)
+            self._put(Renewed())
+            if self.admitted and not self._gone.is_set():
+                self._token.start()
+
+    def _expired(self) -> None:
+        self.kick("token expired")
+
+    def _fell_silent(self, silent: bool) -> None:
+        if silent:
+            _log.info("uid %d was dropped: nothing came from it any more", self.member.uid)
+            self._end(LeaveReason.DROPPED)
+
+    def _on_rtp(self, data: bytes) -> None:
+        self.member.on_rtp(data)
+
+    def _on_rtcp(self, data: bytes) -> None:
+        self.member.on_rtcp(data)
+
+    def _on_down(self, reason: str) -> None:
+        self._end(LeaveReason.DROPPED)

@@ -1,0 +1,195 @@
+"""The WebRTC door: HTTP to join, a WebSocket for events, and for each client one peer that feeds an RTP member.
+
+``GET /relay``, ``POST /relay/join``, WebSocket ``/relay/events``; messages in `offhook_wire.relay_protocol`. Whoever
+mounts the routes puts Host and Origin checks in front of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from offhook_mockserver.doors.webrtc.client import Attendance
+from offhook_mockserver.rooms.admission import NotAdmitted, check_may_join
+from offhook_mockserver.rooms.member import Holder
+from offhook_mockserver.rooms.room import RoomError
+from offhook_wire.peer import Certificate, make_certificate
+from offhook_wire.relay_protocol import (
+    EVENTS_PATH,
+    HEALTH_PATH,
+    JOIN_PATH,
+    JOIN_TIMEOUT_S,
+    MAX_MESSAGE_BYTES,
+    Health,
+    JoinAnswer,
+    JoinRequest,
+    Refusal,
+)
+from offhook_wire.rtp import OPUS_PAYLOAD_TYPE
+from offhook_wire.strict_json import WHOLE, ProtocolError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+    from starlette.websockets import WebSocket
+
+    from offhook.interfaces import Clock, Ids
+    from offhook_mockserver.rooms.room import Room
+    from offhook_mockserver.rooms.rooms import Rooms
+    from offhook_wire.access_token import AccessToken
+    from offhook_wire.path import Path
+
+
+#: Longer than the pause between two of ICE's checks of consent (up to 6 s): whoever is there is heard within it.
+SILENCE_S: Final = 7.0
+
+
+class WebRtcDoor:
+    """Lets WebRTC clients into rooms.
+
+    Args:
+        rooms: the rooms there are.
+        clock: the time by which tokens expire.
+        ids: for the ids of event streams, and SSRCs.
+        most_joining: joins that may be under way at once; more are refused.
+        join_timeout_s: how long a join may be under way.
+        silence_s: a client from which nothing comes for so long is dropped: no audio, no report, no check.
+        incoming: impairs what comes from clients, media and all; for tests.
+        outgoing: impairs what goes to them.
+    """
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        clock: Clock,
+        ids: Ids,
+        *,
+        most_joining: int = 64,
+        join_timeout_s: float = JOIN_TIMEOUT_S,
+        silence_s: float = SILENCE_S,
+        incoming: Path | None = None,
+        outgoing: Path | None = None,
+    ) -> None:
+        self._rooms = rooms
+        self._clock = clock
+        self._ids = ids
+        self._most_joining = most_joining
+        self._join_timeout_s = join_timeout_s
+        self._silence_s = silence_s
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._certificate: Certificate | None = None
+        self._attendances: dict[str, Attendance] = {}
+        self._gathering = 0
+
+    @property
+    def connections(self) -> int:
+        """Clients that are in or joining."""
+        return len(self._attendances)
+
+    def routes(self) -> list[BaseRoute]:
+        """What to mount, at the root of the server."""
+        return [
+            Route(HEALTH_PATH, self._health, methods=["GET"]),
+            Route(JOIN_PATH, self._join, methods=["POST"]),
+            WebSocketRoute(EVENTS_PATH, self._events),
+        ]
+
+    async def aclose(self) -> None:
+        """Put every client out and wait until its sockets are closed. Idempotent."""
+        attendances = tuple(self._attendances.values())
+        for attendance in attendances:
+            attendance.kick("server stopped")
+        for attendance in attendances:
+            await attendance.wait_over()
+
+    async def _health(self, request: Request) -> Response:
+        return JSONResponse(Health().to_json())
+
+    async def _join(self, request: Request) -> Response:
+        try:
+            wanted = JoinRequest.parse(await _body(request))
+        except ProtocolError as error:
+            return _refuse(400, Refusal("malformed", str(error)))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+        try:
+            room, access = check_may_join(
+                self._rooms,
+                wanted.app_id,
+                wanted.channel,
+                wanted.token,
+                wanted.uid,
+                wanted.ssrc if wanted.rejoin else None,
+            )
+        except NotAdmitted as error:
+            return _refuse(error.status, error.refusal)
+        joining = self._gathering + sum(not attendance.admitted for attendance in self._attendances.values())
+        if joining >= self._most_joining:
+            return _refuse(503, Refusal("busy", f"{joining} joins are under way, which is the limit: try again"))
+        self._gathering += 1
+        try:
+            answer = await self._expect(room, wanted, access)
+        except (RoomError, OSError) as error:
+            return _refuse(503, Refusal("unavailable", str(error)))
+        finally:
+            self._gathering -= 1
+        return JSONResponse(answer.to_json())
+
+    async def _expect(self, room: Room, wanted: JoinRequest, access: AccessToken) -> JoinAnswer:
+        if self._certificate is None:
+            self._certificate = make_certificate()
+        before = room.holders.get(wanted.uid)
+        attendance = Attendance(
+            room,
+            wanted,
+            access,
+            self._certificate,
+            clock=self._clock,
+            ids=self._ids,
+            silence_s=self._silence_s,
+            streams=before.streams if before is not None and before.identity == wanted.ssrc else None,
+            incoming=self._incoming,
+            outgoing=self._outgoing,
+        )
+        member = attendance.member
+        sid = self._ids.hex(32)
+        try:
+            local = await attendance.peer.gather()
+            members = attendance.expect()
+        except BaseException:
+            await attendance.abandon()
+            raise
+        self._attendances[sid] = attendance
+        attendance.start(
+            wanted.peer,
+            self._join_timeout_s,
+            admitted=lambda: room.holders.update({member.uid: Holder(wanted.ssrc, member.streams)}),
+            forget=lambda: self._attendances.pop(sid, None),
+        )
+        return JoinAnswer(sid, member.uid, OPUS_PAYLOAD_TYPE, local, members)
+
+    async def _events(self, websocket: WebSocket) -> None:
+        attendance = self._attendances.get(websocket.query_params.get("sid", ""))
+        if attendance is None or attendance.attached:
+            await websocket.close(1008)
+            return
+        await attendance.attend(websocket)
+
+
+async def _body(request: Request) -> bytes:
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise ProtocolError("content-type", "must be application/json")
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_MESSAGE_BYTES:
+            raise ProtocolError(WHOLE, f"must be at most {MAX_MESSAGE_BYTES} bytes")
+    return bytes(body)
+
+
+def _refuse(status: int, refusal: Refusal) -> Response:
+    return JSONResponse(refusal.to_json(), status)

@@ -1,0 +1,3 @@
+"""What HTTP clients see."""
+
+from __future__ import annotations

@@ -1,0 +1,58 @@
+"""Refusals in the shape that Sendblue's clients look for, and the answer to what no route takes."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Match
+
+from offhook.session import Grade
+from offhook.wording import show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is refused: the HTTP status, and how well it is known that Sendblue does so, too."""
+
+    status: int
+    grade: Grade
+
+
+#: Never an invented success for what the mock does not know.
+UNKNOWN_ROUTE: Final = Refusal(501, Grade.ASSUMED)
+
+
+class UnknownRoute(BaseRoute):
+    """The answer to every other path and method; the last of a router's routes.
+
+    Args:
+        known: routes that may have been meant, as ``METHOD /path``, each with a note or "".
+    """
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = f"{scope['method']} {scope['path']}"
+        nearest = difflib.get_close_matches(asked, self._known, n=1, cutoff=0.0)[0]
+        note = self._known.get(asked) or self._known[nearest]
+        note = f" ({note})" if note else ""
+        message = f"the mock does not answer {show(asked)}; the nearest documented route is {nearest}{note}"
+        await refuse(UNKNOWN_ROUTE, message)(scope, receive, send)
+
+
+def refuse(refusal: Refusal, message: str) -> Response:
+    """A refusal in the shape that Sendblue's clients look for first. Assumed for ``/facetime``."""
+    return JSONResponse({"status": "ERROR", "message": message}, refusal.status)

@@ -1,0 +1,168 @@
+"""The mock's face to Sendblue's clients: ``POST /facetime/start-call``.
+
+The request and the answer to a good one are documented, and nothing is added to them. No refusal is documented:
+statuses and texts are what careful clients in the field expect. Each behaviour carries its grade.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final, NoReturn, cast
+
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from offhook.errors import NumberRejected
+from offhook.interfaces import e164
+from offhook.session import Grade
+from offhook_mockserver.faces.refusals import Refusal, UnknownRoute, refuse
+from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.tenants.tenant import mint_token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from offhook.interfaces import Clock, Ids
+    from offhook_mockserver.tenants.calls import Calls
+    from offhook_mockserver.tenants.tenant import Tenant, Tenants
+
+
+START_CALL: Final = "/facetime/start-call"
+
+#: The grade of the answer to a good request: every field, and HTTP 200.
+SUCCESS_GRADE: Final = Grade.DOCUMENTED
+
+#: Documented twice over: the names of the credentials page, then those of the security page.
+_KEY_HEADERS: Final = ("sb-api-key-id", "x-sb-api-key-id")
+_SECRET_HEADERS: Final = ("sb-api-secret-key", "x-sb-api-secret-key")
+
+#: Documented routes that a client may well try, for "did you mean"; those without a note are answered here.
+_DOCUMENTED: Final[Mapping[str, str]] = {
+    f"POST {START_CALL}": "",
+    "GET /api/lines": "documented, but not mocked yet",
+    "GET /account": "documented, but not mocked yet",
+    "GET /api/account/webhooks": "documented, but not mocked yet",
+    "POST /api/account/webhooks": "documented, but not mocked yet",
+    "POST /api/send-message": "documented, but not mocked: this is a mock of calls",
+}
+
+
+# Documented are the rules: both keys are required, numbers are E.164, 911 is blocked, the from-number must be a
+# FaceTime line of the account. What is answered to whoever breaks one is not.
+KEYS_MISSING: Final = Refusal(401, Grade.ASSUMED)
+KEYS_WRONG: Final = Refusal(401, Grade.ASSUMED)
+NOT_JSON: Final = Refusal(400, Grade.ASSUMED)
+BAD_FIELD: Final = Refusal(400, Grade.ASSUMED)
+NOT_OUR_LINE: Final = Refusal(400, Grade.ASSUMED)
+#: A limit of the mock's own.
+TOO_MANY_CALLS: Final = Refusal(503, Grade.ASSUMED)
+
+
+class RequestRefused(Exception):
+    """A request is answered with a refusal; the text goes to the client."""
+
+    def __init__(self, refusal: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.refusal = refusal
+
+
+class SendblueApi:
+    """The API.
+
+    Args:
+        tenants: whose keys are known.
+        calls: starts calls.
+        clock: the time of issue of tokens.
+        ids: salts of tokens.
+    """
+
+    def __init__(self, tenants: Tenants, calls: Calls, clock: Clock, ids: Ids) -> None:
+        self._tenants = tenants
+        self._calls = calls
+        self._clock = clock
+        self._ids = ids
+
+    def routes(self) -> list[BaseRoute]:
+        """What to mount, at the root of the server. The last one takes whatever no other route took."""
+        return [Route(START_CALL, self._start_call, methods=["POST"]), UnknownRoute(_DOCUMENTED)]
+
+    async def _start_call(self, request: Request) -> Response:
+        try:
+            tenant = self._authenticate(request)
+            fields = _parse(await request.body())
+            to, from_number = _number(fields, "phoneNumber"), _number(fields, "fromNumber")
+            if from_number not in tenant.lines:
+                raise RequestRefused(
+                    NOT_OUR_LINE,
+                    f"fromNumber {from_number} is no FaceTime line of this account; it has {', '.join(tenant.lines)}",
+                )
+            if to == from_number:
+                raise RequestRefused(BAD_FIELD, "phoneNumber is the fromNumber: a line cannot call itself")
+            return self._ring(tenant, to, from_number)
+        except RequestRefused as refused:
+            return refuse(refused.refusal, str(refused))
+
+    def _ring(self, tenant: Tenant, to: str, from_number: str) -> Response:
+        try:
+            call = self._calls.start(tenant, to, from_number)
+        except RoomError as error:
+            raise RequestRefused(TOO_MANY_CALLS, error.message) from None
+        token = mint_token(tenant, call.channel, clock=self._clock, ids=self._ids)
+        agora = {"appId": tenant.app_id, "channelName": call.channel, "token": token, "uid": 0}
+        return JSONResponse({"status": "OK", "message": "Call started", "agora": agora})
+
+    def _authenticate(self, request: Request) -> Tenant:
+        key, secret = _header(request, _KEY_HEADERS), _header(request, _SECRET_HEADERS)
+        if not key or not secret:
+            missing = " and ".join(
+                names[0] for names, value in ((_KEY_HEADERS, key), (_SECRET_HEADERS, secret)) if not value
+            )
+            raise RequestRefused(KEYS_MISSING, f"missing or empty header: {missing}")
+        tenant = self._tenants.find(key, secret)
+        if tenant is None:
+            raise RequestRefused(
+                KEYS_WRONG,
+                "sb-api-key-id and sb-api-secret-key are no pair that this mock knows: it printed one when it started",
+            )
+        return tenant
+
+
+def _header(request: Request, names: tuple[str, ...]) -> str:
+    return next((value for name in names if (value := request.headers.get(name))), "")
+
+
+def _parse(body: bytes) -> dict[str, object]:
+    """A JSON object, strictly: no key twice, no NaN, no nesting beyond what a parser bears."""
+    try:
+        value: object = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_not_json)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise RequestRefused(NOT_JSON, f"the body is not valid JSON: {reason}") from None
+    if not isinstance(value, dict):
+        raise RequestRefused(NOT_JSON, "the body must be a JSON object")
+    return cast("dict[str, object]", value)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key stands in it twice")
+    return fields
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _number(fields: dict[str, object], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        problem = "is missing" if name not in fields else "must be a text"
+        raise RequestRefused(BAD_FIELD, f"{name} {problem}: give an E.164 number, for example +14155550123")
+    try:
+        return e164(value, name)
+    except NumberRejected as error:
+        raise RequestRefused(BAD_FIELD, f"{name}: {error.message}") from None

@@ -1,0 +1,32 @@
+"""What conformance kits have on the other side.
+
+Its names are imported on first use, so that one of them needs only its own libraries.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from offhook_mockserver.far_ends.memory import MemoryFarEnd
+    from offhook_mockserver.far_ends.pcm import PcmFarEnd
+    from offhook_mockserver.far_ends.sendblue import SendblueFarEnd
+    from offhook_mockserver.far_ends.webrtc import RelayFarEnd
+
+__all__ = ["MemoryFarEnd", "PcmFarEnd", "RelayFarEnd", "SendblueFarEnd"]
+
+_HOMES: Final[Mapping[str, str]] = {
+    "MemoryFarEnd": "offhook_mockserver.far_ends.memory",
+    "PcmFarEnd": "offhook_mockserver.far_ends.pcm",
+    "SendblueFarEnd": "offhook_mockserver.far_ends.sendblue",
+    "RelayFarEnd": "offhook_mockserver.far_ends.webrtc",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

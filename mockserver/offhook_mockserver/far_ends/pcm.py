@@ -1,0 +1,45 @@
+"""The far end of transports that join at the PCM door, for conformance kits: a door on loopback behind a wire.
+
+The wire is a TCP proxy. Cut, it neither passes on nor refuses: whoever is on it hears nothing, as with a cable that was
+pulled. What was on its way is kept, as TCP keeps it, and gone if the one who sent it has given up meanwhile.
+"""
+
+from __future__ import annotations
+
+from offhook.interfaces import SystemClock
+from offhook_mockserver.doors.pcm.door import PcmDoor
+from offhook_mockserver.far_ends.rooms import RoomsFarEnd
+from offhook_mockserver.far_ends.wire import _LOOPBACK, Wire
+from offhook_mockserver.server.loop_server import LoopServer
+
+
+class PcmFarEnd(RoomsFarEnd):
+    """The PCM door, and the wire to it."""
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock())
+        self._door = PcmDoor(self.rooms, self.clock, self.ids)
+        self._server = LoopServer(self._door)
+        self._wire = Wire()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{_LOOPBACK}:{self._wire.port}"
+
+    async def start(self) -> None:
+        await self._server.start()
+        await self._wire.start(self._server.port)
+
+    async def aclose(self) -> None:
+        self.mend()
+        self._server.stop_accepting()
+        self.rooms.close_all()
+        await self._door.aclose()
+        await self._wire.aclose()
+        await self._server.stop()
+
+    def cut(self) -> None:
+        self._wire.cut()
+
+    def mend(self) -> None:
+        self._wire.mend()

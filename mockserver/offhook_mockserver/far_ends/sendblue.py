@@ -1,0 +1,139 @@
+"""The far end for the conformance of the carrier ``sendblue``: the mock on a clause's loop, answering as it is told.
+
+What its application says to a good request is Sendblue's documented answer; refusals are those that careful clients
+expect, as everywhere in the mock.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final, cast
+
+from offhook.interfaces import Environment, Ids
+from offhook.session import Grade
+from offhook.testing import Answer, FixedAuth, LoopClock, ServiceFarEnd
+from offhook_mockserver.callees.script import Decline, Script
+from offhook_mockserver.faces.refusals import Refusal, refuse
+from offhook_mockserver.server.asgi_transport import AsgiTransport, Trouble
+from offhook_mockserver.server.in_process import InProcessMock
+from offhook_mockserver.tenants.tenant import TenantSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from offhook.interfaces import Auth
+
+
+#: From the range that is kept for fiction.
+_OTHER_LINE: Final = "+18885550198"
+#: Calls are over at once: what is tested is how they begin.
+_SCRIPT: Final = Script("declines at once", (Decline(),))
+_JOIN_WINDOW_S: Final = 0.01
+
+_STATUS: Final[Mapping[Answer, int]] = {
+    Answer.REJECT_KEYS: 401,
+    Answer.REFUSE: 400,
+    Answer.RATE_LIMIT: 429,
+    Answer.FAIL: 503,
+}
+_TROUBLE: Final[Mapping[Answer, Trouble]] = {
+    Answer.LOSE: Trouble(lose_answer=True),
+    Answer.UNREACHABLE: Trouble(refuse=True),
+}
+
+
+class SendblueFarEnd(ServiceFarEnd):
+    """Sendblue's API, as the mock has it, on virtual time and without a socket."""
+
+    virtual_time = True
+
+    def __init__(self) -> None:
+        self._clock = LoopClock()
+        self._mock = InProcessMock(
+            clock=self._clock,
+            ids=Ids(1),
+            tenant=TenantSettings(join_window_s=_JOIN_WINDOW_S),
+            script_for=lambda number: _SCRIPT,
+        )
+        self._answer = Answer.ACCEPT
+        self._rung: list[str] = []
+        self._http = _Reached(self)
+
+    @property
+    def environment(self) -> Environment:
+        return self._environment(self._mock.from_number)
+
+    @property
+    def other_line(self) -> Environment:
+        return self._environment(_OTHER_LINE)
+
+    @property
+    def auth(self) -> Auth:
+        tenant = self._mock.tenant
+        return FixedAuth(sb_api_key_id=tenant.api_key.reveal(), sb_api_secret_key=tenant.api_secret.reveal())
+
+    @property
+    def rung(self) -> list[str]:
+        return self._rung
+
+    def answer(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def start(self) -> None:
+        await self._mock.start()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+        await self._mock.aclose()
+
+    def _environment(self, from_number: str) -> Environment:
+        settings = {**self._mock.environment, "OFFHOOK_FROM_NUMBER": from_number}
+        return Environment(settings, clock=self._clock, ids=self._mock.ids, http=self._http)
+
+    @property
+    def trouble(self) -> Trouble:
+        """What the network does now."""
+        return _TROUBLE.get(self._answer, Trouble())
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The mock's application, unless it was told otherwise."""
+        answer = self._answer
+        body = await receive()
+        self._note(cast("bytes", body.get("body", b"")))
+        if answer is Answer.HANG:
+            await receive()  # comes when the client has gone
+        elif answer is Answer.NONSENSE:
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+            await send({"type": "http.response.body", "body": b"<!doctype html><title>Welcome</title>"})
+        elif answer in _STATUS:
+            refusal = Refusal(_STATUS[answer], Grade.ASSUMED)
+            await refuse(refusal, f"told to {answer.value}")(scope, receive, send)
+        else:
+            await self._pass_on(body, scope, receive, send)
+
+    async def _pass_on(self, body: Message, scope: Scope, receive: Receive, send: Send) -> None:
+        read: list[Message] = [body]
+
+        async def once_more() -> Message:
+            return read.pop() if read else await receive()
+
+        app: ASGIApp = self._mock.app
+        await app(scope, once_more, send)
+
+    def _note(self, body: bytes) -> None:
+        self._rung.append(str(json.loads(body).get("phoneNumber")))
+
+
+class _Reached(AsgiTransport):
+    """The way there: its troubles are those of the moment when a request begins."""
+
+    def __init__(self, far_end: SendblueFarEnd) -> None:
+        super().__init__(far_end.app)
+        self._far_end = far_end
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        with self.trouble(self._far_end.trouble):
+            return await super().handle_async_request(request)

@@ -1,0 +1,99 @@
+"""The far end of the transport ``aiortc``, for conformance kits: a relay on loopback, and a network that can be cut.
+
+Media passes paths that lose everything while the network is cut; HTTP and the event streams wait until it is mended, as
+TCP's segments would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from starlette.applications import Starlette
+
+from offhook.interfaces import SystemClock
+from offhook_mockserver.doors.webrtc.door import WebRtcDoor
+from offhook_mockserver.far_ends.rooms import RoomsFarEnd
+from offhook_mockserver.server.loop_server import LoopServer
+from offhook_wire.path import Path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+#: A join that is broken off half-way is forgotten so soon: kits wait for that, and loopback needs less.
+_JOIN_S: Final = 2.0
+
+
+class Gate:
+    """An ASGI application behind a network that can be cut.
+
+    Args:
+        app: what is behind it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._up = asyncio.Event()
+        self._up.set()
+
+    def cut(self) -> None:
+        """Nothing passes any more. Idempotent."""
+        self._up.clear()
+
+    def mend(self) -> None:
+        """It passes again, and what waited as well. Idempotent."""
+        self._up.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def gated_receive() -> Message:
+            message = await receive()
+            await self._up.wait()
+            return message
+
+        async def gated_send(message: Message) -> None:
+            await self._up.wait()
+            await send(message)
+
+        await self._app(scope, gated_receive, gated_send)
+
+
+class RelayFarEnd(RoomsFarEnd):
+    """A relay at a free port of 127.0.0.1."""
+
+    not_claimed: Mapping[str, str] = {
+        "giving up": "how long to try is the call's to decide (CallPolicy.grace_s): the leg tries until it is left",
+    }
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock())
+        self._incoming, self._outgoing = Path("incoming"), Path("outgoing")
+        self._door = WebRtcDoor(
+            self.rooms, self.clock, self.ids, incoming=self._incoming, outgoing=self._outgoing, join_timeout_s=_JOIN_S
+        )
+        self._gate = Gate(Starlette(routes=self._door.routes()))
+        self._server = LoopServer(self._gate)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._server.port}"
+
+    async def start(self) -> None:
+        await self._server.start()
+
+    async def aclose(self) -> None:
+        self.mend()
+        self._server.stop_accepting()
+        self.rooms.close_all()
+        await self._door.aclose()
+        await self._server.stop()
+
+    def cut(self) -> None:
+        self._incoming.cut = self._outgoing.cut = True
+        self._gate.cut()
+
+    def mend(self) -> None:
+        self._incoming.cut = self._outgoing.cut = False
+        self._gate.mend()

@@ -1,0 +1,180 @@
+"""A member that speaks and hears PCM: callees, the in-process transport, clients of the PCM door."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from offhook.interfaces import LeaveReason, LegClosed, MemberPublished, MemberUnpublished
+from offhook_wire import rtp
+from offhook_wire.opus import OpusEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.interfaces import AudioFrame, Ids
+    from offhook_mockserver.rooms.member import PcmHandler, RoomEvent, RoomView
+
+
+_log = logging.getLogger(__name__)
+
+
+class PcmMember:
+    """A member that speaks and hears PCM. Made by `Room.join_pcm`.
+
+    Attributes:
+        uid: who it is in the room.
+        rate_hz: rate of its audio in both directions: the room's.
+        published: whether the others hear what it sends.
+        frames_sent: frames that `send` took while published.
+        frames_unheard: frames that `send` was given while not published, or after leaving.
+    """
+
+    def __init__(self, room: RoomView, uid: int, handler: PcmHandler, ids: Ids) -> None:
+        self.uid = uid
+        self.rate_hz: int = room.rate_hz
+        self.published: bool = False
+        self.frames_sent: int = 0
+        self.frames_unheard: int = 0
+        self._room = room
+        self._handler = handler
+        self._present = True
+        # Told on the next turn of the loop, so that whoever joins has the member in hand when its handler is called.
+        self._waiting: list[RoomEvent] | None = []
+        self._lost: asyncio.TimerHandle | None = None
+        self._encoder: OpusEncoder | None = None
+        self._sequence = ids.below(0x8000)
+        self._origin = ids.uint32()
+        self._next_position: int | None = None
+
+    @property
+    def present(self) -> bool:
+        """Whether it is still in the room."""
+        return self._present
+
+    @property
+    def encodes(self) -> bool:
+        """Whether it has an encoder now; it has one only while an RTP member listens."""
+        return self._encoder is not None
+
+    def publish(self) -> None:
+        """Begin to publish audio; the others are told. Idempotent."""
+        if self._present and not self.published:
+            self.published = True
+            self._room.tell(MemberPublished(self.uid), but=self.uid)
+
+    def unpublish(self) -> None:
+        """Stop publishing (mute); the others are told. Idempotent."""
+        if self._present and self.published:
+            self.published = False
+            self._room.tell(MemberUnpublished(self.uid), but=self.uid)
+
+    def send(self, frame: AudioFrame) -> None:
+        """Speak up to 20 ms of audio at `rate_hz` now; nobody hears it before `publish`.
+
+        Where `frame.position` jumps, time passed without audio.
+
+        Raises:
+            ValueError: another rate, or more than 20 ms.
+        """
+        if frame.rate_hz != self.rate_hz or frame.samples * rtp.CLOCK_HZ > rtp.FRAME_TICKS * self.rate_hz:
+            raise ValueError(f"{frame!r} is not up to 20 ms at the room's {self.rate_hz} Hz")
+        if not (self._present and self.published):
+            self.frames_unheard += 1
+            return
+        self.frames_sent += 1
+        for pcm_member in self._room.pcm_members:
+            if pcm_member is not self:
+                pcm_member.hear(self.uid, frame)
+        if not self.present:
+            return  # a handler has put us out meanwhile
+        if self._room.rtp_members:
+            self._send_encoded(frame)
+        else:
+            self.release_encoder()
+
+    def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:
+        """Leave the room; the others are told with `reason`, the own handler nothing more. Idempotent."""
+        self._room.remove(self, reason)
+
+    def lose(self, gone: Callable[[], object] = lambda: None) -> None:
+        """Nothing is heard of it any more: unless it recovers, the room lets go of it in `Room.lost_after_s`.
+
+        Args:
+            gone: called when the room does; the handler, which is lost, is not told.
+        """
+
+        def let_go() -> None:
+            self.leave(LeaveReason.DROPPED)
+            gone()
+
+        if self._present and self._lost is None:
+            self._lost = asyncio.get_running_loop().call_later(self._room.lost_after_s, let_go)
+
+    def recover(self) -> None:
+        """It is heard of again."""
+        if self._lost is not None:
+            self._lost.cancel()
+            self._lost = None
+
+    # What the room calls
+
+    def tell(self, event: RoomEvent) -> None:
+        """Pass an event to the handler, once it may be called."""
+        if self._waiting is not None:
+            self._waiting.append(event)
+        else:
+            try:
+                self._handler.on_event(event)
+            except Exception:
+                _log.exception("the handler of PCM member %d failed on %r", self.uid, event)
+
+    def introduce(self) -> None:
+        """Tell the handler what waited for it."""
+        waiting, self._waiting = self._waiting, None
+        for event in waiting or ():
+            if self._present or isinstance(event, LegClosed):
+                self.tell(event)
+
+    def hear(self, uid: int, frame: AudioFrame) -> None:
+        """Pass on audio of another member."""
+        if not self._present:
+            return
+        if self._waiting is not None:
+            self.introduce()
+        try:
+            self._handler.on_audio(uid, frame)
+        except Exception:
+            _log.exception("the handler of PCM member %d failed on audio", self.uid)
+
+    def put_out(self, reason: str | None) -> None:
+        """The room has let go of this member; with a reason, it did so by itself."""
+        self._present = self.published = False
+        self.recover()
+        self.release_encoder()
+        if reason is not None:
+            self.tell(LegClosed(reason))
+
+    def release_encoder(self) -> None:
+        """Nobody needs Opus of this member now."""
+        if self._encoder is not None:
+            self._encoder.close()
+            self._encoder = None
+
+    def _send_encoded(self, frame: AudioFrame) -> None:
+        if self._encoder is None:
+            self._encoder = OpusEncoder(self.rate_hz)
+        position = frame.position * rtp.CLOCK_HZ // self.rate_hz
+        packet = rtp.RtpPacket(
+            payload_type=rtp.OPUS_PAYLOAD_TYPE,
+            marker=position != self._next_position,
+            sequence=self._sequence,
+            timestamp=(self._origin + position) & 0xFFFF_FFFF,
+            ssrc=0,
+            payload=self._encoder.encode(frame.pcm),
+        )
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._next_position = position + rtp.FRAME_TICKS
+        for member in self._room.rtp_members:
+            member.forward(self.uid, self, packet)

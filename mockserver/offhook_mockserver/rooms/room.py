@@ -1,0 +1,320 @@
+"""Rooms: who is in a channel, who hears whom. A room forwards packets and does not transcode.
+
+RTP members exchange Opus packets as they are. PCM members share one decoder per talker and one encoder per source,
+which exist only while somebody needs them; between PCM members nothing is coded. Rooms know no HTTP and no sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from offhook.errors import OffhookError
+from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished
+from offhook_mockserver.rooms.pcm_member import PcmMember
+from offhook_mockserver.rooms.rtp_member import RtpMember
+from offhook_wire.access_token import AccessToken, verify
+from offhook_wire.reception import Reception
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook.interfaces import AudioFrame, Clock, Ids
+    from offhook.secret import Secret
+    from offhook_mockserver.rooms.member import Holder, PcmHandler, RoomEvent, RoomMember
+    from offhook_wire.rtp import RtpPacket
+
+
+Member: TypeAlias = PcmMember | RtpMember
+
+#: Uids are 32 bits and 0 means "choose one for me".
+_UID_LIMIT: Final = 2**32
+
+
+class RoomError(OffhookError):
+    """A room cannot be had: its name is taken, there are too many, or it is closed."""
+
+    code = "room"
+
+
+class Room:
+    """One channel.
+
+    Args:
+        channel: its name.
+        app_id: the application it belongs to, 32 hex digits.
+        certificate: that application's certificate; tokens are signed with it.
+        clock: the time.
+        ids: random numbers for uids and SSRCs.
+        rate_hz: rate of PCM members' audio: one of Opus's.
+        lost_after_s: how long a member is kept that is not heard of any more, before the others are told it dropped.
+    """
+
+    def __init__(
+        self,
+        channel: str,
+        app_id: str,
+        certificate: Secret,
+        *,
+        clock: Clock,
+        ids: Ids,
+        rate_hz: int = 16_000,
+        lost_after_s: float = 10.0,
+    ) -> None:
+        self.channel = channel
+        self.app_id = app_id
+        self.rate_hz = rate_hz
+        self.lost_after_s = lost_after_s
+        self._certificate = certificate
+        self._clock = clock
+        self._ids = ids
+        self._members: dict[int, Member] = {}
+        self._expected: list[RtpMember] = []
+        self._receptions: dict[int, Reception] = {}
+        self._watchers: list[Callable[[], None]] = []
+        self._telling_watchers = False
+        self._closed = False
+        #: Whether anybody has been in, were it for less than a turn of the loop.
+        self.visited: bool = False
+        #: Who was last in the room as some uid, so that whoever comes back is heard, and hears, as before.
+        self.holders: dict[int, Holder] = {}
+        #: Snapshots for the frame path: replaced on a change, never changed.
+        self.pcm_members: tuple[PcmMember, ...] = ()
+        self.rtp_members: tuple[RtpMember, ...] = ()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the room is gone."""
+        return self._closed
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Who is in the room, in the order of joining."""
+        return tuple(self._members.values())
+
+    @property
+    def decoders(self) -> int:
+        """Decoders in use: at most one per RTP talker, none while no PCM member listens."""
+        return len(self._receptions)
+
+    @property
+    def encoders(self) -> int:
+        """Encoders in use: at most one per PCM member, none while no RTP member listens."""
+        return sum(member.encodes for member in self.pcm_members)
+
+    @property
+    def frames_concealed(self) -> int:
+        """Frames that the decoders in use made up for packets that did not come."""
+        return sum(reception.concealed for reception in self._receptions.values())
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Be told, on the next turn of the loop, that members came or went or that the room closed.
+
+        Changes of one turn are told once: a member that was replaced never seems to be away.
+
+        Args:
+            changed: called without arguments; must not raise.
+
+        Returns:
+            What to call to be told no more. Idempotent.
+        """
+        self._watchers.append(changed)
+
+        def stop() -> None:
+            if changed in self._watchers:
+                self._watchers.remove(changed)
+
+        return stop
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a change of the room makes `condition` true."""
+        changed = asyncio.Event()
+        stop = self.watch(changed.set)
+        try:
+            while not condition():
+                changed.clear()
+                await changed.wait()
+        finally:
+            stop()
+
+    def verify(self, token: Secret, uid: int) -> AccessToken:
+        """Judge a token for this room.
+
+        Raises:
+            TokenInvalid: with Agora's reason, 8 invalid or 9 expired.
+        """
+        return verify(
+            token,
+            app_id=self.app_id,
+            certificate=self._certificate,
+            channel=self.channel,
+            uid=uid,
+            now_s=self._clock.wall_s(),
+        )
+
+    def join_pcm(self, uid: int, handler: PcmHandler) -> PcmMember:
+        """Join as a member that speaks and hears PCM.
+
+        The handler is told who is there already on the next turn of the loop. A member of the same uid is put out
+        ("replaced").
+
+        Args:
+            uid: who to be; 0 lets the room choose.
+            handler: is told events and given audio.
+
+        Raises:
+            RoomError: the room is closed.
+        """
+        member = PcmMember(self, uid or self.free_uid(), handler, self._ids)
+        self._replace(member.uid)
+        for event in self._introduction():
+            member.tell(event)
+        self._add(member)
+        asyncio.get_running_loop().call_soon(member.introduce)
+        return member
+
+    def expect(self, member: RtpMember) -> None:
+        """From now on tell `member` what happens, though it is not in the room before `admit`.
+
+        Raises:
+            RoomError: the room is closed.
+        """
+        self._check_open()
+        self._expected.append(member)
+
+    def admit(self, member: RtpMember) -> None:
+        """Media to an expected member works: it is in the room, and the others are told.
+
+        Raises:
+            RoomError: the room is closed, or the member has left meanwhile.
+        """
+        self._check_open()
+        if member not in self._expected:
+            raise RoomError(f"member {member.uid} left channel {self.channel} before it was in")
+        self._expected.remove(member)
+        self._replace(member.uid)
+        member.admitted()
+        self._add(member)
+
+    def remove(self, member: RoomMember, reason: LeaveReason, *, kicked: str | None = None) -> None:
+        """Let go of a member and tell the others. Idempotent.
+
+        Args:
+            member: who goes.
+            reason: what the others are told.
+            kicked: what the member itself is told, when it did not ask to go.
+        """
+        if any(expected is member for expected in self._expected):
+            self._expected = [expected for expected in self._expected if expected is not member]
+            member.put_out(kicked)
+        if self._members.get(member.uid) is not member:
+            return
+        reception = self._receptions.get(member.uid)
+        if reception is not None:
+            reception.flush()
+            # What it played may have made a handler let go of this member already.
+            if self._members.get(member.uid) is not member:
+                return
+        del self._members[member.uid]
+        self._snapshot()
+        self._close_reception(member.uid)
+        member.put_out(kicked)
+        for other in self.rtp_members:
+            other.talker_left(member.uid)
+        self.tell(MemberLeft(member.uid, reason))
+
+    def kick(self, member: Member, reason: str) -> None:
+        """Put a member out; it is told `LegClosed(reason)`, the others that it dropped. Idempotent."""
+        self.remove(member, LeaveReason.DROPPED, kicked=reason)
+
+    def close(self, reason: str = "channel closed") -> None:
+        """Put everybody out. Idempotent."""
+        self._closed = True
+        self._changed()
+        for member in (*self._expected, *self.members):
+            self.kick(member, reason)
+
+    def free_uid(self) -> int:
+        """A uid that nobody here has."""
+        taken = {0, *self._members, *(member.uid for member in self._expected)}
+        uid = 0
+        while uid in taken:
+            uid = self._ids.below(_UID_LIMIT)
+        return uid
+
+    # What members call
+
+    def tell(self, event: RoomEvent, *, but: int = 0) -> None:
+        """Tell everybody, but for the member `but`."""
+        for member in (*self._expected, *self._members.values()):
+            if member.uid != but:
+                member.tell(event)
+
+    def pass_on(self, talker: RoomMember, packet: RtpPacket) -> None:
+        """The frame path: a packet of an RTP member goes to the others, decoded once if any of them speaks PCM."""
+        for member in self.rtp_members:
+            if member is not talker:
+                member.forward(talker.uid, (talker, packet.ssrc), packet)
+        if self.pcm_members:
+            reception = self._receptions.get(talker.uid)
+            if reception is None:
+                reception = self._receptions[talker.uid] = self._make_reception(talker.uid)
+            reception.add(packet)
+
+    # Inside
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RoomError(f"channel {self.channel} is closed")
+
+    def _introduction(self) -> list[RoomEvent]:
+        events: list[RoomEvent] = []
+        for member in self._members.values():
+            events.append(MemberJoined(member.uid))
+            if member.published:
+                events.append(MemberPublished(member.uid))
+        return events
+
+    def _replace(self, uid: int) -> None:
+        self._check_open()
+        if (old := self._members.get(uid)) is not None:
+            self.kick(old, "replaced")
+
+    def _add(self, member: Member) -> None:
+        self._members[member.uid] = member
+        self.visited = True
+        self._snapshot()
+        self.tell(MemberJoined(member.uid), but=member.uid)
+
+    def _changed(self) -> None:
+        if self._watchers and not self._telling_watchers:
+            self._telling_watchers = True
+            asyncio.get_running_loop().call_soon(self._tell_watchers)
+
+    def _tell_watchers(self) -> None:
+        self._telling_watchers = False
+        for changed in tuple(self._watchers):
+            changed()
+
+    def _snapshot(self) -> None:
+        self._changed()
+        self.pcm_members = tuple(member for member in self._members.values() if isinstance(member, PcmMember))
+        self.rtp_members = tuple(member for member in self._members.values() if isinstance(member, RtpMember))
+        if not self.pcm_members:
+            for uid in tuple(self._receptions):
+                self._close_reception(uid)
+        if not self.rtp_members:
+            for member in self.pcm_members:
+                member.release_encoder()
+
+    def _make_reception(self, uid: int) -> Reception:
+        def deliver(frame: AudioFrame) -> None:
+            for member in self.pcm_members:
+                member.hear(uid, frame)
+
+        return Reception(deliver, self.rate_hz, asyncio.get_running_loop())
+
+    def _close_reception(self, uid: int) -> None:
+        reception = self._receptions.pop(uid, None)
+        if reception is not None:
+            reception.close()

@@ -1,0 +1,69 @@
+"""The rooms there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offhook_mockserver.rooms.room import Room, RoomError
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Clock, Ids
+    from offhook.secret import Secret
+
+
+class Rooms:
+    """The rooms there are, by channel. A room goes when it is closed, not when it is empty.
+
+    Args:
+        clock: the time.
+        ids: random numbers.
+        limit: how many there can be at once.
+    """
+
+    def __init__(self, clock: Clock, ids: Ids, *, limit: int = 1000) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._limit = limit
+        self._rooms: dict[str, Room] = {}
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def create(
+        self, channel: str, app_id: str, certificate: Secret, *, rate_hz: int = 16_000, lost_after_s: float = 10.0
+    ) -> Room:
+        """Open a channel.
+
+        Raises:
+            RoomError: the channel is open already, or there are too many.
+        """
+        if channel in self._rooms:
+            raise RoomError(f"channel {channel} is open already")
+        if len(self._rooms) >= self._limit:
+            raise RoomError(f"{self._limit} channels are open, which is the limit: close some")
+        room = Room(
+            channel,
+            app_id,
+            certificate,
+            clock=self._clock,
+            ids=self._ids,
+            rate_hz=rate_hz,
+            lost_after_s=lost_after_s,
+        )
+        self._rooms[channel] = room
+        return room
+
+    def get(self, channel: str) -> Room | None:
+        """The open room of that name."""
+        return self._rooms.get(channel)
+
+    def close(self, channel: str, reason: str = "channel closed") -> None:
+        """Close a channel and put everybody out of it. Idempotent."""
+        room = self._rooms.pop(channel, None)
+        if room is not None:
+            room.close(reason)
+
+    def close_all(self, reason: str = "server stopped") -> None:
+        """Close every channel."""
+        for channel in tuple(self._rooms):
+            self.close(channel, reason)

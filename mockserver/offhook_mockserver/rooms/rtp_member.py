@@ -1,0 +1,195 @@
+"""A member that speaks and hears Opus in RTP."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from offhook.interfaces import LeaveReason, LegClosed, MemberPublished, MemberUnpublished
+from offhook_wire import rtcp, rtp
+from offhook_wire.rtp_in import InStream
+from offhook_wire.rtp_out import OutStream
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Clock, Ids
+    from offhook_mockserver.rooms.member import EventHandler, PacketSender, RoomEvent, RoomView
+
+
+_REPORT_INTERVAL_S: Final = 1.0
+
+
+class RtpMember:
+    """A member that speaks and hears Opus in RTP. Its door makes it, feeds it packets, and admits it to the room.
+
+    Args:
+        room: where it is going to be.
+        uid: who it is there.
+        sender: takes its outgoing packets.
+        handler: is told the room's events.
+        clock: for report times.
+        ids: for SSRCs.
+        payload_type: what the listener calls Opus.
+        streams: the streams to it, by talker, of the member whom it takes the place of: they go on.
+
+    Attributes:
+        streams: the streams to it, by talker.
+        published: whether packets have come and have not been ended.
+        malformed: packets that were no RTP or RTCP.
+        unheard: packets that came before it was in the room or after it left.
+    """
+
+    def __init__(
+        self,
+        room: RoomView,
+        uid: int,
+        sender: PacketSender,
+        handler: EventHandler,
+        *,
+        clock: Clock,
+        ids: Ids,
+        payload_type: int = rtp.OPUS_PAYLOAD_TYPE,
+        streams: dict[int, OutStream] | None = None,
+    ) -> None:
+        self.uid = uid
+        self.published: bool = False
+        self.malformed: int = 0
+        self.unheard: int = 0
+        self._room = room
+        self._sender = sender
+        self._handler = handler
+        self._clock = clock
+        self._ids = ids
+        self._payload_type = payload_type
+        self._present = False
+        self._over = False
+        self._talking: InStream | None = None
+        self._ended = asyncio.Event()
+        # Kept when a member leaves: after a re-join the listener hears the same SSRC go on.
+        self.streams: dict[int, OutStream] = {} if streams is None else streams
+        self._reporter = OutStream(ids, payload_type=payload_type)
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def present(self) -> bool:
+        """Whether it is in the room."""
+        return self._present
+
+    @property
+    def packets_received(self) -> int:
+        """RTP packets of its current stream."""
+        return self._talking.received if self._talking else 0
+
+    @property
+    def packets_lost(self) -> int:
+        """Packets of its current stream that never came."""
+        return self._talking.lost if self._talking else 0
+
+    def ssrc_of(self, uid: int) -> int:
+        """The SSRC under which this member hears `uid`."""
+        return self._stream(uid).ssrc
+
+    def admitted(self) -> None:
+        """The room took it in: reports begin."""
+        self._present = True
+        self._report()
+
+    def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:
+        """Leave the room; the others are told with `reason`. Idempotent, whichever signal comes first."""
+        self._room.remove(self, reason)
+
+    async def wait_ended(self, timeout_s: float) -> None:
+        """Wait until its BYE came, and with it every packet sent before; at most `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._ended.wait()
+        except TimeoutError:
+            pass
+
+    # Packets from the member
+
+    def on_rtp(self, data: bytes) -> None:
+        """Take an RTP packet in the clear: count it, pass it on. Never raises."""
+        if not self._present:
+            self.unheard += 1
+            return
+        try:
+            packet = rtp.parse(data)
+        except rtp.MalformedPacket:
+            self.malformed += 1
+            return
+        now_s = self._clock.monotonic_s()
+        if self._talking is None or self._talking.ssrc != packet.ssrc:
+            self._talking = InStream(packet.ssrc)
+        self._talking.add(packet, now_s)
+        self._ended.clear()
+        if not self.published:
+            self.published = True
+            self._room.tell(MemberPublished(self.uid), but=self.uid)
+        if packet.payload:
+            self._room.pass_on(self, packet)
+
+    def on_rtcp(self, data: bytes) -> None:
+        """Take an RTCP packet in the clear. Never raises. RTCP is never passed on: each side gets our own."""
+        try:
+            packets = rtcp.parse(data)
+        except rtp.MalformedPacket:
+            self.malformed += 1
+            return
+        for packet in packets:
+            if isinstance(packet, rtcp.SenderReport):
+                if self._talking is not None and packet.ssrc == self._talking.ssrc:
+                    self._talking.heard_report(packet, self._clock.monotonic_s())
+            elif isinstance(packet, rtcp.Bye):
+                self._ended.set()
+
+    # What the room calls
+
+    def tell(self, event: RoomEvent) -> None:
+        """Pass an event to the handler."""
+        if not self._over:
+            self._handler.on_event(event)
+
+    def forward(self, uid: int, source: object, packet: rtp.RtpPacket) -> None:
+        """Send a packet of the member `uid` on to this one. `source` changes when its numbering does."""
+        if self._present:
+            data = self._stream(uid).forward(source, packet, self._clock.monotonic_s())
+            if data is not None:
+                self._sender.send_rtp(data)
+
+    def talker_left(self, uid: int) -> None:
+        """Say BYE for the stream of a member who left."""
+        stream = self.streams.get(uid)
+        if self._present and stream is not None and stream.started:
+            self._sender.send_rtcp(stream.bye())
+
+    def put_out(self, reason: str | None) -> None:
+        """The room has let go of this member; with a reason, it did so by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for uid in self.streams:
+            self.talker_left(uid)
+        if reason is not None:
+            self.tell(LegClosed(reason))
+        self._present = self.published = False
+        self._over = True
+
+    def _stream(self, uid: int) -> OutStream:
+        stream = self.streams.get(uid)
+        if stream is None:
+            stream = OutStream(self._ids, payload_type=self._payload_type, cname=f"uid-{uid}")
+            self.streams[uid] = stream
+        return stream
+
+    def _report(self) -> None:
+        """Each second: a sender report for each stream to this member, with how its own stream is received."""
+        self._timer = asyncio.get_running_loop().call_later(_REPORT_INTERVAL_S, self._report)
+        now_s, wall_s = self._clock.monotonic_s(), self._clock.wall_s()
+        blocks = [self._talking.block(now_s)] if self._talking is not None else []
+        for stream in [stream for stream in self.streams.values() if stream.started] or [self._reporter]:
+            self._sender.send_rtcp(stream.report(now_s, wall_s, blocks))
+            blocks = []
+        # A BYE that no leaving follows is a member who stopped talking.
+        if self._ended.is_set() and self.published:
+            self.published = False
+            self._room.tell(MemberUnpublished(self.uid), but=self.uid)

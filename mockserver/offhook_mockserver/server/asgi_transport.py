@@ -1,0 +1,273 @@
+"""An httpx transport to an ASGI application on the same loop: no socket, no thread, and the troubles of a network.
+
+The answer streams: each part is handed over before the application sends the next. Cancelling a request, or closing an
+answer before its end, is what the application sees as a client that went; it runs on, as behind a real server. Like
+httpcore, it says through the extension ``trace`` how far a request got.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
+
+    from starlette.types import ASGIApp, Message, Scope
+
+    Trace = Callable[[str, dict[str, object]], Awaitable[None]]
+
+
+_log = logging.getLogger(__name__)
+
+#: A request's body may have no more than this.
+MAX_REQUEST_BYTES: Final = 1024 * 1024
+#: Parts of an answer that may wait for their reader.
+_MOST_PARTS: Final = 1
+#: How long applications may take to end when the transport is closed, before they are cancelled.
+_CLOSE_TIMEOUT_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What a network does to an exchange; without anything set, nothing.
+
+    Attributes:
+        refuse: nobody listens: connecting fails, and the application sees nothing.
+        lose_request: the connection is reset while the request is sent, and the application sees nothing.
+        lose_answer: the application takes the request and answers, and the connection is reset before the first byte.
+        reset_after: the connection is reset after so many bytes of the body.
+        dribble_s: the body comes byte by byte, each after so long.
+    """
+
+    refuse: bool = False
+    lose_request: bool = False
+    lose_answer: bool = False
+    reset_after: int | None = None
+    dribble_s: float = 0.0
+
+
+class AsgiTransport(httpx.AsyncBaseTransport):
+    """Reaches one ASGI application.
+
+    Args:
+        app: the application.
+        client: the address that it sees.
+
+    Attributes:
+        requests: requests that reached the application.
+    """
+
+    def __init__(self, app: ASGIApp, *, client: tuple[str, int] = ("127.0.0.1", 50_000)) -> None:
+        self._app = app
+        self._client = client
+        self._trouble = Trouble()
+        self._running: set[asyncio.Task[None]] = set()
+        self.requests: int = 0
+
+    @contextlib.contextmanager
+    def trouble(self, trouble: Trouble) -> Generator[None]:
+        """Requests that begin inside have this trouble; afterwards everything is as before."""
+        before, self._trouble = self._trouble, trouble
+        try:
+            yield
+        finally:
+            self._trouble = before
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        trouble, trace = self._trouble, _trace_of(request)
+        await trace("connection.connect_tcp.started", {"host": request.url.host, "port": request.url.port})
+        if trouble.refuse:
+            raise httpx.ConnectError("connection refused", request=request)
+        await trace("connection.connect_tcp.complete", {})
+        await trace("http11.send_request_headers.started", {"request": request})
+        if trouble.lose_request:
+            raise httpx.WriteError("connection reset while the request was sent", request=request)
+        body = await _body_of(request)
+        await trace("http11.send_request_body.complete", {"request": request})
+        self.requests += 1
+        exchange = _Exchange(self._app, _scope_of(request, self._client), body)
+        task = asyncio.create_task(exchange.run())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            if trouble.lose_answer:
+                exchange.drain()
+                await asyncio.wait((task,))
+                raise httpx.ReadError("connection reset before the answer came", request=request)
+            status, headers = await exchange.head(_read_timeout_of(request))
+        except BaseException:
+            exchange.hang_up()
+            raise
+        return httpx.Response(status, headers=headers, stream=_Body(exchange, request, trouble))
+
+    async def aclose(self) -> None:
+        """Let applications end that still run, and cancel those that do not."""
+        if self._running:
+            _, stuck = await asyncio.wait(tuple(self._running), timeout=_CLOSE_TIMEOUT_S)
+            for task in stuck:
+                task.cancel()
+            if stuck:
+                await asyncio.wait(stuck)
+
+
+class _Exchange:
+    """One request in an application, and the way its answer takes."""
+
+    def __init__(self, app: ASGIApp, scope: Scope, body: bytes) -> None:
+        self._app = app
+        self._scope = scope
+        self._body: bytes | None = body
+        self._head: asyncio.Future[tuple[int, list[tuple[bytes, bytes]]] | None]
+        self._head = asyncio.get_running_loop().create_future()
+        self._parts: asyncio.Queue[bytes | None] = asyncio.Queue(_MOST_PARTS)
+        self._gone = asyncio.Event()
+        self._unread = False
+        self.complete = False
+
+    async def run(self) -> None:
+        try:
+            await self._app(self._scope, self._receive, self._send)
+        except Exception:
+            _log.exception("the ASGI application failed")
+            if not self._head.done():
+                self._head.set_result((500, []))
+                self.complete = True
+        finally:
+            if not self._head.done():
+                self._head.set_result(None)
+            await self._put(None)
+
+    async def head(self, timeout_s: float | None) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """Status and headers."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                head = await asyncio.shield(self._head)
+        except TimeoutError:
+            raise httpx.ReadTimeout("no answer in time") from None
+        if head is None:
+            raise httpx.RemoteProtocolError("server disconnected without sending an answer")
+        return head
+
+    async def part(self, timeout_s: float | None) -> bytes | None:
+        """The next part of the body; None at its end."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._parts.get()
+        except TimeoutError:
+            raise httpx.ReadTimeout("no more of the answer in time") from None
+
+    def drain(self) -> None:
+        """The answer goes nowhere, and the application does not notice."""
+        self._unread = True
+
+    def hang_up(self) -> None:
+        """The client has gone: the application is told when it asks, and what it sends goes nowhere."""
+        self._unread = True
+        self._gone.set()
+        with contextlib.suppress(asyncio.QueueEmpty):
+            while True:
+                self._parts.get_nowait()
+
+    async def _receive(self) -> Message:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: MutableMapping[str, object]) -> None:
+        match message:
+            case {"type": "http.response.start", "status": int(status), **rest}:
+                headers = [(bytes(name), bytes(value)) for name, value in rest.get("headers", ())]  # type: ignore[attr-defined]
+                self._head.set_result((status, headers))
+            case {"type": "http.response.body", **rest}:
+                if rest.get("body"):
+                    await self._put(bytes(rest["body"]))  # type: ignore[call-overload]
+                self.complete = self.complete or not rest.get("more_body", False)
+                if self.complete:
+                    self._gone.set()
+            case _:
+                raise RuntimeError(f"an answer over HTTP has no {message.get('type')!r}")
+
+    async def _put(self, part: bytes | None) -> None:
+        if not self._unread:
+            await self._parts.put(part)
+
+
+class _Body(httpx.AsyncByteStream):
+    """An answer's body as it comes, with what the network does to it."""
+
+    def __init__(self, exchange: _Exchange, request: httpx.Request, trouble: Trouble) -> None:
+        self._exchange = exchange
+        self._request = request
+        self._trouble = trouble
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        read_timeout_s, given = _read_timeout_of(self._request), 0
+        while (part := await self._exchange.part(read_timeout_s)) is not None:
+            for piece in self._pieces(part):
+                if given == self._trouble.reset_after:
+                    break
+                if self._trouble.dribble_s:
+                    await asyncio.sleep(self._trouble.dribble_s)
+                given += len(piece)
+                yield piece
+            if given == self._trouble.reset_after:
+                raise httpx.ReadError("connection reset in the middle of the answer", request=self._request)
+        if not self._exchange.complete:
+            raise httpx.RemoteProtocolError("server disconnected in the middle of its answer", request=self._request)
+
+    async def aclose(self) -> None:
+        self._exchange.hang_up()
+
+    def _pieces(self, part: bytes) -> list[bytes]:
+        small = self._trouble.dribble_s or self._trouble.reset_after is not None
+        return [part[at : at + 1] for at in range(len(part))] if small else [part]
+
+
+def _trace_of(request: httpx.Request) -> Trace:
+    trace: Trace | None = request.extensions.get("trace")
+
+    async def nobody(event: str, info: dict[str, object]) -> None:
+        pass
+
+    return trace or nobody
+
+
+def _read_timeout_of(request: httpx.Request) -> float | None:
+    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+    return timeouts.get("read")
+
+
+async def _body_of(request: httpx.Request) -> bytes:
+    assert isinstance(request.stream, httpx.AsyncByteStream)
+    body = bytearray()
+    async for part in request.stream:
+        body += part
+        if len(body) > MAX_REQUEST_BYTES:
+            raise httpx.WriteError(f"a body of more than {MAX_REQUEST_BYTES} bytes is not sent", request=request)
+    return bytes(body)
+
+
+def _scope_of(request: httpx.Request, client: tuple[str, int]) -> Scope:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": request.url.scheme,
+        "path": request.url.path,
+        "raw_path": request.url.raw_path.partition(b"?")[0],
+        "query_string": request.url.query,
+        "root_path": "",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": client,
+        "server": (request.url.host, request.url.port),
+        "extensions": {},
+    }

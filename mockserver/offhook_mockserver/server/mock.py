@@ -1,0 +1,209 @@
+"""The mock, but for how it is reached: tenants, Sendblue's API behind its guard, rooms, calls, the transport into them.
+
+`MockServer` puts it behind a socket, `InProcessMock` on the loop of a test. Both are plugins as well: given to a phone
+they register the transport ``memory``, which joins their rooms.
+"""
+
+from __future__ import annotations
+
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Final, Self
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+
+from offhook.errors import RecordingError
+from offhook.interfaces import Grant, Ids, SystemClock
+from offhook.plugin import Plugins, hookimpl
+from offhook.secret import Secret
+from offhook_mockserver.callees.numbers import script_for
+from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
+from offhook_mockserver.faces.sendblue.start_call import SendblueApi
+from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.rooms import Rooms
+from offhook_mockserver.server.http_guard import Guard
+from offhook_mockserver.tenants.calls import Calls
+from offhook_mockserver.tenants.tenant import Tenants, mint_token
+from offhook_wire.relay_protocol import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from offhook.interfaces import Clock, Environment
+    from offhook.plugin import TransportRegistry
+    from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.tenants.call import CallEvent
+    from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
+
+
+#: The only address that a mock has.
+LOOPBACK: Final = "127.0.0.1"
+#: The doors are below this path.
+_RELAY: Final = "/relay/"
+
+
+class Mock:
+    """A mock of Sendblue and of the channel behind it.
+
+    Args:
+        clock: the time of tokens and events.
+        ids: all randomness; give it a seed for repeatable keys, channels and tokens.
+        plugins: where audio sources, sinks and resamplers come from; the installed ones by default.
+        tenant: what calls of its first tenant are like.
+        recordings: an existing or new folder for what callees hear, or None.
+        script_for: gives the callee's script for a number; the table of fictional numbers by default.
+        on_event: told what happens in calls.
+
+    Attributes:
+        tenant: its first tenant.
+        tenants: all of them.
+        rooms: the channels that are open.
+        calls: starts and owns calls.
+        app: all of its HTTP as an ASGI application, guard included.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        plugins: Plugins | None = None,
+        tenant: TenantSettings | None = None,
+        recordings: Path | None = None,
+        script_for: Callable[[str], Script] = script_for,
+        on_event: Callable[[CallEvent], None] = lambda event: None,
+    ) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self.ids: Ids = ids or Ids()
+        self.tenants: Tenants = Tenants(self.ids)
+        self.tenant: Tenant = self.tenants.create(settings=tenant)
+        self.rooms: Rooms = Rooms(self.clock, self.ids)
+        self.calls: Calls = Calls(
+            self.rooms,
+            self.clock,
+            self.ids,
+            plugins or Plugins.load(),
+            recordings=recordings,
+            on_event=on_event,
+            script_for=script_for,
+        )
+        self._recordings = recordings
+        self.app: ASGIApp = Guard(self._build(), self._hosts)
+
+    @property
+    def port(self) -> int:
+        """The port of its URL."""
+        raise NotImplementedError
+
+    @property
+    def url(self) -> str:
+        """Its base URL."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def from_number(self) -> str:
+        """A line of its first tenant."""
+        return self.tenant.lines[0]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings that lead a phone here, keys included, as the first tenant."""
+        return {
+            "SENDBLUE_API_BASE_URL": self.url,
+            "SENDBLUE_API_API_KEY": self.tenant.api_key.reveal(),
+            "SENDBLUE_API_API_SECRET": self.tenant.api_secret.reveal(),
+            "OFFHOOK_FROM_NUMBER": self.from_number,
+        }
+
+    def renew(self, channel: str) -> Grant:
+        """A grant with a fresh token for the channel of a live call.
+
+        Raises:
+            RoomError: no call is live there.
+        """
+        for tenant in self.tenants.all():
+            if channel in tenant.calls:
+                expires_at_s = int(self.clock.wall_s()) + tenant.settings.token_life_s
+                token = mint_token(tenant, channel, clock=self.clock, ids=self.ids)
+                return Grant(tenant.app_id, channel, Secret(token), 0, self.url, expires_at_s)
+        raise RoomError(f"no call is live in channel {channel}, so there is nothing to renew")
+
+    def transport(self, *, detect_s: float = DETECT_S) -> MemoryTransport:
+        """A new transport into the rooms of this mock; see `MemoryTransport`."""
+        return MemoryTransport(self, detect_s=detect_s)
+
+    @hookimpl
+    def offhook_transport(self, registry: TransportRegistry) -> None:
+        """Register ``memory``, joining the rooms of this mock."""
+
+        def memory(environment: Environment) -> MemoryTransport:
+            return self.transport()
+
+        registry.add("memory", memory, summary=f"PCM into the rooms of the mock at {self.url}, in this process")
+
+    async def start(self) -> None:
+        """Get ready.
+
+        Raises:
+            RecordingError: the folder for recordings cannot be written.
+        """
+        if self._recordings is not None:
+            _check_folder(self._recordings)
+
+    async def aclose(self) -> None:
+        """Stop: calls are ended, recordings finished. Idempotent and bounded."""
+        try:
+            await self.calls.aclose()
+        finally:
+            self.rooms.close_all()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what is asked below ``/relay/``."""
+        refusal = Refusal("unavailable", "this mock has no WebRTC relay: its rooms are joined by the transport memory")
+        await JSONResponse(refusal.to_json(), 503)(scope, receive, send)
+
+    def _hosts(self) -> frozenset[str]:
+        """What a Host header may say."""
+        return frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost"))
+
+    def _build(self) -> ASGIApp:
+        routes = SendblueApi(self.tenants, self.calls, self.clock, self.ids).routes()
+        api = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
+
+        async def split(scope: Scope, receive: Receive, send: Send) -> None:
+            # The WebRTC door's routes are not known before its libraries are imported: the whole path is handed over.
+            relay = scope["type"] != "lifespan" and f"{scope['path']}/".startswith(_RELAY)
+            await (self.relay if relay else api)(scope, receive, send)
+
+        return split
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RecordingError(
+            f"the folder for recordings, {folder}, cannot be written: {error.strerror}. Give another with --recordings"
+        ) from None
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    message = "the mock failed; its log says why. Please report it"
+    return JSONResponse({"status": "ERROR", "message": message}, 500)

@@ -1,0 +1,145 @@
+"""The mock server: one tenant to begin with, Sendblue's API, rooms, callees and the doors, on loopback alone.
+
+::
+
+    async with MockServer() as server:
+        server.url, server.tenant.api_key, server.from_number
+
+It lives on the loop it is started on and makes no threads but one that imports the media libraries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from offhook_mockserver.callees.numbers import script_for
+from offhook_mockserver.doors.pcm.door import PcmDoor
+from offhook_mockserver.server.lazy_door import LazyDoor
+from offhook_mockserver.server.loop_server import LoopServer
+from offhook_mockserver.server.mock import LOOPBACK, Mock
+from offhook_wire.pcm_protocol import PCM_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
+
+    from offhook.interfaces import Clock, Ids
+    from offhook.plugin import Plugins
+    from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.tenants.call import CallEvent
+    from offhook_mockserver.tenants.tenant import TenantSettings
+
+
+_log = logging.getLogger(__name__)
+
+_HTTP_PORT: Final = 80
+_STOP_TIMEOUT_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MockSettings:
+    """Settings of a server.
+
+    Attributes:
+        port: where it listens on 127.0.0.1; 0 lets the system choose.
+        recordings: an existing or new folder for what callees hear, or None.
+        tenant: what calls of its first tenant are like.
+    """
+
+    port: int = 0
+    recordings: Path | None = None
+    tenant: TenantSettings | None = None
+
+
+class MockServer(Mock):
+    """A mock of Sendblue and of the channel behind it, behind a socket.
+
+    Args:
+        settings: where it listens and what it keeps.
+        clock, ids, plugins, script_for, on_event: see `Mock`.
+    """
+
+    def __init__(
+        self,
+        settings: MockSettings | None = None,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        plugins: Plugins | None = None,
+        script_for: Callable[[str], Script] = script_for,
+        on_event: Callable[[CallEvent], None] = lambda event: None,
+    ) -> None:
+        self.settings: MockSettings = settings or MockSettings()
+        super().__init__(
+            clock=clock,
+            ids=ids,
+            plugins=plugins,
+            tenant=self.settings.tenant,
+            recordings=self.settings.recordings,
+            script_for=script_for,
+            on_event=on_event,
+        )
+        self._door = LazyDoor(self.rooms, self.clock, self.ids)
+        self._pcm_door = PcmDoor(self.rooms, self.clock, self.ids)
+        self._port = 0
+        self._server: LoopServer | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 when it does not."""
+        return self._port
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ConfigError: the port is taken or not allowed.
+            RecordingError: the folder for recordings cannot be written.
+        """
+        await super().start()
+        server = LoopServer(self.app)
+        await server.start(self.settings.port)
+        self._server, self._port = server, server.port
+        self._door.warm_up()
+
+    async def aclose(self) -> None:
+        """Stop: calls are ended, recordings finished, sockets closed. Idempotent; after 1 s the rest is cut off.
+
+        A server that is stopped while it still imports its media libraries waits for that as well.
+        """
+        server, self._server = self._server, None
+        if server is None:
+            return
+        try:
+            server.stop_accepting()
+            await self._door.settled()
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                await self.calls.aclose()
+                await self._door.aclose()
+                await self._pcm_door.aclose()
+        except TimeoutError:
+            _log.warning("calls were not over within %g s", _STOP_TIMEOUT_S)
+        finally:
+            self.rooms.close_all()
+            await server.stop()
+
+    def _hosts(self) -> frozenset[str]:
+        return _names(self._port)
+
+    async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand over to the door that was asked for."""
+        pcm = scope["path"] == PCM_PATH and scope.get("method", "GET") == "GET"
+        await (self._pcm_door if pcm else self._door)(scope, receive, send)
+
+
+def _names(port: int) -> frozenset[str]:
+    """What a Host header may say to a server at this port."""
+    names = {LOOPBACK, "localhost"}
+    with_port = {f"{name}:{port}" for name in names}
+    # Clients leave out the port that http has anyway (RFC 9110, section 4.2.3).
+    return frozenset(with_port | names if port == _HTTP_PORT else with_port)

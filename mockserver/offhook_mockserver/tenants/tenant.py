@@ -1,0 +1,110 @@
+"""Tenants: a tenant is an API key pair, and everything hangs off it, so that two tests never meet.
+
+Keys, numbers and ids come from `Ids`, so a seed makes them repeatable.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from offhook.secret import Secret
+from offhook_wire.access_token import mint
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Clock, Ids
+    from offhook_mockserver.tenants.call import MockCall
+
+
+#: The from-number of the documentation's example.
+DEFAULT_LINE: Final = "+18885550199"
+#: Ended calls that a tenant remembers; the oldest go first.
+_REMEMBERED: Final = 1000
+
+
+@dataclass(slots=True, kw_only=True)
+class TenantSettings:
+    """What a tenant's calls are like where Sendblue's documentation leaves it open. All of these are assumed.
+
+    Attributes:
+        token_life_s: how long a grant's token opens its channel. Documented is only that tokens are time-limited.
+        max_call_s: how long a call may last, ringing included.
+        join_window_s: a call whose channel nobody has joined so long after start-call is given up.
+        grace_s: how long a caller who dropped may be away.
+        lost_after_s: how long a channel keeps a member that it does not hear of any more, before it dropped.
+    """
+
+    token_life_s: int = 3600
+    max_call_s: float = 3600.0
+    join_window_s: float = 60.0
+    grace_s: float = 5.0
+    lost_after_s: float = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Tenant:
+    """One API key pair and what belongs to it.
+
+    Attributes:
+        api_key: the key id.
+        api_secret: the secret key.
+        app_id: the Agora application that its channels belong to, 32 hex digits.
+        certificate: that application's certificate, 32 hex digits.
+        lines: the numbers it may call from.
+        calls: its live calls, by channel.
+        ended: its last calls that are over.
+    """
+
+    api_key: Secret
+    api_secret: Secret
+    app_id: str
+    certificate: Secret
+    lines: tuple[str, ...] = (DEFAULT_LINE,)
+    settings: TenantSettings = field(default_factory=TenantSettings)
+    calls: dict[str, MockCall] = field(default_factory=dict["str", "MockCall"])
+    ended: deque[MockCall] = field(default_factory=lambda: deque["MockCall"](maxlen=_REMEMBERED))
+
+
+class Tenants:
+    """The tenants there are, found by their keys."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+        self._by_key: dict[str, Tenant] = {}
+
+    def create(self, *, lines: tuple[str, ...] = (DEFAULT_LINE,), settings: TenantSettings | None = None) -> Tenant:
+        """A new tenant with a fresh key pair, app id and certificate."""
+        tenant = Tenant(
+            # The prefix tells anybody who finds them that these are no live keys.
+            api_key=Secret(f"mock_key_{self._ids.hex(24)}"),
+            api_secret=Secret(f"mock_secret_{self._ids.hex(32)}"),
+            app_id=self._ids.hex(32),
+            certificate=Secret(self._ids.hex(32)),
+            lines=lines,
+            settings=settings or TenantSettings(),
+        )
+        self._by_key[tenant.api_key.reveal()] = tenant
+        return tenant
+
+    def find(self, api_key: str, api_secret: str) -> Tenant | None:
+        """The tenant of a key pair, or None; the secret is compared in constant time."""
+        tenant = self._by_key.get(api_key)
+        return tenant if tenant is not None and tenant.api_secret.matches(api_secret) else None
+
+    def all(self) -> tuple[Tenant, ...]:
+        """Every tenant, oldest first."""
+        return tuple(self._by_key.values())
+
+
+def mint_token(tenant: Tenant, channel: str, *, clock: Clock, ids: Ids) -> str:
+    """A token for one of the tenant's channels, made out to nobody in particular, as Sendblue's are."""
+    return mint(
+        tenant.app_id,
+        tenant.certificate,
+        channel,
+        0,
+        issued_s=int(clock.wall_s()),
+        salt=1 + ids.below(99_999_999),
+        expire_s=tenant.settings.token_life_s,
+    )

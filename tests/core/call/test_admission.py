@@ -1,0 +1,333 @@
+"""Dialling safely: the limit, the plugins' say, the double-dial guard, and the dry run (F12, F36, I9)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.core.rig import NUMBER, NUMBERS, PLAIN, POLICY, load, now, rig, run
+
+from offhook import CallState, Phone, hookimpl
+from offhook.call.admission import AMBIGUOUS_HOLD_S, Admission, MemoryGuard
+from offhook.errors import (
+    CallStateError,
+    CarrierUnavailable,
+    ConfigError,
+    DialForbidden,
+    DoubleDial,
+    NumberRejected,
+    PluginError,
+    StartAmbiguous,
+    TooManyCalls,
+)
+from offhook.interfaces import DialGuard
+from offhook.interfaces.ids import Ids
+from offhook.testing import LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier
+
+if TYPE_CHECKING:
+    from offhook.interfaces.dialing import DialRequest
+
+
+def phone(carrier: ScriptedCarrier, **settings: object) -> Phone:
+    """A phone made of doubles; each call joins a channel of its own."""
+    return Phone(
+        carrier=carrier,
+        transport=LinkedTransport(),
+        policy=POLICY,
+        clock=LoopClock(),
+        ids=Ids(1),
+        **{"plugins": PLAIN, **settings},  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.fault("F12")
+def test_two_calls_to_one_number_at_once_ring_once() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier()
+        carrier.gate.clear()
+        async with phone(carrier) as p:
+            first, second = p.dial(NUMBER), p.dial(NUMBER)
+            results = asyncio.gather(first.__aenter__(), second.__aenter__(), return_exceptions=True)
+            await asyncio.sleep(1)
+            carrier.gate.set()
+            outcomes = await results
+        assert carrier.rung == [NUMBER]
+        refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        assert len(refused) == 1
+        with pytest.raises(DoubleDial, match=r"\+1415•••0123 was not dialled: call_\w+ is calling that number"):
+            raise refused[0]
+
+    run(main())
+
+
+@pytest.mark.fault("F12")
+@pytest.mark.parametrize(
+    ("endpoint", "window_s", "held_s"),
+    [(None, None, 30), ("http://127.0.0.1:9", None, 0), ("http://127.0.0.1:9", 7.5, 7.5), (None, 0, 0)],
+)
+def test_a_callee_is_guarded_for_a_while_after_the_call(
+    endpoint: str | None, window_s: float | None, held_s: float
+) -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier(endpoint=endpoint)
+        async with phone(carrier, redial_window_s=window_s) as p:
+            async with p.dial(NUMBER):
+                pass
+            start = now()
+            if held_s:
+                await asyncio.sleep(held_s - 0.001)
+                with pytest.raises(DoubleDial):
+                    await p.dial(NUMBER).__aenter__()
+            async with p.dial(NUMBERS[1]):
+                pass
+            await asyncio.sleep(start + held_s - now())
+            async with p.dial(NUMBER):
+                pass
+        assert carrier.rung == [NUMBER, NUMBERS[1], NUMBER]
+
+    run(main())
+
+
+def test_a_second_ring_can_be_asked_for() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier(endpoint=None)
+        async with phone(carrier) as p, p.dial(NUMBER), p.dial(NUMBER, redial=True):
+            with pytest.raises(DoubleDial):
+                await p.dial(NUMBER).__aenter__()
+        assert carrier.rung == [NUMBER, NUMBER]
+
+    run(main())
+
+
+@pytest.mark.fault("F2")
+def test_after_a_lost_answer_nobody_is_rung_again_by_mistake() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier(StartAmbiguous("lost"))  # on this machine, where the window is 0
+        async with phone(carrier) as p:
+            with pytest.raises(StartAmbiguous):
+                await p.dial(NUMBER).__aenter__()
+            await asyncio.sleep(AMBIGUOUS_HOLD_S - 1)
+            with pytest.raises(DoubleDial):
+                await p.dial(NUMBER).__aenter__()
+            await asyncio.sleep(1)
+            with pytest.raises(StartAmbiguous):
+                await p.dial(NUMBER).__aenter__()
+        assert carrier.rung == [NUMBER, NUMBER]
+
+    run(main())
+
+
+def test_whom_nothing_rang_can_be_dialled_at_once() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier(CarrierUnavailable("not there"), endpoint=None)
+        async with phone(carrier) as p:
+            for _ in range(2):
+                with pytest.raises(CarrierUnavailable):
+                    await p.dial(NUMBER).__aenter__()
+        assert len(carrier.rung) == 2
+
+    run(main())
+
+
+@pytest.mark.fault("F36")
+def test_one_call_more_than_the_limit_is_refused_and_the_others_go_on() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier()
+        async with phone(carrier, call_limit=3) as p:
+            calls = [p.dial(number) for number in NUMBERS[:3]]
+            for call in calls:
+                await call.__aenter__()
+            with pytest.raises(TooManyCalls, match=r"3 calls are up, which is this phone's limit"):
+                await p.dial(NUMBERS[3]).__aenter__()
+            with pytest.raises(TooManyCalls, match="would not be dialled"):
+                await p.dry_run(NUMBERS[3])
+            assert [call.state for call in calls] == [CallState.RINGING] * 3
+            await calls[0].hang_up()
+            await p.dial(NUMBERS[3]).__aenter__()
+        assert len(carrier.rung) == 4
+
+    run(main())
+
+
+class Rules:
+    """Asks for time, or refuses, and remembers what it was asked."""
+
+    def __init__(self, reason: str | None = None, after_s: float = 0.0) -> None:
+        self._reason, self._after_s = reason, after_s
+        self.requests: list[DialRequest] = []
+
+    @hookimpl
+    async def offhook_before_dial(self, request: DialRequest) -> str | None:
+        self.requests.append(request)
+        await asyncio.sleep(self._after_s)
+        return self._reason
+
+
+def test_a_plugin_that_refuses_keeps_the_call_from_being_dialled() -> None:
+    async def main() -> None:
+        carrier, rules = ScriptedCarrier(), Rules("not on the list")
+        async with phone(carrier, plugins=[rules]) as p:
+            call = p.dial(NUMBER)
+            with pytest.raises(DialForbidden, match="says 'not on the list'"):
+                await call.__aenter__()
+            assert call.over
+            with pytest.raises(DialForbidden):
+                await p.dry_run(NUMBER)
+        assert carrier.rung == []
+        dial, dry = rules.requests
+        assert (dial.call_id, dial.number, dial.dry_run) == (call.record.call_id, NUMBER, False)
+        assert dial.wall_s == LoopClock().wall_s()
+        assert dry.dry_run
+
+    run(main())
+
+
+def test_the_place_is_taken_while_plugins_are_asked_and_given_back_when_that_is_cancelled() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier()
+        async with phone(carrier, plugins=[Rules(after_s=5)], call_limit=1) as p:
+            first = asyncio.create_task(p.dial(NUMBER).__aenter__())
+            await asyncio.sleep(1)
+            with pytest.raises(TooManyCalls):
+                await p.dial(NUMBERS[1]).__aenter__()
+            first.cancel()
+            await asyncio.wait({first})
+            await p.dial(NUMBERS[1]).__aenter__()
+        assert carrier.rung == [NUMBERS[1]]
+
+    run(main())
+
+
+def test_a_call_that_is_hung_up_while_plugins_are_asked_is_not_dialled() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier()
+        async with phone(carrier, plugins=[Rules(after_s=5)]) as p:
+            call = p.dial(NUMBER)
+            dialling = asyncio.create_task(call.__aenter__())
+            await asyncio.sleep(1)
+            await call.hang_up()
+            with pytest.raises(CallStateError, match="hung up before it was dialled"):
+                await dialling
+            async with p.dial(NUMBER):  # neither place nor guard was kept
+                pass
+        assert carrier.rung == [NUMBER]
+
+    run(main())
+
+
+def test_a_dry_run_rings_nobody_and_takes_nothing() -> None:
+    async def main() -> None:
+        r = rig(policy=POLICY)
+        await r.phone.dry_run(NUMBER)
+        await r.phone.dry_run(NUMBER)
+        with pytest.raises(NumberRejected):
+            await r.phone.dry_run("911")
+        async with r.phone.dial(NUMBER):
+            with pytest.raises(DoubleDial):
+                await r.phone.dry_run(NUMBER)
+        assert r.carrier.rung == [NUMBER]
+        await r.phone.aclose()
+        with pytest.raises(CallStateError, match="this phone was closed"):
+            await r.phone.dry_run(NUMBER)
+        refusing = rig(transport=LinkedTransport(refuse_check=ConfigError("no relay")))
+        with pytest.raises(ConfigError, match="no relay"):
+            await refusing.phone.dry_run(NUMBER)
+
+    run(main())
+
+
+class BrokenGuard(MemoryStore, DialGuard):
+    """Fails in one of its methods."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__()
+        self._method = method
+
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        if self._method == "claim":
+            raise OSError("gone")
+        return None
+
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        raise OSError("gone")
+
+
+def test_a_guard_that_cannot_be_asked_refuses_and_one_that_cannot_be_told_is_noted() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier()
+        async with phone(carrier, store=BrokenGuard("claim")) as p:
+            with pytest.raises(PluginError, match="BrokenGuard' failed in claim: OSError: gone"):
+                await p.dial(NUMBER).__aenter__()
+        assert carrier.rung == []
+        async with phone(carrier, store=BrokenGuard("release")) as p, p.dial(NUMBER) as call:
+            pass
+        assert "BrokenGuard' failed in release: OSError: gone" in call.record.problem
+
+    run(main())
+
+
+def test_a_carrier_that_cannot_say_its_line_is_named() -> None:
+    class Lost(ScriptedCarrier):
+        async def line(self) -> str:
+            raise KeyError("line")
+
+    async def main() -> None:
+        with pytest.raises(PluginError, match=re.escape("Lost' failed in line: KeyError: 'line'")):
+            await phone(Lost()).dial(NUMBER).__aenter__()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "window_s", "if_killed_s"),
+    [(None, None, AMBIGUOUS_HOLD_S), (None, 90, 90), ("http://127.0.0.1:9", None, 0), (None, 0, 0)],
+)
+def test_a_claim_says_how_long_it_holds_should_the_process_die(
+    endpoint: str | None, window_s: float | None, if_killed_s: float
+) -> None:
+    class Told(MemoryGuard):
+        told: float | None = None
+
+        def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+            self.told = if_killed_s
+            return super().claim(key, call_id, now_s, if_killed_s)
+
+    async def main() -> None:
+        guard = Told()
+        carrier = ScriptedCarrier(endpoint=endpoint)
+        await Admission(carrier, PLAIN, guard, LoopClock(), redial_window_s=window_s).admit("call_1", NUMBER)
+        assert guard.told == if_killed_s
+
+    run(main())
+
+
+def test_giving_back_is_idempotent() -> None:
+    admission = Admission(ScriptedCarrier(), PLAIN, MemoryGuard(), LoopClock())
+    admission.release("call_1", "no")
+
+    async def main() -> None:
+        await admission.admit("call_1", NUMBER)
+        admission.release("call_1", "assumed")
+        admission.release("call_1", "assumed")
+        await admission.admit("call_2", NUMBER)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"call_limit": 0}, "call_limit=0: give how many"),
+        ({"redial_window_s": -1}, "redial_window_s=-1: give a finite"),
+        ({"redial_window_s": float("inf")}, "redial_window_s=inf: give a finite"),
+        ({"redial_window_s": float("nan")}, "redial_window_s=nan: give a finite"),
+    ],
+)
+def test_limits_that_limit_nothing_are_refused(settings: dict[str, object], problem: str) -> None:
+    async def main() -> None:
+        with pytest.raises(ConfigError, match=problem):
+            phone(ScriptedCarrier(), plugins=load(), **settings)
+
+    run(main())

@@ -1,0 +1,58 @@
+"""The watch for audio that does not come."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.core.rig import later, now, run
+
+from offhook.call.audio_flow import AudioWatch
+
+
+def watch() -> tuple[AudioWatch, list[tuple[str, float]]]:
+    told: list[tuple[str, float]] = []
+    made = AudioWatch(
+        asyncio.get_running_loop(), 3, lambda: told.append(("lost", now())), lambda: told.append(("returned", now()))
+    )
+    return made, told
+
+
+def test_audio_that_never_comes_is_told_once() -> None:
+    async def main() -> None:
+        watched, told = watch()
+        later(1, watched.expect, True)
+        later(2, watched.expect, True)
+        await asyncio.sleep(20)
+        assert told == [("lost", 4)]
+        assert watched.missing
+
+    run(main())
+
+
+def test_it_is_lost_counted_from_the_last_frame_and_comes_back() -> None:
+    async def main() -> None:
+        watched, told = watch()
+        watched.expect(True)
+        for at in (1, 2, 4, 8, 9):
+            later(at, watched.heard)
+        await asyncio.sleep(20)
+        assert told == [("lost", 7), ("returned", 8), ("lost", 12)]
+
+    run(main())
+
+
+def test_nothing_is_told_while_no_audio_is_expected() -> None:
+    async def main() -> None:
+        watched, told = watch()
+        watched.heard()
+        watched.expect(True)
+        later(2, watched.expect, False)
+        later(10, watched.expect, True)
+        later(12, watched.expect, False)
+        later(30, watched.expect, True)
+        later(34, watched.expect, False)
+        await asyncio.sleep(50)
+        assert told == [("lost", 33)]
+        assert not watched.missing
+
+    run(main())

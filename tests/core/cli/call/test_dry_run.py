@@ -1,0 +1,103 @@
+"""``offhook call --dry-run``: nothing rings, and what would keep it from ringing is said."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.core.rig import NUMBER, NUMBERS, AudioKit, RampSource, load, rig
+
+from offhook import Phone, hookimpl
+from offhook.cli.call.command import try_out
+from offhook.cli.exit_codes import ExitCode
+from offhook.cli.root import run
+from offhook.errors import ConfigError
+from offhook.testing import LinkedTransport, run_virtual
+
+if TYPE_CHECKING:
+    from offhook.interfaces.dialing import DialRequest
+
+
+class OnlyOne:
+    @hookimpl
+    def offhook_before_dial(self, request: DialRequest) -> str | None:
+        return None if request.number == NUMBER else "not on the list"
+
+
+def test_it_says_that_it_would_ring(capsys: pytest.CaptureFixture[str]) -> None:
+    kit = AudioKit()
+    r = rig(plugins=load(kit))
+    assert run_virtual(try_out(NUMBER, ["ramp:10"], lambda: r.phone, as_json=False)) is ExitCode.COMPLETED
+    assert capsys.readouterr().out == "would ring +1415•••0123; nothing was dialled\n"
+    assert r.carrier.rung == []
+    assert r.transport.closed
+
+
+@pytest.mark.parametrize(
+    ("number", "say", "refuse", "code", "problem"),
+    [
+        (NUMBERS[0], [], None, ExitCode.REFUSED, "says 'not on the list'"),
+        (NUMBER, ["nothing:1"], None, ExitCode.BAD_USAGE, "no audio source is called 'nothing'"),
+        (NUMBER, [], ConfigError("no keys"), ExitCode.BAD_USAGE, "no keys"),
+    ],
+)
+def test_it_says_why_it_would_not(
+    number: str,
+    say: list[str],
+    refuse: Exception | None,
+    code: ExitCode,
+    problem: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    r = rig(plugins=load(OnlyOne()), transport=LinkedTransport(refuse_check=refuse))
+    assert run_virtual(try_out(number, say, lambda: r.phone, as_json=True)) is code
+    shown = capsys.readouterr()
+    assert problem in shown.err
+    document = json.loads(shown.out)
+    assert document["would_ring"] is False
+    assert problem in document["error"]["message"]
+    assert r.carrier.rung == []
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_could_not_be_converted_is_refused(
+    live: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rate is known when somebody listens already. What is open is closed."""
+    monkeypatch.setattr(RampSource, "live", live)
+    kit = AudioKit()
+    r = rig(plugins=load(kit))
+    opened: list[RampSource] = []
+    r.phone.plugins.resamplers.forget("AudioKit (given to the phone)")
+
+    def source(spec: str) -> RampSource:
+        opened.append(RampSource(3))
+        return opened[-1]
+
+    monkeypatch.setattr(r.phone, "source", source)
+    assert run_virtual(try_out(NUMBER, ["ramp:10"], lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
+    wanted = "live" if live else "file"
+    assert f"'ramp:10' could not be said at the rate of the call: no resampler is called '{wanted}'" in (
+        capsys.readouterr().err
+    )
+    assert [source.closed for source in opened] == [1]
+
+
+def test_without_json_the_reason_is_all_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    r = rig(transport=LinkedTransport(refuse_check=ConfigError("no keys")))
+    assert run_virtual(try_out(NUMBER, [], lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
+    assert capsys.readouterr() == ("", "offhook: no keys\n")
+
+
+def test_it_is_an_option_of_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    phones: list[Phone] = []
+
+    def from_env(**settings: object) -> Phone:
+        phones.append(rig().phone)
+        return phones[-1]
+
+    monkeypatch.setattr(Phone, "from_env", from_env)
+    assert run(["call", NUMBER, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"would_ring": True, "number": "+1415•••0123", "error": None}
+    assert len(phones) == 1

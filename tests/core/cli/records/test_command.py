@@ -1,0 +1,313 @@
+"""``offhook records``: real calls, kept by the real stores, read through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.core.rig import NUMBER, rig, run
+
+from offhook import Phone
+from offhook.cli.call.display import NoDisplay
+from offhook.cli.call.placing import Order, place, report
+from offhook.cli.exit_codes import ExitCode
+from offhook.cli.root import run as offhook
+from offhook.interfaces.ids import Ids
+from offhook.plugin.manager import Plugins
+from offhook.testing import LinkedTransport, LoopClock, ScriptedCarrier
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Store
+
+
+def call_with(
+    spec: str, tmp_path: Path | None = None, seed: int = 1, *, cut: bool = False, answered: bool = True
+) -> str:
+    """Place a call that is kept by the store of a spec; with `cut`, its process dies in mid-call. Gives its id."""
+
+    async def main() -> str:
+        made = rig()
+        store = Plugins.load().store(spec)
+        phone = Phone(carrier=made.carrier, transport=made.transport, store=store, clock=LoopClock(), ids=Ids(seed))
+        if answered:
+            made.answer(1)
+        async with phone:
+            record = None if tmp_path is None else tmp_path / f"mix-{seed}.wav"
+            async with phone.dial(NUMBER, record=record) as call:
+                await call.answered()
+                if cut:
+                    store.close()  # as the death of the process does: nothing is written from here on
+        return call.record.call_id
+
+    return run(main())
+
+
+def out_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    """What a command prints; nothing may be on standard error."""
+    assert offhook(["records", *arguments]) == code
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return printed.out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: ExitCode = ExitCode.BAD_USAGE) -> str:
+    """The one sentence of a command that cannot be done."""
+    assert offhook(["records", *arguments]) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (sentence,) = printed.err.splitlines()
+    return sentence
+
+
+def test_the_list_says_what_became_of_each_call(capsys: pytest.CaptureFixture[str]) -> None:
+    call_with("sqlite", seed=1)
+    nobody = call_with("sqlite", seed=2, answered=False)
+    cut = call_with("sqlite", seed=3, cut=True)
+    lines = out_of(capsys, "list").splitlines()
+    assert [line.split()[-1] for line in lines[1:3]] == [cut, nobody]
+    assert lines[0].split() == ["when", "(UTC)", "to", "what", "became", "talked", "id"]
+    assert "interrupted" in lines[1]
+    assert "no_answer" in lines[2]
+    assert "completed" in lines[3]
+    assert "0.0 s" in lines[3]
+    assert "+1415•••0123" in lines[3]
+    assert "2026-11-18 11:06:4" in lines[3]
+    assert len(out_of(capsys, "list", "--limit", "1").splitlines()) == 2
+    document = json.loads(out_of(capsys, "list", "--json"))
+    assert [record["call_id"] for record in document][:2] == [cut, nobody]
+    assert "timeline" not in document[0]
+
+
+def test_a_call_that_goes_on_is_shown_so(capsys: pytest.CaptureFixture[str]) -> None:
+    store = Plugins.load().store("sqlite")
+    store.save("call_live", {"number": "+1415•••0123", "dialed_at": "2026-11-18T13:20:00Z", "ended_at_s": None})
+    assert "going on" in out_of(capsys, "list")
+    assert "going on" in out_of(capsys, "show", "live")
+    store.close()
+    assert "interrupted" in out_of(capsys, "list")
+
+
+def test_no_calls_yet_is_a_sentence_and_nothing_is_made(
+    capsys: pytest.CaptureFixture[str], offhook_home: Path, tmp_path: Path
+) -> None:
+    for store in ("sqlite", f"sqlite:{tmp_path}/no/calls.db", f"jsonl:{tmp_path}/no"):
+        assert out_of(capsys, "--store", store, "list") == "no calls have been written down\n"
+        assert out_of(capsys, "--store", store, "list", "--json") == "[]\n"
+        assert "there is no call 'call_x'; see: offhook records list" in refused(
+            capsys, "--store", store, "show", "call_x"
+        )
+    assert list(offhook_home.iterdir()) == list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_read_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, offhook_home: Path
+) -> None:
+    assert "no archive is called 'tape'" in refused(capsys, "--store", "tape", "list")
+    (offhook_home / "calls.db").write_text("no database " * 100)
+    assert "it is no database" in refused(capsys, "list")
+    monkeypatch.setenv("OFFHOOK_STORE", "none")
+    assert "OFFHOOK_STORE is none" in refused(capsys, "list")
+    monkeypatch.setenv("OFFHOOK_STORE", "jsonl")
+    assert "needs a folder" in refused(capsys, "list")
+
+
+def test_a_call_is_shown_for_a_person(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    call_id = call_with("sqlite", tmp_path)
+    call_with("sqlite", seed=2)
+    shown = out_of(capsys, "show", call_id)
+    assert shown.startswith(f"{call_id} to +1415•••0123, dialled 2026-11-18T11:06:40.000Z\n")
+    for words in (
+        "completed, ended by caller (Q.850 cause 16); talked 0.0 s; rang: assumed",
+        "answered 1.000 s",
+        f"mix: {tmp_path}/mix-1.wav\n",
+        "frames_sent",
+        "   1.000 s  active    the callee published audio (documented); leg connected",
+        "MemberJoined uid=2",
+    ):
+        assert words in shown
+    assert out_of(capsys, "show", call_id[:9]) == shown
+    assert out_of(capsys, "show", call_id.removeprefix("call_")[:6]) == shown
+    (tmp_path / "mix-1.wav").unlink()
+    assert "(not there any more)" in out_of(capsys, "show", call_id)
+    document = json.loads(out_of(capsys, "show", call_id, "--json"))
+    assert document["record"]["call_id"] == call_id
+    assert document["journal"][0]["event"] == "Dialed"
+    assert "2 calls begin with 'call_': " in refused(capsys, "show", "call_")
+    assert "no call ''" in refused(capsys, "show", "")
+
+
+def test_many_calls_that_begin_alike_are_not_all_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    store = Plugins.load().store("sqlite")
+    for index in range(7):
+        store.save(f"call_{index}", {"ended_at_s": 1, "disposition": "failed"})
+    store.close()
+    assert "call_2, ...; give" in refused(capsys, "show", "call_")
+
+
+def test_an_interrupted_call_is_shown_as_far_as_its_journal_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    store = Plugins.load().store("sqlite")
+    store.save("call_cut", {"ended_at_s": None, "timeline": []})
+    store.append("call_cut", {"event": "AudioHeard", "at_s": "?", "changed": False, "detail": ""})
+    store.save("call_old", {"ended_at_s": 1, "timeline": [{"event": "Dialed", "at_s": 0.0, "detail": ""}]})
+    store.save("call_odd", {"ended_at_s": 1})
+    store.close()
+    shown = out_of(capsys, "show", "call_cut")
+    assert "died in mid-call" in shown
+    assert "?" in shown
+    assert "AudioHeard" in shown
+    assert "Dialed" in out_of(capsys, "show", "call_old"), "without a journal, the record's own timeline"
+    assert out_of(capsys, "show", "call_odd").endswith("\n\n")
+
+
+def test_export_writes_files_and_names_the_recordings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    first, second = call_with("sqlite", tmp_path, 1), call_with("sqlite", seed=2)
+    out = tmp_path / "out"
+    said = out_of(capsys, "export", "--out", str(out))
+    assert said.splitlines() == [f"2 calls in {out}/", f"  {first} mix: {tmp_path}/mix-1.wav"]
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        f"{kind}-{call_id}.{ending}"
+        for call_id in (first, second)
+        for kind, ending in (("record", "json"), ("journal", "jsonl"))
+    )
+    assert json.loads((out / f"record-{first}.json").read_text())["call_id"] == first
+    journal = [json.loads(line) for line in (out / f"journal-{first}.jsonl").read_text().splitlines()]
+    assert journal[0]["event"] == "Dialed"
+    assert "is there already" in refused(capsys, "export", first, "--out", str(out))
+    (tmp_path / "mix-1.wav").unlink()
+    assert "(not there any more)" in out_of(capsys, "export", first, "--out", str(tmp_path / "two"))
+    (document,) = json.loads(out_of(capsys, "export", second, "--json"))
+    assert (document["record"]["call_id"], document["journal"][0]["event"]) == (second, "Dialed")
+    assert "say where to with --out" in refused(capsys, "export")
+    (tmp_path / "file").touch()
+    assert "cannot be written to" in refused(capsys, "export", first, "--out", str(tmp_path / "file"))
+
+
+@pytest.mark.fault("F43")
+@pytest.mark.parametrize("call_id", ["../../evil", "/etc/evil", ".hidden", ".."])
+def test_an_id_that_somebody_else_wrote_does_not_choose_the_file(
+    call_id: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    store = Plugins.load().store("sqlite")
+    store.save(call_id, {"ended_at_s": 1})
+    store.close()
+    assert "no call id that can be part of a file name" in refused(capsys, "export", "--out", str(tmp_path / "out"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_replay_says_why(capsys: pytest.CaptureFixture[str], cut: bool) -> None:
+    call_id = call_with("sqlite", cut=cut)
+    shown = out_of(capsys, "replay", call_id)
+    for words in (
+        "answer policy callee_published; ring 45 s, grace 5 s",
+        "   0.000 s  Dialed\n            call DIALING, leg new: the caller asked for it (observed)\n"
+        "            timers: setup at 20.000 s\n",
+        "            call ACTIVE, leg connected: the callee published audio (documented)\n"
+        "            timers: duration at 3601.000 s\n",
+        "  MemberJoined uid=2\n            changes neither state\n            timers: ring at 45.000 s\n",
+        "the session says the same as the journal",
+    ):
+        assert words in shown
+    assert ("the journal stops before the end" in shown) == cut
+
+
+def test_replay_shows_what_differs_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    call_id = call_with("sqlite")
+    archive = Plugins.load().archive("sqlite")
+    journal, record = archive.journal(call_id), archive.record(call_id)
+    archive.close()
+    assert record is not None
+    store = Plugins.load().store("sqlite")
+    for entry in journal:
+        said = {**entry, "evidence": "a webhook said so"} if entry["event"] == "MemberPublished" else entry
+        store.append("call_other", {**said, "call_id": "call_other"})
+    store.append(
+        "call_other", {"event": "PluginError", "at_s": 9.0, "call": "ended", "leg": "closed", "changed": False}
+    )
+    store.save("call_other", record)
+    store.save("call_bare", record)
+    store.close()
+    shown = out_of(capsys, "replay", "call_other", code=ExitCode.FAILED)
+    assert "DIFFERS: evidence: the journal says 'a webhook said so', the session says 'the callee published" in shown
+    assert f"1 of {len(journal) + 1} entries differ" in shown
+    assert "a note: the session does not see it" in shown
+    assert "has no journal" in refused(capsys, "replay", "call_bare")
+
+
+@pytest.mark.fault("F32")
+def test_a_folder_of_json_lines_is_read_as_well(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    spec = f"jsonl:{tmp_path}/calls"
+    (tmp_path / "calls").mkdir()
+    first = call_with(spec, tmp_path / "calls", 1)
+    cut = call_with(spec, seed=2, cut=True)
+    listed = out_of(capsys, "--store", spec, "list")
+    assert {line.split()[-1] for line in listed.splitlines()[1:]} == {first, cut}
+    assert "interrupted" in listed
+    assert f"mix: {tmp_path}/calls/mix-1.wav\n" in out_of(capsys, "--store", spec, "show", first)
+    assert "the session says the same" in out_of(capsys, "--store", spec, "replay", first)
+
+
+# ---- what a call command says and leaves
+
+
+def open_phone(store: Store | None) -> Phone:
+    stores: list[Store | str] = ["sqlite"] if store is None else ["sqlite", store]
+    return Phone(carrier=ScriptedCarrier(), transport=LinkedTransport(), clock=LoopClock(), store=stores, ids=Ids(9))
+
+
+@pytest.mark.fault("F32")
+def test_a_call_begins_by_telling_of_those_that_were_interrupted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    cut = call_with("sqlite", tmp_path, cut=True)
+    for _ in range(2):
+        placed = run(place(Order(NUMBER), open_phone, NoDisplay()))
+        assert placed.code is ExitCode.NOT_ANSWERED
+    printed = capsys.readouterr()
+    (told,) = printed.err.splitlines()
+    assert told.startswith(f"offhook: the call {cut} to +1415•••0123 of 2026-11-18T11:06:40.000Z was interrupted")
+    assert told.endswith(f"recording: {tmp_path}/mix-1.wav; see: offhook records show {cut}")
+
+
+def test_a_call_with_a_folder_is_kept_in_both(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    placed = run(place(Order(NUMBER, out=Path("out")), open_phone, NoDisplay()))
+    assert placed.record is not None
+    report(placed, as_json=True, out=Path("out"))
+    files = {"mix": "mix.wav", "caller_heard": "caller-heard.wav"}
+    assert json.loads(capsys.readouterr().out)["files"] == files
+    assert json.loads((tmp_path / "out/record.json").read_text())["files"] == files
+    shown = json.loads(out_of(capsys, "show", placed.record.call_id, "--json"))
+    assert shown["record"]["files"] == {name: f"{tmp_path}/out/{file}" for name, file in files.items()}
+
+
+def test_the_command_uses_the_store_that_the_environment_names(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for store, code in (("tape", ExitCode.BAD_USAGE), ("none", ExitCode.FAILED)):
+        monkeypatch.setenv("OFFHOOK_STORE", store)
+        for name, value in {
+            "SENDBLUE_API_API_KEY": "k" * 10,
+            "SENDBLUE_API_API_SECRET": "s" * 10,
+            "SENDBLUE_API_BASE_URL": "http://127.0.0.1:9",
+            "OFFHOOK_FROM_NUMBER": "+14155550100",
+        }.items():
+            monkeypatch.setenv(name, value)
+        assert offhook(["call", "+14155550123", "--out", str(tmp_path / store)]) == code
+    assert "no store is called 'tape'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_is_not_there_is_put_on_the_setting_that_names_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFHOOK_STORE", "tape:secret")
+    said = refused(capsys, "list")
+    assert said.startswith(
+        "offhook: OFFHOOK_STORE names 'tape', but no archive is called 'tape' (installed: jsonl, sqlite)"
+    )
+    assert "secret" not in said

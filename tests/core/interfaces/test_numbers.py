@@ -1,0 +1,97 @@
+"""Numbers: what is dialled, what is refused, and how one is shown (F11)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offhook.errors import NumberRejected
+from offhook.interfaces.numbers import EMERGENCY, e164, is_emergency, mask
+from offhook.wording import show
+
+
+@pytest.mark.parametrize("number", ["+14155550123", "+4930123456", "+1234567", "+123456789012345"])
+def test_an_e164_number_is_given_back(number: str) -> None:
+    assert e164(number) == number
+
+
+@pytest.mark.fault("F11")
+@pytest.mark.parametrize(
+    "number",
+    [
+        "",
+        "+",
+        "4155550123",
+        "14155550123",
+        "+1 415 555 0123",
+        "+1-415-555-0123",
+        "+14155550123\n",
+        "\n+14155550123",
+        "+123456",
+        "+1234567890123456",
+        "+04155550123",
+        "++14155550123",
+        "+1415555012a",
+        "+١٤١٥٥٥٥٠١٢٣",
+        "+1415555012３",
+        "tel:+14155550123",
+        "+14155550123\x00",
+    ],
+)
+def test_anything_else_is_refused(number: str) -> None:
+    with pytest.raises(NumberRejected, match=r"not an E\.164 number: write a plus sign"):
+        e164(number)
+
+
+@pytest.mark.fault("F11")
+@pytest.mark.parametrize("number", ["911", "+911", "+1911", "112", "+44999", "9-1-1", "+1 911", "10111", "+2710111"])
+def test_emergency_numbers_are_never_dialled(number: str) -> None:
+    with pytest.raises(NumberRejected, match="emergency"):
+        e164(number)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(sorted(EMERGENCY)), st.integers(1, 999))
+def test_a_country_code_does_not_hide_an_emergency_number(number: str, code: int) -> None:
+    assert is_emergency(number)
+    assert is_emergency(f"+{code}{number}")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.from_regex(r"\+[1-9][0-9]{8,14}", fullmatch=True))
+def test_no_long_number_is_taken_for_an_emergency(number: str) -> None:
+    assert e164(number) == number
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=20))
+def test_what_is_accepted_is_ascii_digits(text: str) -> None:
+    try:
+        number = e164(text)
+    except NumberRejected:
+        return
+    assert number.isascii()
+    assert number[1:].isdigit()
+
+
+def test_the_message_names_what_was_wrong() -> None:
+    with pytest.raises(NumberRejected, match=r"the from number '12345' is not"):
+        e164("12345", "from number")
+
+
+def test_numbers_are_masked_in_the_middle() -> None:
+    assert mask("+14155550123") == "+1415•••0123"
+    assert mask("+1234567") == "+1•••67"
+
+
+def test_what_a_person_typed_is_shown_safely() -> None:
+    assert show("a\nb\x1b[31m") == r"'a\nb\x1b[31m'"
+    assert show("x" * 41) == "'" + "x" * 37 + "...'"
+    assert show("x" * 40) == "'" + "x" * 40 + "'"
+
+
+def test_what_is_no_text_is_refused_in_a_sentence() -> None:
+    for number in (None, 14155550123):
+        with pytest.raises(NumberRejected, match="not text"):
+            e164(number)  # type: ignore[arg-type]

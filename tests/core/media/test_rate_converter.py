@@ -1,0 +1,126 @@
+"""Intake: what a source gives becomes whole samples at the leg's rate, or is refused by name."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.core.playing import Level, bench
+from tests.core.rig import FRAME, RATE_HZ, HoldResampler, RampSource, frame, ramp, run
+
+from offhook import AudioFrame, PlayoutEnd
+from offhook.errors import PluginError, SourceError
+from offhook.media.rate_converter import Intake
+from offhook.media.sources import frames_source
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Resampler
+
+
+def intake(resampler: type[Resampler] = HoldResampler) -> Intake:
+    return Intake(RampSource(1), RATE_HZ, lambda _, from_hz, to_hz: resampler(from_hz, to_hz))  # type: ignore[call-arg]
+
+
+class Bad(HoldResampler):
+    """Gives half a sample."""
+
+    def convert(self, pcm: bytes) -> bytes:
+        return pcm + b"\0"
+
+
+class Swallowing(HoldResampler):
+    """Never gives anything."""
+
+    def convert(self, pcm: bytes) -> bytes:
+        return b""
+
+
+class Raising(HoldResampler):
+    def convert(self, pcm: bytes) -> bytes:
+        raise OSError("no filter")
+
+
+class RaisingAtTheEnd(HoldResampler):
+    def flush(self) -> bytes:
+        raise SourceError("nothing left")
+
+
+def test_a_frame_at_the_leg_s_rate_is_passed_on_as_it_is() -> None:
+    given = frame(7)
+    (part,) = intake().convert(given)
+    assert part is given.pcm
+
+
+def test_a_long_frame_comes_in_parts_that_do_not_hold_up_the_loop() -> None:
+    parts = list(intake().convert(AudioFrame(ramp(1, RATE_HZ), RATE_HZ)))
+    assert [len(part) for part in parts] == [RATE_HZ // 10 * 2] * 10
+    assert b"".join(parts) == ramp(1, RATE_HZ)
+    made = intake()
+    parts = list(made.convert(AudioFrame(ramp(1, 8_000), 8_000)))
+    assert len(parts) == 11, "nothing is held back of the rate before"
+    assert sum(map(len, parts)) == 2 * RATE_HZ
+    assert made.resampled
+
+
+def test_a_frame_of_a_rate_of_a_few_hertz_comes_sample_by_sample() -> None:
+    made = intake()
+    assert b"".join(made.convert(AudioFrame(ramp(1, 2), 1))) == array("h", [1] * RATE_HZ + [2] * RATE_HZ).tobytes()
+
+
+@pytest.mark.fault("F28")
+@pytest.mark.parametrize("given", [b"\0\0", None, 7, array("h", [1])])
+def test_what_is_no_frame_is_refused_by_name(given: object) -> None:
+    with pytest.raises(PluginError, match=r"RampSource' failed in read: gave \w+, not an AudioFrame"):
+        intake().convert(given)
+
+
+@pytest.mark.fault("F28")
+@pytest.mark.parametrize("pcm", [b"\0", b"\0\0\0", bytearray(2), array("f", [float("nan")])])
+def test_a_frame_that_was_spoilt_after_it_was_made_is_refused(pcm: bytes) -> None:
+    spoilt = frame(1)
+    spoilt.pcm = pcm
+    with pytest.raises(PluginError, match="gave a frame whose pcm is not bytes of 16-bit samples"):
+        intake().convert(spoilt)
+
+
+@pytest.mark.fault("F28")
+def test_a_resampler_that_gives_half_a_sample_is_named() -> None:
+    with pytest.raises(PluginError, match=r"Bad' failed in convert: gave 17 bytes, which are no 16-bit samples"):
+        list(intake(Bad).convert(AudioFrame(bytes(16), 8_000)))
+
+
+@pytest.mark.fault("F26")
+def test_a_resampler_that_raises_is_named_and_costs_its_item_alone() -> None:
+    with pytest.raises(PluginError, match="Raising' failed in convert: OSError: no filter"):
+        list(intake(Raising).convert(AudioFrame(bytes(16), 8_000)))
+    made = intake(RaisingAtTheEnd)
+    list(made.convert(AudioFrame(bytes(16), 8_000)))
+    with pytest.raises(SourceError, match="nothing left"):
+        made.rest()
+    assert made.rest() == b""
+
+
+@pytest.mark.fault("F28")
+def test_empty_frames_are_nothing_and_an_endless_run_of_them_does_not_hold_up_the_loop() -> None:
+    async def main() -> None:
+        async with bench() as b:
+            few = [AudioFrame(b"", 8_000), frame(1), AudioFrame(b"", RATE_HZ), frame(2)]
+            done = b.playout.add(frames_source(few))
+            assert [value for value in await b.take(3) if value] == [1] * FRAME + [2] * FRAME
+            assert (done.ended, b.playout.counts.resampled) == (PlayoutEnd.COMPLETED, 0)
+
+            def nothing() -> object:
+                while True:
+                    yield AudioFrame(b"", RATE_HZ)
+
+            endless = b.playout.add(frames_source(nothing()))  # type: ignore[arg-type]
+            assert not any(await b.take(50))
+            assert endless.cancel() == 0
+
+            b.resampler = Swallowing
+            swallowed = b.playout.add(Level(1, rate_hz=8_000))
+            assert not any(await b.take(50))
+            assert swallowed.cancel() == 0
+
+    run(main())

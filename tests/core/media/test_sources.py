@@ -1,0 +1,118 @@
+"""Whatever holds frames can be played; what does not is refused in a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.core.rig import frame, run
+
+from offhook.errors import SourceError
+from offhook.media.sources import frames_source
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from offhook import AudioFrame
+    from offhook.interfaces import AudioSource
+
+
+async def drain(source: AudioSource) -> list[AudioFrame]:
+    frames: list[AudioFrame] = []
+    while (item := await source.read()) is not None:
+        frames.append(item)
+    assert await source.read() is None, "None at the end, and ever after"
+    return frames
+
+
+def test_frames_and_lists_and_generators_can_be_played() -> None:
+    async def main() -> None:
+        one, two = frame(1), frame(2)
+        for what in (one, [one], (one, two), iter([one, two]), (item for item in (one, two))):
+            source = frames_source(what)
+            assert not source.live
+            assert (await drain(source))[0] is one
+            await source.aclose()
+
+    run(main())
+
+
+def test_an_async_iterator_is_live_and_is_closed_with_its_generator() -> None:
+    async def main() -> None:
+        closed: list[str] = []
+
+        async def speech() -> AsyncIterator[AudioFrame]:
+            try:
+                yield frame(1)
+                yield frame(2)
+            finally:
+                closed.append("generator")
+
+        source = frames_source(speech())
+        assert source.live
+        first = await source.read()
+        assert first is not None
+        assert closed == []
+        await source.aclose()
+        assert closed == ["generator"]
+        await source.aclose()
+        assert await source.read() is None
+
+    run(main())
+
+
+def test_an_async_iterator_without_aclose_will_do() -> None:
+    class Two:
+        left = 2
+
+        def __aiter__(self) -> Two:
+            return self
+
+        async def __anext__(self) -> AudioFrame:
+            if not self.left:
+                raise StopAsyncIteration
+            self.left -= 1
+            return frame(self.left)
+
+    async def main() -> None:
+        source = frames_source(Two())
+        assert len(await drain(source)) == 2
+        await source.aclose()
+
+    run(main())
+
+
+def test_a_closed_list_gives_nothing_more() -> None:
+    async def main() -> None:
+        source = frames_source([frame(1), frame(2)])
+        await source.read()
+        await source.aclose()
+        assert await source.read() is None
+
+    run(main())
+
+
+@pytest.mark.parametrize("what", [b"\0\0", bytearray(2), memoryview(b"\0\0"), 7, None, object()])
+def test_what_cannot_be_played_is_refused_with_what_can(what: object) -> None:
+    with pytest.raises(SourceError, match=rf"^{type(what).__name__} cannot be played: give a spec"):
+        frames_source(what)  # type: ignore[arg-type]
+
+
+def test_text_is_no_iterable_of_frames() -> None:
+    with pytest.raises(SourceError, match="str cannot be played"):
+        frames_source("abc")  # type: ignore[arg-type]
+
+
+def test_an_iterator_of_something_else_is_refused_when_it_shows() -> None:
+    async def bytes_later() -> AsyncIterator[AudioFrame]:
+        yield b"\0\0"  # type: ignore[misc]
+
+    async def main() -> None:
+        with pytest.raises(SourceError, match="gave bytes, not an AudioFrame"):
+            await frames_source([b"\0\0"]).read()  # type: ignore[list-item]
+        source = frames_source(bytes_later())
+        with pytest.raises(SourceError, match="gave bytes, not an AudioFrame"):
+            await source.read()
+        await source.aclose()
+
+    run(main())

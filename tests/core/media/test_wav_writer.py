@@ -1,0 +1,289 @@
+"""WavWriter: files that open at any kill point, and refusals that say what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offhook.errors import RecordingError
+from offhook.media.wav_writer import FLUSH_MS, WavWriter
+from offhook.wording import show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEN_MS = b"\x01\x02" * 80  # at 8 kHz
+
+
+def contents(path: Path) -> tuple[int, int, bytes]:
+    """Rate, channels and samples, as the standard library reads them; the header promises no more than is there."""
+    riff_size, data_size = struct.unpack("<4xI32xI", path.read_bytes()[:44])
+    assert riff_size == data_size + 36
+    assert data_size + 44 <= path.stat().st_size
+    with wave.open(str(path), "rb") as file:
+        assert file.getsampwidth() == 2
+        pcm = file.readframes(file.getnframes())
+        assert len(pcm) == data_size
+        return file.getframerate(), file.getnchannels(), pcm
+
+
+@contextlib.contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Files of this process may not grow past `size` bytes: how a full disk looks, without filling one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextlib.contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Permissions do not bind root, whom containers run tests as."""
+    user = os.geteuid()
+    os.seteuid(65534 if user == 0 else user)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    writer = WavWriter(tmp_path / "a.wav", 48_000, 2)
+    pcm = bytes(range(256)) * 200
+    writer.write(pcm)
+    writer.close()
+    assert contents(tmp_path / "a.wav") == (48_000, 2, pcm)
+    assert writer.frames == writer.stored_frames == len(pcm) // 4
+    assert writer.closed
+
+
+def test_the_file_is_valid_before_anything_is_written(tmp_path: Path) -> None:
+    writer = WavWriter(tmp_path / "a.wav", 16_000)
+    assert contents(tmp_path / "a.wav") == (16_000, 1, b"")
+    writer.close()
+
+
+def test_the_file_is_valid_after_every_write_and_never_far_behind(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    writer = WavWriter(path, 8_000)
+    for count in range(1, 101):
+        writer.write(TEN_MS)
+        _, _, pcm = contents(path)
+        assert pcm == TEN_MS * (len(pcm) // len(TEN_MS))
+        assert writer.frames == count * 80
+        assert len(pcm) == writer.stored_frames * 2
+        assert writer.frames - writer.stored_frames < FLUSH_MS * 8
+    writer.close()
+    assert contents(path)[2] == TEN_MS * 100
+
+
+def test_flush_hands_over_what_waits(tmp_path: Path) -> None:
+    writer = WavWriter(tmp_path / "a.wav", 8_000)
+    writer.flush()
+    writer.write(TEN_MS)
+    assert writer.stored_frames == 0
+    writer.flush()
+    assert contents(tmp_path / "a.wav")[2] == TEN_MS
+    writer.close()
+
+
+KILLED = """
+import sys
+from offhook.media import WavWriter
+writer = WavWriter(sys.argv[1], 16_000)
+frame = bytes(range(256)) * 2 + bytes(128)
+while True:
+    writer.write(frame)
+    print(writer.stored_frames, flush=True)
+"""
+
+
+@pytest.mark.fault("F32")
+@pytest.mark.parametrize("after", [1, 9, 10, 11, 137])
+def test_a_killed_writer_leaves_all_that_was_flushed(tmp_path: Path, after: int) -> None:
+    path = tmp_path / "killed.wav"
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        flushed = 0
+        for _ in range(after):
+            flushed = int(process.stdout.readline())
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    rate_hz, channels, pcm = contents(path)
+    assert (rate_hz, channels) == (16_000, 1)
+    frame = bytes(range(256)) * 2 + bytes(128)
+    assert len(pcm) >= flushed * 2
+    assert (after < 10) == (flushed == 0)
+    assert pcm == (frame * (len(pcm) // len(frame) + 1))[: len(pcm)]
+
+
+@pytest.mark.fault("F42")
+def test_a_file_that_exists_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_text("precious")
+    with pytest.raises(RecordingError, match=r"a\.wav.*exists already.*never writes over.*another name"):
+        WavWriter(path, 8_000)
+    assert path.read_text() == "precious"
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "link.wav").symlink_to(tmp_path / "elsewhere.wav")
+    with pytest.raises(RecordingError, match="exists already"):
+        WavWriter(tmp_path / "link.wav", 8_000)
+    assert not (tmp_path / "elsewhere.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("missing/a.wav", "folder does not exist. Make the folder first"),
+        ("file/a.wav", "not a folder"),
+        ("x" * 300 + ".wav", "name is too long"),
+        ("a\0b.wav", "NUL"),
+        (".", "exists already"),
+    ],
+)
+def test_a_path_that_cannot_be_is_refused_with_the_reason(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RecordingError, match=says) as caught:
+        WavWriter(f"{tmp_path}/{name}", 8_000)
+    assert "\0" not in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        with ordinary_user(), pytest.raises(RecordingError, match="may not be written to"):
+            WavWriter(f"{folder}/a.wav", 8_000)
+
+
+def test_a_reason_without_a_sentence_of_ours_is_the_system_s_own(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(RecordingError, match=os.strerror(40) if sys.platform == "linux" else "symbolic link"):
+        WavWriter(loop / "a.wav", 8_000)
+
+
+def test_no_room_for_the_header_leaves_no_file(tmp_path: Path) -> None:
+    with file_size_limit(20), pytest.raises(RecordingError, match="disk is full"):
+        WavWriter(tmp_path / "a.wav", 8_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.fault("F42")
+def test_a_disk_that_fills_up_leaves_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with file_size_limit(44 + 4_001):
+        writer = WavWriter(path, 8_000, 2)
+        for _ in range(12):
+            writer.write(TEN_MS)
+        with pytest.raises(RecordingError, match=r"ends at 1000 samples: the file may not grow"):
+            writer.write(TEN_MS * 100)
+    assert contents(path)[2] == (TEN_MS * 25)[:4_000]
+    assert writer.closed
+    assert writer.frames == 1_000
+    with pytest.raises(RecordingError, match="closed"):
+        writer.write(TEN_MS)
+    writer.close()
+
+
+@pytest.mark.fault("F42")
+def test_a_file_that_is_deleted_meanwhile_is_noticed(tmp_path: Path) -> None:
+    writer = WavWriter(tmp_path / "a.wav", 8_000)
+    (tmp_path / "a.wav").unlink()
+    with pytest.raises(RecordingError, match="deleted"):
+        writer.write(TEN_MS * 50)
+    assert writer.closed
+
+
+def test_a_full_file_is_complete_and_says_so(tmp_path: Path) -> None:
+    writer = WavWriter(tmp_path / "a.wav", 8_000, most_bytes=500)
+    for _ in range(3):
+        writer.write(TEN_MS)
+    with pytest.raises(RecordingError, match=r"full: it may hold 500 bytes"):
+        writer.write(TEN_MS)
+    assert contents(tmp_path / "a.wav")[2] == TEN_MS * 3
+
+
+def test_short_silence_is_samples(tmp_path: Path) -> None:
+    writer = WavWriter(tmp_path / "a.wav", 8_000)
+    writer.write(TEN_MS)
+    writer.write_silence(7)
+    writer.write(TEN_MS)
+    writer.close()
+    assert contents(tmp_path / "a.wav")[2] == TEN_MS + bytes(14) + TEN_MS
+
+
+def test_long_silence_is_a_hole(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    writer = WavWriter(path, 8_000)
+    writer.write(TEN_MS)
+    writer.write_silence(8_000 * 600)
+    assert len(contents(path)[2]) == len(TEN_MS) + 8_000 * 600 * 2
+    writer.write(TEN_MS)
+    writer.close()
+    assert contents(path)[2] == TEN_MS + bytes(8_000 * 600 * 2) + TEN_MS
+
+
+def test_the_rate_can_be_set_until_there_is_audio(tmp_path: Path) -> None:
+    writer = WavWriter(tmp_path / "a.wav", 8_000)
+    writer.set_rate(24_000)
+    assert contents(tmp_path / "a.wav") == (24_000, 1, b"")
+    writer.write(TEN_MS)
+    writer.set_rate(24_000)
+    with pytest.raises(RecordingError, match="24000 Hz and cannot go on at 48000 Hz"):
+        writer.set_rate(48_000)
+    writer.close()
+    with pytest.raises(RecordingError, match="closed"):
+        writer.set_rate(48_000)
+
+
+def test_closing_twice_is_fine(tmp_path: Path) -> None:
+    writer = WavWriter(tmp_path / "a.wav", 8_000)
+    writer.write(TEN_MS)
+    writer.close()
+    writer.close()
+    assert contents(tmp_path / "a.wav")[2] == TEN_MS
+
+
+def test_misuse_is_a_value_error(tmp_path: Path) -> None:
+    for rate_hz, channels in ((0, 1), (8_000, 0)):
+        with pytest.raises(ValueError, match="cannot be recorded"):
+            WavWriter(tmp_path / "a.wav", rate_hz, channels)
+    writer = WavWriter(tmp_path / "a.wav", 8_000, 2)
+    with pytest.raises(ValueError, match="6 bytes are not whole"):
+        writer.write(bytes(6))
+    writer.close()
+
+
+def test_paths_are_shown_whole_escaped_and_not_endless() -> None:
+    assert show_path("caf\u00e9.wav") == "'caf\u00e9.wav'"
+    assert show_path("a\nb") == r"'a\nb'"
+    assert show_path("x" * 500 + ".wav").endswith("xxx.wav'")
+    assert len(show_path("x" * 500)) == 122
+
+
+def test_a_star_becomes_the_first_number_that_makes_the_name_new(tmp_path: Path) -> None:
+    (tmp_path / "a-1.wav").write_text("mine")
+    for expected in ("a-2.wav", "a-3.wav"):
+        writer = WavWriter(tmp_path / "a-*.wav", 16_000)
+        writer.close()
+        assert writer.path == tmp_path / expected
+        assert writer.path.stat().st_mode & 0o077 == 0, "a conversation is its owner's alone"
+    assert (tmp_path / "a-1.wav").read_text() == "mine"
+    with pytest.raises(RecordingError, match="folder does not exist"):
+        WavWriter(tmp_path / "no/a-*.wav", 16_000)

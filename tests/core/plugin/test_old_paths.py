@@ -1,0 +1,39 @@
+"""Import paths of the last version work for one more, and say what to write instead."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from offhook.plugin.old_paths import MOVED
+
+PATHS = [(old, home, name) for old, homes in MOVED.items() for home, names in homes.items() for name in names.split()]
+PATHS += [
+    ("offhook_mockserver.in_process", "offhook_mockserver.server", "InProcessMock"),
+    ("offhook_mockserver.pcm_far_end", "offhook_mockserver.far_ends", "PcmFarEnd"),
+    ("offhook_mockserver.sendblue_far_end", "offhook_mockserver.far_ends", "SendblueFarEnd"),
+    ("offhook_mockserver.tenants", "offhook_mockserver.server", "Tenant"),
+    ("offhook_mockserver.server", "offhook_mockserver.server", "MockServer"),
+]
+
+
+@pytest.mark.parametrize(("old", "home", "name"), PATHS)
+def test_an_old_path_gives_the_same_object_and_names_the_new_one(old: str, home: str, name: str) -> None:
+    new = getattr(import_module(home), name)
+    if old == home:
+        assert getattr(import_module(old), name) is new
+        return
+    namespace: dict[str, object] = {}
+    program = compile(f"from {old} import {name}", __file__, "exec")
+    with pytest.warns(DeprecationWarning, match=f"from {home} import {name}`") as caught:
+        exec(program, namespace)
+    assert namespace[name] is new
+    assert {warning.filename for warning in caught} == {__file__}  # the line to change
+
+
+def test_a_name_that_never_was_there_is_an_import_error() -> None:
+    with pytest.raises(ImportError, match="AudioFrames"):
+        exec("from offhook.audio import AudioFrames", {})
+    with pytest.raises(ImportError, match="Tenants"):
+        exec("from offhook_mockserver.tenants import Tenants", {})

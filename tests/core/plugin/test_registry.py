@@ -1,0 +1,180 @@
+"""Registries: names are unique, factories are lazy, what is missing is said with the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from offhook.errors import MissingExtraError, PluginError, SpecError
+from offhook.interfaces.clock import SystemClock
+from offhook.interfaces.environment import Environment
+from offhook.interfaces.ids import Ids
+from offhook.plugin.registry import Registry
+
+
+def make() -> Callable[[], object]:
+    """A new factory."""
+    return lambda: None
+
+
+def registry() -> Registry[Callable[[], object]]:
+    made = Registry[Callable[[], object]]("transport", "offhook_transport")
+    made.plugin = "acme (acme-offhook 1.0)"
+    return made
+
+
+def test_what_was_added_is_found() -> None:
+    transports, factory = registry(), make()
+    transports.add("carrier-pigeon", factory, summary="slow")
+    assert transports.find("carrier-pigeon") is factory
+    (item,) = transports
+    assert (item.name, item.plugin, item.summary, item.missing) == (
+        "carrier-pigeon",
+        "acme (acme-offhook 1.0)",
+        "slow",
+        (),
+    )
+
+
+def test_a_name_is_taken_once_and_the_error_names_both() -> None:
+    transports, first = registry(), make()
+    transports.add("pigeon", first)
+    transports.plugin = "bird (bird-offhook 2.0)"
+    with pytest.raises(PluginError) as raised:
+        transports.add("pigeon", make())
+    assert raised.value.message == (
+        "plugin 'bird (bird-offhook 2.0)' failed in offhook_transport: "
+        "'pigeon' is taken by plugin 'acme (acme-offhook 1.0)': take another name, or, to have this one in its place, "
+        "set OFFHOOK_DISABLE_PLUGINS=acme (read: offhook docs hooks#what-a-registry-takes)"
+    )
+    assert transports.find("pigeon") is first
+
+
+def test_the_error_for_a_taken_name_tells_what_else_would_go() -> None:
+    transports, resamplers = registry(), Registry[Callable[[], object]]("resampler", "offhook_resampler")
+    transports.siblings = (transports, resamplers)
+    resamplers.plugin = transports.plugin
+    for name in ("pigeon", "dove", "owl"):
+        transports.add(name, make())
+    resamplers.add("live", make())
+    first = (
+        "set OFFHOOK_DISABLE_PLUGINS=acme, which takes away all else that it adds: resampler 'live', transport 'dove'"
+    )
+    for more, told in (
+        ((), ", transport 'owl' \\(read"),
+        (("crow", "wren", "jay"), ".* 'crow', transport 'wren' and 1 more"),
+    ):
+        for name in more:
+            transports.plugin = resamplers.plugin
+            transports.add(name, make())
+        transports.plugin = "bird (bird-offhook 2.0)"
+        with pytest.raises(PluginError, match=f"{first}{told}"):
+            transports.add("pigeon", make())
+
+
+def test_a_name_that_is_nearly_right_is_suggested() -> None:
+    transports = registry()
+    transports.add("pigeon", make())
+    with pytest.raises(
+        SpecError, match=r"^no transport is called 'pidgeon'; did you mean pigeon\? \(installed: pigeon\)"
+    ):
+        transports.find("pidgeon")
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    transports = registry()
+    with pytest.raises(SpecError, match=r"^no transport is called 'x' \(installed: none\); see: offhook plugins$"):
+        transports.find("x")
+    transports.add("b", make())
+    transports.add("a", make())
+    with pytest.raises(SpecError, match=r"\(installed: a, b\)"):
+        transports.find("x\n")
+
+
+@pytest.mark.parametrize("need", ["no_such_module_at_all", "no_such_module_at_all.sub", "json.no_such_module"])
+def test_a_missing_need_is_a_missing_extra(need: str) -> None:
+    transports = registry()
+    transports.add("pigeon", make(), extra="offhook[pigeon]", needs=("json", need))
+    transports.add("crow", make(), needs=(need,))
+    with pytest.raises(MissingExtraError, match=r'the transport \'pigeon\' needs .* pip install "offhook\[pigeon\]"'):
+        transports.find("pigeon")
+    with pytest.raises(MissingExtraError) as raised:
+        transports.find("crow")
+    assert (raised.value.extra, raised.value.missing) == ("", (need,))
+    assert [item.missing for item in transports] == [(need,), (need,)]
+
+
+def test_what_a_plugin_added_can_be_forgotten() -> None:
+    transports = registry()
+    transports.add("a", make())
+    transports.plugin = "other"
+    transports.add("b", make())
+    transports.forget("other")
+    assert [item.name for item in transports] == ["a"]
+
+
+@pytest.mark.parametrize("stand_in_first", [True, False])
+def test_a_stand_in_gives_way_whoever_comes_first(stand_in_first: bool) -> None:
+    transports = registry()
+    dummy, real = make(), make()
+    for stand_in in (stand_in_first, not stand_in_first):
+        transports.add("memory", dummy if stand_in else real, stand_in=stand_in)
+    assert transports.find("memory") is real
+    with pytest.raises(PluginError, match="it adds 'memory' twice"):
+        transports.add("memory", make())
+
+
+async def make_later() -> object:
+    return None
+
+
+@pytest.mark.fault("F39")
+@pytest.mark.parametrize(
+    ("added", "says"),
+    [
+        ({"name": "Carrier Pigeon"}, "'Carrier Pigeon' is no name"),
+        ({"name": ""}, "'' is no name"),
+        ({"name": "9lives"}, "is no name"),
+        ({"name": "x" * 65}, "is no name"),
+        ({"name": 7}, "'7' is no name"),
+        ({"name": "call"}, "'call' is offhook's own"),
+        ({"factory": None}, "the factory of 'pigeon' is NoneType, which cannot be called"),
+        ({"factory": make_later}, "the factory of 'pigeon' is async"),
+        ({"summary": None}, "summary and extra of 'pigeon' must be texts"),
+        ({"extra": ("offhook[pigeon]",)}, "summary and extra of 'pigeon' must be texts"),
+        ({"needs": "acme_sdk"}, "needs of 'pigeon' must be a tuple"),
+        ({"needs": (None,)}, "needs of 'pigeon' must be a tuple"),
+        ({"needs": ("",)}, "needs of 'pigeon' must be a tuple"),
+    ],
+)
+def test_nonsense_is_refused_by_name_where_it_is_added(added: dict[str, object], says: str) -> None:
+    transports = Registry[Callable[[], object]]("transport", "offhook_transport", reserved=("call",))
+    transports.plugin = "acme (acme-offhook 1.0)"
+    with pytest.raises(
+        PluginError, match=r"^plugin 'acme \(acme-offhook 1.0\)' failed in offhook_transport: "
+    ) as raised:
+        transports.add(**{"name": "pigeon", "factory": make(), **added})  # type: ignore[arg-type]
+    assert says in raised.value.message
+    assert raised.value.see == "hooks#what-a-registry-takes"
+    assert list(transports) == []
+
+
+def test_what_a_program_adds_itself_is_its_own() -> None:
+    transports = registry()
+    transports.plugin = ""
+    transports.add("pigeon", make())
+    assert transports.plugin_of("pigeon") == "the program"
+
+
+def test_an_environment_is_its_variables_and_what_all_parts_share() -> None:
+    clock, ids, way = SystemClock(), Ids(1), httpx.AsyncHTTPTransport()
+    environment = Environment({"KEY": "k"}, clock=clock, ids=ids, http=way)
+    assert dict(environment) == {"KEY": "k"}
+    assert len(environment) == 1
+    assert (environment.clock, environment.ids, environment.http) == (clock, ids, way)
+    bare = Environment()
+    assert dict(bare) == {}
+    assert bare.http is None
+    assert bare.clock.wall_s() > 0

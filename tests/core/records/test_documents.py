@@ -1,0 +1,50 @@
+"""Documents as JSON and back; the rest of what becomes JSON is tested with the stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from offhook.records.documents import beside, is_unfinished, mark_interrupted, of_json, recordings, tell, to_json
+from offhook.secret import MASK, Secret
+
+
+def test_a_document_comes_back() -> None:
+    document = {"number": "+1•••23", "at_s": 0.1234567, "none": None, "yes": True, "list": [1, {"a": "\udcff"}]}
+    assert of_json(to_json(document)) == document
+    assert of_json(to_json(document, indent=2).decode()) == document
+    odd = {"inf": float("inf"), "tuple": (1, 2), 3: Path("a")}
+    assert of_json(to_json(odd)) == {"inf": "inf", "tuple": [1, 2], "3": "a"}  # type: ignore[arg-type]
+
+
+@pytest.mark.fault("F56")
+def test_secrets_are_masked_before_json_spells_them_otherwise() -> None:
+    secret = Secret('open"sesame\n')
+    assert of_json(to_json({secret.reveal(): [secret, f"<{secret.reveal()}>"]})) == {MASK: [MASK, f"<{MASK}>"]}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", b"\xff"])
+def test_what_is_no_document_is_none(text: str | bytes) -> None:
+    assert of_json(text) is None
+
+
+def test_recordings_in_a_folder_are_named_from_there(tmp_path: Path) -> None:
+    record = {"files": {"mix": f"{tmp_path}/out/mix.wav", "far": "/elsewhere/x.wav", "odd": 7}, "number": "x"}
+    assert beside(record, tmp_path / "out") == {
+        "files": {"mix": "mix.wav", "far": "/elsewhere/x.wav", "odd": "7"},
+        "number": "x",
+    }
+    assert beside({"number": "x"}, tmp_path) == {"number": "x"}
+    assert recordings({"files": "nonsense"}) == {}
+
+
+def test_an_interrupted_call_is_marked_and_told() -> None:
+    record: dict[str, object] = {"call_id": "call_1", "number": "+1•••23", "dialed_at": "then", "problem": "a hiccup"}
+    assert is_unfinished(record)
+    assert not is_unfinished({**record, "ended_at_s": 1.0})
+    marked = mark_interrupted(record)
+    assert not is_unfinished(marked)
+    assert marked["interrupted"] is True
+    assert "died in mid-call" in str(marked["problem"])
+    assert "nothing was recorded; see: offhook records show call_1" in tell(marked)

@@ -1,0 +1,60 @@
+"""Events as plain values: every kind there is comes back as it was, through JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from enum import Enum
+from typing import get_args, get_type_hints
+
+import pytest
+
+from offhook.errors import OffhookError
+from offhook.session import events, outcome
+from offhook.session.events import CallRefused, Event, GrantRenewed, MemberJoined
+from offhook.session.facts import event_of, facts_of, is_event
+from offhook.session.outcome import Cause
+
+KINDS: list[type] = list(get_args(events.Event))
+
+
+def example(kind: type) -> Event:
+    hints = get_type_hints(kind, {**vars(events), **vars(outcome)})
+    values: dict[str, object] = {}
+    for item in fields(kind):
+        hint = hints[item.name]
+        if isinstance(hint, type) and issubclass(hint, Enum):
+            values[item.name] = list(hint)[-1]
+        else:
+            values[item.name] = {int: 7, str: "why", bool: True}.get(hint, 12.345678)
+    made: Event = kind(**values)
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_event_comes_back(kind: type) -> None:
+    event = example(kind)
+    facts = json.loads(json.dumps(facts_of(event)))
+    assert event_of(kind.__name__, facts) == event
+    assert is_event(kind.__name__)
+
+
+def test_what_is_not_known_stays_unknown() -> None:
+    assert event_of("GrantRenewed", facts_of(GrantRenewed())) == GrantRenewed()
+    assert facts_of(CallRefused(Cause.CALL_REJECTED)) == {"cause": 21}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "problem"),
+    [
+        ("RecordingError", {}, "is no event"),
+        ("MemberJoined", {}, "does not hold the facts"),
+        ("MemberJoined", {"uid": 1, "name": "x"}, "does not hold the facts"),
+        ("MemberLeft", {"uid": 1, "reason": "bored"}, "does not hold the facts"),
+    ],
+)
+def test_what_is_no_event_is_refused(name: str, facts: dict[str, object], problem: str) -> None:
+    with pytest.raises(OffhookError, match=problem):
+        event_of(name, facts)
+    assert event_of("MemberJoined", {"uid": 1}) == MemberJoined(1)
+    assert not is_event("RecordingError")

@@ -1,0 +1,431 @@
+"""Scripted callees, in virtual time, with a real room and a real caller in it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offhook.errors import ConfigError, RecordingError
+from offhook.interfaces import AudioSink
+from offhook.interfaces.frame import AudioFrame, level_dbfs
+from offhook.interfaces.ids import Ids
+from offhook.secret import Secret
+from offhook.session.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished
+from offhook.testing.virtual_time import LoopClock, run_virtual
+from offhook_mockserver.callees.callee import Callee, CalleeEnd
+from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, NUMBERS, script_for, table
+from offhook_mockserver.callees.script import (
+    Answer,
+    Decline,
+    Drop,
+    Echo,
+    HangUp,
+    ListenFor,
+    NeverAnswer,
+    Ring,
+    Say,
+    Script,
+    Sound,
+    Step,
+    Wait,
+)
+from offhook_mockserver.rooms.rooms import Rooms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook_mockserver.rooms.member import RoomEvent
+    from offhook_mockserver.rooms.pcm_member import PcmMember
+    from offhook_mockserver.rooms.room import Room
+
+RATE_HZ = 16_000
+FRAME = RATE_HZ // 50
+CLIP = Path("clip.wav")
+
+
+def tone(frames: int) -> bytes:
+    return array("h", [round(8000 * math.sin(n / 5)) for n in range(frames * FRAME)]).tobytes()
+
+
+class Caller:
+    """A PCM member that remembers with times, and speaks when told."""
+
+    def __init__(self, room: Room) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.events: list[tuple[float, RoomEvent]] = []
+        self.frames: list[tuple[float, AudioFrame]] = []
+        self.member: PcmMember = room.join_pcm(7, self)
+
+    def on_event(self, event: RoomEvent) -> None:
+        self.events.append((self._loop.time(), event))
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        self.frames.append((self._loop.time(), frame))
+
+    def when(self, kind: type[RoomEvent]) -> float | None:
+        return next((at for at, event in self.events if isinstance(event, kind)), None)
+
+    @property
+    def left(self) -> LeaveReason | None:
+        return next((event.reason for _, event in self.events if isinstance(event, MemberLeft)), None)
+
+    def loud(self) -> list[float]:
+        """When the frames came that were no silence."""
+        return [at for at, frame in self.frames if level_dbfs(frame.pcm) > -60]
+
+    async def speak(self, duration_s: float, first: int = 0) -> int:
+        """Speak a tone frame by frame; the index of the frame after."""
+        self.member.publish()
+        start_s = self._loop.time()
+        pcm = tone(1)
+        for index in range(round(duration_s * 50)):
+            self.member.send(AudioFrame(pcm, RATE_HZ, (first + index) * FRAME))
+            await asyncio.sleep(start_s + (index + 1) / 50 - self._loop.time())
+        return first + round(duration_s * 50)
+
+
+class Tape(AudioSink):
+    """A recording in memory, laid out as a file would be."""
+
+    def __init__(
+        self, broken_after: int | None = None, error: Exception | None = None, closing: Exception | None = None
+    ) -> None:
+        self.frames: list[AudioFrame] = []
+        self.closed = 0
+        self._broken_after = broken_after
+        self._error = error or RecordingError("disk full")
+        self._closing = closing
+
+    async def write(self, frame: AudioFrame) -> None:
+        if self._broken_after is not None and len(self.frames) >= self._broken_after:
+            raise self._error
+        self.frames.append(frame)
+
+    async def aclose(self) -> None:
+        self.closed += 1
+        if self._closing is not None:
+            raise self._closing
+
+    @property
+    def end(self) -> int:
+        return max(frame.position + frame.samples for frame in self.frames)
+
+
+class Scene:
+    """A room, a callee at work in it, and what became of both."""
+
+    def __init__(self, *steps: Step, tape: Tape | None = None, clip: bytes = b"", **limits: float) -> None:
+        self.room: Room = Rooms(LoopClock(), Ids("scene")).create("c", "a" * 32, Secret("c" * 32))
+        self.changes: list[tuple[float, str]] = []
+        self.tape = tape
+        loop = asyncio.get_running_loop()
+
+        async def load(step: Say) -> bytes:
+            return clip if step.duration_s is None else clip[: round(step.duration_s * RATE_HZ) * 2]
+
+        self.callee = Callee(
+            self.room,
+            Script("a test's", steps),
+            load_speech=load,
+            open_recording=lambda: tape,
+            on_change=lambda what: self.changes.append((loop.time(), what)),
+            **limits,
+        )
+        self.running = asyncio.create_task(self.callee.run())
+
+    async def end(self) -> CalleeEnd:
+        return await self.running
+
+
+def test_it_rings_answers_publishes_and_waits_for_the_hang_up() -> None:
+    async def main() -> None:
+        scene = Scene(Ring(1.5), Answer())
+        caller = Caller(scene.room)
+        await asyncio.sleep(1.4)
+        assert not scene.callee.answered
+        assert caller.events == []
+        await asyncio.sleep(10)
+        assert caller.when(MemberJoined) == caller.when(MemberPublished) == pytest.approx(1.5)
+        caller.member.leave()
+        assert await scene.end() is CalleeEnd.CALLER_LEFT
+        assert scene.room.members == ()
+
+    run_virtual(main())
+
+
+def test_from_the_answer_on_there_is_a_frame_every_20_ms_without_gap_or_drift() -> None:
+    async def main() -> None:
+        scene = Scene(Answer(), Say(CLIP), Wait(1), Say(CLIP), HangUp(), clip=tone(25))
+        caller = Caller(scene.room)
+        assert await scene.end() is CalleeEnd.HUNG_UP
+        assert [frame.position for _, frame in caller.frames] == [n * FRAME for n in range(len(caller.frames))]
+        assert max(abs(at - n / 50) for n, (at, _) in enumerate(caller.frames)) < 0.005
+        assert len(caller.loud()) == 50
+        assert caller.left is LeaveReason.QUIT
+
+    run_virtual(main())
+
+
+def test_what_it_says_arrives_sample_for_sample() -> None:
+    clip = tone(25) + b"\1\1" * 7
+
+    async def main() -> None:
+        scene = Scene(Answer(), Say(CLIP), HangUp(), clip=clip)
+        caller = Caller(scene.room)
+        await scene.end()
+        heard = b"".join(frame.pcm for _, frame in caller.frames)
+        assert clip in heard
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("silent", [Decline(), NeverAnswer()])
+def test_who_does_not_answer_never_shows(silent: Step) -> None:
+    async def main() -> None:
+        scene = Scene(Ring(2), silent)
+        caller = Caller(scene.room)
+        await asyncio.sleep(30)
+        assert caller.events == []
+        assert caller.frames == []
+        assert scene.running.done() is isinstance(silent, Decline)
+        caller.member.leave()
+        end = await scene.end()
+        assert end is (CalleeEnd.DECLINED if isinstance(silent, Decline) else CalleeEnd.GIVEN_UP)
+        assert scene.callee.hearing is None
+
+    run_virtual(main())
+
+
+def test_a_caller_who_was_in_for_less_than_a_turn_of_the_loop_stops_the_ringing() -> None:
+    async def main() -> None:
+        scene = Scene(Ring(60), Answer())
+        await asyncio.sleep(3)
+        Caller(scene.room).member.leave()
+        assert await scene.end() is CalleeEnd.GIVEN_UP
+        assert asyncio.get_running_loop().time() == 3
+
+    run_virtual(main())
+
+
+def test_a_caller_who_leaves_in_the_moment_of_the_answer_is_not_answered() -> None:
+    async def main() -> None:
+        scene = Scene(Ring(2), Answer())
+        caller = Caller(scene.room)
+        asyncio.get_running_loop().call_at(2, caller.member.leave)
+        assert await scene.end() is CalleeEnd.GIVEN_UP
+        assert asyncio.get_running_loop().time() == 2
+        assert scene.callee.hearing is None
+
+    run_virtual(main())
+
+
+def test_a_caller_who_leaves_stops_the_ringing() -> None:
+    async def main() -> None:
+        scene = Scene(Ring(60), Answer())
+        caller = Caller(scene.room)
+        await asyncio.sleep(3)
+        caller.member.leave()
+        assert await scene.end() is CalleeEnd.GIVEN_UP
+        assert asyncio.get_running_loop().time() < 3.2
+        assert not scene.callee.answered
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("steps", [(Ring(100), Answer()), (Ring(1), Answer())])
+def test_a_caller_who_never_joins_is_given_up(steps: tuple[Step, ...]) -> None:
+    async def main() -> None:
+        scene = Scene(*steps, join_window_s=20)
+        assert await scene.end() is CalleeEnd.CALLER_ABSENT
+        assert asyncio.get_running_loop().time() < 22
+
+    run_virtual(main())
+
+
+def test_a_drop_is_no_hang_up() -> None:
+    async def main() -> None:
+        scene = Scene(Answer(), Say(CLIP, duration_s=0.3), Drop(), clip=tone(100))
+        caller = Caller(scene.room)
+        assert await scene.end() is CalleeEnd.DROPPED
+        assert caller.left is LeaveReason.DROPPED
+        assert len(caller.loud()) == 15
+
+    run_virtual(main())
+
+
+def test_a_caller_who_drops_may_come_back_in_time() -> None:
+    async def main() -> None:
+        scene = Scene(Answer(), grace_s=5)
+        caller = Caller(scene.room)
+        await asyncio.sleep(1)
+        caller.member.leave(LeaveReason.DROPPED)
+        await asyncio.sleep(4)
+        again = Caller(scene.room)
+        await asyncio.sleep(20)
+        assert scene.callee.answered
+        assert not scene.running.done()
+        again.member.leave(LeaveReason.DROPPED)
+        assert await scene.end() is CalleeEnd.CALLER_DROPPED
+        assert asyncio.get_running_loop().time() == pytest.approx(30, abs=0.1)
+
+    run_virtual(main())
+
+
+def test_no_call_lasts_for_ever() -> None:
+    async def main() -> None:
+        scene = Scene(Answer(), max_call_s=100)
+        caller = Caller(scene.room)
+        assert await scene.end() is CalleeEnd.TIME_LIMIT
+        assert asyncio.get_running_loop().time() == pytest.approx(100)
+        assert caller.left is LeaveReason.QUIT
+
+    run_virtual(main())
+
+
+def test_it_replies_once_the_caller_has_spoken_and_paused_and_not_in_a_short_breath() -> None:
+    async def main() -> None:
+        scene = Scene(Answer(), ListenFor(Sound.SPEECH), ListenFor(Sound.QUIET), Say(CLIP), clip=tone(10))
+        caller = Caller(scene.room)
+        await asyncio.sleep(5)
+        assert caller.loud() == []
+        after = await caller.speak(1)
+        await asyncio.sleep(0.4)
+        await caller.speak(1, first=after + 20)
+        assert caller.loud() == []
+        quiet_from = asyncio.get_running_loop().time()
+        await asyncio.sleep(3)
+        assert 0.7 <= caller.loud()[0] - quiet_from <= 1.0
+        scene.running.cancel()
+
+    run_virtual(main())
+
+
+def test_it_hangs_up_in_the_middle_of_what_the_caller_says() -> None:
+    async def main() -> None:
+        scene = Scene(Answer(), ListenFor(Sound.SPEECH), Wait(0.8), HangUp())
+        caller = Caller(scene.room)
+        await caller.speak(3)
+        assert await scene.end() is CalleeEnd.HUNG_UP
+        left = caller.when(MemberLeft)
+        assert left is not None
+        assert 0.8 < left < 1.0
+
+    run_virtual(main())
+
+
+def test_an_echo_comes_back_at_once_and_whole() -> None:
+    async def main() -> None:
+        scene = Scene(Answer(), Echo())
+        caller = Caller(scene.room)
+        await asyncio.sleep(0.11)
+        await caller.speak(1)
+        await asyncio.sleep(0.2)
+        assert len(caller.loud()) == 50
+        assert caller.loud()[0] - 0.11 <= 0.03
+        scene.running.cancel()
+
+    run_virtual(main())
+
+
+def test_it_remembers_what_it_heard_on_one_timeline_from_the_answer() -> None:
+    async def main() -> None:
+        tape = Tape()
+        scene = Scene(Ring(1), Answer(), tape=tape)
+        caller = Caller(scene.room)
+        await asyncio.sleep(1.5)
+        after = await caller.speak(1)
+        await asyncio.sleep(1)
+        await caller.speak(0.5, first=after + 50)
+        await asyncio.sleep(0.5)
+        caller.member.leave()
+        await scene.end()
+        hearing = scene.callee.hearing
+        assert hearing is not None
+        assert hearing.first_audio_s == pytest.approx(0.5, abs=0.02)
+        assert (hearing.frames_heard, hearing.gap_samples, hearing.frames_unrecorded) == (75, RATE_HZ, 0)
+        assert tape.closed == 1
+        assert (tape.frames[0].position, tape.frames[0].samples) == (0, 0), "the recording begins with the answer"
+        assert tape.frames[1].position == pytest.approx(0.5 * RATE_HZ, abs=FRAME)
+        assert tape.frames[51].position - tape.frames[50].position == RATE_HZ + FRAME
+        assert tape.end == pytest.approx(3.5 * RATE_HZ, abs=FRAME), "and lasts until the end"
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("error", [RecordingError("disk full"), ZeroDivisionError("a plugin's own")])
+@pytest.mark.parametrize("closing", [None, RecordingError("disk full"), ZeroDivisionError("a plugin's own")])
+def test_a_recording_that_fails_does_not_hurt_the_call(error: Exception, closing: Exception | None) -> None:
+    async def main() -> None:
+        tape = Tape(broken_after=5, error=error, closing=closing)
+        scene = Scene(Answer(), tape=tape)
+        caller = Caller(scene.room)
+        await asyncio.sleep(0.01)
+        await caller.speak(1)
+        caller.member.leave()
+        assert await scene.end() is CalleeEnd.CALLER_LEFT
+        hearing = scene.callee.hearing
+        assert hearing is not None
+        assert hearing.frames_heard == 50
+        assert hearing.frames_unrecorded > 40
+        assert tape.closed == 1
+
+    run_virtual(main())
+
+
+def test_a_closed_channel_ends_it() -> None:
+    async def main() -> None:
+        for steps in ((Answer(),), (Ring(100), Answer())):
+            scene = Scene(*steps)
+            Caller(scene.room)
+            await asyncio.sleep(1)
+            scene.room.close()
+            assert await scene.end() is CalleeEnd.ROOM_CLOSED
+
+    run_virtual(main())
+
+
+def test_cancelling_leaves_the_room_and_finishes_the_recording() -> None:
+    async def main() -> None:
+        tape = Tape()
+        scene = Scene(Answer(), tape=tape)
+        caller = Caller(scene.room)
+        await caller.speak(0.5)
+        scene.running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await scene.running
+        assert [member.uid for member in scene.room.members] == [7]
+        assert tape.closed == 1
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    "steps", [(Say(CLIP),), (Answer(), Ring(1)), (Answer(), Decline()), (HangUp(),), (Answer(), Answer())]
+)
+def test_a_script_in_the_wrong_order_is_refused(steps: tuple[Step, ...]) -> None:
+    with pytest.raises(ConfigError, match="Answer"):
+        Script("wrong", steps)
+
+
+def test_the_table_is_fictional_numbers_alone_and_says_what_they_do() -> None:
+    assert DEFAULT_NUMBER == "+14155550123"
+    for number, script in NUMBERS.items():
+        assert number.startswith("+141555501")
+        assert len(number) == 12
+        assert f"{number}  {script.summary}" in table()
+    assert script_for("+4930123456") is NUMBERS[DEFAULT_NUMBER]
+
+
+@pytest.mark.parametrize(
+    "does", [HangUp, NeverAnswer, Decline, Drop, Echo, ListenFor, lambda step: isinstance(step, Say)]
+)
+def test_the_table_has_every_kind_of_callee(does: Callable[[Step], bool] | type[Step]) -> None:
+    steps = [step for script in NUMBERS.values() for step in script.steps]
+    assert any(isinstance(step, does) if isinstance(does, type) else does(step) for step in steps)
+    assert all(step.path.is_file() for step in steps if isinstance(step, Say))

@@ -1,0 +1,177 @@
+"""`offhook mock` as a process: what it prints, how it stops, what it says when it cannot start."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offhook_mockserver.callees.numbers import NUMBERS
+from offhook_mockserver.commands import serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEVER_ANSWERS = "+14155550102"
+COMMAND = [sys.executable, "-m", "offhook", "mock"]
+
+
+def begin(*arguments: str, pipe_bytes: int = -1) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONSAFEPATH": "1", "NO_COLOR": "1"}
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        pipesize=pipe_bytes,
+    )
+
+
+def start_calls(ready: dict[str, str], number: str, count: int = 1) -> list[str]:
+    """Place calls over one connection; their channels."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(ready["port"]), timeout=10)
+    keys = {"sb-api-key-id": ready["api_key"], "sb-api-secret-key": ready["api_secret"]}
+    body = json.dumps({"phoneNumber": number, "fromNumber": ready["from_number"]})
+    channels: list[str] = []
+    with contextlib.closing(connection):
+        for _ in range(count):
+            connection.request("POST", "/facetime/start-call", body, {"content-type": "application/json", **keys})
+            channels.append(json.load(connection.getresponse())["agora"]["channelName"])
+    return channels
+
+
+def refused(*arguments: str) -> str:
+    process = begin(*arguments)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 2, err
+    assert out == ""
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_programs_get_one_json_line_then_a_line_an_event_and_a_clean_stop(stop: signal.Signals, tmp_path: Path) -> None:
+    process = begin("--json", "--recordings", str(tmp_path / "new" / "folder"))
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline())
+    assert set(ready) == {"url", "port", "pid", "api_key", "api_secret", "from_number"}
+    assert ready["pid"] == process.pid
+    assert ready["url"] == f"http://127.0.0.1:{ready['port']}"
+    (channel,) = start_calls(ready, "+14155550101")
+    lines = [process.stdout.readline() for _ in range(2)]
+    assert lines[0].endswith(f"{channel} +1415•••0101 ringing\n")
+    assert lines[1].endswith(f"{channel} +1415•••0101 answered\n")
+    process.send_signal(stop)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 0, err
+    assert err == ""
+    assert ready["api_secret"] not in out
+    assert (tmp_path / "new" / "folder" / f"{channel}.callee.wav").stat().st_size >= 44
+
+
+@pytest.mark.slow
+def test_people_are_told_what_stopped_it() -> None:
+    process = begin()
+    assert process.stdout is not None
+    exported = dict(re.findall(r"export (\w+)=(\S+)", "".join(process.stdout.readline() for _ in range(6))))
+    ready = {
+        "port": exported["SENDBLUE_API_BASE_URL"].rpartition(":")[2],
+        "api_key": exported["SENDBLUE_API_API_KEY"],
+        "api_secret": exported["SENDBLUE_API_API_SECRET"],
+        "from_number": exported["OFFHOOK_FROM_NUMBER"],
+    }
+    start_calls(ready, NEVER_ANSWERS, 2)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "offhook mock: stopped by SIGTERM, 2 calls ended\n")
+
+
+@pytest.mark.slow
+def test_a_pipe_that_nobody_reads_holds_up_neither_calls_nor_the_stop() -> None:
+    process = begin("--json", pipe_bytes=4096)
+    assert process.stdout is not None
+    try:
+        ready = json.loads(process.stdout.readline())
+        # Each makes a line of some 70 bytes, far more than the pipe holds.
+        start_calls(ready, NEVER_ANSWERS, 300)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        _, err = process.communicate(timeout=10)
+        assert err == ""
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_oldest_of_too_many_lines_are_dropped_and_counted(capfd: pytest.CaptureFixture[str]) -> None:
+    printer = serving.LinePrinter()
+    for number in range(serving.MOST_LINES + 3):
+        printer.print(f"line {number}")
+    printer.start()
+    printer.finish(10)
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == "(3 lines were dropped here, because nobody read them)"
+    assert lines[1:] == [f"line {number}" for number in range(3, serving.MOST_LINES + 3)]
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_does_not_end_the_server() -> None:
+    process = begin("--json")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        ready = json.loads(process.stdout.readline())
+        process.stdout.close()
+        for _ in range(2):
+            start_calls(ready, NEVER_ANSWERS)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+@pytest.mark.slow
+def test_people_get_what_to_export_what_to_try_and_the_numbers() -> None:
+    process = begin()
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not lines or "Calls:" not in lines[-1]:
+        lines.append(process.stdout.readline())
+        assert lines[-1], process.communicate()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "offhook mock: stopped by SIGINT, 0 calls ended\n")
+    text = "".join(lines)
+    for name in ("SENDBLUE_API_BASE_URL", "SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET", "OFFHOOK_FROM_NUMBER"):
+        assert f"export {name}=" in text
+    assert "/mock.db\n" in text.partition("export OFFHOOK_STORE=sqlite:/")[2], "not among the real ones"
+    assert "offhook call +14155550123" in text
+    for number, script in NUMBERS.items():
+        assert f"{number}  {script.summary}" in text
+
+
+@pytest.mark.slow
+def test_a_start_that_cannot_be_says_why_in_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"port {port} of 127.0.0.1 is taken" in refused("--port", str(port))
+    (tmp_path / "file").write_text("")
+    message = refused("--recordings", str(tmp_path / "file"))
+    assert "recordings" in message
+    assert message.count("\n") == 1

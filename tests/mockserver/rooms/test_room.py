@@ -1,0 +1,537 @@
+"""Rooms: who is told what, who hears whom, and that nothing is coded which need not be."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from array import array
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offhook.interfaces.clock import SystemClock
+from offhook.interfaces.frame import AudioFrame, level_dbfs
+from offhook.interfaces.ids import Ids
+from offhook.secret import Secret
+from offhook.session.events import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
+from offhook.testing import LoopClock, run_virtual
+from offhook_mockserver.rooms.room import Room, RoomError
+from offhook_mockserver.rooms.rooms import Rooms
+from offhook_mockserver.rooms.rtp_member import RtpMember
+from offhook_wire import rtcp, rtp
+from offhook_wire.access_token import TokenInvalid, mint
+from offhook_wire.opus import OpusEncoder
+from offhook_wire.rtp_out import OutStream
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from offhook_mockserver.rooms.member import RoomEvent
+    from offhook_mockserver.rooms.pcm_member import PcmMember
+
+APP_ID = "a" * 32
+CERTIFICATE = Secret("c" * 32)
+RATE_HZ = 16_000
+
+
+def tone(index: int, rate_hz: int = RATE_HZ) -> AudioFrame:
+    samples = rate_hz // 50
+    start = index * samples
+    pcm = array("h", [round(8000 * math.sin(2 * math.pi * 440 * (start + n) / rate_hz)) for n in range(samples)])
+    return AudioFrame(pcm.tobytes(), rate_hz, start)
+
+
+class Ear:
+    """A handler that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[RoomEvent] = []
+        self.audio: list[tuple[int, AudioFrame]] = []
+
+    def on_event(self, event: RoomEvent) -> None:
+        self.events.append(event)
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        self.audio.append((uid, frame))
+
+
+class Wire:
+    """A packet sender that remembers."""
+
+    def __init__(self) -> None:
+        self.rtp: list[rtp.RtpPacket] = []
+        self.rtcp: list[rtcp.Rtcp] = []
+
+    def send_rtp(self, data: bytes) -> None:
+        self.rtp.append(rtp.parse(data))
+
+    def send_rtcp(self, data: bytes) -> None:
+        self.rtcp += rtcp.parse(data)
+
+
+class Talker:
+    """The far end of an RTP member: makes the packets that its client would send."""
+
+    def __init__(self, room: Room, uid: int, seed: int = 1) -> None:
+        self.wire, self.ear = Wire(), Ear()
+        self.stream = OutStream(Ids(seed))
+        self.member = RtpMember(room, uid, self.wire, self.ear, clock=SystemClock(), ids=Ids(seed + 100))
+        self.encoder = OpusEncoder(RATE_HZ)
+        room.expect(self.member)
+        room.admit(self.member)
+
+    def say(self, index: int) -> None:
+        payload = self.encoder.encode(tone(index).pcm)
+        self.member.on_rtp(self.stream.packet(payload, index * rtp.FRAME_TICKS, index * 0.02))
+
+    def bye(self) -> None:
+        self.member.on_rtcp(self.stream.bye())
+
+
+def make_room(rate_hz: int = RATE_HZ) -> Room:
+    return Room("room", APP_ID, CERTIFICATE, clock=SystemClock(), ids=Ids("room"), rate_hz=rate_hz)
+
+
+def in_loop(check: Callable[[Room], Awaitable[None]]) -> None:
+    async def main() -> None:
+        room = make_room()
+        await check(room)
+        room.close()
+
+    asyncio.run(main())
+
+
+async def a_turn() -> None:
+    await asyncio.sleep(0)
+
+
+def test_a_pcm_member_is_told_who_is_there_after_joining() -> None:
+    async def check(room: Room) -> None:
+        first = room.join_pcm(7, Ear())
+        first.publish()
+        room.join_pcm(8, Ear())
+        late = Ear()
+        room.join_pcm(9, late)
+        assert late.events == []
+        await a_turn()
+        assert late.events == [MemberJoined(7), MemberPublished(7), MemberJoined(8)]
+
+    in_loop(check)
+
+
+def test_events_go_to_the_others_in_order() -> None:
+    async def check(room: Room) -> None:
+        ear = Ear()
+        room.join_pcm(1, ear)
+        await a_turn()
+        other = room.join_pcm(2, Ear())
+        other.publish()
+        other.publish()
+        other.unpublish()
+        other.leave(LeaveReason.DROPPED)
+        other.leave()
+        assert ear.events == [
+            MemberJoined(2),
+            MemberPublished(2),
+            MemberUnpublished(2),
+            MemberLeft(2, LeaveReason.DROPPED),
+        ]
+
+    in_loop(check)
+
+
+def test_pcm_passes_uncoded_between_pcm_members_and_only_while_published() -> None:
+    async def check(room: Room) -> None:
+        ear, own = Ear(), Ear()
+        room.join_pcm(1, ear)
+        talker = room.join_pcm(2, own)
+        talker.send(tone(0))
+        talker.publish()
+        talker.send(tone(1))
+        assert [(uid, frame.pcm) for uid, frame in ear.audio] == [(2, tone(1).pcm)]
+        assert own.audio == []
+        assert (talker.frames_sent, talker.frames_unheard) == (1, 1)
+        assert (room.encoders, room.decoders) == (0, 0)
+
+    in_loop(check)
+
+
+def test_audio_never_comes_before_its_talker_is_known() -> None:
+    async def check(room: Room) -> None:
+        talker = room.join_pcm(2, Ear())
+        talker.publish()
+        order: list[str] = []
+
+        class Order(Ear):
+            def on_event(self, event: RoomEvent) -> None:
+                order.append(type(event).__name__)
+
+            def on_audio(self, uid: int, frame: AudioFrame) -> None:
+                order.append("audio")
+
+        room.join_pcm(1, Order())
+        talker.send(tone(0))
+        await a_turn()
+        assert order == ["MemberJoined", "MemberPublished", "audio"]
+
+    in_loop(check)
+
+
+@pytest.mark.parametrize("frame", [tone(0, 48_000), AudioFrame(bytes(2 * 321), RATE_HZ)])
+def test_a_frame_of_another_rate_or_length_is_refused(frame: AudioFrame) -> None:
+    async def check(room: Room) -> None:
+        talker = room.join_pcm(2, Ear())
+        with pytest.raises(ValueError, match="not up to 20 ms"):
+            talker.send(frame)
+
+    in_loop(check)
+
+
+def test_a_second_join_with_the_uid_puts_the_first_out() -> None:
+    async def check(room: Room) -> None:
+        ear, old, watcher = Ear(), Ear(), Ear()
+        room.join_pcm(1, watcher)
+        first = room.join_pcm(2, old)
+        await a_turn()
+        second = room.join_pcm(2, ear)
+        assert old.events[-1] == LegClosed("replaced")
+        assert not first.present
+        assert second.present
+        assert watcher.events[-2:] == [MemberLeft(2, LeaveReason.DROPPED), MemberJoined(2)]
+        first.leave()
+        assert second.present
+
+    in_loop(check)
+
+
+def test_a_failing_handler_hurts_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Ear):
+        def on_event(self, event: RoomEvent) -> None:
+            raise RuntimeError("callee script")
+
+        def on_audio(self, uid: int, frame: AudioFrame) -> None:
+            raise RuntimeError("callee script")
+
+    async def check(room: Room) -> None:
+        ear = Ear()
+        room.join_pcm(1, Broken())
+        room.join_pcm(2, ear)
+        await a_turn()
+        talker = room.join_pcm(3, Ear())
+        talker.publish()
+        talker.send(tone(0))
+        assert ear.events[-2:] == [MemberJoined(3), MemberPublished(3)]
+        assert len(ear.audio) == 1
+
+    in_loop(check)
+    assert "callee script" in caplog.text
+
+
+def test_uid_zero_gets_one_that_is_free() -> None:
+    async def check(room: Room) -> None:
+        members = [room.join_pcm(0, Ear()) for _ in range(20)]
+        assert len({member.uid for member in members}) == 20
+        assert 0 not in {member.uid for member in members}
+
+    in_loop(check)
+
+
+def test_a_closed_room_puts_everybody_out_and_lets_nobody_in() -> None:
+    async def check(room: Room) -> None:
+        ear = Ear()
+        room.join_pcm(1, ear)
+        talker = Talker(room, 2)
+        await a_turn()
+        room.close("call over")
+        assert ear.events[-1] == LegClosed("call over")
+        assert talker.ear.events[-1] == LegClosed("call over")
+        assert room.members == ()
+        with pytest.raises(RoomError, match="closed"):
+            room.join_pcm(3, Ear())
+
+    in_loop(check)
+
+
+def test_rtp_is_forwarded_without_a_decoder() -> None:
+    async def check(room: Room) -> None:
+        one, two = Talker(room, 1, seed=1), Talker(room, 2, seed=2)
+        for index in range(10):
+            one.say(index)
+            two.say(index)
+        assert len(one.wire.rtp) == len(two.wire.rtp) == 10
+        assert (room.decoders, room.encoders) == (0, 0)
+        heard = two.wire.rtp
+        assert {packet.ssrc for packet in heard} == {two.member.ssrc_of(1)}
+        assert one.stream.ssrc not in {packet.ssrc for packet in heard}
+        steps = {rtp.sequence_distance(b.sequence, a.sequence) for a, b in itertools.pairwise(heard)}
+        assert steps == {1}
+        assert MemberPublished(1) in two.ear.events
+
+    in_loop(check)
+
+
+def test_one_decoder_a_talker_serves_all_pcm_members_and_goes_with_the_last() -> None:
+    async def check(room: Room) -> None:
+        talker = Talker(room, 1)
+        ears = [Ear(), Ear()]
+        members: list[PcmMember] = [room.join_pcm(uid, ear) for uid, ear in enumerate(ears, 10)]
+        for index in range(10):
+            talker.say(index)
+        assert room.decoders == 1
+        assert [len(ear.audio) for ear in ears] == [10, 10]
+        assert [frame.position for _, frame in ears[0].audio] == [320 * index for index in range(10)]
+        assert level_dbfs(ears[0].audio[-1][1].pcm) > -20
+        for member in members:
+            member.leave()
+        assert room.decoders == 0
+
+    in_loop(check)
+
+
+def test_one_encoder_a_source_and_only_while_an_rtp_member_listens() -> None:
+    async def check(room: Room) -> None:
+        source = room.join_pcm(1, Ear())
+        source.publish()
+        source.send(tone(0))
+        assert room.encoders == 0
+        listeners = [Talker(room, uid, seed=uid) for uid in (2, 3)]
+        for index in range(1, 6):
+            source.send(tone(index))
+        assert room.encoders == 1
+        assert [len(listener.wire.rtp) for listener in listeners] == [5, 5]
+        assert listeners[0].wire.rtp[-1].payload == listeners[1].wire.rtp[-1].payload
+        for listener in listeners:
+            listener.member.leave()
+        assert room.encoders == 0
+
+    in_loop(check)
+
+
+def test_a_pause_of_a_pcm_source_is_a_jump_of_the_timestamp_and_a_marker() -> None:
+    async def check(room: Room) -> None:
+        source = room.join_pcm(1, Ear())
+        source.publish()
+        listener = Talker(room, 2)
+        for index in (0, 1, 50):
+            source.send(tone(index))
+        first, second, after = listener.wire.rtp
+        assert rtp.timestamp_distance(second.timestamp, first.timestamp) == rtp.FRAME_TICKS
+        assert rtp.timestamp_distance(after.timestamp, second.timestamp) == 49 * rtp.FRAME_TICKS
+        assert rtp.sequence_distance(after.sequence, second.sequence) == 1
+        assert [packet.marker for packet in (first, second, after)] == [True, False, True]
+
+    in_loop(check)
+
+
+def test_a_member_who_comes_back_goes_on_under_the_same_ssrc() -> None:
+    async def check(room: Room) -> None:
+        listener = Talker(room, 2)
+        for _ in range(2):
+            source = room.join_pcm(1, Ear())
+            source.publish()
+            source.send(tone(0))
+            source.send(tone(1))
+            source.leave()
+        packets = listener.wire.rtp
+        assert len({packet.ssrc for packet in packets}) == 1
+        numbers = [rtp.sequence_distance(packet.sequence, packets[0].sequence) for packet in packets]
+        assert numbers == [0, 1, 2, 3]
+        assert sum(isinstance(packet, rtcp.Bye) for packet in listener.wire.rtcp) == 2
+
+    in_loop(check)
+
+
+def test_what_is_held_is_heard_before_the_member_is_gone() -> None:
+    async def check(room: Room) -> None:
+        talker, ear = Talker(room, 1), Ear()
+        room.join_pcm(2, ear)
+        talker.say(0)
+        payload = talker.encoder.encode(tone(1).pcm)
+        talker.stream.packet(payload, 960, 0.02)  # lost on the way
+        talker.say(2)
+        assert len(ear.audio) == 1
+        talker.member.leave()
+        assert [frame.position for _, frame in ear.audio] == [0, 320, 640]
+        assert ear.events[-1] == MemberLeft(1, LeaveReason.QUIT)
+
+    in_loop(check)
+
+
+def test_wait_ended_returns_with_the_bye_or_with_its_time() -> None:
+    async def check(room: Room) -> None:
+        talker = Talker(room, 1)
+        talker.say(0)
+        await asyncio.wait_for(talker.member.wait_ended(0.001), 1)  # its own limit, not ours, must end it
+        talker.bye()
+        await asyncio.wait_for(talker.member.wait_ended(30), 1)
+
+    in_loop(check)
+
+
+def test_packets_before_admission_and_garbage_are_counted() -> None:
+    async def check(room: Room) -> None:
+        member = RtpMember(room, 5, Wire(), Ear(), clock=SystemClock(), ids=Ids(1))
+        member.on_rtp(OutStream(Ids(2)).packet(b"x", 0, 0.0))
+        room.expect(member)
+        room.admit(member)
+        member.on_rtp(b"\x80")
+        member.on_rtcp(b"\x80\xc8")
+        assert (member.unheard, member.malformed) == (1, 2)
+
+    in_loop(check)
+
+
+def test_an_expected_member_is_told_what_happens_meanwhile() -> None:
+    async def check(room: Room) -> None:
+        ear = Ear()
+        member = RtpMember(room, 5, Wire(), ear, clock=SystemClock(), ids=Ids(1))
+        room.expect(member)
+        room.join_pcm(6, Ear()).publish()
+        assert ear.events == [MemberJoined(6), MemberPublished(6)]
+        member.leave()
+        with pytest.raises(RoomError, match="before it was in"):
+            room.admit(member)
+
+    in_loop(check)
+
+
+def test_the_directory_is_bounded_and_its_names_are_unique() -> None:
+    async def main() -> None:
+        rooms = Rooms(SystemClock(), Ids(1), limit=2)
+        one = rooms.create("one", APP_ID, CERTIFICATE)
+        rooms.create("two", APP_ID, CERTIFICATE)
+        with pytest.raises(RoomError, match="open already"):
+            rooms.create("one", APP_ID, CERTIFICATE)
+        with pytest.raises(RoomError, match="limit"):
+            rooms.create("three", APP_ID, CERTIFICATE)
+        assert rooms.get("one") is one
+        rooms.close("one")
+        rooms.close("one")
+        assert rooms.get("one") is None
+        assert one.closed
+        rooms.close_all()
+        assert len(rooms) == 0
+
+    asyncio.run(main())
+
+
+def test_a_room_judges_tokens_for_itself() -> None:
+    async def check(room: Room) -> None:
+        now_s = int(SystemClock().wall_s())
+        good = mint(APP_ID, CERTIFICATE, "room", 5, issued_s=now_s, salt=1)
+        assert room.verify(Secret(good), 5).channel == "room"
+        with pytest.raises(TokenInvalid, match="uid 5"):
+            room.verify(Secret(good), 6)
+
+    in_loop(check)
+
+
+class Hasty(Ear):
+    """A handler that lets go of a member from inside a callback."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.member: PcmMember | RtpMember | None = None
+
+    def on_event(self, event: RoomEvent) -> None:
+        super().on_event(event)
+        if self.member is not None:
+            self.member.leave()
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        super().on_audio(uid, frame)
+        if self.member is not None:
+            self.member.leave()
+
+
+def test_a_handler_may_let_go_of_anybody_from_inside_a_callback() -> None:
+    async def check(room: Room) -> None:
+        hasty = Hasty()
+        room.join_pcm(2, hasty)
+        await a_turn()
+        talker = Talker(room, 1)
+        talker.say(0)
+        talker.stream.packet(talker.encoder.encode(tone(1).pcm), 960, 0.02)  # lost on the way
+        talker.say(2)
+        hasty.member = talker.member
+        talker.member.leave()
+        assert hasty.events[-1] == MemberLeft(1, LeaveReason.QUIT)
+        assert not talker.member.present
+        listener = Talker(room, 4)
+        source = room.join_pcm(3, Ear())
+        hasty.member = None
+        source.publish()
+        hasty.member = source
+        source.send(tone(0))
+        assert not source.encodes
+        hasty.member = None
+        newcomer = RtpMember(room, 5, Wire(), Ear(), clock=SystemClock(), ids=Ids(9))
+        room.expect(newcomer)
+        hasty.member = newcomer
+        room.admit(newcomer)
+        assert not newcomer.present
+        assert listener.member.present
+
+    in_loop(check)
+
+
+def test_a_member_that_said_bye_and_stays_is_muted_after_a_second() -> None:
+    async def main() -> None:
+        room = make_room()
+        ear = Ear()
+        room.join_pcm(2, ear)
+        talker = Talker(room, 1)
+        talker.say(0)
+        talker.bye()
+        assert ear.events[-1] == MemberPublished(1)
+        talker.member._report()  # pyright: ignore[reportPrivateUsage] - as its timer would after a second
+        assert ear.events[-1] == MemberUnpublished(1)
+        talker.say(1)
+        assert ear.events[-1] == MemberPublished(1)
+        room.close()
+
+    asyncio.run(main())
+
+
+def test_whoever_watches_is_told_once_a_turn_and_never_sees_a_replaced_member_away() -> None:
+    async def main() -> None:
+        room = Rooms(LoopClock(), Ids("watch")).create("c", "a" * 32, Secret("c" * 32))
+        seen: list[tuple[int, bool]] = []
+        stop = room.watch(lambda: seen.append((len(room.members), room.closed)))
+        waiting = asyncio.create_task(room.until(lambda: room.closed))
+        await asyncio.sleep(0)
+        assert seen == []
+        room.join_pcm(5, Ear())
+        room.join_pcm(5, Ear())
+        await asyncio.sleep(0.1)
+        room.close()
+        await asyncio.sleep(0.1)
+        assert seen == [(1, False), (0, True)]
+        assert waiting.done()
+        stop()
+        stop()
+
+    run_virtual(main())
+
+
+@pytest.mark.fault("F24")
+def test_a_pcm_member_that_is_not_heard_of_is_let_go_unless_it_recovers() -> None:
+    async def main() -> None:
+        room = Rooms(LoopClock(), Ids("lost")).create("c", "a" * 32, Secret("c" * 32), lost_after_s=4)
+        listener = Ear()
+        room.join_pcm(1, listener)
+        member = room.join_pcm(2, Ear())
+        member.lose()
+        await asyncio.sleep(3)
+        member.recover()
+        await asyncio.sleep(10)
+        assert member.present
+        member.lose()
+        member.lose()
+        await asyncio.sleep(4.1)
+        assert not member.present
+        assert listener.events[-1] == MemberLeft(2, LeaveReason.DROPPED)
+        member.lose()
+
+    run_virtual(main())

@@ -1,0 +1,307 @@
+"""The server as a whole: it starts and stops cleanly, on loopback alone, and its calls are real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import importlib
+import socket
+import wave
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from offhook import CallPolicy, Phone
+from offhook.errors import ConfigError, RecordingError
+from offhook.interfaces.ids import Ids
+from offhook.plugin.manager import Plugins
+from offhook.session.outcome import Disposition, EndedBy
+from offhook_mockserver.callees.callee import CalleeEnd
+from offhook_mockserver.callees.numbers import SPEECH
+from offhook_mockserver.callees.script import Answer, Decline, Echo, HangUp, ListenFor, Say, Script, Sound
+from offhook_mockserver.server.socket_server import MockServer, MockSettings
+from offhook_mockserver.tenants.tenant import TenantSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+    from offhook_mockserver.tenants.call import CallEvent, MockCall
+
+NUMBER = "+14155550123"
+
+
+def environment(server: MockServer) -> dict[str, str]:
+    return {
+        "SENDBLUE_API_BASE_URL": server.url,
+        "SENDBLUE_API_API_KEY": server.tenant.api_key.reveal(),
+        "SENDBLUE_API_API_SECRET": server.tenant.api_secret.reveal(),
+        "OFFHOOK_FROM_NUMBER": server.from_number,
+    }
+
+
+async def start_call(server: MockServer, to: str = NUMBER) -> MockCall:
+    headers = {
+        "sb-api-key-id": server.tenant.api_key.reveal(),
+        "sb-api-secret-key": server.tenant.api_secret.reveal(),
+    }
+    async with httpx.AsyncClient(base_url=server.url, trust_env=False, headers=headers) as client:
+        answer = await client.post("/facetime/start-call", json={"phoneNumber": to, "fromNumber": server.from_number})
+        return server.tenant.calls[answer.json()["agora"]["channelName"]]
+
+
+async def until_gone(server: MockServer, timeout_s: float = 5) -> None:
+    async with asyncio.timeout(timeout_s):
+        while server.tenant.calls:
+            await asyncio.sleep(0.01)
+
+
+def test_it_binds_loopback_alone_on_a_port_of_its_own() -> None:
+    async def main() -> None:
+        async with MockServer(plugins=Plugins()) as one, MockServer(plugins=Plugins()) as two:
+            assert one.port != two.port
+            assert one.url == f"http://127.0.0.1:{one.port}"
+            assert one._server is not None
+            for listener in one._server.servers:
+                assert [bound.getsockname()[0] for bound in listener.sockets] == ["127.0.0.1"]
+
+    asyncio.run(main())
+
+
+def test_small_answers_do_not_wait_for_acknowledgements() -> None:
+    async def main() -> None:
+        async with MockServer(plugins=Plugins()) as server, httpx.AsyncClient(trust_env=False) as client:
+            await client.get(server.url)
+            assert server._server is not None
+            (connection,) = server._server.server_state.connections
+            accepted = connection.transport.get_extra_info("socket")
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "nearest"),
+    [
+        ("GET", "/relay/", "GET /relay"),
+        ("POST", "/relay", "POST /relay/join"),
+        ("GET", "/relay/join", "POST /relay/join"),
+        ("POST", "/relay/join/", "POST /relay/join"),
+        ("GET", "/relay/events", "GET /relay/events (as a WebSocket, with ?sid=)"),
+        ("DELETE", "/relay/anything", "/relay/"),
+    ],
+)
+def test_what_the_relay_does_not_know_is_answered_as_elsewhere(method: str, path: str, nearest: str) -> None:
+    async def main() -> None:
+        async with MockServer(plugins=Plugins()) as server, httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.request(method, server.url + path, headers={"content-type": "application/json"})
+        assert answer.status_code == 501
+        assert answer.json()["status"] == "ERROR"
+        assert f"does not answer '{method} {path}'" in answer.json()["message"]
+        assert nearest in answer.json()["message"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [ImportError("No module named 'av'"), OSError("libvpx.so: wrong ELF class")])
+def test_without_media_libraries_the_relay_says_what_to_install(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = importlib.import_module
+
+    def fail(name: str, package: str | None = None) -> ModuleType:
+        if name == "offhook_mockserver.doors.webrtc.door":
+            raise error
+        return genuine(name, package)
+
+    monkeypatch.setattr("importlib.import_module", fail)
+
+    async def main() -> None:
+        async with MockServer(plugins=Plugins()) as server, httpx.AsyncClient(trust_env=False) as client:
+            assert (await start_call(server)).channel
+            for path in ("/relay", "/relay/join"):
+                answer = await client.get(server.url + path)
+                assert answer.status_code == 503
+                message = answer.json()["error"]["message"]
+                assert str(error) in message
+                assert 'pip install "offhook[mock]"' in message
+            with pytest.raises(InvalidStatus) as caught:
+                await connect(f"ws://127.0.0.1:{server.port}/relay/events?sid=x", proxy=None)
+            assert caught.value.response.status_code == 503
+
+    asyncio.run(main())
+
+
+def test_stopping_is_quick_complete_and_idempotent() -> None:
+    async def main() -> None:
+        server = MockServer(MockSettings(tenant=TenantSettings(join_window_s=60)), plugins=Plugins())
+        async with server, httpx.AsyncClient(trust_env=False) as client:
+            idle = await client.get(server.url)
+            assert idle.status_code == 501
+            for _ in range(3):
+                await start_call(server)
+            stopping_at = asyncio.get_running_loop().time()
+            await server.aclose()
+            assert asyncio.get_running_loop().time() - stopping_at < 2.0
+            await server.aclose()
+        assert len(server.rooms) == 0
+        assert server.tenant.calls == {}
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
+            probe.connect(("127.0.0.1", server.port))
+
+    asyncio.run(main())
+
+
+def test_a_port_can_be_used_again_and_a_taken_one_is_named() -> None:
+    async def main() -> None:
+        async with MockServer(plugins=Plugins()) as first:
+            port = first.port
+            with pytest.raises(ConfigError, match=f"port {port} of 127.0.0.1 is taken"):
+                await MockServer(MockSettings(port=port), plugins=Plugins()).start()
+        async with MockServer(MockSettings(port=port), plugins=Plugins()):
+            pass
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("port", [-1, 70_000])
+def test_a_port_that_is_none_is_refused(port: int) -> None:
+    with pytest.raises(ConfigError, match=f"port {port}"):
+        asyncio.run(MockServer(MockSettings(port=port), plugins=Plugins()).start())
+
+
+def test_a_port_of_the_system_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(listener: socket.socket, address: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)  # whoever runs the tests may be root, to whom nothing is refused
+    from offhook_mockserver.server.loop_server import _listen
+
+    with pytest.raises(ConfigError, match="1024"):
+        _listen(80)
+
+
+def test_the_port_of_http_may_be_left_out_of_its_name() -> None:
+    from offhook_mockserver.server.socket_server import _names
+
+    assert _names(80) == {"127.0.0.1:80", "localhost:80", "127.0.0.1", "localhost"}
+    assert _names(8080) == {"127.0.0.1:8080", "localhost:8080"}
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_it_listens(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    server = MockServer(MockSettings(recordings=tmp_path / "file"), plugins=Plugins())
+    with pytest.raises(RecordingError, match="--recordings"):
+        asyncio.run(server.start())
+    assert server.port == 0
+
+
+def test_a_seed_makes_keys_and_channels_repeatable() -> None:
+    async def channel() -> tuple[str, str, str]:
+        async with MockServer(ids=Ids("seed"), plugins=Plugins()) as server:
+            call = await start_call(server)
+            return server.tenant.api_key.reveal(), server.tenant.app_id, call.channel
+
+    assert asyncio.run(channel()) == asyncio.run(channel())
+
+
+def test_a_channel_that_nobody_joins_is_closed_in_the_end() -> None:
+    async def main() -> None:
+        settings = MockSettings(tenant=TenantSettings(join_window_s=0.2))
+        async with MockServer(settings, plugins=Plugins.load()) as server:
+            call = await start_call(server)
+            await until_gone(server)
+            assert call.end is CalleeEnd.CALLER_ABSENT
+            assert len(server.rooms) == 0
+            assert list(server.tenant.ended) == [call]
+
+    asyncio.run(main())
+
+
+def test_a_declined_call_keeps_its_channel_for_a_caller_who_is_still_to_join() -> None:
+    async def main() -> None:
+        settings = MockSettings(tenant=TenantSettings(join_window_s=0.5))
+        script = Script("declines at once", (Decline(),))
+        async with MockServer(settings, plugins=Plugins(), script_for=lambda number: script) as server:
+            call = await start_call(server)
+            async with asyncio.timeout(2):
+                while call.end is None:
+                    await asyncio.sleep(0.001)
+            assert server.rooms.get(call.channel) is call.room
+            await until_gone(server)
+            assert call.room.closed
+
+    asyncio.run(main())
+
+
+def test_a_callee_that_fails_is_reported_and_ends_its_call_alone(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        events: list[CallEvent] = []
+        settings = MockSettings(tenant=TenantSettings(join_window_s=0.2))
+        missing = Script("says what is not there", (Answer(), Say(SPEECH / "missing.wav")))
+        async with MockServer(
+            settings, plugins=Plugins.load(), script_for=lambda number: missing, on_event=events.append
+        ) as server:
+            call = await start_call(server)
+            await until_gone(server)
+        assert call.end is CalleeEnd.FAILED
+        assert "missing.wav" in events[-1].what
+        assert {event.number for event in events} == {"+1415•••0123"}
+
+    asyncio.run(main())
+
+
+def place(server: MockServer, number: str = NUMBER) -> Phone:
+    return Phone.from_env(environment(server), policy=CallPolicy(ring_timeout_s=5))
+
+
+@pytest.mark.slow
+def test_a_phone_calls_speaks_is_heard_and_hears_the_reply(tmp_path: Path) -> None:
+    """The whole thing over real WebRTC: what the callee heard is on disk, complete, when the call is over."""
+
+    async def main() -> None:
+        steps = (Answer(), ListenFor(Sound.SPEECH), ListenFor(Sound.QUIET), Say(SPEECH / "hello.wav"), HangUp())
+        server = MockServer(
+            MockSettings(recordings=tmp_path), script_for=lambda number: Script("listens, says hello, goes", steps)
+        )
+        async with server:
+            async with place(server) as phone, phone.dial(NUMBER) as call:
+                assert await call.answered()
+                call.play(f"wav:{SPEECH / 'greeting.wav'}")
+                await call.ended()
+            outcome = call.record.outcome
+            assert outcome is not None
+            assert (outcome.disposition, outcome.ended_by) == (Disposition.COMPLETED, EndedBy.CALLEE)
+            await until_gone(server)
+        (ended,) = server.tenant.ended
+        assert ended.events[-2:] == ["callee says hello.wav", "callee hung up"]
+        hearing = ended.callee.hearing
+        assert hearing is not None
+        assert hearing.gap_samples == 0
+        with wave.open(str(tmp_path / f"{ended.channel}.callee.wav")) as recording:
+            assert (recording.getframerate(), recording.getnchannels()) == (16_000, 1)
+            assert 3.5 < recording.getnframes() / 16_000 < 7
+
+    asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_stopping_in_mid_call_leaves_a_whole_recording(tmp_path: Path) -> None:
+    async def main() -> None:
+        server = MockServer(
+            MockSettings(recordings=tmp_path), script_for=lambda number: Script("echoes", (Answer(), Echo()))
+        )
+        async with server, place(server) as phone, phone.dial(NUMBER) as call:
+            assert await call.answered()
+            await call.play("tone:440,0.5,-20").done()
+            await server.aclose()
+            await call.ended()
+
+    asyncio.run(main())
+    (recording,) = tmp_path.glob("*.callee.wav")
+    with wave.open(str(recording)) as file:
+        assert file.getnframes() > 0.5 * 16_000

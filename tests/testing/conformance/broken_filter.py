@@ -1,0 +1,111 @@
+"""Filters with one thing wrong each."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from typing import TYPE_CHECKING, ClassVar, Final, Self
+
+from offhook.errors import SpecError
+from offhook.interfaces.frame import AudioFrame, pcm_of, samples_of
+from offhook.testing.conformance import FilterConformance
+from offhook_audio.gain import GainFilter
+
+if TYPE_CHECKING:
+    from offhook.interfaces import AudioFilter
+
+
+class LosesASample(GainFilter):
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        given = super().apply(frame)
+        return AudioFrame(given.pcm[2:], 12_000) if frame.rate_hz == 12_000 else given
+
+
+class DividesBySilence(GainFilter):
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        if frame.samples > 300 and not any(frame.pcm):
+            raise ZeroDivisionError("division by zero")
+        return super().apply(frame)
+
+
+class DividesByLength(GainFilter):
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        if not frame.samples:
+            raise ZeroDivisionError("division by zero")
+        return super().apply(frame)
+
+
+class OverflowsAtTheLowest(GainFilter):
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        array("h", [abs(sample) for sample in samples_of(frame.pcm)])  # which 32768 does not fit into
+        return super().apply(frame)
+
+
+class WrapsAround(GainFilter):
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        samples = [(2 * sample + 32_768) % 65_536 - 32_768 for sample in samples_of(frame.pcm)]
+        return AudioFrame(pcm_of(array("h", samples)), frame.rate_hz, frame.position)
+
+
+class SharesItsState(GainFilter):
+    frames: ClassVar[int] = 0
+
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        type(self).frames += 1
+        return frame if self.frames % 3 else super().apply(frame)
+
+
+class ClosesOnlyUsed(GainFilter):
+    used = False
+
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        self.used = True
+        return super().apply(frame)
+
+    def close(self) -> None:
+        if not self.used:
+            raise AttributeError("there is no state yet")
+
+
+class HoldsTheLoop(GainFilter):
+    held = 0
+
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        if self.held < 10 and frame.samples == 320:
+            self.held += 1
+            threading.Event().wait(0.021)
+        return super().apply(frame)
+
+
+class TakesAnyArgument(GainFilter):
+    @classmethod
+    def parse(cls, argument: str) -> Self:
+        try:
+            return super().parse(argument)
+        except SpecError:
+            return cls(0)
+
+
+class IsUsed(GainFilter):
+    taken = True
+
+
+class GoodKit(FilterConformance):
+    argument = "20"
+    plugin: type[GainFilter] = GainFilter
+
+    def make(self, argument: str, rate_hz: int) -> AudioFilter:
+        return self.plugin.parse(argument)
+
+
+BROKEN: Final[dict[str, tuple[type[GainFilter], ...]]] = {
+    "filter-1": (LosesASample,),
+    "filter-2": (DividesBySilence,),
+    "filter-3": (DividesByLength, OverflowsAtTheLowest),
+    "filter-4": (WrapsAround,),
+    "filter-5": (SharesItsState,),
+    "filter-6": (ClosesOnlyUsed,),
+    "filter-7": (HoldsTheLoop,),
+    "filter-8": (TakesAnyArgument,),
+    "filter-9": (IsUsed,),
+}

@@ -1,0 +1,167 @@
+"""Resamplers with one thing wrong each."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from tests.core.rig import HoldResampler
+
+from offhook.interfaces.frame import pcm_of, samples_of
+from offhook.testing.conformance import ResamplerConformance
+from offhook_audio.resample_live import LiveResampler
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Resampler
+
+
+class LosesTheRest(LiveResampler):
+    def flush(self) -> bytes:
+        return super().flush()[20:]
+
+
+class BeginsEachChunkAnew(LiveResampler):
+    def convert(self, pcm: bytes) -> bytes:
+        return _softened(super().convert(pcm))
+
+
+class WantsNoEmptyChunks(LiveResampler):
+    def convert(self, pcm: bytes) -> bytes:
+        if not pcm:
+            raise ZeroDivisionError("division by zero")
+        return super().convert(pcm)
+
+
+class IsTooQuiet(LiveResampler):
+    def convert(self, pcm: bytes) -> bytes:
+        return pcm_of(array("h", [value * 7 // 10 for value in samples_of(super().convert(pcm))]))
+
+
+class FoldsDown(LiveResampler):
+    """It does not filter on the way down."""
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        super().__init__(from_hz, to_hz)
+        self.worse = HoldResampler(from_hz, to_hz) if self.is_bad(from_hz, to_hz) else LiveResampler(from_hz, to_hz)
+
+    def is_bad(self, from_hz: int, to_hz: int) -> bool:
+        return to_hz < from_hz
+
+    def convert(self, pcm: bytes) -> bytes:
+        return self.worse.convert(pcm)
+
+    def flush(self) -> bytes:
+        return self.worse.flush()
+
+
+class MirrorsUp(FoldsDown):
+    """Nor on the way up."""
+
+    def is_bad(self, from_hz: int, to_hz: int) -> bool:
+        return to_hz > from_hz
+
+
+class HissesInSilence(LiveResampler):
+    def convert(self, pcm: bytes) -> bytes:
+        given = super().convert(pcm)
+        return given if any(given) else b"\1\0" * (len(given) // 2)
+
+
+class FlushesTwice(LiveResampler):
+    kept = b""
+
+    def flush(self) -> bytes:
+        self.kept = super().flush() or self.kept
+        return self.kept
+
+
+class GivesOutOfNothing(LiveResampler):
+    def flush(self) -> bytes:
+        return super().flush() if self._taken else b"\0\0"
+
+
+class SharesItsState(LiveResampler):
+    last: ClassVar[object] = None
+
+    def convert(self, pcm: bytes) -> bytes:
+        mixed = self._taken and type(self).last is not self
+        type(self).last = self
+        given = super().convert(pcm)
+        return _softened(given) if mixed else given
+
+
+class HoldsAllBack(LiveResampler):
+    held = b""
+
+    def convert(self, pcm: bytes) -> bytes:
+        self.held += super().convert(pcm)
+        return b""
+
+    def flush(self) -> bytes:
+        held, self.held = self.held, b""
+        return held + super().flush()
+
+
+class GivesHalfSamples(LiveResampler):
+    half = b""
+
+    def convert(self, pcm: bytes) -> bytes:
+        given = self.half + super().convert(pcm)
+        self.half = given[-1:]
+        return given[:-1]
+
+    def flush(self) -> bytes:
+        half, self.half = self.half, b""
+        return half + super().flush()
+
+
+class WrapsAround(LiveResampler):
+    def convert(self, pcm: bytes) -> bytes:
+        values = samples_of(super().convert(pcm))
+        return pcm_of(array("h", [value - 65_536 if value > 32_767 else value for value in map(_louder, values)]))
+
+
+class HoldsTheLoop(LiveResampler):
+    def convert(self, pcm: bytes) -> bytes:
+        if len(pcm) == 640 and self._to_hz == 48_000:
+            threading.Event().wait(0.021)
+        return super().convert(pcm)
+
+
+def _louder(value: int) -> int:
+    """What goes past full scale by a little."""
+    return value + 100 if value > 32_700 else value
+
+
+def _softened(pcm: bytes) -> bytes:
+    """With half of its first sample."""
+    samples = samples_of(pcm)
+    if samples:
+        samples[0] //= 2
+    return pcm_of(samples)
+
+
+class GoodKit(ResamplerConformance):
+    plugin: type[LiveResampler] = LiveResampler
+
+    def make(self, from_hz: int, to_hz: int) -> Resampler:
+        return self.plugin(from_hz, to_hz)
+
+
+BROKEN: Final[dict[str, tuple[type[LiveResampler], ...]]] = {
+    "resampler-1": (LosesTheRest,),
+    "resampler-2": (BeginsEachChunkAnew,),
+    "resampler-3": (WantsNoEmptyChunks,),
+    "resampler-4": (IsTooQuiet,),
+    "resampler-5": (FoldsDown,),
+    "resampler-6": (MirrorsUp,),
+    "resampler-7": (HissesInSilence,),
+    "resampler-8": (FlushesTwice,),
+    "resampler-9": (GivesOutOfNothing,),
+    "resampler-10": (SharesItsState,),
+    "resampler-11": (HoldsAllBack,),
+    "resampler-12": (GivesHalfSamples,),
+    "resampler-13": (WrapsAround,),
+    "resampler-14": (HoldsTheLoop,),
+}

@@ -1,0 +1,172 @@
+"""Sinks with one thing wrong each."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import RecordingError
+from offhook.interfaces.frame import AudioFrame
+from offhook.testing.conformance import SinkConformance
+from offhook_audio.recorder import RecorderSink
+
+if TYPE_CHECKING:
+    from offhook.interfaces import AudioSink
+
+
+class CannotFinish(RecorderSink):
+    written = 0
+
+    async def write(self, frame: AudioFrame) -> None:
+        self.written += 1
+        await super().write(frame)
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self.written >= 10:
+            raise RecordingError("too long to be finished")
+
+
+class WantsNoGaps(RecorderSink):
+    async def write(self, frame: AudioFrame) -> None:
+        if self._expected not in (None, frame.position) and frame.rate_hz == 16_000:
+            raise RecordingError("a frame is missing")
+        await super().write(frame)
+
+
+class WantsNoEmptyFrames(RecorderSink):
+    async def write(self, frame: AudioFrame) -> None:
+        if not frame.pcm:
+            raise ZeroDivisionError("division by zero")
+        await super().write(frame)
+
+
+class KnowsNo48kHz(RecorderSink):
+    async def write(self, frame: AudioFrame) -> None:
+        if frame.rate_hz == 48_000:
+            raise RecordingError("48 kHz is too much")
+        await super().write(frame)
+
+
+class ClosesOnce(RecorderSink):
+    closed = False
+
+    async def aclose(self) -> None:
+        if self.closed:
+            raise ValueError("closed already")
+        self.closed = True
+        await super().aclose()
+
+
+class BreaksWhenClosed(RecorderSink):
+    closed = False
+
+    async def write(self, frame: AudioFrame) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+        await super().write(frame)
+
+    async def aclose(self) -> None:
+        self.closed = True
+        await super().aclose()
+
+
+class IsSurprisedLater(RecorderSink):
+    def __init__(self, path: str) -> None:
+        if "\0" not in path:
+            super().__init__(path)
+
+
+class DoesNotLetGo(RecorderSink):
+    cancelled = False
+
+    async def write(self, frame: AudioFrame) -> None:
+        while True:
+            try:
+                await asyncio.sleep(3_600 if self.cancelled else 0.001)
+                return await super().write(frame)
+            except asyncio.CancelledError:
+                self.cancelled = True
+
+
+class HoldsTheLoop(RecorderSink):
+    held = 0
+
+    async def write(self, frame: AudioFrame) -> None:
+        if self.held < 10:
+            self.held += 1
+            threading.Event().wait(0.021)
+        await super().write(frame)
+
+
+class LeavesATask(RecorderSink):
+    async def write(self, frame: AudioFrame) -> None:
+        self.writer = asyncio.create_task(asyncio.Event().wait())
+        await super().write(frame)
+
+
+class WritesInTheEnd(RecorderSink):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.kept: list[AudioFrame] = []
+
+    async def write(self, frame: AudioFrame) -> None:
+        self.kept.append(frame)
+
+    async def aclose(self) -> None:
+        kept, self.kept = self.kept, []
+        for frame in kept:
+            await super().write(frame)
+        await super().aclose()
+
+
+class WritesItsHeaderInTheEnd(WritesInTheEnd):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        Path(path).write_bytes(b"no header yet")
+
+
+class WritesOver(RecorderSink):
+    def __init__(self, path: str) -> None:
+        if "\0" not in path:
+            Path(path).unlink(missing_ok=True)
+        super().__init__(path)
+
+
+class RefusesInSilence(RecorderSink):
+    def __init__(self, path: str) -> None:
+        if "\0" in path or not Path(path).exists():
+            super().__init__(path)
+
+
+class ForgetsGaps(RecorderSink):
+    async def write(self, frame: AudioFrame) -> None:
+        position = 0 if self._expected is None else self._expected
+        await super().write(AudioFrame(frame.pcm, frame.rate_hz, position))
+
+
+class GoodKit(SinkConformance):
+    argument = file = "{folder}/heard.wav"
+    plugin: type[RecorderSink] = RecorderSink
+
+    def make(self, argument: str) -> AudioSink:
+        return self.plugin(argument)
+
+
+BROKEN: Final[dict[str, tuple[type[RecorderSink], ...]]] = {
+    "sink-1": (CannotFinish,),
+    "sink-2": (WantsNoGaps,),
+    "sink-3": (WantsNoEmptyFrames,),
+    "sink-4": (KnowsNo48kHz,),
+    "sink-5": (ClosesOnce,),
+    "sink-6": (BreaksWhenClosed,),
+    "sink-7": (IsSurprisedLater,),
+    "sink-8": (DoesNotLetGo,),
+    "sink-9": (HoldsTheLoop,),
+    "sink-10": (LeavesATask,),
+    "sink-11": (WritesInTheEnd, WritesItsHeaderInTheEnd),
+    "sink-12": (ForgetsGaps,),
+    "sink-13": (WritesOver, RefusesInSilence),
+}

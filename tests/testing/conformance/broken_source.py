@@ -1,0 +1,178 @@
+"""Sources with one thing wrong each."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, ClassVar, Final, Self
+
+from offhook.errors import SourceError
+from offhook.interfaces.frame import AudioFrame
+from offhook.testing.conformance import SourceConformance
+from offhook_audio.tone import ToneSource
+
+if TYPE_CHECKING:
+    from offhook.interfaces import AudioSource
+
+
+class GivesBytes(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        return frame and frame.pcm  # type: ignore[return-value]
+
+
+class BeginsEmpty(ToneSource):
+    given = 0
+
+    async def read(self) -> AudioFrame | None:
+        self.given += 1
+        return AudioFrame(b"", 16_000) if self.given <= 20 else await super().read()
+
+    async def aclose(self) -> None:
+        self.given = 99
+        await super().aclose()
+
+
+class GivesAllAtOnce(ToneSource):
+    given = False
+
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        if self.given or frame is None:
+            return frame
+        self.given = True
+        return AudioFrame(bytes(11 * 32_000), 16_000)
+
+
+class BeginsAnew(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        if frame is None and self._end:
+            self._position = 0
+        return frame
+
+    async def aclose(self) -> None:
+        self._position = self._end = 0
+
+
+class NeverEnds(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        if frame is None and self._end:
+            return AudioFrame(b"", 16_000)
+        return frame
+
+    async def aclose(self) -> None:
+        self._position = self._end = 0
+
+
+class ClosesOnce(ToneSource):
+    closed = False
+
+    async def aclose(self) -> None:
+        if self.closed:
+            raise ValueError("closed already")
+        self.closed = True
+        await super().aclose()
+
+
+class BreaksWhenClosed(ClosesOnce):
+    async def read(self) -> AudioFrame | None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+        return await super().read()
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class DoesNotLetGo(ToneSource):
+    cancelled = False
+
+    async def read(self) -> AudioFrame | None:
+        while True:
+            try:
+                await asyncio.sleep(3_600 if self.cancelled else 0.001)
+                return await super().read()
+            except asyncio.CancelledError:
+                self.cancelled = True
+
+
+class IsSurprisedLater(ToneSource):
+    wrong = False
+
+    @classmethod
+    def parse(cls, argument: str) -> Self:
+        try:
+            source = super().parse(argument)
+        except SourceError:
+            source = cls(440)
+            source.wrong = True
+        assert isinstance(source, cls)
+        return source
+
+    async def read(self) -> AudioFrame | None:
+        if self.wrong:
+            raise SourceError("there is no such file")
+        return await super().read()
+
+
+class IsUsed(ToneSource):
+    taken = True
+
+
+class SaysNothingOfLive(ToneSource):
+    live = None  # type: ignore[assignment]
+
+
+class SharesItsEnd(ToneSource):
+    last: ClassVar[ToneSource | None] = None
+
+    def __init__(self, frequency_hz: float, duration_s: float | None = None, level_dbfs: float = -20.0) -> None:
+        super().__init__(frequency_hz, duration_s, level_dbfs)
+        type(self).last = self
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self.last is not None:
+            self.last._end = self.last._position
+
+
+class HoldsTheLoop(ToneSource):
+    held = 0
+
+    async def read(self) -> AudioFrame | None:
+        if self.held < 10:
+            self.held += 1
+            threading.Event().wait(0.021)
+        return await super().read()
+
+
+class LeavesATask(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        self.reader = asyncio.create_task(asyncio.Event().wait())
+        return await super().read()
+
+
+class GoodKit(SourceConformance):
+    argument = "440,0.5"
+    plugin: type[ToneSource] = ToneSource
+
+    def make(self, argument: str) -> AudioSource:
+        return self.plugin.parse(argument)
+
+
+BROKEN: Final[dict[str, tuple[type[ToneSource], ...]]] = {
+    "source-1": (GivesBytes,),
+    "source-2": (BeginsEmpty,),
+    "source-3": (GivesAllAtOnce,),
+    "source-4": (BeginsAnew, NeverEnds),
+    "source-5": (ClosesOnce,),
+    "source-6": (BreaksWhenClosed,),
+    "source-7": (DoesNotLetGo,),
+    "source-8": (IsSurprisedLater,),
+    "source-9": (IsUsed, SaysNothingOfLive),
+    "source-10": (SharesItsEnd,),
+    "source-11": (HoldsTheLoop,),
+    "source-12": (LeavesATask,),
+}

@@ -1,0 +1,268 @@
+"""Stores, and what reads them again, with one thing wrong each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from offhook.records.documents import is_unfinished, mark_interrupted
+from offhook.testing.conformance import StoreConformance
+from offhook_sqlite.archive import SqliteArchive
+from offhook_sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.interfaces import Archive, Store
+    from offhook.interfaces.environment import Environment
+    from offhook.interfaces.store import Document
+
+
+class ClosesOnce(SqliteStore):
+    closed = False
+
+    def close(self) -> None:
+        if self.closed:
+            raise ValueError("closed already")
+        self.closed = True
+        super().close()
+
+
+class BreaksWhenClosed(SqliteStore):
+    closed = False
+
+    def append(self, call_id: str, entry: Document) -> None:
+        if self.closed:
+            raise AttributeError("'NoneType' object has no attribute 'execute'")
+        super().append(call_id, entry)
+
+    def close(self) -> None:
+        self.closed = True
+        super().close()
+
+
+class TakesAnyArgument(SqliteStore):
+    def __init__(self, path: str) -> None:
+        if "\0" not in path:
+            super().__init__(path)
+
+    def close(self) -> None:
+        with contextlib.suppress(AttributeError):
+            super().close()
+
+
+class GivesUpForAnother(SqliteStore):
+    newest: ClassVar[SqliteStore | None] = None
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        type(self).newest = self
+
+    def append(self, call_id: str, entry: Document) -> None:
+        if self.newest is not self:
+            raise LookupError("another store has taken over")
+        super().append(call_id, entry)
+
+
+class LeavesATask(SqliteStore):
+    def append(self, call_id: str, entry: Document) -> None:
+        with contextlib.suppress(RuntimeError):  # in a child there is no loop
+            loop = asyncio.get_running_loop()
+            self.writer = loop.create_task(asyncio.Event().wait())
+        super().append(call_id, entry)
+
+
+class ReadsBackwards(SqliteArchive):
+    def journal(self, call_id: str) -> Sequence[Document]:
+        return super().journal(call_id)[::-1]
+
+
+class SpoilsTexts(SqliteStore):
+    def append(self, call_id: str, entry: Document) -> None:
+        super().append(call_id, _spoilt(entry))
+
+
+class SpoilsRecords(SqliteStore):
+    def save(self, call_id: str, record: Document) -> None:
+        super().save(call_id, _spoilt(record))
+
+
+def _spoilt(document: Document) -> Document:
+    text = document.get("text")
+    return {**document, "text": text.encode("ascii", "ignore").decode()} if isinstance(text, str) else document
+
+
+class SavesOnce(SqliteStore):
+    saved: ClassVar[set[str]] = set()
+
+    def save(self, call_id: str, record: Document) -> None:
+        if call_id not in self.saved:
+            self.saved.add(call_id)
+            super().save(call_id, record)
+
+
+class MixesRecords(SqliteArchive):
+    def record(self, call_id: str) -> Document | None:
+        return next(iter(self.records()), None) if super().record(call_id) else None
+
+
+class RaisesForNone(SqliteArchive):
+    def record(self, call_id: str) -> Document | None:
+        record = super().record(call_id)
+        if record is None:
+            raise KeyError(call_id)
+        return record
+
+
+class ReadsOldestFirst(SqliteArchive):
+    def records(self, limit: int | None = None) -> Sequence[Document]:
+        return super().records()[::-1][:limit]
+
+
+class KnowsNoLimit(SqliteArchive):
+    def records(self, limit: int | None = None) -> Sequence[Document]:
+        return super().records()
+
+
+class MakesAFile(SqliteArchive):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        Path(f"{path}.lock").touch()
+
+
+class WritesInTheEnd(SqliteStore):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.kept: list[tuple[str, Document]] = []
+
+    def append(self, call_id: str, entry: Document) -> None:
+        self.kept.append((call_id, entry))
+
+    def close(self) -> None:
+        kept, self.kept = self.kept, []
+        for call_id, entry in kept:
+            super().append(call_id, entry)
+        super().close()
+
+
+class ThinksItGoesOn(SqliteArchive):
+    def record(self, call_id: str) -> Document | None:
+        record = super().record(call_id)
+        return record and {name: value for name, value in record.items() if name != "interrupted"}
+
+
+class TellsNone(SqliteStore):
+    def interrupted(self) -> Sequence[Document]:
+        return ()
+
+
+class TellsTheLiving(SqliteStore):
+    def interrupted(self) -> Sequence[Document]:
+        others = [mark_interrupted(record) for record in self.records() if is_unfinished(record)]
+        return [*super().interrupted(), *others]
+
+
+class HasOneKey(SqliteStore):
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        return super().claim("the key", call_id, now_s, if_killed_s)
+
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        super().release("the key", call_id, now_s, hold_s)
+
+
+class KnowsItselfAlone(SqliteStore):
+    claimed: ClassVar[dict[str, SqliteStore]] = {}
+
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        if self.claimed.setdefault(key, self) is not self:
+            return None
+        return super().claim(key, call_id, now_s, if_killed_s)
+
+
+class Remembers(SqliteStore):
+    """What was released with a hold."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.held: set[str] = set()
+
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        if hold_s:
+            self.held.add(key)
+        super().release(key, call_id, now_s, hold_s)
+
+
+class NeverReleases(Remembers):
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        if hold_s or key in self.held:
+            super().release(key, call_id, now_s, hold_s)
+
+
+class HoldsNothing(SqliteStore):
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        super().release(key, call_id, now_s, 0.0)
+
+
+class TrustsTheClock(SqliteStore):
+    latest_s = 0.0
+
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        self.latest_s = max(self.latest_s, now_s)
+        return super().claim(key, call_id, self.latest_s, if_killed_s)
+
+
+class HoldsOn(Remembers):
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        if hold_s or key not in self.held:
+            super().release(key, call_id, now_s, hold_s)
+
+
+class ObeysStrangers(SqliteStore):
+    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        super().release(key, "call_a", now_s, hold_s)
+
+
+class ForgetsTheDead(SqliteStore):
+    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        return super().claim(key, call_id, now_s)
+
+
+class GoodKit(StoreConformance):
+    argument = "{folder}/calls.db"
+    plugin: type[SqliteStore | SqliteArchive] = SqliteStore
+
+    def make(self, argument: str, environment: Environment) -> Store:
+        return (self.plugin if issubclass(self.plugin, SqliteStore) else SqliteStore)(argument)
+
+    def make_archive(self, argument: str, environment: Environment) -> Archive:
+        return (self.plugin if issubclass(self.plugin, SqliteArchive) else SqliteArchive)(argument)
+
+
+BROKEN: Final[dict[str, tuple[type[SqliteStore | SqliteArchive], ...]]] = {
+    "store-1": (ClosesOnce,),
+    "store-2": (BreaksWhenClosed,),
+    "store-3": (TakesAnyArgument,),
+    "store-4": (GivesUpForAnother,),
+    "store-5": (LeavesATask,),
+    "store-6": (ReadsBackwards,),
+    "store-7": (SpoilsTexts, SpoilsRecords),
+    "store-8": (SavesOnce,),
+    "store-9": (MixesRecords,),
+    "store-10": (RaisesForNone,),
+    "store-11": (ReadsOldestFirst, KnowsNoLimit),
+    "store-12": (MakesAFile,),
+    "store-13": (WritesInTheEnd,),
+    "store-14": (ThinksItGoesOn,),
+    "store-15": (TellsNone,),
+    "store-16": (TellsTheLiving,),
+    "store-17": (HasOneKey,),
+    "store-18": (KnowsItselfAlone,),
+    "store-19": (NeverReleases,),
+    "store-20": (HoldsNothing,),
+    "store-21": (TrustsTheClock,),
+    "store-22": (HoldsOn,),
+    "store-23": (ObeysStrangers,),
+    "store-24": (ForgetsTheDead,),
+}

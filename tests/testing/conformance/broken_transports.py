@@ -1,0 +1,590 @@
+"""Transports that break one clause each, and no other: the proof that the kit sees what it says it sees.
+
+Each is a linked transport with one thing wrong, a few lines that a plugin author could have written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING, Final
+
+from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
+from offhook.interfaces.frame import AudioFrame, level_dbfs
+from offhook.session.events import GrantExpiring, LeaveReason, LegClosed, LegDisconnected, MemberLeft, MemberPublished
+from offhook.testing import LinkedFarEnd
+from offhook.testing.linked.leg import LinkedLeg
+from offhook.testing.linked.transport import LinkedTransport
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Leg, LegHandler
+    from offhook.interfaces.grant import Grant
+    from offhook.session.events import LegEvent
+    from offhook.testing.linked.channel import LinkedChannel
+
+
+# 1
+
+
+class TakesNoUid(LinkedTransport):
+    """Where the channel should choose, it goes in as nobody."""
+
+    def enter(self, channel: LinkedChannel, uid: int, handler: LegHandler) -> LinkedLeg:
+        leg = super().enter(channel, uid, handler)
+        leg.uid = uid
+        return leg
+
+
+# 2
+
+
+class ReplacedInSilence(LinkedTransport):
+    """A leg that was replaced does not say so."""
+
+    class leg_class(LinkedLeg):
+        def put_out(self, reason: str) -> None:
+            if reason == "replaced":
+                self.depart()
+            else:
+                super().put_out(reason)
+
+
+class RefusesAndPutsOut(LinkedTransport):
+    """The second is refused, and the first is out all the same."""
+
+    def enter(self, channel: LinkedChannel, uid: int, handler: LegHandler) -> LinkedLeg:
+        for leg in channel.legs:
+            if leg.uid == uid:
+                leg.put_out("replaced")
+                raise JoinFailed("somebody is in the channel as that uid")
+        return super().enter(channel, uid, handler)
+
+
+# 3
+
+
+class ExpiredIsInvalid(LinkedTransport):
+    """Every bad token is said to be invalid."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        try:
+            return await super().join(grant, handler)
+        except TokenRejected as error:
+            raise TokenRejected(error.message, 8) from None
+
+
+# 4
+
+
+class LeavesHalfAJoin(LinkedTransport):
+    """In the channel before join() has returned, and still there when that is cancelled."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        assert isinstance(self.far_end, LinkedFarEnd)
+        half = self.far_end.member(grant.channel, grant.uid)
+        self.far_end.verify(grant, grant.uid)
+        half.in_channel = True
+        for _ in range(5):
+            await asyncio.sleep(0)
+        half.in_channel = False
+        return await super().join(grant, handler)
+
+
+class LeavesATimer(LinkedTransport):
+    """Something that watches a join goes on when that is cancelled."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        watching = asyncio.create_task(asyncio.sleep(3600))
+        await asyncio.sleep(0)
+        watching.cancel()
+        return await super().join(grant, handler)
+
+
+class SwallowsCancellation(LinkedTransport):
+    """Tries again when its first attempt is cancelled."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        try:
+            await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+        return await super().join(grant, handler)
+
+
+# 5
+
+
+class LeavesOnce(LinkedTransport):
+    """Leaving a second time is an error."""
+
+    class leg_class(LinkedLeg):
+        left = False
+
+        async def leave(self) -> None:
+            if self.left:
+                raise RuntimeError("not in the channel")
+            self.left = True
+            await super().leave()
+
+
+# 6
+
+
+class NeverClosed(LinkedTransport):
+    """check() finds nothing wrong with a transport that was closed."""
+
+    async def check(self, endpoint: str | None) -> None:
+        if not self.closed:
+            await super().check(endpoint)
+
+
+# 7
+
+
+class FirstFrameOpens(LinkedTransport):
+    """The first frame makes the encoder, and is gone."""
+
+    class leg_class(LinkedLeg):
+        def send(self, frame: AudioFrame) -> None:
+            if self._counts["frames_sent"]:
+                super().send(frame)
+            else:
+                self._counts["frames_sent"] += 1
+
+
+# 8
+
+
+class TakesAnything(LinkedTransport):
+    """Frames that do not fit are dropped without a word."""
+
+    class leg_class(LinkedLeg):
+        def send(self, frame: AudioFrame) -> None:
+            if frame.rate_hz == self.rate_hz and frame.duration_ms <= 20:
+                super().send(frame)
+
+
+class RefusesAndIsGone(LinkedTransport):
+    """A frame that does not fit costs the leg its voice."""
+
+    class leg_class(LinkedLeg):
+        def send(self, frame: AudioFrame) -> None:
+            try:
+                super().send(frame)
+            except ValueError:
+                self.rate_hz = 1
+                raise
+
+
+# 9
+
+
+class HoldsUp(LinkedTransport):
+    """Each frame waits 8 ms for its turn."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            asyncio.get_running_loop().call_later(0.008, super().hear, uid, frame)
+
+
+# 10
+
+
+class LosesNowAndThen(LinkedTransport):
+    """After eleven seconds, a frame in twenty is lost."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            count = self._counts["frames_received"]
+            if count > 550 and not count % 20:
+                self._counts["frames_received"] += 1
+            else:
+                super().hear(uid, frame)
+
+
+# 11
+
+
+class Queues(LinkedTransport):
+    """What is said in an outage is kept and played after it."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            if self.cut:
+                self.kept = [*getattr(self, "kept", []), (uid, frame)]
+            super().hear(uid, frame)
+
+        def reconnect(self) -> None:
+            super().reconnect()
+            for uid, frame in self.__dict__.pop("kept", []):
+                self.hear(uid, frame)
+
+
+class CountsNothing(LinkedTransport):
+    """What an outage costs cannot be seen."""
+
+    class leg_class(LinkedLeg):
+        def counters(self) -> dict[str, int]:
+            return {name: value for name, value in super().counters().items() if "lost" not in name}
+
+
+# 12
+
+
+class TakesItForAnOutage(LinkedTransport):
+    """A heart that beats late is told as a lost connection."""
+
+    class leg_class(LinkedLeg):
+        def introduce(self) -> None:
+            super().introduce()
+            if not hasattr(self, "beat_s"):
+                self.beat()
+
+        def beat(self) -> None:
+            loop = asyncio.get_running_loop()
+            late = loop.time() - getattr(self, "beat_s", loop.time()) > 0.2
+            self.beat_s = loop.time()
+            if not self._over:
+                if late:
+                    self._tell(LegDisconnected())
+                loop.call_later(0.1, self.beat)
+
+
+# 13
+
+
+class SuppressesSilence(LinkedTransport):
+    """Silent frames are not worth a packet."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            if level_dbfs(frame.pcm) > -90:
+                super().hear(uid, frame)
+            else:
+                self._counts["frames_received"] += 1
+
+
+class TellsPauses(LinkedTransport):
+    """Positions count what was heard, not the time."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            jump = frame.position - getattr(self, "next", frame.position)
+            # Long ones are outages, which another clause is about.
+            self.less = getattr(self, "less", 0) + (jump if jump < 2 * self.rate_hz else 0)
+            self.next = frame.position + frame.samples
+            super().hear(uid, AudioFrame(frame.pcm, frame.rate_hz, frame.position - self.less))
+
+
+# 14
+
+
+class TellsNewsOnly(LinkedTransport):
+    """Members who were there before are not told."""
+
+    class leg_class(LinkedLeg):
+        def introduce(self) -> None:
+            self._introduction = []
+
+
+class TellsTwice(LinkedTransport):
+    """Members who were there before are told once more."""
+
+    class leg_class(LinkedLeg):
+        def introduce(self) -> None:
+            if self._introduction:
+                asyncio.get_running_loop().call_later(0.001, self.happened, self._introduction[0])
+            super().introduce()
+
+
+# 15
+
+
+class EverybodyQuits(LinkedTransport):
+    """Whoever vanishes is said to have left."""
+
+    class leg_class(LinkedLeg):
+        def _tell(self, event: LegEvent) -> None:
+            super()._tell(MemberLeft(event.uid, LeaveReason.QUIT) if isinstance(event, MemberLeft) else event)
+
+
+# 16
+
+
+class TimeStandsStill(LinkedTransport):
+    """Positions go on after an outage as if there had been none."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            jump = frame.position - getattr(self, "next", frame.position)
+            self.less = getattr(self, "less", 0) + (jump if jump > 2 * self.rate_hz else 0)
+            self.next = frame.position + frame.samples
+            super().hear(uid, AudioFrame(frame.pcm, frame.rate_hz, frame.position - self.less))
+
+
+# 17
+
+
+class NeverGivesUp(LinkedTransport):
+    """Hopes for ever."""
+
+    class leg_class(LinkedLeg):
+        def give_up(self, problem: str) -> None:
+            pass
+
+
+class SaysItTwice(LinkedTransport):
+    """Fails, and is closed on top of it."""
+
+    class leg_class(LinkedLeg):
+        def give_up(self, problem: str) -> None:
+            super().give_up(problem)
+            self.handler.on_event(LegClosed())
+
+
+# 18
+
+
+class SaysNothingBefore(LinkedTransport):
+    """A token ends without a warning."""
+
+    class leg_class(LinkedLeg):
+        def happened(self, event: LegEvent) -> None:
+            if event != GrantExpiring():
+                super().happened(event)
+
+
+# 19
+
+
+class Deafened(LinkedTransport):
+    """A handler that raises is never called again."""
+
+    class leg_class(LinkedLeg):
+        def _tell(self, event: LegEvent) -> None:
+            try:
+                if not self._over:
+                    self.handler.on_event(event)
+            except Exception:
+                self.happened = lambda event: None  # type: ignore[method-assign]
+                self.hear = lambda uid, frame: None  # type: ignore[method-assign]
+
+
+# 20
+
+
+class TooEarly(LinkedTransport):
+    """Tells of members before join() has returned."""
+
+    class leg_class(LinkedLeg):
+        def __init__(self, transport: LinkedTransport, channel: LinkedChannel, uid: int, handler: LegHandler) -> None:
+            super().__init__(transport, channel, uid, handler)
+            self.introduce()
+
+
+class TooLate(LinkedTransport):
+    """Audio goes on after leave()."""
+
+    class leg_class(LinkedLeg):
+        async def leave(self) -> None:
+            await super().leave()
+            late = AudioFrame(b"", self.rate_hz)
+            asyncio.get_running_loop().call_later(0.001, self.handler.on_audio, 2, late)
+
+
+class ForeignThread(LinkedTransport):
+    """The first frame comes from the thread that set the decoder up."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            if self._counts["frames_received"]:
+                super().hear(uid, frame)
+            else:
+                thread = threading.Thread(target=super().hear, args=(uid, frame))
+                thread.start()
+                thread.join()
+
+
+# 21
+
+
+class LeavesATask(LinkedTransport):
+    """For each leave() a task goes on sleeping."""
+
+    class leg_class(LinkedLeg):
+        async def leave(self) -> None:
+            await super().leave()
+            self.task = asyncio.create_task(asyncio.sleep(3600))
+            asyncio.get_running_loop().call_later(3600, self.task.cancel)
+
+
+# 22
+
+
+class Crosses(LinkedTransport):
+    """What is heard on one leg is heard on all."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            assert isinstance(self._transport, LinkedTransport)
+            for leg in self._transport._legs:
+                LinkedLeg.hear(leg, uid, frame)
+
+
+# 23
+
+
+class KeepsAThread(LinkedTransport):
+    """A thread runs until leave()."""
+
+    #: All that were made; whoever uses this class sets them.
+    ends: Final[list[threading.Event]] = []
+
+    class leg_class(LinkedLeg):
+        def __init__(self, transport: LinkedTransport, channel: LinkedChannel, uid: int, handler: LegHandler) -> None:
+            super().__init__(transport, channel, uid, handler)
+            self.end = threading.Event()
+            KeepsAThread.ends.append(self.end)
+            threading.Thread(target=self.end.wait, name="kept").start()
+
+        def depart(self) -> None:
+            super().depart()
+            self.end.set()
+
+
+class Uncancellable(LinkedTransport):
+    """A task listens to leave() and to nothing else."""
+
+    class leg_class(LinkedLeg):
+        def __init__(self, transport: LinkedTransport, channel: LinkedChannel, uid: int, handler: LegHandler) -> None:
+            super().__init__(transport, channel, uid, handler)
+            self.task = asyncio.create_task(self.stay())
+
+        async def stay(self) -> None:
+            while not self._over:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
+
+
+# 24
+
+
+class CountsTwice(LinkedTransport):
+    """What is sent is counted where it is sent and where it is encoded."""
+
+    class leg_class(LinkedLeg):
+        def send(self, frame: AudioFrame) -> None:
+            super().send(frame)
+            self._counts["frames_sent"] += 1
+
+
+# 25
+
+
+class ShowsItsGrant(LinkedTransport):
+    """Its repr() is made for debugging."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        leg = await super().join(grant, handler)
+        self.shown = grant.token.reveal()
+        return leg
+
+    def __repr__(self) -> str:
+        return f"ShowsItsGrant({getattr(self, 'shown', '')})"
+
+
+class LogsItsGrant(LinkedTransport):
+    """Its log is made for debugging as well."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        logging.getLogger("broken").debug("joining with %s", grant.token.reveal())
+        return await super().join(grant, handler)
+
+
+class SaysWhichToken(LinkedTransport):
+    """What it raises says which token was refused."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        try:
+            return await super().join(grant, handler)
+        except TokenRejected as error:
+            error.args = (f"{error.message}: {grant.token.reveal()}",)
+            raise
+
+
+# 26
+
+
+class KnowsThemAlready(LinkedTransport):
+    """A member who comes back is taken to publish as before."""
+
+    class leg_class(LinkedLeg):
+        def _tell(self, event: LegEvent) -> None:
+            left: set[int] = self.__dict__.setdefault("left", set())
+            if isinstance(event, MemberLeft):
+                left.add(event.uid)
+            if not (isinstance(event, MemberPublished) and event.uid in left):
+                super()._tell(event)
+
+
+# 27
+
+
+class ChecksNothing(LinkedTransport):
+    """Wherever a grant may lead, it finds nothing wrong."""
+
+    async def check(self, endpoint: str | None) -> None:
+        if self.closed:
+            raise TransportUnavailable("this transport was closed")
+
+
+class RefusesTheLiving(LinkedTransport):
+    """While a leg is up, it takes its own channel for another's."""
+
+    async def check(self, endpoint: str | None) -> None:
+        if self._legs:
+            raise TransportUnavailable("somebody is there already")
+        await super().check(endpoint)
+
+
+class WaitsForAnAnswer(LinkedTransport):
+    """Where nothing is, it waits until something comes."""
+
+    async def check(self, endpoint: str | None) -> None:
+        if endpoint is not None:
+            await asyncio.Event().wait()
+        await super().check(endpoint)
+
+
+#: For each clause what breaks it, and nothing else.
+BROKEN: Final[dict[str, tuple[type[LinkedTransport], ...]]] = {
+    "transport-1": (TakesNoUid,),
+    "transport-2": (ReplacedInSilence, RefusesAndPutsOut),
+    "transport-3": (ExpiredIsInvalid,),
+    "transport-4": (LeavesHalfAJoin, LeavesATimer, SwallowsCancellation),
+    "transport-5": (LeavesOnce,),
+    "transport-6": (NeverClosed,),
+    "transport-7": (FirstFrameOpens,),
+    "transport-8": (TakesAnything, RefusesAndIsGone),
+    "transport-9": (HoldsUp,),
+    "transport-10": (LosesNowAndThen,),
+    "transport-11": (Queues, CountsNothing),
+    "transport-12": (TakesItForAnOutage,),
+    "transport-13": (SuppressesSilence, TellsPauses),
+    "transport-14": (TellsNewsOnly, TellsTwice),
+    "transport-15": (EverybodyQuits,),
+    "transport-16": (TimeStandsStill,),
+    "transport-17": (NeverGivesUp, SaysItTwice),
+    "transport-18": (SaysNothingBefore,),
+    "transport-19": (Deafened,),
+    "transport-20": (TooEarly, TooLate, ForeignThread),
+    "transport-21": (LeavesATask,),
+    "transport-22": (Crosses,),
+    "transport-23": (KeepsAThread, Uncancellable),
+    "transport-24": (CountsTwice,),
+    "transport-25": (ShowsItsGrant, LogsItsGrant, SaysWhichToken),
+    "transport-26": (KnowsThemAlready,),
+    "transport-27": (ChecksNothing, RefusesTheLiving, WaitsForAnAnswer),
+}

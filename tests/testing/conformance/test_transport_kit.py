@@ -1,0 +1,126 @@
+"""The kit for transports proves itself: linked legs pass, and what is broken in one respect fails one clause."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.testing.conformance.broken_transports import BROKEN, ChecksNothing, KeepsAThread
+
+from offhook.testing.conformance import KITS, TransportConformance, Verdict, run_kit
+from offhook.testing.conformance.clause import tests_of as clauses_of
+from offhook.testing.conformance.transport.clauses import CAPABILITIES
+from offhook.testing.linked.far_end import LinkedFarEnd
+from offhook.testing.linked.transport import LinkedTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from offhook.interfaces import Leg, LegHandler, Transport
+    from offhook.interfaces.environment import Environment
+    from offhook.interfaces.grant import Grant
+
+
+class TestLinkedTransport(TransportConformance):
+    """The double of every transport is held to what they are held to."""
+
+    def make(self, environment: Environment) -> Transport:
+        assert isinstance(self.far_end, LinkedFarEnd)
+        return self.far_end.transport()
+
+    def make_far_end(self) -> LinkedFarEnd:
+        return LinkedFarEnd()
+
+
+class Quick(TestLinkedTransport):
+    """No less strict, and shorter."""
+
+    __test__ = False
+    long_audio_s = 13.0
+    token_life_s = 6.0
+    give_up_s = 6.0
+    cycles = 5
+    examples = 5
+    ending_s = 0.3
+    broken: type[LinkedTransport] = LinkedTransport
+
+    def make_far_end(self) -> LinkedFarEnd:
+        return LinkedFarEnd(give_up_s=4.0)
+
+    def make(self, environment: Environment) -> Transport:
+        assert isinstance(self.far_end, LinkedFarEnd)
+        return self.broken(far_end=self.far_end)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Handlers that raise are logged, rightly; threads that are kept are let go."""
+    logger = logging.getLogger("offhook.testing.linked.leg")
+    logger.disabled = True
+    yield
+    logger.disabled = False
+    for end in KeepsAThread.ends:
+        end.set()
+    KeepsAThread.ends.clear()
+
+
+@pytest.mark.parametrize(
+    ("clause", "broken"),
+    [pytest.param(clause, broken, id=broken.__name__) for clause, all_of in BROKEN.items() for broken in all_of],
+)
+def test_what_is_broken_in_one_respect_fails_one_clause(clause: str, broken: type[LinkedTransport]) -> None:
+    found_by_chance = {"examples": 20} if clause == "transport-26" else {}
+    report = run_kit(type("Broken", (Quick,), {"broken": broken, **found_by_chance}))
+    assert {result.clause.id: result.detail for result in report.failed}.keys() == {clause}, report.lines()
+
+
+class SlowToJoin(LinkedTransport):
+    """Nothing is wrong with it."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        await asyncio.sleep(0.1)
+        return await super().join(grant, handler)
+
+
+def test_joins_that_take_their_time_are_cancelled_at_moments_of_it() -> None:
+    assert run_kit(type("Slow", (Quick,), {"broken": SlowToJoin, "rest_s": 0.02})).passed
+
+
+def test_where_a_transport_cannot_join_may_be_said() -> None:
+    joins_anywhere = {"broken": ChecksNothing, "elsewhere": ()}
+    assert run_kit(type("Anywhere", (Quick,), joins_anywhere), only=["transport-27"]).passed
+
+
+def test_a_kit_says_what_it_needs() -> None:
+    with pytest.raises(NotImplementedError, match=r"must have make_far_end\(\)"):
+        run_kit(TransportConformance)
+
+
+def test_one_can_be_tried_out() -> None:
+    Quick().run_try_out()
+
+
+def test_a_transport_that_cannot_be_made_fails_every_clause() -> None:
+    report = run_kit(type("Unmade", (Quick,), {"make": TransportConformance.make}))
+    assert len(report.failed) == len(BROKEN)
+    assert all("must have make(environment)" in result.detail for result in report.failed)
+
+
+def test_what_is_not_claimed_is_left_out_of_other_clauses_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = run_kit(type("Modest", (Quick,), {"not_claimed": dict.fromkeys(CAPABILITIES, "modesty")}))
+    assert report.passed
+    assert report.count(Verdict.NOT_CLAIMED) == 4
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    (result,) = run_kit(Quick, only=["transport-26"]).results
+    assert result.verdict is Verdict.NOT_CLAIMED
+    assert "pip install offhook[testing]" in result.detail
+
+
+def test_every_clause_has_its_proof() -> None:
+    assert KITS["transport"] is TransportConformance
+    assert [clause.id for clause, _ in clauses_of(TransportConformance)] == list(BROKEN)
+    assert list(BROKEN) == [f"transport-{number}" for number in range(1, 28)], "numbers never change"
+    assert all(BROKEN.values())

@@ -1,0 +1,173 @@
+"""What clauses look at and draw from, and what a kit says that was not told enough."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.testing.conformance import broken_auth, broken_carrier, broken_filter, broken_resampler, broken_store
+
+from offhook.interfaces import Store
+from offhook.testing import ScriptedService, ServiceFarEnd, run_virtual
+from offhook.testing.conformance import KITS, AuthConformance, Conformance, NotClaimed, Verdict, run_kit
+from offhook.testing.conformance import killed_child as dying
+from offhook.testing.conformance.killed_child import die_after
+from offhook.testing.conformance.probes import Held, error_of, leaves_nothing, shown
+from offhook.testing.conformance.random_input import Draw, for_all
+from offhook.testing.conformance.tones import amplitude_of, highest_step, tone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from offhook.interfaces import Auth
+    from offhook.interfaces.environment import Environment
+    from offhook.interfaces.store import Document
+
+
+@pytest.mark.parametrize("kit", KITS.values(), ids=KITS)
+def test_a_kit_that_makes_nothing_says_what_is_missing(kit: type[Conformance]) -> None:
+    with pytest.raises(NotImplementedError, match=r"your subclass must have make"):
+        kit().run_try_out()
+
+
+def test_a_carrier_needs_a_plugin_as_well_as_its_far_end() -> None:
+    carrier = KITS["carrier"]
+    good = type("Made", (carrier,), {"make_far_end": the_far_end})
+    with pytest.raises(NotImplementedError, match="gives the carrier"):
+        good().run_try_out()
+
+
+def the_far_end(kit: object) -> ScriptedService:
+    return ScriptedService()
+
+
+class OneLine(ScriptedService):
+    other_line = ServiceFarEnd.other_line
+
+
+def test_where_there_is_one_line_nobody_asks_for_another() -> None:
+    kit = type("Made", (broken_carrier.GoodKit,), {"make_far_end": lambda self: OneLine()})
+    (result,) = run_kit(kit, only=["carrier-6"]).results
+    assert (result.verdict, result.detail) == (Verdict.NOT_CLAIMED, "the far end has no other line")
+
+
+@pytest.mark.parametrize("hypothesis", [True, False])
+def test_random_input_is_the_same_in_every_run(hypothesis: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hypothesis:
+        monkeypatch.setitem(sys.modules, "hypothesis", None)
+    runs: list[list[tuple[int, bytes]]] = [[], []]
+    for drawn in runs:
+
+        def check(draw: Draw, drawn: list[tuple[int, bytes]] = drawn) -> None:
+            number = draw.integer(2, 9)
+            drawn.append((number, draw.pcm(number)))
+            assert len(draw.pcm(0)) == 0
+
+        for_all(check, 20)
+    assert runs[0] == runs[1]
+    assert all(2 <= number <= 9 and len(pcm) == 2 * number for number, pcm in runs[0])
+    assert len({pcm for _, pcm in runs[0]}) > 10
+    with pytest.raises(AssertionError, match="odd"):
+        for_all(fails_for_odd_numbers, 50)
+
+
+def fails_for_odd_numbers(draw: Draw) -> None:
+    assert draw.integer(0, 100) % 2 == 0, "odd"
+
+
+def test_without_hypothesis_the_same_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    for good, plugin, id in (
+        (broken_filter.GoodKit, broken_filter.DividesByLength, "filter-3"),
+        (broken_resampler.GoodKit, broken_resampler.BeginsEachChunkAnew, "resampler-2"),
+    ):
+        assert run_kit(good, only=[id]).passed
+        assert run_kit(type("Broken", (good,), {"plugin": plugin}), only=[id]).failed
+
+
+def test_the_loop_is_held_by_work_and_not_by_waiting() -> None:
+    async def main() -> None:
+        held = Held()
+        await held(asyncio.sleep(3_600))
+        assert held.seconds < 1
+        error = await error_of(held(fail()))
+        assert shown(error) == "ValueError was raised: no"
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("no")
+
+    run_virtual(main())
+    assert shown(None) == "nothing was raised"
+
+
+def test_what_goes_a_little_later_is_not_left_behind() -> None:
+    async def main() -> None:
+        async with leaves_nothing("it"):
+            task = asyncio.create_task(asyncio.sleep(0.03))
+        await task
+
+    run_virtual(main())
+
+
+def test_a_child_that_fails_or_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AssertionError, match="ZeroDivisionError: division by zero"):
+        die_after(lambda: 1 / 0)
+    monkeypatch.setattr(dying, "_MOST_S", 0.02)
+    with pytest.raises(AssertionError, match=r"not done within 0\.02 s in a child"):
+        die_after(lambda: asyncio.run(asyncio.sleep(60)))
+
+
+def test_how_much_of_a_tone_is_in_some_audio() -> None:
+    pcm = tone(1_000, 16_000, 3_200)
+    assert amplitude_of(pcm, 1_000, 16_000) == pytest.approx(16_000, rel=0.01)
+    assert amplitude_of(pcm, 3_000, 16_000) < 10
+    assert highest_step(b"\0\0\1\0\0\x80") == 32_769
+    assert highest_step(b"") == 0
+
+
+class PlainStore(Store):
+    """Writes nothing."""
+
+    def append(self, call_id: str, entry: Document) -> None:
+        pass
+
+    def save(self, call_id: str, record: Document) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class PlainKit(broken_store.GoodKit):
+    argument = "fixed"
+
+    def make(self, argument: str, environment: Environment) -> Store:
+        return PlainStore()
+
+
+def test_what_a_store_does_not_do_is_not_asked_of_it() -> None:
+    ids = [f"store-{number}" for number in (12, 15, 16, 17, 24)]
+    report = run_kit(PlainKit, only=ids)
+    assert [result.verdict for result in report.results] == [Verdict.NOT_CLAIMED] * 5, report.lines()
+
+
+def test_a_guard_that_does_not_survive_is_not_killed() -> None:
+    not_claimed: Mapping[str, str] = {"survives": "memory"}
+    report = run_kit(type("Made", (broken_store.GoodKit,), {"not_claimed": not_claimed}), only=["store-24"])
+    assert report.results[0].detail == "survives is not claimed: memory"
+
+
+def test_what_rotates_must_be_shown_to() -> None:
+    class Plain(AuthConformance):
+        variables = broken_auth.GoodKit.variables
+
+        def make(self, environment: Environment) -> Auth:
+            return broken_auth.Good(environment)
+
+    report = run_kit(Plain, only=["auth-5", "auth-9"])
+    assert [result.verdict for result in report.results] == [Verdict.NOT_CLAIMED] * 2
+    with pytest.raises(NotClaimed, match="nothing was given that changes the keys"):
+        Plain().test_keys_rotate()

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-def meant(name: str, known: Iterable[str]) -> str:
+def nearest_name(name: str, known: Iterable[str]) -> str:
     """What was meant by `name`, as the next part of a sentence that says that it is none; empty for nothing alike."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def show(text: str) -> str:
+def quoted(text: str) -> str:
     """Whatever a person typed, quoted, cut to 40 characters, with anything unprintable escaped."""
     return ascii(text if len(text) <= 40 else text[:37] + "...")
 
@@ -39,13 +39,13 @@ _REASONS: Final[Mapping[int, str]] = {
 }
 
 
-def show_path(path: str | os.PathLike[str]) -> str:
+def quoted_path(path: str | os.PathLike[str]) -> str:
     """A path for a message: quoted, unprintable characters escaped, a long one cut at the front."""
     text = os.fspath(path)
     return repr(text if len(text) <= 120 else "…" + text[-119:])
 
 
-def why_not(error: OSError | ValueError) -> str:
+def system_reason(error: OSError | ValueError) -> str:
     """Why a file cannot be written, and what to do, as the end of a sentence."""
     if isinstance(error, OSError):
         return _REASONS.get(error.errno or 0, error.strerror or "the system gave no reason")
@@ -56,7 +56,7 @@ def why_not(error: OSError | ValueError) -> str:
 _LONGEST: Final = 1000
 
 
-def said(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """The class of an error and its text, in one line; the text is made by somebody's code, too."""
     try:
         text = " ".join(str(error).split())[:_LONGEST]

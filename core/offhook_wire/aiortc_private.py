@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from aioice.stun import Message
 
-    from offhook_wire.path import Path
+    from offhook_wire.impairment import Impairment
 
 #: ICE offers these; ::1 only where the machine has it.
 LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1")
@@ -58,8 +58,8 @@ class LoopbackConnection(Connection):
         *,
         controlling: bool,
         on_media: Callable[[bytes], None],
-        incoming: Path | None = None,
-        outgoing: Path | None = None,
+        incoming: Impairment | None = None,
+        outgoing: Impairment | None = None,
     ) -> None:
         super().__init__(ice_controlling=controlling)
         self.checks: int = 0
@@ -181,8 +181,8 @@ class LoopbackGatherer(RTCIceGatherer):
         *,
         controlling: bool,
         on_media: Callable[[bytes], None],
-        incoming: Path | None = None,
-        outgoing: Path | None = None,
+        incoming: Impairment | None = None,
+        outgoing: Impairment | None = None,
     ) -> None:
         super().__init__(iceServers=[])
         self.connection: LoopbackConnection = LoopbackConnection(

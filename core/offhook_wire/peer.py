@@ -26,7 +26,7 @@ from offhook_wire.rtp import is_rtcp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook_wire.path import Path
+    from offhook_wire.impairment import Impairment
 
 #: Media that overtakes the end of the handshake is kept: its last message may still be in a queue.
 _MAX_EARLY: Final = 64
@@ -72,8 +72,8 @@ class Peer:
         on_rtp: Callable[[bytes], None],
         on_rtcp: Callable[[bytes], None],
         on_down: Callable[[str], None],
-        incoming: Path | None = None,
-        outgoing: Path | None = None,
+        incoming: Impairment | None = None,
+        outgoing: Impairment | None = None,
     ) -> None:
         self.srtp_errors: int = 0
         self.early_lost: int = 0

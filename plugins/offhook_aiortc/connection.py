@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
     from offhook.interfaces import Grant
-    from offhook_wire.path import Path
+    from offhook_wire.impairment import Impairment
 
 #: websockets logs every message at DEBUG, and some of ours hold tokens. No configuration reaches this logger; what is
 #: more than DEBUG goes on to the one of this module.
@@ -107,8 +107,8 @@ class Connection:
         certificate: Certificate,
         releases: set[asyncio.Task[None]],
         *,
-        incoming: Path | None,
-        outgoing: Path | None,
+        incoming: Impairment | None,
+        outgoing: Impairment | None,
     ) -> None:
         self.lost_early: int = 0
         self.peer: Peer = Peer(
@@ -330,7 +330,9 @@ class Entrance:
         releases: tasks that let go of connections which are over.
     """
 
-    def __init__(self, certificate: Certificate, *, incoming: Path | None = None, outgoing: Path | None = None) -> None:
+    def __init__(
+        self, certificate: Certificate, *, incoming: Impairment | None = None, outgoing: Impairment | None = None
+    ) -> None:
         self.releases: set[asyncio.Task[None]] = set()
         self._certificate = certificate
         self._incoming = incoming

@@ -24,11 +24,12 @@ from offhook.interfaces import (
     LegReconnected,
 )
 from offhook_aiortc.delivery import Delivery
-from offhook_aiortc.hearing import Hearing
 from offhook_aiortc.members import Members
+from offhook_aiortc.receiver import Receiver
 from offhook_aiortc.rejoin import ATTEMPT_TIMEOUT_S, Backoff, rejoin
 from offhook_aiortc.relay_client import PutOut, base_url
 from offhook_wire import rtcp, rtp
+from offhook_wire.liveness import LivenessTimer
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.relay_protocol import (
     JOIN_TIMEOUT_S,
@@ -41,7 +42,6 @@ from offhook_wire.relay_protocol import (
     Unpublished,
 )
 from offhook_wire.rtp_out import OutStream
-from offhook_wire.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,9 +101,9 @@ class AiortcLeg(Leg):
         self._loop = asyncio.get_running_loop()
         self._encoder = OpusEncoder(rate_hz, bitrate_bps, complexity)
         self._out = OutStream(ids)
-        self._hearing = Hearing(self._heard, rate_hz=rate_hz, loop=self._loop, wait_ms=wait_ms)
+        self._hearing = Receiver(self._heard, rate_hz=rate_hz, loop=self._loop, wait_ms=wait_ms)
         self._members = Members(self._tell, self._hearing, self._loop)
-        self._silence = Silence(self._count, silence_s, self._hush)
+        self._silence = LivenessTimer(self._count, silence_s, self._hush)
         self._delivery = Delivery(lost_s)
         self._backoff = Backoff(ids)
         self._counts = dict.fromkeys(

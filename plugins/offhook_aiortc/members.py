@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from offhook.interfaces import LegEvent
-    from offhook_aiortc.hearing import Hearing
+    from offhook_aiortc.receiver import Receiver
     from offhook_wire.relay_protocol import MemberInfo
 
 #: A member's last packets may come after the event that it left; its BYE ends the wait.
@@ -27,7 +27,7 @@ class Members:
         loop: where timers come from.
     """
 
-    def __init__(self, tell: Callable[[LegEvent], None], hearing: Hearing, loop: AbstractEventLoop) -> None:
+    def __init__(self, tell: Callable[[LegEvent], None], hearing: Receiver, loop: AbstractEventLoop) -> None:
         self._tell = tell
         self._hearing = hearing
         self._loop = loop

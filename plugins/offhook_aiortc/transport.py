@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook.interfaces import Clock, Grant, LegHandler
-    from offhook_wire.path import Path
+    from offhook_wire.impairment import Impairment
 
 _CHECK_TIMEOUT_S: Final = 3.0
 
@@ -55,8 +55,8 @@ class AiortcTransport(Transport):
         clock: Clock | None = None,
         ids: Ids | None = None,
         drop: Callable[[int], bool] | None = None,
-        incoming: Path | None = None,
-        outgoing: Path | None = None,
+        incoming: Impairment | None = None,
+        outgoing: Impairment | None = None,
     ) -> None:
         self.rate_hz = rate_hz
         self._bitrate_bps = bitrate_bps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offhook.errors import ConfigError, SourceError
-from offhook.wording import show
+from offhook.wording import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Number:
             value = float("nan")
         if not self.least <= value <= self.most:  # also false for NaN
             raise error(
-                f"{show(spec)} is no good: {show(text)} is not a {self.name} of {self.least:g} to {self.most:g} "
+                f"{quoted(spec)} is no good: {quoted(text)} is not a {self.name} of {self.least:g} to {self.most:g} "
                 f"{self.unit}. Write for example {example}"
             )
         return value

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from offhook.errors import SpecError
 from offhook.interfaces import AudioSink
-from offhook.wording import show
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
     from offhook.interfaces import AudioFrame
@@ -24,7 +24,7 @@ class NullSink(AudioSink):
 
     def __init__(self, argument: str = "") -> None:
         if argument:
-            raise SpecError(f"null takes no argument, and got {show(argument)}: write null, or recorder:PATH")
+            raise SpecError(f"null takes no argument, and got {quoted(argument)}: write null, or recorder:PATH")
 
     async def write(self, frame: AudioFrame) -> None:
         pass

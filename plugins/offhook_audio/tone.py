@@ -8,7 +8,7 @@ from typing import Final
 
 from offhook.errors import SourceError
 from offhook.interfaces import AudioFrame, AudioSource
-from offhook.wording import show
+from offhook.wording import quoted
 from offhook_audio.arguments import DURATION, Number
 
 RATE_HZ: Final = 16_000
@@ -47,7 +47,7 @@ class ToneSource(AudioSource):
         spec = f"tone:{argument}"
         parts = argument.split(",")
         if not argument or len(parts) > 3:
-            raise SourceError(f"{show(spec)} is no good: it takes one to three numbers. Write for example {_EXAMPLE}")
+            raise SourceError(f"{quoted(spec)} is no good: it takes one to three numbers. Write for example {_EXAMPLE}")
         frequency_hz = _FREQUENCY.read(parts[0], spec, _EXAMPLE)
         duration_s = DURATION.read(parts[1], spec, _EXAMPLE) if len(parts) > 1 else None
         level_dbfs = _LEVEL.read(parts[2], spec, _EXAMPLE) if len(parts) > 2 else -20.0

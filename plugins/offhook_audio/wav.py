@@ -17,7 +17,7 @@ import soundfile
 
 from offhook.errors import SourceError
 from offhook.interfaces import AudioFrame, AudioSource
-from offhook.wording import show_path
+from offhook.wording import quoted_path
 from offhook_audio.riff import Riff, read_riff
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class WavSource(AudioSource):
     def __init__(self, path: str) -> None:
         if not path:
             raise SourceError("wav: needs the path of an audio file, for example wav:greeting.wav")
-        self._shown = show_path(path)
+        self._shown = quoted_path(path)
         #: Samples that were not numbers (or infinite), played as silence (or as full scale).
         self.sanitised_samples: int = 0
         #: Samples beyond full scale, played as full scale.
@@ -91,7 +91,7 @@ class WavSource(AudioSource):
             # Non-blocking, because opening a FIFO waits for its other end. It changes nothing for files.
             return os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
-            raise SourceError(f"there is no audio file {self._shown} (seen from {show_path(Path.cwd())}).") from None
+            raise SourceError(f"there is no audio file {self._shown} (seen from {quoted_path(Path.cwd())}).") from None
         except PermissionError:
             raise self._refused("may not be read: change its permissions.") from None
         except OSError as error:

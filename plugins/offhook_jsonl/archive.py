@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from offhook.errors import RecordingError
 from offhook.interfaces import Archive
-from offhook.records import is_unfinished, mark_interrupted, of_json, recordings
-from offhook.wording import show_path, why_not
+from offhook.records import is_unfinished, load_json, mark_interrupted, recordings
+from offhook.wording import quoted_path, system_reason
 from offhook_jsonl.store import JOURNAL
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ class JsonLinesArchive(Archive):
             with contextlib.suppress(FileNotFoundError):
                 os.listdir(self._folder)  # noqa: PTH208 - only to see whether it may be
         except (OSError, ValueError) as error:
-            raise RecordingError(f"the calls in {show_path(folder)} cannot be read: {why_not(error)}.") from None
+            raise RecordingError(
+                f"the calls in {quoted_path(folder)} cannot be read: {system_reason(error)}."
+            ) from None
 
     def records(self, limit: int | None = None) -> Sequence[Document]:
         """See `Archive.records`. Files that are no records of ours are passed over."""
@@ -65,8 +67,10 @@ class JsonLinesArchive(Archive):
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise RecordingError(f"{JOURNAL} in {show_path(self._folder)} cannot be read: {why_not(error)}.") from None
-        entries = (of_json(line) for line in lines)
+            raise RecordingError(
+                f"{JOURNAL} in {quoted_path(self._folder)} cannot be read: {system_reason(error)}."
+            ) from None
+        entries = (load_json(line) for line in lines)
         return [entry for entry in entries if entry is not None and entry.get("call_id") == call_id]
 
     def close(self) -> None:
@@ -74,9 +78,9 @@ class JsonLinesArchive(Archive):
 
     def _read(self, path: Path) -> dict[str, object] | None:
         try:
-            return of_json(path.read_bytes())
+            return load_json(path.read_bytes())
         except OSError as error:
-            raise RecordingError(f"{show_path(path)} cannot be read: {why_not(error)}.") from None
+            raise RecordingError(f"{quoted_path(path)} cannot be read: {system_reason(error)}.") from None
 
     def _in_use(self) -> bool:
         """Whether a store has the folder open."""

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import RecordingError
 from offhook.interfaces import Store
-from offhook.records import beside, to_json
-from offhook.wording import show_path, why_not
+from offhook.records import to_json, with_relative_paths
+from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
     from offhook.interfaces import Document
@@ -62,7 +62,9 @@ class JsonLinesStore(Store):
             self._probe()
         except (OSError, ValueError) as error:
             self.close()
-            raise RecordingError(f"calls cannot be written to the folder {show_path(folder)}: {_why(error)}.") from None
+            raise RecordingError(
+                f"calls cannot be written to the folder {quoted_path(folder)}: {_why(error)}."
+            ) from None
 
     def append(self, call_id: str, entry: Document) -> None:
         """See `Store.append`.
@@ -81,7 +83,7 @@ class JsonLinesStore(Store):
             raise self._failed(JOURNAL, error) from None
         if taken < len(line):
             self._torn = True
-            raise RecordingError(f"the journal in {show_path(self._folder)} is cut: the disk is full. Make room.")
+            raise RecordingError(f"the journal in {quoted_path(self._folder)} is cut: the disk is full. Make room.")
         self._torn = False
 
     def save(self, call_id: str, record: Document) -> None:
@@ -94,7 +96,9 @@ class JsonLinesStore(Store):
         self._require_open()
         new = path.with_name(f".{path.name}.new")
         try:
-            new.write_bytes(to_json({"call_id": call_id, **beside(record, self._folder)}, indent=2) + b"\n")
+            new.write_bytes(
+                to_json({"call_id": call_id, **with_relative_paths(record, self._folder)}, indent=2) + b"\n"
+            )
             new.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -109,7 +113,7 @@ class JsonLinesStore(Store):
 
     def _require_open(self) -> None:
         if self._journal < 0:
-            raise RecordingError(f"the journal in {show_path(self._folder)} is closed: open another store.")
+            raise RecordingError(f"the journal in {quoted_path(self._folder)} is closed: open another store.")
 
     def _probe(self) -> None:
         """Make and remove a file: a journal may be writable in a folder where no record can be made."""
@@ -131,13 +135,13 @@ class JsonLinesStore(Store):
         return path
 
     def _failed(self, name: str, error: OSError) -> RecordingError:
-        return RecordingError(f"cannot write {name} in {show_path(self._folder)}: {_why(error)}.")
+        return RecordingError(f"cannot write {name} in {quoted_path(self._folder)}: {_why(error)}.")
 
 
 def _why(error: OSError | ValueError) -> str:
     if isinstance(error, FileExistsError):  # from mkdir
         return "it is a file and not a folder. Choose another name"
-    return why_not(error)
+    return system_reason(error)
 
 
 def _owner(record: Path) -> object:

@@ -27,7 +27,7 @@ from offhook_wire.access_token import TokenInvalid, parse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from offhook_sendblue.exchange import Answer
+    from offhook_sendblue.exchange import HttpAnswer
 
 FROM_NUMBER_VARIABLE: Final = "OFFHOOK_FROM_NUMBER"
 #: Longest wait that a Retry-After header is believed to ask for, in seconds.
@@ -54,7 +54,7 @@ _NO_LINE: Final = " It may also mean that the account has no FaceTime line; Send
 _VARIABLES: Final = f"{KEY_VARIABLE} and {SECRET_VARIABLE}"
 
 
-def grant_of(answer: Answer, *, endpoint: str | None, now_s: float, keys_from: str = _VARIABLES) -> Grant:
+def grant_of(answer: HttpAnswer, *, endpoint: str | None, now_s: float, keys_from: str = _VARIABLES) -> Grant:
     """The grant in a whole answer.
 
     Args:
@@ -74,7 +74,7 @@ def grant_of(answer: Answer, *, endpoint: str | None, now_s: float, keys_from: s
     raise problem.with_traceback(None)
 
 
-def _judge(answer: Answer, endpoint: str | None, now_s: float, keys_from: str) -> Grant:
+def _judge(answer: HttpAnswer, endpoint: str | None, now_s: float, keys_from: str) -> Grant:
     if not 200 <= answer.status < 300:
         _refuse(answer, now_s, keys_from)
     if answer.oversized:
@@ -111,7 +111,7 @@ def retry_after_s(value: str | None, now_s: float) -> float | None:
     return min(max(wait_s, 0.0), MAX_RETRY_AFTER_S)
 
 
-def _refuse(answer: Answer, now_s: float, keys_from: str) -> NoReturn:
+def _refuse(answer: HttpAnswer, now_s: float, keys_from: str) -> NoReturn:
     status, told = answer.status, _told_by(answer)
     if status < 400:
         raise CarrierProtocolError(
@@ -179,7 +179,7 @@ def _unreadable(problem: str) -> CarrierProtocolError:
     return CarrierProtocolError(f"{problem}. Is the base URL Sendblue's?{_MAY_HAVE_RUNG}", may_have_rung=True)
 
 
-def _json_object(answer: Answer) -> dict[str, object]:
+def _json_object(answer: HttpAnswer) -> dict[str, object]:
     encoding = answer.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise _unreadable(f"the carrier's answer is compressed ({_excerpt(encoding)}), which was not asked for")
@@ -200,7 +200,7 @@ def _parse(body: bytes) -> dict[str, object] | None:
     return cast("dict[str, object]", parsed) if isinstance(parsed, dict) else None
 
 
-def _told_by(answer: Answer) -> str:
+def _told_by(answer: HttpAnswer) -> str:
     """What the body of a refusal says, in any of the shapes that Sendblue's own clients look for."""
     body = _parse(answer.body)
     if body is not None:

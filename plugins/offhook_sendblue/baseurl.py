@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from offhook.errors import ConfigError
 from offhook.interfaces import is_loopback
-from offhook.wording import show
+from offhook.wording import quoted
 
 #: Printable ASCII without the backslash, which URL parsers disagree on.
 _PLAIN: Final = re.compile(r"[!-\[\]-~]{1,2048}")
@@ -34,12 +34,12 @@ def checked(url: str, what: str) -> str:
     if "@" in parts.netloc:
         raise ConfigError(f"{what} holds a user or a password: keys belong in the environment, not in a URL")
     if parts.scheme not in {"https", "http"} or not host:
-        raise ConfigError(f"{what} {show(url)} is not an http or https URL with a host")
+        raise ConfigError(f"{what} {quoted(url)} is not an http or https URL with a host")
     if "?" in url or "#" in url:
         raise ConfigError(f"{what} must not have a query or a fragment")
     if parts.scheme == "http" and not is_loopback(url):
         raise ConfigError(
-            f"{what} {show(url)} would send the keys in clear: write https://, or use a host of this machine "
+            f"{what} {quoted(url)} would send the keys in clear: write https://, or use a host of this machine "
             "(http://127.0.0.1:PORT, as `offhook mock` prints)"
         )
     return url.rstrip("/")

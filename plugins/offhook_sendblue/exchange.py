@@ -48,7 +48,7 @@ for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What came back; `body` may be cut short where `status` is no success, and is empty when `oversized`."""
 
     status: int
@@ -92,7 +92,7 @@ class _Progress:
     def __init__(self) -> None:
         # True until the client says that it is only connecting: a client that says nothing is taken to have sent.
         self.sent = True
-        self.answer: Answer | None = None
+        self.answer: HttpAnswer | None = None
         self.oversized = False
         self.body = bytearray()
 
@@ -103,15 +103,15 @@ class _Progress:
         elif event.endswith("send_request_headers.started"):
             self.sent = True
 
-    def outcome(self, problem: str, *, complete: bool) -> Answer | NoAnswer:
+    def outcome(self, problem: str, *, complete: bool) -> HttpAnswer | NoAnswer:
         if self.answer is None:
             return NoAnswer(Failure.LOST if self.sent else Failure.NOT_SENT, problem)
         if self.oversized:
-            return Answer(self.answer.status, self.answer.headers, b"", oversized=True)
+            return HttpAnswer(self.answer.status, self.answer.headers, b"", oversized=True)
         if not complete and 200 <= self.answer.status < 300:
             return NoAnswer(Failure.LOST, problem)
         # A refusal stays a refusal when the rest of its page is lost.
-        return Answer(self.answer.status, self.answer.headers, bytes(self.body))
+        return HttpAnswer(self.answer.status, self.answer.headers, bytes(self.body))
 
 
 async def post_once(
@@ -122,7 +122,7 @@ async def post_once(
     *,
     timeout_s: float,
     ids: Ids,
-) -> Answer | NoAnswer:
+) -> HttpAnswer | NoAnswer:
     """POST `document` as JSON, once.
 
     Connecting is tried up to three times, since nothing has left by then. From the first byte of the request on,
@@ -151,7 +151,7 @@ async def _attempts(
     keys: Mapping[str, Secret],
     progress: _Progress,
     ids: Ids,
-) -> Answer | NoAnswer:
+) -> HttpAnswer | NoAnswer:
     for wait_s in (*_CONNECT_WAITS_S, None):
         try:
             await _exchange(client, url, document, keys, progress)
@@ -176,7 +176,7 @@ async def _exchange(
     async with client.stream(
         "POST", url, json=document, auth=_Keys(keys), extensions={"trace": progress.trace}
     ) as response:
-        progress.answer = Answer(response.status_code, response.headers, b"")
+        progress.answer = HttpAnswer(response.status_code, response.headers, b"")
         # Raw: compressed answers are not asked for, and one that comes all the same could unpack to anything.
         async for part in response.aiter_raw():
             progress.body += part

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook.interfaces import Archive
-from offhook.records import is_unfinished, mark_interrupted, of_json
+from offhook.records import is_unfinished, load_json, mark_interrupted
 from offhook_sqlite.database import NoDatabaseError, explained, open_for_reading
 from offhook_sqlite.owner import is_alive
 
@@ -40,10 +40,10 @@ class Reading:
     def journal(self, call_id: str) -> list[Document]:
         """See `Archive.journal`."""
         rows = self._connection.execute("SELECT entry FROM journal WHERE call_id = ? ORDER BY seq", (call_id,))
-        return [entry for (text,) in rows.fetchall() if (entry := of_json(text)) is not None]
+        return [entry for (text,) in rows.fetchall() if (entry := load_json(text)) is not None]
 
     def _shown(self, call_id: str, owner: str, text: str) -> Document:
-        record = {**(of_json(text) or {}), "call_id": call_id}
+        record = {**(load_json(text) or {}), "call_id": call_id}
         cut = is_unfinished(record) and not is_alive(self._live, owner)
         return mark_interrupted(record) if cut else record
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from offhook.errors import RecordingError
-from offhook.wording import show_path, why_not
+from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -70,7 +70,7 @@ def failed(path: Path, doing: str, error: sqlite3.Error) -> RecordingError:
     """What `error` means, and what to do."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     reason = _REASONS.get(code & 0xFF if code is not None else -1, f"{error}. Move it away, and a new one will be made")
-    return RecordingError(f"the calls in {show_path(path)} cannot be {doing}: {reason}.")
+    return RecordingError(f"the calls in {quoted_path(path)} cannot be {doing}: {reason}.")
 
 
 @contextlib.contextmanager
@@ -94,7 +94,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except (OSError, ValueError) as error:
-        raise RecordingError(f"the calls in {show_path(path)} cannot be written: {why_not(error)}.") from None
+        raise RecordingError(f"the calls in {quoted_path(path)} cannot be written: {system_reason(error)}.") from None
     with explained(path, "written"):
         connection = _connect(path, "rw")
         try:
@@ -123,7 +123,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     except FileNotFoundError:
         raise NoDatabaseError from None
     except (OSError, ValueError) as error:
-        raise RecordingError(f"the calls in {show_path(path)} cannot be read: {why_not(error)}.") from None
+        raise RecordingError(f"the calls in {quoted_path(path)} cannot be read: {system_reason(error)}.") from None
     log = path.with_name(f"{path.name}-wal")
     with explained(path, "read"):
         try:
@@ -154,7 +154,7 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
         if _version(connection, path):
             return  # another process was first
         if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise RecordingError(f"{show_path(path)} is a database of something else: choose another file.")
+            raise RecordingError(f"{quoted_path(path)} is a database of something else: choose another file.")
         for statement in _SCHEMA.strip().split(";\n"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -181,8 +181,8 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise RecordingError(
-            f"the calls in {show_path(path)} were written by a newer offhook (its format is {version}, this one knows "
-            f"{VERSION}): update offhook, or choose another file with OFFHOOK_STORE=sqlite:PATH."
+            f"the calls in {quoted_path(path)} were written by a newer offhook (its format is {version}, this one "
+            f"knows {VERSION}): update offhook, or choose another file with OFFHOOK_STORE=sqlite:PATH."
         )
     return version
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from offhook.errors import RecordingError
 from offhook.interfaces import Archive, DialGuard, Store
-from offhook.records import make_private, mark_interrupted, of_json, to_json
-from offhook.wording import show_path, why_not
+from offhook.records import load_json, make_private, mark_interrupted, to_json
+from offhook.wording import quoted_path, system_reason
 from offhook_sqlite.archive import Reading
 from offhook_sqlite.claims import Claims
 from offhook_sqlite.database import explained, open_for_writing, transaction
@@ -150,14 +150,14 @@ class SqliteStore(Store, Archive, DialGuard):
     @contextlib.contextmanager
     def _using(self, doing: str) -> Generator[sqlite3.Connection]:
         if self._connection is None:
-            raise RecordingError(f"the calls in {show_path(self._path)} are closed: open another store.")
+            raise RecordingError(f"the calls in {quoted_path(self._path)} are closed: open another store.")
         if self._process != os.getpid():
             raise RecordingError(
-                f"the calls in {show_path(self._path)} were opened by another process, of which this one is a fork: "
+                f"the calls in {quoted_path(self._path)} were opened by another process, of which this one is a fork: "
                 "make a phone of its own in each process."
             )
         if doing == "written" and self._is_gone():
-            raise RecordingError(f"the calls in {show_path(self._path)} were deleted: nothing is kept from here on.")
+            raise RecordingError(f"the calls in {quoted_path(self._path)} were deleted: nothing is kept from here on.")
         with explained(self._path, doing):
             yield self._connection
 
@@ -173,7 +173,9 @@ class SqliteStore(Store, Archive, DialGuard):
         try:
             return Owner(self._live)
         except OSError as error:
-            raise RecordingError(f"calls cannot be owned in {show_path(self._live)}: {why_not(error)}.") from None
+            raise RecordingError(
+                f"calls cannot be owned in {quoted_path(self._live)}: {system_reason(error)}."
+            ) from None
 
     def _find_interrupted(self) -> list[Document]:
         """Mark the calls of the dead, in one step, so that one store alone finds each of them."""
@@ -187,7 +189,7 @@ class SqliteStore(Store, Archive, DialGuard):
                     alive[owner] = is_alive(self._live, owner)
                 if alive[owner]:
                     continue
-                record = mark_interrupted({**(of_json(text) or {}), "call_id": call_id})
+                record = mark_interrupted({**(load_json(text) or {}), "call_id": call_id})
                 self._connection.execute(
                     "UPDATE calls SET unfinished = 0, record = ? WHERE call_id = ?", (to_json(record).decode(), call_id)
                 )

@@ -41,8 +41,8 @@ from offhook.session.events import (
 )
 from offhook_aiortc import leg as leg_module
 from offhook_aiortc.transport import AiortcTransport
-from offhook_mockserver.doors.webrtc.client import Attendance
-from offhook_wire.path import Path
+from offhook_mockserver.doors.webrtc.client import WebRtcClient
+from offhook_wire.impairment import Impairment
 from offhook_wire.relay_protocol import Left
 
 if TYPE_CHECKING:
@@ -252,9 +252,9 @@ def test_a_join_that_is_not_answered_is_given_up_and_leaves_nothing(
         return PlainTextResponse("too late")
 
     async def check(relay: Relay) -> None:
-        incoming = Path()
+        incoming = Impairment()
         if stuck == "WebSocket":
-            monkeypatch.setattr(Attendance, "attend", lambda self, websocket: never.wait())
+            monkeypatch.setattr(WebRtcClient, "attend", lambda self, websocket: never.wait())
         async with serving([Route("/relay/join", silent, methods=["POST"])]) as url:
             grant = relay.grant(7)
             if stuck == "HTTP":

@@ -10,7 +10,7 @@ from tests.plugins.relay_kit import FRAME_SAMPLES, Ear, Relay, Talker, tone, unt
 from tests.plugins.test_aiortc_rejoin import of_the_leg
 
 from offhook_aiortc.transport import AiortcTransport
-from offhook_wire.path import Path
+from offhook_wire.impairment import Impairment
 
 if TYPE_CHECKING:
     from offhook_aiortc.leg import AiortcLeg
@@ -54,7 +54,7 @@ async def heard_at_once(leg: AiortcLeg, callee: PcmMember, ears: tuple[Ear, Ear]
 )
 def test_losses_duplicates_and_disorder_are_counted_and_over_when_they_are_over(conditions: dict[str, float]) -> None:
     async def check(relay: Relay) -> None:
-        incoming, outgoing = Path("in"), Path("out")
+        incoming, outgoing = Impairment("in"), Impairment("out")
         ears = Ear(), Ear()
         callee = relay.room.join_pcm(9, ears[1])
         callee.publish()
@@ -111,7 +111,7 @@ def test_losses_duplicates_and_disorder_are_counted_and_over_when_they_are_over(
 @pytest.mark.parametrize("conditions", [{"jitter_s": 0.5}, {"delay_s": 2.0}], ids=["jitter", "latency step"])
 def test_jitter_and_a_latency_step_pass_and_leave_no_delay(conditions: dict[str, float]) -> None:
     async def check(relay: Relay) -> None:
-        incoming, outgoing = Path("in"), Path("out")
+        incoming, outgoing = Impairment("in"), Impairment("out")
         ears = Ear(), Ear()
         callee = relay.room.join_pcm(9, ears[1])
         callee.publish()

@@ -28,7 +28,7 @@ from offhook.session.events import (
     MemberLeft,
 )
 from offhook_aiortc.transport import AiortcTransport
-from offhook_wire.path import Path
+from offhook_wire.impairment import Impairment
 from offhook_wire.rtcp import ReceiverReport
 
 
@@ -36,7 +36,7 @@ from offhook_wire.rtcp import ReceiverReport
 @pytest.mark.fault("F23")
 @pytest.mark.parametrize("both_ways", [True, False], ids=["both ways", "only what comes"])
 def test_a_blackout_of_3_s_is_told_once_and_so_is_its_end(both_ways: bool) -> None:
-    incoming, outgoing = Path(), Path()
+    incoming, outgoing = Impairment(), Impairment()
 
     async def check(relay: Relay) -> None:
         loop = asyncio.get_running_loop()
@@ -79,7 +79,7 @@ def test_a_blackout_of_3_s_is_told_once_and_so_is_its_end(both_ways: bool) -> No
 @pytest.mark.slow
 @pytest.mark.fault("F23")
 def test_who_was_dropped_for_its_silence_comes_back_when_the_path_does() -> None:
-    incoming, outgoing = Path(), Path()
+    incoming, outgoing = Impairment(), Impairment()
 
     async def check(relay: Relay) -> None:
         ear, callee_ear = Ear(), Ear()
@@ -108,7 +108,7 @@ def test_who_was_dropped_for_its_silence_comes_back_when_the_path_does() -> None
 
 
 def test_a_blackout_ends_in_silence_as_well_as_in_talk_when_reports_come_again() -> None:
-    incoming = Path()
+    incoming = Impairment()
 
     async def check(relay: Relay) -> None:
         ear = Ear()
@@ -125,7 +125,7 @@ def test_a_blackout_ends_in_silence_as_well_as_in_talk_when_reports_come_again()
 
 
 def test_leaving_during_a_blackout_is_bounded() -> None:
-    incoming, outgoing = Path(), Path()
+    incoming, outgoing = Impairment(), Impairment()
 
     async def check(relay: Relay) -> None:
         ear = Ear()
@@ -175,7 +175,7 @@ def test_the_relay_drops_a_client_from_which_nothing_comes() -> None:
 @pytest.mark.slow
 @pytest.mark.fault("F25")
 def test_when_nothing_of_ours_arrives_that_is_told_once_and_so_is_its_end() -> None:
-    outgoing = Path()
+    outgoing = Impairment()
 
     async def check(relay: Relay) -> None:
         loop = asyncio.get_running_loop()
@@ -208,7 +208,7 @@ def test_when_nothing_of_ours_arrives_that_is_told_once_and_so_is_its_end() -> N
 @pytest.mark.slow
 @pytest.mark.fault("F25")
 def test_when_nothing_of_theirs_arrives_the_sent_direction_is_not_blamed() -> None:
-    incoming = Path()
+    incoming = Impairment()
 
     async def check(relay: Relay) -> None:
         ear, callee_ear = Ear(), Ear()

@@ -17,7 +17,7 @@ from offhook.errors import (
 from offhook.secret import Secret
 from offhook_sendblue import answer as answer_module
 from offhook_sendblue.answer import grant_of, retry_after_s
-from offhook_sendblue.exchange import Answer
+from offhook_sendblue.exchange import HttpAnswer
 
 TOKEN = "007eJxTYDhw4MCBAwcOHDhw4MCB"
 #: The documented example, but for its token, which the page cuts short.
@@ -36,7 +36,7 @@ def documented(**changed: object) -> dict[str, object]:
 
 def judge(body: object, status: int = 200, headers: dict[str, str] | None = None) -> object:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return grant_of(Answer(status, headers or {}, raw), endpoint="http://127.0.0.1:1", now_s=NOW_S)
+    return grant_of(HttpAnswer(status, headers or {}, raw), endpoint="http://127.0.0.1:1", now_s=NOW_S)
 
 
 def refusal(body: object, status: int = 200, headers: dict[str, str] | None = None) -> CarrierError:
@@ -46,7 +46,7 @@ def refusal(body: object, status: int = 200, headers: dict[str, str] | None = No
 
 
 def test_the_documented_answer_is_a_grant() -> None:
-    grant = grant_of(Answer(200, {}, json.dumps(documented()).encode()), endpoint=None, now_s=NOW_S)
+    grant = grant_of(HttpAnswer(200, {}, json.dumps(documented()).encode()), endpoint=None, now_s=NOW_S)
     assert (grant.app_id, grant.channel, grant.uid, grant.endpoint) == (AGORA["appId"], AGORA["channelName"], 0, None)
     assert grant.token.reveal() == TOKEN
     assert TOKEN not in repr(grant)
@@ -201,7 +201,7 @@ def test_a_200_that_is_no_json_object_is_shown_in_part(body: bytes) -> None:
 def test_a_compressed_or_oversized_answer_is_refused() -> None:
     assert "compressed" in refusal(documented(), 200, {"content-encoding": "gzip"}).message
     with pytest.raises(CarrierProtocolError, match="larger"):
-        grant_of(Answer(200, {}, b"", oversized=True), endpoint=None, now_s=NOW_S)
+        grant_of(HttpAnswer(200, {}, b"", oversized=True), endpoint=None, now_s=NOW_S)
 
 
 @pytest.mark.fault("F4")
@@ -249,7 +249,7 @@ def test_only_an_answer_that_says_no_means_that_nobody_was_rung(
 @pytest.mark.parametrize(("status", "may_have_rung"), [(200, True), (302, True), (503, True), (403, False)])
 def test_an_answer_without_end_is_judged_by_its_status(status: int, may_have_rung: bool) -> None:
     with pytest.raises(CarrierError) as caught:
-        grant_of(Answer(status, {}, b"", oversized=True), endpoint=None, now_s=NOW_S)
+        grant_of(HttpAnswer(status, {}, b"", oversized=True), endpoint=None, now_s=NOW_S)
     assert caught.value.may_have_rung is may_have_rung
     assert ("may have been rung" in caught.value.message) is may_have_rung
 

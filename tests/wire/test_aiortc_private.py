@@ -13,7 +13,7 @@ from aioice.ice import CandidatePair, Connection, StunProtocol
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
 
 from offhook_wire import aiortc_private as private
-from offhook_wire.path import Path
+from offhook_wire.impairment import Impairment
 
 CONNECTION_ATTRIBUTES = ("_protocols", "_check_list", "_check_list_done", "_nominated")
 CONNECTION_METHODS = (
@@ -131,7 +131,7 @@ def test_the_stun_protocol_sends_and_receives_by(name: str) -> None:
 
 def test_paths_are_asked_for_checks_and_media_both_ways() -> None:
     async def main() -> None:
-        incoming, outgoing = Path(), Path()
+        incoming, outgoing = Impairment(), Impairment()
         ends = [
             private.LoopbackConnection(
                 controlling=role,

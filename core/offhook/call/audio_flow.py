@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from offhook.session.record import CallRecord
 
 
-class Continuity:
+class AudioFlow:
     """Made when the leg has joined.
 
     Args:
@@ -47,7 +47,7 @@ class Continuity:
         self._gaps = record.gaps
         self._callee_muted = False
         lost, returned = AudioLost(Direction.HEARD), AudioReturned(Direction.HEARD)
-        self._watch = AudioWatch(
+        self._watch = SilenceTimer(
             asyncio.get_running_loop(), session.policy.audio_timeout_s, lambda: feed(lost), lambda: feed(returned)
         )
 
@@ -85,7 +85,7 @@ class Continuity:
         return bool(self._gaps) and self._gaps[-1].end_s is None
 
 
-class AudioWatch:
+class SilenceTimer:
     """Watches one direction.
 
     Args:

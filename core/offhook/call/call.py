@@ -15,8 +15,8 @@ from offhook.media.listening import mark, record_stream
 from offhook.media.mixing import gain_of
 from offhook.media.play_handle import PlayMode
 from offhook.media.sources import Frames, frames_source
-from offhook.plugin.isolation import CLOSE_TIMEOUT_S, isolated, nonsense
-from offhook.plugin.part_checks import misfit
+from offhook.plugin.isolation import CLOSE_TIMEOUT_S, contract_error, isolated
+from offhook.plugin.part_checks import interface_mismatch
 from offhook.session.outcome import EndedBy
 from offhook.session.states import CallState, LegState
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, NoReturn, Self
 
-    from offhook.call.parts import Equipment
+    from offhook.call.parts import PhoneParts
     from offhook.interfaces import AudioFilter
     from offhook.interfaces.stream import BoundedStream
     from offhook.media.call_media import CallMedia
@@ -60,7 +60,7 @@ class Call:
     def __init__(
         self,
         number: str,
-        equipment: Equipment,
+        equipment: PhoneParts,
         policy: CallPolicy,
         recorder: StereoRecorder | None = None,
         *,
@@ -412,11 +412,11 @@ async def _close(sink: AudioSink, stream: AudioStream, media: CallMedia) -> None
 
 def _source_of(what: AudioSource | Frames) -> AudioSource:
     """What is played is a source where it has all of one; it need not be a subclass, as a factory's need not be."""
-    problem = misfit(what, AudioSource)
+    problem = interface_mismatch(what, AudioSource)
     if problem and not isinstance(what, AudioSource):
         return frames_source(what)
     if problem:
-        raise nonsense(what, "play", problem, "AudioSource")
+        raise contract_error(what, "play", problem, "AudioSource")
     source = cast("AudioSource", what)
     if source.taken:
         raise SourceError(f"this {type(source).__name__} was played already: a source plays once, open another")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from offhook.call.audio_flow import Continuity
-from offhook.call.leg_handler import LegFence
+from offhook.call.audio_flow import AudioFlow
+from offhook.call.leg_handler import SafeLegHandler
 from offhook.call.tasks import CallTasks
 from offhook.errors import (
     CarrierError,
@@ -29,9 +29,9 @@ from offhook.interfaces import Leg
 from offhook.interfaces.grant import Grant
 from offhook.media.call_media import CallMedia
 from offhook.plugin.hooks import renewed_grant
-from offhook.plugin.isolation import as_plugin_error, isolated, name_of, nonsense
-from offhook.plugin.part_checks import misfit
-from offhook.records.record_keeper import Bookkeeper
+from offhook.plugin.isolation import as_plugin_error, contract_error, isolated, name_of
+from offhook.plugin.part_checks import interface_mismatch
+from offhook.records.record_keeper import RecordKeeper
 from offhook.session.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.session.events import (
     AudioHeard,
@@ -54,7 +54,7 @@ from offhook.session.states import CallState
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
-    from offhook.call.parts import Equipment
+    from offhook.call.parts import PhoneParts
     from offhook.call.watchdog import Block
     from offhook.interfaces.frame import AudioFrame
     from offhook.media.stereo_recorder import StereoRecorder
@@ -89,13 +89,13 @@ class Driver:
         recorder: takes both directions of the call, or None.
     """
 
-    def __init__(self, number: str, equipment: Equipment, policy: CallPolicy, recorder: StereoRecorder | None) -> None:
+    def __init__(self, number: str, equipment: PhoneParts, policy: CallPolicy, recorder: StereoRecorder | None) -> None:
         self._number = number
         self._equipment = equipment
         self._session = CallSession(policy)
         self._recorder = recorder
         self._leg: Leg | None = None
-        self._fence: LegFence | None = None
+        self._fence: SafeLegHandler | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._heard: set[int] = set()
@@ -104,13 +104,13 @@ class Driver:
         self._releasing = False
         self._mistake: Exception | None = None
         self._asked_carrier = False
-        self._continuity: Continuity | None = None
+        self._continuity: AudioFlow | None = None
         #: Whether it was hung up, or found impossible, before it was dialled.
         self.given_up: bool = False
         self.runner: asyncio.Task[None] | None = None
         #: There once our leg has joined.
         self.media: CallMedia | None = None
-        self._book = Bookkeeper(
+        self._book = RecordKeeper(
             number,
             equipment.ids.call_id(),
             equipment.clock,
@@ -297,7 +297,7 @@ class Driver:
         try:
             grant = await isolated(carrier, "start_call", lambda: carrier.start_call(self._number))
             if not isinstance(grant, Grant):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
-                raise nonsense(carrier, "start_call", f"gave {type(grant).__name__}, not a Grant", "Carrier")
+                raise contract_error(carrier, "start_call", f"gave {type(grant).__name__}, not a Grant", "Carrier")
         except OffhookError as error:
             self._book.error = error
             if isinstance(error, StartAmbiguous):
@@ -335,13 +335,13 @@ class Driver:
         transport = self._equipment.transport
         assert self._book.grant is not None  # JoinChannel follows CallAccepted
         grant, resample = self._book.grant, self._equipment.plugins.resampler
-        fence = self._fence = LegFence(name_of(transport), self.feed, self.hear, self.timeline)
+        fence = self._fence = SafeLegHandler(name_of(transport), self.feed, self.hear, self.timeline)
         try:
             leg = await isolated(transport, "join", lambda: transport.join(grant, fence))
-            problem = misfit(leg, Leg, is_last_moment=True)
+            problem = interface_mismatch(leg, Leg, is_last_moment=True)
             self._leg = leg if callable(getattr(leg, "leave", None)) else None  # left again, whatever it lacks
             if problem:
-                raise nonsense(transport, "join", f"gave what cannot be used: {problem}", "Leg")
+                raise contract_error(transport, "join", f"gave what cannot be used: {problem}", "Leg")
             if self._releasing:  # it did not listen when it was cancelled, and nobody waits for this leg
                 await self._leave_leg()
                 return
@@ -356,7 +356,7 @@ class Driver:
             return
         self._recorder = None
         fence.open(self.media.rate_hz)
-        self._continuity = Continuity(self._session, self.media, self.record, self.feed)
+        self._continuity = AudioFlow(self._session, self.media, self.record, self.feed)
         self.feed(LegJoined())
 
     def _lose_leg(self, error: OffhookError) -> None:

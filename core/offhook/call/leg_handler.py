@@ -15,7 +15,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Final, TypeVarTuple, Unpack, get_args
 
 from offhook.interfaces.frame import AudioFrame
-from offhook.plugin.isolation import nonsense
+from offhook.plugin.isolation import contract_error
 from offhook.session.events import Direction, LeaveReason, LegEvent, MemberLeft
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _EVENTS: Final = frozenset(get_args(LegEvent))
 _FIELDS: Final[Mapping[str, type]] = {"uid": int, "direction": Direction, "reason": str}
 
 
-class LegFence:
+class SafeLegHandler:
     """What one leg calls; made for one `Transport.join`, on the loop of the call.
 
     Args:
@@ -172,7 +172,7 @@ class LegFence:
             self._timeline.remark(self._error(method, problem))
 
     def _error(self, method: str, problem: str) -> str:
-        return nonsense(self._name, method, problem, "LegHandler").message
+        return contract_error(self._name, method, problem, "LegHandler").message
 
 
 def _misfit(event: object) -> str:

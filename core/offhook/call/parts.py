@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _CHECK_TIMEOUT_S: Final = 10.0
 
 
-class Residence:
+class Affinity:
     """The process that a phone was made in, and the event loop that it is used on.
 
     A phone may be made before any loop runs, and be used on one loop after the other. On two at once the calls of one
@@ -62,7 +62,7 @@ class Residence:
 
 
 @dataclass(frozen=True, slots=True)
-class Equipment:
+class PhoneParts:
     """The parts that a call is made of."""
 
     carrier: Carrier
@@ -73,10 +73,10 @@ class Equipment:
     ids: Ids
     admission: Admission
     watchdog: Watchdog | None = None
-    residence: Residence = field(default_factory=Residence)
+    residence: Affinity = field(default_factory=Affinity)
 
     def must_be_ours(self) -> None:
-        """Refuse to be used elsewhere than where the phone lives; see `Residence`.
+        """Refuse to be used elsewhere than where the phone lives; see `Affinity`.
 
         Raises:
             CallStateError: this is another process, or another event loop.

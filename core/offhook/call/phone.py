@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard
 from offhook.call.call import Call
-from offhook.call.parts import Equipment
+from offhook.call.parts import PhoneParts
 from offhook.call.watchdog import LIMIT_S, Watchdog
 from offhook.errors import CallStateError, ConfigError
 from offhook.interfaces import Carrier, Transport
@@ -20,10 +20,10 @@ from offhook.interfaces.environment import Environment
 from offhook.interfaces.grant import is_loopback
 from offhook.interfaces.numbers import e164
 from offhook.media.stereo_recorder import StereoRecorder
-from offhook.plugin.isolation import CLOSE_TIMEOUT_S, PLUGINS_LOGGER, isolated, nonsense
+from offhook.plugin.isolation import CLOSE_TIMEOUT_S, PLUGINS_LOGGER, contract_error, isolated
 from offhook.plugin.leftovers import left_running
 from offhook.plugin.manager import Plugins
-from offhook.plugin.part_checks import misfit
+from offhook.plugin.part_checks import interface_mismatch
 from offhook.plugin.spec import named_by
 from offhook.records.stores import AUTO, NO_STORE, STORE_VARIABLE, interrupted, open_stores, usual_store
 from offhook.session.policy import CallPolicy
@@ -117,9 +117,9 @@ class Phone:
         if isinstance(transport, str):
             transport = self._transport(transport, carrier, settings)
         for part, kind in ((carrier, Carrier), (transport, Transport)):
-            problem = misfit(part, kind)
+            problem = interface_mismatch(part, kind)
             if problem:
-                raise nonsense(part, "Phone", problem, kind.__name__)
+                raise contract_error(part, "Phone", problem, kind.__name__)
         stores = open_stores(self.plugins, store, usual, settings)
         #: Records of calls that died with their process and that nobody was told of before.
         self.interrupted: Sequence[Document] = interrupted(stores)
@@ -134,7 +134,7 @@ class Phone:
         watchdog = None
         if watchdog_limit_s is not None and isinstance(settings.clock, SystemClock):
             watchdog = Watchdog(watchdog_limit_s)
-        self._equipment = Equipment(
+        self._equipment = PhoneParts(
             carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
         )
         self._calls: list[Call] = []

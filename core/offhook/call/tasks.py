@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from offhook.plugin.isolation import LET_GO_S, let_go, settle
+from offhook.plugin.isolation import LET_GO_S, cancel_and_wait, wait_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -58,13 +58,13 @@ class CallTasks:
             if stuck:
                 after = f"was not done {CLOSE_TIMEOUT_S:g} s after the end of the call, and was cancelled"
                 self._problem(f"a source or a sink {after}: {_names(stuck)}")
-            self._leave_behind(await let_go(stuck, _LET_GO_S))
+            self._leave_behind(await cancel_and_wait(stuck, _LET_GO_S))
 
     async def abandon(self) -> None:
         """Go on without whatever is left and does not end by being cancelled."""
         for task in self._others:  # still there when `finish` was cut short
             task.cancel()
-        self._leave_behind(await settle(self._steps | self._others, _LET_GO_S))
+        self._leave_behind(await wait_cancelled(self._steps | self._others, _LET_GO_S))
 
     def _begin(self, work: Coroutine[None, None, None], kept: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._owned(work), name=getattr(work, "__qualname__", None))

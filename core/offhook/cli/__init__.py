@@ -14,18 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from offhook.cli.call.display import Display, choose
-    from offhook.cli.call.placing import CALLEE_HEARD, Order, Placed, place, report
+    from offhook.cli.call.placing import CALLEE_HEARD, CallOrder, CallResult, place, report
     from offhook.cli.exit_codes import ExitCode
     from offhook.cli.stopping import Stop, run
 
-__all__ = ["CALLEE_HEARD", "Display", "ExitCode", "Order", "Placed", "Stop", "choose", "main", "place", "report", "run"]
+__all__ = [
+    "CALLEE_HEARD",
+    "CallOrder",
+    "CallResult",
+    "Display",
+    "ExitCode",
+    "Stop",
+    "choose",
+    "main",
+    "place",
+    "report",
+    "run",
+]
 
 _HOMES: Final[Mapping[str, str]] = {
     "CALLEE_HEARD": "offhook.cli.call.placing",
     "Display": "offhook.cli.call.display",
     "ExitCode": "offhook.cli.exit_codes",
-    "Order": "offhook.cli.call.placing",
-    "Placed": "offhook.cli.call.placing",
+    "CallOrder": "offhook.cli.call.placing",
+    "CallResult": "offhook.cli.call.placing",
     "Stop": "offhook.cli.stopping",
     "choose": "offhook.cli.call.display",
     "place": "offhook.cli.call.placing",

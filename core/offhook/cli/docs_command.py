@@ -10,7 +10,7 @@ import typer
 
 import offhook
 from offhook.errors import ConfigError
-from offhook.wording import meant, show
+from offhook.wording import nearest_name, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,7 +71,9 @@ def read(wanted: str) -> str:
     short = name.rpartition("/")[2].removesuffix(".md")
     pages = {page.stem: page for page in all_pages()}
     if short not in pages:
-        raise ConfigError(f"no page is called {show(name)}{meant(short, pages) or '.'} All of them: offhook docs")
+        raise ConfigError(
+            f"no page is called {quoted(name)}{nearest_name(short, pages) or '.'} All of them: offhook docs"
+        )
     text = pages[short].read_text(encoding="utf-8")
     return _section(text, short, section) if section else text
 
@@ -86,7 +88,8 @@ def _section(text: str, page: str, wanted: str) -> str:
             return "\n".join(lines[number:end]).rstrip() + "\n"
     anchors = [heading.lower().replace(" ", "-") for _, _, heading in headings]
     raise ConfigError(
-        f"the page {page} has no section {show(wanted)}{meant(wanted, anchors) or '.'} All of it: offhook docs {page}"
+        f"the page {page} has no section {quoted(wanted)}{nearest_name(wanted, anchors) or '.'} All of it: "
+        f"offhook docs {page}"
     )
 
 

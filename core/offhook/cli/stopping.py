@@ -19,7 +19,7 @@ import typer
 
 from offhook.cli.exit_codes import ExitCode
 from offhook.interfaces.clock import SystemClock
-from offhook.plugin.isolation import let_go
+from offhook.plugin.isolation import cancel_and_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Mapping
@@ -173,7 +173,7 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
             return await main(stop)
         finally:
             if stop.code is not None:
-                left.update(await let_go(asyncio.all_tasks() - {task}))
+                left.update(await cancel_and_wait(asyncio.all_tasks() - {task}))
 
     left: set[asyncio.Task[Any]] = set()
     runner = asyncio.Runner()

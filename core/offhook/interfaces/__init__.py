@@ -7,7 +7,7 @@ from offhook.interfaces.carrier import Auth, Carrier
 from offhook.interfaces.clock import Clock, SystemClock, iso_8601
 from offhook.interfaces.dialing import DialGuard, DialRequest
 from offhook.interfaces.environment import Environment
-from offhook.interfaces.far_end import Answer, ChannelFarEnd, FarEnd, FarMember, ServiceFarEnd, TokenFault
+from offhook.interfaces.far_end import ChannelFarEnd, FarEnd, FarMember, ServiceAnswer, ServiceFarEnd, TokenFault
 from offhook.interfaces.frame import (
     OPUS_RATES_HZ,
     PTIME_MS,
@@ -45,7 +45,6 @@ __all__ = [
     "OPUS_RATES_HZ",
     "PTIME_MS",
     "SAMPLE_BYTES",
-    "Answer",
     "Archive",
     "AudioFilter",
     "AudioFrame",
@@ -81,6 +80,7 @@ __all__ = [
     "MemberPublished",
     "MemberUnpublished",
     "Resampler",
+    "ServiceAnswer",
     "ServiceFarEnd",
     "Store",
     "SystemClock",

@@ -168,7 +168,7 @@ class ChannelFarEnd(FarEnd):
         ...
 
 
-class Answer(Enum):
+class ServiceAnswer(Enum):
     """What the service behind a carrier does with the next requests to ring somebody."""
 
     #: It rings and gives a grant.
@@ -218,6 +218,6 @@ class ServiceFarEnd(FarEnd):
         ...
 
     @abstractmethod
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: ServiceAnswer) -> None:
         """From now on, do this."""
         ...

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from offhook.errors import NumberRejected
-from offhook.wording import show
+from offhook.wording import quoted
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _DIGITS: Final = re.compile(r"[^0-9]")
@@ -31,10 +31,10 @@ def e164(number: str, what: str = "number") -> str:
     if not isinstance(number, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not everybody checks types
         raise NumberRejected(f"the {what} is {type(number).__name__}, not text: write it as in '+14155550123'")
     if is_emergency(number):
-        raise NumberRejected(f"{show(number)} is an emergency number: offhook never dials those. Use a telephone.")
+        raise NumberRejected(f"{quoted(number)} is an emergency number: offhook never dials those. Use a telephone.")
     if not _E164.fullmatch(number):
         raise NumberRejected(
-            f"the {what} {show(number)} is not an E.164 number: write a plus sign, the country code and the number, "
+            f"the {what} {quoted(number)} is not an E.164 number: write a plus sign, the country code and the number, "
             "7 to 15 digits without spaces, for example +14155550123"
         )
     return number

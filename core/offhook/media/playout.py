@@ -14,7 +14,7 @@ from offhook.errors import CallStateError, OffhookError
 from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES
 from offhook.media.mixing import Gain, gain_of, mixed
 from offhook.media.play_handle import PlayHandle, PlayMode, PlayoutEnd
-from offhook.media.playout_queue import Lane, LaneCounts
+from offhook.media.playout_queue import PlayoutCounts, PlayoutQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,12 +49,12 @@ class Playout:
         high_water_ms: int = 200,
     ) -> None:
         self.rate_hz = rate_hz
-        self.counts: LaneCounts = LaneCounts()
+        self.counts: PlayoutCounts = PlayoutCounts()
         self.silence: bytes = bytes(rate_hz * PTIME_MS // 1000 * SAMPLE_BYTES)
         self._spawn = spawn
-        self._make_lane = partial(Lane, rate_hz, resample, spawn, note, self.counts, high_water_ms)
+        self._make_lane = partial(PlayoutQueue, rate_hz, resample, spawn, note, self.counts, high_water_ms)
         self._queue = self._make_lane()
-        self._mixed: list[Lane] = []
+        self._mixed: list[PlayoutQueue] = []
         self._gain: Gain | None = None
         self._idle = asyncio.Event()
         self._idle.set()

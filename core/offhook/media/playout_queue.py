@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES
 from offhook.media.play_handle import PlayoutEnd
-from offhook.media.rate_converter import Intake
+from offhook.media.rate_converter import RateConverter
 from offhook.plugin.isolation import as_plugin_error
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _EMPTY_AT_ONCE: Final = 10
 
 
 @dataclass(slots=True)
-class LaneCounts:
+class PlayoutCounts:
     """What is counted about all sources of a call."""
 
     #: Frames that were filled up with silence because a source was late.
@@ -49,7 +49,7 @@ class LaneCounts:
     resampled: int = 0
 
 
-class Lane:
+class PlayoutQueue:
     """One queue.
 
     Args:
@@ -67,7 +67,7 @@ class Lane:
         resample: Resample,
         spawn: Spawn,
         note: Callable[[OffhookError], None],
-        counts: LaneCounts,
+        counts: PlayoutCounts,
         high_water_ms: int,
     ) -> None:
         self.rate_hz = rate_hz
@@ -248,7 +248,7 @@ class Lane:
 
     async def _read(self, handle: PlayHandle) -> None:
         source = handle.source
-        intake = Intake(source, self.rate_hz, self._resample)
+        intake = RateConverter(source, self.rate_hz, self._resample)
         empty = 0
         while (frame := await source.read()) is not None and not handle.dropped:
             resampled, read = intake.resampled, False

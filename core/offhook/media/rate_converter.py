@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PARTS_PER_S: Final = 10
 
 
-class Intake:
+class RateConverter:
     """Of one source.
 
     Args:

@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 
 from offhook.errors import RecordingError
 from offhook.interfaces.frame import SAMPLE_BYTES
-from offhook.wording import show_path, why_not
+from offhook.wording import quoted_path, system_reason
 
 #: How much audio may wait in memory, in milliseconds.
 FLUSH_MS: Final = 200
@@ -62,7 +62,7 @@ class WavWriter:
             if self._fd >= 0:
                 self._release()
                 self.path.unlink(missing_ok=True)
-            raise RecordingError(f"cannot record to {show_path(path)}: {why_not(error)}.") from None
+            raise RecordingError(f"cannot record to {quoted_path(path)}: {system_reason(error)}.") from None
 
     def _create(self) -> int:
         """Make the file, readable by its owner alone: it is a private conversation."""
@@ -101,7 +101,7 @@ class WavWriter:
         self._require_open()
         if self.frames and rate_hz != self.rate_hz:
             raise RecordingError(
-                f"the recording {show_path(self.path)} runs at {self.rate_hz} Hz and cannot go on at {rate_hz} Hz: "
+                f"the recording {quoted_path(self.path)} runs at {self.rate_hz} Hz and cannot go on at {rate_hz} Hz: "
                 "convert the audio before it is written."
             )
         self.rate_hz = rate_hz
@@ -162,15 +162,15 @@ class WavWriter:
 
     def _require_open(self) -> None:
         if self.closed:
-            raise RecordingError(f"the recording {show_path(self.path)} is closed: start another one.")
+            raise RecordingError(f"the recording {quoted_path(self.path)} is closed: start another one.")
 
     def _admit(self, size: int) -> None:
         self._require_open()
         if self._stored_bytes + len(self._pending) + size > self._most_bytes:
             self.close()
             raise RecordingError(
-                f"the recording {show_path(self.path)} is full: it may hold {self._most_bytes} bytes of audio, and is "
-                "complete up to there. Start another one."
+                f"the recording {quoted_path(self.path)} is full: it may hold {self._most_bytes} bytes of audio, and "
+                "is complete up to there. Start another one."
             )
 
     def _store(self, pcm: bytes, *, hole_bytes: int = 0) -> None:
@@ -186,7 +186,7 @@ class WavWriter:
             self._patch_header()
             deleted = os.fstat(self._fd).st_nlink == 0
         except OSError as error:
-            self._give_up(why_not(error))
+            self._give_up(system_reason(error))
         if deleted:
             self._give_up("it was deleted while it was being written")
 
@@ -207,7 +207,9 @@ class WavWriter:
         with contextlib.suppress(OSError):  # the header takes no new room, so a full disk does not stop it
             self._patch_header()
         self._release()
-        raise RecordingError(f"the recording {show_path(self.path)} ends at {self.frames} samples: {reason}.") from None
+        raise RecordingError(
+            f"the recording {quoted_path(self.path)} ends at {self.frames} samples: {reason}."
+        ) from None
 
     def _release(self) -> None:
         fd, self._fd = self._fd, -1

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from offhook.plugin.report import PluginReport
-from offhook.wording import show
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -78,7 +78,7 @@ def _order(point: EntryPoint) -> tuple[bool, str, str]:
 def _unknown(name: str, names: set[str]) -> str:
     close = difflib.get_close_matches(name, names, 1)
     known = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(n for n in names if '@' not in n))}"
-    return f"{DISABLE_VARIABLE} names {show(name)}, and no plugin is called that; {known}"
+    return f"{DISABLE_VARIABLE} names {quoted(name)}, and no plugin is called that; {known}"
 
 
 def shadowed() -> list[Shadowed]:

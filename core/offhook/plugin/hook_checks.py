@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import PluginError
 from offhook.plugin import hookspecs
 from offhook.plugin.report import HOOKS_PAGE, NO_HOOK, PLUGIN_SECTION
-from offhook.wording import meant
+from offhook.wording import nearest_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ _MAY_BE_ASYNC: Final = frozenset({"offhook_before_dial", "offhook_renew_grant"})
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def vet(plugin: object, report: PluginReport, manager: pluggy.PluginManager) -> list[str]:
+def check_hooks(plugin: object, report: PluginReport, manager: pluggy.PluginManager) -> list[str]:
     """Check the functions of a plugin; gives the hooks that it answers, and adds what is odd to the report's notes.
 
     Raises:
@@ -58,7 +58,7 @@ def vet(plugin: object, report: PluginReport, manager: pluggy.PluginManager) -> 
 
 def _meant(name: str) -> str:
     # Without what all of them begin with, which would make everything look alike.
-    short = meant(name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in HOOKS])
+    short = nearest_name(name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in HOOKS])
     return short.replace("mean ", f"mean {_PREFIX}")
 
 

@@ -17,7 +17,7 @@ from offhook.errors import OffhookError, PluginError
 from offhook.interfaces.numbers import mask_all
 from offhook.plugin.report import INTERFACES_PAGE
 from offhook.secret import redact
-from offhook.wording import said
+from offhook.wording import describe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable
@@ -40,7 +40,7 @@ _distributions: Final[dict[str, str]] = {}
 _left_behind: Final[set[asyncio.Task[Any]]] = set()
 
 
-def know(module: str, distribution: str) -> None:
+def remember_distribution(module: str, distribution: str) -> None:
     """From now on `name_of` says that what is in `module`, or below it, is from `distribution`."""
     _distributions[module] = distribution
 
@@ -82,8 +82,8 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
     packages = {name.partition(".")[0] for name in _distributions}
     if not isinstance(plugin, str) and not is_ours(package := type(plugin).__module__.partition(".")[0]):
         packages.add(package)
-    line = line_of(error, packages)
-    wrapped = PluginError(name_of(plugin), hook, f"{doing}{said(error)}" + (f" ({line})" if line else ""))
+    line = author_line(error, packages)
+    wrapped = PluginError(name_of(plugin), hook, f"{doing}{describe(error)}" + (f" ({line})" if line else ""))
     wrapped.__cause__ = error  # its author needs the traceback
     if _log.isEnabledFor(logging.DEBUG):
         lines = mask_all(redact("".join(traceback.format_exception(error))))
@@ -91,7 +91,7 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
     return wrapped
 
 
-def nonsense(plugin: object, hook: str, problem: str, interface: str) -> PluginError:
+def contract_error(plugin: object, hook: str, problem: str, interface: str) -> PluginError:
     """The error for what a part does otherwise than its `interface` says; it names the section that says it."""
     return PluginError(name_of(plugin), hook, problem, see=f"{INTERFACES_PAGE}#{interface.lower()}")
 
@@ -114,10 +114,10 @@ async def isolated(
     try:
         await asyncio.wait({work}, timeout=timeout_s)
     except asyncio.CancelledError:
-        await let_go({work})
+        await cancel_and_wait({work})
         raise
     if not work.done():
-        await let_go({work})
+        await cancel_and_wait({work})
         raise PluginError(name_of(plugin), hook, f"no answer within {timeout_s:g} s")
     if work.cancelled():  # nobody cancelled us: it is what the plugin raised
         raise PluginError(name_of(plugin), hook, "it was cancelled, and not by its caller")
@@ -145,15 +145,15 @@ async def _typed(plugin: object, hook: str, method: Callable[[], Awaitable[_T]])
         raise as_plugin_error(plugin, hook, error) from error
 
 
-async def let_go(tasks: Iterable[asyncio.Task[_T]], within_s: float = LET_GO_S) -> set[asyncio.Task[_T]]:
+async def cancel_and_wait(tasks: Iterable[asyncio.Task[_T]], within_s: float = LET_GO_S) -> set[asyncio.Task[_T]]:
     """Cancel tasks and wait until they have ended, but not longer than that; as `settle`."""
     tasks = set(tasks)
     for task in tasks:
         task.cancel()
-    return await settle(tasks, within_s)
+    return await wait_cancelled(tasks, within_s)
 
 
-async def settle(tasks: set[asyncio.Task[_T]], within_s: float) -> set[asyncio.Task[_T]]:
+async def wait_cancelled(tasks: set[asyncio.Task[_T]], within_s: float) -> set[asyncio.Task[_T]]:
     """Wait until tasks that were cancelled have ended; gives those that have not, which nothing can end any more.
 
     It is bounded even when it is cancelled meanwhile: that cancels the tasks once more, and is passed on at the end.
@@ -192,7 +192,7 @@ _FROZEN: Final = "<frozen "
 _OTHERS: Final = ("/site-packages/", "/dist-packages/")
 
 
-def line_of(error: BaseException, packages: Collection[str]) -> str:
+def author_line(error: BaseException, packages: Collection[str]) -> str:
     """``chirp.py:31``, the innermost line of an error's traceback that is its author's; empty where there is none.
 
     Args:

@@ -11,8 +11,8 @@ import pluggy
 from offhook.errors import OffhookError, PluginError
 from offhook.plugin import hookspecs
 from offhook.plugin.discovery import DISABLE_VARIABLE, OURS, origin_of
-from offhook.plugin.hook_checks import vet
-from offhook.plugin.isolation import as_plugin_error, know
+from offhook.plugin.hook_checks import check_hooks
+from offhook.plugin.isolation import as_plugin_error, remember_distribution
 from offhook.plugin.quarantine import quarantine
 from offhook.plugin.report import PLUGIN_SECTION, PluginReport
 
@@ -104,9 +104,9 @@ class Loader:
 
     def _add(self, plugin: object, report: PluginReport) -> None:
         self._refuse_second(plugin, report)
-        hooks = vet(plugin, report, self._manager)
+        hooks = check_hooks(plugin, report, self._manager)
         if report.distribution not in (OURS, GIVEN):  # messages need not say where ours is from
-            know(report.module, f"{report.distribution} {report.version}".strip())
+            remember_distribution(report.module, f"{report.distribution} {report.version}".strip())
         self._manager.register(plugin, report.name)
         self._labels[report.name] = report.label
         report.hooks = hooks

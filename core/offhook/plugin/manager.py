@@ -44,7 +44,7 @@ from offhook.plugin.registry import (
 )
 from offhook.plugin.report import PluginReport, left_out
 from offhook.plugin.spec import Spec
-from offhook.wording import show
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -162,7 +162,7 @@ class Plugins:
             named = [report for report in self.reports if report.name == name]
             if not any(not report.problem for report in named):
                 why = "; ".join(report.problem for report in named) or "no plugin is called that; see: offhook plugins"
-                raise ConfigError(f"{REQUIRE_VARIABLE} names {show(name)}, which is not loaded: {why}")
+                raise ConfigError(f"{REQUIRE_VARIABLE} names {quoted(name)}, which is not loaded: {why}")
 
     def source(self, text: str) -> AudioSource:
         """Open the audio source that the spec `text` names.

@@ -39,7 +39,9 @@ MOVED: Final[Mapping[str, Mapping[str, str]]] = {
         _PLUGIN: "ArchiveRegistry AuthRegistry CarrierRegistry CommandRegistry FarEndRegistry FilterRegistry "
         "ResamplerRegistry SinkRegistry SourceRegistry StoreRegistry TransportRegistry",
     },
-    "offhook.testing.far_end": {"offhook.testing": "Answer ChannelFarEnd FarEnd FarMember ServiceFarEnd TokenFault"},
+    "offhook.testing.far_end": {
+        "offhook.testing": "ServiceAnswer ChannelFarEnd FarEnd FarMember ServiceFarEnd TokenFault"
+    },
 }
 
 

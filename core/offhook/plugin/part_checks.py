@@ -6,7 +6,7 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook.wording import show
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,12 +19,12 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _AWAITABLE: Final = re.compile(r"Awaitable|Coroutine|Future|Task|Any")
 
 
-def misregistered(
+def registration_problem(
     name: object, factory: object, summary: object, extra: object, needs: object, reserved: tuple[str, ...]
 ) -> str:
     """What is wrong with what a plugin adds; it may give anything, whatever the types say."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return f"{show(str(name))} is no name: take lower-case letters, digits, _ and -, with a letter first"
+        return f"{quoted(str(name))} is no name: take lower-case letters, digits, _ and -, with a letter first"
     if name in reserved:
         return f"{name!r} is offhook's own: take another name"
     if not callable(factory):
@@ -40,7 +40,7 @@ def misregistered(
     return ""
 
 
-def misfit(product: object, interface: type, *, is_last_moment: bool = False) -> str:
+def interface_mismatch(product: object, interface: type, *, is_last_moment: bool = False) -> str:
     """What keeps `product` from being used as an `interface`; empty when it fits.
 
     It need not be a subclass: what has the methods and attributes will do.

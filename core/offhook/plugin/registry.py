@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from offhook.errors import MissingExtraError, PluginError, SpecError
 from offhook.plugin.discovery import is_installed
-from offhook.plugin.part_checks import misfit, misregistered
+from offhook.plugin.part_checks import interface_mismatch, registration_problem
 from offhook.plugin.report import INTERFACES_PAGE, REGISTRY_SECTION
-from offhook.wording import meant, show
+from offhook.wording import nearest_name, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,7 +108,7 @@ class Registry(Generic[_F]):
         Raises:
             PluginError: the name is taken, or something given is not what it must be.
         """
-        problem = misregistered(name, factory, summary, extra, needs, self._reserved)
+        problem = registration_problem(name, factory, summary, extra, needs, self._reserved)
         if problem:
             raise self._refused(problem)
         taken = self._registrations.get(name)
@@ -140,7 +140,7 @@ class Registry(Generic[_F]):
         """
         if self.interface is None:
             return
-        problem = misfit(product, self.interface)
+        problem = interface_mismatch(product, self.interface)
         if problem:
             page = f"{INTERFACES_PAGE}#{self.interface.__name__.lower()}"
             raise PluginError(
@@ -173,8 +173,8 @@ class Registry(Generic[_F]):
         if registration is None:
             known = ", ".join(sorted(self._registrations)) or "none"
             raise SpecError(
-                f"no {self.kind} is called {show(name)}{meant(name, self._registrations)} (installed: {known}); see: "
-                "offhook plugins"
+                f"no {self.kind} is called {quoted(name)}{nearest_name(name, self._registrations)} "
+                f"(installed: {known}); see: offhook plugins"
             )
         if registration.missing:
             raise registration.lack(f"the {self.kind} {name!r}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
 from offhook.secret import redact
-from offhook.wording import said
+from offhook.wording import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +57,7 @@ class PluginReport:
 
     def fail(self, error: BaseException) -> None:
         """Keep why it was left out."""
-        self.problem = redact(error.message if isinstance(error, OffhookError) else said(error))
+        self.problem = redact(error.message if isinstance(error, OffhookError) else describe(error))
         itself = f"plugin {self.label!r} "
         if self.problem.startswith(itself):  # who reads it knows already
             self.problem = f"it {self.problem.removeprefix(itself)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import SpecError
-from offhook.wording import show
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -34,7 +34,7 @@ class Spec:
         name, _, argument = text.partition(":")
         if not _NAME.fullmatch(name):
             raise SpecError(
-                f"{show(text)} is not a spec: write NAME or NAME:ARGUMENT, for example wav:greeting.wav to play or "
+                f"{quoted(text)} is not a spec: write NAME or NAME:ARGUMENT, for example wav:greeting.wav to play or "
                 "recorder:heard.wav to record"
             )
         return cls(name, argument)
@@ -55,4 +55,4 @@ def named_by(variable: str, environment: Mapping[str, str], text: str) -> Genera
     except SpecError as error:
         if environment.get(variable) != text:
             raise
-        raise SpecError(f"{variable} names {show(text.partition(':')[0])}, but {error.message}") from None
+        raise SpecError(f"{variable} names {quoted(text.partition(':')[0])}, but {error.message}") from None

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from offhook.records.documents import beside, is_unfinished, mark_interrupted, of_json, recordings, to_json
+from offhook.records.documents import (
+    is_unfinished,
+    load_json,
+    mark_interrupted,
+    recordings,
+    to_json,
+    with_relative_paths,
+)
 from offhook.records.home import home, make_private
 
 __all__ = [
-    "beside",
     "home",
     "is_unfinished",
+    "load_json",
     "make_private",
     "mark_interrupted",
-    "of_json",
     "recordings",
     "to_json",
+    "with_relative_paths",
 ]

@@ -32,7 +32,7 @@ def to_json(document: Mapping[str, object], *, indent: int | None = None) -> byt
     return text.encode("utf-8", "backslashreplace")
 
 
-def of_json(text: str | bytes) -> dict[str, object] | None:
+def load_json(text: str | bytes) -> dict[str, object] | None:
     """The document that `to_json` wrote; None for what is none, such as half a line."""
     try:
         value: object = json.loads(text)
@@ -41,7 +41,7 @@ def of_json(text: str | bytes) -> dict[str, object] | None:
     return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 
-def beside(record: Mapping[str, object], folder: Path) -> dict[str, object]:
+def with_relative_paths(record: Mapping[str, object], folder: Path) -> dict[str, object]:
     """A record that is kept in `folder` with its recordings: their paths are relative to it, so it can be moved."""
     files = {name: _within(path, folder) for name, path in recordings(record).items()}
     return {**record, "files": files} if files else dict(record)
@@ -90,7 +90,7 @@ def is_unfinished(record: Document) -> bool:
     return record.get("ended_at_s") is None and not record.get("interrupted")
 
 
-def tell(record: Document) -> str:
+def interrupted_sentence(record: Document) -> str:
     """Which call, to whom (masked), when, where its recording is, and where to read on."""
     files = ", ".join(recordings(record).values())
     recording = f"; recording: {files}" if files else "; nothing was recorded"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import RecordingError
-from offhook.wording import show_path, why_not
+from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +45,11 @@ def make_private(folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
     except FileExistsError as error:
-        raise RecordingError(f"{show_path(error.filename)} is a file and not a folder: choose another place.") from None
+        raise RecordingError(
+            f"{quoted_path(error.filename)} is a file and not a folder: choose another place."
+        ) from None
     except (OSError, ValueError) as error:
         raise RecordingError(
-            f"the folder {show_path(folder)} cannot be made: {why_not(error)}. Records go where OFFHOOK_HOME says."
+            f"the folder {quoted_path(folder)} cannot be made: {system_reason(error)}. "
+            "Records go where OFFHOOK_HOME says."
         ) from None

@@ -13,7 +13,7 @@ from offhook.interfaces.numbers import mask
 from offhook.records.timeline import Timeline
 from offhook.secret import redact
 from offhook.session.events import AudioHeard, CallAccepted, DeadlinePassed, Dialed, LegClosed, LegFailed, LegJoined
-from offhook.session.facts import facts_of
+from offhook.session.facts import to_facts
 from offhook.session.outcome import Disposition
 from offhook.session.policy import policy_document
 from offhook.session.record import CallRecord, TimelineEntry
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from offhook.session.machine import CallSession, Step
 
 
-class Bookkeeper:
+class RecordKeeper:
     """Writes for one call.
 
     Args:
@@ -141,7 +141,7 @@ class Bookkeeper:
     def _facts(self, event: Event) -> dict[str, object]:
         """What a journal needs beside the event's name to be replayed; the first entry holds the policy as well."""
         facts = {
-            name: self._clean(value) if isinstance(value, str) else value for name, value in facts_of(event).items()
+            name: self._clean(value) if isinstance(value, str) else value for name, value in to_facts(event).items()
         }
         if isinstance(event, Dialed):
             facts["policy"] = policy_document(self._session.policy)
@@ -150,7 +150,7 @@ class Bookkeeper:
     def _detail(self, event: Event) -> str:
         if isinstance(event, CallAccepted) and self.grant is not None:
             return f"channel={self.grant.channel} token_sha256={self.grant.token.fingerprint}"
-        return " ".join(f"{name}={value}" for name, value in facts_of(event).items() if value is not None)
+        return " ".join(f"{name}={value}" for name, value in to_facts(event).items() if value is not None)
 
     def _explain(self, event: Event, evidence: Evidence | None) -> str:
         """One sentence for what broke."""

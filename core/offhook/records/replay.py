@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from offhook.errors import OffhookError
 from offhook.session.events import DeadlinePassed, Dialed
-from offhook.session.facts import event_of, is_event
+from offhook.session.facts import is_event, to_event
 from offhook.session.machine import CallSession
 from offhook.session.policy import CallPolicy, policy_of
 from offhook.session.states import CallState, LegState, Timer
@@ -124,7 +124,7 @@ def _replay(session: CallSession, entry: Document, number: int) -> ReplayedEntry
 
 def _feed(session: CallSession, name: str, entry: Document, at_s: float) -> Step:
     facts = {key: value for key, value in _mapping(entry.get("facts")).items() if key != "policy"}
-    event = event_of(name, facts)
+    event = to_event(name, facts)
     _pass_silent(session, at_s)
     if isinstance(event, DeadlinePassed):
         # It is only written down when it changed something, so a timer had run out, whatever the clock says.

@@ -9,7 +9,7 @@ from offhook.errors import OffhookError
 from offhook.interfaces import DialGuard, Store
 from offhook.plugin.isolation import as_plugin_error
 from offhook.plugin.spec import named_by
-from offhook.records.documents import tell
+from offhook.records.documents import interrupted_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -181,5 +181,5 @@ def interrupted(stores: Stores) -> tuple[Document, ...]:
         stores.close()
         raise
     for record in found:
-        _log.warning("%s", tell(record))
+        _log.warning("%s", interrupted_sentence(record))
     return tuple(found)

@@ -20,7 +20,7 @@ _CLASSES: Final[Mapping[str, type]] = {kind.__name__: kind for kind in get_args(
 _NAMES: Final[Mapping[str, Any]] = {**vars(events), **vars(outcome)}
 
 
-def facts_of(event: Event) -> dict[str, object]:
+def to_facts(event: Event) -> dict[str, object]:
     """The fields of an event as plain values."""
     values = ((item.name, getattr(event, item.name)) for item in fields(event))
     return {name: value.value if isinstance(value, Enum) else value for name, value in values}
@@ -31,8 +31,8 @@ def is_event(name: str) -> bool:
     return name in _CLASSES
 
 
-def event_of(name: str, facts: Mapping[str, object]) -> Event:
-    """The event that `facts_of` took apart.
+def to_event(name: str, facts: Mapping[str, object]) -> Event:
+    """The event that `to_facts` took apart.
 
     Raises:
         OffhookError: there is no such event, or its fields are not these.

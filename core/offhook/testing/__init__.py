@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from offhook.interfaces.far_end import Answer, ChannelFarEnd, FarEnd, FarMember, ServiceFarEnd, TokenFault
+import warnings
+
+from offhook.interfaces.far_end import ChannelFarEnd, FarEnd, FarMember, ServiceAnswer, ServiceFarEnd, TokenFault
 from offhook.testing.doubles import FixedAuth, ListFilter, ListSink, MemoryStore, ScriptedCarrier
 from offhook.testing.invariants import check_call, timeline_lines, violations
 from offhook.testing.linked.channel import LinkedMember
@@ -13,7 +15,6 @@ from offhook.testing.scripted_service import ScriptedService
 from offhook.testing.virtual_time import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
 
 __all__ = [
-    "Answer",
     "ChannelFarEnd",
     "FarEnd",
     "FarMember",
@@ -29,6 +30,7 @@ __all__ = [
     "Resources",
     "ScriptedCarrier",
     "ScriptedService",
+    "ServiceAnswer",
     "ServiceFarEnd",
     "TokenFault",
     "VirtualLoop",
@@ -37,3 +39,14 @@ __all__ = [
     "timeline_lines",
     "violations",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name != "Answer":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        "offhook.testing.Answer is called ServiceAnswer now. The old name ends with the next version of offhook",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return ServiceAnswer

@@ -14,7 +14,7 @@ from offhook.errors import (
     StartAmbiguous,
 )
 from offhook.interfaces.environment import Environment
-from offhook.interfaces.far_end import Answer, ServiceFarEnd
+from offhook.interfaces.far_end import ServiceAnswer, ServiceFarEnd
 from offhook.interfaces.grant import Grant
 from offhook.interfaces.ids import Ids
 from offhook.secret import Secret
@@ -41,7 +41,7 @@ class ScriptedService(ServiceFarEnd):
     virtual_time = True
 
     def __init__(self) -> None:
-        self.told: Answer = Answer.ACCEPT
+        self.told: ServiceAnswer = ServiceAnswer.ACCEPT
         self._rung: list[str] = []
         self._ids = Ids(1)
         self._clock = LoopClock()
@@ -63,7 +63,7 @@ class ScriptedService(ServiceFarEnd):
     def rung(self) -> list[str]:
         return self._rung
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: ServiceAnswer) -> None:
         self.told = answer
 
     async def start(self) -> None:
@@ -83,11 +83,11 @@ class ScriptedService(ServiceFarEnd):
             CarrierError: as it was told.
         """
         answer = self.told
-        if answer is Answer.UNREACHABLE:
+        if answer is ServiceAnswer.UNREACHABLE:
             raise CarrierUnavailable("nothing listens")
         self._rung.append(to)
-        await asyncio.sleep(_HANGS_S if answer is Answer.HANG else 0)
-        if answer is not Answer.ACCEPT:
+        await asyncio.sleep(_HANGS_S if answer is ServiceAnswer.HANG else 0)
+        if answer is not ServiceAnswer.ACCEPT:
             raise _error_for(answer)
         channel = f"ft_call_{self._ids.hex(16)}"
         return Grant("0" * 32, channel, Secret(f"007-token-of-{channel}"), 0, _ENDPOINT)
@@ -96,13 +96,13 @@ class ScriptedService(ServiceFarEnd):
         return Environment({_LINE_VARIABLE: name}, clock=self._clock, ids=self._ids)
 
 
-def _error_for(answer: Answer) -> CarrierError:
-    errors: dict[Answer, CarrierError] = {
-        Answer.REJECT_KEYS: CredentialsRejected("the service does not accept the keys"),
-        Answer.REFUSE: RequestRejected("the service refused the call"),
-        Answer.RATE_LIMIT: RateLimited("the service asks for fewer calls", 30.0),
-        Answer.FAIL: CarrierUnavailable("the service is failing", may_have_rung=True),
-        Answer.NONSENSE: CarrierProtocolError("the service answered with something else", may_have_rung=True),
-        Answer.LOSE: StartAmbiguous("the answer was lost"),
+def _error_for(answer: ServiceAnswer) -> CarrierError:
+    errors: dict[ServiceAnswer, CarrierError] = {
+        ServiceAnswer.REJECT_KEYS: CredentialsRejected("the service does not accept the keys"),
+        ServiceAnswer.REFUSE: RequestRejected("the service refused the call"),
+        ServiceAnswer.RATE_LIMIT: RateLimited("the service asks for fewer calls", 30.0),
+        ServiceAnswer.FAIL: CarrierUnavailable("the service is failing", may_have_rung=True),
+        ServiceAnswer.NONSENSE: CarrierProtocolError("the service answered with something else", may_have_rung=True),
+        ServiceAnswer.LOSE: StartAmbiguous("the answer was lost"),
     }
     return errors.get(answer) or StartAmbiguous("the answer was given up")

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from offhook.interfaces import LeaveReason, LegClosed, MemberJoined, MemberLeft
-from offhook_mockserver.callees.ear import Hearing
+from offhook_mockserver.callees.ear import CalleeEar
 from offhook_mockserver.callees.script import (
     Answer,
     Decline,
@@ -97,7 +97,7 @@ class Callee:
         self._callers: set[int] = set()
         self._grace: asyncio.TimerHandle | None = None
         self._echoing = False
-        self.hearing: Hearing | None = None
+        self.hearing: CalleeEar | None = None
 
     @property
     def answered(self) -> bool:
@@ -196,7 +196,7 @@ class Callee:
                 raise AssertionError(f"{step} is handled elsewhere")
 
     def _answer(self) -> None:
-        self.hearing = Hearing(self._room.rate_hz, self._open_recording())
+        self.hearing = CalleeEar(self._room.rate_hz, self._open_recording())
         self._member = self._room.join_pcm(0, self)
         self._voice = Voice(self._member, self.hearing.tick)
         self._voice.start()

@@ -29,7 +29,7 @@ _MOST_WAITING: Final = 500
 _CLOSE_TIMEOUT_S: Final = 0.5
 
 
-class Hearing:
+class CalleeEar:
     """Takes the caller's frames.
 
     Args:

@@ -1,7 +1,7 @@
 """A callee's script: steps as data. Times are in seconds.
 
-`Ring`, `Decline` and `NeverAnswer` come before `Answer`; the others after it. A script that ends waits for the caller
-to hang up.
+`Ring`, `Decline` and `NeverAnswer` come before `Answer`, the other steps after it. When a script has ended, the callee
+waits for the caller to hang up.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offhook import CallPolicy, Phone
-from offhook.cli import CALLEE_HEARD, Order, Placed, choose, place, report, run
+from offhook.cli import CALLEE_HEARD, CallOrder, CallResult, choose, place, report, run
 from offhook.errors import TransportUnavailable
 from offhook.secret import Secret
 
@@ -63,7 +63,7 @@ def _unused_folder() -> Path:
     return folder
 
 
-async def _demo(folder: Path, display: Display, stop: Stop) -> Placed:
+async def _demo(folder: Path, display: Display, stop: Stop) -> CallResult:
     with (
         tempfile.TemporaryDirectory(prefix="offhook-") as recordings,
         stop.last_act(lambda: shutil.rmtree(recordings, ignore_errors=True)),
@@ -73,7 +73,7 @@ async def _demo(folder: Path, display: Display, stop: Stop) -> Placed:
             def open_phone(store: Store | None) -> Phone:
                 return Phone.from_env(environment, policy=CallPolicy(ring_timeout_s=15), store=store)
 
-            order = Order(
+            order = CallOrder(
                 NUMBER,
                 say=(f"wav:{SPEECH / 'greeting.wav'}",),
                 quiet_s=1.2,

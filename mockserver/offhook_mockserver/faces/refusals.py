@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Match
 
 from offhook.session import Grade
-from offhook.wording import show
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ApiRefusal:
     """Why a request is refused: the HTTP status, and how well it is known that Sendblue does so, too."""
 
     status: int
@@ -28,7 +28,7 @@ class Refusal:
 
 
 #: Never an invented success for what the mock does not know.
-UNKNOWN_ROUTE: Final = Refusal(501, Grade.ASSUMED)
+UNKNOWN_ROUTE: Final = ApiRefusal(501, Grade.ASSUMED)
 
 
 class UnknownRoute(BaseRoute):
@@ -49,10 +49,10 @@ class UnknownRoute(BaseRoute):
         nearest = difflib.get_close_matches(asked, self._known, n=1, cutoff=0.0)[0]
         note = self._known.get(asked) or self._known[nearest]
         note = f" ({note})" if note else ""
-        message = f"the mock does not answer {show(asked)}; the nearest documented route is {nearest}{note}"
+        message = f"the mock does not answer {quoted(asked)}; the nearest documented route is {nearest}{note}"
         await refuse(UNKNOWN_ROUTE, message)(scope, receive, send)
 
 
-def refuse(refusal: Refusal, message: str) -> Response:
+def refuse(refusal: ApiRefusal, message: str) -> Response:
     """A refusal in the shape that Sendblue's clients look for first. Assumed for ``/facetime``."""
     return JSONResponse({"status": "ERROR", "message": message}, refusal.status)

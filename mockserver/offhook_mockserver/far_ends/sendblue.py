@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 from offhook.interfaces import Environment, Ids
 from offhook.session import Grade
-from offhook.testing import Answer, FixedAuth, LoopClock, ServiceFarEnd
+from offhook.testing import FixedAuth, LoopClock, ServiceAnswer, ServiceFarEnd
 from offhook_mockserver.callees.script import Decline, Script
-from offhook_mockserver.faces.refusals import Refusal, refuse
-from offhook_mockserver.server.asgi_transport import AsgiTransport, Trouble
+from offhook_mockserver.faces.refusals import ApiRefusal, refuse
+from offhook_mockserver.server.asgi_transport import AsgiTransport, NetworkFault
 from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.tenants.tenant import TenantSettings
 
@@ -33,15 +33,15 @@ _OTHER_LINE: Final = "+18885550198"
 _SCRIPT: Final = Script("declines at once", (Decline(),))
 _JOIN_WINDOW_S: Final = 0.01
 
-_STATUS: Final[Mapping[Answer, int]] = {
-    Answer.REJECT_KEYS: 401,
-    Answer.REFUSE: 400,
-    Answer.RATE_LIMIT: 429,
-    Answer.FAIL: 503,
+_STATUS: Final[Mapping[ServiceAnswer, int]] = {
+    ServiceAnswer.REJECT_KEYS: 401,
+    ServiceAnswer.REFUSE: 400,
+    ServiceAnswer.RATE_LIMIT: 429,
+    ServiceAnswer.FAIL: 503,
 }
-_TROUBLE: Final[Mapping[Answer, Trouble]] = {
-    Answer.LOSE: Trouble(lose_answer=True),
-    Answer.UNREACHABLE: Trouble(refuse=True),
+_TROUBLE: Final[Mapping[ServiceAnswer, NetworkFault]] = {
+    ServiceAnswer.LOSE: NetworkFault(lose_answer=True),
+    ServiceAnswer.UNREACHABLE: NetworkFault(refuse=True),
 }
 
 
@@ -58,7 +58,7 @@ class SendblueFarEnd(ServiceFarEnd):
             tenant=TenantSettings(join_window_s=_JOIN_WINDOW_S),
             script_for=lambda number: _SCRIPT,
         )
-        self._answer = Answer.ACCEPT
+        self._answer = ServiceAnswer.ACCEPT
         self._rung: list[str] = []
         self._http = _Reached(self)
 
@@ -79,7 +79,7 @@ class SendblueFarEnd(ServiceFarEnd):
     def rung(self) -> list[str]:
         return self._rung
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: ServiceAnswer) -> None:
         self._answer = answer
 
     async def start(self) -> None:
@@ -94,22 +94,22 @@ class SendblueFarEnd(ServiceFarEnd):
         return Environment(settings, clock=self._clock, ids=self._mock.ids, http=self._http)
 
     @property
-    def trouble(self) -> Trouble:
+    def trouble(self) -> NetworkFault:
         """What the network does now."""
-        return _TROUBLE.get(self._answer, Trouble())
+        return _TROUBLE.get(self._answer, NetworkFault())
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The mock's application, unless it was told otherwise."""
         answer = self._answer
         body = await receive()
         self._note(cast("bytes", body.get("body", b"")))
-        if answer is Answer.HANG:
+        if answer is ServiceAnswer.HANG:
             await receive()  # comes when the client has gone
-        elif answer is Answer.NONSENSE:
+        elif answer is ServiceAnswer.NONSENSE:
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
             await send({"type": "http.response.body", "body": b"<!doctype html><title>Welcome</title>"})
         elif answer in _STATUS:
-            refusal = Refusal(_STATUS[answer], Grade.ASSUMED)
+            refusal = ApiRefusal(_STATUS[answer], Grade.ASSUMED)
             await refuse(refusal, f"told to {answer.value}")(scope, receive, send)
         else:
             await self._pass_on(body, scope, receive, send)

@@ -15,7 +15,7 @@ from offhook.interfaces import SystemClock
 from offhook_mockserver.doors.webrtc.door import WebRtcDoor
 from offhook_mockserver.far_ends.rooms import RoomsFarEnd
 from offhook_mockserver.server.loop_server import LoopServer
-from offhook_wire.path import Path
+from offhook_wire.impairment import Impairment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ class RelayFarEnd(RoomsFarEnd):
 
     def __init__(self) -> None:
         super().__init__(SystemClock())
-        self._incoming, self._outgoing = Path("incoming"), Path("outgoing")
+        self._incoming, self._outgoing = Impairment("incoming"), Impairment("outgoing")
         self._door = WebRtcDoor(
             self.rooms, self.clock, self.ids, incoming=self._incoming, outgoing=self._outgoing, join_timeout_s=_JOIN_S
         )

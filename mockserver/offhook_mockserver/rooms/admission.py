@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from offhook_wire.access_token import AccessToken
 
 
-class NotAdmitted(OffhookError):
+class JoinRefused(OffhookError):
     """Somebody may not come in.
 
     Attributes:
@@ -39,7 +39,7 @@ def check_may_join(
     Args:
         rooms: the rooms there are.
         app_id, channel, token, uid: as the client gives them.
-        identity: of a client that says it was in before, see `Holder`; None for one that does not.
+        identity: of a client that says it was in before, see `Reservation`; None for one that does not.
 
     Raises:
         NotAdmitted: they may not.
@@ -50,14 +50,14 @@ def check_may_join(
             f"no channel {channel!r} is open here: the call is over, or nobody joined in time, or another "
             "mock started it. Dial again, and join where the grant comes from"
         )
-        raise NotAdmitted(404, Refusal("no_such_channel", problem))
+        raise JoinRefused(404, Refusal("no_such_channel", problem))
     if room.app_id != app_id:
-        raise NotAdmitted(403, Refusal("app_id", f"channel {channel!r} belongs to another app id"))
+        raise JoinRefused(403, Refusal("app_id", f"channel {channel!r} belongs to another app id"))
     try:
         access = room.verify(token, uid)
     except TokenInvalid as error:
-        raise NotAdmitted(403, Refusal("token_rejected", str(error), int(error.reason))) from None
+        raise JoinRefused(403, Refusal("token_rejected", str(error), int(error.reason))) from None
     holder = room.holders.get(uid)
     if identity is not None and holder is not None and holder.identity != identity:
-        raise NotAdmitted(409, Refusal("replaced", f"somebody else has joined as uid {uid} meanwhile"))
+        raise JoinRefused(409, Refusal("replaced", f"somebody else has joined as uid {uid} meanwhile"))
     return room, access

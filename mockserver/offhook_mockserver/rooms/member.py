@@ -108,7 +108,7 @@ class RoomView(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class Reservation:
     """Who was last in a room as some uid.
 
     Attributes:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import AudioFrame, Clock, Ids
     from offhook.secret import Secret
-    from offhook_mockserver.rooms.member import Holder, PcmHandler, RoomEvent, RoomMember
+    from offhook_mockserver.rooms.member import PcmHandler, Reservation, RoomEvent, RoomMember
     from offhook_wire.rtp import RtpPacket
 
 
@@ -77,7 +77,7 @@ class Room:
         #: Whether anybody has been in, were it for less than a turn of the loop.
         self.visited: bool = False
         #: Who was last in the room as some uid, so that whoever comes back is heard, and hears, as before.
-        self.holders: dict[int, Holder] = {}
+        self.holders: dict[int, Reservation] = {}
         #: Snapshots for the frame path: replaced on a change, never changed.
         self.pcm_members: tuple[PcmMember, ...] = ()
         self.rtp_members: tuple[RtpMember, ...] = ()

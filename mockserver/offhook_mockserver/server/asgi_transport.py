@@ -34,7 +34,7 @@ _CLOSE_TIMEOUT_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class NetworkFault:
     """What a network does to an exchange; without anything set, nothing.
 
     Attributes:
@@ -66,12 +66,12 @@ class AsgiTransport(httpx.AsyncBaseTransport):
     def __init__(self, app: ASGIApp, *, client: tuple[str, int] = ("127.0.0.1", 50_000)) -> None:
         self._app = app
         self._client = client
-        self._trouble = Trouble()
+        self._trouble = NetworkFault()
         self._running: set[asyncio.Task[None]] = set()
         self.requests: int = 0
 
     @contextlib.contextmanager
-    def trouble(self, trouble: Trouble) -> Generator[None]:
+    def trouble(self, trouble: NetworkFault) -> Generator[None]:
         """Requests that begin inside have this trouble; afterwards everything is as before."""
         before, self._trouble = self._trouble, trouble
         try:
@@ -203,7 +203,7 @@ class _Exchange:
 class _Body(httpx.AsyncByteStream):
     """An answer's body as it comes, with what the network does to it."""
 
-    def __init__(self, exchange: _Exchange, request: httpx.Request, trouble: Trouble) -> None:
+    def __init__(self, exchange: _Exchange, request: httpx.Request, trouble: NetworkFault) -> None:
         self._exchange = exchange
         self._request = request
         self._trouble = trouble

@@ -15,7 +15,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from offhook_wire.silence import Silence
+from offhook_wire.liveness import LivenessTimer
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
@@ -90,13 +90,13 @@ class RefusableWebSocket(WebSocketsSansIOProtocol):
     #: Times that something came, answers to pings among it.
     _heard = 0
     _timer: asyncio.TimerHandle | None = None
-    _silence: Silence | None = None
+    _silence: LivenessTimer | None = None
     _lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.conn.debug = False  # whatever the level of logging: messages hold tokens
-        self._silence = Silence(lambda: self._heard, self.silence_s, self._fell_silent)
+        self._silence = LivenessTimer(lambda: self._heard, self.silence_s, self._fell_silent)
         self._silence.start()
         self._ping_later()
 

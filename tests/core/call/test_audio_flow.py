@@ -6,12 +6,12 @@ import asyncio
 
 from tests.core.rig import later, now, run
 
-from offhook.call.audio_flow import AudioWatch
+from offhook.call.audio_flow import SilenceTimer
 
 
-def watch() -> tuple[AudioWatch, list[tuple[str, float]]]:
+def watch() -> tuple[SilenceTimer, list[tuple[str, float]]]:
     told: list[tuple[str, float]] = []
-    made = AudioWatch(
+    made = SilenceTimer(
         asyncio.get_running_loop(), 3, lambda: told.append(("lost", now())), lambda: told.append(("returned", now()))
     )
     return made, told

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from offhook.errors import NumberRejected
 from offhook.interfaces.numbers import EMERGENCY, e164, is_emergency, mask
-from offhook.wording import show
+from offhook.wording import quoted
 
 
 @pytest.mark.parametrize("number", ["+14155550123", "+4930123456", "+1234567", "+123456789012345"])
@@ -86,9 +86,9 @@ def test_numbers_are_masked_in_the_middle() -> None:
 
 
 def test_what_a_person_typed_is_shown_safely() -> None:
-    assert show("a\nb\x1b[31m") == r"'a\nb\x1b[31m'"
-    assert show("x" * 41) == "'" + "x" * 37 + "...'"
-    assert show("x" * 40) == "'" + "x" * 40 + "'"
+    assert quoted("a\nb\x1b[31m") == r"'a\nb\x1b[31m'"
+    assert quoted("x" * 41) == "'" + "x" * 37 + "...'"
+    assert quoted("x" * 40) == "'" + "x" * 40 + "'"
 
 
 def test_what_is_no_text_is_refused_in_a_sentence() -> None:

@@ -12,7 +12,7 @@ from tests.core.rig import FRAME, RampSource, frame, ramp, run
 from offhook import AudioFrame, PlayMode, PlayoutEnd
 from offhook.errors import CallStateError, ConfigError
 from offhook.media.mixing import gain_of
-from offhook.media.playout_queue import LaneCounts
+from offhook.media.playout_queue import PlayoutCounts
 from offhook.media.sources import frames_source
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def test_a_mixed_source_that_is_late_is_counted_for_itself_and_holds_nothing_up(
             mixed = b.playout.add(frames_source(stalling()), MIX)
             assert values(await b.take(10)) == [110, 100, 100, 100, 100, 110, 100, 100, 100, 100]
             assert (queued.underruns, mixed.underruns) == (0, 4)
-            assert b.playout.counts == LaneCounts(underruns=4, stalls=1, ended=2)
+            assert b.playout.counts == PlayoutCounts(underruns=4, stalls=1, ended=2)
 
     run(main())
 

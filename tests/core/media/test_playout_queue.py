@@ -12,7 +12,7 @@ from tests.core.rig import FRAME, RATE_HZ, HoldResampler, RampSource, frame, ram
 from offhook import AudioFrame, PlayoutEnd
 from offhook.errors import PluginError
 from offhook.media.mixing import gain_of
-from offhook.media.playout_queue import LaneCounts
+from offhook.media.playout_queue import PlayoutCounts
 from offhook.media.sources import frames_source
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def test_a_source_that_is_faster_is_held_back_and_counted_once() -> None:
             assert source.read_samples < 21 * FRAME
             await b.take(242)
             assert handle.ended is PlayoutEnd.COMPLETED
-            assert b.playout.counts == LaneCounts(held_back=1, ended=1)
+            assert b.playout.counts == PlayoutCounts(held_back=1, ended=1)
 
     run(main())
 
@@ -130,7 +130,7 @@ def test_a_source_that_raises_is_counted_and_what_it_gave_is_said(error: BaseExc
             assert (broken.ended, following.ended) == (PlayoutEnd.FAILED, PlayoutEnd.COMPLETED)
             assert isinstance(broken.problem, PluginError)
             assert b.notes == [broken.problem]
-            assert b.playout.counts == LaneCounts(failed=1, ended=1)
+            assert b.playout.counts == PlayoutCounts(failed=1, ended=1)
 
     run(main())
 
@@ -143,7 +143,7 @@ def test_a_source_at_another_rate_is_converted_and_counted_once() -> None:
             b.playout.add(frames_source([frame(4)]))
             taken = await b.take(6)
             assert [value for value in taken if value] == [value for value in (1, 2, 3, 4) for _ in range(FRAME)]
-            assert b.playout.counts == LaneCounts(resampled=1, ended=2)
+            assert b.playout.counts == PlayoutCounts(resampled=1, ended=2)
 
     run(main())
 

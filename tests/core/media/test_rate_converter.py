@@ -11,15 +11,15 @@ from tests.core.rig import FRAME, RATE_HZ, HoldResampler, RampSource, frame, ram
 
 from offhook import AudioFrame, PlayoutEnd
 from offhook.errors import PluginError, SourceError
-from offhook.media.rate_converter import Intake
+from offhook.media.rate_converter import RateConverter
 from offhook.media.sources import frames_source
 
 if TYPE_CHECKING:
     from offhook.interfaces import Resampler
 
 
-def intake(resampler: type[Resampler] = HoldResampler) -> Intake:
-    return Intake(RampSource(1), RATE_HZ, lambda _, from_hz, to_hz: resampler(from_hz, to_hz))  # type: ignore[call-arg]
+def intake(resampler: type[Resampler] = HoldResampler) -> RateConverter:
+    return RateConverter(RampSource(1), RATE_HZ, lambda _, from_hz, to_hz: resampler(from_hz, to_hz))  # type: ignore[call-arg]
 
 
 class Bad(HoldResampler):

@@ -18,7 +18,7 @@ import pytest
 
 from offhook.errors import RecordingError
 from offhook.media.wav_writer import FLUSH_MS, WavWriter
-from offhook.wording import show_path
+from offhook.wording import quoted_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -271,10 +271,10 @@ def test_misuse_is_a_value_error(tmp_path: Path) -> None:
 
 
 def test_paths_are_shown_whole_escaped_and_not_endless() -> None:
-    assert show_path("caf\u00e9.wav") == "'caf\u00e9.wav'"
-    assert show_path("a\nb") == r"'a\nb'"
-    assert show_path("x" * 500 + ".wav").endswith("xxx.wav'")
-    assert len(show_path("x" * 500)) == 122
+    assert quoted_path("caf\u00e9.wav") == "'caf\u00e9.wav'"
+    assert quoted_path("a\nb") == r"'a\nb'"
+    assert quoted_path("x" * 500 + ".wav").endswith("xxx.wav'")
+    assert len(quoted_path("x" * 500)) == 122
 
 
 def test_a_star_becomes_the_first_number_that_makes_the_name_new(tmp_path: Path) -> None:

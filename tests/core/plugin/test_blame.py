@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook.errors import SpecError
-from offhook.plugin.isolation import line_of
+from offhook.plugin.isolation import author_line
 from offhook.plugin.spec import Spec
 
 if TYPE_CHECKING:
@@ -37,23 +37,23 @@ sdk = in_module("sdk.client", "/usr/lib/site-packages/sdk/client.py", do=parse)
 
 def test_it_is_the_innermost_of_the_plugins_own_package() -> None:
     error = raised(in_module("acme.chirp", "/somewhere/acme/chirp.py", do=sdk))
-    assert line_of(error, {"acme"}) == "chirp.py:2"
+    assert author_line(error, {"acme"}) == "chirp.py:2"
 
 
 def test_without_one_it_is_the_innermost_that_is_not_pythons() -> None:
     error = raised(in_module("acme.chirp", "/somewhere/acme/chirp.py", do=in_module("sdk", "sdk.py", do=parse)))
-    assert line_of(error, {"other"}) == "sdk.py:2"
+    assert author_line(error, {"other"}) == "sdk.py:2"
 
 
 def test_what_is_installed_below_the_standard_library_is_not_pythons() -> None:
     installed = json.__file__.replace("json/__init__.py", "site-packages/acme/chirp.py")
-    assert line_of(raised(in_module("acme.chirp", installed, do=parse)), ()) == "chirp.py:2"
+    assert author_line(raised(in_module("acme.chirp", installed, do=parse)), ()) == "chirp.py:2"
 
 
 def test_ours_is_not_told_and_there_may_be_none() -> None:
     ours = in_module("offhook_audio.wav", "wav.py", do=partial(Spec.parse, "!"))
     error = raised(in_module("acme", "acme.py", do=ours))
     error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # without this file's own
-    assert line_of(error, ()) == "acme.py:2"
-    assert line_of(error, {"offhook_audio"}) == "wav.py:2", "a plugin may be called so"
-    assert line_of(ValueError("never raised"), {"acme"}) == ""
+    assert author_line(error, ()) == "acme.py:2"
+    assert author_line(error, {"offhook_audio"}) == "wav.py:2", "a plugin may be called so"
+    assert author_line(ValueError("never raised"), {"acme"}) == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pluggy
 import pytest
 
-from offhook.plugin.hook_checks import HOOKS, vet
+from offhook.plugin.hook_checks import HOOKS, check_hooks
 from offhook.plugin.hookspecs import hookimpl, offhook_carrier
 from offhook.plugin.report import PluginReport
 
@@ -28,7 +28,7 @@ class Future:
 @pytest.mark.fault("F39")
 def test_what_is_odd_and_does_no_harm_is_noted() -> None:
     report = PluginReport("future")
-    assert vet(Future(), report, pluggy.PluginManager("offhook")) == ["offhook_call_ended"]
+    assert check_hooks(Future(), report, pluggy.PluginManager("offhook")) == ["offhook_call_ended"]
     assert report.notes == [
         "offhook_transports is no hook, though it is named like one; did you mean offhook_transport?"
     ]

@@ -11,7 +11,7 @@ from tests.core.rig import NUMBER, run
 from offhook.errors import JoinFailed, PluginError
 from offhook.plugin.isolation import PLUGINS_LOGGER, as_plugin_error, isolated, name_of
 from offhook.secret import Secret
-from offhook.wording import said
+from offhook.wording import describe
 
 
 class Acme:
@@ -82,8 +82,8 @@ def test_ctrl_c_passes() -> None:
 
 
 def test_long_texts_are_cut_and_put_in_one_line() -> None:
-    assert said(ValueError("a\n  b")) == "ValueError: a b"
-    assert len(said(ValueError("x" * 5000))) < 1100
+    assert describe(ValueError("a\n  b")) == "ValueError: a b"
+    assert len(describe(ValueError("x" * 5000))) < 1100
 
 
 def test_our_own_errors_pass_as_they_are() -> None:

@@ -6,6 +6,7 @@ from importlib import import_module
 
 import pytest
 
+from offhook import testing
 from offhook.plugin.old_paths import MOVED
 
 PATHS = [(old, home, name) for old, homes in MOVED.items() for home, names in homes.items() for name in names.split()]
@@ -30,6 +31,13 @@ def test_an_old_path_gives_the_same_object_and_names_the_new_one(old: str, home:
         exec(program, namespace)
     assert namespace[name] is new
     assert {warning.filename for warning in caught} == {__file__}  # the line to change
+
+
+def test_an_old_name_gives_the_same_class_and_says_the_new_one() -> None:
+    with pytest.warns(DeprecationWarning, match="is called ServiceAnswer now"):
+        assert testing.Answer is testing.ServiceAnswer
+    with pytest.raises(AttributeError, match="Answers"):
+        _ = testing.Answers
 
 
 def test_a_name_that_never_was_there_is_an_import_error() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.core.rig import RampSource
 
 from offhook.interfaces import AudioSource, Leg, Store, Transport
-from offhook.plugin.part_checks import misfit
+from offhook.plugin.part_checks import interface_mismatch
 from offhook.testing import LinkedTransport, MemoryStore
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def later() -> None: ...
     ],
 )
 def test_what_has_the_methods_fits(product: object, interface: type) -> None:
-    assert misfit(product, interface) == ""
+    assert interface_mismatch(product, interface) == ""
 
 
 @pytest.mark.fault("F39")
@@ -97,8 +97,10 @@ def test_what_has_the_methods_fits(product: object, interface: type) -> None:
     ],
 )
 def test_what_does_not_fit_is_said(product: object, interface: type, says: str) -> None:
-    assert misfit(product, interface) == says
+    assert interface_mismatch(product, interface) == says
 
 
 def test_what_would_have_to_be_awaited_is_closed() -> None:
-    assert misfit(later(), AudioSource) == "it is a coroutine; make the factory a plain function"  # no warning, either
+    assert (
+        interface_mismatch(later(), AudioSource) == "it is a coroutine; make the factory a plain function"
+    )  # no warning, either

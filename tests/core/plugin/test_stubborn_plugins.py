@@ -11,7 +11,7 @@ from tests.core.rig import NUMBER, later, now, rig, run, wav_frames
 from offhook import AudioFrame, CallState, Disposition
 from offhook.errors import PluginError
 from offhook.interfaces import AudioSink, AudioSource
-from offhook.plugin.isolation import LET_GO_S, isolated, let_go
+from offhook.plugin.isolation import LET_GO_S, cancel_and_wait, isolated
 from offhook.testing import LinkedTransport, ScriptedCarrier
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def test_closing_a_phone_is_bounded_when_everything_hangs(tmp_path: Path) -> Non
         (late,) = [entry.detail for entry in call.record.timeline if "was not done 2 s after" in entry.detail]
         assert "Call._drive" in late
         (left,) = [entry.detail for entry in call.record.timeline if "left behind" in entry.detail]
-        assert "Lane._feed" in left
+        assert "PlayoutQueue._feed" in left
         with pytest.raises(PluginError, match="failed in aclose: no answer within 5 s"):
             await closing
         assert now() - began_s == pytest.approx(15, abs=0.01), "and 5.25 s each for the transport and the carrier"
@@ -183,7 +183,7 @@ def test_letting_go_is_bounded_even_when_it_is_cancelled(cancels: int) -> None:
 
         tasks = {asyncio.create_task(will.wait()), asyncio.create_task(fail())}
         await asyncio.sleep(0)
-        letting = asyncio.create_task(let_go(tasks))
+        letting = asyncio.create_task(cancel_and_wait(tasks))
         for index in range(cancels):
             later(0.01 * index + 0.01, letting.cancel)
         later(0.1, fails.freed.set)
@@ -206,7 +206,7 @@ def test_what_fails_after_it_was_left_behind_bothers_nobody() -> None:
 
         task = asyncio.create_task(fail())
         await asyncio.sleep(0)
-        (left,) = await let_go({task})
+        (left,) = await cancel_and_wait({task})
         assert not left.done()
         await freeing(will)
 

@@ -6,36 +6,44 @@ from pathlib import Path
 
 import pytest
 
-from offhook.records.documents import beside, is_unfinished, mark_interrupted, of_json, recordings, tell, to_json
+from offhook.records.documents import (
+    interrupted_sentence,
+    is_unfinished,
+    load_json,
+    mark_interrupted,
+    recordings,
+    to_json,
+    with_relative_paths,
+)
 from offhook.secret import MASK, Secret
 
 
 def test_a_document_comes_back() -> None:
     document = {"number": "+1•••23", "at_s": 0.1234567, "none": None, "yes": True, "list": [1, {"a": "\udcff"}]}
-    assert of_json(to_json(document)) == document
-    assert of_json(to_json(document, indent=2).decode()) == document
+    assert load_json(to_json(document)) == document
+    assert load_json(to_json(document, indent=2).decode()) == document
     odd = {"inf": float("inf"), "tuple": (1, 2), 3: Path("a")}
-    assert of_json(to_json(odd)) == {"inf": "inf", "tuple": [1, 2], "3": "a"}  # type: ignore[arg-type]
+    assert load_json(to_json(odd)) == {"inf": "inf", "tuple": [1, 2], "3": "a"}  # type: ignore[arg-type]
 
 
 @pytest.mark.fault("F56")
 def test_secrets_are_masked_before_json_spells_them_otherwise() -> None:
     secret = Secret('open"sesame\n')
-    assert of_json(to_json({secret.reveal(): [secret, f"<{secret.reveal()}>"]})) == {MASK: [MASK, f"<{MASK}>"]}
+    assert load_json(to_json({secret.reveal(): [secret, f"<{secret.reveal()}>"]})) == {MASK: [MASK, f"<{MASK}>"]}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", b"\xff"])
 def test_what_is_no_document_is_none(text: str | bytes) -> None:
-    assert of_json(text) is None
+    assert load_json(text) is None
 
 
 def test_recordings_in_a_folder_are_named_from_there(tmp_path: Path) -> None:
     record = {"files": {"mix": f"{tmp_path}/out/mix.wav", "far": "/elsewhere/x.wav", "odd": 7}, "number": "x"}
-    assert beside(record, tmp_path / "out") == {
+    assert with_relative_paths(record, tmp_path / "out") == {
         "files": {"mix": "mix.wav", "far": "/elsewhere/x.wav", "odd": "7"},
         "number": "x",
     }
-    assert beside({"number": "x"}, tmp_path) == {"number": "x"}
+    assert with_relative_paths({"number": "x"}, tmp_path) == {"number": "x"}
     assert recordings({"files": "nonsense"}) == {}
 
 
@@ -47,4 +55,4 @@ def test_an_interrupted_call_is_marked_and_told() -> None:
     assert not is_unfinished(marked)
     assert marked["interrupted"] is True
     assert "died in mid-call" in str(marked["problem"])
-    assert "nothing was recorded; see: offhook records show call_1" in tell(marked)
+    assert "nothing was recorded; see: offhook records show call_1" in interrupted_sentence(marked)

@@ -38,7 +38,7 @@ from offhook.session.events import (
     RenewalFailed,
     WebhookReported,
 )
-from offhook.session.facts import facts_of
+from offhook.session.facts import to_facts
 from offhook.session.machine import CallSession
 from offhook.session.outcome import Disposition
 from offhook.session.policy import policy_document
@@ -184,7 +184,7 @@ def test_timers_that_run_out_in_silence_are_made_up_for(policy: CallPolicy, scri
         while session.next_action() is not None:
             pass
         if step.changed or not isinstance(event, DeadlinePassed):
-            facts = facts_of(event) | ({"policy": policy_document(policy)} if isinstance(event, Dialed) else {})
+            facts = to_facts(event) | ({"policy": policy_document(policy)} if isinstance(event, Dialed) else {})
             entry = TimelineEntry(
                 at_s, type(event).__name__, step.call, step.leg, step.changed, step.evidence, step.grade, "", facts
             )

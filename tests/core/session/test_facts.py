@@ -12,7 +12,7 @@ import pytest
 from offhook.errors import OffhookError
 from offhook.session import events, outcome
 from offhook.session.events import CallRefused, Event, GrantRenewed, MemberJoined
-from offhook.session.facts import event_of, facts_of, is_event
+from offhook.session.facts import is_event, to_event, to_facts
 from offhook.session.outcome import Cause
 
 KINDS: list[type] = list(get_args(events.Event))
@@ -34,14 +34,14 @@ def example(kind: type) -> Event:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_event_comes_back(kind: type) -> None:
     event = example(kind)
-    facts = json.loads(json.dumps(facts_of(event)))
-    assert event_of(kind.__name__, facts) == event
+    facts = json.loads(json.dumps(to_facts(event)))
+    assert to_event(kind.__name__, facts) == event
     assert is_event(kind.__name__)
 
 
 def test_what_is_not_known_stays_unknown() -> None:
-    assert event_of("GrantRenewed", facts_of(GrantRenewed())) == GrantRenewed()
-    assert facts_of(CallRefused(Cause.CALL_REJECTED)) == {"cause": 21}
+    assert to_event("GrantRenewed", to_facts(GrantRenewed())) == GrantRenewed()
+    assert to_facts(CallRefused(Cause.CALL_REJECTED)) == {"cause": 21}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,6 @@ def test_what_is_not_known_stays_unknown() -> None:
 )
 def test_what_is_no_event_is_refused(name: str, facts: dict[str, object], problem: str) -> None:
     with pytest.raises(OffhookError, match=problem):
-        event_of(name, facts)
-    assert event_of("MemberJoined", {"uid": 1}) == MemberJoined(1)
+        to_event(name, facts)
+    assert to_event("MemberJoined", {"uid": 1}) == MemberJoined(1)
     assert not is_event("RecordingError")

@@ -12,7 +12,7 @@ import pytest
 from offhook.errors import CarrierUnavailable, StartAmbiguous
 from offhook.interfaces.ids import Ids
 from offhook.testing import LoopClock, MemoryStore, run_virtual
-from offhook_mockserver.server.asgi_transport import MAX_REQUEST_BYTES, AsgiTransport, Trouble
+from offhook_mockserver.server.asgi_transport import MAX_REQUEST_BYTES, AsgiTransport, NetworkFault
 from offhook_mockserver.server.in_process import InProcessMock
 
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ class App:
         self.over = True
 
 
-async def ask(app: App, trouble: Trouble | None = None, **more: object) -> tuple[httpx.Response, list[str]]:
+async def ask(app: App, trouble: NetworkFault | None = None, **more: object) -> tuple[httpx.Response, list[str]]:
     transport, steps = AsgiTransport(app), list[str]()
 
     async def trace(event: str, info: object) -> None:
         steps.append(event)
 
     async with httpx.AsyncClient(transport=transport, timeout=5) as client:
-        with transport.trouble(trouble or Trouble()):
+        with transport.trouble(trouble or NetworkFault()):
             answer = await client.post("http://127.0.0.1:9/a%20b?c=d", content=b"question", extensions={"trace": trace})
     return answer, steps
 
@@ -178,7 +178,7 @@ def test_trouble_is_over_where_its_scope_ends() -> None:
     async def main() -> None:
         transport = AsgiTransport(App(OK, body(b"fine")))
         async with httpx.AsyncClient(transport=transport) as client:
-            with transport.trouble(Trouble(refuse=True)), pytest.raises(httpx.ConnectError):
+            with transport.trouble(NetworkFault(refuse=True)), pytest.raises(httpx.ConnectError):
                 await client.get("http://127.0.0.1:9/")
             assert (await client.get("http://127.0.0.1:9/")).text == "fine"
 
@@ -187,11 +187,11 @@ def test_trouble_is_over_where_its_scope_ends() -> None:
 
 def test_a_dribble_takes_its_time_and_a_reset_comes_after_so_many_bytes() -> None:
     async def main() -> None:
-        answer, _ = await ask(App(OK, body(b"slow")), Trouble(dribble_s=0.5))
+        answer, _ = await ask(App(OK, body(b"slow")), NetworkFault(dribble_s=0.5))
         assert answer.content == b"slow"
         assert asyncio.get_running_loop().time() == 2
         with pytest.raises(httpx.ReadError, match="in the middle"):
-            await ask(App(OK, body(b"four")), Trouble(reset_after=3))
+            await ask(App(OK, body(b"four")), NetworkFault(reset_after=3))
 
     run_virtual(main())
 
@@ -210,8 +210,8 @@ def dialling(test: Callable[[InProcessMock, AsgiTransport, Phone, MemoryStore], 
 
 
 @pytest.mark.fault("F1")
-@pytest.mark.parametrize("trouble", [Trouble(refuse=True)])
-def test_nobody_was_rung_when_nothing_listens(trouble: Trouble) -> None:
+@pytest.mark.parametrize("trouble", [NetworkFault(refuse=True)])
+def test_nobody_was_rung_when_nothing_listens(trouble: NetworkFault) -> None:
     async def test(mock: InProcessMock, http: AsgiTransport, phone: Phone, store: MemoryStore) -> None:
         with http.trouble(trouble), pytest.raises(CarrierUnavailable, match="so nobody was rung"):
             async with phone.dial(NUMBER):
@@ -228,7 +228,7 @@ def test_the_waits_between_attempts_to_connect_are_decided_by_the_seed() -> None
         async with InProcessMock(clock=LoopClock(), ids=Ids(seed)) as mock:
             http = mock.http()
             async with mock.phone(http=http) as phone:
-                with http.trouble(Trouble(refuse=True)), pytest.raises(CarrierUnavailable):
+                with http.trouble(NetworkFault(refuse=True)), pytest.raises(CarrierUnavailable):
                     async with phone.dial(NUMBER):
                         pass
                 return asyncio.get_running_loop().time()
@@ -240,13 +240,13 @@ def test_the_waits_between_attempts_to_connect_are_decided_by_the_seed() -> None
 @pytest.mark.parametrize(
     ("trouble", "rung"),
     [
-        (Trouble(lose_answer=True), 1),
-        (Trouble(lose_request=True), 0),
-        (Trouble(reset_after=100), 1),
-        (Trouble(dribble_s=1.0), 1),
+        (NetworkFault(lose_answer=True), 1),
+        (NetworkFault(lose_request=True), 0),
+        (NetworkFault(reset_after=100), 1),
+        (NetworkFault(dribble_s=1.0), 1),
     ],
 )
-def test_a_lost_answer_is_ambiguous_and_never_asked_for_again(trouble: Trouble, rung: int) -> None:
+def test_a_lost_answer_is_ambiguous_and_never_asked_for_again(trouble: NetworkFault, rung: int) -> None:
     async def test(mock: InProcessMock, http: AsgiTransport, phone: Phone, store: MemoryStore) -> None:
         with http.trouble(trouble), pytest.raises(StartAmbiguous):
             async with phone.dial(NUMBER):

@@ -17,7 +17,7 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
 )
-from offhook.testing import Answer, ScriptedCarrier, ScriptedService
+from offhook.testing import ScriptedCarrier, ScriptedService, ServiceAnswer
 from offhook.testing.conformance import CarrierConformance
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ class StaysOccupied(Good):
     busy = False
 
     async def start_call(self, to: str) -> Grant:
-        if self.busy and self.far_end.told is Answer.ACCEPT:
+        if self.busy and self.far_end.told is ServiceAnswer.ACCEPT:
             raise CarrierUnavailable("a call is being started")
-        self.busy = self.far_end.told is Answer.HANG
+        self.busy = self.far_end.told is ServiceAnswer.HANG
         grant = await super().start_call(to)
         self.busy = False
         return grant
@@ -204,14 +204,14 @@ class TakesALostAnswerForNone(Good):
         try:
             return await super().start_call(to)
         except StartAmbiguous:
-            if self.far_end.told is Answer.LOSE:
+            if self.far_end.told is ServiceAnswer.LOSE:
                 raise CarrierUnavailable("the connection was reset") from None
             raise
 
 
 class WaitsForEver(Good):
     async def start_call(self, to: str) -> Grant:
-        if self.far_end.told is Answer.HANG:
+        if self.far_end.told is ServiceAnswer.HANG:
             self.far_end.rung.append(to)
             await asyncio.sleep(math.inf)
         return await super().start_call(to)
@@ -219,7 +219,7 @@ class WaitsForEver(Good):
 
 class TakesNobodyForALoss(Good):
     async def start_call(self, to: str) -> Grant:
-        if self.far_end.told is Answer.UNREACHABLE:
+        if self.far_end.told is ServiceAnswer.UNREACHABLE:
             raise StartAmbiguous("the connection was refused")
         return await super().start_call(to)
 
@@ -229,7 +229,7 @@ class AsksAgain(Good):
         try:
             return await super().start_call(to)
         except StartAmbiguous:
-            if self.far_end.told is Answer.LOSE:
+            if self.far_end.told is ServiceAnswer.LOSE:
                 return await super().start_call(to)
             raise
 

@@ -11,7 +11,7 @@ import typer
 from offhook.call.phone import Phone
 from offhook.cli.call.conversation import open_sources
 from offhook.cli.call.display import choose
-from offhook.cli.call.placing import Order, Placed, place, report
+from offhook.cli.call.placing import CallOrder, CallResult, place, report
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.stopping import run
 from offhook.errors import ConfigError, OffhookError
@@ -78,7 +78,7 @@ def call(
         _check_seconds("--for", for_s)
         _check_seconds("--ring-timeout", ring_timeout_s)
     except ConfigError as error:
-        raise typer.Exit(report(Placed(ExitCode.BAD_USAGE, None, error), as_json=json)) from None
+        raise typer.Exit(report(CallResult(ExitCode.BAD_USAGE, None, error), as_json=json)) from None
     policy = CallPolicy() if ring_timeout_s is None else CallPolicy(ring_timeout_s=ring_timeout_s)
 
     def open_phone(store: Store | None) -> Phone:
@@ -87,7 +87,7 @@ def call(
 
     if dry_run:
         raise typer.Exit(run(lambda stop: try_out(number, say or (), lambda: open_phone(None), as_json=json)))
-    order = Order(number, say or (), () if listen is None else (listen,), for_s, out=out, redial=redial)
+    order = CallOrder(number, say or (), () if listen is None else (listen,), for_s, out=out, redial=redial)
     placed = run(lambda stop: place(order, open_phone, choose(json=json), stop))
     raise typer.Exit(report(placed, as_json=json, out=out))
 

@@ -9,7 +9,7 @@ from offhook.cli.exit_codes import ExitCode
 from offhook.errors import SpecError
 from offhook.media.play_handle import PlayoutEnd
 from offhook.media.speech import SpeechDetector
-from offhook.wording import show
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +36,8 @@ def open_sources(phone: Phone, specs: Sequence[str], opened: list[AudioSource]) 
             phone.plugins.resamplers.find("live" if source.live else "file")
         except SpecError as error:
             raise SpecError(
-                f"{show(spec)} could not be said at the rate of the call: {error.message}. Those of offhook are in its "
-                "plugin audio: do not switch it off"
+                f"{quoted(spec)} could not be said at the rate of the call: {error.message}. offhook's own "
+                "resamplers are in its plugin audio: do not disable it"
             ) from None
 
 

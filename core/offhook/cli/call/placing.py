@@ -17,7 +17,7 @@ from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
 from offhook.errors import ConfigError, OffhookError
 from offhook.plugin.isolation import isolated
 from offhook.plugin.manager import Plugins
-from offhook.records.documents import beside, tell
+from offhook.records.documents import interrupted_sentence, with_relative_paths
 from offhook.records.stores import INTERRUPTED_LOGGER
 from offhook.session.record import record_document
 
@@ -49,7 +49,7 @@ CONTENTS: Final[Mapping[str, str]] = {
 
 
 @dataclass(slots=True)
-class Order:
+class CallOrder:
     """What to do in a call.
 
     Attributes:
@@ -91,7 +91,7 @@ def new_folder(folder: Path) -> Path:
 
 
 @dataclass(slots=True)
-class Placed:
+class CallResult:
     """What came of an order: the exit code, the record if there was a call, and the error if there was one."""
 
     code: ExitCode
@@ -100,8 +100,8 @@ class Placed:
 
 
 async def place(
-    order: Order, open_phone: Callable[[Store | None], Phone], display: Display, stop: Stop | None = None
-) -> Placed:
+    order: CallOrder, open_phone: Callable[[Store | None], Phone], display: Display, stop: Stop | None = None
+) -> CallResult:
     """Place a call and see it through. What goes wrong is in the answer; one that is cancelled hangs up first.
 
     Args:
@@ -110,7 +110,7 @@ async def place(
         display: shows it.
         stop: knows which signal cancelled it, if one did.
     """
-    placed = Placed(ExitCode.FAILED)
+    placed = CallResult(ExitCode.FAILED)
     ours: Path | None = None
     try:
         if order.out is not None:
@@ -120,7 +120,7 @@ async def place(
             phone = open_phone(store)
         async with phone:
             for interrupted in phone.interrupted:
-                typer.echo(f"offhook: {tell(interrupted)}", err=True)
+                typer.echo(f"offhook: {interrupted_sentence(interrupted)}", err=True)
             await _place(phone, order, display, placed)
     except OffhookError as error:
         placed.error = error
@@ -132,7 +132,7 @@ async def place(
     return placed
 
 
-async def _place(phone: Phone, order: Order, display: Display, placed: Placed) -> None:
+async def _place(phone: Phone, order: CallOrder, display: Display, placed: CallResult) -> None:
     sources: list[AudioSource] = []
     sinks: list[AudioSink] = []
     call: Call | None = None
@@ -200,7 +200,7 @@ def _tidy(out: Path) -> None:
         out.rmdir()
 
 
-def report(placed: Placed, *, as_json: bool, out: Path | None = None) -> ExitCode:
+def report(placed: CallResult, *, as_json: bool, out: Path | None = None) -> ExitCode:
     """Say what went wrong on standard error, and what was left where, or print the document; gives the exit code."""
     if placed.error is not None:
         typer.echo(f"offhook: {placed.error.message}", err=True)
@@ -209,7 +209,7 @@ def report(placed: Placed, *, as_json: bool, out: Path | None = None) -> ExitCod
         if placed.record is not None:
             document = record_document(placed.record)
             if out is not None:
-                document = beside(document, out)
+                document = with_relative_paths(document, out)
         if placed.error is not None:
             document["error"] = {"code": placed.error.code, "message": placed.error.message}
         typer.echo(json.dumps(document))

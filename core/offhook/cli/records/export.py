@@ -10,7 +10,7 @@ import typer
 
 from offhook.errors import ConfigError, RecordingError
 from offhook.records.documents import recordings, to_json
-from offhook.wording import show_path, why_not
+from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,11 +47,11 @@ def _write(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path) -> N
         files[out / f"journal-{name}.jsonl"] = b"".join(to_json(entry) + b"\n" for entry in journal)
     there = [path for path in files if path.exists()]
     if there:
-        raise ConfigError(f"{show_path(there[0])} is there already, and nothing is written over: name another folder")
+        raise ConfigError(f"{quoted_path(there[0])} is there already, and nothing is written over: name another folder")
     try:
         out.mkdir(parents=True, exist_ok=True)
         for path, content in files.items():
             with path.open("xb") as file:
                 file.write(content)
     except OSError as error:
-        raise RecordingError(f"the calls cannot be written to {show_path(out)}: {why_not(error)}.") from None
+        raise RecordingError(f"the calls cannot be written to {quoted_path(out)}: {system_reason(error)}.") from None

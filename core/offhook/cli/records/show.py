@@ -11,7 +11,7 @@ import typer
 
 from offhook.errors import ConfigError
 from offhook.records.documents import is_unfinished, recordings
-from offhook.wording import show
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
     from offhook.interfaces import Archive
@@ -124,8 +124,8 @@ def find(archive: Archive, call_id: str) -> Document:
     beginnings = (call_id, _PREFIX + call_id) if call_id else ()
     found = [record for record in archive.records() if str(record["call_id"]).startswith(beginnings)]
     if not found:
-        raise ConfigError(f"there is no call {show(call_id)}; see: offhook records list")
+        raise ConfigError(f"there is no call {quoted(call_id)}; see: offhook records list")
     if len(found) > 1:
         ids = ", ".join(str(record["call_id"]) for record in found[:_SHOWN]) + (", ..." if found[_SHOWN:] else "")
-        raise ConfigError(f"{len(found)} calls begin with {show(call_id)}: {ids}; give more of the id")
+        raise ConfigError(f"{len(found)} calls begin with {quoted(call_id)}: {ids}; give more of the id")
     return found[0]

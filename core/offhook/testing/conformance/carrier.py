@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook.interfaces.far_end import Answer
+from offhook.interfaces.far_end import ServiceAnswer
 from offhook.interfaces.grant import Grant
 from offhook.secret import Secret
 from offhook.testing.conformance.carrier_answers import CarrierAnswers
@@ -100,7 +100,7 @@ class CarrierConformance(CarrierAnswers):
     @clause("carrier-9", "a call that is cancelled ends at once, and the next one goes as usual")
     async def test_a_call_can_be_cancelled(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
-            service.answer(Answer.HANG)
+            service.answer(ServiceAnswer.HANG)
             for turns in (0, 1, 5, 25):
                 starting = asyncio.ensure_future(carrier.start_call(service.number))
                 for _ in range(turns):
@@ -108,7 +108,7 @@ class CarrierConformance(CarrierAnswers):
                 starting.cancel()
                 await self.bounded(asyncio.wait({starting}), f"a call ends that is cancelled in turn {turns}")
                 assert starting.cancelled(), f"cancelled in turn {turns}: {shown(starting.exception())}"
-            service.answer(Answer.ACCEPT)
+            service.answer(ServiceAnswer.ACCEPT)
             await carrier.start_call(service.number)
 
     @clause("carrier-10", "aclose can be called twice, before the first call as well, and lets go of everything")
@@ -121,14 +121,14 @@ class CarrierConformance(CarrierAnswers):
                 async with self.carrier() as carrier:
                     await carrier.check()
                     await carrier.start_call(service.number)
-                    service.answer(Answer.HANG)
+                    service.answer(ServiceAnswer.HANG)
                     starting = asyncio.ensure_future(carrier.start_call(service.number))
                     await asyncio.sleep(0.05)
                     starting.cancel()
                     await asyncio.wait({starting})
                     await carrier.aclose()
                     await carrier.aclose()
-                service.answer(Answer.ACCEPT)
+                service.answer(ServiceAnswer.ACCEPT)
 
     @clause("carrier-11", "used after aclose it works, or raises an OffhookError")
     async def test_used_after_its_end(self) -> None:
@@ -158,7 +158,13 @@ class CarrierConformance(CarrierAnswers):
             async with self.service() as service, self.carrier() as carrier:
                 secrets = [service.number, *await self._keys()]
                 token = (await carrier.start_call(service.number)).token.reveal()
-                for answer in (Answer.REJECT_KEYS, Answer.REFUSE, Answer.RATE_LIMIT, Answer.FAIL, Answer.NONSENSE):
+                for answer in (
+                    ServiceAnswer.REJECT_KEYS,
+                    ServiceAnswer.REFUSE,
+                    ServiceAnswer.RATE_LIMIT,
+                    ServiceAnswer.FAIL,
+                    ServiceAnswer.NONSENSE,
+                ):
                     service.answer(answer)
                     error = await error_of(carrier.start_call(service.number))
                     texts.append(f"{error} {error!r}")

@@ -16,7 +16,7 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
 )
-from offhook.interfaces.far_end import Answer
+from offhook.interfaces.far_end import ServiceAnswer
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.kit import Conformance
 from offhook.testing.conformance.probes import error_of, shown
@@ -83,7 +83,7 @@ class CarrierAnswers(Conformance):
         finally:
             await error_of(carrier.aclose())
 
-    async def _refused(self, answer: Answer, within_s: float | None = None) -> CarrierError:
+    async def _refused(self, answer: ServiceAnswer, within_s: float | None = None) -> CarrierError:
         """What is raised for an answer.
 
         Raises:
@@ -94,11 +94,11 @@ class CarrierAnswers(Conformance):
             starting = asyncio.ensure_future(error_of(carrier.start_call(service.number)))
             await self.bounded(starting, f"an end of a call whose answer is: {answer.value}", within_s)
             error = starting.result()
-            service.answer(Answer.ACCEPT)
+            service.answer(ServiceAnswer.ACCEPT)
             assert isinstance(error, CarrierError), shown(error)
             return error
 
-    async def _must_be(self, answer: Answer, kind: type[CarrierError], *, may_have_rung: bool) -> CarrierError:
+    async def _must_be(self, answer: ServiceAnswer, kind: type[CarrierError], *, may_have_rung: bool) -> CarrierError:
         error = await self._refused(answer, self.give_up_s)
         assert isinstance(error, kind), f"expected {kind.__name__}: {shown(error)}"
         assert error.may_have_rung is may_have_rung, f"it says may_have_rung={error.may_have_rung}"
@@ -106,46 +106,52 @@ class CarrierAnswers(Conformance):
 
     @clause("carrier-14", "keys that are not accepted: CredentialsRejected, and nobody was rung")
     async def test_keys_are_rejected(self) -> None:
-        await self._must_be(Answer.REJECT_KEYS, CredentialsRejected, may_have_rung=False)
+        await self._must_be(ServiceAnswer.REJECT_KEYS, CredentialsRejected, may_have_rung=False)
 
     @clause("carrier-15", "a refusal: RequestRejected, and nobody was rung")
     async def test_it_is_refused(self) -> None:
-        await self._must_be(Answer.REFUSE, RequestRejected, may_have_rung=False)
+        await self._must_be(ServiceAnswer.REFUSE, RequestRejected, may_have_rung=False)
 
     @clause("carrier-16", "too many requests: RateLimited, and the wait it names is of seconds to a day, or none")
     async def test_it_is_limited(self) -> None:
-        error = await self._must_be(Answer.RATE_LIMIT, RateLimited, may_have_rung=False)
+        error = await self._must_be(ServiceAnswer.RATE_LIMIT, RateLimited, may_have_rung=False)
         wait_s = error.retry_after_s if isinstance(error, RateLimited) else None
         assert wait_s is None or 0 <= wait_s <= _MOST_WAIT_S, f"retry_after_s is {wait_s!r}"
 
     @clause("carrier-17", "a service that fails: CarrierUnavailable, and it may have rung")
     async def test_the_service_fails(self) -> None:
-        await self._must_be(Answer.FAIL, CarrierUnavailable, may_have_rung=True)
+        await self._must_be(ServiceAnswer.FAIL, CarrierUnavailable, may_have_rung=True)
 
     @clause("carrier-18", "an answer that is none: CarrierProtocolError, and it may have rung")
     async def test_the_answer_is_nonsense(self) -> None:
-        await self._must_be(Answer.NONSENSE, CarrierProtocolError, may_have_rung=True)
+        await self._must_be(ServiceAnswer.NONSENSE, CarrierProtocolError, may_have_rung=True)
 
     @clause("carrier-19", "an answer that is lost: StartAmbiguous")
     async def test_the_answer_is_lost(self) -> None:
-        await self._must_be(Answer.LOSE, StartAmbiguous, may_have_rung=True)
+        await self._must_be(ServiceAnswer.LOSE, StartAmbiguous, may_have_rung=True)
 
     @clause("carrier-20", "an answer that never comes: StartAmbiguous, by the carrier's own time limit")
     async def test_the_answer_never_comes(self) -> None:
-        await self._must_be(Answer.HANG, StartAmbiguous, may_have_rung=True)
+        await self._must_be(ServiceAnswer.HANG, StartAmbiguous, may_have_rung=True)
 
     @clause("carrier-21", "nothing listens: CarrierUnavailable, and nobody was rung")
     async def test_nothing_listens(self) -> None:
-        await self._must_be(Answer.UNREACHABLE, CarrierUnavailable, may_have_rung=False)
+        await self._must_be(ServiceAnswer.UNREACHABLE, CarrierUnavailable, may_have_rung=False)
 
     @clause("carrier-22", "whatever comes back, the service is never asked a second time")
     async def test_it_is_never_asked_again(self) -> None:
-        for answer in (Answer.FAIL, Answer.NONSENSE, Answer.LOSE, Answer.RATE_LIMIT, Answer.REFUSE):
+        for answer in (
+            ServiceAnswer.FAIL,
+            ServiceAnswer.NONSENSE,
+            ServiceAnswer.LOSE,
+            ServiceAnswer.RATE_LIMIT,
+            ServiceAnswer.REFUSE,
+        ):
             async with self.service() as service, self.carrier() as carrier:
                 rung = len(service.rung)
                 service.answer(answer)
                 await error_of(carrier.start_call(service.number))
-                service.answer(Answer.ACCEPT)
+                service.answer(ServiceAnswer.ACCEPT)
                 await asyncio.sleep(self.again_s)
                 times = len(service.rung) - rung
                 assert times <= 1, f"{answer.value}: it was asked {times} times"

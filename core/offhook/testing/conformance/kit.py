@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from offhook.errors import OffhookError
-from offhook.plugin.isolation import let_go
+from offhook.plugin.isolation import cancel_and_wait
 from offhook.testing.conformance.clause import CONTRACT, ClauseFailed, FailsAsExpected, NotClaimed
 from offhook.testing.conformance.expected import read_expected
 from offhook.testing.virtual_time import VirtualLoop
@@ -198,10 +198,10 @@ async def _within(check: Callable[[], Awaitable[None]], timeout_s: float) -> Non
     work = asyncio.ensure_future(check())
     await asyncio.wait({work}, timeout=timeout_s)
     if not work.done():
-        await let_go({work})
+        await cancel_and_wait({work})
         raise AssertionError(f"not done within {timeout_s:g} s")
     work.result()
 
 
 async def _tidy_up() -> None:
-    await let_go(task for task in asyncio.all_tasks() if task is not asyncio.current_task())
+    await cancel_and_wait(task for task in asyncio.all_tasks() if task is not asyncio.current_task())

@@ -19,7 +19,7 @@ from offhook.testing.conformance.auth import AuthConformance
 from offhook.testing.conformance.clause import tests_of
 from offhook.testing.conformance.expected import read_expected
 from offhook.testing.conformance.kits import KITS
-from offhook.wording import meant, show
+from offhook.wording import nearest_name, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -89,9 +89,9 @@ def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -
     """
     base = KITS.get(wanted.kind)
     if base is None:
-        raise ConfigError(f"{show(wanted.kind)} is no kind of plugin that has a kit: give one of {', '.join(KITS)}")
+        raise ConfigError(f"{quoted(wanted.kind)} is no kind of plugin that has a kit: give one of {', '.join(KITS)}")
     if wanted.kind != "auth" and (wanted.host or wanted.foreign_host):
-        raise ConfigError(f"--host and --foreign-host are for an auth, and {show(wanted.what)} is a {wanted.kind}")
+        raise ConfigError(f"--host and --foreign-host are for an auth, and {quoted(wanted.what)} is a {wanted.kind}")
     name, argument, factory = _find_factory(wanted, plugins)
     attributes: dict[str, object] = {"make": functools.partialmethod(_make, wanted, name, factory)}
     if wanted.kind in _WITH_FAR_END:
@@ -113,7 +113,7 @@ def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -
         said = str(error) if isinstance(error, OffhookError) else f"{type(error).__name__}: {error}"
         if wanted.kind == "auth" and not wanted.host:
             said += f" (asked for the headers of {AuthConformance.host}; --host HOST asks for those of another)"
-        raise ConfigError(f"the {wanted.kind} {show(wanted.what)} cannot be made: {redact(said)}") from error
+        raise ConfigError(f"the {wanted.kind} {quoted(wanted.what)} cannot be made: {redact(said)}") from error
     return kit
 
 
@@ -126,7 +126,7 @@ def clause_ids(kit: type[Conformance], wanted: tuple[str, ...]) -> tuple[str, ..
     known = [clause.id for clause, _ in tests_of(kit)]
     for id in wanted:
         if id not in known:
-            raise ConfigError(f"{show(id)} is no clause for a {kit.kind}: they are {known[0]} to {known[-1]}")
+            raise ConfigError(f"{quoted(id)} is no clause for a {kit.kind}: they are {known[0]} to {known[-1]}")
     return wanted
 
 
@@ -154,12 +154,12 @@ def _find_factory(wanted: Wanted, plugins: Plugins) -> tuple[str, str, Callable[
         registry.find(head)
         return head, argument, functools.partial(plugins.make, registry, head)
     names = sorted(item.name for item in registry)
-    near = meant(head, names)
+    near = nearest_name(head, names)
     if near and not is_installed(head):
-        raise ConfigError(f"no {registry.kind} is called {show(head)}{near}")
-    unknown = f"no {registry.kind} is called {show(head)} (installed: {', '.join(names) or 'none'}), and"
+        raise ConfigError(f"no {registry.kind} is called {quoted(head)}{near}")
+    unknown = f"no {registry.kind} is called {quoted(head)} (installed: {', '.join(names) or 'none'}), and"
     if not _PATH.fullmatch(wanted.what):
-        raise ConfigError(f"{unknown} {show(wanted.what)} is no import path: write pkg.module:factory")
+        raise ConfigError(f"{unknown} {quoted(wanted.what)} is no import path: write pkg.module:factory")
     return "", wanted.argument, _imported(wanted.what, unknown)
 
 
@@ -185,7 +185,7 @@ def _imported(path: str, unknown: str) -> Callable[..., object]:
 def _far_end(wanted: Wanted, name: str, plugins: Plugins) -> Callable[[object], object]:
     far_end = wanted.far_end or name
     if far_end not in {item.name for item in plugins.far_ends}:
-        asked = f"there is no far end {show(far_end)}" if far_end else "for an import path it must be named"
+        asked = f"there is no far end {quoted(far_end)}" if far_end else "for an import path it must be named"
         raise ConfigError(
             f"a {wanted.kind} is tested with a far end, and {asked}: give --far-end NAME "
             f"({_fitting(wanted.kind, plugins)}), or write one, with the hook offhook_far_end "
@@ -193,7 +193,7 @@ def _far_end(wanted: Wanted, name: str, plugins: Plugins) -> Callable[[object], 
         )
     if not isinstance(plugins.make(plugins.far_ends, far_end), _WITH_FAR_END[wanted.kind]):
         raise ConfigError(
-            f"the far end {show(far_end)} is not for a {wanted.kind}: give --far-end NAME "
+            f"the far end {quoted(far_end)} is not for a {wanted.kind}: give --far-end NAME "
             f"({_fitting(wanted.kind, plugins)})"
         )
     return lambda kit: plugins.make(plugins.far_ends, far_end)
@@ -231,7 +231,7 @@ def _not_claimed(wanted: Wanted, name: str, base: type[Conformance]) -> dict[str
     for capability in wanted.not_claimed:
         if capability not in base.capabilities:
             raise ConfigError(
-                f"{show(capability)} is no capability of a {wanted.kind} that can be not claimed: "
+                f"{quoted(capability)} is no capability of a {wanted.kind} that can be not claimed: "
                 f"there are {', '.join(base.capabilities) or 'none'}"
             )
     reasons = dict.fromkeys(wanted.not_claimed, "not claimed on the command line")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _PARTS: Final = 1_000_000
 
 
-class Path:
+class LossyDirection:
     """One direction.
 
     Args:
@@ -53,8 +53,8 @@ class MemoryNetwork:
 
     def __init__(self, ids: Ids) -> None:
         # A stream of numbers for each direction: losing something one way must not change what is lost the other way.
-        self.sent: Path = Path(Ids(ids.hex(16)))
-        self.heard: Path = Path(Ids(ids.hex(16)))
+        self.sent: LossyDirection = LossyDirection(Ids(ids.hex(16)))
+        self.heard: LossyDirection = LossyDirection(Ids(ids.hex(16)))
         self._up = asyncio.Event()
         self._up.set()
 
@@ -63,7 +63,7 @@ class MemoryNetwork:
         """Whether anything passes at all."""
         return self._up.is_set()
 
-    def path(self, direction: Direction) -> Path:
+    def path(self, direction: Direction) -> LossyDirection:
         """One of the two."""
         return self.sent if direction is Direction.SENT else self.heard
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from offhook.errors import JoinFailed, JoinTimeout, TokenRejected, TransportUnavailable
 from offhook.interfaces import Transport, is_loopback
-from offhook.wording import show
+from offhook.wording import quoted
 from offhook_mockserver.doors.memory.leg import MemoryLeg
 from offhook_mockserver.doors.memory.network import MemoryNetwork
 from offhook_mockserver.rooms.room import RoomError
@@ -112,7 +112,7 @@ class MemoryTransport(Transport):
         )
         room = self._mock.rooms.get(grant.channel)
         if room is None:
-            raise JoinFailed(f"no channel {show(grant.channel)} is open at {self._mock.url}")
+            raise JoinFailed(f"no channel {quoted(grant.channel)} is open at {self._mock.url}")
         return self._enter(room, grant, handler)
 
     def _enter(self, room: Room, grant: Grant, handler: LegHandler) -> MemoryLeg:
@@ -145,5 +145,5 @@ class MemoryTransport(Transport):
         if not ours:
             raise TransportUnavailable(
                 f"the transport memory joins the rooms of the mock at {self._mock.url}, in this process alone, "
-                f"and not {show(endpoint) if endpoint else 'Agora itself'}"
+                f"and not {quoted(endpoint) if endpoint else 'Agora itself'}"
             )

@@ -78,7 +78,7 @@ class PcmCounters:
     audio_dropped: int = 0
 
 
-class PcmAttendance:
+class PcmClient:
     """A PCM member and whoever is at the other end. Made in the room; `attend` gives it a WebSocket, each time anew.
 
     Args:

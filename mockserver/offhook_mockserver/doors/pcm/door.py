@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from offhook_mockserver.doors.pcm.client import PcmAttendance, PcmCounters
-from offhook_mockserver.rooms.admission import NotAdmitted, check_may_join
-from offhook_mockserver.rooms.member import Holder
+from offhook_mockserver.doors.pcm.client import PcmClient, PcmCounters
+from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
+from offhook_mockserver.rooms.member import Reservation
 from offhook_mockserver.rooms.room import RoomError
 from offhook_wire.pcm_protocol import MAX_TEXT_BYTES, PCM_PATH, PCM_PROTOCOL, Join, Refused, encode
 from offhook_wire.relay_protocol import JOIN_TIMEOUT_S, Refusal
@@ -66,7 +66,7 @@ class PcmDoor:
         self._most_joining = most_joining
         self._join_timeout_s = join_timeout_s
         #: Who has a place, by that.
-        self._attendances: dict[str, PcmAttendance] = {}
+        self._attendances: dict[str, PcmClient] = {}
         self._joining: set[asyncio.Timeout] = set()
         self._serving: set[asyncio.Task[object]] = set()
 
@@ -106,7 +106,7 @@ class PcmDoor:
         await websocket.accept()
         try:
             attendance, access = self._admit(await self._first_message(websocket))
-        except NotAdmitted as error:
+        except JoinRefused as error:
             with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
                 async with asyncio.timeout(_FAREWELL_S):
                     await websocket.send_text(encode(Refused(error.refusal)))
@@ -125,7 +125,7 @@ class PcmDoor:
         """
         if len(self._joining) >= self._most_joining:
             problem = f"{len(self._joining)} joins are under way, which is the limit: try again"
-            raise NotAdmitted(503, Refusal("busy", problem))
+            raise JoinRefused(503, Refusal("busy", problem))
         try:
             async with asyncio.timeout(self._join_timeout_s) as limit:
                 self._joining.add(limit)
@@ -134,7 +134,7 @@ class PcmDoor:
                 finally:
                     self._joining.discard(limit)
         except TimeoutError:
-            raise NotAdmitted(408, Refusal("timeout", f"no join came within {self._join_timeout_s:g} s")) from None
+            raise JoinRefused(408, Refusal("timeout", f"no join came within {self._join_timeout_s:g} s")) from None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message["code"])
         text = message.get("text")
@@ -144,9 +144,9 @@ class PcmDoor:
             return Join.parse(text)
         except ProtocolError as error:
             self.counters.malformed += 1
-            raise NotAdmitted(400, Refusal("malformed", str(error))) from None
+            raise JoinRefused(400, Refusal("malformed", str(error))) from None
 
-    def _admit(self, join: Join) -> tuple[PcmAttendance, AccessToken]:
+    def _admit(self, join: Join) -> tuple[PcmClient, AccessToken]:
         """The attendance of a client that may come in: its old one when it comes back in time.
 
         Raises:
@@ -158,7 +158,7 @@ class PcmDoor:
             return before, access
         place = self._ids.hex(32)
         try:
-            attendance = PcmAttendance(
+            attendance = PcmClient(
                 room,
                 join.uid,
                 place,
@@ -167,7 +167,7 @@ class PcmDoor:
                 forget=lambda: self._attendances.pop(place, None),
             )
         except RoomError as error:
-            raise NotAdmitted(503, Refusal("unavailable", str(error))) from None
+            raise JoinRefused(503, Refusal("unavailable", str(error))) from None
         self._attendances[place] = attendance
-        room.holders[attendance.member.uid] = Holder(place)
+        room.holders[attendance.member.uid] = Reservation(place)
         return attendance, access

@@ -12,6 +12,7 @@ from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_mockserver.rooms.token_life import TokenLife
 from offhook_wire.access_token import TokenInvalid
+from offhook_wire.liveness import LivenessTimer
 from offhook_wire.peer import Certificate, Peer, PeerFailed
 from offhook_wire.relay_protocol import (
     MAX_MESSAGE_BYTES,
@@ -30,7 +31,6 @@ from offhook_wire.relay_protocol import (
     encode,
     parse_client_message,
 )
-from offhook_wire.silence import Silence
 from offhook_wire.strict_json import WHOLE, ProtocolError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.room import Room
     from offhook_wire.access_token import AccessToken
-    from offhook_wire.path import Path
+    from offhook_wire.impairment import Impairment
     from offhook_wire.relay_protocol import JoinRequest, PeerParameters
     from offhook_wire.rtp_out import OutStream
 
@@ -56,7 +56,7 @@ LEAVE_DRAIN_S: Final = 0.03
 _FAREWELL_S: Final = 1.0
 
 
-class Attendance:
+class WebRtcClient:
     """One client: its peer, its member, its WebSocket, and the one task that owns their end.
 
     Args:
@@ -83,8 +83,8 @@ class Attendance:
         ids: Ids,
         silence_s: float,
         streams: dict[int, OutStream] | None,
-        incoming: Path | None,
-        outgoing: Path | None,
+        incoming: Impairment | None,
+        outgoing: Impairment | None,
     ) -> None:
         self.attached: bool = False
         self.admitted: bool = False
@@ -103,7 +103,7 @@ class Attendance:
         self._ssrc = wanted.ssrc
         self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), self._expired)
         self._token.verified(access)
-        self._silence = Silence(lambda: self.peer.heard, silence_s, self._fell_silent)
+        self._silence = LivenessTimer(lambda: self.peer.heard, silence_s, self._fell_silent)
         self._outbox = Outbox(lambda: self._end(LeaveReason.DROPPED))
         self._opened = asyncio.Event()
         self._gone = asyncio.Event()

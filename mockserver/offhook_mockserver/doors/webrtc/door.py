@@ -12,9 +12,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from offhook_mockserver.doors.webrtc.client import Attendance
-from offhook_mockserver.rooms.admission import NotAdmitted, check_may_join
-from offhook_mockserver.rooms.member import Holder
+from offhook_mockserver.doors.webrtc.client import WebRtcClient
+from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
+from offhook_mockserver.rooms.member import Reservation
 from offhook_mockserver.rooms.room import RoomError
 from offhook_wire.peer import Certificate, make_certificate
 from offhook_wire.relay_protocol import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.room import Room
     from offhook_mockserver.rooms.rooms import Rooms
     from offhook_wire.access_token import AccessToken
-    from offhook_wire.path import Path
+    from offhook_wire.impairment import Impairment
 
 
 #: Longer than the pause between two of ICE's checks of consent (up to 6 s): whoever is there is heard within it.
@@ -70,8 +70,8 @@ class WebRtcDoor:
         most_joining: int = 64,
         join_timeout_s: float = JOIN_TIMEOUT_S,
         silence_s: float = SILENCE_S,
-        incoming: Path | None = None,
-        outgoing: Path | None = None,
+        incoming: Impairment | None = None,
+        outgoing: Impairment | None = None,
     ) -> None:
         self._rooms = rooms
         self._clock = clock
@@ -82,7 +82,7 @@ class WebRtcDoor:
         self._incoming = incoming
         self._outgoing = outgoing
         self._certificate: Certificate | None = None
-        self._attendances: dict[str, Attendance] = {}
+        self._attendances: dict[str, WebRtcClient] = {}
         self._gathering = 0
 
     @property
@@ -125,7 +125,7 @@ class WebRtcDoor:
                 wanted.uid,
                 wanted.ssrc if wanted.rejoin else None,
             )
-        except NotAdmitted as error:
+        except JoinRefused as error:
             return _refuse(error.status, error.refusal)
         joining = self._gathering + sum(not attendance.admitted for attendance in self._attendances.values())
         if joining >= self._most_joining:
@@ -143,7 +143,7 @@ class WebRtcDoor:
         if self._certificate is None:
             self._certificate = make_certificate()
         before = room.holders.get(wanted.uid)
-        attendance = Attendance(
+        attendance = WebRtcClient(
             room,
             wanted,
             access,
@@ -167,7 +167,7 @@ class WebRtcDoor:
         attendance.start(
             wanted.peer,
             self._join_timeout_s,
-            admitted=lambda: room.holders.update({member.uid: Holder(wanted.ssrc, member.streams)}),
+            admitted=lambda: room.holders.update({member.uid: Reservation(wanted.ssrc, member.streams)}),
             forget=lambda: self._attendances.pop(sid, None),
         )
         return JoinAnswer(sid, member.uid, OPUS_PAYLOAD_TYPE, local, members)

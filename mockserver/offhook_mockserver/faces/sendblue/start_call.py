@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from offhook.errors import NumberRejected
 from offhook.interfaces import e164
 from offhook.session import Grade
-from offhook_mockserver.faces.refusals import Refusal, UnknownRoute, refuse
+from offhook_mockserver.faces.refusals import ApiRefusal, UnknownRoute, refuse
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.tenant import mint_token
 
@@ -52,19 +52,19 @@ _DOCUMENTED: Final[Mapping[str, str]] = {
 
 # Documented are the rules: both keys are required, numbers are E.164, 911 is blocked, the from-number must be a
 # FaceTime line of the account. What is answered to whoever breaks one is not.
-KEYS_MISSING: Final = Refusal(401, Grade.ASSUMED)
-KEYS_WRONG: Final = Refusal(401, Grade.ASSUMED)
-NOT_JSON: Final = Refusal(400, Grade.ASSUMED)
-BAD_FIELD: Final = Refusal(400, Grade.ASSUMED)
-NOT_OUR_LINE: Final = Refusal(400, Grade.ASSUMED)
+KEYS_MISSING: Final = ApiRefusal(401, Grade.ASSUMED)
+KEYS_WRONG: Final = ApiRefusal(401, Grade.ASSUMED)
+NOT_JSON: Final = ApiRefusal(400, Grade.ASSUMED)
+BAD_FIELD: Final = ApiRefusal(400, Grade.ASSUMED)
+NOT_OUR_LINE: Final = ApiRefusal(400, Grade.ASSUMED)
 #: A limit of the mock's own.
-TOO_MANY_CALLS: Final = Refusal(503, Grade.ASSUMED)
+TOO_MANY_CALLS: Final = ApiRefusal(503, Grade.ASSUMED)
 
 
 class RequestRefused(Exception):
     """A request is answered with a refusal; the text goes to the client."""
 
-    def __init__(self, refusal: Refusal, message: str) -> None:
+    def __init__(self, refusal: ApiRefusal, message: str) -> None:
         super().__init__(message)
         self.refusal = refusal
 

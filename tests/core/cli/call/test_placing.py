@@ -12,7 +12,7 @@ import pytest
 
 from offhook import CallPolicy, Disposition, Phone
 from offhook.cli.call.display import NoDisplay
-from offhook.cli.call.placing import Order, Placed, place, report
+from offhook.cli.call.placing import CallOrder, CallResult, place, report
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.stopping import Stop
 from offhook.errors import CredentialsRejected, TransportUnavailable
@@ -67,11 +67,11 @@ def answers(callee: FarMember) -> tuple[Callable[[], None], Callable[[], None]]:
 def test_it_ends_when_all_is_said_and_the_callee_has_been_quiet(tmp_path: Path) -> None:
     out, heard = tmp_path / "out", tmp_path / "heard.wav"
 
-    async def main() -> tuple[Placed, float, int]:
+    async def main() -> tuple[CallResult, float, int]:
         stage = Stage()
         stage.at(1, *answers(stage.callee))
         stage.speaks(2.5, 1)
-        order = Order(
+        order = CallOrder(
             NUMBER, say=["tone:440,1"], listen=[f"recorder:{heard}"], out=out, files={"callee_heard": "x.wav"}
         )
         placed = await place(order, stage.open_phone, NoDisplay())
@@ -96,10 +96,10 @@ def test_it_ends_when_all_is_said_and_the_callee_has_been_quiet(tmp_path: Path) 
 
 
 def test_it_ends_after_the_time_that_was_given() -> None:
-    async def main() -> tuple[Placed, float]:
+    async def main() -> tuple[CallResult, float]:
         stage = Stage()
         stage.at(1, *answers(stage.callee))
-        placed = await place(Order(NUMBER, say=["tone:440"], for_s=3), stage.open_phone, NoDisplay())
+        placed = await place(CallOrder(NUMBER, say=["tone:440"], for_s=3), stage.open_phone, NoDisplay())
         return placed, asyncio.get_running_loop().time()
 
     placed, took_s = run_virtual(main())
@@ -108,11 +108,11 @@ def test_it_ends_after_the_time_that_was_given() -> None:
 
 
 def test_it_ends_when_the_callee_hangs_up() -> None:
-    async def main() -> Placed:
+    async def main() -> CallResult:
         stage = Stage()
         stage.at(1, *answers(stage.callee))
         stage.at(2, stage.callee.leave)
-        return await place(Order(NUMBER, say=["tone:440"]), stage.open_phone, NoDisplay())
+        return await place(CallOrder(NUMBER, say=["tone:440"]), stage.open_phone, NoDisplay())
 
     placed = run_virtual(main())
     assert placed.code is ExitCode.COMPLETED
@@ -157,7 +157,7 @@ def test_a_source_that_breaks_in_mid_call_is_a_failure(tmp_path: Path) -> None:
         async def aclose(self) -> None:
             pass
 
-    async def main() -> Placed:
+    async def main() -> CallResult:
         stage = Stage()
         stage.at(1, *answers(stage.callee))
 
@@ -166,7 +166,7 @@ def test_a_source_that_breaks_in_mid_call_is_a_failure(tmp_path: Path) -> None:
             phone.plugins.sources.add("broken", lambda _: Broken())
             return phone
 
-        return await place(Order(NUMBER, say=["broken"]), open_phone, NoDisplay())
+        return await place(CallOrder(NUMBER, say=["broken"]), open_phone, NoDisplay())
 
     placed = run_virtual(main())
     assert placed.code is ExitCode.FAILED
@@ -176,14 +176,14 @@ def test_a_source_that_breaks_in_mid_call_is_a_failure(tmp_path: Path) -> None:
 
 async def _placed(
     script: Callable[[Stage], None], stage: Stage | None = None, out: Path | None = None, say: list[str] | None = None
-) -> Placed:
+) -> CallResult:
     stage = stage or Stage()
     script(stage)
-    return await place(Order(NUMBER, say=say or [], out=out), stage.open_phone, NoDisplay())
+    return await place(CallOrder(NUMBER, say=say or [], out=out), stage.open_phone, NoDisplay())
 
 
 def test_a_refusal_is_written_down(tmp_path: Path) -> None:
-    async def main() -> Placed:
+    async def main() -> CallResult:
         carrier = ScriptedCarrier(CredentialsRejected("the keys are not accepted"))
         return await _placed(lambda stage: None, Stage(carrier=carrier), tmp_path / "out")
 
@@ -198,7 +198,7 @@ def test_what_is_found_out_before_anything_rings_leaves_nothing_behind(tmp_path:
     if existing:
         out.mkdir()
 
-    async def main() -> tuple[Placed, list[str]]:
+    async def main() -> tuple[CallResult, list[str]]:
         stage = Stage(LinkedTransport(refuse_check=TransportUnavailable("nothing is listening")))
         return await _placed(lambda stage: None, stage, out), stage.carrier.rung
 
@@ -209,7 +209,7 @@ def test_what_is_found_out_before_anything_rings_leaves_nothing_behind(tmp_path:
 
 @pytest.mark.parametrize("say", ["wav:nowhere.wav", "nonsense:1", "!"])
 def test_a_bad_spec_is_bad_usage_and_nothing_rings(say: str, tmp_path: Path) -> None:
-    async def main() -> tuple[Placed, list[str]]:
+    async def main() -> tuple[CallResult, list[str]]:
         stage = Stage()
         return await _placed(lambda stage: None, stage, tmp_path / "out", [say]), stage.carrier.rung
 
@@ -243,10 +243,10 @@ def test_one_that_is_cancelled_hangs_up_first(when_s: float, code: ExitCode | No
     stop = Stop()
     stop.code = code
 
-    async def main() -> Placed:
+    async def main() -> CallResult:
         stage = Stage()
         stage.at(1, *answers(stage.callee))
-        order = Order(NUMBER, say=["tone:440"], out=tmp_path / "out")
+        order = CallOrder(NUMBER, say=["tone:440"], out=tmp_path / "out")
         task = asyncio.create_task(place(order, stage.open_phone, NoDisplay(), stop if code else None))
         asyncio.get_running_loop().call_later(when_s, task.cancel)
         placed = await task
@@ -267,7 +267,7 @@ def test_a_source_that_hangs_when_it_is_closed_does_not_keep_the_command() -> No
         async def aclose(self) -> None:
             await asyncio.Event().wait()
 
-    async def main() -> tuple[Placed, float]:
+    async def main() -> tuple[CallResult, float]:
         stage = Stage()
         stage.at(1, *answers(stage.callee))
 
@@ -276,7 +276,7 @@ def test_a_source_that_hangs_when_it_is_closed_does_not_keep_the_command() -> No
             phone.plugins.sources.add("hanging", lambda _: Hanging())
             return phone
 
-        placed = await place(Order(NUMBER, say=["hanging"]), open_phone, NoDisplay())
+        placed = await place(CallOrder(NUMBER, say=["hanging"]), open_phone, NoDisplay())
         return placed, asyncio.get_running_loop().time()
 
     placed, took_s = run_virtual(main())
@@ -288,7 +288,7 @@ def test_a_source_that_hangs_when_it_is_closed_does_not_keep_the_command() -> No
 
 def test_the_report_is_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
     error = TransportUnavailable("nothing is listening at http://127.0.0.1:9")
-    assert report(Placed(ExitCode.FAILED, None, error), as_json=True) is ExitCode.FAILED
+    assert report(CallResult(ExitCode.FAILED, None, error), as_json=True) is ExitCode.FAILED
     printed = capsys.readouterr()
     assert json.loads(printed.out) == {
         "disposition": None,
@@ -315,13 +315,13 @@ def test_what_was_left_where_is_listed(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_call_that_lost_its_record_did_not_go_as_ordered(tmp_path: Path) -> None:
-    async def main() -> Placed:
+    async def main() -> CallResult:
         stage = Stage()
         stage.at(1, *answers(stage.callee))
         record = tmp_path / "out/record.json"
         stage.at(1.5, record.unlink)
         stage.at(1.5, record.mkdir)  # so that it cannot be written any more
-        return await place(Order(NUMBER, out=tmp_path / "out"), stage.open_phone, NoDisplay())
+        return await place(CallOrder(NUMBER, out=tmp_path / "out"), stage.open_phone, NoDisplay())
 
     placed = run_virtual(main())
     assert placed.code is ExitCode.FAILED

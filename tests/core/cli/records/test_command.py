@@ -11,7 +11,7 @@ from tests.core.rig import NUMBER, rig, run
 
 from offhook import Phone
 from offhook.cli.call.display import NoDisplay
-from offhook.cli.call.placing import Order, place, report
+from offhook.cli.call.placing import CallOrder, place, report
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.root import run as offhook
 from offhook.interfaces.ids import Ids
@@ -263,7 +263,7 @@ def test_a_call_begins_by_telling_of_those_that_were_interrupted(
 ) -> None:
     cut = call_with("sqlite", tmp_path, cut=True)
     for _ in range(2):
-        placed = run(place(Order(NUMBER), open_phone, NoDisplay()))
+        placed = run(place(CallOrder(NUMBER), open_phone, NoDisplay()))
         assert placed.code is ExitCode.NOT_ANSWERED
     printed = capsys.readouterr()
     (told,) = printed.err.splitlines()
@@ -275,7 +275,7 @@ def test_a_call_with_a_folder_is_kept_in_both(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    placed = run(place(Order(NUMBER, out=Path("out")), open_phone, NoDisplay()))
+    placed = run(place(CallOrder(NUMBER, out=Path("out")), open_phone, NoDisplay()))
     assert placed.record is not None
     report(placed, as_json=True, out=Path("out"))
     files = {"mix": "mix.wav", "caller_heard": "caller-heard.wav"}

@@ -24,7 +24,7 @@ from offhook.plugin.manager import Plugins
 from offhook.secret import Secret
 from offhook.session.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 from offhook_mockserver.doors import outbox
-from offhook_mockserver.rooms.admission import NotAdmitted, check_may_join
+from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.server.connections import RefusableWebSocket
 from offhook_mockserver.server.socket_server import MockServer
 from offhook_wire import pcm_protocol
@@ -295,7 +295,7 @@ def test_a_second_of_the_same_uid_replaces_the_first_which_cannot_come_back() ->
         assert (refused["type"], refused["code"]) == ("refused", "replaced")
         place.callee.publish()
         assert await second.event() == {"type": "published", "uid": 9}
-        with pytest.raises(NotAdmitted, match="somebody else has joined"):  # nor can one that came by another door
+        with pytest.raises(JoinRefused, match="somebody else has joined"):  # nor can one that came by another door
             check_may_join(place.server.rooms, APP_ID, "room", Secret(place.token()), 7, identity=0x5EED)
 
     at_the_door(check)

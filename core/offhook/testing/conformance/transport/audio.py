@@ -15,7 +15,7 @@ from offhook.testing.conformance.transport.kit import TransportKit
 from offhook.testing.conformance.transport.stage import CHANNEL, FRAMES_A_SECOND, PTIME_S, Voice, talk
 
 if TYPE_CHECKING:
-    from offhook.testing.conformance.transport.stage import Line
+    from offhook.testing.conformance.transport.stage import Pair
 
 
 #: How late a frame may be on virtual time.
@@ -143,7 +143,7 @@ class AudioClauses(TransportKit):
             await self.until(lambda: line.ear.count(MemberPublished), "a member unmutes: MemberPublished is told")
             await self._pause(line)
 
-    async def _pause(self, line: Line) -> None:
+    async def _pause(self, line: Pair) -> None:
         line.ear.events.clear()
         line.forget_audio()
         await talk(25, line.ours, line.theirs)
@@ -165,7 +165,7 @@ def _silence(rate_hz: int, duration_ms: int) -> AudioFrame:
     return AudioFrame(bytes(2 * (rate_hz * duration_ms // 1000)), rate_hz)
 
 
-def _ways(line: Line) -> list[tuple[str, list[float], list[float]]]:
+def _ways(line: Pair) -> list[tuple[str, list[float], list[float]]]:
     return [
         ("to us", line.theirs.said_at_s, line.ear.audio_at_s),
         ("from us", line.ours.said_at_s, line.member.heard_at_s),

@@ -15,7 +15,7 @@ from offhook.testing.conformance.transport.stage import CHANNEL, OTHER_CHANNEL, 
 if TYPE_CHECKING:
     from offhook.interfaces.frame import AudioFrame
     from offhook.session.events import LegEvent
-    from offhook.testing.conformance.transport.stage import Line
+    from offhook.testing.conformance.transport.stage import Pair
 
 
 class RaisingEar(Ear):
@@ -134,7 +134,7 @@ class MemberClauses(TransportKit):
                 line.forget_audio()
                 line.ear.events.clear()
 
-    async def _use(self, line: Line) -> None:
+    async def _use(self, line: Pair) -> None:
         """Both ways, and an event."""
         await talk(10, line.ours, line.theirs)
         line.member.unpublish()

@@ -15,7 +15,7 @@ from offhook.testing.conformance.transport.stage import CHANNEL, FRAMES_A_SECOND
 
 if TYPE_CHECKING:
     from offhook.interfaces import Leg
-    from offhook.testing.conformance.transport.stage import Line, Stage
+    from offhook.testing.conformance.transport.stage import Pair, Stage
 
 
 _BLOCKED_S: Final = 0.3
@@ -153,7 +153,7 @@ class OutageClauses(TransportKit):
             uids = list(stage.far.uids(OTHER_CHANNEL))
             assert not uids, f"a token ended that nobody renewed, and the channel sees {uids}"
 
-    async def _renewed(self, stage: Stage, line: Line, life_s: float) -> None:
+    async def _renewed(self, stage: Stage, line: Pair, life_s: float) -> None:
         """Renew in mid-talk, first with a token that is no good."""
         talking = asyncio.create_task(talk(FRAMES_A_SECOND, line.ours, line.theirs))
         forged = line.leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, fault=TokenFault.FORGED))
@@ -166,7 +166,7 @@ class OutageClauses(TransportKit):
                 f"of {FRAMES_A_SECOND} frames {way} {len(heard)} were heard while a token was renewed"
             )
 
-    async def _back(self, stage: Stage, line: Line) -> None:
+    async def _back(self, stage: Stage, line: Pair) -> None:
         """Wait for the end of an outage, which may have gone unnoticed."""
         ear = line.ear
         await self.until(

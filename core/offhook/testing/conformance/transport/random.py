@@ -19,7 +19,7 @@ from offhook.session.events import (
 from offhook.testing.conformance.clause import NotClaimed, clause
 from offhook.testing.conformance.kit import run_on_loop
 from offhook.testing.conformance.transport.kit import TransportKit
-from offhook.testing.conformance.transport.stage import CHANNEL, Line, Stage, Voice
+from offhook.testing.conformance.transport.stage import CHANNEL, Pair, Stage, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +133,7 @@ class RandomClauses(TransportKit):
                 model.do(step, uid)
                 await self._agree(ear, model, ", ".join(done))
 
-    async def _do(self, stage: Stage, line: Line, step: str) -> None:
+    async def _do(self, stage: Stage, line: Pair, step: str) -> None:
         member = line.member
         actions: dict[str, Callable[[], None]] = {
             "join": member.join,
@@ -171,8 +171,8 @@ class RandomClauses(TransportKit):
         assert told() == model.told, f"after {done}: told {_show(told())}; expected {_show(model.told)}"
 
 
-def _line(leg: Leg, ear: Ear, member: FarMember) -> Line:
-    return Line(leg, ear, member, Voice(leg.send, leg.rate_hz), Voice(member.say, leg.rate_hz))
+def _line(leg: Leg, ear: Ear, member: FarMember) -> Pair:
+    return Pair(leg, ear, member, Voice(leg.send, leg.rate_hz), Voice(member.say, leg.rate_hz))
 
 
 def _show(told: list[tuple[type[LegEvent], int]]) -> str:

@@ -126,7 +126,7 @@ async def talk(frames: int, *voices: Voice, silent: bool = False) -> None:
 
 
 @dataclass
-class Line:
+class Pair:
     """Our leg in a channel, and somebody else there who publishes."""
 
     leg: Leg
@@ -180,18 +180,18 @@ class Stage:
 
     async def line(
         self, channel: str = CHANNEL, *, grant: Grant | None = None, ear: Ear | None = None, uid: int = THEIR_UID
-    ) -> Line:
+    ) -> Pair:
         """Join, have somebody else join and publish, and wait until audio flows both ways."""
         leg, ear = await self.join(channel, grant=grant, ear=ear)
         member = self.far.member(channel, uid)
         rate_hz = self.transport.rate_hz
-        line = Line(leg, ear, member, Voice(leg.send, rate_hz), Voice(member.say, rate_hz))
+        line = Pair(leg, ear, member, Voice(leg.send, rate_hz), Voice(member.say, rate_hz))
         member.join()
         member.publish()
         await self.flow(line)
         return line
 
-    async def flow(self, line: Line) -> None:
+    async def flow(self, line: Pair) -> None:
         """Talk until audio is heard both ways, then begin to count anew.
 
         Raises:

@@ -22,7 +22,7 @@ _MAX_STREAMS: Final = 64
 _MAX_UNCLAIMED: Final = 50
 
 
-class Hearing:
+class Receiver:
     """The incoming half of a leg.
 
     Args:

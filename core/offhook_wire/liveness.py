@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _LOOKS: Final = 10
 
 
-class Silence:
+class LivenessTimer:
     """Looks at a count at intervals, between `start` and `stop`.
 
     Args:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Path:
+class Impairment:
     """Carries datagrams, or does not. It sees them encrypted; all that it draws comes from one seed.
 
     Args:

@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from offhook.testing import VirtualLoop, run_virtual
-from offhook_wire.path import Path
+from offhook_wire.impairment import Impairment
 
 RTP, RTCP, STUN, DTLS = b"\x80\x6f", b"\x80\xc8", b"\x00\x01", b"\x16\xfe"
 
 
-def through(path: Path, count: int, data: bytes = RTP) -> list[int]:
+def through(path: Impairment, count: int, data: bytes = RTP) -> list[int]:
     out: list[int] = []
 
     async def main() -> None:
@@ -24,14 +24,14 @@ def through(path: Path, count: int, data: bytes = RTP) -> list[int]:
 
 
 def test_a_good_path_carries_everything_at_once_and_in_order() -> None:
-    path = Path()
+    path = Impairment()
     assert through(path, 100) == list(range(100))
     assert (path.carried, path.lost, path.duplicated) == (100, 0, 0)
 
 
 @pytest.mark.parametrize("kind", [RTP, RTCP, STUN, DTLS, b""])
 def test_what_is_cut_and_what_is_muted(kind: bytes) -> None:
-    path = Path()
+    path = Impairment()
     path.muted = True
     assert len(through(path, 5, kind)) == (0 if kind == RTP else 5)
     path.cut = True
@@ -41,7 +41,7 @@ def test_what_is_cut_and_what_is_muted(kind: bytes) -> None:
 @pytest.mark.parametrize("burst", [1, 5, 20])
 @pytest.mark.parametrize("loss", [0.01, 0.2, 0.5])
 def test_the_share_that_is_lost_is_the_wanted_one_in_bursts_too(loss: float, burst: int) -> None:
-    path = Path(1)
+    path = Impairment(1)
     path.loss, path.burst = loss, burst
     out = through(path, 50_000)
     assert path.lost == 50_000 - len(out)
@@ -51,7 +51,7 @@ def test_the_share_that_is_lost_is_the_wanted_one_in_bursts_too(loss: float, bur
 def test_duplicates_come_twice_and_the_seed_decides_which() -> None:
     runs = []
     for _ in range(2):
-        path = Path("seed")
+        path = Impairment("seed")
         path.duplicate = 0.3
         runs.append(through(path, 1000))
         assert len(runs[-1]) == 1000 + path.duplicated
@@ -61,7 +61,7 @@ def test_duplicates_come_twice_and_the_seed_decides_which() -> None:
 
 def test_a_delay_keeps_the_order_when_it_is_made_less_and_jitter_does_not() -> None:
     async def main() -> None:
-        path, out = Path(2), list[int]()
+        path, out = Impairment(2), list[int]()
         path.delay_s = 0.05
         for number in range(50):
             path.carry(RTP, lambda number=number: out.append(number))  # type: ignore[misc]
@@ -86,7 +86,7 @@ def test_what_is_due_and_has_not_come_out_yet_is_not_overtaken() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
-        path, out = Path(), list[str]()
+        path, out = Impairment(), list[str]()
         path.delay_s = 0.01
         path.carry(RTP, lambda: out.append("first"))
         path.delay_s = 0

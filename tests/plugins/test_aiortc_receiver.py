@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from offhook.interfaces.ids import Ids
-from offhook_aiortc.hearing import Hearing
+from offhook_aiortc.receiver import Receiver
 from offhook_wire import rtcp, rtp
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.rtp_out import OutStream
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 Heard = list[tuple[int, int]]
 
 
-def with_hearing(check: Callable[[Hearing, Heard], None]) -> None:
+def with_hearing(check: Callable[[Receiver, Heard], None]) -> None:
     async def main() -> None:
         heard: Heard = []
 
         def deliver(uid: int, frame: AudioFrame) -> None:
             heard.append((uid, frame.position))
 
-        hearing = Hearing(deliver, rate_hz=16_000, loop=asyncio.get_running_loop(), wait_ms=5)
+        hearing = Receiver(deliver, rate_hz=16_000, loop=asyncio.get_running_loop(), wait_ms=5)
         check(hearing, heard)
         hearing.close()
 
@@ -42,7 +42,7 @@ class Talker:
 
 
 def test_audio_that_comes_before_its_member_is_known_waits_for_it() -> None:
-    def check(hearing: Hearing, heard: Heard) -> None:
+    def check(hearing: Receiver, heard: Heard) -> None:
         talker = Talker(1)
         for index in range(3):
             hearing.add(talker.packet(index), 0.0)
@@ -55,7 +55,7 @@ def test_audio_that_comes_before_its_member_is_known_waits_for_it() -> None:
 
 
 def test_what_nobody_claims_is_bounded_and_counted() -> None:
-    def check(hearing: Hearing, heard: Heard) -> None:
+    def check(hearing: Receiver, heard: Heard) -> None:
         talker = Talker(1)
         for index in range(60):
             hearing.add(talker.packet(index), 0.0)
@@ -69,7 +69,7 @@ def test_what_nobody_claims_is_bounded_and_counted() -> None:
 
 
 def test_an_end_plays_what_is_held_and_the_stream_may_go_on() -> None:
-    def check(hearing: Hearing, heard: Heard) -> None:
+    def check(hearing: Receiver, heard: Heard) -> None:
         talker = Talker(1)
         hearing.claim(talker.out.ssrc, 9)
         packets = [talker.packet(index) for index in range(4)]
@@ -89,7 +89,7 @@ def test_an_end_plays_what_is_held_and_the_stream_may_go_on() -> None:
 
 
 def test_counters_only_grow() -> None:
-    def check(hearing: Hearing, heard: Heard) -> None:
+    def check(hearing: Receiver, heard: Heard) -> None:
         talker = Talker(1)
         packets = [talker.packet(index) for index in range(3)]
         hearing.add(packets[0], 0.0)
@@ -102,7 +102,7 @@ def test_counters_only_grow() -> None:
 
 
 def test_sender_reports_are_echoed_in_the_blocks() -> None:
-    def check(hearing: Hearing, heard: Heard) -> None:
+    def check(hearing: Receiver, heard: Heard) -> None:
         talker = Talker(1)
         hearing.add(talker.packet(0), 0.0)
         hearing.heard_report(rtcp.SenderReport(talker.out.ssrc, 0x1234 << 16, 0, 0, 0), 1.0)

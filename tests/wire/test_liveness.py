@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from offhook_wire.silence import Silence
+from offhook_wire.liveness import LivenessTimer
 
 
 def test_silence_is_told_once_and_so_is_its_end() -> None:
     async def main() -> None:
         count = 0
         told: list[bool] = []
-        silence = Silence(lambda: count, 0.1, told.append)
+        silence = LivenessTimer(lambda: count, 0.1, told.append)
         silence.start()
         for _ in range(20):
             count += 1
@@ -47,7 +47,7 @@ def test_it_may_be_stopped_by_whom_it_tells(silent: bool) -> None:
             if now is silent:
                 silence.stop()
 
-        silence = Silence(lambda: count, 0.05, tell)
+        silence = LivenessTimer(lambda: count, 0.05, tell)
         silence.start()
         await asyncio.sleep(0.15)
         count = 1
@@ -62,7 +62,7 @@ def test_a_loop_that_stood_still_itself_has_looked_once() -> None:
 
     async def main() -> None:
         told: list[bool] = []
-        silence = Silence(lambda: 0, 0.2, told.append)
+        silence = LivenessTimer(lambda: 0, 0.2, told.append)
         silence.start()
         time.sleep(0.5)  # noqa: ASYNC251 - that is the case
         await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A plugin that decides whom may be rung, and when: an allow-list and quiet hours."""
+"""A plugin that decides who may be rung, and when: an allow-list and quiet hours."""
 
 import asyncio
 import datetime
@@ -11,7 +11,7 @@ from offhook.interfaces import DialRequest
 
 
 class CarefulDialling:
-    """Only numbers on the list, and nobody between 21:00 and 8:00 of their day."""
+    """Only numbers on the list, and none between 21:00 and 8:00 where that person lives."""
 
     def __init__(self, allowed: dict[str, str]) -> None:
         self._time_zones = allowed  # number → where that person lives

@@ -9,7 +9,7 @@ from offhook import CallPolicy, Phone
 async def main(number: str) -> None:
     async with Phone.from_env(policy=CallPolicy(max_duration_s=20)) as phone, phone.dial(number) as call:
         if await call.answered():
-            call.play(call.audio())  # whatever gives frames can be played; the pacer asks for no more than it needs
+            call.play(call.audio())  # any iterable of frames can be played; the pacer reads no more than it needs
         await call.ended()
     print(call.record.disposition, call.record.counters)
 

@@ -1,4 +1,4 @@
-"""A web app that rings people on request and tells what happens: on this machine alone, and to who has the token."""
+"""A web app that rings people on request and reports what happens: on this machine only, and only with the token."""
 
 import asyncio
 import contextlib
@@ -30,11 +30,11 @@ STATUS: dict[type[OffhookError], int] = {
     TransportError: 503,
 }
 BODY_BYTES = 200
-CALLS_KEPT = 100  # so many that are over can still be asked for
+CALLS_KEPT = 100  # calls that are over and can still be asked for
 
 
 class Desk:
-    """Owns the calls. It lives as long as the app, so no request takes a call with it when its client goes away."""
+    """Owns the calls. It lives as long as the app, so a call goes on when the client that placed it goes away."""
 
     def __init__(self, phone: Phone, tasks: asyncio.TaskGroup, token: Secret) -> None:
         self.phone, self.tasks, self.token = phone, tasks, token
@@ -66,7 +66,7 @@ class Desk:
 
 
 def admitted(request: Request) -> Desk:
-    """The token, so that nobody else rings people; JSON, which a form on another site's page cannot send."""
+    """Check the token, so that strangers cannot ring people, and for JSON, which a form on another site cannot send."""
     desk: Desk = request.app.state.desk
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not desk.token.matches(token):  # compared in constant time
@@ -109,7 +109,7 @@ async def events(request: Request) -> Response:
 
 
 async def told(call: Call) -> AsyncIterator[str]:
-    """What has happened, then what happens until the call is over. A slow client loses the oldest entries, counted."""
+    """Yield past entries, then new ones until the call is over. A slow client loses the oldest entries, counted."""
     past, coming = tuple(call.record.timeline), call.events()
     for entry in past:
         yield sent("timeline", entry_document(call.record.call_id, entry))
@@ -133,7 +133,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     token = Secret(os.environ.get("WEB_APP_TOKEN", ""))
     if len(token.reveal()) < 16:
         raise ConfigError("set WEB_APP_TOKEN to 16 characters or more that nobody can guess")
-    # Left from right to left: the phone hangs up whatever is up, within 15 s, and with that the tasks are done.
+    # Exited from right to left: the phone hangs up all calls, within 15 s, and that ends the tasks.
     async with asyncio.TaskGroup() as tasks, Phone.from_env(policy=POLICY) as phone:
         app.state.desk = Desk(phone, tasks, token)
         yield
@@ -151,7 +151,7 @@ app = Starlette(
 
 
 class Server(uvicorn.Server):
-    """Hangs up before it waits for open connections: the streams of the calls end by themselves then."""
+    """Hangs up before it waits for open connections, so that the streams of the calls end by themselves."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         try:
@@ -160,6 +160,6 @@ class Server(uvicorn.Server):
             await super().shutdown(sockets)
 
 
-if __name__ == "__main__":  # on this machine alone; uvicorn has the signals, the phone has none
+if __name__ == "__main__":  # on this machine only; uvicorn handles the signals, the phone does not
     port = int(os.environ.get("PORT", "8000"))
     Server(uvicorn.Config(app, host="127.0.0.1", port=port, timeout_graceful_shutdown=1)).run()

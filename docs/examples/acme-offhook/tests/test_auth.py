@@ -22,7 +22,7 @@ URL = "http://127.0.0.1:9"
 
 
 def write(file: Path, key_id: str) -> None:
-    """Rotate: write beside the old file, then put it in its place, so that nobody reads half of it."""
+    """Rotate: write a file beside the old one, then replace the old one, so that a reader never sees half of it."""
     beside = file.with_suffix(".new")
     beside.write_text(json.dumps({"key_id": key_id, "secret_key": "a-secret-of-some-length"}))
     beside.replace(file)

@@ -1,4 +1,4 @@
-"""Two whole calls through everything of Acme's, over real sockets. The far end is offhook's mock."""
+"""Two whole calls through all of Acme's parts, over real sockets. The far end is offhook's mock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_keys(file: Path, tenant: Tenant) -> None:
 
 
 async def loudest_echo(phone: Phone) -> float:
-    """Play a short E and listen: how loud it comes back, in dBFS."""
+    """Play a short E and return how loud its echo is, in dBFS."""
     loudest = -100.0
     async with phone.dial(ECHO, redial=True) as call:
         assert await call.answered()

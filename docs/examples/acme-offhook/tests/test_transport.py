@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TestAcmeTransport(TransportConformance):
-    # Real time costs real time: quick to notice, quick to give up, and no longer than it takes to see.
+    # Real time: outages are noticed and given up quickly, and waits are as short as they can be.
     outage_s = 2.2
     give_up_s = 7.0
     long_audio_s = 2.5

@@ -1,4 +1,4 @@
-"""Acme for offhook: the hooks. What they register is imported when somebody asks for it."""
+"""Acme for offhook: the hooks. What they register is imported only when it is used."""
 
 from __future__ import annotations
 

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from offhook.interfaces import Environment
 
 _MOST_BYTES: Final = 4096
-#: What may stand in a header.
+#: What a header may contain.
 _KEY: Final = re.compile(r"[!-~]{1,1024}")
 
 
 class AcmeAuth(Auth):
-    """Reads the file anew for each request. It holds ``{"key_id": "...", "secret_key": "..."}``."""
+    """Reads the file again for each request. The file holds ``{"key_id": "...", "secret_key": "..."}``."""
 
     def __init__(self, environment: Environment) -> None:
         self._file = environment.get("ACME_KEYS_FILE", "")
         self._host = urlsplit(environment.get("ACME_API_URL", "")).hostname
-        # Held, because offhook blacks a secret out of texts only while it lives.
+        # Kept, because offhook redacts a secret only as long as its `Secret` exists.
         self._headers: Mapping[str, Secret] = {}
 
     async def headers(self, host: str) -> Mapping[str, Secret]:
@@ -39,7 +39,7 @@ class AcmeAuth(Auth):
             raise ConfigError(f"the keys of ACME_KEYS_FILE are for the host of ACME_API_URL and not for {host!r}")
         pair = await asyncio.to_thread(_read, Path(self._file))
         if pair is None:
-            # What is in the file is not repeated: half a key is a key too many.
+            # The message must not repeat the file's content, which may hold part of a key.
             raise ConfigError(
                 f"there are no keys for Acme in {self._file}, which ACME_KEYS_FILE names: it must be a file with "
                 '{"key_id": "...", "secret_key": "..."}'

@@ -1,4 +1,4 @@
-"""The carrier ``acme``: rings through an HTTP API that speaks as Sendblue's does. One request, never repeated."""
+"""The carrier ``acme``: rings through an HTTP API like Sendblue's. One request, never repeated."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S: Final = 15.0
 _CONNECT_S: Final = 5.0
 _MOST_BYTES: Final = 64 * 1024
-#: Raised before a byte of the request has left: nobody was rung.
+#: Raised before a byte of the request has left: nothing rang.
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -43,8 +43,8 @@ class AcmeCarrier(Carrier):
             raise ConfigError("set ACME_API_URL to a URL with https, or to one of this machine: keys go there")
         self.endpoint = self._url
         self._host = urlsplit(self._url).hostname or ""
-        # Each call connects anew: a connection that was kept may be closed just as the request leaves, and then nobody
-        # knows whether it rang. No redirects (httpx follows none unless told): keys are for one host.
+        # Each call opens a new connection: a kept one may be closed just as the request leaves, and then it is unknown
+        # whether it rang. No redirects (httpx follows none by default): keys are for one host.
         self._client = httpx.AsyncClient(
             transport=environment.http,
             trust_env=False,
@@ -81,7 +81,7 @@ class AcmeCarrier(Carrier):
             )
         else:
             return self._grant(response, body)
-        # Raised here, without what led to it: httpx's frames hold the keys in clear.
+        # Raised here, so that it has no context: httpx's frames hold the keys in clear text.
         raise problem
 
     def _grant(self, response: httpx.Response, body: bytes) -> Grant:
@@ -118,5 +118,5 @@ async def _body(response: httpx.Response) -> bytes:
     async for part in response.aiter_bytes():
         body += part
         if len(body) > _MOST_BYTES:
-            break  # what is cut off is no JSON
+            break  # a truncated body is not valid JSON
     return bytes(body)

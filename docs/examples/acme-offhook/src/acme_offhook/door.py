@@ -1,4 +1,4 @@
-"""A WebSocket to the PCM door of a mock: how it is opened and closed. The protocol is in offhook's pcm-door.md."""
+"""Opens and closes a WebSocket to the PCM door of a mock. The protocol is in offhook's pcm-door.md."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 RATE_HZ: Final = 16_000
 _ATTEMPT_S: Final = 5.0
 _GOODBYE_S: Final = 1.0
-#: Not worth another attempt.
+#: Codes after which another attempt is useless.
 _FINAL: Final = frozenset({"malformed", "no_such_channel", "app_id", "replaced", "unavailable"})
 
-# At DEBUG websockets logs what is sent, and the token is in it.
+# At DEBUG, websockets logs everything that is sent, including the token.
 _log = logging.getLogger("acme_offhook.websockets")
 _log.setLevel(logging.INFO)
 
@@ -33,7 +33,7 @@ class Refused(JoinFailed):
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """We are in. `members` is everybody else, and whether they publish; `place` is what one comes back with."""
+    """We are in. `members` holds the others, and whether they publish; `place` is the secret to come back with."""
 
     websocket: ClientConnection
     uid: int
@@ -42,11 +42,11 @@ class Entrance:
 
 
 async def enter(grant: Grant, silence_s: float, before: Entrance | None = None) -> Entrance:
-    """Join, or come back after `before`. Cancelled, it leaves nothing.
+    """Join, or come back after `before`. When it is cancelled, nothing is left behind.
 
     Raises:
-        TokenRejected, Refused: the door says no.
-        JoinFailed, JoinTimeout: it cannot be reached, or is busy.
+        TokenRejected, Refused: the door refused.
+        JoinFailed, JoinTimeout: the door cannot be reached, or is busy.
     """
     join: dict[str, object] = {"type": "join", "app_id": grant.app_id, "channel": grant.channel, "uid": grant.uid}
     if before is not None:
@@ -60,7 +60,7 @@ async def enter(grant: Grant, silence_s: float, before: Entrance | None = None) 
                 proxy=None,
                 compression=None,
                 open_timeout=None,
-                # Every half of it a ping, and no answer for the other half: the connection is lost.
+                # A ping after half of the time; without an answer within the other half, the connection is lost.
                 ping_interval=silence_s / 2,
                 ping_timeout=silence_s / 2,
                 close_timeout=0.5,
@@ -100,7 +100,7 @@ def _refusal(message: dict[str, object]) -> JoinFailed:
 
 
 async def say_goodbye(websocket: ClientConnection) -> None:
-    """Leave, so that the others are told at once, and close. Bounded, and without a network as well."""
+    """Leave, so that the others know at once, and close. Bounded, even without a network."""
     try:
         async with asyncio.timeout(_GOODBYE_S):
             await websocket.send(json.dumps({"type": "leave"}))

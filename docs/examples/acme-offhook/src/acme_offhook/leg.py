@@ -49,7 +49,7 @@ _LONGEST_WAIT_S: Final = 2.0
 
 
 class AcmeLeg(Leg):
-    """Made by `AcmeTransport.join`, on the loop that it lives on."""
+    """Made by `AcmeTransport.join`, on the loop where it runs."""
 
     rate_hz = RATE_HZ
 
@@ -68,16 +68,16 @@ class AcmeLeg(Leg):
         self._silence_s = silence_s
         self._give_up_s = give_up_s
         self._on_left = on_left
-        #: Who else is here, and whether they publish, as far as the handler was told.
+        #: The other members, and whether they publish, as the handler knows them.
         self._members: dict[int, bool] = {}
-        #: The position that should come next, by talker; of whom in `_after_gap` it is not known how much was lost.
+        #: The next expected position, by talker; for talkers in `_after_gap` it is not known yet how much was lost.
         self._expected: dict[int, int] = {}
         self._after_gap: set[int] = set()
         self._counters: dict[str, int] = dict.fromkeys(
             ("frames_sent", "frames_dropped", "frames_received", "frames_lost"), 0
         )
         self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue(_MOST_WAITING)
-        #: Answered in the order of asking.
+        #: Answered in the order in which they were sent.
         self._renewals: deque[asyncio.Future[dict[str, Any]]] = deque()
         self._connected = True
         self._over = False
@@ -117,7 +117,7 @@ class AcmeLeg(Leg):
         self._over = True
         if self._leaving is None:
             self._leaving = asyncio.create_task(self._leave())
-        # Whoever waits may be cancelled; leaving goes on.
+        # The caller may be cancelled; leaving goes on.
         await asyncio.shield(self._leaving)
 
     async def _leave(self) -> None:
@@ -141,7 +141,7 @@ class AcmeLeg(Leg):
                 self._entrance.websocket.transport.abort()
 
     async def _attend(self) -> LegEvent | None:
-        """Serve a connection until it is lost; what ends the leg, if anything does."""
+        """Serve a connection until it is lost; return the event that ends the leg, if any."""
         websocket = self._entrance.websocket
         sending = asyncio.create_task(self._send_waiting(websocket))
         try:
@@ -167,7 +167,7 @@ class AcmeLeg(Leg):
             pass
 
     async def _come_back(self) -> LegEvent | None:
-        """Try at growing intervals until the door lets us in, or never will."""
+        """Try at growing intervals; return the event that ends the leg, or None once the door has let us in."""
         self._disconnected("the connection was lost")
         self._tell(LegDisconnected())
         wait_s = _FIRST_WAIT_S
@@ -200,7 +200,7 @@ class AcmeLeg(Leg):
     # ---- what the door says
 
     def _meet(self, members: dict[int, bool]) -> None:
-        """Tell what has changed since the handler was told last."""
+        """Report what has changed since the last report to the handler."""
         for uid in [uid for uid in self._members if uid not in members]:
             self._take({"type": "left", "uid": uid, "reason": "dropped"})
         for uid, publishes in members.items():

@@ -11,7 +11,7 @@ from offhook.interfaces import AudioFrame, AudioSource
 _RATE_HZ: Final = 16_000
 _TONE_HZ: Final = 700
 _AMPLITUDE: Final = 0.3
-#: A dot; a dash and the pause between letters are three of it, the pause between words is seven.
+#: A dot. A dash and the pause between letters last three dots, the pause between words seven.
 _DOT: Final = _RATE_HZ * 60 // 1000
 #: Tones begin and end softly, so that they do not click.
 _RAMP: Final = _RATE_HZ * 5 // 1000
@@ -28,7 +28,7 @@ _CODES: Final = dict(
 
 
 class MorseSource(AudioSource):
-    """Gives one frame for each tone, and for each pause."""
+    """Returns one frame for each tone, and for each pause."""
 
     def __init__(self, text: str) -> None:
         text = text.upper()
@@ -43,7 +43,7 @@ class MorseSource(AudioSource):
     async def read(self) -> AudioFrame | None:
         if not self._left:
             return None
-        # A dot, a dash, or as many blanks as there are; a blank is a pause as long as a dot.
+        # A dot, a dash, or all blanks up to the next of them; a blank is a pause as long as a dot.
         length = 1 if self._left[0] in ".-" else len(self._left) - len(self._left.lstrip())
         sign, self._left = self._left[:length], self._left[length:]
         samples = [0.0] * (_DOT * length) if sign.isspace() else _tone(_DOT * (3 if sign == "-" else 1))

@@ -1,4 +1,4 @@
-"""The transport ``acme``: into the rooms of a mock, by its PCM door."""
+"""The transport ``acme``: joins the rooms of a mock through its PCM door."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class AcmeTransport(Transport):
     """Joins many channels at once.
 
     Args:
-        silence_s: after so long without a sign of life a connection is taken for lost.
-        give_up_s: for so long a leg that has lost its connection tries to come back.
+        silence_s: a connection without a sign of life for this long is considered lost.
+        give_up_s: how long a leg that has lost its connection tries to come back.
     """
 
     rate_hz = RATE_HZ

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from offhook.interfaces import SAMPLE_BYTES, AudioFrame, AudioSource
+from offhook.interfaces import SAMPLE_BYTES, AudioFrame, AudioSource, samples_per_frame
 from offhook_audio.arguments import DURATION
 
 RATE_HZ: Final = 16_000
-_FRAME: Final = RATE_HZ // 50
+_FRAME: Final = samples_per_frame(RATE_HZ)
 
 
 class SilenceSource(AudioSource):

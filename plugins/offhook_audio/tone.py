@@ -7,12 +7,12 @@ import struct
 from typing import Final
 
 from offhook.errors import SourceError
-from offhook.interfaces import AudioFrame, AudioSource
+from offhook.interfaces import AudioFrame, AudioSource, samples_per_frame
 from offhook.wording import quoted
 from offhook_audio.arguments import DURATION, Number
 
 RATE_HZ: Final = 16_000
-_FRAME: Final = RATE_HZ // 50
+_FRAME: Final = samples_per_frame(RATE_HZ)
 _EXAMPLE: Final = "tone:440,2.5,-20 (hertz, seconds, dBFS)"
 
 _FREQUENCY: Final = Number("frequency", "hertz", 1, 7_900)

@@ -9,13 +9,16 @@ from offhook.interfaces.dialing import DialGuard, DialRequest
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.far_end import ChannelFarEnd, FarEnd, FarMember, ServiceAnswer, ServiceFarEnd, TokenFault
 from offhook.interfaces.frame import (
+    FRAMES_PER_S,
     OPUS_RATES_HZ,
     PTIME_MS,
     SAMPLE_BYTES,
     AudioFrame,
+    frames_in,
     level_dbfs,
     pcm_of,
     samples_of,
+    samples_per_frame,
     saturated,
 )
 from offhook.interfaces.grant import Grant, is_loopback
@@ -42,6 +45,7 @@ from offhook.session.events import (
 )
 
 __all__ = [
+    "FRAMES_PER_S",
     "OPUS_RATES_HZ",
     "PTIME_MS",
     "SAMPLE_BYTES",
@@ -87,6 +91,7 @@ __all__ = [
     "TokenFault",
     "Transport",
     "e164",
+    "frames_in",
     "is_loopback",
     "iso_8601",
     "level_dbfs",
@@ -94,5 +99,6 @@ __all__ = [
     "mask_all",
     "pcm_of",
     "samples_of",
+    "samples_per_frame",
     "saturated",
 ]

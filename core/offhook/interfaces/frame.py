@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-#: Length of the frames that the core hands to a leg, in milliseconds.
+#: Length of one frame in milliseconds. Every other length of a frame, in samples, ticks or seconds, is derived from it.
 PTIME_MS: Final = 20
+#: Frames that one direction of a call has in a second.
+FRAMES_PER_S: Final = 1000 // PTIME_MS
 SAMPLE_BYTES: Final = 2
 
 #: The rates that Opus runs at without conversion (RFC 6716, section 2), in hertz.
@@ -78,6 +80,16 @@ class AudioFrame:
     def duration_ms(self) -> float:
         """Length in milliseconds."""
         return self.samples * 1000 / self.rate_hz
+
+
+def samples_per_frame(rate_hz: int) -> int:
+    """The number of samples in one frame at `rate_hz`."""
+    return rate_hz // FRAMES_PER_S
+
+
+def frames_in(duration_s: float) -> int:
+    """The number of frames in `duration_s` seconds, rounded."""
+    return round(duration_s * FRAMES_PER_S)
 
 
 def _bytes(pcm: object) -> bytes:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import CallStateError, OffhookError
-from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES
+from offhook.interfaces.frame import SAMPLE_BYTES, samples_per_frame
 from offhook.media.mixing import Gain, gain_of, mixed
 from offhook.media.play_handle import PlayHandle, PlayMode, PlayoutEnd
 from offhook.media.playout_queue import PlayoutCounts, PlayoutQueue
@@ -50,7 +50,7 @@ class Playout:
     ) -> None:
         self.rate_hz = rate_hz
         self.counts: PlayoutCounts = PlayoutCounts()
-        self.silence: bytes = bytes(rate_hz * PTIME_MS // 1000 * SAMPLE_BYTES)
+        self.silence: bytes = bytes(samples_per_frame(rate_hz) * SAMPLE_BYTES)
         self._spawn = spawn
         self._make_lane = partial(PlayoutQueue, rate_hz, resample, spawn, note, self.counts, high_water_ms)
         self._queue = self._make_lane()

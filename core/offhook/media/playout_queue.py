@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES
+from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES, samples_per_frame
 from offhook.media.play_handle import PlayoutEnd
 from offhook.media.rate_converter import RateConverter
 from offhook.plugin.isolation import as_plugin_error
@@ -75,7 +75,7 @@ class PlayoutQueue:
         self._spawn = spawn
         self._note = note
         self._counts = counts
-        self._frame_bytes = rate_hz * PTIME_MS // 1000 * SAMPLE_BYTES
+        self._frame_bytes = samples_per_frame(rate_hz) * SAMPLE_BYTES
         self._high_water_bytes = rate_hz * high_water_ms // 1000 * SAMPLE_BYTES
         self._queue: deque[PlayHandle] = deque()
         #: What was read; of items that are in the queue alone.

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook.interfaces import AudioFrame
+from offhook.interfaces import AudioFrame, frames_in
 from offhook.media import SpeechDetector, SpeechStarted, SpeechStopped
 from offhook.secret import redact
 
@@ -24,8 +24,8 @@ TURN_PAUSE_MS: Final = 700
 _LATENESS_MS: Final = 200
 #: A talker whose positions differ from the clock by more than this has begun anew.
 _MOST_DRIFT_MS: Final = 1000
-#: Frames that may wait for the recording: 10 s.
-_MOST_WAITING: Final = 500
+#: Frames that may wait for the recording.
+_MOST_WAITING: Final = frames_in(10.0)
 _CLOSE_TIMEOUT_S: Final = 0.5
 
 

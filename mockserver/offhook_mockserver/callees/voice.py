@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import SourceError
-from offhook.interfaces import PTIME_MS, SAMPLE_BYTES, AudioFrame
+from offhook.interfaces import SAMPLE_BYTES, AudioFrame, frames_in, samples_per_frame
 from offhook.media import Pacer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: The longest file that a callee says, in seconds.
 MAX_SPEECH_S: Final = 600
 #: Frames of echo that may wait: more than that is dropped, oldest first.
-_MOST_ECHO: Final = 10
+_MOST_ECHO: Final = frames_in(0.2)
 
 
 async def load_speech(plugins: Plugins, path: Path, rate_hz: int) -> bytes:
@@ -60,7 +60,7 @@ class Voice:
 
     Args:
         member: who speaks.
-        on_tick: called before each frame, 50 times a second.
+        on_tick: called before each frame.
 
     Attributes:
         frames_spoken: frames that were speech or echo.
@@ -70,7 +70,7 @@ class Voice:
     def __init__(self, member: PcmMember, on_tick: Callable[[], None]) -> None:
         self._member = member
         self._on_tick = on_tick
-        self._samples = member.rate_hz * PTIME_MS // 1000
+        self._samples = samples_per_frame(member.rate_hz)
         self._silence = bytes(self._samples * SAMPLE_BYTES)
         self._speech = b""
         self._said = 0

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
+from offhook.interfaces import frames_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 #: Texts that a client has not read; one that is so far behind cannot know any more what happened.
 MOST_TEXTS: Final = 256
 #: Audio messages that a client has not read: 2 s of one talker. More would only be heard later still.
-MOST_AUDIO: Final = 100
+MOST_AUDIO: Final = frames_in(2.0)
 
 
 class Outbox:

@@ -8,13 +8,16 @@ from array import array
 import pytest
 
 from offhook.interfaces.frame import (
+    FRAMES_PER_S,
     OPUS_RATES_HZ,
     PTIME_MS,
     SILENCE_DBFS,
     AudioFrame,
+    frames_in,
     level_dbfs,
     pcm_of,
     samples_of,
+    samples_per_frame,
     saturated,
 )
 
@@ -24,6 +27,17 @@ def test_a_frame_knows_its_length() -> None:
     assert (frame.samples, frame.duration_ms, frame.position) == (320, 20, 320)
     assert repr(frame) == "AudioFrame(20 ms at 16000 Hz, position 320)"
     assert AudioFrame(b"", 8_000).duration_ms == 0
+
+
+@pytest.mark.parametrize("rate_hz", OPUS_RATES_HZ)
+def test_one_constant_gives_every_length_of_a_frame(rate_hz: int) -> None:
+    frame = AudioFrame(bytes(2 * samples_per_frame(rate_hz)), rate_hz)
+    assert frame.duration_ms == PTIME_MS == 1000 / FRAMES_PER_S
+
+
+@pytest.mark.parametrize(("duration_s", "frames"), [(0, 0), (0.02, 1), (0.2, 10), (1.0, 50), (10, 500), (0.29, 14)])
+def test_a_duration_in_frames_is_rounded(duration_s: float, frames: int) -> None:
+    assert frames_in(duration_s) == frames
 
 
 def test_a_frame_has_no_room_for_anything_else() -> None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import ConfigError, OffhookError
-from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame
+from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame, samples_per_frame
 from offhook.testing.conformance.clause import NotClaimed, clause
 from offhook.testing.conformance.folders import WithPlaces
 from offhook.testing.conformance.probes import Held, error_in, error_of, leaves_nothing, quick_enough, shown
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioSink
 
 _RATE_HZ: Final = 16_000
-_FRAME: Final = _RATE_HZ // 50
+_FRAME: Final = samples_per_frame(_RATE_HZ)
 _FRAMES: Final = 10
 #: The most that a file may lack of what was written, in seconds.
 _MOST_WAITING_S: Final = 1.0
@@ -167,7 +167,7 @@ class SinkConformance(WithPlaces):
             await sink.write(_frame(10, 8_000))
         rate_hz, samples = _read(path)
         assert rate_hz == 8_000, f"what was heard at 8000 Hz is kept at {rate_hz} Hz"
-        assert samples == 11 * 160, f"220 ms, a gap included, became {samples * 1000 / rate_hz:g} ms"
+        assert samples == 11 * samples_per_frame(rate_hz), f"220 ms with a gap became {samples * 1000 / rate_hz:g} ms"
 
     @clause("sink-13", "a file that is there already is refused by a ConfigError, and left as it is")
     async def test_nothing_is_written_over(self) -> None:
@@ -181,7 +181,7 @@ class SinkConformance(WithPlaces):
 
 def _frame(index: int, rate_hz: int = _RATE_HZ) -> AudioFrame:
     """20 ms of a tone, in its place."""
-    samples = rate_hz // 50
+    samples = samples_per_frame(rate_hz)
     return AudioFrame(tone(440, rate_hz, samples), rate_hz, index * samples)
 
 

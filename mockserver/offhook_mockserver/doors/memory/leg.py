@@ -19,6 +19,8 @@ from offhook.interfaces import (
     LegDisconnected,
     LegFailed,
     LegReconnected,
+    frames_in,
+    samples_per_frame,
 )
 from offhook_mockserver.rooms.token_life import TokenLife
 from offhook_wire.access_token import TokenInvalid
@@ -37,8 +39,8 @@ _log = logging.getLogger(__name__)
 
 #: How long a renewal waits for the network.
 RENEW_TIMEOUT_S: Final = 5.0
-#: Frames lost on end, 3 s of them, after which none of ours is said to arrive; a real channel's reports would show it.
-_LOST_FRAMES: Final = 150
+#: After this many frames lost in a row, ours are reported as not arriving; a real channel's reports would show it.
+_LOST_FRAMES: Final = frames_in(3.0)
 #: Events that may wait for the network; a leg that misses more cannot say what happened, and fails.
 _MOST_WAITING: Final = 256
 
@@ -73,7 +75,7 @@ class MemoryLeg(Leg):
         self._handler = handler
         self._network = network
         self._on_over = over
-        self._most_samples = room.rate_hz * PTIME_MS // 1000
+        self._most_samples = samples_per_frame(room.rate_hz)
         self._over = False
         self._cut = False
         self._noticed = False

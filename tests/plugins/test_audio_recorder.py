@@ -85,7 +85,7 @@ def test_a_call_without_audio_leaves_a_valid_file(tmp_path: Path) -> None:
 
 
 def test_a_change_of_rate_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match="8000 Hz and cannot go on at 16000 Hz"):
+    with pytest.raises(RecordingError, match="is at 8000 Hz and cannot continue at 16000 Hz"):
         record(tmp_path / "a.wav", AudioFrame(ONE, 8_000, 0), AudioFrame(TWO, 16_000, 160))
 
 

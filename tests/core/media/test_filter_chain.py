@@ -107,12 +107,12 @@ def test_a_filter_is_used_once(chain: FilterChain) -> None:
     [
         (raising(OSError("no")), "OSError: no"),
         (raising(asyncio.CancelledError()), "CancelledError: "),
-        (lambda _: None, "gave NoneType, not an AudioFrame"),
-        (lambda item: item.pcm, "gave bytes, not an AudioFrame"),
-        (lambda item: AudioFrame(item.pcm[:-2], RATE_HZ), "length and rate must stay"),
-        (lambda item: AudioFrame(item.pcm * 2, RATE_HZ), "gave AudioFrame(40 ms at 16000 Hz, position 0) for a frame"),
-        (lambda item: AudioFrame(item.pcm, 8_000), "for a frame of 320 samples at 16000 Hz"),
-        (spoilt, "length and rate must stay"),
+        (lambda _: None, "returned NoneType; expected an AudioFrame"),
+        (lambda item: item.pcm, "returned bytes; expected an AudioFrame"),
+        (lambda item: AudioFrame(item.pcm[:-2], RATE_HZ), "expected 320 samples at 16000 Hz"),
+        (lambda item: AudioFrame(item.pcm * 2, RATE_HZ), "returned AudioFrame(40 ms at 16000 Hz, position 0); expected"),
+        (lambda item: AudioFrame(item.pcm, 8_000), "expected 320 samples at 16000 Hz"),
+        (spoilt, "expected 320 samples at 16000 Hz"),
     ],
 )
 def test_a_filter_that_misbehaves_costs_itself(

@@ -11,8 +11,8 @@ from tests.core.rig import FRAME, RampSource, frame, ramp, run
 
 from offhook import AudioFrame, PlayMode, PlayoutEnd
 from offhook.errors import CallStateError, ConfigError
+from offhook.media.counts import PlayoutCounts
 from offhook.media.mixing import gain_of
-from offhook.media.playout_queue import PlayoutCounts
 from offhook.media.sources import frames_source
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from tests.core.rig import FRAME, RATE_HZ, HoldResampler, RampSource, frame, ram
 
 from offhook import AudioFrame, PlayoutEnd
 from offhook.errors import PluginError
+from offhook.media.counts import PlayoutCounts
 from offhook.media.mixing import gain_of
-from offhook.media.playout_queue import PlayoutCounts
 from offhook.media.sources import frames_source
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import Resampler
 
 
-def intake(resampler: type[Resampler] = HoldResampler) -> RateConverter:
+def converter(resampler: type[Resampler] = HoldResampler) -> RateConverter:
     return RateConverter(RampSource(1), RATE_HZ, lambda _, from_hz, to_hz: resampler(from_hz, to_hz))  # type: ignore[call-arg]
 
 
@@ -48,15 +48,15 @@ class RaisingAtTheEnd(HoldResampler):
 
 def test_a_frame_at_the_leg_s_rate_is_passed_on_as_it_is() -> None:
     given = frame(7)
-    (part,) = intake().convert(given)
+    (part,) = converter().convert(given)
     assert part is given.pcm
 
 
 def test_a_long_frame_comes_in_parts_that_do_not_hold_up_the_loop() -> None:
-    parts = list(intake().convert(AudioFrame(ramp(1, RATE_HZ), RATE_HZ)))
+    parts = list(converter().convert(AudioFrame(ramp(1, RATE_HZ), RATE_HZ)))
     assert [len(part) for part in parts] == [RATE_HZ // 10 * 2] * 10
     assert b"".join(parts) == ramp(1, RATE_HZ)
-    made = intake()
+    made = converter()
     parts = list(made.convert(AudioFrame(ramp(1, 8_000), 8_000)))
     assert len(parts) == 11, "nothing is held back of the rate before"
     assert sum(map(len, parts)) == 2 * RATE_HZ
@@ -64,15 +64,15 @@ def test_a_long_frame_comes_in_parts_that_do_not_hold_up_the_loop() -> None:
 
 
 def test_a_frame_of_a_rate_of_a_few_hertz_comes_sample_by_sample() -> None:
-    made = intake()
+    made = converter()
     assert b"".join(made.convert(AudioFrame(ramp(1, 2), 1))) == array("h", [1] * RATE_HZ + [2] * RATE_HZ).tobytes()
 
 
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize("given", [b"\0\0", None, 7, array("h", [1])])
 def test_what_is_no_frame_is_refused_by_name(given: object) -> None:
-    with pytest.raises(PluginError, match=r"RampSource' failed in read: gave \w+, not an AudioFrame"):
-        intake().convert(given)
+    with pytest.raises(PluginError, match=r"RampSource' failed in read: returned \w+; expected an AudioFrame"):
+        converter().convert(given)
 
 
 @pytest.mark.fault("F28")
@@ -80,21 +80,21 @@ def test_what_is_no_frame_is_refused_by_name(given: object) -> None:
 def test_a_frame_that_was_spoilt_after_it_was_made_is_refused(pcm: bytes) -> None:
     spoilt = frame(1)
     spoilt.pcm = pcm
-    with pytest.raises(PluginError, match="gave a frame whose pcm is not bytes of 16-bit samples"):
-        intake().convert(spoilt)
+    with pytest.raises(PluginError, match="returned a frame whose pcm is not 16-bit samples"):
+        converter().convert(spoilt)
 
 
 @pytest.mark.fault("F28")
 def test_a_resampler_that_gives_half_a_sample_is_named() -> None:
-    with pytest.raises(PluginError, match=r"Bad' failed in convert: gave 17 bytes, which are no 16-bit samples"):
-        list(intake(Bad).convert(AudioFrame(bytes(16), 8_000)))
+    with pytest.raises(PluginError, match=r"Bad' failed in convert: returned 17 bytes; expected whole 16-bit samples"):
+        list(converter(Bad).convert(AudioFrame(bytes(16), 8_000)))
 
 
 @pytest.mark.fault("F26")
 def test_a_resampler_that_raises_is_named_and_costs_its_item_alone() -> None:
     with pytest.raises(PluginError, match="Raising' failed in convert: OSError: no filter"):
-        list(intake(Raising).convert(AudioFrame(bytes(16), 8_000)))
-    made = intake(RaisingAtTheEnd)
+        list(converter(Raising).convert(AudioFrame(bytes(16), 8_000)))
+    made = converter(RaisingAtTheEnd)
     list(made.convert(AudioFrame(bytes(16), 8_000)))
     with pytest.raises(SourceError, match="nothing left"):
         made.rest()

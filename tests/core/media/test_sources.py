@@ -94,7 +94,7 @@ def test_a_closed_list_gives_nothing_more() -> None:
 
 @pytest.mark.parametrize("what", [b"\0\0", bytearray(2), memoryview(b"\0\0"), 7, None, object()])
 def test_what_cannot_be_played_is_refused_with_what_can(what: object) -> None:
-    with pytest.raises(SourceError, match=rf"^{type(what).__name__} cannot be played: give a spec"):
+    with pytest.raises(SourceError, match=rf"^{type(what).__name__} cannot be played: pass a spec"):
         frames_source(what)  # type: ignore[arg-type]
 
 
@@ -108,10 +108,10 @@ def test_an_iterator_of_something_else_is_refused_when_it_shows() -> None:
         yield b"\0\0"  # type: ignore[misc]
 
     async def main() -> None:
-        with pytest.raises(SourceError, match="gave bytes, not an AudioFrame"):
+        with pytest.raises(SourceError, match="returned bytes; expected an AudioFrame"):
             await frames_source([b"\0\0"]).read()  # type: ignore[list-item]
         source = frames_source(bytes_later())
-        with pytest.raises(SourceError, match="gave bytes, not an AudioFrame"):
+        with pytest.raises(SourceError, match="returned bytes; expected an AudioFrame"):
             await source.read()
         await source.aclose()
 

@@ -116,5 +116,5 @@ def test_the_threshold_is_a_setting() -> None:
 
 
 def test_another_rate_is_refused() -> None:
-    with pytest.raises(ValueError, match="8000 Hz in a stream at 16000 Hz"):
+    with pytest.raises(ValueError, match="frame at 8000 Hz, detector at 16000 Hz"):
         SpeechDetector(RATE_HZ).feed(AudioFrame(b"", 8_000))

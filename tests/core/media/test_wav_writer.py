@@ -214,7 +214,7 @@ def test_a_full_file_is_complete_and_says_so(tmp_path: Path) -> None:
     writer = WavWriter(tmp_path / "a.wav", 8_000, most_bytes=500)
     for _ in range(3):
         writer.write(TEN_MS)
-    with pytest.raises(RecordingError, match=r"full: it may hold 500 bytes"):
+    with pytest.raises(RecordingError, match=r"full: the limit is 500 bytes"):
         writer.write(TEN_MS)
     assert contents(tmp_path / "a.wav")[2] == TEN_MS * 3
 
@@ -245,7 +245,7 @@ def test_the_rate_can_be_set_until_there_is_audio(tmp_path: Path) -> None:
     assert contents(tmp_path / "a.wav") == (24_000, 1, b"")
     writer.write(TEN_MS)
     writer.set_rate(24_000)
-    with pytest.raises(RecordingError, match="24000 Hz and cannot go on at 48000 Hz"):
+    with pytest.raises(RecordingError, match="is at 24000 Hz and cannot continue at 48000 Hz"):
         writer.set_rate(48_000)
     writer.close()
     with pytest.raises(RecordingError, match="closed"):
@@ -262,7 +262,7 @@ def test_closing_twice_is_fine(tmp_path: Path) -> None:
 
 def test_misuse_is_a_value_error(tmp_path: Path) -> None:
     for rate_hz, channels in ((0, 1), (8_000, 0)):
-        with pytest.raises(ValueError, match="cannot be recorded"):
+        with pytest.raises(ValueError, match="channels and rate_hz must be positive"):
             WavWriter(tmp_path / "a.wav", rate_hz, channels)
     writer = WavWriter(tmp_path / "a.wav", 8_000, 2)
     with pytest.raises(ValueError, match="6 bytes are not whole"):

@@ -106,7 +106,7 @@ def test_null_takes_anything_but_an_argument() -> None:
         await sink.aclose()
 
     asyncio.run(main())
-    with pytest.raises(SpecError, match="null takes no argument"):
+    with pytest.raises(SpecError, match="the sink null takes no argument"):
         NullSink("x.wav")
 
 

@@ -128,7 +128,7 @@ def test_a_flushed_stream_is_over(kind: Callable[[int, int], Resampler]) -> None
 @pytest.mark.parametrize("kind", KINDS)
 def test_rates_are_positive(kind: Callable[[int, int], Resampler]) -> None:
     for rates in ((0, 8_000), (8_000, -1)):
-        with pytest.raises(ValueError, match="rates are positive"):
+        with pytest.raises(ValueError, match="rates must be positive"):
             kind(*rates)
 
 

@@ -93,13 +93,13 @@ def test_silence_has_its_length_or_none() -> None:
         "1,2,-3.1,4",
     ],
 )
-def test_a_bad_tone_is_refused_with_an_example(argument: str) -> None:
+def test_a_bad_tone_is_rejected_with_an_example(argument: str) -> None:
     with pytest.raises(SourceError, match=r"Write for example tone:440,2\.5,-20"):
         ToneSource.parse(argument)
 
 
 @pytest.mark.parametrize("argument", ["x", "0", "-1", "nan", "1e6", "1,2"])
-def test_bad_silence_is_refused_with_an_example(argument: str) -> None:
+def test_bad_silence_is_rejected_with_an_example(argument: str) -> None:
     with pytest.raises(SourceError, match=r"Write for example silence:2\.5"):
         SilenceSource.parse(argument)
 

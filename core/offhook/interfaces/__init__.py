@@ -1,4 +1,4 @@
-"""The border: what plugins implement, one to four methods each, and the values that cross it."""
+"""The border: the interfaces that plugins implement, of one to four methods each, and the values that cross it."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_nonsense_is_refused_at_the_edge(pcm: bytes, rate_hz: int) -> None:
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize("rate_hz", [float("nan"), float("inf"), float("-inf"), 1_000_000_000])
 def test_a_rate_beyond_all_sense_is_refused(rate_hz: int) -> None:
-    with pytest.raises(ValueError, match=f"a rate of {rate_hz} Hz is not positive, or above 768000"):
+    with pytest.raises(ValueError, match=f"rate_hz must be above 0 and at most 768000, got {rate_hz}"):
         AudioFrame(b"\0\0", rate_hz)
 
 
@@ -71,7 +71,9 @@ def test_what_can_still_be_changed_is_copied() -> None:
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize("pcm", [array("f", [0.5]), memoryview(array("h", [1, 2])), [1, 2], "ab", None])
 def test_what_is_not_bytes_is_refused(pcm: bytes) -> None:
-    with pytest.raises(TypeError, match=r"a frame of \w+: give bytes of signed 16-bit.*AudioFrame\.from_floats"):
+    with pytest.raises(
+        TypeError, match=r"AudioFrame needs bytes of signed 16-bit.*, got \w+\. .*AudioFrame\.from_floats"
+    ):
         AudioFrame(pcm, 8_000)
 
 

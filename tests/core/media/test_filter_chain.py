@@ -110,7 +110,10 @@ def test_a_filter_is_used_once(chain: FilterChain) -> None:
         (lambda _: None, "returned NoneType; expected an AudioFrame"),
         (lambda item: item.pcm, "returned bytes; expected an AudioFrame"),
         (lambda item: AudioFrame(item.pcm[:-2], RATE_HZ), "expected 320 samples at 16000 Hz"),
-        (lambda item: AudioFrame(item.pcm * 2, RATE_HZ), "returned AudioFrame(40 ms at 16000 Hz, position 0); expected"),
+        (
+            lambda item: AudioFrame(item.pcm * 2, RATE_HZ),
+            "returned AudioFrame(40 ms at 16000 Hz, position 0); expected",
+        ),
         (lambda item: AudioFrame(item.pcm, 8_000), "expected 320 samples at 16000 Hz"),
         (spoilt, "expected 320 samples at 16000 Hz"),
     ],

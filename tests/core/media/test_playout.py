@@ -255,7 +255,11 @@ def test_an_async_generator_is_closed_when_it_is_cleared_wherever_it_waits() -> 
     [
         (Broken(OSError("gone")), PluginError, f"plugin '{NAME}Broken' failed in read: OSError: gone"),
         (Broken(SourceError("the rest cannot be read")), SourceError, "the rest cannot be read"),
-        (Broken(answer=b"\0\0"), PluginError, f"plugin '{NAME}Broken' failed in read: returned bytes; expected an AudioFrame"),
+        (
+            Broken(answer=b"\0\0"),
+            PluginError,
+            f"plugin '{NAME}Broken' failed in read: returned bytes; expected an AudioFrame",
+        ),
         (frames_source([frame(5), 7]), SourceError, "the iterator that is played returned int"),  # type: ignore[list-item]
     ],
 )

@@ -22,9 +22,9 @@ def frame(*values: int) -> AudioFrame:
 
 
 def applied(audio_filter: AudioFilter, *values: int) -> list[int]:
-    given = audio_filter.apply(frame(*values))
-    assert (given.rate_hz, given.position) == (16_000, 640)
-    return array("h", given.pcm).tolist()
+    filtered = audio_filter.apply(frame(*values))
+    assert (filtered.rate_hz, filtered.position) == (16_000, 640)
+    return array("h", filtered.pcm).tolist()
 
 
 def made(spec: str) -> AudioFilter:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def read(source: AudioSource, most: int = 10_000) -> list[AudioFrame]:
-    """All frames, up to `most`; what comes after the end stays the end."""
+    """All frames, up to `most`; after the end, each read returns None."""
 
     async def main() -> list[AudioFrame]:
         frames: list[AudioFrame] = []
@@ -59,7 +59,7 @@ def test_a_tone_has_its_level(argument: str, level: float) -> None:
 def test_a_tone_is_one_sine_without_a_break(frequency_hz: float) -> None:
     samples = array("h", pcm_of(read(ToneSource.parse(f"{frequency_hz},2"))))
     turn = 2 * math.cos(2 * math.pi * frequency_hz / 16_000)
-    # Neighbours of a sine obey x[n+1] = 2 cos(w) x[n] - x[n-1]; rounding is all that may come between.
+    # Neighbours of a sine obey x[n+1] = 2 cos(w) x[n] - x[n-1]; only rounding may differ.
     assert max(abs(c - turn * b + a) for a, b, c in zip(samples, samples[1:], samples[2:], strict=False)) <= 2
 
 

@@ -1,4 +1,4 @@
-"""The source wav: every kind of file that can be played, and one clear sentence for each that cannot."""
+"""The source wav: every kind of file that can be played, and one clear message for each that cannot."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def descriptors() -> list[str]:
 
 
 def refusal(path: Path | str) -> str:
-    """The sentence, which must be one, name the file, and leave no descriptor behind."""
+    """The message, which must be one sentence and name the file; no descriptor may stay open."""
     before = descriptors()
     with pytest.raises(SourceError) as caught:
         WavSource(str(path))
@@ -73,7 +73,7 @@ def refusal(path: Path | str) -> str:
     return message
 
 
-def test_sixteen_bit_mono_comes_back_to_the_bit(tmp_path: Path) -> None:
+def test_sixteen_bit_mono_is_read_to_the_bit(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(-32768, 32768, RATE_HZ * 2 + 77).astype("<i2").tobytes()
     with wave.open(str(tmp_path / "a.wav"), "wb") as file:
         file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
@@ -126,7 +126,7 @@ def test_channels_are_mixed_down(tmp_path: Path) -> None:
     assert np.abs(mixed - np.frombuffer(PCM, "<i2")).max() <= 1
 
 
-def test_what_is_no_number_becomes_silence_and_what_is_too_loud_full_scale(tmp_path: Path) -> None:
+def test_nan_becomes_silence_and_loud_samples_full_scale(tmp_path: Path) -> None:
     samples = np.array([0.25, np.nan, np.inf, -np.inf, 3.0, -3.0, 1.0, -1.0], np.float32)
     soundfile.write(tmp_path / "a.wav", samples, RATE_HZ, subtype="FLOAT")
 
@@ -152,7 +152,7 @@ def test_a_length_that_a_streaming_writer_left_open_means_to_the_end(
     assert pcm_of(tmp_path / "a.wav") == PCM
 
 
-def test_chunks_around_the_audio_are_passed_over(tmp_path: Path) -> None:
+def test_chunks_around_the_audio_are_skipped(tmp_path: Path) -> None:
     odd = b"LIST" + struct.pack("<I", 5) + b"INFOx\0"
     start = header(len(PCM))
     path = tmp_path / "a.wav"

@@ -40,26 +40,26 @@ def test_a_duration_in_frames_is_rounded(duration_s: float, frames: int) -> None
     assert frames_in(duration_s) == frames
 
 
-def test_a_frame_has_no_room_for_anything_else() -> None:
+def test_a_frame_has_no_other_attributes() -> None:
     with pytest.raises(AttributeError):
         AudioFrame(b"", 8_000).note = 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize(("pcm", "rate_hz"), [(b"\0", 8_000), (b"\0\0", 0), (b"\0\0", -1)])
-def test_nonsense_is_refused_at_the_edge(pcm: bytes, rate_hz: int) -> None:
+def test_an_invalid_frame_is_rejected(pcm: bytes, rate_hz: int) -> None:
     with pytest.raises(ValueError, match=str(len(pcm)) if len(pcm) == 1 else str(rate_hz)):
         AudioFrame(pcm, rate_hz)
 
 
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize("rate_hz", [float("nan"), float("inf"), float("-inf"), 1_000_000_000])
-def test_a_rate_beyond_all_sense_is_refused(rate_hz: int) -> None:
+def test_a_rate_out_of_range_is_rejected(rate_hz: int) -> None:
     with pytest.raises(ValueError, match=f"rate_hz must be above 0 and at most 768000, got {rate_hz}"):
         AudioFrame(b"\0\0", rate_hz)
 
 
-def test_what_can_still_be_changed_is_copied() -> None:
+def test_mutable_buffers_are_copied() -> None:
     pcm = bytearray(b"\1\2")
     for given in (pcm, memoryview(pcm), memoryview(pcm).cast("b")):
         made = AudioFrame(given, 8_000)  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ def test_what_can_still_be_changed_is_copied() -> None:
 
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize("pcm", [array("f", [0.5]), memoryview(array("h", [1, 2])), [1, 2], "ab", None])
-def test_what_is_not_bytes_is_refused(pcm: bytes) -> None:
+def test_samples_that_are_not_bytes_are_rejected(pcm: bytes) -> None:
     with pytest.raises(
         TypeError, match=r"AudioFrame needs bytes of signed 16-bit.*, got \w+\. .*AudioFrame\.from_floats"
     ):
@@ -78,7 +78,7 @@ def test_what_is_not_bytes_is_refused(pcm: bytes) -> None:
 
 
 @pytest.mark.fault("F28")
-def test_floats_are_clipped_and_what_is_no_number_is_silence() -> None:
+def test_floats_are_clipped_and_nan_is_silence() -> None:
     given = [0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -7.0, float("inf"), float("-inf"), float("nan"), 1e-9]
     frame = AudioFrame.from_floats(given, 16_000, 5)
     expected = [0, 16384, -16384, 32767, -32768, 32767, -32768, 32767, -32768, 0, 0]

@@ -232,7 +232,7 @@ class ExampleArchive(Archive):
 
 
 class ExampleGuard(DialGuard):
-    """Guards all calls that share this object. To guard a phone, make it a store as well: `class Both(Store, DialGuard)`."""
+    """Guards all calls that share this object. For a phone, make it a store as well: `class Both(Store, DialGuard)`."""
 
     def __init__(self) -> None:
         self._holders: dict[str, tuple[str, float]] = {}  # key → call, and until when it holds

@@ -14,6 +14,7 @@ from tests.core.call.test_long_calls import Mortal
 from tests.core.rig import ALONE, load, rig, run
 
 from offhook import CallPolicy
+from offhook.interfaces.diagnosis import Level
 from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.grant import Grant
@@ -100,6 +101,9 @@ def test_the_example_is_a_plugin_that_answers_the_hook(hook: str, capsys: pytest
             if hook == "offhook_command":
                 factory("you")
                 assert capsys.readouterr().out == "hello you\n"
+            elif hook == "offhook_diagnosis":
+                levels = [[found.level for found in factory(Environment(given))] for given in ({}, {"ACME_URL": "x"})]
+                assert levels == [[Level.WRONG], [Level.FINE]]
             else:
                 assert isinstance(factory(*ARGUMENTS.get(hook, ("",))), interface_of(kind))
     if not taken:
@@ -177,10 +181,10 @@ def test_the_diagram_shows_the_order_in_which_hooks_are_called() -> None:
 
     async def main() -> None:
         Plugins.load([plugin], ALONE, commands=True)
-        commands = called.index("offhook_command")
-        assert called[commands:] == ["offhook_command"], "the last of those that register"
+        commands = ["offhook_command", "offhook_diagnosis"]
+        assert called[-2:] == commands, "the last of those that register"
         phone = rig(policy=CallPolicy(renew_before_s=10), carrier=Mortal(40), plugins=load(plugin))
-        assert called.count("offhook_command") == 1, "a phone does not ask for commands"
+        assert [called.count(hook) for hook in commands] == [1, 1], "a phone does not call the command line's hooks"
         phone.answer(1)
         async with phone.phone.dial("+14155550123") as call:
             await call.answered()

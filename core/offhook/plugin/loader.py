@@ -64,8 +64,12 @@ class Loader:
             problem = "it has no hook: mark its functions with offhook.hookimpl"
             raise PluginError(report.label, "registration", problem, see=PLUGIN_SECTION)
 
-    def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
-        """See `Plugins.observers`."""
+    def implementations(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
+        """The implementations of `hook` with their plugins' labels: those marked `tryfirst`, then in the order of
+        registration, then those marked `trylast`.
+
+        Like pluggy itself, an implementation only receives the arguments that it names.
+        """
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
         found = sorted(caller.get_hookimpls(), key=lambda item: item.trylast - item.tryfirst)
         return [(self._labels[item.plugin_name], _naming(item.function, item.argnames)) for item in found]
@@ -111,7 +115,7 @@ class Loader:
         self._labels[report.name] = report.label
         report.hooks = hooks
         for registry in self._registries:
-            for label, implementation in self.observers(registry.hook):
+            for label, implementation in self.implementations(registry.hook):
                 if label == report.label:
                     registry.plugin = label
                     _ask(label, registry, implementation)

@@ -25,6 +25,7 @@ from offhook.interfaces import (
 )
 from offhook.interfaces.environment import Environment
 from offhook.plugin.discovery import DISABLE_VARIABLE, REQUIRE_VARIABLE, installed
+from offhook.plugin.hooks import Hooks
 from offhook.plugin.isolation import PLUGINS_LOGGER, as_plugin_error
 from offhook.plugin.loader import Loader
 from offhook.plugin.quarantine import quarantine
@@ -86,6 +87,8 @@ class Plugins:
         only_commands = (self.commands, self.diagnosis)
         asked = [registry for registry in self.registries() if commands or registry not in only_commands]
         self._loader = Loader(asked)
+        #: Calls the hooks that decide about calls and observe them.
+        self.hooks: Hooks = Hooks(self._loader)
         self.reports: list[PluginReport] = self._loader.reports
 
     @classmethod
@@ -138,14 +141,6 @@ class Plugins:
             self.commands,
             self.diagnosis,
         )
-
-    def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
-        """The implementations of `hook` with their plugins' labels: those marked `tryfirst`, then in the order of
-        registration, then those marked `trylast`.
-
-        Like pluggy itself, an implementation is only given the arguments that it names.
-        """
-        return self._loader.observers(hook)
 
     @property
     def complaints(self) -> list[str]:

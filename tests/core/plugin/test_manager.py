@@ -9,7 +9,7 @@ import pytest
 from tests.core.conftest import GOOD
 from tests.core.rig import ALONE, AudioKit, RampSource, load, run
 
-from offhook import Phone
+from offhook import CallRecord, Phone
 from offhook.cli.doctor.diagnosis import Level, diagnose
 from offhook.errors import ConfigError, MissingExtraError, OffhookError, PluginError, SpecError
 from offhook.plugin.discovery import REQUIRE_VARIABLE
@@ -131,7 +131,7 @@ def test_two_plugins_of_one_name_do_not_hurt_each_other(install: Callable[..., s
     )
     assert (disabled.disabled, theirs.problem) == (True, "")
     assert len(list(plugins.carriers)) == 1
-    assert [name for name, _ in plugins.observers("offhook_carrier")] == [first.label]
+    assert plugins.hooks.order()["offhook_carrier"] == [first.label]
 
 
 def test_a_plugin_can_be_disabled(install: Callable[..., str]) -> None:
@@ -194,8 +194,8 @@ def test_two_plugins_of_one_class_are_two_plugins() -> None:
     seen: list[object] = []
     plugins = load(Observer("a", seen), Observer("b", seen))
     assert not [report for report in plugins.reports[-2:] if report.problem]
-    for _, observer in plugins.observers("offhook_call_ended"):
-        observer(call_id="call_1", record=None)
+    failed: list[OffhookError] = []
+    plugins.hooks.call_ended("call_1", CallRecord("call_1", "", ""), failed.append)
     assert seen == [("a", "call_1"), ("b", "call_1")]
     assert [report.label for report in plugins.reports[-2:]] == [
         "Observer (given to the phone)",
@@ -318,7 +318,7 @@ def test_a_given_plugin_does_not_push_out_an_installed_one_of_its_name(install: 
     install("Observer", GOOD.replace("{name}", "observer"))
     plugins = load(Observer("a", []))
     assert [carrier.name for carrier in plugins.carriers] == ["observer"]
-    assert len(plugins.observers("offhook_call_ended")) == 1
+    assert plugins.hooks.order()["offhook_call_ended"] == ["Observer-2 (given to the phone)"]
     assert not [report for report in reports(plugins).values() if report.problem]
 
 
@@ -506,7 +506,7 @@ def test_the_order_in_which_plugins_are_asked_can_be_chosen() -> None:
         def offhook_call_ended(self, call_id: str) -> None: ...
 
     plugins = load(Last("a", []), Observer("b", []), First("c", []))
-    names = [label.partition(" ")[0] for label, _ in plugins.observers("offhook_call_ended")]
+    names = [label.partition(" ")[0] for label in plugins.hooks.order()["offhook_call_ended"]]
     assert names == ["First", "Observer", "Last"]
 
 

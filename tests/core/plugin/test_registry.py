@@ -103,13 +103,19 @@ def test_what_a_plugin_added_can_be_forgotten() -> None:
     assert [item.name for item in transports] == ["a"]
 
 
-@pytest.mark.parametrize("stand_in_first", [True, False])
-def test_a_stand_in_gives_way_whoever_comes_first(stand_in_first: bool) -> None:
+def test_a_hint_says_how_to_get_a_name_that_was_not_added() -> None:
     transports = registry()
-    dummy, real = make(), make()
-    for stand_in in (stand_in_first, not stand_in_first):
-        transports.add("memory", dummy if stand_in else real, stand_in=stand_in)
-    assert transports.find("memory") is real
+    transports.hint("memory", "pass a mock to the phone")
+    with pytest.raises(SpecError, match=r"^no transport is called 'memory': pass a mock to the phone$"):
+        transports.find("memory")
+    factory = make()
+    transports.add("memory", factory)
+    assert transports.find("memory") is factory
+
+
+def test_one_plugin_adds_a_name_once() -> None:
+    transports = registry()
+    transports.add("memory", make())
     with pytest.raises(PluginError, match="it adds 'memory' twice"):
         transports.add("memory", make())
 

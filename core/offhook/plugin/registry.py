@@ -130,19 +130,17 @@ class Registry(Generic[_F]):
         return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=REGISTRY_SECTION)
 
     def check(self, name: str, product: object) -> None:
-        """Look at what the factory called `name` gave.
+        """Check what the factory called `name` returned.
 
         Raises:
-            PluginError: it cannot be used as what this registry is for.
+            PluginError: it does not fit the registry's interface.
         """
         if self.interface is None:
             return
         problem = interface_mismatch(product, self.interface)
         if problem:
             page = f"{INTERFACES_PAGE}#{self.interface.__name__.lower()}"
-            raise PluginError(
-                self.plugin_of(name), self.factory_of(name), f"what it gave cannot be used: {problem}", see=page
-            )
+            raise PluginError(self.plugin_of(name), self.factory_of(name), problem, see=page)
 
     def factory_of(self, name: str) -> str:
         """What fails where the factory called `name` does, for messages."""

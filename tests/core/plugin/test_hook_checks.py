@@ -30,7 +30,7 @@ def test_what_is_odd_and_does_no_harm_is_noted() -> None:
     report = PluginReport("future")
     assert check_hooks(Future(), report, pluggy.PluginManager("offhook")) == ["offhook_call_ended"]
     assert report.notes == [
-        "offhook_transports is no hook, though it is named like one; did you mean offhook_transport?"
+        "offhook_transports is named like a hook, but offhook has no such hook; did you mean offhook_transport?"
     ]
 
 

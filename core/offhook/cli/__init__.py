@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from offhook.cli.call.display import Display, choose
-    from offhook.cli.call.placing import CALLEE_HEARD, CallOrder, CallResult, place, report
+    from offhook.cli.call.folder import CALLEE_HEARD
+    from offhook.cli.call.placing import CallOrder, CallResult, place, report
     from offhook.cli.exit_codes import ExitCode
     from offhook.cli.stopping import Stop, run
 
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
-    "CALLEE_HEARD": "offhook.cli.call.placing",
+    "CALLEE_HEARD": "offhook.cli.call.folder",
     "Display": "offhook.cli.call.display",
     "ExitCode": "offhook.cli.exit_codes",
     "CallOrder": "offhook.cli.call.placing",

@@ -106,10 +106,10 @@ def test_a_line_without_a_change_has_no_state() -> None:
 
 def test_a_summary_says_what_broke() -> None:
     record = CallRecord("call_1", "+1415•••0123", "")
-    assert summary(record) == "the call did not begin"
+    assert summary(record) == ["the call did not begin"]
     record.outcome = Outcome(Disposition.FAILED, EndedBy.CARRIER, Cause.NOT_AUTHORIZED)
     record.problem = "the keys are not accepted"
-    assert summary(record) == "failed: ended by carrier (Q.850 cause 57)\nthe keys are not accepted"
+    assert summary(record) == ["failed: ended by carrier (Q.850 cause 57)", "the keys are not accepted"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from offhook.cli.call.display import NoDisplay
 from offhook.cli.call.placing import CallOrder, CallResult, place, report
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.stopping import Stop
-from offhook.errors import CredentialsRejected, TransportUnavailable
+from offhook.errors import ConfigError, CredentialsRejected, NumberRejected, TransportUnavailable
 from offhook.interfaces import AudioSource
 from offhook.interfaces.frame import AudioFrame
 from offhook.interfaces.ids import Ids
@@ -216,6 +216,25 @@ def test_a_bad_spec_is_bad_usage_and_nothing_rings(say: str, tmp_path: Path) -> 
     placed, rung = run_virtual(main())
     assert (placed.code, rung) == (ExitCode.BAD_USAGE, [])
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("number", ["4155550123", "+1911"])
+def test_a_rejected_number_is_bad_usage_and_leaves_no_file(number: str, tmp_path: Path) -> None:
+    async def main() -> CallResult:
+        order = CallOrder(number, listen=[f"recorder:{tmp_path / 'heard.wav'}"], out=tmp_path / "out")
+        return await place(order, Stage().open_phone, NoDisplay())
+
+    result = run_virtual(main())
+    assert (result.code, result.record) == (ExitCode.BAD_USAGE, None)
+    assert isinstance(result.error, NumberRejected)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("for_s", [0, -1, float("nan"), float("inf")])
+def test_a_time_to_talk_that_cannot_be_counted_is_rejected_with_the_order(for_s: float) -> None:
+    with pytest.raises(ConfigError, match="--for") as raised:
+        CallOrder(NUMBER, for_s=for_s)
+    assert raised.value.message.endswith(f"positive number of seconds, got {for_s:g}")
 
 
 def test_an_output_folder_that_holds_something_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_the_list_says_what_became_of_each_call(capsys: pytest.CaptureFixture[st
     cut = call_with("sqlite", seed=3, cut=True)
     lines = out_of(capsys, "list").splitlines()
     assert [line.split()[-1] for line in lines[1:3]] == [cut, nobody]
-    assert lines[0].split() == ["when", "(UTC)", "to", "what", "became", "talked", "id"]
+    assert lines[0].split() == ["when", "(UTC)", "to", "result", "talked", "id"]
     assert "interrupted" in lines[1]
     assert "no_answer" in lines[2]
     assert "completed" in lines[3]
@@ -93,9 +93,9 @@ def test_no_calls_yet_is_a_sentence_and_nothing_is_made(
     capsys: pytest.CaptureFixture[str], offhook_home: Path, tmp_path: Path
 ) -> None:
     for store in ("sqlite", f"sqlite:{tmp_path}/no/calls.db", f"jsonl:{tmp_path}/no"):
-        assert out_of(capsys, "--store", store, "list") == "no calls have been written down\n"
+        assert out_of(capsys, "--store", store, "list") == "no calls are stored\n"
         assert out_of(capsys, "--store", store, "list", "--json") == "[]\n"
-        assert "there is no call 'call_x'; see: offhook records list" in refused(
+        assert "no call has the id 'call_x'; see: offhook records list" in refused(
             capsys, "--store", store, "show", "call_x"
         )
     assert list(offhook_home.iterdir()) == list(tmp_path.iterdir()) == []
@@ -123,7 +123,7 @@ def test_a_call_is_shown_for_a_person(capsys: pytest.CaptureFixture[str], tmp_pa
         "answered 1.000 s",
         f"mix: {tmp_path}/mix-1.wav\n",
         "frames_sent",
-        "   1.000 s  active    the callee published audio (documented); leg connected",
+        "   1.000 s  ACTIVE    the callee published audio (documented); leg connected",
         "MemberJoined uid=2",
     ):
         assert words in shown
@@ -135,7 +135,7 @@ def test_a_call_is_shown_for_a_person(capsys: pytest.CaptureFixture[str], tmp_pa
     assert document["record"]["call_id"] == call_id
     assert document["journal"][0]["event"] == "Dialed"
     assert "2 calls begin with 'call_': " in refused(capsys, "show", "call_")
-    assert "no call ''" in refused(capsys, "show", "")
+    assert "no call has the id ''" in refused(capsys, "show", "")
 
 
 def test_many_calls_that_begin_alike_are_not_all_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +143,7 @@ def test_many_calls_that_begin_alike_are_not_all_listed(capsys: pytest.CaptureFi
     for index in range(7):
         store.save(f"call_{index}", {"ended_at_s": 1, "disposition": "failed"})
     store.close()
-    assert "call_2, ...; give" in refused(capsys, "show", "call_")
+    assert "call_2, ...; type" in refused(capsys, "show", "call_")
 
 
 def test_an_interrupted_call_is_shown_as_far_as_its_journal_goes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,12 +174,12 @@ def test_export_writes_files_and_names_the_recordings(capsys: pytest.CaptureFixt
     assert json.loads((out / f"record-{first}.json").read_text())["call_id"] == first
     journal = [json.loads(line) for line in (out / f"journal-{first}.jsonl").read_text().splitlines()]
     assert journal[0]["event"] == "Dialed"
-    assert "is there already" in refused(capsys, "export", first, "--out", str(out))
+    assert "exists already" in refused(capsys, "export", first, "--out", str(out))
     (tmp_path / "mix-1.wav").unlink()
     assert "(not there any more)" in out_of(capsys, "export", first, "--out", str(tmp_path / "two"))
     (document,) = json.loads(out_of(capsys, "export", second, "--json"))
     assert (document["record"]["call_id"], document["journal"][0]["event"]) == (second, "Dialed")
-    assert "say where to with --out" in refused(capsys, "export")
+    assert "needs --out DIR" in refused(capsys, "export")
     (tmp_path / "file").touch()
     assert "cannot be written to" in refused(capsys, "export", first, "--out", str(tmp_path / "file"))
 
@@ -192,7 +192,7 @@ def test_an_id_that_somebody_else_wrote_does_not_choose_the_file(
     store = Plugins.load().store("sqlite")
     store.save(call_id, {"ended_at_s": 1})
     store.close()
-    assert "no call id that can be part of a file name" in refused(capsys, "export", "--out", str(tmp_path / "out"))
+    assert "cannot be part of a file name" in refused(capsys, "export", "--out", str(tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
 
 

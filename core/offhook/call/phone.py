@@ -125,7 +125,7 @@ class Phone:
         self.interrupted: Sequence[Document] = interrupted(stores)
         admission = Admission(
             carrier,
-            self.plugins,
+            self.plugins.hooks,
             stores.guard or MemoryGuard(),
             settings.clock,
             call_limit=call_limit,

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
-from offhook.plugin.report import PluginReport
+from offhook.plugin.report import BUILT_IN, GIVEN, PluginReport
 from offhook.wording import quoted
 
 if TYPE_CHECKING:
@@ -103,6 +103,12 @@ def _has_plugins(points: Iterable[EntryPoint]) -> bool:
 def _where(distribution: Distribution) -> str:
     """Version and folder; one folder that stands twice on the path is one copy."""
     return f"{distribution.version} in {Path(str(distribution.locate_file(''))).resolve()}"
+
+
+def disabling(label: str) -> str:
+    """The setting that disables the plugin with this label; empty for a plugin that no distribution installed."""
+    name, _, distribution = label.removesuffix(")").partition(" (")
+    return f"{DISABLE_VARIABLE}={name}" if distribution not in ("", BUILT_IN, GIVEN) else ""
 
 
 def is_installed(name: str) -> bool:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         AuthRegistry,
         CarrierRegistry,
         CommandRegistry,
+        DiagnosisRegistry,
         FarEndRegistry,
         FilterRegistry,
         ResamplerRegistry,
@@ -132,7 +133,15 @@ def offhook_far_end(registry: FarEndRegistry) -> None:
 def offhook_command(registry: CommandRegistry) -> None:
     """Add commands to the ``offhook`` command line: functions with typer's annotations.
 
-    Only the command line asks; a phone does not.
+    Only the command line calls this hook; a phone does not.
+    """
+
+
+@hookspec
+def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
+    """Add checks for ``offhook doctor``: functions that receive the settings and yield a `Finding` for each result.
+
+    Only the command line calls this hook; a phone does not.
     """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -14,17 +14,13 @@ from offhook.plugin.discovery import DISABLE_VARIABLE, OURS, origin_of
 from offhook.plugin.hook_checks import check_hooks
 from offhook.plugin.isolation import as_plugin_error, remember_distribution
 from offhook.plugin.quarantine import quarantine
-from offhook.plugin.report import PLUGIN_SECTION, PluginReport
+from offhook.plugin.report import BUILT_IN, GIVEN, PLUGIN_SECTION, PluginReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.metadata import EntryPoint
 
     from offhook.plugin.registry import Registry
-
-
-#: What stands in the place of a distribution for what a program hands over.
-GIVEN: Final = "given to the phone"
 
 
 class Loader:
@@ -49,13 +45,17 @@ class Loader:
         if self._guard(report, point.load) is None and not report.hooks:
             report.notes.append("it answers no hook")
 
-    def given(self, plugin: object) -> None:
-        """Load what a program hands over.
+    def given(self, plugin: object, origin: str = GIVEN) -> None:
+        """Load a plugin object.
+
+        Args:
+            plugin: a module or object with hooks.
+            origin: `GIVEN` or `BUILT_IN`; it stands in the place of a distribution.
 
         Raises:
             OffhookError: it cannot be used.
         """
-        report = self._report(plugin)
+        report = self._report(plugin, origin)
         self.reports.append(report)
         error = self._guard(report, lambda: plugin)
         if error is not None:
@@ -64,19 +64,23 @@ class Loader:
             problem = "it has no hook: mark its functions with offhook.hookimpl"
             raise PluginError(report.label, "registration", problem, see=PLUGIN_SECTION)
 
-    def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
-        """See `Plugins.observers`."""
+    def implementations(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
+        """The implementations of `hook` with their plugins' labels: those marked `tryfirst`, then in the order of
+        registration, then those marked `trylast`.
+
+        Like pluggy itself, an implementation only receives the arguments that it names.
+        """
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
         found = sorted(caller.get_hookimpls(), key=lambda item: item.trylast - item.tryfirst)
         return [(self._labels[item.plugin_name], _naming(item.function, item.argnames)) for item in found]
 
-    def _report(self, plugin: object) -> PluginReport:
+    def _report(self, plugin: object, origin: str) -> PluginReport:
         """Two objects of one class are two plugins: the second gets a number."""
         own = getattr(plugin, "__name__", None)
         name = str(own or type(plugin).__name__)
         taken = {report.name for report in self.reports}
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        report = PluginReport(next(candidate for candidate in names if candidate not in taken), GIVEN)
+        report = PluginReport(next(candidate for candidate in names if candidate not in taken), origin)
         report.module = name if inspect.ismodule(plugin) else type(plugin).__module__
         report.origin = origin_of(report.module)
         return report
@@ -105,13 +109,13 @@ class Loader:
     def _add(self, plugin: object, report: PluginReport) -> None:
         self._refuse_second(plugin, report)
         hooks = check_hooks(plugin, report, self._manager)
-        if report.distribution not in (OURS, GIVEN):  # messages need not say where ours is from
+        if report.distribution not in (OURS, GIVEN, BUILT_IN):  # messages need not say where ours is from
             remember_distribution(report.module, f"{report.distribution} {report.version}".strip())
         self._manager.register(plugin, report.name)
         self._labels[report.name] = report.label
         report.hooks = hooks
         for registry in self._registries:
-            for label, implementation in self.observers(registry.hook):
+            for label, implementation in self.implementations(registry.hook):
                 if label == report.label:
                     registry.plugin = label
                     _ask(label, registry, implementation)

@@ -25,6 +25,7 @@ from offhook.interfaces import (
 )
 from offhook.interfaces.environment import Environment
 from offhook.plugin.discovery import DISABLE_VARIABLE, REQUIRE_VARIABLE, installed
+from offhook.plugin.hooks import Hooks
 from offhook.plugin.isolation import PLUGINS_LOGGER, as_plugin_error
 from offhook.plugin.loader import Loader
 from offhook.plugin.quarantine import quarantine
@@ -33,6 +34,7 @@ from offhook.plugin.registry import (
     AuthFactory,
     CarrierFactory,
     Command,
+    DiagnosisCheck,
     FarEndFactory,
     FilterFactory,
     Registry,
@@ -42,7 +44,7 @@ from offhook.plugin.registry import (
     StoreFactory,
     TransportFactory,
 )
-from offhook.plugin.report import PluginReport, left_out
+from offhook.plugin.report import BUILT_IN, PluginReport, left_out
 from offhook.plugin.spec import Spec
 from offhook.wording import quoted
 
@@ -54,9 +56,6 @@ __all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
-
-#: The commands that are offhook's own.
-_OWN_COMMANDS: Final = ("call", "conformance", "docs", "doctor", "plugins", "records")
 
 _log: Final = logging.getLogger(PLUGINS_LOGGER)
 
@@ -83,29 +82,41 @@ class Plugins:
         self.stores: Registry[StoreFactory] = Registry("store", "offhook_store", Store)
         self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive", Archive)
         self.far_ends: Registry[FarEndFactory] = Registry("far end", "offhook_far_end")
-        self.commands: Registry[Command] = Registry("command", "offhook_command", reserved=_OWN_COMMANDS)
-        for registry in self.registries():
-            registry.siblings = self.registries()
-        asked = [registry for registry in self.registries() if commands or registry is not self.commands]
+        self.commands: Registry[Command] = Registry("command", "offhook_command")
+        self.diagnosis: Registry[DiagnosisCheck] = Registry("check", "offhook_diagnosis")
+        only_commands = (self.commands, self.diagnosis)
+        asked = [registry for registry in self.registries() if commands or registry not in only_commands]
         self._loader = Loader(asked)
+        #: Calls the hooks that decide about calls and observe them.
+        self.hooks: Hooks = Hooks(self._loader)
         self.reports: list[PluginReport] = self._loader.reports
 
     @classmethod
     def load(
-        cls, extra: Iterable[object] = (), environment: Mapping[str, str] | None = None, *, commands: bool = False
+        cls,
+        extra: Iterable[object] = (),
+        environment: Mapping[str, str] | None = None,
+        *,
+        commands: bool = False,
+        builtin: Iterable[object] = (),
     ) -> Plugins:
-        """Load what the installed distributions offer, then `extra`.
+        """Load `builtin`, then the plugins of installed distributions, then `extra`.
 
         Args:
             extra: modules or objects with `hookimpl` functions, beside the installed ones.
             environment: where `OFFHOOK_DISABLE_PLUGINS` is looked up; the process's own by default.
-            commands: whether to ask for commands as well, which import what a command line needs.
+            commands: whether to call the hooks of the command line as well: commands and checks of `offhook doctor`.
+            builtin: plugin objects that are part of the caller, such as the commands of `offhook` itself. They are
+                loaded first, so that a plugin cannot take a name of theirs; they cannot be disabled.
 
         Raises:
-            PluginError: one of `extra` cannot be used. An installed one that cannot is left out and reported instead.
+            PluginError: one of `extra` or `builtin` cannot be used. An installed plugin that cannot is left out and
+                reported.
         """
         plugins = cls(commands=commands)
         points, plugins.notes = installed(os.environ if environment is None else environment)
+        for plugin in builtin:
+            plugins._loader.given(plugin, BUILT_IN)
         for point, report in points:
             plugins._loader.installed(point, report)
         for plugin in extra:
@@ -128,15 +139,8 @@ class Plugins:
             self.archives,
             self.far_ends,
             self.commands,
+            self.diagnosis,
         )
-
-    def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
-        """The implementations of `hook` with their plugins' labels: those marked `tryfirst`, then in the order of
-        registration, then those marked `trylast`.
-
-        Like pluggy itself, an implementation is only given the arguments that it names.
-        """
-        return self._loader.observers(hook)
 
     @property
     def complaints(self) -> list[str]:

@@ -19,14 +19,10 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _AWAITABLE: Final = re.compile(r"Awaitable|Coroutine|Future|Task|Any")
 
 
-def registration_problem(
-    name: object, factory: object, summary: object, extra: object, needs: object, reserved: tuple[str, ...]
-) -> str:
+def registration_problem(name: object, factory: object, summary: object, extra: object, needs: object) -> str:
     """What is wrong with what a plugin adds; it may give anything, whatever the types say."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return f"{quoted(str(name))} is no name: take lower-case letters, digits, _ and -, with a letter first"
-    if name in reserved:
-        return f"{name!r} is offhook's own: take another name"
     if not callable(factory):
         return f"the factory of {name!r} is {type(factory).__name__}, which cannot be called"
     if inspect.iscoroutinefunction(factory):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from offhook.errors import MissingExtraError, PluginError, SpecError
-from offhook.plugin.discovery import is_installed
+from offhook.plugin.discovery import disabling, is_installed
 from offhook.plugin.part_checks import interface_mismatch, registration_problem
 from offhook.plugin.report import INTERFACES_PAGE, REGISTRY_SECTION
 from offhook.wording import nearest_name, quoted
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Store,
         Transport,
     )
+    from offhook.interfaces.diagnosis import Finding
     from offhook.interfaces.environment import Environment
     from offhook.interfaces.far_end import FarEnd
 
@@ -53,6 +54,8 @@ ArchiveFactory: TypeAlias = "Callable[[str, Environment], Archive]"
 FarEndFactory: TypeAlias = "Callable[[], FarEnd]"
 #: A function with typer's annotations.
 Command: TypeAlias = Callable[..., None]
+#: Takes the settings and yields what it found.
+DiagnosisCheck: TypeAlias = "Callable[[Environment], Iterable[Finding]]"
 
 _F = TypeVar("_F")
 
@@ -70,18 +73,14 @@ class Registry(Generic[_F]):
         kind: what they make, for messages.
         hook: the hook through which plugins add to it.
         interface: what a factory gives must have this class's methods; None where it gives nothing.
-        reserved: names that are offhook's own and nobody's to add.
     """
 
-    def __init__(self, kind: str, hook: str, interface: type | None = None, *, reserved: tuple[str, ...] = ()) -> None:
+    def __init__(self, kind: str, hook: str, interface: type | None = None) -> None:
         self.kind = kind
         self.hook = hook
         self.interface = interface
         #: The plugin whose hook is running; set by the loader, empty when none is.
         self.plugin = ""
-        #: Those of the other kinds, and this one: a plugin is switched off with all that it added to any of them.
-        self.siblings: tuple[Registry[Any], ...] = (self,)
-        self._reserved = reserved
         self._registrations: dict[str, Registration[_F]] = {}
 
     def add(
@@ -108,7 +107,7 @@ class Registry(Generic[_F]):
         Raises:
             PluginError: the name is taken, or something given is not what it must be.
         """
-        problem = registration_problem(name, factory, summary, extra, needs, self._reserved)
+        problem = registration_problem(name, factory, summary, extra, needs)
         if problem:
             raise self._refused(problem)
         taken = self._registrations.get(name)
@@ -117,17 +116,12 @@ class Registry(Generic[_F]):
         if taken is not None and not taken.stand_in:
             if taken.plugin == self.plugin:
                 raise self._refused(f"it adds {name!r} twice")
-            other = taken.plugin.partition(" ")[0]
-            raise self._refused(
-                f"{name!r} is taken by plugin {taken.plugin!r}: take another name, or, to have this one in its place, "
-                f"set OFFHOOK_DISABLE_PLUGINS={other}{lost_with(taken.plugin, self._all(), taken)}"
-            )
+            disable = disabling(taken.plugin)
+            instead = f", or disable that plugin as a whole with {disable}" if disable else ""
+            raise self._refused(f"{name!r} is taken by plugin {taken.plugin!r}: choose another name{instead}")
         self._registrations[name] = Registration(
             name, factory, self.plugin or _PROGRAM, summary, extra, needs, stand_in
         )
-
-    def _all(self) -> Iterator[tuple[str, Registration[Any]]]:
-        return ((registry.kind, item) for registry in self.siblings for item in registry)
 
     def _refused(self, problem: str) -> PluginError:
         return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=REGISTRY_SECTION)
@@ -192,9 +186,7 @@ StoreRegistry: TypeAlias = Registry[StoreFactory]
 ArchiveRegistry: TypeAlias = Registry[ArchiveFactory]
 FarEndRegistry: TypeAlias = Registry[FarEndFactory]
 CommandRegistry: TypeAlias = Registry[Command]
-
-#: So much of what else a plugin adds is told by name.
-_MOST_TOLD: Final = 5
+DiagnosisRegistry: TypeAlias = Registry[DiagnosisCheck]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,17 +224,3 @@ class Registration(Generic[_F]):
     def lack(self, what: str) -> MissingExtraError:
         """The error for `what` is made by it, when something is missing."""
         return MissingExtraError(self.extra, what, self.missing)
-
-
-def lost_with(plugin: str, added: Iterable[tuple[str, Registration[Any]]], kept: Registration[Any]) -> str:
-    """What is gone, besides `kept`, where `plugin` is switched off, as the end of a sentence; empty for nothing.
-
-    Resamplers come first, since any call may want one.
-    """
-    lost = [(kind, item.name) for kind, item in added if item.plugin == plugin and item is not kept]
-    lost.sort(key=lambda item: item[0] != "resampler")
-    if not lost:
-        return ""
-    told = ", ".join(f"{kind} {name!r}" for kind, name in lost[:_MOST_TOLD])
-    more = f" and {len(lost) - _MOST_TOLD} more" if len(lost) > _MOST_TOLD else ""
-    return f", which takes away all else that it adds: {told}{more}"

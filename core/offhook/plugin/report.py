@@ -23,6 +23,12 @@ _LINES: Final = 5
 _PASSED: Final = ("<frozen ", "/importlib/", "/pluggy/", f"{Path(__file__).parents[1]}/")
 
 
+#: What stands in the place of a distribution for a plugin that a program passed to its phone.
+GIVEN: Final = "given to the phone"
+#: The same for a plugin that is part of offhook's command line.
+BUILT_IN: Final = "built in"
+
+
 @dataclass(slots=True)
 class PluginReport:
     """What became of one plugin.

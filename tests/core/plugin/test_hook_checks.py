@@ -37,4 +37,4 @@ def test_what_is_odd_and_does_no_harm_is_noted() -> None:
 def test_the_hooks_are_those_of_the_specification() -> None:
     assert HOOKS["offhook_renew_grant"] == ("call_id", "grant")
     assert all(name.startswith("offhook_") for name in HOOKS)
-    assert len(HOOKS) == 16
+    assert len(HOOKS) == 17

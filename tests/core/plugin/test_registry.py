@@ -46,32 +46,20 @@ def test_a_name_is_taken_once_and_the_error_names_both() -> None:
         transports.add("pigeon", make())
     assert raised.value.message == (
         "plugin 'bird (bird-offhook 2.0)' failed in offhook_transport: "
-        "'pigeon' is taken by plugin 'acme (acme-offhook 1.0)': take another name, or, to have this one in its place, "
-        "set OFFHOOK_DISABLE_PLUGINS=acme (read: offhook docs hooks#what-a-registry-takes)"
+        "'pigeon' is taken by plugin 'acme (acme-offhook 1.0)': choose another name, or disable that plugin as "
+        "a whole with OFFHOOK_DISABLE_PLUGINS=acme (read: offhook docs hooks#what-a-registry-takes)"
     )
     assert transports.find("pigeon") is first
 
 
-def test_the_error_for_a_taken_name_tells_what_else_would_go() -> None:
-    transports, resamplers = registry(), Registry[Callable[[], object]]("resampler", "offhook_resampler")
-    transports.siblings = (transports, resamplers)
-    resamplers.plugin = transports.plugin
-    for name in ("pigeon", "dove", "owl"):
-        transports.add(name, make())
-    resamplers.add("live", make())
-    first = (
-        "set OFFHOOK_DISABLE_PLUGINS=acme, which takes away all else that it adds: resampler 'live', transport 'dove'"
-    )
-    for more, told in (
-        ((), ", transport 'owl' \\(read"),
-        (("crow", "wren", "jay"), ".* 'crow', transport 'wren' and 1 more"),
-    ):
-        for name in more:
-            transports.plugin = resamplers.plugin
-            transports.add(name, make())
-        transports.plugin = "bird (bird-offhook 2.0)"
-        with pytest.raises(PluginError, match=f"{first}{told}"):
-            transports.add("pigeon", make())
+@pytest.mark.parametrize("first", ["", "Kit (given to the phone)", "offhook (built in)"])
+def test_a_plugin_that_cannot_be_disabled_is_not_offered_for_it(first: str) -> None:
+    transports = registry()
+    transports.plugin = first
+    transports.add("pigeon", make())
+    transports.plugin = "bird (bird-offhook 2.0)"
+    with pytest.raises(PluginError, match=r": choose another name \(read: "):
+        transports.add("pigeon", make())
 
 
 def test_a_name_that_is_nearly_right_is_suggested() -> None:
@@ -139,7 +127,6 @@ async def make_later() -> object:
         ({"name": "9lives"}, "is no name"),
         ({"name": "x" * 65}, "is no name"),
         ({"name": 7}, "'7' is no name"),
-        ({"name": "call"}, "'call' is offhook's own"),
         ({"factory": None}, "the factory of 'pigeon' is NoneType, which cannot be called"),
         ({"factory": make_later}, "the factory of 'pigeon' is async"),
         ({"summary": None}, "summary and extra of 'pigeon' must be texts"),
@@ -150,7 +137,7 @@ async def make_later() -> object:
     ],
 )
 def test_nonsense_is_refused_by_name_where_it_is_added(added: dict[str, object], says: str) -> None:
-    transports = Registry[Callable[[], object]]("transport", "offhook_transport", reserved=("call",))
+    transports = Registry[Callable[[], object]]("transport", "offhook_transport")
     transports.plugin = "acme (acme-offhook 1.0)"
     with pytest.raises(
         PluginError, match=r"^plugin 'acme \(acme-offhook 1.0\)' failed in offhook_transport: "

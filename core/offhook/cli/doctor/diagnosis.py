@@ -9,7 +9,6 @@ import os
 import platform
 import ssl
 import sys
-from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -121,10 +120,9 @@ def _plugins(plugins: Plugins, environment: Mapping[str, str]) -> Iterator[Findi
 
 
 def _hooks(plugins: Plugins) -> Iterator[Finding]:
-    answered = Counter(hook for report in plugins.reports if not report.problem for hook in report.hooks)
-    for hook in sorted(hook for hook, count in answered.items() if count > 1):
-        names = [label for label, _ in plugins.observers(hook)]
-        yield Finding(f"hook {hook}", Level.FINE, f"answered in this order by {', '.join(names)}")
+    for hook, labels in sorted(plugins.hooks.order().items()):
+        if len(labels) > 1:
+            yield Finding(f"hook {hook}", Level.FINE, f"answered in this order by {', '.join(labels)}")
 
 
 def _lacking(plugins: Plugins) -> Iterator[Finding]:

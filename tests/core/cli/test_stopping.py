@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import threading
@@ -202,6 +203,26 @@ def test_a_loop_that_is_blocked_is_no_shelter(make_stop: Callable[..., Stop], en
 
     run(main, make_stop(60 if second else 0.02))
     assert ended.codes == [ExitCode.TERMINATED]
+
+
+def test_native_code_that_blocks_the_main_thread_is_no_shelter(make_stop: Callable[..., Stop], ended: Ended) -> None:
+    """No handler in Python could run there: the lock is taken twice, and a signal does not interrupt that."""
+    libc = ctypes.CDLL(None)
+    lock = ctypes.create_string_buffer(128)
+    libc.pthread_mutex_init(lock, None)
+
+    def free() -> None:
+        ended.came.wait(10)
+        libc.pthread_mutex_unlock(lock)
+
+    async def main(stop: Stop) -> None:
+        libc.pthread_mutex_lock(lock)
+        for action in (free, lambda: kill(signal.SIGTERM)):
+            threading.Thread(target=action).start()
+        libc.pthread_mutex_lock(lock)
+        assert ended.codes == [ExitCode.TERMINATED], "before Python code could run on this thread again"
+
+    run(main, make_stop(0.02))
 
 
 def test_other_signals_are_others_affair(make_stop: Callable[..., Stop]) -> None:

@@ -82,6 +82,7 @@ class Registry(Generic[_F]):
         #: The plugin whose hook is running; set by the loader, empty when none is.
         self.plugin = ""
         self._registrations: dict[str, Registration[_F]] = {}
+        self._hints: dict[str, str] = {}
 
     def add(
         self,
@@ -91,7 +92,6 @@ class Registry(Generic[_F]):
         summary: str = "",
         extra: str = "",
         needs: tuple[str, ...] = (),
-        stand_in: bool = False,
     ) -> None:
         """Add a factory.
 
@@ -101,8 +101,6 @@ class Registry(Generic[_F]):
             summary: one line for ``offhook plugins``.
             extra: what to give to pip when one of `needs` is missing, for example ``offhook[aiortc]``.
             needs: import names that must be installed before the factory is called.
-            stand_in: this factory can only say what is missing, and gives way to a plugin that adds the name in
-                earnest, whichever of them comes first.
 
         Raises:
             PluginError: the name is taken, or something given is not what it must be.
@@ -111,35 +109,38 @@ class Registry(Generic[_F]):
         if problem:
             raise self._refused(problem)
         taken = self._registrations.get(name)
-        if taken is not None and stand_in:
-            return
-        if taken is not None and not taken.stand_in:
+        if taken is not None:
             if taken.plugin == self.plugin:
                 raise self._refused(f"it adds {name!r} twice")
             disable = disabling(taken.plugin)
             instead = f", or disable that plugin as a whole with {disable}" if disable else ""
             raise self._refused(f"{name!r} is taken by plugin {taken.plugin!r}: choose another name{instead}")
-        self._registrations[name] = Registration(
-            name, factory, self.plugin or _PROGRAM, summary, extra, needs, stand_in
-        )
+        self._registrations[name] = Registration(name, factory, self.plugin or _PROGRAM, summary, extra, needs)
+
+    def hint(self, name: str, text: str) -> None:
+        """Say what to do about a name that is added for some phones only, such as one that leads into a test server.
+
+        Args:
+            name: what is looked up where nothing of that name was added.
+            text: what it would be, and how to get it; it becomes part of the error.
+        """
+        self._hints[name] = text
 
     def _refused(self, problem: str) -> PluginError:
         return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=REGISTRY_SECTION)
 
     def check(self, name: str, product: object) -> None:
-        """Look at what the factory called `name` gave.
+        """Check what the factory called `name` returned.
 
         Raises:
-            PluginError: it cannot be used as what this registry is for.
+            PluginError: it does not fit the registry's interface.
         """
         if self.interface is None:
             return
         problem = interface_mismatch(product, self.interface)
         if problem:
             page = f"{INTERFACES_PAGE}#{self.interface.__name__.lower()}"
-            raise PluginError(
-                self.plugin_of(name), self.factory_of(name), f"what it gave cannot be used: {problem}", see=page
-            )
+            raise PluginError(self.plugin_of(name), self.factory_of(name), problem, see=page)
 
     def factory_of(self, name: str) -> str:
         """What fails where the factory called `name` does, for messages."""
@@ -165,11 +166,12 @@ class Registry(Generic[_F]):
         """
         registration = self._registrations.get(name)
         if registration is None:
+            problem = f"no {self.kind} is called {quoted(name)}"
+            if name in self._hints:
+                raise SpecError(f"{problem}: {self._hints[name]}")
             known = ", ".join(sorted(self._registrations)) or "none"
-            raise SpecError(
-                f"no {self.kind} is called {quoted(name)}{nearest_name(name, self._registrations)} "
-                f"(installed: {known}); see: offhook plugins"
-            )
+            near = nearest_name(name, self._registrations)
+            raise SpecError(f"{problem}{near} (installed: {known}); see: offhook plugins")
         if registration.missing:
             raise registration.lack(f"the {self.kind} {name!r}")
         return registration.factory
@@ -200,7 +202,6 @@ class Registration(Generic[_F]):
         summary: one line for ``offhook plugins``.
         extra: what to give to pip when something it needs is missing.
         needs: import names that must be installed.
-        stand_in: whether it gives way to a plugin that adds the name in earnest.
     """
 
     name: str
@@ -209,7 +210,6 @@ class Registration(Generic[_F]):
     summary: str
     extra: str
     needs: tuple[str, ...]
-    stand_in: bool = False
 
     @property
     def missing(self) -> tuple[str, ...]:

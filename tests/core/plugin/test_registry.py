@@ -103,13 +103,19 @@ def test_what_a_plugin_added_can_be_forgotten() -> None:
     assert [item.name for item in transports] == ["a"]
 
 
-@pytest.mark.parametrize("stand_in_first", [True, False])
-def test_a_stand_in_gives_way_whoever_comes_first(stand_in_first: bool) -> None:
+def test_a_hint_says_how_to_get_a_name_that_was_not_added() -> None:
     transports = registry()
-    dummy, real = make(), make()
-    for stand_in in (stand_in_first, not stand_in_first):
-        transports.add("memory", dummy if stand_in else real, stand_in=stand_in)
-    assert transports.find("memory") is real
+    transports.hint("memory", "pass a mock to the phone")
+    with pytest.raises(SpecError, match=r"^no transport is called 'memory': pass a mock to the phone$"):
+        transports.find("memory")
+    factory = make()
+    transports.add("memory", factory)
+    assert transports.find("memory") is factory
+
+
+def test_one_plugin_adds_a_name_once() -> None:
+    transports = registry()
+    transports.add("memory", make())
     with pytest.raises(PluginError, match="it adds 'memory' twice"):
         transports.add("memory", make())
 
@@ -122,15 +128,15 @@ async def make_later() -> object:
 @pytest.mark.parametrize(
     ("added", "says"),
     [
-        ({"name": "Carrier Pigeon"}, "'Carrier Pigeon' is no name"),
-        ({"name": ""}, "'' is no name"),
-        ({"name": "9lives"}, "is no name"),
-        ({"name": "x" * 65}, "is no name"),
-        ({"name": 7}, "'7' is no name"),
-        ({"factory": None}, "the factory of 'pigeon' is NoneType, which cannot be called"),
+        ({"name": "Carrier Pigeon"}, "'Carrier Pigeon' is not a valid name"),
+        ({"name": ""}, "'' is not a valid name"),
+        ({"name": "9lives"}, "is not a valid name"),
+        ({"name": "x" * 65}, "is not a valid name"),
+        ({"name": 7}, "'7' is not a valid name"),
+        ({"factory": None}, "the factory of 'pigeon' is NoneType, not a function or a class"),
         ({"factory": make_later}, "the factory of 'pigeon' is async"),
-        ({"summary": None}, "summary and extra of 'pigeon' must be texts"),
-        ({"extra": ("offhook[pigeon]",)}, "summary and extra of 'pigeon' must be texts"),
+        ({"summary": None}, "summary and extra of 'pigeon' must be str"),
+        ({"extra": ("offhook[pigeon]",)}, "summary and extra of 'pigeon' must be str"),
         ({"needs": "acme_sdk"}, "needs of 'pigeon' must be a tuple"),
         ({"needs": (None,)}, "needs of 'pigeon' must be a tuple"),
         ({"needs": ("",)}, "needs of 'pigeon' must be a tuple"),

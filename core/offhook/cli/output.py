@@ -70,9 +70,10 @@ def _make_safe(handler: logging.Handler, format_: str | None = None) -> None:
 
 @contextlib.contextmanager
 def printed_here(logger: str = PLUGINS_LOGGER) -> Generator[None]:
-    """While this lasts, Python does not print the warnings of `logger` itself: the command line prints them.
+    """While this lasts, keep Python from printing warnings that no handler takes.
 
-    Python prints warnings that no handler takes.
+    Args:
+        logger: the name of the logger whose warnings the command prints, or uses, itself; empty for all.
     """
     handler = logging.NullHandler()
     logging.getLogger(logger).addHandler(handler)

@@ -50,12 +50,12 @@ def test_what_is_code_is_no_section() -> None:
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
-        ("hoks", "no page is called 'hoks'; did you mean hooks? All of them: offhook docs"),
-        ("7", "no page is called '7'. All of them: offhook docs"),
+        ("hoks", "no page is called 'hoks'; did you mean hooks? For a list of the pages: offhook docs"),
+        ("7", "no page is called '7'. For a list of the pages: offhook docs"),
         (
             "hooks#ofhook_transport",
-            "the page hooks has no section 'ofhook_transport'; did you mean offhook_transport? All of it: offhook docs "
-            "hooks",
+            "the page hooks has no section 'ofhook_transport'; did you mean offhook_transport? For the whole page: "
+            "offhook docs hooks",
         ),
     ],
 )

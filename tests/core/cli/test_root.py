@@ -146,6 +146,10 @@ class Commands:
 
         def untyped(what: CommandRegistry) -> None: ...  # a name that is there for types alone
 
+        group = typer.Typer(help="Several.")
+        group.command("one")(fine)
+        group.command("two")(refused)
+        registry.add("group", group)
         registry.add("untyped", untyped)
         for command in (fine, refused, buggy, stops):
             registry.add(command.__name__, command)
@@ -169,6 +173,15 @@ def test_commands_of_plugins_are_mounted(capsys: pytest.CaptureFixture[str]) -> 
     assert run(["buggy"]) == ExitCode.FAILED
     assert "bug in offhook: ZeroDivisionError: oops" in capsys.readouterr().err
     assert run(["stops"]) == ExitCode.COMPLETED
+
+
+@pytest.mark.usefixtures("commands")
+def test_a_plugin_can_add_a_group_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["group", "one"]) == 0
+    assert run(["group", "two"]) == ExitCode.BAD_USAGE
+    assert capsys.readouterr() == ("fine\n", "offhook: SETTING is not set\n")
+    assert run(["--help"]) == 0
+    assert "group        Several." in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("commands")

@@ -104,6 +104,17 @@ def test_a_line_without_a_change_has_no_state() -> None:
     assert line(entry) == "   1.000 s  ENDED     a timer ran out (observed); leg closed"
 
 
+def test_what_a_peer_sent_does_not_reach_the_terminal() -> None:
+    evil = "\x1b[2J\nforged"
+    entry = TimelineEntry(1.0, "X", CallState.ACTIVE, LegState.CONNECTED, detail=evil)
+    assert line(entry) == "   1.000 s            X \\x1b[2J\\nforged"
+    record = CallRecord("call_1", "", "", problem=evil)
+    record.outcome = Outcome(Disposition.FAILED, EndedBy.NETWORK, Cause.NETWORK_OUT_OF_ORDER)
+    screen = io.StringIO()
+    LiveDisplay(Console(file=screen, width=120)).finish(record)
+    assert screen.getvalue().splitlines()[1] == "\\x1b[2J\\nforged"
+
+
 def test_a_summary_says_what_broke() -> None:
     record = CallRecord("call_1", "+1415•••0123", "")
     assert summary(record) == ["the call did not begin"]

@@ -161,6 +161,25 @@ def test_an_interrupted_call_is_shown_as_far_as_its_journal_goes(capsys: pytest.
     assert out_of(capsys, "show", "call_odd").endswith("\n\n")
 
 
+@pytest.mark.fault("F43")
+def test_what_somebody_else_wrote_into_a_store_does_not_reach_the_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    evil = "\x1b[2J\nforged"
+    store = Plugins.load().store("sqlite")
+    entry = {"event": evil, "at_s": 1.0, "detail": evil}
+    change = {**entry, "changed": True, "evidence": evil, "grade": evil, "call": evil, "leg": evil}
+    for entries in (entry, change):
+        store.append("call_evil", {**entries, "call_id": "call_evil"})
+    document = {"number": evil, "dialed_at": evil, "disposition": evil, "ended_by": evil, "problem": evil, "rang": evil}
+    store.save("call_evil", {**document, "ended_at_s": 1, "counters": {evil: evil}, "files": {evil: evil}})
+    store.close()
+    for arguments in (["list"], ["show", "evil"], ["export", "evil", "--out", str(tmp_path / "out")]):
+        printed = out_of(capsys, *arguments)
+        assert "forged" in printed
+        assert all(line.isprintable() and not line.startswith("forged") for line in printed.splitlines())
+
+
 def test_export_writes_files_and_names_the_recordings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     first, second = call_with("sqlite", tmp_path, 1), call_with("sqlite", seed=2)
     out = tmp_path / "out"

@@ -1,7 +1,6 @@
-"""The command line: ``offhook``.
+"""The command line: ``offhook``, and what commands of plugins need.
 
-Commands of other packages take their parts from here. They are imported on first use, since typer is only wanted when
-the command line is.
+The names are imported on first use, so that importing this package does not import typer.
 """
 
 from __future__ import annotations
@@ -56,9 +55,9 @@ def __getattr__(name: str) -> object:
 def main() -> None:
     """Run the command line with the process's arguments and exit with its code."""
     try:
-        from offhook.cli.root import run  # typer is only wanted when the command line is
+        from offhook.cli.root import run  # here, since it imports typer
 
         code = run(sys.argv[1:])
-    except KeyboardInterrupt:  # before there was anything to hang up
+    except KeyboardInterrupt:  # before there is anything to hang up
         code = 130
     sys.exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No handlers, so that warnings are Python's to print, and the ones of before afterwards."""
+def logs() -> Iterator[None]:
+    """Removes all handlers, so that Python prints warnings itself, and restores them afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers[:] = []
-    monkeypatch.setattr(logging, "lastResort", logging.StreamHandler())
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -57,22 +57,23 @@ def test_the_log_is_escaped_and_keeps_the_lines_of_tracebacks(capsys: pytest.Cap
     assert last == "ValueError: \\x1b[2J"
 
 
-def test_warnings_that_python_prints_are_escaped_and_hold_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    secret = Secret("sesame-open-up")
+def test_warnings_that_python_prints_are_escaped_and_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret, printed = Secret("sesame-open-up"), io.StringIO()
+    monkeypatch.setattr(logging, "lastResort", logging.StreamHandler(printed))
     log_warnings_safely()
     log_warnings_safely()
     assert logging.lastResort is not None
     assert len(logging.lastResort.filters) == 1
     logging.Logger("alone").warning("\x07 %s", secret.reveal())  # without a parent, since pytest has a handler there
-    assert capsys.readouterr().err == "\\x07 [secret]\n"
+    assert printed.getvalue() == "\\x07 [secret]\n"
 
 
-def test_without_a_last_resort_there_is_nothing_to_make_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_may_have_no_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging, "lastResort", None)
     log_warnings_safely()
 
 
-def test_what_a_command_prints_itself_python_does_not() -> None:
+def test_warnings_that_a_command_prints_are_not_printed_by_python() -> None:
     before = logging.getLogger("acme").handlers[:]
     with printed_here("acme"):
         assert [type(handler) for handler in logging.getLogger("acme").handlers if handler not in before] == [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plugins that lack something, one that is switched off, and a name that is none."""
+    """Plugins that lack something, one that is disabled, and a disabled name that matches no plugin."""
     load = Plugins.load
 
     def with_missing_ones(*, commands: bool, builtin: Iterable[object]) -> Plugins:

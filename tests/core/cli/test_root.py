@@ -1,4 +1,4 @@
-"""The command line through its own door: `run(arguments)` gives the exit code."""
+"""The command line as a function: `run(arguments)` returns the exit code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No settings of the machine's, and the logging of before afterwards."""
+    """Removes the settings of this machine, and restores logging afterwards."""
     for name in ("SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET", "SENDBLUE_API_BASE_URL", "OFFHOOK_FROM_NUMBER"):
         monkeypatch.delenv(name, raising=False)
     root = logging.getLogger()
@@ -126,7 +126,7 @@ def test_with_json_an_error_is_a_document_too(
 
 
 class Commands:
-    """A plugin that adds commands which end in every way there is."""
+    """A plugin whose commands end in every possible way."""
 
     __name__ = "commands"
 
@@ -198,7 +198,7 @@ def test_a_command_that_lacks_a_package_says_what_to_install(
 
 @pytest.mark.fault("F39")
 @pytest.mark.usefixtures("commands")
-def test_a_command_that_is_none_costs_the_others_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_command_costs_the_others_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["fine"]) == 0
     assert run(["untyped", "1"]) == ExitCode.FAILED
     said = capsys.readouterr().err
@@ -208,7 +208,7 @@ def test_a_command_that_is_none_costs_the_others_nothing(capsys: pytest.CaptureF
     )
 
 
-def test_what_plugins_print_when_they_are_loaded_is_in_no_document(
+def test_what_plugins_print_while_they_load_goes_to_standard_error(
     install: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     install("noisy", "print('downloading...')")
@@ -219,7 +219,7 @@ def test_what_plugins_print_when_they_are_loaded_is_in_no_document(
 
 
 @pytest.mark.usefixtures("commands")
-def test_a_bug_is_shown_whole_when_asked_for() -> None:
+def test_vv_shows_the_traceback_of_a_bug() -> None:
     with pytest.raises(ZeroDivisionError):
         run(["-vv", "buggy"])
 
@@ -275,8 +275,8 @@ def test_python_m_offhook(tmp_path: Path) -> None:
         env={**os.environ, "OFFHOOK_DISABLE_PLUGINS": "sqlight"},
     )
     assert done.stdout == f"offhook {offhook.__version__}\n"
-    (told,) = done.stderr.splitlines()  # once, though it is logged as well
-    assert told.startswith("offhook: OFFHOOK_DISABLE_PLUGINS names 'sqlight', and no plugin is called that")
+    (line,) = done.stderr.splitlines()  # once, though it is logged as well
+    assert line.startswith("offhook: OFFHOOK_DISABLE_PLUGINS names 'sqlight', and no plugin is called that")
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert capsys.readouterr().out == f"offhook {offhook.__version__}\n"
 
 
-def test_the_help_of_call_says_who_may_have_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_of_call_names_who_may_refuse(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["call", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "4 refused by the carrier or before it was dialled" in said

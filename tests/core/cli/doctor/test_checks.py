@@ -83,7 +83,7 @@ class Also:
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is installed here: no two copies of anything."""
+    """Hides distributions that are installed twice on this machine."""
     monkeypatch.setattr(checks, "shadowed", list)
 
 
@@ -103,7 +103,7 @@ def found(
 
 
 @pytest.mark.parametrize("switched_off", [True, False])
-def test_a_phone_without_resamplers_is_wrong(switched_off: bool) -> None:
+def test_missing_resamplers_are_wrong(switched_off: bool) -> None:
     plugins = load() if switched_off else load(AudioKit())
     wrong = [finding for finding in check(plugins, {"OFFHOOK_STORE": "none"}) if finding.subject == "resampler"]
     assert [finding.text.partition(":")[0] for finding in wrong] == (
@@ -112,14 +112,14 @@ def test_a_phone_without_resamplers_is_wrong(switched_off: bool) -> None:
     assert all(finding.level is Level.WRONG for finding in wrong)
 
 
-def test_where_nothing_is_wrong_nothing_is_wrong() -> None:
+def test_a_complete_installation_has_no_wrong_finding() -> None:
     levels = [finding.level for finding in check(load(Kit(), Also(), AudioKit()), {"OFFHOOK_STORE": "none"})]
     assert Level.WRONG not in levels
     (hook,) = found("hook offhook_carrier", level=Level.FINE, plugins=load(Kit(), Also()))
     assert hook.text == "called in this order: Kit (given to the phone), Also (given to the phone)"
 
 
-def test_plugins_and_what_became_of_them(install: Callable[..., str], tmp_path: Path) -> None:
+def test_plugins_that_are_loaded_left_out_or_disabled(install: Callable[..., str], tmp_path: Path) -> None:
     module = install("bad", "import no_such_sdk")
     good = install("good")
     install("odd", "from offhook.plugin import hookimpl\noffhook_acme = print")
@@ -139,13 +139,13 @@ def test_plugins_and_what_became_of_them(install: Callable[..., str], tmp_path: 
     assert tls.text == TLS_REPLACED
 
 
-def test_a_name_that_is_switched_off_in_vain() -> None:
+def test_a_disabled_name_that_matches_no_plugin() -> None:
     plugins = Plugins.load((), {"OFFHOOK_DISABLE_PLUGINS": f"{ALONE['OFFHOOK_DISABLE_PLUGINS']},sqlight"})
     (finding,) = found("plugins", plugins=plugins)
     assert "names 'sqlight', and no plugin is called that; did you mean sqlite?" in finding.text
 
 
-def test_a_plugin_that_is_required_and_not_there() -> None:
+def test_a_required_plugin_that_is_not_loaded() -> None:
     (finding,) = found("plugins", OFFHOOK_REQUIRE_PLUGINS="acme")
     assert finding.text.startswith("OFFHOOK_REQUIRE_PLUGINS names 'acme', which is not loaded")
 
@@ -185,7 +185,7 @@ def test_shadowed_finds_a_distribution_that_is_installed_twice(
     assert plugin.version == "0.5", "and that is the one that is loaded"
 
 
-def test_tls_checks_that_are_off_and_a_platform_that_is_not_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disabled_tls_checks_and_an_unsupported_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
     assert "urllib may check no certificates" in found("tls")[0].text
     assert found("platform") == []
@@ -193,7 +193,7 @@ def test_tls_checks_that_are_off_and_a_platform_that_is_not_supported(monkeypatc
     assert "only Linux and macOS" in found("platform")[0].text
 
 
-def test_settings_are_told_by_name_alone() -> None:
+def test_settings_are_shown_by_name_alone() -> None:
     settings = {"SENDBLUE_API_API_SECRET": "sesame-4711", "OFFHOOK_TRANSPORT": "", "HOME": "/x"}
     findings = check(load(Kit()), {"OFFHOOK_STORE": "tape:sesame-4711", **settings})
     assert "sesame" not in " ".join(finding.text for finding in findings if finding.subject != "store")

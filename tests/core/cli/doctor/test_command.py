@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing of this machine's."""
+    """Removes what this machine sets."""
     monkeypatch.setattr(checks, "shadowed", list)
     for name in ("OFFHOOK_TRANSPORT", "OFFHOOK_STORE", "OFFHOOK_DISABLE_PLUGINS", "SENDBLUE_API_API_SECRET"):
         monkeypatch.delenv(name, raising=False)
@@ -35,9 +35,7 @@ def test_nothing_wrong(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert not (tmp_path / "home").exists(), "looking makes nothing"
 
 
-def test_a_check_of_a_plugin_is_shown_without_what_a_terminal_would_obey(
-    install: Callable[..., str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_findings_of_plugins_are_escaped(install: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
     install(
         "acme",
         """

@@ -37,7 +37,7 @@ class Acme:
 
 
 def diagnosed(acme: Acme, limit_s: float = 60) -> list[Finding]:
-    """The findings without those of the last check, which must be there whatever the first one does."""
+    """Return the findings without that of the last check, which must run whatever the first one does."""
     plugins = Plugins.load([acme], ALONE, commands=True)
     *found, last = diagnose(plugins, Environment({"LAST": "as ever"}), limit_s)
     assert last == Finding(Level.NOTE, "last", "as ever")

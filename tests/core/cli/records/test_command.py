@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def call_with(
     spec: str, tmp_path: Path | None = None, seed: int = 1, *, cut: bool = False, answered: bool = True
 ) -> str:
-    """Place a call that is kept by the store of a spec; with `cut`, its process dies in mid-call. Gives its id."""
+    """Place a call that is kept by the store of a spec; with `cut`, its process dies in mid-call. Returns its id."""
 
     async def main() -> str:
         made = rig()
@@ -45,7 +45,7 @@ def call_with(
 
 
 def out_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    """What a command prints; nothing may be on standard error."""
+    """Run a command and return what it prints; nothing may be on standard error."""
     assert offhook(["records", *arguments]) == code
     printed = capsys.readouterr()
     assert printed.err == ""
@@ -53,7 +53,7 @@ def out_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: ExitCode = ExitCode.BAD_USAGE) -> str:
-    """The one sentence of a command that cannot be done."""
+    """Run a command that fails, and return its one sentence."""
     assert offhook(["records", *arguments]) == code
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -61,12 +61,12 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: ExitCode 
     return sentence
 
 
-def test_the_list_says_what_became_of_each_call(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_shows_the_result_of_each_call(capsys: pytest.CaptureFixture[str]) -> None:
     call_with("sqlite", seed=1)
-    nobody = call_with("sqlite", seed=2, answered=False)
+    unanswered = call_with("sqlite", seed=2, answered=False)
     cut = call_with("sqlite", seed=3, cut=True)
     lines = out_of(capsys, "list").splitlines()
-    assert [line.split()[-1] for line in lines[1:3]] == [cut, nobody]
+    assert [line.split()[-1] for line in lines[1:3]] == [cut, unanswered]
     assert lines[0].split() == ["when", "(UTC)", "to", "result", "talked", "id"]
     assert "interrupted" in lines[1]
     assert "no_answer" in lines[2]
@@ -76,11 +76,11 @@ def test_the_list_says_what_became_of_each_call(capsys: pytest.CaptureFixture[st
     assert "2026-11-18 11:06:4" in lines[3]
     assert len(out_of(capsys, "list", "--limit", "1").splitlines()) == 2
     document = json.loads(out_of(capsys, "list", "--json"))
-    assert [record["call_id"] for record in document][:2] == [cut, nobody]
+    assert [record["call_id"] for record in document][:2] == [cut, unanswered]
     assert "timeline" not in document[0]
 
 
-def test_a_call_that_goes_on_is_shown_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_call_that_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     store = Plugins.load().store("sqlite")
     store.save("call_live", {"number": "+1415•••0123", "dialed_at": "2026-11-18T13:20:00Z", "ended_at_s": None})
     assert "going on" in out_of(capsys, "list")
@@ -89,7 +89,7 @@ def test_a_call_that_goes_on_is_shown_so(capsys: pytest.CaptureFixture[str]) -> 
     assert "interrupted" in out_of(capsys, "list")
 
 
-def test_no_calls_yet_is_a_sentence_and_nothing_is_made(
+def test_without_calls_a_sentence_is_printed_and_nothing_is_created(
     capsys: pytest.CaptureFixture[str], offhook_home: Path, tmp_path: Path
 ) -> None:
     for store in ("sqlite", f"sqlite:{tmp_path}/no/calls.db", f"jsonl:{tmp_path}/no"):
@@ -101,7 +101,7 @@ def test_no_calls_yet_is_a_sentence_and_nothing_is_made(
     assert list(offhook_home.iterdir()) == list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_read_is_a_sentence(
+def test_a_store_that_cannot_be_read_is_one_sentence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, offhook_home: Path
 ) -> None:
     assert "no archive is called 'tape'" in refused(capsys, "--store", "tape", "list")
@@ -138,7 +138,7 @@ def test_a_call_is_shown_for_a_person(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "no call has the id ''" in refused(capsys, "show", "")
 
 
-def test_many_calls_that_begin_alike_are_not_all_listed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_ambiguous_id_lists_at_most_five_calls(capsys: pytest.CaptureFixture[str]) -> None:
     store = Plugins.load().store("sqlite")
     for index in range(7):
         store.save(f"call_{index}", {"ended_at_s": 1, "disposition": "failed"})
@@ -162,9 +162,7 @@ def test_an_interrupted_call_is_shown_as_far_as_its_journal_goes(capsys: pytest.
 
 
 @pytest.mark.fault("F43")
-def test_what_somebody_else_wrote_into_a_store_does_not_reach_the_terminal(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_documents_from_a_store_are_escaped(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     evil = "\x1b[2J\nforged"
     store = Plugins.load().store("sqlite")
     entry = {"event": evil, "at_s": 1.0, "detail": evil}
@@ -205,7 +203,7 @@ def test_export_writes_files_and_names_the_recordings(capsys: pytest.CaptureFixt
 
 @pytest.mark.fault("F43")
 @pytest.mark.parametrize("call_id", ["../../evil", "/etc/evil", ".hidden", ".."])
-def test_an_id_that_somebody_else_wrote_does_not_choose_the_file(
+def test_an_id_from_a_store_does_not_choose_the_file(
     call_id: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     store = Plugins.load().store("sqlite")
@@ -216,7 +214,7 @@ def test_an_id_that_somebody_else_wrote_does_not_choose_the_file(
 
 
 @pytest.mark.parametrize("cut", [False, True])
-def test_replay_says_why(capsys: pytest.CaptureFixture[str], cut: bool) -> None:
+def test_replay_shows_the_reason_for_each_state(capsys: pytest.CaptureFixture[str], cut: bool) -> None:
     call_id = call_with("sqlite", cut=cut)
     shown = out_of(capsys, "replay", call_id)
     for words in (
@@ -277,17 +275,15 @@ def open_phone(store: Store | None) -> Phone:
 
 
 @pytest.mark.fault("F32")
-def test_a_call_begins_by_telling_of_those_that_were_interrupted(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_call_first_reports_interrupted_calls(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     cut = call_with("sqlite", tmp_path, cut=True)
     for _ in range(2):
         placed = run(place(CallOrder(NUMBER), open_phone, NoDisplay()))
         assert placed.code is ExitCode.NOT_ANSWERED
     printed = capsys.readouterr()
-    (told,) = printed.err.splitlines()
-    assert told.startswith(f"offhook: the call {cut} to +1415•••0123 of 2026-11-18T11:06:40.000Z was interrupted")
-    assert told.endswith(f"recording: {tmp_path}/mix-1.wav; see: offhook records show {cut}")
+    (line,) = printed.err.splitlines()
+    assert line.startswith(f"offhook: the call {cut} to +1415•••0123 of 2026-11-18T11:06:40.000Z was interrupted")
+    assert line.endswith(f"recording: {tmp_path}/mix-1.wav; see: offhook records show {cut}")
 
 
 def test_a_call_with_a_folder_is_kept_in_both(
@@ -321,7 +317,7 @@ def test_the_command_uses_the_store_that_the_environment_names(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_that_is_not_there_is_put_on_the_setting_that_names_it(
+def test_an_unknown_store_is_reported_with_the_setting_that_names_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OFFHOOK_STORE", "tape:secret")

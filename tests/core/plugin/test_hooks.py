@@ -91,7 +91,7 @@ def test_a_plugin_that_returns_none_allows_the_call() -> None:
         ),
         (Says(None, after_s=11), "no answer within 10 s"),
         (Says(TimeoutError("theirs"), after_s=1), "TimeoutError: theirs"),
-        (Says(asyncio.CancelledError()), "it was cancelled, and not by its caller"),
+        (Says(asyncio.CancelledError()), "raised CancelledError, although its caller did not cancel it"),
         (Says(f"{NUMBER} is not on the list"), "says '+1415•••0123 is not on the list'"),
         (Says(KeyError(NUMBER)), "KeyError: '+1415•••0123'"),
     ],

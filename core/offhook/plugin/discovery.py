@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import re
 import sys
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
@@ -20,9 +17,9 @@ from offhook.plugin.report import BUILT_IN, GIVEN, PluginReport
 from offhook.wording import nearest_name, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from importlib.machinery import ModuleSpec
-    from importlib.metadata import Distribution, EntryPoint
+    from importlib.metadata import EntryPoint
 
 
 GROUP: Final = "offhook"
@@ -32,20 +29,6 @@ OURS: Final = "offhook"
 DISABLE_VARIABLE: Final = "OFFHOOK_DISABLE_PLUGINS"
 #: Names of plugins that a phone requires, separated by commas.
 REQUIRE_VARIABLE: Final = "OFFHOOK_REQUIRE_PLUGINS"
-
-
-@dataclass(frozen=True, slots=True)
-class Shadowed:
-    """Two copies of a distribution are installed: Python uses the first on its path.
-
-    Attributes:
-        distribution: its name.
-        used, unused: version and folder of each.
-    """
-
-    distribution: str
-    used: str
-    unused: str
 
 
 def installed(environment: Mapping[str, str]) -> tuple[list[tuple[EntryPoint, PluginReport]], list[str]]:
@@ -76,33 +59,9 @@ def _order(point: EntryPoint) -> tuple[bool, str, str]:
 
 
 def _unknown(name: str, names: set[str]) -> str:
-    installed = ", ".join(sorted(name for name in names if "@" not in name))
-    near = nearest_name(name, names) or f"; installed: {installed}"
+    known = ", ".join(sorted(other for other in names if "@" not in other))
+    near = nearest_name(name, names) or f"; installed: {known}"
     return f"{DISABLE_VARIABLE} names {quoted(name)}, and no plugin is called that{near}"
-
-
-def shadowed() -> list[Shadowed]:
-    """Distributions with plugins, or offhook itself, that are installed more than once."""
-    first: dict[str, Distribution] = {}
-    found: list[Shadowed] = []
-    for distribution in importlib.metadata.distributions():
-        name = re.sub(r"[-_.]+", "-", distribution.name or "").lower()
-        if name != OURS and not _has_plugins(distribution.entry_points):
-            continue
-        used = first.setdefault(name, distribution)
-        copies = (_where(used), _where(distribution))
-        if copies[0] != copies[1]:
-            found.append(Shadowed(distribution.name, *copies))
-    return found
-
-
-def _has_plugins(points: Iterable[EntryPoint]) -> bool:
-    return any(point.group == GROUP for point in points)
-
-
-def _where(distribution: Distribution) -> str:
-    """Version and folder; one folder that stands twice on the path is one copy."""
-    return f"{distribution.version} in {Path(str(distribution.locate_file(''))).resolve()}"
 
 
 def disabling(label: str) -> str:

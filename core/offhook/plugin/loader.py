@@ -124,10 +124,9 @@ class Loader:
         problem = ""
         if self._manager.has_plugin(report.name):
             first = next(other for other in self.reports if other.name == report.name and not other.problem)
-            problem = (
-                f"its name is taken by plugin {first.label!r}: rename its entry point, or disable that plugin with "
-                f"{DISABLE_VARIABLE}={first.name}@{first.distribution}"
-            )
+            problem = f"its name is taken by plugin {first.label!r}: rename its entry point"
+            if first.distribution != BUILT_IN:
+                problem += f", or disable that plugin with {DISABLE_VARIABLE}={first.name}@{first.distribution}"
         elif plugin is not None and self._manager.is_registered(plugin):
             problem = f"the same object is registered already, as {self._manager.get_name(plugin)!r}"
         if problem:

@@ -13,16 +13,16 @@ from offhook.plugin.manager import Plugins
 from offhook_audio.silence import SilenceSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 @pytest.fixture(autouse=True)
 def more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plugins that lack something, one that is switched off, and a name that is none."""
+    """Plugins that lack something, one that is disabled, and a disabled name that matches no plugin."""
     load = Plugins.load
 
-    def with_missing_ones(*, commands: bool) -> Plugins:
-        plugins = load(commands=commands)
+    def with_missing_ones(*, commands: bool, builtin: Iterable[object]) -> Plugins:
+        plugins = load(commands=commands, builtin=builtin)
         plugins.sources.plugin = "acme"
         plugins.sources.add(
             "voice", lambda argument: SilenceSource(), summary="a voice", extra="acme[voice]", needs=("no_such_sdk",)

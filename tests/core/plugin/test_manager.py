@@ -10,8 +10,11 @@ from tests.core.conftest import GOOD
 from tests.core.rig import ALONE, AudioKit, RampSource, load, run
 
 from offhook import CallRecord, Phone
-from offhook.cli.doctor.diagnosis import Level, diagnose
+from offhook.cli.doctor.checks import add_checks
+from offhook.cli.doctor.diagnosis import diagnose
 from offhook.errors import ConfigError, MissingExtraError, OffhookError, PluginError, SpecError
+from offhook.interfaces.diagnosis import Level
+from offhook.interfaces.environment import Environment
 from offhook.plugin.discovery import REQUIRE_VARIABLE
 from offhook.plugin.hookspecs import hookimpl
 from offhook.plugin.isolation import name_of
@@ -459,7 +462,8 @@ def test_a_function_that_was_probably_meant_as_a_hook_is_told_to_whoever_misses_
         "Misspelt: Misspelt (given to the phone): offhook_audio_sorce is named like a hook, but offhook has no such "
         "hook; did you mean offhook_audio_source?"
     )
-    odd = [finding for finding in diagnose(plugins, {}) if "no such hook" in finding.text]
+    add_checks(plugins.diagnosis, lambda: plugins)
+    odd = [finding for finding in diagnose(plugins, Environment()) if "no such hook" in finding.text]
     assert [finding.level for finding in odd] == [Level.WRONG]
 
 

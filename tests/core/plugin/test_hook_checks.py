@@ -26,7 +26,7 @@ class Future:
 
 
 @pytest.mark.fault("F39")
-def test_what_is_odd_and_does_no_harm_is_noted() -> None:
+def test_a_function_that_only_looks_like_a_hook_is_noted() -> None:
     report = PluginReport("future")
     assert check_hooks(Future(), report, pluggy.PluginManager("offhook")) == ["offhook_call_ended"]
     assert report.notes == [

@@ -1,4 +1,4 @@
-"""Plugins: loaded one by one, and one that is broken hurts nobody else. The distributions are real ones, on disk."""
+"""Plugins are loaded one by one, and a broken one does not affect the others. The distributions are real, on disk."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_duplicate_name_is_an_error_that_names_both_distributions(install: Cal
     assert carrier.plugin == "first (first-offhook 1.0)"
 
 
-def test_two_plugins_of_one_name_do_not_hurt_each_other(install: Callable[..., str]) -> None:
+def test_of_two_plugins_of_one_name_the_second_is_left_out(install: Callable[..., str]) -> None:
     install("acme", distribution="acme-one")
     install("acme", GOOD.replace("{name}", "other"), distribution="acme-two")
     plugins = load()
@@ -206,14 +206,14 @@ def test_two_plugins_of_one_class_are_two_plugins() -> None:
     ]
 
 
-def test_one_plugin_given_twice_is_refused() -> None:
+def test_the_same_object_twice_is_rejected() -> None:
     observer = Observer("a", [])
     with pytest.raises(PluginError, match="the same object is registered already, as 'Observer'"):
         load(observer, observer)
 
 
 class Wrong:
-    """What people hand over by mistake."""
+    """Plugins with typical mistakes."""
 
     class RaisesInRegistration:
         @hookimpl
@@ -311,7 +311,7 @@ async def nothing() -> None: ...
         (None, "hookimpl"),
     ],
 )
-def test_a_plugin_that_is_given_must_work(plugin: object, says: str) -> None:
+def test_a_plugin_that_is_passed_to_the_phone_must_work(plugin: object, says: str) -> None:
     with pytest.raises(PluginError, match=says) as raised:
         load(plugin)
     assert raised.value.plugin.endswith("(given to the phone)")
@@ -325,7 +325,7 @@ def test_a_given_plugin_does_not_push_out_an_installed_one_of_its_name(install: 
     assert not [report for report in reports(plugins).values() if report.problem]
 
 
-def test_what_is_added_after_loading_is_no_plugins_doing() -> None:
+def test_a_factory_that_is_added_after_loading_belongs_to_the_program() -> None:
     plugins = load(AudioKit())
     plugins.sources.add("mine", lambda argument: RampSource(1))
     assert plugins.sources.plugin_of("mine") == "the program"
@@ -388,7 +388,7 @@ def test_specs_open_what_they_name() -> None:
 
 
 @pytest.mark.fault("F39")
-def test_what_a_factory_raises_is_typed_and_names_the_plugin() -> None:
+def test_an_error_of_a_factory_names_the_plugin() -> None:
     plugins = load(Broken())
     with pytest.raises(OffhookError, match="not x"):
         plugins.source("ours:x")
@@ -429,7 +429,7 @@ def test_a_store_without_an_archive_cannot_be_read_again() -> None:
 
 
 @pytest.mark.fault("F39")
-def test_ours_come_first_and_give_way_when_they_are_switched_off(install: Callable[..., str]) -> None:
+def test_our_plugins_load_first_and_can_be_disabled(install: Callable[..., str]) -> None:
     install(
         "aaa",
         """
@@ -448,7 +448,7 @@ def test_ours_come_first_and_give_way_when_they_are_switched_off(install: Callab
     assert [(item.name, item.plugin) for item in instead.transports] == [("aiortc", "aaa (aaa-offhook 1.0)")]
 
 
-def test_a_function_that_was_probably_meant_as_a_hook_is_told_to_whoever_misses_something() -> None:
+def test_the_error_for_an_unknown_name_mentions_misspelt_hooks() -> None:
     class Misspelt:
         @hookimpl
         def offhook_call_ended(self) -> None: ...
@@ -467,13 +467,13 @@ def test_a_function_that_was_probably_meant_as_a_hook_is_told_to_whoever_misses_
     assert [finding.level for finding in odd] == [Level.WRONG]
 
 
-def test_what_is_not_there_is_said_with_what_was_left_out(install: Callable[..., str]) -> None:
+def test_the_error_for_an_unknown_name_mentions_plugins_that_were_left_out(install: Callable[..., str]) -> None:
     install("bad", "import no_such_sdk")
     with pytest.raises(SpecError, match=r"Left out: bad \(bad-offhook 1.0\): ModuleNotFoundError: No module"):
         load().store("bad")
 
 
-def test_what_is_wrong_is_logged_for_programs(install: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
+def test_problems_are_logged_for_programs(install: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
     install("bad", "import no_such_sdk")
     install("empty", "offhook_nothing = print")
     plugins = load_with({DISABLE_VARIABLE: f"{ALONE[DISABLE_VARIABLE]},aiotrc,x"})

@@ -91,7 +91,7 @@ def test_a_subclass_whose_methods_can_be_awaited_fits(product: object, interface
         (NoRate(), Transport, "NoRate does not set rate_hz"),
     ],
 )
-def test_what_does_not_fit_is_said(product: object, interface: type, says: str) -> None:
+def test_a_mismatch_is_explained(product: object, interface: type, says: str) -> None:
     assert interface_mismatch(product, interface) == says
 
 

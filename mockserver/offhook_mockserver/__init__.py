@@ -6,13 +6,13 @@ conformance kits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from offhook.plugin import hookimpl
 from offhook.plugin import keep_old_paths as _keep_old_paths
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Environment, FarEnd
+    from offhook.interfaces import FarEnd
     from offhook.plugin import CommandRegistry, FarEndRegistry, TransportRegistry
 
 __all__ = ["offhook_command", "offhook_far_end", "offhook_transport"]
@@ -59,16 +59,11 @@ def _sendblue_far_end() -> FarEnd:
 
 @hookimpl
 def offhook_transport(registry: TransportRegistry) -> None:
-    """Stand in for ``memory``: a mock that is given to a phone registers the transport into its own rooms."""
-    registry.add("memory", _no_mock, summary="PCM into the rooms of a mock in this process", stand_in=True)
-
-
-def _no_mock(environment: Environment) -> NoReturn:
-    from offhook.errors import TransportUnavailable
-
-    raise TransportUnavailable(
-        "the transport memory joins the rooms of a mock in this process, and this phone was given none: "
-        "take the phone from it, InProcessMock().phone(), or give it to the phone, Phone(plugins=[mock], ...)"
+    """Say how to get ``memory``: a mock that a phone has as a plugin adds the transport into its own rooms."""
+    registry.hint(
+        "memory",
+        "it joins the rooms of a mock in this process, and this phone has no mock: take the phone from the mock, "
+        "InProcessMock().phone(), or pass the mock to the phone, Phone(plugins=[mock], ...)",
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from offhook import AnswerPolicy, AudioFrame, CallPolicy, Phone
-from offhook.errors import JoinFailed, JoinTimeout, TokenRejected, TransportError, TransportUnavailable
+from offhook.errors import JoinFailed, JoinTimeout, SpecError, TokenRejected, TransportError, TransportUnavailable
 from offhook.interfaces.grant import Grant
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
@@ -217,7 +217,7 @@ def test_only_the_mock_it_is_bound_to_can_be_joined() -> None:
 
 
 def test_the_name_without_a_mock_is_explained_in_one_sentence() -> None:
-    with pytest.raises(TransportUnavailable, match="take the phone from it"):
+    with pytest.raises(SpecError, match="take the phone from the mock"):
         Phone(transport="memory", environment={"SENDBLUE_API_BASE_URL": "http://127.0.0.1:9"})
 
 

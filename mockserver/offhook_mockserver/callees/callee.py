@@ -60,14 +60,14 @@ class Callee:
         room: where it joins when it answers.
         script: what it does.
         load_speech: gives the samples of a file at the room's rate.
-        open_recording: opens where its hearing is recorded, at the answer; or None.
+        open_recording: opens the recording of what it hears, at the answer; or None.
         on_change: told "ringing", "answered" and what else happens, for people.
         max_call_s: how long its part may last.
         join_window_s: how long it waits for a caller who does not join.
         grace_s: how long a caller who dropped may be away.
 
     Attributes:
-        hearing: what it heard; None before the answer.
+        ear: what it heard; None before the answer.
         answered: whether it answered.
     """
 
@@ -97,12 +97,23 @@ class Callee:
         self._callers: set[int] = set()
         self._grace: asyncio.TimerHandle | None = None
         self._echoing = False
-        self.hearing: CalleeEar | None = None
+        self.ear: CalleeEar | None = None
 
     @property
     def answered(self) -> bool:
         """Whether it joined the room."""
         return self._member is not None
+
+    def counters(self) -> dict[str, int]:
+        """What it heard and said, and what of that was lost; all zero before the answer."""
+        ear, voice = self.ear, self._voice
+        return {
+            "frames_heard": ear.frames_heard if ear is not None else 0,
+            "gap_samples": ear.gap_samples if ear is not None else 0,
+            "frames_unrecorded": ear.frames_unrecorded if ear is not None else 0,
+            "frames_spoken": voice.frames_spoken if voice is not None else 0,
+            "echo_dropped": voice.echo_dropped if voice is not None else 0,
+        }
 
     async def run(self) -> CalleeEnd:
         """Play the script, or until the caller goes or the time is over. Leaves the room, recording finished."""
@@ -143,8 +154,8 @@ class Callee:
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
         """Hear the caller."""
-        if self.hearing is not None:
-            self.hearing.hear(uid, frame)
+        if self.ear is not None:
+            self.ear.hear(uid, frame)
         if self._echoing and self._voice is not None:
             self._voice.echo(frame)
 
@@ -196,9 +207,9 @@ class Callee:
                 raise AssertionError(f"{step} is handled elsewhere")
 
     def _answer(self) -> None:
-        self.hearing = CalleeEar(self._room.rate_hz, self._open_recording())
+        self.ear = CalleeEar(self._room.rate_hz, self._open_recording())
         self._member = self._room.join_pcm(0, self)
-        self._voice = Voice(self._member, self.hearing.tick)
+        self._voice = Voice(self._member, self.ear.tick)
         self._voice.start()
         self._on_change("answered")
         self._stop_grace()
@@ -206,13 +217,13 @@ class Callee:
             self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
 
     async def _listen(self, sound: Sound) -> None:
-        assert self.hearing is not None
+        assert self.ear is not None
         if sound is Sound.SPEECH:
-            self.hearing.expect_speech()
-            await self.hearing.spoken.wait()
+            self.ear.expect_speech()
+            await self.ear.spoken.wait()
             self._on_change("caller speaks")
         else:
-            await self.hearing.paused.wait()
+            await self.ear.paused.wait()
             self._on_change("caller pauses")
 
     # The end
@@ -248,5 +259,5 @@ class Callee:
         if self._member is not None:
             self._member.leave(reason)
         await asyncio.wait((playing,))
-        if self.hearing is not None:
-            await self.hearing.aclose()
+        if self.ear is not None:
+            await self.ear.aclose()

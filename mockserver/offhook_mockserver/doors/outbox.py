@@ -29,11 +29,9 @@ class Outbox:
 
     Attributes:
         ended: set when nothing more is to come, or can be sent.
-        audio_dropped: audio messages that were dropped, oldest first, because the client read too slowly.
     """
 
     def __init__(self, on_behind: Callable[[], None]) -> None:
-        self.audio_dropped: int = 0
         self._on_behind = on_behind
         self._messages: deque[str | bytes] = deque()
         self._texts = 0
@@ -51,14 +49,15 @@ class Outbox:
         self._texts += 1
         self._add(text)
 
-    def put_audio(self, data: bytes) -> None:
-        """Send a binary message; the oldest gives way when there are too many."""
+    def put_audio(self, data: bytes) -> bool:
+        """Send a binary message; False if the oldest one that waited had to be dropped for it."""
         if self.ended.is_set():
-            return
-        if len(self._messages) - self._texts >= MOST_AUDIO:
+            return True
+        full = len(self._messages) - self._texts >= MOST_AUDIO
+        if full:
             self._messages.remove(next(message for message in self._messages if isinstance(message, bytes)))
-            self.audio_dropped += 1
         self._add(data)
+        return not full
 
     def end(self) -> None:
         """Close the WebSocket when all has been sent. Idempotent."""

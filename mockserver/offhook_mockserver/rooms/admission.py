@@ -42,7 +42,7 @@ def check_may_join(
         identity: of a client that says it was in before, see `Reservation`; None for one that does not.
 
     Raises:
-        NotAdmitted: they may not.
+        JoinRefused: they may not.
     """
     room = rooms.get(channel)
     if room is None:
@@ -57,7 +57,7 @@ def check_may_join(
         access = room.verify(token, uid)
     except TokenInvalid as error:
         raise JoinRefused(403, Refusal("token_rejected", str(error), int(error.reason))) from None
-    holder = room.holders.get(uid)
-    if identity is not None and holder is not None and holder.identity != identity:
+    reserved = room.reservations.get(uid)
+    if identity is not None and reserved is not None and reserved.identity != identity:
         raise JoinRefused(409, Refusal("replaced", f"somebody else has joined as uid {uid} meanwhile"))
     return room, access

@@ -78,11 +78,27 @@ class RtpListener(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class RoomCounters:
+    """What did not get through in a room since it was opened, with members that have left.
+
+    Attributes:
+        malformed: packets and messages of members that could not be parsed.
+        unheard: frames and packets that members sent before they joined or published, or after they left.
+        audio_dropped: audio messages dropped, oldest first, because a client of the PCM door read too slowly.
+    """
+
+    malformed: int = 0
+    unheard: int = 0
+    audio_dropped: int = 0
+
+
 class RoomView(Protocol):
     """A room, as its members see it."""
 
     rate_hz: int
     lost_after_s: float
+    counters: RoomCounters
 
     @property
     def pcm_members(self) -> Sequence[PcmListener]:
@@ -112,7 +128,7 @@ class Reservation:
     """Who was last in a room as some uid.
 
     Attributes:
-        identity: what only it comes back with: the SSRC of an RTP member, the place of a client of the PCM door.
+        identity: what only it comes back with: the SSRC of an RTP member, the rejoin token of a client of the PCM door.
         streams: under which SSRCs and numbers it heard the others; nothing where audio is PCM.
     """
 

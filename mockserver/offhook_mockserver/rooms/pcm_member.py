@@ -27,16 +27,12 @@ class PcmMember:
         uid: who it is in the room.
         rate_hz: rate of its audio in both directions: the room's.
         published: whether the others hear what it sends.
-        frames_sent: frames that `send` took while published.
-        frames_unheard: frames that `send` was given while not published, or after leaving.
     """
 
     def __init__(self, room: RoomView, uid: int, handler: PcmHandler, ids: Ids) -> None:
         self.uid = uid
         self.rate_hz: int = room.rate_hz
         self.published: bool = False
-        self.frames_sent: int = 0
-        self.frames_unheard: int = 0
         self._room = room
         self._handler = handler
         self._present = True
@@ -81,9 +77,8 @@ class PcmMember:
         if frame.rate_hz != self.rate_hz or frame.samples * rtp.CLOCK_HZ > rtp.FRAME_TICKS * self.rate_hz:
             raise ValueError(f"{frame!r} is not up to 20 ms at the room's {self.rate_hz} Hz")
         if not (self._present and self.published):
-            self.frames_unheard += 1
+            self._room.counters.unheard += 1
             return
-        self.frames_sent += 1
         for pcm_member in self._room.pcm_members:
             if pcm_member is not self:
                 pcm_member.hear(self.uid, frame)

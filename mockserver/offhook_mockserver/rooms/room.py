@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from offhook.errors import OffhookError
 from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished
+from offhook_mockserver.rooms.member import RoomCounters
 from offhook_mockserver.rooms.pcm_member import PcmMember
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_wire.access_token import AccessToken, verify
@@ -76,8 +77,10 @@ class Room:
         self._closed = False
         #: Whether anybody has been in, were it for less than a turn of the loop.
         self.visited: bool = False
+        self._concealed_before = 0
+        self.counters: RoomCounters = RoomCounters()
         #: Who was last in the room as some uid, so that whoever comes back is heard, and hears, as before.
-        self.holders: dict[int, Reservation] = {}
+        self.reservations: dict[int, Reservation] = {}
         #: Snapshots for the frame path: replaced on a change, never changed.
         self.pcm_members: tuple[PcmMember, ...] = ()
         self.rtp_members: tuple[RtpMember, ...] = ()
@@ -104,8 +107,8 @@ class Room:
 
     @property
     def frames_concealed(self) -> int:
-        """Frames that the decoders in use made up for packets that did not come."""
-        return sum(reception.concealed for reception in self._receptions.values())
+        """Frames that decoders made up for packets that did not arrive, since the room was opened."""
+        return self._concealed_before + sum(reception.concealed for reception in self._receptions.values())
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Be told, on the next turn of the loop, that members came or went or that the room closed.
@@ -317,4 +320,5 @@ class Room:
     def _close_reception(self, uid: int) -> None:
         reception = self._receptions.pop(uid, None)
         if reception is not None:
+            self._concealed_before += reception.concealed
             reception.close()

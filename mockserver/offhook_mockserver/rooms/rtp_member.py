@@ -34,8 +34,6 @@ class RtpMember:
     Attributes:
         streams: the streams to it, by talker.
         published: whether packets have come and have not been ended.
-        malformed: packets that were no RTP or RTCP.
-        unheard: packets that came before it was in the room or after it left.
     """
 
     def __init__(
@@ -52,8 +50,6 @@ class RtpMember:
     ) -> None:
         self.uid = uid
         self.published: bool = False
-        self.malformed: int = 0
-        self.unheard: int = 0
         self._room = room
         self._sender = sender
         self._handler = handler
@@ -110,12 +106,12 @@ class RtpMember:
     def on_rtp(self, data: bytes) -> None:
         """Take an RTP packet in the clear: count it, pass it on. Never raises."""
         if not self._present:
-            self.unheard += 1
+            self._room.counters.unheard += 1
             return
         try:
             packet = rtp.parse(data)
         except rtp.MalformedPacket:
-            self.malformed += 1
+            self._room.counters.malformed += 1
             return
         now_s = self._clock.monotonic_s()
         if self._talking is None or self._talking.ssrc != packet.ssrc:
@@ -133,7 +129,7 @@ class RtpMember:
         try:
             packets = rtcp.parse(data)
         except rtp.MalformedPacket:
-            self.malformed += 1
+            self._room.counters.malformed += 1
             return
         for packet in packets:
             if isinstance(packet, rtcp.SenderReport):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from offhook_mockserver.callees.callee import Callee, CalleeEnd
     from offhook_mockserver.rooms.room import Room
+
+
+#: Counters that are above zero only if something was lost that a healthy call does not lose.
+_LOSSES: Final = ("malformed", "audio_dropped", "frames_unrecorded", "echo_dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +52,13 @@ class MockCall:
     callee: Callee
     events: list[str] = field(default_factory=list[str])
     end: CalleeEnd | None = None
+
+    def counters(self) -> dict[str, int]:
+        """What was counted so far, in the room and by the callee; it stays when the call has ended."""
+        room = {**asdict(self.room.counters), "frames_concealed": self.room.frames_concealed}
+        return {**room, **self.callee.counters()}
+
+    def losses(self) -> dict[str, int]:
+        """The counters of what a healthy call does not lose, without those that are zero."""
+        counters = self.counters()
+        return {name: counters[name] for name in _LOSSES if counters[name]}

@@ -125,6 +125,8 @@ class Calls:
             await self._until_empty(tenant, call, started_at_s)
         finally:
             self._rooms.close(call.channel)
+            if losses := call.losses():
+                self._note(call, "lost: " + ", ".join(f"{name} {count}" for name, count in losses.items()))
             del tenant.calls[call.channel]
             tenant.ended.append(call)
 

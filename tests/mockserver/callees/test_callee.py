@@ -196,7 +196,7 @@ def test_who_does_not_answer_never_shows(silent: Step) -> None:
         caller.member.leave()
         end = await scene.end()
         assert end is (CalleeEnd.DECLINED if isinstance(silent, Decline) else CalleeEnd.GIVEN_UP)
-        assert scene.callee.hearing is None
+        assert scene.callee.ear is None
 
     run_virtual(main())
 
@@ -219,7 +219,7 @@ def test_a_caller_who_leaves_in_the_moment_of_the_answer_is_not_answered() -> No
         asyncio.get_running_loop().call_at(2, caller.member.leave)
         assert await scene.end() is CalleeEnd.GIVEN_UP
         assert asyncio.get_running_loop().time() == 2
-        assert scene.callee.hearing is None
+        assert scene.callee.ear is None
 
     run_virtual(main())
 
@@ -344,10 +344,10 @@ def test_it_remembers_what_it_heard_on_one_timeline_from_the_answer() -> None:
         await asyncio.sleep(0.5)
         caller.member.leave()
         await scene.end()
-        hearing = scene.callee.hearing
-        assert hearing is not None
-        assert hearing.first_audio_s == pytest.approx(0.5, abs=0.02)
-        assert (hearing.frames_heard, hearing.gap_samples, hearing.frames_unrecorded) == (75, RATE_HZ, 0)
+        ear = scene.callee.ear
+        assert ear is not None
+        assert ear.first_audio_s == pytest.approx(0.5, abs=0.02)
+        assert (ear.frames_heard, ear.gap_samples, ear.frames_unrecorded) == (75, RATE_HZ, 0)
         assert tape.closed == 1
         assert (tape.frames[0].position, tape.frames[0].samples) == (0, 0), "the recording begins with the answer"
         assert tape.frames[1].position == pytest.approx(0.5 * RATE_HZ, abs=FRAME)
@@ -368,10 +368,10 @@ def test_a_recording_that_fails_does_not_hurt_the_call(error: Exception, closing
         await caller.speak(1)
         caller.member.leave()
         assert await scene.end() is CalleeEnd.CALLER_LEFT
-        hearing = scene.callee.hearing
-        assert hearing is not None
-        assert hearing.frames_heard == 50
-        assert hearing.frames_unrecorded > 40
+        ear = scene.callee.ear
+        assert ear is not None
+        assert ear.frames_heard == 50
+        assert ear.frames_unrecorded > 40
         assert tape.closed == 1
 
     run_virtual(main())

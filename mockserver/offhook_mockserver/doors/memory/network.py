@@ -63,7 +63,7 @@ class MemoryNetwork:
         """Whether anything passes at all."""
         return self._up.is_set()
 
-    def path(self, direction: Direction) -> LossyDirection:
+    def direction(self, direction: Direction) -> LossyDirection:
         """One of the two."""
         return self.sent if direction is Direction.SENT else self.heard
 

@@ -90,7 +90,7 @@ class MemoryTransport(Transport):
         Raises:
             ValueError: a share that is not from 0 to 1.
         """
-        self._network.path(direction).lose(share)
+        self._network.direction(direction).lose(share)
 
     async def check(self, endpoint: str | None) -> None:
         if self._closed:

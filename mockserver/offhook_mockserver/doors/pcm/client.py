@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import (
@@ -16,9 +14,9 @@ from offhook.interfaces import (
     MemberPublished,
     MemberUnpublished,
 )
+from offhook_mockserver.doors.client import renew, serve
 from offhook_mockserver.doors.outbox import Outbox
 from offhook_mockserver.rooms.token_life import TokenLife
-from offhook_wire.access_token import TokenInvalid
 from offhook_wire.pcm_protocol import (
     MAX_TEXT_BYTES,
     Audio,
@@ -36,8 +34,6 @@ from offhook_wire.relay_protocol import (
     Left,
     Published,
     Renew,
-    RenewalRefused,
-    Renewed,
     TokenExpiring,
     Unpublished,
 )
@@ -59,23 +55,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How long a client that is out has to read why, in seconds.
-_FAREWELL_S: Final = 0.5
 #: Codes with which the WebSocket itself closes on a client that breaks its rules (RFC 6455, section 7.4.1).
 _BREACHES: Final[Mapping[int, str]] = {1002: "breaks the WebSocket protocol", 1007: "is no UTF-8", 1009: "is too large"}
-
-
-@dataclass(slots=True)
-class PcmCounters:
-    """What the clients of a door did wrong.
-
-    Attributes:
-        malformed: clients that were put out, or refused, for messages that are none.
-        audio_dropped: audio messages that were dropped because clients read too slowly.
-    """
-
-    malformed: int = 0
-    audio_dropped: int = 0
 
 
 class PcmClient:
@@ -84,9 +65,8 @@ class PcmClient:
     Args:
         room: where it is.
         uid: as whom; 0 lets the room choose.
-        place: the secret that it comes back with.
+        rejoin_token: the secret that proves that a client which comes back is this one.
         clock: the time.
-        counters: of its door.
         forget: called once, when the member is out of the room.
 
     Raises:
@@ -97,15 +77,13 @@ class PcmClient:
         self,
         room: Room,
         uid: int,
-        place: str,
+        rejoin_token: str,
         *,
         clock: Clock,
-        counters: PcmCounters,
         forget: Callable[[], object],
     ) -> None:
-        self.place = place
+        self.rejoin_token = rejoin_token
         self._room = room
-        self._counters = counters
         self._forget = forget
         self._over = False
         self._outbox: Outbox | None = None
@@ -120,25 +98,15 @@ class PcmClient:
             access: the token that it joined with, verified just now.
         """
         outbox = self._welcome(access)
-        tasks = (
-            asyncio.create_task(outbox.pump(websocket)),
-            asyncio.create_task(self._listen(websocket, outbox)),
-        )
         try:
-            await outbox.ended.wait()
-            # The client's last messages; one that does not read them is not waited for.
-            await asyncio.wait(tasks, timeout=_FAREWELL_S)
+            await serve(websocket, outbox, self._listen(websocket, outbox), outbox.ended)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            self._counters.audio_dropped += outbox.audio_dropped
             if outbox is self._outbox:
                 self._outbox = None
                 self.member.lose(self._end)
 
-    def has_place_in(self, room: Room, uid: int) -> bool:
-        """Whether it is there, as `uid`."""
+    def is_in(self, room: Room, uid: int) -> bool:
+        """Whether it is in this room, as `uid`."""
         return self._room is room and self.member.uid == uid and self.member.present
 
     def kick(self, reason: str) -> None:
@@ -163,7 +131,8 @@ class PcmClient:
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
         """Queue audio for the client, if it is there."""
         if self._outbox is not None:
-            self._outbox.put_audio(Audio(uid, frame.position, frame.pcm).to_bytes())
+            in_time = self._outbox.put_audio(Audio(uid, frame.position, frame.pcm).to_bytes())
+            self._room.counters.audio_dropped += not in_time
 
     def _welcome(self, access: AccessToken) -> Outbox:
         # While nobody is served, events lead nowhere. So the room's introduction, which comes when a member has just
@@ -172,7 +141,7 @@ class PcmClient:
         self.member.introduce()
         outbox = self._outbox = Outbox(lambda: self.kick("too far behind"))
         members = tuple(Present(other.uid, other.published) for other in self._room.members if other is not self.member)
-        self._put(Welcome(self.member.uid, self.member.rate_hz, self.place, members))
+        self._put(Welcome(self.member.uid, self.member.rate_hz, self.rejoin_token, members))
         if self._over:
             self._put(Kicked("put out while it joined"))
             self._drop_connection()
@@ -191,8 +160,8 @@ class PcmClient:
             if (breach := _BREACHES.get(message.get("code", 0))) and not outbox.ended.is_set():
                 raise ProtocolError(WHOLE, breach)
         except ProtocolError as error:
-            _log.info("uid %d sent what is no message: %s", self.member.uid, error)
-            self._counters.malformed += 1
+            _log.info("uid %d sent an invalid message: %s", self.member.uid, error)
+            self._room.counters.malformed += 1
             self.kick(f"malformed: {error}")
         finally:
             outbox.end()
@@ -224,13 +193,8 @@ class PcmClient:
         self.member.send(frame)
 
     def _renew(self, token: Secret) -> None:
-        try:
-            access = self._room.verify(token, self.member.uid)
-        except TokenInvalid as error:
-            self._put(RenewalRefused(int(error.reason), str(error)))
-        else:
-            self._token.verified(access)
-            self._put(Renewed())
+        self._put(renew(token, self._room, self.member.uid, self._token))
+        if not self._over:  # a client that is too far behind to take the answer is out now
             self._token.start()
 
     def _put(self, event: PcmEvent) -> None:

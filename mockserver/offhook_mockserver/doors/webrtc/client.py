@@ -7,11 +7,11 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
+from offhook_mockserver.doors.client import renew, serve
 from offhook_mockserver.doors.outbox import Outbox
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_mockserver.rooms.token_life import TokenLife
-from offhook_wire.access_token import TokenInvalid
 from offhook_wire.liveness import LivenessTimer
 from offhook_wire.peer import Certificate, Peer, PeerFailed
 from offhook_wire.relay_protocol import (
@@ -24,8 +24,6 @@ from offhook_wire.relay_protocol import (
     Published,
     RelayEvent,
     Renew,
-    RenewalRefused,
-    Renewed,
     TokenExpiring,
     Unpublished,
     encode,
@@ -52,8 +50,6 @@ _log = logging.getLogger(__name__)
 
 #: How long a leaving member's last datagrams may still be on their way, in seconds; its BYE ends the wait.
 LEAVE_DRAIN_S: Final = 0.03
-#: How long a client that is out has to read why, in seconds.
-_FAREWELL_S: Final = 1.0
 
 
 class WebRtcClient:
@@ -142,16 +138,10 @@ class WebRtcClient:
         self.attached = True
         await websocket.accept()
         self._opened.set()
-        tasks = (asyncio.create_task(self._outbox.pump(websocket)), asyncio.create_task(self._listen(websocket)))
         try:
-            await self._gone.wait()
-            # The client's last events; one that does not read them is not waited for.
-            await asyncio.wait(tasks, timeout=_FAREWELL_S)
+            await serve(websocket, self._outbox, self._listen(websocket), self._gone)
         finally:
             self._end(LeaveReason.DROPPED)
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
 
     def kick(self, reason: str) -> None:
         """Put the client out."""
@@ -230,7 +220,8 @@ class WebRtcClient:
                         await self.member.wait_ended(LEAVE_DRAIN_S)
                         self._end(LeaveReason.QUIT)
         except ProtocolError as error:
-            _log.warning("uid %d sent what is no message: %s", self.member.uid, error)
+            _log.warning("uid %d sent an invalid message: %s", self.member.uid, error)
+            self._room.counters.malformed += 1
         finally:
             self._end(LeaveReason.DROPPED)
 
@@ -245,15 +236,9 @@ class WebRtcClient:
                 self._task.cancel()
 
     def _renew(self, token: Secret) -> None:
-        try:
-            access = self._room.verify(token, self.member.uid)
-        except TokenInvalid as error:
-            self._put(RenewalRefused(int(error.reason), str(error)))
-        else:
-            self._token.verified(access)
-            self._put(Renewed())
-            if self.admitted and not self._gone.is_set():
-                self._token.start()
+        self._put(renew(token, self._room, self.member.uid, self._token))
+        if self.admitted and not self._gone.is_set():
+            self._token.start()
 
     def _expired(self) -> None:
         self.kick("token expired")

@@ -82,13 +82,13 @@ class WebRtcDoor:
         self._incoming = incoming
         self._outgoing = outgoing
         self._certificate: Certificate | None = None
-        self._attendances: dict[str, WebRtcClient] = {}
+        self._clients: dict[str, WebRtcClient] = {}
         self._gathering = 0
 
     @property
     def connections(self) -> int:
         """Clients that are in or joining."""
-        return len(self._attendances)
+        return len(self._clients)
 
     def routes(self) -> list[BaseRoute]:
         """What to mount, at the root of the server."""
@@ -100,11 +100,11 @@ class WebRtcDoor:
 
     async def aclose(self) -> None:
         """Put every client out and wait until its sockets are closed. Idempotent."""
-        attendances = tuple(self._attendances.values())
-        for attendance in attendances:
-            attendance.kick("server stopped")
-        for attendance in attendances:
-            await attendance.wait_over()
+        clients = tuple(self._clients.values())
+        for client in clients:
+            client.kick("server stopped")
+        for client in clients:
+            await client.wait_over()
 
     async def _health(self, request: Request) -> Response:
         return JSONResponse(Health().to_json())
@@ -127,7 +127,7 @@ class WebRtcDoor:
             )
         except JoinRefused as error:
             return _refuse(error.status, error.refusal)
-        joining = self._gathering + sum(not attendance.admitted for attendance in self._attendances.values())
+        joining = self._gathering + sum(not client.admitted for client in self._clients.values())
         if joining >= self._most_joining:
             return _refuse(503, Refusal("busy", f"{joining} joins are under way, which is the limit: try again"))
         self._gathering += 1
@@ -142,8 +142,8 @@ class WebRtcDoor:
     async def _expect(self, room: Room, wanted: JoinRequest, access: AccessToken) -> JoinAnswer:
         if self._certificate is None:
             self._certificate = make_certificate()
-        before = room.holders.get(wanted.uid)
-        attendance = WebRtcClient(
+        before = room.reservations.get(wanted.uid)
+        client = WebRtcClient(
             room,
             wanted,
             access,
@@ -155,29 +155,29 @@ class WebRtcDoor:
             incoming=self._incoming,
             outgoing=self._outgoing,
         )
-        member = attendance.member
+        member = client.member
         sid = self._ids.hex(32)
         try:
-            local = await attendance.peer.gather()
-            members = attendance.expect()
+            local = await client.peer.gather()
+            members = client.expect()
         except BaseException:
-            await attendance.abandon()
+            await client.abandon()
             raise
-        self._attendances[sid] = attendance
-        attendance.start(
+        self._clients[sid] = client
+        client.start(
             wanted.peer,
             self._join_timeout_s,
-            admitted=lambda: room.holders.update({member.uid: Reservation(wanted.ssrc, member.streams)}),
-            forget=lambda: self._attendances.pop(sid, None),
+            admitted=lambda: room.reservations.update({member.uid: Reservation(wanted.ssrc, member.streams)}),
+            forget=lambda: self._clients.pop(sid, None),
         )
         return JoinAnswer(sid, member.uid, OPUS_PAYLOAD_TYPE, local, members)
 
     async def _events(self, websocket: WebSocket) -> None:
-        attendance = self._attendances.get(websocket.query_params.get("sid", ""))
-        if attendance is None or attendance.attached:
+        client = self._clients.get(websocket.query_params.get("sid", ""))
+        if client is None or client.attached:
             await websocket.close(1008)
             return
-        await attendance.attend(websocket)
+        await client.attend(websocket)
 
 
 async def _body(request: Request) -> bytes:

@@ -35,7 +35,8 @@ from offhook.testing import LoopClock, MemoryStore, run_virtual
 from offhook_mockserver.callees.callee import CalleeEnd
 from offhook_mockserver.callees.script import Answer, NeverAnswer, Ring, Script
 from offhook_mockserver.doors.memory.leg import MemoryLeg
-from offhook_mockserver.server.in_process import InProcessMock, RenewsGrants
+from offhook_mockserver.far_ends import RenewsGrants
+from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.tenants.tenant import TenantSettings
 
 if TYPE_CHECKING:
@@ -743,9 +744,9 @@ def test_a_token_that_a_plugin_renews_in_time_costs_the_callee_not_a_frame() -> 
                 await asyncio.sleep(170)
                 assert not call.over
                 (live,) = mock.tenant.calls.values()
-                assert live.callee.hearing is not None
-                assert live.callee.hearing.gap_samples == 0
-                assert live.callee.hearing.frames_heard >= 170 * 50 - 1
+                assert live.callee.ear is not None
+                assert live.callee.ear.gap_samples == 0
+                assert live.callee.ear.frames_heard >= 170 * 50 - 1
             events = [entry["event"] for entry in store.journal]
             assert renewing.renewed == events.count("GrantRenewed") >= 3
 

@@ -19,7 +19,10 @@ __all__ = ["offhook_command", "offhook_far_end", "offhook_transport"]
 
 _keep_old_paths(
     {
-        "offhook_mockserver.in_process": {"offhook_mockserver.server": "InProcessMock"},
+        "offhook_mockserver.in_process": {
+            "offhook_mockserver.server": "InProcessMock",
+            "offhook_mockserver.far_ends": "RenewsGrants",
+        },
         "offhook_mockserver.pcm_far_end": {"offhook_mockserver.far_ends": "PcmFarEnd"},
         "offhook_mockserver.sendblue_far_end": {"offhook_mockserver.far_ends": "SendblueFarEnd"},
     }

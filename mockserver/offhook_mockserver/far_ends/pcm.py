@@ -9,8 +9,9 @@ from __future__ import annotations
 from offhook.interfaces import SystemClock
 from offhook_mockserver.doors.pcm.door import PcmDoor
 from offhook_mockserver.far_ends.rooms import RoomsFarEnd
-from offhook_mockserver.far_ends.wire import _LOOPBACK, Wire
+from offhook_mockserver.far_ends.wire import Wire
 from offhook_mockserver.server.loop_server import LoopServer
+from offhook_mockserver.server.loopback import LOOPBACK
 
 
 class PcmFarEnd(RoomsFarEnd):
@@ -24,7 +25,7 @@ class PcmFarEnd(RoomsFarEnd):
 
     @property
     def endpoint(self) -> str:
-        return f"http://{_LOOPBACK}:{self._wire.port}"
+        return f"http://{LOOPBACK}:{self._wire.port}"
 
     async def start(self) -> None:
         await self._server.start()

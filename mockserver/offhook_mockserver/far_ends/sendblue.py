@@ -39,7 +39,7 @@ _STATUS: Final[Mapping[ServiceAnswer, int]] = {
     ServiceAnswer.RATE_LIMIT: 429,
     ServiceAnswer.FAIL: 503,
 }
-_TROUBLE: Final[Mapping[ServiceAnswer, NetworkFault]] = {
+_FAULTS: Final[Mapping[ServiceAnswer, NetworkFault]] = {
     ServiceAnswer.LOSE: NetworkFault(lose_answer=True),
     ServiceAnswer.UNREACHABLE: NetworkFault(refuse=True),
 }
@@ -94,9 +94,9 @@ class SendblueFarEnd(ServiceFarEnd):
         return Environment(settings, clock=self._clock, ids=self._mock.ids, http=self._http)
 
     @property
-    def trouble(self) -> NetworkFault:
+    def fault(self) -> NetworkFault:
         """What the network does now."""
-        return _TROUBLE.get(self._answer, NetworkFault())
+        return _FAULTS.get(self._answer, NetworkFault())
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The mock's application, unless it was told otherwise."""
@@ -135,5 +135,5 @@ class _Reached(AsgiTransport):
         self._far_end = far_end
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with self.trouble(self._far_end.trouble):
+        with self.fault(self._far_end.fault):
             return await super().handle_async_request(request)

@@ -15,6 +15,7 @@ from offhook.interfaces import SystemClock
 from offhook_mockserver.doors.webrtc.door import WebRtcDoor
 from offhook_mockserver.far_ends.rooms import RoomsFarEnd
 from offhook_mockserver.server.loop_server import LoopServer
+from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_wire.impairment import Impairment
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class RelayFarEnd(RoomsFarEnd):
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._server.port}"
+        return f"http://{LOOPBACK}:{self._server.port}"
 
     async def start(self) -> None:
         await self._server.start()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
+from offhook_mockserver.server.loopback import LOOPBACK
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-_LOOPBACK: Final = "127.0.0.1"
 #: What a side may have on its way, in bytes, before it loses its connection: 30 s of one talker.
 _MOST_HELD: Final = 1_000_000
 
@@ -83,7 +84,7 @@ class Wire:
     async def start(self, to_port: int) -> None:
         """Lead to a port of this machine."""
         self._to_port = to_port
-        self._server = await asyncio.get_running_loop().create_server(lambda: _Side(self, self._lead_on), _LOOPBACK, 0)
+        self._server = await asyncio.get_running_loop().create_server(lambda: _Side(self, self._lead_on), LOOPBACK, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def cut(self) -> None:
@@ -112,7 +113,7 @@ class Wire:
             near.other, far.other = far, near
             near.pass_on()
 
-        connecting = asyncio.get_running_loop().create_connection(lambda: _Side(self, join), _LOOPBACK, self._to_port)
+        connecting = asyncio.get_running_loop().create_connection(lambda: _Side(self, join), LOOPBACK, self._to_port)
         task: asyncio.Task[object] = asyncio.create_task(_or_not(connecting, near))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)

@@ -15,14 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook.call import Phone
-from offhook.plugin import hookimpl
 from offhook_mockserver.server.asgi_transport import AsgiTransport
 from offhook_mockserver.server.mock import Mock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from offhook.interfaces import Grant, Store, Transport
+    from offhook.interfaces import Store, Transport
     from offhook.session import CallPolicy
 
 
@@ -71,25 +70,3 @@ class InProcessMock(Mock):
             ids=self.ids,
             http=http or self.http(),
         )
-
-
-class RenewsGrants:
-    """A plugin that renews grants by asking a mock, as a program asks its own backend.
-
-    Args:
-        mock: whose channels.
-
-    Attributes:
-        renewed: how often it gave a fresh grant.
-    """
-
-    def __init__(self, mock: Mock) -> None:
-        self._mock = mock
-        self.renewed: int = 0
-
-    @hookimpl
-    def offhook_renew_grant(self, call_id: str, grant: Grant) -> Grant:
-        """A fresh grant for the channel of `grant`."""
-        fresh = self._mock.renew(grant.channel)
-        self.renewed += 1
-        return fresh

@@ -66,27 +66,27 @@ class AsgiTransport(httpx.AsyncBaseTransport):
     def __init__(self, app: ASGIApp, *, client: tuple[str, int] = ("127.0.0.1", 50_000)) -> None:
         self._app = app
         self._client = client
-        self._trouble = NetworkFault()
+        self._fault = NetworkFault()
         self._running: set[asyncio.Task[None]] = set()
         self.requests: int = 0
 
     @contextlib.contextmanager
-    def trouble(self, trouble: NetworkFault) -> Generator[None]:
-        """Requests that begin inside have this trouble; afterwards everything is as before."""
-        before, self._trouble = self._trouble, trouble
+    def fault(self, fault: NetworkFault) -> Generator[None]:
+        """Apply a fault to every request that begins inside the `with` block."""
+        before, self._fault = self._fault, fault
         try:
             yield
         finally:
-            self._trouble = before
+            self._fault = before
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        trouble, trace = self._trouble, _trace_of(request)
+        fault, trace = self._fault, _trace_of(request)
         await trace("connection.connect_tcp.started", {"host": request.url.host, "port": request.url.port})
-        if trouble.refuse:
+        if fault.refuse:
             raise httpx.ConnectError("connection refused", request=request)
         await trace("connection.connect_tcp.complete", {})
         await trace("http11.send_request_headers.started", {"request": request})
-        if trouble.lose_request:
+        if fault.lose_request:
             raise httpx.WriteError("connection reset while the request was sent", request=request)
         body = await _body_of(request)
         await trace("http11.send_request_body.complete", {"request": request})
@@ -96,7 +96,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
-            if trouble.lose_answer:
+            if fault.lose_answer:
                 exchange.drain()
                 await asyncio.wait((task,))
                 raise httpx.ReadError("connection reset before the answer came", request=request)
@@ -104,7 +104,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         except BaseException:
             exchange.hang_up()
             raise
-        return httpx.Response(status, headers=headers, stream=_Body(exchange, request, trouble))
+        return httpx.Response(status, headers=headers, stream=_Body(exchange, request, fault))
 
     async def aclose(self) -> None:
         """Let applications end that still run, and cancel those that do not."""
@@ -203,22 +203,22 @@ class _Exchange:
 class _Body(httpx.AsyncByteStream):
     """An answer's body as it comes, with what the network does to it."""
 
-    def __init__(self, exchange: _Exchange, request: httpx.Request, trouble: NetworkFault) -> None:
+    def __init__(self, exchange: _Exchange, request: httpx.Request, fault: NetworkFault) -> None:
         self._exchange = exchange
         self._request = request
-        self._trouble = trouble
+        self._fault = fault
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         read_timeout_s, given = _read_timeout_of(self._request), 0
         while (part := await self._exchange.part(read_timeout_s)) is not None:
             for piece in self._pieces(part):
-                if given == self._trouble.reset_after:
+                if given == self._fault.reset_after:
                     break
-                if self._trouble.dribble_s:
-                    await asyncio.sleep(self._trouble.dribble_s)
+                if self._fault.dribble_s:
+                    await asyncio.sleep(self._fault.dribble_s)
                 given += len(piece)
                 yield piece
-            if given == self._trouble.reset_after:
+            if given == self._fault.reset_after:
                 raise httpx.ReadError("connection reset in the middle of the answer", request=self._request)
         if not self._exchange.complete:
             raise httpx.RemoteProtocolError("server disconnected in the middle of its answer", request=self._request)
@@ -227,7 +227,7 @@ class _Body(httpx.AsyncByteStream):
         self._exchange.hang_up()
 
     def _pieces(self, part: bytes) -> list[bytes]:
-        small = self._trouble.dribble_s or self._trouble.reset_after is not None
+        small = self._fault.dribble_s or self._fault.reset_after is not None
         return [part[at : at + 1] for at in range(len(part))] if small else [part]
 
 

@@ -22,6 +22,7 @@ from offhook_mockserver.faces.sendblue.start_call import SendblueApi
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.http_guard import Guard
+from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
 from offhook_mockserver.tenants.tenant import Tenants, mint_token
 from offhook_wire.relay_protocol import Refusal
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
 
 
-#: The only address that a mock has.
-LOOPBACK: Final = "127.0.0.1"
 #: The doors are below this path.
 _RELAY: Final = "/relay/"
 

@@ -19,7 +19,8 @@ from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.pcm.door import PcmDoor
 from offhook_mockserver.server.lazy_door import LazyDoor
 from offhook_mockserver.server.loop_server import LoopServer
-from offhook_mockserver.server.mock import LOOPBACK, Mock
+from offhook_mockserver.server.loopback import LOOPBACK
+from offhook_mockserver.server.mock import Mock
 from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:

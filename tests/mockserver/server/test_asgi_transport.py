@@ -64,7 +64,7 @@ async def ask(app: App, trouble: NetworkFault | None = None, **more: object) -> 
         steps.append(event)
 
     async with httpx.AsyncClient(transport=transport, timeout=5) as client:
-        with transport.trouble(trouble or NetworkFault()):
+        with transport.fault(trouble or NetworkFault()):
             answer = await client.post("http://127.0.0.1:9/a%20b?c=d", content=b"question", extensions={"trace": trace})
     return answer, steps
 
@@ -178,7 +178,7 @@ def test_trouble_is_over_where_its_scope_ends() -> None:
     async def main() -> None:
         transport = AsgiTransport(App(OK, body(b"fine")))
         async with httpx.AsyncClient(transport=transport) as client:
-            with transport.trouble(NetworkFault(refuse=True)), pytest.raises(httpx.ConnectError):
+            with transport.fault(NetworkFault(refuse=True)), pytest.raises(httpx.ConnectError):
                 await client.get("http://127.0.0.1:9/")
             assert (await client.get("http://127.0.0.1:9/")).text == "fine"
 
@@ -213,7 +213,7 @@ def dialling(test: Callable[[InProcessMock, AsgiTransport, Phone, MemoryStore], 
 @pytest.mark.parametrize("trouble", [NetworkFault(refuse=True)])
 def test_nobody_was_rung_when_nothing_listens(trouble: NetworkFault) -> None:
     async def test(mock: InProcessMock, http: AsgiTransport, phone: Phone, store: MemoryStore) -> None:
-        with http.trouble(trouble), pytest.raises(CarrierUnavailable, match="so nobody was rung"):
+        with http.fault(trouble), pytest.raises(CarrierUnavailable, match="so nobody was rung"):
             async with phone.dial(NUMBER):
                 pass
         (record,) = store.records.values()
@@ -228,7 +228,7 @@ def test_the_waits_between_attempts_to_connect_are_decided_by_the_seed() -> None
         async with InProcessMock(clock=LoopClock(), ids=Ids(seed)) as mock:
             http = mock.http()
             async with mock.phone(http=http) as phone:
-                with http.trouble(NetworkFault(refuse=True)), pytest.raises(CarrierUnavailable):
+                with http.fault(NetworkFault(refuse=True)), pytest.raises(CarrierUnavailable):
                     async with phone.dial(NUMBER):
                         pass
                 return asyncio.get_running_loop().time()
@@ -248,7 +248,7 @@ def test_the_waits_between_attempts_to_connect_are_decided_by_the_seed() -> None
 )
 def test_a_lost_answer_is_ambiguous_and_never_asked_for_again(trouble: NetworkFault, rung: int) -> None:
     async def test(mock: InProcessMock, http: AsgiTransport, phone: Phone, store: MemoryStore) -> None:
-        with http.trouble(trouble), pytest.raises(StartAmbiguous):
+        with http.fault(trouble), pytest.raises(StartAmbiguous):
             async with phone.dial(NUMBER):
                 pass
         assert http.requests == len(mock.tenant.calls) == rung

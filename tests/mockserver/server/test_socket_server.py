@@ -179,10 +179,10 @@ def test_a_port_of_the_system_is_refused_in_one_sentence(monkeypatch: pytest.Mon
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(socket.socket, "bind", refuse)  # whoever runs the tests may be root, to whom nothing is refused
-    from offhook_mockserver.server.loop_server import _listen
+    from offhook_mockserver.server.loopback import listen
 
     with pytest.raises(ConfigError, match="1024"):
-        _listen(80)
+        listen(80)
 
 
 def test_the_port_of_http_may_be_left_out_of_its_name() -> None:
@@ -279,9 +279,9 @@ def test_a_phone_calls_speaks_is_heard_and_hears_the_reply(tmp_path: Path) -> No
             await until_gone(server)
         (ended,) = server.tenant.ended
         assert ended.events[-2:] == ["callee says hello.wav", "callee hung up"]
-        hearing = ended.callee.hearing
-        assert hearing is not None
-        assert hearing.gap_samples == 0
+        ear = ended.callee.ear
+        assert ear is not None
+        assert ear.gap_samples == 0
         with wave.open(str(tmp_path / f"{ended.channel}.callee.wav")) as recording:
             assert (recording.getframerate(), recording.getnchannels()) == (16_000, 1)
             assert 3.5 < recording.getnframes() / 16_000 < 7

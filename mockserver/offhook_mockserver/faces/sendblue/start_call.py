@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from offhook.errors import NumberRejected
 from offhook.interfaces import e164
 from offhook.session import Grade
-from offhook_mockserver.faces.refusals import ApiRefusal, UnknownRoute, refuse
+from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, UnknownRoute, refuse
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.tenant import mint_token
 
@@ -59,14 +59,6 @@ BAD_FIELD: Final = ApiRefusal(400, Grade.ASSUMED)
 NOT_OUR_LINE: Final = ApiRefusal(400, Grade.ASSUMED)
 #: A limit of the mock's own.
 TOO_MANY_CALLS: Final = ApiRefusal(503, Grade.ASSUMED)
-
-
-class RequestRefused(Exception):
-    """A request is answered with a refusal; the text goes to the client."""
-
-    def __init__(self, refusal: ApiRefusal, message: str) -> None:
-        super().__init__(message)
-        self.refusal = refusal
 
 
 class SendblueApi:

@@ -121,7 +121,7 @@ def test_the_oldest_of_too_many_lines_are_dropped_and_counted(capfd: pytest.Capt
     printer.start()
     printer.finish(10)
     lines = capfd.readouterr().out.splitlines()
-    assert lines[0] == "(3 lines were dropped here, because nobody read them)"
+    assert lines[0] == "(3 lines were dropped here, because the output was not read)"
     assert lines[1:] == [f"line {number}" for number in range(3, serving.MOST_LINES + 3)]
 
 

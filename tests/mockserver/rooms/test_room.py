@@ -390,7 +390,7 @@ def test_an_expected_member_is_told_what_happens_meanwhile() -> None:
         room.join_pcm(6, Ear()).publish()
         assert ear.events == [MemberJoined(6), MemberPublished(6)]
         member.leave()
-        with pytest.raises(RoomError, match="before it was in"):
+        with pytest.raises(RoomError, match="before it was admitted"):
             room.admit(member)
 
     in_loop(check)

@@ -26,12 +26,12 @@ FAREWELL_S: Final = 0.5
 async def serve(
     websocket: WebSocket, outbox: Outbox, listening: Coroutine[object, object, None], over: asyncio.Event
 ) -> None:
-    """Send and receive until `over` is set, then give the client `FAREWELL_S` to read its last messages.
+    """Send and receive until `over` is set, then wait up to `FAREWELL_S` for the client to read its last messages.
 
     Args:
-        websocket: accepted.
-        outbox: what is sent.
-        listening: receives; it is cancelled at the end.
+        websocket: the accepted WebSocket.
+        outbox: the messages to send.
+        listening: receives messages; it is cancelled at the end.
         over: set when the client is out of the room, or its WebSocket is lost.
     """
     tasks = (asyncio.create_task(outbox.pump(websocket)), asyncio.create_task(listening))
@@ -45,7 +45,7 @@ async def serve(
 
 
 def renew(token: Secret, room: Room, uid: int, life: TokenLife) -> Renewed | RenewalRefused:
-    """Check a fresh token of a member, and count its life if it is good; returns the answer to the client."""
+    """Verify a member's fresh token and, if it is valid, count its life; returns the answer to the client."""
     try:
         access = room.verify(token, uid)
     except TokenInvalid as error:

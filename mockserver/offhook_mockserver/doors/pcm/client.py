@@ -1,4 +1,4 @@
-"""One client of the PCM door: its place in the room, and the WebSocket that serves it now, or that it has lost."""
+"""One client of the PCM door: its member of the room, and its WebSocket, which it may lose and replace."""
 
 from __future__ import annotations
 
@@ -55,19 +55,23 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Codes with which the WebSocket itself closes on a client that breaks its rules (RFC 6455, section 7.4.1).
-_BREACHES: Final[Mapping[int, str]] = {1002: "breaks the WebSocket protocol", 1007: "is no UTF-8", 1009: "is too large"}
+#: Codes with which the WebSocket closes when a client violates its protocol (RFC 6455, section 7.4.1).
+_BREACHES: Final[Mapping[int, str]] = {
+    1002: "violates the protocol",
+    1007: "is not UTF-8",
+    1009: "is too large",
+}
 
 
 class PcmClient:
-    """A PCM member and whoever is at the other end. Made in the room; `attend` gives it a WebSocket, each time anew.
+    """A PCM member and the client that it speaks for. It joins when it is created; `attend` serves each WebSocket.
 
     Args:
-        room: where it is.
-        uid: as whom; 0 lets the room choose.
-        rejoin_token: the secret that proves that a client which comes back is this one.
+        room: the room that it joins.
+        uid: its uid there; 0 lets the room choose one.
+        rejoin_token: the secret with which the client proves itself when it comes back.
         clock: the time.
-        forget: called once, when the member is out of the room.
+        forget: called once, when the member has left the room.
 
     Raises:
         RoomError: the room is closed.
@@ -91,11 +95,11 @@ class PcmClient:
         self.member: PcmMember = room.join_pcm(uid, self)
 
     async def attend(self, websocket: WebSocket, access: AccessToken) -> None:
-        """Serve a WebSocket, instead of the one before if there is one. Losing it is not yet losing the place.
+        """Serve a WebSocket, which replaces an earlier one. A client that loses it may come back.
 
         Args:
-            websocket: accepted.
-            access: the token that it joined with, verified just now.
+            websocket: the accepted WebSocket.
+            access: the token that the client joined with, verified just now.
         """
         outbox = self._welcome(access)
         try:
@@ -106,15 +110,15 @@ class PcmClient:
                 self.member.lose(self._end)
 
     def is_in(self, room: Room, uid: int) -> bool:
-        """Whether it is in this room, as `uid`."""
+        """Whether its member is in this room as `uid`."""
         return self._room is room and self.member.uid == uid and self.member.present
 
     def kick(self, reason: str) -> None:
-        """Put the client out."""
+        """Remove the client from the room."""
         self._room.kick(self.member, reason)
 
     def on_event(self, event: RoomEvent) -> None:
-        """Queue an event of the room for the client; one that is away is told how things are when it comes back."""
+        """Queue an event of the room for the client. One that is away gets the state of the room when it is back."""
         match event:
             case MemberJoined(uid):
                 self._put(Joined(uid))
@@ -129,21 +133,21 @@ class PcmClient:
                 self._end()
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
-        """Queue audio for the client, if it is there."""
+        """Queue audio for the client, unless it is away."""
         if self._outbox is not None:
             in_time = self._outbox.put_audio(Audio(uid, frame.position, frame.pcm).to_bytes())
             self._room.counters.audio_dropped += not in_time
 
     def _welcome(self, access: AccessToken) -> Outbox:
-        # While nobody is served, events lead nowhere. So the room's introduction, which comes when a member has just
-        # joined, is had now, and the welcome says the same; with nothing awaited between, nothing is said twice.
+        # Without an outbox, events are discarded. So the events that wait for a new member are passed on now, and the
+        # welcome says the same; nothing is awaited in between, so that no event is lost or reported twice.
         self._drop_connection()
         self.member.introduce()
         outbox = self._outbox = Outbox(lambda: self.kick("too far behind"))
         members = tuple(Present(other.uid, other.published) for other in self._room.members if other is not self.member)
         self._put(Welcome(self.member.uid, self.member.rate_hz, self.rejoin_token, members))
         if self._over:
-            self._put(Kicked("put out while it joined"))
+            self._put(Kicked("removed while it joined"))
             self._drop_connection()
         else:
             self.member.recover()
@@ -185,7 +189,7 @@ class PcmClient:
 
     def _speak(self, audio: Audio) -> None:
         if audio.uid:
-            raise ProtocolError("uid", "of audio must be 0: a client talks for itself alone")
+            raise ProtocolError("uid", "of audio must be 0: a client sends only its own audio")
         frame = AudioFrame(audio.pcm, self.member.rate_hz, audio.position)
         if frame.duration_ms > PTIME_MS:
             raise ProtocolError(WHOLE, f"of {frame.duration_ms:g} ms of audio is longer than {PTIME_MS} ms")
@@ -207,7 +211,7 @@ class PcmClient:
             outbox.end()
 
     def _end(self) -> None:
-        """Out of the room."""
+        """The member has left the room."""
         if not self._over:
             self._over = True
             self._token.stop()

@@ -1,7 +1,7 @@
 """The PCM door: one WebSocket for events and audio, which needs no media library at either end.
 
-``/relay/pcm``; messages in `offhook_wire.pcm_protocol`, the whole protocol in `docs/reference/pcm-door.md`. Whoever
-mounts it puts Host and Origin checks in front of it.
+Its path is ``/relay/pcm``, its messages are in `offhook_wire.pcm_protocol`, and `docs/reference/pcm-door.md` describes
+the whole protocol. It must be mounted behind Host and Origin checks.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class PcmDoor:
     """Lets clients that speak PCM over a WebSocket into rooms; an ASGI application for its path.
 
     Args:
-        rooms: the rooms there are.
+        rooms: the open rooms.
         clock: the time by which tokens expire.
         ids: for rejoin tokens.
-        most_joining: clients that may be connected and not have joined; more are refused.
-        join_timeout_s: how long a client may be connected and not have joined.
+        most_joining: how many clients may be connected without having joined; more are refused.
+        join_timeout_s: how long a client may be connected without having joined.
 
     """
 
@@ -67,12 +67,12 @@ class PcmDoor:
 
     @property
     def clients(self) -> int:
-        """Clients that are in, those among them that have lost their WebSocket and may come back."""
+        """Clients in rooms, including those that have lost their WebSocket and may come back."""
         return len(self._clients)
 
     @property
     def connections(self) -> int:
-        """WebSockets that are served."""
+        """WebSockets that are served now."""
         return len(self._serving)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +89,7 @@ class PcmDoor:
             self._serving.discard(task)
 
     async def aclose(self) -> None:
-        """Put every client out and wait until they have been told. Idempotent and bounded."""
+        """Remove every client and wait until it has been notified. Idempotent and bounded."""
         for client in tuple(self._clients.values()):
             client.kick("server stopped")
         for limit in self._joining:
@@ -112,14 +112,14 @@ class PcmDoor:
             await client.attend(websocket, access)
 
     async def _first_message(self, websocket: WebSocket) -> Join:
-        """How a client asks to be let in.
+        """Wait for a client's join.
 
         Raises:
-            JoinRefused: it says something else, or nothing in time, or too many are asking.
-            WebSocketDisconnect: it went.
+            JoinRefused: its first message is not a join or comes too late, or too many joins are under way.
+            WebSocketDisconnect: the client disconnected.
         """
         if len(self._joining) >= self._most_joining:
-            problem = f"{len(self._joining)} joins are under way, which is the limit: try again"
+            problem = f"{len(self._joining)} joins are under way, which is the limit: try again later"
             raise JoinRefused(503, Refusal("busy", problem))
         try:
             async with asyncio.timeout(self._join_timeout_s) as limit:
@@ -129,23 +129,23 @@ class PcmDoor:
                 finally:
                     self._joining.discard(limit)
         except TimeoutError:
-            raise JoinRefused(408, Refusal("timeout", f"no join came within {self._join_timeout_s:g} s")) from None
+            raise JoinRefused(408, Refusal("timeout", f"no join arrived within {self._join_timeout_s:g} s")) from None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message["code"])
         text = message.get("text")
         try:
             if not text or len(text) > MAX_TEXT_BYTES:
-                raise ProtocolError(WHOLE, f"must be a text of 1 to {MAX_TEXT_BYTES} characters: a join")
+                raise ProtocolError(WHOLE, f"must be a text message of 1 to {MAX_TEXT_BYTES} characters: a join")
             return Join.parse(text)
         except ProtocolError as error:
             _log.info("a client was refused: its first message is not a join: %s", error)
             raise JoinRefused(400, Refusal("malformed", str(error))) from None
 
     def _admit(self, join: Join) -> tuple[PcmClient, AccessToken]:
-        """The client that may come in: the one that it was when it comes back in time.
+        """The client that joins: the one that it was before, if it comes back in time; else a new one.
 
         Raises:
-            JoinRefused: it may not.
+            JoinRefused: it may not join.
         """
         room, access = check_may_join(self._rooms, join.app_id, join.channel, join.token, join.uid, join.rejoin or None)
         before = self._clients.get(join.rejoin)

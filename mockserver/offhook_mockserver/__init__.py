@@ -1,6 +1,6 @@
-"""The mock of the other side: Sendblue's API, the channel, and callees who do what a script says.
+"""The mock of the other side: Sendblue's API, the channel, and callees who follow a script.
 
-It registers the commands ``mock`` and ``demo``, says how to get the transport ``memory``, and has far ends for
+It registers the commands ``mock`` and ``demo``, explains how to get the transport ``memory``, and has far ends for
 conformance kits.
 """
 
@@ -31,7 +31,7 @@ _keep_old_paths(
 
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:
-    # These modules import typer, which offhook always has, and what the commands need only when they run.
+    # These modules import typer, which offhook always has; the commands import what else they need when they run.
     from offhook_mockserver.commands.demo import demo
     from offhook_mockserver.commands.mock import mock
 
@@ -44,7 +44,7 @@ def offhook_command(registry: CommandRegistry) -> None:
 
 @hookimpl
 def offhook_far_end(registry: FarEndRegistry) -> None:
-    """Add what is on the other side of the carrier and of the transports into rooms."""
+    """Register the far ends of the carrier and of the transports into rooms."""
     extra, relay = "offhook[mock]", ("aiortc", "av", "starlette", "uvicorn", "websockets")
     summary = "Sendblue's API as the mock has it, on virtual time and without a socket"
     registry.add("sendblue", _sendblue_far_end, summary=summary, extra=extra, needs=("starlette",))
@@ -62,7 +62,7 @@ def _sendblue_far_end() -> FarEnd:
 
 @hookimpl
 def offhook_transport(registry: TransportRegistry) -> None:
-    """Stand in for ``memory``: a mock that is given to a phone registers the transport into its own rooms."""
+    """Register a stand-in for ``memory``: a mock that is passed to a phone registers the transport into its rooms."""
     registry.add("memory", _no_mock, summary="PCM into the rooms of a mock in this process", stand_in=True)
 
 
@@ -70,8 +70,8 @@ def _no_mock(environment: Environment) -> NoReturn:
     from offhook.errors import TransportUnavailable
 
     raise TransportUnavailable(
-        "the transport memory joins the rooms of a mock in this process, and this phone was given none: "
-        "take the phone from it, InProcessMock().phone(), or give it to the phone, Phone(plugins=[mock], ...)"
+        "the transport memory joins the rooms of a mock in this process, and this phone has no mock: "
+        "create the phone with InProcessMock().phone(), or pass the mock to it with Phone(plugins=[mock], ...)"
     )
 
 

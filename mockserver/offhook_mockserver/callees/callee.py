@@ -1,7 +1,8 @@
-"""The scripted callee: rings, answers by joining the room as a PCM member, speaks, listens, goes.
+"""The scripted callee: it rings, answers by joining the room as a PCM member, speaks, listens and leaves.
 
-What the caller can see of it is what Agora would show: a callee who declines or never answers does not join, one who
-hangs up quits, one who drops is dropped. That the bridge joins at the answer, and not when ringing starts, is assumed.
+The caller sees of it what Agora would show: a callee who declines or never answers does not join, one who hangs up
+quits, and one whose network fails is dropped. It is assumed that the bridge joins at the answer, and not when ringing
+starts.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class CalleeEnd(Enum):
     CALLER_DROPPED = "caller dropped"
     CALLER_ABSENT = "caller never joined"
     ROOM_CLOSED = "channel closed"
-    TIME_LIMIT = "the longest a call may last is over"
+    TIME_LIMIT = "the call reached its time limit"
     FAILED = "the callee's script failed"
 
 
@@ -57,14 +58,14 @@ class Callee:
     """One callee in one call.
 
     Args:
-        room: where it joins when it answers.
+        room: the room that it joins when it answers.
         script: what it does.
-        load_speech: gives the samples of a file at the room's rate.
-        open_recording: opens the recording of what it hears, at the answer; or None.
-        on_change: told "ringing", "answered" and what else happens, for people.
+        load_speech: returns the samples of a file at the room's rate.
+        open_recording: called at the answer; opens the recording of what it hears, or returns None.
+        on_change: called with "ringing", "answered" and other changes, for people.
         max_call_s: how long its part may last.
-        join_window_s: how long it waits for a caller who does not join.
-        grace_s: how long a caller who dropped may be away.
+        join_window_s: how long it waits for a caller to join.
+        grace_s: how long a caller that dropped may be away.
 
     Attributes:
         ear: what it heard; None before the answer.
@@ -105,7 +106,7 @@ class Callee:
         return self._member is not None
 
     def counters(self) -> dict[str, int]:
-        """What it heard and said, and what of that was lost; all zero before the answer."""
+        """How much it heard and said, and what of that was lost; all zero before the answer."""
         ear, voice = self.ear, self._voice
         return {
             "frames_heard": ear.frames_heard if ear is not None else 0,
@@ -116,7 +117,7 @@ class Callee:
         }
 
     async def run(self) -> CalleeEnd:
-        """Play the script, or until the caller goes or the time is over. Leaves the room, recording finished."""
+        """Play the script until it ends, the caller leaves or the time is up; then leave and finish the recording."""
         playing = asyncio.create_task(self._play())
         try:
             done, _ = await asyncio.wait(
@@ -134,7 +135,7 @@ class Callee:
     # What the room calls
 
     def on_event(self, event: RoomEvent) -> None:
-        """Follow who is in the room."""
+        """Keep track of the callers in the room."""
         match event:
             case MemberJoined(uid):
                 self._callers.add(uid)
@@ -163,7 +164,7 @@ class Callee:
 
     async def _play(self) -> None:
         self._on_change("ringing")
-        # What will be said is read now: a missing file should not show in the middle of a conversation.
+        # Speech is read now, so that a missing file shows before the conversation begins.
         speech = {step: await self._load_speech(step) for step in self._script.steps if isinstance(step, Say)}
         self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
         stop_watching = self._room.watch(self._look)
@@ -171,7 +172,7 @@ class Callee:
         try:
             for step in self._script.steps:
                 if isinstance(step, Answer):
-                    self._look()  # what happened in this very turn of the loop has not been told yet
+                    self._look()  # events of this turn of the loop have not been reported yet
                     if self._end.done():
                         return
                     stop_watching()
@@ -182,7 +183,7 @@ class Callee:
                     await self._voice.say(speech[step])
                 else:
                     await self._do(step)
-            # Nothing is left to do but to wait for the caller.
+            # The script has ended: wait for the caller to hang up.
             await asyncio.wait((self._end,))
         finally:
             stop_watching()
@@ -204,7 +205,7 @@ class Callee:
             case Drop():
                 self._finish(CalleeEnd.DROPPED)
             case _:
-                raise AssertionError(f"{step} is handled elsewhere")
+                raise AssertionError(f"{step} is handled in _play")
 
     def _answer(self) -> None:
         self.ear = CalleeEar(self._room.rate_hz, self._open_recording())
@@ -229,7 +230,7 @@ class Callee:
     # The end
 
     def _look(self) -> None:
-        """Before the answer the callee is not in the room; it looks in from outside whenever somebody comes or goes."""
+        """Before the answer, the callee is not in the room; it checks from outside at each change of its members."""
         if self._room.closed:
             self._finish(CalleeEnd.ROOM_CLOSED)
         elif self._room.members:

@@ -1,4 +1,4 @@
-"""One call of a tenant, and what happens in it."""
+"""One call of a tenant, and its events."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.room import Room
 
 
-#: Counters that are above zero only if something was lost that a healthy call does not lose.
+#: Counters that stay zero in a healthy call.
 _LOSSES: Final = ("malformed", "audio_dropped", "frames_unrecorded", "echo_dropped")
 
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """Something happened to a call.
+    """An event of a call.
 
     Attributes:
-        wall_s: when, in seconds since 1970.
-        channel: which call.
-        number: whom it rings, masked.
+        wall_s: when it happened, in seconds since 1970.
+        channel: the channel of the call.
+        number: the number that the call rings, masked.
         what: what happened, for people.
     """
 
@@ -36,11 +36,11 @@ class MockCall:
     """One call, as the server sees it.
 
     Attributes:
-        channel: its channel, which is the only name it has on Sendblue.
-        to: whom it rings.
-        from_number: the line it is from.
+        channel: its channel, which is its only name on Sendblue.
+        to: the number that it rings.
+        from_number: the line that it is from.
         room: where caller and callee meet.
-        callee: who is rung.
+        callee: the callee that it rings.
         events: what happened, in order.
         end: how the callee's part ended; None before that.
     """
@@ -54,11 +54,11 @@ class MockCall:
     end: CalleeEnd | None = None
 
     def counters(self) -> dict[str, int]:
-        """What was counted so far, in the room and by the callee; it stays when the call has ended."""
+        """The counters of the room and of the callee; they are kept when the call has ended."""
         room = {**asdict(self.room.counters), "frames_concealed": self.room.frames_concealed}
         return {**room, **self.callee.counters()}
 
     def losses(self) -> dict[str, int]:
-        """The counters of what a healthy call does not lose, without those that are zero."""
+        """The counters that stay zero in a healthy call and are above zero in this one."""
         counters = self.counters()
         return {name: counters[name] for name in _LOSSES if counters[name]}

@@ -218,7 +218,7 @@ def test_only_the_mock_it_is_bound_to_can_be_joined() -> None:
 
 
 def test_the_name_without_a_mock_is_explained_in_one_sentence() -> None:
-    with pytest.raises(TransportUnavailable, match="take the phone from it"):
+    with pytest.raises(TransportUnavailable, match="create the phone with"):
         Phone(transport="memory", environment={"SENDBLUE_API_BASE_URL": "http://127.0.0.1:9"})
 
 

@@ -46,7 +46,7 @@ def offhook_command(registry: CommandRegistry) -> None:
 def offhook_far_end(registry: FarEndRegistry) -> None:
     """Register the far ends of the carrier and of the transports into rooms."""
     extra, relay = "offhook[mock]", ("aiortc", "av", "starlette", "uvicorn", "websockets")
-    summary = "Sendblue's API as the mock has it, on virtual time and without a socket"
+    summary = "the mock's Sendblue API, in virtual time and without a socket"
     registry.add("sendblue", _sendblue_far_end, summary=summary, extra=extra, needs=("starlette",))
     registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
     registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=relay)

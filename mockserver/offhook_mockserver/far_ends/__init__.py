@@ -1,6 +1,6 @@
-"""What conformance kits have on the other side.
+"""The other side, for conformance kits and tests.
 
-Its names are imported on first use, so that one of them needs only its own libraries.
+Its names are imported on first use, so that each needs only its own libraries.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The far end of transports that join at the PCM door, for conformance kits: a door on loopback behind a wire.
 
-The wire is a TCP proxy. Cut, it neither passes on nor refuses: whoever is on it hears nothing, as with a cable that was
-pulled. What was on its way is kept, as TCP keeps it, and gone if the one who sent it has given up meanwhile.
+The wire is a TCP proxy. While it is cut, it neither forwards data nor closes connections: both ends receive nothing, as
+with an unplugged cable. It keeps the data that was on its way, as TCP does, unless the sender gives up in the meantime.
 """
 
 from __future__ import annotations

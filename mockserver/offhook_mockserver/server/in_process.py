@@ -1,4 +1,4 @@
-"""The mock on the loop of a test: no socket and no thread, so that whole calls run in virtual time.
+"""The mock on a test's loop: no socket and no thread, so that whole calls run in virtual time.
 
 ::
 
@@ -6,8 +6,8 @@
         async with phone.dial("+14155550123") as call:
             ...
 
-The phone is a real one: the real Sendblue carrier, over HTTP that is handed to the mock's application on this loop, and
-the transport ``memory`` into its rooms. Clock and randomness are the mock's.
+The phone is real: it has the real Sendblue carrier, whose HTTP requests go to the mock's application on this loop, and
+the transport ``memory`` into the mock's rooms. It uses the mock's clock and randomness.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from offhook.session import CallPolicy
 
 
-#: The discard port, where nothing listens: what is not led to the mock finds nobody.
+#: The discard port, where nothing listens: a request that misses the mock fails.
 _PORT: Final = 9
 
 
@@ -34,11 +34,11 @@ class InProcessMock(Mock):
 
     @property
     def port(self) -> int:
-        """The port of its URL, where in truth nothing listens."""
+        """The port of its URL, although nothing listens there."""
         return _PORT
 
     def http(self) -> AsgiTransport:
-        """A new way for HTTP clients to its application."""
+        """A new HTTP transport to its application, for `httpx.AsyncClient`."""
         return AsgiTransport(self.app)
 
     def phone(
@@ -55,10 +55,10 @@ class InProcessMock(Mock):
 
         Args:
             policy, store: as for `Phone`.
-            plugins: beside the installed ones and this mock.
-            transport: one of `transport()`, to have its network in hand; or a name.
-            http: one of `http()`, to make trouble on it.
-            environment: further settings, or others.
+            plugins: further plugins, besides the installed ones and this mock.
+            transport: one of `transport()`, to control its network; or a name.
+            http: one of `http()`, to cause faults on it.
+            environment: settings that are added to the mock's, or replace them.
         """
         return Phone(
             policy=policy,

@@ -63,7 +63,7 @@ def test_the_guard_stands_before_it_and_the_relay_is_no_part_of_it() -> None:
             assert (await client.post("/facetime/start-call", json=CALL)).status_code == 401
             answer = await client.get("/relay/v1/health")
             assert answer.status_code == 503
-            assert "joined by the transport memory" in answer.text
+            assert "join its rooms with the transport memory" in answer.text
             foreign = {"origin": "https://evil.example"}
             assert (await client.post("/facetime/start-call", json=CALL, headers=foreign)).status_code == 403
 
@@ -97,7 +97,7 @@ def test_any_mock_is_a_plugin_that_registers_the_transport_into_its_own_rooms() 
 def test_a_fresh_grant_is_for_live_calls_alone() -> None:
     async def main() -> None:
         async with mocked() as mock:
-            with pytest.raises(RoomError, match="no call is live"):
+            with pytest.raises(RoomError, match="has no live call"):
                 mock.renew("ft_call_none")
             call = mock.calls.start(mock.tenant, NUMBER, mock.from_number)
             grant = mock.renew(call.channel)

@@ -1,6 +1,6 @@
 """The mock, however it is reached: tenants, Sendblue's API and its guard, rooms, calls, the transport into rooms.
 
-`MockServer` puts it behind a socket, `InProcessMock` on a test's loop. Both are plugins as well: passed to a phone, they
+`MockServer` puts it behind a socket, `InProcessMock` on a test's loop. Both are also plugins: passed to a phone, they
 register the transport ``memory``, which joins their rooms.
 """
 

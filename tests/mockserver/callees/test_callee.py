@@ -53,7 +53,7 @@ def tone(frames: int) -> bytes:
 
 
 class Caller:
-    """A PCM member that remembers with times, and speaks when told."""
+    """A PCM member that keeps events and frames with their times, and can speak."""
 
     def __init__(self, room: Room) -> None:
         self._loop = asyncio.get_running_loop()
@@ -75,11 +75,11 @@ class Caller:
         return next((event.reason for _, event in self.events if isinstance(event, MemberLeft)), None)
 
     def loud(self) -> list[float]:
-        """When the frames came that were no silence."""
+        """The times of the frames that were not silent."""
         return [at for at, frame in self.frames if level_dbfs(frame.pcm) > -60]
 
     async def speak(self, duration_s: float, first: int = 0) -> int:
-        """Speak a tone frame by frame; the index of the frame after."""
+        """Speak a tone frame by frame; returns the index of the next frame."""
         self.member.publish()
         start_s = self._loop.time()
         pcm = tone(1)
@@ -90,7 +90,7 @@ class Caller:
 
 
 class Tape(AudioSink):
-    """A recording in memory, laid out as a file would be."""
+    """A recording in memory, with the layout of a file."""
 
     def __init__(
         self, broken_after: int | None = None, error: Exception | None = None, closing: Exception | None = None
@@ -117,7 +117,7 @@ class Tape(AudioSink):
 
 
 class Scene:
-    """A room, a callee at work in it, and what became of both."""
+    """A room, a callee in it, and how its part ended."""
 
     def __init__(self, *steps: Step, tape: Tape | None = None, clip: bytes = b"", **limits: float) -> None:
         self.room: Room = Rooms(LoopClock(), Ids("scene")).create("c", "a" * 32, Secret("c" * 32))
@@ -185,7 +185,7 @@ def test_what_it_says_arrives_sample_for_sample() -> None:
 
 
 @pytest.mark.parametrize("silent", [Decline(), NeverAnswer()])
-def test_who_does_not_answer_never_shows(silent: Step) -> None:
+def test_a_callee_who_does_not_answer_never_joins(silent: Step) -> None:
     async def main() -> None:
         scene = Scene(Ring(2), silent)
         caller = Caller(scene.room)
@@ -247,7 +247,7 @@ def test_a_caller_who_never_joins_is_given_up(steps: tuple[Step, ...]) -> None:
     run_virtual(main())
 
 
-def test_a_drop_is_no_hang_up() -> None:
+def test_a_drop_is_not_a_hang_up() -> None:
     async def main() -> None:
         scene = Scene(Answer(), Say(CLIP, duration_s=0.3), Drop(), clip=tone(100))
         caller = Caller(scene.room)
@@ -276,7 +276,7 @@ def test_a_caller_who_drops_may_come_back_in_time() -> None:
     run_virtual(main())
 
 
-def test_no_call_lasts_for_ever() -> None:
+def test_a_call_ends_at_its_time_limit() -> None:
     async def main() -> None:
         scene = Scene(Answer(), max_call_s=100)
         caller = Caller(scene.room)
@@ -287,7 +287,7 @@ def test_no_call_lasts_for_ever() -> None:
     run_virtual(main())
 
 
-def test_it_replies_once_the_caller_has_spoken_and_paused_and_not_in_a_short_breath() -> None:
+def test_it_replies_when_the_caller_has_spoken_and_paused_but_not_at_a_short_breath() -> None:
     async def main() -> None:
         scene = Scene(Answer(), ListenFor(Sound.SPEECH), ListenFor(Sound.QUIET), Say(CLIP), clip=tone(10))
         caller = Caller(scene.room)
@@ -377,7 +377,7 @@ def test_a_recording_that_fails_does_not_hurt_the_call(error: Exception, closing
     run_virtual(main())
 
 
-def test_a_closed_channel_ends_it() -> None:
+def test_closing_the_channel_ends_it() -> None:
     async def main() -> None:
         for steps in ((Answer(),), (Ring(100), Answer())):
             scene = Scene(*steps)
@@ -413,7 +413,7 @@ def test_a_script_in_the_wrong_order_is_refused(steps: tuple[Step, ...]) -> None
         Script("wrong", steps)
 
 
-def test_the_table_is_fictional_numbers_alone_and_says_what_they_do() -> None:
+def test_the_table_has_only_fictional_numbers_and_describes_them() -> None:
     assert DEFAULT_NUMBER == "+14155550123"
     for number, script in NUMBERS.items():
         assert number.startswith("+141555501")

@@ -36,7 +36,7 @@ def talk(frames: int, every_s: float) -> InProcessMock:
     return run_virtual(main())
 
 
-def test_an_ended_call_keeps_its_counters_and_says_what_was_lost() -> None:
+def test_an_ended_call_keeps_its_counters_and_reports_what_was_lost() -> None:
     (call,) = talk(frames=25, every_s=0.0).tenant.ended
     counters = call.counters()
     assert counters["frames_heard"] == 25

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Each broken plugin runs the one clause that must fail; with this option it runs every clause of its kit."""
+    parser.addoption("--whole-kits", action="store_true", help="run every clause for each broken plugin (minutes)")
+
+
+@pytest.fixture(scope="session")
+def whole_kits(pytestconfig: pytest.Config) -> bool:
+    """Whether broken plugins run every clause of their kit."""
+    return bool(pytestconfig.getoption("whole_kits"))
+
+
 # Under nohup, or as a job in the background of a script, some are ignored, and so they would be in every process that a
 # test starts.
 for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):

@@ -98,14 +98,17 @@ class GoodKit(FilterConformance):
         return self.plugin.parse(argument)
 
 
-BROKEN: Final[dict[str, tuple[type[GainFilter], ...]]] = {
-    "filter-1": (LosesASample,),
-    "filter-2": (DividesBySilence,),
-    "filter-3": (DividesByLength, OverflowsAtTheLowest),
-    "filter-4": (WrapsAround,),
-    "filter-5": (SharesItsState,),
-    "filter-6": (ClosesOnlyUsed,),
-    "filter-7": (HoldsTheLoop,),
-    "filter-8": (TakesAnyArgument,),
-    "filter-9": (IsUsed,),
+BROKEN: Final[dict[str, dict[type[GainFilter], str]]] = {
+    "filter-1": {LosesASample: "returned 239 samples at 12000 Hz for 240 at 12000 Hz"},
+    "filter-2": {DividesBySilence: "ZeroDivisionError: division by zero"},
+    "filter-3": {
+        DividesByLength: "ZeroDivisionError: division by zero",
+        OverflowsAtTheLowest: "OverflowError: signed short integer is greater than maximum",
+    },
+    "filter-4": {WrapsAround: "as if samples wrapped around"},
+    "filter-5": {SharesItsState: "frame 0 differs from that of a filter used alone"},
+    "filter-6": {ClosesOnlyUsed: "AttributeError: there is no state yet"},
+    "filter-7": {HoldsTheLoop: " s for 0.20 s of audio"},
+    "filter-8": {TakesAnyArgument: "made with '\\x00': nothing was raised"},
+    "filter-9": {IsUsed: "taken is True before it was added to a call"},
 }

@@ -559,32 +559,71 @@ class WaitsForAnAnswer(LinkedTransport):
 
 
 #: For each clause what breaks it, and nothing else.
-BROKEN: Final[dict[str, tuple[type[LinkedTransport], ...]]] = {
-    "transport-1": (TakesNoUid,),
-    "transport-2": (ReplacedInSilence, RefusesAndPutsOut),
-    "transport-3": (ExpiredIsInvalid,),
-    "transport-4": (LeavesHalfAJoin, LeavesATimer, SwallowsCancellation),
-    "transport-5": (LeavesOnce,),
-    "transport-6": (NeverClosed,),
-    "transport-7": (FirstFrameOpens,),
-    "transport-8": (TakesAnything, RefusesAndIsGone),
-    "transport-9": (HoldsUp,),
-    "transport-10": (LosesNowAndThen,),
-    "transport-11": (Queues, CountsNothing),
-    "transport-12": (TakesItForAnOutage,),
-    "transport-13": (SuppressesSilence, TellsPauses),
-    "transport-14": (TellsNewsOnly, TellsTwice),
-    "transport-15": (EverybodyQuits,),
-    "transport-16": (TimeStandsStill,),
-    "transport-17": (NeverGivesUp, SaysItTwice),
-    "transport-18": (SaysNothingBefore,),
-    "transport-19": (Deafened,),
-    "transport-20": (TooEarly, TooLate, ForeignThread),
-    "transport-21": (LeavesATask,),
-    "transport-22": (Crosses,),
-    "transport-23": (KeepsAThread, Uncancellable),
-    "transport-24": (CountsTwice,),
-    "transport-25": (ShowsItsGrant, LogsItsGrant, SaysWhichToken),
-    "transport-26": (KnowsThemAlready,),
-    "transport-27": (ChecksNothing, RefusesTheLiving, WaitsForAnAnswer),
+BROKEN: Final[dict[str, dict[type[LinkedTransport], str]]] = {
+    "transport-1": {TakesNoUid: "uid 0 asks the channel to choose a uid, but the channel sees a member with uid 0"},
+    "transport-2": {
+        ReplacedInSilence: "was accepted, and the first leg received LegClosed 0 times",
+        RefusesAndPutsOut: "was refused, and the first leg received LegClosed 1 times",
+    },
+    "transport-3": {ExpiredIsInvalid: "a token (expired) has reason 9, but TokenRejected says 8"},
+    "transport-4": {
+        LeavesHalfAJoin: "did not happen within 5 s",
+        LeavesATimer: "did not happen within 5 s: cancelled joins leave no task",
+        SwallowsCancellation: "join() cancelled after 1 turns of the loop did not raise CancelledError",
+    },
+    "transport-5": {LeavesOnce: "RuntimeError: not in the channel"},
+    "transport-6": {NeverClosed: "check() of a closed transport must raise TransportUnavailable"},
+    "transport-7": {
+        FirstFrameOpens: "the first frame from us was a loud tone, but the first audio heard has -100 dBFS"
+    },
+    "transport-8": {
+        TakesAnything: "send(AudioFrame(20 ms at 8000 Hz, position 0)) on a leg at 16000 Hz must raise ValueError",
+        RefusesAndIsGone: "ValueError",
+    },
+    "transport-9": {HoldsUp: "a frame to us was heard 8.0 ms after it was spoken"},
+    "transport-10": {LosesNowAndThen: "are missing after 13 s"},
+    "transport-11": {
+        Queues: "3.00 s of the audio of an outage of 3 s were heard after it (to us): drop late audio",
+        CountsNothing: "counters with lost or dropped in their names grow by the 150 frames",
+    },
+    "transport-12": {TakesItForAnOutage: "received: [MemberJoined(uid=3), LegDisconnected()]"},
+    "transport-13": {
+        SuppressesSilence: "of 25 silent frames to us 0 were heard: silence is audio too",
+        TellsPauses: "positions of audio to us jump by 0.020 s over a pause of 1 s: they must jump by 1 s",
+    },
+    "transport-14": {
+        TellsNewsOnly: "events of members who joined before us: received [], expected [MemberJoined(uid=2)",
+        TellsTwice: "MemberJoined(uid=4), MemberJoined(uid=2)], expected [",
+    },
+    "transport-15": {EverybodyQuits: "a member dropped, but [MemberLeft(uid=3, reason=<LeaveReason.QUIT"},
+    "transport-16": {TimeStandsStill: "jump by 0.02 s over an outage of 3.00 s"},
+    "transport-17": {
+        NeverGivesUp: "did not happen within 6 s: the handler receives LegFailed",
+        SaysItTwice: "received after LegFailed: [LegClosed(reason='left')]; nothing may follow it",
+    },
+    "transport-18": {SaysNothingBefore: "did not happen within 6 s: the handler receives GrantExpiring"},
+    "transport-19": {Deafened: "no audio was heard within 5 s: to us"},
+    "transport-20": {
+        TooEarly: "times before join() returned",
+        TooLate: "0 events and 1 frames arrived after leave() returned",
+        ForeignThread: "the handler was called on another thread: use loop.call_soon_threadsafe",
+    },
+    "transport-21": {LeavesATask: "after 5 joins and leaves there are more than before: {'tasks': 5}"},
+    "transport-22": {Crosses: "from one channel, 10 frames and 0 events reached the leg in another"},
+    "transport-23": {
+        KeepsAThread: "left threads, which keep the process alive: ['kept']",
+        Uncancellable: "was still running after 0.3 s",
+    },
+    "transport-24": {CountsTwice: "send() accepted 25 frames, but frames_sent grew by 50"},
+    "transport-25": {
+        ShowsItsGrant: "the grant's token appears in: repr(transport)",
+        LogsItsGrant: "the grant's token appears in: a log record of broken at DEBUG",
+        SaysWhichToken: "the grant's token appears in: the message of a TokenRejected",
+    },
+    "transport-26": {KnowsThemAlready: "received MemberJoined("},
+    "transport-27": {
+        ChecksNothing: "check() accepted http://127.0.0.1:",
+        RefusesTheLiving: "check() rejected the far end while a leg was up there: somebody is there already",
+        WaitsForAnAnswer: "did not happen within 5 s: check() of http://127.0.0.1:",
+    },
 }

@@ -4,6 +4,7 @@ have ignored.
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,10 @@ def whole_kits(pytestconfig: pytest.Config) -> bool:
     """Whether broken plugins run every clause of their kit."""
     return bool(pytestconfig.getoption("whole_kits"))
 
+
+# Workers are measured, the processes that tests start are not: that would slow them down and cover nothing.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_START", None)
 
 # Under nohup, or as a job in the background of a script, some are ignored, and so they would be in every process that a
 # test starts.

@@ -58,7 +58,7 @@ class AuthConformance(Conformance):
     async def rotate(self, auth: Auth) -> None:
         """Change the keys at the place that `auth` takes them from. Your subclass implements this."""
         raise NotClaimed(
-            "skipped: the kit does not know how to change the keys (implement rotate() in a subclass of the kit)"
+            "skipped: the kit does not know how to change the keys (implement rotate() in your subclass of the kit)"
         )
 
     async def try_out(self) -> None:

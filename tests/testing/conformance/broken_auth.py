@@ -1,4 +1,4 @@
-"""Auths with one thing wrong each."""
+"""Auths with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 

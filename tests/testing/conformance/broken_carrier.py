@@ -1,4 +1,4 @@
-"""Carriers with one thing wrong each."""
+"""Carriers with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Good(ScriptedCarrier):
-    """The double, with its service in hand."""
+    """The double, with access to its service."""
 
     def __init__(self, service: ScriptedService, environment: Environment) -> None:
         super().__init__(service=service.ring, line=environment["SCRIPTED_LINE"])

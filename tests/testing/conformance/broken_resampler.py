@@ -1,4 +1,4 @@
-"""Resamplers with one thing wrong each."""
+"""Resamplers with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class IsTooQuiet(LiveResampler):
 
 
 class FoldsDown(LiveResampler):
-    """It does not filter on the way down."""
+    """Downsamples without a filter."""
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
         super().__init__(from_hz, to_hz)
@@ -56,7 +56,7 @@ class FoldsDown(LiveResampler):
 
 
 class MirrorsUp(FoldsDown):
-    """Nor on the way up."""
+    """Upsamples without a filter."""
 
     def is_bad(self, from_hz: int, to_hz: int) -> bool:
         return to_hz > from_hz
@@ -130,12 +130,12 @@ class HoldsTheLoop(LiveResampler):
 
 
 def _louder(value: int) -> int:
-    """What goes past full scale by a little."""
+    """Let loud samples overshoot full scale by a little."""
     return value + 100 if value > 32_700 else value
 
 
 def _softened(pcm: bytes) -> bytes:
-    """With half of its first sample."""
+    """Halve the first sample."""
     samples = samples_of(pcm)
     if samples:
         samples[0] //= 2

@@ -1,4 +1,4 @@
-"""Sinks with one thing wrong each."""
+"""Sinks with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 

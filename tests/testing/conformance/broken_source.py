@@ -1,4 +1,4 @@
-"""Sources with one thing wrong each."""
+"""Sources with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class IsSurprisedLater(ToneSource):
 
     async def read(self) -> AudioFrame | None:
         if self.wrong:
-            raise SourceError("there is no such file")
+            raise SourceError("no such file")
         return await super().read()
 
 

@@ -1,4 +1,4 @@
-"""Stores, and what reads them again, with one thing wrong each."""
+"""Stores and archives with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class GivesUpForAnother(SqliteStore):
 
 class LeavesATask(SqliteStore):
     def append(self, call_id: str, entry: Document) -> None:
-        with contextlib.suppress(RuntimeError):  # in a child there is no loop
+        with contextlib.suppress(RuntimeError):  # a child process has no loop
             loop = asyncio.get_running_loop()
             self.writer = loop.create_task(asyncio.Event().wait())
         super().append(call_id, entry)
@@ -182,7 +182,7 @@ class KnowsItselfAlone(SqliteStore):
 
 
 class Remembers(SqliteStore):
-    """What was released with a hold."""
+    """Remembers the keys that were released with a hold."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)

@@ -39,6 +39,7 @@ MOVED: Final[Mapping[str, Mapping[str, str]]] = {
         _PLUGIN: "ArchiveRegistry AuthRegistry CarrierRegistry CommandRegistry FarEndRegistry FilterRegistry "
         "ResamplerRegistry SinkRegistry SourceRegistry StoreRegistry TransportRegistry",
     },
+    "offhook.replay": {"offhook.records": "Replay ReplayedEntry replay"},
     "offhook.testing.far_end": {
         "offhook.testing": "ServiceAnswer ChannelFarEnd FarEnd FarMember ServiceFarEnd TokenFault"
     },

@@ -35,7 +35,7 @@ class ScriptedService(ServiceFarEnd):
     """The far end of a `ScriptedCarrier`, which `carrier` makes.
 
     Attributes:
-        told: how it answers now; set with `answer`.
+        told: the kind of answer that it gives now; set with `answer`.
     """
 
     virtual_time = True
@@ -80,7 +80,7 @@ class ScriptedService(ServiceFarEnd):
         """Answer a request of a carrier.
 
         Raises:
-            CarrierError: the one that stands for `told`, unless that is ACCEPT.
+            CarrierError: the error for the current kind of answer, unless that is ACCEPT.
         """
         answer = self.told
         if answer is ServiceAnswer.UNREACHABLE:

@@ -151,14 +151,17 @@ def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["thing", "tone"], "there is no kit for the kind 'thing': give one of auth, carrier"),
+        (["thing", "tone"], "'thing' plugins do not have a kit: give one of auth, carrier"),
         (
             ["source", "nope"],
             "no audio source is called 'nope' (installed: silence, tone, wav), and 'nope' is not an import path",
         ),
         (["source", "tome:440"], "no audio source is called 'tome'; did you mean tone?"),
         (["source", "nope.thing:Source"], "no audio source is called 'nope.thing' (installed:"),
-        (["source", "nope.thing:Source"], "and there is no module nope: run this in the folder that contains it"),
+        (
+            ["source", "nope.thing:Source"],
+            "and the module nope does not exist: run this in the folder that contains it",
+        ),
         (["source", "acme_failing:Source"], "importing acme_failing failed: ModuleNotFoundError"),
         (["source", "acme_thing:Nope"], "acme_thing has no Nope: give the function, or the class"),
         (["source", "acme_thing:Made.number"], "acme_thing:Made.number is int: give the function"),
@@ -193,7 +196,7 @@ def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytes
             ["transport", "acme_thing:fails"],
             "an import path does not name one: give --far-end NAME (for a transport: aiortc, memory, pcm), or",
         ),
-        (["carrier", "sendblue", "--far-end", "nope"], "there is no far end 'nope': give --far-end NAME (for a carr"),
+        (["carrier", "sendblue", "--far-end", "nope"], "no far end is called 'nope': give --far-end NAME (for a carr"),
         (
             ["carrier", "sendblue", "--far-end", "pcm"],
             "the far end 'pcm' is not for a carrier: give --far-end NAME (for a carrier: sendblue)",

@@ -33,6 +33,11 @@ class Good(ScriptedCarrier):
         super().__init__(service=service.ring, line=environment["SCRIPTED_LINE"])
         self.far_end = service
 
+    @property
+    def answer(self) -> ServiceAnswer:
+        """How the service answers now."""
+        return self.far_end.told
+
 
 class RingsToCheck(Good):
     async def check(self) -> None:
@@ -102,9 +107,9 @@ class StaysOccupied(Good):
     busy = False
 
     async def start_call(self, to: str) -> Grant:
-        if self.busy and self.far_end.told is ServiceAnswer.ACCEPT:
+        if self.busy and self.answer is ServiceAnswer.ACCEPT:
             raise CarrierUnavailable("a call is being started")
-        self.busy = self.far_end.told is ServiceAnswer.HANG
+        self.busy = self.answer is ServiceAnswer.HANG
         grant = await super().start_call(to)
         self.busy = False
         return grant
@@ -204,14 +209,14 @@ class TakesALostAnswerForNone(Good):
         try:
             return await super().start_call(to)
         except StartAmbiguous:
-            if self.far_end.told is ServiceAnswer.LOSE:
+            if self.answer is ServiceAnswer.LOSE:
                 raise CarrierUnavailable("the connection was reset") from None
             raise
 
 
 class WaitsForEver(Good):
     async def start_call(self, to: str) -> Grant:
-        if self.far_end.told is ServiceAnswer.HANG:
+        if self.answer is ServiceAnswer.HANG:
             self.far_end.rung.append(to)
             await asyncio.sleep(math.inf)
         return await super().start_call(to)
@@ -219,7 +224,7 @@ class WaitsForEver(Good):
 
 class TakesNobodyForALoss(Good):
     async def start_call(self, to: str) -> Grant:
-        if self.far_end.told is ServiceAnswer.UNREACHABLE:
+        if self.answer is ServiceAnswer.UNREACHABLE:
             raise StartAmbiguous("the connection was refused")
         return await super().start_call(to)
 
@@ -229,7 +234,7 @@ class AsksAgain(Good):
         try:
             return await super().start_call(to)
         except StartAmbiguous:
-            if self.far_end.told is ServiceAnswer.LOSE:
+            if self.answer is ServiceAnswer.LOSE:
                 return await super().start_call(to)
             raise
 

@@ -71,9 +71,9 @@ def kit(*wrong: str, **attributes: object) -> type[Kit]:
 
 
 def test_a_kit_runs_without_a_test_runner() -> None:
-    told: list[str] = []
-    report = run_kit(kit(), told=lambda result: told.append(result.clause.id))
-    assert [result.clause.id for result in report.results] == told == ["thing-1", "thing-2", "thing-10"]
+    seen: list[str] = []
+    report = run_kit(kit(), told=lambda result: seen.append(result.clause.id))
+    assert [result.clause.id for result in report.results] == seen == ["thing-1", "thing-2", "thing-10"]
     assert report.passed
     assert report.lines()[-1] == (
         f"thing Made, contract {CONTRACT}: 3 passed, 0 failed, 0 not claimed, 0 expected failure"

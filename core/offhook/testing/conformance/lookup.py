@@ -85,11 +85,11 @@ def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -
         environment: the settings for an auth.
 
     Raises:
-        ConfigError: there is no such plugin, it cannot be made, or it cannot be tested this way.
+        ConfigError: the plugin does not exist, cannot be made, or cannot be tested this way.
     """
     base = KITS.get(wanted.kind)
     if base is None:
-        raise ConfigError(f"there is no kit for the kind {quoted(wanted.kind)}: give one of {', '.join(KITS)}")
+        raise ConfigError(f"{quoted(wanted.kind)} plugins do not have a kit: give one of {', '.join(KITS)}")
     if wanted.kind != "auth" and (wanted.host or wanted.foreign_host):
         raise ConfigError(f"--host and --foreign-host are for an auth, but {quoted(wanted.what)} is a {wanted.kind}")
     name, argument, factory = _find_factory(wanted, plugins)
@@ -170,7 +170,8 @@ def _imported(path: str, unknown: str) -> Callable[..., object]:
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
             raise ConfigError(
-                f"{unknown} there is no module {error.name}: run this in the folder that contains it, or install it"
+                f"{unknown} the module {error.name} does not exist: run this in the folder that contains it, or "
+                "install it"
             ) from None
         raise ConfigError(f"importing {module} failed: {type(error).__name__}: {error}") from error
     for name in names.split("."):
@@ -185,7 +186,7 @@ def _imported(path: str, unknown: str) -> Callable[..., object]:
 def _far_end(wanted: Wanted, name: str, plugins: Plugins) -> Callable[[object], object]:
     far_end = wanted.far_end or name
     if far_end not in {item.name for item in plugins.far_ends}:
-        missing = f"there is no far end {quoted(far_end)}" if far_end else "an import path does not name one"
+        missing = f"no far end is called {quoted(far_end)}" if far_end else "an import path does not name one"
         raise ConfigError(
             f"a {wanted.kind} is tested with a far end, and {missing}: give --far-end NAME "
             f"({_fitting(wanted.kind, plugins)}), or write one, with the hook offhook_far_end "

@@ -155,8 +155,8 @@ class Times(Protocol):
     patience_s: float
     rest_s: float
 
-    async def until(self, condition: Callable[[], object], what: str, within_s: float | None = None) -> None:
-        """Wait until `condition` holds."""
+    async def until(self, true: Callable[[], object], what: str, within_s: float | None = None) -> None:
+        """Wait until `true()` holds."""
         ...
 
 

@@ -61,7 +61,7 @@ class Wrapped(RampSource):
 class CallableObject(RampSource):
     """What it returns is known when it is called."""
 
-    read = functools.partial(RampSource.read)  # type: ignore[assignment]
+    read = functools.partial(RampSource.read)
 
 
 class NoRate(LinkedTransport):

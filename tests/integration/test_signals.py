@@ -29,7 +29,7 @@ DRAIN_S, BUSY_S = 5.0, 3.0
 HANGING = """
 import asyncio, sys, time
 from offhook import AudioFrame, hookimpl
-from offhook.cli import run
+from offhook.cli import main
 from offhook.interfaces import AudioSink, AudioSource
 from offhook_aiortc.leg import AiortcLeg
 from offhook_aiortc.transport import AiortcTransport
@@ -74,7 +74,8 @@ class Plugin:
 
 load = Plugins.load.__func__
 Plugins.load = classmethod(lambda cls, extra=(), *rest, **named: load(cls, [*extra, Plugin()], *rest, **named))
-sys.exit(run(sys.argv[2:]))
+del sys.argv[1]
+main()
 """
 EVERYWHERE = "leave,source,sink,transport"
 CALL = ("call", DEFAULT_NUMBER, "--say", "hanging", "--listen", "hanging", "--out", "o")

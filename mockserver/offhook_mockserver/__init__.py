@@ -1,6 +1,6 @@
-"""The mock of the other side: Sendblue's API, the channel, and callees who do what a script says.
+"""The mock of the other side: Sendblue's API, the channel, and callees who follow a script.
 
-It registers the commands ``mock`` and ``demo``, says how to get the transport ``memory``, and has far ends for
+It registers the commands ``mock`` and ``demo``, explains how to get the transport ``memory``, and has far ends for
 conformance kits.
 """
 
@@ -19,7 +19,10 @@ __all__ = ["offhook_command", "offhook_far_end", "offhook_transport"]
 
 _keep_old_paths(
     {
-        "offhook_mockserver.in_process": {"offhook_mockserver.server": "InProcessMock"},
+        "offhook_mockserver.in_process": {
+            "offhook_mockserver.server": "InProcessMock",
+            "offhook_mockserver.far_ends": "RenewsGrants",
+        },
         "offhook_mockserver.pcm_far_end": {"offhook_mockserver.far_ends": "PcmFarEnd"},
         "offhook_mockserver.sendblue_far_end": {"offhook_mockserver.far_ends": "SendblueFarEnd"},
     }
@@ -28,7 +31,7 @@ _keep_old_paths(
 
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:
-    # These modules import typer, which offhook always has, and what the commands need only when they run.
+    # These modules import typer, which offhook always has; the commands import what else they need when they run.
     from offhook_mockserver.commands.demo import demo
     from offhook_mockserver.commands.mock import mock
 
@@ -41,9 +44,9 @@ def offhook_command(registry: CommandRegistry) -> None:
 
 @hookimpl
 def offhook_far_end(registry: FarEndRegistry) -> None:
-    """Add what is on the other side of the carrier and of the transports into rooms."""
+    """Register the far ends of the carrier and of the transports into rooms."""
     extra, relay = "offhook[mock]", ("aiortc", "av", "starlette", "uvicorn", "websockets")
-    summary = "Sendblue's API as the mock has it, on virtual time and without a socket"
+    summary = "the mock's Sendblue API, in virtual time and without a socket"
     registry.add("sendblue", _sendblue_far_end, summary=summary, extra=extra, needs=("starlette",))
     registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
     registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=relay)

@@ -1,4 +1,4 @@
-"""The border: what plugins implement, one to four methods each, and the values that cross it."""
+"""The border: the interfaces that plugins implement, of one to four methods each, and the values that cross it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from offhook.interfaces.dialing import DialGuard, DialRequest
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.far_end import ChannelFarEnd, FarEnd, FarMember, ServiceAnswer, ServiceFarEnd, TokenFault
 from offhook.interfaces.frame import (
+    FRAMES_PER_S,
     OPUS_RATES_HZ,
     PTIME_MS,
     SAMPLE_BYTES,
     AudioFrame,
+    frames_in,
     level_dbfs,
     pcm_of,
     samples_of,
+    samples_per_frame,
     saturated,
 )
 from offhook.interfaces.grant import Grant, is_loopback
@@ -43,6 +46,7 @@ from offhook.session.events import (
 )
 
 __all__ = [
+    "FRAMES_PER_S",
     "OPUS_RATES_HZ",
     "PTIME_MS",
     "SAMPLE_BYTES",
@@ -90,6 +94,7 @@ __all__ = [
     "TokenFault",
     "Transport",
     "e164",
+    "frames_in",
     "is_loopback",
     "iso_8601",
     "level_dbfs",
@@ -97,5 +102,6 @@ __all__ = [
     "mask_all",
     "pcm_of",
     "samples_of",
+    "samples_per_frame",
     "saturated",
 ]

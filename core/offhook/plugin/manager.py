@@ -1,6 +1,6 @@
 """Finds plugins, loads them one by one, and keeps what they registered.
 
-A plugin that fails to import or to register is reported and left out; the others go on. Each `Plugins` is complete in
+A plugin that fails to import or to register is reported and left out; the others are loaded. Each `Plugins` stands by
 itself: two phones in one process share nothing.
 """
 
@@ -61,7 +61,7 @@ _log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 
 def _settings(environment: Mapping[str, str] | None) -> Environment:
-    """`environment` as parts are given it; the process's own by default."""
+    """`environment` as factories receive it; the process's own by default."""
     environment = os.environ if environment is None else environment
     return environment if isinstance(environment, Environment) else Environment(environment)
 
@@ -70,7 +70,7 @@ class Plugins:
     """The loaded plugins, and one registry for each kind of thing they add."""
 
     def __init__(self, *, commands: bool = False) -> None:
-        #: What is odd, and no plugin's own doing.
+        #: Messages about the settings and the installation, rather than about one plugin.
         self.notes: list[str] = []
         self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth", Auth)
         self.carriers: Registry[CarrierFactory] = Registry("carrier", "offhook_carrier", Carrier)
@@ -126,7 +126,7 @@ class Plugins:
         return plugins
 
     def registries(self) -> tuple[Registry[Any], ...]:
-        """All of them; Any, because whoever walks over them does not care what the factories of each make."""
+        """All registries; of Any, since the loops over them do not call the factories."""
         return (
             self.auth,
             self.carriers,
@@ -144,19 +144,21 @@ class Plugins:
 
     @property
     def complaints(self) -> list[str]:
-        """A sentence for everything that is wrong or odd with what is installed and was not switched off."""
+        """A message for each problem of a plugin that is not disabled, and of the settings."""
         found = [f"plugin {report.label} was left out: {report.problem}" for report in self.problems]
         found += [f"plugin {report.label}: {note}" for report in self.reports for note in report.notes]
         return found + self.notes
 
     @property
     def problems(self) -> list[PluginReport]:
-        """The plugins that were left out because they failed; those that were switched off are not among them."""
+        """The plugins that were left out because they failed, without those that are disabled."""
         return [report for report in self.reports if report.problem and not report.disabled]
 
     def check_required(self, environment: Mapping[str, str]) -> None:
-        """Refuse to go on without the plugins that `OFFHOOK_REQUIRE_PLUGINS` names: an installed plugin that fails is
-        left out, and with it the rule about who may be dialled that it would have been.
+        """Check that the plugins that `OFFHOOK_REQUIRE_PLUGINS` names are loaded.
+
+        An installed plugin that fails is left out; if it was to decide which numbers may be dialled, its rule would be
+        missing too.
 
         Raises:
             ConfigError: one of them is not loaded; the message says why.
@@ -172,7 +174,7 @@ class Plugins:
         """Open the audio source that the spec `text` names.
 
         Raises:
-            SpecError, MissingExtraError, SourceError: nothing has that name, or it cannot be opened.
+            SpecError, MissingExtraError, SourceError: no source has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
         return self.make(self.sources, spec.name, spec.argument)
@@ -181,7 +183,7 @@ class Plugins:
         """Open the audio sink that the spec `text` names.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
+            SpecError, MissingExtraError, RecordingError: no part has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
         return self.make(self.sinks, spec.name, spec.argument)
@@ -190,7 +192,7 @@ class Plugins:
         """Make the audio filter that the spec `text` names, for audio at `rate_hz`.
 
         Raises:
-            SpecError, MissingExtraError: nothing has that name, or it cannot be made.
+            SpecError, MissingExtraError: no filter has that name, or it cannot be made.
         """
         spec = Spec.parse(text)
         return self.make(self.filters, spec.name, spec.argument, rate_hz)
@@ -199,30 +201,30 @@ class Plugins:
         """Open the store that the spec `text` names, with settings from `environment`; the process's own by default.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
+            SpecError, MissingExtraError, RecordingError: no part has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
         return self.make(self.stores, spec.name, spec.argument, _settings(environment))
 
     def archive(self, text: str, environment: Mapping[str, str] | None = None) -> Archive:
-        """Open what the store of the spec `text` has written, for reading: nothing is made and nothing is changed.
+        """Open what the store of the spec `text` has written, for reading only; it creates and changes nothing.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: nothing that can be read has that name, or it cannot be read.
+            SpecError, MissingExtraError, RecordingError: no archive has that name, or it cannot be read.
         """
         spec = Spec.parse(text)
         if all(item.name != spec.name for item in self.archives) and any(
             item.name == spec.name for item in self.stores
         ):
             known = ", ".join(sorted(item.name for item in self.archives)) or "none"
-            raise SpecError(f"the store {spec.name!r} cannot be read again (those that can: {known})")
+            raise SpecError(f"the store {spec.name!r} can be written but not read (stores that can be read: {known})")
         return self.make(self.archives, spec.name, spec.argument, _settings(environment))
 
     def resampler(self, kind: str, from_hz: int, to_hz: int) -> Resampler:
-        """A resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).
+        """Make a resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).
 
         Raises:
-            SpecError, MissingExtraError: none is installed.
+            SpecError, MissingExtraError: no such resampler is installed.
         """
         return self.make(self.resamplers, kind, from_hz, to_hz)
 
@@ -230,8 +232,9 @@ class Plugins:
         """Call the factory called `name`.
 
         Raises:
-            SpecError, MissingExtraError: there is none, or something that it needs is not installed.
-            PluginError: it raised something that is not an `OffhookError`, or gave something that cannot be used.
+            SpecError, MissingExtraError: there is no such factory, or something that it needs is not installed.
+            PluginError: it raised something that is not an `OffhookError`, or returned something that does not fit the
+                registry's interface.
         """
         try:
             factory = registry.find(name)
@@ -239,7 +242,7 @@ class Plugins:
             raise SpecError(f"{error.message}{left_out(self.reports)}") from None
         plugin = registry.plugin_of(name)
         try:
-            with quarantine(functools.partial(self._tell, plugin)):
+            with quarantine(functools.partial(self._note, plugin)):
                 product = factory(*arguments)
         except OffhookError:
             raise
@@ -248,7 +251,7 @@ class Plugins:
         registry.check(name, product)
         return product
 
-    def _tell(self, plugin: str, note: str) -> None:
+    def _note(self, plugin: str, note: str) -> None:
         for report in self.reports:
             if report.label == plugin:
                 report.notes.append(note)

@@ -67,12 +67,14 @@ def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = 
 
 
 @functools.lru_cache(maxsize=256)
-def _methods_mismatch(kind: type, interface: type) -> tuple[list[str], list[str]]:
+def _methods_mismatch(kind: type, interface: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The methods of a class that are async and must not be, and those that are not and must be."""
-    methods = {name: method for name, method in vars(interface).items() if inspect.isfunction(method)}
-    must_be_plain = [name for name in methods if _is_async(getattr(kind, name, None)) and not _is_async(methods[name])]
-    must_be_async = [name for name in methods if _is_async(methods[name]) and _is_plain(getattr(kind, name, None))]
-    return must_be_plain, must_be_async
+    pairs = [
+        (method, getattr(kind, name, None)) for name, method in vars(interface).items() if inspect.isfunction(method)
+    ]
+    must_be_plain = (wanted.__name__ for wanted, own in pairs if _is_async(own) and not _is_async(wanted))
+    must_be_async = (wanted.__name__ for wanted, own in pairs if _is_async(wanted) and _is_plain(own))
+    return tuple(must_be_plain), tuple(must_be_async)
 
 
 def _is_plain(method: object) -> bool:

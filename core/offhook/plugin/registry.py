@@ -1,8 +1,8 @@
-"""What plugins add to: one typed registry a kind.
+"""What plugins add to: one typed registry for each kind of part.
 
-A registry holds factories by name. Names are per kind; a second plugin that adds a name is refused with both named.
-A factory is not called before something of its name is wanted, so a missing SDK hurts nobody who does not use it.
-What is no name, no factory or no needs is refused when it is added, while the plugin that did it is known.
+A registry holds factories by name. Names are per kind; if two plugins add the same name, the second is rejected, and
+the error names both. A factory is called when a part of its name is wanted, so a missing SDK only matters to those who
+use it. Bad names, factories and `needs` are rejected at registration, so that the error can name the plugin.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ ArchiveFactory: TypeAlias = "Callable[[str, Environment], Archive]"
 FarEndFactory: TypeAlias = "Callable[[], FarEnd]"
 #: A function with typer's annotations.
 Command: TypeAlias = Callable[..., None]
-#: Takes the settings and yields what it found.
+#: Takes the settings and yields its findings.
 DiagnosisCheck: TypeAlias = "Callable[[Environment], Iterable[Finding]]"
 
 _F = TypeVar("_F")
 
 
-#: What the core asks for where rates differ: with little delay, and with the best quality.
+#: The resamplers that the core uses where rates differ: with little delay, and with the best quality.
 RESAMPLERS: Final = ("live", "file")
-#: Who added what was added while no plugin's hook was running.
+#: The owner of a factory that was added while no plugin's hook was running.
 _PROGRAM: Final = "the program"
 
 
@@ -72,7 +72,7 @@ class Registry(Generic[_F]):
     Args:
         kind: what they make, for messages.
         hook: the hook through which plugins add to it.
-        interface: what a factory gives must have this class's methods; None where it gives nothing.
+        interface: the base class of what a factory returns; None where that is not checked.
     """
 
     def __init__(self, kind: str, hook: str, interface: type | None = None) -> None:
@@ -96,25 +96,25 @@ class Registry(Generic[_F]):
         """Add a factory.
 
         Args:
-            name: what it is asked for by: lower-case letters, digits, ``_`` and ``-``.
+            name: selects the factory: lower-case letters, digits, ``_`` and ``-``.
             factory: makes one; imports its SDK itself, when called.
             summary: one line for ``offhook plugins``.
-            extra: what to give to pip when one of `needs` is missing, for example ``offhook[aiortc]``.
+            extra: what to pass to pip when one of `needs` is missing, for example ``offhook[aiortc]``.
             needs: import names that must be installed before the factory is called.
 
         Raises:
-            PluginError: the name is taken, or something given is not what it must be.
+            PluginError: the name is taken, or an argument is invalid.
         """
         problem = registration_problem(name, factory, summary, extra, needs)
         if problem:
-            raise self._refused(problem)
+            raise self._rejection(problem)
         taken = self._registrations.get(name)
         if taken is not None:
             if taken.plugin == self.plugin:
-                raise self._refused(f"it adds {name!r} twice")
+                raise self._rejection(f"it adds {name!r} twice")
             disable = disabling(taken.plugin)
             instead = f", or disable that plugin as a whole with {disable}" if disable else ""
-            raise self._refused(f"{name!r} is taken by plugin {taken.plugin!r}: choose another name{instead}")
+            raise self._rejection(f"{name!r} is taken by plugin {taken.plugin!r}: choose another name{instead}")
         self._registrations[name] = Registration(name, factory, self.plugin or _PROGRAM, summary, extra, needs)
 
     def hint(self, name: str, text: str) -> None:
@@ -126,7 +126,7 @@ class Registry(Generic[_F]):
         """
         self._hints[name] = text
 
-    def _refused(self, problem: str) -> PluginError:
+    def _rejection(self, problem: str) -> PluginError:
         return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=REGISTRY_SECTION)
 
     def check(self, name: str, product: object) -> None:
@@ -143,7 +143,7 @@ class Registry(Generic[_F]):
             raise PluginError(self.plugin_of(name), self.factory_of(name), problem, see=page)
 
     def factory_of(self, name: str) -> str:
-        """What fails where the factory called `name` does, for messages."""
+        """How messages name the factory called `name`."""
         return f"the factory of the {self.kind} {name!r}"
 
     def plugin_of(self, name: str) -> str:
@@ -151,18 +151,18 @@ class Registry(Generic[_F]):
         return self._registrations[name].plugin
 
     def forget(self, plugin: str) -> None:
-        """Drop what `plugin` added."""
+        """Remove what `plugin` added."""
         self._registrations = {name: item for name, item in self._registrations.items() if item.plugin != plugin}
 
     def __iter__(self) -> Iterator[Registration[_F]]:
         return iter(self._registrations.values())
 
     def find(self, name: str) -> _F:
-        """The factory called `name`, once everything it needs is known to be installed.
+        """Returns the factory called `name`, if everything that it needs is installed.
 
         Raises:
-            SpecError: nothing has that name; the message lists the names there are.
-            MissingExtraError: something it needs is not installed.
+            SpecError: no factory has that name; the message lists the known names.
+            MissingExtraError: something that it needs is not installed.
         """
         registration = self._registrations.get(name)
         if registration is None:
@@ -196,11 +196,11 @@ class Registration(Generic[_F]):
     """One name in a registry.
 
     Attributes:
-        name: what it is asked for by.
+        name: selects it.
         factory: makes one.
-        plugin: the plugin that added it.
+        plugin: the label of the plugin that added it.
         summary: one line for ``offhook plugins``.
-        extra: what to give to pip when something it needs is missing.
+        extra: what to pass to pip when something it needs is missing.
         needs: import names that must be installed.
     """
 
@@ -213,14 +213,14 @@ class Registration(Generic[_F]):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Those of `needs` that are not installed."""
+        """The names in `needs` that are not installed."""
         return tuple(name for name in self.needs if not is_installed(name))
 
     @property
     def cure(self) -> str:
-        """What brings what is missing, as far as the plugin says it."""
-        return f'pip install "{self.extra}"' if self.extra else "its plugin does not say what to give to pip"
+        """How to install what is missing, if the plugin says it."""
+        return f'pip install "{self.extra}"' if self.extra else "the plugin does not declare a pip extra"
 
     def lack(self, what: str) -> MissingExtraError:
-        """The error for `what` is made by it, when something is missing."""
+        """The error for `what`, which this factory makes, when something is missing."""
         return MissingExtraError(self.extra, what, self.missing)

@@ -53,6 +53,16 @@ def test_a_built_in_plugin_has_its_names_first(install: Callable[..., str]) -> N
     assert [found.level for found in check.factory(Environment())] == [Level.FINE]
 
 
+def test_a_built_in_plugin_has_its_own_name_first(install: Callable[..., str]) -> None:
+    install("OwnCommands")
+    plugins = Plugins.load((), ALONE, commands=True, builtin=[OwnCommands()])
+    (rejected,) = (report for report in plugins.reports if report.distribution == "OwnCommands-offhook")
+    assert rejected.problem == (
+        "it failed in registration: its name is taken by plugin 'OwnCommands (built in)': rename its entry point "
+        "(read: offhook docs hooks#a-plugin)"
+    )
+
+
 def test_only_the_command_line_calls_its_hooks() -> None:
     plugins = Plugins.load((), ALONE, builtin=[OwnCommands()])
     assert (list(plugins.commands), list(plugins.diagnosis)) == ([], [])

@@ -20,7 +20,7 @@ GRANT = Grant("0" * 32, "channel", Secret("007-the-first-token"), 7, None, 1000.
 
 
 class Says:
-    """Gives an answer at once, or later."""
+    """Returns an answer at once, or later."""
 
     def __init__(self, answer: object, *, after_s: float | None = None) -> None:
         self._answer, self._after_s = answer, after_s

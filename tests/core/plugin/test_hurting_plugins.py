@@ -30,7 +30,7 @@ NUMBER = "+14155550123"
 
 
 class SynchronousSink(AudioSink):
-    """Its author forgot `async`: it raises before there is anything to await."""
+    """Its author forgot `async`: it raises before it returns an awaitable."""
 
     def write(self, frame: AudioFrame) -> Awaitable[None]:  # type: ignore[override]
         raise OSError(28, "No space left on device")
@@ -114,7 +114,7 @@ def test_parts_that_exit_or_panic_end_neither_the_loop_nor_the_call() -> None:
             await asyncio.sleep(1)
         assert call.record.disposition is Disposition.COMPLETED
         assert r.transport.leg is None
-        told = "\n".join(entry.detail for entry in call.record.timeline)
+        noted = "\n".join(entry.detail for entry in call.record.timeline)
         for what in (
             "ExitingStore' failed in append: SystemExit: 6",
             "ExitingFilter' failed in apply: SystemExit: 4",
@@ -125,7 +125,7 @@ def test_parts_that_exit_or_panic_end_neither_the_loop_nor_the_call() -> None:
             "'ExitingObserver (given to the phone)' failed in offhook_call_ended: SystemExit: 7",
             "'AwaitedObserver (given to the phone)' failed in offhook_call_ended: returned a coroutine",
         ):
-            assert what in told
+            assert what in noted
 
     run(main())
 
@@ -171,7 +171,7 @@ def test_a_leg_that_exits_ends_the_call_in_order(method: str) -> None:
     run(main())
 
 
-def test_ctrl_c_is_no_mistake_of_a_plugin() -> None:
+def test_ctrl_c_is_not_a_mistake_of_a_plugin() -> None:
     class Interrupted(ListFilter):
         def apply(self, frame: AudioFrame) -> AudioFrame:
             raise KeyboardInterrupt
@@ -195,7 +195,7 @@ class AsyncLeg(LinkedTransport):
 
 
 @pytest.mark.fault("F39")
-def test_a_leg_whose_send_must_be_awaited_is_refused_when_it_joins() -> None:
+def test_a_leg_with_an_async_send_is_rejected_when_it_joins() -> None:
     async def main() -> None:
         r = rig(transport=AsyncLeg())
         with pytest.raises(
@@ -209,7 +209,7 @@ def test_a_leg_whose_send_must_be_awaited_is_refused_when_it_joins() -> None:
 
 
 @pytest.mark.fault("F39")
-def test_a_phone_takes_no_carrier_and_no_transport_that_is_none() -> None:
+def test_a_phone_rejects_an_invalid_carrier_or_transport() -> None:
     with pytest.raises(PluginError, match=r"'tests.core.rig.RampSource' failed in Phone: got RampSource; expected "):
         Phone(carrier=RampSource(1), transport=LinkedTransport())  # type: ignore[arg-type]
     with pytest.raises(
@@ -236,7 +236,7 @@ def test_a_carrier_that_raises_at_once_is_named() -> None:
 
 
 class LegWithoutRate(Leg):
-    """Its `rate_hz` is none."""
+    """Its `rate_hz` is None."""
 
     rate_hz = None  # type: ignore[assignment]
     left = 0
@@ -262,7 +262,7 @@ class TransportWithoutRate(LinkedTransport):
         return self.made
 
 
-def test_a_leg_that_no_media_can_be_made_for_is_left() -> None:
+def test_a_leg_without_a_rate_is_left() -> None:
     async def main() -> None:
         transport = TransportWithoutRate()
         phone = Phone(carrier=ScriptedCarrier(), transport=transport, clock=LoopClock(), ids=Ids(1))
@@ -288,7 +288,7 @@ def test_listeners_that_stopped_reading_are_forgotten() -> None:
                 r.callee.say(AudioFrame(bytes(640), 16_000, 320 * index))
             await asyncio.sleep(1)
             assert kept.dropped == 200
-        assert call.record.counters["frames_dropped_by_listeners"] == 200, "what nobody listens to is not lost"
+        assert call.record.counters["frames_dropped_by_listeners"] == 200, "audio without a listener is not lost"
 
     run(main())
 
@@ -301,7 +301,7 @@ class BrokenResampler:
         return b""
 
 
-def test_a_resampler_that_fails_makes_nobody_else_deaf() -> None:
+def test_a_resampler_that_fails_affects_its_own_stream_only() -> None:
     async def main() -> None:
         r = rig(plugins=load(AudioKit()))
         r.answer()

@@ -1,4 +1,4 @@
-"""Registries: names are unique, factories are lazy, what is missing is said with the cure."""
+"""Registries: names are unique, factories are lazy, and an error for a missing package says what to install."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def registry() -> Registry[Callable[[], object]]:
     return made
 
 
-def test_what_was_added_is_found() -> None:
+def test_a_factory_is_found_by_its_name() -> None:
     transports, factory = registry(), make()
     transports.add("carrier-pigeon", factory, summary="slow")
     assert transports.find("carrier-pigeon") is factory
@@ -94,7 +94,7 @@ def test_a_missing_need_is_a_missing_extra(need: str) -> None:
     assert [item.missing for item in transports] == [(need,), (need,)]
 
 
-def test_what_a_plugin_added_can_be_forgotten() -> None:
+def test_the_factories_of_a_plugin_can_be_removed() -> None:
     transports = registry()
     transports.add("a", make())
     transports.plugin = "other"
@@ -142,7 +142,7 @@ async def make_later() -> object:
         ({"needs": ("",)}, "needs of 'pigeon' must be a tuple"),
     ],
 )
-def test_nonsense_is_refused_by_name_where_it_is_added(added: dict[str, object], says: str) -> None:
+def test_invalid_arguments_are_rejected_at_registration(added: dict[str, object], says: str) -> None:
     transports = Registry[Callable[[], object]]("transport", "offhook_transport")
     transports.plugin = "acme (acme-offhook 1.0)"
     with pytest.raises(
@@ -154,14 +154,14 @@ def test_nonsense_is_refused_by_name_where_it_is_added(added: dict[str, object],
     assert list(transports) == []
 
 
-def test_what_a_program_adds_itself_is_its_own() -> None:
+def test_a_factory_that_the_program_adds_belongs_to_the_program() -> None:
     transports = registry()
     transports.plugin = ""
     transports.add("pigeon", make())
     assert transports.plugin_of("pigeon") == "the program"
 
 
-def test_an_environment_is_its_variables_and_what_all_parts_share() -> None:
+def test_an_environment_holds_variables_and_shared_parts() -> None:
     clock, ids, way = SystemClock(), Ids(1), httpx.AsyncHTTPTransport()
     environment = Environment({"KEY": "k"}, clock=clock, ids=ids, http=way)
     assert dict(environment) == {"KEY": "k"}

@@ -133,8 +133,8 @@ def test_plugins_that_are_loaded_left_out_or_disabled(install: Callable[..., str
     (off,) = found("plugin sqlite (offhook 0.1.0)", level=Level.NOTE, plugins=plugins)
     assert off.text == "not loaded: OFFHOOK_DISABLE_PLUGINS names it"
     names, nothing = found("plugin odd (odd-offhook 1.0)", level=Level.NOTE, plugins=plugins)
-    assert names.text.startswith("offhook_acme is no hook")
-    assert nothing.text == "it answers no hook"
+    assert names.text.startswith("offhook_acme is named like a hook")
+    assert nothing.text == "it implements no hook"
     (tls,) = found("plugin odd (odd-offhook 1.0)", plugins=plugins)
     assert tls.text == TLS_REPLACED
 

@@ -1,4 +1,4 @@
-"""Kits for what is named, where the far end brings along the plugin that leads to it."""
+"""Looking up kits by name, with a far end that brings along the plugin that leads to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Led(ScriptedService):
-    """It is a plugin as well, whose carrier leads here."""
+    """A far end that is a plugin too; its carrier leads to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Led(ScriptedService):
 
 
 class Acme:
-    """Its far end brings along the carrier that leads there."""
+    """A plugin whose far end brings along the carrier that leads there."""
 
     @hookimpl
     def offhook_far_end(self, registry: FarEndRegistry) -> None:
@@ -39,7 +39,7 @@ class Acme:
         registry.add("other", ScriptedService)
 
 
-def test_a_far_end_may_bring_along_what_leads_to_it() -> None:
+def test_a_far_end_may_bring_along_its_plugin() -> None:
     plugins = Plugins.load([Acme()], ALONE)
     kit = find_kit(Wanted(kind="carrier", what="acme"), plugins, {})
     assert run_kit(kit, only=["carrier-2", "carrier-19"]).passed

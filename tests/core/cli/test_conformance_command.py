@@ -68,7 +68,7 @@ def fails(argument):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with a plugin in the making, where the command is given."""
+    """A folder with an unfinished plugin, as the current folder."""
     (tmp_path / "acme_thing.py").write_text(ACME)
     (tmp_path / "expected.toml").write_text('contract = 1\n[expected_failures]\nsink-1 = "x"\nsource-99 = "x"\n')
     (tmp_path / "acme_failing.py").write_text("import a_package_that_is_missing")
@@ -81,7 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         sys.modules.pop(name, None)
 
 
-def test_a_module_that_is_called_almost_as_a_source(folder: Path) -> None:
+def test_a_module_named_almost_like_a_source(folder: Path) -> None:
     (folder / "tones.py").write_text(ACME)
     try:
         assert run(["conformance", "source", "tones:Source", "--argument", "one", "--clause", "source-9"]) == 0
@@ -125,7 +125,7 @@ def test_what_can_be_tested(arguments: list[str], counts: str, capsys: pytest.Ca
     assert counts in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_what_was_not_asked_is_said_without_a_guess(capsys: pytest.CaptureFixture[str]) -> None:
+def test_skipped_clauses_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--not-claimed", "settings", "--clause", "auth-5", "--clause", "auth-9"]
     assert run(["conformance", "auth", "acme_thing:auth", *asked]) == 0
     out = capsys.readouterr().out
@@ -134,7 +134,7 @@ def test_what_was_not_asked_is_said_without_a_guess(capsys: pytest.CaptureFixtur
     assert out.count("auth-9") == 1
 
 
-def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_exits_with_1_unless_it_is_expected(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = ["conformance", "source", "acme_thing:Broken", "--argument", "two"]
     assert run(broken) == 1
     assert "taken is True before it was played" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import ConfigError
 from offhook.interfaces.clock import SystemClock
-from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame
+from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame, samples_per_frame
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.kit import Conformance
 from offhook.testing.conformance.probes import error_in, quick_enough, shown
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioFilter
 
 _RATE_HZ: Final = 16_000
-_FRAME: Final = _RATE_HZ // 50
+_FRAME: Final = samples_per_frame(_RATE_HZ)
 _FRAMES: Final = 10
 _EXAMPLES: Final = 30
 #: From one sample to the next a sine of 100 Hz at 16 kHz changes by at most 4 % of full scale, however loud; samples
@@ -159,7 +159,7 @@ class FilterConformance(Conformance):
 
 def _frame(index: int, rate_hz: int = _RATE_HZ) -> AudioFrame:
     """Return 20 ms of a tone at its position."""
-    samples = rate_hz // 50
+    samples = samples_per_frame(rate_hz)
     return AudioFrame(tone(440, rate_hz, samples), rate_hz, index * samples)
 
 

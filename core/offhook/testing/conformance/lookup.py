@@ -146,14 +146,16 @@ def _find_factory(wanted: Wanted, plugins: Plugins) -> tuple[str, str, Callable[
     """Return the registered name, or an empty string; the argument; and the factory."""
     registry = _registry(wanted.kind, plugins)
     head, colon, argument = wanted.what.partition(":")
-    if head in {item.name for item in registry}:
+    added = {item.name for item in registry}
+    if head in added or _comes_with_far_end(wanted, head, plugins):
         if colon and wanted.kind not in _KINDS_WITH_ARGUMENT:
             raise ConfigError(f"{wanted.kind} {head} takes no argument: write just {head}")
         if wanted.argument:
             raise ConfigError(f"the argument of {head} belongs in the spec: write {head}:{wanted.argument}")
-        registry.find(head)
+        if head in added:
+            registry.find(head)
         return head, argument, functools.partial(plugins.make, registry, head)
-    names = sorted(item.name for item in registry)
+    names = sorted(added)
     near = nearest_name(head, names)
     if near and not is_installed(head):
         raise ConfigError(f"no {registry.kind} is called {quoted(head)}{near}")
@@ -161,6 +163,15 @@ def _find_factory(wanted: Wanted, plugins: Plugins) -> tuple[str, str, Callable[
     if not _PATH.fullmatch(wanted.what):
         raise ConfigError(f"{unknown} {quoted(wanted.what)} is not an import path: write pkg.module:factory")
     return "", wanted.argument, _imported(wanted.what, unknown)
+
+
+def _comes_with_far_end(wanted: Wanted, name: str, plugins: Plugins) -> bool:
+    """Whether the far end has a plugin that adds `name`, as the rooms of a mock add the transport into them."""
+    far_end = wanted.far_end or name
+    if wanted.kind not in _KINDS_WITH_FAR_END or far_end not in {item.name for item in plugins.far_ends}:
+        return False
+    beside: Sequence[object] = getattr(plugins.make(plugins.far_ends, far_end), "plugins", ())
+    return bool(beside) and name in {item.name for item in _registry(wanted.kind, Plugins.load(beside))}
 
 
 def _imported(path: str, unknown: str) -> Callable[..., object]:

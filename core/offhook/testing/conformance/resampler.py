@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.interfaces.clock import SystemClock
-from offhook.interfaces.frame import SAMPLE_BYTES, level_dbfs, samples_of
+from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES, level_dbfs, samples_of, samples_per_frame
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.kit import Conformance
 from offhook.testing.conformance.probes import quick_enough
@@ -59,14 +59,14 @@ class ResamplerConformance(Conformance):
 
     def _convert(self, pcm: bytes, from_hz: int, to_hz: int) -> bytes:
         """Convert all of `pcm` in chunks of 20 ms."""
-        resampler, size = self.make(from_hz, to_hz), from_hz // 50 * SAMPLE_BYTES
+        resampler, size = self.make(from_hz, to_hz), samples_per_frame(from_hz) * SAMPLE_BYTES
         parts = [resampler.convert(pcm[at : at + size]) for at in range(0, len(pcm), size)]
         return b"".join([*parts, resampler.flush()])
 
     @clause("resampler-1", "the output, flush() included, is as long as the input times the ratio, to one sample")
     async def test_lengths_are_exact(self) -> None:
         for from_hz, to_hz in PAIRS:
-            for samples in (1, from_hz // 50, from_hz // 10 + 7):
+            for samples in (1, samples_per_frame(from_hz), from_hz // 10 + 7):
                 output = len(self._convert(tone(440, from_hz, samples), from_hz, to_hz)) / SAMPLE_BYTES
                 expected = samples * to_hz / from_hz
                 assert abs(output - expected) <= 1, (
@@ -154,10 +154,10 @@ class ResamplerConformance(Conformance):
     @clause("resampler-11", f"at most {_MOST_DELAY_MS} ms are held back", capability="little_delay")
     async def test_little_is_held_back(self) -> None:
         for from_hz, to_hz in PAIRS:
-            resampler, output, size = self.make(from_hz, to_hz), 0, from_hz // 50
+            resampler, output, size = self.make(from_hz, to_hz), 0, samples_per_frame(from_hz)
             for index in range(1, 11):
                 output += len(resampler.convert(tone(440, from_hz, size))) // SAMPLE_BYTES
-                behind_ms = index * 20 - output * 1000 / to_hz
+                behind_ms = index * PTIME_MS - output * 1000 / to_hz
                 assert behind_ms <= _MOST_DELAY_MS, f"from {from_hz} to {to_hz} Hz {behind_ms:.1f} ms were held back"
 
     @clause("resampler-12", "convert() and flush() return bytes of whole samples")

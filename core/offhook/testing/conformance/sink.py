@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import ConfigError, OffhookError
-from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame
+from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame, samples_per_frame
 from offhook.testing.conformance.clause import NotClaimed, clause
 from offhook.testing.conformance.folders import WithFolder
 from offhook.testing.conformance.probes import Held, error_in, error_of, leaves_nothing, quick_enough, shown
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioSink
 
 _RATE_HZ: Final = 16_000
-_FRAME: Final = _RATE_HZ // 50
+_FRAME: Final = samples_per_frame(_RATE_HZ)
 _FRAMES: Final = 10
 #: How much of the written audio may be missing from a file, in seconds.
 _MOST_WAITING_S: Final = 1.0
@@ -167,7 +167,8 @@ class SinkConformance(WithFolder):
             await sink.write(_frame(10, 8_000))
         rate_hz, samples = _read(path)
         assert rate_hz == 8_000, f"audio at 8000 Hz was written at {rate_hz} Hz"
-        assert samples == 11 * 160, f"220 ms, gap included, became {samples * 1000 / rate_hz:g} ms"
+        expected = 11 * samples_per_frame(rate_hz)
+        assert samples == expected, f"220 ms, gap included, became {samples * 1000 / rate_hz:g} ms"
 
     @clause("sink-13", "if its file exists already, making it raises a ConfigError and leaves the file unchanged")
     async def test_nothing_is_written_over(self) -> None:
@@ -181,7 +182,7 @@ class SinkConformance(WithFolder):
 
 def _frame(index: int, rate_hz: int = _RATE_HZ) -> AudioFrame:
     """Return 20 ms of a tone at its position."""
-    samples = rate_hz // 50
+    samples = samples_per_frame(rate_hz)
     return AudioFrame(tone(440, rate_hz, samples), rate_hz, index * samples)
 
 

@@ -13,7 +13,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook.interfaces.frame import PTIME_MS, AudioFrame, pcm_of
+from offhook.interfaces.frame import PTIME_MS, AudioFrame, pcm_of, samples_per_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +99,7 @@ class Voice:
         self.said_at_s: list[float] = []
         self._say = say
         self._rate_hz = rate_hz
-        self._samples = rate_hz * PTIME_MS // 1000
+        self._samples = samples_per_frame(rate_hz)
         self.tone: bytes = _tone(rate_hz, self._samples)
         self.silence: bytes = bytes(2 * self._samples)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from offhook.interfaces.audio import AudioFilter, AudioSink, AudioSource, Resampler
 from offhook.interfaces.carrier import Auth, Carrier
 from offhook.interfaces.clock import Clock, SystemClock, iso_8601
+from offhook.interfaces.diagnosis import Finding, Level
 from offhook.interfaces.dialing import DialGuard, DialRequest
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.far_end import ChannelFarEnd, FarEnd, FarMember, ServiceAnswer, ServiceFarEnd, TokenFault
@@ -68,6 +69,7 @@ __all__ = [
     "Environment",
     "FarEnd",
     "FarMember",
+    "Finding",
     "Grant",
     "GrantExpiring",
     "Ids",
@@ -79,6 +81,7 @@ __all__ = [
     "LegFailed",
     "LegHandler",
     "LegReconnected",
+    "Level",
     "MemberJoined",
     "MemberLeft",
     "MemberPublished",

@@ -20,7 +20,7 @@ from aiortc import (
 )
 
 from offhook_wire import aiortc_private as private
-from offhook_wire.relay_protocol import Candidate, Fingerprint, PeerParameters
+from offhook_wire.relay_protocol import Candidate, Dtls, Fingerprint, Ice, PeerParameters
 from offhook_wire.rtp import is_rtcp
 
 if TYPE_CHECKING:
@@ -113,16 +113,13 @@ class Peer:
         ice = self._gatherer.getLocalParameters()
         assert ice.usernameFragment is not None  # aioice makes both up
         assert ice.password is not None
-        return PeerParameters(
-            ufrag=ice.usernameFragment,
-            password=ice.password,
-            candidates=tuple(Candidate(item.ip, item.port) for item in self._gatherer.getLocalCandidates()),
-            fingerprints=tuple(
-                Fingerprint(item.algorithm, item.value)
-                for item in self._dtls.getLocalParameters().fingerprints
-                if item.algorithm == _HASH
-            ),
+        candidates = tuple(Candidate(item.ip, item.port) for item in self._gatherer.getLocalCandidates())
+        fingerprints = tuple(
+            Fingerprint(item.algorithm, item.value)
+            for item in self._dtls.getLocalParameters().fingerprints
+            if item.algorithm == _HASH
         )
+        return PeerParameters(Ice(ice.usernameFragment, ice.password, candidates), Dtls(fingerprints))
 
     async def connect(self, remote: PeerParameters) -> None:
         """Connect to the other side. Put a time limit around it; when it does not return, call `stop`.
@@ -132,7 +129,7 @@ class Peer:
         Raises:
             PeerFailed: ICE or DTLS failed, or the fingerprint is another's.
         """
-        usable = [candidate for candidate in remote.candidates if _is_loopback(candidate.ip)]
+        usable = [candidate for candidate in remote.ice.candidates if _is_loopback(candidate.ip)]
         for number, candidate in enumerate(usable):
             await self._ice.addRemoteCandidate(
                 RTCIceCandidate(
@@ -149,10 +146,10 @@ class Peer:
             # With no candidate at all this would make ICE fail at once, instead of waiting to be checked.
             await self._ice.addRemoteCandidate(None)
         # Neither start() raises: the state tells.
-        await self._ice.start(RTCIceParameters(usernameFragment=remote.ufrag, password=remote.password))
+        await self._ice.start(RTCIceParameters(usernameFragment=remote.ice.ufrag, password=remote.ice.password))
         if self._ice.state != "completed":
             raise PeerFailed("ICE found no way to the other side")
-        fingerprints = [RTCDtlsFingerprint(item.algorithm, item.value) for item in remote.fingerprints]
+        fingerprints = [RTCDtlsFingerprint(item.algorithm, item.value) for item in remote.dtls.fingerprints]
         # In a task of its own: inside, asyncio.wait_for of Python 3.11 can swallow a cancellation of ours.
         self._handshake = asyncio.create_task(self._dtls.start(RTCDtlsParameters(fingerprints)))
         await asyncio.wait((self._handshake,))

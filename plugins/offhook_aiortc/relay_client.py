@@ -10,7 +10,15 @@ import httpx
 
 from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
 from offhook.interfaces import is_loopback
-from offhook_wire.relay_protocol import JOIN_PATH, JOIN_TIMEOUT_S, MAX_MESSAGE_BYTES, JoinAnswer, JoinRequest, Refusal
+from offhook_wire.relay_protocol import (
+    JOIN_PATH,
+    JOIN_TIMEOUT_S,
+    MAX_MESSAGE_BYTES,
+    JoinAnswer,
+    JoinRequest,
+    Refusal,
+    RefusalAnswer,
+)
 from offhook_wire.strict_json import ProtocolError
 
 _TOKEN_REJECTED: Final = "token_rejected"
@@ -84,6 +92,6 @@ async def ask(base: str, request: JoinRequest) -> JoinAnswer:
 def read_refusal(body: bytes) -> Refusal | None:
     """What a relay says when it refuses, if that is what `body` is."""
     try:
-        return Refusal.parse(body)
+        return RefusalAnswer.parse(body).error
     except ProtocolError:
         return None

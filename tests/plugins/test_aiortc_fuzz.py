@@ -138,7 +138,7 @@ def test_nonsense_from_anybody_at_the_sockets(seed: int) -> None:
         doors = [
             (candidate.ip, candidate.port)
             for peer in (connection_of(leg).peer, attendance.peer)
-            for candidate in (await peer.gather()).candidates
+            for candidate in (await peer.gather()).ice.candidates
             if candidate.ip == "127.0.0.1"
         ]
         stun = struct.pack("!HHL12s", 1, 8, 0x2112A442, b"t" * 12) + struct.pack("!HHL", 0x0024, 4, 1)

@@ -166,7 +166,8 @@ class _Codec:
         self._kind = kind
         self._open = kind.OPEN
         self._check = None if kind.check is Message.check else kind.check
-        self._reads: list[tuple[str, str, _Read, bool]] = []
+        self._required: list[tuple[str, str, _Read]] = []
+        self._optional: list[tuple[str, str, _Read]] = []
         self._inline: list[tuple[str, _Codec]] = []
         self._names: set[str] = set()
         #: The entries of a dict display; @ stands for the message.
@@ -174,6 +175,7 @@ class _Codec:
         hints = get_type_hints(kind, include_extras=True)
         for field in dataclasses.fields(cast("Any", kind)):
             self._declare(field, hints[field.name])
+        self._exactly = -1 if self._optional else len(self._names)
         type_entry = "" if kind.TYPE is None else f"'type': {kind.TYPE!r}, "
         # Compiled, as `dataclasses` does it: a loop over the fields takes twice the time.
         self.write: Callable[[Message], Json] = eval(f"lambda it: {{{type_entry}{self.source.replace('@', 'it')}}}")
@@ -192,7 +194,8 @@ class _Codec:
         name = next((mark.text for mark in marks if isinstance(mark, Name)), field.name)
         bounds = next((mark for mark in marks if isinstance(mark, Range | Text | Items)), None)
         read, written = _read_and_written(base, bounds, value)
-        self._reads.append((field.name, name, read, optional or Mark.OMITTED in marks))
+        fields = self._optional if optional or Mark.OMITTED in marks else self._required
+        fields.append((field.name, name, read))
         self._names.add(name)
         if optional and written != value:
             written = f"None if {value} is None else {written}"
@@ -203,7 +206,8 @@ class _Codec:
         if not isinstance(value, dict):
             raise ProtocolError("", "must be an object")
         message = self._read_fields(value)
-        if not self._open and not value.keys() <= self._names:
+        # Required fields alone, and no field more than those: there cannot be an unknown one.
+        if not self._open and len(value) != self._exactly and not value.keys() <= self._names:
             unknown = next(name for name in value if name not in self._names)
             raise ProtocolError(unknown[:64], "is not a field of this message")
         return message
@@ -212,8 +216,10 @@ class _Codec:
         values: dict[str, object] = {}
         name = ""
         try:
-            for attribute, name, read, optional in self._reads:
-                if not optional or fields.get(name) is not None:
+            for attribute, name, read in self._required:
+                values[attribute] = read(fields[name])
+            for attribute, name, read in self._optional:
+                if fields.get(name) is not None:
                     values[attribute] = read(fields[name])
         except ProtocolError as error:
             raise error.within(name) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 import socket
 import struct
@@ -68,8 +69,8 @@ class Nonsense:
 
     value: dict[str, object]
 
-    def to_json(self) -> dict[str, object]:
-        return self.value
+    def to_text(self) -> str:
+        return json.dumps(self.value)
 
 
 def some_json(chance: random.Random) -> dict[str, object]:

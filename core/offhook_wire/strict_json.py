@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Json: TypeAlias = dict[str, object]
 JsonValue: TypeAlias = Json | list[object] | str | float | None
@@ -26,6 +26,17 @@ class ProtocolError(ValueError):
         return ProtocolError(f"{place}{separator}{self.field}", self.problem)
 
 
+def _without_duplicates(pairs: list[tuple[str, object]]) -> Json:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ProtocolError(next(name for name in names if names.count(name) > 1)[:64], "must not occur twice")
+    return fields
+
+
+_decode: Final = json.JSONDecoder(object_pairs_hook=_without_duplicates).decode
+
+
 def load_object(text: str | bytes) -> Json:
     """Return the JSON object in `text`.
 
@@ -34,7 +45,9 @@ def load_object(text: str | bytes) -> Json:
     """
     value: JsonValue
     try:
-        value = json.loads(text)
+        value = _decode(text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass"))
+    except ProtocolError:
+        raise
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

@@ -105,7 +105,7 @@ def test_nonsense_that_is_encrypted_well(seed: int) -> None:
         assert counters["packets_malformed"] > 20
         assert counters["frames_unclaimed"] > 100
         assert relay.room.rtp_members[0].malformed > 20
-        assert len(leg._hearing._streams) <= 64  # pyright: ignore[reportPrivateUsage]
+        assert len(leg._receiver._streams) <= 64  # pyright: ignore[reportPrivateUsage]
         heard = len(ear.audio)
         callee_ear.audio.clear()
         for index in range(100):

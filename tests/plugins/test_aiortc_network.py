@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def held(leg: AiortcLeg, relay: Relay) -> list[int]:
     """What jitter buffers hold, at the leg and in the room."""
-    streams = leg._hearing._streams.values()  # pyright: ignore[reportPrivateUsage]
+    streams = leg._receiver._streams.values()  # pyright: ignore[reportPrivateUsage]
     receptions = [stream.reception for stream in streams] + list(relay.room._receptions.values())  # pyright: ignore[reportPrivateUsage]
     return [reception._buffer.held for reception in receptions]  # pyright: ignore[reportPrivateUsage]
 

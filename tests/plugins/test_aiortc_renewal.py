@@ -23,7 +23,7 @@ from tests.plugins.relay_kit import (
 from offhook.errors import TokenRejected, TransportError
 from offhook.secret import Secret
 from offhook.session.events import GrantExpiring, LegClosed, LegDisconnected, LegReconnected
-from offhook_aiortc import connection as connection_module
+from offhook_aiortc import renewals
 from offhook_aiortc.transport import AiortcTransport
 from offhook_wire.relay_protocol import Renewed
 
@@ -125,7 +125,7 @@ def test_a_renewal_that_is_not_answered_is_given_up_and_its_late_answer_goes_to_
         held: list[Secret] = []
         renew = attendance._renew  # pyright: ignore[reportPrivateUsage]
         attendance._renew = held.append  # type: ignore[method-assign, assignment]  # a relay that is stuck
-        monkeypatch.setattr(connection_module, "RENEWAL_TIMEOUT_S", 0.1)
+        monkeypatch.setattr(renewals, "RENEWAL_TIMEOUT_S", 0.1)
         with pytest.raises(TransportError, match="did not answer"):
             await leg.renew(relay.grant(7, made_out_to=8))
         attendance._renew = renew  # type: ignore[method-assign]

@@ -374,12 +374,12 @@ class WrongAuth(Auth):
     ("given", "says"),
     [
         (RuntimeError("vault is sealed"), "RuntimeError: vault is sealed"),
-        ({"sb-api-key-id": "plain"}, "a header is a text and a Secret"),
+        ({"sb-api-key-id": "plain"}, "a header must be a str and a Secret"),
         ({}, "no header"),
         (None, "no header"),
     ],
 )
-def test_an_auth_that_fails_is_told_under_its_own_name(given: object, says: str) -> None:
+def test_an_error_of_an_auth_names_the_auth(given: object, says: str) -> None:
     carrier = SendblueCarrier(WrongAuth(given), from_number=FROM)
     with pytest.raises(PluginError, match=f"WrongAuth' failed in headers: .*{says}"):
         asyncio.run(carrier.check())

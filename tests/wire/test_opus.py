@@ -137,11 +137,11 @@ def test_no_payload_raises(backend: OpusBackend, payload: bytes) -> None:
 
 
 @each_backend
-def test_a_short_frame_is_filled_up_and_a_long_one_refused(backend: OpusBackend) -> None:
+def test_a_short_frame_is_filled_up_and_a_long_one_rejected(backend: OpusBackend) -> None:
     with OpusEncoder(16_000, backend=backend) as encoder, OpusDecoder(16_000, backend=backend) as decoder:
         assert len(decoder.decode(encoder.encode(tone(0, 16_000)[:100]))) == 640
         for pcm in (bytes(642), bytes(639)):
-            with pytest.raises(ValueError, match="up to 20 ms"):
+            with pytest.raises(ValueError, match="at most 20 ms"):
                 encoder.encode(pcm)
 
 

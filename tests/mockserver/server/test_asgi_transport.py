@@ -213,7 +213,7 @@ def dialling(test: Callable[[InProcessMock, AsgiTransport, Phone, MemoryStore], 
 @pytest.mark.parametrize("trouble", [NetworkFault(refuse=True)])
 def test_nobody_was_rung_when_nothing_listens(trouble: NetworkFault) -> None:
     async def test(mock: InProcessMock, http: AsgiTransport, phone: Phone, store: MemoryStore) -> None:
-        with http.trouble(trouble), pytest.raises(CarrierUnavailable, match="so nobody was rung"):
+        with http.trouble(trouble), pytest.raises(CarrierUnavailable, match="so no phone rang"):
             async with phone.dial(NUMBER):
                 pass
         (record,) = store.records.values()

@@ -1,4 +1,4 @@
-"""Nonsense into a leg and a relay that are in a call: dropped and counted, and the call goes on."""
+"""Nonsense sent to a leg and a relay in a call: it is dropped and counted, and the call continues."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def nonsense(peer: Peer, chance: random.Random, payload: bytes) -> None:
 
 @dataclass
 class Nonsense:
-    """What a relay sends that is no event of the protocol."""
+    """A text of a relay that is not an event of the protocol."""
 
     value: dict[str, object]
 
@@ -126,7 +126,7 @@ def test_nonsense_that_is_encrypted_well(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_nonsense_from_anybody_at_the_sockets(seed: int) -> None:
+def test_nonsense_from_other_programs_at_the_sockets(seed: int) -> None:
     async def check(relay: Relay) -> None:
         troubles: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: troubles.append(context))

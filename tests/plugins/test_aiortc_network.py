@@ -148,7 +148,7 @@ def test_jitter_and_a_latency_step_pass_and_leave_no_delay(conditions: dict[str,
             assert ear.positions == sorted(set(ear.positions)), "in order and none twice"
         assert held(leg, relay) == [0, 0]
         assert len(asyncio.all_tasks()) <= tasks
-        assert ears[0].events == ears[0].events[:2], "no outage and no lost audio is told"
+        assert ears[0].events == ears[0].events[:2], "no outage and no lost audio is reported"
         await leg.leave()
 
     with_relay(check, exact=True)

@@ -64,7 +64,7 @@ def test_a_join_has_these_bytes(join: protocol.Join, text: str) -> None:
         ('{"type":"join","app_id":"a","channel":"b","token":"c"}', "uid is missing"),
     ],
 )
-def test_what_is_not_a_join_is_rejected(text: str, message: str) -> None:
+def test_messages_that_are_not_a_join_are_rejected(text: str, message: str) -> None:
     with pytest.raises(ProtocolError, match=f"^{message}"):
         protocol.Join.parse(text)
 

@@ -115,7 +115,7 @@ def test_early_packets_are_kept_to_a_bound() -> None:
     with_ends(check)
 
 
-def test_another_certificate_than_announced_is_refused() -> None:
+def test_a_certificate_that_does_not_match_its_fingerprint_is_rejected() -> None:
     async def check(leg: End, relay: End) -> None:
         ours, theirs = await leg.peer.gather(), await relay.peer.gather()
         forged = dataclasses.replace(theirs, dtls=Dtls((Fingerprint("sha-256", "00:" * 31 + "00"),)))
@@ -145,7 +145,7 @@ def test_candidates_off_this_machine_are_not_used_and_ours_are_learned_from_the_
     with_ends(check)
 
 
-def test_the_end_is_told_once_to_the_other_side_and_not_to_who_stopped() -> None:
+def test_only_the_other_side_is_notified_of_the_end_and_once() -> None:
     async def check(leg: End, relay: End) -> None:
         await connect(leg, relay)
         await leg.peer.stop()

@@ -157,7 +157,7 @@ def test_the_bad_field_is_named(path: str, value: object, field: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", '"x"', "[" * 100_000, "\udcff", b"\xff"])
-def test_what_is_not_a_json_object_is_rejected(text: str | bytes) -> None:
+def test_texts_that_are_not_a_json_object_are_rejected(text: str | bytes) -> None:
     for parse in (
         protocol.JoinRequest.parse,
         protocol.JoinAnswer.parse,

@@ -14,7 +14,7 @@ def test_an_object_is_read() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", '"x"', "[" * 100_000, "\udcff", b"\xff", "\ufeff{}", "{} {}"])
-def test_what_is_not_an_object_is_rejected(text: str | bytes) -> None:
+def test_texts_that_are_not_an_object_are_rejected(text: str | bytes) -> None:
     with pytest.raises(ProtocolError, match=r"^message must be a JSON object$"):
         load_object(text)
 

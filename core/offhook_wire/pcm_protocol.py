@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Final, Self, TypeAlias, get_args
 
-from offhook.interfaces import OPUS_RATES_HZ, PTIME_MS, SAMPLE_BYTES
+from offhook.interfaces import OPUS_RATES_HZ, PTIME_MS, SAMPLE_BYTES, samples_per_frame
 from offhook_wire import relay_protocol as relay
 from offhook_wire.message import Items, Mark, Message, Range, Text, one_of
 from offhook_wire.strict_json import WHOLE, ProtocolError
@@ -21,8 +21,8 @@ PCM_PATH: Final = "/relay/pcm"
 MAX_TEXT_BYTES: Final = 8_192
 
 _HEADER: Final = struct.Struct("<IQ")
-#: 20 ms at the highest rate of Opus.
-_MAX_PCM_BYTES: Final = max(OPUS_RATES_HZ) * PTIME_MS // 1000 * SAMPLE_BYTES
+#: One frame at the highest rate of Opus.
+_MAX_PCM_BYTES: Final = samples_per_frame(max(OPUS_RATES_HZ)) * SAMPLE_BYTES
 
 
 @dataclass(frozen=True, slots=True)

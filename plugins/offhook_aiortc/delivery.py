@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from offhook.interfaces import frames_in
 from offhook_wire.rtp import sequence_distance
 
 if TYPE_CHECKING:
     from offhook_wire.rtcp import ReportBlock
 
-#: Half a second of audio: a loss of less is not one-way audio; it may be the last words before a pause.
-_FEWEST: Final = 25
+#: Packets, half a second of audio: a loss of fewer is not one-way audio; it may be the last words before a pause.
+_FEWEST: Final = frames_in(0.5)
 #: Reports without news must continue to arrive for this time; one arrives each second.
 _REPORTS_S: Final = 1.5
 #: A longer time without a packet is a pause.

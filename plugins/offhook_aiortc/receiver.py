@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from offhook.interfaces import frames_in
 from offhook_wire.reception import Reception
 from offhook_wire.rtp_in import InStream
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 #: A call never has more streams; packets of further ones are dropped and counted.
 _MAX_STREAMS: Final = 64
 #: Frames kept of a stream whose member is not known yet: media and events arrive in no common order.
-_MAX_UNCLAIMED: Final = 50
+_MAX_UNCLAIMED: Final = frames_in(1.0)
 
 
 class Receiver:

@@ -40,6 +40,8 @@ from offhook_wire.strict_json import Json, JsonValue, ProtocolError, load_object
 
 _Read: TypeAlias = Callable[[Any], Any]
 
+#: A placeholder in source. No name can contain it, since `repr` escapes it.
+_IT: Final = "\0"
 _dump: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -84,7 +86,7 @@ _M = TypeVar("_M", bound=Message)
 
 
 def one_of(kinds: Iterable[type[_M]]) -> Callable[[str | bytes], _M]:
-    """Return a reader of messages that are told apart by their ``type``; it raises `ProtocolError`.
+    """Return a reader of messages that differ in their ``type``; it raises `ProtocolError`.
 
     Args:
         kinds: their classes, for example ``get_args`` of a union.
@@ -170,26 +172,29 @@ class _Codec:
         self._optional: list[tuple[str, str, _Read]] = []
         self._inline: list[tuple[str, _Codec]] = []
         self._names: set[str] = set()
-        #: The entries of a dict display; @ stands for the message.
+        #: The entries of a dict display; `_IT` stands for the message.
         self.source: str = ""
         hints = get_type_hints(kind, include_extras=True)
         for field in dataclasses.fields(cast("Any", kind)):
             self._declare(field, hints[field.name])
-        self._exactly = -1 if self._optional else len(self._names)
+        #: The number of fields if none is optional, else -1.
+        self._exactly: int = len(self._names)
+        if self._optional or any(codec._exactly < 0 for _, codec in self._inline):
+            self._exactly = -1
         type_entry = "" if kind.TYPE is None else f"'type': {kind.TYPE!r}, "
-        # Compiled, as `dataclasses` does it: a loop over the fields takes twice the time.
-        self.write: Callable[[Message], Json] = eval(f"lambda it: {{{type_entry}{self.source.replace('@', 'it')}}}")
+        # Compiled, like the methods of dataclasses: a loop over the fields takes twice the time.
+        self.write: Callable[[Message], Json] = eval(f"lambda it: {{{type_entry}{self.source.replace(_IT, 'it')}}}")
 
     def _declare(self, field: dataclasses.Field[Any], hint: Any) -> None:
         optional = NoneType in get_args(hint)
         hint = get_args(hint)[0] if optional else hint
         base, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-        value = f"@.{field.name}"
+        value = f"{_IT}.{field.name}"
         if Mark.INLINE in marks:
             codec = _codecs[base]
             self._inline.append((field.name, codec))
             self._names |= codec._names
-            self.source += codec.source.replace("@", value)
+            self.source += codec.source.replace(_IT, value)
             return
         name = next((mark.text for mark in marks if isinstance(mark, Name)), field.name)
         bounds = next((mark for mark in marks if isinstance(mark, Range | Text | Items)), None)
@@ -206,7 +211,7 @@ class _Codec:
         if not isinstance(value, dict):
             raise ProtocolError("", "must be an object")
         message = self._read_fields(value)
-        # Required fields alone, and no field more than those: there cannot be an unknown one.
+        # All required fields were there; if there are no more, none is unknown.
         if not self._open and len(value) != self._exactly and not value.keys() <= self._names:
             unknown = next(name for name in value if name not in self._names)
             raise ProtocolError(unknown[:64], "is not a field of this message")
@@ -247,7 +252,7 @@ def _read_and_written(base: Any, bounds: Range | Text | Items | None, value: str
     match bounds:
         case Items():
             codec = _codecs[get_args(base)[0]]
-            return partial(bounds.read, codec.read), f"[{{{codec.source.replace('@', 'item')}}} for item in {value}]"
+            return partial(bounds.read, codec.read), f"[{{{codec.source.replace(_IT, 'item')}}} for item in {value}]"
         case Text() if base is Secret:
             return lambda text: Secret(bounds.read(text)), f"{value}.reveal()"
         case Range() | Text():
@@ -260,7 +265,7 @@ def _read_and_written(base: Any, bounds: Range | Text | Items | None, value: str
             return _choice({member.value: member for member in base}), f"{value}.value"
         case None if issubclass(base, Message):
             codec = _codecs[base]
-            return codec.read, f"{{{codec.source.replace('@', value)}}}"
+            return codec.read, f"{{{codec.source.replace(_IT, value)}}}"
         case None:
             raise TypeError(f"a field of {base.__name__} needs bounds, for example Annotated[int, Range(0, 9)]")
 

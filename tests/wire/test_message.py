@@ -34,6 +34,17 @@ class Corner(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Labelled(Message):
+    label: SmallText | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder(Message):
+    x: Annotated[int, Range(0, 9)]
+    labelled: Annotated[Labelled, Mark.INLINE]
+
+
+@dataclass(frozen=True, slots=True)
 class Everything(Message):
     TYPE = "everything"
 
@@ -41,7 +52,7 @@ class Everything(Message):
     color: Color
     kind: Literal["one", "two"]
     small: SmallText
-    renamed: Annotated[str, Text(4), Name("otherName")]
+    renamed: Annotated[str, Text(4), Name("@other")]
     token: Annotated[Secret, Text(8)]
     point: Point
     points: Annotated[tuple[Point, ...], Items(1, 3)]
@@ -71,7 +82,7 @@ PLAIN = Everything(
 )
 NULLS = '"maybe":null,"maybe_secret":null,"maybe_point":null'
 TEXT = (
-    '{"type":"everything","flag":true,"color":"blue","kind":"two","small":"text","otherName":"name","token":"token",'
+    '{"type":"everything","flag":true,"color":"blue","kind":"two","small":"text","@other":"name","token":"token",'
     '"point":{"x":1},"points":[{"x":2},{"x":3}],'
     f'{NULLS},"inside":{{"x":4}}}}'
 )
@@ -112,7 +123,7 @@ def test_an_optional_field_may_be_absent_or_null() -> None:
         ('"kind":"two"', '"kind":{}', "kind must be one or two"),
         ('"small":"text"', '"small":"texts"', "small must be a text of 1 to 4 characters"),
         ('"small":"text"', '"small":""', "small must be a text of 1 to 4 characters"),
-        ('"otherName":"name"', '"otherName":null', "otherName must be a text of 1 to 4 characters"),
+        ('"@other":"name"', '"@other":null', "@other must be a text of 1 to 4 characters"),
         ('"token":"token"', '"token":"too long a token"', "token must be a text of 1 to 8 characters"),
         ('"point":{"x":1}', '"point":{"x":true}', "point.x must be an integer from -1 to 9"),
         ('"point":{"x":1}', '"point":{"x":-2}', "point.x must be an integer from -1 to 9"),
@@ -142,6 +153,12 @@ def test_an_error_names_the_field_and_what_is_wrong(old: str, new: str, message:
 def test_an_unknown_field_is_named_when_an_optional_one_is_absent() -> None:
     with pytest.raises(ProtocolError, match=r"^more is not a field"):
         Everything.parse(TEXT.replace('"maybe":null', '"more":null'))
+
+
+def test_an_unknown_field_is_named_when_an_optional_inline_one_is_absent() -> None:
+    assert Holder.parse('{"x":1}') == Holder(1, Labelled())
+    with pytest.raises(ProtocolError, match=r"^more is not a field"):
+        Holder.parse('{"x":1,"more":2}')
 
 
 def test_an_open_message_ignores_unknown_fields() -> None:

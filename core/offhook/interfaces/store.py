@@ -66,12 +66,12 @@ class Archive(ABC):
 
     @abstractmethod
     def record(self, call_id: str) -> Document | None:
-        """Return the record of one call, or None if there is no such call."""
+        """Return the record of one call, or None if the call is unknown."""
         ...
 
     @abstractmethod
     def journal(self, call_id: str) -> Sequence[Document]:
-        """Return the journal of one call, oldest entry first; empty if there is no such call."""
+        """Return the journal of one call, oldest entry first; empty if the call is unknown."""
         ...
 
     @abstractmethod

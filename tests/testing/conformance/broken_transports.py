@@ -460,12 +460,17 @@ class Uncancellable(LinkedTransport):
     class leg_class(LinkedLeg):
         def __init__(self, transport: LinkedTransport, channel: LinkedChannel, uid: int, handler: LegHandler) -> None:
             super().__init__(transport, channel, uid, handler)
+            self.left = False
             self.task = asyncio.create_task(self.stay())
 
         async def stay(self) -> None:
-            while not self._over:
+            while not self.left:
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.sleep(0.01)
+
+        async def leave(self) -> None:
+            self.left = True
+            await super().leave()
 
 
 # 24

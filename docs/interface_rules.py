@@ -64,7 +64,7 @@ RULES = {
     "AudioSink": (
         "ExampleSink",
         [
-            "Opened when it is made, on the loop; one that cannot be written is refused then, as `RecordingError`.",
+            "Opened when it is made, on the loop; one that cannot be written is refused then, as `StorageError`.",
             "`write` is awaited on the loop, frame by frame; a slow one loses frames and never holds up the call. The first frame is empty and marks where the recording begins; where positions jump, nothing was heard.",
             "One that raises is dropped, and the call goes on. `aclose` has 5 s.",
         ],
@@ -86,7 +86,7 @@ RULES = {
         "ExampleStore",
         [
             "`append` and `save` are called on the loop, synchronously, before what they announce is done: be quick, and be durable.",
-            "One that raises `RecordingError` (or anything) costs its journal and never a call that is up; but nobody is rung when no store can be written.",
+            "One that raises `StorageError` (or anything) costs its journal and never a call that is up; but nobody is rung when no store can be written.",
             "Documents hold neither keys, tokens nor full numbers.",
             "Calls of several phones and processes may be written at once.",
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces import AudioSink
 from offhook.media import WavWriter
 
@@ -26,12 +26,12 @@ class RecorderSink(AudioSink):
             that makes it new: ``reply-*.wav``.
 
     Raises:
-        RecordingError: no path, or the file cannot be made.
+        StorageError: no path, or the file cannot be made.
     """
 
     def __init__(self, path: str) -> None:
         if not path:
-            raise RecordingError("recorder: needs the path of the file to make, for example recorder:heard.wav")
+            raise StorageError("recorder: needs the path of the file to make, for example recorder:heard.wav")
         self._file = WavWriter(path, _RATE_BEFORE_AUDIO_HZ)
         #: Where the next frame begins if nothing is missing; None before the first.
         self._expected: int | None = None

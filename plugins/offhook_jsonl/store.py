@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import RecordingError
+from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Store
 from offhook.records import to_json, with_relative_paths
 from offhook.wording import quoted_path, system_reason
@@ -41,12 +41,13 @@ class JsonLinesStore(Store):
         folder: where; made if it is not there.
 
     Raises:
-        RecordingError: no folder given, or it cannot be made or written to.
+        SpecError: no folder is given.
+        StorageError: it cannot be made or written to.
     """
 
     def __init__(self, folder: str) -> None:
         if not folder:
-            raise RecordingError("jsonl: needs a folder, for example jsonl:calls")
+            raise SpecError("jsonl: needs a folder, for example jsonl:calls")
         self._folder = Path(folder)
         #: The record file of each call that this store has met.
         self._records: dict[str, Path] = {}
@@ -62,15 +63,13 @@ class JsonLinesStore(Store):
             self._probe()
         except (OSError, ValueError) as error:
             self.close()
-            raise RecordingError(
-                f"calls cannot be written to the folder {quoted_path(folder)}: {_why(error)}."
-            ) from None
+            raise StorageError(f"calls cannot be written to the folder {quoted_path(folder)}: {_why(error)}.") from None
 
     def append(self, call_id: str, entry: Document) -> None:
         """See `Store.append`.
 
         Raises:
-            RecordingError: it cannot be written; what was written before stays readable.
+            StorageError: it cannot be written; what was written before stays readable.
         """
         self._record_path(call_id)
         self._require_open()
@@ -83,14 +82,14 @@ class JsonLinesStore(Store):
             raise self._failed(JOURNAL, error) from None
         if taken < len(line):
             self._torn = True
-            raise RecordingError(f"the journal in {quoted_path(self._folder)} is cut: the disk is full. Make room.")
+            raise StorageError(f"the journal in {quoted_path(self._folder)} is cut: the disk is full. Make room.")
         self._torn = False
 
     def save(self, call_id: str, record: Document) -> None:
         """See `Store.save`.
 
         Raises:
-            RecordingError: it cannot be written; the record that was there stays.
+            StorageError: it cannot be written; the record that was there stays.
         """
         path = self._record_path(call_id)
         self._require_open()
@@ -113,7 +112,7 @@ class JsonLinesStore(Store):
 
     def _require_open(self) -> None:
         if self._journal < 0:
-            raise RecordingError(f"the journal in {quoted_path(self._folder)} is closed: open another store.")
+            raise StorageError(f"the journal in {quoted_path(self._folder)} is closed: open another store.")
 
     def _probe(self) -> None:
         """Make and remove a file: a journal may be writable in a folder where no record can be made."""
@@ -125,7 +124,7 @@ class JsonLinesStore(Store):
         path = self._records.get(call_id)
         if path is None:
             if not _SAFE.fullmatch(call_id):
-                raise RecordingError(
+                raise StorageError(
                     f"{call_id!r} cannot be part of a file name: a call id is 1 to 64 letters, digits, _ and -."
                 )
             first = self._folder / RECORD
@@ -134,8 +133,8 @@ class JsonLinesStore(Store):
             self._records[call_id] = path
         return path
 
-    def _failed(self, name: str, error: OSError) -> RecordingError:
-        return RecordingError(f"cannot write {name} in {quoted_path(self._folder)}: {_why(error)}.")
+    def _failed(self, name: str, error: OSError) -> StorageError:
+        return StorageError(f"cannot write {name} in {quoted_path(self._folder)}: {_why(error)}.")
 
 
 def _why(error: OSError | ValueError) -> str:

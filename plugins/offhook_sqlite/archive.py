@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook.interfaces import Archive
-from offhook.records import is_unfinished, load_json, mark_interrupted
+from offhook.records import is_brief, is_unfinished, load_json, mark_interrupted
 from offhook_sqlite.database import NoDatabaseError, explained, open_for_reading
 from offhook_sqlite.owner import is_alive
 
@@ -44,6 +44,8 @@ class Reading:
 
     def _shown(self, call_id: str, owner: str, text: str) -> Document:
         record = {**(load_json(text) or {}), "call_id": call_id}
+        if is_brief(record):
+            record["timeline"] = self.journal(call_id)
         cut = is_unfinished(record) and not is_alive(self._live, owner)
         return mark_interrupted(record) if cut else record
 
@@ -55,7 +57,7 @@ class SqliteArchive(Archive):
         path: the database. Where there is none, there are no calls.
 
     Raises:
-        RecordingError: it cannot be read.
+        StorageError: it cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

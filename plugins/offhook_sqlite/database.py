@@ -13,7 +13,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -66,16 +66,16 @@ class NoDatabaseError(Exception):
     """There is no file, so there are no calls."""
 
 
-def failed(path: Path, doing: str, error: sqlite3.Error) -> RecordingError:
+def failed(path: Path, doing: str, error: sqlite3.Error) -> StorageError:
     """What `error` means, and what to do."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     reason = _REASONS.get(code & 0xFF if code is not None else -1, f"{error}. Move it away, and a new one will be made")
-    return RecordingError(f"the calls in {quoted_path(path)} cannot be {doing}: {reason}.")
+    return StorageError(f"the calls in {quoted_path(path)} cannot be {doing}: {reason}.")
 
 
 @contextlib.contextmanager
 def explained(path: Path, doing: str) -> Generator[None]:
-    """Turns SQLite's complaints into a `RecordingError`."""
+    """Turns SQLite's complaints into a `StorageError`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -86,7 +86,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """Open the database, made if it is not there, for its owner's eyes alone.
 
     Raises:
-        RecordingError: it cannot be used.
+        StorageError: it cannot be used.
     """
     try:
         # SQLite's own files beside it get the same permissions. One that is there is not opened: closing it again would
@@ -94,7 +94,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except (OSError, ValueError) as error:
-        raise RecordingError(f"the calls in {quoted_path(path)} cannot be written: {system_reason(error)}.") from None
+        raise StorageError(f"the calls in {quoted_path(path)} cannot be written: {system_reason(error)}.") from None
     with explained(path, "written"):
         connection = _connect(path, "rw")
         try:
@@ -115,7 +115,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
     Raises:
         NoDatabaseError: there is none.
-        RecordingError: it cannot be read.
+        StorageError: it cannot be read.
     """
     try:
         if not path.stat().st_size:  # made by a process that died at once
@@ -123,7 +123,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     except FileNotFoundError:
         raise NoDatabaseError from None
     except (OSError, ValueError) as error:
-        raise RecordingError(f"the calls in {quoted_path(path)} cannot be read: {system_reason(error)}.") from None
+        raise StorageError(f"the calls in {quoted_path(path)} cannot be read: {system_reason(error)}.") from None
     log = path.with_name(f"{path.name}-wal")
     with explained(path, "read"):
         try:
@@ -154,7 +154,7 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
         if _version(connection, path):
             return  # another process was first
         if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise RecordingError(f"{quoted_path(path)} is a database of something else: choose another file.")
+            raise StorageError(f"{quoted_path(path)} is a database of something else: choose another file.")
         for statement in _SCHEMA.strip().split(";\n"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -180,7 +180,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
-        raise RecordingError(
+        raise StorageError(
             f"the calls in {quoted_path(path)} were written by a newer offhook (its format is {version}, this one "
             f"knows {VERSION}): update offhook, or choose another file with OFFHOOK_STORE=sqlite:PATH."
         )

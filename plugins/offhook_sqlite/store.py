@@ -12,9 +12,9 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces import Archive, DialGuard, Store
-from offhook.records import load_json, make_private, mark_interrupted, to_json
+from offhook.records import is_brief, load_json, make_private, mark_interrupted, to_json
 from offhook.wording import quoted_path, system_reason
 from offhook_sqlite.archive import Reading
 from offhook_sqlite.claims import Claims
@@ -40,7 +40,7 @@ class SqliteStore(Store, Archive, DialGuard):
         path: the database; made if it is not there, and so is its folder.
 
     Raises:
-        RecordingError: it cannot be used, see `open_for_writing`.
+        StorageError: it cannot be used, see `open_for_writing`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -68,7 +68,7 @@ class SqliteStore(Store, Archive, DialGuard):
         """See `Store.append`.
 
         Raises:
-            RecordingError: it cannot be written; what was written before stays readable.
+            StorageError: it cannot be written; what was written before stays readable.
         """
         with self._using("written") as connection:
             seq = self._lengths.get(call_id)
@@ -82,7 +82,7 @@ class SqliteStore(Store, Archive, DialGuard):
         """See `Store.save`.
 
         Raises:
-            RecordingError: it cannot be written; the record that was there stays.
+            StorageError: it cannot be written; the record that was there stays.
         """
         with self._using("written") as connection:
             assert self._owner is not None  # as long as the store is open
@@ -119,7 +119,7 @@ class SqliteStore(Store, Archive, DialGuard):
         """See `DialGuard.claim`.
 
         Raises:
-            RecordingError: it cannot be written down, so nobody can say.
+            StorageError: it cannot be written down, so nobody can say.
         """
         with self._using("written"):
             return self._claims.claim(key, call_id, now_s, if_killed_s)
@@ -128,7 +128,7 @@ class SqliteStore(Store, Archive, DialGuard):
         """See `DialGuard.release`.
 
         Raises:
-            RecordingError: it cannot be written down.
+            StorageError: it cannot be written down.
         """
         with self._using("written"):
             self._claims.release(key, call_id, now_s, hold_s)
@@ -150,14 +150,14 @@ class SqliteStore(Store, Archive, DialGuard):
     @contextlib.contextmanager
     def _using(self, doing: str) -> Generator[sqlite3.Connection]:
         if self._connection is None:
-            raise RecordingError(f"the calls in {quoted_path(self._path)} are closed: open another store.")
+            raise StorageError(f"the calls in {quoted_path(self._path)} are closed: open another store.")
         if self._process != os.getpid():
-            raise RecordingError(
+            raise StorageError(
                 f"the calls in {quoted_path(self._path)} were opened by another process, of which this one is a fork: "
                 "make a phone of its own in each process."
             )
         if doing == "written" and self._is_gone():
-            raise RecordingError(f"the calls in {quoted_path(self._path)} were deleted: nothing is kept from here on.")
+            raise StorageError(f"the calls in {quoted_path(self._path)} were deleted: nothing is kept from here on.")
         with explained(self._path, doing):
             yield self._connection
 
@@ -173,9 +173,7 @@ class SqliteStore(Store, Archive, DialGuard):
         try:
             return Owner(self._live)
         except OSError as error:
-            raise RecordingError(
-                f"calls cannot be owned in {quoted_path(self._live)}: {system_reason(error)}."
-            ) from None
+            raise StorageError(f"calls cannot be owned in {quoted_path(self._live)}: {system_reason(error)}.") from None
 
     def _find_interrupted(self) -> list[Document]:
         """Mark the calls of the dead, in one step, so that one store alone finds each of them."""
@@ -189,7 +187,10 @@ class SqliteStore(Store, Archive, DialGuard):
                     alive[owner] = is_alive(self._live, owner)
                 if alive[owner]:
                     continue
-                record = mark_interrupted({**(load_json(text) or {}), "call_id": call_id})
+                record = {**(load_json(text) or {}), "call_id": call_id}
+                if is_brief(record):
+                    record["timeline"] = self._reading.journal(call_id)
+                record = mark_interrupted(record)
                 self._connection.execute(
                     "UPDATE calls SET unfinished = 0, record = ? WHERE call_id = ?", (to_json(record).decode(), call_id)
                 )

@@ -73,6 +73,6 @@ def test_errors_carry_what_a_program_needs() -> None:
     )
     theirs = MissingExtraError("", "the transport 'mine'", ("webzockets",))
     assert theirs.message == (
-        "the transport 'mine' needs webzockets, which is not installed: its plugin does not say what to give to pip"
+        "the transport 'mine' needs webzockets, which is not installed: the plugin does not declare a pip extra"
     )
     assert theirs.missing == ("webzockets",)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import offhook_jsonl
-from offhook.errors import RecordingError
+from offhook.errors import SpecError, StorageError
 from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook_jsonl.archive import JsonLinesArchive
 from offhook_jsonl.store import JsonLinesStore
@@ -70,15 +70,17 @@ def test_where_nothing_is_there_is_nothing(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for folder, says in (("", "for example"), (f"{tmp_path}/file", "not a folder"), ("a\0b", "NUL")):
-        with pytest.raises(RecordingError, match=says):
+    with pytest.raises(SpecError, match="for example"):
+        JsonLinesArchive("")
+    for folder, says in ((f"{tmp_path}/file", "not a folder"), ("a\0b", "NUL")):
+        with pytest.raises(StorageError, match=says):
             JsonLinesArchive(folder)
     (tmp_path / "record.json").mkdir()
     (tmp_path / "journal.jsonl").mkdir()
     archive = JsonLinesArchive(str(tmp_path))
-    with pytest.raises(RecordingError, match=r"record\.json' cannot be read"):
+    with pytest.raises(StorageError, match=r"record\.json' cannot be read"):
         archive.records()
-    with pytest.raises(RecordingError, match=r"journal\.jsonl in .* cannot be read"):
+    with pytest.raises(StorageError, match=r"journal\.jsonl in .* cannot be read"):
         archive.journal("call_a")
 
 

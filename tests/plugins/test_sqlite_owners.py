@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces.ids import Ids
 from offhook_sqlite.archive import SqliteArchive
 from offhook_sqlite.owner import Owner, is_alive
@@ -153,7 +153,7 @@ def test_a_forked_child_cannot_write_through_its_parents_store(path: Path) -> No
     if os.fork() == 0:
         try:
             store.append("call_a", {})
-        except RecordingError as error:
+        except StorageError as error:
             os.write(there, error.message.encode())
         store.close()
         os._exit(0)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, CredentialsRejected, DialRefused, OffhookError, RateLimited, RequestRejected
+from offhook.errors import (
+    ConfigError,
+    CredentialsRejected,
+    DialRefused,
+    JournalError,
+    OffhookError,
+    RateLimited,
+    RequestRejected,
+    StorageError,
+)
 from offhook.session.outcome import Disposition
 
 if TYPE_CHECKING:
@@ -48,7 +57,7 @@ _DISPOSITIONS: Final[Mapping[Disposition, ExitCode]] = {
 
 def code_for_error(error: OffhookError) -> ExitCode:
     """The exit code for something that was raised."""
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | StorageError) and not isinstance(error, JournalError):
         return ExitCode.BAD_USAGE
     if isinstance(error, CredentialsRejected | RequestRejected | RateLimited | DialRefused):
         return ExitCode.REFUSED

@@ -48,7 +48,7 @@ class AudioSink(ABC):
         """Take one frame. All frames of one sink have the same rate; where `frame.position` jumps, nothing was heard.
 
         Raises:
-            RecordingError: it cannot be written. The call goes on without this sink.
+            StorageError: it cannot be written. The call goes on without this sink.
         """
         ...
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import DialForbidden, OffhookError, PluginError
+from offhook.errors import DialForbidden, GrantUnavailable, OffhookError, PluginError
 from offhook.interfaces.grant import Grant
 from offhook.interfaces.numbers import mask
 from offhook.plugin.isolation import isolated
@@ -58,7 +58,7 @@ async def renewed_grant(plugins: Plugins, call_id: str, grant: Grant, note: Call
         note: told what a plugin did wrong; the next one is asked all the same.
 
     Raises:
-        OffhookError: none has one.
+        GrantUnavailable: none has one.
     """
     for plugin, hook in plugins.observers("offhook_renew_grant"):
         try:
@@ -76,7 +76,7 @@ async def renewed_grant(plugins: Plugins, call_id: str, grant: Grant, note: Call
             note(error)
         else:
             return fresh
-    raise OffhookError("no plugin has a fresh grant for this call")
+    raise GrantUnavailable("no plugin has a fresh grant for this call")
 
 
 def _nonsense(plugin: str, hook: str, problem: str) -> PluginError:

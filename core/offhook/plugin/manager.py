@@ -177,7 +177,7 @@ class Plugins:
         """Open the audio sink that the spec `text` names.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
+            SpecError, MissingExtraError, StorageError: nothing has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
         return self.make(self.sinks, spec.name, spec.argument)
@@ -195,7 +195,7 @@ class Plugins:
         """Open the store that the spec `text` names, with settings from `environment`; the process's own by default.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
+            SpecError, MissingExtraError, StorageError: nothing has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
         return self.make(self.stores, spec.name, spec.argument, _settings(environment))
@@ -204,7 +204,7 @@ class Plugins:
         """Open what the store of the spec `text` has written, for reading: nothing is made and nothing is changed.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: nothing that can be read has that name, or it cannot be read.
+            SpecError, MissingExtraError, StorageError: nothing that can be read has that name, or it cannot be read.
         """
         spec = Spec.parse(text)
         if all(item.name != spec.name for item in self.archives) and any(

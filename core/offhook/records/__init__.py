@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from offhook.records.documents import (
+    is_brief,
     is_unfinished,
     load_json,
     mark_interrupted,
@@ -14,6 +15,7 @@ from offhook.records.home import home, make_private
 
 __all__ = [
     "home",
+    "is_brief",
     "is_unfinished",
     "load_json",
     "make_private",

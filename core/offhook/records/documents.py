@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from offhook.secret import redact
+from offhook.session.facts import evidence_code
 
 if TYPE_CHECKING:
     from offhook.interfaces.store import Document
@@ -33,12 +34,22 @@ def to_json(document: Mapping[str, object], *, indent: int | None = None) -> byt
 
 
 def load_json(text: str | bytes) -> dict[str, object] | None:
-    """The document that `to_json` wrote; None for what is none, such as half a line."""
+    """The document that `to_json` wrote; None for anything else, such as half a line.
+
+    Entries and records of an older version get the codes of this one.
+    """
     try:
         value: object = json.loads(text)
     except ValueError:
         return None
-    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    document = cast("dict[str, object]", value)
+    timeline = document.get("timeline")
+    for entry in (document, *(cast("list[object]", timeline) if isinstance(timeline, list) else ())):
+        if isinstance(entry, dict) and "evidence" in entry:
+            entry["evidence"] = evidence_code(cast("dict[str, object]", entry)["evidence"])
+    return document
 
 
 def with_relative_paths(record: Mapping[str, object], folder: Path) -> dict[str, object]:
@@ -88,6 +99,11 @@ def mark_interrupted(record: Document) -> dict[str, object]:
 def is_unfinished(record: Document) -> bool:
     """Whether the call goes on, as far as its record knows."""
     return record.get("ended_at_s") is None and not record.get("interrupted")
+
+
+def is_brief(record: Document) -> bool:
+    """Whether a record was saved without its timeline, as long as the call lasted: its journal has it."""
+    return record.get("ended_at_s") is None and "timeline" not in record
 
 
 def interrupted_sentence(record: Document) -> str:

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -39,17 +39,15 @@ def make_private(folder: Path) -> None:
     """Make a folder that its owner alone can look into; one that is there is left as it is.
 
     Raises:
-        RecordingError: it cannot be made.
+        StorageError: it cannot be made.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
     except FileExistsError as error:
-        raise RecordingError(
-            f"{quoted_path(error.filename)} is a file and not a folder: choose another place."
-        ) from None
+        raise StorageError(f"{quoted_path(error.filename)} is a file and not a folder: choose another place.") from None
     except (OSError, ValueError) as error:
-        raise RecordingError(
+        raise StorageError(
             f"the folder {quoted_path(folder)} cannot be made: {system_reason(error)}. "
             "Records go where OFFHOOK_HOME says."
         ) from None

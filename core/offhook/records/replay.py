@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook.errors import OffhookError
+from offhook.errors import JournalError, OffhookError
 from offhook.session.events import DeadlinePassed, Dialed
-from offhook.session.facts import is_event, to_event
+from offhook.session.facts import evidence_code, is_event, to_event
 from offhook.session.machine import CallSession
 from offhook.session.policy import CallPolicy, policy_of
 from offhook.session.states import CallState, LegState, Timer
@@ -80,7 +80,8 @@ def replay(journal: Sequence[Document]) -> Replay:
     """Feed a journal through a new session.
 
     Raises:
-        OffhookError: it is no journal: an entry has no time or no name, or the policy is none.
+        JournalError: an entry has no time or no name.
+        ConfigError: the policy is not valid.
     """
     session = CallSession(_policy(journal))
     result = Replay(session.policy)
@@ -100,7 +101,7 @@ def _policy(journal: Sequence[Document]) -> CallPolicy:
 def _replay(session: CallSession, entry: Document, number: int) -> ReplayedEntry:
     at_s, name = entry.get("at_s"), entry.get("event")
     if not isinstance(at_s, int | float) or not isinstance(name, str):
-        raise OffhookError(f"entry {number} of the journal has no time or no name: it cannot be replayed")
+        raise JournalError(f"entry {number} of the journal has no time or no name: it cannot be replayed")
     step: Step | None = None
     differences: list[str] = []
     if is_event(name):
@@ -156,10 +157,11 @@ def _compare(session: CallSession, entry: Document, step: Step | None) -> list[s
         now["changed"] = step.changed
         now["evidence"] = step.evidence.value if step.evidence else None
         now["grade"] = step.grade.value if step.grade else None
+    written = {**entry, "evidence": evidence_code(entry.get("evidence"))}
     return [
-        f"{name}: the journal says {entry.get(name)!r}, the session says {value!r}"
+        f"{name}: the journal says {written.get(name)!r}, the session says {value!r}"
         for name, value in now.items()
-        if entry.get(name) != value
+        if written.get(name) != value
     ]
 
 

@@ -109,11 +109,26 @@ class CallStores:
                 problems.append(problem)
         return problems
 
-    def save(self, record: Document) -> tuple[int, list[str]]:
-        """Write the record to every store; how many could not, and what of it was not told yet."""
+    def save(self, record: Document, timeline: Callable[[], object], *, final: bool) -> tuple[int, list[str]]:
+        """Write the record to every store.
+
+        The timeline is left out while the journal holds it: written with each change, it would cost more each time.
+
+        Args:
+            record: without its timeline.
+            timeline: makes the timeline.
+            final: whether the call is over.
+
+        Returns:
+            How many stores failed, and the problems that have not been reported yet.
+        """
         failures, news = 0, list[str]()
+        whole: Document | None = None
         for place, store in enumerate(self._stores):
-            problem = _attempt(store, "save", store.save, self._call_id, record)
+            document = record
+            if final or place not in self._journals:
+                document = whole = whole or {**record, "timeline": timeline()}
+            problem = _attempt(store, "save", store.save, self._call_id, document)
             if problem is None:
                 self._told.pop(place, None)
                 if place in self._journals:
@@ -149,7 +164,7 @@ def open_stores(
         environment: settings for those that are given by spec.
 
     Raises:
-        SpecError, MissingExtraError, RecordingError: one cannot be opened.
+        SpecError, MissingExtraError, StorageError: one cannot be opened.
     """
     items = [] if given is None else [given] if isinstance(given, str | Store) else list(given)
     specs = [usual if item == AUTO else item for item in items]

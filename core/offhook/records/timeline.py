@@ -1,23 +1,25 @@
-"""The timeline of a call: written to the store first, then to the record, to observers and to whoever listens."""
+"""The timeline of a call: written to the store first, then to the record, to observers and to listeners."""
 
 from __future__ import annotations
 
 import inspect
 import logging
 import weakref
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from offhook.errors import PluginError
 from offhook.interfaces.stream import BoundedStream
 from offhook.plugin.isolation import as_plugin_error
 from offhook.secret import redact
-from offhook.session.record import TimelineEntry, entry_document, record_document
+from offhook.session.record import TimelineEntry, brief_document, entry_document, timeline_document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from offhook.records.stores import CallStores
+    from offhook.session.machine import Step
     from offhook.session.record import CallRecord
+    from offhook.session.states import CallState, LegState
 
 
 _log: Final = logging.getLogger("offhook")
@@ -27,6 +29,16 @@ EVENTS_WAITING = 256
 ENTRIES_KEPT = 10_000
 
 
+class States(Protocol):
+    """The states of a call, as its session has them."""
+
+    @property
+    def call_state(self) -> CallState: ...
+
+    @property
+    def leg_state(self) -> LegState: ...
+
+
 class Timeline:
     """Everything that happened to one call.
 
@@ -34,7 +46,8 @@ class Timeline:
         record: where entries and problems are kept.
         stores: where they are written before anything is done about them.
         observers: the `offhook_call_transition` hooks, with their plugins' names.
-        note: adds an entry of a name and a detail that changes no state.
+        states: what each entry says the states are.
+        now_s: seconds since dialling.
         clean: takes out of a text what must not be written down.
     """
 
@@ -43,16 +56,31 @@ class Timeline:
         record: CallRecord,
         stores: CallStores,
         observers: list[tuple[str, Callable[..., object]]],
-        note: Callable[[str, str], None],
+        states: States,
+        now_s: Callable[[], float],
         clean: Callable[[str], str] = redact,
     ) -> None:
         self.record = record
         self._stores = stores
         self._observers = observers
-        self._note = note
+        self._states = states
+        self._now_s = now_s
         self._clean = clean
         self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
         self._closed = False
+
+    def event(self, name: str, detail: str, step: Step, at_s: float, facts: Mapping[str, object]) -> None:
+        """Add what the session made of an event."""
+        self.add(
+            TimelineEntry(
+                at_s, name, step.call, step.leg, step.changed, step.evidence, step.grade, self._clean(detail), facts
+            )
+        )
+
+    def note(self, name: str, detail: str) -> None:
+        """Add an entry that changes no state."""
+        call, leg = self._states.call_state, self._states.leg_state
+        self.add(TimelineEntry(self._now_s(), name, call, leg, detail=self._clean(detail)))
 
     def add(self, entry: TimelineEntry) -> None:
         """Take an entry. Nothing that a store or an observer does wrong reaches the call.
@@ -69,22 +97,22 @@ class Timeline:
         for stream in tuple(self._streams):
             stream.put(entry)
         level = logging.INFO if entry.changed else logging.DEBUG
-        evidence = entry.evidence.value if entry.evidence else "nothing changed"
+        evidence = entry.evidence.text if entry.evidence else "nothing changed"
         _log.log(level, "%s %s: %s (%s) %s", self.record.call_id, entry.event, entry.call.name, evidence, entry.detail)
         for problem in problems:  # after the entry itself, so that the timeline stays in order
             self.problem(problem)
         if entry.changed:
-            self.save()
+            self._save(final=False)
             self.observe("offhook_call_transition", self._observers, call_id=self.record.call_id, entry=entry)
 
     def observe(self, hook: str, observers: list[tuple[str, Callable[..., object]]], **facts: object) -> None:
-        """Tell observers. One that raises is noted, and the call goes on."""
+        """Call observers. One that raises is noted, and the call goes on."""
         for plugin, observer in observers:
             try:
                 given = observer(**facts)
                 if inspect.iscoroutine(given):
                     given.close()
-                    raise PluginError(plugin, hook, "it gave something to await: this hook is a plain function")
+                    raise PluginError(plugin, hook, "it returned an awaitable: this hook is a plain function")
             except BaseException as error:
                 self.count("observer_errors")
                 self.problem(as_plugin_error(plugin, hook, error).message)
@@ -93,17 +121,17 @@ class Timeline:
         """Something went wrong that the call survives: the record keeps the first, the timeline each."""
         if not self._closed:
             self.record.problem = self.record.problem or self._clean(sentence)
-            self._note(kind, sentence)
+            self.note(kind, sentence)
 
     def remark(self, sentence: str) -> None:
-        """A plugin did what it should not and it cost nothing: the timeline tells it; when it is closed, the log."""
+        """A plugin made a mistake that cost nothing: noted here or, when the timeline is closed, in the log."""
         if self._closed:
             _log.warning("%s: %s", self.record.call_id, self._clean(sentence))
         else:
-            self._note("PluginError", sentence)
+            self.note("PluginError", sentence)
 
     def failure(self, sentence: str) -> None:
-        """What ended the call; the record tells this before anything that the call survived."""
+        """What ended the call: the record's problem, in place of one that the call survived."""
         self.record.problem = self._clean(sentence)
 
     def count(self, name: str, more: int = 1) -> None:
@@ -113,7 +141,7 @@ class Timeline:
         self.record.counters[name] = self.record.counters.get(name, 0) + more
 
     def stream(self) -> BoundedStream[TimelineEntry]:
-        """A new listener; it gets what comes from now on."""
+        """A stream of the entries from now on."""
         stream = BoundedStream[TimelineEntry](EVENTS_WAITING)
         if self._closed:
             stream.close()
@@ -122,12 +150,13 @@ class Timeline:
 
     @property
     def unwritten(self) -> str:
-        """Why what happened so far stands in no store, though there is one; else empty."""
+        """Why no store holds what happened so far, although the phone has stores; otherwise empty."""
         return self._clean(self._stores.unwritten)
 
-    def save(self) -> None:
+    def _save(self, *, final: bool) -> None:
         """Write the record as it is now. One that cannot be written is tried again with the next change."""
-        failures, problems = self._stores.save(record_document(self.record))
+        record = self.record
+        failures, problems = self._stores.save(brief_document(record), lambda: timeline_document(record), final=final)
         if failures:
             self.count("records_unsaved", failures)
         for problem in problems:
@@ -135,7 +164,7 @@ class Timeline:
 
     def close(self) -> None:
         """The record is final: save it and end the streams."""
-        self.save()
+        self._save(final=True)
         self._closed = True
         for stream in self._streams:
             stream.close()

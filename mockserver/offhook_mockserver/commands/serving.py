@@ -37,7 +37,7 @@ async def serve(settings: MockSettings, *, as_json: bool) -> int:
         as_json: begin with one JSON line for programs, instead of text for people.
 
     Raises:
-        ConfigError, RecordingError: it cannot listen there, or record there.
+        ConfigError, StorageError: it cannot listen there, or record there.
     """
     printer = LinePrinter()
 

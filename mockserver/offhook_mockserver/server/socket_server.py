@@ -99,7 +99,7 @@ class MockServer(Mock):
 
         Raises:
             ConfigError: the port is taken or not allowed.
-            RecordingError: the folder for recordings cannot be written.
+            StorageError: the folder for recordings cannot be written.
         """
         await super().start()
         server = LoopServer(self.app)

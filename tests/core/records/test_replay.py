@@ -236,7 +236,7 @@ def test_it_shows_what_runs_after_each_event() -> None:
 def test_what_the_journal_says_otherwise_is_shown() -> None:
     journal = simple()
     published = next(entry for entry in journal if entry["event"] == "MemberPublished")
-    published["evidence"], published["call"] = "the callee joined the channel", "ringing"
+    published["evidence"], published["call"] = "callee_joined", "ringing"
     journal[1]["facts"] = {"nonsense": 1}
     result = replay(journal)
     assert result.differences >= 2
@@ -252,7 +252,7 @@ def test_a_second_dialing_is_a_difference_and_no_traceback() -> None:
 
 def test_a_call_that_was_hung_up_before_it_was_dialled_has_no_policy() -> None:
     entry = {"at_s": 0, "event": "HangUpRequested", "facts": {}, "call": "ended", "leg": "new", "changed": True}
-    result = replay([{**entry, "evidence": "the caller asked for it", "grade": "observed"}])
+    result = replay([{**entry, "evidence": "request", "grade": "observed"}])
     assert (result.differences, result.ended, result.policy) == (0, True, CallPolicy())
 
 

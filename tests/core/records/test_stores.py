@@ -9,7 +9,7 @@ import pytest
 from tests.core.rig import ALONE, NUMBER, load, rig, run
 
 from offhook import Phone
-from offhook.errors import PluginError, RecordingError, SpecError
+from offhook.errors import PluginError, SpecError, StorageError
 from offhook.interfaces import DialGuard
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
@@ -91,7 +91,7 @@ class Kit:
         return self.stores[-1]
 
     def _bad(self, argument: str, environment: Environment) -> Store:
-        raise RecordingError("this store cannot be opened")
+        raise StorageError("this store cannot be opened")
 
 
 def phone(*stores: Store) -> Phone:
@@ -128,11 +128,15 @@ def test_each_store_gets_everything_and_what_fails_is_noted_once() -> None:
 def test_a_record_that_fails_again_after_it_could_be_written_is_told_again() -> None:
     store = Failing("save")
     writing = Stores([store]).of_call("call_1")
-    assert [len(writing.save({})[1]) for _ in range(3)] == [1, 0, 0]
+
+    def save() -> tuple[int, list[str]]:
+        return writing.save({}, list, final=False)
+
+    assert [len(save()[1]) for _ in range(3)] == [1, 0, 0]
     store._ways = ()
-    assert writing.save({}) == (0, [])
+    assert save() == (0, [])
     store._ways = ("save",)
-    assert len(writing.save({})[1]) == 1
+    assert len(save()[1]) == 1
 
 
 def test_the_guard_is_the_first_store_that_is_one() -> None:
@@ -187,7 +191,7 @@ def test_stores_are_opened_by_spec_in_order() -> None:
 
 def test_when_one_cannot_be_opened_none_stays_open() -> None:
     kit, mine = Kit(), MemoryStore()
-    with pytest.raises(RecordingError, match="cannot be opened"):
+    with pytest.raises(StorageError, match="cannot be opened"):
         opened(load(kit), ["memory", mine, "bad", "memory"])
     assert [store.closed for store in kit.stores] == [True]
     assert not mine.closed

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from tests.core.rig import run
 
-from offhook import CallRecord, CallState, LegState, TimelineEntry
+from offhook import CallPolicy, CallRecord, CallState, LegState, TimelineEntry
 from offhook.records.stores import Stores
 from offhook.records.timeline import ENTRIES_KEPT, EVENTS_WAITING, Timeline
 from offhook.secret import Secret
+from offhook.session.machine import CallSession
 from offhook.session.record import entry_document
 from offhook.testing import MemoryStore
 
@@ -23,13 +24,9 @@ if TYPE_CHECKING:
 def made(
     record: CallRecord, store: Store | None = None, observers: list[tuple[str, Callable[..., object]]] | None = None
 ) -> Timeline:
-    """A timeline whose notes are entries of its own, as the driver's are."""
-
-    def note(kind: str, detail: str) -> None:
-        timeline.add(TimelineEntry(0.0, kind, CallState.ACTIVE, LegState.CONNECTED, detail=detail))
-
-    timeline = Timeline(record, Stores([store] if store else []).of_call(record.call_id), observers or [], note)
-    return timeline
+    """A timeline of a call that has not been dialled."""
+    stores = Stores([store] if store else []).of_call(record.call_id)
+    return Timeline(record, stores, observers or [], CallSession(CallPolicy()), lambda: 0.0)
 
 
 def entry(index: int, *, changed: bool = False) -> TimelineEntry:

@@ -47,7 +47,7 @@ def test_what_is_not_known_stays_unknown() -> None:
 @pytest.mark.parametrize(
     ("name", "facts", "problem"),
     [
-        ("RecordingError", {}, "is no event"),
+        ("StorageError", {}, "is not an event"),
         ("MemberJoined", {}, "does not hold the facts"),
         ("MemberJoined", {"uid": 1, "name": "x"}, "does not hold the facts"),
         ("MemberLeft", {"uid": 1, "reason": "bored"}, "does not hold the facts"),
@@ -57,4 +57,4 @@ def test_what_is_no_event_is_refused(name: str, facts: dict[str, object], proble
     with pytest.raises(OffhookError, match=problem):
         to_event(name, facts)
     assert to_event("MemberJoined", {"uid": 1}) == MemberJoined(1)
-    assert not is_event("RecordingError")
+    assert not is_event("StorageError")

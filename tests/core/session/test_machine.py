@@ -9,6 +9,7 @@ import pytest
 
 from offhook.errors import CallStateError
 from offhook.session.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
+from offhook.session.endings import ENDINGS
 from offhook.session.events import (
     AudioHeard,
     AudioLost,
@@ -39,7 +40,7 @@ from offhook.session.events import (
 from offhook.session.machine import CallSession
 from offhook.session.outcome import Cause, Disposition, EndedBy, Outcome
 from offhook.session.policy import AnswerPolicy, CallPolicy
-from offhook.session.states import CALL_TABLE, ENDINGS, CallState, Evidence, Grade, LegState, Signal
+from offhook.session.states import CALL_TABLE, CallState, Evidence, Grade, LegState, Signal
 
 POLICY = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=600, release_timeout_s=2)
 RINGING = (Dialed(), CallAccepted(), LegJoined())
@@ -280,11 +281,14 @@ TOKEN_ALPHABET: tuple[Event, ...] = (
 def key(session: CallSession) -> tuple[object, ...]:
     """Everything that decides what the session does next, with deadlines reduced to their order."""
     state = dict(vars(session))
-    deadlines = state.pop("_deadlines")
+    del state["_deadlines"], state["impossible_events"]
+    deadlines = session.deadlines
+    token = vars(state.pop("_token")).copy()
+    del token["_deadlines"]
     pending = state.pop("_actions")
     assert not pending
     state["_seen"] = frozenset(state["_seen"])
-    return (*state.items(), tuple(sorted(deadlines, key=lambda timer: (deadlines[timer], timer.value))))
+    return (*state.items(), *token.items(), tuple(sorted(deadlines, key=lambda timer: (deadlines[timer], timer.value))))
 
 
 def timers_alone_end(session: CallSession) -> bool:

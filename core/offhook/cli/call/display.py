@@ -114,7 +114,7 @@ def line(entry: TimelineEntry) -> str:
     """One entry as a line: when, the state, and what it rests on, with its grade."""
     if not entry.changed or entry.evidence is None or entry.grade is None:
         return f"{entry.at_s:8.3f} s            {entry.event} {entry.detail}".rstrip()
-    why = f"{entry.evidence.value} ({entry.grade.value})"
+    why = f"{entry.evidence.text} ({entry.grade.value})"
     return f"{entry.at_s:8.3f} s  {entry.call.name:<8}  {why}; leg {entry.leg.value}  {entry.detail}".rstrip()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from offhook.errors import ConfigError, RecordingError
+from offhook.errors import ConfigError, StorageError
 from offhook.records.documents import recordings, to_json
 from offhook.wording import quoted_path, system_reason
 
@@ -23,7 +23,7 @@ def export(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path | Non
 
     Raises:
         ConfigError: a file is there already; nothing is written over.
-        RecordingError: it cannot be written.
+        StorageError: it cannot be written.
     """
     if out is not None:
         _write(calls, out)
@@ -54,4 +54,4 @@ def _write(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path) -> N
             with path.open("xb") as file:
                 file.write(content)
     except OSError as error:
-        raise RecordingError(f"the calls cannot be written to {quoted_path(out)}: {system_reason(error)}.") from None
+        raise StorageError(f"the calls cannot be written to {quoted_path(out)}: {system_reason(error)}.") from None

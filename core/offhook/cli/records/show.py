@@ -11,6 +11,7 @@ import typer
 
 from offhook.errors import ConfigError
 from offhook.records.documents import is_unfinished, recordings
+from offhook.session.facts import evidence_text
 from offhook.wording import quoted
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def line(entry: Document) -> str:
     when = f"{at_s:8.3f} s" if _is_time(at_s) else f"{'?':>8} s"
     if not entry.get("changed"):
         return f"{when}            {entry.get('event')} {entry.get('detail')}".rstrip()
-    why = f"{entry.get('evidence')} ({entry.get('grade')})"
+    why = f"{evidence_text(entry.get('evidence'))} ({entry.get('grade')})"
     return f"{when}  {entry.get('call')!s:<8}  {why}; leg {entry.get('leg')}  {entry.get('detail')}".rstrip()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from offhook.errors import ConfigError, OffhookError
+from offhook.errors import ConfigError, OffhookError, StorageError
 from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame
 from offhook.testing.conformance.clause import NotClaimed, clause
 from offhook.testing.conformance.folders import WithPlaces
@@ -114,11 +114,15 @@ class SinkConformance(WithPlaces):
             error = await error_of(sink.write(_frame(1)))
             assert error is None or isinstance(error, OffhookError), shown(error)
 
-    @clause("sink-7", "a wrong argument is refused by a ConfigError when it is made", capability="arguments")
+    @clause(
+        "sink-7",
+        "a wrong argument is refused by a ConfigError or a StorageError when it is made",
+        capability="arguments",
+    )
     async def test_wrong_arguments(self) -> None:
         for argument in self.wrong_arguments:
             error = error_in(partial(self.make, self.place(argument)))
-            assert isinstance(error, ConfigError), f"made with {argument!r}: {shown(error)}"
+            assert isinstance(error, ConfigError | StorageError), f"made with {argument!r}: {shown(error)}"
 
     @clause("sink-8", "a write that is cancelled ends, and so does aclose after it")
     async def test_a_write_can_be_cancelled(self) -> None:
@@ -169,14 +173,14 @@ class SinkConformance(WithPlaces):
         assert rate_hz == 8_000, f"what was heard at 8000 Hz is kept at {rate_hz} Hz"
         assert samples == 11 * 160, f"220 ms, a gap included, became {samples * 1000 / rate_hz:g} ms"
 
-    @clause("sink-13", "a file that is there already is refused by a ConfigError, and left as it is")
+    @clause("sink-13", "a file that is there already is refused by a ConfigError or a StorageError, and left as it is")
     async def test_nothing_is_written_over(self) -> None:
         path = self._file()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"precious")
         error = error_in(lambda: self.make(self.place(self.argument)))
         assert path.read_bytes() == b"precious", "the file was written over"
-        assert isinstance(error, ConfigError), f"the file is there: {shown(error)}"
+        assert isinstance(error, ConfigError | StorageError), f"the file is there: {shown(error)}"
 
 
 def _frame(index: int, rate_hz: int = _RATE_HZ) -> AudioFrame:

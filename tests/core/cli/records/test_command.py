@@ -221,7 +221,7 @@ def test_replay_shows_what_differs_and_fails(capsys: pytest.CaptureFixture[str])
     assert record is not None
     store = Plugins.load().store("sqlite")
     for entry in journal:
-        said = {**entry, "evidence": "a webhook said so"} if entry["event"] == "MemberPublished" else entry
+        said = {**entry, "evidence": "webhook"} if entry["event"] == "MemberPublished" else entry
         store.append("call_other", {**said, "call_id": "call_other"})
     store.append(
         "call_other", {"event": "PluginError", "at_s": 9.0, "call": "ended", "leg": "closed", "changed": False}
@@ -230,7 +230,7 @@ def test_replay_shows_what_differs_and_fails(capsys: pytest.CaptureFixture[str])
     store.save("call_bare", record)
     store.close()
     shown = out_of(capsys, "replay", "call_other", code=ExitCode.FAILED)
-    assert "DIFFERS: evidence: the journal says 'a webhook said so', the session says 'the callee published" in shown
+    assert "DIFFERS: evidence: the journal says 'webhook', the session says 'callee_published'" in shown
     assert f"1 of {len(journal) + 1} entries differ" in shown
     assert "a note: the session does not see it" in shown
     assert "has no journal" in refused(capsys, "replay", "call_bare")

@@ -411,7 +411,7 @@ def test_a_mistake_of_our_own_is_not_hidden() -> None:
         def broken(*_: object) -> None:
             raise AssertionError("a mistake")
 
-        call._driver._book.add_entry = broken  # type: ignore[method-assign, assignment]
+        call._driver.timeline.add = broken  # type: ignore[method-assign, assignment]
         with pytest.raises(AssertionError, match="a mistake"):
             async with call:
                 pass

@@ -122,7 +122,7 @@ def test_parts_that_exit_or_panic_end_neither_the_loop_nor_the_call() -> None:
             "ExitingSource' failed in read: Panic: in native code",
             "ExitingSource' failed in aclose: SystemExit: 3",
             "'ExitingObserver (given to the phone)' failed in offhook_call_ended: SystemExit: 7",
-            "'AwaitedObserver (given to the phone)' failed in offhook_call_ended: it gave something to await",
+            "'AwaitedObserver (given to the phone)' failed in offhook_call_ended: it returned an awaitable",
         ):
             assert what in told
 

@@ -40,15 +40,15 @@ from offhook.session.events import (
 from offhook.session.machine import CallSession
 from offhook.session.outcome import Cause, Disposition, EndedBy, Outcome
 from offhook.session.policy import AnswerPolicy, CallPolicy
-from offhook.session.states import CALL_TABLE, CallState, Evidence, Grade, LegState, Signal
+from offhook.session.states import CALL_TABLE, CallState, Evidence, Grade, LegState, Signal, Timer
 
 POLICY = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=600, release_timeout_s=2)
 RINGING = (Dialed(), CallAccepted(), LegJoined())
 ACTIVE = (*RINGING, MemberJoined(2), MemberPublished(2))
 
 
-def walk(*events: Event, policy: CallPolicy = POLICY, now: float = 100.0) -> CallSession:
-    session = CallSession(policy)
+def walk(*events: Event, policy: CallPolicy = POLICY, now: float = 100.0, strict: bool = True) -> CallSession:
+    session = CallSession(policy, strict=strict)
     for event in events:
         session.handle(event, now)
     return session
@@ -235,6 +235,54 @@ def test_dialling_twice_is_refused_and_changes_nothing() -> None:
     assert session.call_state is CallState.RINGING
 
 
+def test_audio_before_its_member_has_published_counts_as_published() -> None:
+    session = walk(*RINGING, MemberJoined(2), AudioHeard(2))
+    assert session.call_state is CallState.ACTIVE
+    assert not session.handle(MemberPublished(2), 101).changed
+
+
+@pytest.mark.parametrize("event", [CallRefused(Cause.CALL_REJECTED), StartLost()])
+def test_a_start_that_fails_after_the_hang_up_ends_the_call_at_once_as_the_caller_s(event: Event) -> None:
+    session = walk(Dialed(), HangUpRequested(), event)
+    assert session.call_state is CallState.ENDED
+    assert outcome(session) == (Disposition.CANCELED, EndedBy.CALLER, Cause.NORMAL_CLEARING)
+
+
+def test_a_callee_who_dropped_before_the_answer_has_to_be_seen_again() -> None:
+    policy = CallPolicy(answer=AnswerPolicy.FIRST_AUDIO)
+    session = walk(*RINGING, MemberPublished(2), MemberLeft(2, LeaveReason.DROPPED), MemberJoined(2), policy=policy)
+    assert session.call_state is CallState.RINGING
+    early = walk(Dialed(), CallAccepted(), MemberPublished(2), MemberLeft(2, LeaveReason.DROPPED), LegJoined())
+    assert early.call_state is CallState.RINGING, "it is not there any more when we join"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "cause"),
+    [
+        (LegDisconnected(), MemberLeft(2, LeaveReason.DROPPED), Cause.NETWORK_OUT_OF_ORDER),
+        (MemberLeft(2, LeaveReason.DROPPED), LegDisconnected(), Cause.TEMPORARY_FAILURE),
+    ],
+)
+def test_when_leg_and_callee_are_both_away_the_first_grace_to_expire_ends_the_call(
+    first: Event, second: Event, cause: Cause
+) -> None:
+    session = walk(*ACTIVE)
+    session.handle(first, 100)
+    session.handle(second, 101)
+    assert session.next_deadline() == 105
+    session.handle(DeadlinePassed(), 105)
+    assert outcome(session)[2] is cause
+
+
+def test_timers_that_end_at_once_have_an_order() -> None:
+    policy = CallPolicy(ring_timeout_s=59, max_duration_s=59)
+    session = walk(Dialed(), CallAccepted(160), LegJoined(), policy=policy)
+    assert list(session.deadlines.items())[-2:] == [(Timer.RING, 159), (Timer.TOKEN, 159)]
+    session.handle(DeadlinePassed(), 130)
+    session.handle(DeadlinePassed(), 159)
+    assert outcome(session)[2] is Cause.NO_ANSWER
+
+
 # ---- every joint state
 
 ALPHABET: tuple[Event, ...] = (
@@ -309,7 +357,7 @@ def timers_alone_end(session: CallSession) -> bool:
 def test_every_joint_state(answer: AnswerPolicy, alphabet: tuple[Event, ...]) -> None:
     """Explores all that can happen in any order and asserts what must hold in each state and across each step."""
     policy = CallPolicy(answer=answer)
-    start = CallSession(policy)
+    start = CallSession(policy, strict=False)
     start.handle(Dialed(), 0)
     assert start.next_action() == StartCall()
     queue = deque([(start, 0.0, frozenset[type]({StartCall}))])
@@ -443,7 +491,7 @@ def test_the_channel_can_ask_for_a_fresh_grant_too_but_not_twice() -> None:
     assert actions(session) == [RenewGrant()]
     session.handle(RenewalFailed("nobody does", final=True), 112)
     assert session.next_deadline() == 700
-    for before in (walk(Dialed()), walk(*ACTIVE, HangUpRequested())):
+    for before in (walk(Dialed(), strict=False), walk(*ACTIVE, HangUpRequested())):
         actions(before)
         before.handle(GrantExpiring(), 105)
         before.handle(GrantRenewed(110), 105)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from offhook import OffhookError, errors
-from offhook.errors import MissingExtraError, PluginError, RateLimited, TokenRejected
+from offhook.errors import MissingExtraError, PluginError, RateLimited, StorageError, TokenRejected
 from offhook.secret import Secret
 
 
@@ -56,6 +56,15 @@ def test_a_message_never_holds_a_live_secret(cls: type[OffhookError]) -> None:
     error = cls(f"the channel refused {token.reveal()}, ask for another")
     assert error.message == "the channel refused [secret], ask for another"
     assert token.reveal() not in repr(error) + str(error)
+
+
+def test_the_old_name_of_a_storage_error_works_and_warns() -> None:
+    with pytest.warns(DeprecationWarning, match="is called StorageError now, and is not a ConfigError any more"):
+        old = getattr(errors, "RecordingError")  # noqa: B009 - type checkers do not know the name
+    assert old is StorageError
+    assert StorageError.code == "recording", "codes stay the same"
+    with pytest.raises(AttributeError, match="no attribute 'RecordError'"):
+        getattr(errors, "RecordError")  # noqa: B009
 
 
 def test_errors_carry_what_a_program_needs() -> None:

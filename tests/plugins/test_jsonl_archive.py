@@ -40,12 +40,14 @@ def test_calls_come_back_newest_first_with_whole_paths(tmp_path: Path) -> None:
 @pytest.mark.fault("F32")
 def test_a_call_goes_on_as_long_as_the_folder_is_open(tmp_path: Path) -> None:
     store = JsonLinesStore(str(tmp_path))
+    store.append("call_a", {"event": "Dialed"})
     store.save("call_a", {"ended_at_s": None})
     archive = JsonLinesArchive(str(tmp_path))
     assert "interrupted" not in archive.records()[0]
     store.close()
     (record,) = archive.records()
     assert record["interrupted"] is True
+    assert record["timeline"] == [{"call_id": "call_a", "event": "Dialed"}], "its journal has it"
     assert "interrupted" not in json.loads((tmp_path / "record.json").read_text()), "reading changes nothing"
 
 

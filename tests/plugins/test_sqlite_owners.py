@@ -85,6 +85,7 @@ def test_a_call_is_left_alone_as_long_as_its_process_lives_and_told_once_when_it
     assert (found["call_id"], found["interrupted"]) == ("call_a", True)
     assert "died in mid-call" in str(found["problem"])
     assert found["files"] == {"mix": "/x/mix.wav"}
+    assert found["timeline"] == shown["timeline"] == [{"call_id": "call_a", "event": "Dialed"}], "its journal has it"
     third = SqliteStore(path)
     assert third.interrupted() == []
     assert third.record("call_a") == found

@@ -23,7 +23,8 @@ class Store(ABC):
     @abstractmethod
     def save(self, call_id: str, record: Document) -> None:
         """Write the record of a call, replacing what was there. Comes when it is dialled, at each change of state, and
-        at the end; a record without ``ended_at_s`` is of a call that goes on, or that was interrupted."""
+        at the end; a record without ``ended_at_s`` is of a call that goes on, or that was interrupted. Such a record
+        has no ``timeline`` while the call's journal is whole: the journal holds the same."""
         ...
 
     def interrupted(self) -> Sequence[Document]:

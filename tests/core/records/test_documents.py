@@ -8,6 +8,7 @@ import pytest
 
 from offhook.records.documents import (
     interrupted_sentence,
+    is_brief,
     is_unfinished,
     load_json,
     mark_interrupted,
@@ -30,6 +31,12 @@ def test_a_document_comes_back() -> None:
 def test_secrets_are_masked_before_json_spells_them_otherwise() -> None:
     secret = Secret('open"sesame\n')
     assert load_json(to_json({secret.reveal(): [secret, f"<{secret.reveal()}>"]})) == {MASK: [MASK, f"<{MASK}>"]}
+
+
+def test_a_record_is_brief_as_long_as_the_call_lasts_and_its_journal_has_the_timeline() -> None:
+    assert is_brief({"ended_at_s": None})
+    assert not is_brief({"ended_at_s": None, "timeline": []})
+    assert not is_brief({"ended_at_s": 1.0})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", b"\xff"])

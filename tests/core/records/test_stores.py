@@ -13,7 +13,9 @@ from offhook.errors import PluginError, SpecError, StorageError
 from offhook.interfaces import DialGuard
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
+from offhook.records.documents import is_brief
 from offhook.records.stores import AUTO, INTERRUPTED_LOGGER, Stores, interrupted, open_stores, usual_store
+from offhook.session.record import record_document
 from offhook.testing import FixedAuth, LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier
 
 if TYPE_CHECKING:
@@ -121,6 +123,30 @@ def test_each_store_gets_everything_and_what_fails_is_noted_once() -> None:
         assert [problem.rsplit(" for ")[1].split()[0] for problem in problems] == ["append", "save", "save"]
         assert call.record.counters["records_unsaved"] == bad.asked.count("save") * 2
         assert "for append" in call.record.problem
+
+    run(main())
+
+
+@pytest.mark.fault("F32")
+@pytest.mark.fault("F42")
+def test_while_a_call_lasts_its_timeline_is_saved_only_where_the_journal_does_not_hold_it() -> None:
+    class Keeping(Failing):
+        def __init__(self, *ways: str) -> None:
+            super().__init__(*ways)
+            self.saved: list[Document] = []
+
+        def save(self, call_id: str, record: Document) -> None:
+            super().save(call_id, record)
+            self.saved.append(record)
+
+    async def main() -> None:
+        whole, broken = Keeping(), Keeping("append")
+        async with phone(whole, broken) as made, made.dial(NUMBER) as call:
+            assert all(is_brief(record) for record in whole.saved)
+            assert not any(is_brief(record) for record in broken.saved)
+            assert broken.saved[-1]["timeline"] == whole.journal
+        assert whole.saved[-1]["timeline"] == whole.journal
+        assert whole.saved[-1] == broken.saved[-1] == record_document(call.record)
 
     run(main())
 

@@ -26,7 +26,7 @@ _MOST_PIECES = 8
 class Secret:
     """A text that shows itself only through `reveal()`.
 
-    There is no equality by ``==`` (use `matches`, which takes constant time), no pickling and no formatting.
+    It cannot be compared by ``==`` (use `matches`, which takes constant time), pickled or formatted.
     """
 
     __slots__ = ("__weakref__", "_value")
@@ -36,7 +36,7 @@ class Secret:
         _register(self)
 
     def reveal(self) -> str:
-        """The text itself. Call it where the value leaves the process, and nowhere else."""
+        """The text itself. Call it only where the value leaves the process."""
         return self._value
 
     def matches(self, other: str) -> bool:
@@ -45,7 +45,7 @@ class Secret:
 
     @property
     def fingerprint(self) -> str:
-        """Eight hex digits of the value's SHA-256: enough to tell two secrets apart, useless for anything else."""
+        """Eight hex digits of the value's SHA-256: enough to distinguish two secrets, useless for anything else."""
         return hashlib.sha256(self._value.encode()).hexdigest()[:8]
 
     def __bool__(self) -> bool:
@@ -144,7 +144,7 @@ class RedactingFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         try:
             message, arguments = record.getMessage(), repr(record.args)
-        except Exception:  # arguments that do not fit their message are the caller's mistake, and no reason to raise
+        except Exception:  # arguments that do not fit the message are the caller's mistake; logging must not raise
             message, arguments = f"{record.msg} {record.args!r}", ""
             record.msg, record.args = message, None
         clean = redact(message)

@@ -1,4 +1,4 @@
-"""The folder of a store ``jsonl``, read again. Nothing in it is made, changed or locked for long."""
+"""Reads the folder of a ``jsonl`` store. Nothing in it is made or changed, or locked for long."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class JsonLinesArchive(Archive):
     """Records and journals of a folder. A call without an end was interrupted, unless a store has the folder open.
 
     Args:
-        folder: where; without it there are no calls.
+        folder: the folder; a missing one reads as one without calls.
 
     Raises:
         SpecError: no folder is given.
@@ -42,7 +42,7 @@ class JsonLinesArchive(Archive):
             raise StorageError(f"the calls in {quoted_path(folder)} cannot be read: {system_reason(error)}.") from None
 
     def records(self, limit: int | None = None) -> Sequence[Document]:
-        """See `Archive.records`. Files that are no records of ours are passed over."""
+        """See `Archive.records`. Files that are not records of ours are skipped."""
         in_use = self._in_use()
         found: list[dict[str, object]] = []
         for path in self._folder.glob("record*.json"):
@@ -62,7 +62,7 @@ class JsonLinesArchive(Archive):
         return next((record for record in self.records() if record["call_id"] == call_id), None)
 
     def journal(self, call_id: str) -> Sequence[Document]:
-        """See `Archive.journal`. What is left of a line that was cut is passed over."""
+        """See `Archive.journal`. Incomplete lines are skipped."""
         try:
             lines = (self._folder / JOURNAL).read_bytes().splitlines()
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Calls read again: by the store that writes them, or by themselves, where nothing is made and nothing is changed."""
+"""Reads calls: for the store that writes them, or from a database that is opened for reading and left unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RECORDS = "SELECT call_id, owner, record FROM calls"
 
 
 class Reading:
-    """Reads through an open connection. The calls of the dead are shown as interrupted before anybody marks them."""
+    """Reads through an open connection. Calls of dead processes read as interrupted before a store has marked them."""
 
     def __init__(self, connection: sqlite3.Connection, live: Path) -> None:
         self._connection = connection
@@ -54,7 +54,7 @@ class SqliteArchive(Archive):
     """A database that is only read.
 
     Args:
-        path: the database. Where there is none, there are no calls.
+        path: the database. A missing one reads as one without calls.
 
     Raises:
         StorageError: it cannot be read.

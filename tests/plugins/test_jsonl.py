@@ -97,7 +97,7 @@ def test_secrets_do_not_get_out_however_json_would_spell_them(tmp_path: Path) ->
         assert content.count(MASK) == 5
 
 
-def test_whatever_is_given_becomes_json(tmp_path: Path) -> None:
+def test_every_value_becomes_json(tmp_path: Path) -> None:
     class Colour(enum.Enum):
         RED = "red"
 
@@ -223,7 +223,7 @@ def test_a_folder_that_may_not_be_written_to_is_refused_at_once() -> None:
 
 @pytest.mark.fault("F43")
 @pytest.mark.parametrize("call_id", ["", "../x", "a/b", "a\0", "x" * 65, "call_\u00e9", "a\n"])
-def test_a_call_id_that_is_no_file_name_is_refused(tmp_path: Path, call_id: str) -> None:
+def test_a_call_id_that_cannot_be_a_file_name_is_rejected(tmp_path: Path, call_id: str) -> None:
     store = JsonLinesStore(str(tmp_path))
     with pytest.raises(StorageError, match="call id"):
         store.append(call_id, {})

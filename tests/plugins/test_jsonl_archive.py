@@ -1,4 +1,4 @@
-"""A folder of JSON lines, read again: what goes on, what was interrupted, and what is no record of ours."""
+"""A folder of JSON lines, read again: what goes on, what was interrupted, and files that are not records of ours."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_call_goes_on_as_long_as_the_folder_is_open(tmp_path: Path) -> None:
     assert "interrupted" not in json.loads((tmp_path / "record.json").read_text()), "reading changes nothing"
 
 
-def test_what_is_not_ours_or_was_cut_is_passed_over(tmp_path: Path) -> None:
+def test_foreign_files_and_incomplete_lines_are_skipped(tmp_path: Path) -> None:
     for name, content in (
         ("record.json", "no json"),
         ("record-x.json", "[]"),

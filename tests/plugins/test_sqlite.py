@@ -125,11 +125,11 @@ def test_what_was_appended_survives_a_kill(path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"not a database at all, but long enough to look at" * 10, b"SQLite format 3\0" * 90]
 )
-def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_rejected_and_left_alone(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     for opened in (SqliteStore, SqliteArchive):
-        with pytest.raises(StorageError, match=r"it is no database|damaged|malformed"):
+        with pytest.raises(StorageError, match=r"it is not a database|damaged|malformed"):
             opened(path)
     assert path.read_bytes() == content
 
@@ -166,7 +166,7 @@ def test_a_database_of_something_else_is_left_alone(path: Path) -> None:
     path.parent.mkdir()
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE recipes (name)")
-    with pytest.raises(StorageError, match="a database of something else: choose another file"):
+    with pytest.raises(StorageError, match="a database of another program: choose another file"):
         SqliteStore(path)
     assert SqliteArchive(path).records() == ()
 
@@ -188,7 +188,7 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def nobody() -> Iterator[None]:
+def unprivileged() -> Iterator[None]:
     """Without root's rights."""
     user = os.geteuid()
     os.seteuid(65534 if user == 0 else user)
@@ -208,7 +208,7 @@ def test_a_read_only_folder_is_refused_for_writing_and_can_be_read() -> None:
         path.chmod(0o444)
         (path.parent / "live").chmod(0o555)
         path.parent.chmod(0o555)
-        with nobody():
+        with unprivileged():
             with pytest.raises(StorageError, match="may not be written to"):
                 SqliteStore(path)
             with pytest.raises(StorageError, match="may not be written to"):
@@ -219,7 +219,7 @@ def test_a_read_only_folder_is_refused_for_writing_and_can_be_read() -> None:
         path.parent.chmod(0o755)
 
 
-def test_a_database_that_somebody_holds_is_given_up_after_a_moment(
+def test_a_database_that_another_process_holds_is_given_up_after_a_second(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.02)
@@ -357,7 +357,7 @@ def test_they_take_turns_at_switching_the_log_on(path: Path, monkeypatch: pytest
     monkeypatch.setattr(database, "_connect", watched)
     for _ in range(2):
         SqliteStore(path).close()
-    assert tried == [False], "once, and nobody else could have done it meanwhile"
+    assert tried == [False], "once, and no other process could have done it meanwhile"
 
 
 def test_the_core_gets_it_by_its_spec(tmp_path: Path, offhook_home: Path) -> None:

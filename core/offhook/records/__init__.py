@@ -1,4 +1,4 @@
-"""What is written down: the timeline of a call, and what stores are given and give back."""
+"""What is written down of a call: its timeline, the documents that stores hold, and how they are read again."""
 
 from __future__ import annotations
 

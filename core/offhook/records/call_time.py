@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class CallTime:
     """Reads the clock for one call.
 
-    Times are whole microseconds, so that a journal that was written and read again gives the session the same times.
+    Times are whole microseconds, so that a replayed journal feeds the session the same times as the call did.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -23,7 +23,7 @@ class CallTime:
         self._latest_s = 0.0
 
     def begin(self) -> str:
-        """The call is dialled now: its time begins; returns the wall time, ISO 8601."""
+        """The call is dialled now: its time starts. Returns the wall time, ISO 8601."""
         self._dialed_at_s = self._clock.monotonic_s()
         return iso_8601(self._clock.wall_s())
 

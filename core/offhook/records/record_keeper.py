@@ -1,4 +1,4 @@
-"""What is written down of one call: in its record, in the timeline and so in the journal, before anything is done."""
+"""Writes down what happens to one call, in its record and its journal, before anything is done about it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class RecordKeeper:
     Args:
         number: who is called.
         call_id: our name for the call.
-        clock: the time.
-        stores: where it is written down.
+        clock: the phone's clock.
+        stores: the phone's stores.
         observers: implementations of `offhook_call_transition`, with their plugins' labels.
-        session: the call's; its states are written down.
+        session: the call's session, whose states are written down.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class RecordKeeper:
         self.grant: Grant | None = None
         #: The refusal or failure that ended the call.
         self.error: OffhookError | None = None
-        #: Why there was no fresh grant.
+        #: Why the last renewal failed.
         self.renewal_problem = ""
         self.record: CallRecord = CallRecord(call_id, mask(number), "")
         self.timeline: Timeline = Timeline(
@@ -62,11 +62,11 @@ class RecordKeeper:
         )
 
     def _clean(self, text: str) -> str:
-        """What plugins say may hold secrets and the callee's number: neither is written down."""
+        """`text` without secrets and the callee's number, which plugins may have put into it."""
         return redact(text).replace(self._number, self.record.number)
 
     def begin(self) -> None:
-        """The call is dialled now: its time begins."""
+        """The call is dialled now: its time starts."""
         self.record.dialed_at = self._time.begin()
 
     def now_s(self) -> float:
@@ -82,7 +82,7 @@ class RecordKeeper:
         return self._time.expiry_s(grant)
 
     def keep(self, event: Event, step: Step, at_s: float) -> None:
-        """An event was taken: write down what it did."""
+        """Write down an event that the session took, and its step."""
         record, session = self.record, self._session
         decided = record.apply(event, step, at_s, session.callee_uid, session.outcome)
         if decided and record.disposition is Disposition.FAILED:
@@ -97,7 +97,7 @@ class RecordKeeper:
         self.timeline.note(event, detail)
 
     def _facts(self, event: Event) -> dict[str, object]:
-        """What a journal needs beside the event's name to be replayed; the first entry holds the policy as well."""
+        """What replay needs besides the event's name; the first entry also holds the policy."""
         facts = {
             name: self._clean(value) if isinstance(value, str) else value for name, value in to_facts(event).items()
         }
@@ -111,7 +111,7 @@ class RecordKeeper:
         return " ".join(f"{name}={value}" for name, value in to_facts(event).items() if value is not None)
 
     def _explain(self, event: Event, evidence: Evidence | None) -> str:
-        """One sentence for what broke."""
+        """One sentence on what broke."""
         policy = self._session.policy
         if self.error is not None:
             return self.error.message

@@ -43,12 +43,12 @@ class Timeline:
     """Everything that happened to one call.
 
     Args:
-        record: where entries and problems are kept.
-        stores: where they are written before anything is done about them.
+        record: the record that keeps entries and problems.
+        stores: written to before anything is done about an entry.
         observers: the `offhook_call_transition` hooks, with their plugins' names.
         states: what each entry says the states are.
         now_s: seconds since dialling.
-        clean: takes out of a text what must not be written down.
+        clean: removes from a text what must not be written down.
     """
 
     def __init__(
@@ -83,9 +83,9 @@ class Timeline:
         self.add(TimelineEntry(self._now_s(), name, call, leg, detail=self._clean(detail)))
 
     def add(self, entry: TimelineEntry) -> None:
-        """Take an entry. Nothing that a store or an observer does wrong reaches the call.
+        """Add an entry. No mistake of a store or an observer reaches the call.
 
-        A journal that cannot be written is given up, and the record is saved all the same.
+        A journal that cannot be written is given up; the record is still saved.
         """
         if self._closed:
             return
@@ -118,7 +118,7 @@ class Timeline:
                 self.problem(as_plugin_error(plugin, hook, error).message)
 
     def problem(self, sentence: str, kind: str = "PluginError") -> None:
-        """Something went wrong that the call survives: the record keeps the first, the timeline each."""
+        """Note something that went wrong and that the call survives. The record keeps the first such problem."""
         if not self._closed:
             self.record.problem = self.record.problem or self._clean(sentence)
             self.note(kind, sentence)

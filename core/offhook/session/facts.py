@@ -51,15 +51,15 @@ def to_facts(event: Event) -> dict[str, object]:
 
 
 def is_event(name: str) -> bool:
-    """Whether a journal entry of that name is an event of the session; the others are notes."""
+    """Whether a journal entry of that name is an event of the session; any other is a note."""
     return name in _CLASSES
 
 
 def to_event(name: str, facts: Mapping[str, object]) -> Event:
-    """The event that `to_facts` took apart.
+    """The event whose facts `to_facts` returned.
 
     Raises:
-        JournalError: there is no such event, or its fields are not these.
+        JournalError: no event has that name, or its fields are not these.
     """
     kind = _CLASSES.get(name)
     if kind is None:
@@ -68,7 +68,7 @@ def to_event(name: str, facts: Mapping[str, object]) -> Event:
     try:
         event: Event = kind(**{key: _typed(hints[key], value) for key, value in facts.items()})
     except (KeyError, TypeError, ValueError) as error:
-        raise JournalError(f"the journal entry {name} does not hold the facts of that event: {error}") from None
+        raise JournalError(f"the journal entry {name} lacks the facts of that event or holds others: {error}") from None
     return event
 
 
@@ -88,7 +88,7 @@ def evidence_text(written: object) -> str:
 
 
 def _typed(hint: Any, value: object) -> object:
-    """`value` as what the field is: an enumeration is stored by its value."""
+    """`value` in the type of its field: enumerations are stored by their values."""
     if isinstance(hint, types.UnionType) or value is None:
         return value
     return hint(value) if isinstance(hint, type) and issubclass(hint, Enum) else value

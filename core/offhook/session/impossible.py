@@ -1,4 +1,4 @@
-"""Events that are impossible in a state, as tables: somebody who reports one has a bug, or reports to the wrong call.
+"""Events that are impossible in a state, as tables. One that is reported shows a bug of the shell or of a transport.
 
 Late and repeated news are possible: they change nothing, and the tables in `states.py` see to that. An event is
 impossible when it presupposes something that has not happened yet or that has been ruled out: a leg that was not asked
@@ -53,7 +53,7 @@ _BEFORE_THE_JOIN: Final = frozenset[type](
         GrantExpiring,
     }
 )
-#: There is no connection yet that could break, carry audio or need another token.
+#: Our leg has no connection yet that could break, carry audio or need another token.
 _BEFORE_THE_CONNECTION: Final = frozenset[type](
     {LegDisconnected, LegReconnected, AudioLost, AudioReturned, GrantRenewed, RenewalFailed}
 )

@@ -91,7 +91,7 @@ _ANSWERS: Final[Mapping[AnswerPolicy, Evidence]] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one event did: the states after it and, if one changed, the evidence and its grade."""
+    """The result of one event: the states after it and, if one changed, the evidence and its grade."""
 
     call: CallState
     leg: LegState
@@ -120,7 +120,7 @@ class CallSession:
         self.leg_state: LegState = LegState.NEW
         #: The first other member of the channel, once there was one.
         self.callee_uid: int | None = None
-        #: Whether the callee is in the channel, as far as the channel tells.
+        #: Whether the callee is in the channel, as far as the channel reports.
         self.callee_present: bool = False
         #: How it ended; set with the first step towards the end, and final.
         self.outcome: Outcome | None = None
@@ -162,12 +162,12 @@ class CallSession:
         return self._actions.popleft() if self._actions else None
 
     def next_deadline(self) -> float | None:
-        """When to come back with `DeadlinePassed`, on the clock that `now` is read from; None while nothing runs."""
+        """When to report `DeadlinePassed`, on the clock that `now` is read from; None while no timer runs."""
         return min((*self._deadlines.values(), *self._token.deadlines.values()), default=None)
 
     @property
     def deadlines(self) -> Mapping[Timer, float]:
-        """The timers that run, with their ends; the first to expire comes first."""
+        """The timers that run, with their ends, in the order in which they expire."""
         running = {**self._deadlines, **self._token.deadlines}
         in_order = sorted((at_s, _PRIORITIES[timer], timer) for timer, at_s in running.items())
         return {timer: at_s for at_s, _, timer in in_order}
@@ -209,7 +209,7 @@ class CallSession:
                 return self._move_leg(event, now)
 
     def _accept(self, expires_at_s: float | None) -> Evidence | None:
-        """A grant came. After a hang-up we still join, to leave at once: it may stop the ringing."""
+        """A grant arrived. After a hang-up we still join, to leave at once: it may stop the ringing."""
         if self.leg_state is not LegState.NEW or self.call_state not in (CallState.DIALING, CallState.ENDING):
             return None
         self._do(JoinChannel())
@@ -255,7 +255,7 @@ class CallSession:
         return None
 
     def _expire(self, now: float) -> Evidence | None:
-        """The earliest timer that is due, if one is; the shell comes again for the next."""
+        """Expire the earliest timer that is due, if any; the shell reports `DeadlinePassed` again for the next."""
         running = self.deadlines
         timer = next(iter(running), None)
         if timer is None or running[timer] > now:

@@ -1,4 +1,4 @@
-"""What is known of a call: its timeline while it lasts, and the record that stays.
+"""What is known about a call: its timeline while it lasts, and the record that remains.
 
 Every state carries the evidence for it and how good that evidence is. "Accepted", "joined" and "media flowing" are
 three entries, never one.
@@ -69,16 +69,16 @@ class CallRecord:
         call_id: our own name for the call.
         number: who was called, masked.
         dialed_at: wall time of dialling, ISO 8601.
-        channel: the channel's name, once the carrier gave a grant.
+        channel: the channel's name, once the carrier has returned a grant.
         rang: ``"no"``, ``"assumed"`` (no ringing signal exists) or ``"unknown"`` (the carrier's answer was lost).
-        accepted_at_s: the carrier gave a grant.
+        accepted_at_s: the carrier returned a grant.
         joined_at_s: our leg was in the channel.
         answered_at_s: the answer, by the call's answer policy.
         first_sent_at_s: our first audio left.
         first_heard_at_s: the callee's first audio arrived.
         ended_at_s: the end.
         outcome: how it ended.
-        problem: one sentence, when something broke.
+        problem: one sentence, when something broke; otherwise empty.
         timeline: everything that happened, oldest first.
         counters: what was sent, received, lost, concealed, dropped.
         files: recordings by what they hold.

@@ -19,7 +19,7 @@ from offhook.records.documents import (
 from offhook.secret import MASK, Secret
 
 
-def test_a_document_comes_back() -> None:
+def test_a_document_is_restored_from_json() -> None:
     document = {"number": "+1•••23", "at_s": 0.1234567, "none": None, "yes": True, "list": [1, {"a": "\udcff"}]}
     assert load_json(to_json(document)) == document
     assert load_json(to_json(document, indent=2).decode()) == document
@@ -40,7 +40,7 @@ def test_a_record_is_brief_as_long_as_the_call_lasts_and_its_journal_has_the_tim
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", b"\xff"])
-def test_what_is_no_document_is_none(text: str | bytes) -> None:
+def test_text_that_is_not_a_document_is_none(text: str | bytes) -> None:
     assert load_json(text) is None
 
 
@@ -54,7 +54,7 @@ def test_recordings_in_a_folder_are_named_from_there(tmp_path: Path) -> None:
     assert recordings({"files": "nonsense"}) == {}
 
 
-def test_an_interrupted_call_is_marked_and_told() -> None:
+def test_an_interrupted_call_is_marked_and_described() -> None:
     record: dict[str, object] = {"call_id": "call_1", "number": "+1•••23", "dialed_at": "then", "problem": "a hiccup"}
     assert is_unfinished(record)
     assert not is_unfinished({**record, "ended_at_s": 1.0})

@@ -151,7 +151,7 @@ def test_while_a_call_lasts_its_timeline_is_saved_only_where_the_journal_does_no
     run(main())
 
 
-def test_a_record_that_fails_again_after_it_could_be_written_is_told_again() -> None:
+def test_a_record_that_fails_again_after_it_could_be_written_is_reported_again() -> None:
     store = Failing("save")
     writing = Stores([store]).of_call("call_1")
 
@@ -181,7 +181,7 @@ def test_all_are_closed_even_where_one_fails() -> None:
 
 
 @pytest.mark.fault("F32")
-def test_a_phone_tells_of_interrupted_calls_once_each(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_phone_reports_each_interrupted_call_once(caplog: pytest.LogCaptureFixture) -> None:
     made = phone(Failing(), Failing(), MemoryStore())
     assert made.interrupted == (CUT,)
     (warned,) = caplog.records
@@ -259,7 +259,7 @@ def test_a_phone_whose_carrier_is_named_keeps_its_calls(
     assert kit.made == made
 
 
-def test_a_phone_whose_carrier_is_an_object_keeps_none_unless_it_is_told_to() -> None:
+def test_a_phone_whose_carrier_is_an_object_keeps_no_calls_unless_a_store_is_named() -> None:
     for environment, made in (
         (dict[str, str](), list[tuple[str, str]]()),
         ({"OFFHOOK_STORE": "memory:x"}, [("memory", "x")]),
@@ -287,6 +287,6 @@ def test_the_recording_is_in_the_record_from_the_first_save_on(tmp_path: Path) -
         async with r.phone.dial(NUMBER, record=f"{tmp_path}/mix-*.wav"):
             assert r.carrier.rung == [NUMBER]
         assert saved[0]["files"] == {"mix": f"{tmp_path}/mix-1.wav"}
-        assert saved[0]["rang"] == "unknown", "whoever dies now leaves it so"
+        assert saved[0]["rang"] == "unknown", "a process that dies now leaves it so"
 
     run(main())

@@ -469,11 +469,11 @@ def test_a_renewal_that_failed_is_tried_again_while_there_is_time() -> None:
     assert outcome(session)[2] is Cause.NOT_AUTHORIZED
 
 
-def test_nobody_who_renews_is_asked_once_only() -> None:
+def test_when_no_plugin_renews_it_is_asked_for_only_once() -> None:
     session = expiring(160, MemberPublished(2))
     session.handle(DeadlinePassed(), 130)
     assert RenewGrant() in actions(session)
-    session.handle(RenewalFailed("nobody does", final=True), 130)
+    session.handle(RenewalFailed("no plugin renews", final=True), 130)
     session.handle(GrantExpiring(), 135)
     assert session.next_deadline() == 159
     assert actions(session) == []
@@ -489,7 +489,7 @@ def test_the_channel_can_ask_for_a_fresh_grant_too_but_not_twice() -> None:
     assert session.next_deadline() == 111, "when the token ends is not known, so it is tried again"
     session.handle(DeadlinePassed(), 111)
     assert actions(session) == [RenewGrant()]
-    session.handle(RenewalFailed("nobody does", final=True), 112)
+    session.handle(RenewalFailed("no plugin renews", final=True), 112)
     assert session.next_deadline() == 700
     for before in (walk(Dialed(), strict=False), walk(*ACTIVE, HangUpRequested())):
         actions(before)

@@ -106,7 +106,7 @@ def test_what_cannot_be_read_is_a_sentence(
 ) -> None:
     assert "no archive is called 'tape'" in refused(capsys, "--store", "tape", "list")
     (offhook_home / "calls.db").write_text("no database " * 100)
-    assert "it is no database" in refused(capsys, "list")
+    assert "it is not a database" in refused(capsys, "list")
     monkeypatch.setenv("OFFHOOK_STORE", "none")
     assert "OFFHOOK_STORE is none" in refused(capsys, "list")
     monkeypatch.setenv("OFFHOOK_STORE", "jsonl")

@@ -14,14 +14,13 @@ from offhook.interfaces import DialGuard
 from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.grant import is_loopback
 from offhook.interfaces.numbers import mask
-from offhook.plugin.hooks import check_may_dial
 from offhook.plugin.isolation import as_plugin_error, isolated
 
 if TYPE_CHECKING:
     from offhook.errors import OffhookError
     from offhook.interfaces import Carrier
     from offhook.interfaces.clock import Clock
-    from offhook.plugin.manager import Plugins
+    from offhook.plugin.hooks import Hooks
 
 
 #: How long after a call its callee is not dialled again by mistake, where the callee is a person, in seconds.
@@ -39,7 +38,7 @@ class Admission:
 
     Args:
         carrier: whose lines they are from.
-        plugins: who may refuse.
+        hooks: of the plugins, which may refuse.
         guard: remembers who is being called.
         clock: the time.
         call_limit: how many may be up at once.
@@ -53,7 +52,7 @@ class Admission:
     def __init__(
         self,
         carrier: Carrier,
-        plugins: Plugins,
+        hooks: Hooks,
         guard: DialGuard,
         clock: Clock,
         *,
@@ -67,7 +66,7 @@ class Admission:
         if redial_window_s is None:
             redial_window_s = 0.0 if carrier.endpoint and is_loopback(carrier.endpoint) else REDIAL_WINDOW_S
         self._carrier = carrier
-        self._plugins = plugins
+        self._hooks = hooks
         self._guard = guard
         self._clock = clock
         self._limit = call_limit
@@ -133,7 +132,7 @@ class Admission:
     async def _ask(self, call_id: str, number: str, *, dry_run: bool) -> str:
         """Ask the plugins; gives the guard's key."""
         line = await isolated(self._carrier, "line", self._carrier.line, _LINE_TIMEOUT_S)
-        await check_may_dial(self._plugins, DialRequest(call_id, number, line, self._clock.wall_s(), dry_run))
+        await self._hooks.before_dial(DialRequest(call_id, number, line, self._clock.wall_s(), dry_run))
         return guard_key(line, number)
 
     def _claim(self, key: str, call_id: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from offhook.call.driver import Driver
 from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, SourceError, StartAmbiguous
@@ -411,13 +411,12 @@ async def _close(sink: AudioSink, stream: AudioStream, media: CallMedia) -> None
 
 
 def _source_of(what: AudioSource | Frames) -> AudioSource:
-    """What is played is a source where it has all of one; it need not be a subclass, as a factory's need not be."""
-    problem = interface_mismatch(what, AudioSource)
-    if problem and not isinstance(what, AudioSource):
+    """An `AudioSource` itself, or a source of frames."""
+    if not isinstance(what, AudioSource):
         return frames_source(what)
+    problem = interface_mismatch(what, AudioSource)
     if problem:
         raise contract_error(what, "play", problem, "AudioSource")
-    source = cast("AudioSource", what)
-    if source.taken:
-        raise SourceError(f"this {type(source).__name__} was played already: a source plays once, open another")
-    return source
+    if what.taken:
+        raise SourceError(f"this {type(what).__name__} was played already: a source plays once, open another")
+    return what

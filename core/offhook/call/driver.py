@@ -28,7 +28,6 @@ from offhook.errors import (
 from offhook.interfaces import Leg
 from offhook.interfaces.grant import Grant
 from offhook.media.call_media import CallMedia
-from offhook.plugin.hooks import renewed_grant
 from offhook.plugin.isolation import as_plugin_error, contract_error, isolated, name_of
 from offhook.plugin.part_checks import interface_mismatch
 from offhook.records.record_keeper import RecordKeeper
@@ -115,7 +114,7 @@ class Driver:
             equipment.ids.call_id(),
             equipment.clock,
             equipment.stores,
-            equipment.plugins.observers("offhook_call_transition"),
+            equipment.plugins.hooks,
             self._session,
         )
         self._tasks = CallTasks(self.timeline.problem, self._own_mistake)
@@ -148,8 +147,8 @@ class Driver:
     def start(self) -> None:
         """Dial. Everything from here on happens in one task."""
         self._book.begin()
-        created = self._equipment.plugins.observers("offhook_call_created")
-        self.timeline.observe("offhook_call_created", created, call_id=self.record.call_id, number=self.record.number)
+        hooks, failed = self._equipment.plugins.hooks, self.timeline.observer_failed
+        hooks.call_created(self.record.call_id, self.record.number, failed)
         self.runner = asyncio.create_task(self._run(), name=self.record.call_id)
         if self._equipment.watchdog is not None:
             self._equipment.watchdog.watch(self._loop_blocked)
@@ -312,14 +311,14 @@ class Driver:
 
     async def _renew(self) -> None:
         """Get a fresh grant and give it to our leg."""
-        leg, grant, plugins = self._leg, self._book.grant, self._equipment.plugins
+        leg, grant, hooks = self._leg, self._book.grant, self._equipment.plugins.hooks
         assert leg is not None  # only a call that is in the channel renews
         assert grant is not None
-        if not plugins.observers("offhook_renew_grant"):
+        if not hooks.can_renew:
             self._fail_renewal("no plugin renews grants (offhook_renew_grant)", final=True)
             return
         try:
-            fresh = await renewed_grant(plugins, self.record.call_id, grant, self.note)
+            fresh = await hooks.renew_grant(self.record.call_id, grant, self.note)
             await isolated(leg, "renew", lambda: leg.renew(fresh), _RENEW_TIMEOUT_S)
         except OffhookError as error:
             self._fail_renewal(error.message, final=False)
@@ -463,7 +462,7 @@ class Driver:
         if not self._asked_carrier:
             self.record.rang = "no"
         self.release_admission()
-        ended = self._equipment.plugins.observers("offhook_call_ended")
-        self.timeline.observe("offhook_call_ended", ended, call_id=self.record.call_id, record=self.record)
+        hooks, failed = self._equipment.plugins.hooks, self.timeline.observer_failed
+        hooks.call_ended(self.record.call_id, self.record, failed)
         self.timeline.close()
         self._wake()

@@ -14,7 +14,7 @@ from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Final, TypeVarTuple, Unpack, get_args
 
-from offhook.interfaces.frame import AudioFrame
+from offhook.interfaces.frame import AudioFrame, frames_in
 from offhook.plugin.isolation import contract_error
 from offhook.session.events import Direction, LeaveReason, LegEvent, MemberLeft
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _Ts = TypeVarTuple("_Ts")
 
-#: So many calls from other threads may wait for the loop; one more is dropped and counted. Five seconds of audio.
-WAITING: Final = 250
+#: Calls from other threads that may wait for the loop: 5 s of audio. One more is dropped and counted.
+WAITING: Final = frames_in(5.0)
 
 _EVENTS: Final = frozenset(get_args(LegEvent))
 _FIELDS: Final[Mapping[str, type]] = {"uid": int, "direction": Direction, "reason": str}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,8 +19,7 @@ from offhook.interfaces.environment import Environment
 from offhook.interfaces.grant import is_loopback
 from offhook.interfaces.numbers import e164
 from offhook.media.stereo_recorder import StereoRecorder
-from offhook.plugin.isolation import CLOSE_TIMEOUT_S, PLUGINS_LOGGER, contract_error, isolated
-from offhook.plugin.leftovers import left_running
+from offhook.plugin.isolation import CLOSE_TIMEOUT_S, contract_error, isolated
 from offhook.plugin.manager import Plugins
 from offhook.plugin.part_checks import interface_mismatch
 from offhook.plugin.spec import named_by
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
     from offhook.interfaces.ids import Ids
     from offhook.interfaces.store import Document
 
-
-_log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 CARRIER: Final = "sendblue"
 AUTH: Final = "env"
@@ -125,7 +121,7 @@ class Phone:
         self.interrupted: Sequence[Document] = interrupted(stores)
         admission = Admission(
             carrier,
-            self.plugins,
+            self.plugins.hooks,
             stores.guard or MemoryGuard(),
             settings.clock,
             call_limit=call_limit,
@@ -291,6 +287,3 @@ class Phone:
 
 async def _close(part: Carrier | Transport) -> None:
     await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
-    leak = await left_running(part)
-    if leak:
-        _log.warning("%s", leak)

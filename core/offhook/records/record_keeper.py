@@ -16,11 +16,10 @@ from offhook.session.record import CallRecord
 from offhook.session.states import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from offhook.errors import OffhookError
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.grant import Grant
+    from offhook.plugin.hooks import Hooks
     from offhook.records.stores import Stores
     from offhook.session.events import Event
     from offhook.session.machine import CallSession, Step
@@ -34,7 +33,7 @@ class RecordKeeper:
         call_id: our name for the call.
         clock: the phone's clock.
         stores: the phone's stores.
-        observers: implementations of `offhook_call_transition`, with their plugins' labels.
+        hooks: of the plugins that observe the call.
         session: the call's session, whose states are written down.
     """
 
@@ -44,7 +43,7 @@ class RecordKeeper:
         call_id: str,
         clock: Clock,
         stores: Stores,
-        observers: list[tuple[str, Callable[..., object]]],
+        hooks: Hooks,
         session: CallSession,
     ) -> None:
         self._number = number
@@ -58,7 +57,7 @@ class RecordKeeper:
         self.renewal_problem = ""
         self.record: CallRecord = CallRecord(call_id, mask(number), "")
         self.timeline: Timeline = Timeline(
-            self.record, stores.of_call(call_id), observers, session, self._time.now_s, self._clean
+            self.record, stores.of_call(call_id), hooks, session, self._time.now_s, self._clean
         )
 
     def _clean(self, text: str) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import weakref
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook.errors import PluginError
 from offhook.interfaces.stream import BoundedStream
-from offhook.plugin.isolation import as_plugin_error
 from offhook.secret import redact
 from offhook.session.record import TimelineEntry, brief_document, entry_document, timeline_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from offhook.errors import OffhookError
+    from offhook.plugin.hooks import Hooks
     from offhook.records.stores import CallStores
     from offhook.session.machine import Step
     from offhook.session.record import CallRecord
@@ -45,7 +44,7 @@ class Timeline:
     Args:
         record: the record that keeps entries and problems.
         stores: written to before anything is done about an entry.
-        observers: the `offhook_call_transition` hooks, with their plugins' names.
+        hooks: of the plugins that observe the call.
         states: what each entry says the states are.
         now_s: seconds since dialling.
         clean: removes from a text what must not be written down.
@@ -55,14 +54,14 @@ class Timeline:
         self,
         record: CallRecord,
         stores: CallStores,
-        observers: list[tuple[str, Callable[..., object]]],
+        hooks: Hooks,
         states: States,
         now_s: Callable[[], float],
         clean: Callable[[str], str] = redact,
     ) -> None:
         self.record = record
         self._stores = stores
-        self._observers = observers
+        self._hooks = hooks
         self._states = states
         self._now_s = now_s
         self._clean = clean
@@ -103,19 +102,12 @@ class Timeline:
             self.problem(problem)
         if entry.changed:
             self._save(final=False)
-            self.observe("offhook_call_transition", self._observers, call_id=self.record.call_id, entry=entry)
+            self._hooks.call_transition(self.record.call_id, entry, self.observer_failed)
 
-    def observe(self, hook: str, observers: list[tuple[str, Callable[..., object]]], **facts: object) -> None:
-        """Call observers. One that raises is noted, and the call goes on."""
-        for plugin, observer in observers:
-            try:
-                given = observer(**facts)
-                if inspect.iscoroutine(given):
-                    given.close()
-                    raise PluginError(plugin, hook, "it returned an awaitable: this hook is a plain function")
-            except BaseException as error:
-                self.count("observer_errors")
-                self.problem(as_plugin_error(plugin, hook, error).message)
+    def observer_failed(self, error: OffhookError) -> None:
+        """A plugin's observer hook raised; the call goes on."""
+        self.count("observer_errors")
+        self.problem(error.message)
 
     def problem(self, sentence: str, kind: str = "PluginError") -> None:
         """Note something that went wrong and that the call survives. The record keeps the first such problem."""

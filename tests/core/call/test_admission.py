@@ -297,14 +297,14 @@ def test_a_claim_says_how_long_it_holds_should_the_process_die(
     async def main() -> None:
         guard = Told()
         carrier = ScriptedCarrier(endpoint=endpoint)
-        await Admission(carrier, PLAIN, guard, LoopClock(), redial_window_s=window_s).admit("call_1", NUMBER)
+        await Admission(carrier, PLAIN.hooks, guard, LoopClock(), redial_window_s=window_s).admit("call_1", NUMBER)
         assert guard.told == if_killed_s
 
     run(main())
 
 
 def test_giving_back_is_idempotent() -> None:
-    admission = Admission(ScriptedCarrier(), PLAIN, MemoryGuard(), LoopClock())
+    admission = Admission(ScriptedCarrier(), PLAIN.hooks, MemoryGuard(), LoopClock())
     admission.release("call_1", "no")
 
     async def main() -> None:

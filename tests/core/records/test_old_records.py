@@ -98,7 +98,7 @@ def test_the_commands_show_replay_and_export_them(
 
     for record in archive.records():
         call_id = str(record["call_id"])
-        assert "dialing   the caller asked for it (observed)" in command("show", call_id)
+        assert "DIALING   the caller asked for it (observed)" in command("show", call_id)
         assert "the session says the same as the journal" in command("replay", call_id)
         document = json.loads(command("show", call_id, "--json"))
         assert document["journal"][0]["evidence"] == document["record"]["timeline"][0]["evidence"] == "request"

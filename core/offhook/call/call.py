@@ -350,7 +350,7 @@ class Call:
 
         Raises:
             ConfigError: no positive, finite number of seconds.
-            RecordingError: it cannot be written.
+            StorageError: it cannot be written.
         """
         if not 0 < duration_s < math.inf:
             raise ConfigError(f"record_for({duration_s!r}): give a positive, finite number of seconds")

@@ -22,8 +22,8 @@ from offhook.errors import (
     OffhookError,
     PluginError,
     RateLimited,
-    RecordingError,
     StartAmbiguous,
+    StorageError,
 )
 from offhook.interfaces import Leg
 from offhook.interfaces.grant import Grant
@@ -286,7 +286,7 @@ class Driver:
         unwritten = self.timeline.unwritten
         if unwritten:  # no ring without a record
             self.record.rang = "no"
-            self._book.error = RecordingError(
+            self._book.error = StorageError(
                 f"{self.record.number} was not dialled, because the call cannot be written down: {unwritten} "
                 "Mend that, or place calls without a store"
             )

@@ -76,7 +76,7 @@ class Phone:
 
     Raises:
         ConfigError: something that is named is not installed, or lacks its settings.
-        RecordingError: a store cannot be opened.
+        StorageError: a store cannot be opened.
         PluginError: one of `plugins` cannot be used, or the carrier or the transport is none.
     """
 
@@ -200,7 +200,7 @@ class Phone:
 
         Raises:
             NumberRejected: not an E.164 number, or an emergency number.
-            RecordingError: the recording cannot be made.
+            StorageError: the recording cannot be made.
             CallStateError: the phone was closed; this is a child that was forked from its process, or another event
                 loop than the one that it is used on.
         """

@@ -22,7 +22,7 @@ class Store(ABC):
         On return, the entry must survive if this process dies.
 
         Raises:
-            RecordingError: the entry cannot be written.
+            StorageError: the entry cannot be written.
         """
         ...
 
@@ -31,10 +31,11 @@ class Store(ABC):
         """Write the record of a call, replacing the one before it.
 
         Called when the call is dialled, at each change of state, and at the end. A record without ``ended_at_s`` is
-        that of a call that goes on, or that was interrupted.
+        that of a call that goes on, or that was interrupted. It has no ``timeline`` as long as the call's journal is
+        complete, since the journal holds the same.
 
         Raises:
-            RecordingError: the record cannot be written.
+            StorageError: the record cannot be written.
         """
         ...
 

@@ -73,7 +73,7 @@ async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: i
         How far the recording reaches.
 
     Raises:
-        PluginError, RecordingError: the sink failed.
+        PluginError, StorageError: the sink failed.
     """
     reached = start
     await mark(sink, stream.rate_hz, start)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces import Grant, Ids, SystemClock
 from offhook.plugin import Plugins, hookimpl
 from offhook.secret import Secret
@@ -150,7 +150,7 @@ class Mock:
         """Start the mock.
 
         Raises:
-            RecordingError: the folder for recordings cannot be written.
+            StorageError: the folder for recordings cannot be written.
         """
         if self._recordings is not None:
             _check_folder(self._recordings)
@@ -198,7 +198,7 @@ def _check_folder(folder: Path) -> None:
         with NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise RecordingError(
+        raise StorageError(
             f"the folder for recordings, {folder}, cannot be written: {error.strerror}. Pass another with --recordings"
         ) from None
 

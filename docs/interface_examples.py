@@ -18,6 +18,7 @@ from offhook.interfaces import (
     Auth,
     Carrier,
     DialGuard,
+    DialRequest,
     Grant,
     Leg,
     LegHandler,
@@ -60,7 +61,7 @@ class ExampleCarrier(Carrier):
     async def check(self) -> None:
         await self._auth.headers("127.0.0.1")
 
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         return Grant("0" * 32, f"acme_{self._ids.hex(8)}", Secret("a token"), 0, self.endpoint)
 
     async def aclose(self) -> None:

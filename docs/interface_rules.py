@@ -15,8 +15,9 @@ RULES = {
     "Carrier": (
         "ExampleCarrier",
         [
-            "`check` and `line` have 10 s each, before anything rings. `start_call` is cancelled when the call's `setup_timeout_s` has passed or the caller hangs up; `aclose` has 5 s.",
+            "`check` and `line_id` have 10 s each, before anything rings. `start_call` is cancelled when the call's `setup_timeout_s` has passed or the caller hangs up; `aclose` has 5 s.",
             "`start_call` is asked once for a call, and never repeated. Once a byte of the request may have left, anything but a plain answer is a `StartAmbiguous`: then nobody dials again by mistake.",
+            "`line_id` is asked before each call. With a `from_number` it returns the id of that line, or raises `ConfigError` where the carrier cannot call from it; `start_call` then calls from `request.from_number`.",
             "Say which error: `CredentialsRejected`, `RequestRejected`, `RateLimited`, `CarrierUnavailable`, `CarrierProtocolError`. Pass `may_have_rung=True` where it may have. Anything that is no `OffhookError` becomes a `PluginError`, and the record says that it is not known whether it rang.",
             "Set `endpoint` before `check` is asked; the default transport is chosen by it when the phone is made.",
             "One carrier serves many calls at once.",

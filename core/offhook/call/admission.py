@@ -7,11 +7,11 @@ and nothing is awaited between it and the dialling.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError, DoubleDial, TooManyCalls
 from offhook.interfaces import DialGuard
-from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.grant import is_loopback
 from offhook.interfaces.numbers import mask
 from offhook.plugin.hooks import check_may_dial
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from offhook.errors import OffhookError
     from offhook.interfaces import Carrier
     from offhook.interfaces.clock import Clock
+    from offhook.interfaces.dialing import DialRequest
     from offhook.plugin.manager import Plugins
 
 
@@ -75,45 +76,53 @@ class Admission:
         self._if_killed_s = max(AMBIGUOUS_HOLD_S, redial_window_s) if redial_window_s else 0.0
         self._up: dict[str, str] = {}
 
-    async def admit(self, call_id: str, number: str, *, redial: bool = False) -> None:
+    async def admit(self, request: DialRequest) -> DialRequest:
         """Take a place and the guard's key for a call; `release` gives both back.
 
+        Returns:
+            The request with its `line` and the time.
+
         Raises:
-            DialRefused: by the limit, by a plugin, or by the guard unless `redial` says that it is meant.
+            DialRefused: by the limit, by a plugin, or by the guard unless its `redial` says that it is meant.
             OffhookError: carrier or guard failed.
         """
         if len(self._up) >= self._limit:
             raise TooManyCalls(
-                f"{mask(number)} was not dialled: {len(self._up)} calls are up, which is this phone's limit. Wait for "
-                "one to end, or give Phone(call_limit=...) more"
+                f"{mask(request.number)} was not dialled: {len(self._up)} calls are up, which is this phone's limit. "
+                "Wait for one to end, or raise Phone(call_limit=...)"
             )
+        call_id = request.call_id
         self._up[call_id] = ""  # the place is taken while plugins are asked
         try:
-            key = await self._ask(call_id, number, dry_run=False)
+            request = await self._ask(request)
+            key = guard_key(request.line, request.number)
             holder = self._claim(key, call_id)
-            if holder is not None and redial:
+            if holder is not None and request.redial:
                 self._free(key, holder, 0.0)
                 holder = self._claim(key, call_id)
             if holder is not None:
-                raise self._double(number, holder)
+                raise self._double(request.number, holder)
         except BaseException:
             del self._up[call_id]
             raise
         self._up[call_id] = key
+        return request
 
-    async def try_out(self, call_id: str, number: str) -> None:
+    async def try_out(self, request: DialRequest) -> None:
         """Find out whether `admit` would let the call pass, and take nothing.
 
         Raises:
             DialRefused, OffhookError: as `admit`.
         """
         if len(self._up) >= self._limit:
-            raise TooManyCalls(f"{mask(number)} would not be dialled: {len(self._up)} calls are up, which is the limit")
-        key = await self._ask(call_id, number, dry_run=True)
-        holder = self._claim(key, call_id)
+            up = f"{len(self._up)} calls are up, which is the limit"
+            raise TooManyCalls(f"{mask(request.number)} would not be dialled: {up}")
+        request = await self._ask(request)
+        key = guard_key(request.line, request.number)
+        holder = self._claim(key, request.call_id)
         if holder is not None:
-            raise self._double(number, holder)
-        self._free(key, call_id, 0.0)
+            raise self._double(request.number, holder)
+        self._free(key, request.call_id, 0.0)
 
     def release(self, call_id: str, rang: str) -> None:
         """The call is over, or was not dialled after all. Idempotent.
@@ -130,11 +139,13 @@ class Admission:
             hold_s = {"no": 0.0, "unknown": max(AMBIGUOUS_HOLD_S, self._window_s)}.get(rang, self._window_s)
             self._free(key, call_id, hold_s)
 
-    async def _ask(self, call_id: str, number: str, *, dry_run: bool) -> str:
-        """Ask the plugins; gives the guard's key."""
-        line = await isolated(self._carrier, "line", self._carrier.line, _LINE_TIMEOUT_S)
-        await check_may_dial(self._plugins, DialRequest(call_id, number, line, self._clock.wall_s(), dry_run))
-        return guard_key(line, number)
+    async def _ask(self, request: DialRequest) -> DialRequest:
+        """Ask the carrier for its line and the plugins for their consent; returns the completed request."""
+        carrier = self._carrier
+        line = await isolated(carrier, "line_id", lambda: carrier.line_id(request.from_number), _LINE_TIMEOUT_S)
+        request = replace(request, line=line, wall_s=self._clock.wall_s())
+        await check_may_dial(self._plugins, request)
+        return request
 
     def _claim(self, key: str, call_id: str) -> str | None:
         try:
@@ -164,7 +175,7 @@ _MOST_HELD: Final = 10_000
 
 
 def guard_key(line: str, number: str) -> str:
-    """What is claimed for a call from `line` (see `Carrier.line`) to `number`; tells neither of them."""
+    """What is claimed for a call from `line` (see `Carrier.line_id`) to `number`; tells neither of them."""
     return hashlib.sha256(f"{line}\n{number}".encode()).hexdigest()[:32]
 
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from offhook.call.parts import PhoneParts
     from offhook.interfaces import AudioFilter
+    from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.stream import BoundedStream
     from offhook.media.call_media import CallMedia
     from offhook.media.listening import AudioStream
     from offhook.media.play_handle import PlayHandle
     from offhook.media.stereo_recorder import StereoRecorder
-    from offhook.session.policy import CallPolicy
     from offhook.session.record import CallRecord, TimelineEntry
 
 
@@ -59,18 +59,13 @@ class Call:
 
     def __init__(
         self,
-        number: str,
+        request: DialRequest,
         equipment: PhoneParts,
-        policy: CallPolicy,
         recorder: StereoRecorder | None = None,
-        *,
-        redial: bool = False,
     ) -> None:
-        self._number = number
-        self._redial = redial
+        self._request = request
         self._equipment = equipment
-        self._policy = policy
-        self._driver = Driver(number, equipment, policy, recorder)
+        self._driver = Driver(request, equipment, recorder)
         self._entered = False
 
     # ---- its life
@@ -83,14 +78,14 @@ class Call:
         self._entered = True
         try:
             await self._equipment.check()
-            await self._equipment.admission.admit(self.record.call_id, self._number, redial=self._redial)
+            request = await self._equipment.admission.admit(self._request)
         except BaseException:
             driver.give_up()
             raise
         if self.over:  # hung up meanwhile
             driver.release_admission()
             raise CallStateError("this call was hung up before it was dialled: nothing has rung")
-        driver.start()
+        driver.start(request)
         try:
             await driver.until(lambda: self.state not in (CallState.IDLE, CallState.DIALING))
         except BaseException:
@@ -103,7 +98,7 @@ class Call:
         await driver.closed()
         if driver.error is not None:
             raise driver.error
-        limit = f"within {self._policy.setup_timeout_s:g} s"
+        limit = f"within {request.policy.setup_timeout_s:g} s"
         if self.record.accepted_at_s is None:
             raise StartAmbiguous(
                 f"the carrier did not answer {limit}: the callee may have been rung; do not dial again"

@@ -56,12 +56,12 @@ if TYPE_CHECKING:
 
     from offhook.call.parts import PhoneParts
     from offhook.call.watchdog import Block
+    from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.frame import AudioFrame
     from offhook.media.stereo_recorder import StereoRecorder
     from offhook.records.timeline import Timeline
     from offhook.session.actions import Action
     from offhook.session.events import Event
-    from offhook.session.policy import CallPolicy
     from offhook.session.record import CallRecord
     from offhook.session.states import LegState
 
@@ -83,16 +83,15 @@ class Driver:
     """Drives the session of one call.
 
     Args:
-        number: whom to call, checked already.
+        request: the call, whose numbers have been checked.
         equipment: the parts to call with.
-        policy: the timers and the answer policy.
         recorder: takes both directions of the call, or None.
     """
 
-    def __init__(self, number: str, equipment: PhoneParts, policy: CallPolicy, recorder: StereoRecorder | None) -> None:
-        self._number = number
+    def __init__(self, request: DialRequest, equipment: PhoneParts, recorder: StereoRecorder | None) -> None:
+        self._request = request
         self._equipment = equipment
-        self._session = CallSession(policy)
+        self._session = CallSession(request.policy)
         self._recorder = recorder
         self._leg: Leg | None = None
         self._fence: SafeLegHandler | None = None
@@ -111,8 +110,8 @@ class Driver:
         #: There once our leg has joined.
         self.media: CallMedia | None = None
         self._book = RecordKeeper(
-            number,
-            equipment.ids.call_id(),
+            request.number,
+            request.call_id,
             equipment.clock,
             equipment.stores,
             equipment.plugins.observers("offhook_call_transition"),
@@ -145,8 +144,13 @@ class Driver:
     def callee_present(self) -> bool:
         return self._session.callee_present
 
-    def start(self) -> None:
-        """Dial. Everything from here on happens in one task."""
+    def start(self, request: DialRequest) -> None:
+        """Dial. Everything from here on happens in one task.
+
+        Args:
+            request: as it was admitted.
+        """
+        self._request = request
         self._book.begin()
         created = self._equipment.plugins.observers("offhook_call_created")
         self.timeline.observe("offhook_call_created", created, call_id=self.record.call_id, number=self.record.number)
@@ -295,7 +299,7 @@ class Driver:
             return
         self._asked_carrier = True
         try:
-            grant = await isolated(carrier, "start_call", lambda: carrier.start_call(self._number))
+            grant = await isolated(carrier, "start_call", lambda: carrier.start_call(self._request))
             if not isinstance(grant, Grant):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin may give anything
                 raise contract_error(carrier, "start_call", f"gave {type(grant).__name__}, not a Grant", "Carrier")
         except OffhookError as error:

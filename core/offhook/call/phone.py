@@ -16,9 +16,9 @@ from offhook.call.watchdog import LIMIT_S, Watchdog
 from offhook.errors import CallStateError, ConfigError
 from offhook.interfaces import Carrier, Transport
 from offhook.interfaces.clock import SystemClock
+from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.grant import is_loopback
-from offhook.interfaces.numbers import e164
 from offhook.media.stereo_recorder import StereoRecorder
 from offhook.plugin.isolation import CLOSE_TIMEOUT_S, PLUGINS_LOGGER, contract_error, isolated
 from offhook.plugin.leftovers import left_running
@@ -191,6 +191,7 @@ class Phone:
         policy: CallPolicy | None = None,
         record: str | os.PathLike[str] | None = None,
         redial: bool = False,
+        from_number: str | None = None,
     ) -> Call:
         """A call to `number`, to be entered with ``async with``; nothing happens before that.
 
@@ -201,39 +202,58 @@ class Phone:
                 the first number that makes it new. It is opened now, so that one that cannot be written is refused
                 before anything rings.
             redial: dial even if the callee is being called, or was a moment ago: a second ring is meant.
+            from_number: the line to call from, E.164, instead of the carrier's own.
 
         Raises:
-            NumberRejected: not an E.164 number, or an emergency number.
+            NumberRejected: a number is not E.164, or an emergency number, or both are the same.
             RecordingError: the recording cannot be made.
             CallStateError: the phone was closed; this is a child that was forked from its process, or another event
                 loop than the one that it is used on.
         """
-        self._equipment.must_be_ours()
-        if self._closed:
-            raise CallStateError("this phone was closed: make a new one")
-        e164(number)
+        request = self._request(number, policy=policy or self.policy, redial=redial, from_number=from_number)
         recorder = None
         if record is not None:
             recorder = StereoRecorder(Path(record), self._equipment.transport.rate_hz)
-        call = Call(number, self._equipment, policy or self.policy, recorder, redial=redial)
+        call = Call(request, self._equipment, recorder)
         if recorder is not None:
             # Whole, since the record is read elsewhere, and from the first save on: a call that is cut has one as well.
             call.record.files["mix"] = os.fspath(recorder.path.absolute())
         self._calls = [known for known in self._calls if not known.settled] + [call]
         return call
 
-    async def dry_run(self, number: str) -> None:
+    async def dry_run(self, number: str, *, from_number: str | None = None) -> None:
         """Do everything that comes before the ringing, and ring nobody.
+
+        Args:
+            number: as for `dial`.
+            from_number: as for `dial`.
 
         Raises:
             OffhookError: what entering a call to `number` would raise before anything rings.
         """
+        request = self._request(number, policy=self.policy, from_number=from_number, dry_run=True)
+        await self._equipment.check()
+        await self._equipment.admission.try_out(request)
+
+    def _request(
+        self, number: str, *, policy: CallPolicy, from_number: str | None, redial: bool = False, dry_run: bool = False
+    ) -> DialRequest:
+        """The request for a call, which checks its numbers.
+
+        Raises:
+            NumberRejected, CallStateError: see `dial`.
+        """
         self._equipment.must_be_ours()
         if self._closed:
             raise CallStateError("this phone was closed: make a new one")
-        e164(number)
-        await self._equipment.check()
-        await self._equipment.admission.try_out(self._equipment.ids.call_id(), number)
+        return DialRequest(
+            self._equipment.ids.call_id(),
+            number,
+            dry_run=dry_run,
+            from_number=from_number,
+            policy=policy,
+            redial=redial,
+        )
 
     def source(self, spec: str) -> AudioSource:
         """Open an audio source now, for `Call.play()`: what is wrong with it is known before anything rings.

@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from offhook.interfaces.old_carriers import keep_old_members
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.grant import Grant
     from offhook.secret import Secret
 
@@ -18,6 +21,10 @@ class Carrier(ABC):
     #: Base URL where this carrier's grants are joined, or None for Agora itself. Known before anything rings.
     endpoint: str | None = None
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        keep_old_members(cls)
+
     @abstractmethod
     async def check(self) -> None:
         """Find out, without ringing anybody, whether a call could be started: settings, keys, URL.
@@ -27,19 +34,29 @@ class Carrier(ABC):
         """
         ...
 
-    async def line(self) -> str:
+    async def line_id(self, from_number: str | None = None) -> str:
         """What tells one of our lines from another: the same text for the same line of the same account at the same
-        service, also in another process. The double-dial guard goes by it, and plugins are shown it, so it must not
-        hold a key.
-        """
-        return f"{type(self).__module__}.{type(self).__qualname__} {self.endpoint or ''}"
-
-    @abstractmethod
-    async def start_call(self, to: str) -> Grant:
-        """Ring `to`. This is not idempotent: it rings a person each time, and is never repeated by the core.
+        service, also in another process. The double-dial guard uses it as a key, and plugins see it in the request, so
+        it must not contain a key of the account.
 
         Args:
-            to: an E.164 number, already checked.
+            from_number: the line that was chosen for the call, E.164 and checked, or None for the carrier's own.
+
+        Raises:
+            ConfigError: there is no line to call from, or it cannot be called from `from_number`.
+        """
+        return " ".join(
+            [f"{type(self).__module__}.{type(self).__qualname__}", self.endpoint or "", *filter(None, [from_number])]
+        )
+
+    @abstractmethod
+    async def start_call(self, request: DialRequest) -> Grant:
+        """Ring `request.number`, from `request.from_number` if there is one.
+
+        This is not idempotent: it rings a person each time, and the core never repeats it.
+
+        Args:
+            request: the call; its numbers are E.164 and have been checked.
 
         Raises:
             CarrierError: it was refused, or (`StartAmbiguous`) nobody knows whether it rang.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import NUMBER, NUMBERS, PLAIN, POLICY, load, now, rig, run
 
-from offhook import CallState, Phone, hookimpl
+from offhook import CallPolicy, CallState, Phone, hookimpl
 from offhook.call.admission import AMBIGUOUS_HOLD_S, Admission, MemoryGuard
 from offhook.errors import (
     CallStateError,
@@ -22,12 +21,11 @@ from offhook.errors import (
     StartAmbiguous,
     TooManyCalls,
 )
-from offhook.interfaces import DialGuard
+from offhook.interfaces import DialGuard, DialRequest
 from offhook.interfaces.ids import Ids
 from offhook.testing import LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier
 
-if TYPE_CHECKING:
-    from offhook.interfaces.dialing import DialRequest
+REQUEST = DialRequest("call_1", NUMBER)
 
 
 def phone(carrier: ScriptedCarrier, **settings: object) -> Phone:
@@ -268,13 +266,54 @@ def test_a_guard_that_cannot_be_asked_refuses_and_one_that_cannot_be_told_is_not
     run(main())
 
 
+def test_the_request_travels_from_dial_to_the_carrier() -> None:
+    class Asked:
+        requests: list[DialRequest]
+
+        def __init__(self) -> None:
+            self.requests = []
+
+        @hookimpl
+        def offhook_before_dial(self, request: DialRequest) -> None:
+            self.requests.append(request)
+
+    async def main() -> None:
+        carrier, asked = ScriptedCarrier(line="our line"), Asked()
+        policy = CallPolicy(ring_timeout_s=7)
+        async with phone(carrier, plugins=load(asked)) as p:
+            async with p.dial(NUMBER, policy=policy, redial=True) as call:
+                pass
+            await p.dry_run(NUMBER, from_number=NUMBERS[0])
+        dialled, dry = asked.requests
+        assert carrier.requests == [dialled]
+        assert (dialled.call_id, dialled.number, dialled.line) == (call.record.call_id, NUMBER, "our line")
+        assert (dialled.policy, dialled.redial, dialled.from_number, dialled.dry_run) == (policy, True, None, False)
+        assert dialled.wall_s == LoopClock().wall_s()
+        assert (dry.from_number, dry.line, dry.dry_run, dry.policy) == (NUMBERS[0], NUMBERS[0], True, p.policy)
+
+    run(main())
+
+
+def test_the_same_callee_can_be_rung_from_two_lines_and_not_twice_from_one() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier()
+        async with phone(carrier) as p, p.dial(NUMBER), p.dial(NUMBER, from_number=NUMBERS[0]):
+            with pytest.raises(DoubleDial):
+                await p.dial(NUMBER, from_number=NUMBERS[0]).__aenter__()
+            async with p.dial(NUMBER, from_number=NUMBERS[1]):
+                pass
+        assert [request.from_number for request in carrier.requests] == [None, NUMBERS[0], NUMBERS[1]]
+
+    run(main())
+
+
 def test_a_carrier_that_cannot_say_its_line_is_named() -> None:
     class Lost(ScriptedCarrier):
-        async def line(self) -> str:
+        async def line_id(self, from_number: str | None = None) -> str:
             raise KeyError("line")
 
     async def main() -> None:
-        with pytest.raises(PluginError, match=re.escape("Lost' failed in line: KeyError: 'line'")):
+        with pytest.raises(PluginError, match=re.escape("Lost' failed in line_id: KeyError: 'line'")):
             await phone(Lost()).dial(NUMBER).__aenter__()
 
     run(main())
@@ -297,7 +336,7 @@ def test_a_claim_says_how_long_it_holds_should_the_process_die(
     async def main() -> None:
         guard = Told()
         carrier = ScriptedCarrier(endpoint=endpoint)
-        await Admission(carrier, PLAIN, guard, LoopClock(), redial_window_s=window_s).admit("call_1", NUMBER)
+        await Admission(carrier, PLAIN, guard, LoopClock(), redial_window_s=window_s).admit(REQUEST)
         assert guard.told == if_killed_s
 
     run(main())
@@ -308,10 +347,10 @@ def test_giving_back_is_idempotent() -> None:
     admission.release("call_1", "no")
 
     async def main() -> None:
-        await admission.admit("call_1", NUMBER)
+        await admission.admit(REQUEST)
         admission.release("call_1", "assumed")
         admission.release("call_1", "assumed")
-        await admission.admit("call_2", NUMBER)
+        await admission.admit(DialRequest("call_2", NUMBER))
 
     run(main())
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook import Call
+    from offhook.interfaces import DialRequest
     from offhook.interfaces.grant import Grant
     from offhook.interfaces.store import Document
 
@@ -141,8 +142,8 @@ class Carrier(ScriptedCarrier):
 
     life_s: float | None = None
 
-    async def start_call(self, to: str) -> Grant:
-        grant = await super().start_call(to)
+    async def start_call(self, request: DialRequest) -> Grant:
+        grant = await super().start_call(request)
         return replace(grant, expires_at_s=None if self.life_s is None else 1_795_000_000 + now() + self.life_s)
 
 

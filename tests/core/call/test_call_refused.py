@@ -37,6 +37,8 @@ from offhook.testing import LinkedTransport, ScriptedCarrier
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from offhook.interfaces import DialRequest
+
 
 @pytest.mark.parametrize(
     ("carrier", "transport", "error"),
@@ -81,8 +83,8 @@ def test_a_check_that_hangs_is_given_up_before_anything_rings() -> None:
 
 
 class Nonsense(ScriptedCarrier):
-    async def start_call(self, to: str) -> None:  # type: ignore[override]
-        await super().start_call(to)
+    async def start_call(self, request: DialRequest) -> None:  # type: ignore[override]
+        await super().start_call(request)
 
 
 @pytest.mark.fault("F2")

@@ -20,6 +20,7 @@ from offhook.testing import LoopClock, ScriptedCarrier
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from offhook.interfaces import DialRequest
     from offhook.interfaces.grant import Grant
 
 #: As `LoopClock` begins.
@@ -33,8 +34,8 @@ class Mortal(ScriptedCarrier):
         super().__init__()
         self._life_s = life_s
 
-    async def start_call(self, to: str) -> Grant:
-        return replace(await super().start_call(to), expires_at_s=EPOCH_S + self._life_s)
+    async def start_call(self, request: DialRequest) -> Grant:
+        return replace(await super().start_call(request), expires_at_s=EPOCH_S + self._life_s)
 
 
 class Renewer:

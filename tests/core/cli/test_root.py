@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer
+from tests.core.rig import AudioKit, load, rig
 
 import offhook
 import offhook.cli.root
-from offhook import hookimpl
+from offhook import Phone, hookimpl
 from offhook.cli import main
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
 from offhook.cli.root import run
@@ -66,9 +67,6 @@ def test_bad_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["call", "4155550123"], "not an E.164 number"),
-        (["call", "+14155550123\n"], "not an E.164 number"),
-        (["call", "+1911"], "emergency"),
         (["call", "+14155550123", "--for", "0"], "--for 0"),
         (["call", "+14155550123", "--ring-timeout", "-1"], "--ring-timeout -1: give a positive"),
         (["call", "+14155550123"], "no Agora transport yet"),
@@ -85,9 +83,42 @@ def test_what_is_wrong_is_said_in_one_sentence(
     assert printed.out == ""
 
 
-def test_with_json_a_refusal_is_a_document_too(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["4155550123"], "not an E.164 number"),
+        (["+14155550123\n"], "not an E.164 number"),
+        (["+1911"], "emergency"),
+        (["+14155550123", "--from", "8885550199"], "the number to call from '8885550199' is not an E.164 number"),
+        (["+14155550123", "--from", "+14155550123"], "a line cannot call itself"),
+    ],
+)
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_bad_numbers_are_bad_usage_and_leave_nothing_behind(
+    arguments: list[str],
+    dry: list[str],
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    phone = rig(plugins=load(AudioKit())).phone
+    monkeypatch.setattr(Phone, "from_env", lambda **settings: phone)
+    heard, out = tmp_path / "heard.wav", tmp_path / "out"
+    assert run(["call", *arguments, *dry, "--listen", f"recorder:{heard}", "--out", str(out)]) == ExitCode.BAD_USAGE
+    printed = capsys.readouterr()
+    assert says in printed.err
+    assert len(printed.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_with_json_a_refusal_is_a_document_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run(["call", "+14155550123", "--json"]) == ExitCode.BAD_USAGE
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "config"
+    phone = rig().phone
+    monkeypatch.setattr(Phone, "from_env", lambda **settings: phone)
     assert run(["call", "123", "--json"]) == ExitCode.BAD_USAGE
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "number_rejected"
 

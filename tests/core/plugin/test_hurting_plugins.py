@@ -23,6 +23,7 @@ from offhook.testing import LinkedTransport, ListFilter, ListSink, LoopClock, Me
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
+    from offhook.interfaces import DialRequest
     from offhook.interfaces.grant import Grant
 
 NUMBER = "+14155550123"
@@ -214,7 +215,7 @@ def test_a_phone_takes_no_carrier_and_no_transport_that_is_none() -> None:
 
 
 class SynchronousCarrier(ScriptedCarrier):
-    def start_call(self, to: str) -> Awaitable[Grant]:  # type: ignore[override]
+    def start_call(self, request: DialRequest) -> Awaitable[Grant]:  # type: ignore[override]
         raise RuntimeError("no async")
 
 

@@ -23,9 +23,9 @@ LEAKY = """
     from offhook.testing import ScriptedCarrier
 
     class Leaky(ScriptedCarrier):
-        async def start_call(self, to):
+        async def start_call(self, request):
             self.tasks = [asyncio.create_task(work()) for work in (self.poll, self.finish, self.listen)]
-            return await super().start_call(to)
+            return await super().start_call(request)
 
         async def poll(self):
             await asyncio.sleep(3600)

@@ -17,7 +17,7 @@ from offhook.testing import LinkedTransport, ScriptedCarrier
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from offhook.interfaces import Leg, LegHandler
+    from offhook.interfaces import DialRequest, Leg, LegHandler
     from offhook.interfaces.grant import Grant
 
 pytestmark = [pytest.mark.fault("F31"), pytest.mark.fault("F39")]
@@ -130,9 +130,9 @@ def test_closing_a_phone_is_bounded_when_everything_hangs(tmp_path: Path) -> Non
 
 def test_a_carrier_that_cannot_be_stopped_from_ringing_does_not_keep_the_caller() -> None:
     class Ringing(ScriptedCarrier):
-        async def start_call(self, to: str) -> Grant:
+        async def start_call(self, request: DialRequest) -> Grant:
             await will.wait()
-            return await super().start_call(to)
+            return await super().start_call(request)
 
     will = Stubborn()
 

@@ -15,12 +15,12 @@ from offhook.cli.call.placing import CallOrder, CallResult, place, report
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.stopping import run
 from offhook.errors import ConfigError, OffhookError
-from offhook.interfaces.numbers import e164, mask
+from offhook.interfaces.numbers import mask
 from offhook.records.stores import AUTO
 from offhook.session.policy import CallPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from offhook.interfaces import AudioSource, Store
 
@@ -53,6 +53,10 @@ def call(
     transport: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which transport to use; see: offhook plugins.")
     ] = None,
+    from_number: Annotated[
+        str | None,
+        typer.Option("--from", metavar="NUMBER", help="The line to call from, instead of the configured one."),
+    ] = None,
     redial: Annotated[
         bool, typer.Option("--redial", help="Ring even if the number is being called, or was a moment ago.")
     ] = False,
@@ -74,7 +78,6 @@ def call(
     Ctrl-C, SIGTERM and SIGHUP hang up, which takes 5 s at most; a second one ends it at once.
     """
     try:
-        e164(number)
         _check_seconds("--for", for_s)
         _check_seconds("--ring-timeout", ring_timeout_s)
     except ConfigError as error:
@@ -85,9 +88,11 @@ def call(
         stores: list[Store | str] = [AUTO] if store is None else [AUTO, store]
         return Phone.from_env(carrier=carrier, auth=auth, transport=transport, policy=policy, store=stores)
 
+    order = CallOrder(
+        number, say or (), () if listen is None else (listen,), for_s, out=out, redial=redial, from_number=from_number
+    )
     if dry_run:
-        raise typer.Exit(run(lambda stop: try_out(number, say or (), lambda: open_phone(None), as_json=json)))
-    order = CallOrder(number, say or (), () if listen is None else (listen,), for_s, out=out, redial=redial)
+        raise typer.Exit(run(lambda stop: try_out(order, lambda: open_phone(None), as_json=json)))
     placed = run(lambda stop: place(order, open_phone, choose(json=json), stop))
     raise typer.Exit(report(placed, as_json=json, out=out))
 
@@ -97,12 +102,11 @@ def _check_seconds(option: str, seconds: float | None) -> None:
         raise ConfigError(f"{option} {seconds:g}: give a positive number of seconds, below {_MOST_S}")
 
 
-async def try_out(number: str, say: Sequence[str], open_phone: Callable[[], Phone], *, as_json: bool) -> ExitCode:
+async def try_out(order: CallOrder, open_phone: Callable[[], Phone], *, as_json: bool) -> ExitCode:
     """Find out whether a call would ring, and say so; gives the exit code.
 
     Args:
-        number: whom it would ring.
-        say: specs of what would be said; each is opened.
+        order: whom it would ring, from which line, and what would be said, which is opened.
         open_phone: makes the phone.
         as_json: print one JSON document instead of a sentence.
     """
@@ -111,8 +115,8 @@ async def try_out(number: str, say: Sequence[str], open_phone: Callable[[], Phon
         async with open_phone() as phone:
             sources: list[AudioSource] = []
             try:
-                open_sources(phone, say, sources)
-                await phone.dry_run(number)
+                open_sources(phone, order.say, sources)
+                await phone.dry_run(order.number, from_number=order.from_number)
             finally:
                 for source in sources:
                     await source.aclose()
@@ -120,10 +124,10 @@ async def try_out(number: str, say: Sequence[str], open_phone: Callable[[], Phon
         error = problem
     if as_json:
         told = None if error is None else {"code": error.code, "message": error.message}
-        typer.echo(json.dumps({"would_ring": error is None, "number": mask(number), "error": told}))
+        typer.echo(json.dumps({"would_ring": error is None, "number": mask(order.number), "error": told}))
     if error is not None:
         typer.echo(f"offhook: {error.message}", err=True)
         return code_for_error(error)
     if not as_json:
-        typer.echo(f"would ring {mask(number)}; nothing was dialled")
+        typer.echo(f"would ring {mask(order.number)}; nothing was dialled")
     return ExitCode.COMPLETED

@@ -61,6 +61,7 @@ class CallOrder:
         out: a folder for recordings, record and journal, or None.
         files: recordings that somebody else makes in `out`, by what they hold.
         redial: ring even if the number is being called, or was a moment ago.
+        from_number: the line to call from, or None for the carrier's own.
     """
 
     number: str
@@ -71,6 +72,7 @@ class CallOrder:
     out: Path | None = None
     files: dict[str, str] = field(default_factory=dict[str, str])
     redial: bool = False
+    from_number: str | None = None
 
 
 def new_folder(folder: Path) -> Path:
@@ -139,11 +141,12 @@ async def _place(phone: Phone, order: CallOrder, display: Display, placed: CallR
     following: asyncio.Task[None] | None = None
     try:
         open_sources(phone, order.say, sources)
+        mix = None if order.out is None else order.out / MIX
+        # Before sinks make their files: it rejects bad numbers.
+        call = phone.dial(order.number, record=mix, redial=order.redial, from_number=order.from_number)
         sinks += [phone.sink(spec) for spec in order.listen]
         if order.out is not None:
             sinks.append(phone.sink(f"recorder:{order.out / CALLER_HEARD}"))
-        mix = None if order.out is None else order.out / MIX
-        call = phone.dial(order.number, record=mix, redial=order.redial)
         placed.record = call.record
         if order.out is not None:
             names = {"mix": MIX, "caller_heard": CALLER_HEARD, **order.files}
@@ -162,6 +165,8 @@ async def _place(phone: Phone, order: CallOrder, display: Display, placed: CallR
             if placed.code is ExitCode.COMPLETED:
                 placed.code = code_for_record(call.record)
     finally:
+        if call is not None:
+            await call.hang_up()  # one that was never entered lets go of its recording
         parts: list[AudioSource | AudioSink] = [*sources, *sinks]  # sinks that no call took
         for part in parts:
             await isolated(part, "aclose", part.aclose, _CLOSE_TIMEOUT_S)

@@ -10,6 +10,7 @@ from tests.core.rig import NUMBER, NUMBERS, AudioKit, RampSource, load, rig
 
 from offhook import Phone, hookimpl
 from offhook.cli.call.command import try_out
+from offhook.cli.call.placing import CallOrder
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.root import run
 from offhook.errors import ConfigError
@@ -28,7 +29,7 @@ class OnlyOne:
 def test_it_says_that_it_would_ring(capsys: pytest.CaptureFixture[str]) -> None:
     kit = AudioKit()
     r = rig(plugins=load(kit))
-    assert run_virtual(try_out(NUMBER, ["ramp:10"], lambda: r.phone, as_json=False)) is ExitCode.COMPLETED
+    assert run_virtual(try_out(CallOrder(NUMBER, ["ramp:10"]), lambda: r.phone, as_json=False)) is ExitCode.COMPLETED
     assert capsys.readouterr().out == "would ring +1415•••0123; nothing was dialled\n"
     assert r.carrier.rung == []
     assert r.transport.closed
@@ -51,7 +52,7 @@ def test_it_says_why_it_would_not(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     r = rig(plugins=load(OnlyOne()), transport=LinkedTransport(refuse_check=refuse))
-    assert run_virtual(try_out(number, say, lambda: r.phone, as_json=True)) is code
+    assert run_virtual(try_out(CallOrder(number, say), lambda: r.phone, as_json=True)) is code
     shown = capsys.readouterr()
     assert problem in shown.err
     document = json.loads(shown.out)
@@ -76,7 +77,7 @@ def test_what_could_not_be_converted_is_refused(
         return opened[-1]
 
     monkeypatch.setattr(r.phone, "source", source)
-    assert run_virtual(try_out(NUMBER, ["ramp:10"], lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
+    assert run_virtual(try_out(CallOrder(NUMBER, ["ramp:10"]), lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
     wanted = "live" if live else "file"
     assert f"'ramp:10' could not be said at the rate of the call: no resampler is called '{wanted}'" in (
         capsys.readouterr().err
@@ -86,7 +87,7 @@ def test_what_could_not_be_converted_is_refused(
 
 def test_without_json_the_reason_is_all_it_says(capsys: pytest.CaptureFixture[str]) -> None:
     r = rig(transport=LinkedTransport(refuse_check=ConfigError("no keys")))
-    assert run_virtual(try_out(NUMBER, [], lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
+    assert run_virtual(try_out(CallOrder(NUMBER), lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
     assert capsys.readouterr() == ("", "offhook: no keys\n")
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Literal, NoReturn, Self
 
     from offhook.call.parts import PhoneParts
-    from offhook.interfaces import AudioFilter
+    from offhook.interfaces import AudioFilter, CarrierReport
     from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.stream import BoundedStream
     from offhook.media.call_media import CallMedia
@@ -93,8 +93,8 @@ class Call:
             await driver.closed()
             raise
         outcome = self.record.outcome
-        if outcome is None or driver.media is not None or self._hung_up_by_caller:
-            return self
+        if outcome is None or driver.media is not None or outcome.ended_by in (EndedBy.CALLER, EndedBy.CALLEE):
+            return self  # callees decline before we are in the channel, too, when a webhook says so
         await driver.closed()
         if driver.error is not None:
             raise driver.error
@@ -149,6 +149,13 @@ class Call:
 
     def __reduce__(self) -> NoReturn:
         raise CallStateError("a Call cannot be sent to another process: it lives where it was placed")
+
+    def take_report(self, report: CarrierReport) -> bool:
+        """Take a report if it is about this call; see `Phone.report`, which calls this."""
+        about = self.record.call_id == report.call_id or (
+            bool(report.channel) and self.record.channel == report.channel
+        )
+        return about and self._driver.report(report.disposition)
 
     # ---- what is known of it
 
@@ -393,11 +400,6 @@ class Call:
         if self._driver.media is None:
             raise CallStateError(f"{verb}{brackets} needs a call that was entered: async with phone.dial(...) as call")
         return self._driver.media
-
-    @property
-    def _hung_up_by_caller(self) -> bool:
-        outcome = self.record.outcome
-        return outcome is not None and outcome.ended_by is EndedBy.CALLER
 
 
 async def _close(sink: AudioSink, stream: AudioStream, media: CallMedia) -> None:

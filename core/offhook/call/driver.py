@@ -46,6 +46,7 @@ from offhook.session.events import (
     LegJoined,
     RenewalFailed,
     StartLost,
+    WebhookReported,
 )
 from offhook.session.machine import CallSession
 from offhook.session.outcome import Cause
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from offhook.records.timeline import Timeline
     from offhook.session.actions import Action
     from offhook.session.events import Event
+    from offhook.session.outcome import Disposition
     from offhook.session.record import CallRecord
     from offhook.session.states import LegState
 
@@ -171,6 +173,16 @@ class Driver:
         """Ask for the end. Idempotent."""
         if self._session.outcome is None:
             self.feed(HangUpRequested())
+
+    def report(self, disposition: Disposition) -> bool:
+        """Take what the carrier says about the end of the call; returns whether that ended it.
+
+        A call that was not dialled, or whose end is known, is left alone.
+        """
+        if self.runner is None or self._session.outcome is not None:
+            return False
+        self.feed(WebhookReported(disposition))
+        return self._session.outcome is not None
 
     async def closed(self) -> None:
         """Wait until nothing of the call is left.

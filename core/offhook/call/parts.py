@@ -35,12 +35,15 @@ class Affinity:
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def check(self) -> None:
+    def check(self, *, needs_loop: bool = False) -> None:
         """Move to the running loop, if there is one and the one before is closed.
+
+        Args:
+            needs_loop: reject a caller on whose thread no event loop runs.
 
         Raises:
             CallStateError: this is a child that was forked, whose copies of sockets, files and timers are the parent's;
-                or another loop than the phone's, which is still open.
+                or another loop than the phone's, which is still open; or there is no loop and one is needed.
         """
         if os.getpid() != self._pid:
             raise CallStateError(
@@ -50,6 +53,11 @@ class Affinity:
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:  # a plain function, which starts nothing
+            if needs_loop:
+                raise CallStateError(
+                    "this must run on the event loop of the phone, and no loop runs on this thread: have the loop do "
+                    "it, loop.call_soon_threadsafe(function, arguments)"
+                ) from None
             return
         if running is self._loop:
             return
@@ -75,13 +83,13 @@ class PhoneParts:
     watchdog: Watchdog | None = None
     residence: Affinity = field(default_factory=Affinity)
 
-    def must_be_ours(self) -> None:
-        """Refuse to be used elsewhere than where the phone lives; see `Affinity`.
+    def must_be_ours(self, *, needs_loop: bool = False) -> None:
+        """Refuse to be used elsewhere than where the phone lives; see `Affinity.check`.
 
         Raises:
             CallStateError: this is another process, or another event loop.
         """
-        self.residence.check()
+        self.residence.check(needs_loop=needs_loop)
 
     async def check(self) -> None:
         """Find out whether a call could be placed and joined.

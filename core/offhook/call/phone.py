@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from offhook.interfaces import AudioSink, AudioSource, Auth, Store
+    from offhook.interfaces import AudioSink, AudioSource, Auth, CarrierReport, Store
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.ids import Ids
     from offhook.interfaces.store import Document
@@ -254,6 +254,24 @@ class Phone:
             policy=policy,
             redial=redial,
         )
+
+    def report(self, report: CarrierReport) -> bool:
+        """Take what a carrier says about the end of a call, for example in a webhook. Call it on the phone's loop.
+
+        It can end a call that was not answered, as declined or busy, and a call that was, as completed; the evidence in
+        the timeline is `Evidence.WEBHOOK`. It is idempotent. A report for a call that this phone does not have, or
+        whose end is known already, changes nothing: webhooks arrive late, twice, and at every process.
+
+        Returns:
+            Whether the report ended a call. A channel is known once the carrier has accepted the call; a report by
+            channel that is earlier than that finds no call.
+
+        Raises:
+            CallStateError: this is not the phone's process or event loop. From another thread, use
+                ``loop.call_soon_threadsafe(phone.report, report)``.
+        """
+        self._equipment.must_be_ours(needs_loop=True)
+        return any(call.take_report(report) for call in self._calls)
 
     def source(self, spec: str) -> AudioSource:
         """Open an audio source now, for `Call.play()`: what is wrong with it is known before anything rings.

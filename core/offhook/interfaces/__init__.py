@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offhook.interfaces.audio import AudioFilter, AudioSink, AudioSource, Resampler
-from offhook.interfaces.carrier import Auth, Carrier
+from offhook.interfaces.carrier import Auth, Carrier, CarrierReport
 from offhook.interfaces.clock import Clock, SystemClock, iso_8601
 from offhook.interfaces.dialing import DialGuard, DialRequest
 from offhook.interfaces.environment import Environment
@@ -55,6 +55,7 @@ __all__ = [
     "Auth",
     "BoundedStream",
     "Carrier",
+    "CarrierReport",
     "ChannelFarEnd",
     "Clock",
     "DialGuard",

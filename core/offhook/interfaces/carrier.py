@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from offhook.errors import ConfigError
 from offhook.interfaces.old_carriers import keep_old_members
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.grant import Grant
     from offhook.secret import Secret
+    from offhook.session.outcome import Disposition
 
 
 class Carrier(ABC):
@@ -67,6 +70,28 @@ class Carrier(ABC):
     async def aclose(self) -> None:
         """Let go of connections. Idempotent."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierReport:
+    """What a carrier says afterwards about a call, for example in a webhook; `Phone.report` takes it.
+
+    Attributes:
+        disposition: how the call ended: declined, busy, not answered, completed.
+        channel: the channel of the call, as in its grant; empty if the carrier names the call by our id.
+        call_id: our name for the call; empty if the carrier names it by its channel.
+
+    Raises:
+        ConfigError: neither or both of `channel` and `call_id` are given.
+    """
+
+    disposition: Disposition
+    channel: str = ""
+    call_id: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.channel) == bool(self.call_id):
+            raise ConfigError("a CarrierReport names its call by channel or by call_id: give one of them")
 
 
 class Auth(ABC):

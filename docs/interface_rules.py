@@ -90,6 +90,7 @@ RULES = {
             "One that raises `RecordingError` (or anything) costs its journal and never a call that is up; but nobody is rung when no store can be written.",
             "Documents hold neither keys, tokens nor full numbers.",
             "Calls of several phones and processes may be written at once.",
+            "A store does not wait for a network. To keep calls on a server, write them to a local store first and send them from there in the background (an outbox): a follower of a local store, not a `Store` of its own.",
         ],
     ),
     "Archive": (
@@ -99,8 +100,9 @@ RULES = {
     "DialGuard": (
         "ExampleGuard",
         [
-            "Synchronous, on the loop. The phone uses the first of its stores that is one as well, else one in memory.",
-            "One that raises refuses the call: nobody is rung when nobody knows whether they are being rung.",
+            "Awaited on the loop. `claim` has 10 s, before anything rings; `release` has 2 s, after the call. Both may be asked for a key again when an answer was lost: `release` does nothing for a call that does not have the key.",
+            "The phone uses the first of its stores that is one as well, else one in memory.",
+            "A guard that raises or does not answer refuses the call: nothing rings when it is not known whether the callee is being rung.",
         ],
     ),
 }

@@ -1,24 +1,25 @@
 """Whether a call may be dialled: a limit, the plugins' say, and the double-dial guard, in this order.
 
-All of it comes after the check that the call could work and before anything rings. The guard's claim is the last step,
-and nothing is awaited between it and the dialling.
+All of it comes after the check that the call could work and before anything rings. The guard's claim is the last step
+before dialling.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, DoubleDial, TooManyCalls
+from offhook.errors import ConfigError, DoubleDial, OffhookError, TooManyCalls
 from offhook.interfaces import DialGuard
 from offhook.interfaces.grant import is_loopback
 from offhook.interfaces.numbers import mask
 from offhook.plugin.hooks import check_may_dial
-from offhook.plugin.isolation import as_plugin_error, isolated
+from offhook.plugin.isolation import isolated
 
 if TYPE_CHECKING:
-    from offhook.errors import OffhookError
     from offhook.interfaces import Carrier
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.dialing import DialRequest
@@ -31,6 +32,9 @@ REDIAL_WINDOW_S: Final = 30.0
 AMBIGUOUS_HOLD_S: Final = 60.0
 #: How long a carrier may take to say which line it is.
 _LINE_TIMEOUT_S: Final = 10.0
+#: How long a guard may take to claim a key, while nothing rings, and to release one, while the end of a call waits.
+_CLAIM_TIMEOUT_S: Final = 10.0
+_RELEASE_TIMEOUT_S: Final = 2.0
 #: How many calls of one phone may be up at once.
 CALL_LIMIT: Final = 100
 
@@ -95,17 +99,10 @@ class Admission:
         self._up[call_id] = ""  # the place is taken while plugins are asked
         try:
             request = await self._ask(request)
-            key = guard_key(request.line, request.number)
-            holder = self._claim(key, call_id)
-            if holder is not None and request.redial:
-                self._free(key, holder, 0.0)
-                holder = self._claim(key, call_id)
-            if holder is not None:
-                raise self._double(request.number, holder)
+            self._up[call_id] = await self._take_key(request)
         except BaseException:
             del self._up[call_id]
             raise
-        self._up[call_id] = key
         return request
 
     async def try_out(self, request: DialRequest) -> None:
@@ -118,14 +115,11 @@ class Admission:
             up = f"{len(self._up)} calls are up, which is the limit"
             raise TooManyCalls(f"{mask(request.number)} would not be dialled: {up}")
         request = await self._ask(request)
-        key = guard_key(request.line, request.number)
-        holder = self._claim(key, request.call_id)
-        if holder is not None:
-            raise self._double(request.number, holder)
-        self._free(key, request.call_id, 0.0)
+        key = await self._take_key(request)
+        await self._free(key, request.call_id, 0.0)
 
-    def release(self, call_id: str, rang: str) -> None:
-        """The call is over, or was not dialled after all. Idempotent.
+    async def release(self, call_id: str, rang: str) -> None:
+        """The call is over, or was not dialled after all. Idempotent; a cancellation is passed on when it is done.
 
         Args:
             call_id: as admitted.
@@ -137,7 +131,7 @@ class Admission:
         key = self._up.pop(call_id, None)
         if key:
             hold_s = {"no": 0.0, "unknown": max(AMBIGUOUS_HOLD_S, self._window_s)}.get(rang, self._window_s)
-            self._free(key, call_id, hold_s)
+            await self._free(key, call_id, hold_s)
 
     async def _ask(self, request: DialRequest) -> DialRequest:
         """Ask the carrier for its line and the plugins for their consent; returns the completed request."""
@@ -147,20 +141,43 @@ class Admission:
         await check_may_dial(self._plugins, request)
         return request
 
-    def _claim(self, key: str, call_id: str) -> str | None:
+    async def _take_key(self, request: DialRequest) -> str:
+        """Claim the guard's key for a call, and return it."""
+        key = guard_key(request.line, request.number)
         try:
-            return self._guard.claim(key, call_id, self._clock.wall_s(), self._if_killed_s)
-        except BaseException as error:
-            raise self._broken("claim", error) from error
+            holder = await self._claim(key, request.call_id)
+            if holder is not None and request.redial:
+                await self._free(key, holder, 0.0)
+                holder = await self._claim(key, request.call_id)
+        except BaseException:
+            with contextlib.suppress(OffhookError):  # it may have been claimed all the same
+                await self._free(key, request.call_id, 0.0)
+            raise
+        if holder is not None:
+            raise self._double(request.number, holder)
+        return key
 
-    def _free(self, key: str, call_id: str, hold_s: float) -> None:
-        try:
-            self._guard.release(key, call_id, self._clock.wall_s(), hold_s)
-        except BaseException as error:
-            raise self._broken("release", error) from error
+    async def _claim(self, key: str, call_id: str) -> str | None:
+        guard, now_s = self._guard, self._clock.wall_s()
+        return await isolated(
+            guard, "claim", lambda: guard.claim(key, call_id, now_s, self._if_killed_s), _CLAIM_TIMEOUT_S
+        )
 
-    def _broken(self, method: str, error: BaseException) -> OffhookError:
-        return as_plugin_error(self._guard, method, error)
+    async def _free(self, key: str, call_id: str, hold_s: float) -> None:
+        """Release a key, also when we are cancelled meanwhile: a key that is kept by mistake bars its callee."""
+        guard, now_s = self._guard, self._clock.wall_s()
+        work = asyncio.create_task(
+            isolated(guard, "release", lambda: guard.release(key, call_id, now_s, hold_s), _RELEASE_TIMEOUT_S)
+        )
+        cancelled: asyncio.CancelledError | None = None
+        while not work.done():
+            try:
+                await asyncio.wait({work})
+            except asyncio.CancelledError as error:
+                cancelled = error
+        work.result()
+        if cancelled is not None:
+            raise cancelled
 
     def _double(self, number: str, holder: str) -> DoubleDial:
         return DoubleDial(
@@ -187,7 +204,7 @@ class MemoryGuard(DialGuard):
         #: Key to the call that had it, and from when to when it is still held, in wall time.
         self._held: dict[str, tuple[str, float, float]] = {}
 
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         holder = self._live.get(key)
         if holder is None and (held := self._held.pop(key, None)) is not None:
             last, from_s, until_s = held
@@ -198,7 +215,7 @@ class MemoryGuard(DialGuard):
             self._live[key] = call_id
         return holder
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         held = self._held.get(key)
         if self._live.get(key) == call_id:
             del self._live[key]

@@ -83,7 +83,7 @@ class Call:
             driver.give_up()
             raise
         if self.over:  # hung up meanwhile
-            driver.release_admission()
+            await driver.release_admission()
             raise CallStateError("this call was hung up before it was dialled: nothing has rung")
         driver.start(request)
         try:
@@ -151,11 +151,8 @@ class Call:
         raise CallStateError("a Call cannot be sent to another process: it lives where it was placed")
 
     def take_report(self, report: CarrierReport) -> bool:
-        """Take a report if it is about this call; see `Phone.report`, which calls this."""
-        about = self.record.call_id == report.call_id or (
-            bool(report.channel) and self.record.channel == report.channel
-        )
-        return about and self._driver.report(report.disposition)
+        """See `Phone.report`, which calls this."""
+        return self._driver.report(report)
 
     # ---- what is known of it
 

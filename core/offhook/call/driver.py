@@ -57,13 +57,13 @@ if TYPE_CHECKING:
 
     from offhook.call.parts import PhoneParts
     from offhook.call.watchdog import Block
+    from offhook.interfaces import CarrierReport
     from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.frame import AudioFrame
     from offhook.media.stereo_recorder import StereoRecorder
     from offhook.records.timeline import Timeline
     from offhook.session.actions import Action
     from offhook.session.events import Event
-    from offhook.session.outcome import Disposition
     from offhook.session.record import CallRecord
     from offhook.session.states import LegState
 
@@ -174,14 +174,15 @@ class Driver:
         if self._session.outcome is None:
             self.feed(HangUpRequested())
 
-    def report(self, disposition: Disposition) -> bool:
-        """Take what the carrier says about the end of the call; returns whether that ended it.
+    def report(self, report: CarrierReport) -> bool:
+        """Take what the carrier says about the end of a call; returns whether that ended this one.
 
         A call that was not dialled, or whose end is known, is left alone.
         """
-        if self.runner is None or self._session.outcome is not None:
+        ours = report.call_id == self.record.call_id or (report.channel and report.channel == self.record.channel)
+        if not ours or self.runner is None or self._session.outcome is not None:
             return False
-        self.feed(WebhookReported(disposition))
+        self.feed(WebhookReported(report.disposition))
         return self._session.outcome is not None
 
     async def closed(self) -> None:
@@ -212,10 +213,10 @@ class Driver:
         self._discard()
         self._wake()
 
-    def release_admission(self) -> None:
+    async def release_admission(self) -> None:
         """Give back the place among the phone's calls, and let the callee be dialled again."""
         try:
-            self._equipment.admission.release(self.record.call_id, self.record.rang)
+            await self._equipment.admission.release(self.record.call_id, self.record.rang)
         except OffhookError as error:
             if all(entry.detail != error.message for entry in self.record.timeline):
                 self.note(error)  # unless the store that is the guard has failed before, for the same reason
@@ -452,7 +453,11 @@ class Driver:
             try:
                 await self._tasks.abandon()
             finally:
-                self._seal()
+                self._end_session()
+                try:
+                    await self.release_admission()
+                finally:
+                    self._seal()
 
     async def _release(self) -> None:
         """Let go of everything, each for a bounded time, whether the session got here or we were cancelled."""
@@ -466,8 +471,8 @@ class Driver:
         self._close_fence()  # of a join that never gave a leg
         await self._tasks.finish()
 
-    def _seal(self) -> None:
-        """The record is final. Timers alone end any session, so one that was cut short is run to its end here."""
+    def _end_session(self) -> None:
+        """Timers alone end any session, so one that was cut short is run to its end here."""
         if self.state is not CallState.ENDED:
             at_s = self._book.now_s()
             self._book.keep(HangUpRequested(), self._session.handle(HangUpRequested(), at_s), at_s)
@@ -478,7 +483,9 @@ class Driver:
         self._discard()  # still there when the leg never joined
         if not self._asked_carrier:
             self.record.rang = "no"
-        self.release_admission()
+
+    def _seal(self) -> None:
+        """The record is final."""
         ended = self._equipment.plugins.observers("offhook_call_ended")
         self.timeline.observe("offhook_call_ended", ended, call_id=self.record.call_id, record=self.record)
         self.timeline.close()

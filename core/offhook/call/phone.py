@@ -14,7 +14,7 @@ from offhook.call.call import Call
 from offhook.call.parts import PhoneParts
 from offhook.call.watchdog import LIMIT_S, Watchdog
 from offhook.errors import CallStateError, ConfigError
-from offhook.interfaces import Carrier, Transport
+from offhook.interfaces import Carrier, DialGuard, Transport
 from offhook.interfaces.clock import SystemClock
 from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.environment import Environment
@@ -123,10 +123,14 @@ class Phone:
         stores = open_stores(self.plugins, store, usual, settings)
         #: Records of calls that died with their process and that nobody was told of before.
         self.interrupted: Sequence[Document] = interrupted(stores)
+        guard = stores.guard or MemoryGuard()
+        problem = interface_mismatch(guard, DialGuard)
+        if problem:
+            raise contract_error(guard, "Phone", problem, "DialGuard")
         admission = Admission(
             carrier,
             self.plugins,
-            stores.guard or MemoryGuard(),
+            guard,
             settings.clock,
             call_limit=call_limit,
             redial_window_s=redial_window_s,
@@ -305,8 +309,9 @@ class Phone:
     async def aclose(self) -> None:
         """Hang up whatever is still up and let go of everything. Idempotent.
 
-        Bounded even where everything hangs: all calls at once for their `release_timeout_s` and 2.5 s more, then the
-        transport and the carrier 5.25 s each; 15 s with the default policy. What does not end when it is cancelled is
+        Bounded even where everything hangs: all calls at once for their `release_timeout_s` and 2.5 s more, and 2.25 s
+        more where a double-dial guard hangs; then the transport and the carrier 5.25 s each. 15 s with the default
+        policy, 17.5 s with a guard that hangs. What does not end when it is cancelled is
         left behind. Only code that blocks the event loop cannot be bounded: the watchdog names it.
 
         Raises:

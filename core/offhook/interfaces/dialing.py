@@ -49,29 +49,30 @@ class DialRequest:
 
 
 class DialGuard(ABC):
-    """Remembers who is being called, for everybody who shares it, so that nobody is rung twice by mistake.
+    """Remembers which callees are being called, for all phones that share it, so that none is rung twice by mistake.
 
-    A store may be one as well; a phone then uses it, and the guard holds across processes.
+    A store may be one as well; a phone then uses it, and the guard holds across processes. Both methods are awaited
+    while no frame is due: before a call rings, and after it has ended.
     """
 
     @abstractmethod
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         """Take `key` for a call, in one step that two processes cannot both win.
 
         Args:
             key: the hash of line and callee.
             call_id: who claims it.
             now_s: wall time.
-            if_killed_s: should the process die before `release`, the key stays taken until so long after now: whoever
-                starts it again, and again, rings nobody more often than that.
+            if_killed_s: should the process die before `release`, the key stays taken until this long after now, so that
+                a process that is started again and again rings the callee no more often than that.
 
         Returns:
-            None when it was free and is now ours; else the id of the call that has it, or had it a moment ago.
+            None when the key was free and is now ours; else the id of the call that has it, or had it a moment ago.
         """
         ...
 
     @abstractmethod
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         """The call is over: `key` stays taken for `hold_s` more from wall time `now_s`, and not longer if the clock is
-        set back meanwhile. Nothing if `call_id` does not have it."""
+        set back meanwhile. Does nothing if `call_id` does not have the key."""
         ...

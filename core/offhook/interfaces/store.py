@@ -13,7 +13,12 @@ Document = Mapping[str, object]
 
 
 class Store(ABC):
-    """Where calls are written down. `append` is called before the side effect that the entry announces."""
+    """Where calls are written down. `append` is called before the side effect that the entry announces.
+
+    Its methods are synchronous and run on the event loop between frames, so a store writes to this machine and does not
+    wait for a network. To keep calls on a server, follow a local store: write to it first, and have a background task
+    send what it holds (an outbox).
+    """
 
     @abstractmethod
     def append(self, call_id: str, entry: Document) -> None:

@@ -243,12 +243,12 @@ class BrokenGuard(MemoryStore, DialGuard):
         super().__init__()
         self._method = method
 
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         if self._method == "claim":
             raise OSError("gone")
         return None
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         raise OSError("gone")
 
 
@@ -264,6 +264,104 @@ def test_a_guard_that_cannot_be_asked_refuses_and_one_that_cannot_be_told_is_not
         assert "BrokenGuard' failed in release: OSError: gone" in call.record.problem
 
     run(main())
+
+
+class SlowGuard(MemoryStore, DialGuard):
+    """A guard on a network: it takes its time, and what was asked of it happens even if we stop waiting."""
+
+    def __init__(self, *, claim_s: float = 0.0, release_s: float = 0.0) -> None:
+        super().__init__()
+        self._claim_s, self._release_s = claim_s, release_s
+        self.keys = MemoryGuard()
+        self.released: list[str] = []
+
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        holder = await self.keys.claim(key, call_id, now_s, if_killed_s)
+        await asyncio.sleep(self._claim_s)
+        return holder
+
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        await asyncio.sleep(self._release_s)
+        await self.keys.release(key, call_id, now_s, hold_s)
+        self.released.append(call_id)
+
+
+def test_a_guard_may_take_its_time_and_the_loop_goes_on() -> None:
+    async def main() -> None:
+        carrier, guard = ScriptedCarrier(), SlowGuard(claim_s=3, release_s=1)
+        async with phone(carrier, store=guard) as p:
+            async with p.dial(NUMBER) as call:
+                assert now() == 3
+            assert now() == 4
+            assert call.record.ended_at_s == 0, "the call itself was over before"
+            async with p.dial(NUMBER):
+                pass
+        assert carrier.rung == [NUMBER, NUMBER]
+
+    run(main())
+
+
+def test_a_guard_that_does_not_answer_refuses_the_call() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier()
+        async with phone(carrier, store=SlowGuard(claim_s=1000, release_s=1000)) as p:
+            with pytest.raises(PluginError, match="SlowGuard' failed in claim: no answer within 10 s"):
+                await p.dial(NUMBER).__aenter__()
+            assert now() == 12, "it was asked to release what it may have claimed"
+        assert carrier.rung == []
+
+    run(main())
+
+
+@pytest.mark.parametrize("at_s", [0.5, 1.5])
+def test_a_call_that_is_cancelled_while_the_guard_is_asked_keeps_no_key(at_s: float) -> None:
+    async def main() -> None:
+        carrier, guard = ScriptedCarrier(), SlowGuard(claim_s=1, release_s=1)
+        async with phone(carrier, store=guard) as p:
+            call = p.dial(NUMBER)
+            dialling = asyncio.create_task(call.__aenter__())
+            await asyncio.sleep(0.5)
+            dialling.cancel()
+            await asyncio.sleep(at_s - 0.5)
+            dialling.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await dialling
+            assert guard.released == [call.record.call_id]
+            async with p.dial(NUMBER):
+                pass
+        assert carrier.rung == [NUMBER]
+
+    run(main())
+
+
+def test_a_call_that_is_cancelled_while_its_key_is_released_keeps_no_key() -> None:
+    async def main() -> None:
+        guard = SlowGuard(release_s=1)
+        async with phone(ScriptedCarrier(), store=guard) as p:
+            call = await p.dial(NUMBER).__aenter__()
+            ending = asyncio.create_task(call.hang_up())
+            await asyncio.sleep(0.5)
+            ending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await ending
+            assert guard.released == [call.record.call_id]
+            assert call.record.ended_at_s is not None
+            async with p.dial(NUMBER):
+                pass
+
+    run(main())
+
+
+def test_a_guard_of_the_last_version_is_refused_when_the_phone_is_made() -> None:
+    class Old(MemoryStore, DialGuard):
+        def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:  # type: ignore[override]
+            return None
+
+        def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:  # type: ignore[override]
+            pass
+
+    with pytest.raises(PluginError, match=r"Old' failed in Phone: .* claim, release must be async"):
+        phone(ScriptedCarrier(), store=Old())
 
 
 def test_the_request_travels_from_dial_to_the_carrier() -> None:
@@ -329,9 +427,9 @@ def test_a_claim_says_how_long_it_holds_should_the_process_die(
     class Told(MemoryGuard):
         told: float | None = None
 
-        def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
             self.told = if_killed_s
-            return super().claim(key, call_id, now_s, if_killed_s)
+            return await super().claim(key, call_id, now_s, if_killed_s)
 
     async def main() -> None:
         guard = Told()
@@ -343,13 +441,12 @@ def test_a_claim_says_how_long_it_holds_should_the_process_die(
 
 
 def test_giving_back_is_idempotent() -> None:
-    admission = Admission(ScriptedCarrier(), PLAIN, MemoryGuard(), LoopClock())
-    admission.release("call_1", "no")
-
     async def main() -> None:
+        admission = Admission(ScriptedCarrier(), PLAIN, MemoryGuard(), LoopClock())
+        await admission.release("call_1", "no")
         await admission.admit(REQUEST)
-        admission.release("call_1", "assumed")
-        admission.release("call_1", "assumed")
+        await admission.release("call_1", "assumed")
+        await admission.release("call_1", "assumed")
         await admission.admit(DialRequest("call_2", NUMBER))
 
     run(main())

@@ -35,10 +35,10 @@ CUT: dict[str, object] = {
 
 
 class Guarding(MemoryStore, DialGuard):
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         return None
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         pass
 
 

@@ -83,7 +83,7 @@ async def close_the_phone(phone: Phone, call: Call, sink: ListSink) -> None:
 
 async def leave_slowly(phone: Phone, call: Call, sink: ListSink) -> None:
     """Hang up where that takes some turns."""
-    transport = phone._equipment.transport
+    transport = phone._parts.transport
     assert isinstance(transport, SlowToLeave)
     transport.leaving_s = 0.05
     async with call:

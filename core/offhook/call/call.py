@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 from typing import TYPE_CHECKING, cast
 
-from offhook.call.driver import Driver
 from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, SourceError, StartAmbiguous
 from offhook.interfaces import AudioSink, AudioSource
 from offhook.interfaces.frame import SILENCE_DBFS
-from offhook.media.listening import mark, record_stream
+from offhook.media.listening import SINK_MS, check_duration, record_for, record_rest
 from offhook.media.mixing import gain_of
 from offhook.media.play_handle import PlayMode
 from offhook.media.sources import Frames, frames_source
-from offhook.plugin.isolation import CLOSE_TIMEOUT_S, contract_error, isolated
+from offhook.plugin.isolation import contract_error
 from offhook.plugin.part_checks import interface_mismatch
 from offhook.session.outcome import EndedBy
 from offhook.session.states import CallState, LegState
@@ -25,21 +22,18 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, NoReturn, Self
 
+    from offhook.call.driver import Driver
     from offhook.call.parts import PhoneParts
-    from offhook.interfaces import AudioFilter, CarrierReport
-    from offhook.interfaces.dialing import DialRequest
+    from offhook.interfaces import AudioFilter
     from offhook.interfaces.stream import BoundedStream
     from offhook.media.call_media import CallMedia
     from offhook.media.listening import AudioStream
     from offhook.media.play_handle import PlayHandle
-    from offhook.media.stereo_recorder import StereoRecorder
     from offhook.session.record import CallRecord, TimelineEntry
 
 
 #: How much audio a listener may leave waiting, in milliseconds.
 LISTENER_MS = 2_000
-#: The same for a sink, which may stall on a disk.
-SINK_MS = 10_000
 #: After the last word of a playout, before leaving: what the buffers on the way may hold, in seconds.
 TAIL_S = 0.2
 
@@ -57,28 +51,22 @@ class Call:
         JoinFailed, JoinTimeout: it may be ringing, and we are not in the channel.
     """
 
-    def __init__(
-        self,
-        request: DialRequest,
-        equipment: PhoneParts,
-        recorder: StereoRecorder | None = None,
-    ) -> None:
-        self._request = request
-        self._equipment = equipment
-        self._driver = Driver(request, equipment, recorder)
+    def __init__(self, driver: Driver, parts: PhoneParts) -> None:
+        self._driver = driver
+        self._parts = parts
         self._entered = False
 
     # ---- its life
 
     async def __aenter__(self) -> Self:
         driver = self._driver
-        self._equipment.must_be_ours()
+        self._parts.must_be_ours()
         if self._entered or driver.given_up:
             raise CallStateError("this call was dialled or hung up already: make a new one with phone.dial()")
         self._entered = True
         try:
-            await self._equipment.check()
-            request = await self._equipment.admission.admit(self._request)
+            await self._parts.check()
+            request = await self._parts.admission.admit(driver.request)
         except BaseException:
             driver.give_up()
             raise
@@ -138,21 +126,15 @@ class Call:
             after: ``"playout"`` waits first until all that is queued or mixed in has been said, and 200 ms more, so
                 that the last word is not cut.
         """
-        self._equipment.must_be_ours()
+        self._parts.must_be_ours()
         media = self._driver.media
         if after == "playout" and media is not None and self.state is CallState.ACTIVE:
             await media.playout.drained()
             await asyncio.sleep(TAIL_S)
-        if self._driver.runner is not None:
-            self._driver.hang_up()
-        await self._driver.closed()
+        await self._driver.end()
 
     def __reduce__(self) -> NoReturn:
         raise CallStateError("a Call cannot be sent to another process: it lives where it was placed")
-
-    def take_report(self, report: CarrierReport) -> bool:
-        """See `Phone.report`, which calls this."""
-        return self._driver.report(report)
 
     # ---- what is known of it
 
@@ -165,12 +147,6 @@ class Call:
     def over(self) -> bool:
         """Whether nothing can happen to it any more: it has ended, or was given up before it was dialled."""
         return self._driver.given_up or self.state is CallState.ENDED
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing of the call is left: its record is final and everything that it held was let go of."""
-        runner = self._driver.runner
-        return self._driver.given_up or (runner is not None and runner.done())
 
     @property
     def leg_state(self) -> LegState:
@@ -236,7 +212,7 @@ class Call:
             raise ConfigError(f"play(mode={mode!r}): there is no such mode; choose one of {modes}") from None
         gain = gain_of(gain_db)
         media.playout.admit(mode)  # before a file is opened
-        source = self._equipment.plugins.source(what) if isinstance(what, str) else _source_of(what)
+        source = self._parts.plugins.source(what) if isinstance(what, str) else _source_of(what)
         source.taken = True
         return media.playout.add(source, mode, gain)
 
@@ -294,7 +270,7 @@ class Call:
         chains = {"sent": media.sent_filters, "heard": media.heard_filters}
         if direction not in chains:
             raise ConfigError(f"add_filter(direction={direction!r}): there is no such direction; choose sent or heard")
-        made = self._equipment.plugins.filter(what, media.rate_hz) if isinstance(what, str) else what
+        made = self._parts.plugins.filter(what, media.rate_hz) if isinstance(what, str) else what
         chains[direction].add(made)
         return made
 
@@ -333,9 +309,8 @@ class Call:
         """
         media = self._media("listen")
         if isinstance(sink, str):
-            sink = self._equipment.plugins.sink(sink)
-        stream = media.listen(None, SINK_MS)
-        self._driver.spawn(self._drive(stream, sink, media))
+            sink = self._parts.plugins.sink(sink)
+        self._driver.spawn(self._listen(media, media.listen(None, SINK_MS), sink))
 
     async def record_for(self, duration_s: float, file: str | os.PathLike[str] | AudioSink) -> float:
         """Record the callee for some time, or until the call ends.
@@ -351,45 +326,22 @@ class Call:
             ConfigError: no positive, finite number of seconds.
             RecordingError: it cannot be written.
         """
-        if not 0 < duration_s < math.inf:
-            raise ConfigError(f"record_for({duration_s!r}): give a positive, finite number of seconds")
+        check_duration(duration_s)
         media = self._media("record_for")
-        sink = file if isinstance(file, AudioSink) else self._equipment.plugins.sink(f"recorder:{file}")
-        stream = media.listen(None, SINK_MS)
-        start = media.position
-        end = start + round(duration_s * media.rate_hz)
-        try:
-            try:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(duration_s):
-                        reached = await record_stream(stream, sink, start, end)
-                        end = min(end, max(reached, media.position))  # the call ended first
-            finally:
-                media.forget(stream)
-            await mark(sink, media.rate_hz, end)
-        finally:
-            await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
-        return (end - start) / media.rate_hz
+        sink = file if isinstance(file, AudioSink) else self._parts.plugins.sink(f"recorder:{file}")
+        return await record_for(media, sink, duration_s)
 
     # ---- inside
 
-    async def _drive(self, stream: AudioStream, sink: AudioSink, media: CallMedia) -> None:
+    async def _listen(self, media: CallMedia, stream: AudioStream, sink: AudioSink) -> None:
         """A sink for the whole call. One that fails is noted, and the call goes on."""
         try:
-            try:
-                await record_stream(stream, sink, media.position)
-                await mark(sink, media.rate_hz, media.position)
-            except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
-                raise
-            except BaseException:
-                await _close(sink, stream, media)
-                raise
-            await _close(sink, stream, media)
+            await record_rest(media, stream, sink)
         except OffhookError as error:
             self._driver.note(error)
 
     def _must_be_entered(self, verb: str) -> None:
-        self._equipment.must_be_ours()
+        self._parts.must_be_ours()
         if not self._entered and not self.over:
             raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
 
@@ -397,11 +349,6 @@ class Call:
         if self._driver.media is None:
             raise CallStateError(f"{verb}{brackets} needs a call that was entered: async with phone.dial(...) as call")
         return self._driver.media
-
-
-async def _close(sink: AudioSink, stream: AudioStream, media: CallMedia) -> None:
-    media.forget(stream)
-    await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
 
 
 def _source_of(what: AudioSource | Frames) -> AudioSource:

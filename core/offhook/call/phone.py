@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard
 from offhook.call.call import Call
+from offhook.call.driver import Driver
 from offhook.call.parts import PhoneParts
 from offhook.call.watchdog import LIMIT_S, Watchdog
 from offhook.errors import CallStateError, ConfigError
@@ -20,8 +20,7 @@ from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.grant import is_loopback
 from offhook.media.stereo_recorder import StereoRecorder
-from offhook.plugin.isolation import CLOSE_TIMEOUT_S, PLUGINS_LOGGER, contract_error, isolated
-from offhook.plugin.leftovers import left_running
+from offhook.plugin.isolation import CLOSE_TIMEOUT_S, contract_error, isolated
 from offhook.plugin.manager import Plugins
 from offhook.plugin.part_checks import interface_mismatch
 from offhook.plugin.spec import named_by
@@ -31,7 +30,7 @@ from offhook.session.policy import CallPolicy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
-    from typing import NoReturn, Self
+    from typing import NoReturn, Self, Unpack
 
     import httpx
 
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from offhook.interfaces.ids import Ids
     from offhook.interfaces.store import Document
 
-
-_log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 CARRIER: Final = "sendblue"
 AUTH: Final = "env"
@@ -53,12 +50,30 @@ AUTH_VARIABLE: Final = "OFFHOOK_AUTH"
 TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
 
 
+class PhoneSettings(TypedDict, total=False):
+    """The arguments of `Phone` but the environment; see there."""
+
+    carrier: Carrier | str | None
+    auth: Auth | str | None
+    transport: Transport | str | None
+    policy: CallPolicy | None
+    plugins: Iterable[object] | Plugins
+    store: Store | str | Sequence[Store | str] | None
+    call_limit: int
+    redial_window_s: float | None
+    watchdog_limit_s: float | None
+    clock: Clock | None
+    ids: Ids | None
+    http: httpx.AsyncBaseTransport | None
+
+
 class Phone:
     """Places calls. Several can live in one process and share nothing. It may be made before an event loop runs.
 
     Args:
-        carrier: who rings the callee: a `Carrier`, or the name of an installed one.
-        auth: proves to a carrier given by name who we are: an `Auth`, or the name of an installed one.
+        carrier: rings the callee: a `Carrier`, or the name of an installed one; `sendblue` by default.
+        auth: proves to a carrier given by name who we are: an `Auth`, or the name of an installed one; `env` by
+            default.
         transport: our way into the channel: a `Transport`, or the name of an installed one. By default `aiortc` for a
             relay on this machine and `agora` for Agora itself.
         policy: timers and the answer policy of every call, unless a call brings its own.
@@ -87,8 +102,8 @@ class Phone:
     def __init__(
         self,
         *,
-        carrier: Carrier | str = CARRIER,
-        auth: Auth | str = AUTH,
+        carrier: Carrier | str | None = None,
+        auth: Auth | str | None = None,
         transport: Transport | str | None = None,
         policy: CallPolicy | None = None,
         plugins: Iterable[object] | Plugins = (),
@@ -105,6 +120,7 @@ class Phone:
         self.plugins: Plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
         self.plugins.check_required(settings)
         self.policy: CallPolicy = policy or CallPolicy()
+        carrier, auth = carrier or CARRIER, auth or AUTH
         usual = usual_store(settings) if isinstance(carrier, str) else settings.get(STORE_VARIABLE, NO_STORE)
         if isinstance(carrier, str):
             if isinstance(auth, str):
@@ -138,43 +154,33 @@ class Phone:
         watchdog = None
         if watchdog_limit_s is not None and isinstance(settings.clock, SystemClock):
             watchdog = Watchdog(watchdog_limit_s)
-        self._equipment = PhoneParts(
+        self._parts = PhoneParts(
             carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
         )
-        self._calls: list[Call] = []
+        #: Of the calls that something is left of.
+        self._drivers: list[Driver] = []
         self._closed = False
 
     @classmethod
-    def from_env(
-        cls,
-        environment: Mapping[str, str] | None = None,
-        *,
-        carrier: str | None = None,
-        auth: str | None = None,
-        transport: str | None = None,
-        policy: CallPolicy | None = None,
-        plugins: Iterable[object] | Plugins = (),
-        store: Store | str | Sequence[Store | str] | None = AUTO,
-    ) -> Phone:
+    def from_env(cls, environment: Mapping[str, str] | None = None, **settings: Unpack[PhoneSettings]) -> Phone:
         """A phone with the settings of the environment.
 
         `SENDBLUE_API_API_KEY`, `SENDBLUE_API_API_SECRET` and `SENDBLUE_API_BASE_URL` are the names that Sendblue's own
         SDK uses; `OFFHOOK_FROM_NUMBER` is your FaceTime line. `OFFHOOK_CARRIER`, `OFFHOOK_AUTH`, `OFFHOOK_TRANSPORT`
-        and `OFFHOOK_RELAY_URL` are for those who want other than the default; an argument goes before its variable.
+        and `OFFHOOK_RELAY_URL` select something other than the default.
+
+        Args:
+            environment: the variables; those of this process by default.
+            settings: the arguments of `Phone`. One that is given and not None takes precedence over its variable.
 
         Raises:
             ConfigError: a setting is missing or wrong; the message names it.
         """
         environment = os.environ if environment is None else environment
-        return cls(
-            carrier=carrier or environment.get(CARRIER_VARIABLE) or CARRIER,
-            auth=auth or environment.get(AUTH_VARIABLE) or AUTH,
-            transport=transport or environment.get(TRANSPORT_VARIABLE) or None,
-            policy=policy,
-            plugins=plugins,
-            store=store,
-            environment=environment,
-        )
+        settings["carrier"] = settings.get("carrier") or environment.get(CARRIER_VARIABLE)
+        settings["auth"] = settings.get("auth") or environment.get(AUTH_VARIABLE)
+        settings["transport"] = settings.get("transport") or environment.get(TRANSPORT_VARIABLE)
+        return cls(environment=environment, **settings)
 
     def _transport(self, name: str, carrier: Carrier, settings: Environment) -> Transport:
         if name == "agora" and all(item.name != "agora" for item in self.plugins.transports):
@@ -217,13 +223,13 @@ class Phone:
         request = self._request(number, policy=policy or self.policy, redial=redial, from_number=from_number)
         recorder = None
         if record is not None:
-            recorder = StereoRecorder(Path(record), self._equipment.transport.rate_hz)
-        call = Call(request, self._equipment, recorder)
+            recorder = StereoRecorder(Path(record), self._parts.transport.rate_hz)
+        driver = Driver(request, self._parts, recorder)
         if recorder is not None:
             # Whole, since the record is read elsewhere, and from the first save on: a call that is cut has one as well.
-            call.record.files["mix"] = os.fspath(recorder.path.absolute())
-        self._calls = [known for known in self._calls if not known.settled] + [call]
-        return call
+            driver.record.files["mix"] = os.fspath(recorder.path.absolute())
+        self._drivers = [known for known in self._drivers if not known.settled] + [driver]
+        return Call(driver, self._parts)
 
     async def dry_run(self, number: str, *, from_number: str | None = None) -> None:
         """Do everything that comes before the ringing, and ring nobody.
@@ -236,8 +242,8 @@ class Phone:
             OffhookError: what entering a call to `number` would raise before anything rings.
         """
         request = self._request(number, policy=self.policy, from_number=from_number, dry_run=True)
-        await self._equipment.check()
-        await self._equipment.admission.try_out(request)
+        await self._parts.check()
+        await self._parts.admission.try_out(request)
 
     def _request(
         self, number: str, *, policy: CallPolicy, from_number: str | None, redial: bool = False, dry_run: bool = False
@@ -247,11 +253,11 @@ class Phone:
         Raises:
             NumberRejected, CallStateError: see `dial`.
         """
-        self._equipment.must_be_ours()
+        self._parts.must_be_ours()
         if self._closed:
             raise CallStateError("this phone was closed: make a new one")
         return DialRequest(
-            self._equipment.ids.call_id(),
+            self._parts.ids.call_id(),
             number,
             dry_run=dry_run,
             from_number=from_number,
@@ -274,8 +280,8 @@ class Phone:
             CallStateError: this is not the phone's process or event loop. From another thread, use
                 ``loop.call_soon_threadsafe(phone.report, report)``.
         """
-        self._equipment.must_be_ours(needs_loop=True)
-        return any(call.take_report(report) for call in self._calls)
+        self._parts.must_be_ours(needs_loop=True)
+        return any(driver.report(report) for driver in self._drivers)
 
     def source(self, spec: str) -> AudioSource:
         """Open an audio source now, for `Call.play()`: what is wrong with it is known before anything rings.
@@ -319,21 +325,18 @@ class Phone:
             CallStateError: this is a child that was forked from the phone's process, or another event loop than the
                 one that it is used on.
         """
-        self._equipment.must_be_ours()
+        self._parts.must_be_ours()
         self._closed = True
-        calls, self._calls = self._calls, []
-        transport, carrier = self._equipment.transport, self._equipment.carrier
+        drivers, self._drivers = self._drivers, []
+        transport, carrier = self._parts.transport, self._parts.carrier
         async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is let go of
-            stack.callback(self._equipment.stores.close)
+            stack.callback(self._parts.stores.close)
             stack.push_async_callback(_close, carrier)
             stack.push_async_callback(_close, transport)
             async with asyncio.TaskGroup() as group:
-                for call in calls:
-                    group.create_task(call.hang_up())
+                for driver in drivers:
+                    group.create_task(driver.end())
 
 
 async def _close(part: Carrier | Transport) -> None:
     await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
-    leak = await left_running(part)
-    if leak:
-        _log.warning("%s", leak)

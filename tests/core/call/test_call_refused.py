@@ -87,11 +87,16 @@ class Nonsense(ScriptedCarrier):
         await super().start_call(request)
 
 
+class KeyExpired(CredentialsRejected):
+    """As a carrier of a third party may raise it."""
+
+
 @pytest.mark.fault("F2")
 @pytest.mark.parametrize(
     ("answer", "cause", "rang"),
     [
         (CredentialsRejected("no"), Cause.NOT_AUTHORIZED, "no"),
+        (KeyExpired("no"), Cause.NOT_AUTHORIZED, "no"),
         (RequestRejected("no"), Cause.CALL_REJECTED, "no"),
         (RateLimited("no"), Cause.SWITCHING_CONGESTION, "no"),
         (CarrierUnavailable("no"), Cause.TEMPORARY_FAILURE, "no"),
@@ -126,7 +131,7 @@ def test_a_refusal_is_raised_and_recorded_and_nothing_is_sent_again(
 def test_a_carrier_that_gives_nonsense_is_named() -> None:
     async def main() -> None:
         r = rig(carrier=Nonsense())
-        with pytest.raises(PluginError, match=r"Nonsense' failed in start_call: gave NoneType, not a Grant"):
+        with pytest.raises(PluginError, match=r"Nonsense' failed in start_call: returned NoneType; expected a Grant"):
             async with r.phone.dial(NUMBER):
                 pass
 
@@ -153,7 +158,8 @@ def test_a_transport_that_gives_nonsense_is_named() -> None:
     async def main() -> None:
         r = rig(transport=Pigeon())
         with pytest.raises(
-            PluginError, match=r"Pigeon' failed in join: gave what cannot be used: NoneType is no Leg: it lacks send"
+            PluginError,
+            match=r"Pigeon' failed in join: returned what cannot be used: NoneType is no Leg: it lacks",
         ):
             async with r.phone.dial(NUMBER):
                 pass

@@ -429,7 +429,7 @@ def test_a_mistake_of_our_own_ends_the_call_in_order() -> None:
         async def broken() -> None:
             raise AssertionError("a mistake")
 
-        call._driver._join = broken  # type: ignore[method-assign]
+        call._driver._leg.join = broken  # type: ignore[method-assign]
         with pytest.raises(AssertionError, match="a mistake"):
             await call.__aenter__()
         assert call.record.disposition is Disposition.FAILED

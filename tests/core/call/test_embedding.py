@@ -109,7 +109,7 @@ def test_a_sibling_that_fails_hangs_up_in_order_and_the_groups_error_is_theirs()
             await together(talk(made.phone, calls), fail())
         assert [type(error) for error in caught.value.exceptions] == [TheirFaultError]
         (call,) = calls
-        assert call.settled
+        assert call.over
         assert call.record.outcome is not None
         assert (call.record.disposition, call.record.outcome.ended_by) == (Disposition.COMPLETED, EndedBy.CALLER)
         assert last_events(call) == ["HangUpRequested", "LegClosed"]
@@ -140,7 +140,7 @@ def test_a_time_limit_around_a_call_is_theirs_as_well(limit_s: float) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(limit_s), call:
                 await asyncio.Event().wait()
-        assert call.settled
+        assert call.over
         await made.phone.aclose()
 
     run(main())
@@ -214,7 +214,7 @@ def test_a_loop_in_a_thread_serves_a_program_without_one_and_no_other_loop_may_u
                 asyncio.run(way())
         assert not call.over
         asyncio.run_coroutine_threadsafe(phone.aclose(), loop).result(10)
-        assert call.settled
+        assert call.over
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import dataclass, fields
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 from tests.core.rig import FRAME, NUMBER, RATE_HZ, Rig, frame, load, rig, run
 
 from offhook import AudioFrame, CallState, Disposition
+from offhook.call import leg_handler
 from offhook.call.leg_handler import WAITING
 from offhook.interfaces import AudioSource
 from offhook.plugin.hookspecs import hookimpl
@@ -234,18 +236,57 @@ def test_the_fence_is_closed_as_soon_as_the_leg_has_left() -> None:
     run(main())
 
 
+@dataclass(frozen=True, slots=True)
+class MemberMoved:
+    """An event that a later version may have, with fields of types that no event has now."""
+
+    uid: int
+    after_s: float | None = None
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        (MemberMoved(2, 0.5), None),
+        (MemberMoved(2), None),
+        (MemberMoved(2, "soon"), "passed MemberMoved with str for after_s; expected float or NoneType"),  # type: ignore[arg-type]
+        (MemberMoved("2"), "passed MemberMoved with str for uid; expected int"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_field_that_events_gain_is_checked_by_its_annotation(
+    event: MemberMoved, says: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(leg_handler._EVENTS, MemberMoved, leg_handler.field_types(MemberMoved))
+    fed: list[object] = []
+    problems: list[str] = []
+
+    async def main() -> None:
+        handler = leg_handler.SafeLegHandler("acme", fed.append, lambda name, more: None, problems.append, print)
+        handler.on_event(event)  # type: ignore[arg-type]
+
+    run(main())
+    assert fed == ([event] if says is None else [])
+    assert [says in problem for problem in problems if says] == ([] if says is None else [True])
+
+
+def test_every_event_of_a_leg_is_checked_in_every_field() -> None:
+    for kind, wanted in leg_handler._EVENTS.items():
+        assert wanted.keys() == {item.name for item in fields(kind)}
+        assert all(isinstance(one, type) for kinds in wanted.values() for one in kinds)
+
+
 @pytest.mark.fault("F39")
 @pytest.mark.parametrize(
     ("event", "says"),
     [
-        ("callee joined", "gave str, which is no event of a leg"),
-        (None, "gave NoneType, which is no event of a leg"),
-        (LegJoined(), "gave LegJoined, which is no event of a leg"),
-        (MemberJoined("2"), "gave MemberJoined with str for uid, not int"),  # type: ignore[arg-type]
-        (MemberJoined(True), "gave MemberJoined with bool for uid, not int"),
-        (MemberLeft(2, "quit"), "gave MemberLeft with str for reason, not LeaveReason"),  # type: ignore[arg-type]
-        (LegClosed(OSError()), "gave LegClosed with OSError for reason, not str"),  # type: ignore[arg-type]
-        (AudioLost("heard"), "gave AudioLost with str for direction, not Direction"),  # type: ignore[arg-type]
+        ("callee joined", "passed str; expected a LegEvent"),
+        (None, "passed NoneType; expected a LegEvent"),
+        (LegJoined(), "passed LegJoined; expected a LegEvent"),
+        (MemberJoined("2"), "passed MemberJoined with str for uid; expected int"),  # type: ignore[arg-type]
+        (MemberJoined(True), "passed MemberJoined with bool for uid; expected int"),
+        (MemberLeft(2, "quit"), "passed MemberLeft with str for reason; expected LeaveReason"),  # type: ignore[arg-type]
+        (LegClosed(OSError()), "passed LegClosed with OSError for reason; expected str"),  # type: ignore[arg-type]
+        (AudioLost("heard"), "passed AudioLost with str for direction; expected Direction"),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_no_event_is_refused_and_noted_once(event: object, says: str) -> None:
@@ -268,14 +309,14 @@ def test_what_is_no_event_is_refused_and_noted_once(event: object, says: str) ->
 @pytest.mark.parametrize(
     ("uid", "given", "says"),
     [
-        (2, b"\0\0", "gave bytes, not an AudioFrame"),
-        (2, SimpleNamespace(pcm=b"", rate_hz=RATE_HZ, position=0), "gave SimpleNamespace, not an AudioFrame"),
-        ("2", frame(), "gave str for a uid, which is an int"),
-        (2, frame(rate_hz=8_000), f"gave a frame at 8000 Hz, and the leg's rate_hz is {RATE_HZ}"),
-        (2, spoilt(position="later"), "gave a frame with str in its fields"),
-        (2, spoilt(position=None, pcm=None), "gave a frame with NoneType and NoneType in its fields"),
-        (2, spoilt(pcm=bytes(3)), "gave a frame with half a sample in its fields"),
-        (2, spoilt(kind=Louder, pcm=bytes(3)), "gave a frame with half a sample in its fields"),
+        (2, b"\0\0", "passed bytes; expected an AudioFrame"),
+        (2, SimpleNamespace(pcm=b"", rate_hz=RATE_HZ, position=0), "passed SimpleNamespace; expected an AudioFrame"),
+        ("2", frame(), "passed str as uid; expected int"),
+        (2, frame(rate_hz=8_000), f"passed a frame at 8000 Hz; the leg's rate_hz is {RATE_HZ}"),
+        (2, spoilt(position="later"), "passed a frame with str in its fields"),
+        (2, spoilt(position=None, pcm=None), "passed a frame with NoneType and NoneType in its fields"),
+        (2, spoilt(pcm=bytes(3)), "passed a frame with half a sample in its fields"),
+        (2, spoilt(kind=Louder, pcm=bytes(3)), "passed a frame with half a sample in its fields"),
     ],
 )
 def test_what_is_no_frame_is_refused_and_noted_once(uid: int, given: AudioFrame, says: str) -> None:

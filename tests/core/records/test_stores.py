@@ -140,7 +140,7 @@ def test_the_guard_is_the_first_store_that_is_one() -> None:
     assert Stores([MemoryStore(), first, second]).guard is first
     assert Stores([MemoryStore()]).guard is None
     assert Stores().guard is None
-    assert phone(MemoryStore(), first)._equipment.stores.guard is first
+    assert phone(MemoryStore(), first)._parts.stores.guard is first
 
 
 def test_all_are_closed_even_where_one_fails() -> None:

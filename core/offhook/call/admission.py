@@ -1,7 +1,7 @@
-"""Whether a call may be dialled: a limit, the plugins' say, and the double-dial guard, in this order.
+"""Whether a call may be dialled: a limit, the plugins' decisions, and the double-dial guard, in this order.
 
-All of it comes after the check that the call could work and before anything rings. The guard's claim is the last step
-before dialling.
+All of it happens after the check that the call could work and before anything rings. The guard's claim is the last
+step before dialling.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from offhook.plugin.manager import Plugins
 
 
-#: How long after a call its callee is not dialled again by mistake, where the callee is a person, in seconds.
+#: How long after a call its callee is not dialled again by mistake, in seconds, where the callee is a person.
 REDIAL_WINDOW_S: Final = 30.0
-#: The same after a call of which nobody knows whether it rang: a telephone has stopped ringing by then, in seconds.
+#: The same after a call that may have rung or not, in seconds: a telephone has stopped ringing by then.
 AMBIGUOUS_HOLD_S: Final = 60.0
-#: How long a carrier may take to say which line it is.
+#: How long a carrier may take to name its line.
 _LINE_TIMEOUT_S: Final = 10.0
 #: How long a guard may take to claim a key, while nothing rings, and to release one, while the end of a call waits.
 _CLAIM_TIMEOUT_S: Final = 10.0
@@ -43,11 +43,11 @@ class Admission:
     """Admits the calls of one phone.
 
     Args:
-        carrier: whose lines they are from.
-        plugins: who may refuse.
-        guard: remembers who is being called.
+        carrier: has the lines that the calls are from.
+        plugins: may refuse a call.
+        guard: remembers which callees are being called.
         clock: the time.
-        call_limit: how many may be up at once.
+        call_limit: how many calls may be up at once.
         redial_window_s: how long a callee stays guarded after a call; None is 30 s, and 0 where the endpoint is this
             machine.
 
@@ -66,9 +66,9 @@ class Admission:
         redial_window_s: float | None = None,
     ) -> None:
         if call_limit < 1:
-            raise ConfigError(f"call_limit={call_limit!r}: give how many calls may be up at once, at least 1")
+            raise ConfigError(f"call_limit must be at least 1, got {call_limit!r}")
         if redial_window_s is not None and not 0 <= redial_window_s < float("inf"):
-            raise ConfigError(f"redial_window_s={redial_window_s!r}: give a finite number of seconds from 0 up")
+            raise ConfigError(f"redial_window_s must be finite and at least 0 seconds, got {redial_window_s!r}")
         if redial_window_s is None:
             redial_window_s = 0.0 if carrier.endpoint and is_loopback(carrier.endpoint) else REDIAL_WINDOW_S
         self._carrier = carrier
@@ -81,13 +81,13 @@ class Admission:
         self._up: dict[str, str] = {}
 
     async def admit(self, request: DialRequest) -> DialRequest:
-        """Take a place and the guard's key for a call; `release` gives both back.
+        """Take a place and the guard's key for a call; `release` returns both.
 
         Returns:
             The request with its `line` and the time.
 
         Raises:
-            DialRefused: by the limit, by a plugin, or by the guard unless its `redial` says that it is meant.
+            DialRefused: by the limit, by a plugin, or by the guard unless the request has `redial`.
             OffhookError: carrier or guard failed.
         """
         if len(self._up) >= self._limit:
@@ -123,7 +123,8 @@ class Admission:
 
         Args:
             call_id: as admitted.
-            rang: ``"no"``, ``"assumed"`` or ``"unknown"``, see `CallRecord.rang`: nobody is guarded whom nothing rang.
+            rang: ``"no"``, ``"assumed"`` or ``"unknown"``, see `CallRecord.rang`. A callee that did not ring is not
+                guarded.
 
         Raises:
             OffhookError: the guard failed.
@@ -192,12 +193,12 @@ _MOST_HELD: Final = 10_000
 
 
 def guard_key(line: str, number: str) -> str:
-    """What is claimed for a call from `line` (see `Carrier.line_id`) to `number`; tells neither of them."""
+    """What is claimed for a call from `line` (see `Carrier.line_id`) to `number`; reveals neither of them."""
     return hashlib.sha256(f"{line}\n{number}".encode()).hexdigest()[:32]
 
 
 class MemoryGuard(DialGuard):
-    """Guards the calls of whoever shares this object."""
+    """Guards the calls of all phones that share this object."""
 
     def __init__(self) -> None:
         self._live: dict[str, str] = {}
@@ -208,7 +209,7 @@ class MemoryGuard(DialGuard):
         holder = self._live.get(key)
         if holder is None and (held := self._held.pop(key, None)) is not None:
             last, from_s, until_s = held
-            if from_s <= now_s < until_s:  # a clock that was set back holds nobody for longer
+            if from_s <= now_s < until_s:  # a clock that was set back makes no hold longer
                 self._held[key] = held
                 holder = last
         if holder is None:

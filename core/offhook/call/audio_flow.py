@@ -33,7 +33,7 @@ class AudioFlow:
         session: the call's; it is only looked at.
         media: is held while the connection is gone.
         record: where gaps are kept.
-        timer: is started while the callee should be heard; media tells it about each frame.
+        timer: runs while the callee should be heard; media calls its `heard` for each frame.
     """
 
     def __init__(self, session: CallSession, media: CallMedia, record: CallRecord, timer: SilenceTimer) -> None:
@@ -96,7 +96,7 @@ class SilenceTimer:
         self._returned = returned
         self._since_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        #: Whether audio was found missing and has not come back.
+        #: Whether audio was found missing and has not returned.
         self.missing: bool = False
 
     def expect(self, expected: bool) -> None:

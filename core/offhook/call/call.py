@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from offhook.session.record import CallRecord, TimelineEntry
 
 
-#: How much audio a listener may leave waiting, in milliseconds.
+#: How much audio may wait for a listener, in milliseconds.
 LISTENER_MS = 2_000
-#: After the last word of a playout, before leaving: what the buffers on the way may hold, in seconds.
+#: How long to wait after a playout before leaving, in seconds: buffers on the way hold that much.
 TAIL_S = 0.2
 
 
 class Call:
     """One call. Made by `Phone.dial()`, used as an async context manager.
 
-    Entering it dials. It returns once our leg is in the channel: the callee's telephone rings, as far as anybody can
-    know. Leaving it hangs up, whatever happened inside.
+    Entering it dials, and returns once our leg is in the channel: then the callee's telephone is assumed to ring.
+    Leaving it hangs up, whatever happened inside.
 
     Raises, on entering:
-        ConfigError, TransportError: it could not work; nothing has rung.
-        DialRefused: it was not to be dialled: the callee is being called already, the phone's limit, a plugin.
-        CarrierError: the carrier refused it, or (`StartAmbiguous`) its answer was lost.
-        JoinFailed, JoinTimeout: it may be ringing, and we are not in the channel.
+        ConfigError, TransportError: the call could not work; nothing has rung.
+        DialRefused: the call may not be dialled: the callee is being called already, the phone's limit, a plugin.
+        CarrierError: the carrier refused the call, or (`StartAmbiguous`) its answer was lost.
+        JoinFailed, JoinTimeout: the callee may be ringing, and we are not in the channel.
     """
 
     def __init__(self, driver: Driver, parts: PhoneParts) -> None:
@@ -99,7 +99,10 @@ class Call:
         await self.hang_up()
 
     async def answered(self) -> bool:
-        """Wait for the answer, or for the end. Never raises for how the call went: ask the record.
+        """Wait for the answer, or for the end. How the call went is never raised: see the record.
+
+        Returns:
+            Whether the call was answered.
 
         Raises:
             CallStateError: the call was not entered, or lives on another event loop.
@@ -123,8 +126,8 @@ class Call:
         """End the call and wait until nothing of it is left. Idempotent and bounded.
 
         Args:
-            after: ``"playout"`` waits first until all that is queued or mixed in has been said, and 200 ms more, so
-                that the last word is not cut.
+            after: ``"playout"`` waits first until everything that is queued or mixed in has been sent, and 200 ms more,
+                so that the last word is not cut.
         """
         self._parts.must_be_ours()
         media = self._driver.media
@@ -136,45 +139,45 @@ class Call:
     def __reduce__(self) -> NoReturn:
         raise CallStateError("a Call cannot be sent to another process: it lives where it was placed")
 
-    # ---- what is known of it
+    # ---- what is known
 
     @property
     def state(self) -> CallState:
-        """Where the call is."""
+        """The state of the call."""
         return self._driver.state
 
     @property
     def over(self) -> bool:
-        """Whether nothing can happen to it any more: it has ended, or was given up before it was dialled."""
+        """Whether the call has ended, or was given up before it was dialled."""
         return self._driver.given_up or self.state is CallState.ENDED
 
     @property
     def leg_state(self) -> LegState:
-        """Where our connection to the channel is."""
+        """The state of our connection to the channel."""
         return self._driver.leg_state
 
     @property
     def record(self) -> CallRecord:
-        """All that is known, growing while the call lasts and final when it has ended."""
+        """Everything that is known of the call: it grows while the call lasts, and is final when `ended` returns."""
         return self._driver.record
 
     @property
     def callee_present(self) -> bool:
-        """Whether the callee is in the channel. Before the answer this says nothing; after it, False means dropped."""
+        """Whether the callee is in the channel. After the answer, False means that the callee dropped."""
         return self._driver.callee_present
 
     def events(self) -> BoundedStream[TimelineEntry]:
-        """What happens from now on, until the call has ended. A reader who falls behind loses the oldest, counted."""
+        """The timeline from now on, until the call has ended. A slow reader loses the oldest entries, counted."""
         return self._driver.timeline.stream()
 
     @property
     def level_sent_dbfs(self) -> float:
-        """Level of what is being said to the callee, in dB relative to full scale."""
+        """Level of the audio that is sent to the callee, in dB relative to full scale."""
         return self._driver.media.level_sent_dbfs if self._driver.media else SILENCE_DBFS
 
     @property
     def level_heard_dbfs(self) -> float:
-        """Level of what is being heard from the callee, in dB relative to full scale."""
+        """Level of the audio that is heard from the callee, in dB relative to full scale."""
         return self._driver.media.level_heard_dbfs if self._driver.media else SILENCE_DBFS
 
     # ---- speaking
@@ -186,22 +189,22 @@ class Call:
         mode: PlayMode | Literal["queue", "replace", "mix"] = PlayMode.QUEUE,
         gain_db: float = 0.0,
     ) -> PlayHandle:
-        """Have something said; nothing is said before the answer.
+        """Send audio to the callee. Nothing is sent before the answer.
 
         Args:
             what: a spec (``wav:greeting.wav``), a source that was opened with `Phone.source`, a `PushSource`, an
                 `AudioFrame`, or an iterable or async iterable of frames, which is only asked for more when there is
                 room.
-            mode: what becomes of what is being said. ``queue``: it goes on, and this follows all that was queued
-                before, without a gap. ``replace``: everything that is running, queued or mixed in ends now, as
-                `PlayoutEnd.REPLACED`; the next frame holds this, or silence until it has been read. ``mix``: it goes
-                on, and this is added to it from the next frame on, clipped to 16 bits, and ends by itself; 4 at most
-                at once.
-            gain_db: louder or softer by so much, -60 to 20 dB; clipped to 16 bits.
+            mode: what happens to what is playing. ``queue``: it continues, and this follows everything that was queued
+                before, without a gap. ``replace``: everything that is playing, queued or mixed in ends now, as
+                `PlayoutEnd.REPLACED`; the next frame is of this, or silent until it has been read. ``mix``: it
+                continues, and this is added to it from the next frame on, clipped to 16 bits, and ends by itself; at
+                most 4 at once.
+            gain_db: gain of this item, -60 to 20 dB; clipped to 16 bits.
 
         Raises:
-            ConfigError: a spec names nothing, or what it names cannot be opened; a source was played before; or there
-                is no such mode or gain.
+            ConfigError: a spec is unknown, or what it names cannot be opened; a source was played before; or the mode
+                or the gain is not valid.
             CallStateError: 4 items are mixed in already.
         """
         media = self._media("play")
@@ -209,7 +212,7 @@ class Call:
             mode = PlayMode(mode)
         except ValueError:
             modes = ", ".join(PlayMode)
-            raise ConfigError(f"play(mode={mode!r}): there is no such mode; choose one of {modes}") from None
+            raise ConfigError(f"play(mode={mode!r}) is not a mode; choose one of {modes}") from None
         gain = gain_of(gain_db)
         media.playout.admit(mode)  # before a file is opened
         source = self._parts.plugins.source(what) if isinstance(what, str) else _source_of(what)
@@ -217,29 +220,29 @@ class Call:
         return media.playout.add(source, mode, gain)
 
     def clear(self) -> float:
-        """Stop talking at once and forget what is queued or mixed in (barge-in).
+        """Stop playing at once and drop what is queued or mixed in (barge-in).
 
         Returns:
-            How many milliseconds of the item that was being said had been sent; mixed items have handles for that.
+            How many milliseconds of the item that was playing had been sent; mixed items have handles for that.
         """
         return self._media("clear").playout.clear()
 
     def mute(self) -> None:
-        """Send silence from the next frame on. Playout goes on unheard: positions advance and handles end."""
+        """Send silence from the next frame on. Playout continues unheard: positions advance and handles end."""
         self._media("mute").muted = True
 
     def unmute(self) -> None:
-        """Be heard again, from where playout has got to."""
+        """Send playout again, from where it is now."""
         self._media("unmute").muted = False
 
     @property
     def muted(self) -> bool:
-        """Whether silence is sent in place of what is said."""
+        """Whether silence is sent in place of playout."""
         return self._driver.media is not None and self._driver.media.muted
 
     @property
     def gain_db(self) -> float:
-        """Gain of all that is said, after mixing, from the next frame on; -60 to 20 dB, clipped to 16 bits.
+        """Gain of everything that is sent, after mixing, from the next frame on; -60 to 20 dB, clipped to 16 bits.
 
         Setting it raises `ConfigError` for any other number, and `CallStateError` for a call that was not entered.
         """
@@ -250,10 +253,11 @@ class Call:
         self._media("gain_db", "").playout.gain_db = gain_db
 
     def add_filter(self, what: str | AudioFilter, *, direction: Literal["sent", "heard"] = "sent") -> AudioFilter:
-        """Have a filter change all that is sent or heard from the next frame on, after the filters added before it.
+        """Have a filter change all audio sent or heard from the next frame on, after the filters added before it.
 
-        What is sent has been mixed and has had the call's gain; muting comes last. What is recorded is what was sent,
-        and, of the callee, what listeners are given. One that fails is removed and noted, and the call goes on.
+        Audio that is sent has been mixed and has had the call's gain; muting is applied last. Recordings contain what
+        was sent, and of the callee what listeners receive. A filter that fails is removed and noted, and the call goes
+        on.
 
         Args:
             what: a spec (``limit:-3``), or a filter of your own, which can be added once.
@@ -263,19 +267,19 @@ class Call:
             The filter, for `remove_filter`.
 
         Raises:
-            ConfigError: a spec names nothing, or has a bad argument; or there is no such direction.
+            ConfigError: a spec is unknown, or has a bad argument; or the direction is not valid.
             CallStateError: the filter was added to a call before.
         """
         media = self._media("add_filter")
         chains = {"sent": media.sent_filters, "heard": media.heard_filters}
         if direction not in chains:
-            raise ConfigError(f"add_filter(direction={direction!r}): there is no such direction; choose sent or heard")
+            raise ConfigError(f"add_filter(direction={direction!r}) is not a direction; choose sent or heard")
         made = self._parts.plugins.filter(what, media.rate_hz) if isinstance(what, str) else what
         chains[direction].add(made)
         return made
 
     def remove_filter(self, audio_filter: AudioFilter) -> bool:
-        """Take a filter out from the next frame on, and close it.
+        """Remove a filter from the next frame on, and close it.
 
         Returns:
             Whether it was in use; False also when it failed and was removed before.
@@ -296,8 +300,8 @@ class Call:
         Args:
             rate_hz: the rate to convert to; the leg's own by default.
 
-        A frame's position counts samples at that rate since our leg joined the channel (`record.joined_at_s`): that is
-        the zero of everything that is heard and sent, so that streams and recordings of one call fit together.
+        A frame's position counts samples at that rate since our leg joined the channel (`record.joined_at_s`). All
+        streams and recordings of a call start there, so that they fit together.
         """
         return self._media("audio").listen(rate_hz, LISTENER_MS)
 
@@ -323,7 +327,7 @@ class Call:
             How many seconds were recorded.
 
         Raises:
-            ConfigError: no positive, finite number of seconds.
+            ConfigError: `duration_s` is not a positive, finite number of seconds.
             RecordingError: it cannot be written.
         """
         check_duration(duration_s)
@@ -352,7 +356,7 @@ class Call:
 
 
 def _source_of(what: AudioSource | Frames) -> AudioSource:
-    """What is played is a source where it has all of one; it need not be a subclass, as a factory's need not be."""
+    """A source that can be played: `what` itself if it has the methods of one, else one made of its frames."""
     problem = interface_mismatch(what, AudioSource)
     if problem and not isinstance(what, AudioSource):
         return frames_source(what)
@@ -360,5 +364,5 @@ def _source_of(what: AudioSource | Frames) -> AudioSource:
         raise contract_error(what, "play", problem, "AudioSource")
     source = cast("AudioSource", what)
     if source.taken:
-        raise SourceError(f"this {type(source).__name__} was played already: a source plays once, open another")
+        raise SourceError(f"this {type(source).__name__} was played already: open another, since a source plays once")
     return source

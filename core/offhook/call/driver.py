@@ -1,8 +1,8 @@
 """The loop: it drives the session of one call, and is the only place where a session meets the world.
 
-It feeds facts in, has done what the session asks for, arms one timer, and writes every step down before acting on it.
-Everything that a call starts runs in one runner task, so a call may be entered in one task and closed in another, and
-nothing outlives it but what a plugin refuses to end.
+It passes events to the session, does what the session asks for, arms one timer, and writes every step down before
+acting on it. Everything that a call starts runs in one runner task, so a call may be entered in one task and closed in
+another, and nothing outlives it but what a plugin refuses to end.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Driver:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing of the call is left: its record is final, and it has let go of everything."""
+        """Whether nothing of the call is left: its record is final, and all its tasks and parts are released."""
         return self.given_up or (self.runner is not None and self.runner.done())
 
     # ---- what a call and its phone ask for
@@ -182,7 +182,7 @@ class Driver:
         self._wake()
 
     async def release_admission(self) -> None:
-        """Give back the place among the phone's calls, and let the callee be dialled again."""
+        """Return the place among the phone's calls, so that the callee can be dialled again."""
         try:
             await self._parts.admission.release(self.record.call_id, self.record.rang)
         except OffhookError as error:
@@ -210,10 +210,10 @@ class Driver:
         assert self._parts.watchdog is not None
         self._parts.watchdog.forget(self._loop_blocked)
 
-    # ---- the loop: facts in, actions out
+    # ---- the loop: events in, actions out
 
     def feed(self, event: Event) -> None:
-        """Take a fact: decide, write down, act, arm the timer, wake those who wait."""
+        """Take an event: decide, write down, act, arm the timer, wake those who wait."""
         if self._releasing or self.state is CallState.ENDED:
             return
         due = isinstance(event, DeadlinePassed)
@@ -284,7 +284,7 @@ class Driver:
             raise self._mistake
 
     async def _wind_up(self) -> None:
-        """Let go of everything and make the record final, whether the session got here or we were cancelled."""
+        """Release everything and make the record final, whether the session got here or we were cancelled."""
         try:
             self._releasing = True
             self._tasks.cancel_steps()

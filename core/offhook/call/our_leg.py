@@ -126,7 +126,7 @@ class OurLeg:
         await self._leave()
         self._feed(LegClosed())
 
-    # ---- what the driver says
+    # ---- what the driver calls
 
     def follow(self, event: Event) -> None:
         """The session has taken an event: media has to know the callee, and whether audio should flow."""
@@ -140,7 +140,7 @@ class OurLeg:
         self._feed(LegFailed(error.message))
 
     async def release(self) -> None:
-        """The call is over, or is abandoned: let go of everything, each for a bounded time."""
+        """The call is over, or is abandoned: release everything, each step within a time limit."""
         self._releasing = True
         if self._flow is not None:
             self._flow.end()

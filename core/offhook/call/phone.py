@@ -1,4 +1,4 @@
-"""The phone: a carrier, a transport and the plugins, put together once and used for many calls."""
+"""The phone: a carrier, a transport and the plugins, assembled once and used for many calls."""
 
 from __future__ import annotations
 
@@ -78,16 +78,16 @@ class Phone:
             relay on this machine and `agora` for Agora itself.
         policy: timers and the answer policy of every call, unless a call brings its own.
         plugins: modules or objects with hooks, beside the installed ones.
-        store: keeps journals and records: a `Store`, a spec, or several, each of which gets everything; None keeps
+        store: keeps journals and records: a `Store`, a spec, or several, each of which keeps everything; None keeps
             nothing. ``auto``, the default, is what `OFFHOOK_STORE` in `environment` names (a spec, or ``none``), else
             ``sqlite`` where the carrier is given by name. A carrier object may be a double, whose calls do not belong
-            among a person's, so there ``auto`` is none: say ``store="sqlite"`` where it rings people.
+            among a person's, so there ``auto`` keeps nothing: pass ``store="sqlite"`` where it rings people.
         environment: settings for the parts that are given by name; none by default.
-        call_limit: how many calls may be up at once; one more is refused before anything rings.
+        call_limit: how many calls may be up at once; a further one is refused before anything rings.
         redial_window_s: how long after a call its callee is not dialled again by mistake: 30 s by default, and 0 where
             the endpoint is this machine. `dial(..., redial=True)` dials all the same.
-        watchdog_limit_s: how long the event loop may be kept from turning before the code that does it is named, in the
-            log and in the calls' records; None for no watch. Under a clock other than the machine's there is none.
+        watchdog_limit_s: how long the event loop may be blocked before the code that blocks it is named, in the log and
+            in the calls' records; None for no watchdog. Under a clock other than the machine's there is no watchdog.
         clock: the time; the machine's own by default.
         ids: identifiers; random by default.
         http: an httpx transport for carriers given by name to reach their servers by, instead of the network: for a
@@ -96,7 +96,7 @@ class Phone:
     Raises:
         ConfigError: something that is named is not installed, or lacks its settings.
         RecordingError: a store cannot be opened.
-        PluginError: one of `plugins` cannot be used, or the carrier or the transport is none.
+        PluginError: one of `plugins` cannot be used, or the carrier, the transport or the guard is not a valid one.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Phone:
             if problem:
                 raise contract_error(part, "Phone", problem, kind.__name__)
         stores = open_stores(self.plugins, store, usual, settings)
-        #: Records of calls that died with their process and that nobody was told of before.
+        #: Records of calls that died with their process and were not reported before.
         self.interrupted: Sequence[Document] = interrupted(stores)
         guard = stores.guard or MemoryGuard()
         problem = interface_mismatch(guard, DialGuard)
@@ -157,7 +157,7 @@ class Phone:
         self._parts = PhoneParts(
             carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
         )
-        #: Of the calls that something is left of.
+        #: Of the calls that have not been released entirely.
         self._drivers: list[Driver] = []
         self._closed = False
 
@@ -211,7 +211,7 @@ class Phone:
             record: a stereo WAV file to make of the whole call, caller left, callee right; a ``*`` in its name becomes
                 the first number that makes it new. It is opened now, so that one that cannot be written is refused
                 before anything rings.
-            redial: dial even if the callee is being called, or was a moment ago: a second ring is meant.
+            redial: dial even if the callee is being called, or was a moment ago.
             from_number: the line to call from, E.164, instead of the carrier's own.
 
         Raises:
@@ -232,7 +232,7 @@ class Phone:
         return Call(driver, self._parts)
 
     async def dry_run(self, number: str, *, from_number: str | None = None) -> None:
-        """Do everything that comes before the ringing, and ring nobody.
+        """Do everything that precedes the ringing, and do not ring.
 
         Args:
             number: as for `dial`.
@@ -284,10 +284,10 @@ class Phone:
         return any(driver.report(report) for driver in self._drivers)
 
     def source(self, spec: str) -> AudioSource:
-        """Open an audio source now, for `Call.play()`: what is wrong with it is known before anything rings.
+        """Open an audio source now, for `Call.play()`, so that a mistake in it is found before anything rings.
 
         Raises:
-            ConfigError: the spec names nothing, or what it names cannot be opened.
+            ConfigError: the spec is unknown, or what it names cannot be opened.
         """
         return self.plugins.source(spec)
 
@@ -295,7 +295,7 @@ class Phone:
         """Open an audio sink now, for `Call.listen()` or `Call.record_for()`.
 
         Raises:
-            ConfigError: the spec names nothing, or what it names cannot be written.
+            ConfigError: the spec is unknown, or what it names cannot be written.
         """
         return self.plugins.sink(spec)
 
@@ -313,12 +313,12 @@ class Phone:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Hang up whatever is still up and let go of everything. Idempotent.
+        """Hang up all calls and release everything. Idempotent.
 
         Bounded even where everything hangs: all calls at once for their `release_timeout_s` and 2.5 s more, and 2.25 s
         more where a double-dial guard hangs; then the transport and the carrier 5.25 s each. 15 s with the default
-        policy, 17.5 s with a guard that hangs. What does not end when it is cancelled is
-        left behind. Only code that blocks the event loop cannot be bounded: the watchdog names it.
+        policy, 17.5 s with a guard that hangs. Tasks that do not end when they are
+        cancelled are left behind. Only code that blocks the event loop cannot be bounded: the watchdog names it.
 
         Raises:
             PluginError: the transport, the carrier or the store could not be closed; the others were.
@@ -329,7 +329,7 @@ class Phone:
         self._closed = True
         drivers, self._drivers = self._drivers, []
         transport, carrier = self._parts.transport, self._parts.carrier
-        async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is let go of
+        async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is closed
             stack.callback(self._parts.stores.close)
             stack.push_async_callback(_close, carrier)
             stack.push_async_callback(_close, transport)

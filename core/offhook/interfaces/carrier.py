@@ -30,7 +30,7 @@ class Carrier(ABC):
 
     @abstractmethod
     async def check(self) -> None:
-        """Find out, without ringing anybody, whether a call could be started: settings, keys, URL.
+        """Check, without ringing, whether a call could be started: settings, keys, URL.
 
         Raises:
             ConfigError: a setting is missing or wrong.
@@ -38,15 +38,15 @@ class Carrier(ABC):
         ...
 
     async def line_id(self, from_number: str | None = None) -> str:
-        """What tells one of our lines from another: the same text for the same line of the same account at the same
-        service, also in another process. The double-dial guard uses it as a key, and plugins see it in the request, so
-        it must not contain a key of the account.
+        """Identify a line of ours: the same text for the same line of the same account at the same service, also in
+        another process. The double-dial guard builds its keys from it, and plugins see it in the request, so it must
+        not contain a key of the account.
 
         Args:
             from_number: the line that was chosen for the call, E.164 and checked, or None for the carrier's own.
 
         Raises:
-            ConfigError: there is no line to call from, or it cannot be called from `from_number`.
+            ConfigError: no line is configured, or the carrier cannot call from `from_number`.
         """
         return " ".join(
             [f"{type(self).__module__}.{type(self).__qualname__}", self.endpoint or "", *filter(None, [from_number])]
@@ -62,19 +62,19 @@ class Carrier(ABC):
             request: the call; its numbers are E.164 and have been checked.
 
         Raises:
-            CarrierError: it was refused, or (`StartAmbiguous`) nobody knows whether it rang.
+            CarrierError: the call was refused, or (`StartAmbiguous`) it is not known whether it rang.
         """
         ...
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Let go of connections. Idempotent."""
+        """Close connections. Idempotent."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CarrierReport:
-    """What a carrier says afterwards about a call, for example in a webhook; `Phone.report` takes it.
+    """News of a call from its carrier, for example from a webhook; `Phone.report` takes it.
 
     Attributes:
         disposition: how the call ended: declined, busy, not answered, completed.
@@ -91,11 +91,11 @@ class CarrierReport:
 
     def __post_init__(self) -> None:
         if bool(self.channel) == bool(self.call_id):
-            raise ConfigError("a CarrierReport names its call by channel or by call_id: give one of them")
+            raise ConfigError("a CarrierReport names its call by channel or by call_id: pass one of them")
 
 
 class Auth(ABC):
-    """Gives the headers that authenticate a request."""
+    """Returns the headers that authenticate a request."""
 
     @abstractmethod
     async def headers(self, host: str) -> Mapping[str, Secret]:
@@ -104,6 +104,6 @@ class Auth(ABC):
         Asked anew for every request, so keys may rotate.
 
         Raises:
-            ConfigError: there are no keys; the message says where they are looked for.
+            ConfigError: there are no keys; the message names where they are looked for.
         """
         ...

@@ -63,8 +63,8 @@ class DialGuard(ABC):
             key: the hash of line and callee.
             call_id: who claims it.
             now_s: wall time.
-            if_killed_s: should the process die before `release`, the key stays taken until this long after now, so that
-                a process that is started again and again rings the callee no more often than that.
+            if_killed_s: if the process dies before `release`, the key stays taken for this long from now, so that a
+                process that is started again and again rings the callee no more often than that.
 
         Returns:
             None when the key was free and is now ours; else the id of the call that has it, or had it a moment ago.

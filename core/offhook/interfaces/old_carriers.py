@@ -22,7 +22,7 @@ _NUMBERS: Final = ("to", "number", "phone_number")
 
 
 def keep_old_members(kind: type) -> None:
-    """Give a class of carriers the members of this version, made of those of the last one.
+    """Add the members of this version to a class of carriers, made of those of the last one.
 
     Args:
         kind: the class, just made.
@@ -60,8 +60,8 @@ def _line_id_of(old: Callable[[object], Awaitable[str]]) -> Callable[[object, st
 def _refuse_choice(carrier: object, from_number: str | None) -> None:
     if from_number is not None:
         raise ConfigError(
-            f"{type(carrier).__name__} cannot be told which line to call from: it was written for the last version of "
-            "offhook. Dial without from_number (--from)"
+            f"{type(carrier).__name__} cannot call from a chosen line: it was written for the last version of offhook. "
+            "Dial without from_number (--from)"
         )
 
 

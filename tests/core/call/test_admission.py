@@ -455,10 +455,10 @@ def test_giving_back_is_idempotent() -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"call_limit": 0}, "call_limit=0: give how many"),
-        ({"redial_window_s": -1}, "redial_window_s=-1: give a finite"),
-        ({"redial_window_s": float("inf")}, "redial_window_s=inf: give a finite"),
-        ({"redial_window_s": float("nan")}, "redial_window_s=nan: give a finite"),
+        ({"call_limit": 0}, "call_limit must be at least 1, got 0"),
+        ({"redial_window_s": -1}, "redial_window_s must be finite and at least 0 seconds, got -1"),
+        ({"redial_window_s": float("inf")}, "redial_window_s must be finite and at least 0 seconds, got inf"),
+        ({"redial_window_s": float("nan")}, "redial_window_s must be finite and at least 0 seconds, got nan"),
     ],
 )
 def test_limits_that_limit_nothing_are_refused(settings: dict[str, object], problem: str) -> None:

@@ -204,7 +204,7 @@ def test_what_was_forgotten_may_be_forgotten_again() -> None:
 
 @pytest.mark.parametrize("limit_s", [0, -1, float("nan"), float("inf")])
 def test_a_limit_is_a_positive_number_of_seconds(limit_s: float) -> None:
-    with pytest.raises(ConfigError, match=r"watchdog_limit_s=.*: give a positive"):
+    with pytest.raises(ConfigError, match="watchdog_limit_s must be a positive"):
         phone(limit_s)
 
 

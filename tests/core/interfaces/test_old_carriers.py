@@ -50,7 +50,7 @@ def test_a_carrier_that_takes_a_number_rings_it(make: Callable[[], type[Scripted
         r.answer()
         async with r.phone, r.phone.dial(NUMBER):
             assert r.carrier.rung == [NUMBER]
-        with pytest.raises(ConfigError, match="Old cannot be told which line to call from"):
+        with pytest.raises(ConfigError, match="Old cannot call from a chosen line"):
             await r.carrier.start_call(DialRequest("call_1", NUMBER, from_number=NUMBERS[0]))
 
     run(main())
@@ -65,7 +65,7 @@ def test_a_carrier_with_the_old_name_of_its_line_has_the_same_line() -> None:
 
     async def main() -> None:
         assert await Old().line_id() == "the line"
-        with pytest.raises(ConfigError, match="which line"):
+        with pytest.raises(ConfigError, match="a chosen line"):
             await Old().line_id(NUMBER)
 
     run(main())

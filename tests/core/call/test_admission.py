@@ -100,7 +100,7 @@ def test_a_second_ring_can_be_asked_for() -> None:
 
 
 @pytest.mark.fault("F2")
-def test_after_a_lost_answer_nobody_is_rung_again_by_mistake() -> None:
+def test_after_a_lost_answer_the_callee_is_not_rung_again_by_mistake() -> None:
     async def main() -> None:
         carrier = ScriptedCarrier(StartAmbiguous("lost"))  # on this machine, where the window is 0
         async with phone(carrier) as p:
@@ -215,7 +215,7 @@ def test_a_call_that_is_hung_up_while_plugins_are_asked_is_not_dialled() -> None
     run(main())
 
 
-def test_a_dry_run_rings_nobody_and_takes_nothing() -> None:
+def test_a_dry_run_does_not_ring_and_takes_nothing() -> None:
     async def main() -> None:
         r = rig(policy=POLICY)
         await r.phone.dry_run(NUMBER)
@@ -252,7 +252,7 @@ class BrokenGuard(MemoryStore, DialGuard):
         raise OSError("gone")
 
 
-def test_a_guard_that_cannot_be_asked_refuses_and_one_that_cannot_be_told_is_noted() -> None:
+def test_a_guard_that_fails_to_claim_refuses_and_one_that_fails_to_release_is_noted() -> None:
     async def main() -> None:
         carrier = ScriptedCarrier()
         async with phone(carrier, store=BrokenGuard("claim")) as p:
@@ -424,18 +424,18 @@ def test_a_carrier_that_cannot_say_its_line_is_named() -> None:
 def test_a_claim_says_how_long_it_holds_should_the_process_die(
     endpoint: str | None, window_s: float | None, if_killed_s: float
 ) -> None:
-    class Told(MemoryGuard):
-        told: float | None = None
+    class Noting(MemoryGuard):
+        if_killed_s: float | None = None
 
         async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
-            self.told = if_killed_s
+            self.if_killed_s = if_killed_s
             return await super().claim(key, call_id, now_s, if_killed_s)
 
     async def main() -> None:
-        guard = Told()
+        guard = Noting()
         carrier = ScriptedCarrier(endpoint=endpoint)
         await Admission(carrier, PLAIN, guard, LoopClock(), redial_window_s=window_s).admit(REQUEST)
-        assert guard.told == if_killed_s
+        assert guard.if_killed_s == if_killed_s
 
     run(main())
 

@@ -1,7 +1,7 @@
 """Anything may happen to a call in any order: random events, timings, faults and cancellations over session and shell.
 
-Whatever comes, the invariants hold (`offhook.testing.check_call`), nothing is left behind, nobody is rung twice, and
-hanging up once more is free. A failure prints the plan; paste it into an ``@example`` to play it again, or use the
+Whatever happens, the invariants hold (`offhook.testing.check_call`), nothing is left behind, no callee is rung twice,
+and hanging up once more is free. A failure prints the plan; paste it into an ``@example`` to play it again, or use the
 blob.
 """
 
@@ -125,7 +125,7 @@ class Misbehaving(AudioSource):
 
 
 class FullStore(MemoryStore):
-    """Takes so many entries and no more."""
+    """Takes a number of entries, and then fails."""
 
     def __init__(self, takes: int) -> None:
         super().__init__()
@@ -274,7 +274,7 @@ class Stage:
         await call.hang_up()
         assert now() == before, "hanging up once more is free (I2)"
         assert call.over
-        assert len(r.carrier.rung) <= 1, "nobody is rung twice (I9)"
+        assert len(r.carrier.rung) <= 1, "no callee is rung twice (I9)"
         if r.carrier.rung:
             assert call.state is CallState.ENDED
             # One cancellation, or a phone that is closed at the same time, cuts short what was still waited for.

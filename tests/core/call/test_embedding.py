@@ -230,7 +230,7 @@ class House:
     def __init__(self, refuses: str) -> None:
         self._refuses = refuses
         self.asked: list[str] = []
-        self.told: list[str] = []
+        self.call_ids: list[str] = []
 
     @hookimpl
     def offhook_before_dial(self, request: DialRequest) -> str | None:
@@ -239,7 +239,7 @@ class House:
 
     @hookimpl
     def offhook_call_transition(self, call_id: str, entry: TimelineEntry) -> None:
-        self.told.append(call_id)
+        self.call_ids.append(call_id)
 
 
 def test_two_phones_in_one_process_do_not_see_each_other() -> None:
@@ -286,7 +286,7 @@ def test_two_phones_in_one_process_do_not_see_each_other() -> None:
                 call_id for call_id in stores[index].records if call_id in (one.record.call_id, other.record.call_id)
             }
             assert call_id == calls[index].record.call_id
-            assert set(houses[index].told) == {call_id}
+            assert set(houses[index].call_ids) == {call_id}
             assert carriers[index].rung == [NUMBER]
         await first.aclose()
         assert [carriers[0].closed, carriers[1].closed] == [True, False]

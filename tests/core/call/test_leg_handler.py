@@ -1,4 +1,4 @@
-"""The fence of a leg: foreign threads, late callbacks and nonsense do not get in, and each is noted once, by name."""
+"""What a leg calls: foreign threads, late callbacks and malformed values are kept out, each noted once, by name."""
 
 from __future__ import annotations
 
@@ -178,8 +178,8 @@ def test_what_comes_first_after_the_record_is_final_is_logged_once(caplog: pytes
         return call, handler
 
     call, handler = run(main())
-    (told,) = caplog.messages
-    assert told.startswith(f"{call.record.call_id}: {NAME}on_event: called after the leg had left")
+    (line,) = caplog.messages
+    assert line.startswith(f"{call.record.call_id}: {NAME}on_event: called after the leg had left")
     assert remarks(call) == []
     assert in_a_thread(lambda: handler.on_event(MemberJoined(9))) == [], "not even when the loop is closed"
 
@@ -194,7 +194,7 @@ def test_a_leg_of_a_join_that_was_given_up_says_nothing_to_anybody(caplog: pytes
 
         async def keep(grant: object, handler: LegHandler) -> object:
             handlers.append(handler)
-            handler.on_audio(2, frame())  # nobody listens before the leg has joined
+            handler.on_audio(2, frame())  # nothing is heard before the leg has joined
             return await join(grant, handler)  # type: ignore[arg-type]
 
         r.transport.join = keep  # type: ignore[method-assign, assignment]
@@ -213,9 +213,9 @@ def test_a_leg_of_a_join_that_was_given_up_says_nothing_to_anybody(caplog: pytes
 
 
 @pytest.mark.fault("F41")
-def test_the_fence_is_closed_as_soon_as_the_leg_has_left() -> None:
+def test_the_handler_is_closed_as_soon_as_the_leg_has_left() -> None:
     class Meddler:
-        """Told that the leg is closed, it lets it speak again."""
+        """When the leg is closed, it lets it call once more."""
 
         handler: LegHandler
 
@@ -289,7 +289,7 @@ def test_every_event_of_a_leg_is_checked_in_every_field() -> None:
         (AudioLost("heard"), "passed AudioLost with str for direction; expected Direction"),  # type: ignore[arg-type]
     ],
 )
-def test_what_is_no_event_is_refused_and_noted_once(event: object, says: str) -> None:
+def test_a_malformed_event_is_rejected_and_noted_once(event: object, says: str) -> None:
     async def main() -> None:
         r = rig()
         call, handler = await answered(r)
@@ -319,7 +319,7 @@ def test_what_is_no_event_is_refused_and_noted_once(event: object, says: str) ->
         (2, spoilt(kind=Louder, pcm=bytes(3)), "passed a frame with half a sample in its fields"),
     ],
 )
-def test_what_is_no_frame_is_refused_and_noted_once(uid: int, given: AudioFrame, says: str) -> None:
+def test_a_malformed_frame_is_rejected_and_noted_once(uid: int, given: AudioFrame, says: str) -> None:
     async def main() -> None:
         r = rig()
         call, handler = await answered(r)

@@ -298,7 +298,7 @@ def test_a_callee_who_muted_or_is_away_is_not_expected_to_be_heard() -> None:
 @pytest.mark.fault("F20")
 @pytest.mark.parametrize("answer", [AnswerPolicy.CALLEE_PUBLISHED, AnswerPolicy.FIRST_AUDIO])
 def test_audio_that_comes_first_is_kept_and_the_answer_says_what_it_rests_on(answer: AnswerPolicy) -> None:
-    """Early media cannot be told from an answer: whatever the policy makes of it, evidence and grade are written."""
+    """Early media looks like an answer: whatever the policy makes of it, evidence and grade are written."""
 
     async def main() -> None:
         r = rig(policy=CallPolicy(answer=answer))

@@ -33,7 +33,7 @@ def test_it_is_held_for_a_while_after_the_call() -> None:
 
 
 @pytest.mark.fault("F17")
-def test_a_clock_that_is_set_back_holds_nobody_for_longer() -> None:
+def test_a_clock_that_is_set_back_makes_no_hold_longer() -> None:
     async def main() -> None:
         guard = MemoryGuard()
         await guard.claim("a", "call_1", 1000)

@@ -103,11 +103,11 @@ def test_a_report_that_comes_again_or_late_changes_nothing() -> None:
 def test_a_report_for_no_call_of_ours_is_no_error() -> None:
     async def main() -> None:
         r = rig(policy=POLICY)
-        assert not r.phone.report(CarrierReport(Disposition.BUSY, channel="nobody's"))
+        assert not r.phone.report(CarrierReport(Disposition.BUSY, channel="not ours"))
         call = r.phone.dial(NUMBER)
         assert not r.phone.report(CarrierReport(Disposition.BUSY, call_id=call.record.call_id)), "it was not dialled"
         async with r.phone, call, r.phone.dial(NUMBERS[0]) as other:
-            assert not r.phone.report(CarrierReport(Disposition.BUSY, channel="nobody's"))
+            assert not r.phone.report(CarrierReport(Disposition.BUSY, channel="not ours"))
             assert r.phone.report(CarrierReport(Disposition.BUSY, channel=other.record.channel))
             assert call.state is CallState.RINGING, "it is about the other one"
 
@@ -120,7 +120,7 @@ def test_a_report_names_one_call(given: dict[str, str]) -> None:
         CarrierReport(Disposition.BUSY, **given)
 
 
-def test_another_thread_is_refused_and_is_told_the_way() -> None:
+def test_another_thread_is_refused_and_the_error_names_the_way() -> None:
     async def main() -> None:
         r = rig(policy=POLICY)
         async with r.phone, r.phone.dial(NUMBER) as call:

@@ -203,8 +203,8 @@ class OurLeg:
         except OffhookError as error:
             self._note(error)
         self._leg = None
-        if self._handler is not None:
-            self._handler.close()
+        assert self._handler is not None  # made before the leg
+        self._handler.close()
         if self.media is not None:
             try:
                 self._book.record.counters.update(self.media.counters())

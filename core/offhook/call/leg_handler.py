@@ -186,7 +186,7 @@ def _event_problem(event: object) -> str:
     if wanted is None:
         return f"passed {type(event).__name__}; expected a LegEvent"
     for name, kinds in wanted.items():
-        given = type(getattr(event, name))
+        given: type = type(getattr(event, name))
         if given not in kinds:  # exactly: True is not a uid
             expected = " or ".join(kind.__name__ for kind in kinds)
             return f"passed {type(event).__name__} with {given.__name__} for {name}; expected {expected}"

@@ -20,6 +20,7 @@ EXAMPLE = ("docs/examples/acme-offhook/src", "docs/examples/acme-offhook/tests")
 PACKAGES = [Path(folder).name for folder in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
 # Without it, `import core.offhook` would work by accident from the root and make a second copy of every class.
 ENVIRONMENT = {"PYTHONSAFEPATH": "1"}
+TWO_PROCESSES = ("-n", "2", "--dist", "worksteal")
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -53,10 +54,22 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def core(session: nox.Session) -> None:
-    """The core's own tests in one process, with every branch of `offhook` covered by them alone."""
+    """The tests of the core and of its conformance kits, with every branch of `offhook` covered by them alone."""
     install(session, "test")
-    session.run("coverage", "run", "-m", "pytest", "tests/core", *session.posargs)
+    # Starts coverage in every Python process, so that it measures both workers.
+    session.env["COVERAGE_PROCESS_START"] = str(ROOT / "pyproject.toml")
+    session.run("coverage", "erase")
+    session.run("pytest", "tests/core", "tests/testing", *TWO_PROCESSES, *session.posargs)
+    del session.env["COVERAGE_PROCESS_START"]
+    session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
+
+
+@nox.session(default=False)
+def kits(session: nox.Session) -> None:
+    """The conformance kits in full: each broken plugin runs every clause. To be run whenever a kit changes."""
+    install(session, "test")
+    session.run("pytest", "tests/testing", "--whole-kits", *TWO_PROCESSES, *session.posargs)
 
 
 @nox.session
@@ -64,7 +77,7 @@ def tests(session: nox.Session) -> None:
     """All other tests, the slow ones too: real sockets, real media, real servers."""
     install(session, "test")
     # In two processes: most of the time is spent waiting for real calls.
-    session.run("pytest", "tests", "--ignore=tests/core", "-n", "2", "--dist", "worksteal", *session.posargs)
+    session.run("pytest", "tests", "--ignore=tests/core", "--ignore=tests/testing", *TWO_PROCESSES, *session.posargs)
 
 
 @nox.session(default=False)

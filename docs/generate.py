@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 from offhook.session import (
@@ -130,57 +131,52 @@ def _cause(cause: int) -> str:
 
 
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
-PACKAGES = {
-    "offhook_mockserver": "mockserver",
-    "offhook_sendblue": "plugins",
-    "offhook_aiortc": "plugins",
-    "offhook_audio": "plugins",
-    "offhook_jsonl": "plugins",
-    "offhook_sqlite": "plugins",
-    "offhook_wire": "core",
-    "offhook_pytest": "core",
-    "offhook": "core",
-}
+ROOT = DOCS.parent
 
 
 def architecture() -> str:
-    """The hand-written page with the map of modules in it renewed."""
+    """The hand-written page with the plans in it renewed."""
     page = (DOCS / "architecture.md").read_text(encoding="utf-8")
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
-    return before + BEGIN + "\n\n" + module_map() + END + after
+    return before + BEGIN + "\n\n" + plans() + END + after
 
 
-def module_map() -> str:
-    """Every module with the first sentence of its docstring, and every arrow between the packages."""
+def plans() -> str:
+    """The plans of the core and of the mock: rooms in the order of their contracts, each with its charter."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     lines: list[str] = []
-    arrows: set[tuple[str, str]] = set()
-    for package, folder in PACKAGES.items():
-        rows: list[list[str]] = []
-        root = DOCS.parent / folder / package
-        for path in sorted(root.rglob("*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            arrows |= {(package, name) for name in _imports(tree) if name in PACKAGES and name != package}
-            rows.append([f"`{path.relative_to(root)}`", _first_sentence(ast.get_docstring(tree) or "")])
-        lines += [f"### {folder}/{package}", "", *table(["module", "what it is for"], rows)]
-    graph = ["### The arrows", "", "```mermaid", "flowchart TD"]
-    graph += [f"    {source} --> {target}" for source, target in sorted(arrows)]
-    return "\n".join([*graph, "```", "", *lines])
+    for contract in contracts:
+        for package in contract.get("containers", []):
+            folder = next(
+                ROOT / place / package for place in ("core", "mockserver") if (ROOT / place / package).is_dir()
+            )
+            lines += [f"### {folder.relative_to(ROOT)}", "", "```text"]
+            lines += [" → ".join(contract["layers"]), "```", ""]
+            names = [name.strip() for layer in contract["layers"] for name in layer.split("|")]
+            lines += table(["room", "what it is for"], [_room(folder, name) for name in names if name != "__main__"])
+    return "\n".join(lines)
 
 
-def _imports(tree: ast.Module) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-        elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-    return found
+def _room(folder: Path, name: str) -> list[str]:
+    """A row for a room or for a file beside the rooms; with the files or folders that are in it."""
+    room = folder / name
+    if not room.is_dir():
+        return [f"`{name}.py`", _charter(folder / f"{name}.py")]
+    inside = sorted(path.stem for path in room.iterdir() if _is_code(path))
+    return [f"`{name}/`", f"{_charter(room / '__init__.py')}<br>{', '.join(f'`{item}`' for item in inside)}"]
 
 
-def _first_sentence(text: str) -> str:
-    flat = " ".join(text.split("\n\n")[0].split())
-    return re.split(r"(?<=[.:]) (?=[A-Z])", flat)[0].replace("|", "\\|")
+def _is_code(path: Path) -> bool:
+    return (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").is_file()
+
+
+def _charter(path: Path) -> str:
+    """The first paragraph of a module's docstring."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|").replace("``", "`")
 
 
 def fault_tests() -> dict[str, list[str]]:

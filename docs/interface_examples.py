@@ -1,4 +1,4 @@
-"""The smallest of each interface that works, shown in docs/reference/interfaces.md. A test places a call with all."""
+"""The smallest working example of each interface, for docs/reference/interfaces.md. A test places a call with all."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ExampleAuth(Auth):
 
 
 class ExampleCarrier(Carrier):
-    """Rings nobody: its channels are all in this process."""
+    """Rings no telephone: all its channels are in this process."""
 
     endpoint = "http://127.0.0.1:9"
 
@@ -69,17 +69,17 @@ class ExampleCarrier(Carrier):
 
 
 class ExampleTransport(Transport):
-    """Into channels where one member says everything back."""
+    """Joins channels in which one member sends back everything it hears."""
 
     rate_hz = 16_000
 
     async def check(self, endpoint: str | None) -> None:
         if endpoint is None:
-            raise TransportUnavailable("this transport joins no channel of Agora itself")
+            raise TransportUnavailable("this transport cannot join channels of Agora itself")
 
     async def join(self, grant: Grant, handler: LegHandler) -> Leg:
         leg = ExampleLeg(handler)
-        # After this returns, and in this order.
+        # Called after this returns, in this order.
         asyncio.get_running_loop().call_soon(leg.tell, MemberJoined(2))
         asyncio.get_running_loop().call_soon(leg.tell, MemberPublished(2))
         return leg
@@ -89,7 +89,7 @@ class ExampleTransport(Transport):
 
 
 class ExampleLeg(Leg):
-    """One such channel."""
+    """One of these channels."""
 
     rate_hz = 16_000
 
@@ -110,14 +110,14 @@ class ExampleLeg(Leg):
         return {"frames_sent": self._sent}
 
     async def renew(self, grant: Grant) -> None:
-        pass  # nothing here looks at a token
+        pass  # tokens are not checked here
 
     async def leave(self) -> None:
-        self._handler = None  # nothing is told from here on
+        self._handler = None  # it is not called from here on
 
 
 class ExampleLegHandler:
-    """Keeps what it is told; in a call offhook has a handler of its own."""
+    """Keeps events and audio; in a call, offhook uses a handler of its own."""
 
     def __init__(self) -> None:
         self.events: list[LegEvent] = []
@@ -131,7 +131,7 @@ class ExampleLegHandler:
 
 
 class ExampleSource(AudioSource):
-    """So many frames of a click track: `clicks:50`."""
+    """A click track of a number of frames: `clicks:50`."""
 
     def __init__(self, argument: str) -> None:
         self._frames = int(argument)
@@ -147,7 +147,7 @@ class ExampleSource(AudioSource):
 
 
 class ExampleSink(AudioSink):
-    """Samples into a file, with nothing around them: `raw:heard.pcm`. Silence is not written."""
+    """Writes raw samples to a file: `raw:heard.pcm`. Silence between frames is not written."""
 
     def __init__(self, argument: str) -> None:
         try:
@@ -163,7 +163,7 @@ class ExampleSink(AudioSink):
 
 
 class ExampleFilter(AudioFilter):
-    """Half as loud."""
+    """Makes audio half as loud."""
 
     def apply(self, frame: AudioFrame) -> AudioFrame:
         samples = array("h", [sample // 2 for sample in array("h", frame.pcm)])
@@ -171,17 +171,17 @@ class ExampleFilter(AudioFilter):
 
 
 class ExampleResampler(Resampler):
-    """Repeats and leaves out samples: bad, small, and exact in length."""
+    """Repeats and leaves out samples: of bad quality, but small and exact in length."""
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
         self._from_hz, self._to_hz = from_hz, to_hz
-        self._taken = self._given = 0
+        self._taken = self._returned = 0
 
     def convert(self, pcm: bytes) -> bytes:
         samples = array("h", pcm)
         first, self._taken = self._taken, self._taken + len(samples)
-        start, self._given = self._given, self._taken * self._to_hz // self._from_hz
-        places = (max(0, at * self._from_hz // self._to_hz - first) for at in range(start, self._given))
+        start, self._returned = self._returned, self._taken * self._to_hz // self._from_hz
+        places = (max(0, at * self._from_hz // self._to_hz - first) for at in range(start, self._returned))
         return array("h", [samples[place] for place in places]).tobytes()
 
     def flush(self) -> bytes:
@@ -189,14 +189,14 @@ class ExampleResampler(Resampler):
 
 
 class ExampleStore(Store):
-    """A file for each record, and one for each journal: `folder:PATH`."""
+    """Writes one file per record and one per journal: `folder:PATH`."""
 
     def __init__(self, argument: str, environment: Environment) -> None:
         self._folder = Path(argument)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RecordingError(f"the folder {argument} cannot be made: {error.strerror}") from None
+            raise RecordingError(f"the folder {argument} cannot be created: {error.strerror}") from None
 
     def append(self, call_id: str, entry: Document) -> None:
         with (self._folder / f"{call_id}.jsonl").open("a") as file:
@@ -212,7 +212,7 @@ class ExampleStore(Store):
 
 
 class ExampleArchive(Archive):
-    """Reads what that store has written."""
+    """Reads the files of `ExampleStore`."""
 
     def __init__(self, argument: str, environment: Environment) -> None:
         self._folder = Path(argument)
@@ -233,7 +233,7 @@ class ExampleArchive(Archive):
 
 
 class ExampleGuard(DialGuard):
-    """Guards whoever shares this object. To guard a phone it is a store as well: `class Both(Store, DialGuard)`."""
+    """Guards all calls that share this object. For a phone, make it a store as well: `class Both(Store, DialGuard)`."""
 
     def __init__(self) -> None:
         self._holders: dict[str, tuple[str, float]] = {}  # key → call, and until when it holds

@@ -1,108 +1,106 @@
-"""What docs/reference/interfaces.md says of an interface beside its docstrings: the rules, and what offhook does."""
+"""What docs/reference/interfaces.md says of an interface besides its docstrings: its rules, and what offhook does."""
 
 from __future__ import annotations
 
-#: Interface to its example, and to rules.
+#: For each interface, the name of its example and its rules.
 RULES = {
     "Auth": (
         "ExampleAuth",
         [
-            "`headers` is awaited on the event loop, for every request; keys may come from anywhere, but do not block.",
-            "Values are `Secret`, so that no log and no error holds one. `host` is where the request goes: give nothing to a host that is not yours.",
-            "Built by the hook `offhook_auth`, or given: `Phone(auth=...)`.",
+            "`headers` is awaited on the event loop for every request. Keys may be read from anywhere, but without blocking.",
+            "Values are `Secret`, so that no log and no error contains one. `host` is where the request goes: return nothing for a host that is not yours.",
+            "It is made by a factory that the hook `offhook_auth` registers, or passed as `Phone(auth=...)`.",
         ],
     ),
     "Carrier": (
         "ExampleCarrier",
         [
             "`check` and `line_id` have 10 s each, before anything rings. `start_call` is cancelled when the call's `setup_timeout_s` has passed or the caller hangs up; `aclose` has 5 s.",
-            "`start_call` is asked once for a call, and never repeated. Once a byte of the request may have left, anything but a plain answer is a `StartAmbiguous`: then nobody dials again by mistake.",
-            "`line_id` is asked before each call. With a `from_number` it returns the id of that line, or raises `ConfigError` where the carrier cannot call from it; `start_call` then calls from `request.from_number`.",
-            "Say which error: `CredentialsRejected`, `RequestRejected`, `RateLimited`, `CarrierUnavailable`, `CarrierProtocolError`. Pass `may_have_rung=True` where it may have. Anything that is no `OffhookError` becomes a `PluginError`, and the record says that it is not known whether it rang.",
-            "Set `endpoint` before `check` is asked; the default transport is chosen by it when the phone is made.",
+            "`start_call` is called once per call and never repeated. Once a byte of the request may have been sent, anything but a clear answer is a `StartAmbiguous`, so that the number is not dialled again by mistake.",
+            "`line_id` is called before each call. With a `from_number` it returns the id of that line, or raises `ConfigError` where the carrier cannot call from it; `start_call` then calls from `request.from_number`.",
+            "Raise the error that fits: `CredentialsRejected`, `RequestRejected`, `RateLimited`, `CarrierUnavailable`, `CarrierProtocolError`. Pass `may_have_rung=True` if the callee's device may have rung. Any exception that is not an `OffhookError` becomes a `PluginError`, and the record then says that it is not known whether the call rang.",
+            "Set `endpoint` before `check` is called; when the phone is made, it chooses the default transport by it.",
             "One carrier serves many calls at once.",
         ],
     ),
     "Transport": (
         "ExampleTransport",
         [
-            "One transport joins many channels at once; what they share is made in `join`, not in the constructor, and let go of in `aclose` (5 s).",
-            "`check` has 10 s. It finds out whether something is there, and leaves nothing open.",
-            "`join` is cancelled when `setup_timeout_s` has passed or the caller hangs up. It cleans up and lets the cancellation pass; a member it has made leaves the channel.",
-            "It calls the handler from the loop that it was awaited on, never from another thread, and not before it returns: use `loop.call_soon`.",
-            "Raise `TokenRejected` with Agora's reason (8 invalid, 9 expired) where the token is at fault, `JoinFailed` or `JoinTimeout` else.",
+            "One transport joins many channels at once. Make what they share in `join`, not in the constructor, and release it in `aclose`, which has 5 s.",
+            "`check` has 10 s. It finds out whether the endpoint answers, and leaves nothing open.",
+            "`join` is cancelled when `setup_timeout_s` has passed or the caller hangs up. It then cleans up and lets the cancellation pass; a member that it has created leaves the channel.",
+            "Call the handler on the event loop on which `join` was awaited, never from another thread, and not before `join` returns: use `loop.call_soon`.",
+            "Raise `TokenRejected` with Agora's reason (8 invalid, 9 expired) if the token is at fault, otherwise `JoinFailed` or `JoinTimeout`.",
         ],
     ),
     "Leg": (
         "ExampleLeg",
         [
-            "`send` is called 50 times a second: it must not block. Where nothing can be sent, it drops and counts. Frames are up to 20 ms at `rate_hz`.",
-            "Who is in the channel is told in order and once: `MemberJoined`, `MemberPublished`, `MemberUnpublished`, `MemberLeft` with its reason. Nobody publishes before they joined, and nobody is told of themselves.",
-            "A connection that breaks is `LegDisconnected`, then `LegReconnected`, or `LegFailed` when there is no hope. A channel that puts us out is `LegClosed`, and nothing comes after it. `GrantExpiring` and `AudioLost` are told if the channel says so.",
-            "The leg comes back by itself, with pauses that grow; the core only waits, for the call's `grace_s`.",
-            "`renew` has 10 s. `leave` has the call's `release_timeout_s`; it works without a network, a second time and from a cancelled task, and nothing is told after it: no event, no audio.",
-            "`counters` go into the record under plain names. What is lost or dropped is counted under names that have `lost` or `dropped` in them (`frames_lost`, `frames_dropped`): over an outage these grow by its frames, in one direction at least. Count what `send` was given from the moment that the network was gone, also before the leg noticed (a dead TCP connection takes frames for a while); or what was not heard, by the jump of positions. `transport-11` adds them up.",
-            "A leg whose `send` raises is broken: it is left, and the call ends.",
+            "`send` is called 50 times a second and must not block. A frame that cannot be sent is dropped and counted. Frames are up to 20 ms at `rate_hz`.",
+            "The events of a member arrive in order, each once: `MemberJoined`, `MemberPublished`, `MemberUnpublished`, `MemberLeft` with its reason. A member publishes only after it has joined, and our own leg is not reported as a member.",
+            "A broken connection is `LegDisconnected`, followed by `LegReconnected`, or by `LegFailed` if it cannot be restored. If the channel removes us, that is `LegClosed`, and no event follows it. Report `GrantExpiring` and `AudioLost` if the channel does.",
+            "The leg reconnects by itself, with pauses that grow; the core only waits, for the call's `grace_s`.",
+            "`renew` has 10 s. `leave` has the call's `release_timeout_s`; it must work without a network, when called again, and from a cancelled task. After it, the handler is not called any more, neither with events nor with audio.",
+            "`counters` are written to the record under plain names. Lost and dropped frames are counted under names that contain `lost` or `dropped` (`frames_lost`, `frames_dropped`): during an outage these must grow by its frames, in at least one direction. Count the frames passed to `send` from the moment at which the network was gone, even before the leg noticed (a dead TCP connection accepts frames for a while); or count the frames that were not heard, by the jump of positions. `transport-11` adds them up.",
+            "If `send` raises, the leg counts as broken: offhook leaves it, and the call ends.",
         ],
     ),
     "LegHandler": (
         "ExampleLegHandler",
         [
-            "offhook implements it, and gives it to `Transport.join`; a transport's own tests do as well.",
-            "Call it on the loop that the leg was joined on: from a thread of an SDK, by `loop.call_soon_threadsafe`.",
-            "It neither blocks nor raises. It may end the call from within: after each call of it, look whether the leg has been left.",
+            "offhook implements it and passes it to `Transport.join`; the tests of a transport can do the same.",
+            "Call it on the event loop on which the leg joined; from a thread of an SDK, use `loop.call_soon_threadsafe`.",
+            "It neither blocks nor raises. It may end the call while it runs: after each call of it, check whether the leg has been left.",
         ],
     ),
     "AudioSource": (
         "ExampleSource",
         [
-            "Opened when it is made, on the loop; what is wrong is raised then, as `SourceError`.",
-            "`read` is awaited on the loop and may take its time; while it does, the call sends silence and counts underruns. Do not block: read files in a thread, or in small parts.",
-            "It is read ahead by some frames and cancelled when playing stops; `aclose` is awaited then, within bounds.",
-            "A source that raises in mid-play ends that play (`PlayoutEnd.FAILED`); what it gave before is played.",
+            "It is opened when it is made, on the event loop; raise `SourceError` then if anything is wrong.",
+            "`read` is awaited on the event loop and may take its time; meanwhile the call sends silence and counts underruns. Do not block: read files in a thread, or in small parts.",
+            "It is read some frames ahead, and `read` is cancelled when playing stops; then `aclose` is awaited, with a time limit.",
+            "If `read` raises, that playout ends as `PlayoutEnd.FAILED`; the frames before it are played.",
         ],
     ),
     "AudioSink": (
         "ExampleSink",
         [
-            "Opened when it is made, on the loop; one that cannot be written is refused then, as `RecordingError`.",
-            "`write` is awaited on the loop, frame by frame; a slow one loses frames and never holds up the call. The first frame is empty and marks where the recording begins; where positions jump, nothing was heard.",
-            "One that raises is dropped, and the call goes on. `aclose` has 5 s.",
+            "It is opened when it is made, on the event loop; raise `RecordingError` then if it cannot be written.",
+            "`write` is awaited on the event loop, frame by frame. A slow sink loses frames and never holds up the call. The first frame is empty and marks where the recording begins; where positions jump, nothing was heard.",
+            "A sink that raises is removed, and the call goes on. `aclose` has 5 s.",
         ],
     ),
     "AudioFilter": (
         "ExampleFilter",
         [
-            "`apply` is called on the frame path, synchronously: no I/O, no waiting, well below a millisecond.",
-            "`close` is called once, also for one that was taken out because it misbehaved.",
+            "`apply` is called synchronously on the frame path: no I/O, no waiting, well below a millisecond.",
+            "`close` is called once, also for a filter that was removed because it misbehaved.",
         ],
     ),
     "Resampler": (
         "ExampleResampler",
         [
-            "Called on the loop, synchronously, with a tenth of a second at most. An odd number of bytes, or an exception, ends the play with a `PluginError`.",
+            "It is called synchronously on the event loop, with at most a tenth of a second of audio. If it returns an odd number of bytes or raises, the playout ends with a `PluginError`.",
         ],
     ),
     "Store": (
         "ExampleStore",
         [
-            "`append` and `save` are called on the loop, synchronously, before what they announce is done: be quick, and be durable.",
-            "One that raises `RecordingError` (or anything) costs its journal and never a call that is up; but nobody is rung when no store can be written.",
-            "Documents hold neither keys, tokens nor full numbers.",
+            "`append` and `save` are called synchronously on the event loop, before the action that they announce: be quick, and be durable.",
+            "If one raises `RecordingError` (or anything else), the call loses its journal, but a call that is up goes on. If no store can be written, offhook does not place the call.",
+            "Documents contain neither keys, tokens nor full numbers.",
             "Calls of several phones and processes may be written at once.",
-            "A store does not wait for a network. To keep calls on a server, write them to a local store first and send them from there in the background (an outbox): a follower of a local store, not a `Store` of its own.",
         ],
     ),
     "Archive": (
         "ExampleArchive",
-        ["Synchronous, and used by `offhook records`. It is opened while stores write."],
+        ["It is synchronous, and used by `offhook records`. It may be opened while stores write."],
     ),
     "DialGuard": (
         "ExampleGuard",
         [
-            "Awaited on the loop. `claim` has 10 s, before anything rings; `release` has 2 s, after the call. Both may be asked for a key again when an answer was lost: `release` does nothing for a call that does not have the key.",
-            "The phone uses the first of its stores that is one as well, else one in memory.",
-            "A guard that raises or does not answer refuses the call: nothing rings when it is not known whether the callee is being rung.",
+            "Its methods are awaited on the event loop: `claim` has 10 s, before anything rings; `release` has 2 s, after the call. Where an answer was lost, `release` may be called for a key that the call does not have; then it does nothing. The phone uses the first of its stores that is also a guard, otherwise one in memory.",
+            "If it raises or does not answer, the call is refused: offhook does not ring a number while it cannot know whether that number is being rung already.",
         ],
     ),
 }

@@ -4,6 +4,7 @@ have ignored.
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Each broken plugin runs the one clause that must fail; with this option it runs every clause of its kit."""
+    parser.addoption("--whole-kits", action="store_true", help="run every clause for each broken plugin (minutes)")
+
+
+@pytest.fixture(scope="session")
+def whole_kits(pytestconfig: pytest.Config) -> bool:
+    """Whether broken plugins run every clause of their kit."""
+    return bool(pytestconfig.getoption("whole_kits"))
+
+
+# Workers are measured, the processes that tests start are not: that would slow them down and cover nothing.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_START", None)
 
 # Under nohup, or as a job in the background of a script, some are ignored, and so they would be in every process that a
 # test starts.

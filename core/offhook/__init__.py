@@ -1,4 +1,4 @@
-"""FaceTime calls placed through Sendblue: a call-session framework whose every part is a plugin."""
+"""FaceTime calls placed through Sendblue: a call-session framework in which every part is a plugin."""
 
 from __future__ import annotations
 

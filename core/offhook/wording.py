@@ -1,4 +1,4 @@
-"""How messages show things: quoted, cut, the nearest name, the system's reason."""
+"""How messages show things: quoted, cut, escaped, the nearest name, the system's reason."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
 def quoted(text: str) -> str:
     """Whatever a person typed, quoted, cut to 40 characters, with anything unprintable escaped."""
     return ascii(text if len(text) <= 40 else text[:37] + "...")
+
+
+def printable(text: str) -> str:
+    """`text` as one line that a terminal can show as it is: everything unprintable in it is escaped.
+
+    That includes line breaks, escape sequences, and the marks that change the direction of writing.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 _REASONS: Final[Mapping[int, str]] = {

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from offhook.interfaces import frames_in
 from offhook_wire.rtp import CLOCK_HZ, FRAME_TICKS, sequence_distance, timestamp_distance
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
     from collections.abc import Callable
 
-#: So many packets away, up or down, a number belongs to another numbering (or an outage of a second).
-WINDOW: Final = 50
+#: A number this many packets away, up or down, belongs to another numbering, or comes after an outage of a second.
+WINDOW: Final = frames_in(1.0)
 _HISTORY: Final = (1 << WINDOW) - 1
 #: A restart whose timestamp is at most this far ahead is the same talker after an outage.
 _OUTAGE_TICKS: Final = 60 * CLOCK_HZ

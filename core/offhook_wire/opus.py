@@ -10,8 +10,8 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
-from offhook.interfaces import OPUS_RATES_HZ, SAMPLE_BYTES
-from offhook_wire.opus_backend import FRAMES_PER_S, DecoderState, EncoderState, OpusBackend, OpusError
+from offhook.interfaces import OPUS_RATES_HZ, SAMPLE_BYTES, samples_per_frame
+from offhook_wire.opus_backend import DecoderState, EncoderState, OpusBackend, OpusError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -60,7 +60,7 @@ class OpusEncoder:
         if not 0 <= complexity <= 10:
             raise ValueError(f"Opus complexity {complexity} is not in 0..10")
         self.rate_hz = rate_hz
-        self._frame_bytes = rate_hz // FRAMES_PER_S * SAMPLE_BYTES
+        self._frame_bytes = samples_per_frame(rate_hz) * SAMPLE_BYTES
         self._state: EncoderState | None = (backend or default_backend()).encoder(rate_hz, bitrate_bps, complexity)
 
     def encode(self, pcm: bytes) -> bytes:
@@ -113,7 +113,7 @@ class OpusDecoder:
         _check_rate(rate_hz)
         self.rate_hz = rate_hz
         self.errors: int = 0
-        self._silence = bytes(rate_hz // FRAMES_PER_S * SAMPLE_BYTES)
+        self._silence = bytes(samples_per_frame(rate_hz) * SAMPLE_BYTES)
         self._state: DecoderState | None = (backend or default_backend()).decoder(rate_hz)
 
     def decode(self, payload: bytes) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-FRAMES_PER_S: Final = 50
 #: The largest Opus packet (RFC 6716, section 3.2.1), in bytes.
 MAX_PACKET_BYTES: Final = 1275
 #: The longest audio one packet can hold (RFC 6716, section 3.2.5), in milliseconds.

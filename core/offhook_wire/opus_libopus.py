@@ -8,8 +8,8 @@ import importlib.metadata
 import logging
 from typing import TYPE_CHECKING, Final
 
-from offhook.interfaces import SAMPLE_BYTES
-from offhook_wire.opus_backend import FRAMES_PER_S, MAX_PACKET_BYTES, MAX_PACKET_MS, OpusError
+from offhook.interfaces import SAMPLE_BYTES, samples_per_frame
+from offhook_wire.opus_backend import MAX_PACKET_BYTES, MAX_PACKET_MS, OpusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +92,7 @@ class LibopusBackend:
 class _Encoder:
     def __init__(self, library: LibopusBackend, rate_hz: int, bitrate_bps: int, complexity: int) -> None:
         self._library = library
-        self._samples = rate_hz // FRAMES_PER_S
+        self._samples = samples_per_frame(rate_hz)
         self._packet = ctypes.create_string_buffer(MAX_PACKET_BYTES)
         self._state: int | None = library.encoder_create(rate_hz, 1, _APPLICATION_AUDIO, None)
         if not self._state:
@@ -121,7 +121,7 @@ class _Encoder:
 class _Decoder:
     def __init__(self, library: LibopusBackend, rate_hz: int) -> None:
         self._library = library
-        self._samples = rate_hz // FRAMES_PER_S
+        self._samples = samples_per_frame(rate_hz)
         self._limit = rate_hz * MAX_PACKET_MS // 1000
         self._pcm = ctypes.create_string_buffer(self._limit * SAMPLE_BYTES)
         self._state: int | None = library.decoder_create(rate_hz, 1, None)

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from offhook.interfaces import OPUS_RATES_HZ, PTIME_MS, SAMPLE_BYTES
+from offhook.interfaces import OPUS_RATES_HZ, PTIME_MS, SAMPLE_BYTES, samples_per_frame
 from offhook.secret import Secret
 from offhook_wire import relay_protocol
 from offhook_wire.relay_protocol import (
@@ -35,8 +35,8 @@ PCM_PATH: Final = "/relay/pcm"
 MAX_TEXT_BYTES: Final = 8_192
 
 _HEADER: Final = struct.Struct("<IQ")
-#: 20 ms at the highest rate there is.
-_MAX_PCM_BYTES: Final = max(OPUS_RATES_HZ) * PTIME_MS // 1000 * SAMPLE_BYTES
+#: One frame at the highest rate there is.
+_MAX_PCM_BYTES: Final = samples_per_frame(max(OPUS_RATES_HZ)) * SAMPLE_BYTES
 _UINT32: Final = 2**32 - 1
 _MAX_TOKEN: Final = 4096
 _MAX_MEMBERS: Final = 512

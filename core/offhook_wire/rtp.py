@@ -6,10 +6,12 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from offhook.interfaces import samples_per_frame
+
 #: The RTP clock of Opus, whatever rate the codec runs at (RFC 7587, section 4.1), in hertz.
 CLOCK_HZ: Final = 48_000
-#: RTP ticks of one 20 ms frame.
-FRAME_TICKS: Final = 960
+#: RTP ticks of one frame.
+FRAME_TICKS: Final = samples_per_frame(CLOCK_HZ)
 #: The dynamic payload type that our own two sides use for Opus.
 OPUS_PAYLOAD_TYPE: Final = 111
 

@@ -1,25 +1,28 @@
-"""The mock of the other side: Sendblue's API, the channel, and callees who do what a script says.
+"""The mock of the other side: Sendblue's API, the channel, and callees who follow a script.
 
-It registers the commands ``mock`` and ``demo``, says how to get the transport ``memory``, and has far ends for
+It registers the commands ``mock`` and ``demo``, explains how to get the transport ``memory``, and has far ends for
 conformance kits.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from offhook.plugin import hookimpl
 from offhook.plugin import keep_old_paths as _keep_old_paths
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Environment, FarEnd
+    from offhook.interfaces import FarEnd
     from offhook.plugin import CommandRegistry, FarEndRegistry, TransportRegistry
 
 __all__ = ["offhook_command", "offhook_far_end", "offhook_transport"]
 
 _keep_old_paths(
     {
-        "offhook_mockserver.in_process": {"offhook_mockserver.server": "InProcessMock"},
+        "offhook_mockserver.in_process": {
+            "offhook_mockserver.server": "InProcessMock",
+            "offhook_mockserver.far_ends": "RenewsGrants",
+        },
         "offhook_mockserver.pcm_far_end": {"offhook_mockserver.far_ends": "PcmFarEnd"},
         "offhook_mockserver.sendblue_far_end": {"offhook_mockserver.far_ends": "SendblueFarEnd"},
     }
@@ -28,7 +31,7 @@ _keep_old_paths(
 
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:
-    # These modules import typer, which offhook always has, and what the commands need only when they run.
+    # These modules import typer, which offhook always has; the commands import what else they need when they run.
     from offhook_mockserver.commands.demo import demo
     from offhook_mockserver.commands.mock import mock
 
@@ -41,9 +44,9 @@ def offhook_command(registry: CommandRegistry) -> None:
 
 @hookimpl
 def offhook_far_end(registry: FarEndRegistry) -> None:
-    """Add what is on the other side of the carrier and of the transports into rooms."""
+    """Register the far ends of the carrier and of the transports into rooms."""
     extra, relay = "offhook[mock]", ("aiortc", "av", "starlette", "uvicorn", "websockets")
-    summary = "Sendblue's API as the mock has it, on virtual time and without a socket"
+    summary = "the mock's Sendblue API, in virtual time and without a socket"
     registry.add("sendblue", _sendblue_far_end, summary=summary, extra=extra, needs=("starlette",))
     registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
     registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=relay)
@@ -59,16 +62,11 @@ def _sendblue_far_end() -> FarEnd:
 
 @hookimpl
 def offhook_transport(registry: TransportRegistry) -> None:
-    """Stand in for ``memory``: a mock that is given to a phone registers the transport into its own rooms."""
-    registry.add("memory", _no_mock, summary="PCM into the rooms of a mock in this process", stand_in=True)
-
-
-def _no_mock(environment: Environment) -> NoReturn:
-    from offhook.errors import TransportUnavailable
-
-    raise TransportUnavailable(
-        "the transport memory joins the rooms of a mock in this process, and this phone was given none: "
-        "take the phone from it, InProcessMock().phone(), or give it to the phone, Phone(plugins=[mock], ...)"
+    """Say how to get ``memory``: a mock that a phone has as a plugin adds the transport into its own rooms."""
+    registry.hint(
+        "memory",
+        "it joins the rooms of a mock in this process, and this phone has no mock: take the phone from the mock, "
+        "InProcessMock().phone(), or pass the mock to the phone, Phone(plugins=[mock], ...)",
     )
 
 

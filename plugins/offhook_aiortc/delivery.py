@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from offhook.interfaces import frames_in
 from offhook_wire.rtp import sequence_distance
 
 if TYPE_CHECKING:
     from offhook_wire.rtcp import ReportBlock
 
-#: Half a second of audio: less may be lost without being one-way audio, for example the last words before a pause.
-_FEWEST: Final = 25
+#: Packets: fewer may be lost without being one-way audio, for example the last words before a pause.
+_FEWEST: Final = frames_in(0.5)
 #: So long must reports go on coming that say nothing new; they come each second.
 _REPORTS_S: Final = 1.5
 #: A longer time without a packet is a pause.

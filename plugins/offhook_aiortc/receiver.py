@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from offhook.interfaces import frames_in
 from offhook_wire.reception import Reception
 from offhook_wire.rtp_in import InStream
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 #: More streams than this are not a call; the packets of others are dropped and counted.
 _MAX_STREAMS: Final = 64
 #: Frames of a stream whose member is not known yet: two channels, no order between them.
-_MAX_UNCLAIMED: Final = 50
+_MAX_UNCLAIMED: Final = frames_in(1.0)
 
 
 class Receiver:

@@ -1,7 +1,7 @@
 """Audio for calls: files, tones and silence to play, files to record to, filters, and conversion between rates.
 
 Sources ``wav``, ``tone`` and ``silence``; sinks ``recorder`` and ``null``; filters ``gain`` and ``limit``; resamplers
-``live`` and ``file``. What needs more than the standard library asks for ``offhook[audio]``, and only when it is used.
+``live`` and ``file``. Parts that need more than the standard library require ``offhook[audio]``, once they are used.
 """
 
 from __future__ import annotations
@@ -28,20 +28,22 @@ def offhook_audio_source(registry: SourceRegistry) -> None:
         extra=_EXTRA,
         needs=("numpy", "soundfile"),
     )
-    registry.add("tone", _tone, summary="a sine of so many hertz, seconds and dBFS: tone:440,2.5,-20")
-    registry.add("silence", _silence, summary="silence, endless or of so many seconds: silence:2.5")
+    registry.add(
+        "tone", _tone, summary="a sine of a frequency (Hz), a duration (s) and a level (dBFS): tone:440,2.5,-20"
+    )
+    registry.add("silence", _silence, summary="silence, endless or for some seconds: silence:2.5")
 
 
 @hookimpl
 def offhook_audio_sink(registry: SinkRegistry) -> None:
     registry.add("recorder", _recorder, summary="a WAV file that is valid at any moment: recorder:heard.wav")
-    registry.add("null", _null, summary="takes audio and forgets it")
+    registry.add("null", _null, summary="discards audio")
 
 
 @hookimpl
 def offhook_audio_filter(registry: FilterRegistry) -> None:
-    registry.add("gain", _gain, summary="louder or softer by so many dB: gain:-6")
-    registry.add("limit", _limit, summary="cuts off peaks beyond so many dBFS: limit:-3")
+    registry.add("gain", _gain, summary="louder or softer by a number of dB: gain:-6")
+    registry.add("limit", _limit, summary="cuts off peaks above a level in dBFS: limit:-3")
 
 
 @hookimpl

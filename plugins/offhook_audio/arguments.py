@@ -1,4 +1,4 @@
-"""Numbers in the arguments of spec strings: ``440,2.5,-20``."""
+"""Numbers in the arguments of spec strings, such as ``440,2.5,-20``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from offhook.wording import quoted
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One number that may be given: what it is called, its unit, and the range that it lies in."""
+    """One number that an argument may hold: its name, its unit and its range."""
 
     name: str
     unit: str
@@ -20,9 +20,14 @@ class Number:
     def read(self, text: str, spec: str, example: str, error: type[ConfigError] = SourceError) -> float:
         """The number in `text`.
 
+        Args:
+            text: the part of the argument that holds the number.
+            spec: the whole spec, for the message.
+            example: a valid spec, for the message.
+            error: the class of the error.
+
         Raises:
-            ConfigError: (of the kind `error`) no number, or out of range; `spec` is the whole spec and `example` a good
-                one.
+            ConfigError: of the class `error`: `text` is not a number in the range.
         """
         try:
             value = float(text)
@@ -30,11 +35,11 @@ class Number:
             value = float("nan")
         if not self.least <= value <= self.most:  # also false for NaN
             raise error(
-                f"{quoted(spec)} is no good: {quoted(text)} is not a {self.name} of {self.least:g} to {self.most:g} "
-                f"{self.unit}. Write for example {example}"
+                f"invalid spec {quoted(spec)}: the {self.name} must be between {self.least:g} and {self.most:g} "
+                f"{self.unit}, got {quoted(text)}. Write for example {example}"
             )
         return value
 
 
-#: How long a made-up sound may last.
+#: The duration of a tone or of silence.
 DURATION = Number("duration", "seconds", 0.001, 86_400)

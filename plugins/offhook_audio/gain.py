@@ -1,4 +1,4 @@
-"""The filter ``gain``: louder or softer by so many decibels."""
+"""The filter ``gain``: louder or softer by a number of decibels."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _GAIN: Final = Number("gain", "dB", LEAST_DB, MOST_DB)
 
 
 class GainFilter(AudioFilter):
-    """Louder or softer, clipped to 16 bits.
+    """Makes audio louder or softer, and clips it to 16 bits.
 
     Args:
         gain_db: -60 to 20.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: `gain_db` is not a number in that range.
     """
 
     def __init__(self, gain_db: float) -> None:
@@ -30,10 +30,10 @@ class GainFilter(AudioFilter):
 
     @classmethod
     def parse(cls, argument: str) -> Self:
-        """From a spec's argument: decibels.
+        """Make a filter from the argument of a spec: decibels.
 
         Raises:
-            SpecError: not a gain.
+            SpecError: the argument is not a number from -60 to 20.
         """
         return cls(_GAIN.read(argument, f"gain:{argument}", "gain:-6", SpecError))
 

@@ -1,4 +1,4 @@
-"""The filter ``limit``: no sample goes past a ceiling."""
+"""The filter ``limit``: no sample goes beyond a ceiling."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _CEILING: Final = Number("ceiling", "dBFS", -60, 0)
 
 
 class LimitFilter(AudioFilter):
-    """A hard limiter: what lies beyond the ceiling is cut off, what lies below it is left as it is.
+    """A hard limiter: samples beyond the ceiling are cut off, and all others stay as they are.
 
-    It looks at single samples and not at the level, so the ceiling is a peak: a sine that just reaches -3 dBFS here has
-    -6.01 dBFS by `offhook.audio.level_dbfs`, which is a root mean square.
+    It limits single samples, not the level, so the ceiling is a peak: a sine that just reaches -3 dBFS here has
+    -6.01 dBFS by `offhook.interfaces.level_dbfs`, which is a root mean square.
 
     Args:
         ceiling_dbfs: -60 to 0.
@@ -30,10 +30,10 @@ class LimitFilter(AudioFilter):
 
     @classmethod
     def parse(cls, argument: str) -> Self:
-        """From a spec's argument: dBFS.
+        """Make a filter from the argument of a spec: dBFS.
 
         Raises:
-            SpecError: not a ceiling.
+            SpecError: the argument is not a number from -60 to 0.
         """
         return cls(_CEILING.read(argument, f"limit:{argument}", "limit:-3", SpecError))
 

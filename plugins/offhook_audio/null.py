@@ -1,4 +1,4 @@
-"""The sink ``null``: takes audio and forgets it."""
+"""The sink ``null``: discards audio."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 class NullSink(AudioSink):
-    """Takes audio and forgets it.
+    """Discards audio.
 
     Args:
-        argument: nothing; the spec is just ``null``.
+        argument: must be empty; the spec is just ``null``.
 
     Raises:
-        SpecError: there is an argument, so something else was meant.
+        SpecError: there is an argument, so another sink was probably meant.
     """
 
     def __init__(self, argument: str = "") -> None:
         if argument:
-            raise SpecError(f"null takes no argument, and got {quoted(argument)}: write null, or recorder:PATH")
+            raise SpecError(f"the sink null takes no argument, got {quoted(argument)}: write null, or recorder:PATH")
 
     async def write(self, frame: AudioFrame) -> None:
         pass

@@ -14,30 +14,32 @@ if TYPE_CHECKING:
 #: The longest silence that one jump of the position may make, in seconds.
 MOST_GAP_S: Final = 3600
 
-#: Stands in the header until the first frame tells the rate.
+#: The rate in the header until the first frame shows the real one.
 _RATE_BEFORE_AUDIO_HZ: Final = 16_000
 
 
 class RecorderSink(AudioSink):
-    """Records what it is given, from the first frame on, with silence where nothing was heard.
+    """Records audio from the first frame on, with silence where nothing was heard.
 
     Args:
-        path: the file to make; one that exists is never written over. A ``*`` in its name becomes the first number
-            that makes it new: ``reply-*.wav``.
+        path: the file to create; an existing file is never overwritten. A ``*`` in its name is replaced by the first
+            number that makes a new name: ``reply-*.wav``.
 
     Raises:
-        RecordingError: no path, or the file cannot be made.
+        RecordingError: there is no path, or the file cannot be created.
     """
 
     def __init__(self, path: str) -> None:
         if not path:
-            raise RecordingError("recorder: needs the path of the file to make, for example recorder:heard.wav")
+            raise RecordingError(
+                "the sink recorder needs the path of the file to create, for example recorder:heard.wav"
+            )
         self._file = WavWriter(path, _RATE_BEFORE_AUDIO_HZ)
-        #: Where the next frame begins if nothing is missing; None before the first.
+        #: Position of the next frame if nothing is missing; None before the first.
         self._expected: int | None = None
-        #: Jumps of the position that were longer than `MOST_GAP_S` and were shortened to it.
+        #: Jumps of the position that were longer than `MOST_GAP_S`, and were shortened to that.
         self.clamped_gaps: int = 0
-        #: Frames whose position stepped back; they are appended as they come.
+        #: Frames whose position stepped back; they were appended in the order of their arrival.
         self.backward_steps: int = 0
 
     async def write(self, frame: AudioFrame) -> None:

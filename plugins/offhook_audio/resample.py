@@ -1,4 +1,4 @@
-"""What both resamplers share: they give neither a sample too many nor one too few."""
+"""What both resamplers share: their output has exactly the right number of samples."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from offhook.interfaces import SAMPLE_BYTES, Resampler
 
 
 class ExactResampler(Resampler):
-    """Counts samples, so that the whole stream has the length of its input times the ratio of the rates, rounded.
+    """Counts samples, so that the whole stream is as long as its input times the ratio of the rates, rounded.
 
-    Libraries round that length up or down as their filters happen to stand; over many short streams it would add up.
+    Libraries round that length up or down depending on the state of their filters, and over many short streams the
+    errors would add up.
 
     Args:
-        from_hz: rate of what is taken.
-        to_hz: rate of what is given.
+        from_hz: rate of the input.
+        to_hz: rate of the output.
 
     Raises:
-        ValueError: a rate that is not positive.
+        ValueError: a rate is not positive.
     """
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
         if from_hz <= 0 or to_hz <= 0:
-            raise ValueError(f"cannot convert from {from_hz} Hz to {to_hz} Hz: rates are positive")
+            raise ValueError(f"rates must be positive, got {from_hz} Hz and {to_hz} Hz")
         self._from_hz = from_hz
         self._to_hz = to_hz
         self._taken = 0
@@ -50,10 +51,10 @@ class ExactResampler(Resampler):
 
     @abstractmethod
     def _convert(self, pcm: bytes) -> bytes:
-        """What can be given after taking `pcm`, which is not empty."""
+        """Convert `pcm`, which is not empty, and return the samples that are ready."""
         ...
 
     @abstractmethod
     def _flush(self) -> bytes:
-        """What is still inside, give or take a sample."""
+        """The samples that it still holds, one more or less."""
         ...

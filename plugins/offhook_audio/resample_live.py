@@ -1,7 +1,7 @@
 """The resampler for live audio: swresample, by PyAV. It holds back 16 samples of the lower rate, 1 ms at 16 kHz.
 
-Its filter's transition is wide: what lies more than 15 % above the lower rate's Nyquist frequency is gone (below
--60 dB), and what lies just above it is damped only.
+Its filter has a wide transition: frequencies more than 15 % above the lower rate's Nyquist frequency are removed (below
+-60 dB), and those just above it are only damped.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class LiveResampler(ExactResampler):
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
         super().__init__(from_hz, to_hz)
-        # Not av.AudioResampler: its graph starts a native thread for each processor, which have nothing to do.
+        # Not av.AudioResampler: its graph starts an idle native thread for each processor.
         self._graph = Graph()
-        with contextlib.suppress(AttributeError):  # PyAV 14 cannot be told
+        with contextlib.suppress(AttributeError):  # PyAV 14 has no such setting
             self._graph.threads = 1
         entry = self._graph.add(
             "abuffer",
@@ -56,6 +56,6 @@ class LiveResampler(ExactResampler):
                 frame = self._graph.pull()
             except (BlockingIOError, EOFError):
                 return b"".join(parts)
-            assert isinstance(frame, av.AudioFrame)  # the graph has no video in it
+            assert isinstance(frame, av.AudioFrame)  # the graph has no video
             # A plane may be longer than its samples.
             parts.append(bytes(frame.planes[0])[: frame.samples * SAMPLE_BYTES])

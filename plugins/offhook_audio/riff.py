@@ -1,4 +1,4 @@
-"""Does a WAV file hold what its header promises? Decoders read what is there and say nothing about the rest."""
+"""Checks that a WAV file holds what its header promises; decoders read what there is and do not report the rest."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-#: What writers that could not go back leave for the length: ffmpeg, then SoX and eSpeak NG, then others.
+#: Lengths left by writers that could not go back to fill it in: ffmpeg, then SoX and eSpeak NG, then others.
 _UNKNOWN: Final = frozenset({0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF})
 _CHUNK: Final = 8
-#: A file with more chunks than this before its audio was made to keep us busy.
+#: A file with more chunks than this before its audio was made to waste our time.
 _MOST_CHUNKS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Riff:
-    """What the header of a WAV file says.
+    """The header of a WAV file.
 
     Attributes:
-        rate_hz: sampling rate, None when the file ends before it.
-        length_at: offset of the length of the audio, None when there is no audio.
-        promised_bytes: that length; None when the writer left it open.
-        held_bytes: how much of the file is left for it.
+        rate_hz: sampling rate; None if the file ends before it.
+        length_at: offset of the field with the length of the audio; None if there is no audio.
+        promised_bytes: that length; None if the writer left it open.
+        held_bytes: the bytes of the file that follow the field.
     """
 
     rate_hz: int | None = None
@@ -32,12 +32,12 @@ class Riff:
 
     @property
     def truncated(self) -> bool:
-        """Whether the file ends before what it promises, or before its audio."""
+        """Whether the file ends before the length that it promises, or before its audio."""
         return self.length_at is None or (self.promised_bytes or 0) > self.held_bytes
 
 
 def read_riff(fd: int, size: int) -> Riff | None:
-    """Walk the chunks of an open file of `size` bytes up to its audio; None when it is no WAV file."""
+    """Read the chunks of an open file of `size` bytes up to its audio. Returns None if it is not a WAV file."""
     form = os.pread(fd, 12, 0)
     if form[:4] not in (b"RIFF", b"RIFX", b"RF64") or form[8:] != b"WAVE":
         return None
@@ -67,7 +67,7 @@ def _promise(fd: int, order: str, length: int, body: int, size: int) -> int | No
 
 
 def _only_chunks(fd: int, order: str, at: int, size: int) -> bool:
-    """Whether nothing but whole chunks lies between `at` and the end: then a length of 0 means no audio."""
+    """Whether only whole chunks lie between `at` and the end; then a length of 0 means no audio."""
     for _ in range(_MOST_CHUNKS):
         head = os.pread(fd, _CHUNK, at)
         if len(head) < _CHUNK:

@@ -1,21 +1,21 @@
-"""The source ``silence``: nothing, for a while or for ever."""
+"""The source ``silence``: silence for some seconds, or without end."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from offhook.interfaces import SAMPLE_BYTES, AudioFrame, AudioSource
+from offhook.interfaces import SAMPLE_BYTES, AudioFrame, AudioSource, samples_per_frame
 from offhook_audio.arguments import DURATION
 
 RATE_HZ: Final = 16_000
-_FRAME: Final = RATE_HZ // 50
+_FRAME: Final = samples_per_frame(RATE_HZ)
 
 
 class SilenceSource(AudioSource):
     """Silence at 16 kHz in frames of 20 ms.
 
     Args:
-        duration_s: how long, in seconds; None for no end.
+        duration_s: length in seconds; None for no end.
     """
 
     rate_hz = RATE_HZ
@@ -26,10 +26,10 @@ class SilenceSource(AudioSource):
 
     @classmethod
     def parse(cls, argument: str) -> SilenceSource:
-        """From a spec's argument: nothing, or seconds.
+        """Make a source from the argument of a spec: seconds, or nothing for no end.
 
         Raises:
-            SourceError: not a duration.
+            SourceError: the argument is not a number of seconds in the range.
         """
         if not argument:
             return cls()

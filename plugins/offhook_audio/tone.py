@@ -7,16 +7,16 @@ import struct
 from typing import Final
 
 from offhook.errors import SourceError
-from offhook.interfaces import AudioFrame, AudioSource
+from offhook.interfaces import AudioFrame, AudioSource, samples_per_frame
 from offhook.wording import quoted
 from offhook_audio.arguments import DURATION, Number
 
 RATE_HZ: Final = 16_000
-_FRAME: Final = RATE_HZ // 50
+_FRAME: Final = samples_per_frame(RATE_HZ)
 _EXAMPLE: Final = "tone:440,2.5,-20 (hertz, seconds, dBFS)"
 
 _FREQUENCY: Final = Number("frequency", "hertz", 1, 7_900)
-#: A sine of full scale has -3.01 dBFS, root mean square.
+#: A full-scale sine has -3.01 dBFS, root mean square.
 _LEVEL: Final = Number("level", "dBFS", -90, -3.02)
 
 
@@ -25,8 +25,8 @@ class ToneSource(AudioSource):
 
     Args:
         frequency_hz: 1 to 7900.
-        duration_s: how long, in seconds; None for no end.
-        level_dbfs: level as `offhook.audio.level_dbfs` measures it (root mean square), -90 to -3.02.
+        duration_s: length in seconds; None for no end.
+        level_dbfs: level as `offhook.interfaces.level_dbfs` measures it (root mean square), -90 to -3.02.
     """
 
     rate_hz = RATE_HZ
@@ -39,15 +39,17 @@ class ToneSource(AudioSource):
 
     @classmethod
     def parse(cls, argument: str) -> ToneSource:
-        """From a spec's argument: hertz, then, separated by commas, seconds and dBFS if wanted.
+        """Make a source from the argument of a spec: hertz, then optionally seconds and dBFS, separated by commas.
 
         Raises:
-            SourceError: no frequency, a number out of range, or too many.
+            SourceError: there is no frequency, a number is out of range, or there are too many.
         """
         spec = f"tone:{argument}"
         parts = argument.split(",")
         if not argument or len(parts) > 3:
-            raise SourceError(f"{quoted(spec)} is no good: it takes one to three numbers. Write for example {_EXAMPLE}")
+            raise SourceError(
+                f"invalid spec {quoted(spec)}: tone needs one to three numbers. Write for example {_EXAMPLE}"
+            )
         frequency_hz = _FREQUENCY.read(parts[0], spec, _EXAMPLE)
         duration_s = DURATION.read(parts[1], spec, _EXAMPLE) if len(parts) > 1 else None
         level_dbfs = _LEVEL.read(parts[2], spec, _EXAMPLE) if len(parts) > 2 else -20.0
@@ -58,7 +60,7 @@ class ToneSource(AudioSource):
         if not samples:
             return None
         step, amplitude = self._step, self._amplitude
-        # From the position and not from the frame before, so that no error adds up over hours.
+        # Computed from the position, not from the frame before, so that errors do not add up over hours.
         sine = [round(amplitude * math.sin(step * at)) for at in range(self._position, self._position + samples)]
         frame = AudioFrame(struct.pack(f"<{samples}h", *sine), RATE_HZ, self._position)
         self._position += samples

@@ -1,7 +1,7 @@
-"""The source ``wav``: an audio file. WAV of any kind, and whatever else libsndfile reads (FLAC, Ogg, MP3, AIFF).
+"""The source ``wav``: an audio file. WAV of any kind, and everything else that libsndfile reads (FLAC, Ogg, MP3, AIFF).
 
 Everything that can be wrong with the file is found when the source is made, before anything rings. The file is read in
-blocks of 100 ms, so a long one takes no more memory than a short one.
+blocks of 100 ms, so that a long one needs no more memory than a short one.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from offhook_audio.riff import Riff, read_riff
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-#: Rates outside of this are lying headers, not audio, in hertz.
+#: Rates of audio files, in hertz; a header with another rate is wrong.
 RATES_HZ: Final = range(1_000, 384_001)
-#: More channels than any microphone array; each takes memory.
+#: More channels than any microphone array has; each needs memory.
 MOST_CHANNELS: Final = 64
 
 _BLOCK_MS: Final = 100
-#: libsndfile estimates the length of an MP3 file, so there it is no promise.
+#: libsndfile only estimates the length of files in this format.
 _ESTIMATED: Final = "MP3"
 
 
@@ -40,14 +40,14 @@ class WavSource(AudioSource):
         path: the file; ``~`` is the home folder.
 
     Raises:
-        SourceError: it is missing, a folder, a device, unreadable, empty, truncated or no audio.
+        SourceError: the file is missing, a folder, a device, unreadable, empty, truncated or not audio.
     """
 
     def __init__(self, path: str) -> None:
         if not path:
-            raise SourceError("wav: needs the path of an audio file, for example wav:greeting.wav")
+            raise SourceError("the source wav needs the path of an audio file, for example wav:greeting.wav")
         self._shown = quoted_path(path)
-        #: Samples that were not numbers (or infinite), played as silence (or as full scale).
+        #: Samples that were NaN (played as silence) or infinite (played as full scale).
         self.sanitised_samples: int = 0
         #: Samples beyond full scale, played as full scale.
         self.clipped_samples: int = 0
@@ -70,7 +70,7 @@ class WavSource(AudioSource):
             raise self._broken(_reason(error)) from None
         if not len(block):
             if self._position < self._file.frames and self._file.format != _ESTIMATED:
-                raise self._broken("it ends before the length that it promises")
+                raise self._broken("it ends before the length in its header")
             return None
         frame = AudioFrame(self._to_pcm(np.asarray(block, np.float32)), self.rate_hz, self._position)
         self._position += len(block)
@@ -86,32 +86,32 @@ class WavSource(AudioSource):
         os.close(fd)
 
     def _open(self, path: str) -> int:
-        """Open first and look then, at what was opened: a name may change hands in between."""
+        """Open the file; it is checked afterwards, since the name could be given to another file in between."""
         try:
-            # Non-blocking, because opening a FIFO waits for its other end. It changes nothing for files.
+            # Non-blocking, because opening a FIFO waits for its other end. For files it changes nothing.
             return os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
-            raise SourceError(f"there is no audio file {self._shown} (seen from {quoted_path(Path.cwd())}).") from None
+            raise SourceError(f"there is no audio file {self._shown} (looked in {quoted_path(Path.cwd())}).") from None
         except PermissionError:
             raise self._refused("may not be read: change its permissions.") from None
         except OSError as error:
             raise self._refused(f"cannot be opened: {error.strerror}. Check the path.") from None
-        except (ValueError, RuntimeError):  # a NUL; ~ of nobody
-            raise self._refused("is not a path: check how it is written.") from None
+        except (ValueError, RuntimeError):  # a NUL; ~ of an unknown user
+            raise self._refused("is not a valid path: check how it is written.") from None
 
     def _decode(self) -> soundfile.SoundFile:
         status = os.fstat(self._fd)
         if stat.S_ISDIR(status.st_mode):
             raise self._refused("is a folder: name a file in it.")
         if not stat.S_ISREG(status.st_mode):
-            raise self._refused("is a device, a pipe or a socket: give a regular file.")
+            raise self._refused("is a device, a pipe or a socket: name a regular file.")
         if not status.st_size:
-            raise self._refused("is empty (0 bytes): whatever was to write it has not.")
+            raise self._refused("is empty (0 bytes): check the program that wrote it.")
         riff = read_riff(self._fd, status.st_size)
         if riff is not None:
             self._check(riff)
         try:
-            # Its descriptor stays ours: whether libsndfile closes one that it failed to open depends on how it failed.
+            # The descriptor stays ours: whether libsndfile closes it after a failure depends on the failure.
             file = _Forward(
                 _OpenEnded(self._fd, riff.length_at)
                 if riff is not None and riff.length_at is not None and riff.promised_bytes is None
@@ -119,9 +119,7 @@ class WavSource(AudioSource):
                 closefd=False,
             )
         except soundfile.LibsndfileError as error:
-            raise self._refused(
-                f"is no audio that can be read ({_reason(error)}): give a WAV, FLAC, Ogg or MP3 file."
-            ) from None
+            raise self._refused(f"cannot be decoded ({_reason(error)}): name a WAV, FLAC, Ogg or MP3 file.") from None
         problem = _problem(file)
         if problem:
             file.close()
@@ -137,7 +135,7 @@ class WavSource(AudioSource):
                 f"is truncated: it {detail}. Copy it again, or repair it with: sox --ignore-length IN.wav OUT.wav"
             )
         if riff.rate_hz not in RATES_HZ:
-            raise self._refused(f"says that it runs at {riff.rate_hz} Hz, which no audio does: write it anew.")
+            raise self._refused(_wrong_rate(riff.rate_hz))
 
     def _to_pcm(self, block: npt.NDArray[np.float32]) -> bytes:
         good = np.isfinite(block)
@@ -145,7 +143,7 @@ class WavSource(AudioSource):
             self.sanitised_samples += int(np.count_nonzero(~good))
             block = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
         mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
-        # libsndfile scales by 32768, so 16-bit samples come back as they were.
+        # libsndfile scales by 32768, so 16-bit samples keep their values.
         samples = np.rint(mono * 32768)
         clipped = np.clip(samples, -32768, 32767)
         self.clipped_samples += int(np.count_nonzero(np.abs(samples - clipped) > 1))
@@ -164,20 +162,26 @@ def _reason(error: soundfile.LibsndfileError) -> str:
     return text.removeprefix("Error : ").rstrip(".")
 
 
+def _wrong_rate(rate_hz: int | None) -> str:
+    found = "no rate" if rate_hz is None else f"a rate of {rate_hz} Hz"
+    return f"has {found} in its header; expected {RATES_HZ[0]} to {RATES_HZ[-1]} Hz: write it again."
+
+
 def _problem(file: soundfile.SoundFile) -> str:
+    """What is wrong with a file that libsndfile has opened; empty if nothing is."""
     if file.samplerate not in RATES_HZ:
-        return f"says that it runs at {file.samplerate} Hz, which no audio does: write it anew."
+        return _wrong_rate(file.samplerate)
     if file.channels > MOST_CHANNELS:
-        return f"has {file.channels} channels, and {MOST_CHANNELS} is the most: mix it down first."
+        return f"has {file.channels} channels; the limit is {MOST_CHANNELS}: mix it down first."
     if not file.frames:
-        return "holds no audio (0 samples): whatever was to write it has not."
+        return "holds no audio (0 samples): check the program that wrote it."
     return ""
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # mypy sees no types in soundfile
-    """Read from start to end only.
+    """A file that is read from start to end only.
 
-    Otherwise soundfile seeks after every read to where it is, which costs an MP3 decoder what it had carried over.
+    Otherwise soundfile seeks to the current place after every read, and an MP3 decoder loses the state it carries over.
     """
 
     def seekable(self) -> bool:
@@ -185,13 +189,13 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # mypy sees no types
 
 
 class _OpenEnded(io.FileIO):
-    """A WAV file whose length was never filled in: it reads as "to the end", which decoders know, where it says 0."""
+    """A WAV file with a length of 0, never filled in: reads return the value that decoders take for "to the end"."""
 
     def __init__(self, fd: int, length_at: int) -> None:
         super().__init__(fd, "rb", closefd=False)
         self._length_at = length_at
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # soundfile passes no others
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # soundfile passes only these
         start = self.tell()
         count = super().readinto(buffer)
         view = memoryview(buffer).cast("B")

@@ -134,8 +134,8 @@ async def _call_through_the_mock() -> int:
         await asyncio.sleep(_TALK_S)
         (live,) = mock.tenant.calls.values()
     await listener
-    assert live.callee.hearing is not None
-    return heard + live.callee.hearing.frames_heard
+    assert live.callee.ear is not None
+    return heard + live.callee.ear.frames_heard
 
 
 async def measure(turns: int) -> list[Row]:

@@ -16,7 +16,8 @@ from offhook.session.events import Direction
 from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.callees.numbers import HELLO, REPLY, SPEECH
 from offhook_mockserver.callees.script import Answer, ListenFor, Ring, Say, Script, Sound, Wait
-from offhook_mockserver.server.in_process import InProcessMock, RenewsGrants
+from offhook_mockserver.far_ends import RenewsGrants
+from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.tenants.tenant import TenantSettings
 
 if TYPE_CHECKING:

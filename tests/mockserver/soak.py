@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from offhook_mockserver.server.mock import Mock
 
 RATE_HZ: Final = 16_000
-#: Samples that each side says; no whole number of frames.
+#: Samples that each side says; not a whole number of frames.
 SPOKEN: Final = 10 * RATE_HZ // 50 + 77
-#: What a caller's program gives at a time; no frame of the leg begins where one of these does.
+#: Samples that a caller's program passes at a time; none of these pieces starts where a frame of the leg starts.
 _PIECE: Final = 237
-#: What is said: each call begins at a place of its own.
+#: What is said: each call starts at its own place in it.
 _UP: Final = array("h", range(1, 32_767))
 _DOWN: Final = array("h", (-sample for sample in _UP))
-#: Callees that begin to speak while their caller does, and say less than it takes them to hang up.
+#: Callees start to speak while their caller does, and say less than it takes them to hang up.
 _RINGING_S, _PAUSE_S = 0.1, 0.1
 
 
 def number_of(index: int) -> str:
-    """One of 1,000 numbers that are kept for fiction."""
+    """One of 1,000 numbers that are reserved for fiction."""
     return f"+1{200 + index // 100}5550{100 + index % 100}"
 
 
 def index_of(number: str) -> int:
-    """Whose number it is."""
+    """The index of the call with this number."""
     return (int(number[2:5]) - 200) * 100 + int(number[-3:]) - 100
 
 
@@ -53,14 +53,14 @@ def callees_sound(index: int) -> array[int]:
 
 
 def script_in(folder: Path) -> Callable[[str], Script]:
-    """Gives each number a callee of its own, whose voice is made in `folder`."""
+    """Returns a script for each number, with a callee whose voice is written to `folder`."""
 
     def script_for(number: str) -> Script:
         path = folder / f"{number}.wav"
         with wave.open(str(path), "wb") as file:
             file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
             file.writeframes(callees_sound(index_of(number)).tobytes())
-        return Script("says what nobody else says", (Ring(_RINGING_S), Answer(), Wait(_PAUSE_S), Say(path)))
+        return Script("says what no other callee says", (Ring(_RINGING_S), Answer(), Wait(_PAUSE_S), Say(path)))
 
     return script_for
 
@@ -76,12 +76,12 @@ class CallStore(MemoryStore):
         self.journals[call_id].append(entry)
 
     def take(self, call_id: str) -> tuple[list[Document], Document]:
-        """The journal and the record of a call, which are forgotten."""
+        """Return the journal and the record of a call, and forget them."""
         return self.journals.pop(call_id), self.records.pop(call_id)
 
 
 async def nothing() -> None:
-    """Waits for nobody."""
+    """Does nothing."""
 
 
 async def converse(
@@ -113,7 +113,7 @@ async def converse(
 
 
 def check(mock: Mock, store: CallStore, index: int, call: Call, sink: ListSink, folder: Path) -> None:
-    """All of a call is as it must be, and all that it left is taken away: what is still there afterwards is a leak."""
+    """Check a call, and remove all that it may leave: what is still there afterwards is a leak."""
     record = call.record
     (live,) = (live for live in mock.tenant.ended if live.channel == record.channel)
     mock.tenant.ended.remove(live)
@@ -144,14 +144,14 @@ def channels(path: Path) -> list[array[int]]:
 
 
 def sounds(samples: array[int]) -> array[int]:
-    """The samples from the first that is no silence to the last."""
+    """The samples from the first to the last that is not silent."""
     pcm = samples.tobytes()
     first = len(pcm) - len(pcm.lstrip(b"\0"))
     return samples[first // 2 : (len(pcm.rstrip(b"\0")) + 1) // 2]
 
 
 def slope(readings: Sequence[tuple[float, float]]) -> float:
-    """By how much the second grows with the first, by least squares over the last half."""
+    """The slope of the second over the first, by least squares over the last half."""
     last = readings[len(readings) // 2 :]
     mean_x, mean_y = (sum(column) / len(last) for column in zip(*last, strict=True))
     together = sum((x - mean_x) * (y - mean_y) for x, y in last)

@@ -1,4 +1,4 @@
-"""The same seed gives the same call, byte for byte: journal, stereo recording, and what the callee heard."""
+"""The same seed makes the same call, byte for byte: journal, stereo recording, and what the callee heard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.mockserver.scripted_call import CUT_S, RINGING_S, TALK_S, artefacts, 
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_seed_decides_every_byte_of_a_call(tmp_path: Path) -> None:
+def test_a_seed_determines_every_byte_of_a_call(tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("first", "second", "third")]
     for folder in folders:
         talk("seed 1", folder)
@@ -47,7 +47,7 @@ def test_the_call_is_the_one_that_was_scripted(tmp_path: Path) -> None:
     assert record.answered_at_s == RINGING_S
     counters = record.counters
     in_cut = CUT_S * 50
-    assert counters["frames_sent"] == pytest.approx(TALK_S * 50 - in_cut, abs=3), "nothing is sent to nobody"
+    assert counters["frames_sent"] == pytest.approx(TALK_S * 50 - in_cut, abs=3), "nothing passes a cut"
     assert 5 < counters["frames_lost_sent"] < 60, "about one frame in a hundred"
     assert in_cut + 5 < counters["frames_lost_heard"] < in_cut + 60
     with wave.open(str(tmp_path / "both.wav")) as both:

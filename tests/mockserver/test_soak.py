@@ -71,7 +71,7 @@ def check_empty(mock: InProcessMock, store: CallStore, folder: Path) -> None:
 async def one_after_the_other(
     folder: Path, calls: int, traced: int, leak: Callable[[], object] = lambda: None
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """Place calls in sequence, each checked; bytes after each tenth of those traced, blocks before."""
+    """Place calls in sequence and check each; returns bytes after each tenth of the traced ones, and blocks before."""
     readings: list[tuple[float, float]] = []
     blocks: list[tuple[float, float]] = []
     async with exchange(folder) as (mock, phone, store):
@@ -99,17 +99,17 @@ async def one_after_the_other(
 
 
 async def all_at_once(folder: Path, calls: int) -> None:
-    """Place calls that are all up before anybody speaks, each checked."""
+    """Place calls that are all answered before any side speaks, and check each."""
     async with exchange(folder, calls) as (mock, phone, store):
-        # What is made once and stays, such as the HTTP client, is made here.
+        # This creates what is kept between calls, such as the HTTP client.
         first = await converse(phone, calls, folder)
         await asyncio.sleep(1)
         check(mock, store, calls, *first, folder)
         before = Resources.now()
-        everybody = asyncio.Barrier(calls)
+        all_answered = asyncio.Barrier(calls)
 
         async def met() -> None:
-            await everybody.wait()
+            await all_answered.wait()
             assert len(mock.rooms) == len(mock.tenant.calls) == calls
 
         async with asyncio.TaskGroup() as group:
@@ -123,7 +123,7 @@ async def all_at_once(folder: Path, calls: int) -> None:
 
 @pytest.fixture(autouse=True)
 def untraced() -> Iterator[None]:
-    """A test that fails leaves nothing that makes the others slow."""
+    """Clean up after a failed test, so that it does not slow down the others."""
     yield
     tracemalloc.stop()
 
@@ -150,7 +150,7 @@ def test_a_leak_of_a_kilobyte_a_call_would_show(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["a task", "a descriptor", "a thread"])
-def test_whatever_else_a_call_left_would_show(what: str, tmp_path: Path) -> None:
+def test_any_other_leak_of_a_call_would_show(what: str, tmp_path: Path) -> None:
     with contextlib.ExitStack() as held:
 
         def leak() -> None:

@@ -160,7 +160,7 @@ def test_a_plugin_whose_metadata_is_there_and_whose_module_is_gone(command: Offh
     site.install("acme-offhook", "1.0", point="acme", module="acme", transport="acme")
     (site.folder / "acme.py").unlink()
     transports, problems = command.transports(site)
-    assert set(transports) == {"aiortc", "memory"}
+    assert set(transports) == {"aiortc"}
     assert "ModuleNotFoundError: No module named 'acme'" in problems["acme acme-offhook 1.0"]
     (wrong,) = command.wrong(site)
     assert "acme (acme-offhook 1.0)" in wrong

@@ -13,7 +13,9 @@ import pytest
 from tests.core.call.test_long_calls import Mortal
 from tests.core.rig import ALONE, load, rig, run
 
-from offhook import CallPolicy
+from offhook import CallPolicy, CallRecord, CallState, LegState, TimelineEntry
+from offhook.errors import OffhookError
+from offhook.interfaces.diagnosis import Level
 from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.grant import Grant
@@ -26,6 +28,8 @@ from offhook.testing import FixedAuth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from offhook.plugin.hooks import Hooks
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/hooks.md").read_text(encoding="utf-8")
@@ -43,12 +47,13 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "offhook_archive": ("", Environment()),
     "offhook_far_end": (),
 }
-#: What the hooks in the examples are given, and what becomes of it.
-GRANT = Grant("0" * 32, "lobby", Secret("a token"), 0)
-ANSWERS: dict[str, tuple[dict[str, object], object]] = {
-    "offhook_before_dial": ({"request": DialRequest("c1", "+14155550199", "", 0.0)}, "this number is not on the list"),
-    "offhook_renew_grant": ({"call_id": "c1", "grant": GRANT}, None),
-    "offhook_call_created": ({"call_id": "c1", "number": "+1415•••0123"}, None),
+#: What the hooks in the examples refuse.
+ANSWERS = {
+    "offhook_before_dial": (
+        "+1415•••0199 was not dialled: plugin 'example_of_offhook_before_dial (given to the phone)' says 'this number "
+        "is not on the list'"
+    ),
+    "offhook_renew_grant": "no plugin has a fresh grant for this call",
 }
 
 
@@ -100,29 +105,35 @@ def test_the_example_is_a_plugin_that_answers_the_hook(hook: str, capsys: pytest
             if hook == "offhook_command":
                 factory("you")
                 assert capsys.readouterr().out == "hello you\n"
+            elif hook == "offhook_diagnosis":
+                levels = [[found.level for found in factory(Environment(given))] for given in ({}, {"ACME_URL": "x"})]
+                assert levels == [[Level.WRONG], [Level.FINE]]
             else:
                 assert isinstance(factory(*ARGUMENTS.get(hook, ("",))), interface_of(kind))
     if not taken:
-        facts, answer = ANSWERS.get(hook, ({}, None))
-        (observer,) = [call for _, call in plugins.observers(hook)]
-        asked = {**dict.fromkeys(inspect.signature(HOOKS[hook]).parameters, _Anything()), **facts}
-        given = observer(**asked)
-
-        async def told() -> object:
-            return await given if inspect.isawaitable(given) else given
-
-        assert run(told()) == answer
+        assert run(ask(plugins.hooks, hook)) == ANSWERS.get(hook, "")
 
 
-class _Anything:
-    """Has every attribute."""
-
-    def __getattr__(self, name: str) -> str:
-        return name
-
-    @property
-    def call(self) -> _Anything:
-        return self
+async def ask(hooks: Hooks, hook: str) -> str:
+    """Call one hook as a call does; returns what was refused or went wrong."""
+    failed: list[OffhookError] = []
+    record = CallRecord("c1", "+1415•••0123", "")
+    entry = TimelineEntry(0.0, "x", CallState.ACTIVE, LegState.CONNECTED)
+    try:
+        match hook:
+            case "offhook_before_dial":
+                await hooks.before_dial(DialRequest("c1", "+14155550199", "", 0.0))
+            case "offhook_renew_grant":
+                await hooks.renew_grant("c1", Grant("0" * 32, "lobby", Secret("a token"), 0), failed.append)
+            case "offhook_call_created":
+                hooks.call_created("c1", record.number, failed.append)
+            case "offhook_call_transition":
+                hooks.call_transition("c1", entry, failed.append)
+            case _:
+                hooks.call_ended("c1", record, failed.append)
+    except OffhookError as error:
+        return error.message
+    return "; ".join(error.message for error in failed)
 
 
 def factory_alias(kind: Registry[Any]) -> str:
@@ -177,10 +188,10 @@ def test_the_diagram_shows_the_order_in_which_hooks_are_called() -> None:
 
     async def main() -> None:
         Plugins.load([plugin], ALONE, commands=True)
-        commands = called.index("offhook_command")
-        assert called[commands:] == ["offhook_command"], "the last of those that register"
+        commands = ["offhook_command", "offhook_diagnosis"]
+        assert called[-2:] == commands, "the last of those that register"
         phone = rig(policy=CallPolicy(renew_before_s=10), carrier=Mortal(40), plugins=load(plugin))
-        assert called.count("offhook_command") == 1, "a phone does not ask for commands"
+        assert [called.count(hook) for hook in commands] == [1, 1], "a phone does not call the command line's hooks"
         phone.answer(1)
         async with phone.phone.dial("+14155550123") as call:
             await call.answered()

@@ -497,8 +497,8 @@ def test_cancelling_a_join_anywhere_leaves_nothing_behind() -> None:
             join.cancel()
             await asyncio.wait((join,))
             assert join.cancelled(), f"the cancellation got lost after {steps} turns"
-            for attendance in tuple(relay.door._attendances.values()):  # pyright: ignore[reportPrivateUsage]
-                attendance.kick("test")
+            for client in tuple(relay.door._clients.values()):  # pyright: ignore[reportPrivateUsage]
+                client.kick("test")
             await until(lambda before=before: sockets() <= before, f"sockets closed after {steps} turns")  # type: ignore[misc]
             await until(lambda tasks=tasks: asyncio.all_tasks() <= tasks, f"tasks over after {steps} turns")  # type: ignore[misc]
             steps += 1

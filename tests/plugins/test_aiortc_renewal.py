@@ -121,14 +121,14 @@ def test_a_renewal_that_is_not_answered_is_given_up_and_its_late_answer_goes_to_
 ) -> None:
     async def check(relay: Relay) -> None:
         leg = await AiortcTransport().join(relay.grant(7), Ear())
-        (attendance,) = relay.door._attendances.values()  # pyright: ignore[reportPrivateUsage]
+        (client,) = relay.door._clients.values()  # pyright: ignore[reportPrivateUsage]
         held: list[Secret] = []
-        renew = attendance._renew  # pyright: ignore[reportPrivateUsage]
-        attendance._renew = held.append  # type: ignore[method-assign, assignment]  # a relay that is stuck
+        renew = client._renew  # pyright: ignore[reportPrivateUsage]
+        client._renew = held.append  # type: ignore[method-assign, assignment]  # a relay that is stuck
         monkeypatch.setattr(connection_module, "RENEWAL_TIMEOUT_S", 0.1)
         with pytest.raises(TransportError, match="did not answer"):
             await leg.renew(relay.grant(7, made_out_to=8))
-        attendance._renew = renew  # type: ignore[method-assign]
+        client._renew = renew  # type: ignore[method-assign]
         monkeypatch.undo()
         # Its refusal comes now, before the answer to the next one.
         renew(held[0])
@@ -142,8 +142,8 @@ def test_a_renewal_whose_connection_is_lost_says_so_at_once() -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
         leg = await AiortcTransport().join(relay.grant(7), ear)
-        (attendance,) = relay.door._attendances.values()  # pyright: ignore[reportPrivateUsage]
-        attendance._renew = lambda token: None  # type: ignore[method-assign]
+        (client,) = relay.door._clients.values()  # pyright: ignore[reportPrivateUsage]
+        client._renew = lambda token: None  # type: ignore[method-assign]
         renewing = asyncio.create_task(leg.renew(relay.grant(7)))
         await asyncio.sleep(0)
         abort_websocket(leg)
@@ -175,8 +175,8 @@ def test_who_comes_back_after_a_renewal_comes_with_the_fresh_token() -> None:
 def test_an_answer_to_nothing_is_counted_and_does_no_harm() -> None:
     async def check(relay: Relay) -> None:
         leg = await AiortcTransport().join(relay.grant(7), Ear())
-        (attendance,) = relay.door._attendances.values()  # pyright: ignore[reportPrivateUsage]
-        attendance._put(Renewed())  # pyright: ignore[reportPrivateUsage]
+        (client,) = relay.door._clients.values()  # pyright: ignore[reportPrivateUsage]
+        client._put(Renewed())  # pyright: ignore[reportPrivateUsage]
         await until(lambda: leg.counters()["events_malformed"] == 1, "counted")
         await leg.renew(relay.grant(7))
         connection_of(leg)

@@ -1,4 +1,4 @@
-"""The filters ``gain`` and ``limit``: exact to the sample, and a sentence for every argument that is no good."""
+"""The filters ``gain`` and ``limit``: exact to the sample, with a message for every invalid argument."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def frame(*values: int) -> AudioFrame:
 
 
 def applied(audio_filter: AudioFilter, *values: int) -> list[int]:
-    given = audio_filter.apply(frame(*values))
-    assert (given.rate_hz, given.position) == (16_000, 640)
-    return array("h", given.pcm).tolist()
+    filtered = audio_filter.apply(frame(*values))
+    assert (filtered.rate_hz, filtered.position) == (16_000, 640)
+    return array("h", filtered.pcm).tolist()
 
 
 def made(spec: str) -> AudioFilter:
@@ -60,14 +60,14 @@ def test_limit() -> None:
 @pytest.mark.parametrize(
     ("spec", "problem"),
     [
-        ("gain:", "'gain:' is no good: '' is not a gain of -60 to 20 dB. Write for example gain:-6"),
-        ("gain:21", "'21' is not a gain"),
-        ("gain:nan", "'nan' is not a gain"),
-        ("limit:loud", "'loud' is not a ceiling of -60 to 0 dBFS. Write for example limit:-3"),
-        ("limit:1", "'1' is not a ceiling"),
+        ("gain:", "invalid spec 'gain:': the gain must be between -60 and 20 dB, got ''. Write for example gain:-6"),
+        ("gain:21", "between -60 and 20 dB, got '21'"),
+        ("gain:nan", "between -60 and 20 dB, got 'nan'"),
+        ("limit:loud", "the ceiling must be between -60 and 0 dBFS, got 'loud'. Write for example limit:-3"),
+        ("limit:1", "between -60 and 0 dBFS, got '1'"),
     ],
 )
-def test_arguments_that_are_no_good(spec: str, problem: str) -> None:
+def test_an_invalid_argument_is_rejected(spec: str, problem: str) -> None:
     with pytest.raises(SpecError) as caught:
         made(spec)
     assert problem in caught.value.message

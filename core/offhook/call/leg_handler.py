@@ -15,7 +15,7 @@ from threading import get_ident
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, TypeVarTuple, Unpack, get_args, get_type_hints
 
-from offhook.interfaces.frame import AudioFrame
+from offhook.interfaces.frame import AudioFrame, frames_in
 from offhook.plugin.isolation import contract_error
 from offhook.session.events import LegEvent
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _Ts = TypeVarTuple("_Ts")
 
-#: How many calls from other threads may wait for the loop; one more is dropped and counted. Five seconds of audio.
-WAITING: Final = 250
+#: Calls from other threads that may wait for the loop: 5 s of audio. One more is dropped and counted.
+WAITING: Final = frames_in(5.0)
 
 
 class SafeLegHandler:
@@ -186,7 +186,8 @@ def _event_problem(event: object) -> str:
     if wanted is None:
         return f"passed {type(event).__name__}; expected a LegEvent"
     for name, kinds in wanted.items():
-        given: type = type(getattr(event, name))
+        value: object = getattr(event, name)
+        given = type(value)
         if given not in kinds:  # exactly: True is not a uid
             expected = " or ".join(kind.__name__ for kind in kinds)
             return f"passed {type(event).__name__} with {given.__name__} for {name}; expected {expected}"

@@ -10,7 +10,6 @@ from offhook.call.leg_handler import SafeLegHandler
 from offhook.errors import OffhookError, PluginError
 from offhook.interfaces import Leg
 from offhook.media.call_media import CallMedia
-from offhook.plugin.hooks import renewed_grant
 from offhook.plugin.isolation import as_plugin_error, contract_error, isolated, name_of
 from offhook.plugin.part_checks import interface_mismatch
 from offhook.session.events import (
@@ -106,14 +105,14 @@ class OurLeg:
 
     async def renew(self) -> None:
         """Get a fresh grant and pass it to the leg."""
-        leg, grant, plugins = self._leg, self._book.grant, self._parts.plugins
+        leg, grant, hooks = self._leg, self._book.grant, self._parts.plugins.hooks
         assert leg is not None  # only a call that is in the channel renews
         assert grant is not None
-        if not plugins.observers("offhook_renew_grant"):
+        if not hooks.can_renew:
             self._fail_renewal("no plugin renews grants (offhook_renew_grant)", final=True)
             return
         try:
-            fresh = await renewed_grant(plugins, self._book.record.call_id, grant, self._note)
+            fresh = await hooks.renew_grant(self._book.record.call_id, grant, self._note)
             await isolated(leg, "renew", lambda: leg.renew(fresh), _RENEW_TIMEOUT_S)
         except OffhookError as error:
             self._fail_renewal(error.message, final=False)

@@ -145,7 +145,7 @@ class Phone:
             raise contract_error(guard, "Phone", problem, "DialGuard")
         admission = Admission(
             carrier,
-            self.plugins,
+            self.plugins.hooks,
             guard,
             settings.clock,
             call_limit=call_limit,

@@ -1,7 +1,6 @@
-"""The command line: ``offhook``.
+"""The command line: ``offhook``, and what commands of plugins need.
 
-Commands of other packages take their parts from here. They are imported on first use, since typer is only wanted when
-the command line is.
+The names are imported on first use, so that importing this package does not import typer.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from offhook.cli.call.display import Display, choose
-    from offhook.cli.call.placing import CALLEE_HEARD, CallOrder, CallResult, place, report
+    from offhook.cli.call.folder import CALLEE_HEARD
+    from offhook.cli.call.placing import CallOrder, CallResult, place, report
     from offhook.cli.exit_codes import ExitCode
     from offhook.cli.stopping import Stop, run
 
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
-    "CALLEE_HEARD": "offhook.cli.call.placing",
+    "CALLEE_HEARD": "offhook.cli.call.folder",
     "Display": "offhook.cli.call.display",
     "ExitCode": "offhook.cli.exit_codes",
     "CallOrder": "offhook.cli.call.placing",
@@ -55,9 +55,9 @@ def __getattr__(name: str) -> object:
 def main() -> None:
     """Run the command line with the process's arguments and exit with its code."""
     try:
-        from offhook.cli.root import run  # typer is only wanted when the command line is
+        from offhook.cli.root import run  # here, since it imports typer
 
         code = run(sys.argv[1:])
-    except KeyboardInterrupt:  # before there was anything to hang up
+    except KeyboardInterrupt:  # before there is anything to hang up
         code = 130
     sys.exit(code)

@@ -1,22 +1,18 @@
-"""``offhook conformance``: whether a plugin does what the core relies on, clause by clause."""
+"""``offhook conformance``: tests whether a plugin does what the core relies on, clause by clause."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 import sys
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from offhook.cli.exit_codes import ExitCode
+from offhook.cli.output import print_json, print_line, printed_here
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from offhook.plugin.manager import Plugins
     from offhook.testing.conformance import Result
 
@@ -34,36 +30,38 @@ def conformance(
         ),
     ],
     far_end: Annotated[
-        str, typer.Option(metavar="NAME", help="What is on the other side; by default the far end of the same name.")
+        str, typer.Option(metavar="NAME", help="The far end on the other side (default: the one of the same name).")
     ] = "",
     argument: Annotated[
         str, typer.Option(metavar="TEXT", help="For an import path: the argument that a spec would have.")
     ] = "",
     host: Annotated[
-        str, typer.Option(metavar="HOST", help="For an auth: whose headers are asked for; api.example.com by default.")
+        str, typer.Option(metavar="HOST", help="For an auth: the host that it signs for (default: api.example.com).")
     ] = "",
     foreign_host: Annotated[
-        str, typer.Option(metavar="HOST", help="For an auth: a host that it must not give its keys to.")
+        str, typer.Option(metavar="HOST", help="For an auth: a host that must not receive its keys.")
     ] = "",
     not_claimed: Annotated[
         list[str] | None,
-        typer.Option(metavar="CAPABILITY", help="Do not ask for what depends on it; again for more."),
+        typer.Option(metavar="CAPABILITY", help="Skip the clauses that depend on it. Repeat it for more."),
     ] = None,
     expected: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A file of clauses that are known to fail.")
+        Path | None, typer.Option(metavar="FILE", help="A file that lists clauses that are known to fail.")
     ] = None,
     clause: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this clause, for example source-4; again for more.")
+        list[str] | None,
+        typer.Option(metavar="ID", help="Run only this clause, for example source-4. Repeat it for more."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, and nothing else.")] = False,
 ) -> None:
     """Test a plugin against the contract of its kind, clause by clause.
 
-    Write {folder} where a sink or a store writes: it becomes a new folder for each clause.
+    In the spec of a sink or a store, write {folder} for the place where it writes: it is replaced by a new folder for
+    each clause.
 
-    Exit codes: 0 nothing failed, 1 something did, 2 there is nothing to test.
+    Exit codes: 0 no clause failed, 1 a clause failed, 2 there is nothing to test.
     """
-    from offhook.testing.conformance import run_kit  # it brings along what only tests need
+    from offhook.testing.conformance import run_kit  # here, since it imports what only tests need
     from offhook.testing.conformance.lookup import Wanted, clause_ids, find_kit
 
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as Python itself does for a script
@@ -78,26 +76,18 @@ def conformance(
         expected=expected,
     )
     plugins: Plugins = context.obj
-    with _nothing_printed():
+    with printed_here(""):  # the log is part of the tests
         kit = find_kit(wanted, plugins, os.environ)
         only = clause_ids(kit, tuple(clause or ()))
-        report = run_kit(kit, what, only=only, told=_told if not json else lambda result: None)
-    typer.echo(dumps(report.document()) if json else report.summary)
+        report = run_kit(kit, what, only=only, told=_print if not json else lambda result: None)
+    if json:
+        print_json(report.document())
+    else:
+        print_line(report.summary)
     if not report.passed:
         raise typer.Exit(ExitCode.FAILED)
 
 
-@contextlib.contextmanager
-def _nothing_printed() -> Generator[None]:
-    """What is logged meanwhile is part of the tests: where no handler was asked for, it is not printed."""
-    silent = logging.NullHandler()
-    logging.getLogger().addHandler(silent)
-    try:
-        yield
-    finally:
-        logging.getLogger().removeHandler(silent)
-
-
-def _told(result: Result) -> None:
+def _print(result: Result) -> None:
     for line in result.lines():
-        typer.echo(line)
+        print_line(line)

@@ -1,4 +1,4 @@
-"""What the exit code of a command says. Documented in ``docs/how-to/command-line.md``."""
+"""The exit codes of commands. They are documented in ``docs/how-to/command-line.md``."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 class ExitCode(IntEnum):
     """The exit codes of ``offhook call`` and ``offhook demo``."""
 
-    #: The call was answered and ended as calls end.
+    #: The call was answered and ended normally.
     COMPLETED = 0
     #: Something broke: the network, the channel, the carrier's answer, a plugin.
     FAILED = 1
     #: Arguments, settings or files are wrong. Nothing rang.
     BAD_USAGE = 2
-    #: Nobody answered, or the callee was busy or declined.
+    #: No answer, busy, declined or canceled.
     NOT_ANSWERED = 3
-    #: The call was refused: by the carrier (keys, numbers, rate), or by ourselves before it was dialled (a plugin, the
-    #: double-dial guard). Nobody was rung.
+    #: The call was refused and nothing rang: by the carrier (keys, numbers, rate), or before it was dialled (by a
+    #: plugin, or because the number is being called already).
     REFUSED = 4
     #: Ctrl-C, after hanging up.
     INTERRUPTED = 130
@@ -46,16 +46,23 @@ _DISPOSITIONS: Final[Mapping[Disposition, ExitCode]] = {
 }
 
 
+#: By class: an error has the code of its own class, or of the nearest base class that has one.
+_ERRORS: Final[Mapping[type[OffhookError], ExitCode]] = {
+    OffhookError: ExitCode.FAILED,
+    ConfigError: ExitCode.BAD_USAGE,
+    CredentialsRejected: ExitCode.REFUSED,
+    RequestRejected: ExitCode.REFUSED,
+    RateLimited: ExitCode.REFUSED,
+    DialRefused: ExitCode.REFUSED,
+}
+
+
 def code_for_error(error: OffhookError) -> ExitCode:
-    """The exit code for something that was raised."""
-    if isinstance(error, ConfigError):
-        return ExitCode.BAD_USAGE
-    if isinstance(error, CredentialsRejected | RequestRejected | RateLimited | DialRefused):
-        return ExitCode.REFUSED
-    return ExitCode.FAILED
+    """Return the exit code of an error, by its class."""
+    return next(_ERRORS[kind] for kind in type(error).__mro__ if kind in _ERRORS)
 
 
 def code_for_record(record: CallRecord) -> ExitCode:
-    """The exit code for a call that took its course. One that lost a recording on the way did not go as ordered."""
+    """Return the exit code of a call that has ended. One that was completed but lost a recording has failed."""
     code = _DISPOSITIONS[record.disposition] if record.disposition else ExitCode.FAILED
     return ExitCode.FAILED if code is ExitCode.COMPLETED and record.problem else code

@@ -1,12 +1,13 @@
-"""``offhook plugins``: what is installed, from where, what is missing and how to get it."""
+"""``offhook plugins``: which plugins and parts are installed, where they are from, and what they lack."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from offhook.cli.output import print_json, print_line
 
 if TYPE_CHECKING:
     from offhook.plugin.manager import PluginReport, Plugins
@@ -17,27 +18,29 @@ def plugins_command(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show what is installed, from which distribution and file, what is missing and how to get it."""
+    """List plugins with their distributions and files, the parts that they add, and the packages that parts lack."""
     plugins: Plugins = context.obj
     if as_json:
-        typer.echo(json.dumps(_document(plugins)))
+        print_json(_document(plugins))
         return
-    typer.echo("plugins")
+    print_line("plugins")
     for report in plugins.reports:
         for line in _lines(report):
-            typer.echo(line)
+            print_line(line)
     for note in plugins.notes:
-        typer.echo(f"  {note}")
+        print_line(f"  {note}")
     for registry in plugins.registries():
-        typer.echo(f"\n{registry.kind}")
+        print_line()
+        print_line(registry.kind)
         _show(registry)
 
 
 def _lines(report: PluginReport) -> list[str]:
     where = f" [{report.module} {report.origin}]" if report.module else ""
     state = report.problem or ", ".join(report.hooks)
+    distribution = f"{report.distribution} {report.version}".rstrip()
     return [
-        f"  {report.name:<12} {report.distribution} {report.version}: {state}{where}",
+        f"  {report.name:<12} {distribution}: {state}{where}",
         *(f"{'':<15}{note}" for note in report.notes),
     ]
 
@@ -47,7 +50,7 @@ def _show(registry: Registry[object]) -> None:
         missing = ""
         if item.missing:
             missing = f"  MISSING {', '.join(item.missing)}: {item.cure}"
-        typer.echo(f"  {item.name:<12} {item.summary or '-'} [{item.plugin}]{missing}")
+        print_line(f"  {item.name:<12} {item.summary or '-'} [{item.plugin}]{missing}")
 
 
 def _document(plugins: Plugins) -> dict[str, object]:

@@ -1,8 +1,10 @@
-"""Signals: the first ends the work and leaves it 5 s, the second ends the process at once.
+"""Signals: the first ends the work within 5 s, the second ends the process at once.
 
-A thread takes them, from the descriptor that the interpreter's own handler writes to the moment one arrives. So it
-does not matter what the event loop or the main thread is doing, or what a plugin refuses to end. Ending at once is
-safe: what has been recorded is valid at every moment.
+A thread reads them from the descriptor that the interpreter's own handler writes to the moment one arrives. So it does
+not matter what the event loop or the main thread is doing, or what a plugin refuses to end. Handlers in Python would
+not do: they run in the main thread, and not while that is in native code. Nor would an alarm: its default action ends
+the process with the alarm's exit code and without the last acts. Ending at once is safe: recordings are valid at every
+moment.
 """
 
 from __future__ import annotations
@@ -26,10 +28,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-#: How long the work has, from the first signal on, to hang up and to finish what it writes: the process has ended after
-#: 5 s. A call needs 4.5 s where everything hangs.
+#: How long the work has, from the first signal on, to hang up and to finish its files, so that the process has ended
+#: after 5 s. A call needs 4.5 s if everything hangs.
 DRAIN_S: Final = 4.8
-#: The signals that end a command, and what it then exits with.
+#: The signals that end a command, and the exit code of each.
 CODES: Final[Mapping[signal.Signals, ExitCode]] = {
     signal.SIGINT: ExitCode.INTERRUPTED,
     signal.SIGTERM: ExitCode.TERMINATED,
@@ -40,14 +42,14 @@ _STDERR: Final = 2
 
 
 class Stop:
-    """What signals do to a command.
+    """Ends a command when signals arrive.
 
     Args:
-        drain_s: how long the work has after the first.
+        drain_s: how long the work has after the first signal.
         end: ends the process with an exit code, without waiting for anything.
 
     Attributes:
-        code: what to exit with, once a signal has come.
+        code: the exit code of the first signal; None before it.
     """
 
     def __init__(self, *, drain_s: float = DRAIN_S, end: Callable[[int], object] = os._exit) -> None:
@@ -63,11 +65,11 @@ class Stop:
 
     @property
     def signal_name(self) -> str:
-        """Of the first signal; empty while none has come."""
+        """The name of the first signal; empty before it."""
         return next((number.name for number, code in CODES.items() if code is self.code), "")
 
     def listen(self) -> None:
-        """Take the signals from now on; in the main thread only."""
+        """Handle the signals from now on. Call it in the main thread."""
         self._receiver, self._sender = socket.socketpair()
         self._sender.setblocking(False)  # as set_wakeup_fd() asks
         self._thread.start()
@@ -78,7 +80,7 @@ class Stop:
         self._previous_descriptor = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
 
     def dismiss(self) -> None:
-        """Leave the signals to whoever had them before."""
+        """Restore the previous handlers."""
         signal.set_wakeup_fd(self._previous_descriptor)
         for number, handler in self._previous.items():
             signal.signal(number, handler)
@@ -87,7 +89,7 @@ class Stop:
         self._receiver.close()
 
     def attach(self, task: asyncio.Task[Any]) -> None:
-        """Have the first signal cancel a task of the running loop; at once if it came already."""
+        """Cancel a task of the running loop at the first signal; at once if that has arrived already."""
         with self._changed:
             self._work = asyncio.get_running_loop(), task
             if self.code is not None:
@@ -95,7 +97,10 @@ class Stop:
 
     @contextlib.contextmanager
     def last_act(self, act: Callable[[], object]) -> Generator[None]:
-        """Meanwhile, have something quick done before the process is ended at once; the newest first, in any thread."""
+        """While this lasts, call `act` before the process is ended at once.
+
+        Acts run on another thread, the newest first. They must be quick.
+        """
         self._acts.append(act)
         try:
             yield
@@ -103,7 +108,7 @@ class Stop:
             self._acts.remove(act)
 
     def _forward(self, number: int, _: object) -> None:
-        # Somebody may have taken the descriptor over, as a loop's add_signal_handler() does.
+        # Other code may have replaced the descriptor, as a loop's add_signal_handler() does.
         ours = self._sender.fileno()
         theirs = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
         if theirs != ours:
@@ -117,20 +122,20 @@ class Stop:
         while True:
             self._receiver.settimeout(None if end_s is None else max(0.001, end_s - clock.monotonic_s()))
             try:
-                came = self._receiver.recv(1)
+                received = self._receiver.recv(1)
             except TimeoutError:
                 os.write(_STDERR, f"offhook: not everything ended within {self._drain_s:g} s; left it\n".encode())
                 self._end_now()
                 return
-            if not came:
+            if not received:
                 return
-            if came[0] not in CODES:  # every signal that Python handles is written
+            if received[0] not in CODES:  # every signal that Python handles is written here
                 continue
             if self.code is not None:
                 self._end_now()
                 return
             end_s = clock.monotonic_s() + self._drain_s
-            self._begin_to_end(CODES[signal.Signals(came[0])])
+            self._begin_to_end(CODES[signal.Signals(received[0])])
 
     def _begin_to_end(self, code: ExitCode) -> None:
         with self._changed:
@@ -142,15 +147,15 @@ class Stop:
 
     def _end_now(self) -> None:
         for act in reversed(self._acts):
-            with contextlib.suppress(Exception):  # nothing may keep us
+            with contextlib.suppress(Exception):  # nothing may keep the process from ending
                 act()
-        show_cursor(_STDOUT)  # a display that is not told of the end has hidden it
+        show_cursor(_STDOUT)  # a display that cannot finish has hidden it
         assert self.code is not None
         self._end(self.code)
 
 
 def show_cursor(descriptor: int) -> None:
-    """Show the cursor of a terminal, if it is one."""
+    """Show the cursor again if the descriptor is a terminal's."""
     if os.isatty(descriptor):
         os.write(descriptor, b"\x1b[?25h")
 
@@ -158,10 +163,14 @@ def show_cursor(descriptor: int) -> None:
 def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None = None) -> _T:
     """Run a command's coroutine on a loop of its own. A signal cancels it; see `Stop`.
 
-    Once a signal has come, the time that is left goes on counting after this has returned, until the process has ended.
+    After a signal the time limit applies until the process has ended, also after this function has returned.
+
+    Args:
+        main: makes the coroutine.
+        stop: handles the signals; a new one by default.
 
     Raises:
-        typer.Exit: a signal came, and the coroutine let its cancellation out.
+        typer.Exit: a signal arrived, and the coroutine raised its cancellation.
     """
     stop = stop or Stop()
 
@@ -191,7 +200,7 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
 
 
 def _close(runner: asyncio.Runner, left: set[asyncio.Task[Any]]) -> None:
-    if left:  # closing would wait for them, and they do not end; nor need they be mourned in the end
+    if left:  # closing would wait for tasks that do not end; nor should the loop complain about them when it is deleted
         runner.get_loop().set_exception_handler(lambda loop, context: None)
     else:
         runner.close()

@@ -1,21 +1,25 @@
-"""The border: what plugins implement, one to four methods each, and the values that cross it."""
+"""The border: the interfaces that plugins implement, of one to four methods each, and the values that cross it."""
 
 from __future__ import annotations
 
 from offhook.interfaces.audio import AudioFilter, AudioSink, AudioSource, Resampler
 from offhook.interfaces.carrier import Auth, Carrier, CarrierReport
 from offhook.interfaces.clock import Clock, SystemClock, iso_8601
+from offhook.interfaces.diagnosis import Finding, Level
 from offhook.interfaces.dialing import DialGuard, DialRequest
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.far_end import ChannelFarEnd, FarEnd, FarMember, ServiceAnswer, ServiceFarEnd, TokenFault
 from offhook.interfaces.frame import (
+    FRAMES_PER_S,
     OPUS_RATES_HZ,
     PTIME_MS,
     SAMPLE_BYTES,
     AudioFrame,
+    frames_in,
     level_dbfs,
     pcm_of,
     samples_of,
+    samples_per_frame,
     saturated,
 )
 from offhook.interfaces.grant import Grant, is_loopback
@@ -42,6 +46,7 @@ from offhook.session.events import (
 )
 
 __all__ = [
+    "FRAMES_PER_S",
     "OPUS_RATES_HZ",
     "PTIME_MS",
     "SAMPLE_BYTES",
@@ -65,6 +70,7 @@ __all__ = [
     "Environment",
     "FarEnd",
     "FarMember",
+    "Finding",
     "Grant",
     "GrantExpiring",
     "Ids",
@@ -76,6 +82,7 @@ __all__ = [
     "LegFailed",
     "LegHandler",
     "LegReconnected",
+    "Level",
     "MemberJoined",
     "MemberLeft",
     "MemberPublished",
@@ -88,6 +95,7 @@ __all__ = [
     "TokenFault",
     "Transport",
     "e164",
+    "frames_in",
     "is_loopback",
     "iso_8601",
     "level_dbfs",
@@ -95,5 +103,6 @@ __all__ = [
     "mask_all",
     "pcm_of",
     "samples_of",
+    "samples_per_frame",
     "saturated",
 ]

@@ -1,4 +1,4 @@
-"""What takes, makes or changes audio: `AudioSource`, `AudioSink`, `AudioFilter` and `Resampler`."""
+"""Interfaces that make, take or change audio: `AudioSource`, `AudioSink`, `AudioFilter` and `Resampler`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ if TYPE_CHECKING:
 
 
 class AudioSource(ABC):
-    """Gives audio, once, from start to end.
+    """Yields audio once, from start to end.
 
-    A source is opened when it is made: whatever is wrong with a file or a device is raised then, before anything rings.
+    The constructor opens the file or the device and raises what is wrong with it, so that errors appear before anything
+    rings.
     """
 
-    #: True where audio comes as it is made (a microphone, a synthesiser): it is converted with little delay rather than
-    #: with the best quality.
+    #: True if the audio is made while it is read (a microphone, a synthesiser). It is then converted with little delay
+    #: rather than with the best quality.
     live: bool = False
 
-    #: Set when it is played: a source plays once.
+    #: Set by the core when the source is played: a source plays once.
     taken: bool = False
 
     @abstractmethod
     async def read(self) -> AudioFrame | None:
-        """The next frame, of any length and rate; None at the end, and ever after. The core converts the rate.
+        """Return the next frame, of any length and rate; None at the end, and for each call after it.
+
+        The core converts frames to the leg's rate.
 
         Raises:
             SourceError: the rest cannot be read.
@@ -33,22 +36,24 @@ class AudioSource(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Let go of the file or device. Idempotent; called by whoever played it to the end or gave up."""
+        """Close the file or the device. Idempotent. Called when playing ends, at the end of the audio or before it."""
         ...
 
 
 class AudioSink(ABC):
-    """Takes audio, once, from start to end.
+    """Takes audio once, from start to end.
 
-    A sink is opened when it is made: an output that cannot be written is refused then, before anything rings.
+    The constructor opens the output and raises `RecordingError` if it cannot be written, before anything rings.
     """
 
     @abstractmethod
     async def write(self, frame: AudioFrame) -> None:
-        """Take one frame. All frames of one sink have the same rate; where `frame.position` jumps, nothing was heard.
+        """Write one frame.
+
+        All frames of one sink have the same rate. Where `frame.position` jumps, nothing was heard.
 
         Raises:
-            RecordingError: it cannot be written. The call goes on without this sink.
+            RecordingError: the frame cannot be written. The call goes on without this sink.
         """
         ...
 
@@ -59,36 +64,40 @@ class AudioSink(ABC):
 
 
 class AudioFilter(ABC):
-    """One direction of one call, frame by frame; it may keep what it needs between calls.
+    """Changes the audio of one direction of one call, frame by frame; it may keep state between frames.
 
-    It runs on the frame path, every 20 ms: it must not block. One that raises, or gives a frame of another length or
-    rate, is taken out and noted, and the audio goes on without it.
+    A filter runs on the frame path, once every 20 ms, and must not block. A filter that raises, or returns a frame of
+    another length or rate, is removed and the error is noted; the audio goes on without it.
     """
 
-    #: Set when it is added to a call: a filter is used once.
+    #: Set by the core when the filter is added to a call: a filter is used once.
     taken: bool = False
 
     @abstractmethod
     def apply(self, frame: AudioFrame) -> AudioFrame:
-        """What takes the place of `frame`: as many samples, at the same rate. Silence is given to it, too."""
+        """Return the frame that replaces `frame`: the same number of samples, at the same rate.
+
+        Called for silence, too.
+        """
         ...
 
-    def close(self) -> None:  # noqa: B027 - most hold nothing
-        """Let go of what it holds. Called once, when it was removed or the call has ended."""
+    def close(self) -> None:  # noqa: B027 - most filters hold nothing
+        """Release what the filter holds. Called once, when it was removed or the call has ended."""
 
 
 class Resampler(ABC):
-    """One direction of one stream; it keeps the last samples between calls.
+    """Converts one direction of one stream from one rate to another; it keeps the last samples between calls.
 
-    The sum of what it gives, `flush` included, is the sum of what it took times the ratio of the rates, to a sample.
+    All of its output together, with that of `flush`, must be as long as its input times the ratio of the rates, to a
+    sample.
     """
 
     @abstractmethod
     def convert(self, pcm: bytes) -> bytes:
-        """What can be given after taking `pcm` (s16le mono); may be empty."""
+        """Convert `pcm` (signed 16-bit little-endian mono) and return the samples that are ready; may be empty."""
         ...
 
     @abstractmethod
     def flush(self) -> bytes:
-        """The rest, at the end of the stream."""
+        """Return the samples that it still holds, at the end of the stream."""
         ...

@@ -1,7 +1,7 @@
 """The only place where offhook reads the time.
 
-Everything else is handed a `Clock`. Deadlines and durations come from `monotonic_s`, which never steps back;
-`wall_s` is for what a person or a token reads.
+Everything else receives a `Clock`. Deadlines and durations are taken from `monotonic_s`, which never steps back;
+`wall_s` is for times that people and tokens read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of the machine."""
 
     def monotonic_s(self) -> float:
         return time.monotonic()

@@ -1,4 +1,4 @@
-"""What a part that is given by name is made in: its settings, and what all parts of a phone share."""
+"""The environment in which a part is made that is chosen by name: its settings, and what all parts of a phone share."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Environment(Mapping[str, str]):
-    """What a part that is given by name is made in: settings as environment variables are, and what all parts share.
+    """Passed to the factory of a part that is chosen by name: a mapping of settings, and what all parts share.
 
     Args:
-        variables: the settings.
-        clock: the time; the machine's own by default.
-        ids: randomness; the system's by default.
-        http: an httpx transport to reach HTTP servers by, instead of the network; None for the network.
+        variables: the settings, named and written as environment variables are.
+        clock: the time; the machine's clock by default.
+        ids: identifiers and random numbers; from the system's entropy by default.
+        http: an httpx transport for reaching HTTP servers, instead of the network; None for the network.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""The far end of a transport or of a carrier: what a conformance kit has on the other side.
+"""The far end of a transport or a carrier: the other side, as conformance kits need it.
 
-It is registered through the hook `offhook_far_end`, under the name of the transport or carrier that it is for.
+A far end is registered through the hook `offhook_far_end`, under the name of its transport or carrier.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class FarEnd(ABC):
-    """Something on the other side; entered with ``async with`` on the loop of the clause that uses it.
+    """The other side of a part; entered with ``async with`` on the event loop of the clause that uses it.
 
     Attributes:
         virtual_time: whether it works on virtual time.
         not_claimed: capabilities that cannot be shown against it, each with the reason.
-        plugins: what to load beside the installed plugins, so that a part that is given by name is one that leads here.
+        plugins: plugins to load besides the installed ones, so that parts chosen by name connect to it.
     """
 
     virtual_time: bool = False
@@ -39,17 +39,17 @@ class FarEnd(ABC):
     @property
     @abstractmethod
     def environment(self) -> Environment:
-        """What the plugin is made in: the settings that lead it here, the clock, the ids."""
+        """The environment to make the part in: the settings that connect it to this far end, the clock, the ids."""
         ...
 
     @abstractmethod
     async def start(self) -> None:
-        """Get ready."""
+        """Start it."""
         ...
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Stop and let go of everything. Idempotent."""
+        """Stop it and release everything. Idempotent."""
         ...
 
     async def __aenter__(self) -> Self:
@@ -65,24 +65,24 @@ class FarEnd(ABC):
 class TokenFault(Enum):
     """What is wrong with a token."""
 
-    #: Nobody who could make tokens made it.
+    #: It was made without the secret that tokens are made with.
     FORGED = "forged"
-    #: It has had its time.
+    #: It has expired.
     EXPIRED = "expired"
-    #: It opens another channel.
+    #: It is for another channel.
     OTHER_CHANNEL = "other channel"
 
 
 class FarMember(ABC):
-    """Somebody else in a channel, who does what a test says.
+    """Another member of a channel, controlled by a test.
 
     Args:
-        uid: who they are.
+        uid: the uid of the member.
 
     Attributes:
         uid: see above.
-        heard: what our leg sent while they were in the channel, oldest first.
-        heard_at_s: when each of these came, by the loop's time.
+        heard: the frames that our leg sent while the member was in the channel, oldest first.
+        heard_at_s: when each of them arrived, in seconds of the loop's time.
     """
 
     def __init__(self, uid: int) -> None:
@@ -91,111 +91,111 @@ class FarMember(ABC):
         self.heard_at_s: list[float] = []
 
     def hear(self, frame: AudioFrame) -> None:
-        """Keep what our leg sent; for whoever makes a far end."""
+        """Keep a frame that our leg sent; called by the far end."""
         self.heard.append(frame)
         self.heard_at_s.append(asyncio.get_running_loop().time())
 
     @abstractmethod
     def join(self) -> None:
-        """Come into the channel."""
+        """Join the channel."""
         ...
 
     @abstractmethod
     def publish(self) -> None:
-        """Begin to publish audio."""
+        """Start to publish audio."""
         ...
 
     @abstractmethod
     def unpublish(self) -> None:
-        """Stop publishing audio: muted."""
+        """Stop publishing audio: mute."""
         ...
 
     @abstractmethod
     def say(self, frame: AudioFrame) -> None:
-        """Send up to 20 ms of audio at the channel's rate, now. Nobody hears it of a member who does not publish."""
+        """Send up to 20 ms of audio at the channel's rate, now. If the member does not publish, no member hears it."""
         ...
 
     @abstractmethod
     def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:
-        """Go, or vanish."""
+        """Leave the channel, or vanish from it without leaving (`LeaveReason.DROPPED`)."""
         ...
 
 
 class ChannelFarEnd(FarEnd):
-    """The far end of a transport: channels, the tokens that open them, members, and the network in between."""
+    """The far end of a transport: channels, the tokens that open them, their members, and the network in between."""
 
     @property
     @abstractmethod
     def endpoint(self) -> str | None:
-        """Where the transport joins; None for Agora itself."""
+        """The endpoint at which the transport joins; None for Agora itself."""
         ...
 
     @abstractmethod
     def grant(self, channel: str, *, uid: int = 0, life_s: float = 600.0, fault: TokenFault | None = None) -> Grant:
-        """A grant for a channel, which is there from now on.
+        """Return a grant for a channel, creating the channel if it does not exist.
 
         Args:
             channel: its name: letters, digits and ``_``.
-            uid: as whom; 0 lets the channel choose.
-            life_s: how long its token opens the channel.
-            fault: what is wrong with its token.
+            uid: the uid to join with; 0 lets the channel choose one.
+            life_s: how long its token opens the channel, in seconds.
+            fault: what is wrong with its token; None for a valid one.
         """
         ...
 
     @abstractmethod
     def uids(self, channel: str) -> Sequence[int]:
-        """Who is in a channel, as the channel sees it."""
+        """The uids of the members of a channel, as the channel sees them."""
         ...
 
     @abstractmethod
     def member(self, channel: str, uid: int) -> FarMember:
-        """Somebody who may join a channel, which is there from now on."""
+        """Return a member who can join a channel, creating the channel if it does not exist."""
         ...
 
     @abstractmethod
     def put_out(self, channel: str, uid: int, reason: str) -> None:
-        """Put somebody out of a channel."""
+        """Remove a member from a channel."""
         ...
 
     @abstractmethod
     def cut(self) -> None:
-        """Cut the network between legs and channels, both ways, without a word to either side. Idempotent."""
+        """Cut the network between legs and channels, in both directions, without notice to either side. Idempotent."""
         ...
 
     @abstractmethod
     def mend(self) -> None:
-        """Mend it. Idempotent."""
+        """Restore the network. Idempotent."""
         ...
 
 
 class ServiceAnswer(Enum):
-    """What the service behind a carrier does with the next requests to ring somebody."""
+    """How the service behind a carrier answers the next requests to place a call."""
 
-    #: It rings and gives a grant.
+    #: It rings the number and returns a grant.
     ACCEPT = "accept"
-    #: It does not accept the keys.
+    #: It rejects the keys.
     REJECT_KEYS = "reject keys"
-    #: It understands and refuses.
+    #: It understands the request and refuses it.
     REFUSE = "refuse"
     #: It asks for fewer requests.
     RATE_LIMIT = "rate limit"
-    #: It is failing.
+    #: It reports a failure of its own.
     FAIL = "fail"
-    #: It answers with something that is not its answer.
+    #: It returns something that is not a valid answer.
     NONSENSE = "nonsense"
-    #: It rings, and the answer is lost on the way.
+    #: It rings the number, and the answer is lost on the way.
     LOSE = "lose"
-    #: It takes the request and never answers.
+    #: It accepts the request and never answers.
     HANG = "hang"
-    #: Nothing listens where it should be.
+    #: Nothing listens at its address.
     UNREACHABLE = "unreachable"
 
 
 class ServiceFarEnd(FarEnd):
-    """The far end of a carrier: the service that rings people.
+    """The far end of a carrier: the service that places calls.
 
     Attributes:
-        number: whom it may be asked to ring.
+        number: the number that tests may ask it to ring.
     """
 
     number: str = "+14155550123"
@@ -208,16 +208,16 @@ class ServiceFarEnd(FarEnd):
 
     @property
     def other_line(self) -> Environment | None:
-        """As `environment`, for another line that calls are placed from; None where there is but one."""
+        """As `environment`, for another line from which calls are placed; None if there is only one."""
         return None
 
     @property
     @abstractmethod
     def rung(self) -> Sequence[str]:
-        """The numbers that it was asked to ring, each as often as it was, refused ones included."""
+        """The numbers that it was asked to ring, one entry for each request, refused requests included."""
         ...
 
     @abstractmethod
     def answer(self, answer: ServiceAnswer) -> None:
-        """From now on, do this."""
+        """Set how it answers from now on."""
         ...

@@ -1,4 +1,4 @@
-"""What a carrier gives for a call: the right to join one channel."""
+"""The grant that a carrier returns for a call: the right to join one channel."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from offhook.secret import Secret
 
 
-#: Hosts that are this machine, beside the addresses of 127.0.0.0/8 and ::1.
+#: Names of this machine, besides the addresses of 127.0.0.0/8 and ::1.
 _LOCAL_NAMES: Final = frozenset({"localhost", "localhost."})
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An Agora grant, as ``POST /facetime/start-call`` returns it, and where to take it.
+    """An Agora grant, as ``POST /facetime/start-call`` returns it, and where to use it.
 
     Attributes:
-        app_id: 32 hex digits naming the Agora application.
+        app_id: the Agora application, 32 hex digits.
         channel: the channel's name; on Sendblue the only thing that identifies the call.
-        token: proof that we may join; a secret, since whoever holds it can join the call.
-        uid: who we are in the channel; 0 lets the channel choose.
-        endpoint: base URL of a relay to join at, or None for Agora itself.
-        expires_at_s: wall time (seconds since 1970) when the token stops opening the channel; None when not known.
+        token: proof that we may join; a secret, since anybody who has it can join the call.
+        uid: our uid in the channel; 0 lets the channel choose one.
+        endpoint: base URL of the relay to join at, or None for Agora itself.
+        expires_at_s: wall time (seconds since 1970) from which the token no longer opens the channel; None if unknown.
     """
 
     app_id: str

@@ -1,4 +1,4 @@
-"""Identifiers and random numbers, from one seed where a test wants them repeatable."""
+"""Identifiers and random numbers; from one seed where a test needs them to be repeatable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 
 class Ids:
-    """A source of identifiers. Without a seed it draws from the system's entropy.
+    """Makes identifiers and random numbers. Without a seed it uses the system's entropy.
 
     Args:
         seed: any text or number; the same seed gives the same identifiers in the same order.
@@ -24,7 +24,7 @@ class Ids:
         return self._random.randrange(limit)
 
     def fraction(self) -> float:
-        """A random number from 0 up to, and without, 1."""
+        """A random number from 0 (included) to 1 (excluded)."""
         return self._random.random()
 
     def uint32(self) -> int:
@@ -32,5 +32,5 @@ class Ids:
         return self._random.getrandbits(32)
 
     def call_id(self) -> str:
-        """A name for one call; safe in file names."""
+        """An identifier for one call; safe in file names."""
         return f"call_{self.hex(12)}"

@@ -1,7 +1,7 @@
-"""Telephone numbers: what may be dialled, and how one is shown.
+"""Telephone numbers: which may be dialled, and how they are shown.
 
-E.164 is checked with ``fullmatch`` and ``[0-9]``: ``match``, ``$`` and ``\\d`` would let a trailing newline and the
-digits of other scripts through.
+E.164 is checked with ``fullmatch`` and ``[0-9]``: ``match``, ``$`` and ``\\d`` would accept a trailing newline and the
+digits of other scripts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from offhook.wording import quoted
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _DIGITS: Final = re.compile(r"[^0-9]")
 
-#: Emergency and crisis numbers. Sendblue's security page says that 911 is blocked; we never let one get there.
+#: Emergency and crisis numbers. Sendblue's security page says that 911 is blocked; offhook never sends one there.
 EMERGENCY: Final = frozenset(
     "000 100 101 102 103 108 110 111 112 113 114 115 117 118 119 120 122 123 133 144 155 158 190 191 192 193 194 195 "
     "197 198 199 911 912 913 933 988 991 992 993 994 995 997 998 999 10111".split()
@@ -23,13 +23,17 @@ EMERGENCY: Final = frozenset(
 
 
 def e164(number: str, what: str = "number") -> str:
-    """`number` itself, if it is an E.164 number that may be dialled.
+    """Check that `number` is an E.164 number that may be dialled, and return it.
+
+    Args:
+        number: the number.
+        what: how messages name it.
 
     Raises:
-        NumberRejected: it is an emergency number, or not a plus sign and 7 to 15 digits with nothing around them.
+        NumberRejected: it is an emergency number, or it is not a plus sign and 7 to 15 digits with nothing around them.
     """
-    if not isinstance(number, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not everybody checks types
-        raise NumberRejected(f"the {what} is {type(number).__name__}, not text: write it as in '+14155550123'")
+    if not isinstance(number, str):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+        raise NumberRejected(f"the {what} must be text, such as '+14155550123', got {type(number).__name__}")
     if is_emergency(number):
         raise NumberRejected(f"{quoted(number)} is an emergency number: offhook never dials those. Use a telephone.")
     if not _E164.fullmatch(number):
@@ -47,10 +51,10 @@ def is_emergency(number: str) -> bool:
 
 
 def mask(number: str) -> str:
-    """A number for logs: the first four and the last four digits, ``+1415•••0123``."""
+    """The number for logs, with its first four and last four digits: ``+1415•••0123``."""
     return f"{number[:5]}•••{number[-4:]}" if len(number) > 10 else f"{number[:2]}•••{number[-2:]}"
 
 
 def mask_all(text: str) -> str:
-    """`text` with everything masked in it that looks like an E.164 number."""
+    """`text`, with everything masked that looks like an E.164 number."""
     return _E164.sub(lambda found: mask(found[0]), text)

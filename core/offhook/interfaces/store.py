@@ -1,6 +1,6 @@
-"""Store: keeps the journal and the record of every call. Archive: reads them again. DialGuard: no double calls.
+"""Store: keeps the journal and the record of every call. Archive: reads them again.
 
-Times in documents are seconds since dialling; wall times are given from outside, since nothing here reads a clock.
+Times in documents are seconds since dialling. Wall times are passed in, since nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-#: A journal entry or a record: plain values only, so that any store can write it as JSON.
+#: A journal entry or a record. It holds plain values only, so that any store can write it as JSON.
 Document = Mapping[str, object]
 
 
 class Store(ABC):
-    """Where calls are written down. `append` is called before the side effect that the entry announces.
+    """Keeps the journal and the record of every call. Each entry is appended before the action that it announces.
 
     Its methods are synchronous and run on the event loop between frames, so a store writes to this machine and does not
     wait for a network. To keep calls on a server, follow a local store: write to it first, and have a background task
@@ -22,49 +22,64 @@ class Store(ABC):
 
     @abstractmethod
     def append(self, call_id: str, entry: Document) -> None:
-        """Add one entry to the journal of a call. On return it survives the death of this process."""
+        """Add one entry to the journal of a call.
+
+        On return, the entry must survive if this process dies.
+
+        Raises:
+            RecordingError: the entry cannot be written.
+        """
         ...
 
     @abstractmethod
     def save(self, call_id: str, record: Document) -> None:
-        """Write the record of a call, replacing what was there. Comes when it is dialled, at each change of state, and
-        at the end; a record without ``ended_at_s`` is of a call that goes on, or that was interrupted."""
+        """Write the record of a call, replacing the one before it.
+
+        Called when the call is dialled, at each change of state, and at the end. A record without ``ended_at_s`` is
+        that of a call that goes on, or that was interrupted.
+
+        Raises:
+            RecordingError: the record cannot be written.
+        """
         ...
 
     def interrupted(self) -> Sequence[Document]:
-        """Records of calls whose process died in mid-call, as found when this store was opened. Each is marked
-        ``"interrupted": true`` from then on, and told by one store only. A store that cannot know tells none."""
+        """Return the records of calls whose process died during the call, as found when this store was opened.
+
+        The store marks each of them ``"interrupted": true`` from then on; each is returned by one store only. A store
+        that cannot find them returns none.
+        """
         return ()
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of files. Idempotent."""
+        """Close the files. Idempotent."""
         ...
 
 
 class Archive(ABC):
-    """What stores have written down, for reading. Opened by itself it makes nothing and changes nothing.
+    """Reads what stores have written. Opening it creates nothing and changes nothing.
 
-    A call whose record has no ``ended_at_s`` goes on, or was interrupted: then the record holds
-    ``"interrupted": true``, whether or not a store has found out and marked it yet.
+    A call whose record has no ``ended_at_s`` goes on, or was interrupted. If it was interrupted, the archive adds
+    ``"interrupted": true`` to the record, whether or not a store has marked it yet.
     """
 
     @abstractmethod
     def records(self, limit: int | None = None) -> Sequence[Document]:
-        """Records, newest first; at most `limit`."""
+        """Return the records, newest first; at most `limit`, or all if it is None."""
         ...
 
     @abstractmethod
     def record(self, call_id: str) -> Document | None:
-        """The record of one call, or None."""
+        """Return the record of one call, or None if there is no such call."""
         ...
 
     @abstractmethod
     def journal(self, call_id: str) -> Sequence[Document]:
-        """The journal of one call, oldest entry first; empty when there is none."""
+        """Return the journal of one call, oldest entry first; empty if there is no such call."""
         ...
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of files. Idempotent."""
+        """Close the files. Idempotent."""
         ...

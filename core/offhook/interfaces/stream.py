@@ -1,4 +1,4 @@
-"""A bounded stream: events and audio are both read through it."""
+"""A bounded stream, through which a program reads events and audio."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _T = TypeVar("_T")
 
 
 class BoundedStream(Generic[_T]):
-    """An async iterator over the newest `capacity` items. Ends when it is closed and empty.
+    """An async iterator over the newest `capacity` items. It ends when it is closed and empty.
 
-    Whoever stops reading may simply drop it: what feeds it holds it weakly.
+    Drop it when you are done; the producer holds only a weak reference.
 
     Args:
-        capacity: how many items may wait.
-        on_drop: called for each item that is thrown away.
+        capacity: how many items may wait; at most this many are kept.
+        on_drop: called once for each item that is thrown away.
     """
 
     def __init__(self, capacity: int, on_drop: Callable[[], None] = lambda: None) -> None:
@@ -29,11 +29,11 @@ class BoundedStream(Generic[_T]):
         self._on_drop = on_drop
         self._wake = asyncio.Event()
         self._closed = False
-        #: How many items were thrown away because nobody took them.
+        #: How many items were thrown away because they were not read in time.
         self.dropped: int = 0
 
     def put(self, item: _T) -> None:
-        """Add an item; the oldest goes when there is no room."""
+        """Add an item; if the stream is full, the oldest one is thrown away."""
         if self._closed:
             return
         if len(self._items) == self._capacity:
@@ -44,7 +44,7 @@ class BoundedStream(Generic[_T]):
         self._wake.set()
 
     def close(self) -> None:
-        """No more items; what is there can still be taken. Idempotent."""
+        """End the stream; items that wait can still be read. Idempotent."""
         self._closed = True
         self._wake.set()
 

@@ -12,88 +12,100 @@ if TYPE_CHECKING:
 
 
 class LegHandler(Protocol):
-    """What a leg calls, on the event loop it was joined on, between `Transport.join` and the end of `Leg.leave`."""
+    """Receives the events and the audio of one leg.
+
+    The leg calls it on the event loop on which it joined, after `Transport.join` has returned and until `Leg.leave` has
+    returned.
+    """
 
     def on_event(self, event: LegEvent) -> None:
-        """Something happened in the channel. Never raises."""
+        """Called with each event in the channel. Never raises."""
         ...
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
-        """Audio of the member `uid` arrived, at the leg's rate; `frame.position` jumps where the talker paused."""
+        """Called with each frame of the member `uid`, of up to 20 ms at the leg's rate. Never raises.
+
+        `frame.position` jumps where the talker paused.
+        """
         ...
 
 
 class Leg(ABC):
-    """One joined channel. Made by `Transport.join`, never by hand."""
+    """One channel that we have joined. Made by `Transport.join` only."""
 
     #: Rate of the audio in both directions, in hertz.
     rate_hz: int
 
     @abstractmethod
     def send(self, frame: AudioFrame) -> None:
-        """Publish 20 ms of audio at `rate_hz` now. Never blocks, never raises for the network's sake.
+        """Publish up to 20 ms of audio at `rate_hz` now. Never blocks, and never raises because of the network.
 
-        `frame.position` counts samples since the leg was joined; where it jumps, time passed without audio.
+        `frame.position` counts samples since the leg joined; where it jumps, time passed without audio.
+
+        Raises:
+            ValueError: the frame has another rate, or is longer than 20 ms.
         """
         ...
 
     @abstractmethod
     def counters(self) -> dict[str, int]:
-        """What was sent, received, lost, late, concealed, so far; every value only grows."""
+        """Return how much was sent, received, lost, late and concealed so far, by name. Values never fall."""
         ...
 
     @abstractmethod
     async def renew(self, grant: Grant) -> None:
-        """Stay in the channel on a fresh token, without a gap in the audio.
+        """Stay in the channel with the new token of `grant`, without a gap in the audio.
 
         Raises:
-            TokenRejected: the channel refused it; the old one goes on until it expires.
-            TransportError: it could not be told to the channel, or nothing came back in time.
+            TokenRejected: the channel rejected the token; the old one stays in use until it expires.
+            TransportError: the token could not be sent to the channel, or the channel did not answer in time.
         """
         ...
 
     @abstractmethod
     async def leave(self) -> None:
-        """Leave the channel and let go of everything. Idempotent, bounded, safe to cancel and without a network.
+        """Leave the channel and release everything.
 
-        No callback comes after it returns.
+        Idempotent, limited in time, safe to cancel, and independent of the network. The handler is not called after it
+        returns.
         """
         ...
 
 
 class Transport(ABC):
-    """A way into channels."""
+    """Joins channels."""
 
-    #: Rate of the legs that it joins, in hertz; known before anything rings, so that a recording can be opened.
+    #: Rate of its legs, in hertz; known before anything rings, so that a recording can be opened.
     rate_hz: int
 
     @abstractmethod
     async def check(self, endpoint: str | None) -> None:
-        """Find out, before anything rings, whether a grant for `endpoint` could be joined.
+        """Check, before anything rings, that a grant for `endpoint` could be joined.
 
         Args:
             endpoint: base URL of a relay, or None for Agora itself.
 
         Raises:
-            TransportUnavailable: wrong kind of endpoint, or nothing there.
-            MissingExtraError: the package it needs is not installed.
+            TransportUnavailable: the endpoint is of the wrong kind, or nothing answers there.
+            MissingExtraError: a package that it needs is not installed.
         """
         ...
 
     @abstractmethod
     async def join(self, grant: Grant, handler: LegHandler) -> Leg:
-        """Join the channel of `grant`. Members who are there already are told to the handler after this returns.
+        """Join the channel of `grant`.
 
-        Cancelling it leaves nothing behind.
+        The handler is called with the members who are in the channel already, after this returns. When it is cancelled,
+        it leaves nothing behind.
 
         Raises:
-            TokenRejected: the channel refused the token.
+            TokenRejected: the channel rejected the token.
             JoinFailed: the channel refused for another reason, or media could not be set up.
-            JoinTimeout: no answer in time.
+            JoinTimeout: the channel did not answer in time.
         """
         ...
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Let go of what legs share. Idempotent."""
+        """Release what the legs share. Idempotent."""
         ...

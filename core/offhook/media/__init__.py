@@ -1,4 +1,4 @@
-"""What is said and heard: playout, pacing, listening, recording. The frame path has no hook, no task and no lock."""
+"""The audio of a call: playout, pacing, listening, recording. The frame path has no hook, no task and no lock."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from offhook.errors import OffhookError
-from offhook.interfaces.frame import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs
+from offhook.interfaces.frame import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs, samples_per_frame
 from offhook.media.filter_chain import FilterChain
 from offhook.media.listening import AudioStream
 from offhook.media.pacer import Pacer
@@ -75,7 +75,7 @@ class CallMedia:
         self.callee_uid: int | None = None
         self._joined_at = self._loop.time()
         self._pacer = Pacer(self._loop, self._tick)
-        self._frame_samples = self.rate_hz * PTIME_MS // 1000
+        self._frame_samples = samples_per_frame(self.rate_hz)
         self._base = 0
         self._anchors: dict[int, int] = {}
         #: Weak, so that a listener can simply be dropped.
@@ -103,7 +103,7 @@ class CallMedia:
     # ---- towards the callee
 
     def open(self) -> None:
-        """The callee answered: send 50 frames a second from now on, silence where nothing is played."""
+        """The callee answered: send one frame every 20 ms from now on, silence where nothing is played."""
         self._opened = True
         self._pace()
 

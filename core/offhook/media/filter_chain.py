@@ -1,6 +1,6 @@
-"""Filtering: the filters of one direction of a call, in the order in which they were added.
+"""The filters of one direction of a call, in the order in which they were added.
 
-A filter that misbehaves costs itself and nothing else: the frame goes on as it was given to it.
+A filter that misbehaves is removed, and the frame goes on as it was before that filter.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offhook.errors import CallStateError, OffhookError, PluginError
-from offhook.interfaces.frame import AudioFrame
+from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.plugin.isolation import as_plugin_error, name_of
 
 if TYPE_CHECKING:
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
 
 class FilterChain:
-    """Made with the call's media.
+    """The filters of one direction; made with the call's media.
 
     Args:
         rate_hz: the leg's rate.
-        note: is told what a filter did wrong.
+        note: called with the error of a filter that misbehaved.
     """
 
     def __init__(self, rate_hz: int, note: Callable[[OffhookError], None]) -> None:
         self._rate_hz = rate_hz
         self._note = note
         self._closed = False
-        #: Those in use; look whether there are any before `apply` is called.
+        #: The filters in use. On the frame path, check that there are any before calling `apply`.
         self.filters: tuple[AudioFilter, ...] = ()
-        #: How many were taken out because they misbehaved.
+        #: How many were removed because they misbehaved.
         self.failed: int = 0
 
     def add(self, audio_filter: AudioFilter) -> None:
-        """Add one behind the others; after the call's end it is only closed.
+        """Add a filter after the others; when the call has ended, only close it.
 
         Raises:
-            CallStateError: it was used before.
+            CallStateError: the filter was added to a call before.
         """
         if audio_filter.taken:
             raise CallStateError(
-                f"this {type(audio_filter).__name__} was added to a call already: a filter is used once, make another"
+                f"this {type(audio_filter).__name__} was added to a call already. A filter is used once: make another"
             )
         audio_filter.taken = True
         if self._closed:
@@ -51,7 +51,7 @@ class FilterChain:
             self.filters += (audio_filter,)
 
     def remove(self, audio_filter: AudioFilter) -> bool:
-        """Take one out and close it; whether it was there."""
+        """Remove a filter and close it. Returns whether it was there."""
         if not any(other is audio_filter for other in self.filters):
             return False
         self.filters = tuple(other for other in self.filters if other is not audio_filter)
@@ -59,23 +59,23 @@ class FilterChain:
         return True
 
     def apply(self, pcm: bytes, position: int) -> bytes:
-        """What the filters make of a frame, one after the other."""
+        """Apply every filter to the samples of a frame, one after the other."""
         for audio_filter in self.filters:
             try:
-                given = audio_filter.apply(AudioFrame(pcm, self._rate_hz, position))
-                problem = _misfit(given, len(pcm), self._rate_hz)
+                filtered = audio_filter.apply(AudioFrame(pcm, self._rate_hz, position))
+                problem = _problem(filtered, len(pcm), self._rate_hz)
                 if problem:
                     raise PluginError(name_of(audio_filter), "apply", problem)
-            except BaseException as error:  # a cancellation, too: there is no task here that could be cancelled
+            except BaseException as error:  # CancelledError too: no task runs here that could be cancelled
                 self.failed += 1
                 self._note(as_plugin_error(audio_filter, "apply", error))
                 self.remove(audio_filter)
             else:
-                pcm = given.pcm
+                pcm = filtered.pcm
         return pcm
 
     def close(self) -> None:
-        """The call is over: close them all. Idempotent."""
+        """Close all filters: the call is over. Idempotent."""
         self._closed = True
         for audio_filter in self.filters:
             self.remove(audio_filter)
@@ -87,10 +87,12 @@ class FilterChain:
             self._note(as_plugin_error(audio_filter, "close", error))
 
 
-def _misfit(given: object, size: int, rate_hz: int) -> str:
-    """What is wrong with what a filter gave for a frame of `size` bytes; nothing if it fits."""
-    if not isinstance(given, AudioFrame):
-        return f"gave {type(given).__name__}, not an AudioFrame"
-    if type(given.pcm) is not bytes or len(given.pcm) != size or given.rate_hz != rate_hz:
-        return f"gave {given!r} for a frame of {size // 2} samples at {rate_hz} Hz: length and rate must stay"
+def _problem(filtered: object, size: int, rate_hz: int) -> str:
+    """What is wrong with the result of a filter for a frame of `size` bytes; empty if nothing is."""
+    if not isinstance(filtered, AudioFrame):
+        return f"returned {type(filtered).__name__}; expected an AudioFrame"
+    if type(filtered.pcm) is not bytes or len(filtered.pcm) != size or filtered.rate_hz != rate_hz:
+        return (
+            f"returned {filtered!r}; expected {size // SAMPLE_BYTES} samples at {rate_hz} Hz, as in the original frame"
+        )
     return ""

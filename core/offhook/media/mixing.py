@@ -31,7 +31,7 @@ class Gain:
         self._factor = round(10 ** (db / 20) * (1 << _BITS))
 
     def apply(self, pcm: bytes) -> bytes:
-        """The same audio, louder or softer; what would be past full scale is clipped to it."""
+        """The same audio, louder or softer, clipped to full scale."""
         factor = self._factor
         scaled = [sample * factor + _HALF >> _BITS for sample in samples_of(pcm)]
         try:
@@ -41,16 +41,15 @@ class Gain:
 
 
 def gain_of(db: float) -> Gain | None:
-    """A gain of so many decibels; None for 0 dB, which changes nothing and costs nothing.
+    """The gain for a number of decibels; None for 0 dB, which changes nothing and costs nothing.
 
     Raises:
-        ConfigError: it is not a number from -60 to 20.
+        ConfigError: `db` is not a number from -60 to 20.
     """
-    number = cast("object", db)  # whatever a program gives
+    number = cast("object", db)  # programs may pass anything
     if not isinstance(number, int | float) or not LEAST_DB <= number <= MOST_DB:
         raise ConfigError(
-            f"a gain of {db!r} dB is no good: give a number of {LEAST_DB:g} to {MOST_DB:g} dB. To say nothing at all, "
-            "mute the call"
+            f"gain_db must be between {LEAST_DB:g} and {MOST_DB:g}, got {db!r}. To send silence, mute the call"
         )
     return Gain(db) if db else None
 

@@ -1,8 +1,8 @@
 """The pacer: calls `tick` once for each frame of media time, against absolute deadlines.
 
-Frame *n* is due at ``start + n * ptime``, whatever happened to the frames before it. Nothing is ever slept for "one
-frame's length", so there is no drift. A loop that was held up catches up at once; after more than `max_lag_ms` it
-skips instead, because a burst of old audio is worse than a gap, and the index tells the gap's length.
+Frame *n* is due at ``start + n * ptime``, whatever happened to the frames before it. The pacer never sleeps for "one
+frame's length", so there is no drift. When the loop was held up, the pacer catches up at once; after more than
+`max_lag_ms` it skips frames instead, because a burst of old audio is worse than a gap. The index jumps over the gap.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Pacer:
     Args:
         loop: the event loop, whose clock is the time.
         tick: called with the index of the frame that is due; must not block or raise.
-        ptime_ms: length of a frame.
-        max_lag_ms: how far behind it catches up frame by frame.
+        ptime_ms: length of a frame, in milliseconds.
+        max_lag_ms: the longest delay that it catches up frame by frame, in milliseconds.
     """
 
     def __init__(
@@ -41,22 +41,22 @@ class Pacer:
         self._started_at = 0.0
         self._next = 0
         self._timer: asyncio.Handle | None = None
-        #: Frames that were never ticked because the loop was held up for too long.
+        #: Frames that were skipped because the loop was held up for too long.
         self.skipped: int = 0
 
     @property
     def running(self) -> bool:
-        """Whether ticks are to come."""
+        """Whether it is started and will call `tick` again."""
         return self._timer is not None
 
     def start(self) -> None:
-        """Tick frame 0 as soon as the loop turns, and go on. A pacer that was stopped starts over at 0."""
+        """Tick frame 0 at the next turn of the loop, and go on. A pacer that was stopped starts again at 0."""
         self.stop()
         self._started_at, self._next = self._loop.time(), 0
         self._timer = self._loop.call_at(self._started_at, self._wake)
 
     def stop(self) -> None:
-        """No tick comes after this. Idempotent; may be called from a tick."""
+        """Stop: `tick` is not called after this. Idempotent; may be called from `tick`."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -72,7 +72,7 @@ class Pacer:
             if self._timer is None:
                 return
         if self._next <= due:
-            # Behind: one frame a turn of the loop, so that whoever reads the source of the frames keeps up with us.
+            # Behind: one frame per turn of the loop, so that the task that reads the source can keep up.
             self._timer = self._loop.call_soon(self._wake)
         else:
             self._timer = self._loop.call_at(self._started_at + self._next * self._ptime_s, self._wake)

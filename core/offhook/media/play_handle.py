@@ -1,4 +1,4 @@
-"""One item that is played: how it is played, how it ended, and the handle that a program holds."""
+"""One item of playout: how it is played, how it ended, and the handle that a program holds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class PlayMode(StrEnum):
-    """What becomes of what is being said when something else is played."""
+    """What happens to the audio that is playing when another item is played."""
 
-    #: It goes on; the new item follows all that is queued, without a gap.
+    #: It goes on; the new item follows everything in the queue, without a gap.
     QUEUE = "queue"
-    #: It ends at once, and so does all that is queued or mixed in; the new item takes its place.
+    #: It ends at once, with everything that is queued or mixed in; the new item takes its place.
     REPLACE = "replace"
-    #: It goes on; the new item is added to it from the next frame on.
+    #: It goes on; the new item is mixed into it from the next frame on.
     MIX = "mix"
 
 
@@ -38,12 +38,12 @@ class PlayoutEnd(Enum):
     CANCELED = "canceled"
     #: The call ended first.
     CALL_ENDED = "call_ended"
-    #: Its source failed; `PlayHandle.problem` says how.
+    #: Its source failed; `PlayHandle.problem` is the error.
     FAILED = "failed"
 
 
 class PlayHandle:
-    """One item that is played; made by `Call.play()`."""
+    """One item of playout; returned by `Call.play()`."""
 
     def __init__(
         self,
@@ -61,16 +61,16 @@ class PlayHandle:
         self.samples_sent = 0
         #: Frames that were filled up with silence because its source was late.
         self.underruns = 0
-        # What its lane keeps about it.
+        # What its queue keeps about it.
         self.buffered_bytes = 0
         self.read_to_end = False
         self.held_back = False
-        #: What its source did wrong; it ends so when what came before that was sent.
+        #: The error of its source; the item ends with it once the audio before it was sent.
         self.failure: OffhookError | None = None
         self.dropped = False
 
     async def done(self) -> PlayoutEnd:
-        """Wait until the last of it was sent, or the rest will never be. Does not raise; ask the value how it ended."""
+        """Wait until all of it was sent, or the rest was dropped. Returns how it ended, and does not raise."""
         return await asyncio.shield(self._end)
 
     @property
@@ -93,12 +93,12 @@ class PlayHandle:
         return f"PlayHandle({type(self.source).__name__}, {self.position_ms:.0f} ms sent, {state})"
 
     def cancel(self) -> float:
-        """Drop the rest of this item; what is queued behind it goes on. Gives the milliseconds that were sent."""
+        """Drop the rest of this item; the items queued behind it go on. Returns the milliseconds that were sent."""
         self._drop(self, PlayoutEnd.CANCELED)
         return self.position_ms
 
     def finish(self, end: PlayoutEnd, problem: OffhookError | None = None) -> None:
-        """Say how it ended; the first word counts."""
+        """Set how it ended; calls after the first change nothing."""
         if not self._end.done():
             self._problem = problem
             self._end.set_result(end)

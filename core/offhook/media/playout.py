@@ -1,7 +1,7 @@
-"""Playout: what the caller says. A queue of items, and beside it items that are mixed in; one frame at a time.
+"""Playout: what the caller says. A queue of items, and items that are mixed in beside it; one frame at a time.
 
-Each of them is a lane with a bounded buffer of its own (`offhook.lane`). The pacer takes a frame every 20 ms: the sum
-of the lanes, with the call's gain.
+The queue, and each item that is mixed in, is a `PlayoutQueue` with a bounded buffer of its own. The pacer takes a frame
+every 20 ms: the sum of the queues, with the call's gain.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import CallStateError, OffhookError
-from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES
+from offhook.interfaces.frame import SAMPLE_BYTES, samples_per_frame
+from offhook.media.counts import PlayoutCounts
 from offhook.media.mixing import Gain, gain_of, mixed
 from offhook.media.play_handle import PlayHandle, PlayMode, PlayoutEnd
-from offhook.media.playout_queue import PlayoutCounts, PlayoutQueue
+from offhook.media.playout_queue import PlayoutQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,19 +25,19 @@ if TYPE_CHECKING:
     from offhook.media.rate_converter import Resample
 
 
-#: So many items can be mixed in at once.
+#: How many items can be mixed in at once.
 MIXED_AT_ONCE: Final = 4
 
 
 class Playout:
-    """What one call says.
+    """Everything that one call plays.
 
     Args:
         rate_hz: the leg's rate.
-        resample: gives a resampler of a kind (``live``, ``file``) between two rates.
+        resample: returns a resampler of a kind (``live``, ``file``) between two rates.
         spawn: starts a task that the call owns.
-        note: is told what a source did wrong.
-        high_water_ms: how far sources are read ahead.
+        note: called with the error of a source.
+        high_water_ms: how far sources are read ahead, in milliseconds.
     """
 
     def __init__(
@@ -50,10 +51,10 @@ class Playout:
     ) -> None:
         self.rate_hz = rate_hz
         self.counts: PlayoutCounts = PlayoutCounts()
-        self.silence: bytes = bytes(rate_hz * PTIME_MS // 1000 * SAMPLE_BYTES)
+        self.silence: bytes = bytes(samples_per_frame(rate_hz) * SAMPLE_BYTES)
         self._spawn = spawn
-        self._make_lane = partial(PlayoutQueue, rate_hz, resample, spawn, note, self.counts, high_water_ms)
-        self._queue = self._make_lane()
+        self._make_queue = partial(PlayoutQueue, rate_hz, resample, spawn, note, self.counts, high_water_ms)
+        self._queue = self._make_queue()
         self._mixed: list[PlayoutQueue] = []
         self._gain: Gain | None = None
         self._idle = asyncio.Event()
@@ -61,42 +62,42 @@ class Playout:
         self._closed = False
 
     def admit(self, mode: PlayMode) -> None:
-        """Refuse what cannot be played now, before its source is opened.
+        """Check, before a source is opened, that it can be played now.
 
         Raises:
-            CallStateError: so many items are mixed in already that there is no room for another.
+            CallStateError: as many items as allowed are mixed in already.
         """
         if mode is PlayMode.MIX:
-            self._mixed = [lane for lane in self._mixed if not lane.idle]
+            self._mixed = [queue for queue in self._mixed if not queue.idle]
             if len(self._mixed) >= MIXED_AT_ONCE:
                 raise CallStateError(
-                    f"{MIXED_AT_ONCE} items are mixed in already, which is the limit: wait for the done() of one, "
+                    f"{MIXED_AT_ONCE} items are mixed in already, which is the limit: await done() of one, "
                     "cancel() one, or play this one with mode='queue'"
                 )
 
     def add(self, source: AudioSource, mode: PlayMode = PlayMode.QUEUE, gain: Gain | None = None) -> PlayHandle:
-        """Play a source; after the call's end it is only closed.
+        """Play a source; when the call has ended, only close it.
 
         Raises:
-            CallStateError: as `admit`.
+            CallStateError: as in `admit`.
         """
         self.admit(mode)
-        lane = self._make_lane() if mode is PlayMode.MIX else self._queue
-        handle = PlayHandle(source, self.rate_hz, lane.drop, gain)
+        queue = self._make_queue() if mode is PlayMode.MIX else self._queue
+        handle = PlayHandle(source, self.rate_hz, queue.drop, gain)
         if self._closed:
             handle.finish(PlayoutEnd.CALL_ENDED)
-            self._spawn(lane.close_source(handle, None))
+            self._spawn(queue.close_source(handle, None))
             return handle
         if mode is PlayMode.REPLACE:
             self._drop_all(PlayoutEnd.REPLACED)
         elif mode is PlayMode.MIX:
-            self._mixed.append(lane)
+            self._mixed.append(queue)
         self._idle.clear()
-        lane.add(handle)
+        queue.add(handle)
         return handle
 
     def take(self) -> bytes:
-        """One frame of 20 ms at the leg's rate, silence where there is nothing to say."""
+        """The next frame of 20 ms at the leg's rate; silence when nothing is playing."""
         frame = self._queue.take()
         if self._mixed:
             frame = self._mix(frame)
@@ -107,23 +108,23 @@ class Playout:
         return frame if self._gain is None else self._gain.apply(frame)
 
     def _mix(self, frame: bytes | None) -> bytes | None:
-        sounds = [sound for sound in (frame, *(lane.take() for lane in self._mixed)) if sound is not None]
-        self._mixed = [lane for lane in self._mixed if not lane.idle]
+        sounds = [sound for sound in (frame, *(queue.take() for queue in self._mixed)) if sound is not None]
+        self._mixed = [queue for queue in self._mixed if not queue.idle]
         return mixed(sounds) if sounds else None
 
     def clear(self) -> float:
-        """Drop everything that was not sent; gives the milliseconds that were sent of the item that was being said."""
+        """Drop everything that was not sent. Returns the milliseconds that were sent of the item that was playing."""
         played = self._queue.position_ms
         self._drop_all(PlayoutEnd.CLEARED)
         return played
 
     async def drained(self) -> None:
-        """Wait until all that is queued or mixed in was sent, or dropped."""
+        """Wait until everything that is queued or mixed in was sent or dropped."""
         await self._idle.wait()
 
     @property
     def gain_db(self) -> float:
-        """The gain of all that is said."""
+        """The gain of everything that is played, in decibels."""
         return self._gain.db if self._gain else 0.0
 
     @gain_db.setter
@@ -132,17 +133,17 @@ class Playout:
 
     @property
     def queued_ms(self) -> float:
-        """What the queue has read and not yet sent, in milliseconds."""
+        """The audio that the queue has read and not yet sent, in milliseconds."""
         return self._queue.queued_ms
 
     def close(self) -> None:
-        """The call is over: nothing more is sent. Idempotent."""
+        """Drop everything: the call is over. Idempotent."""
         self._closed = True
-        for lane in (self._queue, *self._mixed):
-            lane.settle()
+        for queue in (self._queue, *self._mixed):
+            queue.settle()
         self._drop_all(PlayoutEnd.CALL_ENDED)
         self._idle.set()
 
     def _drop_all(self, end: PlayoutEnd) -> None:
-        for lane in (self._queue, *self._mixed):
-            lane.drop_all(end)
+        for queue in (self._queue, *self._mixed):
+            queue.drop_all(end)

@@ -1,18 +1,17 @@
-"""A lane of playout: a queue of sources, read ahead a little, given out one frame at a time.
+"""A queue of playout: its sources are read ahead a little, and taken one frame at a time.
 
-A feeder task reads the source that is at the head of the queue, converts it to the leg's rate and stops at the
-high-water mark; whoever owns the lane takes a frame every 20 ms. Between the two stands one bounded buffer. Items
-follow each other without a gap: a frame may hold the end of one and the start of the next.
+A feeder task reads one source after the other, converts each to the leg's rate and stops at the high-water mark; the
+owner of the queue takes a frame every 20 ms. One bounded buffer stands between the two. Items follow each other without
+a gap: a frame may hold the end of one and the start of the next.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES
+from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES, samples_per_frame
 from offhook.media.play_handle import PlayoutEnd
 from offhook.media.rate_converter import RateConverter
 from offhook.plugin.isolation import as_plugin_error
@@ -21,44 +20,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from offhook.errors import OffhookError
+    from offhook.media.counts import PlayoutCounts
     from offhook.media.play_handle import PlayHandle
     from offhook.media.rate_converter import Resample
 
     Spawn = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
 
 
-#: So many frames without a sample, one after the other, are read as fast as they come; more at the pace of frames.
+#: After this many frames without a sample in a row, a source is read at the pace of frames, not as fast as it returns.
 _EMPTY_AT_ONCE: Final = 10
 
 
-@dataclass(slots=True)
-class PlayoutCounts:
-    """What is counted about all sources of a call."""
-
-    #: Frames that were filled up with silence because a source was late.
-    underruns: int = 0
-    #: How many times a source ran dry, however long it took.
-    stalls: int = 0
-    #: Sources that were read to their end.
-    ended: int = 0
-    #: Sources that raised, or gave something that is no audio.
-    failed: int = 0
-    #: Sources that had to wait for room, because they were ahead of what can be said.
-    held_back: int = 0
-    #: Sources that came at another rate.
-    resampled: int = 0
-
-
 class PlayoutQueue:
-    """One queue.
+    """One queue of playout.
 
     Args:
         rate_hz: the leg's rate.
-        resample: gives a resampler of a kind (``live``, ``file``) between two rates.
+        resample: returns a resampler of a kind (``live``, ``file``) between two rates.
         spawn: starts a task that the call owns.
-        note: is told what a source did wrong.
-        counts: where to count.
-        high_water_ms: how far sources are read ahead.
+        note: called with the error of a source.
+        counts: the counts of the call, which it adds to.
+        high_water_ms: how far sources are read ahead, in milliseconds.
     """
 
     def __init__(
@@ -75,10 +57,10 @@ class PlayoutQueue:
         self._spawn = spawn
         self._note = note
         self._counts = counts
-        self._frame_bytes = rate_hz * PTIME_MS // 1000 * SAMPLE_BYTES
+        self._frame_bytes = samples_per_frame(rate_hz) * SAMPLE_BYTES
         self._high_water_bytes = rate_hz * high_water_ms // 1000 * SAMPLE_BYTES
         self._queue: deque[PlayHandle] = deque()
-        #: What was read; of items that are in the queue alone.
+        #: Audio that was read and not sent; only of items that are in the queue.
         self._buffer: deque[tuple[PlayHandle, bytes]] = deque()
         self._buffered_bytes = 0
         self._sent: list[PlayHandle] = []
@@ -86,7 +68,7 @@ class PlayoutQueue:
         self._feeding: tuple[PlayHandle, asyncio.Task[None]] | None = None
         self._dry = False
 
-    # ---- what its owner does
+    # ---- for its owner
 
     def add(self, handle: PlayHandle) -> None:
         """Queue an item."""
@@ -94,7 +76,7 @@ class PlayoutQueue:
         self._feed_next()
 
     def take(self) -> bytes | None:
-        """One frame of 20 ms at the leg's rate, or None where there is nothing to say."""
+        """The next frame of 20 ms at the leg's rate, or None when it has no audio."""
         if self._sent:
             self.settle()
         if not self._queue:
@@ -117,18 +99,18 @@ class PlayoutQueue:
         return frame if full else self._fill_up(frame, size)
 
     def settle(self) -> None:
-        """The items whose last frame was given out have had its 20 ms: they end."""
+        """End the items whose last frame was taken: its 20 ms have passed."""
         for handle in self._sent:
             handle.finish(PlayoutEnd.COMPLETED if handle.failure is None else PlayoutEnd.FAILED, handle.failure)
         self._sent.clear()
 
     def drop_all(self, end: PlayoutEnd) -> None:
         """Drop everything that was not sent."""
-        for handle in reversed(tuple(self._queue)):  # from the back, so that nothing starts to be read in between
+        for handle in reversed(tuple(self._queue)):  # from the back, so that the feeder does not start another one
             self.drop(handle, end)
 
     def drop(self, handle: PlayHandle, end: PlayoutEnd) -> None:
-        """Drop what is left of one item."""
+        """Drop the rest of one item."""
         if handle not in self._queue:
             return
         if handle is self._queue[0]:
@@ -151,29 +133,29 @@ class PlayoutQueue:
 
     @property
     def idle(self) -> bool:
-        """Whether all that was queued has been sent, and its last frame has had its time."""
+        """Whether every item has ended: all was sent or dropped, and the 20 ms of the last frame have passed."""
         return not self._queue and not self._sent
 
     @property
     def position_ms(self) -> float:
-        """How much was sent of the item that is being said."""
+        """How much was sent of the item that is playing, in milliseconds."""
         if self._queue and (self._queue[0].samples_sent or not self._sent):
             return self._queue[0].position_ms
         return self._sent[-1].position_ms if self._sent else 0.0
 
     @property
     def queued_ms(self) -> float:
-        """What is read and not yet sent, in milliseconds."""
+        """The audio that was read and not yet sent, in milliseconds."""
         return self.ms(self._buffered_bytes // SAMPLE_BYTES)
 
     def ms(self, samples: int) -> float:
-        """The length of some samples at the leg's rate, in milliseconds."""
+        """The length of `samples` at the leg's rate, in milliseconds."""
         return samples * 1000 / self.rate_hz
 
-    # ---- a frame
+    # ---- one frame
 
     def _gather(self, size: int) -> bytes:
-        """A frame out of pieces of other lengths; shorter where there is not enough."""
+        """A frame made of pieces of other lengths; shorter when the buffer holds less."""
         parts: list[bytes] = []
         missing = size
         while self._buffer and missing:
@@ -189,7 +171,7 @@ class PlayoutQueue:
         return b"".join(parts)
 
     def _fill_up(self, frame: bytes, size: int) -> bytes | None:
-        """Silence for what is missing. It is an underrun if the item at the head has begun and is not at its end."""
+        """Fill up a short frame with silence. Counts an underrun if the item at the head has begun and not ended."""
         head = self._queue[0] if self._queue else None
         if head is not None and head.samples_sent and not head.read_to_end:
             head.underruns += 1
@@ -200,7 +182,7 @@ class PlayoutQueue:
         return frame.ljust(size, b"\0") if frame else None
 
     def _retire(self) -> None:
-        """Items at the head that are read and sent to the last sample leave the queue; they end with the frame."""
+        """Remove items from the head that were read and sent to the last sample; they end with the frame."""
         while self._queue and self._queue[0].read_to_end and not self._queue[0].buffered_bytes:
             self._sent.append(self._queue.popleft())
             self._dry = False
@@ -216,7 +198,7 @@ class PlayoutQueue:
                 return
 
     async def _feed(self, handle: PlayHandle) -> None:
-        """Read one source to its end into the buffer. A source may raise anything; the call goes on."""
+        """Read one source to its end into the buffer. Whatever the source raises, the call goes on."""
         try:
             await self._read(handle)
             self._counts.ended += not handle.dropped
@@ -224,10 +206,10 @@ class PlayoutQueue:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            self._fail(handle, error)  # nobody cancelled us: it is what the source raised
+            self._fail(handle, error)  # this task was not cancelled: the source itself raised CancelledError
         except BaseException as error:
             self._fail(handle, error)
-        if handle.dropped:  # and the source did not let itself be cancelled; who dropped it closes it
+        if handle.dropped:  # and the source ignored the cancellation; `drop` has it closed
             return
         handle.read_to_end = True
         self._feeding = None
@@ -236,7 +218,7 @@ class PlayoutQueue:
         await self.close_source(handle, None)
 
     async def close_source(self, handle: PlayHandle, reader: asyncio.Task[None] | None) -> None:
-        """Close a source, once nobody reads it any more."""
+        """Close a source, after the task that reads it has ended."""
         try:
             if reader is not None:
                 await asyncio.wait({reader})
@@ -248,25 +230,25 @@ class PlayoutQueue:
 
     async def _read(self, handle: PlayHandle) -> None:
         source = handle.source
-        intake = RateConverter(source, self.rate_hz, self._resample)
+        converter = RateConverter(source, self.rate_hz, self._resample)
         empty = 0
         while (frame := await source.read()) is not None and not handle.dropped:
-            resampled, read = intake.resampled, False
-            for pcm in intake.convert(frame):
+            resampled, read = converter.resampled, False
+            for pcm in converter.convert(frame):
                 read = read or bool(pcm)
                 if self._buffered_bytes + len(pcm) <= self._high_water_bytes and handle.gain is None:
                     self._buffer_part(handle, pcm)  # the usual case, without a coroutine
                 else:
                     await self._push(handle, pcm)
-            self._counts.resampled += intake.resampled and not resampled
+            self._counts.resampled += converter.resampled and not resampled
             empty = 0 if read else empty + 1
-            if empty:  # a source that gives nothing again and again must not hold up the loop
+            if empty:  # a source that keeps returning empty frames must not hold up the loop
                 await asyncio.sleep(0 if empty < _EMPTY_AT_ONCE else PTIME_MS / 1000)
         if not handle.dropped:
-            await self._push(handle, intake.rest())
+            await self._push(handle, converter.rest())
 
     async def _push(self, handle: PlayHandle, pcm: bytes) -> None:
-        """Buffer some audio, piece by piece under the high-water mark."""
+        """Add audio to the buffer piece by piece, waiting at the high-water mark."""
         if handle.gain is not None:
             pcm = handle.gain.apply(pcm)
         while pcm:
@@ -281,7 +263,7 @@ class PlayoutQueue:
             self._buffer_part(handle, part)
 
     def _buffer_part(self, handle: PlayHandle, pcm: bytes) -> None:
-        if not pcm:  # a resampler holds a little back at first
+        if not pcm:  # a resampler holds back a little at first
             return
         self._buffer.append((handle, pcm))
         self._buffered_bytes += len(pcm)

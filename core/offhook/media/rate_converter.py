@@ -1,4 +1,4 @@
-"""Intake: from what a source gives to PCM at the leg's rate. Nothing but whole 16-bit samples gets past here."""
+"""Converts the frames of a source to PCM at the leg's rate, and rejects anything but whole 16-bit samples."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     Resample = Callable[[str, int, int], Resampler]
 
 
-#: A frame that is longer than a tenth of a second is converted in parts, so that no long text holds up the loop.
+#: A frame longer than a tenth of a second is converted in parts of that length, so that it does not hold up the loop.
 _PARTS_PER_S: Final = 10
 
 
 class RateConverter:
-    """Of one source.
+    """Converts the frames of one source.
 
     Args:
-        source: whose frames are taken.
+        source: the source of the frames.
         rate_hz: the rate to convert to.
-        resample: gives a resampler of a kind (``live``, ``file``) between two rates.
+        resample: returns a resampler of a kind (``live``, ``file``) between two rates.
     """
 
     def __init__(self, source: AudioSource, rate_hz: int, resample: Resample) -> None:
@@ -36,27 +36,27 @@ class RateConverter:
         self._from_hz = rate_hz
         self._resample = resample
         self._resampler: Resampler | None = None
-        #: Whether anything came at another rate.
+        #: Whether any frame had a rate other than `rate_hz`.
         self.resampled: bool = False
 
     def convert(self, frame: object) -> Iterable[bytes]:
-        """What a frame becomes, in parts.
+        """The PCM of a frame at the rate to convert to, in parts.
 
         Raises:
-            PluginError: it is no frame of 16-bit samples; or the resampler failed.
+            PluginError: `frame` is not an `AudioFrame` of whole 16-bit samples, or the resampler failed.
         """
         if not isinstance(frame, AudioFrame):
-            raise PluginError(name_of(self._source), "read", f"gave {type(frame).__name__}, not an AudioFrame")
+            raise PluginError(name_of(self._source), "read", f"returned {type(frame).__name__}; expected an AudioFrame")
         pcm = frame.pcm
-        if type(pcm) is not bytes or len(pcm) & 1:  # frames can be changed after they were made
-            raise PluginError(name_of(self._source), "read", "gave a frame whose pcm is not bytes of 16-bit samples")
+        if type(pcm) is not bytes or len(pcm) & 1:  # a frame can be changed after it was checked
+            raise PluginError(name_of(self._source), "read", "returned a frame whose pcm is not 16-bit samples")
         size = max(1, frame.rate_hz // _PARTS_PER_S) * SAMPLE_BYTES
         if frame.rate_hz == self._to_hz and self._resampler is None and len(pcm) <= size:
             return (pcm,) if pcm else ()
         return self._parts(pcm, frame.rate_hz, size)
 
     def rest(self) -> bytes:
-        """What the resampler held back, at the end of the source or of its rate."""
+        """The audio that the resampler held back; called at the end of the source, or where its rate changes."""
         resampler, self._resampler = self._resampler, None
         return b"" if resampler is None else _called(resampler, resampler.flush)
 
@@ -76,11 +76,11 @@ class RateConverter:
 
 
 def _called(resampler: Resampler, method: Callable[[], bytes]) -> bytes:
-    """What a resampler gives; it is somebody's plugin, too."""
+    """The result of a resampler, checked, since resamplers are plugins too."""
     try:
         pcm = method()
     except BaseException as error:
         raise as_plugin_error(resampler, "convert", error) from error
     if len(pcm) & 1:
-        raise PluginError(name_of(resampler), "convert", f"gave {len(pcm)} bytes, which are no 16-bit samples")
+        raise PluginError(name_of(resampler), "convert", f"returned {len(pcm)} bytes; expected whole 16-bit samples")
     return pcm

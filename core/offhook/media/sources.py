@@ -1,4 +1,4 @@
-"""Sources made of what a program has in hand: frames, iterators of frames, and audio that it pushes."""
+"""Sources made from what a program has: frames, iterators of frames, and audio that it pushes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from offhook.errors import OffhookError, SourceClosed, SourceError
 from offhook.interfaces import AudioSource
 from offhook.interfaces.frame import AudioFrame
 
-#: What can be played beside specs and sources.
+#: What can be played besides specs and sources.
 Frames: TypeAlias = AudioFrame | Iterable[AudioFrame] | AsyncIterable[AudioFrame]
 
 
 def frames_source(what: Frames) -> AudioSource:
-    """A source that gives these frames.
+    """A source that returns these frames.
 
     Raises:
-        SourceError: it is none of these things.
+        SourceError: `what` is not any of these.
     """
     if isinstance(what, AudioFrame):
         return IterableSource([what])
@@ -28,24 +28,24 @@ def frames_source(what: Frames) -> AudioSource:
     if _iterable(what):
         return IterableSource(what)
     raise SourceError(
-        f"{type(what).__name__} cannot be played: give a spec (wav:greeting.wav), an AudioSource, an AudioFrame, or an "
+        f"{type(what).__name__} cannot be played: pass a spec (wav:greeting.wav), an AudioSource, an AudioFrame, or an "
         "iterable or async iterable of AudioFrame. Raw bytes need their rate: AudioFrame(pcm, rate_hz)"
     )
 
 
 def _iterable(what: object) -> bool:
-    """Whether it may hold frames; text and bytes can be iterated too, but never hold any."""
+    """Whether it can be iterated and may hold frames, as text and bytes cannot."""
     return isinstance(what, Iterable) and not isinstance(what, bytes | bytearray | memoryview | str)
 
 
 def _checked(frame: object) -> AudioFrame:
     if not isinstance(frame, AudioFrame):
-        raise SourceError(f"an iterator that is played gave {type(frame).__name__}, not an AudioFrame")
+        raise SourceError(f"the iterator that is played returned {type(frame).__name__}; expected an AudioFrame")
     return frame
 
 
 class IterableSource(AudioSource):
-    """Frames that are there already."""
+    """Frames that exist already."""
 
     def __init__(self, frames: Iterable[AudioFrame]) -> None:
         self._frames: Iterator[AudioFrame] = iter(frames)
@@ -60,7 +60,7 @@ class IterableSource(AudioSource):
 
 
 class AsyncIterableSource(AudioSource):
-    """Frames as they are made, by a synthesiser for example. A generator is closed when nobody wants the rest."""
+    """Frames as they are made, for example by a synthesiser. A generator is closed when playing stops."""
 
     live = True
 
@@ -73,38 +73,39 @@ class AsyncIterableSource(AudioSource):
         return None
 
     async def aclose(self) -> None:
-        close = getattr(self._frames, "aclose", None)  # generators have it; other iterators need not
+        close = getattr(self._frames, "aclose", None)  # generators have it; other iterators may not
         if close is not None:
             await close()
 
 
-#: Why `PushSource.write` refuses, where the program ended the source itself.
+# Why `PushSource.write` raises `SourceClosed`.
 _ENDED = "end() or fail() was called on this source: nothing can be written after that"
-_OVER = "nobody plays this source any more: it was cleared, replaced or cancelled, or the call has ended"
+_OVER = "this source is not played any more: it was cleared, replaced or cancelled, or the call has ended"
 
 
 class PushSource(AudioSource):
-    """Gives what is written into it, in order.
+    """A source that a program writes into; its frames are played in the order of the writes.
 
-    Write, then `end()`; play it before, between or after. `write` waits while more than `high_water_ms` waits to be
-    played, so a program that is faster than speech is held back and nothing piles up.
+    Write, then call `end()`; play the source before, in between or after. `write` waits while `high_water_ms` or more
+    of audio is queued, so that a program that is faster than speech is held back.
 
     Args:
-        high_water_ms: how much may wait before `write` does. One frame of any length goes past it.
+        high_water_ms: how much audio may be queued before `write` waits, in milliseconds. A frame of any length may
+            exceed it once.
 
     Raises:
-        SourceError: a mark that is not positive.
+        SourceError: `high_water_ms` is not positive.
     """
 
     live = True
 
     def __init__(self, *, high_water_ms: float = 200.0) -> None:
         if not high_water_ms > 0:
-            raise SourceError(f"a high-water mark of {high_water_ms!r} ms is no good: give a positive number")
+            raise SourceError(f"high_water_ms must be positive, got {high_water_ms!r}")
         self._high_water_ms = high_water_ms
         self._frames: deque[AudioFrame] = deque()
         self._queued_ms = 0.0
-        self._turn = asyncio.Lock()  # writers are let in in the order in which they came
+        self._turn = asyncio.Lock()  # writers get their turn in the order of their calls
         self._space = asyncio.Event()
         self._arrival = asyncio.Event()
         self._refusal = ""
@@ -112,22 +113,22 @@ class PushSource(AudioSource):
 
     @property
     def queued_ms(self) -> float:
-        """What was written and not yet taken for playout, in milliseconds."""
+        """The audio that was written and not yet taken for playout, in milliseconds."""
         return self._queued_ms
 
     async def write(self, frame: AudioFrame) -> None:
-        """Wait for room, then take a frame, whole.
+        """Wait for room, then queue the whole frame.
 
-        A write that is cancelled while it waits has taken nothing of its frame, which can be written again; what was
-        written before is played.
+        A write that is cancelled while it waits has queued nothing, so its frame can be written again; the frames
+        written before it are played.
 
         Raises:
-            SourceClosed: nothing is taken any more: the source was ended, or its playout is over, for example because
-                the callee barged in and the call was cleared. Raised by writes that are waiting, too.
-            SourceError: it is not an `AudioFrame`.
+            SourceClosed: the source was ended, or its playout is over, for example because the callee barged in and
+                the call was cleared. Writes that are waiting raise it, too.
+            SourceError: `frame` is not an `AudioFrame`.
         """
-        if not isinstance(frame, AudioFrame):  # pyright: ignore[reportUnnecessaryIsInstance] - from anybody's program
-            raise SourceError(f"write() takes an AudioFrame, not {type(frame).__name__}")
+        if not isinstance(frame, AudioFrame):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+            raise SourceError(f"write() needs an AudioFrame, got {type(frame).__name__}")
         async with self._turn:
             while self._queued_ms >= self._high_water_ms and not self._refusal:
                 self._space.clear()
@@ -139,11 +140,11 @@ class PushSource(AudioSource):
             self._arrival.set()
 
     def end(self) -> None:
-        """That was all: what was written is played, and then the item is done. Idempotent."""
+        """End the source: the frames that were written are played, and then the item is done. Idempotent."""
         self._close(_ENDED)
 
     def fail(self, error: Exception) -> None:
-        """There is no more because of `error`: what was written is played, and then the item ends as failed."""
+        """End the source with `error`: the frames that were written are played, and then the item ends as failed."""
         if self._refusal:
             return
         if not isinstance(error, OffhookError):

@@ -1,7 +1,8 @@
-"""Is somebody speaking? An energy gate over frames.
+"""Detects when speech starts and stops: an energy gate over frames.
 
-Time is the audio's own: positions in samples, no clock. Where a position jumps, nothing was heard, and that counts as
-silence. An energy gate takes any loud enough sound for speech; where music or noise matters, use a real detector.
+Time is taken from the positions of frames, in samples, not from a clock. Where positions jump, nothing was heard, and
+that counts as silence. An energy gate takes any loud enough sound for speech; where music or noise matters, use a real
+detector.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Somebody began to speak. `position` is the first loud sample."""
+    """Speech started. `position` is the first loud sample."""
 
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """They have been quiet for the hang time. `position` is the first sample after the last loud one."""
+    """Speech stopped: it was quiet for the hang time. `position` is the first sample after the last loud one."""
 
     position: int
 
@@ -33,13 +34,13 @@ SpeechChange: TypeAlias = SpeechStarted | SpeechStopped
 
 
 class SpeechDetector:
-    """Tells when speech starts and stops in one stream.
+    """Detects when speech starts and stops in one stream.
 
     Args:
         rate_hz: sampling rate of the stream.
         threshold_dbfs: a frame at this level (root mean square) or above is loud.
-        start_ms: speech has started after this much loudness on end; shorter noises are passed over.
-        hang_ms: speech has stopped after this much quiet on end; shorter pauses belong to it.
+        start_ms: speech has started after this much loud audio without a break; shorter noises are ignored.
+        hang_ms: speech has stopped after this much quiet without a break; shorter pauses belong to the speech.
     """
 
     def __init__(self, rate_hz: int, threshold_dbfs: float = -45.0, start_ms: int = 60, hang_ms: int = 500) -> None:
@@ -47,30 +48,30 @@ class SpeechDetector:
         self.threshold_dbfs = threshold_dbfs
         self._start = start_ms * rate_hz // 1000
         self._hang = hang_ms * rate_hz // 1000
-        #: Where the stream has got to; None before the first frame.
+        #: The end of the stream so far; None before the first frame.
         self._end: int | None = None
-        #: First sample of the loudness on end, and the first after the last loud one.
+        #: The first sample of the loud audio that goes on now, and the first sample after the last loud one.
         self._loud_from: int | None = None
         self._quiet_from = 0
-        #: Whether somebody is speaking; pauses shorter than the hang time are speech.
+        #: Whether speech has started and not stopped; pauses shorter than the hang time belong to it.
         self.speaking: bool = False
 
     @property
     def quiet_ms(self) -> float:
-        """How long it has been quiet, in milliseconds, from the stream's first frame or the last loud one."""
+        """How long it has been quiet, in milliseconds, since the last loud frame or the start of the stream."""
         return 0.0 if self._end is None else (self._end - self._quiet_from) * 1000 / self.rate_hz
 
     def feed(self, frame: AudioFrame) -> SpeechChange | None:
-        """Take the next frame and tell what changed.
+        """Process the next frame. Returns what changed, or None.
 
-        A frame is judged as a whole, so give frames of 10 to 60 ms. A position that steps back (the stream began anew)
-        is no silence.
+        A frame is judged as a whole, so pass frames of 10 to 60 ms. A position that steps back means that the stream
+        started again; it does not count as silence.
 
         Raises:
             ValueError: the frame has another rate.
         """
         if frame.rate_hz != self.rate_hz:
-            raise ValueError(f"a frame at {frame.rate_hz} Hz in a stream at {self.rate_hz} Hz: convert it first")
+            raise ValueError(f"frame at {frame.rate_hz} Hz, detector at {self.rate_hz} Hz: convert the frame first")
         if self._end is None:
             self._end = self._quiet_from = frame.position
         elif (step := frame.position - self._end) < 0:
@@ -91,7 +92,7 @@ class SpeechDetector:
         return change
 
     def advance(self, position: int) -> SpeechChange | None:
-        """Nothing was heard up to `position`: tell what changed. For streams that pause without sending silence."""
+        """Process silence up to `position`. Returns what changed, or None. For streams that pause without frames."""
         if self._end is None or position <= self._end:
             return None
         self._end = position

@@ -1,8 +1,8 @@
 """WAV files that are valid whenever the process dies.
 
-The header is right from the first byte on. Audio is handed to the system first and the header is patched after it, so
-the header never promises more than the file holds; whoever is killed loses at most `FLUSH_MS` of audio. Nothing is
-ever written over: a file that exists is refused. (A power failure is another matter: nothing here is synced to disk.)
+The header is right from the first byte on. Audio is written to the file first and the header is updated after it, so
+that the header never promises more than the file holds; a process that is killed loses at most `FLUSH_MS` of audio. An
+existing file is never overwritten. (This does not cover power failures: nothing here is synced to disk.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from offhook.errors import RecordingError
 from offhook.interfaces.frame import SAMPLE_BYTES
 from offhook.wording import quoted_path, system_reason
 
-#: How much audio may wait in memory, in milliseconds.
+#: How much audio may be held in memory, in milliseconds.
 FLUSH_MS: Final = 200
 #: The most audio that a WAV file can hold: both sizes in its header have 32 bits.
 MOST_BYTES: Final = 0xFFFFFFFF - 44
@@ -26,7 +26,7 @@ MOST_BYTES: Final = 0xFFFFFFFF - 44
 #: RIFF, WAVE, a 16-byte ``fmt`` and ``data`` (Microsoft and IBM, Multimedia Programming Interface 1.0, 1991).
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _PCM: Final = 1
-#: Silence longer than this becomes a hole in the file, which takes no time and, on most file systems, no room.
+#: Silence longer than this becomes a hole in the file, which takes no time and, on most file systems, no space.
 _HOLE_BYTES: Final = 65_536
 
 
@@ -34,20 +34,20 @@ class WavWriter:
     """A 16-bit PCM WAV file that is being written.
 
     Args:
-        path: the file to make; a ``*`` in its name becomes the first number that makes it new.
+        path: the file to create; a ``*`` in its name is replaced by the first number that makes a new name.
         rate_hz: sampling rate.
         channels: number of channels; samples are interleaved.
-        most_bytes: how much audio the file may hold.
+        most_bytes: the limit of audio in the file, in bytes.
 
     Raises:
-        RecordingError: it exists already, its folder is missing or may not be written to, or the disk is full.
+        RecordingError: the file exists already, its folder is missing or not writable, or the disk is full.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], rate_hz: int, channels: int = 1, *, most_bytes: int = MOST_BYTES
     ) -> None:
         if rate_hz <= 0 or channels <= 0:
-            raise ValueError(f"{channels} channels at {rate_hz} Hz cannot be recorded")
+            raise ValueError(f"channels and rate_hz must be positive, got {channels} and {rate_hz}")
         self.path: Path = Path(path)
         self.rate_hz: int = rate_hz
         self.channels = channels
@@ -65,7 +65,7 @@ class WavWriter:
             raise RecordingError(f"cannot record to {quoted_path(path)}: {system_reason(error)}.") from None
 
     def _create(self) -> int:
-        """Make the file, readable by its owner alone: it is a private conversation."""
+        """Create the file, readable by its owner only, since it holds a private conversation."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         pattern = self.path
         if "*" not in pattern.name:
@@ -79,53 +79,53 @@ class WavWriter:
 
     @property
     def frames(self) -> int:
-        """Samples per channel taken so far."""
+        """Samples per channel so far, with those that are held in memory."""
         return (self._stored_bytes + len(self._pending)) // self._align
 
     @property
     def stored_frames(self) -> int:
-        """Samples per channel that are in the file: they survive the death of the process."""
+        """Samples per channel that are in the file: they survive if the process dies."""
         return self._stored_bytes // self._align
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more can be written, after `close` or after an error."""
+        """Whether nothing more can be written: it was closed, or an error occurred."""
         return self._fd < 0
 
     def set_rate(self, rate_hz: int) -> None:
         """Change the rate of a file that holds no audio yet.
 
         Raises:
-            RecordingError: it holds audio, or the header cannot be written.
+            RecordingError: the file holds audio, or the header cannot be written.
         """
         self._require_open()
         if self.frames and rate_hz != self.rate_hz:
             raise RecordingError(
-                f"the recording {quoted_path(self.path)} runs at {self.rate_hz} Hz and cannot go on at {rate_hz} Hz: "
+                f"the recording {quoted_path(self.path)} is at {self.rate_hz} Hz and cannot continue at {rate_hz} Hz: "
                 "convert the audio before it is written."
             )
         self.rate_hz = rate_hz
         self._store(b"")
 
     def write(self, pcm: bytes) -> None:
-        """Add audio: signed 16-bit little-endian, interleaved, whole sample frames.
+        """Add audio: signed 16-bit little-endian, interleaved, a whole number of samples per channel.
 
         Raises:
-            ValueError: not whole sample frames.
-            RecordingError: it cannot be written any more; what was written before stays readable.
+            ValueError: not a whole number of samples per channel.
+            RecordingError: the file cannot be written any more; what was written before stays readable.
         """
         if len(pcm) % self._align:
-            raise ValueError(f"{len(pcm)} bytes are not whole sample frames of {self.channels} channels")
+            raise ValueError(f"{len(pcm)} bytes are not whole 16-bit samples of {self.channels} channels")
         self._admit(len(pcm))
         self._pending += pcm
         if len(self._pending) * 1000 >= FLUSH_MS * self.rate_hz * self._align:
             self.flush()
 
     def write_silence(self, frames: int) -> None:
-        """Add `frames` sample frames of silence; it takes no time, however long it is.
+        """Add `frames` samples per channel of silence; this takes no time, however many there are.
 
         Raises:
-            RecordingError: as `write`.
+            RecordingError: as in `write`.
         """
         size = frames * self._align
         if size <= _HOLE_BYTES:
@@ -136,10 +136,10 @@ class WavWriter:
         self._store(b"", hole_bytes=size)
 
     def flush(self) -> None:
-        """Hand everything to the system: from here on it survives the death of the process.
+        """Write everything to the file: from then on it survives if the process dies.
 
         Raises:
-            RecordingError: as `write`.
+            RecordingError: as in `write`.
         """
         if self._pending:
             pcm = bytes(self._pending)
@@ -169,8 +169,8 @@ class WavWriter:
         if self._stored_bytes + len(self._pending) + size > self._most_bytes:
             self.close()
             raise RecordingError(
-                f"the recording {quoted_path(self.path)} is full: it may hold {self._most_bytes} bytes of audio, and "
-                "is complete up to there. Start another one."
+                f"the recording {quoted_path(self.path)} is full: the limit is {self._most_bytes} bytes of "
+                "audio. What was written is complete. Start another one."
             )
 
     def _store(self, pcm: bytes, *, hole_bytes: int = 0) -> None:
@@ -179,7 +179,7 @@ class WavWriter:
                 os.ftruncate(self._fd, _HEADER.size + self._stored_bytes + hole_bytes)
                 self._stored_bytes += hole_bytes
             view = memoryview(pcm)
-            while view:  # a disk that fills up takes a part, and says why at the next attempt
+            while view:  # a disk that fills up writes a part, and the next attempt raises the reason
                 taken = os.pwrite(self._fd, view, _HEADER.size + self._stored_bytes)
                 self._stored_bytes += taken
                 view = view[taken:]
@@ -191,7 +191,7 @@ class WavWriter:
             self._give_up("it was deleted while it was being written")
 
     def _patch_header(self) -> None:
-        """Both sizes go out in one system call, so that no kill comes between them."""
+        """Write both sizes in one system call, so that the process cannot be killed between them."""
         size = self._stored_bytes
         header = _HEADER.pack(
             b"RIFF", _HEADER.size - 8 + size, b"WAVE",
@@ -202,9 +202,9 @@ class WavWriter:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _give_up(self, reason: str) -> NoReturn:
-        """Leave what is readable, and say why there is no more."""
+        """Close the file so that it stays readable, and raise the reason why it ends here."""
         self._stored_bytes -= self._stored_bytes % self._align
-        with contextlib.suppress(OSError):  # the header takes no new room, so a full disk does not stop it
+        with contextlib.suppress(OSError):  # the header needs no new space, so it can be written on a full disk
             self._patch_header()
         self._release()
         raise RecordingError(

@@ -1,58 +1,41 @@
-"""The entry points in the group `offhook`: which there are, in which order they are loaded, and which are switched off.
+"""Finds installed plugins, the entry points in the group `offhook`, and modules, without importing either.
 
-Our own come first. So whoever registers a name that a built-in plugin has is the one who is refused, on every machine.
+Plugins of offhook itself come first. So if another plugin adds a name of theirs, the other plugin is rejected, on every
+machine.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib.metadata
 import importlib.util
-import re
 import sys
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
-from offhook.plugin.report import PluginReport
-from offhook.wording import quoted
+from offhook.plugin.report import BUILT_IN, GIVEN, PluginReport
+from offhook.wording import nearest_name, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from importlib.machinery import ModuleSpec
-    from importlib.metadata import Distribution, EntryPoint
+    from importlib.metadata import EntryPoint
 
 
 GROUP: Final = "offhook"
-#: The distribution that the built-in plugins are in.
+#: The distribution that holds the plugins that come with offhook.
 OURS: Final = "offhook"
-#: Names of plugins not to load, separated by commas: `NAME`, or `NAME@DISTRIBUTION` where two have one name.
+#: Names of plugins not to load, separated by commas: `NAME`, or `NAME@DISTRIBUTION` where two have the same name.
 DISABLE_VARIABLE: Final = "OFFHOOK_DISABLE_PLUGINS"
-#: Names of plugins without which no phone is made, separated by commas.
+#: Names of plugins that a phone requires, separated by commas.
 REQUIRE_VARIABLE: Final = "OFFHOOK_REQUIRE_PLUGINS"
 
 
-@dataclass(frozen=True, slots=True)
-class Shadowed:
-    """Two copies of a distribution are installed: Python uses the first on its path.
-
-    Attributes:
-        distribution: its name.
-        used, unused: version and folder of each.
-    """
-
-    distribution: str
-    used: str
-    unused: str
-
-
 def installed(environment: Mapping[str, str]) -> tuple[list[tuple[EntryPoint, PluginReport]], list[str]]:
-    """The entry points in the order of loading, a report for each, and what is odd about them in sentences.
+    """Returns the entry points in the order of loading, with a report for each, and a message for each problem.
 
     Args:
-        environment: where `OFFHOOK_DISABLE_PLUGINS` is looked up.
+        environment: holds `OFFHOOK_DISABLE_PLUGINS`.
     """
     disabled = {name.strip() for name in environment.get(DISABLE_VARIABLE, "").split(",")} - {""}
     names: set[str] = set()
@@ -76,49 +59,31 @@ def _order(point: EntryPoint) -> tuple[bool, str, str]:
 
 
 def _unknown(name: str, names: set[str]) -> str:
-    close = difflib.get_close_matches(name, names, 1)
-    known = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(n for n in names if '@' not in n))}"
-    return f"{DISABLE_VARIABLE} names {quoted(name)}, and no plugin is called that; {known}"
+    known = ", ".join(sorted(other for other in names if "@" not in other))
+    near = nearest_name(name, names) or f"; installed: {known}"
+    return f"{DISABLE_VARIABLE} names {quoted(name)}, and no plugin is called that{near}"
 
 
-def shadowed() -> list[Shadowed]:
-    """Distributions with plugins, or offhook itself, that are installed more than once."""
-    first: dict[str, Distribution] = {}
-    found: list[Shadowed] = []
-    for distribution in importlib.metadata.distributions():
-        name = re.sub(r"[-_.]+", "-", distribution.name or "").lower()
-        if name != OURS and not _has_plugins(distribution.entry_points):
-            continue
-        used = first.setdefault(name, distribution)
-        copies = (_where(used), _where(distribution))
-        if copies[0] != copies[1]:
-            found.append(Shadowed(distribution.name, *copies))
-    return found
-
-
-def _has_plugins(points: Iterable[EntryPoint]) -> bool:
-    return any(point.group == GROUP for point in points)
-
-
-def _where(distribution: Distribution) -> str:
-    """Version and folder; one folder that stands twice on the path is one copy."""
-    return f"{distribution.version} in {Path(str(distribution.locate_file(''))).resolve()}"
+def disabling(label: str) -> str:
+    """The setting that disables the plugin with this label; empty for a plugin that no distribution installed."""
+    name, _, distribution = label.removesuffix(")").partition(" (")
+    return f"{DISABLE_VARIABLE}={name}" if distribution not in ("", BUILT_IN, GIVEN) else ""
 
 
 def is_installed(name: str) -> bool:
-    """Whether the module `name`, dotted or not, could be imported."""
+    """Whether a module of this name, dotted or not, is installed."""
     return isinstance(sys.modules.get(name), ModuleType) or _spec(name) is not None
 
 
 def origin_of(name: str) -> str:
-    """The file of the module `name`, for people; empty where there is none."""
+    """The file of a module, for messages; empty for a module that is not installed or has no file."""
     module = sys.modules.get(name)
     spec = None if module is not None else _spec(name)
     return str(getattr(module, "__file__", None) or (spec is not None and spec.origin) or "")
 
 
 def _spec(name: str) -> ModuleSpec | None:
-    """As `importlib.util.find_spec`, which imports the packages that a dotted name begins with."""
+    """Like `importlib.util.find_spec`, but without importing the packages that a dotted name begins with."""
     first, *rest = name.split(".")
     try:
         spec = importlib.util.find_spec(first)
@@ -127,6 +92,6 @@ def _spec(name: str) -> ModuleSpec | None:
                 break
             places = spec.submodule_search_locations
             spec = None if places is None else PathFinder.find_spec(f"{spec.name}.{part}", places)
-    except (ImportError, ValueError, AttributeError):  # no name at all, or a module that was put together by hand
+    except (ImportError, ValueError, AttributeError):  # not a valid name, or a module that was made by hand
         return None
     return spec

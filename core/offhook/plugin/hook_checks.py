@@ -1,7 +1,7 @@
-"""Looks at a plugin's functions before it is registered: what pluggy passes over in silence is a mistake here.
+"""Checks a plugin's functions before it is registered; what pluggy ignores silently is an error here.
 
-pluggy ignores a function that is not marked, and hands on only the arguments that an implementation names. So a rule
-of `offhook_before_dial` that somebody forgot to mark would never be asked, and nobody would know.
+pluggy ignores a function that is not marked, and passes only the arguments that an implementation names. Without these
+checks, an `offhook_before_dial` without its mark would never be called, and no message would say so.
 """
 
 from __future__ import annotations
@@ -23,22 +23,27 @@ if TYPE_CHECKING:
 
 
 _PREFIX: Final = "offhook_"
-#: The hooks that there are, with the arguments of each.
+#: All hooks, with the arguments of each.
 HOOKS: Final[Mapping[str, tuple[str, ...]]] = {
     name: tuple(inspect.signature(spec).parameters)
     for name, spec in vars(hookspecs).items()
     if name.startswith(_PREFIX) and inspect.isfunction(spec)
 }
-#: The hooks that decide something; what they give is awaited where it can be.
+#: The hooks that decide something; an awaitable that they return is awaited.
 _MAY_BE_ASYNC: Final = frozenset({"offhook_before_dial", "offhook_renew_grant"})
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def check_hooks(plugin: object, report: PluginReport, manager: pluggy.PluginManager) -> list[str]:
-    """Check the functions of a plugin; gives the hooks that it answers, and adds what is odd to the report's notes.
+    """Check the functions of a plugin; returns the hooks that it implements.
+
+    Args:
+        plugin: a module or object.
+        report: of the plugin; functions that only look like hooks are added to its notes.
+        manager: reads the marks.
 
     Raises:
-        PluginError: a function that is no implementation of the hook that it is named for.
+        PluginError: a function does not fit the hook that it is named for.
     """
     found: list[str] = []
     for name in dir(plugin):
@@ -47,36 +52,38 @@ def check_hooks(plugin: object, report: PluginReport, manager: pluggy.PluginMana
         method = getattr(plugin, name)
         marks = manager.parse_hookimpl_opts(plugin, name)
         if marks is None:
-            _vet_unmarked(name, method, report)
+            _check_unmarked(name, method, report)
         elif name in HOOKS:
-            _vet_marked(name, method, marks, report)
+            _check_marked(name, method, marks, report)
             found.append(name)
         elif not marks.get("optionalhook"):
-            raise PluginError(report.label, name, f"there is no hook of that name{_meant(name)}", see=HOOKS_PAGE)
+            raise PluginError(report.label, name, f"offhook has no hook of this name{_nearest(name)}", see=HOOKS_PAGE)
     return sorted(found)
 
 
-def _meant(name: str) -> str:
-    # Without what all of them begin with, which would make everything look alike.
+def _nearest(name: str) -> str:
+    # Compared without the common prefix, which would make all names look alike.
     short = nearest_name(name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in HOOKS])
     return short.replace("mean ", f"mean {_PREFIX}")
 
 
-def _vet_unmarked(name: str, method: object, report: PluginReport) -> None:
+def _check_unmarked(name: str, method: object, report: PluginReport) -> None:
     if not inspect.isroutine(method) or getattr(hookspecs, name, None) is method:
-        return  # a submodule, say, or the hook's own specification, imported for its types
+        return  # a submodule, for example, or the hook's own specification, imported for its types
     if name in HOOKS:
-        problem = "it is not marked, and would never be called: mark it with offhook.hookimpl"
+        problem = "it is not marked and would never be called: decorate it with offhook.hookimpl"
         raise PluginError(report.label, name, problem, see=PLUGIN_SECTION)
-    report.notes.append(f"{name} {NO_HOOK}{_meant(name)}")
+    report.notes.append(f"{name} {NO_HOOK}{_nearest(name)}")
 
 
-def _vet_marked(name: str, method: Callable[..., object], marks: pluggy.HookimplOpts, report: PluginReport) -> None:
+def _check_marked(name: str, method: Callable[..., object], marks: pluggy.HookimplOpts, report: PluginReport) -> None:
     page = f"{HOOKS_PAGE}#{name}"
     if marks.get("hookwrapper") or marks.get("wrapper"):
-        raise PluginError(report.label, name, "it is a wrapper; hooks of offhook have none", see=page)
+        raise PluginError(
+            report.label, name, "it is a wrapper, which offhook does not support: make it a plain hookimpl", see=page
+        )
     if name not in _MAY_BE_ASYNC and inspect.iscoroutinefunction(method):
-        problem = "it is async; this hook is a plain function, called on the loop"
+        problem = "it is async: make it a plain function, since this hook is not awaited"
         raise PluginError(report.label, name, problem, see=page)
     known = HOOKS[name]
     parameters = inspect.signature(method).parameters.values()
@@ -84,8 +91,8 @@ def _vet_marked(name: str, method: Callable[..., object], marks: pluggy.Hookimpl
     wrong = [item.name for item in needed if item.kind in _POSITIONAL and item.name not in known]
     by_name = [item.name for item in needed if item.kind is item.KEYWORD_ONLY]
     if wrong == ["self"]:
-        raise PluginError(report.label, name, "it is a method of a class: give an instance of it", see=page)
+        raise PluginError(report.label, name, "it is a method of a class: pass an instance of the class", see=page)
     if wrong or by_name:
-        problem = f"it takes {', '.join(wrong)}" if wrong else f"it takes {', '.join(by_name)} by name only"
-        problem += f"; this hook gives {', '.join(known)}, each as a plain argument that may be left out"
+        problem = f"it requires {', '.join(wrong)}" if wrong else f"{', '.join(by_name)} is keyword-only"
+        problem += f"; this hook passes {', '.join(known)}: accept any of them as plain arguments"
         raise PluginError(report.label, name, problem, see=page)

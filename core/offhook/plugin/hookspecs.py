@@ -1,4 +1,4 @@
-"""The hooks. This module is public and holds nothing else; a section for each is in `docs/reference/hooks.md`.
+"""All hooks, and nothing else. `docs/reference/hooks.md` has a section for each.
 
 A plugin is a module (or any object) with some of these functions, marked with `hookimpl`, and one line in its
 distribution's entry points::
@@ -6,15 +6,15 @@ distribution's entry points::
     [project.entry-points.offhook]
     acme = "acme_offhook"
 
-**Registration hooks** are given a registry and add factories to it, at once. They are called once, when a phone or the
-command line loads its plugins, wherever that is: there need be no event loop yet. A factory is called when something of
-that name is wanted, and imports what it needs then.
+**Registration hooks** receive a registry and add factories to it. They are called once, when a phone or the command
+line loads its plugins, possibly before an event loop runs. A factory is called when a part of its name is wanted, and
+imports what it needs then.
 
-**Decision hooks** are asked, one plugin after the other, on the call's event loop; they may be ``async``, or give
-something to await, and have 10 s.
+**Decision hooks** are called one plugin after the other, on the call's event loop. They may be ``async`` or return an
+awaitable, and have 10 s.
 
-**Observer hooks** are told about calls, on the call's event loop and between its frames, so they must be quick. What
-they return is ignored, and one that raises is recorded and does not hurt the call.
+**Observer hooks** are called on the call's event loop, between its frames, so they must be quick. What they return is
+ignored; an exception is recorded and does not affect the call.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         AuthRegistry,
         CarrierRegistry,
         CommandRegistry,
+        DiagnosisRegistry,
         FarEndRegistry,
         FilterRegistry,
         ResamplerRegistry,
@@ -52,7 +53,7 @@ hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("offhook")
 def offhook_auth(registry: AuthRegistry) -> None:
     """Add ways to prove to a carrier who we are, see `Auth`.
 
-    A factory is given the settings, when a phone that names it (`Phone(auth="env")`) is made.
+    A factory is called with the settings, when a phone that names it (`Phone(auth="env")`) is made.
     """
 
 
@@ -60,7 +61,7 @@ def offhook_auth(registry: AuthRegistry) -> None:
 def offhook_carrier(registry: CarrierRegistry) -> None:
     """Add carriers: services that ring people, see `Carrier`.
 
-    A factory is given the settings and the phone's `Auth`, when a phone that names it is made.
+    A factory is called with the settings and the phone's `Auth`, when a phone that names it is made.
     """
 
 
@@ -68,7 +69,7 @@ def offhook_carrier(registry: CarrierRegistry) -> None:
 def offhook_transport(registry: TransportRegistry) -> None:
     """Add transports: ways into the channel where the callee will be, see `Transport`.
 
-    A factory is given the settings, when a phone that names it is made.
+    A factory is called with the settings, when a phone that names it is made.
     """
 
 
@@ -76,7 +77,8 @@ def offhook_transport(registry: TransportRegistry) -> None:
 def offhook_audio_source(registry: SourceRegistry) -> None:
     """Add audio sources, chosen by spec: ``name:argument``, see `AudioSource`.
 
-    A factory is given the argument, each time that the spec is opened: at once, so what is wrong is raised here.
+    A factory is called with the argument, each time that the spec is opened. It raises at once if the source cannot be
+    opened.
     """
 
 
@@ -84,7 +86,8 @@ def offhook_audio_source(registry: SourceRegistry) -> None:
 def offhook_audio_sink(registry: SinkRegistry) -> None:
     """Add audio sinks, chosen by spec, see `AudioSink`.
 
-    A factory is given the argument, each time that the spec is opened: what cannot be written is refused here.
+    A factory is called with the argument, each time that the spec is opened. It raises at once if the sink cannot be
+    written.
     """
 
 
@@ -92,15 +95,15 @@ def offhook_audio_sink(registry: SinkRegistry) -> None:
 def offhook_audio_filter(registry: FilterRegistry) -> None:
     """Add audio filters, chosen by spec, see `AudioFilter`.
 
-    A factory is given the argument and the rate that it will be used at, for each direction of each call.
+    A factory is called with the argument and the rate at which the filter is used, for each direction of each call.
     """
 
 
 @hookspec
 def offhook_resampler(registry: ResamplerRegistry) -> None:
-    """Add resamplers, see `Resampler`. The core asks for ``live`` (little delay) and for ``file`` (best quality).
+    """Add resamplers, see `Resampler`. The core uses the names ``live`` (little delay) and ``file`` (best quality).
 
-    A factory is given the rate to convert from and the rate to convert to, for each stream whose rates differ.
+    A factory is called with the rate to convert from and the rate to convert to, for each stream whose rates differ.
     """
 
 
@@ -108,7 +111,7 @@ def offhook_resampler(registry: ResamplerRegistry) -> None:
 def offhook_store(registry: StoreRegistry) -> None:
     """Add stores for journals and records, chosen by spec, see `Store`.
 
-    A factory is given the argument and the settings, when a phone that names it is made.
+    A factory is called with the argument and the settings, when a phone that names it is made.
     """
 
 
@@ -116,7 +119,7 @@ def offhook_store(registry: StoreRegistry) -> None:
 def offhook_archive(registry: ArchiveRegistry) -> None:
     """Add ways to read what the stores of the same names have written, see `Archive`.
 
-    A factory is given what that of the store is given. Reading makes nothing and changes nothing.
+    A factory is called with the same arguments as that of the store. Reading creates and changes nothing.
     """
 
 
@@ -124,7 +127,7 @@ def offhook_archive(registry: ArchiveRegistry) -> None:
 def offhook_far_end(registry: FarEndRegistry) -> None:
     """Add far ends for conformance kits: what is on the other side of the transport or carrier of the same name.
 
-    A factory is given nothing, and makes one for each clause that is tried. No call ever asks for one.
+    A factory is called without arguments, for each clause that is tested. Calls never use it.
     """
 
 
@@ -132,7 +135,15 @@ def offhook_far_end(registry: FarEndRegistry) -> None:
 def offhook_command(registry: CommandRegistry) -> None:
     """Add commands to the ``offhook`` command line: functions with typer's annotations.
 
-    Only the command line asks; a phone does not.
+    Only the command line calls this hook; a phone does not.
+    """
+
+
+@hookspec
+def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
+    """Add checks for ``offhook doctor``: functions that receive the settings and yield a `Finding` for each result.
+
+    Only the command line calls this hook; a phone does not.
     """
 
 
@@ -140,8 +151,8 @@ def offhook_command(registry: CommandRegistry) -> None:
 def offhook_before_dial(request: DialRequest) -> Awaitable[str | None] | str | None:
     """Decide whether a call may be dialled: None allows it, a text refuses it and says why.
 
-    Asked on the event loop after everything else was found to work, before anything rings; every plugin is asked until
-    one refuses. It fails closed: one that raises, takes longer than 10 s or gives anything else has refused.
+    Called on the event loop after everything else was found to work, before anything rings, for every plugin until one
+    refuses. It fails closed: a plugin that raises, takes longer than 10 s or returns anything else has refused.
     """
 
 
@@ -150,8 +161,8 @@ def offhook_renew_grant(call_id: str, grant: Grant) -> Awaitable[Grant | None] |
     """Get a fresh grant for a call that is up, before `grant` expires: for the same channel, with a new token and its
     `expires_at_s`. None leaves it to the next plugin.
 
-    Asked on the event loop, `CallPolicy.renew_before_s` before the token ends, and again every 5 s while it fails. No
-    service is documented to renew Sendblue's tokens, so nothing that ships with offhook answers it.
+    Called on the event loop, `CallPolicy.renew_before_s` before the token expires, and again every 5 s while it fails.
+    No way to renew Sendblue's tokens is documented, so nothing that ships with offhook implements this hook.
     """
 
 
@@ -159,7 +170,7 @@ def offhook_renew_grant(call_id: str, grant: Grant) -> Awaitable[Grant | None] |
 def offhook_call_created(call_id: str, number: str) -> None:
     """A call was created and nothing has rung yet. `number` is masked.
 
-    Told once for each call that was allowed, before its first transition.
+    Called once for each call that was allowed, before its first transition.
     """
 
 
@@ -167,7 +178,7 @@ def offhook_call_created(call_id: str, number: str) -> None:
 def offhook_call_transition(call_id: str, entry: TimelineEntry) -> None:
     """The call or its leg changed state.
 
-    Told after the entry was written to the stores, and before anything is done about it.
+    Called after the entry was written to the stores, and before offhook acts on it.
     """
 
 
@@ -175,5 +186,5 @@ def offhook_call_transition(call_id: str, entry: TimelineEntry) -> None:
 def offhook_call_ended(call_id: str, record: CallRecord) -> None:
     """The call is over and its record final.
 
-    Told once for each call that was created, however it ended, and last of all.
+    Called once for each call that was created, however it ended, and last of all.
     """

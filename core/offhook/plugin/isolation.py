@@ -1,7 +1,7 @@
-"""Calls into plugins: what they raise becomes a `PluginError` with their name, what hangs is given up.
+"""Calls into plugins: an exception becomes a `PluginError` that names the plugin, and a call that hangs is abandoned.
 
-A plugin may raise anything: `sys.exit()` in an SDK, and classes of its own beside `Exception`, as panics of native code
-are. None of it may end the event loop. Only a person's ctrl-C is nobody's mistake, and passes.
+A plugin may raise anything: `SystemExit` in an SDK, or a class outside `Exception`, as panics of native code are. None
+of it may end the event loop. Only ctrl-C is not a plugin's mistake, and is passed on.
 """
 
 from __future__ import annotations
@@ -20,69 +20,67 @@ from offhook.secret import redact
 from offhook.wording import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
 
 _T = TypeVar("_T")
 
-#: What went wrong with plugins is told to a logger of its own: the command line tells it itself.
+#: Problems of plugins have a logger of their own, since the command line prints them itself.
 PLUGINS_LOGGER: Final = "offhook.plugins"
 _log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 #: How long a plugin may take to close what it has open.
 CLOSE_TIMEOUT_S: Final = 5.0
-#: How long a plugin's task may take to end once it is cancelled; it is then left behind.
+#: How long a plugin's task may take to end once it is cancelled; after that it is left behind.
 LET_GO_S: Final = 0.25
 
-#: The distributions that modules of plugins belong to, as far as plugins were loaded from them; for messages.
+#: For each module with the hooks of an installed plugin, its distribution; for messages.
 _distributions: Final[dict[str, str]] = {}
-#: Tasks that did not listen to their cancellation: held, since the loop itself only knows its tasks weakly.
+#: What a plugin did that raised a CancelledError of its own.
+_CANCELLED: Final = "raised CancelledError, although its caller did not cancel it"
+
+_STANDARD_LIBRARY: Final = f"{sysconfig.get_path('stdlib')}/"
+_INSTALLED: Final = ("/site-packages/", "/dist-packages/")
+
+#: Tasks that ignored their cancellation: held here, since the event loop only holds its tasks weakly.
 _left_behind: Final[set[asyncio.Task[Any]]] = set()
 
 
 def remember_distribution(module: str, distribution: str) -> None:
-    """From now on `name_of` says that what is in `module`, or below it, is from `distribution`."""
+    """Make `name_of` add `distribution` to the names of classes that are defined in `module` or below it."""
     _distributions[module] = distribution
 
 
 def name_of(plugin: object) -> str:
-    """The dotted name of a plugin object's class and where it is from, for messages; a text is a name already."""
+    """The dotted name of an object's class, with its distribution if that is known; a str is returned unchanged."""
     if isinstance(plugin, str):
         return plugin
-    module = type(plugin).__module__
-    distribution = distribution_of(module)
-    return f"{module}.{type(plugin).__qualname__}" + (f" ({distribution})" if distribution else "")
-
-
-def distribution_of(module: str) -> str:
-    """The distribution of the plugin that `module` is of; empty where it is of no installed one."""
-    while module and module not in _distributions:
-        module = module.rpartition(".")[0]
-    return _distributions.get(module, "")
+    module = package = type(plugin).__module__
+    while package and package not in _distributions:
+        package = package.rpartition(".")[0]
+    distribution = f" ({_distributions[package]})" if package else ""
+    return f"{module}.{type(plugin).__qualname__}{distribution}"
 
 
 def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str = "") -> OffhookError:
-    """`error` itself if it is one of ours, else a `PluginError` that names the plugin, the method and the line.
+    """Returns `error` itself if it is an `OffhookError`, else a `PluginError` that names the plugin and the line.
 
     The whole traceback is logged at DEBUG.
 
     Args:
-        plugin: the plugin's name, or an object of its.
+        plugin: the plugin's name, or an object that it made.
         hook: what of it was called.
-        error: what came out.
-        doing: what that means, as the beginning of a sentence.
+        error: what it raised.
+        doing: the beginning of the problem's sentence.
 
     Raises:
-        KeyboardInterrupt, GeneratorExit: `error` is that, and no plugin is to blame.
+        KeyboardInterrupt, GeneratorExit: `error` is one of these, which are not mistakes of a plugin.
     """
     if isinstance(error, KeyboardInterrupt | GeneratorExit):
         raise error
     if isinstance(error, OffhookError):
         return error
-    packages = {name.partition(".")[0] for name in _distributions}
-    if not isinstance(plugin, str) and not is_ours(package := type(plugin).__module__.partition(".")[0]):
-        packages.add(package)
-    line = author_line(error, packages)
+    line = author_line(error)
     wrapped = PluginError(name_of(plugin), hook, f"{doing}{describe(error)}" + (f" ({line})" if line else ""))
     wrapped.__cause__ = error  # its author needs the traceback
     if _log.isEnabledFor(logging.DEBUG):
@@ -91,26 +89,48 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
     return wrapped
 
 
+def author_line(error: BaseException) -> str:
+    """``chirp.py:31``: the innermost line of a traceback that is neither the core's nor Python's; empty for none."""
+    line = ""
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        file = frame.f_code.co_filename
+        if package != "offhook" and not _is_pythons(file):
+            line = f"{PurePath(file).name}:{number}"
+    return line
+
+
+def _is_pythons(file: str) -> bool:
+    """Whether a file is part of Python; installed packages can be below the standard library's folder as well."""
+    in_library = file.startswith(_STANDARD_LIBRARY) and not any(folder in file for folder in _INSTALLED)
+    return in_library or file.startswith("<frozen ")
+
+
 def contract_error(plugin: object, hook: str, problem: str, interface: str) -> PluginError:
-    """The error for what a part does otherwise than its `interface` says; it names the section that says it."""
+    """The error for a part that breaks the contract of its `interface`; it names the section that describes it."""
     return PluginError(name_of(plugin), hook, problem, see=f"{INTERFACES_PAGE}#{interface.lower()}")
 
 
 async def isolated(
     plugin: object, hook: str, method: Callable[[], Awaitable[_T]], timeout_s: float | None = None
 ) -> _T:
-    """Call a plugin's method and await what it gives. One that raises before it gives anything is isolated as well.
+    """Call a plugin's method and await what it returns. An exception before it returns anything is isolated as well.
 
-    With a time limit it is bounded in every case: what does not even end when it is cancelled is left behind.
+    Args:
+        plugin: the plugin's name, or an object that it made.
+        hook: what of it is called, for messages.
+        method: the call.
+        timeout_s: the limit; a task that ignores its cancellation is left behind, so that this ends in any case. None
+            for no limit.
 
     Raises:
-        PluginError: it raised something that is not an `OffhookError`, gave nothing to await, or took longer than
+        PluginError: it raised something that is not an `OffhookError`, did not return an awaitable, or took longer than
             `timeout_s`.
         OffhookError: as the plugin raised it.
     """
     if timeout_s is None:
         return await _uncancelled(plugin, hook, method)
-    work = asyncio.create_task(_typed(plugin, hook, method))  # of its own, so that we can go on without it
+    work = asyncio.create_task(_typed(plugin, hook, method))  # a task of its own, so that we can go on without it
     try:
         await asyncio.wait({work}, timeout=timeout_s)
     except asyncio.CancelledError:
@@ -119,24 +139,24 @@ async def isolated(
     if not work.done():
         await cancel_and_wait({work})
         raise PluginError(name_of(plugin), hook, f"no answer within {timeout_s:g} s")
-    if work.cancelled():  # nobody cancelled us: it is what the plugin raised
-        raise PluginError(name_of(plugin), hook, "it was cancelled, and not by its caller")
+    if work.cancelled():  # we did not cancel it: the plugin raised it
+        raise PluginError(name_of(plugin), hook, _CANCELLED)
     return work.result()
 
 
 async def _uncancelled(plugin: object, hook: str, method: Callable[[], Awaitable[_T]]) -> _T:
-    """Await in this task, and tell a cancellation that the plugin raises from one that is meant for the task."""
+    """Await in this task, and distinguish a CancelledError that the plugin raises from a cancellation of the task."""
     try:
         return await _typed(plugin, hook, method)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise PluginError(name_of(plugin), hook, "it was cancelled, and not by its caller") from None
+        raise PluginError(name_of(plugin), hook, _CANCELLED) from None
 
 
 async def _typed(plugin: object, hook: str, method: Callable[[], Awaitable[_T]]) -> _T:
-    """Await what a plugin gives. It must happen in here: a SystemExit that leaves its task ends the event loop."""
+    """Await what a plugin returns, and convert exceptions here: a SystemExit that leaves its task ends the loop."""
     try:
         return await method()
     except (OffhookError, asyncio.CancelledError):
@@ -146,7 +166,7 @@ async def _typed(plugin: object, hook: str, method: Callable[[], Awaitable[_T]])
 
 
 async def cancel_and_wait(tasks: Iterable[asyncio.Task[_T]], within_s: float = LET_GO_S) -> set[asyncio.Task[_T]]:
-    """Cancel tasks and wait until they have ended, but not longer than that; as `settle`."""
+    """Cancel tasks and wait until they have ended, for at most `within_s`; see `wait_cancelled`."""
     tasks = set(tasks)
     for task in tasks:
         task.cancel()
@@ -154,9 +174,10 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Task[_T]], within_s: float = L
 
 
 async def wait_cancelled(tasks: set[asyncio.Task[_T]], within_s: float) -> set[asyncio.Task[_T]]:
-    """Wait until tasks that were cancelled have ended; gives those that have not, which nothing can end any more.
+    """Wait until tasks that were cancelled have ended; returns those that have not, which nothing can end any more.
 
-    It is bounded even when it is cancelled meanwhile: that cancels the tasks once more, and is passed on at the end.
+    The limit holds even when this is cancelled meanwhile: the tasks are cancelled once more, and CancelledError is
+    raised at the end.
     """
     loop = asyncio.get_running_loop()
     end_s = loop.time() + within_s
@@ -183,41 +204,4 @@ async def wait_cancelled(tasks: set[asyncio.Task[_T]], within_s: float) -> set[a
 def _ended(task: asyncio.Task[Any]) -> None:
     _left_behind.discard(task)
     if not task.cancelled():
-        task.exception()  # nobody else will ask for it
-
-
-#: Python's own modules. Those of plugins may be below it as well, in ``site-packages``.
-_STANDARD_LIBRARY: Final = f"{sysconfig.get_path('stdlib')}/"
-_FROZEN: Final = "<frozen "
-_OTHERS: Final = ("/site-packages/", "/dist-packages/")
-
-
-def author_line(error: BaseException, packages: Collection[str]) -> str:
-    """``chirp.py:31``, the innermost line of an error's traceback that is its author's; empty where there is none.
-
-    Args:
-        error: with its traceback.
-        packages: the import names of plugins. Where no line is in one of them, it is the innermost that is neither
-            offhook's nor Python's own.
-    """
-    theirs = found = ""
-    step = error.__traceback__
-    while step is not None:
-        package = str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
-        file = step.tb_frame.f_code.co_filename
-        if (package in packages or not is_ours(package)) and not _is_pythons(file):
-            found = f"{PurePath(file).name}:{step.tb_lineno}"
-            theirs = found if package in packages else theirs
-        step = step.tb_next
-    return theirs or found
-
-
-def is_ours(package: str) -> bool:
-    """Whether the import name `package` is of the kind that offhook's own have; a plugin's may be as well."""
-    return package == "offhook" or package.startswith("offhook_")
-
-
-def _is_pythons(file: str) -> bool:
-    return file.startswith(_FROZEN) or (
-        file.startswith(_STANDARD_LIBRARY) and not any(folder in file for folder in _OTHERS)
-    )
+        task.exception()  # retrieved, or asyncio would log it

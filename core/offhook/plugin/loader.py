@@ -1,10 +1,10 @@
-"""Loads plugins one by one, so that one that is broken hurts nobody: it is left out, and the reason is kept."""
+"""Loads plugins one by one; a plugin that fails is left out with the reason, and does not affect the others."""
 
 from __future__ import annotations
 
 import inspect
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -14,7 +14,7 @@ from offhook.plugin.discovery import DISABLE_VARIABLE, OURS, origin_of
 from offhook.plugin.hook_checks import check_hooks
 from offhook.plugin.isolation import as_plugin_error, remember_distribution
 from offhook.plugin.quarantine import quarantine
-from offhook.plugin.report import PLUGIN_SECTION, PluginReport
+from offhook.plugin.report import BUILT_IN, GIVEN, PLUGIN_SECTION, PluginReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,15 +23,11 @@ if TYPE_CHECKING:
     from offhook.plugin.registry import Registry
 
 
-#: What stands in the place of a distribution for what a program hands over.
-GIVEN: Final = "given to the phone"
-
-
 class Loader:
-    """Holds the plugins that are loaded, and lets them add to registries.
+    """Holds the loaded plugins, and lets them add to registries.
 
     Args:
-        registries: those that plugins are asked to add to.
+        registries: whose hooks are called.
     """
 
     def __init__(self, registries: Sequence[Registry[Any]]) -> None:
@@ -42,47 +38,55 @@ class Loader:
         self.reports: list[PluginReport] = []
 
     def installed(self, point: EntryPoint, report: PluginReport) -> None:
-        """Load an entry point, unless it is switched off."""
+        """Load an entry point, unless it is disabled."""
         self.reports.append(report)
         if report.disabled:
             return
         if self._guard(report, point.load) is None and not report.hooks:
-            report.notes.append("it answers no hook")
+            report.notes.append("it implements no hook")
 
-    def given(self, plugin: object) -> None:
-        """Load what a program hands over.
+    def given(self, plugin: object, origin: str = GIVEN) -> None:
+        """Load a plugin object.
+
+        Args:
+            plugin: a module or object with hooks.
+            origin: `GIVEN` or `BUILT_IN`; it stands in the place of a distribution.
 
         Raises:
             OffhookError: it cannot be used.
         """
-        report = self._report(plugin)
+        report = self._report(plugin, origin)
         self.reports.append(report)
         error = self._guard(report, lambda: plugin)
         if error is not None:
             raise error
         if not report.hooks:
-            problem = "it has no hook: mark its functions with offhook.hookimpl"
+            problem = "it implements no hook: decorate its functions with offhook.hookimpl"
             raise PluginError(report.label, "registration", problem, see=PLUGIN_SECTION)
 
-    def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
-        """See `Plugins.observers`."""
+    def implementations(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
+        """The implementations of `hook` with their plugins' labels: those marked `tryfirst`, then in the order of
+        registration, then those marked `trylast`.
+
+        Like pluggy itself, an implementation only receives the arguments that it names.
+        """
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
         found = sorted(caller.get_hookimpls(), key=lambda item: item.trylast - item.tryfirst)
         return [(self._labels[item.plugin_name], _naming(item.function, item.argnames)) for item in found]
 
-    def _report(self, plugin: object) -> PluginReport:
-        """Two objects of one class are two plugins: the second gets a number."""
+    def _report(self, plugin: object, origin: str) -> PluginReport:
+        """A new report. Two objects of one class are two plugins: the name of the second gets a number."""
         own = getattr(plugin, "__name__", None)
         name = str(own or type(plugin).__name__)
         taken = {report.name for report in self.reports}
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        report = PluginReport(next(candidate for candidate in names if candidate not in taken), GIVEN)
+        report = PluginReport(next(candidate for candidate in names if candidate not in taken), origin)
         report.module = name if inspect.ismodule(plugin) else type(plugin).__module__
         report.origin = origin_of(report.module)
         return report
 
     def _guard(self, report: PluginReport, load: Callable[[], object]) -> OffhookError | None:
-        """A plugin's code may raise anything; it is left out, the reason is kept, and comes back."""
+        """Load a plugin, whose code may raise anything; returns the error, if the plugin is left out for one."""
         plugin: object = None
         try:
             with quarantine(report.notes.append):
@@ -91,7 +95,7 @@ class Loader:
         except BaseException as error:
             typed = as_plugin_error(report.label, "registration", error)
             report.fail(error)
-            # What it did so far is undone, unless another plugin had its name first.
+            # What it added is removed, unless it was rejected because another plugin has its name.
             if plugin is not None and self._manager.get_plugin(report.name) is plugin:
                 for registry in self._registries:
                     registry.forget(report.label)
@@ -103,43 +107,44 @@ class Loader:
         return None
 
     def _add(self, plugin: object, report: PluginReport) -> None:
-        self._refuse_second(plugin, report)
+        self._reject_second(plugin, report)
         hooks = check_hooks(plugin, report, self._manager)
-        if report.distribution not in (OURS, GIVEN):  # messages need not say where ours is from
+        if report.distribution not in (OURS, GIVEN, BUILT_IN):  # messages need not name our own distribution
             remember_distribution(report.module, f"{report.distribution} {report.version}".strip())
         self._manager.register(plugin, report.name)
         self._labels[report.name] = report.label
         report.hooks = hooks
         for registry in self._registries:
-            for label, implementation in self.observers(registry.hook):
+            for label, implementation in self.implementations(registry.hook):
                 if label == report.label:
                     registry.plugin = label
-                    _ask(label, registry, implementation)
+                    _register(label, registry, implementation)
 
-    def _refuse_second(self, plugin: object, report: PluginReport) -> None:
+    def _reject_second(self, plugin: object, report: PluginReport) -> None:
         problem = ""
         if self._manager.has_plugin(report.name):
             first = next(other for other in self.reports if other.name == report.name and not other.problem)
-            problem = (
-                f"the name is taken by plugin {first.label!r}: give its entry point another name, or, to have this one "
-                f"in its place, set {DISABLE_VARIABLE}={first.name}@{first.distribution}"
-            )
+            problem = f"its name is taken by plugin {first.label!r}: rename its entry point"
+            if first.distribution != BUILT_IN:
+                problem += f", or disable that plugin with {DISABLE_VARIABLE}={first.name}@{first.distribution}"
         elif plugin is not None and self._manager.is_registered(plugin):
-            problem = f"it is registered already, as {self._manager.get_name(plugin)!r}"
+            problem = f"the same object is registered already, as {self._manager.get_name(plugin)!r}"
         if problem:
             raise PluginError(report.label, "registration", problem, see=PLUGIN_SECTION)
 
 
-def _ask(label: str, registry: Registry[Any], implementation: Callable[..., object]) -> None:
+def _register(label: str, registry: Registry[Any], implementation: Callable[..., object]) -> None:
     try:
-        given = implementation(registry=registry)
+        returned = implementation(registry=registry)
     except OffhookError:
         raise
     except BaseException as error:
         raise as_plugin_error(label, registry.hook, error) from error
-    if inspect.iscoroutine(given):
-        given.close()
-        raise PluginError(label, registry.hook, "it gave something to await: it must add what it has at once")
+    if inspect.iscoroutine(returned):
+        returned.close()
+        raise PluginError(
+            label, registry.hook, "it returned a coroutine: make it a plain function that calls registry.add"
+        )
 
 
 def _naming(function: Callable[..., object], names: tuple[str, ...]) -> Callable[..., object]:

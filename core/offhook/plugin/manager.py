@@ -1,6 +1,6 @@
 """Finds plugins, loads them one by one, and keeps what they registered.
 
-A plugin that fails to import or to register is reported and left out; the others go on. Each `Plugins` is complete in
+A plugin that fails to import or to register is reported and left out; the others are loaded. Each `Plugins` stands by
 itself: two phones in one process share nothing.
 """
 
@@ -25,6 +25,7 @@ from offhook.interfaces import (
 )
 from offhook.interfaces.environment import Environment
 from offhook.plugin.discovery import DISABLE_VARIABLE, REQUIRE_VARIABLE, installed
+from offhook.plugin.hooks import Hooks
 from offhook.plugin.isolation import PLUGINS_LOGGER, as_plugin_error
 from offhook.plugin.loader import Loader
 from offhook.plugin.quarantine import quarantine
@@ -33,6 +34,7 @@ from offhook.plugin.registry import (
     AuthFactory,
     CarrierFactory,
     Command,
+    DiagnosisCheck,
     FarEndFactory,
     FilterFactory,
     Registry,
@@ -42,7 +44,7 @@ from offhook.plugin.registry import (
     StoreFactory,
     TransportFactory,
 )
-from offhook.plugin.report import PluginReport, left_out
+from offhook.plugin.report import BUILT_IN, PluginReport, left_out
 from offhook.plugin.spec import Spec
 from offhook.wording import quoted
 
@@ -55,14 +57,11 @@ __all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
-#: The commands that are offhook's own.
-_OWN_COMMANDS: Final = ("call", "conformance", "docs", "doctor", "plugins", "records")
-
 _log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 
 def _settings(environment: Mapping[str, str] | None) -> Environment:
-    """`environment` as parts are given it; the process's own by default."""
+    """`environment` as factories receive it; the process's own by default."""
     environment = os.environ if environment is None else environment
     return environment if isinstance(environment, Environment) else Environment(environment)
 
@@ -71,7 +70,7 @@ class Plugins:
     """The loaded plugins, and one registry for each kind of thing they add."""
 
     def __init__(self, *, commands: bool = False) -> None:
-        #: What is odd, and no plugin's own doing.
+        #: Messages about the settings and the installation, rather than about one plugin.
         self.notes: list[str] = []
         self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth", Auth)
         self.carriers: Registry[CarrierFactory] = Registry("carrier", "offhook_carrier", Carrier)
@@ -83,29 +82,41 @@ class Plugins:
         self.stores: Registry[StoreFactory] = Registry("store", "offhook_store", Store)
         self.archives: Registry[ArchiveFactory] = Registry("archive", "offhook_archive", Archive)
         self.far_ends: Registry[FarEndFactory] = Registry("far end", "offhook_far_end")
-        self.commands: Registry[Command] = Registry("command", "offhook_command", reserved=_OWN_COMMANDS)
-        for registry in self.registries():
-            registry.siblings = self.registries()
-        asked = [registry for registry in self.registries() if commands or registry is not self.commands]
+        self.commands: Registry[Command] = Registry("command", "offhook_command")
+        self.diagnosis: Registry[DiagnosisCheck] = Registry("check", "offhook_diagnosis")
+        only_commands = (self.commands, self.diagnosis)
+        asked = [registry for registry in self.registries() if commands or registry not in only_commands]
         self._loader = Loader(asked)
+        #: Calls the hooks that decide about calls and observe them.
+        self.hooks: Hooks = Hooks(self._loader)
         self.reports: list[PluginReport] = self._loader.reports
 
     @classmethod
     def load(
-        cls, extra: Iterable[object] = (), environment: Mapping[str, str] | None = None, *, commands: bool = False
+        cls,
+        extra: Iterable[object] = (),
+        environment: Mapping[str, str] | None = None,
+        *,
+        commands: bool = False,
+        builtin: Iterable[object] = (),
     ) -> Plugins:
-        """Load what the installed distributions offer, then `extra`.
+        """Load `builtin`, then the plugins of installed distributions, then `extra`.
 
         Args:
             extra: modules or objects with `hookimpl` functions, beside the installed ones.
             environment: where `OFFHOOK_DISABLE_PLUGINS` is looked up; the process's own by default.
-            commands: whether to ask for commands as well, which import what a command line needs.
+            commands: whether to call the hooks of the command line as well: commands and checks of `offhook doctor`.
+            builtin: plugin objects that are part of the caller, such as the commands of `offhook` itself. They are
+                loaded first, so that a plugin cannot take a name of theirs; they cannot be disabled.
 
         Raises:
-            PluginError: one of `extra` cannot be used. An installed one that cannot is left out and reported instead.
+            PluginError: one of `extra` or `builtin` cannot be used. An installed plugin that cannot is left out and
+                reported.
         """
         plugins = cls(commands=commands)
         points, plugins.notes = installed(os.environ if environment is None else environment)
+        for plugin in builtin:
+            plugins._loader.given(plugin, BUILT_IN)
         for point, report in points:
             plugins._loader.installed(point, report)
         for plugin in extra:
@@ -115,7 +126,7 @@ class Plugins:
         return plugins
 
     def registries(self) -> tuple[Registry[Any], ...]:
-        """All of them; Any, because whoever walks over them does not care what the factories of each make."""
+        """All registries; of Any, since the loops over them do not call the factories."""
         return (
             self.auth,
             self.carriers,
@@ -128,31 +139,26 @@ class Plugins:
             self.archives,
             self.far_ends,
             self.commands,
+            self.diagnosis,
         )
-
-    def observers(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
-        """The implementations of `hook` with their plugins' labels: those marked `tryfirst`, then in the order of
-        registration, then those marked `trylast`.
-
-        Like pluggy itself, an implementation is only given the arguments that it names.
-        """
-        return self._loader.observers(hook)
 
     @property
     def complaints(self) -> list[str]:
-        """A sentence for everything that is wrong or odd with what is installed and was not switched off."""
+        """A message for each problem of a plugin that is not disabled, and of the settings."""
         found = [f"plugin {report.label} was left out: {report.problem}" for report in self.problems]
         found += [f"plugin {report.label}: {note}" for report in self.reports for note in report.notes]
         return found + self.notes
 
     @property
     def problems(self) -> list[PluginReport]:
-        """The plugins that were left out because they failed; those that were switched off are not among them."""
+        """The plugins that were left out because they failed, without those that are disabled."""
         return [report for report in self.reports if report.problem and not report.disabled]
 
     def check_required(self, environment: Mapping[str, str]) -> None:
-        """Refuse to go on without the plugins that `OFFHOOK_REQUIRE_PLUGINS` names: an installed plugin that fails is
-        left out, and with it the rule about who may be dialled that it would have been.
+        """Check that the plugins that `OFFHOOK_REQUIRE_PLUGINS` names are loaded.
+
+        An installed plugin that fails is left out; if it was to decide which numbers may be dialled, its rule would be
+        missing too.
 
         Raises:
             ConfigError: one of them is not loaded; the message says why.
@@ -168,7 +174,7 @@ class Plugins:
         """Open the audio source that the spec `text` names.
 
         Raises:
-            SpecError, MissingExtraError, SourceError: nothing has that name, or it cannot be opened.
+            SpecError, MissingExtraError, SourceError: no source has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
         return self.make(self.sources, spec.name, spec.argument)
@@ -177,7 +183,7 @@ class Plugins:
         """Open the audio sink that the spec `text` names.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
+            SpecError, MissingExtraError, RecordingError: no part has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
         return self.make(self.sinks, spec.name, spec.argument)
@@ -186,7 +192,7 @@ class Plugins:
         """Make the audio filter that the spec `text` names, for audio at `rate_hz`.
 
         Raises:
-            SpecError, MissingExtraError: nothing has that name, or it cannot be made.
+            SpecError, MissingExtraError: no filter has that name, or it cannot be made.
         """
         spec = Spec.parse(text)
         return self.make(self.filters, spec.name, spec.argument, rate_hz)
@@ -195,30 +201,30 @@ class Plugins:
         """Open the store that the spec `text` names, with settings from `environment`; the process's own by default.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: nothing has that name, or it cannot be opened.
+            SpecError, MissingExtraError, RecordingError: no part has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
         return self.make(self.stores, spec.name, spec.argument, _settings(environment))
 
     def archive(self, text: str, environment: Mapping[str, str] | None = None) -> Archive:
-        """Open what the store of the spec `text` has written, for reading: nothing is made and nothing is changed.
+        """Open what the store of the spec `text` has written, for reading only; it creates and changes nothing.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: nothing that can be read has that name, or it cannot be read.
+            SpecError, MissingExtraError, RecordingError: no archive has that name, or it cannot be read.
         """
         spec = Spec.parse(text)
         if all(item.name != spec.name for item in self.archives) and any(
             item.name == spec.name for item in self.stores
         ):
             known = ", ".join(sorted(item.name for item in self.archives)) or "none"
-            raise SpecError(f"the store {spec.name!r} cannot be read again (those that can: {known})")
+            raise SpecError(f"the store {spec.name!r} can be written but not read (stores that can be read: {known})")
         return self.make(self.archives, spec.name, spec.argument, _settings(environment))
 
     def resampler(self, kind: str, from_hz: int, to_hz: int) -> Resampler:
-        """A resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).
+        """Make a resampler from one rate to another; `kind` is ``live`` (little delay) or ``file`` (best quality).
 
         Raises:
-            SpecError, MissingExtraError: none is installed.
+            SpecError, MissingExtraError: no such resampler is installed.
         """
         return self.make(self.resamplers, kind, from_hz, to_hz)
 
@@ -226,8 +232,9 @@ class Plugins:
         """Call the factory called `name`.
 
         Raises:
-            SpecError, MissingExtraError: there is none, or something that it needs is not installed.
-            PluginError: it raised something that is not an `OffhookError`, or gave something that cannot be used.
+            SpecError, MissingExtraError: there is no such factory, or something that it needs is not installed.
+            PluginError: it raised something that is not an `OffhookError`, or returned something that does not fit the
+                registry's interface.
         """
         try:
             factory = registry.find(name)
@@ -235,7 +242,7 @@ class Plugins:
             raise SpecError(f"{error.message}{left_out(self.reports)}") from None
         plugin = registry.plugin_of(name)
         try:
-            with quarantine(functools.partial(self._tell, plugin)):
+            with quarantine(functools.partial(self._note, plugin)):
                 product = factory(*arguments)
         except OffhookError:
             raise
@@ -244,7 +251,7 @@ class Plugins:
         registry.check(name, product)
         return product
 
-    def _tell(self, plugin: str, note: str) -> None:
+    def _note(self, plugin: str, note: str) -> None:
         for report in self.reports:
             if report.label == plugin:
                 report.notes.append(note)

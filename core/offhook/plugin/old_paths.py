@@ -1,6 +1,6 @@
-"""Import paths of the last version: they work for one more, and warn with the path to write instead.
+"""Import paths of the last version: they work for one more version, and warn with the new path.
 
-The table holds the paths that our documentation printed. A name that is missing from it was internal.
+The table holds the paths that our documentation printed. All other names were internal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _INTERFACES: Final = "offhook.interfaces"
 _PLUGIN: Final = "offhook.plugin"
 
-#: For each old module, the face that each group of its names is in now.
+#: For each old module, the public module that now holds each group of its names.
 MOVED: Final[Mapping[str, Mapping[str, str]]] = {
     "offhook.audio": {
         _INTERFACES: "AudioFrame OPUS_RATES_HZ PTIME_MS SAMPLE_BYTES level_dbfs pcm_of samples_of saturated"
@@ -39,6 +39,7 @@ MOVED: Final[Mapping[str, Mapping[str, str]]] = {
         _PLUGIN: "ArchiveRegistry AuthRegistry CarrierRegistry CommandRegistry FarEndRegistry FilterRegistry "
         "ResamplerRegistry SinkRegistry SourceRegistry StoreRegistry TransportRegistry",
     },
+    "offhook.replay": {"offhook.records": "Replay ReplayedEntry replay"},
     "offhook.testing.far_end": {
         "offhook.testing": "ServiceAnswer ChannelFarEnd FarEnd FarMember ServiceFarEnd TokenFault"
     },
@@ -46,7 +47,7 @@ MOVED: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 class _OldModule(ModuleType):
-    """A module that is not there any more: its names come from where they are now."""
+    """Stands in for a module that has moved, and imports its names from their new modules."""
 
     def __init__(self, name: str, homes: Mapping[str, str]) -> None:
         super().__init__(name, f"Moved; see {', '.join(homes)}.")
@@ -57,8 +58,8 @@ class _OldModule(ModuleType):
         if home is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         warnings.warn(
-            f"{self.__name__}.{name} has moved: write `from {home} import {name}`. The old path ends with the next "
-            "version of offhook",
+            f"{self.__name__}.{name} has moved: write `from {home} import {name}`. The next version of offhook "
+            "will not have the old path",
             DeprecationWarning,
             stacklevel=2,
         )
@@ -66,10 +67,10 @@ class _OldModule(ModuleType):
 
 
 def keep_old_paths(moved: Mapping[str, Mapping[str, str]] = MOVED) -> None:
-    """Make the old paths in `moved` importable. Nothing is imported before a name is taken from one.
+    """Make the old paths in `moved` importable. A new module is imported when a name of it is used.
 
     Args:
-        moved: for each old module, the new modules with the names that went there, separated by spaces.
+        moved: for each old module, the new modules with the names that moved there, separated by spaces.
     """
     for name, homes in moved.items():
         sys.modules.setdefault(name, _OldModule(name, homes))

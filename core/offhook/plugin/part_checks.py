@@ -1,38 +1,34 @@
-"""Looks at what plugins add to registries and at the parts that it makes: whether the core can use them."""
+"""Checks what plugins add to registries, and the parts that their factories return, before the core uses them."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from offhook.wording import quoted
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-#: As the names in specs; no longer than anybody would type.
+#: As the names in specs, with a limit on their length.
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
-#: In what a method says that it gives.
+#: In the return annotation of a plain function whose result is awaited.
 _AWAITABLE: Final = re.compile(r"Awaitable|Coroutine|Future|Task|Any")
 
 
-def registration_problem(
-    name: object, factory: object, summary: object, extra: object, needs: object, reserved: tuple[str, ...]
-) -> str:
-    """What is wrong with what a plugin adds; it may give anything, whatever the types say."""
+def registration_problem(name: object, factory: object, summary: object, extra: object, needs: object) -> str:
+    """What is wrong with the arguments of `Registry.add`, empty for nothing; plugins may ignore the types."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return f"{quoted(str(name))} is no name: take lower-case letters, digits, _ and -, with a letter first"
-    if name in reserved:
-        return f"{name!r} is offhook's own: take another name"
+        return (
+            f"{quoted(str(name))} is not a valid name: use at most 64 lower-case letters, digits, _ and -, with a "
+            "letter first"
+        )
     if not callable(factory):
-        return f"the factory of {name!r} is {type(factory).__name__}, which cannot be called"
+        return f"the factory of {name!r} is {type(factory).__name__}, not a function or a class"
     if inspect.iscoroutinefunction(factory):
         return f"the factory of {name!r} is async: make it a plain function"
     if not isinstance(summary, str) or not isinstance(extra, str):
-        return f"summary and extra of {name!r} must be texts"
+        return f"summary and extra of {name!r} must be str"
     if not isinstance(needs, tuple) or not all(
         need and isinstance(need, str) for need in cast("tuple[object, ...]", needs)
     ):
@@ -40,51 +36,55 @@ def registration_problem(
     return ""
 
 
-def interface_mismatch(product: object, interface: type, *, is_last_moment: bool = False) -> str:
-    """What keeps `product` from being used as an `interface`; empty when it fits.
+def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = False) -> str:
+    """What keeps `part` from being used as an `interface`, empty for nothing.
 
-    It need not be a subclass: what has the methods and attributes will do.
+    Its class must be a subclass, so that Python itself requires every method.
 
     Args:
-        product: the part.
+        part: what a factory returned or a program passed.
         interface: what it should be.
-        is_last_moment: somebody has been rung already, so what may be awaited in the end is given a try: a plain
-            function can give something to await without saying so.
+        is_last_moment: the callee has been rung already, so a method that should be async and is not is tried all the
+            same: a plain function can return an awaitable without an annotation.
     """
-    if inspect.iscoroutine(product):
-        product.close()  # nobody will await it, and Python would warn
-        return "it is a coroutine; make the factory a plain function"
-    kind = type(product).__name__
-    if isinstance(product, type):
-        return f"{product.__name__} is a class: give an instance of it"
-    wanted = vars(interface)
-    names = [name for name in {**wanted, **getattr(interface, "__annotations__", {})} if not name.startswith("_")]
-    lacking = [name for name in names if not _has(product, name, callable(wanted.get(name)))]
+    if inspect.iscoroutine(part):
+        part.close()  # or Python would warn that it was never awaited
+        return "got a coroutine: make the factory a plain function"
+    if isinstance(part, type):
+        return f"got the class {part.__name__}: an instance of it is needed"
+    kind: type = type(part)
+    if not isinstance(part, interface):
+        return f"got {kind.__name__}; expected an instance of a subclass of offhook.interfaces.{interface.__name__}"
+    lacking = [name for name in inspect.get_annotations(interface) if not hasattr(part, name)]
     if lacking:
-        return f"{kind} is no {interface.__name__}: it lacks {', '.join(lacking)}"
-    wrong = [name for name in names if _is_async(getattr(product, name)) and not _is_async(wanted.get(name))]
-    if wrong:
-        return f"{kind} is no {interface.__name__}: its {', '.join(wrong)} must not be async"
-    if is_last_moment:
-        return ""
-    plain = [name for name in names if _is_async(wanted.get(name)) and _is_plain(getattr(product, name))]
-    if plain:
-        return f"{kind} is no {interface.__name__}: its {', '.join(plain)} must be async"
+        return f"{kind.__name__} does not set {', '.join(lacking)}"
+    must_be_plain, must_be_async = _methods_mismatch(kind, interface)
+    if must_be_plain:
+        return f"{kind.__name__} has async methods that must be plain: {', '.join(must_be_plain)}"
+    if must_be_async and not is_last_moment:
+        return f"{kind.__name__} has plain methods that must be async: {', '.join(must_be_async)}"
     return ""
 
 
-def _has(product: object, name: str, is_method: bool) -> bool:
-    return hasattr(product, name) and (not is_method or callable(getattr(product, name)))
+@functools.lru_cache(maxsize=256)
+def _methods_mismatch(kind: type, interface: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The methods of a class that are async and must not be, and those that are not and must be."""
+    pairs = [
+        (method, getattr(kind, name, None)) for name, method in vars(interface).items() if inspect.isfunction(method)
+    ]
+    must_be_plain = (wanted.__name__ for wanted, own in pairs if _is_async(own) and not _is_async(wanted))
+    must_be_async = (wanted.__name__ for wanted, own in pairs if _is_async(wanted) and _is_plain(own))
+    return tuple(must_be_plain), tuple(must_be_async)
 
 
-def _is_plain(method: Callable[..., object] | object) -> bool:
-    """Whether it is a function that gives nothing to await; what says that it does is believed."""
+def _is_plain(method: object) -> bool:
+    """Whether it is a function that returns nothing to await; an annotation that says otherwise is believed."""
     if not inspect.isroutine(method):
         return False
     function = inspect.unwrap(method)
-    given = str(getattr(function, "__annotations__", {}).get("return", ""))
-    return inspect.isroutine(function) and not _is_async(function) and not _AWAITABLE.search(given)
+    returned = str(getattr(function, "__annotations__", {}).get("return", ""))
+    return inspect.isroutine(function) and not _is_async(function) and not _AWAITABLE.search(returned)
 
 
-def _is_async(method: Callable[..., object] | object) -> bool:
+def _is_async(method: object) -> bool:
     return inspect.iscoroutinefunction(method)

@@ -1,8 +1,8 @@
-"""What loading a plugin must not do to the rest of the process.
+"""Undoes what importing a plugin must not do to the rest of the process.
 
-There are SDKs that turn off the checking of TLS certificates when they are imported, for every user of urllib in the
-process (Agora's does). `quarantine` puts that back and tells. What such an SDK raises, `sys.exit()` included, is for
-whoever calls the plugin.
+Some SDKs turn off the checking of TLS certificates when they are imported, for every user of urllib in the process
+(Agora's does). `quarantine` restores it and reports that. Exceptions of such an SDK, `SystemExit` included, are left to
+the caller.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 _HOOK: Final = "_create_default_https_context"
 
 TLS_REPLACED: Final = (
-    f"it replaced ssl.{_HOOK}, by which urllib checks certificates in this whole process; that was put back"
+    f"it replaced ssl.{_HOOK}, by which urllib checks certificates in this whole process; offhook restored it"
 )
 
 
 class _Guarded:
-    """The hook as it was before the first of those who are in quarantine now, in whichever threads."""
+    """Keeps the hook as it was before the first of the blocks that run now, in all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class _Guarded:
             self._inside += 1
 
     def leave(self) -> bool:
-        """Whether there was something to put back."""
+        """Restore the hook; returns whether it had been replaced."""
         with self._lock:
             self._inside -= 1
             changed = _tls_hook() is not self._before
@@ -51,18 +51,18 @@ _guarded: Final = _Guarded()
 
 
 @contextlib.contextmanager
-def quarantine(tell: Callable[[str], None]) -> Generator[None]:
-    """Run code that is a plugin's, once and synchronously.
+def quarantine(report: Callable[[str], None]) -> Generator[None]:
+    """Run a plugin's code, once and synchronously.
 
     Args:
-        tell: told in a sentence what the code did and what was undone.
+        report: called with a message if the code replaced the hook.
     """
     _guarded.enter()
     try:
         yield
     finally:
         if _guarded.leave():
-            tell(TLS_REPLACED)
+            report(TLS_REPLACED)
 
 
 def _tls_hook() -> object:

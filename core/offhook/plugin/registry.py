@@ -1,18 +1,18 @@
-"""What plugins add to: one typed registry a kind.
+"""What plugins add to: one typed registry for each kind of part.
 
-A registry holds factories by name. Names are per kind; a second plugin that adds a name is refused with both named.
-A factory is not called before something of its name is wanted, so a missing SDK hurts nobody who does not use it.
-What is no name, no factory or no needs is refused when it is added, while the plugin that did it is known.
+A registry holds factories by name. Names are per kind; if two plugins add the same name, the second is rejected, and
+the error names both. A factory is called when a part of its name is wanted, so a missing SDK only matters to those who
+use it. Bad names, factories and `needs` are rejected at registration, so that the error can name the plugin.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from offhook.errors import MissingExtraError, PluginError, SpecError
-from offhook.plugin.discovery import is_installed
+from offhook.plugin.discovery import disabling, is_installed
 from offhook.plugin.part_checks import interface_mismatch, registration_problem
 from offhook.plugin.report import INTERFACES_PAGE, REGISTRY_SECTION
 from offhook.wording import nearest_name, quoted
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Store,
         Transport,
     )
+    from offhook.interfaces.diagnosis import Finding
     from offhook.interfaces.environment import Environment
     from offhook.interfaces.far_end import FarEnd
 
@@ -53,13 +54,15 @@ ArchiveFactory: TypeAlias = "Callable[[str, Environment], Archive]"
 FarEndFactory: TypeAlias = "Callable[[], FarEnd]"
 #: A function with typer's annotations.
 Command: TypeAlias = Callable[..., None]
+#: Takes the settings and yields its findings.
+DiagnosisCheck: TypeAlias = "Callable[[Environment], Iterable[Finding]]"
 
 _F = TypeVar("_F")
 
 
-#: What the core asks for where rates differ: with little delay, and with the best quality.
+#: The resamplers that the core uses where rates differ: with little delay, and with the best quality.
 RESAMPLERS: Final = ("live", "file")
-#: Who added what was added while no plugin's hook was running.
+#: The owner of a factory that was added while no plugin's hook was running.
 _PROGRAM: Final = "the program"
 
 
@@ -69,20 +72,17 @@ class Registry(Generic[_F]):
     Args:
         kind: what they make, for messages.
         hook: the hook through which plugins add to it.
-        interface: what a factory gives must have this class's methods; None where it gives nothing.
-        reserved: names that are offhook's own and nobody's to add.
+        interface: the base class of what a factory returns; None where that is not checked.
     """
 
-    def __init__(self, kind: str, hook: str, interface: type | None = None, *, reserved: tuple[str, ...] = ()) -> None:
+    def __init__(self, kind: str, hook: str, interface: type | None = None) -> None:
         self.kind = kind
         self.hook = hook
         self.interface = interface
         #: The plugin whose hook is running; set by the loader, empty when none is.
         self.plugin = ""
-        #: Those of the other kinds, and this one: a plugin is switched off with all that it added to any of them.
-        self.siblings: tuple[Registry[Any], ...] = (self,)
-        self._reserved = reserved
         self._registrations: dict[str, Registration[_F]] = {}
+        self._hints: dict[str, str] = {}
 
     def add(
         self,
@@ -92,63 +92,58 @@ class Registry(Generic[_F]):
         summary: str = "",
         extra: str = "",
         needs: tuple[str, ...] = (),
-        stand_in: bool = False,
     ) -> None:
         """Add a factory.
 
         Args:
-            name: what it is asked for by: lower-case letters, digits, ``_`` and ``-``.
+            name: selects the factory: lower-case letters, digits, ``_`` and ``-``.
             factory: makes one; imports its SDK itself, when called.
             summary: one line for ``offhook plugins``.
-            extra: what to give to pip when one of `needs` is missing, for example ``offhook[aiortc]``.
+            extra: what to pass to pip when one of `needs` is missing, for example ``offhook[aiortc]``.
             needs: import names that must be installed before the factory is called.
-            stand_in: this factory can only say what is missing, and gives way to a plugin that adds the name in
-                earnest, whichever of them comes first.
 
         Raises:
-            PluginError: the name is taken, or something given is not what it must be.
+            PluginError: the name is taken, or an argument is invalid.
         """
-        problem = registration_problem(name, factory, summary, extra, needs, self._reserved)
+        problem = registration_problem(name, factory, summary, extra, needs)
         if problem:
-            raise self._refused(problem)
+            raise self._rejection(problem)
         taken = self._registrations.get(name)
-        if taken is not None and stand_in:
-            return
-        if taken is not None and not taken.stand_in:
+        if taken is not None:
             if taken.plugin == self.plugin:
-                raise self._refused(f"it adds {name!r} twice")
-            other = taken.plugin.partition(" ")[0]
-            raise self._refused(
-                f"{name!r} is taken by plugin {taken.plugin!r}: take another name, or, to have this one in its place, "
-                f"set OFFHOOK_DISABLE_PLUGINS={other}{lost_with(taken.plugin, self._all(), taken)}"
-            )
-        self._registrations[name] = Registration(
-            name, factory, self.plugin or _PROGRAM, summary, extra, needs, stand_in
-        )
+                raise self._rejection(f"it adds {name!r} twice")
+            disable = disabling(taken.plugin)
+            instead = f", or disable that plugin as a whole with {disable}" if disable else ""
+            raise self._rejection(f"{name!r} is taken by plugin {taken.plugin!r}: choose another name{instead}")
+        self._registrations[name] = Registration(name, factory, self.plugin or _PROGRAM, summary, extra, needs)
 
-    def _all(self) -> Iterator[tuple[str, Registration[Any]]]:
-        return ((registry.kind, item) for registry in self.siblings for item in registry)
+    def hint(self, name: str, text: str) -> None:
+        """Say what to do about a name that is added for some phones only, such as one that leads into a test server.
 
-    def _refused(self, problem: str) -> PluginError:
+        Args:
+            name: what is looked up where nothing of that name was added.
+            text: what it would be, and how to get it; it becomes part of the error.
+        """
+        self._hints[name] = text
+
+    def _rejection(self, problem: str) -> PluginError:
         return PluginError(self.plugin or _PROGRAM, self.hook, problem, see=REGISTRY_SECTION)
 
     def check(self, name: str, product: object) -> None:
-        """Look at what the factory called `name` gave.
+        """Check what the factory called `name` returned.
 
         Raises:
-            PluginError: it cannot be used as what this registry is for.
+            PluginError: it does not fit the registry's interface.
         """
         if self.interface is None:
             return
         problem = interface_mismatch(product, self.interface)
         if problem:
             page = f"{INTERFACES_PAGE}#{self.interface.__name__.lower()}"
-            raise PluginError(
-                self.plugin_of(name), self.factory_of(name), f"what it gave cannot be used: {problem}", see=page
-            )
+            raise PluginError(self.plugin_of(name), self.factory_of(name), problem, see=page)
 
     def factory_of(self, name: str) -> str:
-        """What fails where the factory called `name` does, for messages."""
+        """How messages name the factory called `name`."""
         return f"the factory of the {self.kind} {name!r}"
 
     def plugin_of(self, name: str) -> str:
@@ -156,26 +151,27 @@ class Registry(Generic[_F]):
         return self._registrations[name].plugin
 
     def forget(self, plugin: str) -> None:
-        """Drop what `plugin` added."""
+        """Remove what `plugin` added."""
         self._registrations = {name: item for name, item in self._registrations.items() if item.plugin != plugin}
 
     def __iter__(self) -> Iterator[Registration[_F]]:
         return iter(self._registrations.values())
 
     def find(self, name: str) -> _F:
-        """The factory called `name`, once everything it needs is known to be installed.
+        """Returns the factory called `name`, if everything that it needs is installed.
 
         Raises:
-            SpecError: nothing has that name; the message lists the names there are.
-            MissingExtraError: something it needs is not installed.
+            SpecError: no factory has that name; the message lists the known names.
+            MissingExtraError: something that it needs is not installed.
         """
         registration = self._registrations.get(name)
         if registration is None:
+            problem = f"no {self.kind} is called {quoted(name)}"
+            if name in self._hints:
+                raise SpecError(f"{problem}: {self._hints[name]}")
             known = ", ".join(sorted(self._registrations)) or "none"
-            raise SpecError(
-                f"no {self.kind} is called {quoted(name)}{nearest_name(name, self._registrations)} "
-                f"(installed: {known}); see: offhook plugins"
-            )
+            near = nearest_name(name, self._registrations)
+            raise SpecError(f"{problem}{near} (installed: {known}); see: offhook plugins")
         if registration.missing:
             raise registration.lack(f"the {self.kind} {name!r}")
         return registration.factory
@@ -192,9 +188,7 @@ StoreRegistry: TypeAlias = Registry[StoreFactory]
 ArchiveRegistry: TypeAlias = Registry[ArchiveFactory]
 FarEndRegistry: TypeAlias = Registry[FarEndFactory]
 CommandRegistry: TypeAlias = Registry[Command]
-
-#: So much of what else a plugin adds is told by name.
-_MOST_TOLD: Final = 5
+DiagnosisRegistry: TypeAlias = Registry[DiagnosisCheck]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +196,12 @@ class Registration(Generic[_F]):
     """One name in a registry.
 
     Attributes:
-        name: what it is asked for by.
+        name: selects it.
         factory: makes one.
-        plugin: the plugin that added it.
+        plugin: the label of the plugin that added it.
         summary: one line for ``offhook plugins``.
-        extra: what to give to pip when something it needs is missing.
+        extra: what to pass to pip when something it needs is missing.
         needs: import names that must be installed.
-        stand_in: whether it gives way to a plugin that adds the name in earnest.
     """
 
     name: str
@@ -217,32 +210,17 @@ class Registration(Generic[_F]):
     summary: str
     extra: str
     needs: tuple[str, ...]
-    stand_in: bool = False
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Those of `needs` that are not installed."""
+        """The names in `needs` that are not installed."""
         return tuple(name for name in self.needs if not is_installed(name))
 
     @property
     def cure(self) -> str:
-        """What brings what is missing, as far as the plugin says it."""
-        return f'pip install "{self.extra}"' if self.extra else "its plugin does not say what to give to pip"
+        """How to install what is missing, if the plugin says it."""
+        return f'pip install "{self.extra}"' if self.extra else "the plugin does not declare a pip extra"
 
     def lack(self, what: str) -> MissingExtraError:
-        """The error for `what` is made by it, when something is missing."""
+        """The error for `what`, which this factory makes, when something is missing."""
         return MissingExtraError(self.extra, what, self.missing)
-
-
-def lost_with(plugin: str, added: Iterable[tuple[str, Registration[Any]]], kept: Registration[Any]) -> str:
-    """What is gone, besides `kept`, where `plugin` is switched off, as the end of a sentence; empty for nothing.
-
-    Resamplers come first, since any call may want one.
-    """
-    lost = [(kind, item.name) for kind, item in added if item.plugin == plugin and item is not kept]
-    lost.sort(key=lambda item: item[0] != "resampler")
-    if not lost:
-        return ""
-    told = ", ".join(f"{kind} {name!r}" for kind, name in lost[:_MOST_TOLD])
-    more = f" and {len(lost) - _MOST_TOLD} more" if len(lost) > _MOST_TOLD else ""
-    return f", which takes away all else that it adds: {told}{more}"

@@ -1,4 +1,4 @@
-"""What became of one plugin, as `offhook plugins`, `offhook doctor` and the log show it."""
+"""The result of loading one plugin, as `offhook plugins`, `offhook doctor` and the log show it."""
 
 from __future__ import annotations
 
@@ -15,28 +15,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-#: In the note about a function that is no hook, though it was probably meant to be.
-NO_HOOK: Final = "is no hook, though it is named like one"
-#: So many of the last lines of a traceback are kept.
+#: Part of the note about an unmarked function whose name looks like a hook's.
+NO_HOOK: Final = "is named like a hook, but offhook has no such hook"
+#: How many of the last lines of a traceback are kept.
 _LINES: Final = 5
-#: Where a traceback passes through on the way to the plugin's own lines.
+#: Files that a traceback passes through on the way to the plugin's own lines.
 _PASSED: Final = ("<frozen ", "/importlib/", "/pluggy/", f"{Path(__file__).parents[1]}/")
+
+
+#: What stands in the place of a distribution for a plugin that a program passed to its phone.
+GIVEN: Final = "given to the phone"
+#: The same for a plugin that is part of offhook's command line.
+BUILT_IN: Final = "built in"
 
 
 @dataclass(slots=True)
 class PluginReport:
-    """What became of one plugin.
+    """The result of loading one plugin.
 
     Attributes:
-        name: of its entry point; of the object or its class, if it was given to the phone.
+        name: of its entry point; of the object or its class, if it was passed to the phone.
         distribution, version: what installed it.
         module: the module with its hooks.
         origin: the file of that module.
-        hooks: those that it answers.
-        problem: what kept it out, if anything did.
+        hooks: the hooks that it implements.
+        problem: why it was left out; empty if it was loaded.
         traceback: the plugin's own last lines on the way to that problem.
-        notes: what is odd about it, and did not keep it out.
-        disabled: whether it was switched off.
+        notes: problems that did not keep it from being loaded.
+        disabled: whether a setting disables it.
     """
 
     name: str
@@ -52,26 +58,27 @@ class PluginReport:
 
     @property
     def label(self) -> str:
-        """The plugin and where it is from, for messages."""
+        """The plugin's name and origin, for messages."""
         return f"{self.name} ({' '.join(filter(None, (self.distribution, self.version)))})"
 
     def fail(self, error: BaseException) -> None:
-        """Keep why it was left out."""
+        """Keep the reason for leaving it out."""
         self.problem = redact(error.message if isinstance(error, OffhookError) else describe(error))
         itself = f"plugin {self.label!r} "
-        if self.problem.startswith(itself):  # who reads it knows already
+        if self.problem.startswith(itself):  # shown next to its name already
             self.problem = f"it {self.problem.removeprefix(itself)}"
         cause = error.__cause__ if isinstance(error, OffhookError) and error.__cause__ is not None else error
         self.traceback = [redact(line) for line in _own_lines(cause)]
 
 
 def left_out(reports: Iterable[PluginReport]) -> str:
-    """A sentence about the plugins that are not there, or not with all that they have, for whoever looks for something
-    of theirs; empty for none."""
+    """The end of an error about an unknown name: the plugins that were left out or may have a misspelt hook, since one
+    of them may have had the name; empty for none."""
     reports = [report for report in reports if not report.disabled]
-    names = [f"{report.label}: {report.problem}" for report in reports if report.problem]
-    odd = [f"{report.label}: {note}" for report in reports for note in report.notes if NO_HOOK in note]
-    return (f". Left out: {'; '.join(names)}" if names else "") + (f". Odd: {'; '.join(odd)}" if odd else "")
+    absent = [f"{report.label}: {report.problem}" for report in reports if report.problem]
+    misspelt = [f"{report.label}: {note}" for report in reports for note in report.notes if NO_HOOK in note]
+    sentences = {"Left out": absent, "Misspelt": misspelt}
+    return "".join(f". {head}: {'; '.join(items)}" for head, items in sentences.items() if items)
 
 
 def _own_lines(error: BaseException) -> list[str]:
@@ -83,9 +90,9 @@ def _own_lines(error: BaseException) -> list[str]:
     return lines[-_LINES:]
 
 
-#: The pages for authors of plugins, as ``offhook docs`` knows them: the hooks and the interfaces, a section each.
+#: The pages for authors of plugins, as ``offhook docs`` knows them: a section for each hook, and for each interface.
 HOOKS_PAGE: Final = "hooks"
 INTERFACES_PAGE: Final = "interfaces"
-#: The sections about what a plugin is, and about what can be added to a registry.
+#: The sections about plugins as such, and about the arguments of a registry.
 PLUGIN_SECTION: Final = f"{HOOKS_PAGE}#a-plugin"
 REGISTRY_SECTION: Final = f"{HOOKS_PAGE}#what-a-registry-takes"

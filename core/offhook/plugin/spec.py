@@ -1,4 +1,4 @@
-"""Spec strings: ``name`` or ``name:argument``, how sources, sinks and filters are chosen (as baresip does)."""
+"""Spec strings, ``name`` or ``name:argument``, which select sources, sinks, filters and stores (as in baresip)."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A spec taken apart; `argument` is empty when there was none."""
+    """A parsed spec; `argument` is empty when the text has none."""
 
     name: str
     argument: str
 
     @classmethod
     def parse(cls, text: str) -> Spec:
-        """Take ``name:argument`` apart at the first colon.
+        """Split ``name:argument`` at the first colon.
 
         Raises:
-            SpecError: the part before the colon is not a name.
+            SpecError: the part before the colon is not a valid name.
         """
         name, _, argument = text.partition(":")
         if not _NAME.fullmatch(name):
@@ -45,10 +45,15 @@ class Spec:
 
 @contextlib.contextmanager
 def named_by(variable: str, environment: Mapping[str, str], text: str) -> Generator[None]:
-    """Where `text` names nothing and it was the setting `variable` that said so, name the setting.
+    """Add the name of a setting to a `SpecError` that is raised inside, if `text` came from that setting.
+
+    Args:
+        variable: the setting.
+        environment: the settings.
+        text: the spec or name that is looked up.
 
     Raises:
-        SpecError: as what is done inside.
+        SpecError: as raised inside.
     """
     try:
         yield

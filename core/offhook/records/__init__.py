@@ -11,14 +11,18 @@ from offhook.records.documents import (
     with_relative_paths,
 )
 from offhook.records.home import home, make_private
+from offhook.records.replay import Replay, ReplayedEntry, replay
 
 __all__ = [
+    "Replay",
+    "ReplayedEntry",
     "home",
     "is_unfinished",
     "load_json",
     "make_private",
     "mark_interrupted",
     "recordings",
+    "replay",
     "to_json",
     "with_relative_paths",
 ]

@@ -20,11 +20,12 @@ from offhook.session.record import CallRecord, TimelineEntry
 from offhook.session.states import CallState, Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from offhook.errors import OffhookError
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.grant import Grant
+    from offhook.plugin.hooks import Hooks
     from offhook.records.stores import Stores
     from offhook.session.events import Event
     from offhook.session.machine import CallSession, Step
@@ -38,7 +39,7 @@ class RecordKeeper:
         call_id: our name for the call.
         clock: the time.
         stores: where it is written down.
-        observers: implementations of `offhook_call_transition`, with their plugins' labels.
+        hooks: of the plugins that observe the call.
         session: the call's; its states are written down.
     """
 
@@ -48,7 +49,7 @@ class RecordKeeper:
         call_id: str,
         clock: Clock,
         stores: Stores,
-        observers: list[tuple[str, Callable[..., object]]],
+        hooks: Hooks,
         session: CallSession,
     ) -> None:
         self._clock = clock
@@ -63,7 +64,7 @@ class RecordKeeper:
         self.renewal_problem = ""
         self.record: CallRecord = CallRecord(call_id, mask(number), "")
         self._number = number
-        self.timeline: Timeline = Timeline(self.record, stores.of_call(call_id), observers, self.add_entry, self._clean)
+        self.timeline: Timeline = Timeline(self.record, stores.of_call(call_id), hooks, self.add_entry, self._clean)
 
     def _clean(self, text: str) -> str:
         """What plugins say may hold secrets and the callee's number: neither is written down."""

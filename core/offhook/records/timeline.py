@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import weakref
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import PluginError
 from offhook.interfaces.stream import BoundedStream
-from offhook.plugin.isolation import as_plugin_error
 from offhook.secret import redact
 from offhook.session.record import TimelineEntry, entry_document, record_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook.errors import OffhookError
+    from offhook.plugin.hooks import Hooks
     from offhook.records.stores import CallStores
     from offhook.session.record import CallRecord
 
@@ -33,7 +32,7 @@ class Timeline:
     Args:
         record: where entries and problems are kept.
         stores: where they are written before anything is done about them.
-        observers: the `offhook_call_transition` hooks, with their plugins' names.
+        hooks: of the plugins that observe the call.
         note: adds an entry of a name and a detail that changes no state.
         clean: takes out of a text what must not be written down.
     """
@@ -42,13 +41,13 @@ class Timeline:
         self,
         record: CallRecord,
         stores: CallStores,
-        observers: list[tuple[str, Callable[..., object]]],
+        hooks: Hooks,
         note: Callable[[str, str], None],
         clean: Callable[[str], str] = redact,
     ) -> None:
         self.record = record
         self._stores = stores
-        self._observers = observers
+        self._hooks = hooks
         self._note = note
         self._clean = clean
         self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
@@ -75,19 +74,12 @@ class Timeline:
             self.problem(problem)
         if entry.changed:
             self.save()
-            self.observe("offhook_call_transition", self._observers, call_id=self.record.call_id, entry=entry)
+            self._hooks.call_transition(self.record.call_id, entry, self.observer_failed)
 
-    def observe(self, hook: str, observers: list[tuple[str, Callable[..., object]]], **facts: object) -> None:
-        """Tell observers. One that raises is noted, and the call goes on."""
-        for plugin, observer in observers:
-            try:
-                given = observer(**facts)
-                if inspect.iscoroutine(given):
-                    given.close()
-                    raise PluginError(plugin, hook, "it gave something to await: this hook is a plain function")
-            except BaseException as error:
-                self.count("observer_errors")
-                self.problem(as_plugin_error(plugin, hook, error).message)
+    def observer_failed(self, error: OffhookError) -> None:
+        """A plugin's observer hook raised; the call goes on."""
+        self.count("observer_errors")
+        self.problem(error.message)
 
     def problem(self, sentence: str, kind: str = "PluginError") -> None:
         """Something went wrong that the call survives: the record keeps the first, the timeline each."""

@@ -1,4 +1,4 @@
-"""The test kit: virtual time, two linked legs, a double of every interface, and what must be true of every call."""
+"""The test kit: virtual time, linked legs, a double of every interface, and the invariants of every call."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def __getattr__(name: str) -> object:
     if name != "Answer":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warnings.warn(
-        "offhook.testing.Answer is called ServiceAnswer now. The old name ends with the next version of offhook",
+        "offhook.testing.Answer is called ServiceAnswer now. The next version removes the old name",
         DeprecationWarning,
         stacklevel=2,
     )

@@ -1,4 +1,4 @@
-"""Doubles of the small interfaces: what they were given can be looked at, and what they answer is said beforehand."""
+"""Doubles of the small interfaces: they record what they receive, and their answers are set beforehand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GIVE_UP_S: Final = 15.0
 
 
 class FixedAuth(Auth):
-    """Always the same headers."""
+    """Returns the same headers for every host."""
 
     def __init__(self, **headers: str) -> None:
         self._headers = {name.replace("_", "-"): Secret(value) for name, value in headers.items()}
@@ -32,13 +32,14 @@ class FixedAuth(Auth):
 
 
 class ScriptedCarrier(Carrier):
-    """Gives a grant, or raises what it was told to.
+    """Returns a grant, or raises a given error.
 
     Args:
-        answer: what `start_call` raises instead of giving a grant.
+        answer: what `start_call` raises instead of returning a grant.
         refuse_check: what `check` raises.
         endpoint: where its grants are joined.
-        service: rings instead, for example `ScriptedService.ring`; one that does not answer is given up after 15 s.
+        service: called to ring instead, for example `ScriptedService.ring`; without an answer within 15 s the call is
+            given up: `StartAmbiguous`.
         line: the id of its line, see `Carrier.line_id`.
     """
 
@@ -56,10 +57,10 @@ class ScriptedCarrier(Carrier):
         self._refuse_check = refuse_check
         self._service = service
         self._line = line
-        #: Clear it to keep the answer back.
+        #: Clear it to hold back the answer.
         self.gate: asyncio.Event = asyncio.Event()
         self.gate.set()
-        #: What `start_call` was given, and the numbers in it.
+        #: What `start_call` was called with, and the numbers in it.
         self.requests: list[DialRequest] = []
         self.rung: list[str] = []
         self.closed: bool = False
@@ -108,7 +109,7 @@ class ListSink(AudioSink):
 
 
 class ListFilter(AudioFilter):
-    """Keeps the frames and gives them back as they are."""
+    """Keeps the frames and returns them unchanged."""
 
     def __init__(self) -> None:
         self.frames: list[AudioFrame] = []

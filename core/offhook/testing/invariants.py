@@ -1,9 +1,9 @@
-"""The timeline checker: what must be true of every call that is over, however it went.
+"""The timeline checker: the invariants of every call that is over, however it went.
 
 I1 one end, with an outcome. I2 hanging up is bounded, and so is a time without a connection. I4 recordings are valid.
-I5 the journal is the timeline, and the record in the store is the record. I6 nothing that is left holds a secret. I8
-counters only count. I9 no ring without a record. (I3, nothing is left, is `Resources`; I7, every await can be
-cancelled, is for a test that cancels.)
+I5 the journal equals the timeline, and the record in the store equals the record. I6 no secret is left in any of them.
+I8 counters are never negative. I9 no ring without a journal entry. (I3, no resource is left, is `Resources`; I7, every
+await can be cancelled, needs a test that cancels.)
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from offhook.interfaces.store import Document
     from offhook.session.record import CallRecord
 
-#: How much later than its timer a timer may come, in seconds; give more where a test runs in real time.
+#: How late a timer may fire, in seconds; pass more in a test that runs in real time.
 TOLERANCE_S: Final = 0.05
 
-#: Steps between states that differ; asking for the leg (NEW → CONNECTING) is the session's own doing.
+#: Steps between different states; NEW → CONNECTING is not in the table, since the session itself asks for the leg.
 _CALL_STEPS: Final[Set[tuple[CallState, CallState]]] = {
     (before, after) for before, row in CALL_TABLE.items() for after in row.values()
 }
@@ -45,15 +45,15 @@ def violations(
     recordings: Sequence[Path] = (),
     tolerance_s: float = TOLERANCE_S,
 ) -> list[str]:
-    """What is wrong with a call that is over; empty when nothing is.
+    """Return the invariants that a finished call violates, one message for each; empty if there are none.
 
     Args:
-        record: of a call that was dialled.
+        record: the record of a call that was dialled.
         journal: its journal, if a store kept one.
         saved: its record in the store, if there is one.
-        policy: what it was called with; the default policy otherwise.
-        recordings: WAV files that it left.
-        tolerance_s: how late a timer may be.
+        policy: the policy of the call; the default policy by default.
+        recordings: the WAV files that it left.
+        tolerance_s: how late a timer may fire.
     """
     found = [*_end(record), *_steps(record), *_bounds(record, policy or CallPolicy(), tolerance_s)]
     if journal is not None:
@@ -62,7 +62,7 @@ def violations(
         found.append("I5: the record in the store is not the final record")
     for text in (repr(record), repr(saved), *(repr(entry) for entry in journal or ())):
         if redact(text) != text:
-            found.append("I6: a secret stands in what the call left")
+            found.append("I6: the record or the journal contains a secret")
     found += [f"I8: counter {name} is {value}" for name, value in record.counters.items() if value < 0]
     found += [problem for path in recordings if (problem := _recording(path))]
     return found
@@ -77,10 +77,10 @@ def check_call(
     recordings: Sequence[Path] = (),
     tolerance_s: float = TOLERANCE_S,
 ) -> None:
-    """Assert that nothing is wrong with a call that is over; arguments as for `violations`.
+    """Assert that a finished call violates no invariant; arguments as for `violations`.
 
     Raises:
-        AssertionError: with everything that is wrong, and the timeline.
+        AssertionError: with every violation, and the timeline.
     """
     found = violations(
         record, journal=journal, saved=saved, policy=policy, recordings=recordings, tolerance_s=tolerance_s
@@ -90,7 +90,7 @@ def check_call(
 
 
 def timeline_lines(record: CallRecord) -> list[str]:
-    """The timeline for people, a line an entry."""
+    """Return the timeline for people, one line for each entry."""
     return [
         f"  {entry.at_s:10.6f} {entry.event:18} {entry.call.value:8} {entry.leg.value:12} "
         f"{entry.evidence.value if entry.evidence else ''} {entry.detail}".rstrip()
@@ -104,31 +104,31 @@ def _end(record: CallRecord) -> list[str]:
     if not record.timeline or record.timeline[-1].call is not CallState.ENDED:
         found.append("I1: the call has not ended")
     if len(ends) > 1 or (ends and record.ended_at_s is None):
-        found.append("I1: it ended more than once, or at no time")
+        found.append("I1: it ended more than once, or ended_at_s is missing")
     if record.outcome is None:
         found.append("I1: it has no outcome")
     return found
 
 
 def _steps(record: CallRecord) -> list[str]:
-    """Every step is in the tables, rests on evidence, and time does not run back."""
+    """Every step is in the tables and has evidence, and time does not run backwards."""
     found: list[str] = []
     call, leg, at_s = CallState.IDLE, LegState.NEW, 0.0
     for entry in record.timeline:
         if entry.at_s < at_s:
-            found.append(f"I1: {entry.event} at {entry.at_s} comes before what happened before it")
+            found.append(f"I1: {entry.event} at {entry.at_s} is earlier than the entry before it")
         legal = entry.call is call or (call, entry.call) in _CALL_STEPS
-        # Joining with the callee there already is two steps in one: to RINGING, and on to ACTIVE.
+        # Joining when the callee is there already is two steps in one: to RINGING, and on to ACTIVE.
         legal = legal or (call, entry.call) == (CallState.DIALING, CallState.ACTIVE)
         if not legal or not (entry.leg is leg or (leg, entry.leg) in _LEG_STEPS):
             found.append(f"I1: {entry.event} led from {call.name}/{leg.name} to {entry.call.name}/{entry.leg.name}")
         moved = entry.call is not call or entry.leg is not leg
         if moved != entry.changed or (moved and (entry.evidence is None or entry.grade is None)):
-            found.append(f"I1: {entry.event} changed a state without saying so, or without evidence")
+            found.append(f"I1: {entry.event} has no evidence for a change of state, or `changed` is wrong")
         call, leg, at_s = entry.call, entry.leg, entry.at_s
     answered = any(entry.call is CallState.ACTIVE for entry in record.timeline)
     if answered != (record.answered_at_s is not None):
-        found.append("I1: the record and the timeline do not agree on whether it was answered")
+        found.append("I1: the record and the timeline disagree on whether the call was answered")
     return found
 
 
@@ -138,11 +138,11 @@ def _bounds(record: CallRecord, policy: CallPolicy, tolerance_s: float) -> list[
     ended = record.ended_at_s
     limit_s = policy.release_timeout_s + tolerance_s
     if ending is not None and ended is not None and ended - ending > limit_s:
-        found.append(f"I2: from ENDING to ENDED took {ended - ending:.3f} s")
+        found.append(f"I2: the call took {ended - ending:.3f} s from ENDING to ENDED; the limit is {limit_s:g} s")
     away: float | None = None
     for entry in record.timeline:
         if away is not None and entry.at_s - away > policy.grace_s + tolerance_s:
-            found.append(f"I2: the leg was DISCONNECTED for {entry.at_s - away:.3f} s, and the grace is over")
+            found.append(f"I2: the leg was DISCONNECTED for {entry.at_s - away:.3f} s, which is longer than grace_s")
         up = entry.call in (CallState.RINGING, CallState.ACTIVE)
         since = entry.at_s if away is None else away
         away = since if up and entry.leg is LegState.DISCONNECTED else None
@@ -153,9 +153,9 @@ def _journal(record: CallRecord, journal: list[dict[str, object]]) -> list[str]:
     found: list[str] = []
     expected = [entry_document(record.call_id, entry) for entry in record.timeline]
     if journal != expected:
-        found.append(f"I5: the journal has {len(journal)} entries and the timeline {len(expected)}, or they differ")
+        found.append(f"I5: the journal ({len(journal)} entries) does not equal the timeline ({len(expected)} entries)")
     if record.rang != "no" and (not journal or journal[0]["event"] != "Dialed"):
-        found.append("I9: the callee may have been rung and the journal does not begin with Dialed")
+        found.append("I9: the callee may have been rung, but the journal does not begin with Dialed")
     return found
 
 
@@ -166,4 +166,4 @@ def _recording(path: Path) -> str:
             whole = len(file.readframes(frames)) == frames * file.getnchannels() * file.getsampwidth()
     except (OSError, EOFError, wave.Error) as error:
         return f"I4: {path.name} cannot be read: {error}"
-    return "" if whole else f"I4: {path.name} holds less than its header says"
+    return "" if whole else f"I4: {path.name} contains less audio than its header says"

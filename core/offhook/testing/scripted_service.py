@@ -1,4 +1,4 @@
-"""A service behind a carrier, as a double: it rings nobody and answers as it is told."""
+"""A double of the service behind a carrier: it rings no phone and gives the answers that a test sets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LINE_VARIABLE: Final = "SCRIPTED_LINE"
 _ENDPOINT: Final = "http://127.0.0.1:9"
-#: By then a carrier has given up.
+#: A carrier gives up much sooner.
 _HANGS_S: Final = 86_400.0
 
 
@@ -35,7 +35,7 @@ class ScriptedService(ServiceFarEnd):
     """The far end of a `ScriptedCarrier`, which `carrier` makes.
 
     Attributes:
-        told: what it does now.
+        told: the kind of answer that it gives now; set with `answer`.
     """
 
     virtual_time = True
@@ -73,14 +73,14 @@ class ScriptedService(ServiceFarEnd):
         pass
 
     def carrier(self, environment: Environment) -> ScriptedCarrier:
-        """A carrier that leads here."""
+        """Return a carrier that uses this service."""
         return ScriptedCarrier(service=self.ring, line=environment[_LINE_VARIABLE], endpoint=_ENDPOINT)
 
     async def ring(self, to: str) -> Grant:
-        """What a carrier asks for.
+        """Answer a request of a carrier.
 
         Raises:
-            CarrierError: as it was told.
+            CarrierError: the error for the current kind of answer, unless that is ACCEPT.
         """
         answer = self.told
         if answer is ServiceAnswer.UNREACHABLE:

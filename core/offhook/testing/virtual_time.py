@@ -1,8 +1,8 @@
 """Virtual time: an event loop on which an hour passes in the time that its work takes.
 
-Its selector never sleeps: it looks whether a socket is ready and, if none is, jumps to the next timer. Sockets work
-when both ends run on this loop. Work in the loop's own executor holds the clock until it is done; what other threads do
-cannot be seen, so a test that needs some wraps it in `VirtualLoop.hold()`.
+Its selector never sleeps: it checks whether a socket is ready and, if none is, jumps to the next timer. Sockets work
+when both ends run on this loop. Work in the loop's own executor holds the clock until it is done; the loop cannot see
+other threads, so a test that waits for one wraps this in `VirtualLoop.hold()`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Ts = TypeVarTuple("_Ts")
 
 
 class NothingScheduledError(RuntimeError):
-    """Every task waits for something that can never come: no timer runs, no socket is ready, nothing is held."""
+    """Every task waits for something that can never happen: no timer, no ready socket, and the clock is not held."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -34,12 +34,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
-        """Virtual seconds since the loop was made."""
+        """Virtual seconds since the loop was created."""
         return self._now_s
 
     @contextlib.contextmanager
     def hold(self) -> Generator[None]:
-        """Keep the clock still while something that the loop cannot see is at work."""
+        """Stop the clock during the body, which waits for work that the loop cannot see."""
         self._held += 1
         try:
             yield
@@ -49,14 +49,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[_Ts]], _T], *args: *_Ts
     ) -> asyncio.Future[_T]:
-        """As asyncio's, and the clock is held until it is done."""
+        """As in asyncio, but the clock is held until the work is done."""
         future = super().run_in_executor(executor, func, *args)
         self._held += 1
         future.add_done_callback(self._let_go)
         return future
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """As asyncio's, which does it in a thread that the loop cannot see; without a limit, since none would pass."""
+        """As in asyncio, which uses a thread that the loop cannot see; `timeout` is ignored: the clock is held."""
         with self.hold():
             await super().shutdown_default_executor()
 
@@ -64,19 +64,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._held -= 1
 
     def block(self, seconds: float) -> None:
-        """Let time pass without a turn of the loop, as code that computes does."""
+        """Let time pass without a turn of the loop, as long computations do."""
         self._now_s += seconds
 
     def jump(self, delay_s: float | None) -> bool:
-        """Move the clock to the next timer. False while it is held.
+        """Move the clock to the next timer; returns False while it is held.
 
         Raises:
-            NothingScheduledError: there is no timer.
+            NothingScheduledError: no timer is scheduled.
         """
         if self._held:
             return False
         if delay_s is None:
-            raise NothingScheduledError("every task waits and no timer runs: this test would hang for ever")
+            raise NothingScheduledError("every task waits and no timer is scheduled: this test would hang for ever")
         self._now_s += delay_s
         return True
 
@@ -107,7 +107,7 @@ class LoopClock:
 
 
 def run_virtual(main: Coroutine[object, object, _T]) -> _T:
-    """Run a coroutine to its end on a new `VirtualLoop`."""
+    """Run a coroutine on a new `VirtualLoop` and return its result."""
     factory: Callable[[], asyncio.AbstractEventLoop] = VirtualLoop
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)

@@ -1,7 +1,8 @@
-"""The scripted callee: rings, answers by joining the room as a PCM member, speaks, listens, goes.
+"""The scripted callee: it rings, answers by joining the room as a PCM member, speaks, listens and leaves.
 
-What the caller can see of it is what Agora would show: a callee who declines or never answers does not join, one who
-hangs up quits, one who drops is dropped. That the bridge joins at the answer, and not when ringing starts, is assumed.
+The caller sees of it what Agora would show: a callee who declines or never answers does not join, one who hangs up
+quits, and one whose network fails is dropped. It is assumed that the bridge joins at the answer, and not when ringing
+starts.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class CalleeEnd(Enum):
     CALLER_DROPPED = "caller dropped"
     CALLER_ABSENT = "caller never joined"
     ROOM_CLOSED = "channel closed"
-    TIME_LIMIT = "the longest a call may last is over"
+    TIME_LIMIT = "the call reached its time limit"
     FAILED = "the callee's script failed"
 
 
@@ -57,17 +58,17 @@ class Callee:
     """One callee in one call.
 
     Args:
-        room: where it joins when it answers.
+        room: the room that it joins when it answers.
         script: what it does.
-        load_speech: gives the samples of a file at the room's rate.
-        open_recording: opens where its hearing is recorded, at the answer; or None.
-        on_change: told "ringing", "answered" and what else happens, for people.
+        load_speech: returns the samples of a file at the room's rate.
+        open_recording: called at the answer; opens the recording of what it hears, or returns None.
+        on_change: called with "ringing", "answered" and other changes, for people.
         max_call_s: how long its part may last.
-        join_window_s: how long it waits for a caller who does not join.
-        grace_s: how long a caller who dropped may be away.
+        join_window_s: how long it waits for a caller to join.
+        grace_s: how long a caller that dropped may be away.
 
     Attributes:
-        hearing: what it heard; None before the answer.
+        ear: what it heard; None before the answer.
         answered: whether it answered.
     """
 
@@ -97,15 +98,26 @@ class Callee:
         self._callers: set[int] = set()
         self._grace: asyncio.TimerHandle | None = None
         self._echoing = False
-        self.hearing: CalleeEar | None = None
+        self.ear: CalleeEar | None = None
 
     @property
     def answered(self) -> bool:
         """Whether it joined the room."""
         return self._member is not None
 
+    def counters(self) -> dict[str, int]:
+        """How much it heard and said, and what of that was lost; all zero before the answer."""
+        ear, voice = self.ear, self._voice
+        return {
+            "frames_heard": ear.frames_heard if ear is not None else 0,
+            "gap_samples": ear.gap_samples if ear is not None else 0,
+            "frames_unrecorded": ear.frames_unrecorded if ear is not None else 0,
+            "frames_spoken": voice.frames_spoken if voice is not None else 0,
+            "echo_dropped": voice.echo_dropped if voice is not None else 0,
+        }
+
     async def run(self) -> CalleeEnd:
-        """Play the script, or until the caller goes or the time is over. Leaves the room, recording finished."""
+        """Play the script until it ends, the caller leaves or the time is up; then leave and finish the recording."""
         playing = asyncio.create_task(self._play())
         try:
             done, _ = await asyncio.wait(
@@ -123,7 +135,7 @@ class Callee:
     # What the room calls
 
     def on_event(self, event: RoomEvent) -> None:
-        """Follow who is in the room."""
+        """Keep track of the callers in the room."""
         match event:
             case MemberJoined(uid):
                 self._callers.add(uid)
@@ -143,8 +155,8 @@ class Callee:
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
         """Hear the caller."""
-        if self.hearing is not None:
-            self.hearing.hear(uid, frame)
+        if self.ear is not None:
+            self.ear.hear(uid, frame)
         if self._echoing and self._voice is not None:
             self._voice.echo(frame)
 
@@ -152,7 +164,7 @@ class Callee:
 
     async def _play(self) -> None:
         self._on_change("ringing")
-        # What will be said is read now: a missing file should not show in the middle of a conversation.
+        # Speech is read now, so that a missing file shows before the conversation begins.
         speech = {step: await self._load_speech(step) for step in self._script.steps if isinstance(step, Say)}
         self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
         stop_watching = self._room.watch(self._look)
@@ -160,7 +172,7 @@ class Callee:
         try:
             for step in self._script.steps:
                 if isinstance(step, Answer):
-                    self._look()  # what happened in this very turn of the loop has not been told yet
+                    self._look()  # events of this turn of the loop have not been reported yet
                     if self._end.done():
                         return
                     stop_watching()
@@ -171,7 +183,7 @@ class Callee:
                     await self._voice.say(speech[step])
                 else:
                     await self._do(step)
-            # Nothing is left to do but to wait for the caller.
+            # The script has ended: wait for the caller to hang up.
             await asyncio.wait((self._end,))
         finally:
             stop_watching()
@@ -193,12 +205,12 @@ class Callee:
             case Drop():
                 self._finish(CalleeEnd.DROPPED)
             case _:
-                raise AssertionError(f"{step} is handled elsewhere")
+                raise AssertionError(f"{step} is handled in _play")
 
     def _answer(self) -> None:
-        self.hearing = CalleeEar(self._room.rate_hz, self._open_recording())
+        self.ear = CalleeEar(self._room.rate_hz, self._open_recording())
         self._member = self._room.join_pcm(0, self)
-        self._voice = Voice(self._member, self.hearing.tick)
+        self._voice = Voice(self._member, self.ear.tick)
         self._voice.start()
         self._on_change("answered")
         self._stop_grace()
@@ -206,19 +218,19 @@ class Callee:
             self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
 
     async def _listen(self, sound: Sound) -> None:
-        assert self.hearing is not None
+        assert self.ear is not None
         if sound is Sound.SPEECH:
-            self.hearing.expect_speech()
-            await self.hearing.spoken.wait()
+            self.ear.expect_speech()
+            await self.ear.spoken.wait()
             self._on_change("caller speaks")
         else:
-            await self.hearing.paused.wait()
+            await self.ear.paused.wait()
             self._on_change("caller pauses")
 
     # The end
 
     def _look(self) -> None:
-        """Before the answer the callee is not in the room; it looks in from outside whenever somebody comes or goes."""
+        """Before the answer, the callee is not in the room; it checks from outside at each change of its members."""
         if self._room.closed:
             self._finish(CalleeEnd.ROOM_CLOSED)
         elif self._room.members:
@@ -248,5 +260,5 @@ class Callee:
         if self._member is not None:
             self._member.leave(reason)
         await asyncio.wait((playing,))
-        if self.hearing is not None:
-            await self.hearing.aclose()
+        if self.ear is not None:
+            await self.ear.aclose()

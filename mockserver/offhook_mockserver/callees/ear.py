@@ -1,4 +1,4 @@
-"""A callee's ear: what it heard of the caller, on one timeline that begins with the answer, and the recording of it."""
+"""A callee's ear: the caller's audio, on one timeline that begins with the answer, and its recording."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook.interfaces import AudioFrame
+from offhook.interfaces import AudioFrame, frames_in
 from offhook.media import SpeechDetector, SpeechStarted, SpeechStopped
 from offhook.secret import redact
 
@@ -20,12 +20,12 @@ _log = logging.getLogger(__name__)
 
 #: A pause as long as this means that the caller has finished a turn.
 TURN_PAUSE_MS: Final = 700
-#: Audio that is this late is still expected, so the time without it does not count as quiet yet.
+#: Audio may be this late, so the last part of the time without audio does not count as quiet yet.
 _LATENESS_MS: Final = 200
-#: A talker whose positions differ from the clock by more than this has begun anew.
+#: A talker whose positions differ from the clock by more than this has started anew.
 _MOST_DRIFT_MS: Final = 1000
-#: Frames that may wait for the recording: 10 s.
-_MOST_WAITING: Final = 500
+#: Frames that may wait for the recording.
+_MOST_WAITING: Final = frames_in(10.0)
 _CLOSE_TIMEOUT_S: Final = 0.5
 
 
@@ -37,12 +37,12 @@ class CalleeEar:
         sink: where they are recorded, or None.
 
     Attributes:
-        first_audio_s: seconds from the answer to the caller's first frame, or None.
+        first_audio_s: seconds from the answer to the caller's first frame; None before it.
         frames_heard: frames taken.
-        gap_samples: samples that the caller's positions jumped over: lost, or never sent.
+        gap_samples: samples that the caller's positions skipped: lost, or never sent.
         frames_unrecorded: frames that the recording could not take.
-        spoken: set once the caller has begun to speak since `expect_speech`.
-        paused: set once the caller has spoken and been quiet for `TURN_PAUSE_MS`.
+        spoken: set when the caller has started to speak since `expect_speech`.
+        paused: set when the caller has spoken and then been quiet for `TURN_PAUSE_MS`.
     """
 
     def __init__(self, rate_hz: int, sink: AudioSink | None) -> None:
@@ -64,7 +64,7 @@ class CalleeEar:
         self.paused: asyncio.Event = asyncio.Event()
 
     def expect_speech(self) -> None:
-        """Forget what was said so far: the next turn counts."""
+        """Forget earlier speech: the next turn counts."""
         self.spoken.clear()
         self.paused.clear()
         if self._detector.speaking:
@@ -90,11 +90,11 @@ class CalleeEar:
         self._keep(placed)
 
     def tick(self) -> None:
-        """Time passed, perhaps without audio."""
+        """Called 50 times a second, with or without audio."""
         self._note(self._detector.advance(self._now() - _LATENESS_MS * self._rate_hz // 1000))
 
     async def aclose(self) -> None:
-        """Finish the recording: it lasts until now. Bounded."""
+        """Finish the recording; it lasts until now. Bounded."""
         if self._recording is None:
             return
         recording, self._recording = self._recording, None
@@ -143,7 +143,7 @@ class CalleeEar:
             await sink.write(AudioFrame(b"", self._rate_hz, 0))
             while (frame := await self._queue.get()) is not None:
                 await sink.write(frame)
-        except Exception as error:  # sinks are plugins: whatever one raises costs the recording and nothing else
+        except Exception as error:  # sinks are plugins: an error of one ends the recording, and nothing else
             _log.warning("the callee's recording ends early: %s", _describe(error))
             while await self._queue.get() is not None:
                 self.frames_unrecorded += 1

@@ -1,7 +1,8 @@
-"""Fictional numbers that decide the outcome of a call with no script at all.
+"""Fictional numbers that decide the outcome of a call, so that a test needs no script.
 
-All are from +1 NPA 555 01XX, the range kept for fiction, so that one that leaks into production rings nobody. The idea
-of magic numbers is Twilio's; which number does what is ours. Grade of everything here: assumed.
+All are from +1 NPA 555 01XX, the range reserved for fiction, so that a number that leaks into production does not ring
+a real telephone. The idea of magic numbers is Twilio's; which number does what is ours. Grade of everything here:
+assumed.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ SPEECH: Final = Path(__file__).parent / "clips"
 HELLO: Final = SPEECH / "hello.wav"
 REPLY: Final = SPEECH / "reply.wav"
 
-#: The number that answers, listens and replies; numbers that are not in the table behave like it.
+#: The callee answers, listens and replies; numbers that are not in the table behave the same.
 DEFAULT_NUMBER: Final = "+14155550123"
 
 NUMBERS: Final[Mapping[str, Script]] = {
     DEFAULT_NUMBER: Script(
-        "answers, listens, replies once you have spoken and paused, then waits for you to hang up",
+        "answers, listens, replies after you have spoken and paused, then waits for you to hang up",
         (Ring(1.5), Answer(), ListenFor(Sound.SPEECH), ListenFor(Sound.QUIET), Say(REPLY)),
     ),
     "+14155550101": Script(
@@ -45,7 +46,7 @@ NUMBERS: Final[Mapping[str, Script]] = {
         (Ring(1.0), Answer(), Say(HELLO), Wait(0.5), HangUp()),
     ),
     "+14155550102": Script("never answers", (NeverAnswer(),)),
-    "+14155550103": Script("declines (the caller sees no answer, as on Agora)", (Ring(2.0), Decline())),
+    "+14155550103": Script("declines (as on Agora, the caller only sees no answer)", (Ring(2.0), Decline())),
     "+14155550104": Script(
         "answers and drops off the network in mid-sentence",
         (Ring(1.0), Answer(), Say(REPLY, duration_s=1.2), Drop()),
@@ -64,11 +65,11 @@ NUMBERS: Final[Mapping[str, Script]] = {
 
 
 def script_for(number: str) -> Script:
-    """What whoever has `number` does."""
+    """The script of the callee at `number`."""
     return NUMBERS.get(number) or NUMBERS[DEFAULT_NUMBER]
 
 
 def table() -> str:
-    """The numbers for people, one a line."""
+    """The numbers and what they do, one a line, for people."""
     rows = [f"  {number}  {script.summary}" for number, script in NUMBERS.items()]
-    return "\n".join([*rows, f"  any other     as {DEFAULT_NUMBER}"])
+    return "\n".join([*rows, f"  any other     like {DEFAULT_NUMBER}"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """Ring for so long."""
+    """Ring for `duration_s`."""
 
     duration_s: float
 
@@ -30,24 +30,24 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Refuse. The caller sees nothing of it: nobody joins."""
+    """Decline. The caller does not see it: the callee does not join."""
 
 
 @dataclass(frozen=True, slots=True)
 class NeverAnswer:
-    """Let it ring until the caller gives up."""
+    """Ring until the caller gives up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Speak an audio file, or its first `duration_s`."""
+    """Say an audio file, or its first `duration_s`."""
 
     path: Path
     duration_s: float | None = None
 
 
 class Sound(Enum):
-    """What a callee may listen for."""
+    """What a callee can listen for."""
 
     SPEECH = "speech"
     QUIET = "quiet"
@@ -62,24 +62,24 @@ class ListenFor:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """Say back what is heard, from now on."""
+    """Echo what is heard, from now on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing for so long."""
+    """Do nothing for `duration_s`."""
 
     duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """Leave the channel as a callee does who hangs up."""
+    """Leave the channel, as a callee who hangs up does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Vanish from the channel as a callee does whose network fails."""
+    """Drop out of the channel, as a callee whose network fails does."""
 
 
 Step: TypeAlias = Ring | Answer | Decline | NeverAnswer | Say | ListenFor | Echo | Wait | HangUp | Drop
@@ -92,11 +92,11 @@ class Script:
     """What a callee does.
 
     Attributes:
-        summary: for people, in the present tense.
-        steps: what is done, in order.
+        summary: what happens, for people, in the present tense.
+        steps: what the callee does, in order.
 
     Raises:
-        ConfigError: a step stands on the wrong side of `Answer`.
+        ConfigError: a step is on the wrong side of `Answer`.
     """
 
     summary: str

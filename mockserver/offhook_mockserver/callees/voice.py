@@ -1,6 +1,6 @@
-"""A callee's voice: one frame every 20 ms from the answer on, speech or echo where there is some, else silence.
+"""A callee's voice: from the answer on, one frame every 20 ms, of speech, of echo or else of silence.
 
-An answered telephone is never without sound; that the bridge sends silence rather than nothing is assumed.
+An answered telephone always sends sound; it is assumed that the bridge sends silence, and not nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import SourceError
-from offhook.interfaces import PTIME_MS, SAMPLE_BYTES, AudioFrame
+from offhook.interfaces import SAMPLE_BYTES, AudioFrame, frames_in, samples_per_frame
 from offhook.media import Pacer
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.pcm_member import PcmMember
 
 
-#: The longest file that a callee says, in seconds.
+#: The longest file that a callee can say, in seconds.
 MAX_SPEECH_S: Final = 600
-#: Frames of echo that may wait: more than that is dropped, oldest first.
-_MOST_ECHO: Final = 10
+#: Frames of echo that may wait; when there are more, the oldest is dropped.
+_MOST_ECHO: Final = frames_in(0.2)
 
 
 async def load_speech(plugins: Plugins, path: Path, rate_hz: int) -> bytes:
     """The samples of an audio file at `rate_hz` (s16le mono).
 
     Raises:
-        SourceError: it cannot be read, or lasts longer than `MAX_SPEECH_S`.
+        SourceError: the file cannot be read, or is longer than `MAX_SPEECH_S`.
         MissingExtraError, SpecError: no plugin reads audio files.
     """
     source = plugins.source(f"wav:{path}")
@@ -47,7 +47,7 @@ async def load_speech(plugins: Plugins, path: Path, rate_hz: int) -> bytes:
                 resampler = plugins.resampler("file", from_hz, rate_hz) if from_hz != rate_hz else None
             pcm += frame.pcm if resampler is None else resampler.convert(frame.pcm)
             if len(pcm) > MAX_SPEECH_S * rate_hz * SAMPLE_BYTES:
-                raise SourceError(f"{path} lasts longer than {MAX_SPEECH_S} s, which no callee says")
+                raise SourceError(f"{path} is longer than {MAX_SPEECH_S} s, which is the limit for a callee")
         if resampler is not None:
             pcm += resampler.flush()
     finally:
@@ -59,18 +59,18 @@ class Voice:
     """Speaks into a room at the pace of the loop's clock.
 
     Args:
-        member: who speaks.
+        member: the member that speaks.
         on_tick: called before each frame, 50 times a second.
 
     Attributes:
-        frames_spoken: frames that were speech or echo.
-        echo_dropped: frames of echo that found no room.
+        frames_spoken: frames of speech or echo.
+        echo_dropped: frames of echo that were dropped, because too many waited.
     """
 
     def __init__(self, member: PcmMember, on_tick: Callable[[], None]) -> None:
         self._member = member
         self._on_tick = on_tick
-        self._samples = member.rate_hz * PTIME_MS // 1000
+        self._samples = samples_per_frame(member.rate_hz)
         self._silence = bytes(self._samples * SAMPLE_BYTES)
         self._speech = b""
         self._said = 0
@@ -81,16 +81,16 @@ class Voice:
         self.echo_dropped: int = 0
 
     def start(self) -> None:
-        """Publish, and speak from now on."""
+        """Publish, and send frames from now on."""
         self._member.publish()
         self._pacer.start()
 
     def stop(self) -> None:
-        """Fall silent. Idempotent."""
+        """Stop sending frames. Idempotent."""
         self._pacer.stop()
 
     async def say(self, pcm: bytes) -> None:
-        """Say it; returns when its last frame has been sent."""
+        """Say these samples; returns when the last frame has been sent."""
         self._speech, self._said, self._done = pcm, 0, asyncio.Event()
         try:
             await self._done.wait()
@@ -98,7 +98,7 @@ class Voice:
             self._speech, self._done = b"", None
 
     def echo(self, frame: AudioFrame) -> None:
-        """Say a frame as soon as it can be."""
+        """Say a frame after the speech and the echo that wait."""
         if len(self._echo) == _MOST_ECHO:
             self._echo.popleft()
             self.echo_dropped += 1

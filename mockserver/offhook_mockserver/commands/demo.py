@@ -1,7 +1,7 @@
 """``offhook demo``: a whole call on this machine, shown as it happens.
 
-The mock server and its relay run in a process of their own, as they would in real use; the caller's side is this
-process, and it is given nothing but the settings that a program would read from its environment.
+The mock server and its relay run in a process of their own, as they would in real use. This process is the caller, and
+it has only the settings that a program would read from its environment.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import Store
 
 
-#: A number of the mock's table: somebody who answers, listens and replies.
+#: A number of the mock's table: the callee answers, listens and replies.
 NUMBER = "+14155550123"
 SPEECH = Path(__file__).parents[1] / "callees" / "clips"
 #: How long the server's process may take to be ready, and to end.
@@ -40,7 +40,7 @@ _STOP_TIMEOUT_S = 5.0
 def demo(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, and nothing else.")] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A new or empty folder for what the call leaves behind.")
+        Path | None, typer.Option(metavar="DIR", help="A new or empty folder for the files of the call.")
     ] = None,
 ) -> None:
     """Place a call to a simulated callee, with real speech over real WebRTC, and show it. Needs no account.
@@ -50,13 +50,13 @@ def demo(
     """
     folder = out or _unused_folder()
     if not json:
-        typer.echo(f"calling {NUMBER}, who lives in a mock server on this machine; nothing leaves it")
+        typer.echo(f"calling {NUMBER}, a simulated callee in a mock server on this machine; nothing leaves the machine")
     placed = run(lambda stop: _demo(folder, choose(json=json), stop))
     raise typer.Exit(report(placed, as_json=json, out=folder))
 
 
 def _unused_folder() -> Path:
-    """``offhook-demo``, or the first ``offhook-demo-2``, ``-3``... that is not there."""
+    """``offhook-demo``, or the first of ``offhook-demo-2``, ``-3``... that does not exist."""
     number = 1
     while (folder := Path("offhook-demo" if number == 1 else f"offhook-demo-{number}")).exists():
         number += 1
@@ -87,19 +87,19 @@ async def _demo(folder: Path, display: Display, stop: Stop) -> CallResult:
 
 
 def _keep(recordings: Path, folder: Path) -> None:
-    """Put what the callee heard beside the rest; it is complete, now that the server has ended."""
+    """Move what the callee heard to the other files; the recording is complete, because the server has ended."""
     for recording in recordings.glob("*.callee.wav"):
         shutil.move(recording, folder / CALLEE_HEARD)
 
 
 @contextlib.asynccontextmanager
 async def _server(recordings: Path, stop: Stop) -> AsyncGenerator[dict[str, str]]:
-    """The mock server in a process of its own; gives the environment that leads a caller to it."""
+    """Run the mock server in a process of its own; yields the environment that a caller needs to reach it."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "offhook", "mock", "--json", "--recordings", str(recordings)),
         stdout=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,
-        start_new_session=True,  # ctrl-C is for the caller; the server is told when the call has been hung up
+        start_new_session=True,  # ctrl-C is for the caller, which stops the server after hanging up
     )
     assert process.stdout is not None
     draining: asyncio.Task[None] | None = None
@@ -109,9 +109,7 @@ async def _server(recordings: Path, stop: Stop) -> AsyncGenerator[dict[str, str]
                 async with asyncio.timeout(_READY_TIMEOUT_S):
                     ready = json_.loads(await process.stdout.readline())
             except (TimeoutError, ValueError):
-                raise TransportUnavailable(
-                    "the mock server did not start; run `offhook mock` to see what it says"
-                ) from None
+                raise TransportUnavailable("the mock server did not start: run `offhook mock` to see why") from None
             draining = asyncio.create_task(_drain(process.stdout))
             secret = Secret(ready["api_secret"])
             yield {
@@ -134,6 +132,6 @@ async def _server(recordings: Path, stop: Stop) -> AsyncGenerator[dict[str, str]
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:
-    """Read what the server prints, so that it never waits for us."""
+    """Read what the server prints, so that the server never blocks on a full pipe."""
     while await stream.readline():
         pass

@@ -22,17 +22,17 @@ def mock(
 ) -> None:
     """Run a mock of Sendblue and of the channel behind it, with callees who answer, talk and hang up.
 
-    Then one line for each thing that happens in a call. Ctrl-C stops it: calls are ended and recordings finished. A
-    second ctrl-C does not wait for that. What stopped it is said on standard error, but not with --json.
+    While it runs, it prints one line for each event of a call. Ctrl-C stops it: it ends the calls and finishes their
+    recordings. A second ctrl-C does not wait for that. Without --json, it prints what stopped it to standard error.
     """
     from offhook.cli import run
     from offhook_mockserver.commands.serving import serve
     from offhook_mockserver.server.socket_server import MockSettings
 
-    async def serve_and_tell(stop: Stop) -> None:
+    async def serve_and_report(stop: Stop) -> None:
         calls = await serve(MockSettings(port=port, recordings=recordings), as_json=json)
         if stop.code is not None and not json:
             ended = "1 call" if calls == 1 else f"{calls} calls"
             typer.echo(f"offhook mock: stopped by {stop.signal_name}, {ended} ended", err=True)
 
-    run(serve_and_tell)
+    run(serve_and_report)

@@ -1,4 +1,4 @@
-"""What ``offhook mock`` does: runs the server until a signal comes, and prints what people and programs need."""
+"""What ``offhook mock`` does: run the server until a signal arrives, and print what people and programs need."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
 
 #: Lines that may wait to be printed.
 MOST_LINES: Final = 1000
-#: How long the last lines have to get out at the end.
+#: How long the last lines may take to be written at the end.
 _LAST_LINES_S: Final = 0.5
-#: Where the printed settings have calls written down: beside the database of real ones.
+#: The database in the printed settings, beside that of real calls.
 _DATABASE: Final = "mock.db"
 
 
 async def serve(settings: MockSettings, *, as_json: bool) -> int:
-    """Run a server until it is cancelled, and stop it then; gives how many calls that has ended.
+    """Run a server until this is cancelled, then stop it; returns how many calls that has ended.
 
     Args:
         settings: of the server.
-        as_json: begin with one JSON line for programs, instead of text for people.
+        as_json: print one JSON line for programs first, instead of text for people.
 
     Raises:
-        ConfigError, RecordingError: it cannot listen there, or record there.
+        ConfigError: it cannot listen at the port.
+        RecordingError: the folder for recordings cannot be written.
     """
     printer = LinePrinter()
 
@@ -49,20 +50,23 @@ async def serve(settings: MockSettings, *, as_json: bool) -> int:
         printer.start()
         try:
             await asyncio.get_running_loop().create_future()
-        except asyncio.CancelledError:  # this is how it ends
+        except asyncio.CancelledError:  # the signal
             task = asyncio.current_task()
             assert task is not None
             task.uncancel()
         calls = server.calls.up
-    # Nothing runs on the loop any more, so it may be held up.
+    # The server has stopped, so blocking the loop is harmless.
     printer.finish(_LAST_LINES_S)
     return calls
 
 
 class LinePrinter:
-    """Prints lines from a thread of its own: whoever started us may have stopped reading, and then writing blocks.
+    """Prints lines from a thread of its own: writing blocks when the process that started us has stopped reading.
 
-    The oldest of too many waiting lines is dropped; how many were is printed once writing goes on.
+    When more than `MOST_LINES` wait, the oldest is dropped. How many were dropped is printed when writing goes on.
+
+    `logging.handlers.QueueListener` does not fit: it writes through a handler's and a stream's lock, which the
+    interpreter waits for at its exit, and its `stop` neither takes a timeout nor works while its queue is full.
     """
 
     def __init__(self) -> None:
@@ -70,7 +74,7 @@ class LinePrinter:
         self._dropped = 0
         self._finished = False
         self._changed = threading.Condition()
-        # A daemon, because a write that blocks for good must not keep the process from its end.
+        # A daemon, because a write that blocks for good must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="offhook-mock-printer", daemon=True)
 
     def start(self) -> None:
@@ -78,7 +82,7 @@ class LinePrinter:
         self._thread.start()
 
     def print(self, line: str) -> None:
-        """Have a line printed, some time. Never blocks."""
+        """Queue a line. Never blocks."""
         with self._changed:
             if len(self._lines) == MOST_LINES:
                 self._lines.popleft()
@@ -87,14 +91,14 @@ class LinePrinter:
             self._changed.notify()
 
     def finish(self, timeout_s: float) -> None:
-        """Wait for the lines that are left, but not longer than `timeout_s`."""
+        """Wait until the queued lines are written, at most `timeout_s`."""
         with self._changed:
             self._finished = True
             self._changed.notify()
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        # To the descriptor: a thread that hangs in sys.stdout holds a lock without which the interpreter cannot end.
+        # To the descriptor: a thread that blocks in sys.stdout holds a lock that the interpreter needs at its exit.
         descriptor = sys.stdout.fileno()
         encoding = sys.stdout.encoding
         while (text := self._next()) is not None:
@@ -107,17 +111,17 @@ class LinePrinter:
             dropped, self._dropped = self._dropped, 0
             if not self._lines:
                 return None
-            missing = f"({dropped} lines were dropped here, because nobody read them)\n" if dropped else ""
+            missing = f"({dropped} lines were dropped here, because the output was not read)\n" if dropped else ""
             return f"{missing}{self._lines.popleft()}\n"
 
 
 def _write(descriptor: int, data: bytes) -> bool:
-    """Write all of it, however long that takes; False when nobody can read it any more."""
+    """Write all of it, without a time limit; False when the other end is closed."""
     while data:
         try:
             data = data[os.write(descriptor, data) :]
         except BlockingIOError:
-            # Whoever started us shares the pipe and made it non-blocking.
+            # The process that started us shares the pipe and made it non-blocking.
             select.select((), (descriptor,), ())
         except OSError:
             return False
@@ -129,7 +133,7 @@ def _print(text: str) -> None:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever started us has stopped reading; calls go on. What could not be written goes nowhere at the exit.
+        # The process that started us has closed the pipe; calls go on. At exit, Python flushes to nowhere.
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
@@ -141,7 +145,7 @@ def _ready_line(server: MockServer) -> str:
             "url": server.url,
             "port": server.port,
             "pid": os.getpid(),
-            # Keys of this mock alone, made when it started; printing them is the point.
+            # Printing these keys is the point: they were made at the start and are valid for this mock alone.
             "api_key": server.tenant.api_key.reveal(),
             "api_secret": server.tenant.api_secret.reveal(),
             "from_number": server.from_number,
@@ -158,12 +162,12 @@ def _welcome(server: MockServer) -> str:
   export OFFHOOK_FROM_NUMBER={server.from_number}
   export OFFHOOK_STORE={shlex.quote(f"sqlite:{home(os.environ).absolute() / _DATABASE}")}
 
-the last one keeps these calls out of your real ones; `unset OFFHOOK_STORE` when you are done.
-try it, in another terminal, with these set:
+OFFHOOK_STORE keeps these calls apart from your real ones; `unset OFFHOOK_STORE` when you are done.
+Try it in another terminal, with these variables set:
 
   offhook call {DEFAULT_NUMBER} --say wav:{SPEECH / "greeting.wav"}
 
-numbers, and what happens when you call them:
+Numbers, and what happens when you call them:
 
 {table()}
 

@@ -1,3 +1,3 @@
-"""Ways into a room: each turns the protocol of its clients into a member."""
+"""Ways into a room: each door turns the protocol of its clients into a member."""
 
 from __future__ import annotations

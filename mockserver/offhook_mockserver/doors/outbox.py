@@ -1,4 +1,4 @@
-"""What one client of a door is yet to be sent over its WebSocket: in order, and bounded, however slowly it reads."""
+"""The messages that wait to be sent over a client's WebSocket: in order, and bounded however slowly it reads."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
+from offhook.interfaces import frames_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.websockets import WebSocket
 
 
-#: Texts that a client has not read; one that is so far behind cannot know any more what happened.
+#: Texts that may wait; a client that is further behind can no longer know the state of the room.
 MOST_TEXTS: Final = 256
-#: Audio messages that a client has not read: 2 s of one talker. More would only be heard later still.
-MOST_AUDIO: Final = 100
+#: Audio messages that may wait: 2 s of one talker. More would only delay what the client hears.
+MOST_AUDIO: Final = frames_in(2.0)
 
 
 class Outbox:
-    """Filled by the room without waiting, emptied by `pump`.
+    """The room fills it without waiting, and `pump` empties it.
 
     Args:
-        on_behind: called once, when the client is more than `MOST_TEXTS` texts behind.
+        on_behind: called once, when more than `MOST_TEXTS` texts would wait.
 
     Attributes:
-        ended: set when nothing more is to come, or can be sent.
-        audio_dropped: audio messages that were dropped, oldest first, because the client read too slowly.
+        ended: set when no further messages are accepted, or none can be sent.
     """
 
     def __init__(self, on_behind: Callable[[], None]) -> None:
-        self.audio_dropped: int = 0
         self._on_behind = on_behind
         self._messages: deque[str | bytes] = deque()
         self._texts = 0
@@ -41,7 +41,7 @@ class Outbox:
         self._changed = asyncio.Event()
 
     def put(self, text: str) -> None:
-        """Send a text, after everything else; after `end` nothing more."""
+        """Queue a text; ignored after `end`."""
         if self.ended.is_set():
             return
         if self._texts == MOST_TEXTS:
@@ -51,22 +51,23 @@ class Outbox:
         self._texts += 1
         self._add(text)
 
-    def put_audio(self, data: bytes) -> None:
-        """Send a binary message; the oldest gives way when there are too many."""
+    def put_audio(self, data: bytes) -> bool:
+        """Queue a binary message; False if the oldest waiting one was dropped for it. Ignored after `end`."""
         if self.ended.is_set():
-            return
-        if len(self._messages) - self._texts >= MOST_AUDIO:
+            return True
+        full = len(self._messages) - self._texts >= MOST_AUDIO
+        if full:
             self._messages.remove(next(message for message in self._messages if isinstance(message, bytes)))
-            self.audio_dropped += 1
         self._add(data)
+        return not full
 
     def end(self) -> None:
-        """Close the WebSocket when all has been sent. Idempotent."""
+        """Close the WebSocket when the waiting messages have been sent. Idempotent."""
         self.ended.set()
         self._changed.set()
 
     async def pump(self, websocket: WebSocket) -> None:
-        """Send, until the end or until the WebSocket is lost."""
+        """Send messages until `end` is called or the WebSocket is lost."""
         with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
             while self._messages or not self.ended.is_set():
                 if not self._messages:

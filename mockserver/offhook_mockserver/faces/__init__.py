@@ -1,3 +1,3 @@
-"""What HTTP clients see."""
+"""The APIs that HTTP clients see."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Refusals in the shape that Sendblue's clients look for, and the answer to what no route takes."""
+"""Refusals in the shape that Sendblue's clients look for, and the answer to requests that no route takes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ApiRefusal:
-    """Why a request is refused: the HTTP status, and how well it is known that Sendblue does so, too."""
+    """Why a request is refused: the HTTP status, and how certain it is that Sendblue answers the same."""
 
     status: int
     grade: Grade
 
 
-#: Never an invented success for what the mock does not know.
+class RequestRefused(Exception):
+    """Ends the handling of a request: the client receives `refusal` with the exception's text."""
+
+    def __init__(self, refusal: ApiRefusal, message: str) -> None:
+        super().__init__(message)
+        self.refusal = refusal
+
+
+#: The mock never answers a request that it does not know with an invented success.
 UNKNOWN_ROUTE: Final = ApiRefusal(501, Grade.ASSUMED)
 
 
@@ -35,7 +43,7 @@ class UnknownRoute(BaseRoute):
     """The answer to every other path and method; the last of a router's routes.
 
     Args:
-        known: routes that may have been meant, as ``METHOD /path``, each with a note or "".
+        known: routes that the client may have meant, as ``METHOD /path``, each with a note or "".
     """
 
     def __init__(self, known: Mapping[str, str]) -> None:

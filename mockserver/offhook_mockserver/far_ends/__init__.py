@@ -1,6 +1,6 @@
-"""What conformance kits have on the other side.
+"""The other side, for conformance kits and tests.
 
-Its names are imported on first use, so that one of them needs only its own libraries.
+Its names are imported on first use, so that each needs only its own libraries.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.far_ends.memory import MemoryFarEnd
     from offhook_mockserver.far_ends.pcm import PcmFarEnd
+    from offhook_mockserver.far_ends.renewal import RenewsGrants
     from offhook_mockserver.far_ends.sendblue import SendblueFarEnd
     from offhook_mockserver.far_ends.webrtc import RelayFarEnd
 
-__all__ = ["MemoryFarEnd", "PcmFarEnd", "RelayFarEnd", "SendblueFarEnd"]
+__all__ = ["MemoryFarEnd", "PcmFarEnd", "RelayFarEnd", "RenewsGrants", "SendblueFarEnd"]
 
 _HOMES: Final[Mapping[str, str]] = {
     "MemoryFarEnd": "offhook_mockserver.far_ends.memory",
     "PcmFarEnd": "offhook_mockserver.far_ends.pcm",
+    "RenewsGrants": "offhook_mockserver.far_ends.renewal",
     "SendblueFarEnd": "offhook_mockserver.far_ends.sendblue",
     "RelayFarEnd": "offhook_mockserver.far_ends.webrtc",
 }

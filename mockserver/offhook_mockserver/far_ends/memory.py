@@ -1,4 +1,4 @@
-"""The far end of the transport ``memory``, for conformance kits: rooms in the same process, on virtual time."""
+"""The far end of the transport ``memory``, for conformance kits: rooms in the same process, in virtual time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from offhook.plugin import TransportRegistry
 
 
-#: The discard port, where nothing listens; grants need some.
+#: The discard port, where nothing listens: a grant needs a port.
 _PORT: Final = 9
 
 
 class MemoryFarEnd(RoomsFarEnd):
-    """It is a plugin as well: loaded beside the others, it registers ``memory`` into its own rooms."""
+    """It is a plugin as well: loaded with the others, it registers ``memory`` into its own rooms."""
 
     virtual_time = True
 
@@ -44,7 +44,7 @@ class MemoryFarEnd(RoomsFarEnd):
 
     @property
     def port(self) -> int:
-        """The port of its URL, where in truth nothing listens."""
+        """The port of its URL, although nothing listens there."""
         return _PORT
 
     @property

@@ -1,7 +1,7 @@
 """The far end of transports that join at the PCM door, for conformance kits: a door on loopback behind a wire.
 
-The wire is a TCP proxy. Cut, it neither passes on nor refuses: whoever is on it hears nothing, as with a cable that was
-pulled. What was on its way is kept, as TCP keeps it, and gone if the one who sent it has given up meanwhile.
+The wire is a TCP proxy. While it is cut, it neither forwards data nor closes connections: both ends receive nothing, as
+with an unplugged cable. It keeps the data that was on its way, as TCP does, unless the sender gives up in the meantime.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from offhook.interfaces import SystemClock
 from offhook_mockserver.doors.pcm.door import PcmDoor
 from offhook_mockserver.far_ends.rooms import RoomsFarEnd
-from offhook_mockserver.far_ends.wire import _LOOPBACK, Wire
+from offhook_mockserver.far_ends.wire import Wire
 from offhook_mockserver.server.loop_server import LoopServer
+from offhook_mockserver.server.loopback import LOOPBACK
 
 
 class PcmFarEnd(RoomsFarEnd):
@@ -24,7 +25,7 @@ class PcmFarEnd(RoomsFarEnd):
 
     @property
     def endpoint(self) -> str:
-        return f"http://{_LOOPBACK}:{self._wire.port}"
+        return f"http://{LOOPBACK}:{self._wire.port}"
 
     async def start(self) -> None:
         await self._server.start()

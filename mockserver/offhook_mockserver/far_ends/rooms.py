@@ -1,6 +1,6 @@
-"""The far end of a transport into rooms, for conformance kits: channels are rooms, somebody else is a PCM member.
+"""The far end of a transport into rooms, for conformance kits: channels are rooms, other members are PCM members.
 
-How the transport gets into the rooms, and how its network is cut, is for the far end of each.
+The far end of each transport adds how it joins the rooms, and how its network is cut.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.room import Room
 
 
-#: How long ago a token was made that has had its time, and how long it lived.
+#: How long ago an expired token was issued, and how long it was valid.
 _LONG_AGO_S: Final = 120
 _SHORT_S: Final = 60
 
 
 class RoomsFarMember(FarMember):
-    """Somebody else in a room; made by `RoomsFarEnd.member`."""
+    """Another member of a room; created by `RoomsFarEnd.member`."""
 
     def __init__(self, room: Room, uid: int) -> None:
         super().__init__(uid)
@@ -51,7 +51,7 @@ class RoomsFarMember(FarMember):
         self._in_room.leave(reason)
 
     def on_event(self, event: RoomEvent) -> None:
-        """What others do is nothing that a test looks at."""
+        """Ignored: tests do not look at the events of other members."""
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
         """Keep what legs send; kits let one leg speak at a time."""
@@ -64,11 +64,11 @@ class RoomsFarMember(FarMember):
 
 
 class RoomsFarEnd(ChannelFarEnd):
-    """What the far ends of all transports into rooms share.
+    """The common part of the far ends of all transports into rooms.
 
     Args:
-        clock: the time, of tokens as well.
-        seed: of all randomness.
+        clock: the time, also of tokens.
+        seed: seeds all randomness.
 
     Attributes:
         clock: see above.
@@ -118,5 +118,5 @@ class RoomsFarEnd(ChannelFarEnd):
                 room.kick(member, reason)
 
     def room(self, channel: str) -> Room:
-        """The room of that name, which is there from now on."""
+        """The room of a channel; it is opened if it does not exist."""
         return self.rooms.get(channel) or self.rooms.create(channel, self._app_id, self._certificate)

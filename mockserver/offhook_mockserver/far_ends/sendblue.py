@@ -1,7 +1,7 @@
-"""The far end for the conformance of the carrier ``sendblue``: the mock on a clause's loop, answering as it is told.
+"""The far end for the conformance of the carrier ``sendblue``: the mock on a clause's loop, with answers as chosen.
 
-What its application says to a good request is Sendblue's documented answer; refusals are those that careful clients
-expect, as everywhere in the mock.
+It answers a good request as Sendblue documents it; refusals are those that careful clients expect, as everywhere in the
+mock.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from offhook.interfaces import Auth
 
 
-#: From the range that is kept for fiction.
+#: From the range that is reserved for fiction.
 _OTHER_LINE: Final = "+18885550198"
-#: Calls are over at once: what is tested is how they begin.
+#: Calls end at once: clauses test how they begin.
 _SCRIPT: Final = Script("declines at once", (Decline(),))
 _JOIN_WINDOW_S: Final = 0.01
 
@@ -39,14 +39,14 @@ _STATUS: Final[Mapping[ServiceAnswer, int]] = {
     ServiceAnswer.RATE_LIMIT: 429,
     ServiceAnswer.FAIL: 503,
 }
-_TROUBLE: Final[Mapping[ServiceAnswer, NetworkFault]] = {
+_FAULTS: Final[Mapping[ServiceAnswer, NetworkFault]] = {
     ServiceAnswer.LOSE: NetworkFault(lose_answer=True),
     ServiceAnswer.UNREACHABLE: NetworkFault(refuse=True),
 }
 
 
 class SendblueFarEnd(ServiceFarEnd):
-    """Sendblue's API, as the mock has it, on virtual time and without a socket."""
+    """The mock's Sendblue API, in virtual time and without a socket."""
 
     virtual_time = True
 
@@ -60,7 +60,7 @@ class SendblueFarEnd(ServiceFarEnd):
         )
         self._answer = ServiceAnswer.ACCEPT
         self._rung: list[str] = []
-        self._http = _Reached(self)
+        self._http = _Network(self)
 
     @property
     def environment(self) -> Environment:
@@ -94,23 +94,23 @@ class SendblueFarEnd(ServiceFarEnd):
         return Environment(settings, clock=self._clock, ids=self._mock.ids, http=self._http)
 
     @property
-    def trouble(self) -> NetworkFault:
-        """What the network does now."""
-        return _TROUBLE.get(self._answer, NetworkFault())
+    def fault(self) -> NetworkFault:
+        """The network's fault now."""
+        return _FAULTS.get(self._answer, NetworkFault())
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The mock's application, unless it was told otherwise."""
+        """Answer as chosen with `answer`; by default, pass the request to the mock."""
         answer = self._answer
         body = await receive()
         self._note(cast("bytes", body.get("body", b"")))
         if answer is ServiceAnswer.HANG:
-            await receive()  # comes when the client has gone
+            await receive()  # returns when the client has disconnected
         elif answer is ServiceAnswer.NONSENSE:
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
             await send({"type": "http.response.body", "body": b"<!doctype html><title>Welcome</title>"})
         elif answer in _STATUS:
             refusal = ApiRefusal(_STATUS[answer], Grade.ASSUMED)
-            await refuse(refusal, f"told to {answer.value}")(scope, receive, send)
+            await refuse(refusal, f"the far end was set to {answer.value}")(scope, receive, send)
         else:
             await self._pass_on(body, scope, receive, send)
 
@@ -127,13 +127,13 @@ class SendblueFarEnd(ServiceFarEnd):
         self._rung.append(str(json.loads(body).get("phoneNumber")))
 
 
-class _Reached(AsgiTransport):
-    """The way there: its troubles are those of the moment when a request begins."""
+class _Network(AsgiTransport):
+    """The HTTP transport to it; each request has the fault of the moment when it begins."""
 
     def __init__(self, far_end: SendblueFarEnd) -> None:
         super().__init__(far_end.app)
         self._far_end = far_end
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with self.trouble(self._far_end.trouble):
+        with self.fault(self._far_end.fault):
             return await super().handle_async_request(request)

@@ -1,7 +1,6 @@
 """The far end of the transport ``aiortc``, for conformance kits: a relay on loopback, and a network that can be cut.
 
-Media passes paths that lose everything while the network is cut; HTTP and the event streams wait until it is mended, as
-TCP's segments would.
+While the network is cut, all media is lost; HTTP and the event streams wait until it is mended, as TCP segments would.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from offhook.interfaces import SystemClock
 from offhook_mockserver.doors.webrtc.door import WebRtcDoor
 from offhook_mockserver.far_ends.rooms import RoomsFarEnd
 from offhook_mockserver.server.loop_server import LoopServer
+from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_wire.impairment import Impairment
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-#: A join that is broken off half-way is forgotten so soon: kits wait for that, and loopback needs less.
+#: An unfinished join is forgotten after this time: kits wait for that, and on loopback a join takes less.
 _JOIN_S: Final = 2.0
 
 
@@ -31,7 +31,7 @@ class Gate:
     """An ASGI application behind a network that can be cut.
 
     Args:
-        app: what is behind it.
+        app: the application behind it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -40,11 +40,11 @@ class Gate:
         self._up.set()
 
     def cut(self) -> None:
-        """Nothing passes any more. Idempotent."""
+        """Hold every message back. Idempotent."""
         self._up.clear()
 
     def mend(self) -> None:
-        """It passes again, and what waited as well. Idempotent."""
+        """Pass messages again, those held back as well. Idempotent."""
         self._up.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +64,7 @@ class RelayFarEnd(RoomsFarEnd):
     """A relay at a free port of 127.0.0.1."""
 
     not_claimed: Mapping[str, str] = {
-        "giving up": "how long to try is the call's to decide (CallPolicy.grace_s): the leg tries until it is left",
+        "giving up": "the call decides how long to try (CallPolicy.grace_s): the leg tries until it leaves",
     }
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class RelayFarEnd(RoomsFarEnd):
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._server.port}"
+        return f"http://{LOOPBACK}:{self._server.port}"
 
     async def start(self) -> None:
         await self._server.start()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
+from offhook_mockserver.server.loopback import LOOPBACK
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-_LOOPBACK: Final = "127.0.0.1"
-#: What a side may have on its way, in bytes, before it loses its connection: 30 s of one talker.
+#: How much data of a side may wait before its connection is aborted, in bytes: 30 s of one talker.
 _MOST_HELD: Final = 1_000_000
 
 
@@ -43,7 +44,7 @@ class _Side(asyncio.Protocol):
         self.pass_on()
 
     def pass_on(self) -> None:
-        """Give what has come, or the end of it, to the other side; not while the wire is cut."""
+        """Forward the data that has arrived, or the end of the connection, unless the wire is cut."""
         other = self.other
         if other is None or not self._wire.up:
             return
@@ -54,11 +55,11 @@ class _Side(asyncio.Protocol):
             self._wire.sides.discard(self)
             self._held.clear()
             if other._transport is not None:
-                # What was passed on is still sent; an end that comes after a cut comes without what the cut held.
+                # Forwarded data is still sent; data that a cut held back is discarded.
                 other._transport.close()
 
     def abort(self) -> None:
-        """End it at once."""
+        """Abort the connection."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -68,7 +69,7 @@ class Wire:
 
     Attributes:
         port: where it listens; 0 before it does.
-        up: whether it passes anything on.
+        up: whether it forwards data.
         sides: both ends of every connection.
     """
 
@@ -81,23 +82,23 @@ class Wire:
         self._connecting: set[asyncio.Task[object]] = set()
 
     async def start(self, to_port: int) -> None:
-        """Lead to a port of this machine."""
+        """Forward connections to a port of this machine."""
         self._to_port = to_port
-        self._server = await asyncio.get_running_loop().create_server(lambda: _Side(self, self._lead_on), _LOOPBACK, 0)
+        self._server = await asyncio.get_running_loop().create_server(lambda: _Side(self, self._connect), LOOPBACK, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def cut(self) -> None:
-        """Nothing passes any more. Idempotent."""
+        """Stop forwarding. Idempotent."""
         self.up = False
 
     def mend(self) -> None:
-        """It passes again. Idempotent."""
+        """Forward again. Idempotent."""
         self.up = True
         for side in tuple(self.sides):
             side.pass_on()
 
     async def aclose(self) -> None:
-        """Lose every connection. Idempotent."""
+        """Abort every connection. Idempotent."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -107,12 +108,12 @@ class Wire:
             side.abort()
         await asyncio.sleep(0)
 
-    def _lead_on(self, near: _Side) -> None:
+    def _connect(self, near: _Side) -> None:
         def join(far: _Side) -> None:
             near.other, far.other = far, near
             near.pass_on()
 
-        connecting = asyncio.get_running_loop().create_connection(lambda: _Side(self, join), _LOOPBACK, self._to_port)
+        connecting = asyncio.get_running_loop().create_connection(lambda: _Side(self, join), LOOPBACK, self._to_port)
         task: asyncio.Task[object] = asyncio.create_task(_or_not(connecting, near))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)

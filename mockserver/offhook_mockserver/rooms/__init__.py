@@ -1,3 +1,3 @@
-"""A channel from inside: members, who hears whom, who may come in. No HTTP, no socket, no tenant."""
+"""A channel from inside: its members, who hears whom, and who may join. No HTTP, no socket, no tenant."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may come into a room: the same questions, in the same order, with the same refusals, at every door."""
+"""Who may join a room: every door makes the same checks, in the same order, with the same refusals."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class JoinRefused(OffhookError):
-    """Somebody may not come in.
+    """A client may not join.
 
     Attributes:
-        refusal: what a client is told.
-        status: how HTTP says it.
+        refusal: what the client receives.
+        status: the HTTP status.
     """
 
     code = "not_admitted"
@@ -34,21 +34,21 @@ class JoinRefused(OffhookError):
 def check_may_join(
     rooms: Rooms, app_id: str, channel: str, token: Secret, uid: int, identity: int | str | None
 ) -> tuple[Room, AccessToken]:
-    """The room that somebody may come into, and their token, verified.
+    """The room that a client may join, and its token, verified.
 
     Args:
-        rooms: the rooms there are.
-        app_id, channel, token, uid: as the client gives them.
-        identity: of a client that says it was in before, see `Reservation`; None for one that does not.
+        rooms: the open rooms.
+        app_id, channel, token, uid: as the client sent them.
+        identity: of a client that comes back, see `Reservation`; None for a new one.
 
     Raises:
-        NotAdmitted: they may not.
+        JoinRefused: it may not join.
     """
     room = rooms.get(channel)
     if room is None:
         problem = (
-            f"no channel {channel!r} is open here: the call is over, or nobody joined in time, or another "
-            "mock started it. Dial again, and join where the grant comes from"
+            f"no channel {channel!r} is open here: the call has ended, or no caller joined in time, or another "
+            "mock started it. Dial again, and join at the mock that issued the grant"
         )
         raise JoinRefused(404, Refusal("no_such_channel", problem))
     if room.app_id != app_id:
@@ -57,7 +57,7 @@ def check_may_join(
         access = room.verify(token, uid)
     except TokenInvalid as error:
         raise JoinRefused(403, Refusal("token_rejected", str(error), int(error.reason))) from None
-    holder = room.holders.get(uid)
-    if identity is not None and holder is not None and holder.identity != identity:
-        raise JoinRefused(409, Refusal("replaced", f"somebody else has joined as uid {uid} meanwhile"))
+    reserved = room.reservations.get(uid)
+    if identity is not None and reserved is not None and reserved.identity != identity:
+        raise JoinRefused(409, Refusal("replaced", f"another client has joined as uid {uid} in the meantime"))
     return room, access

@@ -1,4 +1,4 @@
-"""What a member of a room is told, what it calls, and what stays of it when it has gone."""
+"""The events that a member of a room receives, the handlers that it calls, and what is kept after it has left."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ if TYPE_CHECKING:
     from offhook_wire.rtp_out import OutStream
 
 
-#: What a member is told. `LegClosed` is about itself: it was put out of the room, and is told nothing more.
+#: What a member receives. `LegClosed` is about itself: the room removed it, and it receives no further events.
 RoomEvent: TypeAlias = MemberJoined | MemberPublished | MemberUnpublished | MemberLeft | LegClosed
 
 
 class PcmHandler(Protocol):
-    """What a `PcmMember` calls, on the event loop, until it has left."""
+    """What a `PcmMember` calls on the event loop, until it has left."""
 
     def on_event(self, event: RoomEvent) -> None:
-        """Something happened in the room. Members who were there already are told first, as `MemberJoined`."""
+        """Called with each event of the room; first with `MemberJoined` for each member that was there already."""
         ...
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
-        """Audio of the member `uid`, at the room's rate; `frame.position` counts from the talker's first sample."""
+        """Called with audio of the member `uid`, at the room's rate; `frame.position` counts from its first sample."""
         ...
 
 
 class EventHandler(Protocol):
-    """What an `RtpMember` calls with events; its audio goes out as packets."""
+    """What an `RtpMember` calls with events; audio goes out as packets."""
 
     def on_event(self, event: RoomEvent) -> None:
-        """Something happened in the room."""
+        """Called with each event of the room."""
         ...
 
 
 class PacketSender(Protocol):
-    """Where an `RtpMember` puts packets in the clear."""
+    """Where an `RtpMember` sends unencrypted packets."""
 
     def send_rtp(self, data: bytes) -> None: ...
 
@@ -53,12 +53,12 @@ class RoomMember(Protocol):
     uid: int
     published: bool
 
-    def tell(self, event: RoomEvent) -> None:
+    def notify(self, event: RoomEvent) -> None:
         """Pass an event to the member's handler."""
         ...
 
     def put_out(self, reason: str | None) -> None:
-        """The room has let go of this member; with a reason, it did so by itself."""
+        """The room has removed this member; `reason` is None if the member left by itself."""
         ...
 
 
@@ -74,8 +74,23 @@ class RtpListener(Protocol):
     """A member that hears Opus in RTP."""
 
     def forward(self, uid: int, source: object, packet: RtpPacket) -> None:
-        """Send a packet of the member `uid` on to this one. `source` changes when its numbering does."""
+        """Forward a packet of the member `uid` to this one. A new `source` means that its numbering starts anew."""
         ...
+
+
+@dataclass(slots=True)
+class RoomCounters:
+    """What did not get through in a room since it was opened, for all its members, including those that have left.
+
+    Attributes:
+        malformed: packets and messages of members that could not be parsed.
+        unheard: frames and packets that members sent before they joined or published, or after they left.
+        audio_dropped: audio messages dropped, oldest first, because a client of the PCM door read too slowly.
+    """
+
+    malformed: int = 0
+    unheard: int = 0
+    audio_dropped: int = 0
 
 
 class RoomView(Protocol):
@@ -83,37 +98,39 @@ class RoomView(Protocol):
 
     rate_hz: int
     lost_after_s: float
+    counters: RoomCounters
 
     @property
     def pcm_members(self) -> Sequence[PcmListener]:
-        """Who hears PCM."""
+        """The members that hear PCM."""
         ...
 
     @property
     def rtp_members(self) -> Sequence[RtpListener]:
-        """Who hears Opus."""
+        """The members that hear Opus."""
         ...
 
-    def tell(self, event: RoomEvent, *, but: int = 0) -> None:
-        """Tell all members of an event, except the member `but`."""
+    def notify(self, event: RoomEvent, *, but: int = 0) -> None:
+        """Pass an event to all members except the member `but`."""
         ...
 
     def pass_on(self, talker: RoomMember, packet: RtpPacket) -> None:
-        """A packet of an RTP member goes to the others."""
+        """Forward a packet of an RTP member to the others."""
         ...
 
     def remove(self, member: RoomMember, reason: LeaveReason) -> None:
-        """Let go of a member and tell the others why. Idempotent."""
+        """Remove a member and notify the others of the reason. Idempotent."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Who was last in a room as some uid.
+    """What a room keeps of the member that last had a uid.
 
     Attributes:
-        identity: what only it comes back with: the SSRC of an RTP member, the place of a client of the PCM door.
-        streams: under which SSRCs and numbers it heard the others; nothing where audio is PCM.
+        identity: what it proves itself with when it comes back: an RTP member's SSRC, or the rejoin token of a client
+            of the PCM door.
+        streams: the SSRCs and sequence numbers under which it heard the others; empty where audio is PCM.
     """
 
     identity: int | str

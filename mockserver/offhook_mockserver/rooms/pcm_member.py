@@ -1,4 +1,4 @@
-"""A member that speaks and hears PCM: callees, the in-process transport, clients of the PCM door."""
+"""A member that speaks and hears PCM: a callee, a leg of the in-process transport, a client of the PCM door."""
 
 from __future__ import annotations
 
@@ -24,23 +24,19 @@ class PcmMember:
     """A member that speaks and hears PCM. Made by `Room.join_pcm`.
 
     Attributes:
-        uid: who it is in the room.
-        rate_hz: rate of its audio in both directions: the room's.
+        uid: its uid in the room.
+        rate_hz: the rate of its audio in both directions, which is the room's.
         published: whether the others hear what it sends.
-        frames_sent: frames that `send` took while published.
-        frames_unheard: frames that `send` was given while not published, or after leaving.
     """
 
     def __init__(self, room: RoomView, uid: int, handler: PcmHandler, ids: Ids) -> None:
         self.uid = uid
         self.rate_hz: int = room.rate_hz
         self.published: bool = False
-        self.frames_sent: int = 0
-        self.frames_unheard: int = 0
         self._room = room
         self._handler = handler
         self._present = True
-        # Told on the next turn of the loop, so that whoever joins has the member in hand when its handler is called.
+        # Passed on at the next turn of the loop, so that `Room.join_pcm` has returned when the handler is called.
         self._waiting: list[RoomEvent] | None = []
         self._lost: asyncio.TimerHandle | None = None
         self._encoder: OpusEncoder | None = None
@@ -55,73 +51,72 @@ class PcmMember:
 
     @property
     def encodes(self) -> bool:
-        """Whether it has an encoder now; it has one only while an RTP member listens."""
+        """Whether it has an encoder now, which it has only while an RTP member listens."""
         return self._encoder is not None
 
     def publish(self) -> None:
-        """Begin to publish audio; the others are told. Idempotent."""
+        """Start to publish audio, and notify the others. Idempotent."""
         if self._present and not self.published:
             self.published = True
-            self._room.tell(MemberPublished(self.uid), but=self.uid)
+            self._room.notify(MemberPublished(self.uid), but=self.uid)
 
     def unpublish(self) -> None:
-        """Stop publishing (mute); the others are told. Idempotent."""
+        """Stop publishing (mute), and notify the others. Idempotent."""
         if self._present and self.published:
             self.published = False
-            self._room.tell(MemberUnpublished(self.uid), but=self.uid)
+            self._room.notify(MemberUnpublished(self.uid), but=self.uid)
 
     def send(self, frame: AudioFrame) -> None:
-        """Speak up to 20 ms of audio at `rate_hz` now; nobody hears it before `publish`.
+        """Send up to 20 ms of audio at `rate_hz` now; the others hear it only after `publish`.
 
-        Where `frame.position` jumps, time passed without audio.
+        A jump in `frame.position` is time without audio.
 
         Raises:
-            ValueError: another rate, or more than 20 ms.
+            ValueError: the frame has another rate, or is longer than 20 ms.
         """
         if frame.rate_hz != self.rate_hz or frame.samples * rtp.CLOCK_HZ > rtp.FRAME_TICKS * self.rate_hz:
             raise ValueError(f"{frame!r} is not up to 20 ms at the room's {self.rate_hz} Hz")
         if not (self._present and self.published):
-            self.frames_unheard += 1
+            self._room.counters.unheard += 1
             return
-        self.frames_sent += 1
         for pcm_member in self._room.pcm_members:
             if pcm_member is not self:
                 pcm_member.hear(self.uid, frame)
         if not self.present:
-            return  # a handler has put us out meanwhile
+            return  # a handler has removed this member in the meantime
         if self._room.rtp_members:
             self._send_encoded(frame)
         else:
             self.release_encoder()
 
     def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:
-        """Leave the room; the others are told with `reason`, the own handler nothing more. Idempotent."""
+        """Leave the room. The others are notified with `reason`; this member's handler gets no event. Idempotent."""
         self._room.remove(self, reason)
 
     def lose(self, gone: Callable[[], object] = lambda: None) -> None:
-        """Nothing is heard of it any more: unless it recovers, the room lets go of it in `Room.lost_after_s`.
+        """The connection to it is lost: unless it recovers, the room removes it after `Room.lost_after_s`.
 
         Args:
-            gone: called when the room does; the handler, which is lost, is not told.
+            gone: called when the room removes it; its handler is not called.
         """
 
-        def let_go() -> None:
+        def drop() -> None:
             self.leave(LeaveReason.DROPPED)
             gone()
 
         if self._present and self._lost is None:
-            self._lost = asyncio.get_running_loop().call_later(self._room.lost_after_s, let_go)
+            self._lost = asyncio.get_running_loop().call_later(self._room.lost_after_s, drop)
 
     def recover(self) -> None:
-        """It is heard of again."""
+        """The connection to it is back."""
         if self._lost is not None:
             self._lost.cancel()
             self._lost = None
 
     # What the room calls
 
-    def tell(self, event: RoomEvent) -> None:
-        """Pass an event to the handler, once it may be called."""
+    def notify(self, event: RoomEvent) -> None:
+        """Pass an event to the handler, or keep it until the handler may be called."""
         if self._waiting is not None:
             self._waiting.append(event)
         else:
@@ -131,11 +126,11 @@ class PcmMember:
                 _log.exception("the handler of PCM member %d failed on %r", self.uid, event)
 
     def introduce(self) -> None:
-        """Tell the handler what waited for it."""
+        """Pass the kept events to the handler."""
         waiting, self._waiting = self._waiting, None
         for event in waiting or ():
             if self._present or isinstance(event, LegClosed):
-                self.tell(event)
+                self.notify(event)
 
     def hear(self, uid: int, frame: AudioFrame) -> None:
         """Pass on audio of another member."""
@@ -149,15 +144,15 @@ class PcmMember:
             _log.exception("the handler of PCM member %d failed on audio", self.uid)
 
     def put_out(self, reason: str | None) -> None:
-        """The room has let go of this member; with a reason, it did so by itself."""
+        """The room has removed this member; `reason` is None if the member left by itself."""
         self._present = self.published = False
         self.recover()
         self.release_encoder()
         if reason is not None:
-            self.tell(LegClosed(reason))
+            self.notify(LegClosed(reason))
 
     def release_encoder(self) -> None:
-        """Nobody needs Opus of this member now."""
+        """Close the encoder: no RTP member listens now."""
         if self._encoder is not None:
             self._encoder.close()
             self._encoder = None

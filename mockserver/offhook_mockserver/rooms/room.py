@@ -1,7 +1,7 @@
-"""Rooms: who is in a channel, who hears whom. A room forwards packets and does not transcode.
+"""A room: who is in a channel, and who hears whom. It forwards packets and does not transcode.
 
-RTP members exchange Opus packets as they are. PCM members share one decoder per talker and one encoder per source,
-which exist only while somebody needs them; between PCM members nothing is coded. Rooms know no HTTP and no sockets.
+RTP members exchange Opus packets unchanged. PCM members share one decoder per talker and one encoder per source, which
+exist only while they are needed; audio between PCM members is not encoded. Rooms use neither HTTP nor sockets.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from offhook.errors import OffhookError
 from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished
+from offhook_mockserver.rooms.member import RoomCounters
 from offhook_mockserver.rooms.pcm_member import PcmMember
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_wire.access_token import AccessToken, verify
@@ -32,7 +33,7 @@ _UID_LIMIT: Final = 2**32
 
 
 class RoomError(OffhookError):
-    """A room cannot be had: its name is taken, there are too many, or it is closed."""
+    """A room cannot be opened or joined: its name is taken, too many are open, or it is closed."""
 
     code = "room"
 
@@ -42,12 +43,12 @@ class Room:
 
     Args:
         channel: its name.
-        app_id: the application it belongs to, 32 hex digits.
-        certificate: that application's certificate; tokens are signed with it.
+        app_id: the application that it belongs to, 32 hex digits.
+        certificate: that application's certificate, with which tokens are signed.
         clock: the time.
         ids: random numbers for uids and SSRCs.
-        rate_hz: rate of PCM members' audio: one of Opus's.
-        lost_after_s: how long a member is kept that is not heard of any more, before the others are told it dropped.
+        rate_hz: the rate of PCM members' audio, one of Opus's rates.
+        lost_after_s: how long a member whose connection is lost is kept, before it counts as dropped.
     """
 
     def __init__(
@@ -72,51 +73,53 @@ class Room:
         self._expected: list[RtpMember] = []
         self._receptions: dict[int, Reception] = {}
         self._watchers: list[Callable[[], None]] = []
-        self._telling_watchers = False
+        self._calling_watchers = False
         self._closed = False
-        #: Whether anybody has been in, were it for less than a turn of the loop.
+        #: Whether any member has been in, even for less than a turn of the loop.
         self.visited: bool = False
-        #: Who was last in the room as some uid, so that whoever comes back is heard, and hears, as before.
-        self.holders: dict[int, Reservation] = {}
-        #: Snapshots for the frame path: replaced on a change, never changed.
+        self._concealed_before = 0
+        self.counters: RoomCounters = RoomCounters()
+        #: By uid, the member that had it last: one that comes back is heard, and hears, as before.
+        self.reservations: dict[int, Reservation] = {}
+        #: Snapshots for the frame path: replaced at each change, never modified.
         self.pcm_members: tuple[PcmMember, ...] = ()
         self.rtp_members: tuple[RtpMember, ...] = ()
 
     @property
     def closed(self) -> bool:
-        """Whether the room is gone."""
+        """Whether the room is closed."""
         return self._closed
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """Who is in the room, in the order of joining."""
+        """The members in the room, in the order of joining."""
         return tuple(self._members.values())
 
     @property
     def decoders(self) -> int:
-        """Decoders in use: at most one per RTP talker, none while no PCM member listens."""
+        """Decoders in use: at most one per RTP talker, and zero while no PCM member listens."""
         return len(self._receptions)
 
     @property
     def encoders(self) -> int:
-        """Encoders in use: at most one per PCM member, none while no RTP member listens."""
+        """Encoders in use: at most one per PCM member, and zero while no RTP member listens."""
         return sum(member.encodes for member in self.pcm_members)
 
     @property
     def frames_concealed(self) -> int:
-        """Frames that the decoders in use made up for packets that did not come."""
-        return sum(reception.concealed for reception in self._receptions.values())
+        """Frames that decoders made up for packets that did not arrive, since the room was opened."""
+        return self._concealed_before + sum(reception.concealed for reception in self._receptions.values())
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Be told, on the next turn of the loop, that members came or went or that the room closed.
+        """Have `changed` called on the next turn of the loop after a member joined or left, or the room was closed.
 
-        Changes of one turn are told once: a member that was replaced never seems to be away.
+        Changes within one turn cause one call, so that a member that is replaced never seems to be away.
 
         Args:
             changed: called without arguments; must not raise.
 
         Returns:
-            What to call to be told no more. Idempotent.
+            A function that ends the calls. Idempotent.
         """
         self._watchers.append(changed)
 
@@ -138,7 +141,7 @@ class Room:
             stop()
 
     def verify(self, token: Secret, uid: int) -> AccessToken:
-        """Judge a token for this room.
+        """Verify a token for this room.
 
         Raises:
             TokenInvalid: with Agora's reason, 8 invalid or 9 expired.
@@ -155,12 +158,12 @@ class Room:
     def join_pcm(self, uid: int, handler: PcmHandler) -> PcmMember:
         """Join as a member that speaks and hears PCM.
 
-        The handler is told who is there already on the next turn of the loop. A member of the same uid is put out
-        ("replaced").
+        On the next turn of the loop, the handler is called with the members that are there already. A member with the
+        same uid is removed ("replaced").
 
         Args:
-            uid: who to be; 0 lets the room choose.
-            handler: is told events and given audio.
+            uid: the uid to join as; 0 lets the room choose one.
+            handler: called with events and audio.
 
         Raises:
             RoomError: the room is closed.
@@ -168,13 +171,13 @@ class Room:
         member = PcmMember(self, uid or self.free_uid(), handler, self._ids)
         self._replace(member.uid)
         for event in self._introduction():
-            member.tell(event)
+            member.notify(event)
         self._add(member)
         asyncio.get_running_loop().call_soon(member.introduce)
         return member
 
     def expect(self, member: RtpMember) -> None:
-        """From now on tell `member` what happens, though it is not in the room before `admit`.
+        """Notify `member` of events from now on, although it is not in the room before `admit`.
 
         Raises:
             RoomError: the room is closed.
@@ -183,26 +186,26 @@ class Room:
         self._expected.append(member)
 
     def admit(self, member: RtpMember) -> None:
-        """Media to an expected member works: it is in the room, and the others are told.
+        """Let an expected member into the room, because its media works, and notify the others.
 
         Raises:
-            RoomError: the room is closed, or the member has left meanwhile.
+            RoomError: the room is closed, or the member has left in the meantime.
         """
         self._check_open()
         if member not in self._expected:
-            raise RoomError(f"member {member.uid} left channel {self.channel} before it was in")
+            raise RoomError(f"member {member.uid} left channel {self.channel} before it was admitted")
         self._expected.remove(member)
         self._replace(member.uid)
         member.admitted()
         self._add(member)
 
     def remove(self, member: RoomMember, reason: LeaveReason, *, kicked: str | None = None) -> None:
-        """Let go of a member and tell the others. Idempotent.
+        """Remove a member and notify the others. Idempotent.
 
         Args:
-            member: who goes.
-            reason: what the others are told.
-            kicked: what the member itself is told, when it did not ask to go.
+            member: the member.
+            reason: the reason in the others' `MemberLeft`.
+            kicked: the reason in the member's own `LegClosed`; None if it left by itself.
         """
         if any(expected is member for expected in self._expected):
             self._expected = [expected for expected in self._expected if expected is not member]
@@ -212,7 +215,7 @@ class Room:
         reception = self._receptions.get(member.uid)
         if reception is not None:
             reception.flush()
-            # What it played may have made a handler let go of this member already.
+            # A handler that received this audio may have removed the member already.
             if self._members.get(member.uid) is not member:
                 return
         del self._members[member.uid]
@@ -221,21 +224,21 @@ class Room:
         member.put_out(kicked)
         for other in self.rtp_members:
             other.talker_left(member.uid)
-        self.tell(MemberLeft(member.uid, reason))
+        self.notify(MemberLeft(member.uid, reason))
 
     def kick(self, member: Member, reason: str) -> None:
-        """Put a member out; it is told `LegClosed(reason)`, the others that it dropped. Idempotent."""
+        """Remove a member: it receives `LegClosed(reason)`, and to the others it dropped. Idempotent."""
         self.remove(member, LeaveReason.DROPPED, kicked=reason)
 
     def close(self, reason: str = "channel closed") -> None:
-        """Put everybody out. Idempotent."""
+        """Remove all members. Idempotent."""
         self._closed = True
         self._changed()
         for member in (*self._expected, *self.members):
             self.kick(member, reason)
 
     def free_uid(self) -> int:
-        """A uid that nobody here has."""
+        """A uid that no member has."""
         taken = {0, *self._members, *(member.uid for member in self._expected)}
         uid = 0
         while uid in taken:
@@ -244,14 +247,14 @@ class Room:
 
     # What members call
 
-    def tell(self, event: RoomEvent, *, but: int = 0) -> None:
-        """Tell everybody, but for the member `but`."""
+    def notify(self, event: RoomEvent, *, but: int = 0) -> None:
+        """Pass an event to all members except the member `but`."""
         for member in (*self._expected, *self._members.values()):
             if member.uid != but:
-                member.tell(event)
+                member.notify(event)
 
     def pass_on(self, talker: RoomMember, packet: RtpPacket) -> None:
-        """The frame path: a packet of an RTP member goes to the others, decoded once if any of them speaks PCM."""
+        """The frame path: forward a packet of an RTP member; it is decoded once if any other member hears PCM."""
         for member in self.rtp_members:
             if member is not talker:
                 member.forward(talker.uid, (talker, packet.ssrc), packet)
@@ -284,15 +287,15 @@ class Room:
         self._members[member.uid] = member
         self.visited = True
         self._snapshot()
-        self.tell(MemberJoined(member.uid), but=member.uid)
+        self.notify(MemberJoined(member.uid), but=member.uid)
 
     def _changed(self) -> None:
-        if self._watchers and not self._telling_watchers:
-            self._telling_watchers = True
-            asyncio.get_running_loop().call_soon(self._tell_watchers)
+        if self._watchers and not self._calling_watchers:
+            self._calling_watchers = True
+            asyncio.get_running_loop().call_soon(self._call_watchers)
 
-    def _tell_watchers(self) -> None:
-        self._telling_watchers = False
+    def _call_watchers(self) -> None:
+        self._calling_watchers = False
         for changed in tuple(self._watchers):
             changed()
 
@@ -317,4 +320,5 @@ class Room:
     def _close_reception(self, uid: int) -> None:
         reception = self._receptions.pop(uid, None)
         if reception is not None:
+            self._concealed_before += reception.concealed
             reception.close()

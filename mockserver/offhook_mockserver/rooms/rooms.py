@@ -1,4 +1,4 @@
-"""The rooms there are."""
+"""All rooms of one mock."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class Rooms:
-    """The rooms there are, by channel. A room goes when it is closed, not when it is empty.
+    """The open rooms, by channel. A room stays until it is closed, also while it is empty.
 
     Args:
         clock: the time.
         ids: random numbers.
-        limit: how many there can be at once.
+        limit: how many may be open at once.
     """
 
     def __init__(self, clock: Clock, ids: Ids, *, limit: int = 1000) -> None:
@@ -35,7 +35,7 @@ class Rooms:
         """Open a channel.
 
         Raises:
-            RoomError: the channel is open already, or there are too many.
+            RoomError: the channel is open already, or the limit is reached.
         """
         if channel in self._rooms:
             raise RoomError(f"channel {channel} is open already")
@@ -54,11 +54,11 @@ class Rooms:
         return room
 
     def get(self, channel: str) -> Room | None:
-        """The open room of that name."""
+        """The open room of a channel, or None."""
         return self._rooms.get(channel)
 
     def close(self, channel: str, reason: str = "channel closed") -> None:
-        """Close a channel and put everybody out of it. Idempotent."""
+        """Close a channel and remove all its members. Idempotent."""
         room = self._rooms.pop(channel, None)
         if room is not None:
             room.close(reason)

@@ -19,23 +19,21 @@ _REPORT_INTERVAL_S: Final = 1.0
 
 
 class RtpMember:
-    """A member that speaks and hears Opus in RTP. Its door makes it, feeds it packets, and admits it to the room.
+    """A member that speaks and hears Opus in RTP. Its door creates it, feeds it packets, and admits it to the room.
 
     Args:
-        room: where it is going to be.
-        uid: who it is there.
-        sender: takes its outgoing packets.
-        handler: is told the room's events.
+        room: the room that it will join.
+        uid: its uid there.
+        sender: sends its outgoing packets.
+        handler: called with the room's events.
         clock: for report times.
         ids: for SSRCs.
-        payload_type: what the listener calls Opus.
-        streams: the streams to it, by talker, of the member whom it takes the place of: they go on.
+        payload_type: the listener's payload type of Opus.
+        streams: the streams, by talker, to the member that it replaces; they are continued.
 
     Attributes:
         streams: the streams to it, by talker.
-        published: whether packets have come and have not been ended.
-        malformed: packets that were no RTP or RTCP.
-        unheard: packets that came before it was in the room or after it left.
+        published: whether it has sent packets, and has not ended its stream since.
     """
 
     def __init__(
@@ -52,8 +50,6 @@ class RtpMember:
     ) -> None:
         self.uid = uid
         self.published: bool = False
-        self.malformed: int = 0
-        self.unheard: int = 0
         self._room = room
         self._sender = sender
         self._handler = handler
@@ -64,7 +60,7 @@ class RtpMember:
         self._over = False
         self._talking: InStream | None = None
         self._ended = asyncio.Event()
-        # Kept when a member leaves: after a re-join the listener hears the same SSRC go on.
+        # Kept when a talker leaves: after it has joined again, the listener hears the same SSRC continue.
         self.streams: dict[int, OutStream] = {} if streams is None else streams
         self._reporter = OutStream(ids, payload_type=payload_type)
         self._timer: asyncio.TimerHandle | None = None
@@ -76,12 +72,12 @@ class RtpMember:
 
     @property
     def packets_received(self) -> int:
-        """RTP packets of its current stream."""
+        """RTP packets received on its current stream."""
         return self._talking.received if self._talking else 0
 
     @property
     def packets_lost(self) -> int:
-        """Packets of its current stream that never came."""
+        """Packets of its current stream that never arrived."""
         return self._talking.lost if self._talking else 0
 
     def ssrc_of(self, uid: int) -> int:
@@ -89,16 +85,16 @@ class RtpMember:
         return self._stream(uid).ssrc
 
     def admitted(self) -> None:
-        """The room took it in: reports begin."""
+        """The room has admitted it: start sending reports."""
         self._present = True
         self._report()
 
     def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:
-        """Leave the room; the others are told with `reason`. Idempotent, whichever signal comes first."""
+        """Leave the room; the others are notified with the first `reason`. Idempotent."""
         self._room.remove(self, reason)
 
     async def wait_ended(self, timeout_s: float) -> None:
-        """Wait until its BYE came, and with it every packet sent before; at most `timeout_s`."""
+        """Wait until its BYE has arrived, and with it every earlier packet; at most `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._ended.wait()
@@ -108,14 +104,14 @@ class RtpMember:
     # Packets from the member
 
     def on_rtp(self, data: bytes) -> None:
-        """Take an RTP packet in the clear: count it, pass it on. Never raises."""
+        """Count and forward an unencrypted RTP packet. Never raises."""
         if not self._present:
-            self.unheard += 1
+            self._room.counters.unheard += 1
             return
         try:
             packet = rtp.parse(data)
         except rtp.MalformedPacket:
-            self.malformed += 1
+            self._room.counters.malformed += 1
             return
         now_s = self._clock.monotonic_s()
         if self._talking is None or self._talking.ssrc != packet.ssrc:
@@ -124,16 +120,16 @@ class RtpMember:
         self._ended.clear()
         if not self.published:
             self.published = True
-            self._room.tell(MemberPublished(self.uid), but=self.uid)
+            self._room.notify(MemberPublished(self.uid), but=self.uid)
         if packet.payload:
             self._room.pass_on(self, packet)
 
     def on_rtcp(self, data: bytes) -> None:
-        """Take an RTCP packet in the clear. Never raises. RTCP is never passed on: each side gets our own."""
+        """Read an unencrypted RTCP packet. Never raises. RTCP is not forwarded: each side gets our own reports."""
         try:
             packets = rtcp.parse(data)
         except rtp.MalformedPacket:
-            self.malformed += 1
+            self._room.counters.malformed += 1
             return
         for packet in packets:
             if isinstance(packet, rtcp.SenderReport):
@@ -144,33 +140,33 @@ class RtpMember:
 
     # What the room calls
 
-    def tell(self, event: RoomEvent) -> None:
+    def notify(self, event: RoomEvent) -> None:
         """Pass an event to the handler."""
         if not self._over:
             self._handler.on_event(event)
 
     def forward(self, uid: int, source: object, packet: rtp.RtpPacket) -> None:
-        """Send a packet of the member `uid` on to this one. `source` changes when its numbering does."""
+        """Forward a packet of the member `uid` to this one. A new `source` means that its numbering starts anew."""
         if self._present:
             data = self._stream(uid).forward(source, packet, self._clock.monotonic_s())
             if data is not None:
                 self._sender.send_rtp(data)
 
     def talker_left(self, uid: int) -> None:
-        """Say BYE for the stream of a member who left."""
+        """Send BYE for the stream of a member that has left."""
         stream = self.streams.get(uid)
         if self._present and stream is not None and stream.started:
             self._sender.send_rtcp(stream.bye())
 
     def put_out(self, reason: str | None) -> None:
-        """The room has let go of this member; with a reason, it did so by itself."""
+        """The room has removed this member; `reason` is None if the member left by itself."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         for uid in self.streams:
             self.talker_left(uid)
         if reason is not None:
-            self.tell(LegClosed(reason))
+            self.notify(LegClosed(reason))
         self._present = self.published = False
         self._over = True
 
@@ -182,14 +178,14 @@ class RtpMember:
         return stream
 
     def _report(self) -> None:
-        """Each second: a sender report for each stream to this member, with how its own stream is received."""
+        """Each second, send a report for each stream to this member, with the reception of its own stream."""
         self._timer = asyncio.get_running_loop().call_later(_REPORT_INTERVAL_S, self._report)
         now_s, wall_s = self._clock.monotonic_s(), self._clock.wall_s()
         blocks = [self._talking.block(now_s)] if self._talking is not None else []
         for stream in [stream for stream in self.streams.values() if stream.started] or [self._reporter]:
             self._sender.send_rtcp(stream.report(now_s, wall_s, blocks))
             blocks = []
-        # A BYE that no leaving follows is a member who stopped talking.
+        # A BYE without a leave means that the member has stopped talking.
         if self._ended.is_set() and self.published:
             self.published = False
-            self._room.tell(MemberUnpublished(self.uid), but=self.uid)
+            self._room.notify(MemberUnpublished(self.uid), but=self.uid)

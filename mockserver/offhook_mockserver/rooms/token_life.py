@@ -1,4 +1,4 @@
-"""The life of one member's token: told a while before its end, and at its end."""
+"""The life of one member's token: a callback some time before it expires, and one when it has expired."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from offhook_wire.access_token import AccessToken
 
 
-#: So long before its end a token is said to be expiring, as Agora's SDKs do; at half of a shorter life.
+#: How long before it expires a token is reported as expiring, as Agora's SDKs do; half of its life if that is shorter.
 WARNING_S: Final = 30.0
-#: Between two looks at a clock that may be a test's.
+#: The clock is read at least this often, because it may be a test's.
 _LONGEST_NAP_S: Final = 1.0
 
 
 class TokenLife:
-    """Counts from the moment a token was verified, by the monotonic clock: setting the wall clock ends no call early.
+    """Counts by the monotonic clock from the verification of a token, so that setting the wall clock ends no call.
 
     Args:
         clock: the time.
-        on_expiring: told once for each token how many seconds it has left, rounded up.
-        on_expired: told once that there is none left.
+        on_expiring: called once for each token with the seconds that it has left, rounded up.
+        on_expired: called once, when the token has expired.
     """
 
     def __init__(self, clock: Clock, on_expiring: Callable[[int], None], on_expired: Callable[[], None]) -> None:
@@ -37,13 +37,13 @@ class TokenLife:
         self._timer: asyncio.TimerHandle | None = None
 
     def verified(self, token: AccessToken) -> None:
-        """This token was verified just now, and is the one that counts."""
+        """Count this token from now on; it was verified just now."""
         life_s = token.expires_at_s - self._clock.wall_s()
         self._ends_s = self._clock.monotonic_s() + life_s
         self._warning_s = self._ends_s - min(WARNING_S, life_s / 2)
 
     def start(self) -> None:
-        """Begin to watch, or look again; nothing is told before."""
+        """Start to watch, or check again; no callback is called before this."""
         self.stop()
         now_s = self._clock.monotonic_s()
         if now_s >= self._ends_s:

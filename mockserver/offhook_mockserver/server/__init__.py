@@ -1,6 +1,6 @@
-"""One mock, behind a socket or on a test's loop, and what guards it.
+"""One mock, behind a socket or on a test's loop, and its guard.
 
-Its names are imported on first use, so that one of them needs only its own libraries.
+Its names are imported on first use, so that each needs only its own libraries.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from offhook_mockserver.server.asgi_transport import NetworkFault
     from offhook_mockserver.server.in_process import InProcessMock
     from offhook_mockserver.server.socket_server import MockServer, MockSettings
     from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
 
-__all__ = ["InProcessMock", "MockServer", "MockSettings", "Tenant", "TenantSettings"]
+__all__ = ["InProcessMock", "MockServer", "MockSettings", "NetworkFault", "Tenant", "TenantSettings"]
 
 _HOMES: Final[Mapping[str, str]] = {
     "InProcessMock": "offhook_mockserver.server.in_process",
     "MockServer": "offhook_mockserver.server.socket_server",
     "MockSettings": "offhook_mockserver.server.socket_server",
+    "NetworkFault": "offhook_mockserver.server.asgi_transport",
     "Tenant": "offhook_mockserver.tenants.tenant",
     "TenantSettings": "offhook_mockserver.tenants.tenant",
 }

@@ -1,8 +1,8 @@
-"""An httpx transport to an ASGI application on the same loop: no socket, no thread, and the troubles of a network.
+"""An httpx transport to an ASGI application on the same loop, without socket or thread, and with network faults.
 
-The answer streams: each part is handed over before the application sends the next. Cancelling a request, or closing an
-answer before its end, is what the application sees as a client that went; it runs on, as behind a real server. Like
-httpcore, it says through the extension ``trace`` how far a request got.
+The answer is streamed: each part is passed on before the application sends the next. When a request is cancelled, or an
+answer is closed before its end, the application sees a client that disconnected, and runs on as behind a real server.
+Like httpcore, the transport reports the progress of a request through the extension ``trace``.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: A request's body may have no more than this.
+#: The largest body of a request.
 MAX_REQUEST_BYTES: Final = 1024 * 1024
-#: Parts of an answer that may wait for their reader.
+#: Parts of an answer that may wait for the reader.
 _MOST_PARTS: Final = 1
-#: How long applications may take to end when the transport is closed, before they are cancelled.
+#: How long applications may run on when the transport is closed, before they are cancelled.
 _CLOSE_TIMEOUT_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkFault:
-    """What a network does to an exchange; without anything set, nothing.
+    """A fault of the network in an exchange; by default, none.
 
     Attributes:
-        refuse: nobody listens: connecting fails, and the application sees nothing.
+        refuse: the connection is refused, and the application sees nothing.
         lose_request: the connection is reset while the request is sent, and the application sees nothing.
-        lose_answer: the application takes the request and answers, and the connection is reset before the first byte.
-        reset_after: the connection is reset after so many bytes of the body.
-        dribble_s: the body comes byte by byte, each after so long.
+        lose_answer: the application answers the request, and the connection is reset before the answer's first byte.
+        reset_after: the connection is reset after this number of bytes of the answer's body; None for never.
+        dribble_s: the answer's body arrives byte by byte, with this pause before each, in seconds.
     """
 
     refuse: bool = False
@@ -57,7 +57,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
 
     Args:
         app: the application.
-        client: the address that it sees.
+        client: the client's address that it sees.
 
     Attributes:
         requests: requests that reached the application.
@@ -66,27 +66,27 @@ class AsgiTransport(httpx.AsyncBaseTransport):
     def __init__(self, app: ASGIApp, *, client: tuple[str, int] = ("127.0.0.1", 50_000)) -> None:
         self._app = app
         self._client = client
-        self._trouble = NetworkFault()
+        self._fault = NetworkFault()
         self._running: set[asyncio.Task[None]] = set()
         self.requests: int = 0
 
     @contextlib.contextmanager
-    def trouble(self, trouble: NetworkFault) -> Generator[None]:
-        """Requests that begin inside have this trouble; afterwards everything is as before."""
-        before, self._trouble = self._trouble, trouble
+    def fault(self, fault: NetworkFault) -> Generator[None]:
+        """Apply a fault to every request that begins inside the `with` block."""
+        before, self._fault = self._fault, fault
         try:
             yield
         finally:
-            self._trouble = before
+            self._fault = before
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        trouble, trace = self._trouble, _trace_of(request)
+        fault, trace = self._fault, _trace_of(request)
         await trace("connection.connect_tcp.started", {"host": request.url.host, "port": request.url.port})
-        if trouble.refuse:
+        if fault.refuse:
             raise httpx.ConnectError("connection refused", request=request)
         await trace("connection.connect_tcp.complete", {})
         await trace("http11.send_request_headers.started", {"request": request})
-        if trouble.lose_request:
+        if fault.lose_request:
             raise httpx.WriteError("connection reset while the request was sent", request=request)
         body = await _body_of(request)
         await trace("http11.send_request_body.complete", {"request": request})
@@ -96,18 +96,18 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
-            if trouble.lose_answer:
+            if fault.lose_answer:
                 exchange.drain()
                 await asyncio.wait((task,))
-                raise httpx.ReadError("connection reset before the answer came", request=request)
+                raise httpx.ReadError("connection reset before the answer arrived", request=request)
             status, headers = await exchange.head(_read_timeout_of(request))
         except BaseException:
             exchange.hang_up()
             raise
-        return httpx.Response(status, headers=headers, stream=_Body(exchange, request, trouble))
+        return httpx.Response(status, headers=headers, stream=_Body(exchange, request, fault))
 
     async def aclose(self) -> None:
-        """Let applications end that still run, and cancel those that do not."""
+        """Wait until applications have ended, and cancel those that do not end in time."""
         if self._running:
             _, stuck = await asyncio.wait(tuple(self._running), timeout=_CLOSE_TIMEOUT_S)
             for task in stuck:
@@ -117,7 +117,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
 
 
 class _Exchange:
-    """One request in an application, and the way its answer takes."""
+    """One request to the application, and its answer."""
 
     def __init__(self, app: ASGIApp, scope: Scope, body: bytes) -> None:
         self._app = app
@@ -149,7 +149,7 @@ class _Exchange:
             async with asyncio.timeout(timeout_s):
                 head = await asyncio.shield(self._head)
         except TimeoutError:
-            raise httpx.ReadTimeout("no answer in time") from None
+            raise httpx.ReadTimeout("no answer arrived in time") from None
         if head is None:
             raise httpx.RemoteProtocolError("server disconnected without sending an answer")
         return head
@@ -160,14 +160,14 @@ class _Exchange:
             async with asyncio.timeout(timeout_s):
                 return await self._parts.get()
         except TimeoutError:
-            raise httpx.ReadTimeout("no more of the answer in time") from None
+            raise httpx.ReadTimeout("the rest of the answer did not arrive in time") from None
 
     def drain(self) -> None:
-        """The answer goes nowhere, and the application does not notice."""
+        """Discard the answer; the application does not notice."""
         self._unread = True
 
     def hang_up(self) -> None:
-        """The client has gone: the application is told when it asks, and what it sends goes nowhere."""
+        """Disconnect the client: the application is notified when it receives, and what it sends is discarded."""
         self._unread = True
         self._gone.set()
         with contextlib.suppress(asyncio.QueueEmpty):
@@ -193,7 +193,7 @@ class _Exchange:
                 if self.complete:
                     self._gone.set()
             case _:
-                raise RuntimeError(f"an answer over HTTP has no {message.get('type')!r}")
+                raise RuntimeError(f"an HTTP answer cannot contain {message.get('type')!r}")
 
     async def _put(self, part: bytes | None) -> None:
         if not self._unread:
@@ -201,24 +201,24 @@ class _Exchange:
 
 
 class _Body(httpx.AsyncByteStream):
-    """An answer's body as it comes, with what the network does to it."""
+    """An answer's body, as it arrives over a network with a fault."""
 
-    def __init__(self, exchange: _Exchange, request: httpx.Request, trouble: NetworkFault) -> None:
+    def __init__(self, exchange: _Exchange, request: httpx.Request, fault: NetworkFault) -> None:
         self._exchange = exchange
         self._request = request
-        self._trouble = trouble
+        self._fault = fault
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        read_timeout_s, given = _read_timeout_of(self._request), 0
+        read_timeout_s, passed = _read_timeout_of(self._request), 0
         while (part := await self._exchange.part(read_timeout_s)) is not None:
             for piece in self._pieces(part):
-                if given == self._trouble.reset_after:
+                if passed == self._fault.reset_after:
                     break
-                if self._trouble.dribble_s:
-                    await asyncio.sleep(self._trouble.dribble_s)
-                given += len(piece)
+                if self._fault.dribble_s:
+                    await asyncio.sleep(self._fault.dribble_s)
+                passed += len(piece)
                 yield piece
-            if given == self._trouble.reset_after:
+            if passed == self._fault.reset_after:
                 raise httpx.ReadError("connection reset in the middle of the answer", request=self._request)
         if not self._exchange.complete:
             raise httpx.RemoteProtocolError("server disconnected in the middle of its answer", request=self._request)
@@ -227,17 +227,17 @@ class _Body(httpx.AsyncByteStream):
         self._exchange.hang_up()
 
     def _pieces(self, part: bytes) -> list[bytes]:
-        small = self._trouble.dribble_s or self._trouble.reset_after is not None
+        small = self._fault.dribble_s or self._fault.reset_after is not None
         return [part[at : at + 1] for at in range(len(part))] if small else [part]
 
 
 def _trace_of(request: httpx.Request) -> Trace:
     trace: Trace | None = request.extensions.get("trace")
 
-    async def nobody(event: str, info: dict[str, object]) -> None:
+    async def ignore(event: str, info: dict[str, object]) -> None:
         pass
 
-    return trace or nobody
+    return trace or ignore
 
 
 def _read_timeout_of(request: httpx.Request) -> float | None:

@@ -1,15 +1,18 @@
-"""The outermost layer of the mock: what a web page, or a broken client, must not be able to do to it.
+"""The outermost layer of the mock: it limits what a web page, or a broken client, can do.
 
-A server on localhost can be reached by every page in the user's browser. So: only our own names as Host, on every path
-(against DNS rebinding); no foreign Origin on a write or a WebSocket; JSON alone on a write (a form or `text/plain` is
-what a page can send without asking); caps on headers, on the body and on the time it takes. No CORS headers, ever.
+Every page in the user's browser can reach a server on localhost. So the guard accepts only our own names as Host, on
+every path (against DNS rebinding), no foreign Origin on a write or a WebSocket, and only JSON on a write (a page can
+send a form or `text/plain` without asking). It limits the headers, the body and the time that the body takes. No
+answer has CORS headers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Final
+
+from offhook.session import Grade
+from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,16 +25,17 @@ MAX_HEADERS: Final = 64
 MAX_HEADER_BYTES: Final = 16 * 1024
 BODY_TIMEOUT_S: Final = 10.0
 
+# Sendblue documents none of these; most are limits of the mock's own.
+REPEATED_HEADER: Final = ApiRefusal(400, Grade.ASSUMED)
+FOREIGN_ORIGIN: Final = ApiRefusal(403, Grade.ASSUMED)
+BODY_TOO_SLOW: Final = ApiRefusal(408, Grade.ASSUMED)
+BODY_TOO_LARGE: Final = ApiRefusal(413, Grade.ASSUMED)
+NOT_JSON: Final = ApiRefusal(415, Grade.ASSUMED)
+FOREIGN_HOST: Final = ApiRefusal(421, Grade.ASSUMED)
+TOO_MANY_HEADERS: Final = ApiRefusal(431, Grade.ASSUMED)
+
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
-
-
-class _Refused(Exception):
-    """A request stops here; it is answered with `status` and the message."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class Guard:
@@ -39,7 +43,7 @@ class Guard:
 
     Args:
         app: what is guarded.
-        hosts: gives the values that a Host header may have, port included.
+        hosts: returns the values that a Host header may have, port included.
         body_timeout_s: how long a whole body may take.
     """
 
@@ -59,8 +63,8 @@ class Guard:
             body = b""
             if scope["type"] == "http":
                 body = await self._whole_body(headers, receive)
-        except _Refused as refused:
-            await _refuse(scope, receive, send, refused)
+        except RequestRefused as refused:
+            await _answer(scope, receive, send, refused)
             return
         except _Gone:
             return
@@ -75,26 +79,29 @@ class Guard:
     def _check_headers(self, scope: Scope) -> Mapping[str, str]:
         raw: list[tuple[bytes, bytes]] = scope["headers"]
         if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEADER_BYTES:
-            raise _Refused(431, f"more than {MAX_HEADERS} headers, or {MAX_HEADER_BYTES} bytes of them")
+            message = f"more than {MAX_HEADERS} headers, or more than {MAX_HEADER_BYTES} bytes of headers"
+            raise RequestRefused(TOO_MANY_HEADERS, message)
         headers: dict[str, str] = {}
         for name, value in raw:
             key = name.decode("latin-1").lower()
             if key in headers and key in {"host", "origin", "content-type"}:
-                raise _Refused(400, f"more than one {key} header")
+                raise RequestRefused(REPEATED_HEADER, f"more than one {key} header")
             headers[key] = value.decode("latin-1")
         host = headers.get("host", "").lower()
         if host not in self._hosts():
-            raise _Refused(421, "this server answers to its own loopback names alone; the Host header names another")
+            message = "this server answers only to its own loopback names, and the Host header has another one"
+            raise RequestRefused(FOREIGN_HOST, message)
         write = scope["type"] == "websocket" or scope["method"] not in _SAFE
-        # A client that is no browser sends no Origin.
+        # Clients that are not browsers send no Origin.
         if write and headers.get("origin", f"http://{host}").lower() != f"http://{host}":
-            raise _Refused(403, "pages of another origin may not use this server")
+            raise RequestRefused(FOREIGN_ORIGIN, "pages of another origin may not use this server")
         return headers if not write or scope["type"] == "websocket" else _checked_write(headers)
 
     async def _whole_body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+        too_large = RequestRefused(BODY_TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
         declared = headers.get("content-length", "0")
         if declared.isascii() and declared.isdigit() and int(declared[:20]) > MAX_BODY_BYTES:
-            raise _Refused(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
+            raise too_large
         body = bytearray()
         try:
             async with asyncio.timeout(self._body_timeout_s):
@@ -105,26 +112,27 @@ class Guard:
                         raise _Gone
                     body += message.get("body", b"")
                     if len(body) > MAX_BODY_BYTES:
-                        raise _Refused(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
+                        raise too_large
                     more = message.get("more_body", False)
         except TimeoutError:
-            raise _Refused(408, f"the body did not come within {self._body_timeout_s:g} s") from None
+            problem = f"the body did not arrive within {self._body_timeout_s:g} s"
+            raise RequestRefused(BODY_TOO_SLOW, problem) from None
         return bytes(body)
 
 
 class _Gone(Exception):
-    """The client went before its request was whole; nobody reads an answer."""
+    """The client disconnected before its request was complete, so it cannot read an answer."""
 
 
 def _checked_write(headers: Mapping[str, str]) -> Mapping[str, str]:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise _Refused(415, "the Content-Type must be application/json")
+        raise RequestRefused(NOT_JSON, "the Content-Type must be application/json")
     return headers
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body that was read already, then what else comes."""
+    """A `receive` that returns the body that was read already, then the messages that follow."""
     waiting = [body]
 
     async def replayed() -> Message:
@@ -135,21 +143,12 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, refused: _Refused) -> None:
-    """Answer in Sendblue's error shape, and close: the rest of the request is not wanted."""
-    kind = "http"
-    if scope["type"] == "websocket":
-        if "websocket.http.response" not in scope.get("extensions", {}):
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
-            return
-        kind = "websocket.http"
-    body = json.dumps({"status": "ERROR", "message": str(refused)}).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-        _NOSNIFF,
-    ]
-    await send({"type": f"{kind}.response.start", "status": refused.status, "headers": headers})
-    await send({"type": f"{kind}.response.body", "body": body})
+async def _answer(scope: Scope, receive: Receive, send: Send, refused: RequestRefused) -> None:
+    """Answer in Sendblue's error shape, and close: the rest of the request is not read."""
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    response = refuse(refused.refusal, str(refused))
+    response.raw_headers += [(b"connection", b"close"), _NOSNIFF]
+    await response(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The mock on the loop of a test: no socket and no thread, so that whole calls run in virtual time.
+"""The mock on a test's loop: no socket and no thread, so that whole calls run in virtual time.
 
 ::
 
@@ -6,8 +6,8 @@
         async with phone.dial("+14155550123") as call:
             ...
 
-The phone is a real one: the real Sendblue carrier, over HTTP that is handed to the mock's application on this loop, and
-the transport ``memory`` into its rooms. Clock and randomness are the mock's.
+The phone is real: it has the real Sendblue carrier, whose HTTP requests go to the mock's application on this loop, and
+the transport ``memory`` into the mock's rooms. It uses the mock's clock and randomness.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook.call import Phone
-from offhook.plugin import hookimpl
 from offhook_mockserver.server.asgi_transport import AsgiTransport
 from offhook_mockserver.server.mock import Mock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from offhook.interfaces import Grant, Store, Transport
+    from offhook.interfaces import Store, Transport
     from offhook.session import CallPolicy
 
 
-#: The discard port, where nothing listens: what is not led to the mock finds nobody.
+#: The discard port, where nothing listens: a request that misses the mock fails.
 _PORT: Final = 9
 
 
@@ -35,11 +34,11 @@ class InProcessMock(Mock):
 
     @property
     def port(self) -> int:
-        """The port of its URL, where in truth nothing listens."""
+        """The port of its URL, although nothing listens there."""
         return _PORT
 
     def http(self) -> AsgiTransport:
-        """A new way for HTTP clients to its application."""
+        """A new HTTP transport to its application, for `httpx.AsyncClient`."""
         return AsgiTransport(self.app)
 
     def phone(
@@ -56,10 +55,10 @@ class InProcessMock(Mock):
 
         Args:
             policy, store: as for `Phone`.
-            plugins: beside the installed ones and this mock.
-            transport: one of `transport()`, to have its network in hand; or a name.
-            http: one of `http()`, to make trouble on it.
-            environment: further settings, or others.
+            plugins: further plugins, besides the installed ones and this mock.
+            transport: one of `transport()`, to control its network; or a name.
+            http: one of `http()`, to cause faults on it.
+            environment: settings that are added to the mock's, or replace them.
         """
         return Phone(
             policy=policy,
@@ -71,25 +70,3 @@ class InProcessMock(Mock):
             ids=self.ids,
             http=http or self.http(),
         )
-
-
-class RenewsGrants:
-    """A plugin that renews grants by asking a mock, as a program asks its own backend.
-
-    Args:
-        mock: whose channels.
-
-    Attributes:
-        renewed: how often it gave a fresh grant.
-    """
-
-    def __init__(self, mock: Mock) -> None:
-        self._mock = mock
-        self.renewed: int = 0
-
-    @hookimpl
-    def offhook_renew_grant(self, call_id: str, grant: Grant) -> Grant:
-        """A fresh grant for the channel of `grant`."""
-        fresh = self._mock.renew(grant.channel)
-        self.renewed += 1
-        return fresh

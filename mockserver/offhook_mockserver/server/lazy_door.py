@@ -1,4 +1,4 @@
-"""The WebRTC door, opened when it is wanted: a mock whose media libraries are not installed still answers as an API."""
+"""The WebRTC door, imported on demand: a mock without media libraries still answers as an API."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _RELAY_ROUTES: Final[Mapping[str, str]] = {
 
 
 class LazyDoor:
-    """The WebRTC door, whose media libraries take half a second to import: in a thread, while the API answers.
+    """Imports the WebRTC door's media libraries, which takes half a second, in a thread, while the API answers.
 
-    When they cannot be imported, the API goes on alone, and whoever asks for the door is told what to install.
+    If they cannot be imported, the API works without the door, whose answers say what to install.
     """
 
     def __init__(self, rooms: Rooms, clock: Clock, ids: Ids) -> None:
@@ -49,7 +49,7 @@ class LazyDoor:
         self._opening: asyncio.Task[None] | None = None
 
     def warm_up(self) -> None:
-        """Begin to import."""
+        """Start to import."""
         if self._opening is None:
             self._opening = asyncio.create_task(self._open())
 
@@ -61,12 +61,12 @@ class LazyDoor:
         await self._app(scope, receive, send)
 
     async def settled(self) -> None:
-        """Wait until the import is over, if it has begun: a thread that imports cannot be stopped."""
+        """Wait for the end of an import that has begun: a thread that imports cannot be stopped."""
         if self._opening is not None:
             await self._opening
 
     async def aclose(self) -> None:
-        """Put everybody out."""
+        """Remove all clients of the door."""
         await self.settled()
         if self._door is not None:
             await self._door.aclose()
@@ -74,10 +74,10 @@ class LazyDoor:
     async def _open(self) -> None:
         try:
             await asyncio.to_thread(importlib.import_module, "offhook_mockserver.doors.webrtc.door")
-        except Exception as error:  # a library for another system fails in ways of its own
+        except Exception as error:  # a library for another system can raise any error
             problem = (
-                f"the relay cannot work here, because its media libraries cannot be imported ({error}): "
-                'pip install "offhook[mock]", then start the mock again'
+                f"the relay does not work, because its media libraries cannot be imported ({error}): "
+                'run pip install "offhook[mock]" and start the mock again'
             )
             _log.warning("%s", problem)
             self._app = JSONResponse(Refusal("unavailable", problem).to_json(), 503)
@@ -85,5 +85,5 @@ class LazyDoor:
         from offhook_mockserver.doors.webrtc.door import WebRtcDoor
 
         self._door = WebRtcDoor(self._rooms, self._clock, self._ids)
-        # No redirects, and an answer in JSON to what no route takes, as elsewhere.
+        # As elsewhere, no redirects, and an answer in JSON to unknown routes.
         self._app = Router([*self._door.routes(), UnknownRoute(_RELAY_ROUTES)], redirect_slashes=False)

@@ -1,7 +1,7 @@
-"""The mock, but for how it is reached: tenants, Sendblue's API behind its guard, rooms, calls, the transport into them.
+"""The mock, however it is reached: tenants, Sendblue's API and its guard, rooms, calls, the transport into rooms.
 
-`MockServer` puts it behind a socket, `InProcessMock` on the loop of a test. Both are plugins as well: given to a phone
-they register the transport ``memory``, which joins their rooms.
+`MockServer` puts it behind a socket, `InProcessMock` on a test's loop. Both are also plugins: passed to a phone, they
+register the transport ``memory``, which joins their rooms.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from offhook_mockserver.faces.sendblue.start_call import SendblueApi
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.http_guard import Guard
+from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
 from offhook_mockserver.tenants.tenant import Tenants, mint_token
 from offhook_wire.relay_protocol import Refusal
@@ -42,9 +43,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
 
 
-#: The only address that a mock has.
-LOOPBACK: Final = "127.0.0.1"
-#: The doors are below this path.
+#: The path above those of the doors.
 _RELAY: Final = "/relay/"
 
 
@@ -53,19 +52,19 @@ class Mock:
 
     Args:
         clock: the time of tokens and events.
-        ids: all randomness; give it a seed for repeatable keys, channels and tokens.
-        plugins: where audio sources, sinks and resamplers come from; the installed ones by default.
-        tenant: what calls of its first tenant are like.
+        ids: all randomness; with a seed, keys, channels and tokens are repeatable.
+        plugins: the audio sources, sinks and resamplers; by default, the installed ones.
+        tenant: how calls of its first tenant behave.
         recordings: an existing or new folder for what callees hear, or None.
-        script_for: gives the callee's script for a number; the table of fictional numbers by default.
-        on_event: told what happens in calls.
+        script_for: returns the callee's script for a number; by default, that of the table of fictional numbers.
+        on_event: called with each event of a call.
 
     Attributes:
         tenant: its first tenant.
-        tenants: all of them.
-        rooms: the channels that are open.
+        tenants: all tenants.
+        rooms: the open channels.
         calls: starts and owns calls.
-        app: all of its HTTP as an ASGI application, guard included.
+        app: its whole HTTP interface as an ASGI application, guard included.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class Mock:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings that lead a phone here, keys included, as the first tenant."""
+        """The settings with which a phone calls through this mock as its first tenant, keys included."""
         return {
             "SENDBLUE_API_BASE_URL": self.url,
             "SENDBLUE_API_API_KEY": self.tenant.api_key.reveal(),
@@ -125,14 +124,14 @@ class Mock:
         """A grant with a fresh token for the channel of a live call.
 
         Raises:
-            RoomError: no call is live there.
+            RoomError: the channel has no live call.
         """
         for tenant in self.tenants.all():
             if channel in tenant.calls:
                 expires_at_s = int(self.clock.wall_s()) + tenant.settings.token_life_s
                 token = mint_token(tenant, channel, clock=self.clock, ids=self.ids)
                 return Grant(tenant.app_id, channel, Secret(token), 0, self.url, expires_at_s)
-        raise RoomError(f"no call is live in channel {channel}, so there is nothing to renew")
+        raise RoomError(f"channel {channel} has no live call, so there is nothing to renew")
 
     def transport(self, *, detect_s: float = DETECT_S) -> MemoryTransport:
         """A new transport into the rooms of this mock; see `MemoryTransport`."""
@@ -140,7 +139,7 @@ class Mock:
 
     @hookimpl
     def offhook_transport(self, registry: TransportRegistry) -> None:
-        """Register ``memory``, joining the rooms of this mock."""
+        """Register ``memory``, which joins the rooms of this mock."""
 
         def memory(environment: Environment) -> MemoryTransport:
             return self.transport()
@@ -148,7 +147,7 @@ class Mock:
         registry.add("memory", memory, summary=f"PCM into the rooms of the mock at {self.url}, in this process")
 
     async def start(self) -> None:
-        """Get ready.
+        """Start the mock.
 
         Raises:
             RecordingError: the folder for recordings cannot be written.
@@ -157,7 +156,7 @@ class Mock:
             _check_folder(self._recordings)
 
     async def aclose(self) -> None:
-        """Stop: calls are ended, recordings finished. Idempotent and bounded."""
+        """End all calls and finish their recordings. Idempotent and bounded."""
         try:
             await self.calls.aclose()
         finally:
@@ -173,12 +172,12 @@ class Mock:
         await self.aclose()
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what is asked below ``/relay/``."""
-        refusal = Refusal("unavailable", "this mock has no WebRTC relay: its rooms are joined by the transport memory")
+        """Answer requests below ``/relay/``."""
+        refusal = Refusal("unavailable", "this mock has no WebRTC relay: join its rooms with the transport memory")
         await JSONResponse(refusal.to_json(), 503)(scope, receive, send)
 
     def _hosts(self) -> frozenset[str]:
-        """What a Host header may say."""
+        """The accepted values of a Host header."""
         return frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost"))
 
     def _build(self) -> ASGIApp:
@@ -186,7 +185,7 @@ class Mock:
         api = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
 
         async def split(scope: Scope, receive: Receive, send: Send) -> None:
-            # The WebRTC door's routes are not known before its libraries are imported: the whole path is handed over.
+            # The WebRTC door's routes are not known before its libraries are imported, so it gets the whole path.
             relay = scope["type"] != "lifespan" and f"{scope['path']}/".startswith(_RELAY)
             await (self.relay if relay else api)(scope, receive, send)
 
@@ -200,10 +199,10 @@ def _check_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise RecordingError(
-            f"the folder for recordings, {folder}, cannot be written: {error.strerror}. Give another with --recordings"
+            f"the folder for recordings, {folder}, cannot be written: {error.strerror}. Pass another with --recordings"
         ) from None
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
-    message = "the mock failed; its log says why. Please report it"
+    message = "the mock failed; its log shows why. Please report this"
     return JSONResponse({"status": "ERROR", "message": message}, 500)

@@ -1,11 +1,11 @@
-"""The mock server: one tenant to begin with, Sendblue's API, rooms, callees and the doors, on loopback alone.
+"""The mock server: one tenant at the start, Sendblue's API, rooms, callees and the doors, on loopback only.
 
 ::
 
     async with MockServer() as server:
         server.url, server.tenant.api_key, server.from_number
 
-It lives on the loop it is started on and makes no threads but one that imports the media libraries.
+It runs on the loop on which it is started. Its only thread imports the media libraries.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.pcm.door import PcmDoor
 from offhook_mockserver.server.lazy_door import LazyDoor
 from offhook_mockserver.server.loop_server import LoopServer
-from offhook_mockserver.server.mock import LOOPBACK, Mock
+from offhook_mockserver.server.loopback import LOOPBACK
+from offhook_mockserver.server.mock import Mock
 from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ class MockSettings:
     """Settings of a server.
 
     Attributes:
-        port: where it listens on 127.0.0.1; 0 lets the system choose.
+        port: where it listens on 127.0.0.1; 0 lets the system choose the port.
         recordings: an existing or new folder for what callees hear, or None.
-        tenant: what calls of its first tenant are like.
+        tenant: how calls of its first tenant behave.
     """
 
     port: int = 0
@@ -60,7 +61,7 @@ class MockServer(Mock):
     """A mock of Sendblue and of the channel behind it, behind a socket.
 
     Args:
-        settings: where it listens and what it keeps.
+        settings: where it listens and what it records.
         clock, ids, plugins, script_for, on_event: see `Mock`.
     """
 
@@ -91,14 +92,14 @@ class MockServer(Mock):
 
     @property
     def port(self) -> int:
-        """Where it listens; 0 when it does not."""
+        """Where it listens; 0 while it does not."""
         return self._port
 
     async def start(self) -> None:
         """Listen.
 
         Raises:
-            ConfigError: the port is taken or not allowed.
+            ConfigError: the port is in use or not allowed.
             RecordingError: the folder for recordings cannot be written.
         """
         await super().start()
@@ -108,9 +109,9 @@ class MockServer(Mock):
         self._door.warm_up()
 
     async def aclose(self) -> None:
-        """Stop: calls are ended, recordings finished, sockets closed. Idempotent; after 1 s the rest is cut off.
+        """End all calls, finish their recordings and close all sockets. Idempotent; what is left after 1 s is cut off.
 
-        A server that is stopped while it still imports its media libraries waits for that as well.
+        If the server is still importing its media libraries, this waits for the import as well.
         """
         server, self._server = self._server, None
         if server is None:
@@ -123,7 +124,7 @@ class MockServer(Mock):
                 await self._door.aclose()
                 await self._pcm_door.aclose()
         except TimeoutError:
-            _log.warning("calls were not over within %g s", _STOP_TIMEOUT_S)
+            _log.warning("calls did not end within %g s", _STOP_TIMEOUT_S)
         finally:
             self.rooms.close_all()
             await server.stop()
@@ -132,14 +133,14 @@ class MockServer(Mock):
         return _names(self._port)
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand over to the door that was asked for."""
+        """Pass a request to the PCM door if it is for it, else to the WebRTC door."""
         pcm = scope["path"] == PCM_PATH and scope.get("method", "GET") == "GET"
         await (self._pcm_door if pcm else self._door)(scope, receive, send)
 
 
 def _names(port: int) -> frozenset[str]:
-    """What a Host header may say to a server at this port."""
+    """The accepted values of a Host header for a server at this port."""
     names = {LOOPBACK, "localhost"}
     with_port = {f"{name}:{port}" for name in names}
-    # Clients leave out the port that http has anyway (RFC 9110, section 4.2.3).
+    # Clients omit the default port of http (RFC 9110, section 4.2.3).
     return frozenset(with_port | names if port == _HTTP_PORT else with_port)

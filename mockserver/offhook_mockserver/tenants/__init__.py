@@ -1,4 +1,4 @@
-"""A key pair and all that hangs off it: lines, calls, tokens, settings."""
+"""Tenants: a key pair and everything that belongs to it: lines, calls, tokens, settings."""
 
 from __future__ import annotations
 

@@ -1,23 +1,27 @@
-"""One call of a tenant, and what happens in it."""
+"""One call of a tenant, and its events."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from offhook_mockserver.callees.callee import Callee, CalleeEnd
     from offhook_mockserver.rooms.room import Room
 
 
+#: Counters that stay zero in a healthy call.
+_LOSSES: Final = ("malformed", "audio_dropped", "frames_unrecorded", "echo_dropped")
+
+
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """Something happened to a call.
+    """An event of a call.
 
     Attributes:
-        wall_s: when, in seconds since 1970.
-        channel: which call.
-        number: whom it rings, masked.
+        wall_s: when it happened, in seconds since 1970.
+        channel: the channel of the call.
+        number: the number that the call rings, masked.
         what: what happened, for people.
     """
 
@@ -32,11 +36,11 @@ class MockCall:
     """One call, as the server sees it.
 
     Attributes:
-        channel: its channel, which is the only name it has on Sendblue.
-        to: whom it rings.
-        from_number: the line it is from.
+        channel: its channel, which is its only name on Sendblue.
+        to: the number that it rings.
+        from_number: the line that it is from.
         room: where caller and callee meet.
-        callee: who is rung.
+        callee: the callee that it rings.
         events: what happened, in order.
         end: how the callee's part ended; None before that.
     """
@@ -48,3 +52,13 @@ class MockCall:
     callee: Callee
     events: list[str] = field(default_factory=list[str])
     end: CalleeEnd | None = None
+
+    def counters(self) -> dict[str, int]:
+        """The counters of the room and of the callee; they are kept when the call has ended."""
+        room = {**asdict(self.room.counters), "frames_concealed": self.room.frames_concealed}
+        return {**room, **self.callee.counters()}
+
+    def losses(self) -> dict[str, int]:
+        """The counters that stay zero in a healthy call and are above zero in this one."""
+        counters = self.counters()
+        return {name: counters[name] for name in _LOSSES if counters[name]}

@@ -1,4 +1,4 @@
-"""The mock's calls: each is a room, a callee and the task that owns both until everybody has gone."""
+"""The mock's calls: each is a room, a callee and the task that owns both until all members have left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Speech files that are kept in memory.
+#: How many speech files are kept in memory.
 _MOST_SPEECH: Final = 32
 _STOP_TIMEOUT_S: Final = 0.8
 
@@ -35,13 +35,13 @@ class Calls:
     """Starts calls and owns them.
 
     Args:
-        rooms: where they happen.
+        rooms: where channels are opened.
         clock: the time of events.
         ids: for channel names.
-        plugins: where audio sources, sinks and resamplers come from.
+        plugins: the audio sources, sinks and resamplers.
         recordings: a folder for what callees hear, or None.
-        on_event: told what happens, for people.
-        script_for: gives the script for a number; the table of fictional numbers by default.
+        on_event: called with each event of a call, for people.
+        script_for: returns the script for a number; by default, that of the table of fictional numbers.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Calls:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, tenant: Tenant, to: str, from_number: str) -> MockCall:
-        """Open a channel and let `to` ring.
+        """Open a channel and ring `to`.
 
         Raises:
-            RoomError: there are too many channels.
+            RoomError: too many channels are open.
         """
         channel = f"ft_call_{self._ids.hex(16)}"  # documented: the shape of the example
         room = self._rooms.create(channel, tenant.app_id, tenant.certificate, lost_after_s=tenant.settings.lost_after_s)
@@ -99,11 +99,11 @@ class Calls:
 
     @property
     def up(self) -> int:
-        """How many there are now."""
+        """How many calls there are now."""
         return len(self._tasks)
 
     async def aclose(self) -> None:
-        """End every call: callees leave, recordings are finished. Bounded."""
+        """End every call: callees leave, and recordings are finished. Bounded."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -125,11 +125,13 @@ class Calls:
             await self._until_empty(tenant, call, started_at_s)
         finally:
             self._rooms.close(call.channel)
+            if losses := call.losses():
+                self._note(call, "lost: " + ", ".join(f"{name} {count}" for name, count in losses.items()))
             del tenant.calls[call.channel]
             tenant.ended.append(call)
 
     async def _until_empty(self, tenant: Tenant, call: MockCall, started_at_s: float) -> None:
-        """Until the caller has left, too, or the call has had its time. Assumed: nothing is documented of this."""
+        """Wait until the caller has left, too, or the call's time is up. Assumed: Sendblue does not document it."""
         settings, room = tenant.settings, call.room
         try:
             if call.end in {CalleeEnd.DECLINED, CalleeEnd.FAILED} and not room.members:

@@ -1,6 +1,6 @@
-"""Tenants: a tenant is an API key pair, and everything hangs off it, so that two tests never meet.
+"""Tenants: a tenant is an API key pair with everything that belongs to it, so that two tests never meet.
 
-Keys, numbers and ids come from `Ids`, so a seed makes them repeatable.
+Keys, numbers and ids are drawn from `Ids`, so a seed makes them repeatable.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 #: The from-number of the documentation's example.
 DEFAULT_LINE: Final = "+18885550199"
-#: Ended calls that a tenant remembers; the oldest go first.
+#: How many ended calls a tenant keeps, the latest ones.
 _REMEMBERED: Final = 1000
 
 
 @dataclass(slots=True, kw_only=True)
 class TenantSettings:
-    """What a tenant's calls are like where Sendblue's documentation leaves it open. All of these are assumed.
+    """How a tenant's calls behave where Sendblue's documentation does not say it. All of these are assumed.
 
     Attributes:
-        token_life_s: how long a grant's token opens its channel. Documented is only that tokens are time-limited.
+        token_life_s: how long a grant's token is valid. Documented is only that tokens are time-limited.
         max_call_s: how long a call may last, ringing included.
-        join_window_s: a call whose channel nobody has joined so long after start-call is given up.
-        grace_s: how long a caller who dropped may be away.
-        lost_after_s: how long a channel keeps a member that it does not hear of any more, before it dropped.
+        join_window_s: how long after start-call a caller may join; then the call is given up.
+        grace_s: how long a caller that dropped may be away.
+        lost_after_s: how long a channel keeps a member whose connection is lost, before it counts as dropped.
     """
 
     token_life_s: int = 3600
@@ -51,9 +51,10 @@ class Tenant:
         api_secret: the secret key.
         app_id: the Agora application that its channels belong to, 32 hex digits.
         certificate: that application's certificate, 32 hex digits.
-        lines: the numbers it may call from.
+        lines: the numbers that it may call from.
+        settings: how its calls behave.
         calls: its live calls, by channel.
-        ended: its last calls that are over.
+        ended: its last ended calls.
     """
 
     api_key: Secret
@@ -67,7 +68,7 @@ class Tenant:
 
 
 class Tenants:
-    """The tenants there are, found by their keys."""
+    """All tenants of one mock, by their keys."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -76,7 +77,7 @@ class Tenants:
     def create(self, *, lines: tuple[str, ...] = (DEFAULT_LINE,), settings: TenantSettings | None = None) -> Tenant:
         """A new tenant with a fresh key pair, app id and certificate."""
         tenant = Tenant(
-            # The prefix tells anybody who finds them that these are no live keys.
+            # The prefix shows a reader that these are not live keys.
             api_key=Secret(f"mock_key_{self._ids.hex(24)}"),
             api_secret=Secret(f"mock_secret_{self._ids.hex(32)}"),
             app_id=self._ids.hex(32),
@@ -98,7 +99,7 @@ class Tenants:
 
 
 def mint_token(tenant: Tenant, channel: str, *, clock: Clock, ids: Ids) -> str:
-    """A token for one of the tenant's channels, made out to nobody in particular, as Sendblue's are."""
+    """A token for one of the tenant's channels. It is valid for every uid, as Sendblue's tokens are."""
     return mint(
         tenant.app_id,
         tenant.certificate,

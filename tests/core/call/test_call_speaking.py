@@ -145,7 +145,7 @@ def test_what_cannot_be_played_is_refused_before_anything_is_opened_or_ended() -
             for wrong in ("loud", "", "MIX", 7, None):
                 with pytest.raises(ConfigError, match="is not a mode; choose one of queue, replace, mix"):
                     call.play("level:1", mode=wrong)  # type: ignore[arg-type]
-            with pytest.raises(ConfigError, match="a gain of 99 dB is no good"):
+            with pytest.raises(ConfigError, match="gain_db must be between -60 and 20, got 99"):
                 call.play("level:1", mode="replace", gain_db=99)
             for _ in range(4):
                 call.play("level:1", mode="mix")
@@ -163,31 +163,23 @@ def test_what_cannot_be_played_is_refused_before_anything_is_opened_or_ended() -
     run(main())
 
 
-def test_a_source_need_not_be_a_subclass() -> None:
+def test_what_only_looks_like_a_source_is_refused() -> None:
     class Duck:
         live = taken = False
-        closed = 0
-
-        def __init__(self) -> None:
-            self._inner = RampSource(3)
 
         async def read(self) -> AudioFrame | None:
-            return await self._inner.read()
+            return None
 
-        async def aclose(self) -> None:
-            self.closed += 1
+        async def aclose(self) -> None: ...
 
     async def main() -> None:
         r = rig()
         r.answer(1)
-        duck = Duck()
         async with r.phone.dial(NUMBER) as call:
             await call.answered()
-            handle = call.play(duck)  # type: ignore[arg-type]
-            assert await handle.done() is PlayoutEnd.COMPLETED
-            with pytest.raises(SourceError, match="this Duck was played already"):
-                call.play(duck)  # type: ignore[arg-type]
-        assert duck.closed == 1
+            with pytest.raises(SourceError, match=r"Duck cannot be played: .* AudioSource"):
+                call.play(Duck())  # type: ignore[arg-type]
+            await call.hang_up()
 
     run(main())
 
@@ -203,7 +195,7 @@ def test_a_source_that_cannot_be_read_is_refused_when_it_is_played() -> None:
         async with r.phone.dial(NUMBER) as call:
             await call.answered()
             with pytest.raises(
-                PluginError, match=r"Plain' failed in play: Plain is no AudioSource: its read must be async"
+                PluginError, match=r"Plain' failed in play: Plain has plain methods that must be async: read"
             ):
                 call.play(Plain(3))
             await call.hang_up()
@@ -227,7 +219,7 @@ def test_the_gain_of_a_call() -> None:
             call.gain_db = -20
             await asyncio.sleep(0.02)
             for wrong in (20.5, -61, float("nan")):
-                with pytest.raises(ConfigError, match="give a number of -60 to 20 dB"):
+                with pytest.raises(ConfigError, match="gain_db must be between -60 and 20"):
                     call.gain_db = wrong
             assert call.gain_db == -20
             call.gain_db = 0

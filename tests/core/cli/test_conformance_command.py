@@ -68,7 +68,7 @@ def fails(argument):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with a plugin in the making, where the command is given."""
+    """A folder with an unfinished plugin, as the current folder."""
     (tmp_path / "acme_thing.py").write_text(ACME)
     (tmp_path / "expected.toml").write_text('contract = 1\n[expected_failures]\nsink-1 = "x"\nsource-99 = "x"\n')
     (tmp_path / "acme_failing.py").write_text("import a_package_that_is_missing")
@@ -81,7 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         sys.modules.pop(name, None)
 
 
-def test_a_module_that_is_called_almost_as_a_source(folder: Path) -> None:
+def test_a_module_named_almost_like_a_source(folder: Path) -> None:
     (folder / "tones.py").write_text(ACME)
     try:
         assert run(["conformance", "source", "tones:Source", "--argument", "one", "--clause", "source-9"]) == 0
@@ -92,7 +92,7 @@ def test_a_module_that_is_called_almost_as_a_source(folder: Path) -> None:
 def test_a_registered_spec(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["conformance", "source", "tone:440,0.1"]) == 0
     *table, summary = capsys.readouterr().out.splitlines()
-    assert table[0] == "source-1       passed            what it gives is AudioFrames of whole samples"
+    assert table[0] == "source-1       passed            read() returns AudioFrames of whole samples"
     assert summary == "source tone:440,0.1, contract 1: 12 passed, 0 failed, 0 not claimed, 0 expected failure"
 
 
@@ -125,19 +125,19 @@ def test_what_can_be_tested(arguments: list[str], counts: str, capsys: pytest.Ca
     assert counts in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_what_was_not_asked_is_said_without_a_guess(capsys: pytest.CaptureFixture[str]) -> None:
+def test_skipped_clauses_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--not-claimed", "settings", "--clause", "auth-5", "--clause", "auth-9"]
     assert run(["conformance", "auth", "acme_thing:auth", *asked]) == 0
     out = capsys.readouterr().out
-    assert " not asked: no foreign host was given (foreign_host of the kit, --foreign-host)\n" in out
-    assert " not asked: nothing was given that changes the keys (" in out
+    assert " skipped: no foreign host was given (foreign_host of the kit, --foreign-host)\n" in out
+    assert " skipped: the kit does not know how to change the keys (" in out
     assert out.count("auth-9") == 1
 
 
-def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_exits_with_1_unless_it_is_expected(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = ["conformance", "source", "acme_thing:Broken", "--argument", "two"]
     assert run(broken) == 1
-    assert "taken is True before anybody played it" in capsys.readouterr().out
+    assert "taken is True before it was played" in capsys.readouterr().out
     assert run([*broken, "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert not document["passed"]
@@ -151,26 +151,32 @@ def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["thing", "tone"], "'thing' is no kind of plugin that has a kit: give one of auth, carrier"),
+        (["thing", "tone"], "'thing' plugins do not have a kit: give one of auth, carrier"),
         (
             ["source", "nope"],
-            "no audio source is called 'nope' (installed: silence, tone, wav), and 'nope' is no",
+            "no audio source is called 'nope' (installed: silence, tone, wav), and 'nope' is not an import path",
         ),
         (["source", "tome:440"], "no audio source is called 'tome'; did you mean tone?"),
         (["source", "nope.thing:Source"], "no audio source is called 'nope.thing' (installed:"),
-        (["source", "nope.thing:Source"], "and there is no module nope: run this in the folder that holds it"),
+        (
+            ["source", "nope.thing:Source"],
+            "and the module nope does not exist: run this in the folder that contains it",
+        ),
         (["source", "acme_failing:Source"], "importing acme_failing failed: ModuleNotFoundError"),
         (["source", "acme_thing:Nope"], "acme_thing has no Nope: give the function, or the class"),
         (["source", "acme_thing:Made.number"], "acme_thing:Made.number is int: give the function"),
-        (["source", "acme_thing:nothing"], "it is NoneType, which is no offhook.interfaces.AudioSource"),
+        (["source", "acme_thing:nothing"], "the factory returned NoneType, not an offhook.interfaces.AudioSource"),
         (["source", "acme_thing:fails"], "'acme_thing:fails' cannot be made: RuntimeError: no device"),
         (["source", "acme_thing:Source"], "cannot be made: '' is neither one nor two"),
         (["source", "wav:missing.wav"], "'wav:missing.wav' cannot be made: there is no audio file"),
-        (["source", "silence", "--argument", "1"], "the argument of silence belongs into the spec: write silence:1"),
-        (["source", "silence", "--not-claimed", "flight"], "'flight' is no capability of a source"),
-        (["source", "silence:1", "--clause", "sink-1"], "'sink-1' is no clause for a source: they are source-1 to"),
+        (["source", "silence", "--argument", "1"], "the argument of silence belongs in the spec: write silence:1"),
+        (
+            ["source", "silence", "--not-claimed", "flight"],
+            "'flight' is not a capability of a source; its capabilities are: arguments, end",
+        ),
+        (["source", "silence:1", "--clause", "sink-1"], "'sink-1' is not a clause for a source: give source-1 to"),
         (["source", "silence", "--expected", "missing.toml"], "missing.toml, cannot be read"),
-        (["source", "silence", "--expected", "expected.toml"], "'source-99' is no clause for a source"),
+        (["source", "silence", "--expected", "expected.toml"], "'source-99' is not a clause for a source"),
         (
             ["auth", "env"],
             "the auth 'env' cannot be made: SENDBLUE_API_API_KEY and SENDBLUE_API",
@@ -178,19 +184,19 @@ def test_what_fails_exits_with_1_and_may_be_expected(folder: Path, capsys: pytes
         (["auth", "env:x"], "auth env takes no argument: write just env"),
         (
             ["auth", "acme_thing:bound"],
-            "not for api.example.com (asked for the headers of api.example.com; --host HOST asks for those of another)",
+            "not for api.example.com (requested the headers for api.example.com; give another host with --host HOST)",
         ),
         (["auth", "acme_thing:bound", "--host", "a.test"], "cannot be made: these keys are not for a.test\n"),
-        (["source", "silence:1", "--foreign-host", "a.test"], "are for an auth, and 'silence:1' is a source"),
+        (["source", "silence:1", "--foreign-host", "a.test"], "are for an auth, but 'silence:1' is a source"),
         (
             ["carrier", "acme_thing:carrier"],
-            "for an import path it must be named: give --far-end NAME (for a carrier: sendblue), or write one",
+            "and an import path does not name one: give --far-end NAME (for a carrier: sendblue), or write one",
         ),
         (
             ["transport", "acme_thing:fails"],
-            "for an import path it must be named: give --far-end NAME (for a transport: aiortc, memory, pcm), or",
+            "an import path does not name one: give --far-end NAME (for a transport: aiortc, memory, pcm), or",
         ),
-        (["carrier", "sendblue", "--far-end", "nope"], "there is no far end 'nope': give --far-end NAME (for a carr"),
+        (["carrier", "sendblue", "--far-end", "nope"], "no far end is called 'nope': give --far-end NAME (for a carr"),
         (
             ["carrier", "sendblue", "--far-end", "pcm"],
             "the far end 'pcm' is not for a carrier: give --far-end NAME (for a carrier: sendblue)",

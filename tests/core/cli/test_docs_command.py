@@ -33,7 +33,7 @@ def test_a_page(wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == (ROOT / "docs/reference/hooks.md").read_text(encoding="utf-8")
 
 
-def test_a_section_goes_up_to_the_next_of_its_level(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_section_ends_at_the_next_of_its_level(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["docs", "hooks#a-plugin"]) == ExitCode.COMPLETED
     printed = capsys.readouterr().out
     assert re.findall(r"^#+ .*", printed, re.MULTILINE) == ["## A plugin", "### Order", "### What a registry takes"]
@@ -41,7 +41,7 @@ def test_a_section_goes_up_to_the_next_of_its_level(capsys: pytest.CaptureFixtur
     assert read("hooks#offhook_call_ended").endswith("\n"), "the last of the page"
 
 
-def test_what_is_code_is_no_section() -> None:
+def test_a_comment_in_code_is_not_a_section() -> None:
     assert "\n# acme-offhook\n" in read("write-a-plugin")
     with pytest.raises(ConfigError, match="the page write-a-plugin has no section 'acme-offhook'"):
         read("write-a-plugin#acme-offhook")
@@ -50,27 +50,27 @@ def test_what_is_code_is_no_section() -> None:
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
-        ("hoks", "no page is called 'hoks'; did you mean hooks? All of them: offhook docs"),
-        ("7", "no page is called '7'. All of them: offhook docs"),
+        ("hoks", "no page is called 'hoks'; did you mean hooks? For a list of the pages: offhook docs"),
+        ("7", "no page is called '7'. For a list of the pages: offhook docs"),
         (
             "hooks#ofhook_transport",
-            "the page hooks has no section 'ofhook_transport'; did you mean offhook_transport? All of it: offhook docs "
-            "hooks",
+            "the page hooks has no section 'ofhook_transport'; did you mean offhook_transport? For the whole page: "
+            "offhook docs hooks",
         ),
     ],
 )
-def test_near_names_are_suggested(wanted: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_similar_names_are_suggested(wanted: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["docs", wanted]) == ExitCode.BAD_USAGE
     assert capsys.readouterr().err == f"offhook: {says}\n"
 
 
-def test_the_code_points_to_pages_and_sections_that_there_are() -> None:
+def test_pages_and_sections_that_the_code_refers_to_exist() -> None:
     hooks = [name for name in vars(hookspecs) if name.startswith("offhook_")]
     kinds = [item.interface.__name__ for item in Plugins().registries() if item.interface is not None]
-    told = re.findall(r"\bnonsense\(.*?\"(\w+)\"\)|offhook docs ([a-z]+[\w#-]*)", CODE)
+    found = re.findall(r"\bcontract_error\([^\n]*?\"(\w+)\"\)|offhook docs ([a-z]+[\w#-]*)", CODE)
     wanted = {f"{report.HOOKS_PAGE}#{name}" for name in hooks}
-    wanted |= {f"{report.INTERFACES_PAGE}#{name.lower()}" for name in [*kinds, *(kind for kind, _ in told if kind)]}
-    wanted |= {report.PLUGIN_SECTION, report.REGISTRY_SECTION, *(page for _, page in told if page)}
+    wanted |= {f"{report.INTERFACES_PAGE}#{name.lower()}" for name in [*kinds, *(kind for kind, _ in found if kind)]}
+    wanted |= {report.PLUGIN_SECTION, report.REGISTRY_SECTION, *(page for _, page in found if page)}
     for page in wanted:
         assert read(page)
     for path in re.findall(r"\bdocs/[\w/-]+\.md", CODE):

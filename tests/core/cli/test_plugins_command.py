@@ -13,16 +13,16 @@ from offhook.plugin.manager import Plugins
 from offhook_audio.silence import SilenceSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 @pytest.fixture(autouse=True)
 def more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plugins that lack something, one that is switched off, and a name that is none."""
+    """Plugins that lack something, one that is disabled, and a disabled name that matches no plugin."""
     load = Plugins.load
 
-    def with_missing_ones(*, commands: bool) -> Plugins:
-        plugins = load(commands=commands)
+    def with_missing_ones(*, commands: bool, builtin: Iterable[object]) -> Plugins:
+        plugins = load(commands=commands, builtin=builtin)
         plugins.sources.plugin = "acme"
         plugins.sources.add(
             "voice", lambda argument: SilenceSource(), summary="a voice", extra="acme[voice]", needs=("no_such_sdk",)
@@ -44,10 +44,10 @@ def test_for_people(install: Callable[..., str], capsys: pytest.CaptureFixture[s
         f"[offhook_jsonl {offhook_jsonl.__file__}]\n"
     ) in printed
     assert f"  odd          odd-offhook 1.0:  [{module} /" in printed
-    assert "\n               offhook_acme is no hook, though it is named like one\n" in printed
+    assert "\n               offhook_acme is named like a hook, but offhook has no such hook\n" in printed
     assert "\n  OFFHOOK_DISABLE_PLUGINS names 'jsonll', and no plugin is called that; did you mean jsonl?\n" in printed
     assert 'voice        a voice [acme]  MISSING no_such_sdk: pip install "acme[voice]"' in printed
-    assert "bare         - [acme]  MISSING no_such_sdk: its plugin does not say what to give to pip" in printed
+    assert "bare         - [acme]  MISSING no_such_sdk: the plugin does not declare a pip extra" in printed
 
 
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The command line through its own door: `run(arguments)` gives the exit code."""
+"""The command line as a function: `run(arguments)` returns the exit code."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer
-from tests.core.rig import AudioKit, load, rig
 
 import offhook
 import offhook.cli.root
-from offhook import Phone, hookimpl
+from offhook import hookimpl
 from offhook.cli import main
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
 from offhook.cli.root import run
@@ -35,7 +34,7 @@ from offhook.session.outcome import Disposition
 from offhook.session.record import CallRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from offhook.plugin.registry import CommandRegistry
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No settings of the machine's, and the logging of before afterwards."""
+    """Removes the settings of this machine, and restores logging afterwards."""
     for name in ("SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET", "SENDBLUE_API_BASE_URL", "OFFHOOK_FROM_NUMBER"):
         monkeypatch.delenv(name, raising=False)
     root = logging.getLogger()
@@ -64,18 +63,16 @@ def test_bad_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixt
     assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["call", "+14155550123", "--for", "0"], "--for 0"),
-        (["call", "+14155550123", "--ring-timeout", "-1"], "--ring-timeout -1: give a positive"),
-        (["call", "+14155550123"], "no Agora transport yet"),
-        (["call", "+14155550123", "--transport", "bogus"], "no transport is called 'bogus'"),
-    ],
-)
-def test_what_is_wrong_is_said_in_one_sentence(
-    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a phone needs; nothing listens at that address."""
+    monkeypatch.setenv("SENDBLUE_API_API_KEY", "k" * 10)
+    monkeypatch.setenv("SENDBLUE_API_API_SECRET", "s" * 10)
+    monkeypatch.setenv("SENDBLUE_API_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("OFFHOOK_FROM_NUMBER", "+14155550100")
+
+
+def assert_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == ExitCode.BAD_USAGE
     printed = capsys.readouterr()
     assert says in printed.err
@@ -83,48 +80,59 @@ def test_what_is_wrong_is_said_in_one_sentence(
     assert printed.out == ""
 
 
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        ("4155550123", "not an E.164 number"),
+        ("+14155550123\n", "not an E.164 number"),
+        ("+1911", "emergency"),
+        ("+14155550123 --from 8885550199", "the number to call from '8885550199' is not an E.164 number"),
+        ("+14155550123 --from +14155550123", "a line cannot call itself"),
+    ],
+)
+def test_a_bad_number_is_rejected_in_one_sentence(
+    number: str, says: str, dry_run: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert_one_line(["call", *number.split(" "), *dry_run], says, capsys)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["4155550123"], "not an E.164 number"),
-        (["+14155550123\n"], "not an E.164 number"),
-        (["+1911"], "emergency"),
-        (["+14155550123", "--from", "8885550199"], "the number to call from '8885550199' is not an E.164 number"),
-        (["+14155550123", "--from", "+14155550123"], "a line cannot call itself"),
+        (["--for", "0"], "--for"),
+        (["--for", "nan"], "--for"),
+        (["--ring-timeout", "-1"], "ring_timeout_s"),
+        ([], "no Agora transport yet"),
+        (["--transport", "bogus"], "no transport is called 'bogus'"),
     ],
 )
-@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
-def test_bad_numbers_are_bad_usage_and_leave_nothing_behind(
-    arguments: list[str],
-    dry: list[str],
-    says: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_bad_option_is_rejected_in_one_sentence(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    phone = rig(plugins=load(AudioKit())).phone
-    monkeypatch.setattr(Phone, "from_env", lambda **settings: phone)
-    heard, out = tmp_path / "heard.wav", tmp_path / "out"
-    assert run(["call", *arguments, *dry, "--listen", f"recorder:{heard}", "--out", str(out)]) == ExitCode.BAD_USAGE
-    printed = capsys.readouterr()
-    assert says in printed.err
-    assert len(printed.err.splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert_one_line(["call", "+14155550123", *arguments], says, capsys)
 
 
-def test_with_json_a_refusal_is_a_document_too(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["123"], "number_rejected"),
+        (["+14155550123", "--transport", "bogus"], "spec"),
+        (["+14155550123", "--for", "0"], "config"),
+    ],
+)
+def test_with_json_an_error_is_a_document_too(
+    arguments: list[str], code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["call", "+14155550123", "--json"]) == ExitCode.BAD_USAGE
-    assert json.loads(capsys.readouterr().out)["error"]["code"] == "config"
-    phone = rig().phone
-    monkeypatch.setattr(Phone, "from_env", lambda **settings: phone)
-    assert run(["call", "123", "--json"]) == ExitCode.BAD_USAGE
-    assert json.loads(capsys.readouterr().out)["error"]["code"] == "number_rejected"
+    assert run(["call", *arguments, "--json"]) == ExitCode.BAD_USAGE
+    document = json.loads(capsys.readouterr().out)
+    assert (document["disposition"], document["error"]["code"]) == (None, code)
 
 
 class Commands:
-    """A plugin that adds commands which end in every way there is."""
+    """A plugin whose commands end in every possible way."""
 
     __name__ = "commands"
 
@@ -144,6 +152,10 @@ class Commands:
 
         def untyped(what: CommandRegistry) -> None: ...  # a name that is there for types alone
 
+        group = typer.Typer(help="Several.")
+        group.command("one")(fine)
+        group.command("two")(refused)
+        registry.add("group", group)
         registry.add("untyped", untyped)
         for command in (fine, refused, buggy, stops):
             registry.add(command.__name__, command)
@@ -153,7 +165,9 @@ class Commands:
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> None:
     load = Plugins.load
-    monkeypatch.setattr(Plugins, "load", lambda commands: load([Commands()], commands=commands))
+    monkeypatch.setattr(
+        Plugins, "load", lambda commands, builtin: load([Commands()], commands=commands, builtin=builtin)
+    )
 
 
 @pytest.mark.usefixtures("commands")
@@ -165,6 +179,15 @@ def test_commands_of_plugins_are_mounted(capsys: pytest.CaptureFixture[str]) -> 
     assert run(["buggy"]) == ExitCode.FAILED
     assert "bug in offhook: ZeroDivisionError: oops" in capsys.readouterr().err
     assert run(["stops"]) == ExitCode.COMPLETED
+
+
+@pytest.mark.usefixtures("commands")
+def test_a_plugin_can_add_a_group_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["group", "one"]) == 0
+    assert run(["group", "two"]) == ExitCode.BAD_USAGE
+    assert capsys.readouterr() == ("fine\n", "offhook: SETTING is not set\n")
+    assert run(["--help"]) == 0
+    assert "group        Several." in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("commands")
@@ -181,16 +204,17 @@ def test_a_command_that_lacks_a_package_says_what_to_install(
 
 @pytest.mark.fault("F39")
 @pytest.mark.usefixtures("commands")
-def test_a_command_that_is_none_costs_the_others_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_command_costs_the_others_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["fine"]) == 0
     assert run(["untyped", "1"]) == ExitCode.FAILED
     said = capsys.readouterr().err
     assert (
-        "plugin 'commands (given to the phone)' failed in offhook_command: 'untyped' is no command: NameError" in said
+        "plugin 'commands (given to the phone)' failed in offhook_command: "
+        "'untyped' is not a command that typer can use: NameError" in said
     )
 
 
-def test_what_plugins_print_when_they_are_loaded_is_in_no_document(
+def test_what_plugins_print_while_they_load_goes_to_standard_error(
     install: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     install("noisy", "print('downloading...')")
@@ -201,7 +225,7 @@ def test_what_plugins_print_when_they_are_loaded_is_in_no_document(
 
 
 @pytest.mark.usefixtures("commands")
-def test_a_bug_is_shown_whole_when_asked_for() -> None:
+def test_vv_shows_the_traceback_of_a_bug() -> None:
     with pytest.raises(ZeroDivisionError):
         run(["-vv", "buggy"])
 
@@ -220,8 +244,8 @@ def test_a_plugin_that_fails_is_named_and_the_rest_works(
 ) -> None:
     load = Plugins.load
 
-    def with_a_broken_one(*, commands: bool) -> Plugins:
-        plugins = load(commands=commands)
+    def with_a_broken_one(*, commands: bool, builtin: Iterable[object]) -> Plugins:
+        plugins = load(commands=commands, builtin=builtin)
         plugins.reports.append(PluginReport("broken", "acme", "1.0", problem="RuntimeError: no licence"))
         return plugins
 
@@ -257,8 +281,8 @@ def test_python_m_offhook(tmp_path: Path) -> None:
         env={**os.environ, "OFFHOOK_DISABLE_PLUGINS": "sqlight"},
     )
     assert done.stdout == f"offhook {offhook.__version__}\n"
-    (told,) = done.stderr.splitlines()  # once, though it is logged as well
-    assert told.startswith("offhook: OFFHOOK_DISABLE_PLUGINS names 'sqlight', and no plugin is called that")
+    (line,) = done.stderr.splitlines()  # once, though it is logged as well
+    assert line.startswith("offhook: OFFHOOK_DISABLE_PLUGINS names 'sqlight', and no plugin is called that")
 
 
 @pytest.mark.parametrize(
@@ -294,7 +318,7 @@ def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert capsys.readouterr().out == f"offhook {offhook.__version__}\n"
 
 
-def test_the_help_of_call_says_who_may_have_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_of_call_names_who_may_refuse(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["call", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "4 refused, by the carrier or before it was dialled" in said
+    assert "4 refused by the carrier or before it was dialled" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import threading
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.fault("F31")
 
 
 class Ended:
-    """Stands for the end of the process: keeps the code, and frees what hangs so that the test can go on."""
+    """Stands for the end of the process: keeps the exit code, and lets what hangs go on, so that the test can end."""
 
     def __init__(self) -> None:
         self.codes: list[int] = []
@@ -42,7 +43,7 @@ def ended() -> Ended:
 
 @pytest.fixture
 def make_stop(ended: Ended) -> Iterator[Callable[..., Stop]]:
-    """Makes stops that end nothing, and sees that they let go of the signals."""
+    """Makes stops that do not end the process, and checks that they restore the handlers."""
     before = [signal.getsignal(number) for number in CODES]
     made: list[Stop] = []
 
@@ -69,7 +70,7 @@ def wait_for_a_signal(stop: Stop) -> None:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the loop turn until something is true."""
+    """Wait until `condition` is true."""
     async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.002)
@@ -86,7 +87,7 @@ def test_the_first_signal_cancels_the_work(number: int, code: ExitCode, make_sto
     assert raised.value.exit_code == code
 
 
-def test_what_the_work_makes_of_it_is_given(make_stop: Callable[..., Stop], ended: Ended) -> None:
+def test_the_result_of_cancelled_work_is_returned(make_stop: Callable[..., Stop], ended: Ended) -> None:
     async def main(stop: Stop) -> str:
         kill(signal.SIGTERM)
         try:
@@ -140,7 +141,7 @@ def test_a_second_signal_ends_the_process_at_once(make_stop: Callable[..., Stop]
     assert done == ["newest", "first made"]
 
 
-def test_what_takes_too_long_is_left(
+def test_work_that_takes_too_long_is_abandoned(
     make_stop: Callable[..., Stop], ended: Ended, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def main(stop: Stop) -> None:
@@ -165,7 +166,7 @@ def test_the_time_goes_on_counting_after_the_work(make_stop: Callable[..., Stop]
     assert ended.came.wait(10), "a thread that is not a daemon may keep the interpreter from its end"
 
 
-def test_what_does_not_end_is_not_waited_for(make_stop: Callable[..., Stop], ended: Ended) -> None:
+def test_tasks_that_do_not_end_are_not_awaited(make_stop: Callable[..., Stop], ended: Ended) -> None:
     stubborn: list[asyncio.Task[None]] = []
     freed = asyncio.Event()
 
@@ -192,7 +193,7 @@ def test_what_does_not_end_is_not_waited_for(make_stop: Callable[..., Stop], end
 
 
 @pytest.mark.parametrize("second", [True, False])
-def test_a_loop_that_is_blocked_is_no_shelter(make_stop: Callable[..., Stop], ended: Ended, second: bool) -> None:
+def test_a_blocked_loop_does_not_prevent_the_end(make_stop: Callable[..., Stop], ended: Ended, second: bool) -> None:
     async def main(stop: Stop) -> None:
         kill(signal.SIGTERM)
         if second:
@@ -204,8 +205,28 @@ def test_a_loop_that_is_blocked_is_no_shelter(make_stop: Callable[..., Stop], en
     assert ended.codes == [ExitCode.TERMINATED]
 
 
-def test_other_signals_are_others_affair(make_stop: Callable[..., Stop]) -> None:
-    """Also when somebody takes the descriptor over to which signals are written."""
+def test_native_code_in_the_main_thread_does_not_prevent_the_end(make_stop: Callable[..., Stop], ended: Ended) -> None:
+    """A handler in Python could not run there: the lock is taken twice, and no signal interrupts that."""
+    libc = ctypes.CDLL(None)
+    lock = ctypes.create_string_buffer(128)
+    libc.pthread_mutex_init(lock, None)
+
+    def free() -> None:
+        ended.came.wait(10)
+        libc.pthread_mutex_unlock(lock)
+
+    async def main(stop: Stop) -> None:
+        libc.pthread_mutex_lock(lock)
+        for action in (free, lambda: kill(signal.SIGTERM)):
+            threading.Thread(target=action).start()
+        libc.pthread_mutex_lock(lock)
+        assert ended.codes == [ExitCode.TERMINATED], "before Python code could run on this thread again"
+
+    run(main, make_stop(0.02))
+
+
+def test_other_signals_keep_their_handlers(make_stop: Callable[..., Stop]) -> None:
+    """Also when other code replaces the descriptor to which signals are written."""
     came: list[int] = []
 
     async def main(stop: Stop) -> None:
@@ -259,7 +280,7 @@ def test_a_signal_before_the_work_has_begun_cancels_it_at_once(make_stop: Callab
         asyncio.run(main())
 
 
-def test_a_signal_after_the_loop_has_gone_is_kept(make_stop: Callable[..., Stop]) -> None:
+def test_a_signal_after_the_loop_was_closed_is_kept(make_stop: Callable[..., Stop]) -> None:
     stop = make_stop()
     stop.listen()
 

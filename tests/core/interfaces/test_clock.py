@@ -12,7 +12,7 @@ import offhook
 from offhook.interfaces.clock import SystemClock, iso_8601
 
 
-def test_the_system_clock_gives_seconds() -> None:
+def test_the_system_clock_returns_seconds() -> None:
     clock = SystemClock()
     before = clock.monotonic_s()
     assert abs(clock.wall_s() - time.time()) < 60

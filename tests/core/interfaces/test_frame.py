@@ -8,13 +8,16 @@ from array import array
 import pytest
 
 from offhook.interfaces.frame import (
+    FRAMES_PER_S,
     OPUS_RATES_HZ,
     PTIME_MS,
     SILENCE_DBFS,
     AudioFrame,
+    frames_in,
     level_dbfs,
     pcm_of,
     samples_of,
+    samples_per_frame,
     saturated,
 )
 
@@ -26,26 +29,37 @@ def test_a_frame_knows_its_length() -> None:
     assert AudioFrame(b"", 8_000).duration_ms == 0
 
 
-def test_a_frame_has_no_room_for_anything_else() -> None:
+@pytest.mark.parametrize("rate_hz", OPUS_RATES_HZ)
+def test_one_constant_gives_every_length_of_a_frame(rate_hz: int) -> None:
+    frame = AudioFrame(bytes(2 * samples_per_frame(rate_hz)), rate_hz)
+    assert frame.duration_ms == PTIME_MS == 1000 / FRAMES_PER_S
+
+
+@pytest.mark.parametrize(("duration_s", "frames"), [(0, 0), (0.02, 1), (0.2, 10), (1.0, 50), (10, 500), (0.29, 14)])
+def test_a_duration_in_frames_is_rounded(duration_s: float, frames: int) -> None:
+    assert frames_in(duration_s) == frames
+
+
+def test_a_frame_has_no_other_attributes() -> None:
     with pytest.raises(AttributeError):
         AudioFrame(b"", 8_000).note = 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize(("pcm", "rate_hz"), [(b"\0", 8_000), (b"\0\0", 0), (b"\0\0", -1)])
-def test_nonsense_is_refused_at_the_edge(pcm: bytes, rate_hz: int) -> None:
+def test_an_invalid_frame_is_rejected(pcm: bytes, rate_hz: int) -> None:
     with pytest.raises(ValueError, match=str(len(pcm)) if len(pcm) == 1 else str(rate_hz)):
         AudioFrame(pcm, rate_hz)
 
 
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize("rate_hz", [float("nan"), float("inf"), float("-inf"), 1_000_000_000])
-def test_a_rate_beyond_all_sense_is_refused(rate_hz: int) -> None:
-    with pytest.raises(ValueError, match=f"a rate of {rate_hz} Hz is not positive, or above 768000"):
+def test_a_rate_out_of_range_is_rejected(rate_hz: int) -> None:
+    with pytest.raises(ValueError, match=f"rate_hz must be above 0 and at most 768000, got {rate_hz}"):
         AudioFrame(b"\0\0", rate_hz)
 
 
-def test_what_can_still_be_changed_is_copied() -> None:
+def test_mutable_buffers_are_copied() -> None:
     pcm = bytearray(b"\1\2")
     for given in (pcm, memoryview(pcm), memoryview(pcm).cast("b")):
         made = AudioFrame(given, 8_000)  # type: ignore[arg-type]
@@ -56,13 +70,15 @@ def test_what_can_still_be_changed_is_copied() -> None:
 
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize("pcm", [array("f", [0.5]), memoryview(array("h", [1, 2])), [1, 2], "ab", None])
-def test_what_is_not_bytes_is_refused(pcm: bytes) -> None:
-    with pytest.raises(TypeError, match=r"a frame of \w+: give bytes of signed 16-bit.*AudioFrame\.from_floats"):
+def test_samples_that_are_not_bytes_are_rejected(pcm: bytes) -> None:
+    with pytest.raises(
+        TypeError, match=r"AudioFrame needs bytes of signed 16-bit.*, got \w+\. .*AudioFrame\.from_floats"
+    ):
         AudioFrame(pcm, 8_000)
 
 
 @pytest.mark.fault("F28")
-def test_floats_are_clipped_and_what_is_no_number_is_silence() -> None:
+def test_floats_are_clipped_and_nan_is_silence() -> None:
     given = [0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -7.0, float("inf"), float("-inf"), float("nan"), 1e-9]
     frame = AudioFrame.from_floats(given, 16_000, 5)
     expected = [0, 16384, -16384, 32767, -32768, 32767, -32768, 32767, -32768, 0, 0]

@@ -1,4 +1,4 @@
-"""Numbers: what is dialled, what is refused, and how one is shown (F11)."""
+"""Numbers: which are dialled, which are rejected, and how they are shown (F11)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from offhook.wording import quoted
 
 
 @pytest.mark.parametrize("number", ["+14155550123", "+4930123456", "+1234567", "+123456789012345"])
-def test_an_e164_number_is_given_back(number: str) -> None:
+def test_an_e164_number_is_returned(number: str) -> None:
     assert e164(number) == number
 
 
@@ -39,7 +39,7 @@ def test_an_e164_number_is_given_back(number: str) -> None:
         "+14155550123\x00",
     ],
 )
-def test_anything_else_is_refused(number: str) -> None:
+def test_anything_else_is_rejected(number: str) -> None:
     with pytest.raises(NumberRejected, match=r"not an E\.164 number: write a plus sign"):
         e164(number)
 
@@ -60,13 +60,13 @@ def test_a_country_code_does_not_hide_an_emergency_number(number: str, code: int
 
 @settings(max_examples=50, deadline=None)
 @given(st.from_regex(r"\+[1-9][0-9]{8,14}", fullmatch=True))
-def test_no_long_number_is_taken_for_an_emergency(number: str) -> None:
+def test_a_long_number_is_not_taken_for_an_emergency_number(number: str) -> None:
     assert e164(number) == number
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=20))
-def test_what_is_accepted_is_ascii_digits(text: str) -> None:
+def test_accepted_numbers_are_ascii_digits(text: str) -> None:
     try:
         number = e164(text)
     except NumberRejected:
@@ -85,13 +85,13 @@ def test_numbers_are_masked_in_the_middle() -> None:
     assert mask("+1234567") == "+1•••67"
 
 
-def test_what_a_person_typed_is_shown_safely() -> None:
+def test_typed_text_is_quoted_safely() -> None:
     assert quoted("a\nb\x1b[31m") == r"'a\nb\x1b[31m'"
     assert quoted("x" * 41) == "'" + "x" * 37 + "...'"
     assert quoted("x" * 40) == "'" + "x" * 40 + "'"
 
 
-def test_what_is_no_text_is_refused_in_a_sentence() -> None:
+def test_a_number_that_is_not_text_is_rejected_with_a_message() -> None:
     for number in (None, 14155550123):
-        with pytest.raises(NumberRejected, match="not text"):
+        with pytest.raises(NumberRejected, match="must be text, such as"):
             e164(number)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Filters: in order, on every frame; one that misbehaves costs itself."""
+"""Filters: in order, on every frame; a filter that misbehaves is removed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Filter(AudioFilter):
-    """Does what it is told."""
+    """Applies a function to each frame."""
 
     def __init__(self, change: Callable[[AudioFrame], object], close: Exception | None = None) -> None:
         self._change, self._close = change, close
@@ -83,7 +83,7 @@ def test_filters_are_applied_in_the_order_they_were_added(chain: FilterChain) ->
     assert (item.position, item.rate_hz, item.pcm) == (640, RATE_HZ, frame(24).pcm)
 
 
-def test_a_filter_that_was_removed_is_closed_and_not_asked_again(chain: FilterChain) -> None:
+def test_a_removed_filter_is_closed_and_not_called_again(chain: FilterChain) -> None:
     first, second, plain = Filter(plus(1)), Filter(plus(10)), Plain()
     for audio_filter in (first, second, plain):
         chain.add(audio_filter)
@@ -107,15 +107,18 @@ def test_a_filter_is_used_once(chain: FilterChain) -> None:
     [
         (raising(OSError("no")), "OSError: no"),
         (raising(asyncio.CancelledError()), "CancelledError: "),
-        (lambda _: None, "gave NoneType, not an AudioFrame"),
-        (lambda item: item.pcm, "gave bytes, not an AudioFrame"),
-        (lambda item: AudioFrame(item.pcm[:-2], RATE_HZ), "length and rate must stay"),
-        (lambda item: AudioFrame(item.pcm * 2, RATE_HZ), "gave AudioFrame(40 ms at 16000 Hz, position 0) for a frame"),
-        (lambda item: AudioFrame(item.pcm, 8_000), "for a frame of 320 samples at 16000 Hz"),
-        (spoilt, "length and rate must stay"),
+        (lambda _: None, "returned NoneType; expected an AudioFrame"),
+        (lambda item: item.pcm, "returned bytes; expected an AudioFrame"),
+        (lambda item: AudioFrame(item.pcm[:-2], RATE_HZ), "expected 320 samples at 16000 Hz"),
+        (
+            lambda item: AudioFrame(item.pcm * 2, RATE_HZ),
+            "returned AudioFrame(40 ms at 16000 Hz, position 0); expected",
+        ),
+        (lambda item: AudioFrame(item.pcm, 8_000), "expected 320 samples at 16000 Hz"),
+        (spoilt, "expected 320 samples at 16000 Hz"),
     ],
 )
-def test_a_filter_that_misbehaves_costs_itself(
+def test_a_filter_that_misbehaves_is_removed(
     chain: FilterChain, notes: list[OffhookError], change: Callable[[AudioFrame], object], problem: str
 ) -> None:
     bad = Filter(change)
@@ -130,14 +133,14 @@ def test_a_filter_that_misbehaves_costs_itself(
     assert problem in note.message
 
 
-def test_what_a_filter_raises_of_ours_is_kept(chain: FilterChain, notes: list[OffhookError]) -> None:
+def test_an_offhook_error_of_a_filter_is_kept(chain: FilterChain, notes: list[OffhookError]) -> None:
     ours = SourceError("the noise profile is gone")
     chain.add(Filter(raising(ours)))
     assert chain.apply(frame(3).pcm, 0) == frame(3).pcm
     assert notes == [ours]
 
 
-def test_a_filter_may_remove_another_one_while_it_is_asked(chain: FilterChain) -> None:
+def test_a_filter_may_remove_another_while_it_runs(chain: FilterChain) -> None:
     second = Filter(plus(10))
 
     def remove(item: AudioFrame) -> AudioFrame:
@@ -151,7 +154,7 @@ def test_a_filter_may_remove_another_one_while_it_is_asked(chain: FilterChain) -
     assert second.closed == 1
 
 
-def test_the_end_closes_them_all_and_what_comes_later(chain: FilterChain, notes: list[OffhookError]) -> None:
+def test_the_end_closes_all_filters_and_later_ones(chain: FilterChain, notes: list[OffhookError]) -> None:
     first, second, late = Filter(plus(1), OSError("stuck")), Filter(plus(1)), Filter(plus(1))
     chain.add(first)
     chain.add(second)

@@ -1,4 +1,4 @@
-"""The handle of one item: what it shows, and that its first word counts."""
+"""The handle of one item: what it shows, and that it ends once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from offhook.errors import SourceError
 from offhook.media.sources import frames_source
 
 
-def test_a_handle_shows_what_became_of_it() -> None:
+def test_a_handle_shows_how_its_item_ended() -> None:
     async def main() -> None:
         async with bench() as b:
             handle = b.playout.add(frames_source(AudioFrame(ramp(1, 320), RATE_HZ)))
@@ -23,7 +23,7 @@ def test_a_handle_shows_what_became_of_it() -> None:
     run(main())
 
 
-def test_the_first_word_counts() -> None:
+def test_only_the_first_end_counts() -> None:
     async def main() -> None:
         async with bench() as b:
             handle = b.playout.add(RampSource(FRAME))

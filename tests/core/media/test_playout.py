@@ -1,4 +1,4 @@
-"""Playout: what goes in comes out, to the sample, in order, without a gap; and it can be stopped at any sample."""
+"""Playout: samples go out as they went in, in order, without a gap; and it can be stopped at any sample."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def test_samples_in_are_samples_out(items: list[tuple[int, int]]) -> None:
     run(main())
 
 
-def test_an_item_is_done_when_its_last_frame_has_had_its_time() -> None:
+def test_an_item_is_done_when_its_last_frame_has_lasted_20_ms() -> None:
     async def main() -> None:
         async with bench() as b:
             handle = b.playout.add(RampSource(2 * FRAME))
             waiter = asyncio.create_task(handle.done())
             await b.take(2)
             assert handle.position_ms == 40
-            assert handle.ended is None, "the last frame has only just been given out"
+            assert handle.ended is None, "the last frame was taken only just now"
             await b.take()
             assert await waiter is PlayoutEnd.COMPLETED
             assert handle.cancel() == 40
@@ -129,10 +129,10 @@ def test_a_frame_longer_than_the_buffer_goes_through_piece_by_piece() -> None:
     run(main())
 
 
-def test_a_late_source_is_silence_and_counted_but_only_between_its_sounds() -> None:
+def test_a_late_source_is_silence_and_counted_only_between_its_sounds() -> None:
     async def main() -> None:
         async def speech() -> AsyncIterator[AudioFrame]:
-            await asyncio.sleep(0.05)  # thinking is no underrun
+            await asyncio.sleep(0.05)  # a pause to think is not an underrun
             yield frame(1)
             await asyncio.sleep(0.1)
             yield frame(2)
@@ -149,7 +149,7 @@ def test_a_late_source_is_silence_and_counted_but_only_between_its_sounds() -> N
     run(main())
 
 
-def test_clear_gives_exactly_what_was_sent() -> None:
+def test_clear_returns_exactly_what_was_sent() -> None:
     async def main() -> None:
         async with bench() as b:
             sources = [RampSource(10_000), RampSource(10_000), RampSource(10_000)]
@@ -212,7 +212,7 @@ def test_cancelling_a_queued_item_does_not_disturb_the_playing_one() -> None:
     run(main())
 
 
-def test_cancelling_what_is_read_ahead_takes_it_out_of_the_buffer() -> None:
+def test_cancelling_an_item_removes_its_audio_from_the_buffer() -> None:
     async def main() -> None:
         async with bench() as b:
             b.playout.add(RampSource(1000))
@@ -228,7 +228,7 @@ def test_cancelling_what_is_read_ahead_takes_it_out_of_the_buffer() -> None:
 
 def test_an_async_generator_is_closed_when_it_is_cleared_wherever_it_waits() -> None:
     async def main() -> None:
-        for wait_s in (0.0, 3600.0):  # waiting for room, and waiting for its own next word
+        for wait_s in (0.0, 3600.0):  # waiting for room, and waiting for its own next frame
             closed: list[bool] = []
 
             async def speech(wait_s: float = wait_s, closed: list[bool] = closed) -> AsyncIterator[AudioFrame]:
@@ -255,8 +255,12 @@ def test_an_async_generator_is_closed_when_it_is_cleared_wherever_it_waits() -> 
     [
         (Broken(OSError("gone")), PluginError, f"plugin '{NAME}Broken' failed in read: OSError: gone"),
         (Broken(SourceError("the rest cannot be read")), SourceError, "the rest cannot be read"),
-        (Broken(answer=b"\0\0"), PluginError, f"plugin '{NAME}Broken' failed in read: gave bytes, not an AudioFrame"),
-        (frames_source([frame(5), 7]), SourceError, "an iterator that is played gave int"),  # type: ignore[list-item]
+        (
+            Broken(answer=b"\0\0"),
+            PluginError,
+            f"plugin '{NAME}Broken' failed in read: returned bytes; expected an AudioFrame",
+        ),
+        (frames_source([frame(5), 7]), SourceError, "the iterator that is played returned int"),  # type: ignore[list-item]
     ],
 )
 def test_a_source_that_fails_is_noted_and_the_next_plays(
@@ -266,7 +270,7 @@ def test_a_source_that_fails_is_noted_and_the_next_plays(
         async with bench() as b:
             broken, following = b.playout.add(source), b.playout.add(RampSource(FRAME, start=7000))
             taken = await b.take(4)
-            assert taken == array("h", [5] * FRAME) + samples(7000, FRAME, 3), "what it gave before is heard"
+            assert taken == array("h", [5] * FRAME) + samples(7000, FRAME, 3), "the audio before the failure is heard"
             assert await broken.done() is PlayoutEnd.FAILED
             assert type(broken.problem) is kind
             assert broken.problem.message.startswith(message)
@@ -308,7 +312,7 @@ def test_a_source_that_hangs_can_be_cancelled() -> None:
     run(main())
 
 
-def test_a_source_is_closed_only_when_nobody_reads_it_any_more() -> None:
+def test_a_source_is_closed_only_after_its_reader_has_ended() -> None:
     async def main() -> None:
         class Slow(Broken):
             reading = False
@@ -318,7 +322,7 @@ def test_a_source_is_closed_only_when_nobody_reads_it_any_more() -> None:
                 try:
                     await asyncio.Event().wait()
                 finally:
-                    await asyncio.sleep(0.1)  # lets go of its device
+                    await asyncio.sleep(0.1)  # releases its device
                     self.reading = False
                 return None
 
@@ -377,7 +381,7 @@ def test_drained_waits_for_the_last_sample() -> None:
     run(main())
 
 
-def test_the_end_ends_everything_and_what_comes_later_is_only_closed() -> None:
+def test_the_end_ends_everything_and_later_sources_are_only_closed() -> None:
     async def main() -> None:
         async with bench() as b:
             sources = [RampSource(FRAME), RampSource(10_000), RampSource(10_000)]
@@ -405,7 +409,7 @@ def test_the_end_ends_everything_and_what_comes_later_is_only_closed() -> None:
     run(main())
 
 
-def test_a_handle_shows_what_became_of_it() -> None:
+def test_a_handle_shows_how_its_item_ended() -> None:
     async def main() -> None:
         async with bench() as b:
             handle = b.playout.add(frames_source(AudioFrame(ramp(1, 320), RATE_HZ)))

@@ -1,4 +1,4 @@
-"""Playing in place of what is being said, or on top of it; the gain of all of it."""
+"""Replacing what is playing, mixing into it, and the gain of the sum."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.core.rig import FRAME, RampSource, frame, ramp, run
 
 from offhook import AudioFrame, PlayMode, PlayoutEnd
 from offhook.errors import CallStateError, ConfigError
+from offhook.media.counts import PlayoutCounts
 from offhook.media.mixing import gain_of
-from offhook.media.playout_queue import PlayoutCounts
 from offhook.media.sources import frames_source
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def test_replacing_nothing_is_playing() -> None:
 # ---- mix
 
 
-def test_what_is_mixed_in_is_added_and_ends_by_itself() -> None:
+def test_a_mixed_item_is_added_and_ends_by_itself() -> None:
     async def main() -> None:
         async with bench() as b:
             queued = b.playout.add(Level(100, 6 * FRAME))
@@ -154,15 +154,15 @@ def test_a_mixed_source_that_fails_is_noted_and_the_rest_is_heard() -> None:
     run(main())
 
 
-def test_a_fifth_is_refused_until_there_is_room() -> None:
+def test_a_fifth_item_is_rejected_until_there_is_room() -> None:
     async def main() -> None:
         async with bench() as b:
             handles = [b.playout.add(Level(1), MIX) for _ in range(4)]
-            for refuse in (lambda: b.playout.admit(MIX), lambda: b.playout.add(Level(1), MIX)):
+            for admit in (lambda: b.playout.admit(MIX), lambda: b.playout.add(Level(1), MIX)):
                 with pytest.raises(CallStateError, match=r"4 items are mixed in already.*cancel\(\) one, or play"):
-                    refuse()
+                    admit()
             b.playout.add(Level(10))
-            handles[0].cancel()  # which makes room at once, before another frame is taken
+            handles[0].cancel()  # makes room at once, before another frame is taken
             b.playout.add(Level(2), MIX)
             assert values(await b.take()) == [15]
             b.playout.add(Level(100), REPLACE)
@@ -172,7 +172,7 @@ def test_a_fifth_is_refused_until_there_is_room() -> None:
     run(main())
 
 
-def test_clear_ends_what_is_mixed_in_and_gives_the_position_of_what_was_queued() -> None:
+def test_clear_ends_mixed_items_and_returns_the_position_of_the_queued_one() -> None:
     async def main() -> None:
         async with bench() as b:
             mixed = b.playout.add(Level(1), MIX)
@@ -187,7 +187,7 @@ def test_clear_ends_what_is_mixed_in_and_gives_the_position_of_what_was_queued()
     run(main())
 
 
-def test_drained_waits_for_what_is_mixed_in() -> None:
+def test_drained_waits_for_mixed_items() -> None:
     async def main() -> None:
         async with bench() as b:
             b.playout.add(Level(1, FRAME))
@@ -201,7 +201,7 @@ def test_drained_waits_for_what_is_mixed_in() -> None:
     run(main())
 
 
-def test_drained_waits_for_what_is_mixed_in_and_has_not_begun() -> None:
+def test_drained_waits_for_a_mixed_item_that_has_not_begun() -> None:
     async def main() -> None:
         async with bench() as b:
             b.playout.add(frames_source(late(0.05, 1)), MIX)
@@ -214,7 +214,7 @@ def test_drained_waits_for_what_is_mixed_in_and_has_not_begun() -> None:
     run(main())
 
 
-def test_the_end_ends_what_is_mixed_in() -> None:
+def test_the_end_ends_mixed_items() -> None:
     async def main() -> None:
         async with bench() as b:
             said, mixed = b.playout.add(Level(1, FRAME), MIX), b.playout.add(Level(1), MIX)

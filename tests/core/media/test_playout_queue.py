@@ -1,4 +1,4 @@
-"""A lane: sources that are faster, slower, stall, end, raise or come at another rate, each handled and counted."""
+"""The playout queue: sources that are faster, slower, stall, end, raise or have another rate, handled and counted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.core.rig import FRAME, RATE_HZ, HoldResampler, RampSource, frame, ram
 
 from offhook import AudioFrame, PlayoutEnd
 from offhook.errors import PluginError
+from offhook.media.counts import PlayoutCounts
 from offhook.media.mixing import gain_of
-from offhook.media.playout_queue import PlayoutCounts
 from offhook.media.sources import frames_source
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_a_source_that_is_slower_is_filled_up_with_silence_and_counted() -> None
             assert [value for value in taken if value] == [value for value in range(1, 11) for _ in range(FRAME)]
             assert handle.ended is PlayoutEnd.COMPLETED
             assert handle.underruns == b.playout.counts.underruns
-            # after the last, too: only later it shows that it was the last
+            # after the last, too: the end is not known yet
             assert (b.playout.counts.underruns, b.playout.counts.stalls) == (10, 10)
 
     run(main())
@@ -122,7 +122,7 @@ def test_a_source_that_ends_is_counted_and_one_that_was_dropped_has_not_ended() 
 @pytest.mark.parametrize(
     "error", [OSError("gone"), ValueError("NaN"), asyncio.CancelledError("its own"), StopIteration(), MemoryError()]
 )
-def test_a_source_that_raises_is_counted_and_what_it_gave_is_said(error: BaseException) -> None:
+def test_a_source_that_raises_is_counted_and_the_audio_before_it_is_played(error: BaseException) -> None:
     async def main() -> None:
         async with bench() as b:
             broken, following = b.playout.add(Broken(error)), b.playout.add(RampSource(FRAME))
@@ -148,7 +148,7 @@ def test_a_source_at_another_rate_is_converted_and_counted_once() -> None:
     run(main())
 
 
-def test_a_source_that_fails_to_close_has_been_said_all_the_same() -> None:
+def test_a_source_that_fails_to_close_has_been_played_all_the_same() -> None:
     async def main() -> None:
         async with bench() as b:
             handle = b.playout.add(Broken(close=OSError("stuck")))
@@ -159,7 +159,7 @@ def test_a_source_that_fails_to_close_has_been_said_all_the_same() -> None:
     run(main())
 
 
-def test_a_source_that_does_not_let_itself_be_cancelled_is_not_heard_any_more() -> None:
+def test_a_source_that_ignores_cancellation_is_not_heard_any_more() -> None:
     async def main() -> None:
         class Stubborn(Level):
             async def read(self) -> AudioFrame | None:
@@ -186,7 +186,7 @@ def test_a_source_that_does_not_let_itself_be_cancelled_is_not_heard_any_more() 
     run(main())
 
 
-def test_what_the_resampler_held_back_of_a_dropped_source_is_not_heard() -> None:
+def test_the_rest_in_the_resampler_of_a_dropped_source_is_not_heard() -> None:
     class Rest(HoldResampler):
         def flush(self) -> bytes:
             return frame(9).pcm
@@ -214,7 +214,7 @@ def test_what_the_resampler_held_back_of_a_dropped_source_is_not_heard() -> None
 
 
 @pytest.mark.parametrize("queued", [0, 1])
-def test_clear_during_the_last_frame_gives_all_of_the_item(queued: int) -> None:
+def test_clear_during_the_last_frame_returns_the_whole_item(queued: int) -> None:
     async def main() -> None:
         async with bench() as b:
             handle = b.playout.add(RampSource(FRAME * 3 // 2))
@@ -229,7 +229,7 @@ def test_clear_during_the_last_frame_gives_all_of_the_item(queued: int) -> None:
     run(main())
 
 
-def test_gain_of_one_item_is_its_own() -> None:
+def test_the_gain_of_one_item_applies_to_it_alone() -> None:
     async def main() -> None:
         async with bench() as b:
             for value, db in ((1000, 6.0206), (1000, 0), (30000, 6), (1000, -60)):

@@ -1,4 +1,4 @@
-"""A source that audio is pushed into: in order, held back at its mark, and refused when nobody plays it any more."""
+"""PushSource: frames in order, writes that wait at its mark, and writes that are rejected once it is not played."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from offhook import AudioFrame, PlayMode, PlayoutEnd, PushSource
 from offhook.errors import CallStateError, SourceClosed, SourceError
 
 
-def test_what_is_written_is_played_in_order_and_ends_when_it_is_said_to() -> None:
+def test_frames_are_played_in_order_until_end_is_called() -> None:
     async def main() -> None:
         async with bench() as b:
             source = PushSource()
@@ -51,7 +51,7 @@ def test_a_write_waits_above_the_mark_until_there_is_room() -> None:
     run(main())
 
 
-def test_one_frame_of_any_length_goes_past_the_mark_and_then_nothing() -> None:
+def test_one_frame_of_any_length_may_exceed_the_mark_and_the_next_waits() -> None:
     async def main() -> None:
         source = PushSource(high_water_ms=30)
         await source.write(frame(1))
@@ -93,7 +93,7 @@ def test_a_program_that_is_faster_than_speech_is_slowed_down_to_it() -> None:
     run(main())
 
 
-def test_a_write_that_is_cancelled_has_taken_nothing_and_lost_nothing() -> None:
+def test_a_cancelled_write_queues_nothing_and_loses_nothing() -> None:
     async def main() -> None:
         async with bench() as b:
             source = PushSource(high_water_ms=20)
@@ -110,7 +110,7 @@ def test_a_write_that_is_cancelled_has_taken_nothing_and_lost_nothing() -> None:
     run(main())
 
 
-def test_writers_are_let_in_in_the_order_in_which_they_came() -> None:
+def test_writers_get_their_turn_in_the_order_of_their_calls() -> None:
     async def main() -> None:
         async with bench() as b:
             source = PushSource(high_water_ms=20)
@@ -126,7 +126,7 @@ def test_writers_are_let_in_in_the_order_in_which_they_came() -> None:
     run(main())
 
 
-def test_a_writer_who_comes_when_there_is_room_again_does_not_go_before_those_who_wait() -> None:
+def test_a_new_writer_does_not_overtake_writers_that_wait() -> None:
     async def main() -> None:
         source = PushSource(high_water_ms=20)
         await source.write(frame(1))
@@ -135,7 +135,7 @@ def test_a_writer_who_comes_when_there_is_room_again_does_not_go_before_those_wh
 
         async def read_and_write() -> None:
             assert await source.read() is not None
-            await source.write(frame(3))  # before anybody was woken
+            await source.write(frame(3))  # before any waiter was woken
 
         last = asyncio.create_task(read_and_write())
         await asyncio.sleep(1)
@@ -149,7 +149,7 @@ def test_a_writer_who_comes_when_there_is_room_again_does_not_go_before_those_wh
 
 
 @pytest.mark.parametrize("how", ["clear", "cancel", "replace", "call"])
-def test_a_writer_is_told_when_nobody_plays_it_any_more(how: str) -> None:
+def test_a_writer_gets_an_error_when_playing_has_ended(how: str) -> None:
     async def main() -> None:
         async with bench() as b:
             source = PushSource()
@@ -169,17 +169,17 @@ def test_a_writer_is_told_when_nobody_plays_it_any_more(how: str) -> None:
                 b.playout.add(PushSource(), PlayMode.REPLACE)
             else:
                 b.playout.close()
-            with pytest.raises(SourceClosed, match="nobody plays this source any more") as caught:
+            with pytest.raises(SourceClosed, match="this source is not played any more") as caught:
                 await writer
             assert isinstance(caught.value, CallStateError)
-            with pytest.raises(SourceClosed, match="nobody plays"):
+            with pytest.raises(SourceClosed, match="is not played any more"):
                 await source.write(frame(1))
             assert source.queued_ms == 0
 
     run(main())
 
 
-def test_end_refuses_the_writes_that_wait() -> None:
+def test_end_rejects_the_writes_that_wait() -> None:
     async def main() -> None:
         source = PushSource(high_water_ms=1)
         await source.write(frame(1))
@@ -217,13 +217,13 @@ def test_a_program_that_fails_ends_its_item_after_what_it_wrote() -> None:
 
 
 @pytest.mark.fault("F28")
-def test_nonsense_is_refused_at_the_edge() -> None:
+def test_invalid_arguments_are_rejected() -> None:
     async def main() -> None:
         source = PushSource()
-        with pytest.raises(SourceError, match=r"write\(\) takes an AudioFrame, not bytes"):
+        with pytest.raises(SourceError, match=r"write\(\) needs an AudioFrame, got bytes"):
             await source.write(b"\0\0")  # type: ignore[arg-type]
         for mark in (0, -1, float("nan")):
-            with pytest.raises(SourceError, match="a high-water mark of"):
+            with pytest.raises(SourceError, match="high_water_ms must be positive, got"):
                 PushSource(high_water_ms=mark)
 
     run(main())

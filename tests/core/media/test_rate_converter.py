@@ -1,4 +1,4 @@
-"""Intake: what a source gives becomes whole samples at the leg's rate, or is refused by name."""
+"""RateConverter: frames become whole samples at the leg's rate, or are rejected with the name of their source."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from offhook.interfaces import Resampler
 
 
-def intake(resampler: type[Resampler] = HoldResampler) -> RateConverter:
+def converter(resampler: type[Resampler] = HoldResampler) -> RateConverter:
     return RateConverter(RampSource(1), RATE_HZ, lambda _, from_hz, to_hz: resampler(from_hz, to_hz))  # type: ignore[call-arg]
 
 
 class Bad(HoldResampler):
-    """Gives half a sample."""
+    """Returns half a sample."""
 
     def convert(self, pcm: bytes) -> bytes:
         return pcm + b"\0"
 
 
 class Swallowing(HoldResampler):
-    """Never gives anything."""
+    """Never returns anything."""
 
     def convert(self, pcm: bytes) -> bytes:
         return b""
@@ -47,54 +47,54 @@ class RaisingAtTheEnd(HoldResampler):
 
 
 def test_a_frame_at_the_leg_s_rate_is_passed_on_as_it_is() -> None:
-    given = frame(7)
-    (part,) = intake().convert(given)
-    assert part is given.pcm
+    original = frame(7)
+    (part,) = converter().convert(original)
+    assert part is original.pcm
 
 
-def test_a_long_frame_comes_in_parts_that_do_not_hold_up_the_loop() -> None:
-    parts = list(intake().convert(AudioFrame(ramp(1, RATE_HZ), RATE_HZ)))
+def test_a_long_frame_is_converted_in_parts_that_do_not_hold_up_the_loop() -> None:
+    parts = list(converter().convert(AudioFrame(ramp(1, RATE_HZ), RATE_HZ)))
     assert [len(part) for part in parts] == [RATE_HZ // 10 * 2] * 10
     assert b"".join(parts) == ramp(1, RATE_HZ)
-    made = intake()
+    made = converter()
     parts = list(made.convert(AudioFrame(ramp(1, 8_000), 8_000)))
     assert len(parts) == 11, "nothing is held back of the rate before"
     assert sum(map(len, parts)) == 2 * RATE_HZ
     assert made.resampled
 
 
-def test_a_frame_of_a_rate_of_a_few_hertz_comes_sample_by_sample() -> None:
-    made = intake()
+def test_a_frame_at_a_few_hertz_is_converted_sample_by_sample() -> None:
+    made = converter()
     assert b"".join(made.convert(AudioFrame(ramp(1, 2), 1))) == array("h", [1] * RATE_HZ + [2] * RATE_HZ).tobytes()
 
 
 @pytest.mark.fault("F28")
-@pytest.mark.parametrize("given", [b"\0\0", None, 7, array("h", [1])])
-def test_what_is_no_frame_is_refused_by_name(given: object) -> None:
-    with pytest.raises(PluginError, match=r"RampSource' failed in read: gave \w+, not an AudioFrame"):
-        intake().convert(given)
+@pytest.mark.parametrize("value", [b"\0\0", None, 7, array("h", [1])])
+def test_anything_but_a_frame_is_rejected_by_name(value: object) -> None:
+    with pytest.raises(PluginError, match=r"RampSource' failed in read: returned \w+; expected an AudioFrame"):
+        converter().convert(value)
 
 
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize("pcm", [b"\0", b"\0\0\0", bytearray(2), array("f", [float("nan")])])
-def test_a_frame_that_was_spoilt_after_it_was_made_is_refused(pcm: bytes) -> None:
+def test_a_frame_that_was_changed_after_it_was_made_is_rejected(pcm: bytes) -> None:
     spoilt = frame(1)
     spoilt.pcm = pcm
-    with pytest.raises(PluginError, match="gave a frame whose pcm is not bytes of 16-bit samples"):
-        intake().convert(spoilt)
+    with pytest.raises(PluginError, match="returned a frame whose pcm is not 16-bit samples"):
+        converter().convert(spoilt)
 
 
 @pytest.mark.fault("F28")
-def test_a_resampler_that_gives_half_a_sample_is_named() -> None:
-    with pytest.raises(PluginError, match=r"Bad' failed in convert: gave 17 bytes, which are no 16-bit samples"):
-        list(intake(Bad).convert(AudioFrame(bytes(16), 8_000)))
+def test_a_resampler_that_returns_half_a_sample_is_named() -> None:
+    with pytest.raises(PluginError, match=r"Bad' failed in convert: returned 17 bytes; expected whole 16-bit samples"):
+        list(converter(Bad).convert(AudioFrame(bytes(16), 8_000)))
 
 
 @pytest.mark.fault("F26")
-def test_a_resampler_that_raises_is_named_and_costs_its_item_alone() -> None:
+def test_a_resampler_that_raises_is_named_and_ends_only_its_item() -> None:
     with pytest.raises(PluginError, match="Raising' failed in convert: OSError: no filter"):
-        list(intake(Raising).convert(AudioFrame(bytes(16), 8_000)))
-    made = intake(RaisingAtTheEnd)
+        list(converter(Raising).convert(AudioFrame(bytes(16), 8_000)))
+    made = converter(RaisingAtTheEnd)
     list(made.convert(AudioFrame(bytes(16), 8_000)))
     with pytest.raises(SourceError, match="nothing left"):
         made.rest()
@@ -102,7 +102,7 @@ def test_a_resampler_that_raises_is_named_and_costs_its_item_alone() -> None:
 
 
 @pytest.mark.fault("F28")
-def test_empty_frames_are_nothing_and_an_endless_run_of_them_does_not_hold_up_the_loop() -> None:
+def test_endless_empty_frames_do_not_hold_up_the_loop() -> None:
     async def main() -> None:
         async with bench() as b:
             few = [AudioFrame(b"", 8_000), frame(1), AudioFrame(b"", RATE_HZ), frame(2)]

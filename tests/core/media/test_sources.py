@@ -1,4 +1,4 @@
-"""Whatever holds frames can be played; what does not is refused in a sentence."""
+"""Frames and iterables of frames can be played; anything else is rejected with a message."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_async_iterator_is_live_and_is_closed_with_its_generator() -> None:
     run(main())
 
 
-def test_an_async_iterator_without_aclose_will_do() -> None:
+def test_an_async_iterator_needs_no_aclose() -> None:
     class Two:
         left = 2
 
@@ -82,7 +82,7 @@ def test_an_async_iterator_without_aclose_will_do() -> None:
     run(main())
 
 
-def test_a_closed_list_gives_nothing_more() -> None:
+def test_a_closed_list_returns_no_more_frames() -> None:
     async def main() -> None:
         source = frames_source([frame(1), frame(2)])
         await source.read()
@@ -93,25 +93,25 @@ def test_a_closed_list_gives_nothing_more() -> None:
 
 
 @pytest.mark.parametrize("what", [b"\0\0", bytearray(2), memoryview(b"\0\0"), 7, None, object()])
-def test_what_cannot_be_played_is_refused_with_what_can(what: object) -> None:
-    with pytest.raises(SourceError, match=rf"^{type(what).__name__} cannot be played: give a spec"):
+def test_the_rejection_lists_what_can_be_played(what: object) -> None:
+    with pytest.raises(SourceError, match=rf"^{type(what).__name__} cannot be played: pass a spec"):
         frames_source(what)  # type: ignore[arg-type]
 
 
-def test_text_is_no_iterable_of_frames() -> None:
+def test_text_is_not_an_iterable_of_frames() -> None:
     with pytest.raises(SourceError, match="str cannot be played"):
         frames_source("abc")  # type: ignore[arg-type]
 
 
-def test_an_iterator_of_something_else_is_refused_when_it_shows() -> None:
+def test_an_iterator_of_something_else_is_rejected_when_it_is_read() -> None:
     async def bytes_later() -> AsyncIterator[AudioFrame]:
         yield b"\0\0"  # type: ignore[misc]
 
     async def main() -> None:
-        with pytest.raises(SourceError, match="gave bytes, not an AudioFrame"):
+        with pytest.raises(SourceError, match="returned bytes; expected an AudioFrame"):
             await frames_source([b"\0\0"]).read()  # type: ignore[list-item]
         source = frames_source(bytes_later())
-        with pytest.raises(SourceError, match="gave bytes, not an AudioFrame"):
+        with pytest.raises(SourceError, match="returned bytes; expected an AudioFrame"):
             await source.read()
         await source.aclose()
 

@@ -1,4 +1,4 @@
-"""SpeechDetector: starts, stops, pauses and jumps, told by positions."""
+"""SpeechDetector: starts, stops, pauses and jumps, measured by positions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_speaking_lasts_from_start_to_stop() -> None:
     assert speaking == [False, False, True, True, True, False]
 
 
-def test_a_click_is_no_speech() -> None:
+def test_a_click_is_not_speech() -> None:
     detector = SpeechDetector(RATE_HZ)
     for at_ms in range(0, 1000, 100):
         assert hear(detector, at_ms, 40) == []
@@ -101,7 +101,7 @@ def test_the_first_position_may_be_anything() -> None:
 
 
 @pytest.mark.parametrize("before_ms", [40, 0])
-def test_a_position_that_steps_back_is_no_silence(before_ms: int) -> None:
+def test_a_position_that_steps_back_is_not_silence(before_ms: int) -> None:
     detector = SpeechDetector(RATE_HZ)
     hear(detector, 5000, 100, SOFT)
     assert hear(detector, 5100, before_ms) == []
@@ -115,6 +115,6 @@ def test_the_threshold_is_a_setting() -> None:
     assert hear(SpeechDetector(RATE_HZ, start_ms=200), 0, 180) == []
 
 
-def test_another_rate_is_refused() -> None:
-    with pytest.raises(ValueError, match="8000 Hz in a stream at 16000 Hz"):
+def test_another_rate_is_rejected() -> None:
+    with pytest.raises(ValueError, match="frame at 8000 Hz, detector at 16000 Hz"):
         SpeechDetector(RATE_HZ).feed(AudioFrame(b"", 8_000))

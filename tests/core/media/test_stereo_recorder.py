@@ -1,4 +1,4 @@
-"""StereoRecorder: two sides on one timeline, never stretched, never waiting for ever."""
+"""StereoRecorder: two sides on one timeline, not stretched, with a limited wait."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sides(path: Path) -> tuple[array[int], array[int]]:
     return samples[0::2], samples[1::2]
 
 
-def test_caller_is_left_and_callee_right_each_where_its_position_says(tmp_path: Path) -> None:
+def test_caller_is_left_and_callee_right_each_at_its_position(tmp_path: Path) -> None:
     recorder = StereoRecorder(tmp_path / "a.wav", RATE_HZ)
     for index in range(100):
         recorder.write_left(index * FRAME, pcm(index + 1))
@@ -43,7 +43,7 @@ def test_caller_is_left_and_callee_right_each_where_its_position_says(tmp_path: 
     assert recorder.late_samples == recorder.stray_samples == 0
 
 
-def test_a_side_that_says_nothing_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_silent_side_does_not_hold_up_the_other(tmp_path: Path) -> None:
     recorder = StereoRecorder(tmp_path / "a.wav", RATE_HZ, look_back_ms=500)
     for index in range(100):
         recorder.write_right(index * FRAME, pcm(5))
@@ -55,7 +55,7 @@ def test_a_side_that_says_nothing_holds_nobody_up(tmp_path: Path) -> None:
     assert right == array("h", [5] * 100 * FRAME + [0] * FRAME)
 
 
-def test_within_the_look_back_a_side_may_come_late(tmp_path: Path) -> None:
+def test_within_the_look_back_a_side_may_be_late(tmp_path: Path) -> None:
     recorder = StereoRecorder(tmp_path / "a.wav", RATE_HZ, look_back_ms=500)
     for index in range(50):
         recorder.write_left(index * FRAME, pcm(3))
@@ -66,7 +66,7 @@ def test_within_the_look_back_a_side_may_come_late(tmp_path: Path) -> None:
     assert sides(tmp_path / "a.wav")[1] == array("h", [4] * 30 * FRAME + [0] * 20 * FRAME)
 
 
-def test_what_comes_too_late_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_audio_that_is_too_late_is_left_out_and_counted(tmp_path: Path) -> None:
     recorder = StereoRecorder(tmp_path / "a.wav", RATE_HZ, look_back_ms=100)
     recorder.write_left(0, pcm(1, RATE_HZ))
     written = RATE_HZ - RATE_HZ // 10
@@ -100,7 +100,7 @@ def test_a_long_jump_is_silence_of_its_length(tmp_path: Path) -> None:
     assert not any(right[10 + FRAME : at])
 
 
-def test_what_is_written_twice_is_the_later_and_nothing_gets_shorter(tmp_path: Path) -> None:
+def test_the_later_of_two_writes_wins_and_the_file_does_not_get_shorter(tmp_path: Path) -> None:
     recorder = StereoRecorder(tmp_path / "a.wav", RATE_HZ)
     recorder.write_left(0, pcm(1, 300))
     recorder.write_left(100, pcm(2, 50))
@@ -119,7 +119,7 @@ def test_an_absurd_position_is_left_out_and_counted(tmp_path: Path) -> None:
     assert sides(tmp_path / "a.wav")[0] == array("h", [1] * FRAME + [2] * FRAME)
 
 
-def test_little_waits_in_memory_and_much_is_in_the_file_at_any_time(tmp_path: Path) -> None:
+def test_most_audio_is_in_the_file_at_any_time(tmp_path: Path) -> None:
     recorder = StereoRecorder(tmp_path / "a.wav", RATE_HZ)
     for index in range(500):
         recorder.write_left(index * FRAME, pcm(1))
@@ -132,7 +132,7 @@ def test_little_waits_in_memory_and_much_is_in_the_file_at_any_time(tmp_path: Pa
     recorder.close()
 
 
-def test_closing_twice_is_fine_and_writing_after_it_is_refused(tmp_path: Path) -> None:
+def test_closing_twice_is_fine_and_writing_after_it_is_rejected(tmp_path: Path) -> None:
     recorder = StereoRecorder(tmp_path / "a.wav", RATE_HZ)
     recorder.write_left(0, pcm(1))
     recorder.close()
@@ -151,7 +151,7 @@ def test_a_discarded_recording_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_exists_is_refused(tmp_path: Path) -> None:
+def test_an_existing_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
     with pytest.raises(RecordingError, match="exists already"):
         StereoRecorder(tmp_path / "a.wav", RATE_HZ)

@@ -1,4 +1,4 @@
-"""WavWriter: files that open at any kill point, and refusals that say what to do."""
+"""WavWriter: files that are valid wherever the process is killed, and errors that say what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TEN_MS = b"\x01\x02" * 80  # at 8 kHz
 
 
 def contents(path: Path) -> tuple[int, int, bytes]:
-    """Rate, channels and samples, as the standard library reads them; the header promises no more than is there."""
+    """Rate, channels and samples, as the standard library reads them; checks the lengths in the header, too."""
     riff_size, data_size = struct.unpack("<4xI32xI", path.read_bytes()[:44])
     assert riff_size == data_size + 36
     assert data_size + 44 <= path.stat().st_size
@@ -40,7 +40,7 @@ def contents(path: Path) -> tuple[int, int, bytes]:
 
 @contextlib.contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
-    """Files of this process may not grow past `size` bytes: how a full disk looks, without filling one."""
+    """Files of this process may not grow past `size` bytes: the effect of a full disk, without filling one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -51,7 +51,7 @@ def file_size_limit(size: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def ordinary_user() -> Iterator[None]:
-    """Permissions do not bind root, whom containers run tests as."""
+    """Permissions do not apply to root, as which containers run tests."""
     user = os.geteuid()
     os.seteuid(65534 if user == 0 else user)
     try:
@@ -60,7 +60,7 @@ def ordinary_user() -> Iterator[None]:
         os.seteuid(user)
 
 
-def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+def test_samples_are_read_back_as_written(tmp_path: Path) -> None:
     writer = WavWriter(tmp_path / "a.wav", 48_000, 2)
     pcm = bytes(range(256)) * 200
     writer.write(pcm)
@@ -90,7 +90,7 @@ def test_the_file_is_valid_after_every_write_and_never_far_behind(tmp_path: Path
     assert contents(path)[2] == TEN_MS * 100
 
 
-def test_flush_hands_over_what_waits(tmp_path: Path) -> None:
+def test_flush_writes_what_is_in_memory(tmp_path: Path) -> None:
     writer = WavWriter(tmp_path / "a.wav", 8_000)
     writer.flush()
     writer.write(TEN_MS)
@@ -131,7 +131,7 @@ def test_a_killed_writer_leaves_all_that_was_flushed(tmp_path: Path, after: int)
 
 
 @pytest.mark.fault("F42")
-def test_a_file_that_exists_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_an_existing_file_is_rejected_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_text("precious")
     with pytest.raises(RecordingError, match=r"a\.wav.*exists already.*never writes over.*another name"):
@@ -156,7 +156,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
         (".", "exists already"),
     ],
 )
-def test_a_path_that_cannot_be_is_refused_with_the_reason(tmp_path: Path, name: str, says: str) -> None:
+def test_an_impossible_path_is_rejected_with_the_reason(tmp_path: Path, name: str, says: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RecordingError, match=says) as caught:
         WavWriter(f"{tmp_path}/{name}", 8_000)
@@ -164,21 +164,21 @@ def test_a_path_that_cannot_be_is_refused_with_the_reason(tmp_path: Path, name: 
     assert len(caught.value.message) < 300
 
 
-def test_a_folder_that_may_not_be_written_to_is_refused() -> None:
+def test_a_folder_without_write_permission_is_rejected() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
         with ordinary_user(), pytest.raises(RecordingError, match="may not be written to"):
             WavWriter(f"{folder}/a.wav", 8_000)
 
 
-def test_a_reason_without_a_sentence_of_ours_is_the_system_s_own(tmp_path: Path) -> None:
+def test_other_reasons_are_shown_in_the_words_of_the_system(tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     with pytest.raises(RecordingError, match=os.strerror(40) if sys.platform == "linux" else "symbolic link"):
         WavWriter(loop / "a.wav", 8_000)
 
 
-def test_no_room_for_the_header_leaves_no_file(tmp_path: Path) -> None:
+def test_a_disk_without_room_for_the_header_leaves_no_file(tmp_path: Path) -> None:
     with file_size_limit(20), pytest.raises(RecordingError, match="disk is full"):
         WavWriter(tmp_path / "a.wav", 8_000)
     assert list(tmp_path.iterdir()) == []
@@ -214,7 +214,7 @@ def test_a_full_file_is_complete_and_says_so(tmp_path: Path) -> None:
     writer = WavWriter(tmp_path / "a.wav", 8_000, most_bytes=500)
     for _ in range(3):
         writer.write(TEN_MS)
-    with pytest.raises(RecordingError, match=r"full: it may hold 500 bytes"):
+    with pytest.raises(RecordingError, match=r"full: the limit is 500 bytes"):
         writer.write(TEN_MS)
     assert contents(tmp_path / "a.wav")[2] == TEN_MS * 3
 
@@ -245,7 +245,7 @@ def test_the_rate_can_be_set_until_there_is_audio(tmp_path: Path) -> None:
     assert contents(tmp_path / "a.wav") == (24_000, 1, b"")
     writer.write(TEN_MS)
     writer.set_rate(24_000)
-    with pytest.raises(RecordingError, match="24000 Hz and cannot go on at 48000 Hz"):
+    with pytest.raises(RecordingError, match="is at 24000 Hz and cannot continue at 48000 Hz"):
         writer.set_rate(48_000)
     writer.close()
     with pytest.raises(RecordingError, match="closed"):
@@ -262,7 +262,7 @@ def test_closing_twice_is_fine(tmp_path: Path) -> None:
 
 def test_misuse_is_a_value_error(tmp_path: Path) -> None:
     for rate_hz, channels in ((0, 1), (8_000, 0)):
-        with pytest.raises(ValueError, match="cannot be recorded"):
+        with pytest.raises(ValueError, match="channels and rate_hz must be positive"):
             WavWriter(tmp_path / "a.wav", rate_hz, channels)
     writer = WavWriter(tmp_path / "a.wav", 8_000, 2)
     with pytest.raises(ValueError, match="6 bytes are not whole"):

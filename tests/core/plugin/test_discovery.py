@@ -1,16 +1,18 @@
-"""Entry points: ours first, those that are switched off, and distributions that are there twice."""
+"""Finding plugins and modules: offhook's own plugins come first, and no code of a module runs."""
 
 from __future__ import annotations
 
+import sys
+import types
 from typing import TYPE_CHECKING
 
-from offhook.plugin.discovery import installed, shadowed
+import pytest
+
+from offhook.plugin.discovery import installed, is_installed, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
 
 def test_ours_come_first(install: Callable[..., str]) -> None:
@@ -19,25 +21,38 @@ def test_ours_come_first(install: Callable[..., str]) -> None:
     assert names == [*sorted(names[:-1]), "aaa"]
 
 
-def test_a_distribution_that_is_there_twice_is_found(
-    install: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install("acme", version="2.0")
-    install("acme", version="1.0")  # left behind by an upgrade that broke
-    other = tmp_path / "other"
-    (other / "acme_offhook-0.5.dist-info").mkdir(parents=True)
-    for name in ("METADATA", "entry_points.txt"):
-        text = (tmp_path / "acme_offhook-1.0.dist-info" / name).read_text()
-        (other / "acme_offhook-0.5.dist-info" / name).write_text(text.replace("Version: 1.0", "Version: 0.5"))
-    (other / "unrelated-1.0.dist-info").mkdir()
-    (other / "unrelated-1.0.dist-info" / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: unrelated\nVersion: 1.0\n"
-    )
-    assert [copy for copy in shadowed() if copy.distribution == "acme-offhook" and "0.5" in copy.unused] == []
-    monkeypatch.syspath_prepend(other)
-    monkeypatch.syspath_prepend(f"{other}/../other")  # one folder, twice on the path
-    found = [copy for copy in shadowed() if copy.distribution == "acme-offhook"]
-    assert {copy.used for copy in found} == {f"0.5 in {other}"}
-    assert sorted(copy.unused for copy in found) == [f"1.0 in {tmp_path}", f"2.0 in {tmp_path}"]
-    plugin = next(report for _, report in installed({})[0] if report.name == "acme")
-    assert plugin.version == "0.5", "and that is the one that is loaded"
+@pytest.fixture
+def sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package that must not be imported."""
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / "sdk_that_exits"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('it was imported')")
+    (package / "rtc.py").write_text("raise SystemExit('it was imported')")
+    return package
+
+
+@pytest.mark.fault("F39")
+def test_a_dotted_name_is_found_without_an_import(sdk: Path) -> None:
+    assert is_installed("sdk_that_exits")
+    assert is_installed("sdk_that_exits.rtc")
+    assert not is_installed("sdk_that_exits.rtm")
+    assert not is_installed("sdk_that_exits.rtc.more"), "a module has nothing below it"
+    assert origin_of("sdk_that_exits.rtc") == str(sdk / "rtc.py")
+    assert not [name for name in sys.modules if name.startswith("sdk_that_exits")]
+
+
+@pytest.mark.parametrize("name", ["no_such_module", "no_such_module.sub", "..", "", "json.no_such_module"])
+def test_a_name_that_is_not_installed(name: str) -> None:
+    assert not is_installed(name)
+    assert origin_of(name) == ""
+
+
+def test_a_module_that_is_loaded_counts_as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_installed("os.path")
+    monkeypatch.setitem(sys.modules, "by_hand", types.ModuleType("by_hand"))
+    assert is_installed("by_hand")
+    assert origin_of("by_hand") == ""
+    assert not is_installed("by_hand.below")
+    monkeypatch.setitem(sys.modules, "blocked", None)
+    assert not is_installed("blocked")

@@ -26,15 +26,15 @@ class Future:
 
 
 @pytest.mark.fault("F39")
-def test_what_is_odd_and_does_no_harm_is_noted() -> None:
+def test_a_function_that_only_looks_like_a_hook_is_noted() -> None:
     report = PluginReport("future")
     assert check_hooks(Future(), report, pluggy.PluginManager("offhook")) == ["offhook_call_ended"]
     assert report.notes == [
-        "offhook_transports is no hook, though it is named like one; did you mean offhook_transport?"
+        "offhook_transports is named like a hook, but offhook has no such hook; did you mean offhook_transport?"
     ]
 
 
 def test_the_hooks_are_those_of_the_specification() -> None:
     assert HOOKS["offhook_renew_grant"] == ("call_id", "grant")
     assert all(name.startswith("offhook_") for name in HOOKS)
-    assert len(HOOKS) == 16
+    assert len(HOOKS) == 17

@@ -1,4 +1,4 @@
-"""The hooks that decide: whether a call may be dialled, and where a fresh grant comes from."""
+"""The hooks of a call: two that decide, three that observe."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from dataclasses import replace
 import pytest
 from tests.core.rig import NUMBER, load, now, run
 
-from offhook import Secret, hookimpl
+from offhook import CallRecord, CallState, LegState, Secret, TimelineEntry, hookimpl
 from offhook.errors import ConfigError, DialForbidden, OffhookError, PluginError
 from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.grant import Grant
-from offhook.plugin.hooks import check_may_dial, renewed_grant
 
 REQUEST = DialRequest("call_1", NUMBER, "a line", 1_795_000_000.0)
 GRANT = Grant("0" * 32, "channel", Secret("007-the-first-token"), 7, None, 1000.0)
 
 
 class Says:
-    """Gives an answer at once, or later."""
+    """Returns an answer at once, or later."""
 
     def __init__(self, answer: object, *, after_s: float | None = None) -> None:
         self._answer, self._after_s = answer, after_s
@@ -64,9 +63,9 @@ class SaysAsync:
         return replace(grant, expires_at_s=2000.0)
 
 
-def test_whoever_says_nothing_allows_it() -> None:
+def test_a_plugin_that_returns_none_allows_the_call() -> None:
     first, second = Says(None), Says(None, after_s=9)
-    run(check_may_dial(load(first, second), REQUEST))
+    run(load(first, second).hooks.before_dial(REQUEST))
     assert first.asked == second.asked == [REQUEST]
     assert NUMBER not in repr(REQUEST)
     assert "a line" not in repr(REQUEST)  # Sendblue's ends with the number to call from
@@ -81,25 +80,25 @@ def test_whoever_says_nothing_allows_it() -> None:
         (Says(""), "plugin 'Says-2 (given to the phone)' says ''"),
         (
             Says(KeyError("rules")),
-            "could not be found out whether it may be: plugin 'Says-2 (given to the phone)' failed in offhook_before_",
+            "a plugin failed to decide whether it may be: plugin 'Says-2 (given to the phone)' failed in offhook_",
         ),
         (Says(KeyError("rules"), after_s=1), "KeyError: 'rules'"),
         (Says(SystemExit(1)), "failed in offhook_before_dial: SystemExit: 1"),
         (Says(ConfigError("no list of numbers"), after_s=1), "no list of numbers"),
         (
             Says(False),
-            "or why not as text (read: offhook docs hooks#offhook_before_dial)",
+            "or text to refuse it (read: offhook docs hooks#offhook_before_dial)",
         ),
         (Says(None, after_s=11), "no answer within 10 s"),
         (Says(TimeoutError("theirs"), after_s=1), "TimeoutError: theirs"),
-        (Says(asyncio.CancelledError()), "it was cancelled, and not by its caller"),
+        (Says(asyncio.CancelledError()), "raised CancelledError, although its caller did not cancel it"),
         (Says(f"{NUMBER} is not on the list"), "says '+1415•••0123 is not on the list'"),
         (Says(KeyError(NUMBER)), "KeyError: '+1415•••0123'"),
     ],
 )
 def test_it_fails_closed(plugin: object, problem: str) -> None:
     with pytest.raises(DialForbidden, match=re.escape(problem)) as caught:
-        run(check_may_dial(load(Says(None), plugin), REQUEST))
+        run(load(Says(None), plugin).hooks.before_dial(REQUEST))
     assert NUMBER not in str(caught.value)
 
 
@@ -114,7 +113,7 @@ def test_one_that_does_not_let_itself_be_cancelled_is_refused_in_time() -> None:
 
     async def main() -> None:
         with pytest.raises(DialForbidden, match="no answer within 10 s"):
-            await check_may_dial(load(Stubborn()), REQUEST)
+            await load(Stubborn()).hooks.before_dial(REQUEST)
         assert now() == pytest.approx(10.25, abs=0.3)
         await asyncio.sleep(100)
 
@@ -130,7 +129,7 @@ def test_the_first_grant_is_taken_and_failures_are_passed_over() -> None:
         plugins = load(
             Says(None), Says(KeyError("x")), Says(other), Says("a token"), Says(GRANT), Says(fresh, after_s=11), last
         )
-        assert await renewed_grant(plugins, "call_1", GRANT, noted.append) is fresh
+        assert await plugins.hooks.renew_grant("call_1", GRANT, noted.append) is fresh
         assert now() == pytest.approx(10, abs=0.3)
         assert last.asked == [("call_1", GRANT)]
         assert [
@@ -138,10 +137,11 @@ def test_the_first_grant_is_taken_and_failures_are_passed_over() -> None:
             for error in noted
             if isinstance(error, PluginError)
         ] == [
-            "offhook_renew_grant: KeyError: 'x' (test_hooks.py:43)",
-            "offhook_renew_grant: gave a grant for another channel",
-            "offhook_renew_grant: gave str, not a Grant or None",
-            "offhook_renew_grant: gave a grant that ends no later than the one in use: give one with a new token",
+            "offhook_renew_grant: KeyError: 'x' (test_hooks.py:42)",
+            "offhook_renew_grant: returned a grant for another channel; return one for the call's",
+            "offhook_renew_grant: returned str; return a Grant or None",
+            "offhook_renew_grant: returned a grant that expires no later than the one in use; return one with a new "
+            "token",
             "offhook_renew_grant: no answer within 10 s",
         ]
 
@@ -149,10 +149,76 @@ def test_the_first_grant_is_taken_and_failures_are_passed_over() -> None:
 
 
 def test_a_hook_may_be_a_coroutine_function() -> None:
-    fresh = run(renewed_grant(load(SaysAsync()), "call_1", GRANT, lambda error: None))
+    fresh = run(load(SaysAsync()).hooks.renew_grant("call_1", GRANT, lambda error: None))
     assert fresh.expires_at_s == 2000
 
 
 def test_without_any_grant_there_is_an_error() -> None:
     with pytest.raises(OffhookError, match="no plugin has a fresh grant"):
-        run(renewed_grant(load(Says(None)), "call_1", GRANT, lambda error: None))
+        run(load(Says(None)).hooks.renew_grant("call_1", GRANT, lambda error: None))
+
+
+def test_whether_any_plugin_renews_grants() -> None:
+    assert load(Says(None)).hooks.can_renew
+    assert not load(Observes([])).hooks.can_renew
+
+
+class Observes:
+    """Keeps what each observer hook is called with, and then raises."""
+
+    def __init__(self, seen: list[object], error: BaseException | None = None) -> None:
+        self._seen, self._error = seen, error
+
+    @hookimpl
+    def offhook_call_created(self, call_id: str, number: str) -> None:
+        self._see(call_id, number)
+
+    @hookimpl
+    def offhook_call_transition(self, call_id: str, entry: TimelineEntry) -> None:
+        self._see(call_id, entry)
+
+    @hookimpl
+    def offhook_call_ended(self, call_id: str, record: CallRecord) -> None:
+        self._see(call_id, record)
+
+    def _see(self, *facts: object) -> None:
+        self._seen.append(facts)
+        if self._error is not None:
+            raise self._error
+
+
+def test_every_observer_is_called_and_failures_are_reported() -> None:
+    first: list[object] = []
+    second: list[object] = []
+    failed: list[OffhookError] = []
+    hooks = load(Observes(first, SystemExit(1)), Observes(second)).hooks
+    entry, record = TimelineEntry(0.0, "x", CallState.ACTIVE, LegState.CONNECTED), CallRecord("call_1", "", "")
+    hooks.call_created("call_1", "+1415•••0123", failed.append)
+    hooks.call_transition("call_1", entry, failed.append)
+    hooks.call_ended("call_1", record, failed.append)
+    assert first == second == [("call_1", "+1415•••0123"), ("call_1", entry), ("call_1", record)]
+    assert [error.message.partition(" (test_hooks")[0] for error in failed] == [
+        f"plugin 'Observes (given to the phone)' failed in offhook_call_{what}: SystemExit: 1"
+        for what in ("created", "transition", "ended")
+    ]
+
+
+def test_an_observer_must_not_return_a_coroutine() -> None:
+    class Later:
+        @hookimpl
+        def offhook_call_created(self) -> object:
+            return asyncio.sleep(0)
+
+    failed: list[OffhookError] = []
+    load(Later()).hooks.call_created("call_1", "", failed.append)
+    assert [error.message for error in failed] == [
+        "plugin 'Later (given to the phone)' failed in offhook_call_created: returned a coroutine; this hook is a "
+        "plain function, called on the loop (read: offhook docs hooks#offhook_call_created)"
+    ]
+
+
+def test_the_order_of_every_hook_is_known() -> None:
+    order = load(Observes([]), Says(None), Observes([])).hooks.order()
+    assert order["offhook_call_ended"] == ["Observes (given to the phone)", "Observes-2 (given to the phone)"]
+    assert order["offhook_before_dial"] == ["Says (given to the phone)"]
+    assert order["offhook_auth"] == []

@@ -19,6 +19,7 @@ from offhook.media.filter_chain import FilterChain
 from offhook.plugin.hookspecs import hookimpl
 from offhook.secret import Secret
 from offhook.testing import LinkedTransport, ListFilter, ListSink, LoopClock, MemoryStore, ScriptedCarrier
+from offhook.testing.linked.leg import LinkedLeg
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -30,7 +31,7 @@ NUMBER = "+14155550123"
 
 
 class SynchronousSink(AudioSink):
-    """Its author forgot `async`: it raises before there is anything to await."""
+    """Its author forgot `async`: it raises before it returns an awaitable."""
 
     def write(self, frame: AudioFrame) -> Awaitable[None]:  # type: ignore[override]
         raise OSError(28, "No space left on device")
@@ -114,7 +115,7 @@ def test_parts_that_exit_or_panic_end_neither_the_loop_nor_the_call() -> None:
             await asyncio.sleep(1)
         assert call.record.disposition is Disposition.COMPLETED
         assert r.transport.leg is None
-        told = "\n".join(entry.detail for entry in call.record.timeline)
+        noted = "\n".join(entry.detail for entry in call.record.timeline)
         for what in (
             "ExitingStore' failed in append: SystemExit: 6",
             "ExitingFilter' failed in apply: SystemExit: 4",
@@ -123,9 +124,9 @@ def test_parts_that_exit_or_panic_end_neither_the_loop_nor_the_call() -> None:
             "ExitingSource' failed in read: Panic: in native code",
             "ExitingSource' failed in aclose: SystemExit: 3",
             "'ExitingObserver (given to the phone)' failed in offhook_call_ended: SystemExit: 7",
-            "'AwaitedObserver (given to the phone)' failed in offhook_call_ended: it gave something to await",
+            "'AwaitedObserver (given to the phone)' failed in offhook_call_ended: returned a coroutine",
         ):
-            assert what in told
+            assert what in noted
 
     run(main())
 
@@ -171,7 +172,7 @@ def test_a_leg_that_exits_ends_the_call_in_order(method: str) -> None:
     run(main())
 
 
-def test_ctrl_c_is_no_mistake_of_a_plugin() -> None:
+def test_ctrl_c_is_not_a_mistake_of_a_plugin() -> None:
     class Interrupted(ListFilter):
         def apply(self, frame: AudioFrame) -> AudioFrame:
             raise KeyboardInterrupt
@@ -182,22 +183,24 @@ def test_ctrl_c_is_no_mistake_of_a_plugin() -> None:
         chain.apply(bytes(640), 0)
 
 
+class AsyncSend(LinkedLeg):
+    async def send(self, frame: AudioFrame) -> None:  # type: ignore[override]
+        ...
+
+
 class AsyncLeg(LinkedTransport):
     async def join(self, grant: Grant, handler: LegHandler) -> Leg:
         leg = await super().join(grant, handler)
-
-        async def send(frame: AudioFrame) -> None: ...
-
-        leg.send = send  # type: ignore[method-assign, assignment]
+        leg.__class__ = AsyncSend
         return leg
 
 
 @pytest.mark.fault("F39")
-def test_a_leg_whose_send_must_be_awaited_is_refused_when_it_joins() -> None:
+def test_a_leg_with_an_async_send_is_rejected_when_it_joins() -> None:
     async def main() -> None:
         r = rig(transport=AsyncLeg())
         with pytest.raises(
-            PluginError, match=r"AsyncLeg' failed in join: .*LinkedLeg is no Leg: its send must not be async"
+            PluginError, match=r"AsyncLeg' failed in join: .*AsyncSend has async methods that must be plain: send"
         ):
             await r.phone.dial(NUMBER).__aenter__()
         assert r.transport.leg is None, "it was in the channel, and was left"
@@ -207,10 +210,12 @@ def test_a_leg_whose_send_must_be_awaited_is_refused_when_it_joins() -> None:
 
 
 @pytest.mark.fault("F39")
-def test_a_phone_takes_no_carrier_and_no_transport_that_is_none() -> None:
-    with pytest.raises(PluginError, match=r"'tests.core.rig.RampSource' failed in Phone: RampSource is no Carrier"):
+def test_a_phone_rejects_an_invalid_carrier_or_transport() -> None:
+    with pytest.raises(PluginError, match=r"'tests.core.rig.RampSource' failed in Phone: got RampSource; expected "):
         Phone(carrier=RampSource(1), transport=LinkedTransport())  # type: ignore[arg-type]
-    with pytest.raises(PluginError, match="failed in Phone: LinkedTransport is a class: give an instance"):
+    with pytest.raises(
+        PluginError, match="failed in Phone: got the class LinkedTransport: an instance of it is needed"
+    ):
         Phone(carrier=ScriptedCarrier(), transport=LinkedTransport)  # type: ignore[arg-type]
 
 
@@ -232,7 +237,7 @@ def test_a_carrier_that_raises_at_once_is_named() -> None:
 
 
 class LegWithoutRate(Leg):
-    """Its `rate_hz` is none."""
+    """Its `rate_hz` is None."""
 
     rate_hz = None  # type: ignore[assignment]
     left = 0
@@ -258,7 +263,7 @@ class TransportWithoutRate(LinkedTransport):
         return self.made
 
 
-def test_a_leg_that_no_media_can_be_made_for_is_left() -> None:
+def test_a_leg_without_a_rate_is_left() -> None:
     async def main() -> None:
         transport = TransportWithoutRate()
         phone = Phone(carrier=ScriptedCarrier(), transport=transport, clock=LoopClock(), ids=Ids(1))
@@ -284,7 +289,7 @@ def test_listeners_that_stopped_reading_are_forgotten() -> None:
                 r.callee.say(AudioFrame(bytes(640), 16_000, 320 * index))
             await asyncio.sleep(1)
             assert kept.dropped == 200
-        assert call.record.counters["frames_dropped_by_listeners"] == 200, "what nobody listens to is not lost"
+        assert call.record.counters["frames_dropped_by_listeners"] == 200, "audio without a listener is not lost"
 
     run(main())
 
@@ -297,7 +302,7 @@ class BrokenResampler:
         return b""
 
 
-def test_a_resampler_that_fails_makes_nobody_else_deaf() -> None:
+def test_a_resampler_that_fails_affects_its_own_stream_only() -> None:
     async def main() -> None:
         r = rig(plugins=load(AudioKit()))
         r.answer()

@@ -1,4 +1,4 @@
-"""Calls into plugins: what they raise gets a name, what hangs is given up, what is ours passes."""
+"""Calls into plugins: errors name the plugin, calls that hang are abandoned, and our own errors are passed on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_an_answer_passes() -> None:
 @pytest.mark.parametrize(
     "error", [ValueError("bad"), TimeoutError("bad"), KeyError("bad"), ExceptionGroup("g", [OSError()])]
 )
-def test_what_a_plugin_raises_names_it_and_keeps_the_cause(error: Exception) -> None:
+def test_an_error_names_the_plugin_and_keeps_the_cause(error: Exception) -> None:
     async def main() -> None:
         acme = Acme()
         with pytest.raises(PluginError) as raised:
@@ -66,7 +66,7 @@ class Panic(BaseException):
 
 @pytest.mark.parametrize("timeout_s", [None, 5])
 @pytest.mark.parametrize("error", [SystemExit(1), Panic(1)])
-def test_what_would_end_the_loop_ends_the_call_into_the_plugin(error: BaseException, timeout_s: float | None) -> None:
+def test_an_exception_that_would_end_the_loop_is_typed(error: BaseException, timeout_s: float | None) -> None:
     async def main() -> None:
         acme = Acme()
         with pytest.raises(PluginError, match=f"failed in fail: {type(error).__name__}: 1"):
@@ -99,7 +99,7 @@ def test_our_own_errors_pass_as_they_are() -> None:
     run(main())
 
 
-def test_what_hangs_is_given_up() -> None:
+def test_a_call_that_hangs_is_abandoned() -> None:
     async def main() -> None:
         acme = Acme()
         with pytest.raises(PluginError, match=r"failed in hang: no answer within 2\.5 s"):
@@ -109,7 +109,7 @@ def test_what_hangs_is_given_up() -> None:
     run(main())
 
 
-def test_cancellation_is_no_failure_of_the_plugin() -> None:
+def test_a_cancellation_by_the_caller_is_passed_on() -> None:
     async def main() -> None:
         acme = Acme()
         task = asyncio.create_task(isolated(acme, "hang", acme.hang, 60))
@@ -129,7 +129,7 @@ def test_something_that_cannot_be_awaited_is_the_plugins_fault() -> None:
     run(main())
 
 
-def test_a_method_that_raises_before_it_gives_anything_is_isolated_too() -> None:
+def test_a_method_that_raises_before_it_returns_is_isolated_too() -> None:
     def refuse() -> asyncio.Future[int]:
         raise OSError(28, "No space left on device")
 
@@ -145,5 +145,7 @@ def test_a_cancellation_that_a_plugin_raises_is_not_taken_for_the_callers(timeou
     async def lost() -> None:
         raise asyncio.CancelledError
 
-    with pytest.raises(PluginError, match="failed in leave: it was cancelled, and not by its caller"):
+    with pytest.raises(
+        PluginError, match="failed in leave: raised CancelledError, although its caller did not cancel it"
+    ):
         run(isolated("acme", "leave", lost, timeout_s))

@@ -20,7 +20,7 @@ PATHS += [
 
 
 @pytest.mark.parametrize(("old", "home", "name"), PATHS)
-def test_an_old_path_gives_the_same_object_and_names_the_new_one(old: str, home: str, name: str) -> None:
+def test_an_old_path_returns_the_same_object_and_warns_with_the_new_path(old: str, home: str, name: str) -> None:
     new = getattr(import_module(home), name)
     if old == home:
         assert getattr(import_module(old), name) is new
@@ -33,7 +33,7 @@ def test_an_old_path_gives_the_same_object_and_names_the_new_one(old: str, home:
     assert {warning.filename for warning in caught} == {__file__}  # the line to change
 
 
-def test_an_old_name_gives_the_same_class_and_says_the_new_one() -> None:
+def test_an_old_name_returns_the_same_class_and_warns_with_the_new_name() -> None:
     with pytest.warns(DeprecationWarning, match="is called ServiceAnswer now"):
         assert testing.Answer is testing.ServiceAnswer
     with pytest.raises(AttributeError, match="Answers"):

@@ -1,4 +1,4 @@
-"""What plugins give is looked at before it is used: methods, attributes, and what must not be async."""
+"""Parts are checked before they are used: their class, their attributes, and what must or must not be async."""
 
 from __future__ import annotations
 
@@ -19,17 +19,13 @@ if TYPE_CHECKING:
 
 
 class Duck:
-    """As a source, without being told so."""
+    """Has all that a source has, and is not a subclass."""
 
     live, taken = False, False
 
     async def read(self) -> None: ...
 
     async def aclose(self) -> None: ...
-
-
-class ReadIsNone(RampSource):
-    read = None  # type: ignore[assignment]
 
 
 class AsyncStore(MemoryStore):
@@ -46,7 +42,7 @@ class PlainSource(RampSource):
 
 
 class Awaitables(RampSource):
-    """Gives what is to be awaited, in other ways than by ``async``."""
+    """Returns awaitables in other ways than by ``async``."""
 
     def __init__(self, inner: RampSource) -> None:
         self._inner = inner
@@ -73,13 +69,12 @@ async def later() -> None: ...
 @pytest.mark.parametrize(
     ("product", "interface"),
     [
-        (Duck(), AudioSource),
         (RampSource(1), AudioSource),
         (Awaitables(RampSource(1)), AudioSource),
         (Wrapped(1), AudioSource),
     ],
 )
-def test_what_has_the_methods_fits(product: object, interface: type) -> None:
+def test_a_subclass_whose_methods_can_be_awaited_fits(product: object, interface: type) -> None:
     assert interface_mismatch(product, interface) == ""
 
 
@@ -87,20 +82,23 @@ def test_what_has_the_methods_fits(product: object, interface: type) -> None:
 @pytest.mark.parametrize(
     ("product", "interface", "says"),
     [
-        (None, AudioSource, "NoneType is no AudioSource: it lacks live, taken, read, aclose"),
-        (ReadIsNone(1), AudioSource, "ReadIsNone is no AudioSource: it lacks read"),
-        (RampSource, AudioSource, "RampSource is a class: give an instance of it"),
-        (AsyncStore(), Store, "AsyncStore is no Store: its append must not be async"),
-        (PlainSource(1), AudioSource, "PlainSource is no AudioSource: its read, aclose must be async"),
-        (NoRate(), Transport, "NoRate is no Transport: it lacks rate_hz"),
-        (7, Leg, "int is no Leg: it lacks send, counters, renew, leave, rate_hz"),
+        (None, AudioSource, "got NoneType; expected an instance of a subclass of offhook.interfaces.AudioSource"),
+        (Duck(), AudioSource, "got Duck; expected an instance of a subclass of offhook.interfaces.AudioSource"),
+        (7, Leg, "got int; expected an instance of a subclass of offhook.interfaces.Leg"),
+        (RampSource, AudioSource, "got the class RampSource: an instance of it is needed"),
+        (AsyncStore(), Store, "AsyncStore has async methods that must be plain: append"),
+        (PlainSource(1), AudioSource, "PlainSource has plain methods that must be async: read, aclose"),
+        (NoRate(), Transport, "NoRate does not set rate_hz"),
     ],
 )
-def test_what_does_not_fit_is_said(product: object, interface: type, says: str) -> None:
+def test_a_mismatch_is_explained(product: object, interface: type, says: str) -> None:
     assert interface_mismatch(product, interface) == says
 
 
-def test_what_would_have_to_be_awaited_is_closed() -> None:
-    assert (
-        interface_mismatch(later(), AudioSource) == "it is a coroutine; make the factory a plain function"
-    )  # no warning, either
+def test_at_the_last_moment_a_plain_method_is_tried() -> None:
+    assert interface_mismatch(PlainSource(1), AudioSource, is_last_moment=True) == ""
+    assert interface_mismatch(AsyncStore(), Store, is_last_moment=True) != ""
+
+
+def test_a_coroutine_is_closed_so_that_python_does_not_warn() -> None:
+    assert interface_mismatch(later(), AudioSource) == "got a coroutine: make the factory a plain function"

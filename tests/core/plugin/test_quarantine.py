@@ -1,4 +1,4 @@
-"""The quarantine: what SDKs do to the whole process when they are loaded is undone, and told by name."""
+"""The quarantine: what SDKs do to the whole process when they are imported is undone and reported."""
 
 from __future__ import annotations
 
@@ -77,27 +77,27 @@ def test_the_same_at_import(install: Callable[..., str], hook: object) -> None:
     assert (report.problem, report.notes) == ("SystemExit: 1", [TLS_REPLACED])
 
 
-def test_what_the_program_chose_itself_stays() -> None:
-    told: list[str] = []
+def test_a_hook_that_the_program_set_itself_stays() -> None:
+    reported: list[str] = []
     turn_off()
     chosen = ssl._create_default_https_context
-    with quarantine(told.append):
+    with quarantine(reported.append):
         pass
     assert ssl._create_default_https_context is chosen
-    with quarantine(told.append):
+    with quarantine(reported.append):
         ssl._create_default_https_context = ssl.create_default_context
     assert ssl._create_default_https_context is chosen, "a plugin changes nothing, in whichever direction"
-    assert told == [TLS_REPLACED]
+    assert reported == [TLS_REPLACED]
 
 
-def test_what_one_thread_turned_off_is_not_what_another_puts_back(hook: object) -> None:
+def test_threads_in_quarantine_at_once_restore_the_first_hook(hook: object) -> None:
     """Two phones are made at once: the second begins while the first one's plugin has turned the checks off."""
-    told: list[str] = []
-    first, second = quarantine(told.append), quarantine(told.append)
+    reported: list[str] = []
+    first, second = quarantine(reported.append), quarantine(reported.append)
     first.__enter__()
     turn_off()
     second.__enter__()
     first.__exit__(None, None, None)
     second.__exit__(None, None, None)
     assert ssl._create_default_https_context is hook
-    assert told == [TLS_REPLACED]
+    assert reported == [TLS_REPLACED]

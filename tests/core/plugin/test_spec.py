@@ -24,6 +24,6 @@ def test_a_spec_is_split_at_the_first_colon(text: str, name: str, argument: str)
 
 
 @pytest.mark.parametrize("text", ["", ":x", "greeting.wav", "Wav:x", "1a", "a b:c", "../x", "wav\n:x", "ä"])
-def test_what_has_no_name_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_spec_is_rejected_with_an_example(text: str) -> None:
     with pytest.raises(SpecError, match=r"is not a spec: write NAME or NAME:ARGUMENT, for example wav:greeting\.wav"):
         Spec.parse(text)

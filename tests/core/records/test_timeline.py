@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.core.rig import run
+from tests.core.rig import PLAIN, load, run
 
-from offhook import CallRecord, CallState, LegState, TimelineEntry
+from offhook import CallRecord, CallState, LegState, TimelineEntry, hookimpl
 from offhook.records.stores import Stores
 from offhook.records.timeline import ENTRIES_KEPT, EVENTS_WAITING, Timeline
 from offhook.secret import Secret
@@ -14,21 +14,18 @@ from offhook.session.record import entry_document
 from offhook.testing import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from offhook.interfaces import Store
     from offhook.interfaces.store import Document
+    from offhook.plugin.manager import Plugins
 
 
-def made(
-    record: CallRecord, store: Store | None = None, observers: list[tuple[str, Callable[..., object]]] | None = None
-) -> Timeline:
+def made(record: CallRecord, store: Store | None = None, plugins: Plugins = PLAIN) -> Timeline:
     """A timeline whose notes are entries of its own, as the driver's are."""
 
     def note(kind: str, detail: str) -> None:
         timeline.add(TimelineEntry(0.0, kind, CallState.ACTIVE, LegState.CONNECTED, detail=detail))
 
-    timeline = Timeline(record, Stores([store] if store else []).of_call(record.call_id), observers or [], note)
+    timeline = Timeline(record, Stores([store] if store else []).of_call(record.call_id), plugins.hooks, note)
     return timeline
 
 
@@ -99,7 +96,13 @@ def test_a_journal_that_cannot_be_written_does_not_cost_the_record() -> None:
 
 def test_observers_hear_of_changes_only() -> None:
     seen: list[object] = []
-    timeline = made(CallRecord("call_1", "", ""), None, [("a", lambda **facts: seen.append(facts))])
+
+    class Observer:
+        @hookimpl
+        def offhook_call_transition(self, call_id: str, entry: TimelineEntry) -> None:
+            seen.append((call_id, entry))
+
+    timeline = made(CallRecord("call_1", "", ""), None, load(Observer()))
     timeline.add(entry(0))
     timeline.add(entry(1, changed=True))
-    assert seen == [{"call_id": "call_1", "entry": entry(1, changed=True)}]
+    assert seen == [("call_1", entry(1, changed=True))]

@@ -287,8 +287,16 @@ def key(session: CallSession) -> tuple[object, ...]:
     return (*state.items(), tuple(sorted(deadlines, key=lambda timer: (deadlines[timer], timer.value))))
 
 
+def clone(session: CallSession) -> CallSession:
+    """An independent copy. Much quicker than deepcopy: `key` shows that all but these three is hashable."""
+    other = copy.copy(session)
+    for name in ("_deadlines", "_actions", "_seen"):
+        setattr(other, name, copy.copy(getattr(session, name)))
+    return other
+
+
 def timers_alone_end(session: CallSession) -> bool:
-    session = copy.deepcopy(session)
+    session = clone(session)
     for _ in range(12):
         deadline = session.next_deadline()
         if deadline is None:
@@ -320,7 +328,7 @@ def test_every_joint_state(answer: AnswerPolicy, alphabet: tuple[Event, ...]) ->
         if session.leg_state in (LegState.FAILED, LegState.CLOSED):
             assert session.call_state is CallState.ENDED
         for event in alphabet:
-            after, later, new = copy.deepcopy(session), now + 1, set(done)
+            after, later, new = clone(session), now + 1, set(done)
             if isinstance(event, DeadlinePassed):
                 later = max(later, session.next_deadline() or later)
             after.handle(event, later)

@@ -14,14 +14,14 @@ from offhook.testing import FixedAuth, ListSink, MemoryStore, ScriptedCarrier
 REQUEST = DialRequest("call_1", NUMBER)
 
 
-def test_fixed_auth_gives_secrets() -> None:
+def test_fixed_auth_returns_secrets() -> None:
     headers = run(FixedAuth(sb_api_key_id="abc-123").headers("api.sendblue.co"))
     assert list(headers) == ["sb-api-key-id"]
     assert headers["sb-api-key-id"].reveal() == "abc-123"
     assert "abc-123" not in repr(headers)
 
 
-def test_a_scripted_carrier_gives_a_grant_of_its_own_to_each_call() -> None:
+def test_a_scripted_carrier_returns_a_new_grant_for_each_call() -> None:
     async def main() -> None:
         carrier = ScriptedCarrier(endpoint="http://127.0.0.1:7")
         await carrier.check()
@@ -36,7 +36,7 @@ def test_a_scripted_carrier_gives_a_grant_of_its_own_to_each_call() -> None:
     run(main())
 
 
-def test_a_scripted_carrier_keeps_its_answer_back_and_refuses() -> None:
+def test_a_scripted_carrier_holds_back_its_answer_and_raises() -> None:
     async def main() -> None:
         carrier = ScriptedCarrier(RateLimited("slower"), refuse_check=RateLimited("slower"))
         with pytest.raises(RateLimited):
@@ -53,7 +53,7 @@ def test_a_scripted_carrier_keeps_its_answer_back_and_refuses() -> None:
     run(main())
 
 
-def test_sinks_and_stores_keep_what_they_get() -> None:
+def test_sinks_and_stores_keep_what_they_receive() -> None:
     async def main() -> None:
         sink, given = ListSink(), frame()
         await sink.write(given)

@@ -1,4 +1,4 @@
-"""The timeline checker: it says nothing of good calls, and finds each thing that is wrong with a spoilt one."""
+"""The timeline checker: it finds nothing in good calls, and each violation in a call that was tampered with."""
 
 from __future__ import annotations
 
@@ -50,25 +50,34 @@ SPOILERS: list[tuple[Callable[[CallRecord], object], str]] = [
     (lambda record: record.timeline.clear(), "I1: the call has not ended"),
     (lambda record: record.timeline.pop(), "I1: the call has not ended"),
     (lambda record: record.timeline.append(record.timeline[-1]), "I1: it ended more than once"),
-    (lambda record: setattr(record, "ended_at_s", None), "I1: it ended more than once, or at no time"),
+    (lambda record: setattr(record, "ended_at_s", None), "I1: it ended more than once, or ended_at_s is missing"),
     (lambda record: setattr(record, "outcome", None), "I1: it has no outcome"),
-    (lambda record: entry(record, 2, at_s=99.0), "comes before what happened before it"),
+    (lambda record: entry(record, 2, at_s=99.0), "is earlier than the entry before it"),
     (
         lambda record: entry(record, 1, call=CallState.ENDING),
         "LegJoined led from ENDING/CONNECTING to RINGING/CONNECTED",
     ),
     (lambda record: entry(record, 0, leg=LegState.CONNECTED), "led from IDLE/NEW to DIALING/CONNECTED"),
-    (lambda record: entry(record, 0, evidence=None), "Dialed changed a state without saying so, or without evidence"),
-    (lambda record: entry(record, 0, changed=False), "Dialed changed a state without saying so, or without evidence"),
-    (lambda record: setattr(record, "answered_at_s", None), "do not agree on whether it was answered"),
-    (lambda record: setattr(record, "ended_at_s", 60.0), "I2: from ENDING to ENDED took"),
-    (lambda record: setattr(record, "problem", "about 007-a-secret-token"), "I6: a secret stands in what the call"),
+    (
+        lambda record: entry(record, 0, evidence=None),
+        "Dialed has no evidence for a change of state, or `changed` is wrong",
+    ),
+    (
+        lambda record: entry(record, 0, changed=False),
+        "Dialed has no evidence for a change of state, or `changed` is wrong",
+    ),
+    (lambda record: setattr(record, "answered_at_s", None), "disagree on whether the call was answered"),
+    (lambda record: setattr(record, "ended_at_s", 60.0), "s from ENDING to ENDED; the limit is 2.05 s"),
+    (
+        lambda record: setattr(record, "problem", "about 007-a-secret-token"),
+        "I6: the record or the journal contains a secret",
+    ),
     (lambda record: record.counters.update(frames_sent=-1), "I8: counter frames_sent is -1"),
 ]
 
 
 @pytest.mark.parametrize(("spoil", "problem"), SPOILERS, ids=[problem for _, problem in SPOILERS])
-def test_what_is_wrong_is_found(spoil: Callable[[CallRecord], object], problem: str, tmp_path: Path) -> None:
+def test_each_violation_is_found(spoil: Callable[[CallRecord], object], problem: str, tmp_path: Path) -> None:
     secret = Secret("007-a-secret-token")
     _, record = good(tmp_path / "a.wav")
     spoil(record)
@@ -91,15 +100,15 @@ def test_a_leg_that_stays_disconnected_is_found() -> None:
     record = run(main())
     assert violations(record, policy=CallPolicy(grace_s=3)) == []
     found = violations(record, policy=CallPolicy(grace_s=2))
-    assert found == ["I2: the leg was DISCONNECTED for 3.000 s, and the grace is over"]
+    assert found == ["I2: the leg was DISCONNECTED for 3.000 s, which is longer than grace_s"]
 
 
 def test_the_journal_and_the_saved_record_are_compared(tmp_path: Path) -> None:
     r, record = good(tmp_path / "a.wav")
     count = len(record.timeline)
     assert violations(record, journal=r.store.journal[1:]) == [
-        f"I5: the journal has {count - 1} entries and the timeline {count}, or they differ",
-        "I9: the callee may have been rung and the journal does not begin with Dialed",
+        f"I5: the journal ({count - 1} entries) does not equal the timeline ({count} entries)",
+        "I9: the callee may have been rung, but the journal does not begin with Dialed",
     ]
     assert violations(record, saved={}) == ["I5: the record in the store is not the final record"]
 
@@ -113,7 +122,7 @@ def test_recordings_are_opened(tmp_path: Path) -> None:
     assert [problem.split(":")[1].split()[0] for problem in found] == ["short.wav", "none.wav", "gone.wav"]
 
 
-def test_the_timeline_is_shown_to_people(tmp_path: Path) -> None:
+def test_the_timeline_is_readable(tmp_path: Path) -> None:
     _, record = good(tmp_path / "a.wav")
     lines = timeline_lines(record)
     assert len(lines) == len(record.timeline)

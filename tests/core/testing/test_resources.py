@@ -1,4 +1,4 @@
-"""What a process holds, before and after."""
+"""The resources of a process, before and after."""
 
 from __future__ import annotations
 

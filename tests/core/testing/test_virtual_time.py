@@ -1,4 +1,4 @@
-"""Virtual time: hours pass at once, sockets and threads work, and a test that would hang says so."""
+"""Virtual time: hours pass at once, sockets and threads work, and a test that would hang fails."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_timeouts_run_in_virtual_time() -> None:
     assert run_virtual(main()) == 60
 
 
-def test_a_test_that_would_hang_says_so() -> None:
+def test_a_test_that_would_hang_fails() -> None:
     async def main() -> None:
         await asyncio.Event().wait()
 

@@ -53,7 +53,7 @@ def tone(frames: int) -> bytes:
 
 
 class Caller:
-    """A PCM member that remembers with times, and speaks when told."""
+    """A PCM member that keeps events and frames with their times, and can speak."""
 
     def __init__(self, room: Room) -> None:
         self._loop = asyncio.get_running_loop()
@@ -75,11 +75,11 @@ class Caller:
         return next((event.reason for _, event in self.events if isinstance(event, MemberLeft)), None)
 
     def loud(self) -> list[float]:
-        """When the frames came that were no silence."""
+        """The times of the frames that were not silent."""
         return [at for at, frame in self.frames if level_dbfs(frame.pcm) > -60]
 
     async def speak(self, duration_s: float, first: int = 0) -> int:
-        """Speak a tone frame by frame; the index of the frame after."""
+        """Speak a tone frame by frame; returns the index of the next frame."""
         self.member.publish()
         start_s = self._loop.time()
         pcm = tone(1)
@@ -90,7 +90,7 @@ class Caller:
 
 
 class Tape(AudioSink):
-    """A recording in memory, laid out as a file would be."""
+    """A recording in memory, with the layout of a file."""
 
     def __init__(
         self, broken_after: int | None = None, error: Exception | None = None, closing: Exception | None = None
@@ -117,7 +117,7 @@ class Tape(AudioSink):
 
 
 class Scene:
-    """A room, a callee at work in it, and what became of both."""
+    """A room, a callee in it, and how its part ended."""
 
     def __init__(self, *steps: Step, tape: Tape | None = None, clip: bytes = b"", **limits: float) -> None:
         self.room: Room = Rooms(LoopClock(), Ids("scene")).create("c", "a" * 32, Secret("c" * 32))
@@ -185,7 +185,7 @@ def test_what_it_says_arrives_sample_for_sample() -> None:
 
 
 @pytest.mark.parametrize("silent", [Decline(), NeverAnswer()])
-def test_who_does_not_answer_never_shows(silent: Step) -> None:
+def test_a_callee_who_does_not_answer_never_joins(silent: Step) -> None:
     async def main() -> None:
         scene = Scene(Ring(2), silent)
         caller = Caller(scene.room)
@@ -196,7 +196,7 @@ def test_who_does_not_answer_never_shows(silent: Step) -> None:
         caller.member.leave()
         end = await scene.end()
         assert end is (CalleeEnd.DECLINED if isinstance(silent, Decline) else CalleeEnd.GIVEN_UP)
-        assert scene.callee.hearing is None
+        assert scene.callee.ear is None
 
     run_virtual(main())
 
@@ -219,7 +219,7 @@ def test_a_caller_who_leaves_in_the_moment_of_the_answer_is_not_answered() -> No
         asyncio.get_running_loop().call_at(2, caller.member.leave)
         assert await scene.end() is CalleeEnd.GIVEN_UP
         assert asyncio.get_running_loop().time() == 2
-        assert scene.callee.hearing is None
+        assert scene.callee.ear is None
 
     run_virtual(main())
 
@@ -247,7 +247,7 @@ def test_a_caller_who_never_joins_is_given_up(steps: tuple[Step, ...]) -> None:
     run_virtual(main())
 
 
-def test_a_drop_is_no_hang_up() -> None:
+def test_a_drop_is_not_a_hang_up() -> None:
     async def main() -> None:
         scene = Scene(Answer(), Say(CLIP, duration_s=0.3), Drop(), clip=tone(100))
         caller = Caller(scene.room)
@@ -276,7 +276,7 @@ def test_a_caller_who_drops_may_come_back_in_time() -> None:
     run_virtual(main())
 
 
-def test_no_call_lasts_for_ever() -> None:
+def test_a_call_ends_at_its_time_limit() -> None:
     async def main() -> None:
         scene = Scene(Answer(), max_call_s=100)
         caller = Caller(scene.room)
@@ -287,7 +287,7 @@ def test_no_call_lasts_for_ever() -> None:
     run_virtual(main())
 
 
-def test_it_replies_once_the_caller_has_spoken_and_paused_and_not_in_a_short_breath() -> None:
+def test_it_replies_when_the_caller_has_spoken_and_paused_but_not_at_a_short_breath() -> None:
     async def main() -> None:
         scene = Scene(Answer(), ListenFor(Sound.SPEECH), ListenFor(Sound.QUIET), Say(CLIP), clip=tone(10))
         caller = Caller(scene.room)
@@ -344,10 +344,10 @@ def test_it_remembers_what_it_heard_on_one_timeline_from_the_answer() -> None:
         await asyncio.sleep(0.5)
         caller.member.leave()
         await scene.end()
-        hearing = scene.callee.hearing
-        assert hearing is not None
-        assert hearing.first_audio_s == pytest.approx(0.5, abs=0.02)
-        assert (hearing.frames_heard, hearing.gap_samples, hearing.frames_unrecorded) == (75, RATE_HZ, 0)
+        ear = scene.callee.ear
+        assert ear is not None
+        assert ear.first_audio_s == pytest.approx(0.5, abs=0.02)
+        assert (ear.frames_heard, ear.gap_samples, ear.frames_unrecorded) == (75, RATE_HZ, 0)
         assert tape.closed == 1
         assert (tape.frames[0].position, tape.frames[0].samples) == (0, 0), "the recording begins with the answer"
         assert tape.frames[1].position == pytest.approx(0.5 * RATE_HZ, abs=FRAME)
@@ -368,16 +368,16 @@ def test_a_recording_that_fails_does_not_hurt_the_call(error: Exception, closing
         await caller.speak(1)
         caller.member.leave()
         assert await scene.end() is CalleeEnd.CALLER_LEFT
-        hearing = scene.callee.hearing
-        assert hearing is not None
-        assert hearing.frames_heard == 50
-        assert hearing.frames_unrecorded > 40
+        ear = scene.callee.ear
+        assert ear is not None
+        assert ear.frames_heard == 50
+        assert ear.frames_unrecorded > 40
         assert tape.closed == 1
 
     run_virtual(main())
 
 
-def test_a_closed_channel_ends_it() -> None:
+def test_closing_the_channel_ends_it() -> None:
     async def main() -> None:
         for steps in ((Answer(),), (Ring(100), Answer())):
             scene = Scene(*steps)
@@ -413,7 +413,7 @@ def test_a_script_in_the_wrong_order_is_refused(steps: tuple[Step, ...]) -> None
         Script("wrong", steps)
 
 
-def test_the_table_is_fictional_numbers_alone_and_says_what_they_do() -> None:
+def test_the_table_has_only_fictional_numbers_and_describes_them() -> None:
     assert DEFAULT_NUMBER == "+14155550123"
     for number, script in NUMBERS.items():
         assert number.startswith("+141555501")

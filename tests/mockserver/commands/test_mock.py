@@ -81,7 +81,7 @@ def test_programs_get_one_json_line_then_a_line_an_event_and_a_clean_stop(stop: 
 
 
 @pytest.mark.slow
-def test_people_are_told_what_stopped_it() -> None:
+def test_people_see_what_stopped_it() -> None:
     process = begin()
     assert process.stdout is not None
     exported = dict(re.findall(r"export (\w+)=(\S+)", "".join(process.stdout.readline() for _ in range(6))))
@@ -98,7 +98,7 @@ def test_people_are_told_what_stopped_it() -> None:
 
 
 @pytest.mark.slow
-def test_a_pipe_that_nobody_reads_holds_up_neither_calls_nor_the_stop() -> None:
+def test_an_unread_pipe_blocks_neither_calls_nor_the_stop() -> None:
     process = begin("--json", pipe_bytes=4096)
     assert process.stdout is not None
     try:
@@ -121,12 +121,12 @@ def test_the_oldest_of_too_many_lines_are_dropped_and_counted(capfd: pytest.Capt
     printer.start()
     printer.finish(10)
     lines = capfd.readouterr().out.splitlines()
-    assert lines[0] == "(3 lines were dropped here, because nobody read them)"
+    assert lines[0] == "(3 lines were dropped here, because the output was not read)"
     assert lines[1:] == [f"line {number}" for number in range(3, serving.MOST_LINES + 3)]
 
 
 @pytest.mark.slow
-def test_a_reader_that_goes_does_not_end_the_server() -> None:
+def test_closing_the_pipe_does_not_end_the_server() -> None:
     process = begin("--json")
     assert process.stdout is not None
     assert process.stderr is not None
@@ -145,7 +145,7 @@ def test_a_reader_that_goes_does_not_end_the_server() -> None:
 
 
 @pytest.mark.slow
-def test_people_get_what_to_export_what_to_try_and_the_numbers() -> None:
+def test_people_see_what_to_export_what_to_try_and_the_numbers() -> None:
     process = begin()
     assert process.stdout is not None
     lines: list[str] = []
@@ -165,7 +165,7 @@ def test_people_get_what_to_export_what_to_try_and_the_numbers() -> None:
 
 
 @pytest.mark.slow
-def test_a_start_that_cannot_be_says_why_in_one_sentence(tmp_path: Path) -> None:
+def test_a_failed_start_is_explained_in_one_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -23,7 +23,7 @@ def test_they_are_found_by_the_names_of_the_transports() -> None:
     assert {name: far.virtual_time for name, far in made.items()} == {"memory": True, "aiortc": False}
 
 
-def test_a_transport_by_name_is_led_to_its_far_end() -> None:
+def test_a_transport_by_name_joins_at_its_far_end() -> None:
     async def main() -> None:
         async with MemoryFarEnd() as far:
             plugins = Plugins.load(far.plugins)
@@ -36,7 +36,7 @@ def test_a_transport_by_name_is_led_to_its_far_end() -> None:
             leg.send(frame(0))
             await asyncio.sleep(0)
             far.put_out("room", 7, "kicked")
-            assert ear.told == [MemberJoined(2), MemberPublished(2), LegClosed("kicked")]
+            assert ear.received == [MemberJoined(2), MemberPublished(2), LegClosed("kicked")]
             assert (len(member.heard), list(far.uids("room"))) == (1, [2])
             far.cut()
             late = plugins.make(plugins.transports, "memory", far.environment)
@@ -46,7 +46,7 @@ def test_a_transport_by_name_is_led_to_its_far_end() -> None:
     run(main())
 
 
-def test_what_passes_a_gate_waits_while_it_is_cut() -> None:
+def test_messages_wait_while_the_gate_is_cut() -> None:
     async def main() -> None:
         async def echo(scope: object, receive: object, send: object) -> None:
             await send(await receive())  # type: ignore[operator]

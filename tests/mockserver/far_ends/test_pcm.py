@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Ends:
-    """A wire, and a server behind it that keeps whoever connects."""
+    """A wire, and a server behind it that keeps its connections."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
@@ -50,7 +50,7 @@ def on_a_wire(check: Callable[[Ends], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_what_was_said_during_a_cut_comes_after_it_both_ways() -> None:
+def test_data_sent_during_a_cut_arrives_after_it_both_ways() -> None:
     async def check(ends: Ends) -> None:
         (near_reader, near), (far_reader, far) = await ends.connect()
         near.write(b"before")
@@ -71,7 +71,7 @@ def test_what_was_said_during_a_cut_comes_after_it_both_ways() -> None:
     on_a_wire(check)
 
 
-def test_whoever_gives_up_during_a_cut_is_not_heard_any_more() -> None:
+def test_data_of_a_sender_that_gives_up_during_a_cut_is_discarded() -> None:
     async def check(ends: Ends) -> None:
         (_, near), (far_reader, far) = await ends.connect()
         ends.wire.cut()
@@ -79,7 +79,7 @@ def test_whoever_gives_up_during_a_cut_is_not_heard_any_more() -> None:
         await asyncio.sleep(0.05)
         near.transport.abort()
         await asyncio.sleep(0.05)
-        assert not far_reader.at_eof(), "a cut tells nobody that the other has gone"
+        assert not far_reader.at_eof(), "during a cut, the end of a connection does not arrive"
         ends.wire.mend()
         assert await far_reader.read(100) == b""
         far.close()
@@ -87,7 +87,7 @@ def test_whoever_gives_up_during_a_cut_is_not_heard_any_more() -> None:
     on_a_wire(check)
 
 
-def test_a_connection_that_is_made_during_a_cut_waits() -> None:
+def test_a_connection_opened_during_a_cut_waits() -> None:
     async def check(ends: Ends) -> None:
         ends.wire.cut()
         (_, near), (far_reader, far) = await ends.connect()
@@ -103,7 +103,7 @@ def test_a_connection_that_is_made_during_a_cut_waits() -> None:
     on_a_wire(check)
 
 
-def test_where_nothing_listens_the_connection_is_lost() -> None:
+def test_a_connection_to_a_closed_port_is_aborted() -> None:
     async def main() -> None:
         wire = Wire()
         async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0) as server:

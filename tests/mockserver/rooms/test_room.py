@@ -1,4 +1,4 @@
-"""Rooms: who is told what, who hears whom, and that nothing is coded which need not be."""
+"""Rooms: which member receives which events and audio, and that audio is encoded only where it is needed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def tone(index: int, rate_hz: int = RATE_HZ) -> AudioFrame:
 
 
 class Ear:
-    """A handler that remembers."""
+    """A handler that keeps its events and audio."""
 
     def __init__(self) -> None:
         self.events: list[RoomEvent] = []
@@ -57,7 +57,7 @@ class Ear:
 
 
 class Wire:
-    """A packet sender that remembers."""
+    """A packet sender that keeps its packets."""
 
     def __init__(self) -> None:
         self.rtp: list[rtp.RtpPacket] = []
@@ -106,7 +106,7 @@ async def a_turn() -> None:
     await asyncio.sleep(0)
 
 
-def test_a_pcm_member_is_told_who_is_there_after_joining() -> None:
+def test_a_pcm_member_receives_the_members_that_are_there_after_joining() -> None:
     async def check(room: Room) -> None:
         first = room.join_pcm(7, Ear())
         first.publish()
@@ -151,13 +151,13 @@ def test_pcm_passes_uncoded_between_pcm_members_and_only_while_published() -> No
         talker.send(tone(1))
         assert [(uid, frame.pcm) for uid, frame in ear.audio] == [(2, tone(1).pcm)]
         assert own.audio == []
-        assert (talker.frames_sent, talker.frames_unheard) == (1, 1)
+        assert room.counters.unheard == 1
         assert (room.encoders, room.decoders) == (0, 0)
 
     in_loop(check)
 
 
-def test_audio_never_comes_before_its_talker_is_known() -> None:
+def test_audio_never_arrives_before_the_events_of_its_talker() -> None:
     async def check(room: Room) -> None:
         talker = room.join_pcm(2, Ear())
         talker.publish()
@@ -188,7 +188,7 @@ def test_a_frame_of_another_rate_or_length_is_refused(frame: AudioFrame) -> None
     in_loop(check)
 
 
-def test_a_second_join_with_the_uid_puts_the_first_out() -> None:
+def test_a_second_join_with_the_same_uid_removes_the_first_member() -> None:
     async def check(room: Room) -> None:
         ear, old, watcher = Ear(), Ear(), Ear()
         room.join_pcm(1, watcher)
@@ -205,7 +205,7 @@ def test_a_second_join_with_the_uid_puts_the_first_out() -> None:
     in_loop(check)
 
 
-def test_a_failing_handler_hurts_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_handler_does_not_affect_other_members(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Ear):
         def on_event(self, event: RoomEvent) -> None:
             raise RuntimeError("callee script")
@@ -228,7 +228,7 @@ def test_a_failing_handler_hurts_nobody_else(caplog: pytest.LogCaptureFixture) -
     assert "callee script" in caplog.text
 
 
-def test_uid_zero_gets_one_that_is_free() -> None:
+def test_uid_zero_gets_a_free_uid() -> None:
     async def check(room: Room) -> None:
         members = [room.join_pcm(0, Ear()) for _ in range(20)]
         assert len({member.uid for member in members}) == 20
@@ -237,7 +237,7 @@ def test_uid_zero_gets_one_that_is_free() -> None:
     in_loop(check)
 
 
-def test_a_closed_room_puts_everybody_out_and_lets_nobody_in() -> None:
+def test_a_closed_room_removes_its_members_and_rejects_new_ones() -> None:
     async def check(room: Room) -> None:
         ear = Ear()
         room.join_pcm(1, ear)
@@ -271,7 +271,7 @@ def test_rtp_is_forwarded_without_a_decoder() -> None:
     in_loop(check)
 
 
-def test_one_decoder_a_talker_serves_all_pcm_members_and_goes_with_the_last() -> None:
+def test_one_decoder_per_talker_serves_all_pcm_members_and_is_closed_with_the_last() -> None:
     async def check(room: Room) -> None:
         talker = Talker(room, 1)
         ears = [Ear(), Ear()]
@@ -289,7 +289,7 @@ def test_one_decoder_a_talker_serves_all_pcm_members_and_goes_with_the_last() ->
     in_loop(check)
 
 
-def test_one_encoder_a_source_and_only_while_an_rtp_member_listens() -> None:
+def test_one_encoder_per_source_exists_only_while_an_rtp_member_listens() -> None:
     async def check(room: Room) -> None:
         source = room.join_pcm(1, Ear())
         source.publish()
@@ -324,7 +324,7 @@ def test_a_pause_of_a_pcm_source_is_a_jump_of_the_timestamp_and_a_marker() -> No
     in_loop(check)
 
 
-def test_a_member_who_comes_back_goes_on_under_the_same_ssrc() -> None:
+def test_a_member_that_comes_back_continues_under_the_same_ssrc() -> None:
     async def check(room: Room) -> None:
         listener = Talker(room, 2)
         for _ in range(2):
@@ -342,7 +342,7 @@ def test_a_member_who_comes_back_goes_on_under_the_same_ssrc() -> None:
     in_loop(check)
 
 
-def test_what_is_held_is_heard_before_the_member_is_gone() -> None:
+def test_buffered_audio_is_heard_before_the_member_leaves() -> None:
     async def check(room: Room) -> None:
         talker, ear = Talker(room, 1), Ear()
         room.join_pcm(2, ear)
@@ -358,7 +358,7 @@ def test_what_is_held_is_heard_before_the_member_is_gone() -> None:
     in_loop(check)
 
 
-def test_wait_ended_returns_with_the_bye_or_with_its_time() -> None:
+def test_wait_ended_returns_at_the_bye_or_at_its_timeout() -> None:
     async def check(room: Room) -> None:
         talker = Talker(room, 1)
         talker.say(0)
@@ -377,12 +377,12 @@ def test_packets_before_admission_and_garbage_are_counted() -> None:
         room.admit(member)
         member.on_rtp(b"\x80")
         member.on_rtcp(b"\x80\xc8")
-        assert (member.unheard, member.malformed) == (1, 2)
+        assert (room.counters.unheard, room.counters.malformed) == (1, 2)
 
     in_loop(check)
 
 
-def test_an_expected_member_is_told_what_happens_meanwhile() -> None:
+def test_an_expected_member_receives_events_before_it_is_admitted() -> None:
     async def check(room: Room) -> None:
         ear = Ear()
         member = RtpMember(room, 5, Wire(), ear, clock=SystemClock(), ids=Ids(1))
@@ -390,7 +390,7 @@ def test_an_expected_member_is_told_what_happens_meanwhile() -> None:
         room.join_pcm(6, Ear()).publish()
         assert ear.events == [MemberJoined(6), MemberPublished(6)]
         member.leave()
-        with pytest.raises(RoomError, match="before it was in"):
+        with pytest.raises(RoomError, match="before it was admitted"):
             room.admit(member)
 
     in_loop(check)
@@ -416,7 +416,7 @@ def test_the_directory_is_bounded_and_its_names_are_unique() -> None:
     asyncio.run(main())
 
 
-def test_a_room_judges_tokens_for_itself() -> None:
+def test_a_room_verifies_tokens_for_its_own_channel() -> None:
     async def check(room: Room) -> None:
         now_s = int(SystemClock().wall_s())
         good = mint(APP_ID, CERTIFICATE, "room", 5, issued_s=now_s, salt=1)
@@ -428,7 +428,7 @@ def test_a_room_judges_tokens_for_itself() -> None:
 
 
 class Hasty(Ear):
-    """A handler that lets go of a member from inside a callback."""
+    """A handler that removes a member inside a callback."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -445,7 +445,7 @@ class Hasty(Ear):
             self.member.leave()
 
 
-def test_a_handler_may_let_go_of_anybody_from_inside_a_callback() -> None:
+def test_a_handler_may_remove_any_member_inside_a_callback() -> None:
     async def check(room: Room) -> None:
         hasty = Hasty()
         room.join_pcm(2, hasty)
@@ -494,7 +494,7 @@ def test_a_member_that_said_bye_and_stays_is_muted_after_a_second() -> None:
     asyncio.run(main())
 
 
-def test_whoever_watches_is_told_once_a_turn_and_never_sees_a_replaced_member_away() -> None:
+def test_watchers_are_called_once_a_turn_and_never_see_a_replaced_member_away() -> None:
     async def main() -> None:
         room = Rooms(LoopClock(), Ids("watch")).create("c", "a" * 32, Secret("c" * 32))
         seen: list[tuple[int, bool]] = []
@@ -516,7 +516,7 @@ def test_whoever_watches_is_told_once_a_turn_and_never_sees_a_replaced_member_aw
 
 
 @pytest.mark.fault("F24")
-def test_a_pcm_member_that_is_not_heard_of_is_let_go_unless_it_recovers() -> None:
+def test_a_lost_pcm_member_is_removed_unless_it_recovers() -> None:
     async def main() -> None:
         room = Rooms(LoopClock(), Ids("lost")).create("c", "a" * 32, Secret("c" * 32), lost_after_s=4)
         listener = Ear()

@@ -1,4 +1,4 @@
-"""HTTP to an application on the same loop, with the troubles of a network; and the real carrier on it."""
+"""HTTP to an application on the same loop, with network faults; and the real carrier on it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def body(data: bytes, *, more: bool = False) -> Message:
 
 
 class App:
-    """An application that does what it is told, and notes what it was given."""
+    """An application that follows a script and keeps what it received."""
 
     def __init__(self, *messages: Message | float, error: Exception | None = None) -> None:
         self.messages = messages
@@ -39,7 +39,7 @@ class App:
         self.scopes: list[Scope] = []
         self.bodies: list[bytes] = []
         self.sent = 0
-        self.told_gone = False
+        self.saw_disconnect = False
         self.over = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,23 +53,23 @@ class App:
                 self.sent += 1
         if self.error is not None:
             raise self.error
-        self.told_gone = (await receive())["type"] == "http.disconnect"
+        self.saw_disconnect = (await receive())["type"] == "http.disconnect"
         self.over = True
 
 
-async def ask(app: App, trouble: NetworkFault | None = None, **more: object) -> tuple[httpx.Response, list[str]]:
+async def ask(app: App, fault: NetworkFault | None = None, **more: object) -> tuple[httpx.Response, list[str]]:
     transport, steps = AsgiTransport(app), list[str]()
 
     async def trace(event: str, info: object) -> None:
         steps.append(event)
 
     async with httpx.AsyncClient(transport=transport, timeout=5) as client:
-        with transport.trouble(trouble or NetworkFault()):
+        with transport.fault(fault or NetworkFault()):
             answer = await client.post("http://127.0.0.1:9/a%20b?c=d", content=b"question", extensions={"trace": trace})
     return answer, steps
 
 
-def test_a_request_arrives_as_a_server_would_give_it_and_the_answer_comes_back_whole() -> None:
+def test_a_request_arrives_as_from_a_server_and_its_answer_is_complete() -> None:
     async def main() -> None:
         app = App(OK, body(b"one", more=True), body(b"two"))
         answer, steps = await ask(app)
@@ -79,7 +79,7 @@ def test_a_request_arrives_as_a_server_would_give_it_and_the_answer_comes_back_w
         assert (scope["method"], scope["path"], scope["query_string"]) == ("POST", "/a b", b"c=d")
         assert dict(scope["headers"])[b"host"] == b"127.0.0.1:9"
         assert app.bodies == [b"question"]
-        assert app.told_gone
+        assert app.saw_disconnect
         assert [step.rpartition(".")[0].rpartition(".")[2] for step in steps if step.endswith("started")] == [
             "connect_tcp",
             "send_request_headers",
@@ -104,20 +104,20 @@ def test_the_answer_streams_and_the_application_waits_for_its_reader() -> None:
     run_virtual(main())
 
 
-def test_a_reader_who_stops_is_what_the_application_is_told_of() -> None:
+def test_the_application_sees_a_reader_that_stops() -> None:
     async def main() -> None:
         app = App(OK, *(body(b"x", more=True) for _ in range(10)))
         async with httpx.AsyncClient(transport=AsgiTransport(app)) as client:
             async with client.stream("GET", "http://127.0.0.1:9/") as answer:
                 await anext(answer.aiter_raw())
             await asyncio.sleep(1)
-            assert app.told_gone
+            assert app.saw_disconnect
             assert app.over
 
     run_virtual(main())
 
 
-def test_a_request_that_is_cancelled_goes_on_at_the_server() -> None:
+def test_a_cancelled_request_runs_on_in_the_application() -> None:
     async def main() -> None:
         app = App(3.0, OK, body(b"late"))
         async with httpx.AsyncClient(transport=AsgiTransport(app)) as client:
@@ -130,7 +130,7 @@ def test_a_request_that_is_cancelled_goes_on_at_the_server() -> None:
     run_virtual(main())
 
 
-def test_what_still_runs_at_the_end_is_cut_off() -> None:
+def test_applications_that_still_run_at_close_are_cancelled() -> None:
     async def main() -> None:
         app = App(1000.0, OK, body(b""))
         transport = AsgiTransport(app)
@@ -151,9 +151,7 @@ def test_what_still_runs_at_the_end_is_cut_off() -> None:
         (App(OK, {"type": "http.response.trailers"}), httpx.RemoteProtocolError),
     ],
 )
-def test_an_answer_that_breaks_off_is_no_answer(
-    app: App, raises: type[Exception], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_incomplete_answer_is_an_error(app: App, raises: type[Exception], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.CRITICAL), pytest.raises(raises):
         run_virtual(ask(app))
 
@@ -174,18 +172,18 @@ def test_a_body_without_end_is_not_sent() -> None:
     run_virtual(main())
 
 
-def test_trouble_is_over_where_its_scope_ends() -> None:
+def test_a_fault_ends_with_its_with_block() -> None:
     async def main() -> None:
         transport = AsgiTransport(App(OK, body(b"fine")))
         async with httpx.AsyncClient(transport=transport) as client:
-            with transport.trouble(NetworkFault(refuse=True)), pytest.raises(httpx.ConnectError):
+            with transport.fault(NetworkFault(refuse=True)), pytest.raises(httpx.ConnectError):
                 await client.get("http://127.0.0.1:9/")
             assert (await client.get("http://127.0.0.1:9/")).text == "fine"
 
     run_virtual(main())
 
 
-def test_a_dribble_takes_its_time_and_a_reset_comes_after_so_many_bytes() -> None:
+def test_a_dribble_takes_its_time_and_a_reset_comes_after_its_number_of_bytes() -> None:
     async def main() -> None:
         answer, _ = await ask(App(OK, body(b"slow")), NetworkFault(dribble_s=0.5))
         assert answer.content == b"slow"
@@ -210,10 +208,10 @@ def dialling(test: Callable[[InProcessMock, AsgiTransport, Phone, MemoryStore], 
 
 
 @pytest.mark.fault("F1")
-@pytest.mark.parametrize("trouble", [NetworkFault(refuse=True)])
-def test_nobody_was_rung_when_nothing_listens(trouble: NetworkFault) -> None:
+@pytest.mark.parametrize("fault", [NetworkFault(refuse=True)])
+def test_the_carrier_says_that_nothing_rang_when_it_could_not_connect(fault: NetworkFault) -> None:
     async def test(mock: InProcessMock, http: AsgiTransport, phone: Phone, store: MemoryStore) -> None:
-        with http.trouble(trouble), pytest.raises(CarrierUnavailable, match="so nobody was rung"):
+        with http.fault(fault), pytest.raises(CarrierUnavailable, match="so nobody was rung"):
             async with phone.dial(NUMBER):
                 pass
         (record,) = store.records.values()
@@ -223,12 +221,12 @@ def test_nobody_was_rung_when_nothing_listens(trouble: NetworkFault) -> None:
     dialling(test)
 
 
-def test_the_waits_between_attempts_to_connect_are_decided_by_the_seed() -> None:
+def test_the_seed_decides_the_waits_between_attempts_to_connect() -> None:
     async def main(seed: int) -> float:
         async with InProcessMock(clock=LoopClock(), ids=Ids(seed)) as mock:
             http = mock.http()
             async with mock.phone(http=http) as phone:
-                with http.trouble(NetworkFault(refuse=True)), pytest.raises(CarrierUnavailable):
+                with http.fault(NetworkFault(refuse=True)), pytest.raises(CarrierUnavailable):
                     async with phone.dial(NUMBER):
                         pass
                 return asyncio.get_running_loop().time()
@@ -238,7 +236,7 @@ def test_the_waits_between_attempts_to_connect_are_decided_by_the_seed() -> None
 
 @pytest.mark.fault("F2")
 @pytest.mark.parametrize(
-    ("trouble", "rung"),
+    ("fault", "rung"),
     [
         (NetworkFault(lose_answer=True), 1),
         (NetworkFault(lose_request=True), 0),
@@ -246,9 +244,9 @@ def test_the_waits_between_attempts_to_connect_are_decided_by_the_seed() -> None
         (NetworkFault(dribble_s=1.0), 1),
     ],
 )
-def test_a_lost_answer_is_ambiguous_and_never_asked_for_again(trouble: NetworkFault, rung: int) -> None:
+def test_a_lost_answer_is_ambiguous_and_the_request_is_not_repeated(fault: NetworkFault, rung: int) -> None:
     async def test(mock: InProcessMock, http: AsgiTransport, phone: Phone, store: MemoryStore) -> None:
-        with http.trouble(trouble), pytest.raises(StartAmbiguous):
+        with http.fault(fault), pytest.raises(StartAmbiguous):
             async with phone.dial(NUMBER):
                 pass
         assert http.requests == len(mock.tenant.calls) == rung

@@ -13,8 +13,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from offhook.plugin.manager import Plugins
-from offhook_mockserver.server import connections
 from offhook_mockserver.server import http_guard as guard
+from offhook_mockserver.server import loop_server
 from offhook_mockserver.server.socket_server import MockServer
 
 CALL = {"phoneNumber": "+14155550102", "fromNumber": "+18885550199"}
@@ -35,7 +35,7 @@ def keys(mock: MockServer) -> dict[str, str]:
 
 
 async def raw(mock: MockServer, data: bytes, timeout_s: float = 5) -> bytes:
-    """Send bytes as they are; everything that comes back until the server closes."""
+    """Send these bytes; returns everything that arrives until the server closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", mock.port)
     try:
         async with asyncio.timeout(timeout_s):
@@ -59,7 +59,7 @@ def refused(answer: httpx.Response, status: int) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost", "127.0.0.1.evil.example:{port}", ""]
 )
-def test_a_foreign_host_is_misdirected_on_every_path(path: str, host: str) -> None:
+def test_a_foreign_host_gets_421_on_every_path(path: str, host: str) -> None:
     async def main() -> None:
         async with server() as mock, httpx.AsyncClient(base_url=mock.url, trust_env=False) as client:
             named = host.format(port=mock.port)
@@ -83,7 +83,7 @@ def test_a_page_of_another_origin_may_not_write(path: str, origin: str) -> None:
     run(main)
 
 
-def test_its_own_origin_and_both_its_names_may() -> None:
+def test_pages_of_its_own_origin_may_write_under_both_its_names() -> None:
     async def main() -> None:
         async with server() as mock, httpx.AsyncClient(trust_env=False) as client:
             for base in (mock.url, f"http://localhost:{mock.port}"):
@@ -125,7 +125,7 @@ def test_a_websocket_of_another_origin_or_host_is_refused_before_it_opens() -> N
 
 
 @pytest.mark.fault("F44")
-def test_a_large_body_is_refused_whether_it_says_so_or_not() -> None:
+def test_a_large_body_is_refused_with_and_without_a_content_length() -> None:
     async def main() -> None:
         async with server() as mock, httpx.AsyncClient(base_url=mock.url, trust_env=False) as client:
             headers = {**keys(mock), "content-type": "application/json"}
@@ -141,7 +141,7 @@ def test_a_large_body_is_refused_whether_it_says_so_or_not() -> None:
 
 
 @pytest.mark.fault("F44")
-def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_stalls_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         mock = server()
         assert isinstance(mock.app, guard.Guard)
@@ -156,8 +156,8 @@ def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.fault("F44")
 @pytest.mark.parametrize("data", [b"", b"POST /facetime/start-call HT", b"GET / HTTP/1.1\r\nhost: x\r\n"])
-def test_headers_that_never_end_are_given_up(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections.BoundedConnection, "header_timeout_s", 0.05)
+def test_a_connection_whose_headers_never_end_is_closed(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_server.BoundedConnection, "header_timeout_s", 0.05)
 
     async def main() -> None:
         async with server() as mock:
@@ -167,7 +167,7 @@ def test_headers_that_never_end_are_given_up(data: bytes, monkeypatch: pytest.Mo
 
 
 def test_other_clients_do_not_keep_a_connection_open_whose_headers_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections.BoundedConnection, "header_timeout_s", 0.1)
+    monkeypatch.setattr(loop_server.BoundedConnection, "header_timeout_s", 0.1)
 
     async def main() -> None:
         async with server() as mock, httpx.AsyncClient(base_url=mock.url, trust_env=False) as client:
@@ -181,7 +181,7 @@ def test_other_clients_do_not_keep_a_connection_open_whose_headers_never_end(mon
 
 def test_a_websocket_outlives_the_limit_on_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     """After an upgrade the connection belongs to the WebSocket, which may be quiet for long."""
-    monkeypatch.setattr(connections.BoundedConnection, "header_timeout_s", 0.05)
+    monkeypatch.setattr(loop_server.BoundedConnection, "header_timeout_s", 0.05)
 
     async def echo(scope: object, receive: object, send: object) -> None:
         await receive()  # type: ignore[operator]  # ASGI
@@ -223,8 +223,8 @@ def test_two_host_headers_are_refused() -> None:
     run(main)
 
 
-def test_what_is_refused_writes_nothing_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """A page may open WebSockets and ``https:`` links to us as it likes; the terminal is not its to write to."""
+def test_refused_requests_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A page may open WebSockets and ``https:`` links to us, but must not be able to fill the terminal."""
 
     async def main() -> None:
         async with server() as mock:
@@ -243,7 +243,7 @@ def test_what_is_refused_writes_nothing_to_the_log(caplog: pytest.LogCaptureFixt
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_what_fails_in_the_server_is_still_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_failures_of_the_server_are_still_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def fail(scope: object, receive: object, send: object) -> None:
         raise ZeroDivisionError("ours")
 

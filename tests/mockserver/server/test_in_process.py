@@ -18,8 +18,9 @@ from offhook.plugin.manager import Plugins
 from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.callees.callee import CalleeEnd
 from offhook_mockserver.doors.memory.transport import MemoryTransport
+from offhook_mockserver.far_ends import RenewsGrants
 from offhook_mockserver.rooms.room import RoomError
-from offhook_mockserver.server.in_process import InProcessMock, RenewsGrants
+from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.server.socket_server import MockServer
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def mocked(seed: int = 1, **more: object) -> InProcessMock:
     return InProcessMock(clock=LoopClock(), ids=Ids(seed), **more)  # type: ignore[arg-type]
 
 
-def test_a_phone_calls_through_it_with_neither_a_socket_nor_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_phone_calls_through_it_without_socket_or_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> CallRecord:
         async with mocked() as mock, mock.phone() as phone:
             monkeypatch.setattr(socket.socket, "connect", None)
@@ -54,7 +55,7 @@ def test_a_phone_calls_through_it_with_neither_a_socket_nor_a_thread(monkeypatch
     assert record.disposition == "completed"
 
 
-def test_the_guard_stands_before_it_and_the_relay_is_no_part_of_it() -> None:
+def test_it_has_the_guard_but_no_relay() -> None:
     async def main() -> None:
         async with mocked() as mock, httpx.AsyncClient(transport=mock.http(), base_url=mock.url) as client:
             assert (await client.get("/", headers={"host": "evil.example"})).status_code == 421
@@ -62,7 +63,7 @@ def test_the_guard_stands_before_it_and_the_relay_is_no_part_of_it() -> None:
             assert (await client.post("/facetime/start-call", json=CALL)).status_code == 401
             answer = await client.get("/relay/v1/health")
             assert answer.status_code == 503
-            assert "joined by the transport memory" in answer.text
+            assert "join its rooms with the transport memory" in answer.text
             foreign = {"origin": "https://evil.example"}
             assert (await client.post("/facetime/start-call", json=CALL, headers=foreign)).status_code == 403
 
@@ -93,10 +94,10 @@ def test_any_mock_is_a_plugin_that_registers_the_transport_into_its_own_rooms() 
     run_virtual(main())
 
 
-def test_a_fresh_grant_is_for_live_calls_alone() -> None:
+def test_only_live_calls_get_a_fresh_grant() -> None:
     async def main() -> None:
         async with mocked() as mock:
-            with pytest.raises(RoomError, match="no call is live"):
+            with pytest.raises(RoomError, match="has no live call"):
                 mock.renew("ft_call_none")
             call = mock.calls.start(mock.tenant, NUMBER, mock.from_number)
             grant = mock.renew(call.channel)
@@ -125,7 +126,7 @@ def test_recordings_that_cannot_be_written_are_refused_at_the_start(tmp_path: Pa
         run_virtual(main())
 
 
-def test_calls_that_are_up_are_ended_with_it() -> None:
+def test_closing_the_mock_ends_its_live_calls() -> None:
     async def main() -> None:
         async with mocked() as mock:
             call = mock.calls.start(mock.tenant, "+14155550102", mock.from_number)
@@ -138,11 +139,11 @@ def test_calls_that_are_up_are_ended_with_it() -> None:
 
 def test_more_plugins_and_settings_reach_the_phone() -> None:
     class Witness:
-        told = 0
+        called = 0
 
         @hookimpl
         def offhook_call_created(self, call_id: str) -> None:
-            self.told += 1
+            self.called += 1
 
     async def main() -> None:
         async with mocked() as mock:
@@ -152,6 +153,6 @@ def test_more_plugins_and_settings_reach_the_phone() -> None:
                     async with phone.dial(NUMBER):
                         pass
             async with mock.phone(plugins=[witness]) as phone, phone.dial(NUMBER):
-                assert witness.told == 1
+                assert witness.called == 1
 
     run_virtual(main())

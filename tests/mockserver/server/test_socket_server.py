@@ -1,4 +1,4 @@
-"""The server as a whole: it starts and stops cleanly, on loopback alone, and its calls are real ones."""
+"""The server as a whole: it starts and stops cleanly, on loopback only, and its calls are real."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def until_gone(server: MockServer, timeout_s: float = 5) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_it_binds_loopback_alone_on_a_port_of_its_own() -> None:
+def test_it_listens_on_loopback_only_on_a_port_of_its_own() -> None:
     async def main() -> None:
         async with MockServer(plugins=Plugins()) as one, MockServer(plugins=Plugins()) as two:
             assert one.port != two.port
@@ -94,7 +94,7 @@ def test_small_answers_do_not_wait_for_acknowledgements() -> None:
         ("DELETE", "/relay/anything", "/relay/"),
     ],
 )
-def test_what_the_relay_does_not_know_is_answered_as_elsewhere(method: str, path: str, nearest: str) -> None:
+def test_unknown_routes_of_the_relay_are_answered_as_elsewhere(method: str, path: str, nearest: str) -> None:
     async def main() -> None:
         async with MockServer(plugins=Plugins()) as server, httpx.AsyncClient(trust_env=False) as client:
             answer = await client.request(method, server.url + path, headers={"content-type": "application/json"})
@@ -169,7 +169,7 @@ def test_a_port_can_be_used_again_and_a_taken_one_is_named() -> None:
 
 
 @pytest.mark.parametrize("port", [-1, 70_000])
-def test_a_port_that_is_none_is_refused(port: int) -> None:
+def test_an_invalid_port_is_refused(port: int) -> None:
     with pytest.raises(ConfigError, match=f"port {port}"):
         asyncio.run(MockServer(MockSettings(port=port), plugins=Plugins()).start())
 
@@ -178,11 +178,11 @@ def test_a_port_of_the_system_is_refused_in_one_sentence(monkeypatch: pytest.Mon
     def refuse(listener: socket.socket, address: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(socket.socket, "bind", refuse)  # whoever runs the tests may be root, to whom nothing is refused
-    from offhook_mockserver.server.loop_server import _listen
+    monkeypatch.setattr(socket.socket, "bind", refuse)  # the tests may run as root, which may use every port
+    from offhook_mockserver.server.loopback import listen
 
     with pytest.raises(ConfigError, match="1024"):
-        _listen(80)
+        listen(80)
 
 
 def test_the_port_of_http_may_be_left_out_of_its_name() -> None:
@@ -209,7 +209,7 @@ def test_a_seed_makes_keys_and_channels_repeatable() -> None:
     assert asyncio.run(channel()) == asyncio.run(channel())
 
 
-def test_a_channel_that_nobody_joins_is_closed_in_the_end() -> None:
+def test_a_channel_that_no_caller_joins_is_closed() -> None:
     async def main() -> None:
         settings = MockSettings(tenant=TenantSettings(join_window_s=0.2))
         async with MockServer(settings, plugins=Plugins.load()) as server:
@@ -222,7 +222,7 @@ def test_a_channel_that_nobody_joins_is_closed_in_the_end() -> None:
     asyncio.run(main())
 
 
-def test_a_declined_call_keeps_its_channel_for_a_caller_who_is_still_to_join() -> None:
+def test_a_declined_call_keeps_its_channel_until_the_caller_has_joined() -> None:
     async def main() -> None:
         settings = MockSettings(tenant=TenantSettings(join_window_s=0.5))
         script = Script("declines at once", (Decline(),))
@@ -238,7 +238,7 @@ def test_a_declined_call_keeps_its_channel_for_a_caller_who_is_still_to_join() -
     asyncio.run(main())
 
 
-def test_a_callee_that_fails_is_reported_and_ends_its_call_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callee_that_fails_is_reported_and_ends_only_its_own_call(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         events: list[CallEvent] = []
         settings = MockSettings(tenant=TenantSettings(join_window_s=0.2))
@@ -261,7 +261,7 @@ def place(server: MockServer, number: str = NUMBER) -> Phone:
 
 @pytest.mark.slow
 def test_a_phone_calls_speaks_is_heard_and_hears_the_reply(tmp_path: Path) -> None:
-    """The whole thing over real WebRTC: what the callee heard is on disk, complete, when the call is over."""
+    """A whole call over real WebRTC; the recording of the callee is complete when the call has ended."""
 
     async def main() -> None:
         steps = (Answer(), ListenFor(Sound.SPEECH), ListenFor(Sound.QUIET), Say(SPEECH / "hello.wav"), HangUp())
@@ -279,9 +279,9 @@ def test_a_phone_calls_speaks_is_heard_and_hears_the_reply(tmp_path: Path) -> No
             await until_gone(server)
         (ended,) = server.tenant.ended
         assert ended.events[-2:] == ["callee says hello.wav", "callee hung up"]
-        hearing = ended.callee.hearing
-        assert hearing is not None
-        assert hearing.gap_samples == 0
+        ear = ended.callee.ear
+        assert ear is not None
+        assert ear.gap_samples == 0
         with wave.open(str(tmp_path / f"{ended.channel}.callee.wav")) as recording:
             assert (recording.getframerate(), recording.getnchannels()) == (16_000, 1)
             assert 3.5 < recording.getnframes() / 16_000 < 7

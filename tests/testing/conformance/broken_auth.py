@@ -1,4 +1,4 @@
-"""Auths with one thing wrong each."""
+"""Auths with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -147,16 +147,19 @@ class GoodKit(AuthConformance):
         auth.generation += 1
 
 
-BROKEN: Final[dict[str, tuple[type[Good], ...]]] = {
-    "auth-1": (GivesAnEmptySecret,),
-    "auth-2": (GivesNoHeaderName, GivesLineBreaks),
-    "auth-3": (GivesLessTheSecondTime,),
-    "auth-4": (AnswersOneAtATime,),
-    "auth-5": (KeepsOldKeys,),
-    "auth-6": (RaisesKeyErrors,),
-    "auth-7": (TellsTheOtherKey,),
-    "auth-8": (ShowsItsKeys, LogsItsKeys),
-    "auth-9": (GivesThemToAnybody,),
-    "auth-10": (KeepsItsLock,),
-    "auth-11": (ChangesTheProcess,),
+BROKEN: Final[dict[str, dict[type[Good], str]]] = {
+    "auth-1": {GivesAnEmptySecret: "the header 'x-none' is empty"},
+    "auth-2": {
+        GivesNoHeaderName: "'x-acme_key:' is not a valid name of a header (RFC 9110, 5.6.2)",
+        GivesLineBreaks: "the value of 'x-acme_key' is not a valid value of a header (RFC 9110, 5.5)",
+    },
+    "auth-3": {GivesLessTheSecondTime: "it returned x-acme_key, x-acme_secret first, x-acme_key later"},
+    "auth-4": {AnswersOneAtATime: "RuntimeError: another request is being served"},
+    "auth-5": {KeepsOldKeys: "the keys changed, but the headers did not"},
+    "auth-6": {RaisesKeyErrors: "made without settings: KeyError was raised: 'ACME_KEY'"},
+    "auth-7": {TellsTheOtherKey: "without ACME_KEY, the error contains a key"},
+    "auth-8": {ShowsItsKeys: "its repr() contains a key", LogsItsKeys: "a logged line contains a key"},
+    "auth-9": {GivesThemToAnybody: "headers('elsewhere.example.com'): nothing was raised"},
+    "auth-10": {KeepsItsLock: "did not happen within 5 s: headers() returns after a call was cancelled"},
+    "auth-11": {ChangesTheProcess: "it changed ACME_KEY, ACME_SECRET"},
 }

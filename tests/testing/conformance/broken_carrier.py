@@ -1,4 +1,4 @@
-"""Carriers with one thing wrong each."""
+"""Carriers with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ if TYPE_CHECKING:
 
 
 class Good(ScriptedCarrier):
-    """The double, with its service in hand."""
+    """The double, with access to its service."""
 
     def __init__(self, service: ScriptedService, environment: Environment) -> None:
         super().__init__(service=service.ring, line=environment["SCRIPTED_LINE"])
         self.far_end = service
+
+    @property
+    def answer(self) -> ServiceAnswer:
+        """How the service answers now."""
+        return self.far_end.told
 
 
 class RingsToCheck(Good):
@@ -102,9 +107,9 @@ class StaysOccupied(Good):
     busy = False
 
     async def start_call(self, request: DialRequest) -> Grant:
-        if self.busy and self.far_end.told is ServiceAnswer.ACCEPT:
+        if self.busy and self.answer is ServiceAnswer.ACCEPT:
             raise CarrierUnavailable("a call is being started")
-        self.busy = self.far_end.told is ServiceAnswer.HANG
+        self.busy = self.answer is ServiceAnswer.HANG
         grant = await super().start_call(request)
         self.busy = False
         return grant
@@ -204,14 +209,14 @@ class TakesALostAnswerForNone(Good):
         try:
             return await super().start_call(request)
         except StartAmbiguous:
-            if self.far_end.told is ServiceAnswer.LOSE:
+            if self.answer is ServiceAnswer.LOSE:
                 raise CarrierUnavailable("the connection was reset") from None
             raise
 
 
 class WaitsForEver(Good):
     async def start_call(self, request: DialRequest) -> Grant:
-        if self.far_end.told is ServiceAnswer.HANG:
+        if self.answer is ServiceAnswer.HANG:
             self.far_end.rung.append(request.number)
             await asyncio.sleep(math.inf)
         return await super().start_call(request)
@@ -219,7 +224,7 @@ class WaitsForEver(Good):
 
 class TakesNobodyForALoss(Good):
     async def start_call(self, request: DialRequest) -> Grant:
-        if self.far_end.told is ServiceAnswer.UNREACHABLE:
+        if self.answer is ServiceAnswer.UNREACHABLE:
             raise StartAmbiguous("the connection was refused")
         return await super().start_call(request)
 
@@ -229,7 +234,7 @@ class AsksAgain(Good):
         try:
             return await super().start_call(request)
         except StartAmbiguous:
-            if self.far_end.told is ServiceAnswer.LOSE:
+            if self.answer is ServiceAnswer.LOSE:
                 return await super().start_call(request)
             raise
 
@@ -245,27 +250,36 @@ class GoodKit(CarrierConformance):
         return ScriptedService()
 
 
-BROKEN: Final[dict[str, tuple[type[Good], ...]]] = {
-    "carrier-1": (RingsToCheck,),
-    "carrier-2": (RingsTwice,),
-    "carrier-3": (GivesNoUid,),
-    "carrier-4": (GivesAnotherEndpoint, LearnsItsEndpoint),
-    "carrier-5": (HasALineForEachObject,),
-    "carrier-6": (HasOneLine,),
-    "carrier-7": (TellsItsKeyInTheLine,),
-    "carrier-8": (CallsOneAtATime,),
-    "carrier-9": (SwallowsCancellations, StaysOccupied),
-    "carrier-10": (LeavesATask, ClosesOnce),
-    "carrier-11": (BreaksWhenClosed,),
-    "carrier-12": (KeepsDescriptors,),
-    "carrier-13": (LogsTheNumber, TellsTheNumber),
-    "carrier-14": (TakesBadKeysForARefusal,),
-    "carrier-15": (TakesARefusalForARing,),
-    "carrier-16": (WaitsForThePast,),
-    "carrier-17": (TrustsAServiceThatFails,),
-    "carrier-18": (RaisesWhatItsParserDoes,),
-    "carrier-19": (TakesALostAnswerForNone,),
-    "carrier-20": (WaitsForEver,),
-    "carrier-21": (TakesNobodyForALoss,),
-    "carrier-22": (AsksAgain,),
+BROKEN: Final[dict[str, dict[type[Good], str]]] = {
+    "carrier-1": {RingsToCheck: "check() rang 3 times"},
+    "carrier-2": {RingsTwice: "start_call() rang 2 times, not once"},
+    "carrier-3": {GivesNoUid: "uid -1 is not an unsigned 32-bit number"},
+    "carrier-4": {
+        GivesAnotherEndpoint: "endpoint is 'http://127.0.0.1:9', but the grant says 'https://relay.example.com'",
+        LearnsItsEndpoint: "endpoint was 'http://127.0.0.1:9', but is 'https://relay.example.com' after a call",
+    },
+    "carrier-5": {HasALineForEachObject: "line() of another object returned another string"},
+    "carrier-6": {HasOneLine: "line() returned the same string for two lines"},
+    "carrier-7": {TellsItsKeyInTheLine: "line() contains a key"},
+    "carrier-8": {CallsOneAtATime: "CarrierUnavailable: another call is being started"},
+    "carrier-9": {
+        SwallowsCancellations: "cancelled in turn 1: CarrierUnavailable was raised",
+        StaysOccupied: "CarrierUnavailable: a call is being started",
+    },
+    "carrier-10": {LeavesATask: "the carrier left behind: 1 tasks", ClosesOnce: "RuntimeError: closed already"},
+    "carrier-11": {BreaksWhenClosed: "AttributeError was raised: 'NoneType' object has no attribute 'post'"},
+    "carrier-12": {KeepsDescriptors: "20 calls left behind: 20 descriptors"},
+    "carrier-13": {
+        LogsTheNumber: "a secret appears in: ringing +14155550123",
+        TellsTheNumber: "a secret appears in: the service refused the call: +14155550123",
+    },
+    "carrier-14": {TakesBadKeysForARefusal: "expected CredentialsRejected: RequestRejected was raised"},
+    "carrier-15": {TakesARefusalForARing: "RequestRejected has may_have_rung=True, not False"},
+    "carrier-16": {WaitsForThePast: "retry_after_s is -5.0; expected None or 0 to 86400"},
+    "carrier-17": {TrustsAServiceThatFails: "CarrierUnavailable has may_have_rung=False, not True"},
+    "carrier-18": {RaisesWhatItsParserDoes: "ValueError was raised: Expecting value"},
+    "carrier-19": {TakesALostAnswerForNone: "expected StartAmbiguous: CarrierUnavailable was raised"},
+    "carrier-20": {WaitsForEver: "did not happen within 60 s: start_call() ends (hang)"},
+    "carrier-21": {TakesNobodyForALoss: "expected CarrierUnavailable: StartAmbiguous was raised"},
+    "carrier-22": {AsksAgain: "lose: the number was rung 2 times"},
 }

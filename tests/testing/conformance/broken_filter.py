@@ -1,4 +1,4 @@
-"""Filters with one thing wrong each."""
+"""Filters with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DividesByLength(GainFilter):
 
 class OverflowsAtTheLowest(GainFilter):
     def apply(self, frame: AudioFrame) -> AudioFrame:
-        array("h", [abs(sample) for sample in samples_of(frame.pcm)])  # which 32768 does not fit into
+        array("h", [abs(sample) for sample in samples_of(frame.pcm)])  # which raises for -32768: 32768 does not fit
         return super().apply(frame)
 
 
@@ -64,7 +64,7 @@ class ClosesOnlyUsed(GainFilter):
 
     def close(self) -> None:
         if not self.used:
-            raise AttributeError("there is no state yet")
+            raise AttributeError("close() before apply()")
 
 
 class HoldsTheLoop(GainFilter):
@@ -98,14 +98,17 @@ class GoodKit(FilterConformance):
         return self.plugin.parse(argument)
 
 
-BROKEN: Final[dict[str, tuple[type[GainFilter], ...]]] = {
-    "filter-1": (LosesASample,),
-    "filter-2": (DividesBySilence,),
-    "filter-3": (DividesByLength, OverflowsAtTheLowest),
-    "filter-4": (WrapsAround,),
-    "filter-5": (SharesItsState,),
-    "filter-6": (ClosesOnlyUsed,),
-    "filter-7": (HoldsTheLoop,),
-    "filter-8": (TakesAnyArgument,),
-    "filter-9": (IsUsed,),
+BROKEN: Final[dict[str, dict[type[GainFilter], str]]] = {
+    "filter-1": {LosesASample: "returned 239 samples at 12000 Hz for 240 at 12000 Hz"},
+    "filter-2": {DividesBySilence: "ZeroDivisionError: division by zero"},
+    "filter-3": {
+        DividesByLength: "ZeroDivisionError: division by zero",
+        OverflowsAtTheLowest: "OverflowError: signed short integer is greater than maximum",
+    },
+    "filter-4": {WrapsAround: "as if samples wrapped around"},
+    "filter-5": {SharesItsState: "frame 0 differs from that of a filter used alone"},
+    "filter-6": {ClosesOnlyUsed: "AttributeError: close() before apply()"},
+    "filter-7": {HoldsTheLoop: " s for 0.20 s of audio"},
+    "filter-8": {TakesAnyArgument: "made with '\\x00': nothing was raised"},
+    "filter-9": {IsUsed: "taken is True before it was added to a call"},
 }

@@ -1,4 +1,4 @@
-"""Resamplers with one thing wrong each."""
+"""Resamplers with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class IsTooQuiet(LiveResampler):
 
 
 class FoldsDown(LiveResampler):
-    """It does not filter on the way down."""
+    """Downsamples without a filter."""
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
         super().__init__(from_hz, to_hz)
@@ -56,7 +56,7 @@ class FoldsDown(LiveResampler):
 
 
 class MirrorsUp(FoldsDown):
-    """Nor on the way up."""
+    """Upsamples without a filter."""
 
     def is_bad(self, from_hz: int, to_hz: int) -> bool:
         return to_hz > from_hz
@@ -130,12 +130,12 @@ class HoldsTheLoop(LiveResampler):
 
 
 def _louder(value: int) -> int:
-    """What goes past full scale by a little."""
+    """Let loud samples overshoot full scale by a little."""
     return value + 100 if value > 32_700 else value
 
 
 def _softened(pcm: bytes) -> bytes:
-    """With half of its first sample."""
+    """Halve the first sample."""
     samples = samples_of(pcm)
     if samples:
         samples[0] //= 2
@@ -149,19 +149,19 @@ class GoodKit(ResamplerConformance):
         return self.plugin(from_hz, to_hz)
 
 
-BROKEN: Final[dict[str, tuple[type[LiveResampler], ...]]] = {
-    "resampler-1": (LosesTheRest,),
-    "resampler-2": (BeginsEachChunkAnew,),
-    "resampler-3": (WantsNoEmptyChunks,),
-    "resampler-4": (IsTooQuiet,),
-    "resampler-5": (FoldsDown,),
-    "resampler-6": (MirrorsUp,),
-    "resampler-7": (HissesInSilence,),
-    "resampler-8": (FlushesTwice,),
-    "resampler-9": (GivesOutOfNothing,),
-    "resampler-10": (SharesItsState,),
-    "resampler-11": (HoldsAllBack,),
-    "resampler-12": (GivesHalfSamples,),
-    "resampler-13": (WrapsAround,),
-    "resampler-14": (HoldsTheLoop,),
+BROKEN: Final[dict[str, dict[type[LiveResampler], str]]] = {
+    "resampler-1": {LosesTheRest: "1 samples from 8000 to 16000 Hz became 0, not 2.0"},
+    "resampler-2": {BeginsEachChunkAnew: "from the output in chunks of 20 ms"},
+    "resampler-3": {WantsNoEmptyChunks: "ZeroDivisionError: division by zero"},
+    "resampler-4": {IsTooQuiet: "a tone of amplitude 16000 came out with 11200"},
+    "resampler-5": {FoldsDown: "11 kHz came out as 5 kHz"},
+    "resampler-6": {MirrorsUp: "3 kHz also came out as 5 kHz"},
+    "resampler-7": {HissesInSilence: "from 8000 to 16000 Hz silence came out with -90 dBFS"},
+    "resampler-8": {FlushesTwice: "a second flush() returned"},
+    "resampler-9": {GivesOutOfNothing: "without any input, flush() returned 2 bytes"},
+    "resampler-10": {SharesItsState: "two resamplers used in turns returned something else than one alone"},
+    "resampler-11": {HoldsAllBack: "from 8000 to 16000 Hz 40.0 ms were held back"},
+    "resampler-12": {GivesHalfSamples: " bytes: not whole samples"},
+    "resampler-13": {WrapsAround: "after a step to full scale a sample is -"},
+    "resampler-14": {HoldsTheLoop: " s for 0.20 s of audio"},
 }

@@ -1,4 +1,4 @@
-"""Sinks with one thing wrong each."""
+"""Sinks with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -155,18 +155,24 @@ class GoodKit(SinkConformance):
         return self.plugin(argument)
 
 
-BROKEN: Final[dict[str, tuple[type[RecorderSink], ...]]] = {
-    "sink-1": (CannotFinish,),
-    "sink-2": (WantsNoGaps,),
-    "sink-3": (WantsNoEmptyFrames,),
-    "sink-4": (KnowsNo48kHz,),
-    "sink-5": (ClosesOnce,),
-    "sink-6": (BreaksWhenClosed,),
-    "sink-7": (IsSurprisedLater,),
-    "sink-8": (DoesNotLetGo,),
-    "sink-9": (HoldsTheLoop,),
-    "sink-10": (LeavesATask,),
-    "sink-11": (WritesInTheEnd, WritesItsHeaderInTheEnd),
-    "sink-12": (ForgetsGaps,),
-    "sink-13": (WritesOver, RefusesInSilence),
+BROKEN: Final[dict[str, dict[type[RecorderSink], str]]] = {
+    "sink-1": {CannotFinish: "RecordingError: too long to be finished"},
+    "sink-2": {WantsNoGaps: "RecordingError: a frame is missing"},
+    "sink-3": {WantsNoEmptyFrames: "ZeroDivisionError: division by zero"},
+    "sink-4": {KnowsNo48kHz: "RecordingError: 48 kHz is too much"},
+    "sink-5": {ClosesOnce: "ValueError: closed already"},
+    "sink-6": {BreaksWhenClosed: "ValueError was raised: I/O operation on closed file"},
+    "sink-7": {IsSurprisedLater: "made with '\\x00': nothing was raised"},
+    "sink-8": {DoesNotLetGo: "did not happen within 5 s: a cancelled write() ends"},
+    "sink-9": {HoldsTheLoop: " s for 0.20 s of audio"},
+    "sink-10": {LeavesATask: "the sink left behind: 1 tasks"},
+    "sink-11": {
+        WritesInTheEnd: "the file lacks 1.0 s",
+        WritesItsHeaderInTheEnd: "the file cannot be read as WAV: file does not start with RIFF id",
+    },
+    "sink-12": {ForgetsGaps: "220 ms, gap included, became 40 ms"},
+    "sink-13": {
+        WritesOver: "the existing file was overwritten",
+        RefusesInSilence: "the file exists already: nothing was raised",
+    },
 }

@@ -1,4 +1,4 @@
-"""Sources with one thing wrong each."""
+"""Sources with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class IsSurprisedLater(ToneSource):
 
     async def read(self) -> AudioFrame | None:
         if self.wrong:
-            raise SourceError("there is no such file")
+            raise SourceError("no such file")
         return await super().read()
 
 
@@ -162,17 +162,20 @@ class GoodKit(SourceConformance):
         return self.plugin.parse(argument)
 
 
-BROKEN: Final[dict[str, tuple[type[ToneSource], ...]]] = {
-    "source-1": (GivesBytes,),
-    "source-2": (BeginsEmpty,),
-    "source-3": (GivesAllAtOnce,),
-    "source-4": (BeginsAnew, NeverEnds),
-    "source-5": (ClosesOnce,),
-    "source-6": (BreaksWhenClosed,),
-    "source-7": (DoesNotLetGo,),
-    "source-8": (IsSurprisedLater,),
-    "source-9": (IsUsed, SaysNothingOfLive),
-    "source-10": (SharesItsEnd,),
-    "source-11": (HoldsTheLoop,),
-    "source-12": (LeavesATask,),
+BROKEN: Final[dict[str, dict[type[ToneSource], str]]] = {
+    "source-1": {GivesBytes: "read() returned bytes, not an AudioFrame"},
+    "source-2": {BeginsEmpty: "its first 10 frames are empty"},
+    "source-3": {GivesAllAtOnce: "returned a frame of 11 s: split it"},
+    "source-4": {
+        BeginsAnew: "after its end read() returned AudioFrame(20 ms at 16000 Hz, position 0)",
+        NeverEnds: "no end after 100000 frames",
+    },
+    "source-5": {ClosesOnce: "ValueError: closed already"},
+    "source-6": {BreaksWhenClosed: "ValueError was raised: I/O operation on closed file"},
+    "source-7": {DoesNotLetGo: "did not happen within 5 s: a cancelled read() ends"},
+    "source-8": {IsSurprisedLater: "made with '\\x00': nothing was raised"},
+    "source-9": {IsUsed: "taken is True before it was played", SaysNothingOfLive: "live is None, not a bool"},
+    "source-10": {SharesItsEnd: "closing one source ended the other"},
+    "source-11": {HoldsTheLoop: " s for 0.20 s of audio"},
+    "source-12": {LeavesATask: "the source left behind: 1 tasks"},
 }

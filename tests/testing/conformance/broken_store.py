@@ -1,4 +1,4 @@
-"""Stores, and what reads them again, with one thing wrong each."""
+"""Stores and archives with one fault each, and the message with which the kit reports it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class GivesUpForAnother(SqliteStore):
 
 class LeavesATask(SqliteStore):
     def append(self, call_id: str, entry: Document) -> None:
-        with contextlib.suppress(RuntimeError):  # in a child there is no loop
+        with contextlib.suppress(RuntimeError):  # a child process has no loop
             loop = asyncio.get_running_loop()
             self.writer = loop.create_task(asyncio.Event().wait())
         super().append(call_id, entry)
@@ -182,7 +182,7 @@ class KnowsItselfAlone(SqliteStore):
 
 
 class Remembers(SqliteStore):
-    """What was released with a hold."""
+    """Remembers the keys that were released with a hold."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -240,29 +240,32 @@ class GoodKit(StoreConformance):
         return (self.plugin if issubclass(self.plugin, SqliteArchive) else SqliteArchive)(argument)
 
 
-BROKEN: Final[dict[str, tuple[type[SqliteStore | SqliteArchive], ...]]] = {
-    "store-1": (ClosesOnce,),
-    "store-2": (BreaksWhenClosed,),
-    "store-3": (TakesAnyArgument,),
-    "store-4": (GivesUpForAnother,),
-    "store-5": (LeavesATask,),
-    "store-6": (ReadsBackwards,),
-    "store-7": (SpoilsTexts, SpoilsRecords),
-    "store-8": (SavesOnce,),
-    "store-9": (MixesRecords,),
-    "store-10": (RaisesForNone,),
-    "store-11": (ReadsOldestFirst, KnowsNoLimit),
-    "store-12": (MakesAFile,),
-    "store-13": (WritesInTheEnd,),
-    "store-14": (ThinksItGoesOn,),
-    "store-15": (TellsNone,),
-    "store-16": (TellsTheLiving,),
-    "store-17": (HasOneKey,),
-    "store-18": (KnowsItselfAlone,),
-    "store-19": (NeverReleases,),
-    "store-20": (HoldsNothing,),
-    "store-21": (TrustsTheClock,),
-    "store-22": (HoldsOn,),
-    "store-23": (ObeysStrangers,),
-    "store-24": (ForgetsTheDead,),
+BROKEN: Final[dict[str, dict[type[SqliteStore | SqliteArchive], str]]] = {
+    "store-1": {ClosesOnce: "ValueError: closed already"},
+    "store-2": {BreaksWhenClosed: "AttributeError was raised: 'NoneType' object has no attribute 'execute'"},
+    "store-3": {TakesAnyArgument: "made with '\\x00': nothing was raised"},
+    "store-4": {GivesUpForAnother: "LookupError: another store has taken over"},
+    "store-5": {LeavesATask: "the store left behind: 1 tasks"},
+    "store-6": {ReadsBackwards: "appended 0 to 11, but read back [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]"},
+    "store-7": {SpoilsTexts: "'text' was 'naïve", SpoilsRecords: "'text' was 'naïve"},
+    "store-8": {SavesOnce: "saved 'over' last, but read back 'ringing'"},
+    "store-9": {MixesRecords: "the entries of calls are mixed up"},
+    "store-10": {RaisesForNone: "KeyError: 'call_"},
+    "store-11": {
+        ReadsOldestFirst: "records() did not return the newest first",
+        KnowsNoLimit: "records(2) returned 4 records",
+    },
+    "store-12": {MakesAFile: "reading created calls.db.lock"},
+    "store-13": {WritesInTheEnd: "the process died, and its entry is lost"},
+    "store-14": {ThinksItGoesOn: "the process died, but interrupted is not true in the record"},
+    "store-15": {TellsNone: "interrupted() returned it 0 times"},
+    "store-16": {TellsTheLiving: "interrupted() returned a call that is still going on"},
+    "store-17": {HasOneKey: "another key could not be claimed"},
+    "store-18": {KnowsItselfAlone: "call_a holds the key in another store, but claim() returned None"},
+    "store-19": {NeverReleases: "the key was released, but is not free"},
+    "store-20": {HoldsNothing: "the key was free before the end of its hold"},
+    "store-21": {TrustsTheClock: "the clock was set back, and the key is still taken"},
+    "store-22": {HoldsOn: "the hold was released, but the key is not free"},
+    "store-23": {ObeysStrangers: "a call released a key that it did not hold"},
+    "store-24": {ForgetsTheDead: "the process died, and its key was free at once"},
 }

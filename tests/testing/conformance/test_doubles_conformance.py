@@ -1,4 +1,4 @@
-"""The doubles of offhook.testing against the kits: what tests are written with must itself be right."""
+"""The doubles of offhook.testing pass the kits, since other tests rely on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import Auth
     from offhook.interfaces.environment import Environment
 
-ANY_ARGUMENT = "it takes none"
+ANY_ARGUMENT = "it takes no argument"
 
 
 class TestFixedAuth(AuthConformance):

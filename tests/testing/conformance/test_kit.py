@@ -1,4 +1,4 @@
-"""The machinery of kits: clauses, loops, capabilities, expected failures, reports."""
+"""What all kits share: clauses, loops, capabilities, expected failures, reports."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def kit(*wrong: str, **attributes: object) -> type[Kit]:
     return type("Made", (Kit,), {"wrong": frozenset(wrong), **attributes})
 
 
-def test_a_kit_is_run_without_a_test_runner() -> None:
-    told: list[str] = []
-    report = run_kit(kit(), told=lambda result: told.append(result.clause.id))
-    assert [result.clause.id for result in report.results] == told == ["thing-1", "thing-2", "thing-10"]
+def test_a_kit_runs_without_a_test_runner() -> None:
+    seen: list[str] = []
+    report = run_kit(kit(), told=lambda result: seen.append(result.clause.id))
+    assert [result.clause.id for result in report.results] == seen == ["thing-1", "thing-2", "thing-10"]
     assert report.passed
     assert report.lines()[-1] == (
         f"thing Made, contract {CONTRACT}: 3 passed, 0 failed, 0 not claimed, 0 expected failure"
@@ -99,15 +99,15 @@ def test_pytest_and_unittest_see_plain_methods() -> None:
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ("until", "not within 5 s: it is right"),
-        ("bounded", "not within 5 s: it sleeps"),
+        ("until", "did not happen within 5 s: it is right"),
+        ("bounded", "did not happen within 5 s: it sleeps"),
         ("raises", "ValueError: bad thing"),
         ("times out", "TimeoutError: its own"),
-        ("hangs", "not done within 1000 s"),
-        ("stubborn", "not done within 1000 s"),
+        ("hangs", "the clause did not end within 1000 s"),
+        ("stubborn", "the clause did not end within 1000 s"),
     ],
 )
-def test_what_is_wrong_is_told_with_the_clause(wrong: str, problem: str) -> None:
+def test_a_failure_names_the_clause_and_the_problem(wrong: str, problem: str) -> None:
     report = run_kit(kit(wrong))
     (failed,) = report.failed
     assert failed.clause.id == "thing-1"
@@ -117,37 +117,41 @@ def test_what_is_wrong_is_told_with_the_clause(wrong: str, problem: str) -> None
         kit(wrong)().test_nothing_is_wrong()
 
 
-def test_a_clause_is_bounded() -> None:
+def test_a_clause_has_a_time_limit() -> None:
     (failed,) = run_kit(kit("slow")).failed
-    assert failed.detail == "not done within 1000 s"
+    assert failed.detail == "the clause did not end within 1000 s"
 
 
 def test_real_time() -> None:
     assert run_kit(kit(virtual_time=False)).passed
 
 
-def test_what_is_not_claimed_is_not_asked() -> None:
+def test_capabilities_that_are_not_claimed_are_not_tested() -> None:
     report = run_kit(kit(not_claimed={"flight": "too heavy"}))
     assert [result.verdict for result in report.results] == [Verdict.PASSED, Verdict.PASSED, Verdict.NOT_CLAIMED]
     assert "too heavy" in report.results[-1].detail
     (failed,) = run_kit(kit("heavy")).failed
-    assert failed.detail.splitlines()[-1].strip().startswith("if it is not meant to do that, do not claim 'flight'")
-    assert run_kit(kit("wings")).results[-1].detail == "no wings after all", "its id stands in the row already"
+    assert (
+        failed.detail.splitlines()[-1]
+        .strip()
+        .startswith("if the plugin is not meant to do this, do not claim 'flight'")
+    )
+    assert run_kit(kit("wings")).results[-1].detail == "no wings after all", "the row shows the id already"
     with pytest.raises(NotClaimed, match=r"^thing-10: no wings after all$"):
         kit("wings")().test_it_flies()
 
 
-def test_a_capability_that_there_is_not_cannot_be_disclaimed() -> None:
-    with pytest.raises(OffhookError, match="not_claimed names fligth, and the capabilities of a thing are flight"):
+def test_an_unknown_capability_in_not_claimed_is_rejected() -> None:
+    with pytest.raises(OffhookError, match="not_claimed names fligth, but the capabilities of a thing are: flight"):
         kit(not_claimed={"fligth": "too heavy"})().test_time_passes()
 
 
 @pytest.mark.parametrize("made", KITS.values(), ids=KITS)
-def test_every_kit_says_what_its_capabilities_mean(made: type[Conformance]) -> None:
+def test_every_kit_describes_its_capabilities(made: type[Conformance]) -> None:
     assert {clause.capability for clause, _ in clauses_of(made) if clause.capability} == made.capabilities.keys()
 
 
-def test_expected_failures_are_no_failures_and_must_fail(tmp_path: Path) -> None:
+def test_expected_failures_do_not_count_and_must_fail(tmp_path: Path) -> None:
     known: Mapping[str, str] | Path = {"thing-1": "under repair"}
     report = run_kit(kit("raises", expected_failures=known))
     assert report.passed
@@ -155,7 +159,7 @@ def test_expected_failures_are_no_failures_and_must_fail(tmp_path: Path) -> None
     with pytest.raises(FailsAsExpected, match="under repair"):
         kit("raises", expected_failures=known)().test_nothing_is_wrong()
     (failed,) = run_kit(kit(expected_failures=known)).failed
-    assert "take that away" in failed.detail
+    assert "remove the expectation" in failed.detail
     known = tmp_path / "expected.toml"
     known.write_text(f'contract = {CONTRACT}\n[expected_failures]\nthing-1 = "under repair"\n')
     assert run_kit(kit("raises", expected_failures=known)).passed
@@ -165,12 +169,12 @@ def test_expected_failures_are_no_failures_and_must_fail(tmp_path: Path) -> None
     ("text", "problem"),
     [
         ("contract = 99", "for version 99 of the contract"),
-        ("thing-1 = [", "is no TOML"),
+        ("thing-1 = [", "is not valid TOML"),
         (f"contract = {CONTRACT}\nexpected_failures = 3", "needs its reason"),
         (f'contract = {CONTRACT}\n[expected_failures]\nthing-1 = ""', "needs its reason"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused(text: str, problem: str, tmp_path: Path) -> None:
+def test_an_unusable_file_is_rejected(text: str, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "expected.toml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=problem):
@@ -180,6 +184,6 @@ def test_a_file_that_cannot_be_used_is_refused(text: str, problem: str, tmp_path
         run_kit(kit(expected_failures=path))
 
 
-def test_a_kit_for_another_contract_is_refused() -> None:
+def test_a_kit_for_another_contract_is_rejected() -> None:
     with pytest.raises(OffhookError, match="version 0 of the contract"):
         run_kit(kit(contract=0))

@@ -1,3 +1,3 @@
-"""``offhook call``: one call against whatever the environment names."""
+"""``offhook call``: places one call."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is done in a call: what to say is opened before anybody is rung, then said, and the callee listened to."""
+"""What happens in a call: sources are opened before anything rings, then played, and the callee is listened to."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def open_sources(phone: Phone, specs: Sequence[str], opened: list[AudioSource]) -> None:
-    """Open what `specs` name, one after the other, and add each to `opened` at once, for whoever closes them.
+    """Open the sources that `specs` name, and append each to `opened` at once, so that the caller can close them.
 
-    A source tells its rate with its first frame, when somebody is listening already. So what would convert it must be
-    there, whether it turns out to be wanted or not.
+    The rate of a source is known only from its first frame, when the callee is already listening. So the resampler that
+    could have to convert it must be installed in any case.
 
     Raises:
-        ConfigError: one of them cannot be opened, or nothing could convert its rate.
+        ConfigError: a source cannot be opened, or its resampler is not installed.
     """
     for spec in specs:
         source = phone.source(spec)
@@ -36,13 +36,17 @@ def open_sources(phone: Phone, specs: Sequence[str], opened: list[AudioSource]) 
             phone.plugins.resamplers.find("live" if source.live else "file")
         except SpecError as error:
             raise SpecError(
-                f"{quoted(spec)} could not be said at the rate of the call: {error.message}. offhook's own "
+                f"{quoted(spec)} may have to be converted to the rate of the call: {error.message}. offhook's own "
                 "resamplers are in its plugin audio: do not disable it"
             ) from None
 
 
 async def converse(call: Call, sources: Sequence[AudioSource], for_s: float | None, quiet_s: float) -> ExitCode:
-    """Talk until the callee hangs up, the time is over, or all is said and the callee is quiet."""
+    """Talk until the callee hangs up, `for_s` has passed, or all is said and the callee has been quiet for `quiet_s`.
+
+    Returns:
+        `ExitCode.FAILED` if a source broke, else `ExitCode.COMPLETED`.
+    """
     if not await call.answered():
         return ExitCode.COMPLETED
     handles = [call.play(source) for source in sources]
@@ -58,7 +62,10 @@ async def converse(call: Call, sources: Sequence[AudioSource], for_s: float | No
 
 
 async def _all_said(call: Call, handles: Sequence[PlayHandle], quiet_s: float) -> None:
-    """Until everything was said and the callee has not spoken for `quiet_s`. One who dropped is waited for instead."""
+    """Wait until everything was said and the callee has not spoken for `quiet_s`.
+
+    When the callee has dropped out, wait for their return (or the end of the call) first.
+    """
     loop = asyncio.get_running_loop()
     stream = call.audio()
     detector = SpeechDetector(stream.rate_hz)
@@ -86,7 +93,7 @@ async def _all_said(call: Call, handles: Sequence[PlayHandle], quiet_s: float) -
 
 
 async def _callee_back(call: Call) -> None:
-    """Until the callee is in the channel again, or the call has ended."""
+    """Wait until the callee is in the channel again, or the call has ended."""
     async for _ in call.events():
         if call.callee_present:
             return

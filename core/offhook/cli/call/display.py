@@ -12,7 +12,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from offhook.cli.output import print_line
+from offhook.cli.records.show import entry_line
+from offhook.session.record import entry_document
 from offhook.session.states import CallState
+from offhook.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +38,7 @@ class Display(ABC):
 
     @abstractmethod
     async def follow(self, call: Call) -> None:
-        """Show what happens until it is cancelled or the call has ended."""
+        """Show what happens until the call has ended or this is cancelled."""
         ...
 
     @abstractmethod
@@ -44,7 +48,7 @@ class Display(ABC):
 
 
 class NoDisplay(Display):
-    """For ``--json``: the document at the end says everything."""
+    """Shows nothing, for ``--json``: the document at the end says everything."""
 
     async def follow(self, call: Call) -> None:
         async for _ in call.events():
@@ -55,7 +59,7 @@ class NoDisplay(Display):
 
 
 class PlainDisplay(Display):
-    """One line an entry, for files, pipes and ``NO_COLOR``."""
+    """Prints one line for each entry, for files, pipes and ``NO_COLOR``."""
 
     async def follow(self, call: Call) -> None:
         entries = call.events()
@@ -65,16 +69,15 @@ class PlainDisplay(Display):
             self._show(entry)
 
     def _show(self, entry: TimelineEntry) -> None:
-        sys.stdout.write(line(entry) + "\n")
-        sys.stdout.flush()
+        print_line(line(entry))
 
     def finish(self, record: CallRecord) -> None:
-        sys.stdout.write(summary(record) + "\n")
-        sys.stdout.flush()
+        for text in summary(record):
+            print_line(text)
 
 
 class LiveDisplay(Display):
-    """The timeline as it grows, with two meters under it that move ten times a second."""
+    """Shows the timeline as it grows, and below it two level meters that move ten times a second."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -99,11 +102,12 @@ class LiveDisplay(Display):
         )
 
     def finish(self, record: CallRecord) -> None:
-        self._console.print(Text(summary(record), style="bold"))
+        for text in summary(record):
+            self._console.print(Text(printable(text), style="bold"))
 
 
 def meter(name: str, level_dbfs: float) -> Text:
-    """A bar from -60 to 0 dBFS."""
+    """Return a bar for a level from -60 to 0 dBFS."""
     filled = round(_METER_WIDTH * max(0.0, 1 - level_dbfs / _METER_FLOOR_DBFS))
     style = "green" if level_dbfs < -12 else "yellow"
     bar = Text.assemble((f"  {name}  ", "bold"), ("█" * filled, style), ("·" * (_METER_WIDTH - filled), "dim"))
@@ -111,27 +115,29 @@ def meter(name: str, level_dbfs: float) -> Text:
 
 
 def line(entry: TimelineEntry) -> str:
-    """One entry as a line: when, the state, and what it rests on, with its grade."""
-    if not entry.changed or entry.evidence is None or entry.grade is None:
-        return f"{entry.at_s:8.3f} s            {entry.event} {entry.detail}".rstrip()
-    why = f"{entry.evidence.value} ({entry.grade.value})"
-    return f"{entry.at_s:8.3f} s  {entry.call.name:<8}  {why}; leg {entry.leg.value}  {entry.detail}".rstrip()
+    """Return an entry as one line, as ``offhook records show`` prints it."""
+    return entry_line(entry_document("", entry))
 
 
-def summary(record: CallRecord) -> str:
-    """The end of a call in one or two lines."""
+def summary(record: CallRecord) -> list[str]:
+    """Return the end of a call as one line, and the problem as a second one if there was a problem."""
     outcome = record.outcome
     if outcome is None:
-        return "the call did not begin"
+        return ["the call did not begin"]
     spoken = ""
     if record.answered_at_s is not None and record.ended_at_s is not None:
         spoken = f" after {record.ended_at_s - record.answered_at_s:.1f} s of conversation"
     text = f"{outcome.disposition.value}: ended by {outcome.ended_by.value}{spoken} (Q.850 cause {int(outcome.cause)})"
-    return f"{text}\n{record.problem}" if record.problem else text
+    return [text, record.problem] if record.problem else [text]
 
 
 def choose(*, json: bool, environment: Mapping[str, str] | None = None) -> Display:
-    """The display for where standard output goes. `NO_COLOR` (no-color.org) means plain lines."""
+    """Return the display that fits standard output.
+
+    Args:
+        json: whether the command prints a JSON document, and nothing else.
+        environment: `NO_COLOR` (no-color.org) in it means plain lines; the process's own by default.
+    """
     environment = os.environ if environment is None else environment
     if json:
         return NoDisplay()

@@ -1,19 +1,17 @@
-"""Placing one call from the command line: everything is opened first, then it is dialled, followed and written down."""
+"""Placing one call from the command line: everything is opened first, then the call is dialled, shown and reported."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import logging
-import os
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
-import typer
+from typing import TYPE_CHECKING
 
 from offhook.cli.call.conversation import converse, open_sources
+from offhook.cli.call.folder import CallFolder, listing
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
+from offhook.cli.output import error_document, print_complaint, print_json, print_line, printed_here
 from offhook.errors import ConfigError, OffhookError
 from offhook.plugin.isolation import isolated
 from offhook.plugin.manager import Plugins
@@ -22,7 +20,7 @@ from offhook.records.stores import INTERRUPTED_LOGGER
 from offhook.session.record import record_document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from offhook.call.call import Call
@@ -33,35 +31,27 @@ if TYPE_CHECKING:
     from offhook.session.record import CallRecord
 
 
-#: What a folder given with ``--out`` holds in the end.
-CALLER_HEARD = "caller-heard.wav"
-CALLEE_HEARD = "callee-heard.wav"
-MIX = "mix.wav"
-#: How long a source or a sink may take to close in the end.
+#: How long a source or a sink may take to close at the end.
 _CLOSE_TIMEOUT_S = 1.0
-CONTENTS: Final[Mapping[str, str]] = {
-    CALLER_HEARD: "what the caller heard",
-    CALLEE_HEARD: "what the callee heard",
-    MIX: "both on one timeline: caller left, callee right",
-    "record.json": "how the call went",
-    "journal.jsonl": "everything that happened, as it was written down",
-}
 
 
 @dataclass(slots=True)
 class CallOrder:
-    """What to do in a call.
+    """A call to place, and what to do in it.
 
     Attributes:
-        number: whom to call.
-        say: specs of what to say, in order.
-        listen: specs of where the callee's audio goes.
-        for_s: how long to talk at most, from the answer.
-        quiet_s: how long the callee must have been quiet before we hang up, once all is said.
-        out: a folder for recordings, record and journal, or None.
+        number: the number to call.
+        say: specs of the sources to play, in order.
+        listen: specs of the sinks for the callee's audio.
+        for_s: hang up this long after the answer; None for no limit.
+        quiet_s: hang up when all is said and the callee has been quiet for this long.
+        out: a new or empty folder for recordings, record and journal; None for no folder.
         files: recordings that somebody else makes in `out`, by what they hold.
-        redial: ring even if the number is being called, or was a moment ago.
+        redial: dial even if the number is being called already, or was called a moment ago.
         from_number: the line to call from, or None for the carrier's own.
+
+    Raises:
+        ConfigError: `for_s` is not a positive, finite number.
     """
 
     number: str
@@ -74,27 +64,14 @@ class CallOrder:
     redial: bool = False
     from_number: str | None = None
 
-
-def new_folder(folder: Path) -> Path:
-    """`folder`, made if need be.
-
-    Raises:
-        ConfigError: it holds something, or cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise ConfigError(
-                f"the output folder {folder} is not empty: name a new one, so that nothing is written over"
-            )
-    except OSError as error:
-        raise ConfigError(f"the output folder {folder} cannot be used: {error.strerror}") from None
-    return folder
+    def __post_init__(self) -> None:
+        if self.for_s is not None and not 0 < self.for_s < math.inf:
+            raise ConfigError(f"the time to talk (--for) must be a positive number of seconds, got {self.for_s:g}")
 
 
 @dataclass(slots=True)
 class CallResult:
-    """What came of an order: the exit code, the record if there was a call, and the error if there was one."""
+    """The result of an order: the exit code, the record if there was a call, and the error if there was one."""
 
     code: ExitCode
     record: CallRecord | None = None
@@ -104,74 +81,71 @@ class CallResult:
 async def place(
     order: CallOrder, open_phone: Callable[[Store | None], Phone], display: Display, stop: Stop | None = None
 ) -> CallResult:
-    """Place a call and see it through. What goes wrong is in the answer; one that is cancelled hangs up first.
+    """Place a call and wait for its end; when cancelled, hang up first. Errors are returned in the result.
 
     Args:
         order: the call.
-        open_phone: makes the phone, given the store for the order's folder.
-        display: shows it.
-        stop: knows which signal cancelled it, if one did.
+        open_phone: makes the phone; it is called with the store in the order's folder.
+        display: shows the call.
+        stop: has the exit code when a signal cancels the call.
     """
-    placed = CallResult(ExitCode.FAILED)
-    ours: Path | None = None
+    result = CallResult(ExitCode.FAILED)
+    folder: CallFolder | None = None
     try:
         if order.out is not None:
-            ours = new_folder(order.out)
-        store = None if order.out is None else Plugins.load().store(f"jsonl:{order.out}")
-        with _told_here():
+            folder = CallFolder(order.out)
+        store = None if folder is None else Plugins.load().store(folder.store)
+        with printed_here(INTERRUPTED_LOGGER):
             phone = open_phone(store)
         async with phone:
             for interrupted in phone.interrupted:
-                typer.echo(f"offhook: {interrupted_sentence(interrupted)}", err=True)
-            await _place(phone, order, display, placed)
+                print_complaint(interrupted_sentence(interrupted))
+            await _place(phone, order, folder, display, result)
     except OffhookError as error:
-        placed.error = error
-        placed.code = code_for_error(error)
+        result.error = error
+        result.code = code_for_error(error)
     if stop is not None and stop.code is not None:
-        placed.code = stop.code
-    if ours is not None and (placed.record is None or not placed.record.dialed_at):
-        _tidy(ours)
-    return placed
+        result.code = stop.code
+    if folder is not None and (result.record is None or not result.record.dialed_at):
+        folder.remove()
+    return result
 
 
-async def _place(phone: Phone, order: CallOrder, display: Display, placed: CallResult) -> None:
+async def _place(
+    phone: Phone, order: CallOrder, folder: CallFolder | None, display: Display, result: CallResult
+) -> None:
     sources: list[AudioSource] = []
     sinks: list[AudioSink] = []
     call: Call | None = None
     following: asyncio.Task[None] | None = None
     try:
-        open_sources(phone, order.say, sources)
-        mix = None if order.out is None else order.out / MIX
-        # Before sinks make their files: it rejects bad numbers.
+        # First of all, since it checks the number: sinks that a rejected call leaves behind are files.
+        mix = None if folder is None else folder.mix
         call = phone.dial(order.number, record=mix, redial=order.redial, from_number=order.from_number)
+        open_sources(phone, order.say, sources)
         sinks += [phone.sink(spec) for spec in order.listen]
-        if order.out is not None:
-            sinks.append(phone.sink(f"recorder:{order.out / CALLER_HEARD}"))
-        placed.record = call.record
-        if order.out is not None:
-            names = {"mix": MIX, "caller_heard": CALLER_HEARD, **order.files}
-            files = {what: os.fspath((order.out / name).absolute()) for what, name in names.items()}
-            call.record.files.update(files)
+        if folder is not None:
+            sinks.append(phone.sink(folder.caller_heard))
+            call.record.files.update(folder.recordings(order.files))
+        result.record = call.record
         following = asyncio.create_task(display.follow(call))
         try:
             async with call:
                 while sinks:
                     call.listen(sinks.pop())
-                placed.code = await converse(call, sources, order.for_s, order.quiet_s)
+                result.code = await converse(call, sources, order.for_s, order.quiet_s)
         except asyncio.CancelledError:
-            _go_on()
-            placed.code = ExitCode.INTERRUPTED
+            _uncancel()
+            result.code = ExitCode.INTERRUPTED
         else:
-            if placed.code is ExitCode.COMPLETED:
-                placed.code = code_for_record(call.record)
+            if result.code is ExitCode.COMPLETED:
+                result.code = code_for_record(call.record)
     finally:
-        if call is not None:
-            await call.hang_up()  # one that was never entered lets go of its recording
-        parts: list[AudioSource | AudioSink] = [*sources, *sinks]  # sinks that no call took
+        parts: list[AudioSource | AudioSink] = [*sources, *sinks]  # sinks that were not passed to a call
         for part in parts:
             await isolated(part, "aclose", part.aclose, _CLOSE_TIMEOUT_S)
         if following is not None and call is not None:
-            if call.record.ended_at_s is None:  # it never began
+            if call.record.ended_at_s is None:  # it was not dialled
                 following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following
@@ -179,47 +153,35 @@ async def _place(phone: Phone, order: CallOrder, display: Display, placed: CallR
                 display.finish(call.record)
 
 
-def _go_on() -> None:
-    """The cancellation was for the call, which has been hung up; what is left to do is done."""
+def _uncancel() -> None:
+    """Go on after a cancellation: it was meant for the call, which has been hung up."""
     task = asyncio.current_task()
     assert task is not None
     task.uncancel()
 
 
-@contextlib.contextmanager
-def _told_here() -> Generator[None]:
-    """Python prints warnings that no handler takes; those about interrupted calls are printed here in any case."""
-    logger, handler = logging.getLogger(INTERRUPTED_LOGGER), logging.NullHandler()
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
+def report(result: CallResult, *, as_json: bool, out: Path | None = None) -> ExitCode:
+    """Print the error of a call on standard error, and what it left in `out` or its document; returns the exit code.
 
-
-def _tidy(out: Path) -> None:
-    """Nothing was dialled: take away what we made, so that the same command can be tried again."""
-    for name in (CALLER_HEARD, MIX, "journal.jsonl"):
-        (out / name).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # it was there before, or holds something else
-        out.rmdir()
-
-
-def report(placed: CallResult, *, as_json: bool, out: Path | None = None) -> ExitCode:
-    """Say what went wrong on standard error, and what was left where, or print the document; gives the exit code."""
-    if placed.error is not None:
-        typer.echo(f"offhook: {placed.error.message}", err=True)
+    Args:
+        result: what `place` returned.
+        as_json: whether to print the document.
+        out: the order's folder.
+    """
+    if result.error is not None:
+        print_complaint(result.error.message)
     if as_json:
         document: dict[str, object] = {"disposition": None}
-        if placed.record is not None:
-            document = record_document(placed.record)
+        if result.record is not None:
+            document = record_document(result.record)
             if out is not None:
                 document = with_relative_paths(document, out)
-        if placed.error is not None:
-            document["error"] = {"code": placed.error.code, "message": placed.error.message}
-        typer.echo(json.dumps(document))
-    elif out is not None and placed.record is not None and out.is_dir():
-        typer.echo(f"\nin {out}/:")
-        for name in sorted(path.name for path in out.iterdir()):
-            typer.echo(f"  {name:<18} {CONTENTS.get(name, '')}")
-    return placed.code
+        if result.error is not None:
+            document["error"] = error_document(result.error)
+        print_json(document)
+    elif out is not None and result.record is not None and out.is_dir():
+        print_line()
+        print_line(f"in {out}/:")
+        for line in listing(out):
+            print_line(line)
+    return result.code

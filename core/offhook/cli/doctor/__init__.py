@@ -1,3 +1,3 @@
-"""``offhook doctor``: what one needs to know in a bad night, and in a bug report."""
+"""``offhook doctor``: checks an installation."""
 
 from __future__ import annotations

@@ -1,19 +1,23 @@
-"""``offhook doctor``: what one needs to know in a bad night, and in a bug report."""
+"""``offhook doctor``: the findings of all checks, for troubleshooting and for bug reports."""
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.cli.doctor.diagnosis import Level, diagnose
+from offhook.cli.doctor.diagnosis import diagnose
 from offhook.cli.exit_codes import ExitCode
+from offhook.cli.output import print_json, print_line
+from offhook.interfaces.diagnosis import Level
+from offhook.interfaces.environment import Environment
 from offhook.secret import redact
 
 if TYPE_CHECKING:
-    from offhook.cli.doctor.diagnosis import Finding
+    from collections.abc import Iterator
+
+    from offhook.interfaces.diagnosis import Finding
     from offhook.plugin.manager import Plugins
 
 
@@ -21,35 +25,36 @@ def doctor_command(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Look at this installation and say what is wrong with it: plugins, packages, settings, folders.
+    """Check this installation, and report what is wrong with it: plugins, packages, settings, folders.
 
     No value of a setting is shown. Exit codes: 0 nothing is wrong, 1 something is.
     """
     plugins: Plugins = context.obj
-    findings = diagnose(plugins, os.environ)
+    findings = diagnose(plugins, Environment(os.environ))
     wrong = sum(finding.level is Level.WRONG for finding in findings)
     if as_json:
-        typer.echo(redact(json.dumps({"wrong": wrong, "findings": [_document(finding) for finding in findings]})))
+        print_json({"wrong": wrong, "findings": [_document(finding) for finding in findings]})
     else:
         for finding in findings:
-            typer.echo(redact("\n".join(_lines(finding))))
-        sentence = (
-            "nothing is wrong" if not wrong else "1 thing is wrong" if wrong == 1 else f"{wrong} things are wrong"
-        )
-        typer.echo(f"\n{sentence}")
+            for line in _lines(finding):
+                print_line(redact(line))
+        print_line()
+        print_line({0: "nothing is wrong", 1: "1 thing is wrong"}.get(wrong, f"{wrong} things are wrong"))
     if wrong:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _lines(finding: Finding) -> list[str]:
+def _lines(finding: Finding) -> Iterator[str]:
     mark = finding.level.value.upper() if finding.level is Level.WRONG else finding.level.value
-    return [f"{mark:<6}{finding.topic}: {finding.text}", *(f"        {line}" for line in finding.lines)]
+    yield f"{mark:<6}{finding.subject}: {finding.text}"
+    for line in finding.lines:
+        yield f"        {line}"
 
 
 def _document(finding: Finding) -> dict[str, object]:
     return {
-        "topic": finding.topic,
+        "topic": redact(finding.subject),
         "level": finding.level.value,
-        "text": finding.text,
-        "lines": list(finding.lines),
+        "text": redact(finding.text),
+        "lines": [redact(line) for line in finding.lines],
     }

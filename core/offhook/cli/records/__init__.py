@@ -1,3 +1,3 @@
-"""``offhook records``: the calls that were written down."""
+"""``offhook records``: reads stored calls."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``offhook records``: the calls that were written down."""
+"""``offhook records``: list, show, export and replay stored calls."""
 
 from __future__ import annotations
 
@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 
 _LIMIT = 20
 
-records: typer.Typer = typer.Typer(
-    no_args_is_help=True, help="The calls that were written down: list, show, export, replay."
-)
+records: typer.Typer = typer.Typer(no_args_is_help=True, help="Stored calls: list, show, export, replay.")
 
-_Id = Annotated[str, typer.Argument(metavar="ID", help="A call's id, or how it begins.")]
+_Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a call, or the beginning of it.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 
 
@@ -38,7 +36,9 @@ def choose_store(
     context: typer.Context,
     store: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="Where to look: sqlite, sqlite:PATH, jsonl:DIR. By default OFFHOOK_STORE."),
+        typer.Option(
+            metavar="SPEC", help="The store to read: sqlite, sqlite:PATH or jsonl:DIR (default: OFFHOOK_STORE)."
+        ),
     ] = None,
 ) -> None:
     context.obj = store or usual_store(os.environ)
@@ -48,9 +48,9 @@ def choose_store(
 def list_command(
     context: typer.Context,
     json: _Json = False,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="So many at most, the newest.")] = _LIMIT,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show at most N calls, the newest.")] = _LIMIT,
 ) -> None:
-    """Show the last calls: when, to whom, what became of them, how long, and their ids."""
+    """List the last calls: when, to whom, how they ended, how long they talked, and their ids."""
     with _archive(context) as archive:
         found = archive.records(limit)
     show_list(found, as_json=json)
@@ -69,16 +69,16 @@ def show_command(context: typer.Context, call_id: _Id, json: _Json = False) -> N
 def export_command(
     context: typer.Context,
     call_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Which calls; all of them without.")
+        list[str] | None, typer.Argument(metavar="[ID]...", help="The calls to export (default: all).")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to write record-ID.json and journal-ID.jsonl.")
+        Path | None, typer.Option(metavar="DIR", help="The folder for record-ID.json and journal-ID.jsonl.")
     ] = None,
     json: _Json = False,
 ) -> None:
     """Write calls to files, or print them as JSON. Recordings are named, not copied."""
     if out is None and not json:
-        raise ConfigError("records export: say where to with --out DIR, or --json to print")
+        raise ConfigError("records export needs --out DIR to write files, or --json to print")
     with _archive(context) as archive:
         chosen = [find(archive, call_id) for call_id in call_ids] if call_ids else list(archive.records())
         calls = [(record, archive.journal(str(record["call_id"]))) for record in chosen]
@@ -87,9 +87,9 @@ def export_command(
 
 @records.command("replay")
 def replay_command(context: typer.Context, call_id: _Id) -> None:
-    """Feed a call's journal through the session again, and show why it thought what it thought.
+    """Feed the journal of a call through the session again, and show the reason for each state.
 
-    Exit codes: 0 the session says what the journal says, 1 it does not, 2 there is no such call.
+    Exit codes: 0 the session agrees with the journal, 1 it does not, 2 there is no such call.
     """
     with _archive(context) as archive:
         record = find(archive, call_id)
@@ -101,7 +101,7 @@ def replay_command(context: typer.Context, call_id: _Id) -> None:
 @contextlib.contextmanager
 def _archive(context: typer.Context) -> Generator[Archive]:
     if context.obj == NO_STORE:
-        raise ConfigError("no calls are kept: OFFHOOK_STORE is none. Say where to look, for example --store sqlite")
+        raise ConfigError(f"{STORE_VARIABLE} is none, so no calls are stored: name a store, for example --store sqlite")
     with named_by(STORE_VARIABLE, os.environ, context.obj):
         archive = Plugins.load().archive(context.obj)
     try:

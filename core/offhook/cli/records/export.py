@@ -1,16 +1,15 @@
-"""Calls as files: a record and a journal for each."""
+"""Stored calls as files: a record and a journal for each call."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from offhook.cli.output import print_json, print_line
+from offhook.cli.records.show import recording_lines
 from offhook.errors import ConfigError, RecordingError
-from offhook.records.documents import recordings, to_json
-from offhook.wording import quoted_path, system_reason
+from offhook.records.documents import to_json
+from offhook.wording import quoted, quoted_path, system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,35 +18,41 @@ if TYPE_CHECKING:
 
 
 def export(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path | None, *, as_json: bool) -> None:
-    """Write each call into the folder `out`, and say what was written and where its recordings are.
+    """Write each call into a folder and print where its recordings are, or print all calls as one JSON array.
+
+    Args:
+        calls: the record and the journal of each call.
+        out: the folder to write to; None writes no files.
+        as_json: whether to print the JSON array instead of lines for people.
 
     Raises:
-        ConfigError: a file is there already; nothing is written over.
-        RecordingError: it cannot be written.
+        ConfigError: a file exists already, or an id cannot be part of a file name; nothing has been written.
+        RecordingError: a file cannot be written.
     """
     if out is not None:
         _write(calls, out)
     if as_json:
-        typer.echo(json.dumps([{"record": record, "journal": list(journal)} for record, journal in calls]))
+        print_json([{"record": record, "journal": list(journal)} for record, journal in calls])
         return
-    typer.echo(f"{len(calls)} calls in {out}/")
+    print_line(f"{len(calls)} calls in {out}/")
     for record, _ in calls:
-        for name, path in recordings(record).items():
-            there = "" if Path(path).exists() else " (not there any more)"
-            typer.echo(f"  {record['call_id']} {name}: {path}{there}")
+        for line in recording_lines(record):
+            print_line(f"  {record['call_id']} {line}")
 
 
 def _write(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path) -> None:
     files: dict[Path, bytes] = {}
     for record, journal in calls:
         name = str(record["call_id"])
-        if Path(name).name != name or name.startswith("."):  # a database that somebody else wrote
-            raise ConfigError(f"{name!r} is no call id that can be part of a file name")
+        if Path(name).name != name or name.startswith("."):  # another program can write to the database
+            raise ConfigError(f"the call id {quoted(name)} cannot be part of a file name: export the other calls by id")
         files[out / f"record-{name}.json"] = to_json(record, indent=2) + b"\n"
         files[out / f"journal-{name}.jsonl"] = b"".join(to_json(entry) + b"\n" for entry in journal)
-    there = [path for path in files if path.exists()]
-    if there:
-        raise ConfigError(f"{quoted_path(there[0])} is there already, and nothing is written over: name another folder")
+    existing = [path for path in files if path.exists()]
+    if existing:
+        raise ConfigError(
+            f"{quoted_path(existing[0])} exists already, and offhook never writes over a file: choose another folder"
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
         for path, content in files.items():

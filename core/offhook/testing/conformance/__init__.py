@@ -1,4 +1,4 @@
-"""Conformance kits: whether a plugin does what the core, and everybody who uses it, relies on."""
+"""Conformance kits: whether a plugin does what the core and its other users rely on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kit for auth: what a carrier relies on when it asks for the headers of a request."""
+"""The kit for auth: what a carrier relies on when it requests the headers for a request."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 
 #: RFC 9110, section 5.6.2.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: RFC 9110, section 5.5, without what only old servers bear.
+#: RFC 9110, section 5.5, without the characters that only old servers accept.
 _VALUE: Final = re.compile(r"[!-~]([ \t!-~]*[!-~])?")
-#: Shorter values stand in texts by chance.
+#: Shorter values appear in texts by chance.
 _SHORTEST: Final = 6
 
 
 class AuthConformance(Conformance):
-    """Subclass it and say how your auth is made.
+    """What an auth must do. A subclass implements `make`.
 
     Attributes:
         variables: the settings that it is made with.
-        host: whose headers are asked for; set it where yours gives them to its own host alone.
-        foreign_host: a host that must not be given the keys; empty if yours are for any host, and auth-9 is not asked.
+        host: the host to request headers for; set it if your auth has keys for its own host only.
+        foreign_host: a host that must not get the keys; empty if your keys are for any host, which skips auth-9.
 
-    Capabilities: ``settings``, that its keys come from `variables`; ``rotation``, that keys may change, which
-    `rotate` shows.
+    Capabilities: ``settings``: its keys come from `variables`; ``rotation``: its keys may change, which `rotate`
+    causes.
     """
 
     kind = "auth"
     capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
-            "rotation": "Keys may change while a program runs.",
+            "rotation": "Its keys may change while a program runs.",
             "settings": "Its keys come from settings, which may be missing.",
         }
     )
@@ -52,17 +52,17 @@ class AuthConformance(Conformance):
     foreign_host: str = ""
 
     def make(self, environment: Environment) -> Auth:
-        """The auth. Your subclass says how."""
-        raise NotImplementedError("your subclass must have make(self, environment), which gives the auth")
+        """Return the auth. Your subclass implements this."""
+        raise NotImplementedError("your subclass must have make(self, environment), which returns the auth")
 
     async def rotate(self, auth: Auth) -> None:
-        """Have other keys from now on, wherever `auth` takes them from. Your subclass says how."""
+        """Change the keys at the place that `auth` takes them from. Your subclass implements this."""
         raise NotClaimed(
-            "not asked: nothing was given that changes the keys (the method rotate of a subclass of the kit)"
+            "skipped: the kit does not know how to change the keys (implement rotate() in your subclass of the kit)"
         )
 
     async def try_out(self) -> None:
-        """Make one and ask it once: what is said of keys that are missing need not be said by every clause."""
+        """Make an auth and request headers once, so that missing keys are reported once and not by every clause."""
         await self._values(self._made())
 
     def prepare(self) -> None:
@@ -70,7 +70,7 @@ class AuthConformance(Conformance):
         self._environ = dict(os.environ)
 
     def tidy(self) -> None:
-        """See `Conformance.tidy`. What was done to the environment of the process is undone."""
+        """See `Conformance.tidy`. Changes to the environment of the process are undone."""
         for name in os.environ.keys() - self._environ.keys():
             del os.environ[name]
         os.environ.update(self._environ.items() - os.environ.items())
@@ -83,82 +83,87 @@ class AuthConformance(Conformance):
         given = cast("Mapping[str, object]", await auth.headers(self.host))
         return {name: value.reveal() if isinstance(value, Secret) else str(value) for name, value in given.items()}
 
-    @clause("auth-1", "it gives at least one header, each a text and a Secret that is not empty")
+    @clause(
+        "auth-1",
+        "headers() returns at least one header; each name is a string and each value a Secret that is not empty",
+    )
     async def test_headers_are_texts_and_secrets(self) -> None:
         headers: object = await self._made().headers(self.host)
-        assert isinstance(headers, Mapping), f"gave {type(headers).__name__}, not a mapping"
-        assert headers, "gave no header"
+        assert isinstance(headers, Mapping), f"returned {type(headers).__name__}, not a mapping"
+        assert headers, "returned no header"
         for name, value in cast("Mapping[object, object]", headers).items():
-            assert isinstance(name, str), f"gave a header whose name is {type(name).__name__}"
+            assert isinstance(name, str), f"returned a header whose name is {type(name).__name__}, not str"
             assert isinstance(value, Secret), f"the header {name!r} is {type(value).__name__}, not a Secret"
             assert value, f"the header {name!r} is empty"
 
-    @clause("auth-2", "names and values of headers are such as HTTP allows: no blank around them, no line break")
+    @clause("auth-2", "names and values of headers are valid in HTTP: no blanks around them, no line breaks")
     async def test_headers_are_legal(self) -> None:
         for name, text in (await self._values(self._made())).items():
-            assert _TOKEN.fullmatch(name), f"{name!r} is no name of a header (RFC 9110, 5.6.2)"
-            assert not text or _VALUE.fullmatch(text), f"the value of {name!r} is none of a header (RFC 9110, 5.5)"
+            assert _TOKEN.fullmatch(name), f"{name!r} is not a valid name of a header (RFC 9110, 5.6.2)"
+            assert not text or _VALUE.fullmatch(text), (
+                f"the value of {name!r} is not a valid value of a header (RFC 9110, 5.5)"
+            )
 
-    @clause("auth-3", "asked again, it gives the same headers; what they hold may change")
+    @clause("auth-3", "every call of headers() returns the same names; values may change")
     async def test_it_can_be_asked_again(self) -> None:
         auth = self._made()
         first = set(await self._values(auth))
         for _ in range(3):
-            given = set(await self._values(auth))
-            assert given == first, f"it gave {', '.join(sorted(first))} first, and {', '.join(sorted(given))} later"
+            later = set(await self._values(auth))
+            assert later == first, f"it returned {', '.join(sorted(first))} first, {', '.join(sorted(later))} later"
 
-    @clause("auth-4", "it can be asked by several calls at once")
+    @clause("auth-4", "headers() can be called several times at once")
     async def test_it_can_be_asked_by_several_at_once(self) -> None:
         auth = self._made()
-        await self.bounded(asyncio.gather(*(self._values(auth) for _ in range(10))), "ten are answered")
+        await self.bounded(asyncio.gather(*(self._values(auth) for _ in range(10))), "ten calls of headers() return")
 
-    @clause("auth-5", "when the keys change, the next request has the new ones", capability="rotation")
+    @clause("auth-5", "after the keys change, headers() returns the new ones", capability="rotation")
     async def test_keys_rotate(self) -> None:
         auth = self._made()
         before = await self._values(auth)
         await self.rotate(auth)
-        assert await self._values(auth) != before, "the keys changed and the headers did not"
+        assert await self._values(auth) != before, "the keys changed, but the headers did not"
 
-    @clause("auth-6", "without keys it raises a ConfigError that says so", capability="settings")
+    @clause("auth-6", "without keys, headers() raises a ConfigError that says so", capability="settings")
     async def test_without_keys(self) -> None:
         error = await error_of(self._made_with({}))
-        assert isinstance(error, ConfigError), f"no settings are given: {shown(error)}"
-        assert len(error.message.split()) >= 3, f"the message says too little: {error.message!r}"
+        assert isinstance(error, ConfigError), f"made without settings: {shown(error)}"
+        assert len(error.message.split()) >= 3, f"the message does not say what is missing: {error.message!r}"
 
-    @clause("auth-7", "what it raises for a setting that is missing holds no key", capability="settings")
+    @clause("auth-7", "the error for a missing setting does not contain a key", capability="settings")
     async def test_errors_hold_no_key(self) -> None:
-        settings = _Noting(self.variables)
+        settings = _RecordingEnvironment(self.variables)
         values = await self._long_values(settings)
-        gc.collect()  # secrets of before that are still there would be masked in what is raised now
+        gc.collect()  # earlier secrets that are still alive would be masked in the errors
         for name in sorted(settings.read):
             error = await error_of(self._made_with({key: self.variables[key] for key in self.variables if key != name}))
-            assert error is None or not _within(values, str(error)), f"without {name}, the error holds a key"
+            assert error is None or not _any_in(values, str(error)), f"without {name}, the error contains a key"
 
     async def _made_with(self, variables: Mapping[str, str]) -> None:
         await self.make(Environment(variables)).headers(self.host)
 
     async def _long_values(self, settings: Environment) -> list[str]:
-        """The keys in clear, without words such as Bearer; the secrets are let go of, so that nothing is masked."""
+        """Return the keys in clear, without words such as Bearer; no Secret is kept, so that nothing is masked."""
         values = (await self._values(self.make(settings))).values()
         return [word for value in values for word in value.split()[-1:] if len(word) >= _SHORTEST]
 
-    @clause("auth-8", "its keys stand neither in its repr nor in any log")
+    @clause("auth-8", "its keys appear neither in its repr() nor in a log")
     async def test_keys_are_not_shown(self) -> None:
         values = await self._long_values(Environment(self.variables))
         with everything_logged() as lines:
             auth = self._made()
             text = f"{auth!r} {auth} {await auth.headers(self.host)!r}"
-        assert not _within(values, text), "its repr holds a key"
-        assert not _within(values, "\n".join(lines)), "a line that was logged holds a key"
+        assert not _any_in(values, text), "its repr() contains a key"
+        assert not _any_in(values, "\n".join(lines)), "a logged line contains a key"
 
-    @clause("auth-9", "keys that are for one host are given to no other: it raises a ConfigError")
+    @clause("auth-9", "headers() for a host that the keys are not for raises a ConfigError")
     async def test_keys_are_for_their_host(self) -> None:
         if not self.foreign_host:
-            raise NotClaimed("not asked: no foreign host was given (foreign_host of the kit, --foreign-host)")
+            raise NotClaimed("skipped: no foreign host was given (foreign_host of the kit, --foreign-host)")
         error = await error_of(self._made().headers(self.foreign_host))
-        assert isinstance(error, ConfigError), f"asked for {self.foreign_host}: {shown(error)}"
+        assert isinstance(error, ConfigError), f"headers({self.foreign_host!r}): {shown(error)}"
 
-    @clause("auth-10", "asking can be cancelled, and it can be asked again afterwards")
+    @clause("auth-10", "headers() can be cancelled and called again afterwards")
     async def test_asking_can_be_cancelled(self) -> None:
         auth = self._made()
         for turns in range(3):
@@ -166,18 +171,18 @@ class AuthConformance(Conformance):
             for _ in range(turns):
                 await asyncio.sleep(0)
             asking.cancel()
-            await self.bounded(asyncio.wait({asking}), "what was cancelled ends")
-        await self.bounded(self._values(auth), "it answers after somebody gave up")
+            await self.bounded(asyncio.wait({asking}), "a cancelled headers() ends")
+        await self.bounded(self._values(auth), "headers() returns after a call was cancelled")
 
-    @clause("auth-11", "it leaves the environment of the process as it is")
+    @clause("auth-11", "it does not change the environment of the process")
     async def test_the_environment_stays(self) -> None:
         await self._values(self._made())
         changed = sorted({name for name, _ in self._environ.items() ^ os.environ.items()})
         assert not changed, f"it changed {', '.join(changed)}"
 
 
-class _Noting(Environment):
-    """It notes which settings are read: to do without each of the others would show nothing."""
+class _RecordingEnvironment(Environment):
+    """Records which settings are read, since removing the others would test nothing."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         super().__init__(variables)
@@ -189,5 +194,5 @@ class _Noting(Environment):
         return value
 
 
-def _within(values: list[str], text: str) -> bool:
+def _any_in(values: list[str], text: str) -> bool:
     return any(value in text for value in values)

@@ -1,4 +1,4 @@
-"""The kit for carriers: what they do when all goes well, and what they let go of. The rest is in `carrier_answers`."""
+"""The kit for carriers: calls that succeed, cleanup, secrets. Other answers of the service are in `carrier_answers`."""
 
 from __future__ import annotations
 
@@ -19,85 +19,85 @@ if TYPE_CHECKING:
 
 _APP_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
 _MOST_CHANNEL: Final = 256
-#: Shorter values stand in texts by chance.
+#: Shorter values appear in texts by chance.
 _SHORTEST: Final = 6
 _MANY: Final = 20
 _AT_ONCE: Final = 5
 
 
 class CarrierConformance(CarrierAnswers):
-    """Subclass it and say how your carrier and its far end are made.
+    """What a carrier must do. A subclass implements `make` and `make_far_end`.
 
-    Capabilities: ``other_line``, that calls can be placed from more than one line, which the far end shows.
+    Capabilities: ``other_line``: calls can be placed from more than one line, which the far end provides.
     """
 
-    @clause("carrier-1", "check rings nobody, and can be repeated")
+    @clause("carrier-1", "check() rings no number and can be repeated")
     async def test_check_rings_nobody(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             for _ in range(3):
                 await carrier.check()
-            assert not service.rung, "somebody was rung"
+            assert not service.rung, f"check() rang {len(service.rung)} times"
 
-    @clause("carrier-2", "a call rings the number once")
+    @clause("carrier-2", "start_call() rings the number once")
     async def test_a_call_rings_once(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             await carrier.start_call(self.request(service))
-            assert list(service.rung) == [service.number], f"{len(service.rung)} were rung"
+            assert list(service.rung) == [service.number], f"start_call() rang {len(service.rung)} times, not once"
 
-    @clause("carrier-3", "what it gives is a Grant that can be joined: app id, channel, token, uid, time of its end")
+    @clause("carrier-3", "start_call() returns a Grant with a valid app id, channel, token, uid and expiry")
     async def test_the_grant_is_sane(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             grant = await carrier.start_call(self.request(service))
-            assert isinstance(grant, Grant), f"gave {type(grant).__name__}, not a Grant"
+            assert isinstance(grant, Grant), f"returned {type(grant).__name__}, not a Grant"
             assert _APP_ID.fullmatch(grant.app_id), "app_id is not 32 hex digits"
-            assert 0 < len(grant.channel) <= _MOST_CHANNEL, f"channel is not of 1 to {_MOST_CHANNEL} characters"
-            assert grant.channel.isprintable(), "channel holds what cannot be printed"
+            assert 0 < len(grant.channel) <= _MOST_CHANNEL, f"channel does not have 1 to {_MOST_CHANNEL} characters"
+            assert grant.channel.isprintable(), "channel contains characters that cannot be printed"
             assert isinstance(grant.token, Secret), f"token is {type(grant.token).__name__}, not a Secret"
             assert grant.token, "token is empty"
-            assert 0 <= grant.uid < 2**32, f"uid {grant.uid} has not 32 bits"
+            assert 0 <= grant.uid < 2**32, f"uid {grant.uid} is not an unsigned 32-bit number"
             now_s = service.environment.clock.wall_s()
-            assert grant.expires_at_s is None or grant.expires_at_s > now_s, "the grant has expired already"
+            assert grant.expires_at_s is None or grant.expires_at_s > now_s, "the grant has already expired"
 
-    @clause("carrier-4", "endpoint is known before anything rings, and is that of every grant")
+    @clause("carrier-4", "endpoint is known before the first call and is that of every grant")
     async def test_the_endpoint_is_known_before(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             before = carrier.endpoint
             grant = await carrier.start_call(self.request(service))
-            assert carrier.endpoint == before, f"endpoint was {before!r}, and is {carrier.endpoint!r} after a call"
-            assert grant.endpoint == before, f"endpoint is {before!r}, and the grant says {grant.endpoint!r}"
+            assert carrier.endpoint == before, f"endpoint was {before!r}, but is {carrier.endpoint!r} after a call"
+            assert grant.endpoint == before, f"endpoint is {before!r}, but the grant says {grant.endpoint!r}"
 
-    @clause("carrier-5", "line_id is a text, the same for the same line, in another object as well")
+    @clause("carrier-5", "line_id() returns a string that is the same for the same line, in every object")
     async def test_the_line_is_the_same_everywhere(self) -> None:
         async with self.service(), self.carrier() as one, self.carrier() as other:
             line = await one.line_id()
-            assert isinstance(line, str), f"line_id is {type(line).__name__}, not a text"
-            assert line, "line_id is empty"
-            assert await one.line_id() == line, "line_id is another when it is asked for again"
-            assert await other.line_id() == line, "line_id is another in another object"
+            assert isinstance(line, str), f"line_id() returned {type(line).__name__}, not a string"
+            assert line, "line_id() returned an empty string"
+            assert await one.line_id() == line, "a second line_id() returned another string"
+            assert await other.line_id() == line, "line_id() of another object returned another string"
 
-    @clause("carrier-6", "line_id is another for another line", capability="other_line")
+    @clause("carrier-6", "line_id() returns different strings for different lines", capability="other_line")
     async def test_another_line_is_another(self) -> None:
         async with self.service() as service, self.carrier() as one:
             environment = service.other_line
             if environment is None:
                 raise NotClaimed("the far end has no other line")
             async with self.carrier(environment) as other:
-                assert await other.line_id() != await one.line_id(), "line_id is the same for two lines"
+                assert await other.line_id() != await one.line_id(), "line_id() returned the same string for two lines"
 
-    @clause("carrier-7", "line_id holds no key")
+    @clause("carrier-7", "line_id() does not contain a key")
     async def test_the_line_holds_no_key(self) -> None:
         async with self.service(), self.carrier() as carrier:
             line = await carrier.line_id()
-            assert not any(key in line for key in await self._keys()), "line_id holds a key"
+            assert not any(key in line for key in await self._keys()), "line_id() contains a key"
 
-    @clause("carrier-8", "several calls at once each get a grant of their own")
+    @clause("carrier-8", "start_call() called several times at once returns a different grant each time")
     async def test_calls_at_once(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             calls = [carrier.start_call(self.request(service)) for _ in range(_AT_ONCE)]
             grants = await asyncio.gather(*calls)
-            assert len({grant.channel for grant in grants}) == _AT_ONCE, "two calls were given one channel"
+            assert len({grant.channel for grant in grants}) == _AT_ONCE, "two calls got the same channel"
 
-    @clause("carrier-9", "a call that is cancelled ends at once, and the next one goes as usual")
+    @clause("carrier-9", "a cancelled start_call() ends at once, and the next one works as usual")
     async def test_a_call_can_be_cancelled(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             service.answer(ServiceAnswer.HANG)
@@ -106,12 +106,12 @@ class CarrierConformance(CarrierAnswers):
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 starting.cancel()
-                await self.bounded(asyncio.wait({starting}), f"a call ends that is cancelled in turn {turns}")
+                await self.bounded(asyncio.wait({starting}), f"start_call() cancelled in turn {turns} ends")
                 assert starting.cancelled(), f"cancelled in turn {turns}: {shown(starting.exception())}"
             service.answer(ServiceAnswer.ACCEPT)
             await carrier.start_call(self.request(service))
 
-    @clause("carrier-10", "aclose can be called twice, before the first call as well, and lets go of everything")
+    @clause("carrier-10", "aclose() can be called twice, and before the first call, and releases everything")
     async def test_it_lets_go(self) -> None:
         async with self.service() as service:
             async with self.carrier() as unused:
@@ -130,14 +130,14 @@ class CarrierConformance(CarrierAnswers):
                     await carrier.aclose()
                 service.answer(ServiceAnswer.ACCEPT)
 
-    @clause("carrier-11", "used after aclose it works, or raises an OffhookError")
+    @clause("carrier-11", "start_call() after aclose() works or raises an OffhookError")
     async def test_used_after_its_end(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             await carrier.aclose()
             error = await error_of(carrier.start_call(self.request(service)))
             assert error is None or isinstance(error, OffhookError), shown(error)
 
-    @clause("carrier-12", f"{_MANY} calls hold no more descriptors and tasks than one")
+    @clause("carrier-12", f"after {_MANY} calls it holds no more descriptors and tasks than after one")
     async def test_many_calls_hold_no_more(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             await carrier.start_call(self.request(service))
@@ -145,15 +145,15 @@ class CarrierConformance(CarrierAnswers):
                 for _ in range(_MANY):
                     await carrier.start_call(self.request(service))
 
-    @clause("carrier-13", "no key, token or number in its repr, in what it logs, or in what it raises")
+    @clause("carrier-13", "no key, token or number appears in its repr(), in a log or in an error")
     async def test_nothing_is_given_away(self) -> None:
         texts: list[str] = []
         secrets = await self._secrets_seen(texts)
         for text in texts:
-            assert not any(secret in text for secret in secrets), f"given away in: {text[:400]}"
+            assert not any(secret in text for secret in secrets), f"a secret appears in: {text[:400]}"
 
     async def _secrets_seen(self, texts: list[str]) -> list[str]:
-        """Call through every answer, note what is said, and give what must not be in it."""
+        """Place a call for each kind of answer, collect all texts, and return the secrets that must not be in them."""
         with everything_logged() as lines:
             async with self.service() as service, self.carrier() as carrier:
                 secrets = [service.number, *await self._keys()]

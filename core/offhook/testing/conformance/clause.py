@@ -1,7 +1,7 @@
 """Clauses: what a plugin of one kind must do, each with a test of its own.
 
-A kit is a class whose methods are marked with `clause`. It needs no test runner: pytest collects its methods like any
-others, and `offhook.testing.conformance.run_kit` runs them without.
+A kit is a class whose methods are marked with `clause`. pytest collects them like any test methods, and
+`offhook.testing.conformance.run_kit` runs them without a test runner.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from unittest import SkipTest
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-#: The version of the contract: it grows when a clause is added, changes its meaning or goes.
+#: The version of the contract; it grows when a clause is added, changed in meaning or removed.
 CONTRACT: Final = 1
 
 _ATTRIBUTE: Final = "offhook_clause"
@@ -26,8 +26,8 @@ class Clause:
 
     Attributes:
         id: the kind and a number that stays the same in every version of the contract: ``transport-3``.
-        text: what holds.
-        capability: what a plugin may not claim; then the clause is not asked of it. Empty for what all must do.
+        text: what must hold.
+        capability: the capability that it tests; a plugin that does not claim it is not tested. Empty if all are.
     """
 
     id: str
@@ -36,7 +36,7 @@ class Clause:
 
     @property
     def number(self) -> int:
-        """The number in its id."""
+        """The number in `id`."""
         return int(self.id.rpartition("-")[2])
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Clause:
 
 
 class ClauseFailed(AssertionError):
-    """A plugin does not do what a clause says. What it raised is the cause."""
+    """A clause does not hold for a plugin. Its cause is the original error."""
 
     def __init__(self, clause: Clause, problem: str) -> None:
         super().__init__(f"{clause}\n  {problem}")
@@ -53,11 +53,11 @@ class ClauseFailed(AssertionError):
 
 
 class NotClaimed(SkipTest):
-    """The plugin, or the far end that it is tested with, does not claim what the clause is about."""
+    """The plugin, or the far end that it is tested with, does not claim the capability that a clause tests."""
 
 
 class FailsAsExpected(SkipTest):
-    """A failure that is known: it is in the file, or the mapping, of expected failures."""
+    """A clause failed that is among the expected failures."""
 
 
 class _Runs(Protocol):
@@ -73,7 +73,7 @@ def clause(
     *,
     capability: str = "",
 ) -> Callable[[Callable[[_K], Awaitable[None]]], Callable[[_K], None]]:
-    """Mark a coroutine method of a kit as the test of a clause; it becomes a plain method that runs it.
+    """Mark a coroutine method of a kit as the test of a clause, and make it a plain method that runs it.
 
     Args:
         id: see `Clause`.
@@ -87,7 +87,7 @@ def clause(
         def run(kit: _K) -> None:
             kit.run_clause(declared, functools.partial(check, kit))
 
-        # pytest would take what `wraps` left for the signature's sake as a coroutine function.
+        # `wraps` leaves it for the signature; it would make pytest take the method for a coroutine function.
         del run.__wrapped__
         setattr(run, _ATTRIBUTE, declared)
         return run
@@ -96,7 +96,7 @@ def clause(
 
 
 def tests_of(kit: type[object]) -> list[tuple[Clause, str]]:
-    """The clauses of a kit in the order of their numbers, each with the name of its method."""
+    """Return the clauses of a kit in the order of their numbers, each with the name of its method."""
     found = [
         (cast("Clause", getattr(getattr(kit, name), _ATTRIBUTE)), name)
         for name in dir(kit)

@@ -1,4 +1,4 @@
-"""The file of expected failures: what a plugin is known not to do yet.
+"""The file of expected failures: clauses that a plugin is known to fail.
 
 ::
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def read_expected(path: Path) -> dict[str, str]:
-    """The clauses that are expected to fail, by id, each with its reason.
+    """Return the clauses that are expected to fail, by id, each with its reason.
 
     Raises:
-        ConfigError: the file cannot be read, is for another version of the contract, or is not of this form.
+        ConfigError: the file cannot be read, is for another version of the contract, or has another form.
     """
     form = 'write contract = 1, then below [expected_failures] lines such as transport-16 = "why"'
     try:
@@ -32,7 +32,7 @@ def read_expected(path: Path) -> dict[str, str]:
     except OSError as error:
         raise ConfigError(f"the file of expected failures, {path}, cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the file of expected failures, {path}, is no TOML: {error}; {form}") from None
+        raise ConfigError(f"the file of expected failures, {path}, is not valid TOML: {error}; {form}") from None
     if document.get("contract") != CONTRACT:
         raise ConfigError(
             f"{path} is for version {document.get('contract')!r} of the contract and offhook has version {CONTRACT}: "
@@ -42,5 +42,5 @@ def read_expected(path: Path) -> dict[str, str]:
     if not isinstance(known, dict) or not all(
         isinstance(reason, str) and reason for reason in cast("dict[str, object]", known).values()
     ):
-        raise ConfigError(f"{path}: each expected failure needs its reason as text; {form}")
+        raise ConfigError(f"{path}: each expected failure needs its reason as a string; {form}")
     return cast("dict[str, str]", known)

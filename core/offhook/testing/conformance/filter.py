@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import ConfigError
 from offhook.interfaces.clock import SystemClock
-from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame
+from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame, samples_per_frame
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.kit import Conformance
 from offhook.testing.conformance.probes import error_in, quick_enough, shown
@@ -22,68 +22,68 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioFilter
 
 _RATE_HZ: Final = 16_000
-_FRAME: Final = _RATE_HZ // 50
+_FRAME: Final = samples_per_frame(_RATE_HZ)
 _FRAMES: Final = 10
 _EXAMPLES: Final = 30
-#: From one sample to the next a sine of 100 Hz at 16 kHz goes no further than 4 % of full scale, however loud; what
-#: wraps around goes all the way.
+#: From one sample to the next a sine of 100 Hz at 16 kHz changes by at most 4 % of full scale, however loud; samples
+#: that wrap around change by nearly all of it.
 _MOST_STEP: Final = 40_000
 
 
 class FilterConformance(Conformance):
-    """Subclass it and say how your filter is made.
+    """What an audio filter must do. A subclass implements `make`.
 
     Attributes:
         argument: the argument of the spec.
-        wrong_arguments: arguments that must be refused.
+        wrong_arguments: arguments that it must reject.
 
-    Capabilities: ``arguments``, that there are arguments which it refuses; ``repeatable``, that it has no randomness
-    in it; ``clips``, that what is too loud for 16 bits is cut off there.
+    Capabilities: ``arguments``: it rejects wrong arguments; ``repeatable``: it uses no randomness; ``clips``: samples
+    too loud for 16 bits are clipped.
     """
 
     kind = "filter"
     capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "arguments": "It takes an argument, which may be wrong.",
-            "clips": "It may make audio louder than fits into 16 bits.",
-            "repeatable": "It gives the same for the same audio each time.",
+            "clips": "It may make audio too loud for 16 bits.",
+            "repeatable": "It returns the same for the same audio each time.",
         }
     )
     argument: str = ""
     wrong_arguments: tuple[str, ...] = ("\0",)
 
     def make(self, argument: str, rate_hz: int) -> AudioFilter:
-        """The filter. Your subclass says how."""
-        raise NotImplementedError("your subclass must have make(self, argument, rate_hz), which gives the filter")
+        """Return the filter. Your subclass implements this."""
+        raise NotImplementedError("your subclass must have make(self, argument, rate_hz), which returns the filter")
 
     async def try_out(self) -> None:
-        """Make one, and nothing else."""
+        """Make a filter and close it."""
         with self._made():
             pass
 
     @contextlib.contextmanager
     def _made(self, rate_hz: int = _RATE_HZ) -> Generator[AudioFilter]:
-        """A filter, closed in the end; what that raises is the matter of one clause."""
+        """A filter, closed at the end; errors of closing are the subject of one clause only."""
         audio_filter = self.make(self.argument, rate_hz)
         try:
             yield audio_filter
         finally:
             error_in(audio_filter.close)
 
-    @clause("filter-1", "it gives a frame for a frame, of the same length and rate, at 8, 12, 16, 24 and 48 kHz")
+    @clause("filter-1", "apply() returns a frame of the same length and rate, at 8, 12, 16, 24 and 48 kHz")
     async def test_it_fits_at_every_rate(self) -> None:
         for rate_hz in OPUS_RATES_HZ:
             with self._made(rate_hz) as audio_filter:
                 for index in range(_FRAMES):
                     _apply(audio_filter, _frame(index, rate_hz))
 
-    @clause("filter-2", "silence is taken like anything else, from the first frame on")
+    @clause("filter-2", "it accepts silence, from the first frame on")
     async def test_it_takes_silence(self) -> None:
         with self._made() as audio_filter:
             for index in range(_FRAMES):
                 _apply(audio_filter, AudioFrame(bytes(2 * _FRAME), _RATE_HZ, index * _FRAME))
 
-    @clause("filter-3", "it takes any samples, in frames of any length")
+    @clause("filter-3", "it accepts any samples, in frames of any length")
     async def test_it_takes_anything(self) -> None:
         with self._made() as audio_filter:
             _apply(audio_filter, AudioFrame(b"", _RATE_HZ))
@@ -99,33 +99,41 @@ class FilterConformance(Conformance):
 
         for_all(check, _EXAMPLES)
 
-    @clause("filter-4", "what is too loud is cut off and does not turn into its opposite", capability="clips")
+    @clause("filter-4", "samples that are too loud are clipped and do not wrap around", capability="clips")
     async def test_it_does_not_wrap(self) -> None:
         loud = tone(100, _RATE_HZ, _FRAMES * _FRAME, 32_767)
         with self._made() as audio_filter:
-            given = b"".join(
+            pcm = b"".join(
                 _apply(audio_filter, AudioFrame(loud[2 * at : 2 * (at + _FRAME)], _RATE_HZ, at)).pcm
                 for at in range(0, _FRAMES * _FRAME, _FRAME)
             )
-        step = highest_step(given)
-        assert step < _MOST_STEP, f"out of a loud, low tone came a step of {step}, as when samples wrap around"
+        step = highest_step(pcm)
+        assert step < _MOST_STEP, f"a loud, low tone came out with a step of {step}, as if samples wrapped around"
 
-    @clause("filter-5", "two of one argument share nothing: each gives what it gives alone", capability="repeatable")
+    @clause(
+        "filter-5",
+        "two filters of one argument share no state: each returns what it returns alone",
+        capability="repeatable",
+    )
     async def test_two_are_two(self) -> None:
         with self._made() as alone, self._made() as one, self._made() as other:
             expected = [_apply(alone, _frame(index)).pcm for index in range(_FRAMES)]
             for index in range(_FRAMES):
-                assert _apply(one, _frame(index)).pcm == expected[index], f"frame {index} came out otherwise"
-                assert _apply(other, _frame(index)).pcm == expected[index], f"frame {index} came out otherwise"
+                assert _apply(one, _frame(index)).pcm == expected[index], (
+                    f"frame {index} differs from that of a filter used alone"
+                )
+                assert _apply(other, _frame(index)).pcm == expected[index], (
+                    f"frame {index} differs from that of a filter used alone"
+                )
 
-    @clause("filter-6", "it can be closed, used or not")
+    @clause("filter-6", "close() works on a filter that was used and on one that was not")
     async def test_it_can_be_closed(self) -> None:
         self.make(self.argument, _RATE_HZ).close()
         used = self.make(self.argument, _RATE_HZ)
         _apply(used, _frame(0))
         used.close()
 
-    @clause("filter-7", "a frame takes it less time than the frame lasts")
+    @clause("filter-7", "apply() takes less time than the frame lasts")
     async def test_it_is_quick(self) -> None:
         async def apply() -> tuple[float, float]:
             clock = SystemClock()
@@ -137,33 +145,33 @@ class FilterConformance(Conformance):
 
         await quick_enough(apply)
 
-    @clause("filter-8", "a wrong argument is refused by a ConfigError when it is made", capability="arguments")
+    @clause("filter-8", "a wrong argument raises a ConfigError when the filter is made", capability="arguments")
     async def test_wrong_arguments(self) -> None:
         for argument in self.wrong_arguments:
             error = error_in(partial(self.make, argument, _RATE_HZ))
             assert isinstance(error, ConfigError), f"made with {argument!r}: {shown(error)}"
 
-    @clause("filter-9", "it is new when it is made: taken is False")
+    @clause("filter-9", "a new filter has taken False")
     async def test_it_can_be_used(self) -> None:
         with self._made() as audio_filter:
             assert audio_filter.taken is False, f"taken is {audio_filter.taken!r} before it was added to a call"
 
 
 def _frame(index: int, rate_hz: int = _RATE_HZ) -> AudioFrame:
-    """20 ms of a tone, in its place."""
-    samples = rate_hz // 50
+    """Return 20 ms of a tone at its position."""
+    samples = samples_per_frame(rate_hz)
     return AudioFrame(tone(440, rate_hz, samples), rate_hz, index * samples)
 
 
 def _apply(audio_filter: AudioFilter, frame: AudioFrame) -> AudioFrame:
-    """What it gives for a frame.
+    """Apply the filter to a frame.
 
     Raises:
-        AssertionError: it does not fit.
+        AssertionError: the result does not have the frame's length and rate.
     """
     samples, rate_hz = frame.samples, frame.rate_hz
-    given: object = audio_filter.apply(frame)
-    assert isinstance(given, AudioFrame), f"gave {type(given).__name__}, not an AudioFrame"
-    fits = (given.samples, given.rate_hz) == (samples, rate_hz)
-    assert fits, f"gave {given.samples} samples at {given.rate_hz} Hz for {samples} at {rate_hz} Hz"
-    return given
+    result: object = audio_filter.apply(frame)
+    assert isinstance(result, AudioFrame), f"apply() returned {type(result).__name__}, not an AudioFrame"
+    fits = (result.samples, result.rate_hz) == (samples, rate_hz)
+    assert fits, f"returned {result.samples} samples at {result.rate_hz} Hz for {samples} at {rate_hz} Hz"
+    return result

@@ -1,4 +1,4 @@
-"""Places for what writes files: a new folder for each clause, which is gone after it."""
+"""Temporary folders for plugins that write files: a new one for each clause, removed after it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 from offhook.testing.conformance.clause import NotClaimed
 from offhook.testing.conformance.kit import Conformance
 
-#: Stands in an argument for the folder of the clause.
+#: Replaced in an argument by the folder of the clause.
 FOLDER: Final = "{folder}"
 
 
-class WithPlaces(Conformance):
-    """A kit whose plugins are told where to write.
+class WithFolder(Conformance):
+    """A kit for plugins whose argument may say where they write.
 
     Attributes:
         argument: the argument of the spec, as a user would write it; ``{folder}`` in it becomes a new folder for each
@@ -27,30 +27,30 @@ class WithPlaces(Conformance):
 
     @property
     def folder(self) -> Path:
-        """The folder of this clause."""
+        """The folder of this clause, created on first use."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="offhook-conformance-"))
         return self._folder
 
     def place(self, text: str) -> str:
-        """`text` with the folder of this clause in it."""
+        """Return `text` with ``{folder}`` replaced by the folder of this clause."""
         return text.replace(FOLDER, str(self.folder))
 
     def need_folder(self) -> None:
-        """For clauses that look at what is written.
+        """Require that the plugin writes into the folder of this clause, for clauses that look at its files.
 
         Raises:
-            NotClaimed: nobody knows where that would be.
+            NotClaimed: the argument does not contain ``{folder}``.
         """
         if FOLDER not in self.argument:
-            raise NotClaimed(f"the argument {self.argument!r} has no {FOLDER} in it")
+            raise NotClaimed(f"the argument {self.argument!r} does not contain {FOLDER}")
 
     def tidy(self) -> None:
         """See `Conformance.tidy`."""
         self.leave_folder()
 
     def leave_folder(self) -> None:
-        """Remove the folder; the next place is in another."""
+        """Remove the folder; the next use creates another."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None

@@ -1,4 +1,4 @@
-"""Dying in the middle of it: a child of this process does something and is gone, without a word and without tidying."""
+"""A child process that is forked, does one thing and exits without any cleanup, as a killed process does."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-#: How long a child may take, and how often it is looked at, in seconds.
-_MOST_S: Final = 10.0
+#: The time limit of a child, and the interval at which it is checked.
+_TIMEOUT_S: Final = 10.0
 _LOOK_S: Final = 0.002
-#: No pipe keeps so little waiting.
+#: At most this much of an error is passed on; every pipe buffers more.
 _MOST_BYTES: Final = 400
 
 
 def die_after(work: Callable[[], object]) -> None:
-    """Do it in a child that dies of it. It is forked, so that `work` may be anything; it must not use the loop.
+    """Call `work` in a forked child process, which then exits without cleanup.
+
+    Args:
+        work: any callable, since the child is forked; it must not use the event loop.
 
     Raises:
-        AssertionError: it raised, or did not end.
+        AssertionError: it raised, or did not end in time.
     """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Of threads that may hold locks: the child runs nothing but plain calls, and is killed if it hangs.
+        # Python warns of threads that may hold locks: the child runs plain calls only, and is killed if it hangs.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
-    if not pid:  # pragma: no cover - the child; what it does ends with it
+    if not pid:  # pragma: no cover - in the child
         try:
             work()
         except BaseException as error:
@@ -43,15 +46,15 @@ def die_after(work: Callable[[], object]) -> None:
         problem = os.read(reading, _MOST_BYTES).decode("utf-8", "replace")
     finally:
         os.close(reading)
-    assert not problem, f"in a child process, which was forked: {problem}"
+    assert not problem, f"in a forked child process: {problem}"
 
 
 def _wait_for(pid: int) -> None:
-    for _ in range(round(_MOST_S / _LOOK_S)):
+    for _ in range(round(_TIMEOUT_S / _LOOK_S)):
         done, _status = os.waitpid(pid, os.WNOHANG)
         if done:
             return
         threading.Event().wait(_LOOK_S)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    raise AssertionError(f"not done within {_MOST_S:g} s in a child process, which was forked")
+    raise AssertionError(f"a forked child process did not end within {_TIMEOUT_S:g} s")

@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 _E = TypeVar("_E", bound=BaseException)
 
-#: How often a condition is looked at.
+#: The interval at which a condition is checked.
 _LOOK_S: Final = 0.005
 
 
 class Conformance:
-    """The base of all kits. A subclass of a kit, whose name begins with ``Test``, is what pytest collects.
+    """The base of all kits. pytest collects a subclass of a kit whose name begins with ``Test``.
 
     Attributes:
-        kind: which kind of plugin it is for.
+        kind: the kind of plugin that it tests.
         capabilities: what a plugin of that kind may not claim, each with what it means.
-        contract: the version of the contract that a subclass was written for; another one is refused, so that an
-            upgrade of offhook which changes the contract is noticed.
+        contract: the version of the contract that a subclass was written for; a kit for another version raises, so
+            that an upgrade of offhook which changes the contract is noticed.
         not_claimed: capabilities that the plugin does not claim, each with the reason.
-        expected_failures: clauses that are known to fail, by id with the reason; or the file that holds them.
-        virtual_time: whether clauses run on virtual time; False for what has real sockets or threads.
-        patience_s: how long may pass before something that must happen has happened.
-        clause_timeout_s: how long one clause may take at most.
+        expected_failures: clauses that are known to fail, by id with the reason; or the file that lists them.
+        virtual_time: whether clauses run on virtual time; False for plugins with real sockets or threads.
+        patience_s: the time limit for something that must happen.
+        clause_timeout_s: the time limit of one clause.
     """
 
     kind: ClassVar[str] = ""
@@ -50,13 +50,13 @@ class Conformance:
     clause_timeout_s: float = 1_000.0
 
     async def try_out(self) -> None:
-        """Make what is tested, and nothing else: what is wrong with its name or its argument is found so, once."""
+        """Make the plugin and nothing else, so that a wrong name or argument is reported once."""
 
     def prepare(self) -> None:
-        """Before a clause, without a loop: what decides about the loop is set here."""
+        """Runs before a clause, without a loop: sets what decides which loop the clause runs on."""
 
     def tidy(self) -> None:
-        """After a clause, whatever became of it."""
+        """Runs after a clause, whether it passed or failed."""
 
     # ---- what clauses use
 
@@ -65,34 +65,53 @@ class Conformance:
         return capability not in self.not_claimed
 
     async def until(self, true: Callable[[], object], what: str, within_s: float | None = None) -> None:
-        """Wait until something holds.
+        """Wait until `true()` holds.
+
+        Args:
+            true: the condition.
+            what: describes it in the message of a failure.
+            within_s: the time limit; `patience_s` by default.
 
         Raises:
-            AssertionError: it does not, within `within_s`, else `patience_s`.
+            AssertionError: it does not hold within the limit.
         """
         within_s = self.patience_s if within_s is None else within_s
         loop = asyncio.get_running_loop()
         end_s = loop.time() + within_s
         while not true():
-            assert loop.time() < end_s, f"not within {within_s:g} s: {what}"
+            assert loop.time() < end_s, f"did not happen within {within_s:g} s: {what}"
             await asyncio.sleep(_LOOK_S)
 
     async def bounded(self, work: Awaitable[object], what: str, within_s: float | None = None) -> None:
-        """Wait for something that must end by itself, even if it does not let itself be cancelled.
+        """Wait for something that must end by itself, even if it cannot be cancelled.
+
+        Args:
+            work: the awaitable.
+            what: describes its end in the message of a failure.
+            within_s: the time limit; `patience_s` by default.
 
         Raises:
-            AssertionError: it did not end within `within_s`, else `patience_s`.
+            AssertionError: it did not end within the limit.
         """
         within_s = self.patience_s if within_s is None else within_s
         task = asyncio.ensure_future(work)
         await asyncio.wait({task}, timeout=within_s)
         if not task.done():
             task.cancel()
-            raise AssertionError(f"not within {within_s:g} s: {what}")
+            raise AssertionError(f"did not happen within {within_s:g} s: {what}")
         await task
 
     async def raises(self, kind: type[_E], work: Awaitable[object], otherwise: str) -> _E:
-        """Wait for something that must raise; what it raised. `otherwise` says what is wrong when it does not."""
+        """Wait for something that must raise, and return the error.
+
+        Args:
+            kind: the class of the error; other errors propagate.
+            work: the awaitable.
+            otherwise: the message of the failure if nothing is raised.
+
+        Raises:
+            AssertionError: nothing was raised.
+        """
         try:
             await work
         except kind as error:
@@ -100,7 +119,7 @@ class Conformance:
         raise AssertionError(otherwise)
 
     def block_loop(self, seconds: float) -> None:
-        """Keep the event loop from turning for so long, as code that computes does."""
+        """Block the event loop for `seconds`, as long computations do."""
         loop = asyncio.get_running_loop()
         if isinstance(loop, VirtualLoop):
             loop.block(seconds)
@@ -113,9 +132,9 @@ class Conformance:
         """Run the test of a clause on a loop of its own.
 
         Raises:
-            ClauseFailed: the plugin does not do what the clause says, or does so although that is not expected of it.
-            NotClaimed, FailsAsExpected: there is nothing to find out.
-            OffhookError: the kit is not used as it must be.
+            ClauseFailed: the clause does not hold, or holds although a failure is expected.
+            NotClaimed, FailsAsExpected: the clause was skipped, or failed as expected.
+            OffhookError: the kit is set up wrongly.
         """
         if self.contract != CONTRACT:
             raise OffhookError(
@@ -129,10 +148,10 @@ class Conformance:
             self.tidy()
 
     def run_try_out(self) -> None:
-        """Run `try_out` as a clause is run.
+        """Run `try_out` on a loop, as a clause is run.
 
         Raises:
-            Exception: as `try_out` does.
+            Exception: whatever `try_out` raises.
         """
         try:
             self.prepare()
@@ -144,7 +163,7 @@ class Conformance:
         unknown = sorted(self.not_claimed.keys() - self.capabilities.keys())
         if unknown:
             raise OffhookError(
-                f"not_claimed names {', '.join(unknown)}, and the capabilities of a {self.kind} are "
+                f"not_claimed names {', '.join(unknown)}, but the capabilities of a {self.kind} are: "
                 f"{', '.join(self.capabilities) or 'none'}"
             )
         if clause.capability in self.not_claimed:
@@ -153,22 +172,21 @@ class Conformance:
         try:
             run_on_loop(check, self.clause_timeout_s, virtual=self.virtual_time)
         except NotClaimed as error:
-            # Test runners show this text alone.
+            # Test runners show nothing but this text.
             raise NotClaimed(f"{clause.id}: {error}") from error
         except (Exception, asyncio.CancelledError) as error:
             self._failed(clause, expected, error)
         else:
             if expected is not None:
-                raise ClauseFailed(clause, f"it holds, and a failure is expected ({expected}): take that away")
+                raise ClauseFailed(clause, f"it holds, but a failure is expected ({expected}): remove the expectation")
 
     def _failed(self, clause: Clause, expected: str | None, error: BaseException) -> None:
         problem = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
         if expected is not None:
             raise FailsAsExpected(f"{clause.id} fails, as expected: {expected}") from error
         if clause.capability:
-            problem += (
-                f"\n  if it is not meant to do that, do not claim {clause.capability!r} (not_claimed, --not-claimed)"
-            )
+            capability = f"{clause.capability!r} (not_claimed, --not-claimed)"
+            problem += f"\n  if the plugin is not meant to do this, do not claim {capability}"
         raise ClauseFailed(clause, problem) from error
 
     def _expected(self) -> Mapping[str, str]:
@@ -179,7 +197,7 @@ class Conformance:
 def run_on_loop(check: Callable[[], Awaitable[None]], timeout_s: float, *, virtual: bool) -> None:
     """Run a coroutine function on a new loop.
 
-    What a plugin left there is cancelled without a word: whether it leaves anything is a clause.
+    Tasks that a plugin left on it are cancelled silently; other clauses check that it leaves none.
     """
     loop: asyncio.AbstractEventLoop = VirtualLoop() if virtual else asyncio.new_event_loop()
     loop.set_exception_handler(lambda _loop, _context: None)
@@ -194,12 +212,12 @@ def run_on_loop(check: Callable[[], Awaitable[None]], timeout_s: float, *, virtu
 
 
 async def _within(check: Callable[[], Awaitable[None]], timeout_s: float) -> None:
-    """In a task of its own, so that we can go on without a plugin that does not listen to its cancellation."""
+    """Run the check in a task of its own, so that a plugin that ignores its cancellation cannot hold up the kit."""
     work = asyncio.ensure_future(check())
     await asyncio.wait({work}, timeout=timeout_s)
     if not work.done():
         await cancel_and_wait({work})
-        raise AssertionError(f"not done within {timeout_s:g} s")
+        raise AssertionError(f"the clause did not end within {timeout_s:g} s")
     work.result()
 
 

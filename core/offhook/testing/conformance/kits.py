@@ -1,4 +1,4 @@
-"""The kits by kind, as ``offhook conformance`` names them."""
+"""The kits by kind, under the names that ``offhook conformance`` uses."""
 
 from __future__ import annotations
 

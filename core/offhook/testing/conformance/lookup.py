@@ -1,4 +1,4 @@
-"""A kit for something that is named: by the name it is registered under, or by the import path of its factory."""
+"""Looking up a plugin by its registered name, or by the import path of its factory, and making a kit for it."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 
 _PATH: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-#: Those whose factories take the argument of a spec.
-_WITH_ARGUMENT: Final = frozenset({"source", "sink", "filter", "store"})
-#: Those that are tested with something on the other side, which says what time it lives in.
-_WITH_FAR_END: Final[Mapping[str, type[object]]] = {"carrier": ServiceFarEnd, "transport": ChannelFarEnd}
-#: How long a clause may take in real time.
+#: Kinds whose factories take the argument of a spec.
+_KINDS_WITH_ARGUMENT: Final = frozenset({"source", "sink", "filter", "store"})
+#: Kinds that are tested with a far end, which decides between virtual and real time.
+_KINDS_WITH_FAR_END: Final[Mapping[str, type[object]]] = {"carrier": ServiceFarEnd, "transport": ChannelFarEnd}
+#: The time limit of a clause in real time.
 _CLAUSE_TIMEOUT_S: Final = 60.0
 
 _INTERFACES: Final[Mapping[str, type[object]]] = {
@@ -53,16 +53,16 @@ _INTERFACES: Final[Mapping[str, type[object]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be tested, in words.
+    """What to test, as given on the command line.
 
     Attributes:
-        kind: of plugin, as in `KITS`.
-        what: a registered name or spec, or an import path ``pkg.module:factory``; registered names come first.
-        far_end: the name of a far end; that of `what` itself by default.
+        kind: the kind of plugin, as in `KITS`.
+        what: a registered name or spec, or an import path ``pkg.module:factory``; registered names are tried first.
+        far_end: the name of a far end; by default the one registered under the name of the plugin.
         argument: for an import path, the argument that a spec would have.
-        host: for an auth, whose headers are asked for; that of the kit by default.
-        foreign_host: for an auth, a host that must not be given the keys; empty if that is not to be asked.
-        not_claimed: capabilities.
+        host: for an auth, the host to request headers for; by default the host of the kit.
+        foreign_host: for an auth, a host that must not get the keys; empty to skip that clause.
+        not_claimed: capabilities that are not claimed.
         expected: the file of expected failures, or None.
     """
 
@@ -77,56 +77,56 @@ class Wanted:
 
 
 def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -> type[Conformance]:
-    """A kit that makes what is wanted; one was made already, to see whether it can be.
+    """Return a kit for a plugin, after making the plugin once to see whether that works.
 
     Args:
-        wanted: what is to be tested.
+        wanted: what to test.
         plugins: where names are looked up.
         environment: the settings for an auth.
 
     Raises:
-        ConfigError: there is no such thing, it cannot be made, or it cannot be tested so.
+        ConfigError: the plugin does not exist, cannot be made, or cannot be tested this way.
     """
     base = KITS.get(wanted.kind)
     if base is None:
-        raise ConfigError(f"{quoted(wanted.kind)} is no kind of plugin that has a kit: give one of {', '.join(KITS)}")
+        raise ConfigError(f"{quoted(wanted.kind)} plugins do not have a kit: give one of {', '.join(KITS)}")
     if wanted.kind != "auth" and (wanted.host or wanted.foreign_host):
-        raise ConfigError(f"--host and --foreign-host are for an auth, and {quoted(wanted.what)} is a {wanted.kind}")
+        raise ConfigError(f"--host and --foreign-host are for an auth, but {quoted(wanted.what)} is a {wanted.kind}")
     name, argument, factory = _find_factory(wanted, plugins)
     attributes: dict[str, object] = {"make": functools.partialmethod(_make, wanted, name, factory)}
-    if wanted.kind in _WITH_FAR_END:
+    if wanted.kind in _KINDS_WITH_FAR_END:
         attributes["make_far_end"] = _far_end(wanted, name, plugins)
     else:
         attributes |= {"virtual_time": False, "clause_timeout_s": _CLAUSE_TIMEOUT_S}
-    if wanted.kind in _WITH_ARGUMENT:
+    if wanted.kind in _KINDS_WITH_ARGUMENT:
         attributes["argument"] = argument
-    attributes |= _more(wanted, name, argument, plugins, environment)
+    attributes |= _attributes(wanted, name, argument, plugins, environment)
     attributes["not_claimed"] = _not_claimed(wanted, name, base)
     if wanted.expected is not None:
-        expected = read_expected(wanted.expected)  # for plugins of other kinds as well, it may be
+        expected = read_expected(wanted.expected)  # may name clauses of other kinds as well
         clause_ids(base, tuple(id for id in expected if id.startswith(f"{wanted.kind}-")))
         attributes["expected_failures"] = expected
     kit: type[Conformance] = type(base.__name__, (base,), attributes)
     try:
         kit().run_try_out()
     except Exception as error:
-        said = str(error) if isinstance(error, OffhookError) else f"{type(error).__name__}: {error}"
+        problem = str(error) if isinstance(error, OffhookError) else f"{type(error).__name__}: {error}"
         if wanted.kind == "auth" and not wanted.host:
-            said += f" (asked for the headers of {AuthConformance.host}; --host HOST asks for those of another)"
-        raise ConfigError(f"the {wanted.kind} {quoted(wanted.what)} cannot be made: {redact(said)}") from error
+            problem += f" (requested the headers for {AuthConformance.host}; give another host with --host HOST)"
+        raise ConfigError(f"the {wanted.kind} {quoted(wanted.what)} cannot be made: {redact(problem)}") from error
     return kit
 
 
 def clause_ids(kit: type[Conformance], wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """`wanted` itself, if all of them are clauses of the kit.
+    """Return `wanted`, after checking that the kit has all of these clauses.
 
     Raises:
-        ConfigError: one is not.
+        ConfigError: it does not have one of them.
     """
     known = [clause.id for clause, _ in tests_of(kit)]
     for id in wanted:
         if id not in known:
-            raise ConfigError(f"{quoted(id)} is no clause for a {kit.kind}: they are {known[0]} to {known[-1]}")
+            raise ConfigError(f"{quoted(id)} is not a clause for a {kit.kind}: give {known[0]} to {known[-1]}")
     return wanted
 
 
@@ -138,29 +138,40 @@ def _make(kit: Conformance, wanted: Wanted, name: str, factory: Callable[..., ob
     made = factory(*arguments)
     interface = _INTERFACES[wanted.kind]
     if not isinstance(made, interface):
-        raise ConfigError(f"it is {type(made).__name__}, which is no offhook.interfaces.{interface.__name__}")
+        raise ConfigError(f"the factory returned {type(made).__name__}, not an offhook.interfaces.{interface.__name__}")
     return made
 
 
 def _find_factory(wanted: Wanted, plugins: Plugins) -> tuple[str, str, Callable[..., object]]:
-    """The registered name, or nothing; the argument; and what makes one."""
+    """Return the registered name, or an empty string; the argument; and the factory."""
     registry = _registry(wanted.kind, plugins)
     head, colon, argument = wanted.what.partition(":")
-    if head in {item.name for item in registry}:
-        if colon and wanted.kind not in _WITH_ARGUMENT:
+    added = {item.name for item in registry}
+    if head in added or _comes_with_far_end(wanted, head, plugins):
+        if colon and wanted.kind not in _KINDS_WITH_ARGUMENT:
             raise ConfigError(f"{wanted.kind} {head} takes no argument: write just {head}")
         if wanted.argument:
-            raise ConfigError(f"the argument of {head} belongs into the spec: write {head}:{wanted.argument}")
-        registry.find(head)
+            raise ConfigError(f"the argument of {head} belongs in the spec: write {head}:{wanted.argument}")
+        if head in added:
+            registry.find(head)
         return head, argument, functools.partial(plugins.make, registry, head)
-    names = sorted(item.name for item in registry)
+    names = sorted(added)
     near = nearest_name(head, names)
     if near and not is_installed(head):
         raise ConfigError(f"no {registry.kind} is called {quoted(head)}{near}")
     unknown = f"no {registry.kind} is called {quoted(head)} (installed: {', '.join(names) or 'none'}), and"
     if not _PATH.fullmatch(wanted.what):
-        raise ConfigError(f"{unknown} {quoted(wanted.what)} is no import path: write pkg.module:factory")
+        raise ConfigError(f"{unknown} {quoted(wanted.what)} is not an import path: write pkg.module:factory")
     return "", wanted.argument, _imported(wanted.what, unknown)
+
+
+def _comes_with_far_end(wanted: Wanted, name: str, plugins: Plugins) -> bool:
+    """Whether the far end has a plugin that adds `name`, as the rooms of a mock add the transport into them."""
+    far_end = wanted.far_end or name
+    if wanted.kind not in _KINDS_WITH_FAR_END or far_end not in {item.name for item in plugins.far_ends}:
+        return False
+    beside: Sequence[object] = getattr(plugins.make(plugins.far_ends, far_end), "plugins", ())
+    return bool(beside) and name in {item.name for item in _registry(wanted.kind, Plugins.load(beside))}
 
 
 def _imported(path: str, unknown: str) -> Callable[..., object]:
@@ -170,7 +181,8 @@ def _imported(path: str, unknown: str) -> Callable[..., object]:
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
             raise ConfigError(
-                f"{unknown} there is no module {error.name}: run this in the folder that holds it, or install it"
+                f"{unknown} the module {error.name} does not exist: run this in the folder that contains it, or "
+                "install it"
             ) from None
         raise ConfigError(f"importing {module} failed: {type(error).__name__}: {error}") from error
     for name in names.split("."):
@@ -185,13 +197,13 @@ def _imported(path: str, unknown: str) -> Callable[..., object]:
 def _far_end(wanted: Wanted, name: str, plugins: Plugins) -> Callable[[object], object]:
     far_end = wanted.far_end or name
     if far_end not in {item.name for item in plugins.far_ends}:
-        asked = f"there is no far end {quoted(far_end)}" if far_end else "for an import path it must be named"
+        missing = f"no far end is called {quoted(far_end)}" if far_end else "an import path does not name one"
         raise ConfigError(
-            f"a {wanted.kind} is tested with a far end, and {asked}: give --far-end NAME "
+            f"a {wanted.kind} is tested with a far end, and {missing}: give --far-end NAME "
             f"({_fitting(wanted.kind, plugins)}), or write one, with the hook offhook_far_end "
             "(read: offhook docs conformance)"
         )
-    if not isinstance(plugins.make(plugins.far_ends, far_end), _WITH_FAR_END[wanted.kind]):
+    if not isinstance(plugins.make(plugins.far_ends, far_end), _KINDS_WITH_FAR_END[wanted.kind]):
         raise ConfigError(
             f"the far end {quoted(far_end)} is not for a {wanted.kind}: give --far-end NAME "
             f"({_fitting(wanted.kind, plugins)})"
@@ -200,19 +212,19 @@ def _far_end(wanted: Wanted, name: str, plugins: Plugins) -> Callable[[object], 
 
 
 def _fitting(kind: str, plugins: Plugins) -> str:
-    """The far ends for a kind. Each is made, which opens nothing, since only that tells."""
+    """List the far ends for a kind. Each is made, which opens nothing, since only an instance shows its kind."""
     fitting: list[str] = []
     for item in plugins.far_ends:
-        with contextlib.suppress(Exception):  # what cannot be made here would be of no use
-            if isinstance(plugins.make(plugins.far_ends, item.name), _WITH_FAR_END[kind]):
+        with contextlib.suppress(Exception):  # one that cannot be made cannot be used either
+            if isinstance(plugins.make(plugins.far_ends, item.name), _KINDS_WITH_FAR_END[kind]):
                 fitting.append(item.name)
     return f"for a {kind}: {', '.join(sorted(fitting)) or 'none is installed'}"
 
 
-def _more(
+def _attributes(
     wanted: Wanted, name: str, argument: str, plugins: Plugins, environment: Mapping[str, str]
 ) -> dict[str, object]:
-    """What kits of some kinds want to know besides."""
+    """Attributes that only the kits of some kinds have."""
     if wanted.kind == "auth":
         hosts = {"host": wanted.host, "foreign_host": wanted.foreign_host}
         return {"variables": dict(environment), **{name: host for name, host in hosts.items() if host}}
@@ -231,12 +243,12 @@ def _not_claimed(wanted: Wanted, name: str, base: type[Conformance]) -> dict[str
     for capability in wanted.not_claimed:
         if capability not in base.capabilities:
             raise ConfigError(
-                f"{quoted(capability)} is no capability of a {wanted.kind} that can be not claimed: "
-                f"there are {', '.join(base.capabilities) or 'none'}"
+                f"{quoted(capability)} is not a capability of a {wanted.kind}; its capabilities are: "
+                f"{', '.join(base.capabilities) or 'none'}"
             )
     reasons = dict.fromkeys(wanted.not_claimed, "not claimed on the command line")
     if wanted.kind == "resampler" and name == "file":
-        reasons["little_delay"] = "the core asks for file where quality matters, and for live where delay does"
+        reasons["little_delay"] = "the core uses file where quality matters and live where delay matters"
     return reasons
 
 

@@ -1,4 +1,4 @@
-"""What clauses look at: what was raised, what is left behind, what was logged, how long the loop was held."""
+"""Probes for clauses: errors raised, resources left behind, lines logged, time for which the loop was blocked."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-#: How often, and how far apart in seconds, what must be gone is looked for.
+#: How often, and at what interval, resources are counted until they are gone.
 _LOOKS: Final = 5
-_APART_S: Final = 0.02
-#: How often something is given a chance to be quick, and what is quick in any case, in seconds.
+_LOOK_INTERVAL_S: Final = 0.02
+#: The number of attempts at being quick enough, and the duration that is always quick enough.
 _TRIES: Final = 3
 _LEAST_S: Final = 0.05
 
 
 async def error_of(work: Awaitable[object]) -> Exception | None:
-    """What it raises, or None."""
+    """Return the exception that `work` raises, or None."""
     try:
         await work
     except Exception as error:
@@ -35,7 +35,7 @@ async def error_of(work: Awaitable[object]) -> Exception | None:
 
 
 def error_in(call: Callable[[], object]) -> Exception | None:
-    """The same of a plain function."""
+    """Return the exception that `call` raises, or None."""
     try:
         call()
     except Exception as error:
@@ -44,24 +44,27 @@ def error_in(call: Callable[[], object]) -> Exception | None:
 
 
 def shown(error: BaseException | None) -> str:
-    """What was raised, for a message."""
+    """Describe what was raised, for a message."""
     return "nothing was raised" if error is None else f"{type(error).__name__} was raised: {error}"
 
 
 @contextlib.asynccontextmanager
 async def leaves_nothing(what: str) -> AsyncGenerator[None]:
-    """After what is inside there are no more tasks and descriptors than before.
+    """Check that the body leaves no more tasks and descriptors than there were before.
+
+    Args:
+        what: names the cause in the message of a failure.
 
     Raises:
-        AssertionError: there are.
+        AssertionError: there are more.
     """
     before = Resources.now()
     yield
     more: dict[str, int] = {}
     for _ in range(_LOOKS):
-        await asyncio.sleep(_APART_S)
+        await asyncio.sleep(_LOOK_INTERVAL_S)
         more = Resources.now().more_than(before)
-        # A pool of threads is the loop's, and stays for whoever needs it next.
+        # A thread pool belongs to the loop and stays.
         more.pop("threads", None)
         if not more:
             return
@@ -70,7 +73,7 @@ async def leaves_nothing(what: str) -> AsyncGenerator[None]:
 
 @contextlib.contextmanager
 def everything_logged() -> Generator[list[str]]:
-    """Collect what is logged inside, by any logger at any level, with its traceback."""
+    """Collect what any logger logs in the body, at any level, with tracebacks."""
     lines: list[str] = []
 
     class Collect(logging.Handler):
@@ -89,28 +92,30 @@ def everything_logged() -> Generator[list[str]]:
 
 
 async def quick_enough(run: Callable[[], Awaitable[tuple[float, float]]]) -> None:
-    """Run something that gives how long it took and how long the audio lasts, up to three times: the machine may have
-    been busy with something else.
+    """Check that audio is processed faster than it lasts; tried three times, since the machine may have been busy.
+
+    Args:
+        run: returns how long it took and how long the audio lasts, both in seconds.
 
     Raises:
-        AssertionError: it never took less.
+        AssertionError: it took longer each time.
     """
     took_s = lasts_s = 0.0
     for _ in range(_TRIES):
         took_s, lasts_s = await run()
         if took_s <= max(lasts_s, _LEAST_S):
             return
-    raise AssertionError(f"{took_s:.2f} s for {lasts_s:.2f} s of audio")
+    raise AssertionError(f"it took {took_s:.2f} s for {lasts_s:.2f} s of audio")
 
 
 class Held:
-    """Adds up how long awaiting something holds the loop: its own steps, and not the waiting in between."""
+    """Adds up how long an awaitable blocks the loop: its own steps, without the waiting between them."""
 
     def __init__(self) -> None:
         self.seconds: float = 0.0
 
     def __call__(self, work: Coroutine[object, object, _T]) -> Awaitable[_T]:
-        """What to await instead of `work`."""
+        """Return what to await instead of `work`."""
         return _Stepped(work, self)
 
 

@@ -1,4 +1,4 @@
-"""Random input for clauses: drawn by Hypothesis where it is installed, which looks for the smallest that fails."""
+"""Random input for clauses: drawn by Hypothesis if it is installed, which looks for the smallest failing input."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DataObject
 
-#: So many samples are drawn one by one.
+#: The number of samples that are drawn one by one.
 _DRAWN: Final = 4
 
 
 class Draw(Protocol):
-    """What a check takes its input from."""
+    """The source of a check's random input."""
 
     def integer(self, least: int, most: int) -> int:
-        """A number between two, both included."""
+        """Return a number from `least` to `most`, both included."""
         ...
 
     def pcm(self, samples: int) -> bytes:
-        """So many samples of anything."""
+        """Return random PCM of that length."""
         ...
 
 
@@ -34,7 +34,7 @@ class _Seeded:
         self._ids = Ids(seed)
 
     def integer(self, least: int, most: int) -> int:
-        if self._ids.below(4) == 0:  # one of the two ends, where mistakes are
+        if self._ids.below(4) == 0:  # one of the two ends, where mistakes are likely
             return (least, most)[self._ids.below(2)]
         return least + self._ids.below(most - least + 1)
 
@@ -53,16 +53,20 @@ class _Drawn:
         return self._data.draw(strategies.integers(least, most))
 
     def pcm(self, samples: int) -> bytes:
-        # Not byte by byte, which takes seconds: what matters is how it begins, and that the rest is anything.
+        # Not byte by byte, which takes seconds: the first samples are drawn one by one, the rest by a seed.
         head = [self.integer(-32768, 32767) for _ in range(min(samples, _DRAWN))]
         return pcm_of(array("h", head)) + _Seeded(self.integer(0, 1_000)).pcm(samples - len(head))
 
 
 def for_all(check: Callable[[Draw], None], examples: int) -> None:
-    """Run `check` so many times, each time with other input; the same in every run.
+    """Run `check` with different random input each time; every run draws the same input.
+
+    Args:
+        check: is called with the source of its input.
+        examples: the number of calls.
 
     Raises:
-        AssertionError: as `check` does.
+        AssertionError: whatever `check` raises.
     """
     try:
         import hypothesis

@@ -1,4 +1,4 @@
-"""Running a kit without a test runner, and what came out of it: a table for people, a document for programs."""
+"""Running a kit without a test runner, and its report: a table for people, a document for programs."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ if TYPE_CHECKING:
 
 
 class Verdict(Enum):
-    """What became of a clause."""
+    """The result of a clause."""
 
     #: It holds.
     PASSED = "passed"
-    #: It does not hold, or holds against expectation.
+    #: It does not hold, or holds although a failure was expected.
     FAILED = "failed"
-    #: It is about a capability that is not claimed.
+    #: It tests a capability that is not claimed.
     NOT_CLAIMED = "not claimed"
-    #: It does not hold, and that is known.
+    #: It does not hold, as expected.
     EXPECTED = "expected failure"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One clause's; `detail` says why it did not pass."""
+    """The result of one clause; `detail` says why it did not pass."""
 
     clause: Clause
     verdict: Verdict
     detail: str = ""
 
     def lines(self) -> list[str]:
-        """Its row of the table, and more for what did not pass."""
+        """Its row of the table, and more lines if it did not pass."""
         row = f"{self.clause.id:<14} {self.verdict.value:<17} {self.clause.text}"
         return [row, *(f"{'':<32} {line}" for line in self.detail.splitlines())]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a kit found.
+    """The report of one run of a kit.
 
     Attributes:
-        kind: of plugin.
-        what: which plugin.
-        results: in the order of the clauses.
+        kind: the kind of plugin.
+        what: the name of the plugin.
+        results: one for each clause, in the order of the clauses.
     """
 
     kind: str
@@ -58,30 +58,30 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed."""
+        """Whether no clause failed."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[Result, ...]:
-        """What failed."""
+        """The results of the clauses that failed."""
         return tuple(result for result in self.results if result.verdict is Verdict.FAILED)
 
     def count(self, verdict: Verdict) -> int:
-        """How many clauses came out so."""
+        """The number of clauses with that verdict."""
         return sum(result.verdict is verdict for result in self.results)
 
     def lines(self) -> list[str]:
-        """The table, a line a clause and more for what did not pass."""
+        """The table: one line for each clause, more for those that did not pass, and the summary."""
         return [*(line for result in self.results for line in result.lines()), self.summary]
 
     @property
     def summary(self) -> str:
-        """Its last line."""
+        """The last line of the table."""
         counts = ", ".join(f"{self.count(verdict)} {verdict.value}" for verdict in Verdict)
         return f"{self.kind} {self.what}, contract {CONTRACT}: {counts}"
 
     def document(self) -> dict[str, object]:
-        """The same as plain values."""
+        """The report as plain values."""
         return {
             "contract": CONTRACT,
             "kind": self.kind,
@@ -111,12 +111,12 @@ def run_kit(
 
     Args:
         kit: a subclass that can make the plugin.
-        what: names the plugin in the report; the class's name by default.
-        only: ids of clauses; all by default.
-        told: is given each result as it comes.
+        what: the name of the plugin in the report; the name of the class by default.
+        only: the ids of the clauses to run; all by default.
+        told: called with each result as soon as it is known.
 
     Raises:
-        OffhookError: the kit is not used as it must be.
+        OffhookError: the kit is set up wrongly.
     """
     only = frozenset(only)
     results: list[Result] = []

@@ -1,4 +1,4 @@
-"""Tones, and how much of a tone is in some audio: enough to judge filters and resamplers by."""
+"""Tones, and the amplitude of a tone in some audio: enough to judge filters and resamplers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from offhook.interfaces.frame import pcm_of, samples_of, saturated
 
 @functools.lru_cache(maxsize=64)
 def tone(frequency_hz: float, rate_hz: int, samples: int, amplitude: float = 16_000.0) -> bytes:
-    """A sine."""
+    """Return a sine."""
     step = 2 * math.pi * frequency_hz / rate_hz
     return pcm_of(saturated(round(amplitude * math.sin(step * at)) for at in range(samples)))
 
 
 def amplitude_of(pcm: bytes, frequency_hz: float, rate_hz: int) -> float:
-    """The amplitude of one frequency in the middle of some audio, apart from what begins and ends there."""
+    """Return the amplitude of one frequency in the middle of some audio; its first and last quarters are ignored."""
     samples = samples_of(pcm)
     samples = samples[len(samples) // 4 : -len(samples) // 4]
     # Under a window (Hann), so that a strong tone beside it does not count.
@@ -30,6 +30,6 @@ def amplitude_of(pcm: bytes, frequency_hz: float, rate_hz: int) -> float:
 
 
 def highest_step(pcm: bytes) -> int:
-    """The greatest difference between two samples that follow each other."""
+    """Return the greatest difference between two consecutive samples."""
     samples = samples_of(pcm)
     return max((abs(one - other) for one, other in itertools.pairwise(samples)), default=0)

@@ -1,4 +1,4 @@
-"""The channel of linked legs: who is in it, and the members whom a test holds. Nothing is encoded, delayed or lost."""
+"""The channel of linked legs, and the members that a test controls. Nothing is encoded, delayed or lost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from offhook.testing.linked.leg import LinkedLeg
 
 
-#: Where a channel begins to choose uids.
+#: Uids that a channel chooses are greater than this.
 _FIRST_CHOSEN: Final = 1_000
 
 
 class LinkedMember(FarMember):
-    """Somebody else in the channel; made by `LinkedTransport.member` or `LinkedFarEnd.member`."""
+    """Another member of the channel; `LinkedTransport.member` and `LinkedFarEnd.member` create it."""
 
     def __init__(self, channel: LinkedChannel, uid: int) -> None:
         super().__init__(uid)
@@ -27,12 +27,12 @@ class LinkedMember(FarMember):
         self.publishing: bool = False
 
     def join(self) -> None:
-        """Come into the channel."""
+        """Join the channel."""
         self.in_channel = True
         self._channel.tell(MemberJoined(self.uid))
 
     def publish(self) -> None:
-        """Begin to publish audio."""
+        """Start publishing audio."""
         self.publishing = True
         self._channel.tell(MemberPublished(self.uid))
 
@@ -47,7 +47,7 @@ class LinkedMember(FarMember):
             self._channel.speak(self.uid, frame)
 
     def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:
-        """Go."""
+        """Leave the channel."""
         self.in_channel = self.publishing = False
         self._channel.tell(MemberLeft(self.uid, reason))
 
@@ -56,14 +56,14 @@ class LinkedChannel:
     """One channel.
 
     Args:
-        name: as grants call it.
-        guarded: whether it is a far end's, with tokens and uids. One that is not takes everybody, has room for one
-            leg, the newest, and hears members who do not publish.
+        name: its name in grants.
+        guarded: whether it belongs to a far end, with tokens and uids. One that does not accepts every grant, keeps
+            only the newest leg, and passes on frames of members who do not publish.
 
     Attributes:
         name, guarded: see above.
-        members: those whom the test holds, in the channel or not.
-        legs: ours.
+        members: those that the test controls, joined or not.
+        legs: our legs.
     """
 
     def __init__(self, name: str, *, guarded: bool) -> None:
@@ -74,21 +74,21 @@ class LinkedChannel:
 
     @property
     def uids(self) -> list[int]:
-        """Who is in."""
+        """The uids of all who have joined."""
         return [*(member.uid for member in self.members if member.in_channel), *(leg.uid for leg in self.legs)]
 
     def member(self, uid: int) -> LinkedMember:
-        """Somebody who may join."""
+        """Add a member, who has not joined yet."""
         member = LinkedMember(self, uid)
         self.members.append(member)
         return member
 
     def free_uid(self) -> int:
-        """A uid that nobody here has."""
+        """Return a uid that is free in this channel."""
         return max(_FIRST_CHOSEN, *self.uids, 0) + 1
 
     def introduction(self) -> list[LegEvent]:
-        """What a leg is told of those who are there already."""
+        """Return the events for a new leg about members who are in the channel already."""
         events: list[LegEvent] = []
         for member in self.members:
             if member.in_channel:
@@ -98,7 +98,7 @@ class LinkedChannel:
         return events
 
     def enter(self, leg: LinkedLeg) -> None:
-        """A leg comes in; who had its uid is out."""
+        """Add a leg; a leg with the same uid is removed."""
         if not self.guarded:
             self.legs.clear()
         for other in tuple(self.legs):
@@ -107,22 +107,22 @@ class LinkedChannel:
         self.legs.append(leg)
 
     def remove(self, leg: LinkedLeg) -> None:
-        """A leg is gone. Idempotent."""
+        """Remove a leg. Idempotent."""
         if leg in self.legs:
             self.legs.remove(leg)
 
     def tell(self, event: LegEvent) -> None:
-        """Let our legs report something."""
+        """Let our legs report an event."""
         for leg in tuple(self.legs):
             leg.happened(event)
 
     def speak(self, uid: int, frame: AudioFrame) -> None:
-        """Let our legs hear something."""
+        """Let our legs receive a frame."""
         for leg in tuple(self.legs):
             leg.hear(uid, frame)
 
     def carry(self, frame: AudioFrame) -> None:
-        """Let everybody hear what a leg sends."""
+        """Pass a frame of a leg to every member."""
         for member in self.members:
             if member.in_channel:
                 member.hear(frame)

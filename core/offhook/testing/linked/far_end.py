@@ -1,4 +1,4 @@
-"""The far end of linked legs: channels in memory that look at tokens, and a network in between that can be cut."""
+"""The far end of linked legs: channels in memory that verify tokens, and a network that can be cut."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _APP_ID: Final = "0" * 32
 #: Agora's reasons for refusing a token.
 _INVALID: Final = 8
 _EXPIRED: Final = 9
-#: How long whoever needs the network waits for it.
+#: How long join() and renew() wait for the network.
 _REACHABLE_S: Final = 10.0
-#: How long a leg that is cut off keeps its hope.
+#: How long a leg waits for the network before it fails.
 GIVE_UP_S: Final = 20.0
 
 
 class LinkedFarEnd(ChannelFarEnd):
-    """Everything of it is in memory. Tokens end, and are told to be ending, by the loop's time.
+    """Channels in memory. Tokens expire, and are announced as expiring, in loop time.
 
     Args:
-        give_up_s: how long a leg that is cut off keeps its hope.
+        give_up_s: how long a leg waits for the network before it fails.
     """
 
     virtual_time = True
@@ -45,7 +45,7 @@ class LinkedFarEnd(ChannelFarEnd):
         self._ids = Ids("linked")
         self._environment = Environment({}, clock=LoopClock(), ids=self._ids)
         self._channels: dict[str, LinkedChannel] = {}
-        #: Which channel a token opens, to whom, and until when.
+        #: For each token the channel that it opens, the uid that may use it (0 for any), and its expiry.
         self._tokens: dict[str, tuple[str, int, float]] = {}
         self._up = asyncio.Event()
         self._up.set()
@@ -98,32 +98,34 @@ class LinkedFarEnd(ChannelFarEnd):
             for leg in tuple(channel.legs):
                 leg.reconnect()
 
-    # ---- what linked legs ask
+    # ---- for linked legs
 
     def channel(self, name: str) -> LinkedChannel:
-        """The channel of that name, which is there from now on."""
+        """Return the channel of that name, created on first use."""
         return self._channels.setdefault(name, LinkedChannel(name, guarded=True))
 
     def transport(self) -> LinkedTransport:
-        """A new transport into these channels."""
+        """Return a new transport for these channels."""
         return LinkedTransport(far_end=self)
 
     def verify(self, grant: Grant, uid: int) -> float:
-        """How long the token of a grant still opens its channel to `uid`.
+        """Return how long the token of a grant still opens its channel to `uid`, in seconds.
 
         Raises:
-            TokenRejected: it does not.
+            TokenRejected: it does not open it.
         """
         opens, made_out_to, ends_s = self._tokens.get(grant.token.reveal(), ("", 0, 0.0))
         if opens != grant.channel or made_out_to not in {0, uid}:
-            raise TokenRejected(f"channel {grant.channel} refused the token: it opens another, or none", _INVALID)
+            raise TokenRejected(
+                f"channel {grant.channel} rejected the token: it is not valid for this channel and uid", _INVALID
+            )
         life_s = ends_s - _now_s()
         if life_s <= 0:
-            raise TokenRejected(f"channel {grant.channel} refused the token: it has expired", _EXPIRED)
+            raise TokenRejected(f"channel {grant.channel} rejected the token: it has expired", _EXPIRED)
         return life_s
 
     async def reachable(self, otherwise: Exception) -> None:
-        """Wait until the network is up, and raise `otherwise` when that takes too long."""
+        """Wait until the network is up; raise `otherwise` if that takes too long."""
         try:
             async with asyncio.timeout(_REACHABLE_S):
                 await self._up.wait()

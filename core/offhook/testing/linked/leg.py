@@ -1,4 +1,4 @@
-"""Our end of a linked leg: told and heard at once, unless the network of a far end is cut."""
+"""Our end of a linked leg: events and audio arrive at once, unless the network of a far end is cut."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: A token is said to be expiring so long before its end; at half of a shorter life.
+#: How long before its end a token is announced as expiring; at half of its life if that is shorter.
 _WARNING_S: Final = 30.0
-#: Events that may wait for the network: the newest are kept.
+#: At most this many events wait for the network; the newest are kept.
 _MOST_WAITING: Final = 256
 
 
@@ -31,11 +31,11 @@ class FarSide(Protocol):
     """The far end, as a leg sees it."""
 
     async def reachable(self, otherwise: Exception) -> None:
-        """Wait until the network is up, and raise `otherwise` when that takes too long."""
+        """Wait until the network is up; raise `otherwise` if that takes too long."""
         ...
 
     def verify(self, grant: Grant, uid: int) -> float:
-        """How long the token of a grant still opens its channel to `uid`."""
+        """Return how long the token of a grant still opens its channel to `uid`."""
         ...
 
 
@@ -50,7 +50,7 @@ class LegsTransport(Protocol):
 
     @property
     def far_side(self) -> FarSide | None:
-        """Whose channels it joins; None for one of its own."""
+        """The far end whose channels it joins; None if it has a channel of its own."""
         ...
 
     def forget(self, leg: LinkedLeg) -> None:
@@ -62,11 +62,11 @@ class LegsChannel(Protocol):
     """The channel, as a leg sees it."""
 
     def introduction(self) -> list[LegEvent]:
-        """What a leg is told of those who are there already."""
+        """Return the events for a new leg about members who are in the channel already."""
         ...
 
     def carry(self, frame: AudioFrame) -> None:
-        """Let everybody hear what a leg sends."""
+        """Pass a frame of a leg to every member."""
         ...
 
     def remove(self, leg: LinkedLeg) -> None:
@@ -75,12 +75,12 @@ class LegsChannel(Protocol):
 
 
 class LinkedLeg(Leg):
-    """Our end. Made by `LinkedTransport.join`.
+    """Our end; `LinkedTransport.join` creates it.
 
     Attributes:
-        uid: who we are in the channel.
-        channel: where we are.
-        handler: is told events and given audio.
+        uid: our uid in the channel.
+        channel: the channel that it is in.
+        handler: receives events and audio.
         cut: whether the network is cut.
     """
 
@@ -99,7 +99,7 @@ class LinkedLeg(Leg):
         )
         self._token_timers: list[asyncio.TimerHandle] = []
         self._give_up_timer: asyncio.TimerHandle | None = None
-        # On the next turn of the loop, so that whoever joins has the leg in hand when its handler is called.
+        # On the next turn of the loop, so that join() has returned the leg before its handler is called.
         asyncio.get_running_loop().call_soon(self.introduce)
 
     # ---- what the driver calls
@@ -123,7 +123,7 @@ class LinkedLeg(Leg):
         if self._transport.refuse_renew is not None:
             raise self._transport.refuse_renew
         if (far_end := self._transport.far_side) is not None:
-            await far_end.reachable(TransportError("the channel could not be told of the fresh token: no network"))
+            await far_end.reachable(TransportError("the fresh token could not be sent to the channel: no network"))
             self.watch_token(far_end.verify(grant, self.uid))
         self._transport.renewed.append(grant)
 
@@ -134,13 +134,13 @@ class LinkedLeg(Leg):
     # ---- what the channel and the network do
 
     def introduce(self) -> None:
-        """Tell of those who were there before us. Idempotent."""
+        """Report the members who joined before us. Idempotent."""
         waiting, self._introduction = self._introduction, []
         for event in waiting:
             self._tell(event)
 
     def happened(self, event: LegEvent) -> None:
-        """Something happened in the channel: told at once, or when the network is back."""
+        """Report an event of the channel, at once or when the network is back."""
         if self.cut:
             self._missed.append(event)
             return
@@ -148,7 +148,7 @@ class LinkedLeg(Leg):
         self._tell(event)
 
     def hear(self, uid: int, frame: AudioFrame) -> None:
-        """Somebody spoke."""
+        """Receive a frame of a member."""
         if self._over:
             return
         if self.cut:
@@ -162,7 +162,7 @@ class LinkedLeg(Leg):
             _log.exception("the handler of leg %d failed on audio", self.uid)
 
     def put_out(self, reason: str) -> None:
-        """The channel puts us out."""
+        """The channel removes us."""
         self._end(LegClosed(reason))
 
     def cut_off(self, give_up_s: float) -> None:
@@ -184,11 +184,11 @@ class LinkedLeg(Leg):
             self.happened(self._missed.popleft())
 
     def give_up(self, problem: str) -> None:
-        """There is no hope."""
+        """The network did not come back in time."""
         self._end(LegFailed(problem))
 
     def watch_token(self, life_s: float) -> None:
-        """Mind the life of the token that counts from now on."""
+        """Start the timers of the token that is valid from now on."""
         self._stop_watching()
         loop = asyncio.get_running_loop()
         warning_s = life_s - min(_WARNING_S, life_s / 2)
@@ -198,7 +198,7 @@ class LinkedLeg(Leg):
         ]
 
     def depart(self) -> None:
-        """Out of the channel: nothing more is told or sent. Idempotent."""
+        """Leave the channel: nothing more is reported or sent. Idempotent."""
         self._over = True
         self.cut = False
         self._stop_watching()

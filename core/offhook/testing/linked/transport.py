@@ -1,8 +1,8 @@
 """Linked legs: a transport whose channel is in memory, the double of every real one.
 
-The test holds the other members of the channel, and makes them join, publish, speak and go. Nothing is
-encoded, delayed or lost, and no socket is opened. With a `LinkedFarEnd` it has channels that look at tokens and a
-network that can be cut, as the conformance kit for transports wants it.
+The test controls the other members of the channel and makes them join, publish, speak and leave. Nothing is encoded,
+delayed or lost, and no socket is opened. With a `LinkedFarEnd` it has channels that verify tokens and a network that
+can be cut, as the conformance kit for transports requires.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class FarChannels(FarSide, Protocol):
 
     @property
     def endpoint(self) -> str | None:
-        """Where its channels are joined."""
+        """The endpoint of its channels."""
         ...
 
     def channel(self, name: str) -> LinkedChannel:
-        """The channel of that name, which is there from now on."""
+        """Return the channel of that name, created on first use."""
         ...
 
 
@@ -42,11 +42,11 @@ class LinkedTransport(Transport):
         rate_hz: rate of the leg.
         refuse_check: what `check` raises, or None.
         refuse_join: what `join` raises, or None.
-        refuse_renew: what a leg's `renew` raises, or None; may be changed in mid-call.
-        far_end: whose channels it joins; by default it has one of its own, which any grant opens.
+        refuse_renew: what a leg's `renew` raises, or None; may be changed during a call.
+        far_end: the far end whose channels it joins; by default it has one channel of its own, which any grant opens.
     """
 
-    #: What it makes; a test of a test kit has others.
+    #: The class of its legs; tests of the conformance kit use others.
     leg_class: ClassVar[type[LinkedLeg]] = LinkedLeg
 
     def __init__(
@@ -69,7 +69,7 @@ class LinkedTransport(Transport):
         self.leave_gate: asyncio.Event = _open_gate()
         #: Clear it to make a leg's `renew` hang.
         self.renew_gate: asyncio.Event = _open_gate()
-        #: The fresh grants that legs took.
+        #: The fresh grants that legs accepted.
         self.renewed: list[Grant] = []
         self.joins: int = 0
         self.closed: bool = False
@@ -78,12 +78,12 @@ class LinkedTransport(Transport):
 
     @property
     def far_side(self) -> FarSide | None:
-        """Whose channels it joins, as its legs ask for it."""
+        """The far end whose channels it joins, for its legs."""
         return self.far_end
 
     @property
     def members(self) -> list[LinkedMember]:
-        """Who may be in its own channel."""
+        """The members of its own channel, joined or not."""
         return self._channel.members
 
     @property
@@ -92,19 +92,19 @@ class LinkedTransport(Transport):
         return self._channel.legs[-1] if self._channel.legs else None
 
     def member(self, uid: int = 2) -> LinkedMember:
-        """Somebody who may join its own channel."""
+        """Add a member to its own channel, who has not joined yet."""
         return self._channel.member(uid)
 
     def tell(self, event: LegEvent) -> None:
-        """Let our leg report something."""
+        """Let our leg report an event."""
         self._channel.tell(event)
 
     def speak(self, uid: int, frame: AudioFrame) -> None:
-        """Let our leg hear something."""
+        """Let our leg receive a frame."""
         self._channel.speak(uid, frame)
 
     def kick(self, reason: str) -> None:
-        """Put our leg out of the channel."""
+        """Remove our leg from the channel."""
         if self.leg is not None:
             self.leg.put_out(reason)
 
@@ -114,7 +114,7 @@ class LinkedTransport(Transport):
         if self._refuse_check is not None:
             raise self._refuse_check
         if self.far_end is not None and endpoint != self.far_end.endpoint:
-            raise TransportUnavailable("linked legs join in memory, and at no endpoint")
+            raise TransportUnavailable(f"linked legs join in memory, not at {endpoint!r}")
 
     async def join(self, grant: Grant, handler: LegHandler) -> Leg:
         self.joins += 1
@@ -125,7 +125,7 @@ class LinkedTransport(Transport):
             raise self._refuse_join
         if self.far_end is None:
             return self.enter(self._channel, grant.uid, handler)
-        await self.far_end.reachable(JoinTimeout("the channel did not let us in: no network"))
+        await self.far_end.reachable(JoinTimeout("could not join the channel: no network"))
         life_s = self.far_end.verify(grant, grant.uid)
         leg = self.enter(self.far_end.channel(grant.channel), grant.uid, handler)
         leg.watch_token(life_s)

@@ -1,4 +1,4 @@
-"""A leg of the memory transport: a PCM member of a room, and the network that may be cut between them."""
+"""A leg of the memory transport: a PCM member of a room, behind a network that can be cut."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from offhook.interfaces import (
     LegDisconnected,
     LegFailed,
     LegReconnected,
+    frames_in,
+    samples_per_frame,
 )
 from offhook_mockserver.rooms.token_life import TokenLife
 from offhook_wire.access_token import TokenInvalid
@@ -37,22 +39,22 @@ _log = logging.getLogger(__name__)
 
 #: How long a renewal waits for the network.
 RENEW_TIMEOUT_S: Final = 5.0
-#: Frames lost on end, 3 s of them, after which none of ours is said to arrive; a real channel's reports would show it.
-_LOST_FRAMES: Final = 150
-#: Events that may wait for the network; a leg that misses more cannot say what happened, and fails.
+#: After this many lost frames in a row, the leg reports that its audio is lost, as a real channel reports it.
+_LOST_FRAMES: Final = frames_in(3.0)
+#: Events that may wait for the network; a leg that misses more does not know the state of the channel, and fails.
 _MOST_WAITING: Final = 256
 
 
 class MemoryLeg(Leg):
-    """Made by `MemoryTransport.join`.
+    """Created by `MemoryTransport.join`.
 
     Args:
-        room: what it joins, at once.
-        uid: as whom; 0 lets the room choose.
-        handler: is told events and given audio.
-        network: what frames pass.
+        room: the room that it joins at once.
+        uid: its uid there; 0 lets the room choose one.
+        handler: called with events and audio.
+        network: the network to the room.
         clock: the time by which tokens expire.
-        over: told once when it is out of the room.
+        over: called once, when the leg has left the room.
 
     Raises:
         RoomError: the room is closed.
@@ -73,7 +75,7 @@ class MemoryLeg(Leg):
         self._handler = handler
         self._network = network
         self._on_over = over
-        self._most_samples = room.rate_hz * PTIME_MS // 1000
+        self._most_samples = samples_per_frame(room.rate_hz)
         self._over = False
         self._cut = False
         self._noticed = False
@@ -90,11 +92,11 @@ class MemoryLeg(Leg):
 
     @property
     def uid(self) -> int:
-        """Who we are in the channel."""
+        """Our uid in the channel."""
         return self._member.uid
 
     def watch_token(self, access: AccessToken) -> None:
-        """Mind the life of the token that opened the room."""
+        """Watch the life of the token that the leg joined with."""
         self._token.verified(access)
         self._token.start()
 
@@ -104,7 +106,7 @@ class MemoryLeg(Leg):
         """See `Leg.send`. The first frame that arrives publishes.
 
         Raises:
-            ValueError: another rate, or more than 20 ms.
+            ValueError: the frame has another rate, or is longer than 20 ms.
         """
         if frame.rate_hz != self.rate_hz or frame.samples > self._most_samples:
             raise ValueError(f"{frame!r} is not up to {PTIME_MS} ms at the leg's {self.rate_hz} Hz")
@@ -115,18 +117,18 @@ class MemoryLeg(Leg):
             self._lost_sent += 1
             self._lost_on_end += 1
             if self._lost_on_end == _LOST_FRAMES:
-                self._say(AudioLost(Direction.SENT))
+                self._report(AudioLost(Direction.SENT))
             return
         if self._lost_on_end:
             lost, self._lost_on_end = self._lost_on_end, 0
             if lost >= _LOST_FRAMES:
-                self._say(AudioReturned(Direction.SENT))
+                self._report(AudioReturned(Direction.SENT))
         if not self._member.published:
             self._member.publish()
         self._member.send(frame)
 
     def counters(self) -> dict[str, int]:
-        """See `Leg.counters`; what was lost was lost on the network of this transport."""
+        """See `Leg.counters`; the losses are those on the network of this transport."""
         return {
             "frames_sent": self._frames_sent,
             "frames_received": self._frames_received,
@@ -136,7 +138,8 @@ class MemoryLeg(Leg):
 
     async def renew(self, grant: Grant) -> None:
         await self._network.reachable(
-            RENEW_TIMEOUT_S, lambda: TransportError("the channel could not be told of the fresh token: no network")
+            RENEW_TIMEOUT_S,
+            lambda: TransportError("the fresh token could not reach the channel: the network is down"),
         )
         if self._over:
             raise TransportError("we are not in the channel any more, so there is nothing to renew")
@@ -148,7 +151,7 @@ class MemoryLeg(Leg):
         self.watch_token(access)
 
     async def leave(self) -> None:
-        """See `Leg.leave`. Where the network is cut, the room finds out by itself that we are gone."""
+        """See `Leg.leave`. While the network is cut, the room notices by itself that we are gone."""
         if not self._over:
             self._end()
             if not self._cut:
@@ -157,11 +160,11 @@ class MemoryLeg(Leg):
     # ---- what the room calls
 
     def on_event(self, event: RoomEvent) -> None:
-        """Follow who is in the room."""
+        """Pass an event of the room to the handler, when the network is up."""
         self._happened(event)
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
-        """Hear somebody."""
+        """Pass audio of another member to the handler, unless the network loses it."""
         if self._over:
             return
         if not self._network.heard.passes():
@@ -173,7 +176,7 @@ class MemoryLeg(Leg):
     # ---- what the network does
 
     def cut_off(self, detect_s: float, give_up_s: float) -> None:
-        """The network is gone; that is noticed after `detect_s`, and after `give_up_s` there is no hope."""
+        """The network is cut: the leg reports it after `detect_s`, and fails after `give_up_s`."""
         if self._over or self._cut:
             return
         self._cut = True
@@ -187,7 +190,7 @@ class MemoryLeg(Leg):
             self._notice()
 
     def reconnect(self) -> None:
-        """The network is back."""
+        """The network is mended."""
         if self._over or not self._cut:
             return
         self._cut = False
@@ -197,9 +200,9 @@ class MemoryLeg(Leg):
             self._member.recover()
             noticed, self._noticed = self._noticed, False
             if noticed:
-                self._tell(LegReconnected())
+                self._notify(LegReconnected())
         elif not any(isinstance(event, LegClosed) for event in waiting):
-            self._fail("the channel let go of us while we were cut off from it")
+            self._fail("the channel removed us while the network was cut")
         for event in waiting:
             self._happened(event)
 
@@ -207,15 +210,15 @@ class MemoryLeg(Leg):
 
     def _notice(self) -> None:
         self._noticed = True
-        self._tell(LegDisconnected())
+        self._notify(LegDisconnected())
 
     def _happened(self, event: LegEvent) -> None:
-        """Something in the channel: told at once, or when the network is back."""
+        """Pass an event of the channel on now, or when the network is back."""
         if self._over:
             return
         if self._cut:
             if len(self._waiting) == _MOST_WAITING:
-                self._fail(f"more than {_MOST_WAITING} things happened in the channel while we were cut off from it")
+                self._fail(f"the channel had more than {_MOST_WAITING} events while the network was cut")
                 return
             self._waiting.append(event)
             return
@@ -228,12 +231,12 @@ class MemoryLeg(Leg):
             self._end()
             self._pass(LegFailed(reason))
 
-    def _say(self, event: LegEvent) -> None:
-        """What is known without the network; while that is gone, it says enough."""
+    def _report(self, event: LegEvent) -> None:
+        """Report what the leg notices by itself; while the network is cut, `LegDisconnected` has said enough."""
         if not self._cut:
             self._pass(event)
 
-    def _tell(self, event: LegEvent) -> None:
+    def _notify(self, event: LegEvent) -> None:
         if not self._over:
             self._pass(event)
 
@@ -244,7 +247,7 @@ class MemoryLeg(Leg):
             _log.exception("the handler of leg %d failed on %r", self.uid, event)
 
     def _end(self) -> None:
-        """Out of the channel: nothing more is sent, and nothing told but the reason."""
+        """The leg has left the channel: it sends nothing more, and passes on only the reason."""
         self._over = True
         self._token.stop()
         self._stop_timers()

@@ -1,4 +1,4 @@
-"""The network of the memory transport: it can be cut and mended, and lose frames, for each direction and by seed."""
+"""The network of the memory transport: it can be cut and mended, and lose frames in each direction, by seed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _PARTS: Final = 1_000_000
 
 
 class LossyDirection:
-    """One direction.
+    """One direction of the network.
 
     Args:
-        draws: decides what is lost.
+        draws: random numbers that decide which frames are lost.
 
     Attributes:
-        up: whether anything passes.
+        up: whether the network is up.
     """
 
     def __init__(self, draws: Ids) -> None:
@@ -33,10 +33,10 @@ class LossyDirection:
         """From now on lose this share of the frames, from 0 to 1.
 
         Raises:
-            ValueError: no such share.
+            ValueError: `share` is not between 0 and 1.
         """
         if not 0 <= share <= 1:
-            raise ValueError(f"{share!r} is no share of the frames: give 0 to 1")
+            raise ValueError(f"share must be between 0 and 1, got {share!r}")
         self._share = round(share * _PARTS)
 
     def passes(self) -> bool:
@@ -45,14 +45,14 @@ class LossyDirection:
 
 
 class MemoryNetwork:
-    """What lies between the legs of a transport and the rooms.
+    """The network between the legs of a transport and the rooms.
 
     Args:
-        ids: seeds the loss.
+        ids: seeds the losses.
     """
 
     def __init__(self, ids: Ids) -> None:
-        # A stream of numbers for each direction: losing something one way must not change what is lost the other way.
+        # Each direction has its own random numbers: a loss one way must not change the losses the other way.
         self.sent: LossyDirection = LossyDirection(Ids(ids.hex(16)))
         self.heard: LossyDirection = LossyDirection(Ids(ids.hex(16)))
         self._up = asyncio.Event()
@@ -60,25 +60,25 @@ class MemoryNetwork:
 
     @property
     def up(self) -> bool:
-        """Whether anything passes at all."""
+        """Whether the network is up."""
         return self._up.is_set()
 
-    def path(self, direction: Direction) -> LossyDirection:
-        """One of the two."""
+    def direction(self, direction: Direction) -> LossyDirection:
+        """The network in one direction."""
         return self.sent if direction is Direction.SENT else self.heard
 
     def cut(self) -> None:
-        """Nothing passes any more. Idempotent."""
+        """Cut it: nothing passes. Idempotent."""
         self._up.clear()
         self.sent.up = self.heard.up = False
 
     def mend(self) -> None:
-        """It passes again. Idempotent."""
+        """Mend it. Idempotent."""
         self._up.set()
         self.sent.up = self.heard.up = True
 
     async def reachable(self, timeout_s: float, otherwise: Callable[[], Exception]) -> None:
-        """Wait until it is up, and raise what `otherwise` gives when that takes too long."""
+        """Wait until it is up; after `timeout_s`, raise the exception that `otherwise` returns."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._up.wait()

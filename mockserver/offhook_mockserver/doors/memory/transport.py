@@ -1,7 +1,7 @@
 """The transport ``memory``: joins a room of a mock in the same process. PCM, no codec, no threads, no sockets.
 
-It is bound to its mock, so two mocks in one process never meet; a mock that is given to a phone as a plugin registers
-it. The network between legs and rooms can be cut, mended and made to lose frames.
+It belongs to one mock, so that two mocks in one process never meet. A mock that is passed to a phone as a plugin
+registers it. The network between legs and rooms can be cut, mended and made to lose frames.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.rooms import Rooms
 
 
-#: A cut is told to the handler at once.
+#: A leg notices a cut at once.
 DETECT_S: Final = 0.0
-#: A leg that has been cut off for so long fails for good.
+#: A leg whose network has been cut for this long fails for good.
 GIVE_UP_S: Final = 20.0
 
 
@@ -48,13 +48,13 @@ class MemoryTransport(Transport):
     """Into the rooms of one mock.
 
     Args:
-        mock: whose rooms.
-        rate_hz: rate of legs, which must be the rooms'.
-        detect_s: how long a leg takes to notice that its network is cut; one that is mended before is never noticed.
-        give_up_s: how long a leg tries to get back.
+        mock: the mock.
+        rate_hz: the rate of legs, which must be the rooms' rate.
+        detect_s: how long a leg takes to notice that its network is cut; it never notices a shorter cut.
+        give_up_s: how long a leg tries to reconnect.
 
     Attributes:
-        legs: what is joined, oldest first.
+        legs: the joined legs, oldest first.
         rate_hz: see above.
     """
 
@@ -72,43 +72,43 @@ class MemoryTransport(Transport):
     def cut(self) -> None:
         """Cut the network: frames are lost both ways and counted, events wait, joins and renewals wait. Idempotent.
 
-        A room that hears nothing of a member for `Room.lost_after_s` lets go of it as dropped.
+        A room removes a member as dropped when its network has been cut for `Room.lost_after_s`.
         """
         self._network.cut()
         for leg in tuple(self.legs):
             leg.cut_off(self.detect_s, self.give_up_s)
 
     def mend(self) -> None:
-        """Mend it: legs that their rooms have kept are back, with the same uid; the others fail. Idempotent."""
+        """Mend it: legs that their rooms have kept are back with the same uid, the others fail. Idempotent."""
         self._network.mend()
         for leg in tuple(self.legs):
             leg.reconnect()
 
     def lose(self, direction: Direction, share: float = 1.0) -> None:
-        """From now on lose a share of one direction's frames, chosen by the mock's seed; all of them by default.
+        """From now on lose a share of one direction's frames, all by default. The mock's seed decides which.
 
         Raises:
-            ValueError: a share that is not from 0 to 1.
+            ValueError: `share` is not between 0 and 1.
         """
-        self._network.path(direction).lose(share)
+        self._network.direction(direction).lose(share)
 
     async def check(self, endpoint: str | None) -> None:
         if self._closed:
-            raise TransportUnavailable("this transport was closed: make a new one")
+            raise TransportUnavailable("this transport is closed: create a new one")
         self._check_endpoint(endpoint)
         if not self._network.up:
             raise TransportUnavailable(f"the mock at {self._mock.url} cannot be reached: the network is cut")
 
     async def join(self, grant: Grant, handler: LegHandler) -> MemoryLeg:
         if self._closed:
-            raise JoinFailed("this transport was closed: make a new one")
+            raise JoinFailed("this transport is closed: create a new one")
         try:
             self._check_endpoint(grant.endpoint)
         except TransportUnavailable as error:
             raise JoinFailed(error.message) from None
         await self._network.reachable(
             JOIN_TIMEOUT_S,
-            lambda: JoinTimeout(f"the mock at {self._mock.url} did not let us in within {JOIN_TIMEOUT_S:g} s"),
+            lambda: JoinTimeout(f"joining at the mock {self._mock.url} took longer than {JOIN_TIMEOUT_S:g} s"),
         )
         room = self._mock.rooms.get(grant.channel)
         if room is None:
@@ -144,6 +144,6 @@ class MemoryTransport(Transport):
         ours = endpoint is not None and is_loopback(endpoint) and urlsplit(endpoint).port == self._mock.port
         if not ours:
             raise TransportUnavailable(
-                f"the transport memory joins the rooms of the mock at {self._mock.url}, in this process alone, "
-                f"and not {quoted(endpoint) if endpoint else 'Agora itself'}"
+                f"the transport memory joins only the rooms of the mock at {self._mock.url}, in this process, "
+                f"and not {quoted(endpoint) if endpoint else 'Agora'}"
             )

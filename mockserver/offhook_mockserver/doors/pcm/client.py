@@ -1,10 +1,8 @@
-"""One client of the PCM door: its place in the room, and the WebSocket that serves it now, or that it has lost."""
+"""One client of the PCM door: its member of the room, and its WebSocket, which it may lose and replace."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import (
@@ -16,9 +14,9 @@ from offhook.interfaces import (
     MemberPublished,
     MemberUnpublished,
 )
+from offhook_mockserver.doors.client import renew, serve
 from offhook_mockserver.doors.outbox import Outbox
 from offhook_mockserver.rooms.token_life import TokenLife
-from offhook_wire.access_token import TokenInvalid
 from offhook_wire.pcm_protocol import (
     MAX_TEXT_BYTES,
     Audio,
@@ -36,8 +34,6 @@ from offhook_wire.relay_protocol import (
     Left,
     Published,
     Renew,
-    RenewalRefused,
-    Renewed,
     TokenExpiring,
     Unpublished,
 )
@@ -59,35 +55,23 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How long a client that is out has to read why, in seconds.
-_FAREWELL_S: Final = 0.5
-#: Codes with which the WebSocket itself closes on a client that breaks its rules (RFC 6455, section 7.4.1).
-_BREACHES: Final[Mapping[int, str]] = {1002: "breaks the WebSocket protocol", 1007: "is no UTF-8", 1009: "is too large"}
-
-
-@dataclass(slots=True)
-class PcmCounters:
-    """What the clients of a door did wrong.
-
-    Attributes:
-        malformed: clients that were put out, or refused, for messages that are none.
-        audio_dropped: audio messages that were dropped because clients read too slowly.
-    """
-
-    malformed: int = 0
-    audio_dropped: int = 0
+#: Codes with which the WebSocket closes when a client violates its protocol (RFC 6455, section 7.4.1).
+_BREACHES: Final[Mapping[int, str]] = {
+    1002: "violates the protocol",
+    1007: "is not UTF-8",
+    1009: "is too large",
+}
 
 
 class PcmClient:
-    """A PCM member and whoever is at the other end. Made in the room; `attend` gives it a WebSocket, each time anew.
+    """A PCM member and the client that it speaks for. It joins when it is created; `attend` serves each WebSocket.
 
     Args:
-        room: where it is.
-        uid: as whom; 0 lets the room choose.
-        place: the secret that it comes back with.
+        room: the room that it joins.
+        uid: its uid there; 0 lets the room choose one.
+        rejoin_token: the secret with which the client proves itself when it comes back.
         clock: the time.
-        counters: of its door.
-        forget: called once, when the member is out of the room.
+        forget: called once, when the member has left the room.
 
     Raises:
         RoomError: the room is closed.
@@ -97,15 +81,13 @@ class PcmClient:
         self,
         room: Room,
         uid: int,
-        place: str,
+        rejoin_token: str,
         *,
         clock: Clock,
-        counters: PcmCounters,
         forget: Callable[[], object],
     ) -> None:
-        self.place = place
+        self.rejoin_token = rejoin_token
         self._room = room
-        self._counters = counters
         self._forget = forget
         self._over = False
         self._outbox: Outbox | None = None
@@ -113,40 +95,30 @@ class PcmClient:
         self.member: PcmMember = room.join_pcm(uid, self)
 
     async def attend(self, websocket: WebSocket, access: AccessToken) -> None:
-        """Serve a WebSocket, instead of the one before if there is one. Losing it is not yet losing the place.
+        """Serve a WebSocket, which replaces an earlier one. A client that loses it may come back.
 
         Args:
-            websocket: accepted.
-            access: the token that it joined with, verified just now.
+            websocket: the accepted WebSocket.
+            access: the token that the client joined with, verified just now.
         """
         outbox = self._welcome(access)
-        tasks = (
-            asyncio.create_task(outbox.pump(websocket)),
-            asyncio.create_task(self._listen(websocket, outbox)),
-        )
         try:
-            await outbox.ended.wait()
-            # The client's last messages; one that does not read them is not waited for.
-            await asyncio.wait(tasks, timeout=_FAREWELL_S)
+            await serve(websocket, outbox, self._listen(websocket, outbox), outbox.ended)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            self._counters.audio_dropped += outbox.audio_dropped
             if outbox is self._outbox:
                 self._outbox = None
                 self.member.lose(self._end)
 
-    def has_place_in(self, room: Room, uid: int) -> bool:
-        """Whether it is there, as `uid`."""
+    def is_in(self, room: Room, uid: int) -> bool:
+        """Whether its member is in this room as `uid`."""
         return self._room is room and self.member.uid == uid and self.member.present
 
     def kick(self, reason: str) -> None:
-        """Put the client out."""
+        """Remove the client from the room."""
         self._room.kick(self.member, reason)
 
     def on_event(self, event: RoomEvent) -> None:
-        """Queue an event of the room for the client; one that is away is told how things are when it comes back."""
+        """Queue an event of the room for the client. One that is away gets the state of the room when it is back."""
         match event:
             case MemberJoined(uid):
                 self._put(Joined(uid))
@@ -161,20 +133,21 @@ class PcmClient:
                 self._end()
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
-        """Queue audio for the client, if it is there."""
+        """Queue audio for the client, unless it is away."""
         if self._outbox is not None:
-            self._outbox.put_audio(Audio(uid, frame.position, frame.pcm).to_bytes())
+            in_time = self._outbox.put_audio(Audio(uid, frame.position, frame.pcm).to_bytes())
+            self._room.counters.audio_dropped += not in_time
 
     def _welcome(self, access: AccessToken) -> Outbox:
-        # While nobody is served, events lead nowhere. So the room's introduction, which comes when a member has just
-        # joined, is had now, and the welcome says the same; with nothing awaited between, nothing is said twice.
+        # Without an outbox, events are discarded. So the events that wait for a new member are passed on now, and the
+        # welcome says the same; nothing is awaited in between, so that no event is lost or reported twice.
         self._drop_connection()
         self.member.introduce()
         outbox = self._outbox = Outbox(lambda: self.kick("too far behind"))
         members = tuple(Present(other.uid, other.published) for other in self._room.members if other is not self.member)
-        self._put(Welcome(self.member.uid, self.member.rate_hz, self.place, members))
+        self._put(Welcome(self.member.uid, self.member.rate_hz, self.rejoin_token, members))
         if self._over:
-            self._put(Kicked("put out while it joined"))
+            self._put(Kicked("removed while it joined"))
             self._drop_connection()
         else:
             self.member.recover()
@@ -191,8 +164,8 @@ class PcmClient:
             if (breach := _BREACHES.get(message.get("code", 0))) and not outbox.ended.is_set():
                 raise ProtocolError(WHOLE, breach)
         except ProtocolError as error:
-            _log.info("uid %d sent what is no message: %s", self.member.uid, error)
-            self._counters.malformed += 1
+            _log.info("uid %d sent an invalid message: %s", self.member.uid, error)
+            self._room.counters.malformed += 1
             self.kick(f"malformed: {error}")
         finally:
             outbox.end()
@@ -216,7 +189,7 @@ class PcmClient:
 
     def _speak(self, audio: Audio) -> None:
         if audio.uid:
-            raise ProtocolError("uid", "of audio must be 0: a client talks for itself alone")
+            raise ProtocolError("uid", "of audio must be 0: a client sends only its own audio")
         frame = AudioFrame(audio.pcm, self.member.rate_hz, audio.position)
         if frame.duration_ms > PTIME_MS:
             raise ProtocolError(WHOLE, f"of {frame.duration_ms:g} ms of audio is longer than {PTIME_MS} ms")
@@ -224,13 +197,8 @@ class PcmClient:
         self.member.send(frame)
 
     def _renew(self, token: Secret) -> None:
-        try:
-            access = self._room.verify(token, self.member.uid)
-        except TokenInvalid as error:
-            self._put(RenewalRefused(int(error.reason), str(error)))
-        else:
-            self._token.verified(access)
-            self._put(Renewed())
+        self._put(renew(token, self._room, self.member.uid, self._token))
+        if not self._over:  # a client that is too far behind to take the answer is out now
             self._token.start()
 
     def _put(self, event: PcmEvent) -> None:
@@ -243,7 +211,7 @@ class PcmClient:
             outbox.end()
 
     def _end(self) -> None:
-        """Out of the room."""
+        """The member has left the room."""
         if not self._over:
             self._over = True
             self._token.stop()

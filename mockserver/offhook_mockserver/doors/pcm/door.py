@@ -1,7 +1,7 @@
 """The PCM door: one WebSocket for events and audio, which needs no media library at either end.
 
-``/relay/pcm``; messages in `offhook_wire.pcm_protocol`, the whole protocol in `docs/reference/pcm-door.md`. Whoever
-mounts it puts Host and Origin checks in front of it.
+Its path is ``/relay/pcm``, its messages are in `offhook_wire.pcm_protocol`, and `docs/reference/pcm-door.md` describes
+the whole protocol. It must be mounted behind Host and Origin checks.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from offhook_mockserver.doors.pcm.client import PcmClient, PcmCounters
+from offhook_mockserver.doors.client import FAREWELL_S
+from offhook_mockserver.doors.pcm.client import PcmClient
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.rooms.member import Reservation
 from offhook_mockserver.rooms.room import RoomError
@@ -32,22 +33,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How long a refused client has to read why, in seconds.
-_FAREWELL_S: Final = 0.5
-
 
 class PcmDoor:
     """Lets clients that speak PCM over a WebSocket into rooms; an ASGI application for its path.
 
     Args:
-        rooms: the rooms there are.
+        rooms: the open rooms.
         clock: the time by which tokens expire.
-        ids: for places.
-        most_joining: clients that may be connected and not have joined; more are refused.
-        join_timeout_s: how long a client may be connected and not have joined.
+        ids: for rejoin tokens.
+        most_joining: how many clients may be connected without having joined; more are refused.
+        join_timeout_s: how long a client may be connected without having joined.
 
-    Attributes:
-        counters: what clients did wrong.
     """
 
     def __init__(
@@ -59,25 +55,24 @@ class PcmDoor:
         most_joining: int = 64,
         join_timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
-        self.counters: PcmCounters = PcmCounters()
         self._rooms = rooms
         self._clock = clock
         self._ids = ids
         self._most_joining = most_joining
         self._join_timeout_s = join_timeout_s
-        #: Who has a place, by that.
-        self._attendances: dict[str, PcmClient] = {}
+        #: By rejoin token.
+        self._clients: dict[str, PcmClient] = {}
         self._joining: set[asyncio.Timeout] = set()
         self._serving: set[asyncio.Task[object]] = set()
 
     @property
-    def places(self) -> int:
-        """Clients that are in, those among them that have lost their WebSocket and may come back."""
-        return len(self._attendances)
+    def clients(self) -> int:
+        """Clients in rooms, including those that have lost their WebSocket and may come back."""
+        return len(self._clients)
 
     @property
     def connections(self) -> int:
-        """WebSockets that are served."""
+        """WebSockets that are served now."""
         return len(self._serving)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,9 +89,9 @@ class PcmDoor:
             self._serving.discard(task)
 
     async def aclose(self) -> None:
-        """Put every client out and wait until they have been told. Idempotent and bounded."""
-        for attendance in tuple(self._attendances.values()):
-            attendance.kick("server stopped")
+        """Remove every client and wait until it has been notified. Idempotent and bounded."""
+        for client in tuple(self._clients.values()):
+            client.kick("server stopped")
         for limit in self._joining:
             limit.reschedule(asyncio.get_running_loop().time())
         if self._serving:
@@ -105,26 +100,26 @@ class PcmDoor:
     async def _serve(self, websocket: WebSocket) -> None:
         await websocket.accept()
         try:
-            attendance, access = self._admit(await self._first_message(websocket))
+            client, access = self._admit(await self._first_message(websocket))
         except JoinRefused as error:
             with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
-                async with asyncio.timeout(_FAREWELL_S):
+                async with asyncio.timeout(FAREWELL_S):
                     await websocket.send_text(encode(Refused(error.refusal)))
                     await websocket.close()
         except WebSocketDisconnect:
             pass
         else:
-            await attendance.attend(websocket, access)
+            await client.attend(websocket, access)
 
     async def _first_message(self, websocket: WebSocket) -> Join:
-        """How a client asks to be let in.
+        """Wait for a client's join.
 
         Raises:
-            NotAdmitted: it says something else, or nothing in time, or too many are asking.
-            WebSocketDisconnect: it went.
+            JoinRefused: its first message is not a join or comes too late, or too many joins are under way.
+            WebSocketDisconnect: the client disconnected.
         """
         if len(self._joining) >= self._most_joining:
-            problem = f"{len(self._joining)} joins are under way, which is the limit: try again"
+            problem = f"{len(self._joining)} joins are under way, which is the limit: try again later"
             raise JoinRefused(503, Refusal("busy", problem))
         try:
             async with asyncio.timeout(self._join_timeout_s) as limit:
@@ -134,40 +129,39 @@ class PcmDoor:
                 finally:
                     self._joining.discard(limit)
         except TimeoutError:
-            raise JoinRefused(408, Refusal("timeout", f"no join came within {self._join_timeout_s:g} s")) from None
+            raise JoinRefused(408, Refusal("timeout", f"no join arrived within {self._join_timeout_s:g} s")) from None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message["code"])
         text = message.get("text")
         try:
             if not text or len(text) > MAX_TEXT_BYTES:
-                raise ProtocolError(WHOLE, f"must be a text of 1 to {MAX_TEXT_BYTES} characters: a join")
+                raise ProtocolError(WHOLE, f"must be a text message of 1 to {MAX_TEXT_BYTES} characters: a join")
             return Join.parse(text)
         except ProtocolError as error:
-            self.counters.malformed += 1
+            _log.info("a client was refused: its first message is not a join: %s", error)
             raise JoinRefused(400, Refusal("malformed", str(error))) from None
 
     def _admit(self, join: Join) -> tuple[PcmClient, AccessToken]:
-        """The attendance of a client that may come in: its old one when it comes back in time.
+        """The client that joins: the one that it was before, if it comes back in time; else a new one.
 
         Raises:
-            NotAdmitted: it may not.
+            JoinRefused: it may not join.
         """
         room, access = check_may_join(self._rooms, join.app_id, join.channel, join.token, join.uid, join.rejoin or None)
-        before = self._attendances.get(join.rejoin)
-        if before is not None and before.has_place_in(room, join.uid):
+        before = self._clients.get(join.rejoin)
+        if before is not None and before.is_in(room, join.uid):
             return before, access
-        place = self._ids.hex(32)
+        rejoin_token = self._ids.hex(32)
         try:
-            attendance = PcmClient(
+            client = PcmClient(
                 room,
                 join.uid,
-                place,
+                rejoin_token,
                 clock=self._clock,
-                counters=self.counters,
-                forget=lambda: self._attendances.pop(place, None),
+                forget=lambda: self._clients.pop(rejoin_token, None),
             )
         except RoomError as error:
             raise JoinRefused(503, Refusal("unavailable", str(error))) from None
-        self._attendances[place] = attendance
-        room.holders[attendance.member.uid] = Reservation(place)
-        return attendance, access
+        self._clients[rejoin_token] = client
+        room.reservations[client.member.uid] = Reservation(rejoin_token)
+        return client, access

@@ -1,4 +1,4 @@
-"""One client of the WebRTC door: from its join to its end, whichever of peer, WebSocket, token or room ends it."""
+"""One client of the WebRTC door, from its join until its peer, its WebSocket, its token or the room ends it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
+from offhook_mockserver.doors.client import renew, serve
 from offhook_mockserver.doors.outbox import Outbox
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_mockserver.rooms.token_life import TokenLife
-from offhook_wire.access_token import TokenInvalid
 from offhook_wire.liveness import LivenessTimer
 from offhook_wire.peer import Certificate, Peer, PeerFailed
 from offhook_wire.relay_protocol import (
@@ -24,8 +24,6 @@ from offhook_wire.relay_protocol import (
     Published,
     RelayEvent,
     Renew,
-    RenewalRefused,
-    Renewed,
     TokenExpiring,
     Unpublished,
     encode,
@@ -50,26 +48,24 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How long a leaving member's last datagrams may still be on their way, in seconds; its BYE ends the wait.
+#: How long to wait for the last datagrams of a member that leaves, in seconds; its BYE ends the wait.
 LEAVE_DRAIN_S: Final = 0.03
-#: How long a client that is out has to read why, in seconds.
-_FAREWELL_S: Final = 1.0
 
 
 class WebRtcClient:
-    """One client: its peer, its member, its WebSocket, and the one task that owns their end.
+    """One client: its peer, its member, its WebSocket, and the one task that ends them.
 
     Args:
-        room: where it is going to be.
-        wanted: how it asked.
+        room: the room that it will join.
+        wanted: its join request.
         access: its token, verified just now.
         certificate: for DTLS.
         clock: the time.
         ids: for SSRCs.
-        silence_s: a client from which nothing comes for so long is dropped.
-        streams: what it heard before, when it comes back.
-        incoming: impairs what comes, for tests.
-        outgoing: impairs what goes, for tests.
+        silence_s: a client from which nothing has arrived for this long is dropped.
+        streams: the streams that it heard before, if it comes back; else None.
+        incoming: impairs media from the client, for tests.
+        outgoing: impairs media to the client, for tests.
     """
 
     def __init__(
@@ -108,12 +104,12 @@ class WebRtcClient:
         self._opened = asyncio.Event()
         self._gone = asyncio.Event()
         self._reason = LeaveReason.DROPPED
-        #: A join is under way, which `_end` may break off.
+        #: Whether `_end` may cancel the task, because a join is under way.
         self._breakable = False
         self._task: asyncio.Task[None] | None = None
 
     def expect(self) -> tuple[MemberInfo, ...]:
-        """Have the room tell us everything from now on; who is there now. In one go, so that nothing is missed."""
+        """Receive the room's events from now on; returns the members of now. One step, so that no event is missed."""
         self._room.expect(self.member)
         return tuple(
             MemberInfo(other.uid, self.member.ssrc_of(other.uid), other.published)
@@ -122,7 +118,7 @@ class WebRtcClient:
         )
 
     async def abandon(self) -> None:
-        """It did not come to a start."""
+        """End a client that was never started."""
         self.member.leave(LeaveReason.DROPPED)
         await self.peer.stop()
 
@@ -134,32 +130,26 @@ class WebRtcClient:
         admitted: Callable[[], object],
         forget: Callable[[], object],
     ) -> None:
-        """Connect, call `admitted` once it is in, and attend until the end; then call `forget`."""
+        """Connect, call `admitted` when the member is in the room, and call `forget` when it has ended."""
         self._task = asyncio.create_task(self._run(remote, timeout_s, admitted, forget))
 
     async def attend(self, websocket: WebSocket) -> None:
-        """Serve the client's WebSocket. Losing it is losing the member."""
+        """Serve the client's WebSocket. The member leaves when it is lost."""
         self.attached = True
         await websocket.accept()
         self._opened.set()
-        tasks = (asyncio.create_task(self._outbox.pump(websocket)), asyncio.create_task(self._listen(websocket)))
         try:
-            await self._gone.wait()
-            # The client's last events; one that does not read them is not waited for.
-            await asyncio.wait(tasks, timeout=_FAREWELL_S)
+            await serve(websocket, self._outbox, self._listen(websocket), self._gone)
         finally:
             self._end(LeaveReason.DROPPED)
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
 
     def kick(self, reason: str) -> None:
-        """Put the client out."""
+        """Remove the client from the room."""
         self._room.kick(self.member, reason)
         self._end(LeaveReason.DROPPED)
 
     async def wait_over(self) -> None:
-        """Wait until everything is closed."""
+        """Wait until the client has ended and its sockets are closed."""
         if self._task is not None:
             await asyncio.wait((self._task,))
 
@@ -200,12 +190,12 @@ class WebRtcClient:
                 self._silence.start()
                 await self._gone.wait()
         except asyncio.CancelledError:
-            # Only `_end` cancels this task, to break off a join.
+            # Only `_end` cancels this task, while a join is under way.
             pass
         except TimeoutError:
-            _log.info("uid %d did not get in within %g s", self.member.uid, timeout_s)
+            _log.info("uid %d did not join within %g s", self.member.uid, timeout_s)
         except (PeerFailed, RoomError, ConnectionError) as error:
-            _log.info("uid %d did not get in: %s", self.member.uid, error)
+            _log.info("uid %d did not join: %s", self.member.uid, error)
         finally:
             self._breakable = False
             self._gone.set()
@@ -226,11 +216,12 @@ class WebRtcClient:
                     case Renew(token):
                         self._renew(token)
                     case Leave():
-                        # What it said last is in the socket already: it goes before the news that it left.
+                        # Its last audio is in the socket already: forward that before its `MemberLeft`.
                         await self.member.wait_ended(LEAVE_DRAIN_S)
                         self._end(LeaveReason.QUIT)
         except ProtocolError as error:
-            _log.warning("uid %d sent what is no message: %s", self.member.uid, error)
+            _log.warning("uid %d sent an invalid message: %s", self.member.uid, error)
+            self._room.counters.malformed += 1
         finally:
             self._end(LeaveReason.DROPPED)
 
@@ -245,22 +236,16 @@ class WebRtcClient:
                 self._task.cancel()
 
     def _renew(self, token: Secret) -> None:
-        try:
-            access = self._room.verify(token, self.member.uid)
-        except TokenInvalid as error:
-            self._put(RenewalRefused(int(error.reason), str(error)))
-        else:
-            self._token.verified(access)
-            self._put(Renewed())
-            if self.admitted and not self._gone.is_set():
-                self._token.start()
+        self._put(renew(token, self._room, self.member.uid, self._token))
+        if self.admitted and not self._gone.is_set():
+            self._token.start()
 
     def _expired(self) -> None:
         self.kick("token expired")
 
     def _fell_silent(self, silent: bool) -> None:
         if silent:
-            _log.info("uid %d was dropped: nothing came from it any more", self.member.uid)
+            _log.info("uid %d was dropped: nothing arrives from it any more", self.member.uid)
             self._end(LeaveReason.DROPPED)
 
     def _on_rtp(self, data: bytes) -> None:

@@ -1,7 +1,7 @@
 """The WebRTC door: HTTP to join, a WebSocket for events, and for each client one peer that feeds an RTP member.
 
-``GET /relay``, ``POST /relay/join``, WebSocket ``/relay/events``; messages in `offhook_wire.relay_protocol`. Whoever
-mounts the routes puts Host and Origin checks in front of them.
+Its routes are ``GET /relay``, ``POST /relay/join`` and the WebSocket ``/relay/events``; its messages are in
+`offhook_wire.relay_protocol`. The routes must be mounted behind Host and Origin checks.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from offhook_wire.impairment import Impairment
 
 
-#: Longer than the pause between two of ICE's checks of consent (up to 6 s): whoever is there is heard within it.
+#: Longer than the pause between two of ICE's consent checks (up to 6 s), so that every live client is heard in it.
 SILENCE_S: Final = 7.0
 
 
@@ -51,14 +51,14 @@ class WebRtcDoor:
     """Lets WebRTC clients into rooms.
 
     Args:
-        rooms: the rooms there are.
+        rooms: the open rooms.
         clock: the time by which tokens expire.
         ids: for the ids of event streams, and SSRCs.
-        most_joining: joins that may be under way at once; more are refused.
-        join_timeout_s: how long a join may be under way.
-        silence_s: a client from which nothing comes for so long is dropped: no audio, no report, no check.
-        incoming: impairs what comes from clients, media and all; for tests.
-        outgoing: impairs what goes to them.
+        most_joining: how many joins may be under way at once; more are refused.
+        join_timeout_s: how long a join may take.
+        silence_s: a client is dropped when nothing (audio, reports, consent checks) has arrived for this long.
+        incoming: impairs all datagrams from clients, for tests.
+        outgoing: impairs all datagrams to clients, for tests.
     """
 
     def __init__(
@@ -82,16 +82,16 @@ class WebRtcDoor:
         self._incoming = incoming
         self._outgoing = outgoing
         self._certificate: Certificate | None = None
-        self._attendances: dict[str, WebRtcClient] = {}
+        self._clients: dict[str, WebRtcClient] = {}
         self._gathering = 0
 
     @property
     def connections(self) -> int:
-        """Clients that are in or joining."""
-        return len(self._attendances)
+        """Clients that are in a room or joining one."""
+        return len(self._clients)
 
     def routes(self) -> list[BaseRoute]:
-        """What to mount, at the root of the server."""
+        """The routes to mount at the root of the server."""
         return [
             Route(HEALTH_PATH, self._health, methods=["GET"]),
             Route(JOIN_PATH, self._join, methods=["POST"]),
@@ -99,12 +99,12 @@ class WebRtcDoor:
         ]
 
     async def aclose(self) -> None:
-        """Put every client out and wait until its sockets are closed. Idempotent."""
-        attendances = tuple(self._attendances.values())
-        for attendance in attendances:
-            attendance.kick("server stopped")
-        for attendance in attendances:
-            await attendance.wait_over()
+        """Remove every client and wait until its sockets are closed. Idempotent."""
+        clients = tuple(self._clients.values())
+        for client in clients:
+            client.kick("server stopped")
+        for client in clients:
+            await client.wait_over()
 
     async def _health(self, request: Request) -> Response:
         return JSONResponse(Health().to_json())
@@ -115,7 +115,7 @@ class WebRtcDoor:
         except ProtocolError as error:
             return _refuse(400, Refusal("malformed", str(error)))
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody reads it
+            return Response(status_code=400)  # the client has gone and does not read it
         try:
             room, access = check_may_join(
                 self._rooms,
@@ -127,9 +127,9 @@ class WebRtcDoor:
             )
         except JoinRefused as error:
             return _refuse(error.status, error.refusal)
-        joining = self._gathering + sum(not attendance.admitted for attendance in self._attendances.values())
+        joining = self._gathering + sum(not client.admitted for client in self._clients.values())
         if joining >= self._most_joining:
-            return _refuse(503, Refusal("busy", f"{joining} joins are under way, which is the limit: try again"))
+            return _refuse(503, Refusal("busy", f"{joining} joins are under way, which is the limit: try again later"))
         self._gathering += 1
         try:
             answer = await self._expect(room, wanted, access)
@@ -142,8 +142,8 @@ class WebRtcDoor:
     async def _expect(self, room: Room, wanted: JoinRequest, access: AccessToken) -> JoinAnswer:
         if self._certificate is None:
             self._certificate = make_certificate()
-        before = room.holders.get(wanted.uid)
-        attendance = WebRtcClient(
+        before = room.reservations.get(wanted.uid)
+        client = WebRtcClient(
             room,
             wanted,
             access,
@@ -155,29 +155,29 @@ class WebRtcDoor:
             incoming=self._incoming,
             outgoing=self._outgoing,
         )
-        member = attendance.member
+        member = client.member
         sid = self._ids.hex(32)
         try:
-            local = await attendance.peer.gather()
-            members = attendance.expect()
+            local = await client.peer.gather()
+            members = client.expect()
         except BaseException:
-            await attendance.abandon()
+            await client.abandon()
             raise
-        self._attendances[sid] = attendance
-        attendance.start(
+        self._clients[sid] = client
+        client.start(
             wanted.peer,
             self._join_timeout_s,
-            admitted=lambda: room.holders.update({member.uid: Reservation(wanted.ssrc, member.streams)}),
-            forget=lambda: self._attendances.pop(sid, None),
+            admitted=lambda: room.reservations.update({member.uid: Reservation(wanted.ssrc, member.streams)}),
+            forget=lambda: self._clients.pop(sid, None),
         )
         return JoinAnswer(sid, member.uid, OPUS_PAYLOAD_TYPE, local, members)
 
     async def _events(self, websocket: WebSocket) -> None:
-        attendance = self._attendances.get(websocket.query_params.get("sid", ""))
-        if attendance is None or attendance.attached:
+        client = self._clients.get(websocket.query_params.get("sid", ""))
+        if client is None or client.attached:
             await websocket.close(1008)
             return
-        await attendance.attend(websocket)
+        await client.attend(websocket)
 
 
 async def _body(request: Request) -> bytes:

@@ -1,7 +1,7 @@
 """The mock's face to Sendblue's clients: ``POST /facetime/start-call``.
 
-The request and the answer to a good one are documented, and nothing is added to them. No refusal is documented:
-statuses and texts are what careful clients in the field expect. Each behaviour carries its grade.
+Sendblue documents the request and the answer to a good one, and the mock adds nothing to them. It documents no
+refusals: their statuses and texts are what careful clients in the field expect. Each behaviour carries its grade.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from offhook.errors import NumberRejected
 from offhook.interfaces import e164
 from offhook.session import Grade
-from offhook_mockserver.faces.refusals import ApiRefusal, UnknownRoute, refuse
+from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, UnknownRoute, refuse
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.tenant import mint_token
 
@@ -35,11 +35,11 @@ START_CALL: Final = "/facetime/start-call"
 #: The grade of the answer to a good request: every field, and HTTP 200.
 SUCCESS_GRADE: Final = Grade.DOCUMENTED
 
-#: Documented twice over: the names of the credentials page, then those of the security page.
+#: Documented under two names: those of the credentials page, then those of the security page.
 _KEY_HEADERS: Final = ("sb-api-key-id", "x-sb-api-key-id")
 _SECRET_HEADERS: Final = ("sb-api-secret-key", "x-sb-api-secret-key")
 
-#: Documented routes that a client may well try, for "did you mean"; those without a note are answered here.
+#: Documented routes that a client may try, so that the refusal can name the nearest; one without a note is answered.
 _DOCUMENTED: Final[Mapping[str, str]] = {
     f"POST {START_CALL}": "",
     "GET /api/lines": "documented, but not mocked yet",
@@ -50,8 +50,8 @@ _DOCUMENTED: Final[Mapping[str, str]] = {
 }
 
 
-# Documented are the rules: both keys are required, numbers are E.164, 911 is blocked, the from-number must be a
-# FaceTime line of the account. What is answered to whoever breaks one is not.
+# Sendblue documents the rules (both keys are required, numbers are E.164, 911 is blocked, the from-number must be a
+# FaceTime line of the account), but not its answer to a request that breaks one.
 KEYS_MISSING: Final = ApiRefusal(401, Grade.ASSUMED)
 KEYS_WRONG: Final = ApiRefusal(401, Grade.ASSUMED)
 NOT_JSON: Final = ApiRefusal(400, Grade.ASSUMED)
@@ -61,21 +61,13 @@ NOT_OUR_LINE: Final = ApiRefusal(400, Grade.ASSUMED)
 TOO_MANY_CALLS: Final = ApiRefusal(503, Grade.ASSUMED)
 
 
-class RequestRefused(Exception):
-    """A request is answered with a refusal; the text goes to the client."""
-
-    def __init__(self, refusal: ApiRefusal, message: str) -> None:
-        super().__init__(message)
-        self.refusal = refusal
-
-
 class SendblueApi:
     """The API.
 
     Args:
-        tenants: whose keys are known.
+        tenants: the key pairs that are accepted.
         calls: starts calls.
-        clock: the time of issue of tokens.
+        clock: the time at which tokens are issued.
         ids: salts of tokens.
     """
 
@@ -86,7 +78,7 @@ class SendblueApi:
         self._ids = ids
 
     def routes(self) -> list[BaseRoute]:
-        """What to mount, at the root of the server. The last one takes whatever no other route took."""
+        """The routes to mount at the root of the server. The last one answers every other request."""
         return [Route(START_CALL, self._start_call, methods=["POST"]), UnknownRoute(_DOCUMENTED)]
 
     async def _start_call(self, request: Request) -> Response:
@@ -97,10 +89,10 @@ class SendblueApi:
             if from_number not in tenant.lines:
                 raise RequestRefused(
                     NOT_OUR_LINE,
-                    f"fromNumber {from_number} is no FaceTime line of this account; it has {', '.join(tenant.lines)}",
+                    f"fromNumber {from_number} is not a FaceTime line of this account; use {' or '.join(tenant.lines)}",
                 )
             if to == from_number:
-                raise RequestRefused(BAD_FIELD, "phoneNumber is the fromNumber: a line cannot call itself")
+                raise RequestRefused(BAD_FIELD, "phoneNumber and fromNumber are the same: a line cannot call itself")
             return self._ring(tenant, to, from_number)
         except RequestRefused as refused:
             return refuse(refused.refusal, str(refused))
@@ -125,7 +117,7 @@ class SendblueApi:
         if tenant is None:
             raise RequestRefused(
                 KEYS_WRONG,
-                "sb-api-key-id and sb-api-secret-key are no pair that this mock knows: it printed one when it started",
+                "sb-api-key-id and sb-api-secret-key are not a key pair of this mock: use the pair that it printed",
             )
         return tenant
 
@@ -135,7 +127,7 @@ def _header(request: Request, names: tuple[str, ...]) -> str:
 
 
 def _parse(body: bytes) -> dict[str, object]:
-    """A JSON object, strictly: no key twice, no NaN, no nesting beyond what a parser bears."""
+    """Parse a JSON object; duplicate keys, NaN and nesting that is too deep for the parser are rejected."""
     try:
         value: object = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_not_json)
     except (ValueError, RecursionError) as error:
@@ -149,19 +141,19 @@ def _parse(body: bytes) -> dict[str, object]:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ValueError("a key stands in it twice")
+        raise ValueError("it has a key twice")
     return fields
 
 
 def _not_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _number(fields: dict[str, object], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
-        problem = "is missing" if name not in fields else "must be a text"
-        raise RequestRefused(BAD_FIELD, f"{name} {problem}: give an E.164 number, for example +14155550123")
+        problem = "is missing" if name not in fields else "must be a string"
+        raise RequestRefused(BAD_FIELD, f"{name} {problem}: pass an E.164 number, for example +14155550123")
     try:
         return e164(value, name)
     except NumberRejected as error:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 async def shown(made: Display) -> None:
-    """A call of a second, with somebody following from before it is dialled."""
+    """Shows a call of one second, followed from before it is dialled."""
     transport = LinkedTransport()
     callee = transport.member()
     phone = Phone(carrier=ScriptedCarrier(), transport=transport, clock=LoopClock(), policy=CallPolicy())
@@ -56,7 +56,7 @@ def test_plain_lines_show_states_with_evidence_and_times(capsys: pytest.CaptureF
     assert "\x1b" not in "".join(lines)
 
 
-def test_a_plain_display_that_comes_late_shows_what_was_before(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plain_display_that_starts_late_shows_earlier_entries(capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
         phone = Phone(carrier=ScriptedCarrier(), transport=LinkedTransport(), clock=LoopClock())
         async with phone.dial("+14155550123") as call:
@@ -104,12 +104,23 @@ def test_a_line_without_a_change_has_no_state() -> None:
     assert line(entry) == "   1.000 s  ENDED     a timer ran out (observed); leg closed"
 
 
-def test_a_summary_says_what_broke() -> None:
+def test_texts_from_peers_are_escaped() -> None:
+    evil = "\x1b[2J\nforged"
+    entry = TimelineEntry(1.0, "X", CallState.ACTIVE, LegState.CONNECTED, detail=evil)
+    assert line(entry) == "   1.000 s            X \\x1b[2J\\nforged"
+    record = CallRecord("call_1", "", "", problem=evil)
+    record.outcome = Outcome(Disposition.FAILED, EndedBy.NETWORK, Cause.NETWORK_OUT_OF_ORDER)
+    screen = io.StringIO()
+    LiveDisplay(Console(file=screen, width=120)).finish(record)
+    assert screen.getvalue().splitlines()[1] == "\\x1b[2J\\nforged"
+
+
+def test_a_summary_includes_the_problem() -> None:
     record = CallRecord("call_1", "+1415•••0123", "")
-    assert summary(record) == "the call did not begin"
+    assert summary(record) == ["the call did not begin"]
     record.outcome = Outcome(Disposition.FAILED, EndedBy.CARRIER, Cause.NOT_AUTHORIZED)
     record.problem = "the keys are not accepted"
-    assert summary(record) == "failed: ended by carrier (Q.850 cause 57)\nthe keys are not accepted"
+    assert summary(record) == ["failed: ended by carrier (Q.850 cause 57)", "the keys are not accepted"]
 
 
 @pytest.mark.parametrize(

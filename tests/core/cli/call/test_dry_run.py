@@ -1,4 +1,4 @@
-"""``offhook call --dry-run``: nothing rings, and what would keep it from ringing is said."""
+"""``offhook call --dry-run``: nothing rings, and the reason why a call would not ring is printed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OnlyOne:
         return None if request.number == NUMBER else "not on the list"
 
 
-def test_it_says_that_it_would_ring(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_call_that_would_ring(capsys: pytest.CaptureFixture[str]) -> None:
     kit = AudioKit()
     r = rig(plugins=load(kit))
     assert run_virtual(try_out(CallOrder(NUMBER, ["ramp:10"]), lambda: r.phone, as_json=False)) is ExitCode.COMPLETED
@@ -43,7 +43,7 @@ def test_it_says_that_it_would_ring(capsys: pytest.CaptureFixture[str]) -> None:
         (NUMBER, [], ConfigError("no keys"), ExitCode.BAD_USAGE, "no keys"),
     ],
 )
-def test_it_says_why_it_would_not(
+def test_the_reason_why_a_call_would_not_ring(
     number: str,
     say: list[str],
     refuse: Exception | None,
@@ -62,10 +62,10 @@ def test_it_says_why_it_would_not(
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_what_could_not_be_converted_is_refused(
+def test_a_source_that_could_not_be_converted_is_rejected(
     live: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its rate is known when somebody listens already. What is open is closed."""
+    """Its rate would be known only when the callee is listening already. Open sources are closed."""
     monkeypatch.setattr(RampSource, "live", live)
     kit = AudioKit()
     r = rig(plugins=load(kit))
@@ -79,15 +79,15 @@ def test_what_could_not_be_converted_is_refused(
     monkeypatch.setattr(r.phone, "source", source)
     assert run_virtual(try_out(CallOrder(NUMBER, ["ramp:10"]), lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
     wanted = "live" if live else "file"
-    assert f"'ramp:10' could not be said at the rate of the call: no resampler is called '{wanted}'" in (
+    assert f"'ramp:10' may have to be converted to the rate of the call: no resampler is called '{wanted}'" in (
         capsys.readouterr().err
     )
     assert [source.closed for source in opened] == [1]
 
 
-def test_without_json_the_reason_is_all_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_json_only_the_reason_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     r = rig(transport=LinkedTransport(refuse_check=ConfigError("no keys")))
-    assert run_virtual(try_out(CallOrder(NUMBER), lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
+    assert run_virtual(try_out(CallOrder(NUMBER, []), lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
     assert capsys.readouterr() == ("", "offhook: no keys\n")
 
 

@@ -15,7 +15,7 @@ from offhook.cli.call.display import NoDisplay
 from offhook.cli.call.placing import CallOrder, CallResult, place, report
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.stopping import Stop
-from offhook.errors import CredentialsRejected, TransportUnavailable
+from offhook.errors import ConfigError, CredentialsRejected, NumberRejected, TransportUnavailable
 from offhook.interfaces import AudioSource
 from offhook.interfaces.frame import AudioFrame
 from offhook.interfaces.ids import Ids
@@ -33,7 +33,7 @@ LOUD = AudioFrame(b"\x00\x20" * 320, 16_000)
 
 
 class Stage:
-    """A phone with doubles, and a callee who can be told what to do when."""
+    """A phone with doubles, and a callee whose steps can be scheduled."""
 
     def __init__(self, transport: LinkedTransport | None = None, carrier: ScriptedCarrier | None = None) -> None:
         self.transport = transport or LinkedTransport()
@@ -105,7 +105,7 @@ def test_it_ends_when_all_is_said_and_the_callee_has_been_quiet(tmp_path: Path) 
             assert file.getnframes() == pytest.approx(took_s * 16_000, rel=0.02)
 
 
-def test_it_ends_after_the_time_that_was_given() -> None:
+def test_it_ends_after_for_s() -> None:
     async def main() -> tuple[CallResult, float]:
         stage = Stage()
         stage.at(1, *answers(stage.callee))
@@ -131,12 +131,12 @@ def test_it_ends_when_the_callee_hangs_up() -> None:
     assert placed.record.outcome.ended_by.value == "callee"
 
 
-def test_nobody_answers() -> None:
+def test_no_answer() -> None:
     placed = run_virtual(_placed(lambda stage: None))
     assert placed.code is ExitCode.NOT_ANSWERED
 
 
-def test_a_callee_who_drops_is_a_failure_with_a_sentence() -> None:
+def test_a_callee_who_drops_out_is_a_failure() -> None:
     def script(stage: Stage) -> None:
         stage.at(1, *answers(stage.callee))
         stage.at(2, lambda: stage.callee.leave(LeaveReason.DROPPED))
@@ -147,7 +147,7 @@ def test_a_callee_who_drops_is_a_failure_with_a_sentence() -> None:
     assert "vanished" in placed.record.problem
 
 
-def test_a_callee_who_dropped_and_came_back_is_given_time_to_speak() -> None:
+def test_a_callee_who_returns_after_dropping_out_has_time_to_speak() -> None:
     def script(stage: Stage) -> None:
         stage.at(1, *answers(stage.callee))
         stage.at(2, lambda: stage.callee.leave(LeaveReason.DROPPED))
@@ -192,7 +192,7 @@ async def _placed(
     return await place(CallOrder(NUMBER, say=say or [], out=out), stage.open_phone, NoDisplay())
 
 
-def test_a_refusal_is_written_down(tmp_path: Path) -> None:
+def test_a_refused_call_leaves_a_record(tmp_path: Path) -> None:
     async def main() -> CallResult:
         carrier = ScriptedCarrier(CredentialsRejected("the keys are not accepted"))
         return await _placed(lambda stage: None, Stage(carrier=carrier), tmp_path / "out")
@@ -203,7 +203,7 @@ def test_a_refusal_is_written_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("existing", [True, False])
-def test_what_is_found_out_before_anything_rings_leaves_nothing_behind(tmp_path: Path, existing: bool) -> None:
+def test_an_error_before_dialling_leaves_no_files(tmp_path: Path, existing: bool) -> None:
     out = tmp_path / "out"
     if existing:
         out.mkdir()
@@ -228,7 +228,26 @@ def test_a_bad_spec_is_bad_usage_and_nothing_rings(say: str, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_folder_that_holds_something_is_refused_and_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", ["4155550123", "+1911"])
+def test_a_rejected_number_is_bad_usage_and_leaves_no_file(number: str, tmp_path: Path) -> None:
+    async def main() -> CallResult:
+        order = CallOrder(number, listen=[f"recorder:{tmp_path / 'heard.wav'}"], out=tmp_path / "out")
+        return await place(order, Stage().open_phone, NoDisplay())
+
+    result = run_virtual(main())
+    assert (result.code, result.record) == (ExitCode.BAD_USAGE, None)
+    assert isinstance(result.error, NumberRejected)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("for_s", [0, -1, float("nan"), float("inf")])
+def test_an_invalid_time_to_talk_is_rejected(for_s: float) -> None:
+    with pytest.raises(ConfigError, match="--for") as raised:
+        CallOrder(NUMBER, for_s=for_s)
+    assert raised.value.message.endswith(f"positive number of seconds, got {for_s:g}")
+
+
+def test_an_output_folder_that_is_not_empty_is_rejected_and_unchanged(tmp_path: Path) -> None:
     (tmp_path / "mix.wav").write_text("precious")
     placed = run_virtual(_placed(lambda stage: None, out=tmp_path))
     assert placed.code is ExitCode.BAD_USAGE
@@ -237,7 +256,7 @@ def test_an_output_folder_that_holds_something_is_refused_and_left_alone(tmp_pat
     assert (tmp_path / "mix.wav").read_text() == "precious"
 
 
-def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+def test_an_output_folder_that_is_a_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("precious")
     placed = run_virtual(_placed(lambda stage: None, out=tmp_path / "out"))
     assert placed.error is not None
@@ -248,8 +267,8 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.fault("F31")
 @pytest.mark.parametrize("code", [None, ExitCode.TERMINATED])
 @pytest.mark.parametrize("when_s", [0.5, 2])
-def test_one_that_is_cancelled_hangs_up_first(when_s: float, code: ExitCode | None, tmp_path: Path) -> None:
-    """Before the answer and after it; the code is ctrl-C's, or that of the signal which came."""
+def test_a_cancelled_call_hangs_up_first(when_s: float, code: ExitCode | None, tmp_path: Path) -> None:
+    """Before the answer and after it; the exit code is that of the signal, or of ctrl-C if there was none."""
     stop = Stop()
     stop.code = code
 
@@ -269,7 +288,7 @@ def test_one_that_is_cancelled_hangs_up_first(when_s: float, code: ExitCode | No
 
 
 @pytest.mark.fault("F31")
-def test_a_source_that_hangs_when_it_is_closed_does_not_keep_the_command() -> None:
+def test_a_source_that_hangs_while_closing_does_not_block_the_command() -> None:
     class Hanging(AudioSource):
         async def read(self) -> AudioFrame | None:
             return None
@@ -315,7 +334,7 @@ def test_without_json_nothing_more_is_printed(capsys: pytest.CaptureFixture[str]
     assert json.loads(capsys.readouterr().out)["disposition"] == "no_answer"
 
 
-def test_what_was_left_where_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_files_of_a_call_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     placed = run_virtual(_placed(lambda stage: None, out=out))
     report(placed, as_json=False, out=out)
@@ -324,7 +343,7 @@ def test_what_was_left_where_is_listed(tmp_path: Path, capsys: pytest.CaptureFix
     assert "mix.wav            both on one timeline" in printed
 
 
-def test_a_call_that_lost_its_record_did_not_go_as_ordered(tmp_path: Path) -> None:
+def test_a_call_that_lost_its_record_has_failed(tmp_path: Path) -> None:
     async def main() -> CallResult:
         stage = Stage()
         stage.at(1, *answers(stage.callee))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook import Secret
-from offhook.cli.doctor import diagnosis
+from offhook.cli.doctor import checks
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.root import run
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing of this machine's."""
-    monkeypatch.setattr(diagnosis, "shadowed", list)
+    """Removes what this machine sets."""
+    monkeypatch.setattr(checks, "shadowed", list)
     for name in ("OFFHOOK_TRANSPORT", "OFFHOOK_STORE", "OFFHOOK_DISABLE_PLUGINS", "SENDBLUE_API_API_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OFFHOOK_HOME", str(tmp_path / "home"))
@@ -33,6 +33,22 @@ def test_nothing_wrong(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert "fine  store: sqlite: it can be read, and holds no calls yet\n" in printed
     assert printed.endswith("\nnothing is wrong\n")
     assert not (tmp_path / "home").exists(), "looking makes nothing"
+
+
+def test_findings_of_plugins_are_escaped(install: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    install(
+        "acme",
+        """
+        from offhook.interfaces import Finding, Level
+        from offhook.plugin import hookimpl
+
+        @hookimpl
+        def offhook_diagnosis(registry):
+            registry.add("acme", lambda settings: [Finding(Level.NOTE, "acme", "\\x1b[2Jnew\\nline", ("\\u202e",))])
+        """,
+    )
+    assert run(["doctor"]) == ExitCode.COMPLETED
+    assert "note  acme: \\x1b[2Jnew\\nline\n        \\u202e\n" in capsys.readouterr().out
 
 
 def test_something_wrong(

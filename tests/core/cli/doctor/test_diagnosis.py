@@ -1,218 +1,116 @@
-"""The doctor's findings: what is wrong is found and said with the cure, and no value of a setting gets out."""
+"""Checks of plugins: one that raises, hangs or yields nonsense is named, and costs the others nothing."""
 
 from __future__ import annotations
 
-import ssl
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.core.rig import ALONE, AudioKit, load
+from tests.core.rig import ALONE
 
-from offhook.cli.doctor import diagnosis
-from offhook.cli.doctor.diagnosis import Level, diagnose
-from offhook.interfaces import Archive
-from offhook.plugin.discovery import Shadowed
+from offhook.cli.doctor.diagnosis import diagnose
+from offhook.interfaces.diagnosis import Finding, Level
+from offhook.interfaces.environment import Environment
 from offhook.plugin.hookspecs import hookimpl
 from offhook.plugin.manager import Plugins
-from offhook.plugin.quarantine import TLS_REPLACED
-from offhook.testing import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
-    from offhook.cli.doctor.diagnosis import Finding
-    from offhook.interfaces.store import Document
-    from offhook.plugin.registry import ArchiveRegistry, AuthRegistry, CarrierRegistry, StoreRegistry, TransportRegistry
+    from offhook.plugin.registry import DiagnosisRegistry
 
-
-class Tape(Archive):
-    """Holds what it is told to."""
-
-    def __init__(self, calls: int) -> None:
-        self.calls = calls
-
-    def records(self, limit: int | None = None) -> list[Document]:
-        if self.calls < 0:
-            raise OSError("the tape is torn")
-        return [{}] * min(self.calls, limit or 0)
-
-    def record(self, call_id: str) -> Document | None:
-        return None
-
-    def journal(self, call_id: str) -> list[Document]:
-        return []
-
-    def close(self) -> None: ...
+FINE = Finding(Level.FINE, "acme", "ACME_URL is set")
 
 
-class Kit:
-    """Something of every kind that the doctor asks for."""
+class Acme:
+    """A plugin with one check, between those of offhook and a last one."""
+
+    def __init__(self, check: Callable[[Environment], Iterable[Finding]], needs: tuple[str, ...] = ()) -> None:
+        self._check = check
+        self._needs = needs
 
     @hookimpl
-    def offhook_store(self, registry: StoreRegistry) -> None:
-        for name in ("tape", "paper"):
-            registry.add(name, lambda argument, environment: MemoryStore())
-
-    @hookimpl
-    def offhook_archive(self, registry: ArchiveRegistry) -> None:
-        registry.add("tape", lambda argument, environment: Tape(int(argument)))
-
-    @hookimpl
-    def offhook_transport(self, registry: TransportRegistry) -> None:
-        registry.add("pigeon", print)  # type: ignore[arg-type]
-        registry.add("dove", print, extra="acme[dove]", needs=("no_such_sdk", "nor_this"))  # type: ignore[arg-type]
-
-    @hookimpl
-    def offhook_carrier(self, registry: CarrierRegistry) -> None:
-        registry.add("sendblue", print)  # type: ignore[arg-type]
-
-    @hookimpl
-    def offhook_auth(self, registry: AuthRegistry) -> None:
-        registry.add("env", print)  # type: ignore[arg-type]
+    def offhook_diagnosis(self, registry: DiagnosisRegistry) -> None:
+        registry.add("acme", self._check, needs=self._needs)
+        registry.add("last", lambda environment: [Finding(Level.NOTE, "last", environment["LAST"])])
 
 
-class Also:
-    @hookimpl
-    def offhook_carrier(self, registry: CarrierRegistry) -> None: ...
+def diagnosed(acme: Acme, limit_s: float = 60) -> list[Finding]:
+    """Return the findings without that of the last check, which must run whatever the first one does."""
+    plugins = Plugins.load([acme], ALONE, commands=True)
+    *found, last = diagnose(plugins, Environment({"LAST": "as ever"}), limit_s)
+    assert last == Finding(Level.NOTE, "last", "as ever")
+    return found
 
 
-@pytest.fixture(autouse=True)
-def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever other tests and this machine have: two copies of nothing."""
-    monkeypatch.setattr(diagnosis, "shadowed", list)
+def test_what_a_check_of_a_plugin_finds() -> None:
+    assert diagnosed(Acme(lambda environment: [FINE, FINE])) == [FINE, FINE]
+    assert diagnosed(Acme(lambda environment: ())) == []
 
 
-def found(topic: str, *, level: Level = Level.WRONG, plugins: Plugins | None = None, **settings: str) -> list[Finding]:
-    given = {"OFFHOOK_STORE": "none", **settings}
-    findings = diagnose(plugins or load(Kit()), given)
-    return [finding for finding in findings if finding.topic == topic and finding.level is level]
+class Panic(BaseException):
+    """As native code raises it."""
 
 
-@pytest.mark.parametrize("switched_off", [True, False])
-def test_a_phone_without_resamplers_is_wrong(switched_off: bool) -> None:
-    plugins = load() if switched_off else load(AudioKit())
-    wrong = [finding for finding in diagnose(plugins, {"OFFHOOK_STORE": "none"}) if finding.topic == "resampler"]
-    assert [finding.text.partition(":")[0] for finding in wrong] == (
-        ["no plugin adds 'live'", "no plugin adds 'file'"] if switched_off else []
-    )
-    assert all(finding.level is Level.WRONG for finding in wrong)
+@pytest.mark.fault("F39")
+@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), SystemExit(3), KeyboardInterrupt(), Panic("oops")])
+def test_a_check_that_raises_is_named(error: BaseException) -> None:
+    def check(environment: Environment) -> Iterator[Finding]:
+        yield FINE
+        raise error
+
+    fine, broken = diagnosed(Acme(check))
+    assert fine == FINE, "what it found before is kept"
+    assert (broken.level, broken.subject) == (Level.WRONG, "the check 'acme'")
+    assert broken.text.startswith("plugin 'Acme (given to the phone)' failed in the check 'acme': ")
+    assert type(error).__name__ in broken.text
 
 
-def test_where_nothing_is_wrong_nothing_is_wrong() -> None:
-    levels = [finding.level for finding in diagnose(load(Kit(), Also(), AudioKit()), {"OFFHOOK_STORE": "none"})]
-    assert Level.WRONG not in levels
-    (hook,) = found("hook offhook_carrier", level=Level.FINE, plugins=load(Kit(), Also()))
-    assert hook.text == "answered in this order by Kit (given to the phone), Also (given to the phone)"
-
-
-def test_plugins_and_what_became_of_them(install: Callable[..., str], tmp_path: Path) -> None:
-    module = install("bad", "import no_such_sdk")
-    good = install("good")
-    install("odd", "from offhook.plugin import hookimpl\noffhook_acme = print")
-    plugins = load()
-    plugins.reports[-1].notes.append(TLS_REPLACED)
-    (bad,) = found("plugin bad (bad-offhook 1.0)", plugins=plugins)
-    assert bad.text == "left out: ModuleNotFoundError: No module named 'no_such_sdk'"
-    assert bad.lines == (f"{tmp_path / module}.py:1 in <module>: import no_such_sdk",)
-    (fine,) = found("plugin good (good-offhook 1.0)", level=Level.FINE, plugins=plugins)
-    assert fine.text == f"{good} ({tmp_path / good}.py): offhook_carrier"
-    (off,) = found("plugin sqlite (offhook 0.1.0)", level=Level.NOTE, plugins=plugins)
-    assert off.text == "not loaded: OFFHOOK_DISABLE_PLUGINS names it"
-    names, nothing = found("plugin odd (odd-offhook 1.0)", level=Level.NOTE, plugins=plugins)
-    assert names.text.startswith("offhook_acme is no hook")
-    assert nothing.text == "it answers no hook"
-    (tls,) = found("plugin odd (odd-offhook 1.0)", plugins=plugins)
-    assert tls.text == TLS_REPLACED
-
-
-def test_a_name_that_is_switched_off_in_vain() -> None:
-    plugins = Plugins.load((), {"OFFHOOK_DISABLE_PLUGINS": f"{ALONE['OFFHOOK_DISABLE_PLUGINS']},sqlight"})
-    (finding,) = found("plugins", plugins=plugins)
-    assert "names 'sqlight', and no plugin is called that; did you mean sqlite?" in finding.text
-
-
-def test_a_plugin_that_is_required_and_not_there() -> None:
-    (finding,) = found("plugins", OFFHOOK_REQUIRE_PLUGINS="acme")
-    assert finding.text.startswith("OFFHOOK_REQUIRE_PLUGINS names 'acme', which is not loaded")
-
-
-def test_packages_that_are_missing() -> None:
-    (finding,) = found("transport dove", level=Level.NOTE)
-    assert finding.text == 'lacks no_such_sdk, nor_this: pip install "acme[dove]"'
-
-
-def test_a_distribution_that_is_installed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnosis, "shadowed", lambda: [Shadowed("acme", "2.0 in /a", "1.0 in /b")])
-    (finding,) = found("distribution acme")
-    assert finding.text == "installed twice: 2.0 in /a is in use, 1.0 in /b is not. Uninstall one of them"
-
-
-def test_tls_checks_that_are_off_and_a_platform_that_is_not_supported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
-    assert "urllib may check no certificates" in found("tls")[0].text
-    assert found("platform") == []
-    monkeypatch.setattr(sys, "platform", "win32")
-    assert "only Linux and macOS" in found("platform")[0].text
-
-
-def test_settings_are_told_by_name_alone() -> None:
-    settings = {"SENDBLUE_API_API_SECRET": "sesame-4711", "OFFHOOK_TRANSPORT": "", "HOME": "/x"}
-    findings = diagnose(load(Kit()), {"OFFHOOK_STORE": "tape:sesame-4711", **settings})
-    assert "sesame" not in " ".join(finding.text for finding in findings if finding.topic != "store")
-    (names, empty) = (finding for finding in findings if finding.topic == "settings")
-    assert names.text == "set: OFFHOOK_STORE, SENDBLUE_API_API_SECRET"
-    assert (names.level, empty.level) == (Level.FINE, Level.NOTE)
-    assert empty.text == "set to nothing, which counts as not set: OFFHOOK_TRANSPORT"
-
-
-def test_the_folder_for_records(tmp_path: Path) -> None:
-    new = str(tmp_path / "a" / "b")
-    assert found("home", level=Level.FINE, OFFHOOK_HOME=new)[0].text == f"{new} can be written"
-    assert not (tmp_path / "a").exists(), "looking makes nothing"
-    (tmp_path / "file").write_text("")
-    inside = str(tmp_path / "file" / "calls")
-    (finding,) = found("home", OFFHOOK_HOME=inside, OFFHOOK_STORE="tape:1")
-    assert finding.text == f"{inside} cannot be written: set OFFHOOK_HOME to a folder of yours"
-    assert found("home", level=Level.NOTE, OFFHOOK_HOME=inside), "where nothing is kept it does not matter"
-
-
+@pytest.mark.fault("F39")
 @pytest.mark.parametrize(
-    ("spec", "level", "says"),
-    [
-        ("none", Level.FINE, "OFFHOOK_STORE is none: no calls are kept"),
-        ("tape:0", Level.FINE, "tape: it can be read, and holds no calls yet"),
-        ("tape:3", Level.FINE, "tape: it can be read"),
-        ("paper", Level.NOTE, "paper: it can be written and not read again"),
-        ("tape:-1", Level.WRONG, "plugin 'Kit (given to the phone)' failed in archive: OSError: the tape is torn"),
-        (
-            "tape:x",
-            Level.WRONG,
-            "plugin 'Kit (given to the phone)' failed in the factory of the archive 'tape': Value",
-        ),
-        (
-            "stone:x",
-            Level.WRONG,
-            "OFFHOOK_STORE names 'stone', but no store is called 'stone' (installed: paper, tape)",
-        ),
-    ],
+    "nonsense",
+    [None, [None], ["fine"], [Finding("fine", "a", "b")], [Finding(Level.FINE, "a", b"b")]],  # type: ignore[arg-type]
 )
-def test_the_store(spec: str, level: Level, says: str) -> None:
-    (finding,) = found("store", level=level, OFFHOOK_STORE=spec)
-    assert finding.text.startswith(says)
+def test_a_check_that_yields_anything_else_is_named(nonsense: Iterable[Finding]) -> None:
+    (broken,) = diagnosed(Acme(lambda environment: nonsense))
+    assert broken.level is Level.WRONG
+    assert "failed in the check 'acme': " in broken.text
+    if nonsense:
+        assert "expected a Finding" in broken.text
+        assert "offhook docs hooks#offhook_diagnosis" in broken.text
 
 
-def test_the_parts_that_settings_name() -> None:
-    (usual,) = found("transport", level=Level.FINE)
-    assert usual.text.startswith("OFFHOOK_TRANSPORT is not set: aiortc where")
-    (pigeon,) = found("transport", level=Level.FINE, OFFHOOK_TRANSPORT="pigeon")
-    assert pigeon.text == "pigeon, from plugin Kit (given to the phone)"
-    (unknown,) = found("transport", OFFHOOK_TRANSPORT="owl")
-    assert unknown.text.startswith("OFFHOOK_TRANSPORT names 'owl', but no transport is called 'owl' (installed: dove")
-    (lacking,) = found("transport", OFFHOOK_TRANSPORT="dove")
-    assert 'pip install "acme[dove]"' in lacking.text
-    (owl,) = found("carrier", OFFHOOK_CARRIER="owl")
-    assert owl.text.startswith("OFFHOOK_CARRIER names 'owl', but no carrier is called 'owl'")
-    (carrier,) = found("carrier", level=Level.NOTE, plugins=load())
-    assert carrier.text.startswith("no carrier is called 'sendblue'")
+@pytest.mark.fault("F31")
+def test_a_check_that_hangs_is_left_behind_and_named() -> None:
+    freed = threading.Event()
+
+    def check(environment: Environment) -> Iterator[Finding]:
+        yield FINE
+        freed.wait()
+
+    try:
+        fine, hanging = diagnosed(Acme(check), limit_s=0.05)
+        assert fine == FINE
+        (left,) = (thread for thread in threading.enumerate() if thread.name == "offhook-check-acme")
+        assert left.daemon, "it must not keep the process from ending"
+    finally:
+        freed.set()
+    left.join()
+    assert hanging.level is Level.WRONG
+    assert hanging.text == (
+        "plugin 'Acme (given to the phone)' failed in the check 'acme': it did not end within 0.05 s"
+    )
+
+
+def test_a_check_that_lacks_a_package_is_not_run() -> None:
+    assert diagnosed(Acme(lambda environment: [FINE], needs=("no_such_sdk",))) == []
+
+
+def test_what_a_check_prints_is_in_no_document(capsys: pytest.CaptureFixture[str]) -> None:
+    def check(environment: Environment) -> list[Finding]:
+        sys.stdout.write("checking...\n")
+        return [FINE]
+
+    assert diagnosed(Acme(check)) == [FINE]
+    assert capsys.readouterr() == ("", "checking...\n")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def call_with(
     spec: str, tmp_path: Path | None = None, seed: int = 1, *, cut: bool = False, answered: bool = True
 ) -> str:
-    """Place a call that is kept by the store of a spec; with `cut`, its process dies in mid-call. Gives its id."""
+    """Place a call that is kept by the store of a spec; with `cut`, its process dies in mid-call. Returns its id."""
 
     async def main() -> str:
         made = rig()
@@ -45,7 +45,7 @@ def call_with(
 
 
 def out_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    """What a command prints; nothing may be on standard error."""
+    """Run a command and return what it prints; nothing may be on standard error."""
     assert offhook(["records", *arguments]) == code
     printed = capsys.readouterr()
     assert printed.err == ""
@@ -53,7 +53,7 @@ def out_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: ExitCode = ExitCode.BAD_USAGE) -> str:
-    """The one sentence of a command that cannot be done."""
+    """Run a command that fails, and return its one sentence."""
     assert offhook(["records", *arguments]) == code
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -61,13 +61,13 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: ExitCode 
     return sentence
 
 
-def test_the_list_says_what_became_of_each_call(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_shows_the_result_of_each_call(capsys: pytest.CaptureFixture[str]) -> None:
     call_with("sqlite", seed=1)
-    nobody = call_with("sqlite", seed=2, answered=False)
+    unanswered = call_with("sqlite", seed=2, answered=False)
     cut = call_with("sqlite", seed=3, cut=True)
     lines = out_of(capsys, "list").splitlines()
-    assert [line.split()[-1] for line in lines[1:3]] == [cut, nobody]
-    assert lines[0].split() == ["when", "(UTC)", "to", "what", "became", "talked", "id"]
+    assert [line.split()[-1] for line in lines[1:3]] == [cut, unanswered]
+    assert lines[0].split() == ["when", "(UTC)", "to", "result", "talked", "id"]
     assert "interrupted" in lines[1]
     assert "no_answer" in lines[2]
     assert "completed" in lines[3]
@@ -76,11 +76,11 @@ def test_the_list_says_what_became_of_each_call(capsys: pytest.CaptureFixture[st
     assert "2026-11-18 11:06:4" in lines[3]
     assert len(out_of(capsys, "list", "--limit", "1").splitlines()) == 2
     document = json.loads(out_of(capsys, "list", "--json"))
-    assert [record["call_id"] for record in document][:2] == [cut, nobody]
+    assert [record["call_id"] for record in document][:2] == [cut, unanswered]
     assert "timeline" not in document[0]
 
 
-def test_a_call_that_goes_on_is_shown_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_call_that_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     store = Plugins.load().store("sqlite")
     store.save("call_live", {"number": "+1415•••0123", "dialed_at": "2026-11-18T13:20:00Z", "ended_at_s": None})
     assert "going on" in out_of(capsys, "list")
@@ -89,19 +89,19 @@ def test_a_call_that_goes_on_is_shown_so(capsys: pytest.CaptureFixture[str]) -> 
     assert "interrupted" in out_of(capsys, "list")
 
 
-def test_no_calls_yet_is_a_sentence_and_nothing_is_made(
+def test_without_calls_a_sentence_is_printed_and_nothing_is_created(
     capsys: pytest.CaptureFixture[str], offhook_home: Path, tmp_path: Path
 ) -> None:
     for store in ("sqlite", f"sqlite:{tmp_path}/no/calls.db", f"jsonl:{tmp_path}/no"):
-        assert out_of(capsys, "--store", store, "list") == "no calls have been written down\n"
+        assert out_of(capsys, "--store", store, "list") == "no calls are stored\n"
         assert out_of(capsys, "--store", store, "list", "--json") == "[]\n"
-        assert "there is no call 'call_x'; see: offhook records list" in refused(
+        assert "no call has the id 'call_x'; see: offhook records list" in refused(
             capsys, "--store", store, "show", "call_x"
         )
     assert list(offhook_home.iterdir()) == list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_read_is_a_sentence(
+def test_a_store_that_cannot_be_read_is_one_sentence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, offhook_home: Path
 ) -> None:
     assert "no archive is called 'tape'" in refused(capsys, "--store", "tape", "list")
@@ -123,7 +123,7 @@ def test_a_call_is_shown_for_a_person(capsys: pytest.CaptureFixture[str], tmp_pa
         "answered 1.000 s",
         f"mix: {tmp_path}/mix-1.wav\n",
         "frames_sent",
-        "   1.000 s  active    the callee published audio (documented); leg connected",
+        "   1.000 s  ACTIVE    the callee published audio (documented); leg connected",
         "MemberJoined uid=2",
     ):
         assert words in shown
@@ -135,15 +135,15 @@ def test_a_call_is_shown_for_a_person(capsys: pytest.CaptureFixture[str], tmp_pa
     assert document["record"]["call_id"] == call_id
     assert document["journal"][0]["event"] == "Dialed"
     assert "2 calls begin with 'call_': " in refused(capsys, "show", "call_")
-    assert "no call ''" in refused(capsys, "show", "")
+    assert "no call has the id ''" in refused(capsys, "show", "")
 
 
-def test_many_calls_that_begin_alike_are_not_all_listed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_ambiguous_id_lists_at_most_five_calls(capsys: pytest.CaptureFixture[str]) -> None:
     store = Plugins.load().store("sqlite")
     for index in range(7):
         store.save(f"call_{index}", {"ended_at_s": 1, "disposition": "failed"})
     store.close()
-    assert "call_2, ...; give" in refused(capsys, "show", "call_")
+    assert "call_2, ...; type" in refused(capsys, "show", "call_")
 
 
 def test_an_interrupted_call_is_shown_as_far_as_its_journal_goes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,6 +161,23 @@ def test_an_interrupted_call_is_shown_as_far_as_its_journal_goes(capsys: pytest.
     assert out_of(capsys, "show", "call_odd").endswith("\n\n")
 
 
+@pytest.mark.fault("F43")
+def test_documents_from_a_store_are_escaped(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    evil = "\x1b[2J\nforged"
+    store = Plugins.load().store("sqlite")
+    entry = {"event": evil, "at_s": 1.0, "detail": evil}
+    change = {**entry, "changed": True, "evidence": evil, "grade": evil, "call": evil, "leg": evil}
+    for entries in (entry, change):
+        store.append("call_evil", {**entries, "call_id": "call_evil"})
+    document = {"number": evil, "dialed_at": evil, "disposition": evil, "ended_by": evil, "problem": evil, "rang": evil}
+    store.save("call_evil", {**document, "ended_at_s": 1, "counters": {evil: evil}, "files": {evil: evil}})
+    store.close()
+    for arguments in (["list"], ["show", "evil"], ["export", "evil", "--out", str(tmp_path / "out")]):
+        printed = out_of(capsys, *arguments)
+        assert "forged" in printed
+        assert all(line.isprintable() and not line.startswith("forged") for line in printed.splitlines())
+
+
 def test_export_writes_files_and_names_the_recordings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     first, second = call_with("sqlite", tmp_path, 1), call_with("sqlite", seed=2)
     out = tmp_path / "out"
@@ -174,30 +191,30 @@ def test_export_writes_files_and_names_the_recordings(capsys: pytest.CaptureFixt
     assert json.loads((out / f"record-{first}.json").read_text())["call_id"] == first
     journal = [json.loads(line) for line in (out / f"journal-{first}.jsonl").read_text().splitlines()]
     assert journal[0]["event"] == "Dialed"
-    assert "is there already" in refused(capsys, "export", first, "--out", str(out))
+    assert "exists already" in refused(capsys, "export", first, "--out", str(out))
     (tmp_path / "mix-1.wav").unlink()
     assert "(not there any more)" in out_of(capsys, "export", first, "--out", str(tmp_path / "two"))
     (document,) = json.loads(out_of(capsys, "export", second, "--json"))
     assert (document["record"]["call_id"], document["journal"][0]["event"]) == (second, "Dialed")
-    assert "say where to with --out" in refused(capsys, "export")
+    assert "needs --out DIR" in refused(capsys, "export")
     (tmp_path / "file").touch()
     assert "cannot be written to" in refused(capsys, "export", first, "--out", str(tmp_path / "file"))
 
 
 @pytest.mark.fault("F43")
 @pytest.mark.parametrize("call_id", ["../../evil", "/etc/evil", ".hidden", ".."])
-def test_an_id_that_somebody_else_wrote_does_not_choose_the_file(
+def test_an_id_from_a_store_does_not_choose_the_file(
     call_id: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     store = Plugins.load().store("sqlite")
     store.save(call_id, {"ended_at_s": 1})
     store.close()
-    assert "no call id that can be part of a file name" in refused(capsys, "export", "--out", str(tmp_path / "out"))
+    assert "cannot be part of a file name" in refused(capsys, "export", "--out", str(tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("cut", [False, True])
-def test_replay_says_why(capsys: pytest.CaptureFixture[str], cut: bool) -> None:
+def test_replay_shows_the_reason_for_each_state(capsys: pytest.CaptureFixture[str], cut: bool) -> None:
     call_id = call_with("sqlite", cut=cut)
     shown = out_of(capsys, "replay", call_id)
     for words in (
@@ -258,17 +275,15 @@ def open_phone(store: Store | None) -> Phone:
 
 
 @pytest.mark.fault("F32")
-def test_a_call_begins_by_telling_of_those_that_were_interrupted(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_call_first_reports_interrupted_calls(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     cut = call_with("sqlite", tmp_path, cut=True)
     for _ in range(2):
         placed = run(place(CallOrder(NUMBER), open_phone, NoDisplay()))
         assert placed.code is ExitCode.NOT_ANSWERED
     printed = capsys.readouterr()
-    (told,) = printed.err.splitlines()
-    assert told.startswith(f"offhook: the call {cut} to +1415•••0123 of 2026-11-18T11:06:40.000Z was interrupted")
-    assert told.endswith(f"recording: {tmp_path}/mix-1.wav; see: offhook records show {cut}")
+    (line,) = printed.err.splitlines()
+    assert line.startswith(f"offhook: the call {cut} to +1415•••0123 of 2026-11-18T11:06:40.000Z was interrupted")
+    assert line.endswith(f"recording: {tmp_path}/mix-1.wav; see: offhook records show {cut}")
 
 
 def test_a_call_with_a_folder_is_kept_in_both(
@@ -302,7 +317,7 @@ def test_the_command_uses_the_store_that_the_environment_names(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_that_is_not_there_is_put_on_the_setting_that_names_it(
+def test_an_unknown_store_is_reported_with_the_setting_that_names_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OFFHOOK_STORE", "tape:secret")

@@ -1,4 +1,4 @@
-"""The far end of linked legs: what the conformance kit for transports does not come across."""
+"""The far end of linked legs: what the conformance kit for transports does not cover."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def test_a_channel_has_several_legs_and_closes_on_all_of_them() -> None:
             far.member("room", 2).publish()
         assert second.events[-1] == LegClosed("channel closed")
         leg.send(frame())
-        assert leg.counters()["frames_sent"] == 0, "nobody sends who is out"
+        assert leg.counters()["frames_sent"] == 0, "a leg that is out sends nothing"
 
     run(main())
 
 
-def test_what_happens_in_an_outage_is_told_after_it() -> None:
+def test_events_of_an_outage_arrive_after_it() -> None:
     async def main() -> None:
         async with LinkedFarEnd() as far:
             handler, member = Handler(), far.member("room", 2)
@@ -54,7 +54,7 @@ def test_what_happens_in_an_outage_is_told_after_it() -> None:
     run(main())
 
 
-def test_without_a_network_nobody_joins_and_nothing_is_renewed() -> None:
+def test_without_a_network_join_and_renew_fail() -> None:
     async def main() -> None:
         async with LinkedFarEnd() as far:
             transport, grant = far.transport(), far.grant("room", uid=7)
@@ -69,7 +69,7 @@ def test_without_a_network_nobody_joins_and_nothing_is_renewed() -> None:
     run(main())
 
 
-def test_a_leg_that_is_over_is_told_nothing_whoever_still_holds_it() -> None:
+def test_a_leg_that_is_over_reports_nothing() -> None:
     async def main() -> None:
         async with LinkedFarEnd() as far:
             handler = Handler()
@@ -89,7 +89,7 @@ def test_a_transport_without_a_far_end_has_a_channel_of_its_own() -> None:
         transport, handler = LinkedTransport(), Handler()
         member = transport.member(3)
         assert transport.members == [member]
-        transport.kick("nobody is there")
+        transport.kick("no leg to remove")
         await transport.join(LinkedFarEnd().grant("any", uid=7), handler)
         transport.speak(3, frame())
         transport.tell(MemberJoined(3))

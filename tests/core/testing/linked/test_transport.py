@@ -40,7 +40,7 @@ class Handler:
         self.heard.append((uid, frame))
 
 
-def test_members_who_are_there_are_told_after_the_join() -> None:
+def test_members_who_joined_before_are_reported_after_the_join() -> None:
     async def main() -> None:
         transport, handler = LinkedTransport(), Handler()
         here, muted, _ = transport.member(2), transport.member(3), transport.member(4)
@@ -55,7 +55,7 @@ def test_members_who_are_there_are_told_after_the_join() -> None:
     run(main())
 
 
-def test_what_members_do_is_told_and_what_they_say_is_heard() -> None:
+def test_events_and_audio_of_members_arrive() -> None:
     async def main() -> None:
         transport, handler = LinkedTransport(), Handler()
         member, said = transport.member(), frame()
@@ -83,7 +83,7 @@ def test_what_members_do_is_told_and_what_they_say_is_heard() -> None:
     run(main())
 
 
-def test_nothing_is_told_to_a_leg_that_left_and_leaving_again_spares_the_next() -> None:
+def test_a_leg_that_left_hears_nothing_and_a_second_leave_spares_the_next() -> None:
     async def main() -> None:
         transport, first, second = LinkedTransport(), Handler(), Handler()
         member = transport.member()
@@ -101,7 +101,7 @@ def test_nothing_is_told_to_a_leg_that_left_and_leaving_again_spares_the_next() 
     run(main())
 
 
-def test_it_refuses_what_it_was_told_to() -> None:
+def test_it_raises_the_errors_that_were_set() -> None:
     async def main() -> None:
         with pytest.raises(TransportUnavailable, match="no relay"):
             await LinkedTransport(refuse_check=TransportUnavailable("no relay")).check(None)

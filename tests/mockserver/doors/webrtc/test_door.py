@@ -97,7 +97,7 @@ def with_client(check: Callable[[Relay, Client], Awaitable[None]], relay: Relay 
     asyncio.run(main())
 
 
-def test_the_health_says_what_answers() -> None:
+def test_the_health_names_the_server_and_its_protocol() -> None:
     async def check(relay: Relay, client: Client) -> None:
         async with httpx.AsyncClient(trust_env=False) as http:
             answer = await http.get(relay.url + "/relay")
@@ -106,7 +106,7 @@ def test_the_health_says_what_answers() -> None:
     with_client(check)
 
 
-def test_the_answer_lists_who_is_there_and_under_which_ssrc() -> None:
+def test_the_answer_lists_the_members_and_their_ssrcs() -> None:
     async def check(relay: Relay, client: Client) -> None:
         relay.room.join_pcm(9, Ear()).publish()
         relay.room.join_pcm(10, Ear())
@@ -118,7 +118,7 @@ def test_the_answer_lists_who_is_there_and_under_which_ssrc() -> None:
     with_client(check)
 
 
-def test_nothing_that_happens_between_the_answer_and_the_join_is_missed() -> None:
+def test_no_event_between_the_answer_and_the_join_is_missed() -> None:
     async def check(relay: Relay, client: Client) -> None:
         answer = protocol.JoinAnswer.parse((await client.post(relay.grant(7))).content)
         between = relay.room.join_pcm(9, Ear())
@@ -135,7 +135,7 @@ def test_nothing_that_happens_between_the_answer_and_the_join_is_missed() -> Non
     with_client(check)
 
 
-def test_nobody_is_in_before_media_and_events_both_work() -> None:
+def test_a_client_is_admitted_when_media_and_events_both_work() -> None:
     async def check(relay: Relay, client: Client) -> None:
         ear = Ear()
         relay.room.join_pcm(9, ear)
@@ -162,7 +162,7 @@ def test_an_event_stream_is_opened_once_and_only_with_its_sid() -> None:
 @pytest.mark.parametrize(
     "message", ["", "{}", "[]", '{"type":"dance"}', '{"type":"leave","now":true}', b"\0", "x" * 70_000]
 )
-def test_what_is_no_message_ends_the_client(message: str | bytes) -> None:
+def test_an_invalid_message_ends_the_client(message: str | bytes) -> None:
     async def check(relay: Relay, client: Client) -> None:
         ear = Ear()
         relay.room.join_pcm(9, ear)
@@ -191,7 +191,7 @@ def test_the_last_packets_are_heard_though_leave_overtakes_them() -> None:
     with_client(check)
 
 
-def test_leave_without_a_bye_is_granted_within_the_drain() -> None:
+def test_a_leave_without_a_bye_takes_effect_within_the_drain() -> None:
     async def check(relay: Relay, client: Client) -> None:
         ear = Ear()
         relay.room.join_pcm(9, ear)
@@ -204,7 +204,7 @@ def test_leave_without_a_bye_is_granted_within_the_drain() -> None:
     with_client(check)
 
 
-def test_a_peer_that_goes_without_a_word_is_dropped() -> None:
+def test_a_peer_that_closes_without_leaving_is_dropped() -> None:
     async def check(relay: Relay, client: Client) -> None:
         ear = Ear()
         relay.room.join_pcm(9, ear)
@@ -257,7 +257,7 @@ def test_closing_the_channel_ends_joins_under_way_too() -> None:
     with_client(check)
 
 
-def test_closing_the_door_puts_everybody_out_and_is_idempotent() -> None:
+def test_closing_the_door_removes_all_clients_and_is_idempotent() -> None:
     async def check(relay: Relay, client: Client) -> None:
         ear = Ear()
         relay.room.join_pcm(9, ear)
@@ -272,7 +272,7 @@ def test_closing_the_door_puts_everybody_out_and_is_idempotent() -> None:
     with_client(check)
 
 
-def test_a_client_that_reads_no_events_is_put_out_and_does_no_harm() -> None:
+def test_a_client_that_reads_no_events_is_removed_and_does_no_harm() -> None:
     async def check(relay: Relay, client: Client) -> None:
         await client.join()
         client.websocket.transport.pause_reading()  # a client that hangs

@@ -149,7 +149,7 @@ def test_missing_empty_or_wrong_keys_are_401(changed: dict[str, str | None], nam
     against(test)
 
 
-def test_one_tenants_keys_do_not_open_another() -> None:
+def test_one_tenants_keys_are_not_valid_for_another() -> None:
     async def test(mock: MockServer, client: httpx.AsyncClient) -> None:
         other = mock.tenants.create(lines=("+18885550198",))
         mixed = {"sb-api-key-id": other.api_key.reveal()}

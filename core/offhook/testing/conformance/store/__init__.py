@@ -1,4 +1,4 @@
-"""The conformance kit for stores: writing, closing, two on one place, reading again, dial guards."""
+"""The conformance kit for stores: writing, closing, two stores at one place, reading back, dial guards."""
 
 from __future__ import annotations
 

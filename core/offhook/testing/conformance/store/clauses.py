@@ -1,4 +1,4 @@
-"""The kit for stores: writing, closing, and two on one place. Reading again and dial guards have a module each."""
+"""The kit for stores: writing, closing, two stores at one place. Reading back and dial guards have a module each."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 class StoreConformance(StoreArchive, StoreGuard):
-    """Subclass it and say how your store, and what reads it again, are made.
+    """What a store must do. A subclass implements `make`, and `make_archive` if the store can be read back.
 
     Attributes:
-        wrong_arguments: arguments that must be refused.
+        wrong_arguments: arguments that it must reject.
 
-    Capabilities: ``arguments``, that there are arguments which it refuses; ``archive``, that it can be read again;
-    ``survives``, that what was written survives the death of the process; ``interrupted``, that it finds the calls
-    that died with their process; ``guard``, that it is a `DialGuard` as well.
+    Capabilities: ``arguments``: it rejects wrong arguments; ``archive``: it can be read back; ``survives``: its
+    content survives the death of the process; ``interrupted``: it finds calls whose process died; ``guard``: it is
+    a `DialGuard` too.
     """
 
     wrong_arguments: tuple[str, ...] = ("\0",)
 
     async def try_out(self) -> None:
-        """Make one, and nothing else."""
+        """Make a store and close it."""
         with self.opened():
             pass
 
-    @clause("store-1", "it takes entries and records of calls, and can be closed twice, unused as well")
+    @clause("store-1", "it accepts entries and records of calls, and close() can be called twice, also when unused")
     async def test_it_takes_entries_and_records(self) -> None:
         with self.opened() as unused:
             unused.close()
@@ -45,7 +45,7 @@ class StoreConformance(StoreArchive, StoreGuard):
             store.close()
             store.close()
 
-    @clause("store-2", "used after close it raises an OffhookError, or does nothing")
+    @clause("store-2", "append() and save() after close() raise an OffhookError or do nothing")
     async def test_used_after_its_end(self) -> None:
         with self.opened() as store:
             store.close()
@@ -57,18 +57,18 @@ class StoreConformance(StoreArchive, StoreGuard):
                 error = error_in(attempt)
                 assert error is None or isinstance(error, OffhookError), shown(error)
 
-    @clause("store-3", "a wrong argument is refused by a ConfigError when it is made", capability="arguments")
+    @clause("store-3", "a wrong argument raises a ConfigError when the store is made", capability="arguments")
     async def test_wrong_arguments(self) -> None:
         for argument in self.wrong_arguments:
             error = error_in(partial(self.make, self.place(argument), self.settings()))
             assert isinstance(error, ConfigError), f"made with {argument!r}: {shown(error)}"
 
-    @clause("store-4", "a second one on the same place works or is refused by an OffhookError, and the first goes on")
+    @clause("store-4", "a second store at the same place works or raises an OffhookError, and the first still works")
     async def test_two_on_one_place(self) -> None:
         with self.opened() as first:
             first.append(self.call_id(), {"event": "Dialed"})
             error = error_in(self._use_another)
-            assert error is None or isinstance(error, OffhookError), f"a second one: {shown(error)}"
+            assert error is None or isinstance(error, OffhookError), f"a second store at the same place: {shown(error)}"
             first.append(self.call_id(), {"event": "Dialed"})
             first.save(self.call_id(), self.record_of(0))
 
@@ -76,7 +76,7 @@ class StoreConformance(StoreArchive, StoreGuard):
         with self.opened() as store:
             store.append(self.call_id(), {"event": "Dialed"})
 
-    @clause("store-5", "closed, it leaves no descriptor and no task behind")
+    @clause("store-5", "after close() it leaves no descriptor and no task behind")
     async def test_nothing_is_left(self) -> None:
         async with leaves_nothing("the store"):
             with self.opened() as store:

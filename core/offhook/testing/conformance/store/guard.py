@@ -1,4 +1,4 @@
-"""The part of the kit for stores that is about dial guards: who is being called, for all who share the store."""
+"""The part of the kit for stores about dial guards, which keep two calls from ringing the same number at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import Store
 
 
-#: A wall time to begin at.
+#: The wall time at the start of a clause.
 _NOW_S: Final = 1_795_000_000.0
 _HOLD_S: Final = 30.0
 
@@ -29,87 +29,91 @@ class StoreGuard(StoreMaking):
     def _guard(self) -> Generator[DialGuard]:
         with self.opened() as store:
             if not isinstance(store, DialGuard):
-                raise NotClaimed(f"{type(store).__name__} is no DialGuard")
+                raise NotClaimed(f"{type(store).__name__} is not a DialGuard")
             yield store
 
-    @clause("store-17", "a key is taken by one call, and another is told who has it", capability="guard")
+    @clause("store-17", "claim() gives a key to one call and returns the holder to others", capability="guard")
     async def test_a_key_is_taken(self) -> None:
         key, other = _key(), _key()
         with self._guard() as guard:
-            assert await guard.claim(key, "call_a", _NOW_S) is None, "a free key was not given"
+            assert await guard.claim(key, "call_a", _NOW_S) is None, "a free key could not be claimed"
             holder = await guard.claim(key, "call_b", _NOW_S)
-            assert holder == "call_a", f"call_a has the key, and call_b was told {holder!r}"
-            assert await guard.claim(other, "call_b", _NOW_S) is None, "another key was not given"
+            assert holder == "call_a", f"call_a holds the key, but claim() returned {holder!r} for call_b"
+            assert await guard.claim(other, "call_b", _NOW_S) is None, "another key could not be claimed"
 
-    @clause("store-18", "so it is between two stores on one place", capability="guard")
+    @clause("store-18", "a key is taken for every store at the same place", capability="guard")
     async def test_a_key_is_taken_for_all(self) -> None:
         key = _key()
         with self._guard() as one, self._guard() as two:
-            assert await one.claim(key, "call_a", _NOW_S) is None, "a free key was not given"
+            assert await one.claim(key, "call_a", _NOW_S) is None, "a free key could not be claimed"
             holder = await two.claim(key, "call_b", _NOW_S)
-            assert holder == "call_a", f"call_a has the key in another store, and call_b was told {holder!r}"
+            assert holder == "call_a", f"call_a holds the key in another store, but claim() returned {holder!r}"
 
-    @clause("store-19", "released without a hold, a key is free at once", capability="guard")
+    @clause("store-19", "a key released without a hold is free at once", capability="guard")
     async def test_a_key_is_released(self) -> None:
         key = _key()
         with self._guard() as guard:
             await guard.claim(key, "call_a", _NOW_S)
             await guard.release(key, "call_a", _NOW_S, 0.0)
-            assert await guard.claim(key, "call_b", _NOW_S) is None, "it was released and is not free"
+            assert await guard.claim(key, "call_b", _NOW_S) is None, "the key was released, but is not free"
 
-    @clause("store-20", "released with a hold, it is taken for so long and no longer", capability="guard")
+    @clause("store-20", "a key released with a hold stays taken for that time and no longer", capability="guard")
     async def test_a_key_is_held(self) -> None:
         key = _key()
         with self._guard() as guard:
             await guard.claim(key, "call_a", _NOW_S)
             await guard.release(key, "call_a", _NOW_S, _HOLD_S)
             holder = await guard.claim(key, "call_b", _NOW_S + _HOLD_S - 1)
-            assert holder == "call_a", "it was free before its time"
-            assert await guard.claim(key, "call_b", _NOW_S + _HOLD_S + 1) is None, "it is held after its time"
+            assert holder == "call_a", "the key was free before the end of its hold"
+            assert await guard.claim(key, "call_b", _NOW_S + _HOLD_S + 1) is None, (
+                "the key is taken after the end of its hold"
+            )
 
-    @clause("store-21", "a clock that is set back holds nobody for longer", capability="guard")
+    @clause("store-21", "setting the clock back does not prolong a hold", capability="guard")
     async def test_a_clock_that_is_set_back(self) -> None:
         key = _key()
         with self._guard() as guard:
             await guard.claim(key, "call_a", _NOW_S)
             await guard.release(key, "call_a", _NOW_S, _HOLD_S)
-            assert await guard.claim(key, "call_b", _NOW_S - 3_600) is None, "the clock was set back, and it is held"
+            assert await guard.claim(key, "call_b", _NOW_S - 3_600) is None, (
+                "the clock was set back, and the key is still taken"
+            )
 
-    @clause("store-22", "what is held after a call can be given up by it", capability="guard")
+    @clause("store-22", "a call can release the hold that follows it", capability="guard")
     async def test_a_hold_is_given_up(self) -> None:
         key = _key()
         with self._guard() as guard:
             await guard.claim(key, "call_a", _NOW_S)
             await guard.release(key, "call_a", _NOW_S, _HOLD_S)
             await guard.release(key, "call_a", _NOW_S + 1, 0.0)
-            assert await guard.claim(key, "call_b", _NOW_S + 1) is None, "it was given up and is not free"
+            assert await guard.claim(key, "call_b", _NOW_S + 1) is None, "the hold was released, the key was not"
 
-    @clause("store-23", "a call that does not have a key cannot release it", capability="guard")
+    @clause("store-23", "a call that does not hold a key cannot release it", capability="guard")
     async def test_strangers_release_nothing(self) -> None:
         key = _key()
         with self._guard() as guard:
             await guard.claim(key, "call_a", _NOW_S)
             await guard.release(key, "call_b", _NOW_S, 0.0)
-            assert await guard.claim(key, "call_c", _NOW_S) == "call_a", "a stranger released it"
+            assert await guard.claim(key, "call_c", _NOW_S) == "call_a", "a call released a key that it did not hold"
 
-    @clause("store-24", "a process that dies leaves its key taken as long as it said", capability="guard")
+    @clause("store-24", "the key of a process that died stays taken for if_killed_s and no longer", capability="guard")
     async def test_the_dead_hold_their_keys(self) -> None:
         key = _key()
 
-        with self._guard():  # to see whether it is one
+        with self._guard():  # raises NotClaimed if the store is not a DialGuard
             pass
         if not self.claims("survives"):
             raise NotClaimed(f"survives is not claimed: {self.not_claimed['survives']}")
         self.used_by_one_that_dies(lambda store: _claim(store, key))
         with self._guard() as guard:
-            assert await guard.claim(key, "call_b", _NOW_S + 1) == "call_a", "its process died, and it was free at once"
+            assert await guard.claim(key, "call_b", _NOW_S + 1) == "call_a", "the process died, and its key was free"
             assert await guard.claim(key, "call_b", _NOW_S + _HOLD_S + 1) is None, (
-                "its process died, and it is never free"
+                "the process died, and its key is still taken after if_killed_s"
             )
 
 
 def _key() -> str:
-    """A key that nobody has met before."""
+    """Return a new key."""
     return Ids().hex(32)
 
 

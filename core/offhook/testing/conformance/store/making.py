@@ -1,4 +1,4 @@
-"""What the parts of the kit for stores share: how a store is made, and the calls that are written into it."""
+"""The base of the kit for stores: making stores and archives, and the calls that clauses write into them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from offhook.interfaces.environment import Environment
 from offhook.interfaces.ids import Ids
 from offhook.records.home import HOME_VARIABLE
 from offhook.testing.conformance.clause import NotClaimed
-from offhook.testing.conformance.folders import WithPlaces
+from offhook.testing.conformance.folders import WithFolder
 from offhook.testing.conformance.killed_child import die_after
 from offhook.testing.conformance.probes import error_in
 
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
 _EPOCH_S = 1_795_000_000.0
 
 
-class StoreMaking(WithPlaces):
+class StoreMaking(WithFolder):
     """See `StoreConformance`."""
 
     kind = "store"
     capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
-            "archive": "What it keeps can be read again.",
+            "archive": "It can be read back.",
             "arguments": "It takes an argument, which may be wrong.",
-            "guard": "It is a `DialGuard` as well.",
-            "interrupted": "It tells of calls that died with their process.",
-            "survives": "What it keeps outlives the process.",
+            "guard": "It is a `DialGuard` too.",
+            "interrupted": "It finds calls whose process died.",
+            "survives": "Its content survives the death of the process.",
         }
     )
 
     def make(self, argument: str, environment: Environment) -> Store:
-        """The store. Your subclass says how."""
-        raise NotImplementedError("your subclass must have make(self, argument, environment), which gives the store")
+        """Return the store. Your subclass implements this."""
+        raise NotImplementedError("your subclass must have make(self, argument, environment), which returns the store")
 
     def make_archive(self, argument: str, environment: Environment) -> Archive:
-        """What reads the store again. Your subclass says how, if something does."""
-        raise NotClaimed("nothing reads the store again; give your subclass a method make_archive if something does")
+        """Return the archive that reads the store back. Your subclass implements this if there is one."""
+        raise NotClaimed("no archive reads the store back; implement make_archive() in your subclass if one does")
 
     def settings(self) -> Environment:
-        """The settings that it is made with: its home is the folder of this clause."""
+        """The settings that a store is made with: its home is the folder of this clause."""
         return Environment({HOME_VARIABLE: str(self.folder / "home")})
 
     def used_by_one_that_dies(self, use: Callable[[Store], object]) -> None:
-        """Make a store in a child of this process, use it, and die.
+        """Make a store in a child process, call `use` with it, and let the process die.
 
         Raises:
             AssertionError: it failed before.
@@ -65,7 +65,7 @@ class StoreMaking(WithPlaces):
 
     @contextlib.contextmanager
     def opened(self) -> Generator[Store]:
-        """A store, closed in the end; what that raises is the matter of one clause."""
+        """A store, closed at the end; errors of closing are the subject of one clause only."""
         store = self.make(self.place(self.argument), self.settings())
         try:
             yield store
@@ -74,7 +74,7 @@ class StoreMaking(WithPlaces):
 
     @contextlib.contextmanager
     def archive(self) -> Generator[Archive]:
-        """What reads it, closed in the end."""
+        """The archive that reads the store back, closed at the end."""
         archive = self.make_archive(self.place(self.argument), self.settings())
         try:
             yield archive
@@ -82,10 +82,10 @@ class StoreMaking(WithPlaces):
             archive.close()
 
     def call_id(self) -> str:
-        """A call that nobody has met before: the place may be one that is used for other things."""
+        """Return a new call id, since the store may be in use for other calls as well."""
         return Ids().call_id()
 
     def record_of(self, number: int, **more: object) -> dict[str, object]:
-        """The record of the call with that number in the order of dialling."""
+        """Return the record of a call; `number` is its position in the order of dialling."""
         dialed_at = iso_8601(_EPOCH_S + number)
         return {"number": "+1415•••0123", "dialed_at": dialed_at, "ended_at_s": 1.5, **more}

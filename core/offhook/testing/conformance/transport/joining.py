@@ -1,4 +1,4 @@
-"""Clauses about coming in and going: joins, tokens, cancelled joins, leaving, closing."""
+"""Clauses about joining and leaving: join(), tokens, cancelled joins, leave(), aclose(), check()."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Agora's reasons for refusing a token.
 _REASONS: Final[Mapping[TokenFault, int]] = {TokenFault.FORGED: 8, TokenFault.EXPIRED: 9, TokenFault.OTHER_CHANNEL: 8}
-#: Turns of the loop after which a join is cancelled, one by one, and as many moments spread over its time.
+#: A join is cancelled after each of these numbers of loop turns, and at moments spread evenly over its duration.
 _TURNS: Final = 40
 _MOMENTS: Final = 10
 
@@ -31,22 +31,25 @@ _MOMENTS: Final = 10
 class JoiningClauses(TransportKit):
     """Clauses 1 to 6, and 27."""
 
-    @clause("transport-1", "join() gives a leg in time, at the transport's rate, in the channel as the uid asked for")
+    @clause(
+        "transport-1",
+        "join() returns in time, with a leg at the transport's rate that is in the channel under the uid of the grant",
+    )
     async def test_join_gives_a_leg(self) -> None:
         async with self.stage() as stage:
             leg, _ = await stage.join()
             assert leg.rate_hz == stage.transport.rate_hz, (
-                f"the leg's rate_hz is {leg.rate_hz}, the transport's {stage.transport.rate_hz}: they must be one, "
-                "since a recording is opened before the leg is joined"
+                f"the leg's rate_hz is {leg.rate_hz} and the transport's is {stage.transport.rate_hz}: they must be "
+                "equal, since a recording is opened before the leg is joined"
             )
             uids = list(stage.far.uids(CHANNEL))
-            assert uids == [OUR_UID], f"a grant with uid {OUR_UID} was joined, and the channel sees {uids}"
+            assert uids == [OUR_UID], f"joined with uid {OUR_UID}, but the channel sees {uids}"
             await stage.join(OTHER_CHANNEL, uid=0)
             uids = list(stage.far.uids(OTHER_CHANNEL))
-            assert len(uids) == 1, f"a grant with uid 0 was joined, and the channel sees {uids}"
-            assert uids[0], "uid 0 means that the channel chooses one, and the channel sees somebody whose uid is 0"
+            assert len(uids) == 1, f"joined with uid 0, but the channel sees {uids}"
+            assert uids[0], "uid 0 asks the channel to choose a uid, but the channel sees a member with uid 0"
 
-    @clause("transport-2", "a second join as the same uid puts the first leg out for good, or is refused: JoinFailed")
+    @clause("transport-2", "a second join with the same uid either closes the first leg for good or raises JoinFailed")
     async def test_one_leg_a_uid(self) -> None:
         async with self.stage() as stage:
             first, ear = await stage.join()
@@ -58,27 +61,30 @@ class JoiningClauses(TransportKit):
             await stage.rest()
             closed = ear.count(LegClosed)
             assert closed == (not refused), (
-                f"a second join as uid {OUR_UID} was {'refused' if refused else 'let in'}, and the first leg was told "
-                f"LegClosed {closed} times"
+                f"a second join with uid {OUR_UID} was {'refused' if refused else 'accepted'}, and the first leg "
+                f"received LegClosed {closed} times: exactly one of the two legs must stay"
             )
             uids = list(stage.far.uids(CHANNEL))
-            assert uids == [OUR_UID], f"after two joins as uid {OUR_UID} the channel sees {uids}: one of them must win"
+            assert uids == [OUR_UID], f"after two joins with uid {OUR_UID} the channel sees {uids}: one must win"
             await self.bounded(first.leave(), "leave() of the first leg returns")
 
-    @clause("transport-3", "a token that is forged, expired or for another channel is TokenRejected, with its reason")
+    @clause(
+        "transport-3",
+        "a forged token, an expired one and one for another channel raise TokenRejected with the matching reason",
+    )
     async def test_bad_tokens(self) -> None:
         async with self.stage() as stage:
             for fault, reason in _REASONS.items():
                 grant = stage.far.grant(CHANNEL, uid=OUR_UID, fault=fault)
                 what = f"a token ({fault.value})"
                 error = await self.raises(TransportError, stage.join(grant=grant), f"{what} opened the channel")
-                assert isinstance(error, TokenRejected), f"{what} must be TokenRejected, and is {type(error).__name__}"
-                assert error.reason == reason, f"{what} has the reason {reason}, and TokenRejected says {error.reason}"
+                assert isinstance(error, TokenRejected), f"{what} must raise TokenRejected, not {type(error).__name__}"
+                assert error.reason == reason, f"{what} has reason {reason}, but TokenRejected says {error.reason}"
                 await stage.rest()
                 uids = list(stage.far.uids(CHANNEL))
-                assert not uids, f"{what} was refused, and the channel sees {uids}"
+                assert not uids, f"{what} was rejected, but the channel sees {uids}"
 
-    @clause("transport-4", "a join that is cancelled, at any moment, raises CancelledError and leaves nothing behind")
+    @clause("transport-4", "a join that is cancelled at any moment raises CancelledError and leaves nothing behind")
     async def test_cancelled_joins(self) -> None:
         async with self.stage() as stage:
             loop = asyncio.get_running_loop()
@@ -86,9 +92,9 @@ class JoiningClauses(TransportKit):
             leg, _ = await stage.join()
             takes_s = loop.time() - began_s
             await leg.leave()
-            await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees nobody after leave()")
+            await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees no member after leave()")
             await stage.rest()
-            # What a join leaves that is not cancelled is for another clause.
+            # What a completed join leaves behind is the subject of another clause.
             tasks = len(asyncio.all_tasks())
             of_each = max(0, tasks - at_first)
             moments: list[tuple[int, float]] = [(turns, 0.0) for turns in range(_TURNS)]
@@ -96,15 +102,16 @@ class JoiningClauses(TransportKit):
                 moments += [(0, takes_s * moment / _MOMENTS) for moment in range(1, _MOMENTS)]
             late = 0
             for turns, after_s in moments:
-                # What comes after a moment that was too late, is; but seconds say nothing of turns.
+                # Once a join was too quick for a number of turns, larger numbers are too late as well; moments in
+                # seconds are tried nevertheless.
                 if not late or after_s:
                     late += await self._cancel(stage, turns, after_s)
-            # Counted once, since the far end may need a while until it has forgotten them.
+            # Counted once at the end, since the far end may need a while to forget them.
             tasks += late * of_each
-            await self.until(lambda: len(asyncio.all_tasks()) <= tasks, "no task is left of joins that were cancelled")
+            await self.until(lambda: len(asyncio.all_tasks()) <= tasks, "cancelled joins leave no task")
 
     async def _cancel(self, stage: Stage, turns: int, after_s: float) -> bool:
-        """Begin to join, and cancel that; whether it was too late."""
+        """Start a join and cancel it; returns True if it completed before it could be cancelled."""
         when = f"after {after_s:.3f} s" if after_s else f"after {turns} turns of the loop"
         joining = asyncio.create_task(stage.join())
         for _ in range(turns):
@@ -114,16 +121,18 @@ class JoiningClauses(TransportKit):
         if joining.done():
             leg, _ = joining.result()
             await leg.leave()
-            await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees nobody after leave()")
+            await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees no member after leave()")
             return True
         joining.cancel()
         await asyncio.wait({joining}, timeout=self.patience_s)
-        assert joining.done(), f"join() that was cancelled {when} did not end within {self.patience_s:g} s"
-        assert joining.cancelled(), f"join() that was cancelled {when} goes on as if it was not: pass CancelledError on"
-        await self.until(lambda: not stage.far.uids(CHANNEL), f"nobody is left of a join that was cancelled {when}")
+        assert joining.done(), f"join() cancelled {when} did not end within {self.patience_s:g} s"
+        assert joining.cancelled(), f"join() cancelled {when} did not raise CancelledError: let it propagate"
+        await self.until(
+            lambda: not stage.far.uids(CHANNEL), f"the channel sees no member after a join cancelled {when}"
+        )
         return False
 
-    @clause("transport-5", "leave() is idempotent, bounded, safe to call at once from two sides, and safe to cancel")
+    @clause("transport-5", "leave() is idempotent, returns in time, and may be called twice at once or cancelled")
     async def test_leaving(self) -> None:
         async with self.stage() as stage:
 
@@ -151,9 +160,11 @@ class JoiningClauses(TransportKit):
             for way, leaves in ways.items():
                 leg, _ = await stage.join()
                 await self.bounded(leaves(leg), f"leave() returns ({way})")
-                await self.until(lambda: not stage.far.uids(CHANNEL), f"the channel sees nobody after leave() ({way})")
+                await self.until(
+                    lambda: not stage.far.uids(CHANNEL), f"the channel sees no member after leave() ({way})"
+                )
 
-    @clause("transport-6", "aclose() is idempotent and leaves legs that are up; afterwards nothing can be joined")
+    @clause("transport-6", "aclose() is idempotent and ends legs that are up; afterwards check() and join() raise")
     async def test_closing(self) -> None:
         for joined in (False, True):
             async with self.stage() as stage:
@@ -161,13 +172,13 @@ class JoiningClauses(TransportKit):
                     await stage.join()
                 for _ in range(2):
                     await self.bounded(stage.transport.aclose(), "aclose() returns")
-                await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees nobody after aclose()")
-                problem = "check() of a transport that was closed must raise TransportUnavailable"
+                await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees no member after aclose()")
+                problem = "check() of a closed transport must raise TransportUnavailable"
                 await self.raises(TransportUnavailable, stage.transport.check(stage.far.endpoint), problem)
-                problem = "join() of a transport that was closed must raise a TransportError"
+                problem = "join() of a closed transport must raise a TransportError"
                 await self.raises(TransportError, stage.join(), problem)
 
-    @clause("transport-27", "check() says nothing where legs can be joined, and is TransportUnavailable elsewhere")
+    @clause("transport-27", "check() returns where legs can be joined and raises TransportUnavailable elsewhere")
     async def test_checking(self) -> None:
         async with self.stage() as stage:
             for when in ("before", "while", "after"):
@@ -175,11 +186,11 @@ class JoiningClauses(TransportKit):
                 try:
                     await self.bounded(stage.transport.check(stage.far.endpoint), "check() returns")
                 except TransportError as error:
-                    raise AssertionError(f"check() refused the far end, {when} a leg was up there: {error}") from error
+                    raise AssertionError(f"check() rejected the far end {when} a leg was up there: {error}") from error
                 if leg is not None:
                     await leg.leave()
             with socket.socket() as silent:
-                # Held and not listened at: nobody else takes it meanwhile.
+                # Bound without listening, so that no other program takes the port meanwhile.
                 silent.bind(("127.0.0.1", 0))
                 nothing = f"http://127.0.0.1:{silent.getsockname()[1]}"
                 elsewhere = self.elsewhere
@@ -187,6 +198,6 @@ class JoiningClauses(TransportKit):
                     elsewhere = (nothing,) if stage.far.endpoint is None else (nothing, None)
                 for endpoint in elsewhere:
                     at = "Agora itself (None)" if endpoint is None else endpoint
-                    problem = f"check() found nothing wrong with {at}, where it cannot join: raise TransportUnavailable"
+                    problem = f"check() accepted {at}, where it cannot join: it must raise TransportUnavailable"
                     checking = stage.transport.check(endpoint)
                     await self.bounded(self.raises(TransportUnavailable, checking, problem), f"check() of {at} returns")

@@ -1,4 +1,4 @@
-"""The base of the clauses for transports: what a kit makes, how patient it is, and the stage that a clause plays on."""
+"""The base of the clauses for transports: what a kit makes, its time limits, and the stage of a clause."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from offhook.interfaces.far_end import ChannelFarEnd
 
 
-#: What a transport may not claim, or a far end not be able to show.
+#: Capabilities that a transport may not claim, or that a far end may be unable to show.
 CAPABILITIES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "outage": "A leg whose network is gone for a while comes back by itself.",
+        "outage": "A leg comes back by itself after its network was gone for a while.",
         "giving up": "A leg whose network does not come back gives up by itself, within `give_up_s`.",
-        "renewal": "Tokens end, are told to be ending, and are renewed.",
+        "renewal": "Tokens expire, are announced before they do, and can be renewed.",
     }
 )
 
@@ -44,19 +44,19 @@ class TransportKit(Conformance):
     rest_s: float = 0.0
     elsewhere: tuple[str | None, ...] | None = None
 
-    #: The far end of the clause that is being run.
+    #: The far end of the clause that is running.
     far_end: ChannelFarEnd
 
     def make(self, environment: Environment) -> Transport:
-        """The transport, which must lead to `far_end`. Your subclass says how."""
-        raise NotImplementedError("your subclass must have make(environment), which gives the transport")
+        """Return the transport, which must lead to `far_end`. Your subclass implements this."""
+        raise NotImplementedError("your subclass must have make(environment), which returns the transport")
 
     def make_far_end(self) -> ChannelFarEnd:
-        """The far end, started later, on the loop of the clause. Your subclass says how."""
-        raise NotImplementedError("your subclass must have make_far_end(), which gives the far end")
+        """Return the far end; it is started later, on the loop of the clause. Your subclass implements this."""
+        raise NotImplementedError("your subclass must have make_far_end(), which returns the far end")
 
     def prepare(self) -> None:
-        """On real time, and without what cannot be shown, where the far end wants it."""
+        """Use real time if the far end needs it, and drop the capabilities that the far end cannot show."""
         far_end = self.make_far_end()
         self.virtual_time: bool = self.virtual_time and far_end.virtual_time
         self.not_claimed: Mapping[str, str] = {**far_end.not_claimed, **self.not_claimed}
@@ -64,13 +64,13 @@ class TransportKit(Conformance):
             self.rest_s = 0.01 if self.virtual_time else 0.25
 
     async def try_out(self) -> None:
-        """Make one, and close it again."""
+        """Make a transport and close it."""
         async with self.stage():
             pass
 
     @contextlib.asynccontextmanager
     async def stage(self) -> AsyncGenerator[Stage]:
-        """A far end and a transport; at the end both are closed."""
+        """A far end and a transport, both closed at the end."""
         async with self.make_far_end() as far_end:
             self.far_end = far_end
             transport = self.make(far_end.environment)
@@ -81,5 +81,5 @@ class TransportKit(Conformance):
                 await self.bounded(transport.aclose(), "the transport's aclose() returns")
 
     def either(self, virtual: float, real: float) -> float:
-        """One of two numbers, by the time that the clause runs on."""
+        """Return `virtual` if the clause runs on virtual time, else `real`."""
         return virtual if self.virtual_time else real

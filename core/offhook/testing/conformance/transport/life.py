@@ -1,4 +1,4 @@
-"""Clauses about living with a transport: resources, programs that end, counters, secrets."""
+"""Clauses about the process around a transport: resources, programs that end, counters, secrets."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _LOOKS: Final = 10
 class LifeClauses(TransportKit):
     """Clauses 21 and 23 to 25."""
 
-    @clause("transport-21", "many joins and leaves leave nothing: tasks, threads and descriptors stay as they were")
+    @clause("transport-21", "after many joins and leaves there are no more tasks, threads and descriptors than before")
     async def test_cycles(self) -> None:
         async with self.stage() as stage:
 
             async def cycle() -> None:
                 leg, _ = await stage.join()
                 await leg.leave()
-                await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees nobody after leave()")
+                await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees no member after leave()")
 
-            for _ in range(2):  # what is made once is made now
+            for _ in range(2):  # creates what is created only once
                 await cycle()
             await stage.rest()
             before = Resources.now()
@@ -52,7 +52,7 @@ class LifeClauses(TransportKit):
                 await asyncio.sleep(self.patience_s / _LOOKS)
             assert not more, f"after {cycles} joins and leaves there are more than before: {more}"
 
-    @clause("transport-23", "a program that ends with a leg still up ends within 5 s and leaves no thread behind")
+    @clause("transport-23", "a program that ends while a leg is up exits within 5 s and leaves no thread behind")
     async def test_the_program_ends(self) -> None:
         before = set(threading.enumerate())
         failures: list[BaseException] = []
@@ -78,9 +78,9 @@ class LifeClauses(TransportKit):
                 failures.append(error)
 
         with warnings.catch_warnings():
-            # Sockets of a leg that nobody has left are closed by the garbage collector, which complains.
+            # The garbage collector closes the sockets of a leg that was never left, and warns about it.
             warnings.simplefilter("ignore", ResourceWarning)
-            # No daemon, since what it starts would be daemons as well.
+            # Not a daemon, since threads that it starts would be daemons as well.
             thread = threading.Thread(target=program, daemon=False)
             thread.start()
             thread.join(self.ending_s)
@@ -89,7 +89,7 @@ class LifeClauses(TransportKit):
                 loops[0].call_soon_threadsafe(loops[0].stop)
                 thread.join(self.ending_s)
             assert ended, (
-                f"a program that ended with a leg up was still running after {self.ending_s:g} s: "
+                f"a program that ended while a leg was up was still running after {self.ending_s:g} s: "
                 "tasks must end when they are cancelled"
             )
             if failures:
@@ -97,29 +97,29 @@ class LifeClauses(TransportKit):
             held.clear()
             gc.collect()
         left = [item.name for item in set(threading.enumerate()) - before if not item.daemon]
-        assert not left, f"a program that ended with a leg up left threads, which keep a process from ending: {left}"
+        assert not left, f"a program that ended while a leg was up left threads, which keep the process alive: {left}"
 
-    @clause("transport-24", "counters are whole numbers that never fall; frames_sent and frames_received count frames")
+    @clause("transport-24", "counters are integers that never decrease; frames_sent and frames_received count frames")
     async def test_counters(self) -> None:
         async with self.stage() as stage:
-            line = await stage.line()
-            before = line.leg.counters()
+            pair = await stage.pair()
+            before = pair.leg.counters()
             for name in ("frames_sent", "frames_received"):
-                assert name in before, f"counters() has no {name}: it has {', '.join(before) or 'none'}"
+                assert name in before, f"counters() has no {name}: it has {', '.join(before) or 'no counters'}"
             for _ in range(3):
-                await talk(25, line.ours, line.theirs)
+                await talk(25, pair.ours, pair.theirs)
                 await stage.rest()
-                after = line.leg.counters()
+                after = pair.leg.counters()
                 for name, value in after.items():
-                    assert type(value) is int, f"the counter {name} is {value!r}, not a whole number"
+                    assert type(value) is int, f"the counter {name} is {value!r}, not an int"
                     assert value >= before.get(name, 0), f"the counter {name} fell from {before[name]} to {value}"
                 sent = after["frames_sent"] - before["frames_sent"]
-                assert sent == 25, f"send() took 25 frames, and frames_sent grew by {sent}"
+                assert sent == 25, f"send() accepted 25 frames, but frames_sent grew by {sent}"
                 received = after["frames_received"] - before["frames_received"]
-                assert 24 <= received <= 26, f"25 frames were heard, and frames_received grew by {received}"
+                assert 24 <= received <= 26, f"25 frames were heard, but frames_received grew by {received}"
                 before = after
 
-    @clause("transport-25", "no token is shown: not by repr(), not in a log at DEBUG, not in what is raised")
+    @clause("transport-25", "no token appears in a repr(), in a log record at DEBUG or in an error")
     async def test_no_secret_is_shown(self) -> None:
         shown = _Shown()
         root = logging.getLogger()
@@ -140,25 +140,25 @@ class LifeClauses(TransportKit):
                 stage.far.grant(CHANNEL, uid=OUR_UID, fault=TokenFault.FORGED),
                 stage.far.grant(OTHER_CHANNEL, uid=OUR_UID, fault=TokenFault.EXPIRED),
             ]
-            line = await stage.line(grant=grants[0])
+            pair = await stage.pair(grant=grants[0])
             if self.claims("renewal"):
-                await line.leg.renew(grants[1])
-                refused: Awaitable[object] = line.leg.renew(grants[2])
-                shown.raised(await self.raises(TransportError, refused, "a forged token renewed the old one"))
+                await pair.leg.renew(grants[1])
+                refused: Awaitable[object] = pair.leg.renew(grants[2])
+                shown.raised(await self.raises(TransportError, refused, "renew() accepted a forged token"))
             for grant in grants[2:]:
                 refused = stage.join(grant=grant)
-                shown.raised(await self.raises(TransportError, refused, "a token that is no good opened the channel"))
-            shown.texts += [("repr(transport)", repr(stage.transport)), ("repr(leg)", repr(line.leg))]
-            shown.texts += [("counters()", repr(line.leg.counters()))]
-            await line.leg.leave()
+                shown.raised(await self.raises(TransportError, refused, "a bad token opened the channel"))
+            shown.texts += [("repr(transport)", repr(stage.transport)), ("repr(leg)", repr(pair.leg))]
+            shown.texts += [("counters()", repr(pair.leg.counters()))]
+            await pair.leg.leave()
             for grant in grants:
                 token = grant.token.reveal()
                 where = sorted({place for place, text in shown.texts if token in text})
-                assert not where, f"the grant's token is shown in: {', '.join(where)}"
+                assert not where, f"the grant's token appears in: {', '.join(where)}"
 
 
 class _Shown(logging.Handler):
-    """Whatever a person could read."""
+    """Collects every text that a person could read."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -169,7 +169,7 @@ class _Shown(logging.Handler):
         self.texts.append((place, f"{record.getMessage()} {record.args!r}"))
 
     def raised(self, error: BaseException | None) -> None:
-        """What an error says, and what it comes from."""
+        """Collect the messages of an error and its causes."""
         while error is not None:
             self.texts.append((f"the message of a {type(error).__name__}", f"{error} {error!r}"))
             error = error.__cause__

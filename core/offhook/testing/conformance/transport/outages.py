@@ -1,4 +1,4 @@
-"""Clauses about trouble: outages that end, outages that do not, a loop that stands still, tokens that end."""
+"""Clauses about failures: outages that end, outages that do not, a blocked loop, tokens that expire."""
 
 from __future__ import annotations
 
@@ -19,114 +19,123 @@ if TYPE_CHECKING:
 
 
 _BLOCKED_S: Final = 0.3
-#: A clock of tokens that counts whole seconds, and a timer, may be so far off.
+#: Tolerance for a token clock that counts whole seconds, and for a timer.
 _TOKEN_S: Final = 2.5
 
 
 class OutageClauses(TransportKit):
     """Clauses 11, 12 and 16 to 18."""
 
-    @clause("transport-11", "what is sent in an outage is lost and counted, and not heard later", capability="outage")
+    @clause(
+        "transport-11", "audio sent during an outage is dropped and counted, and not heard later", capability="outage"
+    )
     async def test_nothing_is_queued(self) -> None:
         async with self.stage() as stage:
-            line = await stage.line()
-            before = _lost(line.leg)
+            pair = await stage.pair()
+            before = _lost(pair.leg)
             stage.far.cut()
             frames = round(self.outage_s / PTIME_S)
-            await talk(frames, line.ours, line.theirs)
-            line.forget_audio()
+            await talk(frames, pair.ours, pair.theirs)
+            pair.forget_audio()
             stage.far.mend()
-            await self._back(stage, line)
+            await self._back(stage, pair)
             await asyncio.sleep(1.0)
-            for way, heard in (("to us", line.heard), ("from us", line.member.heard)):
+            for way, heard in (("to us", pair.heard), ("from us", pair.member.heard)):
                 assert len(heard) <= FRAMES_A_SECOND, (
-                    f"{len(heard) * PTIME_S:.2f} s of what was said in an outage of {self.outage_s:g} s were heard "
-                    f"after it ({way}): audio that is late is of no use, drop it"
+                    f"{len(heard) * PTIME_S:.2f} s of the audio of an outage of {self.outage_s:g} s were heard after "
+                    f"it ({way}): drop late audio"
                 )
-            await stage.flow(line)
+            await stage.flow(pair)
             await self.until(
-                lambda: _lost(line.leg) - before >= 0.8 * frames,
-                f"counters with lost or dropped in their names grow by the {frames} frames of an outage, in one way at "
-                f"least (they grew by {_lost(line.leg) - before}): count what send() was given while the network was "
-                "gone, noticed or not, or what was not heard by the jump of positions",
+                lambda: _lost(pair.leg) - before >= 0.8 * frames,
+                f"counters with lost or dropped in their names grow by the {frames} frames of an outage in at least "
+                f"one direction (they grew by {_lost(pair.leg) - before}): count the frames passed to send() while "
+                "the network was gone, noticed or not, or the frames not heard, by the jump of positions",
             )
 
-    @clause("transport-12", "an event loop that stands still for 300 ms costs no event, no later frame and not the leg")
+    @clause(
+        "transport-12",
+        "after the event loop was blocked for 300 ms, no event and no later frame is missing and the leg is up",
+    )
     async def test_a_blocked_loop(self) -> None:
         async with self.stage() as stage:
-            line = await stage.line()
-            line.ear.events.clear()
+            pair = await stage.pair()
+            pair.ear.events.clear()
             stage.far.member(CHANNEL, 3).join()
-            for voice in (line.ours, line.theirs):
+            for voice in (pair.ours, pair.theirs):
                 voice.pause(_BLOCKED_S)
             self.block_loop(_BLOCKED_S)
-            await talk(10, line.ours, line.theirs)
-            await self.until(lambda: len(line.heard) >= 10, "what is said after the loop stood still is heard by us")
-            await self.until(lambda: len(line.member.heard) >= 10, "and what we say, by the member")
+            await talk(10, pair.ours, pair.theirs)
+            await self.until(lambda: len(pair.heard) >= 10, "we hear what is said after the loop was blocked")
+            await self.until(
+                lambda: len(pair.member.heard) >= 10, "the member hears what we say after the loop was blocked"
+            )
             await stage.rest()
-            events = line.ear.events
-            assert events == [MemberJoined(3)], f"member 3 joined while the loop stood still, and {events} was told"
+            events = pair.ear.events
+            assert events == [MemberJoined(3)], f"member 3 joined while the loop was blocked, but received: {events}"
 
     @clause(
         "transport-16",
-        "after an outage: LegDisconnected and LegReconnected once, the same uid, audio, positions that jump by the gap",
+        "an outage that ends: LegDisconnected and LegReconnected once each, then audio under the same uid, whose "
+        "positions jump by the gap",
         capability="outage",
     )
     async def test_coming_back(self) -> None:
         async with self.stage() as stage:
-            line = await stage.line()
-            line.ear.events.clear()
-            await talk(10, line.ours, line.theirs)
+            pair = await stage.pair()
+            pair.ear.events.clear()
+            await talk(10, pair.ours, pair.theirs)
             loop = asyncio.get_running_loop()
             cut_at_s = loop.time()
             stage.far.cut()
-            # Whoever needs longer to notice is given longer.
-            await stage.told(line.ear, LegDisconnected, self.outage_s + self.patience_s)
+            # A transport that takes longer to notice the outage gets a longer one.
+            await stage.received(pair.ear, LegDisconnected, self.outage_s + self.patience_s)
             await asyncio.sleep(max(0.0, cut_at_s + self.outage_s - loop.time()))
             gap_s = loop.time() - cut_at_s
-            for voice in (line.ours, line.theirs):
+            for voice in (pair.ours, pair.theirs):
                 voice.pause(gap_s)
             stage.far.mend()
-            await stage.told(line.ear, LegReconnected, self.give_up_s)
+            await stage.received(pair.ear, LegReconnected, self.give_up_s)
             await self.until(lambda: OUR_UID in stage.far.uids(CHANNEL), f"the channel sees us as uid {OUR_UID} again")
-            await talk(FRAMES_A_SECOND, line.ours, line.theirs)
+            await talk(FRAMES_A_SECOND, pair.ours, pair.theirs)
             await stage.rest()
-            events = [event for event in line.ear.events if isinstance(event, LegDisconnected | LegReconnected)]
-            assert events == [LegDisconnected(), LegReconnected()], f"an outage was told as {events}"
-            uids = [uid for uid in stage.far.uids(CHANNEL) if uid != line.member.uid]
-            assert uids == [OUR_UID], f"uid {OUR_UID} came back after an outage, and the channel sees {uids}"
-            for way, heard in (("to us", line.heard), ("from us", line.member.heard)):
+            events = [event for event in pair.ear.events if isinstance(event, LegDisconnected | LegReconnected)]
+            assert events == [LegDisconnected(), LegReconnected()], f"an outage was reported as {events}"
+            uids = [uid for uid in stage.far.uids(CHANNEL) if uid != pair.member.uid]
+            assert uids == [OUR_UID], f"uid {OUR_UID} came back after an outage, but the channel sees {uids}"
+            for way, heard in (("to us", pair.heard), ("from us", pair.member.heard)):
                 jumps_s = [(after.position - before.position) / after.rate_hz for before, after in pairwise(heard)]
                 jump_s = max(jumps_s, default=0.0)
                 assert abs(jump_s - gap_s) <= 0.5, (
                     f"positions of audio {way} jump by {jump_s:.2f} s over an outage of {gap_s:.2f} s: "
-                    "time goes on while nothing is heard"
+                    "time passes while nothing is heard"
                 )
 
     @clause(
         "transport-17",
-        "an outage that does not end: LegFailed once, with a reason, then nothing",
+        "an outage that does not end: LegFailed once, with a reason, and nothing after it",
         capability="giving up",
     )
     async def test_giving_up(self) -> None:
         async with self.stage() as stage:
-            line = await stage.line()
+            pair = await stage.pair()
             stage.far.cut()
-            await stage.told(line.ear, LegFailed, self.give_up_s)
-            events = line.ear.events
+            await stage.received(pair.ear, LegFailed, self.give_up_s)
+            events = pair.ear.events
             number, reason = next(
                 (number, event.reason) for number, event in enumerate(events, 1) if isinstance(event, LegFailed)
             )
-            assert reason, "LegFailed must have a reason that tells a person what happened"
+            assert reason, "LegFailed must have a reason that says what happened"
             stage.far.mend()
-            await talk(10, line.theirs)
+            await talk(10, pair.theirs)
             await asyncio.sleep(self.either(self.give_up_s, 2.0))
             later = events[number:]
-            assert not later, f"after LegFailed nothing more is told, and {later} was"
+            assert not later, f"received after LegFailed: {later}; nothing may follow it"
 
     @clause(
         "transport-18",
-        "GrantExpiring before a token ends; renew() costs no frame; refused is TokenRejected; not renewed is put out",
+        "GrantExpiring comes before a token expires; renew() loses no frame and raises TokenRejected for a bad token; "
+        "a leg whose token expires is closed",
         capability="renewal",
     )
     async def test_tokens_end(self) -> None:
@@ -134,44 +143,44 @@ class OutageClauses(TransportKit):
         async with self.stage() as stage:
             loop = asyncio.get_running_loop()
             ends_s = loop.time() + life_s
-            line = await stage.line(grant=stage.far.grant(CHANNEL, uid=OUR_UID, life_s=life_s))
+            pair = await stage.pair(grant=stage.far.grant(CHANNEL, uid=OUR_UID, life_s=life_s))
             _, forgetful = await stage.join(
                 grant=stage.far.grant(OTHER_CHANNEL, uid=OUR_UID, life_s=life_s), channel=OTHER_CHANNEL
             )
-            await stage.told(line.ear, GrantExpiring, life_s)
-            assert loop.time() < ends_s, "GrantExpiring was told when the token had ended: tell it before"
-            line.ear.events.clear()
-            await self._renewed(stage, line, 20 * life_s)
+            await stage.received(pair.ear, GrantExpiring, life_s)
+            assert loop.time() < ends_s, "GrantExpiring came after the token had expired: it must come before"
+            pair.ear.events.clear()
+            await self._renewed(stage, pair, 20 * life_s)
             await asyncio.sleep(max(0.0, ends_s + _TOKEN_S - loop.time()))
-            assert not line.ear.events, f"a token was renewed in time, and {line.ear.events} was told"
-            assert OUR_UID in stage.far.uids(CHANNEL), "a token was renewed in time, and we are out of the channel"
-            await stage.flow(line)
+            assert not pair.ear.events, f"the token was renewed in time, but received: {pair.ear.events}"
+            assert OUR_UID in stage.far.uids(CHANNEL), "the token was renewed in time, but the channel does not see us"
+            await stage.flow(pair)
             over = forgetful.count(LegClosed) + forgetful.count(LegFailed)
             assert over == 1, (
-                f"a token ended that nobody renewed: LegClosed or LegFailed was told {over} times, not once"
+                f"a token expired without being renewed: received LegClosed or LegFailed {over} times, not once"
             )
             uids = list(stage.far.uids(OTHER_CHANNEL))
-            assert not uids, f"a token ended that nobody renewed, and the channel sees {uids}"
+            assert not uids, f"a token expired without being renewed, but the channel sees {uids}"
 
-    async def _renewed(self, stage: Stage, line: Pair, life_s: float) -> None:
-        """Renew in mid-talk, first with a token that is no good."""
-        talking = asyncio.create_task(talk(FRAMES_A_SECOND, line.ours, line.theirs))
-        forged = line.leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, fault=TokenFault.FORGED))
+    async def _renewed(self, stage: Stage, pair: Pair, life_s: float) -> None:
+        """Renew the token while talking, first with a bad one."""
+        talking = asyncio.create_task(talk(FRAMES_A_SECOND, pair.ours, pair.theirs))
+        forged = pair.leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, fault=TokenFault.FORGED))
         await self.raises(TokenRejected, forged, "renew() with a forged token must raise TokenRejected")
-        await line.leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, life_s=life_s))
+        await pair.leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, life_s=life_s))
         await talking
         await stage.rest()
-        for way, heard in (("to us", line.heard), ("from us", line.member.heard)):
+        for way, heard in (("to us", pair.heard), ("from us", pair.member.heard)):
             assert len(heard) >= FRAMES_A_SECOND, (
-                f"of {FRAMES_A_SECOND} frames {way} {len(heard)} were heard while a token was renewed"
+                f"of {FRAMES_A_SECOND} frames {way} {len(heard)} were heard while the token was renewed"
             )
 
-    async def _back(self, stage: Stage, line: Pair) -> None:
-        """Wait for the end of an outage, which may have gone unnoticed."""
-        ear = line.ear
+    async def _back(self, stage: Stage, pair: Pair) -> None:
+        """Wait for the end of an outage, which the leg may not have noticed."""
+        ear = pair.ear
         await self.until(
             lambda: ear.count(LegReconnected) == ear.count(LegDisconnected),
-            "LegReconnected is told after an outage",
+            "LegReconnected is received after an outage",
             self.give_up_s,
         )
         await stage.rest()

@@ -1,4 +1,4 @@
-"""The clause about any order: members, audio and outages at random, and what was told against a model of it."""
+"""The clause about any order: members, audio and outages at random, compared with a model of the expected events."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ _UIDS: Final = (2, 3)
 _STEPS: Final = ("join", "publish", "mute", "talk", "quit", "drop")
 _OUTAGE: Final = "outage"
 _MOST_STEPS: Final = 16
-#: On real time an outage costs seconds.
+#: In real time an outage takes seconds.
 _MOST_REAL_STEPS: Final = 8
 
 
 @dataclass
 class _Model:
-    """What a handler should have been told."""
+    """The events that a handler should have received."""
 
     present: set[int] = field(default_factory=set[int])
     publishing: set[int] = field(default_factory=set[int])
-    #: Without the reasons of leaving, which another clause is about.
-    told: list[tuple[type[LegEvent], int]] = field(default_factory=list[tuple["type[LegEvent]", int]])
+    #: Without the reasons of leaving, which another clause checks.
+    received: list[tuple[type[LegEvent], int]] = field(default_factory=list[tuple["type[LegEvent]", int]])
 
     def allows(self, step: str, uid: int) -> bool:
-        """Whether a member can do that now."""
+        """Whether a member can do this now."""
         match step:
             case "join":
                 return uid not in self.present
@@ -62,21 +62,21 @@ class _Model:
                 return True
 
     def do(self, step: str, uid: int) -> None:
-        """A member did that."""
+        """Record that a member did this."""
         match step:
             case "join":
                 self.present.add(uid)
-                self.told.append((MemberJoined, uid))
+                self.received.append((MemberJoined, uid))
             case "publish":
                 self.publishing.add(uid)
-                self.told.append((MemberPublished, uid))
+                self.received.append((MemberPublished, uid))
             case "mute":
                 self.publishing.discard(uid)
-                self.told.append((MemberUnpublished, uid))
+                self.received.append((MemberUnpublished, uid))
             case "quit" | "drop":
                 self.present.discard(uid)
                 self.publishing.discard(uid)
-                self.told.append((MemberLeft, uid))
+                self.received.append((MemberLeft, uid))
             case _:
                 pass
 
@@ -85,10 +85,11 @@ class RandomClauses(TransportKit):
     """Clause 26."""
 
     @clause(
-        "transport-26", "in any order of joining, publishing, muting, talking and going, what is told is what happened"
+        "transport-26",
+        "whatever the order of joining, publishing, muting, talking and leaving, the events match what happened",
     )
     async def test_any_order(self) -> None:
-        # Hypothesis is no coroutine: it runs beside this loop, each of its examples on a loop of its own.
+        # Hypothesis is synchronous: it runs in a thread beside this loop, and each example on a loop of its own.
         await asyncio.get_running_loop().run_in_executor(None, self._try_examples)
 
     def _try_examples(self) -> None:
@@ -101,7 +102,7 @@ class RandomClauses(TransportKit):
         names = (*_STEPS, _OUTAGE) if self.claims("outage") else _STEPS
         most = round(self.either(_MOST_STEPS, _MOST_REAL_STEPS))
         steps = st.lists(st.tuples(st.sampled_from(names), st.sampled_from(_UIDS)), min_size=most // 2, max_size=most)
-        # An example is shown as small as it can be, where that costs no real time.
+        # Failing examples are shrunk only where that takes no real time.
         phases = (Phase.generate, Phase.shrink) if self.virtual_time else (Phase.generate,)
 
         @settings(
@@ -123,18 +124,18 @@ class RandomClauses(TransportKit):
         async with self.stage() as stage:
             leg, ear = await stage.join()
             members = {uid: stage.far.member(CHANNEL, uid) for uid in _UIDS}
-            lines = {uid: _line(leg, ear, member) for uid, member in members.items()}
+            pairs = {uid: _pair(leg, ear, member) for uid, member in members.items()}
             model, done = _Model(), list[str]()
             for step, uid in steps:
                 if not model.allows(step, uid):
                     continue
                 done.append(step if step == _OUTAGE else f"{uid} {step}")
-                await self._do(stage, lines[uid], step)
+                await self._do(stage, pairs[uid], step)
                 model.do(step, uid)
                 await self._agree(ear, model, ", ".join(done))
 
-    async def _do(self, stage: Stage, line: Pair, step: str) -> None:
-        member = line.member
+    async def _do(self, stage: Stage, pair: Pair, step: str) -> None:
+        member = pair.member
         actions: dict[str, Callable[[], None]] = {
             "join": member.join,
             "publish": member.publish,
@@ -144,22 +145,22 @@ class RandomClauses(TransportKit):
         }
         match step:
             case "talk":
-                await stage.flow(line)
+                await stage.flow(pair)
             case "outage":
                 stage.far.cut()
                 await asyncio.sleep(self.outage_s)
                 stage.far.mend()
-                ear = line.ear
+                ear = pair.ear
                 await self.until(
                     lambda: ear.count(LegReconnected) == ear.count(LegDisconnected),
-                    "LegReconnected is told after an outage",
+                    "LegReconnected is received after an outage",
                     self.give_up_s,
                 )
             case _:
                 actions[step]()
 
     async def _agree(self, ear: Ear, model: _Model, done: str) -> None:
-        def told() -> list[tuple[type[LegEvent], int]]:
+        def received() -> list[tuple[type[LegEvent], int]]:
             return [
                 (type(event), event.uid)
                 for event in ear.events
@@ -167,13 +168,15 @@ class RandomClauses(TransportKit):
             ]
 
         with contextlib.suppress(AssertionError):
-            await self.until(lambda: len(told()) >= len(model.told), "told")
-        assert told() == model.told, f"after {done}: told {_show(told())}; expected {_show(model.told)}"
+            await self.until(lambda: len(received()) >= len(model.received), "the events are received")
+        assert received() == model.received, (
+            f"after {done}: received {_show(received())}; expected {_show(model.received)}"
+        )
 
 
-def _line(leg: Leg, ear: Ear, member: FarMember) -> Pair:
+def _pair(leg: Leg, ear: Ear, member: FarMember) -> Pair:
     return Pair(leg, ear, member, Voice(leg.send, leg.rate_hz), Voice(member.say, leg.rate_hz))
 
 
-def _show(told: list[tuple[type[LegEvent], int]]) -> str:
-    return ", ".join(f"{kind.__name__}({uid})" for kind, uid in told) or "nothing"
+def _show(events: list[tuple[type[LegEvent], int]]) -> str:
+    return ", ".join(f"{kind.__name__}({uid})" for kind, uid in events) or "nothing"

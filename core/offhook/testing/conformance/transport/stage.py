@@ -1,6 +1,6 @@
-"""What clauses for transports share: an ear, a voice, a line between our leg and somebody else, and the stage for all.
+"""What clauses for transports share: an ear, a voice, a pair of our leg and another member, and the stage.
 
-Frames are spoken every 20 ms by the loop's time, with positions that run on through pauses, as the core does it.
+Frames are spoken every 20 ms of loop time, and their positions advance through pauses, as they do in the core.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook.interfaces.frame import PTIME_MS, AudioFrame, pcm_of
+from offhook.interfaces.frame import PTIME_MS, AudioFrame, pcm_of, samples_per_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
 #: The channel that most clauses use, and another.
 CHANNEL: Final = "room"
 OTHER_CHANNEL: Final = "other_room"
-#: Who we are in it, and who else may be there.
+#: Our uid, and that of the other member.
 OUR_UID: Final = 7
 THEIR_UID: Final = 2
 PTIME_S: Final = PTIME_MS / 1000
 FRAMES_A_SECOND: Final = 1000 // PTIME_MS
-#: Loud, and whole waves in 20 ms, so that frames follow one another without a click.
+#: Loud, with whole waves in 20 ms, so that frames follow one another without a click.
 _TONE_HZ: Final = 400
 _AMPLITUDE: Final = 12_000
 
 
 class Ear:
-    """A handler that keeps what it is told.
+    """A handler that records what it receives.
 
     Attributes:
         events: oldest first.
-        audio: the same; who spoke, and what.
-        audio_at_s: when each of these came, by the loop's time.
-        threads: on which threads it was called.
-        joined: whether `join` has returned; what was told before is counted in `early`.
-        early: see above.
+        audio: the uid and the frame of each, oldest first.
+        audio_at_s: when each frame arrived, in loop time.
+        threads: the ids of the threads on which it was called.
+        joined: whether `join` has returned.
+        early: the number of calls before that.
     """
 
     def __init__(self) -> None:
@@ -64,16 +64,16 @@ class Ear:
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
         self._called()
         self.audio.append((uid, frame))
-        # A foreign thread has no running loop; the clause about threads says so.
+        # Another thread has no running loop; the clause about threads reports it.
         with contextlib.suppress(RuntimeError):
             self.audio_at_s.append(asyncio.get_running_loop().time())
 
     def count(self, kind: type[LegEvent]) -> int:
-        """How many events of a class there were."""
+        """The number of events of a class."""
         return sum(isinstance(event, kind) for event in self.events)
 
     def forget_audio(self) -> None:
-        """Begin to listen anew."""
+        """Forget the audio heard so far."""
         self.audio.clear()
         self.audio_at_s.clear()
 
@@ -83,15 +83,15 @@ class Ear:
 
 
 class Voice:
-    """Somebody who speaks: frames of 20 ms whose positions run on.
+    """A speaker: sends frames of 20 ms with consecutive positions.
 
     Args:
-        say: takes the frames.
-        rate_hz: their rate.
+        say: is called with each frame.
+        rate_hz: the rate of the frames.
 
     Attributes:
-        position: of the next frame.
-        said_at_s: when each frame was spoken, by the loop's time.
+        position: the position of the next frame.
+        said_at_s: when each frame was spoken, in loop time.
     """
 
     def __init__(self, say: Callable[[AudioFrame], None], rate_hz: int) -> None:
@@ -99,24 +99,24 @@ class Voice:
         self.said_at_s: list[float] = []
         self._say = say
         self._rate_hz = rate_hz
-        self._samples = rate_hz * PTIME_MS // 1000
+        self._samples = samples_per_frame(rate_hz)
         self.tone: bytes = _tone(rate_hz, self._samples)
         self.silence: bytes = bytes(2 * self._samples)
 
     def speak(self, pcm: bytes | None = None) -> None:
-        """Speak 20 ms, of the tone unless told otherwise."""
+        """Speak 20 ms: `pcm`, or the tone."""
         frame = AudioFrame(self.tone if pcm is None else pcm, self._rate_hz, self.position)
         self.position += self._samples
         self.said_at_s.append(asyncio.get_running_loop().time())
         self._say(frame)
 
     def pause(self, duration_s: float) -> None:
-        """Say nothing for so long, which has passed already or will."""
+        """Skip the positions of `duration_s`; the caller lets the time itself pass."""
         self.position += round(duration_s / PTIME_S) * self._samples
 
 
 async def talk(frames: int, *voices: Voice, silent: bool = False) -> None:
-    """Let voices speak, a frame every 20 ms each; late ones at once."""
+    """Let each voice speak a frame every 20 ms; late frames follow at once."""
     loop = asyncio.get_running_loop()
     start_s = loop.time()
     for index in range(1, frames + 1):
@@ -127,7 +127,7 @@ async def talk(frames: int, *voices: Voice, silent: bool = False) -> None:
 
 @dataclass
 class Pair:
-    """Our leg in a channel, and somebody else there who publishes."""
+    """Our leg in a channel, and another member there who publishes."""
 
     leg: Leg
     ear: Ear
@@ -137,11 +137,11 @@ class Pair:
 
     @property
     def heard(self) -> list[AudioFrame]:
-        """What we heard of them."""
+        """The frames that we heard from the member."""
         return [frame for uid, frame in self.ear.audio if uid == self.member.uid]
 
     def forget_audio(self) -> None:
-        """Begin to count anew, both ways."""
+        """Forget the audio of both directions."""
         self.ear.forget_audio()
         self.member.heard.clear()
         self.member.heard_at_s.clear()
@@ -150,13 +150,13 @@ class Pair:
 
 
 class Times(Protocol):
-    """How patient a kit is, and how it waits."""
+    """The time limits of a kit, and how it waits."""
 
     patience_s: float
     rest_s: float
 
-    async def until(self, condition: Callable[[], object], what: str, within_s: float | None = None) -> None:
-        """Wait until `condition` holds."""
+    async def until(self, true: Callable[[], object], what: str, within_s: float | None = None) -> None:
+        """Wait until `true()` holds."""
         ...
 
 
@@ -171,50 +171,50 @@ class Stage:
     async def join(
         self, channel: str = CHANNEL, *, uid: int = OUR_UID, grant: Grant | None = None, ear: Ear | None = None
     ) -> tuple[Leg, Ear]:
-        """Join with a good grant, or with that one."""
+        """Join with a valid grant, or with `grant`."""
         ear = ear or Ear()
         grant = grant or self.far.grant(channel, uid=uid)
         leg = await self.transport.join(grant, ear)
         ear.joined = True
         return leg, ear
 
-    async def line(
+    async def pair(
         self, channel: str = CHANNEL, *, grant: Grant | None = None, ear: Ear | None = None, uid: int = THEIR_UID
     ) -> Pair:
-        """Join, have somebody else join and publish, and wait until audio flows both ways."""
+        """Join, let another member join and publish, and wait until audio flows in both directions."""
         leg, ear = await self.join(channel, grant=grant, ear=ear)
         member = self.far.member(channel, uid)
         rate_hz = self.transport.rate_hz
-        line = Pair(leg, ear, member, Voice(leg.send, rate_hz), Voice(member.say, rate_hz))
+        pair = Pair(leg, ear, member, Voice(leg.send, rate_hz), Voice(member.say, rate_hz))
         member.join()
         member.publish()
-        await self.flow(line)
-        return line
+        await self.flow(pair)
+        return pair
 
-    async def flow(self, line: Pair) -> None:
-        """Talk until audio is heard both ways, then begin to count anew.
+    async def flow(self, pair: Pair) -> None:
+        """Talk until audio is heard in both directions, then forget it.
 
         Raises:
-            AssertionError: it is not, within the kit's patience.
+            AssertionError: a direction is silent for the kit's `patience_s`.
         """
-        line.forget_audio()
+        pair.forget_audio()
         for _ in range(math.ceil(self.kit.patience_s / PTIME_S)):
-            await talk(1, line.ours, line.theirs)
-            if line.heard and line.member.heard:
+            await talk(1, pair.ours, pair.theirs)
+            if pair.heard and pair.member.heard:
                 break
         else:
-            ways = [way for way, heard in (("to us", line.heard), ("from us", line.member.heard)) if not heard]
-            raise AssertionError(f"no audio came through within {self.kit.patience_s:g} s: {', '.join(ways)}")
+            ways = [way for way, heard in (("to us", pair.heard), ("from us", pair.member.heard)) if not heard]
+            raise AssertionError(f"no audio was heard within {self.kit.patience_s:g} s: {', '.join(ways)}")
         await self.rest()
-        line.forget_audio()
+        pair.forget_audio()
 
     async def rest(self) -> None:
-        """Let what is on its way arrive."""
+        """Wait until audio and events on their way have arrived."""
         await asyncio.sleep(self.kit.rest_s)
 
-    async def told(self, ear: Ear, kind: type[LegEvent], within_s: float | None = None) -> None:
-        """Wait until an event of a class was told."""
-        await self.kit.until(lambda: ear.count(kind), f"the handler is told {kind.__name__}", within_s)
+    async def received(self, ear: Ear, kind: type[LegEvent], within_s: float | None = None) -> None:
+        """Wait until the handler received an event of a class."""
+        await self.kit.until(lambda: ear.count(kind), f"the handler receives {kind.__name__}", within_s)
 
 
 def _tone(rate_hz: int, samples: int) -> bytes:

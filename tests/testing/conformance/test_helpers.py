@@ -1,4 +1,4 @@
-"""What clauses look at and draw from, and what a kit says that was not told enough."""
+"""Helpers of clauses: probes, random input, a killed child, tones; and kits that lack something they need."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from tests.testing.conformance import broken_auth, broken_carrier, broken_filter
 
 from offhook.interfaces import Store
 from offhook.testing import ScriptedService, ServiceFarEnd, run_virtual
-from offhook.testing.conformance import KITS, AuthConformance, Conformance, NotClaimed, Verdict, run_kit
-from offhook.testing.conformance import killed_child as dying
+from offhook.testing.conformance import KITS, AuthConformance, Conformance, NotClaimed, Verdict, killed_child, run_kit
 from offhook.testing.conformance.killed_child import die_after
 from offhook.testing.conformance.probes import Held, error_of, leaves_nothing, shown
 from offhook.testing.conformance.random_input import Draw, for_all
@@ -27,15 +26,15 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("kit", KITS.values(), ids=KITS)
-def test_a_kit_that_makes_nothing_says_what_is_missing(kit: type[Conformance]) -> None:
+def test_a_kit_without_make_says_what_is_missing(kit: type[Conformance]) -> None:
     with pytest.raises(NotImplementedError, match=r"your subclass must have make"):
         kit().run_try_out()
 
 
-def test_a_carrier_needs_a_plugin_as_well_as_its_far_end() -> None:
+def test_a_carrier_kit_needs_make_as_well_as_a_far_end() -> None:
     carrier = KITS["carrier"]
     good = type("Made", (carrier,), {"make_far_end": the_far_end})
-    with pytest.raises(NotImplementedError, match="gives the carrier"):
+    with pytest.raises(NotImplementedError, match="which returns the carrier"):
         good().run_try_out()
 
 
@@ -47,7 +46,7 @@ class OneLine(ScriptedService):
     other_line = ServiceFarEnd.other_line
 
 
-def test_where_there_is_one_line_nobody_asks_for_another() -> None:
+def test_a_far_end_with_one_line_skips_the_clause_about_another() -> None:
     kit = type("Made", (broken_carrier.GoodKit,), {"make_far_end": lambda self: OneLine()})
     (result,) = run_kit(kit, only=["carrier-6"]).results
     assert (result.verdict, result.detail) == (Verdict.NOT_CLAIMED, "the far end has no other line")
@@ -77,7 +76,7 @@ def fails_for_odd_numbers(draw: Draw) -> None:
     assert draw.integer(0, 100) % 2 == 0, "odd"
 
 
-def test_without_hypothesis_the_same_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hypothesis_the_same_failures_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     for good, plugin, id in (
         (broken_filter.GoodKit, broken_filter.DividesByLength, "filter-3"),
@@ -87,7 +86,7 @@ def test_without_hypothesis_the_same_is_found(monkeypatch: pytest.MonkeyPatch) -
         assert run_kit(type("Broken", (good,), {"plugin": plugin}), only=[id]).failed
 
 
-def test_the_loop_is_held_by_work_and_not_by_waiting() -> None:
+def test_work_blocks_the_loop_and_waiting_does_not() -> None:
     async def main() -> None:
         held = Held()
         await held(asyncio.sleep(3_600))
@@ -103,7 +102,7 @@ def test_the_loop_is_held_by_work_and_not_by_waiting() -> None:
     assert shown(None) == "nothing was raised"
 
 
-def test_what_goes_a_little_later_is_not_left_behind() -> None:
+def test_a_task_that_ends_a_little_later_is_not_left_behind() -> None:
     async def main() -> None:
         async with leaves_nothing("it"):
             task = asyncio.create_task(asyncio.sleep(0.03))
@@ -112,15 +111,15 @@ def test_what_goes_a_little_later_is_not_left_behind() -> None:
     run_virtual(main())
 
 
-def test_a_child_that_fails_or_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_fails_or_hangs_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AssertionError, match="ZeroDivisionError: division by zero"):
         die_after(lambda: 1 / 0)
-    monkeypatch.setattr(dying, "_MOST_S", 0.02)
-    with pytest.raises(AssertionError, match=r"not done within 0\.02 s in a child"):
+    monkeypatch.setattr(killed_child, "_TIMEOUT_S", 0.02)
+    with pytest.raises(AssertionError, match=r"child process did not end within 0\.02 s"):
         die_after(lambda: asyncio.run(asyncio.sleep(60)))
 
 
-def test_how_much_of_a_tone_is_in_some_audio() -> None:
+def test_the_amplitude_of_a_tone_in_some_audio() -> None:
     pcm = tone(1_000, 16_000, 3_200)
     assert amplitude_of(pcm, 1_000, 16_000) == pytest.approx(16_000, rel=0.01)
     assert amplitude_of(pcm, 3_000, 16_000) < 10
@@ -129,7 +128,7 @@ def test_how_much_of_a_tone_is_in_some_audio() -> None:
 
 
 class PlainStore(Store):
-    """Writes nothing."""
+    """Stores nothing."""
 
     def append(self, call_id: str, entry: Document) -> None:
         pass
@@ -148,7 +147,7 @@ class PlainKit(broken_store.GoodKit):
         return PlainStore()
 
 
-def test_what_a_store_does_not_do_is_not_asked_of_it() -> None:
+def test_what_a_store_does_not_implement_is_not_tested() -> None:
     ids = [f"store-{number}" for number in (12, 15, 16, 17, 24)]
     report = run_kit(PlainKit, only=ids)
     assert [result.verdict for result in report.results] == [Verdict.NOT_CLAIMED] * 5, report.lines()
@@ -160,7 +159,7 @@ def test_a_guard_that_does_not_survive_is_not_killed() -> None:
     assert report.results[0].detail == "survives is not claimed: memory"
 
 
-def test_what_rotates_must_be_shown_to() -> None:
+def test_clauses_that_need_more_of_the_kit_are_skipped() -> None:
     class Plain(AuthConformance):
         variables = broken_auth.GoodKit.variables
 
@@ -169,5 +168,5 @@ def test_what_rotates_must_be_shown_to() -> None:
 
     report = run_kit(Plain, only=["auth-5", "auth-9"])
     assert [result.verdict for result in report.results] == [Verdict.NOT_CLAIMED] * 2
-    with pytest.raises(NotClaimed, match="nothing was given that changes the keys"):
+    with pytest.raises(NotClaimed, match="the kit does not know how to change the keys"):
         Plain().test_keys_rotate()

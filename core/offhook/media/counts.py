@@ -1,0 +1,23 @@
+"""What the queues of one call count together; apart from them, since `CallMedia` reads it and every queue writes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class PlayoutCounts:
+    """Counts of all sources of a call."""
+
+    #: Frames that were filled up with silence because a source was late.
+    underruns: int = 0
+    #: How many times a source ran dry, however long each time lasted.
+    stalls: int = 0
+    #: Sources that were read to their end.
+    ended: int = 0
+    #: Sources that raised, or returned something other than audio.
+    failed: int = 0
+    #: Sources that had to wait for room in the buffer, because they were faster than playout.
+    held_back: int = 0
+    #: Sources whose audio had a rate other than the leg's.
+    resampled: int = 0

@@ -1,0 +1,33 @@
+"""The far end of grant renewal: what a program's own backend does, done by a mock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offhook.plugin import hookimpl
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Grant
+    from offhook_mockserver.server.mock import Mock
+
+
+class RenewsGrants:
+    """A plugin that renews grants by asking a mock, as a program asks its own backend.
+
+    Args:
+        mock: whose channels.
+
+    Attributes:
+        renewed: how many fresh grants it has returned.
+    """
+
+    def __init__(self, mock: Mock) -> None:
+        self._mock = mock
+        self.renewed: int = 0
+
+    @hookimpl
+    def offhook_renew_grant(self, call_id: str, grant: Grant) -> Grant:
+        """Returns a fresh grant for the channel of `grant`."""
+        fresh = self._mock.renew(grant.channel)
+        self.renewed += 1
+        return fresh

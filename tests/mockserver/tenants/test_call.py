@@ -1,0 +1,63 @@
+"""What a call counts, and what its tenant still knows of it when it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.mockserver.rooms.test_room import Ear
+
+from offhook.interfaces import AudioFrame, Ids
+from offhook.testing import LoopClock, run_virtual
+from offhook_mockserver.callees.script import Answer, Echo, Script
+from offhook_mockserver.server import InProcessMock
+
+NUMBER = "+14155550105"
+
+
+def echoing() -> InProcessMock:
+    script = Script("echoes", (Answer(), Echo()))
+    return InProcessMock(clock=LoopClock(), ids=Ids(1), script_for=lambda number: script)
+
+
+def talk(frames: int, every_s: float) -> InProcessMock:
+    async def main() -> InProcessMock:
+        async with echoing() as mock:
+            call = mock.calls.start(mock.tenant, NUMBER, mock.from_number)
+            caller = call.room.join_pcm(7, Ear())
+            caller.publish()
+            await asyncio.sleep(0.05)
+            for index in range(frames):
+                caller.send(AudioFrame(bytes(640), 16_000, index * 320))
+                await asyncio.sleep(every_s)
+            caller.leave()
+            await asyncio.sleep(1)
+        return mock
+
+    return run_virtual(main())
+
+
+def test_an_ended_call_keeps_its_counters_and_reports_what_was_lost() -> None:
+    (call,) = talk(frames=25, every_s=0.0).tenant.ended
+    counters = call.counters()
+    assert counters["frames_heard"] == 25
+    assert counters["echo_dropped"] == 15, "ten frames of echo may wait"
+    assert call.losses() == {"echo_dropped": 15}
+    assert call.events[-1] == "lost: echo_dropped 15"
+
+
+def test_a_healthy_call_has_no_losses() -> None:
+    (call,) = talk(frames=25, every_s=0.02).tenant.ended
+    assert call.losses() == {}
+    assert call.events[-1] == "caller hung up"
+    assert set(call.counters()) == {
+        *("malformed", "unheard", "audio_dropped", "frames_concealed"),
+        *("frames_heard", "gap_samples", "frames_unrecorded", "frames_spoken", "echo_dropped"),
+    }
+
+
+def test_the_counters_of_a_call_before_the_answer_are_zero() -> None:
+    async def main() -> dict[str, int]:
+        async with echoing() as mock:
+            return mock.calls.start(mock.tenant, NUMBER, mock.from_number).counters()
+
+    assert set(run_virtual(main()).values()) == {0}

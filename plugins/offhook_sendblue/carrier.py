@@ -19,7 +19,7 @@ from offhook_sendblue.exchange import Failure, NoAnswer, make_client, post_once
 if TYPE_CHECKING:
     import httpx
 
-    from offhook.interfaces import Auth, Environment, Grant
+    from offhook.interfaces import Auth, DialRequest, Environment, Grant
 
 DEFAULT_BASE_URL: Final = "https://api.sendblue.co"
 BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
@@ -32,7 +32,7 @@ class SendblueCarrier(Carrier):
 
     Args:
         auth: provides the key headers; called for each call.
-        from_number: your FaceTime line, E.164.
+        from_number: your FaceTime line, E.164, for calls whose request has none; empty if each has one.
         base_url: the API. Must be https unless it is on this machine. Its path is kept.
         relay_url: where to join the channels of its grants. Default: the base URL if that is on this machine, which
             then has its own relay, else Agora.
@@ -93,27 +93,30 @@ class SendblueCarrier(Carrier):
     def __repr__(self) -> str:
         return f"SendblueCarrier({self.base_url}, from {mask(self.from_number)})"
 
-    async def line(self) -> str:
-        """See `Carrier.line`: base URL, fingerprint of the key id, from-number."""
+    async def line_id(self, from_number: str | None = None) -> str:
+        """See `Carrier.line_id`: base URL, fingerprint of the key id, from-number."""
+        line = self._line(from_number)
         account = (await self._keys()).get(KEY_HEADER)
-        return f"{self.base_url} {account.fingerprint if account else ''} {self.from_number}"
+        return f"{self.base_url} {account.fingerprint if account else ''} {line}"
 
     async def check(self) -> None:
-        self._check_from_number()
+        """See `Carrier.check`. A line that is not set is found out by `line_id`, since a call may bring its own."""
+        if self.from_number:
+            e164(self.from_number, "from-number")
         await self._keys()
 
-    def _check_from_number(self) -> None:
-        if not self.from_number:
+    def _line(self, from_number: str | None) -> str:
+        line = from_number or self.from_number
+        if not line:
             raise ConfigError(
                 f"no number to call from is set: set {FROM_NUMBER_VARIABLE} to your FaceTime line "
-                "(`offhook mock` prints one to export)"
+                "(`offhook mock` prints one to export), or name one for the call (from_number, --from)"
             )
-        e164(self.from_number, "from-number")
+        return line
 
-    async def start_call(self, to: str) -> Grant:
-        self._check_from_number()
-        e164(to)
-        if to == self.from_number:
+    async def start_call(self, request: DialRequest) -> Grant:
+        to, line = request.number, self._line(request.from_number)
+        if to == line:
             raise NumberRejected(f"{mask(to)} is the number to call from: a line cannot call itself")
         keys = await self._keys()
         if self._client is None:
@@ -121,7 +124,7 @@ class SendblueCarrier(Carrier):
         answer = await post_once(
             self._client,
             self.base_url + START_CALL,
-            {"phoneNumber": to, "fromNumber": self.from_number},
+            {"phoneNumber": to, "fromNumber": line},
             keys,
             timeout_s=self._timeout_s,
             ids=self._ids,

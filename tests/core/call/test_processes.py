@@ -101,7 +101,7 @@ def test_a_program_that_ends_with_a_call_up_ends_without_a_word_of_ours(
 
 @pytest.mark.parametrize("left", ["", "loop.close()"], ids=["open", "closed"])
 def test_a_program_that_ends_without_ending_its_loop_does_not_hang(left: str, tmp_path: Path) -> None:
-    """A loop that nobody turns: neither the call nor the watchdog's thread keeps the process."""
+    """A loop that is not run: neither the call nor the watchdog's thread keeps the process."""
     done = end(tmp_path, end=f"loop = asyncio.new_event_loop()\nloop.run_until_complete(main())\n{left}\nprint('end')")
     assert (done.returncode, done.stdout) == (0, "up\nend\n"), done.stderr
     assert "Exception ignored" not in done.stderr

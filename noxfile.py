@@ -31,11 +31,12 @@ def install(session: nox.Session, *groups: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff and the arrows between the packages."""
+    """ruff, the arrows between packages and rooms, and the count of words that are slow to read."""
     install(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
+    session.run("python", "tests/packaging/plain_english.py", *SOURCES)
 
 
 @nox.session

@@ -40,7 +40,7 @@ def call(
     ring_timeout_s: Annotated[
         float | None,
         typer.Option(
-            "--ring-timeout", metavar="SECONDS", help="Give up when there is no answer within this time (default: 45)."
+            "--ring-timeout", metavar="SECONDS", help="Give up after this time without an answer (default: 45)."
         ),
     ] = None,
     carrier: Annotated[

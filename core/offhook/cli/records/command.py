@@ -89,7 +89,7 @@ def export_command(
 def replay_command(context: typer.Context, call_id: _Id) -> None:
     """Feed the journal of a call through the session again, and show the reason for each state.
 
-    Exit codes: 0 the session agrees with the journal, 1 it does not, 2 there is no such call.
+    Exit codes: 0 the session agrees with the journal, 1 it does not, 2 the call does not exist.
     """
     with _archive(context) as archive:
         record = find(archive, call_id)

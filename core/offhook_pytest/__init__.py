@@ -64,7 +64,7 @@ def _coroutine_function(item: pytest.Function) -> Callable[..., object] | None:
 
 
 def _refuse_async_fixtures(item: pytest.Function) -> None:
-    # There is no public way from an item to its fixtures' definitions; other async plugins use this one, too.
+    # pytest has no public way from an item to its fixtures' definitions; other async plugins use this one, too.
     for name, definitions in item._fixtureinfo.name2fixturedefs.items():  # pyright: ignore[reportPrivateUsage]
         function = definitions[-1].func
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):

@@ -134,7 +134,7 @@ class AiortcLeg(Leg):
         self._loop.call_soon(self._gate.open)
 
     def send(self, frame: AudioFrame) -> None:
-        """See `Leg.send`: encodes and sends in this call; drops and counts the frame while there is no connection.
+        """See `Leg.send`: encodes and sends in this call; without a connection it drops and counts the frame.
 
         Raises:
             ValueError: another rate, or more than 20 ms.
@@ -179,7 +179,7 @@ class AiortcLeg(Leg):
             TransportError: the leg is not connected, or no answer arrived in time.
         """
         if self._closed or self._connection is None:
-            raise TransportError("cannot renew the token: there is no connection to the relay")
+            raise TransportError("cannot renew the token: no connection to the relay")
         await self._connection.renew(grant)
 
     async def leave(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook import AudioFrame
-from offhook.errors import ConfigError, RecordingError, TransportUnavailable
+from offhook.errors import ConfigError, StorageError, TransportUnavailable
 from offhook.interfaces import (
     Archive,
     AudioFilter,
@@ -153,7 +153,7 @@ class ExampleSink(AudioSink):
         try:
             self._file = Path(argument).open("wb")  # noqa: SIM115 - closed in aclose
         except OSError as error:
-            raise RecordingError(f"{argument} cannot be written: {error.strerror}") from None
+            raise StorageError(f"{argument} cannot be written: {error.strerror}") from None
 
     async def write(self, frame: AudioFrame) -> None:
         self._file.write(frame.pcm)
@@ -196,7 +196,7 @@ class ExampleStore(Store):
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RecordingError(f"the folder {argument} cannot be created: {error.strerror}") from None
+            raise StorageError(f"the folder {argument} cannot be created: {error.strerror}") from None
 
     def append(self, call_id: str, entry: Document) -> None:
         with (self._folder / f"{call_id}.jsonl").open("a") as file:

@@ -65,7 +65,7 @@ RULES = {
     "AudioSink": (
         "ExampleSink",
         [
-            "It is opened when it is made, on the event loop; raise `RecordingError` then if it cannot be written.",
+            "It is opened when it is made, on the event loop; raise `StorageError` then if it cannot be written.",
             "`write` is awaited on the event loop, frame by frame. A slow sink loses frames and never holds up the call. The first frame is empty and marks where the recording begins; where positions jump, nothing was heard.",
             "A sink that raises is removed, and the call goes on. `aclose` has 5 s.",
         ],
@@ -87,7 +87,7 @@ RULES = {
         "ExampleStore",
         [
             "`append` and `save` are called synchronously on the event loop, before the action that they announce: be quick, and be durable.",
-            "If one raises `RecordingError` (or anything else), the call loses its journal, but a call that is up goes on. If no store can be written, offhook does not place the call.",
+            "If one raises `StorageError` (or anything else), the call loses its journal, but a call that is up goes on. If no store can be written, offhook does not place the call.",
             "Documents contain neither keys, tokens nor full numbers.",
             "Calls of several phones and processes may be written at once.",
         ],

@@ -56,7 +56,7 @@ def http(status: int, body: bytes = b"", *headers: str, length: int | None = Non
 
 
 class Server:
-    """Reads one request a connection, then does what it is told."""
+    """Reads one request per connection, then runs a script."""
 
     def __init__(self, behave: Behaviour) -> None:
         self._behave = behave
@@ -110,7 +110,7 @@ def carrier_for(url: str, timeout_s: float = 5.0) -> SendblueCarrier:
 
 
 async def start(server: Server, timeout_s: float = 5.0) -> OffhookError:
-    """What a start-call to a server that does no good raises."""
+    """Return what a start-call to a failing server raises."""
     async with server.running():
         carrier = carrier_for(server.url, timeout_s)
         try:
@@ -139,7 +139,7 @@ def test_the_documented_request_leaves_and_the_documented_answer_is_a_grant() ->
         async with server.running():
             carrier = carrier_for(f"{server.url}/prefix")
             await carrier.check()
-            assert not server.requests, "check rings nobody"
+            assert not server.requests, "check does not ring"
             grant = await carrier.start_call(REQUEST)
             await carrier.aclose()
             await carrier.aclose()
@@ -155,7 +155,7 @@ def test_the_documented_request_leaves_and_the_documented_answer_is_a_grant() ->
 
 
 def test_each_call_gets_a_connection_of_its_own() -> None:
-    """One that is kept may be closed by the server as the next request leaves, and nobody would know if it rang."""
+    """The server may close a kept one as the next request is sent; then it is unknown whether the phone rang."""
 
     async def keep_open(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(http(200, GOOD))
@@ -292,7 +292,7 @@ def test_an_endless_answer_is_cut_off() -> None:
     error = asyncio.run(start(Server(flood)))
     assert type(error) is CarrierProtocolError
     assert "larger" in error.message
-    assert sent < 50_000_000, "nobody waited for the gigabyte"
+    assert sent < 50_000_000, "the client did not wait for the gigabyte"
 
 
 @pytest.mark.fault("F10")
@@ -369,7 +369,7 @@ def test_check_finds_missing_keys() -> None:
         asyncio.run(carrier.check())
 
 
-def test_keys_that_never_come_are_given_up() -> None:
+def test_an_auth_that_does_not_answer_fails() -> None:
     async def never() -> tuple[str, str]:
         await asyncio.Event().wait()
         return KEY, SECRET
@@ -393,12 +393,12 @@ class WrongAuth(Auth):
     ("given", "says"),
     [
         (RuntimeError("vault is sealed"), "RuntimeError: vault is sealed"),
-        ({"sb-api-key-id": "plain"}, "a header is a text and a Secret"),
+        ({"sb-api-key-id": "plain"}, "a header must be a str and a Secret"),
         ({}, "no header"),
         (None, "no header"),
     ],
 )
-def test_an_auth_that_fails_is_told_under_its_own_name(given: object, says: str) -> None:
+def test_an_error_of_an_auth_names_the_auth(given: object, says: str) -> None:
     carrier = SendblueCarrier(WrongAuth(given), from_number=FROM)
     with pytest.raises(PluginError, match=f"WrongAuth' failed in headers: .*{says}"):
         asyncio.run(carrier.check())
@@ -483,7 +483,7 @@ def test_a_grant_says_when_its_token_ends_if_the_token_says_so() -> None:
     asyncio.run(main())
 
 
-def test_a_line_is_told_from_others_by_url_key_and_number_and_tells_no_key() -> None:
+def test_a_line_id_holds_url_number_and_key_fingerprint_and_no_key() -> None:
     async def main() -> None:
         lines = {
             await SendblueCarrier(KeyAuth(key, secret), from_number=number, base_url=url).line_id()

@@ -1,4 +1,4 @@
-"""Who is alive: calls of dead processes are found and told once, calls of living ones are left alone."""
+"""Owners: calls of dead processes are found and reported once, calls of living ones are left alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces.ids import Ids
 from offhook_sqlite.archive import SqliteArchive
 from offhook_sqlite.owner import Owner, is_alive
@@ -65,7 +65,7 @@ def place(path: Path, call_id: str) -> SqliteStore:
 
 
 @pytest.mark.fault("F32")
-def test_a_call_is_left_alone_as_long_as_its_process_lives_and_told_once_when_it_died(path: Path) -> None:
+def test_a_call_is_left_alone_while_its_process_lives_and_reported_once_when_it_died(path: Path) -> None:
     with child(lambda: (asyncio.run(place(path, "call_a").claim("key", "call_a", 100)), None)[1]):
         store = SqliteStore(path)
         assert store.interrupted() == []
@@ -86,6 +86,7 @@ def test_a_call_is_left_alone_as_long_as_its_process_lives_and_told_once_when_it
     assert (found["call_id"], found["interrupted"]) == ("call_a", True)
     assert "died in mid-call" in str(found["problem"])
     assert found["files"] == {"mix": "/x/mix.wav"}
+    assert found["timeline"] == shown["timeline"] == [{"call_id": "call_a", "event": "Dialed"}], "its journal has it"
     third = SqliteStore(path)
     assert third.interrupted() == []
     assert third.record("call_a") == found
@@ -105,7 +106,7 @@ def test_a_claim_of_the_dead_holds_for_as_long_as_it_said_from_when_it_was_made(
     store = SqliteStore(path)
     assert asyncio.run(store.claim("other", "call_c", 101)) is None
     assert asyncio.run(store.claim("key", "call_c", 159.9)) == "call_a"
-    assert asyncio.run(store.claim("key", "call_c", 50)) is None, "a clock that was set back holds nobody for longer"
+    assert asyncio.run(store.claim("key", "call_c", 50)) is None, "a clock that was set back makes no claim hold longer"
     asyncio.run(store.release("key", "call_c", 51, 0))
     assert asyncio.run(store.claim("key", "call_d", 160)) is None
     store.close()
@@ -126,13 +127,13 @@ def test_two_stores_of_one_process_are_two_owners(path: Path) -> None:
 
 
 def test_a_forked_child_is_not_the_owner_of_its_parents_calls(path: Path) -> None:
-    grandchild, told = os.pipe()
+    grandchild, reported = os.pipe()
 
     def fork_and_die() -> None:
         place(path, "call_a")
         if os.fork() == 0:  # it lives on when its parent is killed
             os.close(grandchild)
-            os.write(told, str(os.getpid()).encode())
+            os.write(reported, str(os.getpid()).encode())
             signal.pause()
 
     with child(fork_and_die):
@@ -145,7 +146,7 @@ def test_a_forked_child_is_not_the_owner_of_its_parents_calls(path: Path) -> Non
     finally:
         os.kill(pid, signal.SIGKILL)
         os.close(grandchild)
-        os.close(told)
+        os.close(reported)
 
 
 def test_a_forked_child_cannot_write_through_its_parents_store(path: Path) -> None:
@@ -154,13 +155,13 @@ def test_a_forked_child_cannot_write_through_its_parents_store(path: Path) -> No
     if os.fork() == 0:
         try:
             store.append("call_a", {})
-        except RecordingError as error:
+        except StorageError as error:
             os.write(there, error.message.encode())
         store.close()
         os._exit(0)
     os.wait()
     said = os.read(here, 1000).decode()
-    assert "a fork: make a phone of its own in each process" in said
+    assert "before this process was forked: make a phone in each process" in said
     assert is_alive(path.parent / "live", store._owner.name if store._owner else "")
     store.append("call_a", {})
     assert len(store.journal("call_a")) == 2

@@ -328,7 +328,7 @@ class Call:
 
         Raises:
             ConfigError: `duration_s` is not a positive, finite number of seconds.
-            RecordingError: it cannot be written.
+            StorageError: it cannot be written.
         """
         check_duration(duration_s)
         media = self._media("record_for")

@@ -12,8 +12,8 @@ from offhook.errors import (
     CredentialsRejected,
     OffhookError,
     RateLimited,
-    RecordingError,
     StartAmbiguous,
+    StorageError,
 )
 from offhook.interfaces.grant import Grant
 from offhook.plugin.isolation import contract_error, isolated
@@ -57,7 +57,7 @@ class Dialing:
         unwritten = book.timeline.unwritten
         if unwritten:  # no ring without a record
             book.record.rang = "no"
-            book.error = RecordingError(
+            book.error = StorageError(
                 f"{book.record.number} was not dialled, because the call cannot be written down: {unwritten} "
                 "Mend that, or place calls without a store"
             )

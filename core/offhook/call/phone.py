@@ -95,7 +95,7 @@ class Phone:
 
     Raises:
         ConfigError: something that is named is not installed, or lacks its settings.
-        RecordingError: a store cannot be opened.
+        StorageError: a store cannot be opened.
         PluginError: one of `plugins` cannot be used, or the carrier, the transport or the guard is not a valid one.
     """
 
@@ -216,7 +216,7 @@ class Phone:
 
         Raises:
             NumberRejected: a number is not E.164, or an emergency number, or both are the same.
-            RecordingError: the recording cannot be made.
+            StorageError: the recording cannot be made.
             CallStateError: the phone was closed; this is a child that was forked from its process, or another event
                 loop than the one that it is used on.
         """

@@ -102,7 +102,7 @@ async def record_rest(heard: Heard, stream: AudioStream, sink: AudioSink) -> Non
         sink: what to write to.
 
     Raises:
-        PluginError, RecordingError: the sink failed.
+        PluginError, StorageError: the sink failed.
     """
     try:
         await record_stream(stream, sink, heard.position)
@@ -122,7 +122,7 @@ async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
         How many seconds were recorded.
 
     Raises:
-        PluginError, RecordingError: the sink failed.
+        PluginError, StorageError: the sink failed.
     """
     stream, start = heard.listen(None, SINK_MS), heard.position
     end = start + round(duration_s * heard.rate_hz)
@@ -162,7 +162,7 @@ async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: i
         The position that the recording reaches.
 
     Raises:
-        PluginError, RecordingError: the sink failed.
+        PluginError, StorageError: the sink failed.
     """
     reached = start
     await mark(sink, stream.rate_hz, start)

@@ -27,7 +27,7 @@ from tests.core.rig import (
 )
 
 from offhook import AudioFrame, CallState, Disposition
-from offhook.errors import ConfigError, RecordingError
+from offhook.errors import ConfigError, StorageError
 from offhook.testing import ListSink, VirtualLoop
 
 if TYPE_CHECKING:
@@ -100,12 +100,12 @@ def test_a_recording_needs_a_length(duration_s: float) -> None:
 def test_a_recording_that_cannot_be_written_is_the_callers_to_know() -> None:
     class Full(ListSink):
         async def write(self, frame: AudioFrame) -> None:
-            raise RecordingError("the disk is full")
+            raise StorageError("the disk is full")
 
     async def main() -> None:
         sink = Full()
         async with rig().phone.dial(NUMBER) as call:
-            with pytest.raises(RecordingError, match="disk is full"):
+            with pytest.raises(StorageError, match="disk is full"):
                 await call.record_for(1, sink)
             assert call.state is CallState.RINGING
         assert sink.closed
@@ -263,7 +263,7 @@ def test_a_recording_that_fails_half_way_costs_the_recording_not_the_call(tmp_pa
             assert call.state is CallState.ACTIVE
         assert "it was deleted while it was being written" in call.record.problem
         assert call.record.disposition is Disposition.COMPLETED
-        assert any(entry.event == "RecordingError" for entry in call.record.timeline)
+        assert any(entry.event == "StorageError" for entry in call.record.timeline)
 
     run(main())
 

@@ -20,7 +20,7 @@ from tests.core.rig import (
 )
 
 from offhook import CallPolicy, CallState, Disposition, Phone, PlayoutEnd
-from offhook.errors import OffhookError, RecordingError
+from offhook.errors import OffhookError, StorageError
 from offhook.interfaces import Store
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
@@ -120,7 +120,7 @@ def test_nothing_rings_that_cannot_be_written_down(only_save: bool) -> None:
     async def main() -> None:
         r = phone_with(BadStore(OffhookError("the disk is full."), only_save=only_save, good=0))
         call = r.phone.dial(NUMBER)
-        with pytest.raises(RecordingError, match=r"was not dialled, because the call cannot be written down: the disk"):
+        with pytest.raises(StorageError, match=r"was not dialled, because the call cannot be written down: the disk"):
             await call.__aenter__()
         assert r.carrier.rung == []
         assert (call.state, call.record.rang) == (CallState.ENDED, "no")
@@ -411,7 +411,7 @@ def test_a_mistake_of_our_own_is_not_hidden() -> None:
         def broken(*_: object) -> None:
             raise AssertionError("a mistake")
 
-        call._driver._book.add_entry = broken  # type: ignore[method-assign, assignment]
+        call._driver.timeline.add = broken  # type: ignore[method-assign, assignment]
         with pytest.raises(AssertionError, match="a mistake"):
             async with call:
                 pass

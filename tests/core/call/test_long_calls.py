@@ -102,7 +102,7 @@ def test_a_token_that_cannot_be_renewed_ends_the_call_cleanly(
         assert now() == pytest.approx(39, abs=0.1), "just before the token's own end"
         assert call.record.outcome is not None
         assert (call.record.outcome.ended_by, call.record.outcome.cause) == (EndedBy.TIMER, Cause.NOT_AUTHORIZED)
-        assert call.record.problem == f"the token had its time, and there was no fresh one: {problem}"
+        assert call.record.problem == f"the token expired and was not renewed: {problem}"
         assert r.transport.leg is None, "the channel was left, not lost"
         assert r.events().count("RenewalFailed") == (1 if renewer is None else 2)
         with wave.open(str(tmp_path / "a.wav")) as file:

@@ -11,7 +11,7 @@ from tests.core.rig import ALONE, NUMBER, NUMBERS, PLAIN, AudioKit, RampSource, 
 
 from offhook import CallPolicy, CallState, Phone
 from offhook.call.phone import PhoneSettings
-from offhook.errors import ConfigError, MissingExtraError, NumberRejected, PluginError, RecordingError, SpecError
+from offhook.errors import ConfigError, MissingExtraError, NumberRejected, PluginError, SpecError, StorageError
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
 from offhook.testing import FixedAuth, LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier
@@ -183,7 +183,7 @@ def test_a_recording_that_cannot_be_made_is_refused_before_anything_rings(tmp_pa
     r = rig()
     (tmp_path / "a.wav").write_text("mine")
     for name, reason in (("a.wav", "exists already"), ("no/a.wav", "folder does not exist"), ("a\0b", "NUL")):
-        with pytest.raises(RecordingError, match=reason):
+        with pytest.raises(StorageError, match=reason):
             r.phone.dial(NUMBER, record=f"{tmp_path}/{name}")
     assert (tmp_path / "a.wav").read_text() == "mine"
     assert r.carrier.rung == []

@@ -23,11 +23,15 @@ from offhook.errors import (
     CarrierProtocolError,
     ConfigError,
     CredentialsRejected,
+    GrantUnavailable,
+    JoinTimeout,
+    JournalError,
     NumberRejected,
     OffhookError,
     RateLimited,
     RequestRejected,
     StartAmbiguous,
+    StorageError,
 )
 from offhook.plugin.manager import PluginReport, Plugins
 from offhook.session.outcome import Disposition
@@ -289,6 +293,10 @@ def test_python_m_offhook(tmp_path: Path) -> None:
     ("error", "code"),
     [
         (NumberRejected("x"), ExitCode.BAD_USAGE),
+        (StorageError("x"), ExitCode.BAD_USAGE),
+        (JournalError("x"), ExitCode.FAILED),
+        (JoinTimeout("x"), ExitCode.FAILED),
+        (GrantUnavailable("x"), ExitCode.FAILED),
         (CredentialsRejected("x"), ExitCode.REFUSED),
         (RequestRejected("x"), ExitCode.REFUSED),
         (RateLimited("x"), ExitCode.REFUSED),

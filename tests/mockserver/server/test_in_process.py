@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from offhook import Phone
-from offhook.errors import ConfigError, PluginError, RecordingError
+from offhook.errors import ConfigError, PluginError, StorageError
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
 from offhook.plugin.manager import Plugins
@@ -122,7 +122,7 @@ def test_recordings_that_cannot_be_written_are_refused_at_the_start(tmp_path: Pa
         async with mocked(recordings=tmp_path / "file"):
             pass
 
-    with pytest.raises(RecordingError, match="cannot be written"):
+    with pytest.raises(StorageError, match="cannot be written"):
         run_virtual(main())
 
 

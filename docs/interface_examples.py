@@ -18,6 +18,7 @@ from offhook.interfaces import (
     Auth,
     Carrier,
     DialGuard,
+    DialRequest,
     Grant,
     Leg,
     LegHandler,
@@ -60,7 +61,7 @@ class ExampleCarrier(Carrier):
     async def check(self) -> None:
         await self._auth.headers("127.0.0.1")
 
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         return Grant("0" * 32, f"acme_{self._ids.hex(8)}", Secret("a token"), 0, self.endpoint)
 
     async def aclose(self) -> None:
@@ -237,13 +238,13 @@ class ExampleGuard(DialGuard):
     def __init__(self) -> None:
         self._holders: dict[str, tuple[str, float]] = {}  # key → call, and until when it holds
 
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         holder, until_s = self._holders.get(key, ("", 0.0))
         if now_s < until_s:
             return holder
         self._holders[key] = (call_id, float("inf"))
         return None
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         if self._holders.get(key, ("", 0.0))[0] == call_id:
             self._holders[key] = (call_id, now_s + hold_s)

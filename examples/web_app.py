@@ -43,7 +43,7 @@ class Desk:
 
     async def place(self, number: str) -> Call:
         call = self.phone.dial(number)
-        for old in [name for name, known in self.calls.items() if known.settled][:-CALLS_KEPT]:
+        for old in [name for name, known in self.calls.items() if known.over][:-CALLS_KEPT]:
             del self.calls[old]
         self.calls[call.record.call_id] = call
         entered: asyncio.Future[OffhookError | None] = asyncio.get_running_loop().create_future()

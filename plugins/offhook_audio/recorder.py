@@ -26,7 +26,7 @@ class RecorderSink(AudioSink):
             number that makes a new name: ``reply-*.wav``.
 
     Raises:
-        StorageError: there is no path, or the file cannot be created.
+        StorageError: the path is missing, or the file cannot be created.
     """
 
     def __init__(self, path: str) -> None:

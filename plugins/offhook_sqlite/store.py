@@ -114,7 +114,7 @@ class SqliteStore(Store, Archive, DialGuard):
         with self._using("read"):
             return self._reading.journal(call_id)
 
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         """See `DialGuard.claim`.
 
         Raises:
@@ -123,7 +123,7 @@ class SqliteStore(Store, Archive, DialGuard):
         with self._using("written"):
             return self._claims.claim(key, call_id, now_s, if_killed_s)
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         """See `DialGuard.release`.
 
         Raises:

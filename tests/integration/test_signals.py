@@ -29,7 +29,7 @@ DRAIN_S, BUSY_S = 5.0, 3.0
 HANGING = """
 import asyncio, sys, time
 from offhook import AudioFrame, hookimpl
-from offhook.cli import run
+from offhook.cli.root import run
 from offhook.interfaces import AudioSink, AudioSource
 from offhook_aiortc.leg import AiortcLeg
 from offhook_aiortc.transport import AiortcTransport

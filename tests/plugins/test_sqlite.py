@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -229,8 +230,8 @@ def test_a_database_that_another_process_holds_is_given_up_after_a_second(
         writes: list[Callable[[], object]] = [
             lambda: second.append("call_a", {}),
             lambda: second.save("call_a", {}),
-            lambda: second.claim("key", "call_a", 0),
-            lambda: second.release("key", "call_a", 0, 1),
+            lambda: asyncio.run(second.claim("key", "call_a", 0)),
+            lambda: asyncio.run(second.release("key", "call_a", 0, 1)),
         ]
         for write in writes:
             with pytest.raises(StorageError, match="another process has been writing to it"):

@@ -13,7 +13,12 @@ Document = Mapping[str, object]
 
 
 class Store(ABC):
-    """Keeps the journal and the record of every call. Each entry is appended before the action that it announces."""
+    """Keeps the journal and the record of every call. Each entry is appended before the action that it announces.
+
+    Its methods are synchronous and run on the event loop between frames, so a store writes to this machine and does not
+    wait for a network. To keep calls on a server, follow a local store: write to it first, and have a background task
+    send what it holds (an outbox).
+    """
 
     @abstractmethod
     def append(self, call_id: str, entry: Document) -> None:
@@ -67,12 +72,12 @@ class Archive(ABC):
 
     @abstractmethod
     def record(self, call_id: str) -> Document | None:
-        """Return the record of one call, or None if there is no such call."""
+        """Return the record of one call, or None if the call is unknown."""
         ...
 
     @abstractmethod
     def journal(self, call_id: str) -> Sequence[Document]:
-        """Return the journal of one call, oldest entry first; empty if there is no such call."""
+        """Return the journal of one call, oldest entry first; empty if the call is unknown."""
         ...
 
     @abstractmethod

@@ -25,7 +25,7 @@ from offhook_mockserver.server.http_guard import Guard
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
 from offhook_mockserver.tenants.tenant import Tenants, mint_token
-from offhook_wire.relay_protocol import Refusal
+from offhook_wire.relay_protocol import Refusal, RefusalAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,7 +174,7 @@ class Mock:
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer requests below ``/relay/``."""
         refusal = Refusal("unavailable", "this mock has no WebRTC relay: join its rooms with the transport memory")
-        await JSONResponse(refusal.to_json(), 503)(scope, receive, send)
+        await JSONResponse(RefusalAnswer(refusal).to_json(), 503)(scope, receive, send)
 
     def _hosts(self) -> frozenset[str]:
         """The accepted values of a Host header."""

@@ -91,7 +91,7 @@ def test_a_recording_ends_with_the_call_and_says_how_long_it_is() -> None:
 def test_a_recording_needs_a_length(duration_s: float) -> None:
     async def main() -> None:
         async with rig().phone.dial(NUMBER) as call:
-            with pytest.raises(ConfigError, match="give a positive, finite number of seconds"):
+            with pytest.raises(ConfigError, match="pass a positive, finite number of seconds"):
                 await call.record_for(duration_s, ListSink())
 
     run(main())
@@ -198,6 +198,24 @@ def test_both_directions_are_recorded_on_one_timeline(tmp_path: Path) -> None:
         assert said == list(range(said[0], said[0] + RATE_HZ))
         assert 3 * RATE_HZ <= said[0] <= 3 * RATE_HZ + FRAME
         assert heard == list(range(2 * RATE_HZ, 3 * RATE_HZ))
+        assert call.record.counters["recording_samples_late"] == 0
+        assert call.record.counters["recording_samples_stray"] == 0
+
+    run(main())
+
+
+def test_what_a_recording_left_out_is_counted(tmp_path: Path) -> None:
+    async def main() -> None:
+        r = rig()
+        r.answer(1)
+        later(2, r.callee.say, frame(1, 0))
+        later(6, r.callee.say, frame(2, round(3.1 * RATE_HZ)))  # 0.9 s behind the call
+        async with r.phone.dial(NUMBER, record=tmp_path / "mix.wav") as call:
+            await asyncio.sleep(8)
+        assert call.record.counters["recording_samples_late"] > 0
+        async with r.phone.dial(NUMBER) as call:
+            pass
+        assert "recording_samples_late" not in call.record.counters
 
     run(main())
 

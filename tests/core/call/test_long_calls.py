@@ -20,6 +20,7 @@ from offhook.testing import LoopClock, ScriptedCarrier
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from offhook.interfaces import DialRequest
     from offhook.interfaces.grant import Grant
 
 #: As `LoopClock` begins.
@@ -33,8 +34,8 @@ class Mortal(ScriptedCarrier):
         super().__init__()
         self._life_s = life_s
 
-    async def start_call(self, to: str) -> Grant:
-        return replace(await super().start_call(to), expires_at_s=EPOCH_S + self._life_s)
+    async def start_call(self, request: DialRequest) -> Grant:
+        return replace(await super().start_call(request), expires_at_s=EPOCH_S + self._life_s)
 
 
 class Renewer:
@@ -297,7 +298,7 @@ def test_a_callee_who_muted_or_is_away_is_not_expected_to_be_heard() -> None:
 @pytest.mark.fault("F20")
 @pytest.mark.parametrize("answer", [AnswerPolicy.CALLEE_PUBLISHED, AnswerPolicy.FIRST_AUDIO])
 def test_audio_that_comes_first_is_kept_and_the_answer_says_what_it_rests_on(answer: AnswerPolicy) -> None:
-    """Early media cannot be told from an answer: whatever the policy makes of it, evidence and grade are written."""
+    """Early media looks like an answer: whatever the policy makes of it, evidence and grade are written."""
 
     async def main() -> None:
         r = rig(policy=CallPolicy(answer=answer))

@@ -37,10 +37,10 @@ CUT: dict[str, object] = {
 
 
 class Guarding(MemoryStore, DialGuard):
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         return None
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         pass
 
 
@@ -170,7 +170,7 @@ def test_the_guard_is_the_first_store_that_is_one() -> None:
     assert Stores([MemoryStore(), first, second]).guard is first
     assert Stores([MemoryStore()]).guard is None
     assert Stores().guard is None
-    assert phone(MemoryStore(), first)._equipment.stores.guard is first
+    assert phone(MemoryStore(), first)._parts.stores.guard is first
 
 
 def test_all_are_closed_even_where_one_fails() -> None:

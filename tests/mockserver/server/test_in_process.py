@@ -86,7 +86,7 @@ def test_any_mock_is_a_plugin_that_registers_the_transport_into_its_own_rooms() 
         for mock in (mocked(), MockServer(plugins=Plugins())):
             plugins = Plugins.load([mock])
             made = Phone(plugins=plugins, transport="memory", environment=mock.environment)
-            assert isinstance(made._equipment.transport, MemoryTransport)
+            assert isinstance(made._parts.transport, MemoryTransport)
             await made.aclose()
         with pytest.raises(PluginError, match="'memory' is taken by plugin 'InProcessMock"):
             Phone(plugins=[mocked(), mocked()])

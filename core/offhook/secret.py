@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import logging
 import weakref
-from typing import NoReturn
+from typing import Final, NoReturn
 
 #: What stands in a text where a secret stood.
 MASK = "[secret]"
@@ -33,7 +33,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        _register(self)
+        _live.add(self)
 
     def reveal(self) -> str:
         """The text itself. Call it only where the value leaves the process."""
@@ -65,18 +65,14 @@ class Secret:
 
 
 class _Values:
-    """The values of the secrets that are alive, ready to be looked for.
+    """The values of some secrets, ready to be looked for.
 
     A text is looked at in pieces of `_SHORTEST` characters, every `_stride` characters. A value that stands in the text
     covers one of them whole, whatever its place, since its pieces at the first `_stride` offsets are all known.
-
-    Args:
-        version: which set of live secrets they are taken from.
     """
 
-    def __init__(self, version: object) -> None:
-        self.version = version
-        values = {secret.reveal() for secret in _all_live()}
+    def __init__(self, secrets: list[Secret]) -> None:
+        values = {secret.reveal() for secret in secrets}
         #: Longest first, since one may hold another.
         self._values = sorted((value for value in values if len(value) >= _SHORTEST), key=len, reverse=True)
         shortest = len(self._values[-1]) if self._values else _SHORTEST
@@ -95,23 +91,42 @@ class _Values:
         return text
 
 
-_live: set[weakref.ref[Secret]] = set()
-#: A new object whenever a secret is made or has died: what was prepared before is out of date.
-_version = object()
-_prepared: _Values | None = None
+class _LiveSecrets:
+    """The secrets that are alive. Any thread may make one, and one may die in the middle of anything."""
+
+    def __init__(self) -> None:
+        self._references: set[weakref.ref[Secret]] = set()
+        #: A new object whenever a secret is made or has died.
+        self._version = object()
+        #: The values that were prepared last, and the version of the set that they are from.
+        self._prepared: tuple[object, _Values] | None = None
+
+    def add(self, secret: Secret) -> None:
+        self._references.add(weakref.ref(secret, self._forget))
+        self._version = object()  # last: values that were prepared without the secret have the old version
+
+    def _forget(self, reference: weakref.ref[Secret]) -> None:
+        self._references.discard(reference)
+        self._version = object()
+
+    def values(self) -> _Values:
+        """The values as they are now, prepared again only when a secret was made or has died."""
+        version = self._version  # before the secrets are read: values may be newer than their version, and never older
+        prepared = self._prepared
+        if prepared is None or prepared[0] is not version:
+            self._prepared = prepared = (version, _Values(self.alive()))
+        return prepared[1]
+
+    def alive(self) -> list[Secret]:
+        """All of them."""
+        while True:
+            try:
+                return [secret for reference in self._references if (secret := reference()) is not None]
+            except RuntimeError:  # a secret was made or has died meanwhile
+                continue
 
 
-def _register(secret: Secret) -> None:
-    global _version
-    _live.add(weakref.ref(secret, _forget))
-    _version = object()  # last: values that were prepared without the secret have the old version
-
-
-def _forget(reference: weakref.ref[Secret]) -> None:
-    """A secret has died. This runs in any thread and in the middle of anything."""
-    global _version
-    _live.discard(reference)
-    _version = object()
+_live: Final = _LiveSecrets()
 
 
 def redact(text: str) -> str:
@@ -119,20 +134,7 @@ def redact(text: str) -> str:
 
     Where no secret stands in the text, the cost depends on the text's length and not on how many secrets are alive.
     """
-    global _prepared
-    version = _version  # before the values are read: values may be newer than their version says, and never older
-    prepared = _prepared
-    if prepared is None or prepared.version is not version:
-        _prepared = prepared = _Values(version)
-    return prepared.replaced(text)
-
-
-def _all_live() -> list[Secret]:
-    while True:
-        try:
-            return [secret for reference in _live if (secret := reference()) is not None]
-        except RuntimeError:  # a secret was made or has died meanwhile
-            continue
+    return _live.values().replaced(text)
 
 
 class RedactingFilter(logging.Filter):

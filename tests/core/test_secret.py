@@ -139,7 +139,7 @@ def test_a_secret_that_is_made_while_the_values_are_prepared_is_found_by_the_nex
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[Secret] = []
-    prepare = secret_module._all_live
+    prepare = secret_module._live.alive
 
     def late() -> list[Secret]:
         found = prepare()
@@ -148,7 +148,7 @@ def test_a_secret_that_is_made_while_the_values_are_prepared_is_found_by_the_nex
         return found
 
     first = Secret("another-one")
-    monkeypatch.setattr(secret_module, "_all_live", late)
+    monkeypatch.setattr(secret_module._live, "alive", late)
     assert redact(VALUE) == VALUE, "it was not there when the set was read"
     assert redact(VALUE) == MASK
     assert first
@@ -228,7 +228,7 @@ def test_a_secret_that_is_made_while_a_text_is_redacted_does_no_harm(monkeypatch
             return iter(self.references)
 
     live = Changing()
-    monkeypatch.setattr(secret_module, "_live", live)
+    monkeypatch.setattr(secret_module._live, "_references", live)
     token = Secret("007-sentinel")
     assert redact("the token is 007-sentinel") == "the token is [secret]"
     assert live.looks == 2

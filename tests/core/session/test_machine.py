@@ -487,6 +487,16 @@ def test_when_no_plugin_renews_it_is_asked_for_only_once() -> None:
     assert actions(session) == []
 
 
+def test_a_renewal_that_was_ruled_out_before_its_time_is_not_asked_for() -> None:
+    session = expiring(160, MemberPublished(2))
+    actions(session)
+    session.handle(RenewalFailed("no plugin renews", final=True), 110)
+    assert session.next_deadline() == 130
+    session.handle(DeadlinePassed(), 130)
+    assert actions(session) == []
+    assert session.next_deadline() == 159
+
+
 def test_the_channel_can_ask_for_a_fresh_grant_too_but_not_twice() -> None:
     session = walk(*ACTIVE)
     actions(session)

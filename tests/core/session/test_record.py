@@ -17,6 +17,8 @@ from offhook import (
     Outcome,
     TimelineEntry,
 )
+from offhook.session.events import AudioHeard, HangUpRequested, LegClosed
+from offhook.session.machine import Step
 from offhook.session.record import entry_document, record_document
 
 
@@ -39,6 +41,24 @@ def test_an_entry_as_a_document() -> None:
     )
     document = entry_document("call_1", full)
     assert (document["evidence"], document["grade"]) == ("leg_joined", "assumed")
+
+
+def test_only_the_audio_of_the_callee_counts_as_heard() -> None:
+    record = CallRecord("call_1", "", "")
+    step = Step(CallState.RINGING, LegState.CONNECTED, False, None, None)
+    assert not record.apply(AudioHeard(3), step, 1.0, callee_uid=2, outcome=None)
+    assert record.first_heard_at_s is None
+    record.apply(AudioHeard(2), step, 2.0, callee_uid=2, outcome=None)
+    assert record.first_heard_at_s == 2.0
+
+
+def test_the_outcome_is_decided_once() -> None:
+    record, end = CallRecord("call_1", "", ""), Outcome(Disposition.COMPLETED, EndedBy.CALLER, Cause.NORMAL_CLEARING)
+    ending = Step(CallState.ENDING, LegState.CONNECTED, True, Evidence.REQUEST, Grade.OBSERVED)
+    ended = Step(CallState.ENDED, LegState.CLOSED, True, Evidence.LEG_CLOSED, Grade.OBSERVED)
+    assert record.apply(HangUpRequested(), ending, 3.0, None, end)
+    assert not record.apply(LegClosed(), ended, 4.0, None, end)
+    assert (record.outcome, record.ended_at_s) == (end, 4.0)
 
 
 def test_a_record_as_a_document_holds_everything_and_is_json() -> None:

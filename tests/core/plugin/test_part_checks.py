@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from offhook.interfaces.frame import AudioFrame
 
 
+async def later() -> None: ...
+
+
 class Duck:
     """Has all that a source has, and is not a subclass."""
 
@@ -58,12 +61,15 @@ class Wrapped(RampSource):
         return super().read()
 
 
+class NoFunction(RampSource):
+    """Its method is a callable object, which may return anything."""
+
+    aclose = functools.partial(later)  # type: ignore[assignment]
+
+
 class NoRate(LinkedTransport):
     def __init__(self) -> None:
         pass
-
-
-async def later() -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -72,6 +78,7 @@ async def later() -> None: ...
         (RampSource(1), AudioSource),
         (Awaitables(RampSource(1)), AudioSource),
         (Wrapped(1), AudioSource),
+        (NoFunction(1), AudioSource),
     ],
 )
 def test_a_subclass_whose_methods_can_be_awaited_fits(product: object, interface: type) -> None:

@@ -64,7 +64,7 @@ class Wrapped(RampSource):
 class NoFunction(RampSource):
     """Its method is a callable object, which may return anything."""
 
-    aclose = functools.partial(later)  # type: ignore[assignment]
+    aclose = functools.partial(later)
 
 
 class NoRate(LinkedTransport):

@@ -20,7 +20,7 @@ class Riff:
 
     Attributes:
         rate_hz: sampling rate; None if the file ends before it.
-        length_at: offset of the field with the length of the audio; None if there is no audio.
+        length_at: offset of the field with the length of the audio; None if no audio was found.
         promised_bytes: that length; None if the writer left it open.
         held_bytes: the bytes of the file that follow the field.
     """

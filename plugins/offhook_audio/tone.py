@@ -42,7 +42,7 @@ class ToneSource(AudioSource):
         """Make a source from the argument of a spec: hertz, then optionally seconds and dBFS, separated by commas.
 
         Raises:
-            SourceError: there is no frequency, a number is out of range, or there are too many.
+            SourceError: the frequency is missing, a number is out of range, or there are too many.
         """
         spec = f"tone:{argument}"
         parts = argument.split(",")

@@ -1,7 +1,7 @@
 """The pacer: calls `tick` once for each frame of media time, against absolute deadlines.
 
 Frame *n* is due at ``start + n * ptime``, whatever happened to the frames before it. The pacer never sleeps for "one
-frame's length", so there is no drift. When the loop was held up, the pacer catches up at once; after more than
+frame's length", so it does not drift. When the loop was held up, the pacer catches up at once; after more than
 `max_lag_ms` it skips frames instead, because a burst of old audio is worse than a gap. The index jumps over the gap.
 """
 

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from offhook.interfaces.frame import AudioFrame
 
 
-async def later() -> None: ...
-
-
 class Duck:
     """Has all that a source has, and is not a subclass."""
 
@@ -61,15 +58,18 @@ class Wrapped(RampSource):
         return super().read()
 
 
-class NoFunction(RampSource):
-    """Its method is a callable object, which may return anything."""
+class CallableObject(RampSource):
+    """What it returns is known when it is called."""
 
-    aclose = functools.partial(later)
+    read = functools.partial(RampSource.read)
 
 
 class NoRate(LinkedTransport):
     def __init__(self) -> None:
         pass
+
+
+async def later() -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ class NoRate(LinkedTransport):
         (RampSource(1), AudioSource),
         (Awaitables(RampSource(1)), AudioSource),
         (Wrapped(1), AudioSource),
-        (NoFunction(1), AudioSource),
+        (CallableObject(1), AudioSource),
     ],
 )
 def test_a_subclass_whose_methods_can_be_awaited_fits(product: object, interface: type) -> None:

@@ -360,9 +360,7 @@ def test_a_guard_of_the_last_version_is_refused_when_the_phone_is_made() -> None
         def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:  # type: ignore[override]
             pass
 
-    with pytest.raises(
-        PluginError, match=r"Old has plain methods that must be async: claim, release"
-    ):
+    with pytest.raises(PluginError, match=r"Old has plain methods that must be async: claim, release"):
         phone(ScriptedCarrier(), store=Old())
 
 

@@ -258,9 +258,9 @@ BROKEN: Final[dict[str, dict[type[Good], str]]] = {
         GivesAnotherEndpoint: "endpoint is 'http://127.0.0.1:9', but the grant says 'https://relay.example.com'",
         LearnsItsEndpoint: "endpoint was 'http://127.0.0.1:9', but is 'https://relay.example.com' after a call",
     },
-    "carrier-5": {HasALineForEachObject: "line() of another object returned another string"},
-    "carrier-6": {HasOneLine: "line() returned the same string for two lines"},
-    "carrier-7": {TellsItsKeyInTheLine: "line() contains a key"},
+    "carrier-5": {HasALineForEachObject: "line_id() of another object returned another string"},
+    "carrier-6": {HasOneLine: "line_id() returned the same string for two lines"},
+    "carrier-7": {TellsItsKeyInTheLine: "line_id() contains a key"},
     "carrier-8": {CallsOneAtATime: "CarrierUnavailable: another call is being started"},
     "carrier-9": {
         SwallowsCancellations: "cancelled in turn 1: CarrierUnavailable was raised",

@@ -86,7 +86,9 @@ class StoreGuard(StoreMaking):
             await guard.claim(key, "call_a", _NOW_S)
             await guard.release(key, "call_a", _NOW_S, _HOLD_S)
             await guard.release(key, "call_a", _NOW_S + 1, 0.0)
-            assert await guard.claim(key, "call_b", _NOW_S + 1) is None, "the hold was released, the key was not"
+            assert await guard.claim(key, "call_b", _NOW_S + 1) is None, (
+                "the hold was released, but the key is not free"
+            )
 
     @clause("store-23", "a call that does not hold a key cannot release it", capability="guard")
     async def test_strangers_release_nothing(self) -> None:
@@ -106,7 +108,9 @@ class StoreGuard(StoreMaking):
             raise NotClaimed(f"survives is not claimed: {self.not_claimed['survives']}")
         self.used_by_one_that_dies(lambda store: _claim(store, key))
         with self._guard() as guard:
-            assert await guard.claim(key, "call_b", _NOW_S + 1) == "call_a", "the process died, and its key was free"
+            assert await guard.claim(key, "call_b", _NOW_S + 1) == "call_a", (
+                "the process died, and its key was free at once"
+            )
             assert await guard.claim(key, "call_b", _NOW_S + _HOLD_S + 1) is None, (
                 "the process died, and its key is still taken after if_killed_s"
             )

@@ -39,6 +39,7 @@ import asyncio, json, sys, logging, threading, weakref, importlib.metadata
 from tests.footprint import differences, footprint
 
 loop = asyncio.new_event_loop()
+loop.slow_callback_duration = 5  # -X dev would report a busy machine
 before = footprint(loop)
 import offhook, offhook.testing
 imported = footprint(loop)

@@ -91,11 +91,11 @@ def state_machine() -> str:
     lines += table(["grade", "meaning"], [[grade.value, grade_notes[grade.name]] for grade in Grade])
     lines += table(
         ["state", "evidence", "grade"],
-        [[state.name, evidence.value, grade.value] for (state, evidence), grade in GRADES.items()],
+        [[state.name, f"`{evidence.value}`", grade.value] for (state, evidence), grade in GRADES.items()],
     )
-    lines += ["Every other step is observed. All evidence there is:", ""]
-    lines += [f"- {evidence.value}" for evidence in Evidence]
-    lines += ["", "### When an answer is believed", ""]
+    lines += ["Every other step is observed. All evidence, by the codes that journals and records hold:", ""]
+    lines += table(["code", "meaning"], [[f"`{evidence.value}`", evidence.text] for evidence in Evidence])
+    lines += ["### When an answer is believed", ""]
     answer_notes = notes(AnswerPolicy)
     lines += table(["`AnswerPolicy`", "meaning"], [[item.name, answer_notes[item.name]] for item in AnswerPolicy])
     lines += ["## How a call ends", "", "The first signal that ends a call decides the outcome, for good.", ""]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook import AudioFrame
-from offhook.errors import ConfigError, RecordingError, TransportUnavailable
+from offhook.errors import ConfigError, StorageError, TransportUnavailable
 from offhook.interfaces import (
     Archive,
     AudioFilter,
@@ -18,6 +18,7 @@ from offhook.interfaces import (
     Auth,
     Carrier,
     DialGuard,
+    DialRequest,
     Grant,
     Leg,
     LegHandler,
@@ -60,7 +61,7 @@ class ExampleCarrier(Carrier):
     async def check(self) -> None:
         await self._auth.headers("127.0.0.1")
 
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         return Grant("0" * 32, f"acme_{self._ids.hex(8)}", Secret("a token"), 0, self.endpoint)
 
     async def aclose(self) -> None:
@@ -152,7 +153,7 @@ class ExampleSink(AudioSink):
         try:
             self._file = Path(argument).open("wb")  # noqa: SIM115 - closed in aclose
         except OSError as error:
-            raise RecordingError(f"{argument} cannot be written: {error.strerror}") from None
+            raise StorageError(f"{argument} cannot be written: {error.strerror}") from None
 
     async def write(self, frame: AudioFrame) -> None:
         self._file.write(frame.pcm)
@@ -195,7 +196,7 @@ class ExampleStore(Store):
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RecordingError(f"the folder {argument} cannot be created: {error.strerror}") from None
+            raise StorageError(f"the folder {argument} cannot be created: {error.strerror}") from None
 
     def append(self, call_id: str, entry: Document) -> None:
         with (self._folder / f"{call_id}.jsonl").open("a") as file:
@@ -237,13 +238,13 @@ class ExampleGuard(DialGuard):
     def __init__(self) -> None:
         self._holders: dict[str, tuple[str, float]] = {}  # key → call, and until when it holds
 
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         holder, until_s = self._holders.get(key, ("", 0.0))
         if now_s < until_s:
             return holder
         self._holders[key] = (call_id, float("inf"))
         return None
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         if self._holders.get(key, ("", 0.0))[0] == call_id:
             self._holders[key] = (call_id, now_s + hold_s)

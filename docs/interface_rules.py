@@ -15,8 +15,9 @@ RULES = {
     "Carrier": (
         "ExampleCarrier",
         [
-            "`check` and `line` have 10 s each, before anything rings. `start_call` is cancelled when the call's `setup_timeout_s` has passed or the caller hangs up; `aclose` has 5 s.",
+            "`check` and `line_id` have 10 s each, before anything rings. `start_call` is cancelled when the call's `setup_timeout_s` has passed or the caller hangs up; `aclose` has 5 s.",
             "`start_call` is called once per call and never repeated. Once a byte of the request may have been sent, anything but a clear answer is a `StartAmbiguous`, so that the number is not dialled again by mistake.",
+            "`line_id` is called before each call. With a `from_number` it returns the id of that line, or raises `ConfigError` where the carrier cannot call from it; `start_call` then calls from `request.from_number`.",
             "Raise the error that fits: `CredentialsRejected`, `RequestRejected`, `RateLimited`, `CarrierUnavailable`, `CarrierProtocolError`. Pass `may_have_rung=True` if the callee's device may have rung. Any exception that is not an `OffhookError` becomes a `PluginError`, and the record then says that it is not known whether the call rang.",
             "Set `endpoint` before `check` is called; when the phone is made, it chooses the default transport by it.",
             "One carrier serves many calls at once.",
@@ -64,7 +65,7 @@ RULES = {
     "AudioSink": (
         "ExampleSink",
         [
-            "It is opened when it is made, on the event loop; raise `RecordingError` then if it cannot be written.",
+            "It is opened when it is made, on the event loop; raise `StorageError` then if it cannot be written.",
             "`write` is awaited on the event loop, frame by frame. A slow sink loses frames and never holds up the call. The first frame is empty and marks where the recording begins; where positions jump, nothing was heard.",
             "A sink that raises is removed, and the call goes on. `aclose` has 5 s.",
         ],
@@ -86,7 +87,7 @@ RULES = {
         "ExampleStore",
         [
             "`append` and `save` are called synchronously on the event loop, before the action that they announce: be quick, and be durable.",
-            "If one raises `RecordingError` (or anything else), the call loses its journal, but a call that is up goes on. If no store can be written, offhook does not place the call.",
+            "If one raises `StorageError` (or anything else), the call loses its journal, but a call that is up goes on. If no store can be written, offhook does not place the call.",
             "Documents contain neither keys, tokens nor full numbers.",
             "Calls of several phones and processes may be written at once.",
         ],
@@ -98,8 +99,8 @@ RULES = {
     "DialGuard": (
         "ExampleGuard",
         [
-            "It is synchronous, on the event loop. The phone uses the first of its stores that is also a guard, otherwise one in memory.",
-            "If it raises, the call is refused: offhook does not ring a number while it cannot know whether that number is being rung already.",
+            "Its methods are awaited on the event loop: `claim` has 10 s, before anything rings; `release` has 2 s, after the call. Where an answer was lost, `release` may be called for a key that the call does not have; then it does nothing. The phone uses the first of its stores that is also a guard, otherwise one in memory.",
+            "If it raises or does not answer, the call is refused: offhook does not ring a number while it cannot know whether that number is being rung already.",
         ],
     ),
 }

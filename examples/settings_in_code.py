@@ -20,9 +20,7 @@ async def main(base_url: str, from_number: str, api_key: str, api_secret: str) -
     )
     async with phone, phone.dial("+14155550101", record="both-sides-*.wav") as call:
         async for entry in call.events():
-            print(
-                f"{entry.at_s:6.2f} s  {entry.call.value:8}  {entry.event}  {entry.evidence and entry.evidence.value}"
-            )
+            print(f"{entry.at_s:6.2f} s  {entry.call.value:8}  {entry.event}  {entry.evidence and entry.evidence.text}")
     print(call.record.outcome)
 
 

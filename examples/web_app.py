@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from offhook import Call, CallPolicy, OffhookError, Phone, Secret
-from offhook.errors import CallStateError, CarrierError, ConfigError, DialRefused, TransportError
+from offhook.errors import CallStateError, CarrierError, ConfigError, DialRefused, StorageError, TransportError
 from offhook.session import entry_document
 
 GREETING = f"wav:{Path(__file__).with_name('greeting.wav')}"
@@ -28,6 +28,7 @@ STATUS: dict[type[OffhookError], int] = {
     DialRefused: 409,
     CarrierError: 502,
     TransportError: 503,
+    StorageError: 507,
 }
 BODY_BYTES = 200
 CALLS_KEPT = 100  # calls that are over and can still be asked for
@@ -42,7 +43,7 @@ class Desk:
 
     async def place(self, number: str) -> Call:
         call = self.phone.dial(number)
-        for old in [name for name, known in self.calls.items() if known.settled][:-CALLS_KEPT]:
+        for old in [name for name, known in self.calls.items() if known.over][:-CALLS_KEPT]:
             del self.calls[old]
         self.calls[call.record.call_id] = call
         entered: asyncio.Future[OffhookError | None] = asyncio.get_running_loop().create_future()

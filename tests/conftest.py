@@ -12,6 +12,7 @@ import pytest
 
 from offhook.records.home import HOME_VARIABLE, home
 from offhook.records.stores import STORE_VARIABLE
+from offhook.session.machine import CallSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def strict_sessions() -> Iterator[None]:
+    """Every session raises for an event that is impossible in its state, those included that a phone makes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CallSession, "strict_by_default", True)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

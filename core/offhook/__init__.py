@@ -10,6 +10,7 @@ from offhook.errors import (
     DialRefused,
     OffhookError,
     PluginError,
+    StorageError,
     TransportError,
 )
 from offhook.interfaces import AudioFilter, AudioFrame, AudioSink, AudioSource, BoundedStream
@@ -77,6 +78,7 @@ __all__ = [
     "SpeechDetector",
     "SpeechStarted",
     "SpeechStopped",
+    "StorageError",
     "TimelineEntry",
     "TransportError",
     "__version__",

@@ -7,36 +7,40 @@
     │   ├── NumberRejected        a telephone number that must not or cannot be dialled
     │   ├── SpecError             a spec string (``wav:greeting.wav``) that names nothing
     │   ├── SourceError           an audio source that cannot be opened
-    │   ├── RecordingError        an output that cannot be written
     │   └── MissingExtraError     an optional part of offhook is not installed
     ├── CallStateError            your program: a call used in the wrong order
-    │   └── SourceClosed          audio was pushed into a source that takes no more
+    │   ├── SourceClosed          audio was pushed into a source that has ended
+    │   └── ImpossibleEvent       a strict session met an event that cannot happen in its state
+    ├── StorageError              your disk: a recording, a journal or a database that cannot be written or read
+    │   └── JournalError          a journal that cannot be replayed
     ├── DialRefused               we did not dial, on purpose; nothing has rung
     │   ├── DoubleDial            the callee is being called, or was a moment ago
     │   ├── TooManyCalls          the limit of calls at once
-    │   └── DialForbidden         a plugin's `offhook_before_dial` said no
+    │   └── DialForbidden         a plugin's `offhook_before_dial` refused
     ├── PluginError               the author of a plugin
-    ├── CarrierError              the carrier said no, or said nothing useful
+    ├── CarrierError              the carrier refused, or its answer could not be used
     │   ├── CredentialsRejected   401, 403
     │   ├── RequestRejected       any other refusal
     │   ├── RateLimited           429
-    │   ├── CarrierUnavailable    not there, or 5xx
+    │   ├── CarrierUnavailable    cannot be reached, or 5xx
     │   ├── CarrierProtocolError  an answer that is not the documented one
-    │   └── StartAmbiguous        the answer was lost: the callee may have been rung
+    │   ├── StartAmbiguous        the answer was lost: the callee may have been rung
+    │   └── GrantUnavailable      no plugin returned a fresh grant for a call that is up
     └── TransportError            the channel
         ├── TransportUnavailable  cannot be used at all; found out before anything rings
-        ├── JoinFailed            the channel did not let us in
-        │   └── TokenRejected     because of the token: forged, expired, for another channel
-        └── JoinTimeout           the channel never answered
+        └── JoinFailed            the channel did not let us in
+            ├── TokenRejected     because of the token: forged, expired, for another channel
+            └── JoinTimeout       the channel never answered
 
 No answer, busy, declined and a callee who hangs up are not here: they are outcomes, found on the call's record.
 Each class has a `code` that stays the same between versions. Messages say what was wrong, where, and what to do.
-They never hold a secret: what is raised goes through `redact`.
+They never hold a secret: each message goes through `redact`.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+import warnings
+from typing import TYPE_CHECKING, ClassVar
 
 from offhook.secret import redact
 
@@ -75,23 +79,17 @@ class SpecError(ConfigError):
 
 
 class SourceError(ConfigError):
-    """An audio source cannot be opened: missing, empty, truncated, or of no known format."""
+    """An audio source cannot be opened: missing, empty, truncated, or of an unknown format."""
 
     code = "source"
-
-
-class RecordingError(ConfigError):
-    """A recording cannot be written where it was asked for."""
-
-    code = "recording"
 
 
 class MissingExtraError(ConfigError):
     """A plugin needs a package that is not installed.
 
     Args:
-        extra: what to give to pip; empty where the plugin does not say it.
-        needed_for: what cannot be used without.
+        extra: the requirement to install with pip; empty when the plugin does not declare one.
+        needed_for: what cannot be used without it.
         missing: the import names that were looked for.
     """
 
@@ -100,7 +98,7 @@ class MissingExtraError(ConfigError):
     def __init__(self, extra: str, needed_for: str, missing: tuple[str, ...] = ()) -> None:
         ours = extra.startswith("offhook[")
         what = "a part of offhook that" if ours else f"{', '.join(missing) or 'a package'}, which"
-        cure = f'pip install "{extra}"' if extra else "its plugin does not say what to give to pip"
+        cure = f'pip install "{extra}"' if extra else "the plugin does not declare a pip extra"
         super().__init__(f"{needed_for} needs {what} is not installed: {cure}")
         self.extra = extra
         self.missing = missing
@@ -113,9 +111,39 @@ class CallStateError(OffhookError):
 
 
 class SourceClosed(CallStateError):
-    """Audio was pushed into a source that takes no more: it was ended, or what it was played into is over."""
+    """Audio was pushed into a source that has ended, or that was played into a call that is over."""
 
     code = "source_closed"
+
+
+class ImpossibleEvent(CallStateError):
+    """A strict session met an event that cannot happen in its state. Nothing has changed.
+
+    Args:
+        event: the event, by the name of its class.
+        call: the state of the call.
+        leg: the state of our leg.
+    """
+
+    code = "impossible_event"
+
+    def __init__(self, event: str, call: str, leg: str) -> None:
+        super().__init__(f"{event} cannot happen while the call is {call} and the leg is {leg}")
+        self.event = event
+        self.call = call
+        self.leg = leg
+
+
+class StorageError(OffhookError):
+    """A recording, a journal or a database cannot be written or read: its place, its permissions, or a full disk."""
+
+    code = "recording"
+
+
+class JournalError(StorageError):
+    """A journal cannot be replayed: an entry lacks a field, or holds an event or facts that are unknown."""
+
+    code = "journal"
 
 
 class DialRefused(OffhookError):
@@ -125,32 +153,31 @@ class DialRefused(OffhookError):
 
 
 class DoubleDial(DialRefused):
-    """The callee is being called from this line, or was so short a time ago that this may be a mistake."""
+    """The callee is being called from this line, or was called so recently that this may be a mistake."""
 
     code = "double_dial"
 
 
 class TooManyCalls(DialRefused):
-    """As many calls are up as the phone allows."""
+    """The phone's limit of calls at once is reached."""
 
     code = "too_many_calls"
 
 
 class DialForbidden(DialRefused):
-    """A plugin refused the call before it was dialled, or failed to say that it may be."""
+    """A plugin refused the call before it was dialled, or failed while it was asked."""
 
     code = "dial_forbidden"
 
 
 class PluginError(OffhookError):
-    """A plugin raised something of its own, hung, or answered nonsense.
+    """A plugin raised an error of its own, hung, or returned something unusable.
 
     Args:
         plugin: which plugin, with its distribution where that is known.
         hook: the hook, the factory, or the method of a part that the plugin made.
         problem: what it did.
-        see: what tells the plugin's author how it is done, as an argument of ``offhook docs``; for mistakes in code
-            alone.
+        see: the page for the plugin's author, as an argument of ``offhook docs``; only for mistakes in code.
     """
 
     code = "plugin"
@@ -214,12 +241,18 @@ class CarrierProtocolError(CarrierError):
 
 
 class StartAmbiguous(CarrierError):
-    """The request left and its answer was lost: the callee may have been rung. It is never sent again by itself."""
+    """The request left and its answer was lost: the callee may have been rung. offhook never sends it again."""
 
     code = "start_ambiguous"
 
     def __init__(self, message: str) -> None:
         super().__init__(message, may_have_rung=True)
+
+
+class GrantUnavailable(CarrierError):
+    """No plugin returned a fresh grant for a call that is up."""
+
+    code = "grant_unavailable"
 
 
 class TransportError(OffhookError):
@@ -250,7 +283,21 @@ class TokenRejected(JoinFailed):
         self.reason = reason
 
 
-class JoinTimeout(TransportError):
+class JoinTimeout(JoinFailed):
     """The channel did not answer in time."""
 
     code = "join_timeout"
+
+
+if not TYPE_CHECKING:  # to type checkers a module with this function has every name
+
+    def __getattr__(name: str) -> object:
+        if name != "RecordingError":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        warnings.warn(
+            "offhook.errors.RecordingError is called StorageError now, and is not a ConfigError any more. The old name "
+            "ends with the next version of offhook",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return StorageError

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
-    """What was meant by `name`, as the next part of a sentence that says that it is none; empty for nothing alike."""
+    """``; did you mean …?`` with the known name that is most like `name`; empty if none is similar."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def quoted(text: str) -> str:
-    """Whatever a person typed, quoted, cut to 40 characters, with anything unprintable escaped."""
+    """A text that a person typed, quoted, cut to 40 characters, with unprintable characters escaped."""
     return ascii(text if len(text) <= 40 else text[:37] + "...")
 
 
@@ -56,20 +56,20 @@ def quoted_path(path: str | os.PathLike[str]) -> str:
 
 
 def system_reason(error: OSError | ValueError) -> str:
-    """Why a file cannot be written, and what to do, as the end of a sentence."""
+    """Why a file cannot be written, and what to do about it, as the end of a sentence."""
     if isinstance(error, OSError):
-        return _REASONS.get(error.errno or 0, error.strerror or "the system gave no reason")
+        return _REASONS.get(error.errno or 0, error.strerror or "the system reports no reason")
     return "the path holds a NUL character. Choose another path"
 
 
-#: More of an error's text is not told.
+#: The longest part of an error's text that is shown.
 _LONGEST: Final = 1000
 
 
 def describe(error: BaseException) -> str:
-    """The class of an error and its text, in one line; the text is made by somebody's code, too."""
+    """The class of an error and its text, in one line. Making the text runs foreign code, which may raise."""
     try:
         text = " ".join(str(error).split())[:_LONGEST]
     except Exception:
-        text = "(its text cannot be had)"
+        text = "(its text cannot be shown)"
     return f"{type(error).__name__}: {text}"

@@ -1,8 +1,8 @@
 """The pytest plugin: ``@pytest.mark.offhook_virtual`` runs a coroutine test in virtual time.
 
-pytest imports this module in every run of whoever has offhook installed, so it imports nothing of offhook: that would
-cost each of those runs its time, and hide the import from a coverage that starts later. The work is in `running`,
-which is imported by the first marked test.
+pytest imports this module in every run on a machine with offhook installed, so it imports nothing of offhook: that
+would slow down each of those runs, and hide the import from a coverage measurement that starts later. The work is in
+`running`, which the first marked test imports.
 """
 
 from __future__ import annotations
@@ -31,16 +31,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Refuse what a marked test cannot have, before any fixture is made."""
+    """Reject plain functions and async fixtures in marked tests, before any fixture is created."""
     if isinstance(item, pytest.Function) and _is_marked(item):
         if _coroutine_function(item) is None:
-            pytest.fail(f"{item.name} is marked {MARKER} and is no coroutine function: write async def", pytrace=False)
+            pytest.fail(
+                f"{item.name} is marked {MARKER} but is not a coroutine function: write async def", pytrace=False
+            )
         _refuse_async_fixtures(item)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
-    """Run marked tests, and leave all others to whoever else runs coroutine tests."""
+    """Run marked tests, and leave all others to other plugins for coroutine tests."""
     function = _coroutine_function(pyfuncitem) if _is_marked(pyfuncitem) else None
     if function is None:
         return None
@@ -56,18 +58,18 @@ def _is_marked(item: pytest.Item) -> bool:
 
 
 def _coroutine_function(item: pytest.Function) -> Callable[..., object] | None:
-    """The test itself; another plugin's automatic mode may have wrapped it in a plain function already."""
+    """Return the test itself, which another plugin's automatic mode may have wrapped in a plain function already."""
     function: Callable[..., object] = inspect.unwrap(item.obj, stop=inspect.iscoroutinefunction)
     return function if inspect.iscoroutinefunction(function) else None
 
 
 def _refuse_async_fixtures(item: pytest.Function) -> None:
-    # No public name leads from an item to the definitions of its fixtures; the other async plugins use this one, too.
+    # There is no public way from an item to its fixtures' definitions; other async plugins use this one, too.
     for name, definitions in item._fixtureinfo.name2fixturedefs.items():  # pyright: ignore[reportPrivateUsage]
         function = definitions[-1].func
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             pytest.fail(
-                f"the fixture {name!r} is async, which {MARKER} does not support: its value would belong to another "
-                "event loop than the test. Make it in the test, with async with",
+                f"the fixture {name!r} is async, which {MARKER} does not support: its value would belong to a "
+                "different event loop than the test. Create it in the test, with async with",
                 pytrace=False,
             )

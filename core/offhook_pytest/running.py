@@ -1,4 +1,4 @@
-"""Runs one coroutine test on a new virtual loop, and finds what it left behind."""
+"""Runs one coroutine test on a new virtual loop, and finds what the test left behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run_test(function: Callable[..., object], arguments: Mapping[str, object]) -
     """Run a test to its end.
 
     Raises:
-        pytest.fail.Exception: it passed and left something behind.
+        pytest.fail.Exception: the test passed and left something behind.
     """
     leftovers: list[str] = []
     main = cast("Coroutine[object, object, None]", function(**arguments))
@@ -30,7 +30,7 @@ def run_test(function: Callable[..., object], arguments: Mapping[str, object]) -
             try:
                 runner.run(_watched(main, leftovers))
             except BaseException as error:
-                # What is left behind explains a failure at times, and never hides it.
+                # What is left behind may explain a failure, and must never hide it.
                 for leftover in leftovers:
                     error.add_note(f"it also left behind {leftover}")
                 raise
@@ -49,7 +49,7 @@ async def _watched(main: Coroutine[object, object, None], leftovers: list[str]) 
         await asyncio.wait((test,))
     finally:
         await _end_tasks(test, leftovers)
-        # Exceptions that nobody asked for are reported when their future goes, which may be part of a cycle.
+        # Unretrieved exceptions are reported when their future is freed, and the future may be part of a cycle.
         gc.collect()
         leftovers += [f"async generator {_name(generator)}" for generator in generators if _is_open(generator)]
     test.result()
@@ -69,7 +69,7 @@ def _watch_generators() -> weakref.WeakSet[AsyncGenerator[object, object]]:
 
 
 async def _end_tasks(test: asyncio.Future[None], leftovers: list[str]) -> None:
-    await asyncio.sleep(0)  # what the test cancelled or closed in its last step may end
+    await asyncio.sleep(0)  # lets everything end that the test cancelled or closed in its last step
     ours = {test, asyncio.current_task()}
     left = [task for task in asyncio.all_tasks() if task not in ours]
     leftovers += sorted(f"task {task.get_name()}, running {_work_of(task)}" for task in left)
@@ -90,7 +90,7 @@ def _work_of(task: asyncio.Task[object]) -> str:
 
 
 def _name(running: object) -> str:
-    """What is called so in the source."""
+    """Its name in the source."""
     return str(getattr(running, "__qualname__", None) or running)
 
 
@@ -102,4 +102,4 @@ def _describe(context: Mapping[str, object]) -> str:
     if isinstance(where, asyncio.Task):
         task = cast("asyncio.Task[object]", where)
         whose = f", of {task.get_name()}, {_work_of(task)}"
-    return f"an exception that nobody took ({context.get('message')}{whose}){problem}"
+    return f"an exception that was never retrieved ({context.get('message')}{whose}){problem}"

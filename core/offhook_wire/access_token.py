@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from offhook.secret import Secret
 
 VERSION: Final = "007"
-#: A real token inflates to some 200 bytes; whoever sends more than this sends no token.
+#: A real token inflates to about 200 bytes; anything larger than this is not a token.
 MAX_INFLATED_BYTES: Final = 8192
 _MAX_TEXT: Final = 4096
 _RTC_SERVICE: Final = 1
@@ -45,14 +45,14 @@ ALL: Final = tuple(Privilege)
 
 
 class TokenReason(IntEnum):
-    """Why a token is refused, in the numbers of Agora's connection-changed reason."""
+    """Why a token is refused, as the numbers of Agora's connection-changed reason."""
 
     INVALID = 8
     EXPIRED = 9
 
 
 class TokenInvalid(Exception):
-    """A token is refused; `reason` says on which of Agora's two grounds. The message never holds the token."""
+    """A token is refused, for one of Agora's two reasons. The message never contains the token."""
 
     def __init__(self, reason: TokenReason, message: str) -> None:
         super().__init__(message)
@@ -61,16 +61,16 @@ class TokenInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token taken apart.
+    """A parsed token.
 
     Attributes:
         app_id: 32 hex digits.
-        channel: the one channel it opens.
-        uid: decimal uid it is made out to; empty when any uid may use it.
-        issued_s: seconds since 1970 when it was made.
+        channel: the only channel that it is for.
+        uid: the only uid that may use it, in decimal; empty when any uid may.
+        issued_s: when it was made, in seconds since 1970.
         expire_s: its life in seconds.
         salt: random number in the signing key.
-        privileges: privilege to seconds after issue; 0 when it has no limit of its own.
+        privileges: when each privilege expires, in seconds after issue; 0 when it has no limit of its own.
         signature: HMAC-SHA256, 32 bytes.
         signed: the bytes that the signature covers.
     """
@@ -87,7 +87,7 @@ class AccessToken:
 
     @property
     def expires_at_s(self) -> int:
-        """Seconds since 1970 when it stops opening the channel: its own end or that of the privilege to join."""
+        """When it can no longer be used to join, in seconds since 1970: when it or its privilege to join expires."""
         own = self.privileges.get(Privilege.JOIN, 0)
         return self.issued_s + (min(self.expire_s, own) if own else self.expire_s)
 
@@ -109,11 +109,11 @@ def mint(
         app_id: 32 hex digits.
         certificate: the application's certificate, 32 hex digits.
         channel: the channel's name.
-        uid: whom it is made out to; 0 for anybody.
+        uid: the only uid that may use it; 0 for any uid.
         issued_s: now, in seconds since 1970.
         salt: a random number from 1 to 99,999,999.
-        expire_s: how long it lives, in seconds.
-        privileges: what it allows; each as long as the token lives.
+        expire_s: its life in seconds.
+        privileges: what it allows; each lasts as long as the token.
 
     Raises:
         ValueError: app id or certificate is not 32 hex digits, or a number does not fit.
@@ -135,14 +135,14 @@ def mint(
             )
         )
     except struct.error as error:
-        raise ValueError(f"a number of the token does not fit: {error}") from None
+        raise ValueError(f"a number does not fit into the token: {error}") from None
     signature = _sign(certificate, issued_s, salt, signed)
     packed = zlib.compress(struct.pack("<H", len(signature)) + signature + signed)
     return VERSION + base64.b64encode(packed).decode("ascii")
 
 
 def parse(token: str) -> AccessToken:
-    """Take a token apart, without judging it.
+    """Parse a token without verifying it.
 
     Raises:
         TokenInvalid: it is not a token for a channel; always with `TokenReason.INVALID`.
@@ -154,31 +154,34 @@ def parse(token: str) -> AccessToken:
 
 
 def verify(token: Secret, *, app_id: str, certificate: Secret, channel: str, uid: int, now_s: float) -> AccessToken:
-    """Judge a token as a channel's door does.
+    """Verify a token as a channel's door does.
 
     Args:
-        token: the text to judge.
+        token: the token to verify.
         app_id: the application that owns the channel.
         certificate: its certificate.
-        channel: the channel that somebody wants to join.
-        uid: as whom; 0 when the door is to choose, which needs a token for anybody.
+        channel: the channel to join.
+        uid: the uid to join as; 0 when the door chooses it, which needs a token for any uid.
         now_s: seconds since 1970.
 
     Raises:
-        TokenInvalid: reason 8 for a forged, damaged or foreign token, 9 for one whose time is over.
+        TokenInvalid: reason 8 for a forged, damaged or foreign token, 9 for an expired one.
     """
     access = parse(token.reveal())
     expected = _sign(certificate, access.issued_s, access.salt, access.signed)
     if not hmac.compare_digest(access.signature, expected):
-        raise TokenInvalid(TokenReason.INVALID, "the token's signature is not ours: another certificate, or tampering")
+        raise TokenInvalid(
+            TokenReason.INVALID,
+            "the token's signature does not match: another certificate signed it, or it was changed",
+        )
     if access.app_id != app_id:
         raise TokenInvalid(TokenReason.INVALID, "the token is for another app id")
     if access.channel != channel:
         raise TokenInvalid(TokenReason.INVALID, "the token is for another channel")
     if access.uid and access.uid != str(uid):
-        raise TokenInvalid(TokenReason.INVALID, f"the token is made out to uid {access.uid}, not to {uid}")
+        raise TokenInvalid(TokenReason.INVALID, f"the token is for uid {access.uid}, not for {uid}")
     if Privilege.JOIN not in access.privileges:
-        raise TokenInvalid(TokenReason.INVALID, "the token does not hold the privilege to join")
+        raise TokenInvalid(TokenReason.INVALID, "the token lacks the privilege to join")
     if now_s >= access.expires_at_s:
         raise TokenInvalid(TokenReason.EXPIRED, f"the token expired {now_s - access.expires_at_s:.0f} s ago")
     return access
@@ -186,21 +189,21 @@ def verify(token: Secret, *, app_id: str, certificate: Secret, channel: str, uid
 
 def _parse(token: str) -> AccessToken:
     if not token.startswith(VERSION):
-        raise ValueError(f"it does not begin with {VERSION}")
+        raise ValueError(f"does not begin with {VERSION}")
     if len(token) > _MAX_TEXT:
         raise ValueError("too long")
     inflater = zlib.decompressobj()
     raw = inflater.decompress(base64.b64decode(token[len(VERSION) :], validate=True), MAX_INFLATED_BYTES)
     if not inflater.eof or inflater.unconsumed_tail or inflater.unused_data:
-        raise ValueError("cut short, too large, or followed by something else")
+        raise ValueError("truncated, too large, or followed by other data")
     reader = _Reader(raw)
     signature = reader.string()
     signed = reader.rest()
     app_id = reader.text()
     issued_s, expire_s, salt = reader.uint32(), reader.uint32(), reader.uint32()
-    # Services come in ascending type and the channel's is type 1, so it is first or not there at all.
+    # Services are sorted by type and the channel's is type 1, so it is the first or missing.
     if reader.uint16() < 1 or reader.uint16() != _RTC_SERVICE:
-        raise ValueError("it holds no channel service")
+        raise ValueError("has no channel service")
     privileges = {reader.uint16(): reader.uint32() for _ in range(reader.uint16())}
     channel, uid = reader.text(), reader.text()
     return AccessToken(app_id, channel, uid, issued_s, expire_s, salt, MappingProxyType(privileges), signature, signed)
@@ -223,7 +226,7 @@ class _Reader:
         length = self.uint16()
         value = self._raw[self._at : self._at + length]
         if len(value) != length:
-            raise ValueError("a text in it is cut short")
+            raise ValueError("contains a truncated text")
         self._at += length
         return value
 

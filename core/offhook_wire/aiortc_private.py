@@ -1,12 +1,12 @@
 """The only module that uses names which aiortc and aioice do not promise; pinned to aiortc 1.16 and aioice 0.13.
 
 It changes three things, each on one object and never process-wide: ICE gathers loopback addresses and nothing else,
-its checks start at once instead of one each 20 ms, and media goes from the socket to a callback without queue or task.
+its checks start at once instead of one every 20 ms, and the socket passes media to a callback without queue or task.
 The contract test asserts each name by name, and one behaviour of each override.
 """
 
 # pyright: reportPrivateUsage=false
-# That is what this module is for.
+# Using private names is what this module is for.
 from __future__ import annotations
 
 import asyncio
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: ICE offers these; ::1 only where the machine has it.
 LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1")
-#: libsrtp refused a packet: forged, replayed or damaged.
+#: libsrtp rejected a packet: forged, replayed or damaged.
 SrtpError: type[Exception] = pylibsrtp.Error
 
 _COMPONENT: Final = 1
@@ -44,13 +44,13 @@ class LoopbackConnection(Connection):
 
     Args:
         controlling: its ICE role.
-        on_media: is given each RTP and RTCP packet, still encrypted, in the call in which its datagram is read.
-        incoming: impairs what comes.
-        outgoing: impairs what goes.
+        on_media: is called with each RTP and RTCP packet, still encrypted, in the call in which its datagram is read.
+        incoming: impairs incoming datagrams.
+        outgoing: impairs outgoing datagrams.
 
     Attributes:
-        checks: STUN messages that came from the address which media goes to.
-        strays: datagrams that were neither STUN nor DTLS nor media; dropped.
+        checks: STUN messages from the address to which media is sent.
+        strays: datagrams that were neither STUN nor DTLS nor media, and were dropped.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class LoopbackConnection(Connection):
                     foundation=candidate_foundation("host", "udp", host),
                     component=component,
                     transport="udp",
-                    # Of two ways over loopback the first is taken.
+                    # Of two pairs over loopback the first one is used.
                     priority=candidate_priority(component, "host", local_pref=65_535 - len(candidates)),
                     host=host,
                     port=port,
@@ -95,7 +95,7 @@ class LoopbackConnection(Connection):
         return candidates
 
     def _check_periodic(self) -> bool:
-        """Start every check that waits; False makes `connect` await their result without its 20 ms sleep."""
+        """Start all waiting checks; False makes `connect` await their result without its 20 ms sleep."""
         if self._remote_candidates_expected():
             return super()._check_periodic()
         if not self._check_list_done:
@@ -105,34 +105,34 @@ class LoopbackConnection(Connection):
         return False
 
     def data_received(self, data: bytes, component: int) -> None:
-        """Media goes to its callback; DTLS waits in aioice's queue for the handshake."""
+        """Pass media to its callback; DTLS waits in aioice's queue for the handshake."""
         if data and _FIRST_MEDIA <= data[0] <= _LAST_MEDIA:
             self._on_media(data)
         else:
             super().data_received(data, component)
 
     def send_now(self, data: bytes) -> None:
-        """Send over the nominated pair in this call; nothing happens when there is none."""
+        """Send over the nominated pair in this call; do nothing while no pair is nominated."""
         pair = self._nominated.get(_COMPONENT)
         if pair is not None:
             self.put(pair.protocol.transport, data, pair.remote_addr)
 
     def put(self, transport: asyncio.DatagramTransport, data: bytes, address: tuple[str, int]) -> None:
-        """Put a datagram on its way."""
+        """Send a datagram, through the impairment if there is one."""
         if self._outgoing is None:
             transport.sendto(data, address)
         else:
             self._outgoing.carry(data, lambda: None if transport.is_closing() else transport.sendto(data, address))
 
     def note_check(self, address: tuple[Any, ...]) -> None:
-        """A STUN message came from there."""
+        """Count a STUN message from `address`, if media is sent there."""
         pair = self._nominated.get(_COMPONENT)
         if pair is not None and pair.remote_addr == address[:2]:
             self.checks += 1
 
 
 class _MediaFirstProtocol(StunProtocol):
-    """Does not try to read media and DTLS as STUN, and lets its connection impair what comes and goes."""
+    """Does not try to read media and DTLS as STUN, and lets its connection impair datagrams in both directions."""
 
     def __init__(self, connection: LoopbackConnection) -> None:
         super().__init__(connection)
@@ -140,11 +140,11 @@ class _MediaFirstProtocol(StunProtocol):
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         raw = cast("bytes", data)
-        path = self._connection.incoming
-        if path is None:
+        impairment = self._connection.incoming
+        if impairment is None:
             self._take(raw, addr)
         else:
-            path.carry(raw, lambda: None if self.transport.is_closing() else self._take(raw, addr))
+            impairment.carry(raw, lambda: None if self.transport.is_closing() else self._take(raw, addr))
 
     async def send_data(self, data: bytes, addr: tuple[str, int]) -> None:
         self._connection.put(self.transport, data, addr)
@@ -160,12 +160,12 @@ class _MediaFirstProtocol(StunProtocol):
             self._connection.note_check(addr)
             super().datagram_received(raw, addr)
         else:
-            # An empty datagram, from anybody on this machine, would end aiortc's DTLS transport.
+            # An empty datagram, which any program on this machine can send, would end aiortc's DTLS transport.
             self._connection.strays += 1
 
 
 def _is_stun(raw: bytes) -> bool:
-    """Whether aioice can read it: of lengths that do not fit its parser raises more than its callers expect."""
+    """Whether aioice can read it: for wrong lengths, its parser raises errors that its callers do not expect."""
     try:
         parse_message(raw)
     except Exception:
@@ -174,7 +174,7 @@ def _is_stun(raw: bytes) -> bool:
 
 
 class LoopbackGatherer(RTCIceGatherer):
-    """A gatherer with a `LoopbackConnection`; without STUN or TURN server, of which aiortc has one by default."""
+    """A gatherer with a `LoopbackConnection`, without STUN and TURN servers (by default aiortc uses one)."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ class LoopbackGatherer(RTCIceGatherer):
         self.connection: LoopbackConnection = LoopbackConnection(
             controlling=controlling, on_media=on_media, incoming=incoming, outgoing=outgoing
         )
-        # Before an RTCIceTransport is made of this: that copies the connection's methods.
+        # Set before an RTCIceTransport is made from this, since that copies the connection's methods.
         self._connection = self.connection
 
 

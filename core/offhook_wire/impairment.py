@@ -1,4 +1,4 @@
-"""One direction of a network made worse on purpose: loss, bursts, duplicates, delay, jitter, silence. For tests.
+"""One direction of a bad network: loss, bursts, duplicates, delay, jitter, or nothing at all. For tests.
 
 Give one to each direction of a leg (`AiortcTransport(incoming=…, outgoing=…)`); its attributes may change while it is
 in use.
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 class Impairment:
-    """Carries datagrams, or does not. It sees them encrypted; all that it draws comes from one seed.
+    """Delivers, delays or drops datagrams, which it sees encrypted. All of its random decisions follow from one seed.
 
     Args:
-        seed: any text or number; the same seed treats the same datagrams the same way.
+        seed: any text or number; with the same seed the same datagrams are treated in the same way.
 
     Attributes:
-        cut: nothing comes through: no media, no check, no handshake.
-        muted: no audio comes through; reports and checks do.
-        loss: the share of datagrams that is lost, 0 to 1.
-        burst: how many in a row are lost at once; `loss` stays the share of all.
-        duplicate: the share that comes twice.
-        delay_s: how long each is on its way; what was sent later does not overtake when this is made less.
-        jitter_s: up to so much longer, each for itself: order is not kept.
-        carried: datagrams that were given to it.
-        lost: of those, how many did not come out.
-        duplicated: how many came out twice.
+        cut: drop everything: media, checks and handshakes.
+        muted: drop audio; reports and checks pass.
+        loss: the share of datagrams that is lost, from 0 to 1.
+        burst: how many in a row are lost together; `loss` remains the share of all.
+        duplicate: the share that is delivered twice.
+        delay_s: how long each is delayed; when this is reduced, later datagrams do not overtake earlier ones.
+        jitter_s: each is delayed by up to this much more, independently: order is not kept.
+        carried: datagrams passed to `carry`.
+        lost: how many of those were dropped.
+        duplicated: how many were delivered twice.
     """
 
     def __init__(self, seed: str | int = 0) -> None:
@@ -52,7 +52,7 @@ class Impairment:
         self._under_way = 0
 
     def carry(self, data: bytes, deliver: Callable[[], None]) -> None:
-        """Take a datagram; `deliver` is called as often as it comes out, at once where nothing delays it."""
+        """Take a datagram; call `deliver` once, twice or never, and at once when nothing delays it."""
         self.carried += 1
         if self._loses(data):
             self.lost += 1
@@ -80,10 +80,10 @@ class Impairment:
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         jitter_s = self._ids.fraction() * self.jitter_s if self.jitter_s else 0.0
-        if not self.delay_s and not jitter_s and not self._under_way:  # what is due need not have come out yet
+        if not self.delay_s and not jitter_s and not self._under_way:  # a datagram that is due may not be delivered yet
             deliver()
             return
-        # Timers of one time come in no order: a microsecond between them keeps it.
+        # Timers for the same time run in any order; a microsecond between them keeps the order.
         self._due_s = max(now_s + self.delay_s, self._due_s + 1e-6)
         self._under_way += 1
         loop.call_at(self._due_s + jitter_s, self._arrive, deliver)

@@ -1,7 +1,7 @@
-"""The jitter buffer: packets in order at once, a hole waited for a moment, concealed, and nothing kept afterwards.
+"""The jitter buffer: delivers packets in order at once; waits a moment for a missing one, then conceals it.
 
-It holds nothing while the stream is perfect, so it adds no delay; one lost packet delays what follows by `wait_ms`
-once, and the delay is gone with the hole. It wakes by itself only while a hole is open.
+It holds nothing while the stream is perfect, so it adds no delay; one lost packet delays the packets behind it by
+`wait_ms` once, and the delay ends with the hole. It sets a timer only while a hole is open.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from asyncio import TimerHandle
     from collections.abc import Callable
 
-#: A number this many packets away, up or down, belongs to another numbering, or comes after an outage of a second.
+#: A number this many packets away, up or down, belongs to another numbering, or follows an outage of a second.
 WINDOW: Final = frames_in(1.0)
 _HISTORY: Final = (1 << WINDOW) - 1
 #: A restart whose timestamp is at most this far ahead is the same talker after an outage.
@@ -23,7 +23,7 @@ _OUTAGE_TICKS: Final = 60 * CLOCK_HZ
 
 
 class Timers(Protocol):
-    """What the buffer needs of an event loop."""
+    """What the buffer needs from an event loop."""
 
     def time(self) -> float: ...
 
@@ -35,16 +35,16 @@ class JitterBuffer:
 
     Args:
         deliver: called with one packet's payload, or None for a frame to conceal, and the frame's position: RTP ticks
-            since the first packet. It never goes back, and jumps where the talker paused.
-        loop: where the timers come from.
-        wait_ms: how long a hole is waited for once a later packet is there: 0 to 5 on loopback, where UDP keeps its
-            order, up to 20 over a network.
+            since the first packet. It never decreases, and jumps where the talker paused.
+        loop: provides the timers.
+        wait_ms: how long to wait for a missing packet once a later one has arrived: 0 to 5 on loopback, where UDP
+            keeps its order, up to 20 over a network.
 
     Attributes:
-        late: packets that came after their place had been concealed or passed.
-        duplicates: packets that had come before.
+        late: packets that arrived after their place had been concealed or passed.
+        duplicates: packets that had arrived before.
         concealed: frames that were concealed.
-        resets: times the numbering began anew.
+        resets: how often the numbering started over.
     """
 
     def __init__(self, deliver: Callable[[bytes | None, int], None], loop: Timers, *, wait_ms: float = 5) -> None:
@@ -60,15 +60,15 @@ class JitterBuffer:
         self._position = 0
         #: One bit for each of the last WINDOW numbers, newest lowest: 1 when its packet was delivered.
         self._delivered = 0
-        #: Packets beyond a hole: timestamp, payload, and when the wait for what is before them ends.
+        #: Packets beyond a hole: timestamp, payload, and when the wait for the packets before them ends.
         self._held: dict[int, tuple[int, bytes, float]] = {}
-        #: A packet with a number from far away, until its successor shows that it was no stray.
+        #: A packet with a number from far away, until its successor shows that it is not a stray.
         self._stray: tuple[int, int, bytes] | None = None
         self._timer: TimerHandle | None = None
 
     @property
     def held(self) -> int:
-        """Packets that wait for a hole to be filled, fewer than `WINDOW`."""
+        """The number of packets that wait for a hole to be filled, fewer than `WINDOW`."""
         return len(self._held)
 
     def add(self, sequence: int, timestamp: int, payload: bytes) -> None:
@@ -96,20 +96,20 @@ class JitterBuffer:
             self._far(sequence, timestamp, payload)
 
     def flush(self) -> None:
-        """The stream is over: conceal the open holes and release what is held."""
+        """Conceal the open holes and release all held packets, since the stream is over."""
         while self._held:
             self._conceal()
             self._drain()
 
     def close(self) -> None:
-        """Forget what is held and stop waiting. `deliver` is not called again unless packets are added."""
+        """Drop all held packets and stop waiting. `deliver` is not called again unless packets are added."""
         self._held.clear()
         self._stray = None
         self._stop_timer()
 
     def _release(self, timestamp: int, payload: bytes) -> None:
         assert self._next is not None
-        # A timestamp that runs backwards while the sequence goes on is nonsense; time does not.
+        # A timestamp that decreases while the sequence increases is wrong: time does not run backwards.
         self._position += max(0, timestamp_distance(timestamp, self._next_timestamp))
         self._next = (self._next + 1) & 0xFFFF
         self._next_timestamp = (timestamp + FRAME_TICKS) & 0xFFFF_FFFF

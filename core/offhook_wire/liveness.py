@@ -1,4 +1,4 @@
-"""Whether the other side is still there: a count of what came from it that stands still for too long."""
+"""Whether the other side is still there: a timer that expires when a count of what arrives does not change."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Looks in one limit. Time is counted in looks, so that a loop that was held up itself, and whose timers come before
-#: its sockets then, takes that for one look and not for silence.
+#: Looks in one limit. Time is counted in looks: after the loop itself was blocked, its timers run before its sockets,
+#: and this counts as one look instead of expiring the timer.
 _LOOKS: Final = 10
 
 
@@ -17,13 +17,17 @@ class LivenessTimer:
     """Looks at a count at intervals, between `start` and `stop`.
 
     Args:
-        count: what has come so far.
-        limit_s: silence is told after so long, and at most a tenth later.
-        on_change: told True when silence begins and False when it ends. May call `stop`.
+        count: returns how much has arrived so far.
+        limit_s: the timer expires when the count has not changed for this time, at most a tenth later.
+        on_change: called with True when the timer expires, and with False when the count changes again. May call
+            `stop`.
+
+    Attributes:
+        expired: whether the timer has expired.
     """
 
     def __init__(self, count: Callable[[], int], limit_s: float, on_change: Callable[[bool], None]) -> None:
-        self.silent: bool = False
+        self.expired: bool = False
         self._count = count
         self._look_s = limit_s / _LOOKS
         self._on_change = on_change
@@ -32,12 +36,12 @@ class LivenessTimer:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin to watch."""
-        self._seen, self._still, self.silent = self._count(), 0, False
+        """Start watching."""
+        self._seen, self._still, self.expired = self._count(), 0, False
         self._again()
 
     def stop(self) -> None:
-        """Stop watching. Idempotent; nothing is told afterwards."""
+        """Stop watching. Idempotent; `on_change` is not called afterwards."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -50,12 +54,12 @@ class LivenessTimer:
         count = self._count()
         if count != self._seen:
             self._seen, self._still = count, 0
-            if self.silent:
-                self.silent = False
+            if self.expired:
+                self.expired = False
                 self._on_change(False)
             return
         self._still += 1
         # The count was looked at once before the first of these looks.
-        if self._still == _LOOKS and not self.silent:
-            self.silent = True
+        if self._still == _LOOKS and not self.expired:
+            self.expired = True
             self._on_change(True)

@@ -1,7 +1,7 @@
 """Opus for speech: 20 ms frames of mono PCM in and out, at the application's rate, inline on the event loop.
 
-Three ways to libopus, the first that is there: the copy inside the PyAV wheel, called directly; the system's; PyAV
-itself, which only decodes to 48 kHz, so that its frames go through PyAV's resampler (1 ms more delay).
+Three backends, the first available one is used: the libopus inside the PyAV wheel, called directly; the system's
+libopus; PyAV itself, which only decodes to 48 kHz, so that its frames pass PyAV's resampler (1 ms more delay).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def default_backend() -> OpusBackend:
     """The best backend of this machine; chosen once and logged.
 
     Raises:
-        OpusError: there is none: neither PyAV nor libopus is installed.
+        OpusError: neither PyAV nor libopus is installed.
     """
     from offhook_wire.opus_libopus import find_libopus
 
@@ -46,8 +46,8 @@ class OpusEncoder:
     Args:
         rate_hz: rate of the PCM: 8, 12, 16, 24 or 48 kHz.
         bitrate_bps: target of the variable bit rate.
-        complexity: 0 to 10. It is the one big lever on a call's CPU: 0 costs about a quarter of 10.
-        backend: the codec to use instead of the best there is.
+        complexity: 0 to 10. It determines most of a call's CPU time: 0 costs about a quarter of 10.
+        backend: the codec to use instead of `default_backend`.
 
     Raises:
         ValueError: a rate that Opus does not have, or a complexity out of range.
@@ -58,13 +58,13 @@ class OpusEncoder:
     ) -> None:
         _check_rate(rate_hz)
         if not 0 <= complexity <= 10:
-            raise ValueError(f"Opus complexity {complexity} is not in 0..10")
+            raise ValueError(f"complexity must be from 0 to 10, got {complexity}")
         self.rate_hz = rate_hz
         self._frame_bytes = samples_per_frame(rate_hz) * SAMPLE_BYTES
         self._state: EncoderState | None = (backend or default_backend()).encoder(rate_hz, bitrate_bps, complexity)
 
     def encode(self, pcm: bytes) -> bytes:
-        """One Opus packet for up to 20 ms of mono PCM; a shorter frame is filled with silence.
+        """Return one Opus packet for up to 20 ms of mono PCM; a shorter frame is filled with silence.
 
         Raises:
             ValueError: more than 20 ms, half a sample, or the encoder is closed.
@@ -74,14 +74,14 @@ class OpusEncoder:
         if len(pcm) != self._frame_bytes:
             if len(pcm) > self._frame_bytes or len(pcm) % SAMPLE_BYTES:
                 raise ValueError(
-                    f"a frame of {len(pcm)} bytes is not up to 20 ms of 16-bit mono at {self.rate_hz} Hz"
-                    f" ({self._frame_bytes} bytes)"
+                    f"a frame must be at most 20 ms of 16-bit mono at {self.rate_hz} Hz ({self._frame_bytes} bytes),"
+                    f" got {len(pcm)} bytes"
                 )
             pcm = pcm.ljust(self._frame_bytes, b"\0")
         return self._state.encode(pcm)
 
     def close(self) -> None:
-        """Let go of the codec. Idempotent."""
+        """Free the codec. Idempotent."""
         if self._state is not None:
             self._state.close()
             self._state = None
@@ -96,14 +96,14 @@ class OpusEncoder:
 
 
 class OpusDecoder:
-    """Decodes and conceals. The same decoder must do both: concealment goes on from what it decoded last.
+    """Decodes and conceals. The same decoder must do both: concealment continues what it decoded last.
 
     Args:
-        rate_hz: rate of the PCM: 8, 12, 16, 24 or 48 kHz, whatever the sender's was.
-        backend: the codec to use instead of the best there is.
+        rate_hz: rate of the PCM: 8, 12, 16, 24 or 48 kHz, independent of the sender's.
+        backend: the codec to use instead of `default_backend`.
 
     Attributes:
-        errors: payloads that were no Opus; each was concealed.
+        errors: payloads that were not valid Opus; each was concealed.
 
     Raises:
         ValueError: a rate that Opus does not have.
@@ -117,7 +117,7 @@ class OpusDecoder:
         self._state: DecoderState | None = (backend or default_backend()).decoder(rate_hz)
 
     def decode(self, payload: bytes) -> bytes:
-        """The PCM of one packet, 2.5 to 120 ms of it. Garbage is counted and concealed, never raised.
+        """Return the PCM of one packet, 2.5 to 120 ms. An invalid payload is counted and concealed, and does not raise.
 
         Raises:
             ValueError: the decoder is closed.
@@ -133,7 +133,7 @@ class OpusDecoder:
         return self.conceal()
 
     def conceal(self) -> bytes:
-        """20 ms in place of a packet that did not come.
+        """Return 20 ms in place of a lost packet.
 
         Raises:
             ValueError: the decoder is closed.
@@ -146,7 +146,7 @@ class OpusDecoder:
             return self._silence
 
     def close(self) -> None:
-        """Let go of the codec. Idempotent."""
+        """Free the codec. Idempotent."""
         if self._state is not None:
             self._state.close()
             self._state = None
@@ -162,4 +162,4 @@ class OpusDecoder:
 
 def _check_rate(rate_hz: int) -> None:
     if rate_hz not in OPUS_RATES_HZ:
-        raise ValueError(f"Opus does not run at {rate_hz} Hz; it runs at {', '.join(map(str, OPUS_RATES_HZ))}")
+        raise ValueError(f"rate_hz must be one of {', '.join(map(str, OPUS_RATES_HZ))}, got {rate_hz}")

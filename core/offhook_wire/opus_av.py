@@ -1,7 +1,7 @@
 """Opus through PyAV, for machines where libopus cannot be called directly.
 
-PyAV decodes Opus to 48 kHz whatever it is asked for, so frames go through its resampler, which holds back under 1 ms:
-the first frame is filled up in front with that much silence and every call gives as many samples as the packet plays.
+PyAV always decodes Opus to 48 kHz, so frames pass its resampler, which holds back less than 1 ms: the first frame
+starts with that much silence, so that each call returns as many samples as its packet plays.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -20,7 +20,7 @@ from offhook.interfaces import SAMPLE_BYTES
 from offhook_wire.opus_backend import OpusError
 
 _NATIVE_HZ: Final = 48_000
-#: What a decoder is given to conceal before it has heard anything: one 20 ms frame of narrow-band SILK.
+#: What a decoder conceals before its first packet: one 20 ms frame of narrow-band SILK.
 _FIRST_TOC: Final = 0x08
 
 
@@ -83,7 +83,7 @@ class _Encoder:
         except FFmpegError as error:
             raise OpusError(f"PyAV could not encode: {error}") from error
         if len(packets) != 1:
-            raise OpusError(f"PyAV gave {len(packets)} packets for one frame")
+            raise OpusError(f"PyAV returned {len(packets)} packets for one frame")
         return packets[0]
 
     def close(self) -> None:
@@ -101,8 +101,8 @@ class _Decoder:
         self._toc = _FIRST_TOC
 
     def decode(self, payload: bytes | None) -> bytes:
-        # A packet of nothing but its table of contents means a lost frame (RFC 6716, 3.2.1); an empty packet would
-        # flush the decoder for good.
+        # A packet with only a table of contents means a lost frame (RFC 6716, 3.2.1); an empty packet would flush the
+        # decoder permanently.
         data = bytes((_lost_frame(self._toc),)) if payload is None else payload
         try:
             frames = self._context.decode(av.Packet(data))

@@ -1,4 +1,4 @@
-"""What a way to libopus must offer, and the limits of Opus packets."""
+"""What an Opus backend must offer, and the limits of Opus packets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_PACKET_MS: Final = 120
 
 
 class OpusError(Exception):
-    """libopus refused: a payload that is no Opus, or a setting it does not know."""
+    """libopus failed: an invalid payload, or a setting that it does not know."""
 
 
 class EncoderState(Protocol):
@@ -31,7 +31,7 @@ class DecoderState(Protocol):
 
 
 class OpusBackend(Protocol):
-    """A way to libopus."""
+    """Makes encoders and decoders."""
 
     @property
     def name(self) -> str:

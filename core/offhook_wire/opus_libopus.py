@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # From opus_defines.h.
-#: Faithful to the input; VOIP filters speech to make it clearer, and a recording could not be compared with it.
+#: Faithful to the input; VOIP filters speech, so that a recording could not be compared with what was sent.
 _APPLICATION_AUDIO: Final = 2049
 _SET_BITRATE: Final = 4002
 _SET_COMPLEXITY: Final = 4010
 
 
 def find_libopus() -> LibopusBackend | None:
-    """libopus out of the PyAV wheel, else the system's, else None."""
+    """Return the libopus of the PyAV wheel, else the system's, else None."""
     for path in _candidates():
         try:
             return LibopusBackend(path)
         except (OSError, AttributeError) as error:
-            _log.debug("%s is no usable libopus: %s", path, error)
+            _log.debug("%s is not a usable libopus: %s", path, error)
     return None
 
 
@@ -39,7 +39,7 @@ def _candidates() -> Iterator[str]:
     except importlib.metadata.PackageNotFoundError:
         files = ()
     for file in files:
-        # The wheel's own list: auditwheel and delocate put a hash into the name or the folder.
+        # Searched in the list of the wheel's files: auditwheel and delocate put a hash into the name or the folder.
         if file.name.startswith(("libopus", "opus")) and any(part in file.name for part in (".so", ".dylib")):
             yield str(file.locate())
     system = ctypes.util.find_library("opus")
@@ -51,7 +51,7 @@ class LibopusBackend:
     """A loaded libopus.
 
     Args:
-        path: its file, or a name that the system's loader knows.
+        path: the file, or a name that the system's loader knows.
 
     Raises:
         OSError: it cannot be loaded.
@@ -65,7 +65,7 @@ class LibopusBackend:
         encoder_create.argtypes, encoder_create.restype = [int32, number, number, pointer], pointer
         decoder_create.argtypes, decoder_create.restype = [int32, number, pointer], pointer
         encoder_ctl, encode, decode = library.opus_encoder_ctl, library.opus_encode, library.opus_decode
-        encoder_ctl.argtypes = [pointer, number]  # variadic: the value goes beyond the declared arguments
+        encoder_ctl.argtypes = [pointer, number]  # variadic: the value follows the declared arguments
         encode.argtypes = [pointer, ctypes.c_char_p, number, pointer, int32]
         decode.argtypes = [pointer, ctypes.c_char_p, int32, pointer, number, number]
         encoder_destroy, decoder_destroy = library.opus_encoder_destroy, library.opus_decoder_destroy
@@ -96,12 +96,12 @@ class _Encoder:
         self._packet = ctypes.create_string_buffer(MAX_PACKET_BYTES)
         self._state: int | None = library.encoder_create(rate_hz, 1, _APPLICATION_AUDIO, None)
         if not self._state:
-            raise OpusError(f"libopus gave no encoder at {rate_hz} Hz")
+            raise OpusError(f"libopus could not make an encoder at {rate_hz} Hz")
         for request, value in ((_SET_BITRATE, bitrate_bps), (_SET_COMPLEXITY, complexity)):
             error = library.encoder_ctl(self._state, request, ctypes.c_int32(value))
             if error:
                 self.close()
-                raise OpusError(f"libopus refused setting {request} = {value} (error {error})")
+                raise OpusError(f"libopus rejected setting {request} = {value} (error {error})")
 
     def encode(self, pcm: bytes) -> bytes:
         size = self._library.encode(self._state, pcm, self._samples, self._packet, MAX_PACKET_BYTES)
@@ -126,7 +126,7 @@ class _Decoder:
         self._pcm = ctypes.create_string_buffer(self._limit * SAMPLE_BYTES)
         self._state: int | None = library.decoder_create(rate_hz, 1, None)
         if not self._state:
-            raise OpusError(f"libopus gave no decoder at {rate_hz} Hz")
+            raise OpusError(f"libopus could not make a decoder at {rate_hz} Hz")
 
     def decode(self, payload: bytes | None) -> bytes:
         if payload is None:

@@ -20,7 +20,7 @@ from aiortc import (
 )
 
 from offhook_wire import aiortc_private as private
-from offhook_wire.relay_protocol import Candidate, Fingerprint, PeerParameters
+from offhook_wire.relay_protocol import Candidate, Dtls, Fingerprint, Ice, PeerParameters
 from offhook_wire.rtp import is_rtcp
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from offhook_wire.impairment import Impairment
 
-#: Media that overtakes the end of the handshake is kept: its last message may still be in a queue.
+#: Media packets kept until the handshake ends: media may overtake the last message of it, which waits in a queue.
 _MAX_EARLY: Final = 64
-#: Of the hashes a peer gives for its certificate this one is told.
+#: Of the hashes of a certificate, only this one is sent.
 _HASH: Final = "sha-256"
 #: Type preference of host candidates (RFC 8445, section 5.1.2.1), shifted into place.
 _HOST_PRIORITY: Final = 126 << 24
@@ -44,7 +44,7 @@ def make_certificate() -> Certificate:
 
 
 class PeerFailed(Exception):
-    """ICE or DTLS did not come to an end that media could use."""
+    """ICE or DTLS failed, so that no media can be sent."""
 
 
 class Peer:
@@ -52,16 +52,16 @@ class Peer:
 
     Args:
         controlling: True at the leg, False at the relay: the ICE role, and by it the DTLS role.
-        certificate: what DTLS shows.
-        on_rtp: given each RTP packet in the clear, synchronously. Must not raise.
-        on_rtcp: given each RTCP packet in the clear, synchronously. Must not raise.
-        on_down: told once, with the reason, when a connection that was up is lost or ended by the other side.
-        incoming: impairs what comes, for tests.
-        outgoing: impairs what goes, for tests.
+        certificate: for DTLS.
+        on_rtp: called synchronously with each RTP packet in the clear. Must not raise.
+        on_rtcp: called synchronously with each RTCP packet in the clear. Must not raise.
+        on_down: called once, with the reason, when a connection that was up is lost or ended by the other side.
+        incoming: impairs incoming datagrams, for tests.
+        outgoing: impairs outgoing datagrams, for tests.
 
     Attributes:
         srtp_errors: packets that were forged, replayed or damaged.
-        early_lost: packets that came before the handshake was over and found no place to wait.
+        early_lost: packets dropped before the end of the handshake because too many were waiting.
     """
 
     def __init__(
@@ -99,40 +99,37 @@ class Peer:
 
     @property
     def heard(self) -> int:
-        """How much has come from the other side: packets that were genuine, and ICE's checks. It only grows."""
+        """How much has arrived from the other side: authentic packets and ICE checks. It only grows."""
         return self._heard + self._gatherer.connection.checks
 
     @property
     def strays(self) -> int:
-        """Datagrams that were none of WebRTC's, from whomever; dropped."""
+        """Datagrams that did not belong to WebRTC, from any sender; they were dropped."""
         return self._gatherer.connection.strays
 
     async def gather(self) -> PeerParameters:
-        """Bind the sockets, and say what the other side must know."""
+        """Bind the sockets, and return what the other side must know."""
         await self._gatherer.gather()
         ice = self._gatherer.getLocalParameters()
-        assert ice.usernameFragment is not None  # aioice makes both up
+        assert ice.usernameFragment is not None  # aioice generates both
         assert ice.password is not None
-        return PeerParameters(
-            ufrag=ice.usernameFragment,
-            password=ice.password,
-            candidates=tuple(Candidate(item.ip, item.port) for item in self._gatherer.getLocalCandidates()),
-            fingerprints=tuple(
-                Fingerprint(item.algorithm, item.value)
-                for item in self._dtls.getLocalParameters().fingerprints
-                if item.algorithm == _HASH
-            ),
+        candidates = tuple(Candidate(item.ip, item.port) for item in self._gatherer.getLocalCandidates())
+        fingerprints = tuple(
+            Fingerprint(item.algorithm, item.value)
+            for item in self._dtls.getLocalParameters().fingerprints
+            if item.algorithm == _HASH
         )
+        return PeerParameters(Ice(ice.usernameFragment, ice.password, candidates), Dtls(fingerprints))
 
     async def connect(self, remote: PeerParameters) -> None:
-        """Connect to the other side. Put a time limit around it; when it does not return, call `stop`.
+        """Connect to the other side. The caller sets a time limit, and calls `stop` when this does not return.
 
-        Candidates that are not on loopback are left out. When none remains, the other side's checks are waited for.
+        Candidates that are not on loopback are ignored. When none remains, this waits for the other side's checks.
 
         Raises:
-            PeerFailed: ICE or DTLS failed, or the fingerprint is another's.
+            PeerFailed: ICE or DTLS failed, or the certificate does not match the fingerprint.
         """
-        usable = [candidate for candidate in remote.candidates if _is_loopback(candidate.ip)]
+        usable = [candidate for candidate in remote.ice.candidates if _is_loopback(candidate.ip)]
         for number, candidate in enumerate(usable):
             await self._ice.addRemoteCandidate(
                 RTCIceCandidate(
@@ -146,46 +143,46 @@ class Peer:
                 )
             )
         if usable:
-            # With no candidate at all this would make ICE fail at once, instead of waiting to be checked.
+            # Without candidates this would make ICE fail at once, instead of waiting for checks.
             await self._ice.addRemoteCandidate(None)
-        # Neither start() raises: the state tells.
-        await self._ice.start(RTCIceParameters(usernameFragment=remote.ufrag, password=remote.password))
+        # Neither start() raises; the state shows a failure.
+        await self._ice.start(RTCIceParameters(usernameFragment=remote.ice.ufrag, password=remote.ice.password))
         if self._ice.state != "completed":
-            raise PeerFailed("ICE found no way to the other side")
-        fingerprints = [RTCDtlsFingerprint(item.algorithm, item.value) for item in remote.fingerprints]
-        # In a task of its own: inside, asyncio.wait_for of Python 3.11 can swallow a cancellation of ours.
+            raise PeerFailed("ICE found no connection to the other side")
+        fingerprints = [RTCDtlsFingerprint(item.algorithm, item.value) for item in remote.dtls.fingerprints]
+        # In a separate task: inside it, asyncio.wait_for of Python 3.11 can swallow our cancellation.
         self._handshake = asyncio.create_task(self._dtls.start(RTCDtlsParameters(fingerprints)))
         await asyncio.wait((self._handshake,))
         if self._dtls.state != "connected":
-            raise PeerFailed("the DTLS handshake failed, or the other side's certificate is not the one announced")
+            raise PeerFailed("the DTLS handshake failed, or the certificate does not match its fingerprint")
         self._up = True
         early, self._early = self._early, []
         for data in early:
             self._media(data)
 
     def send_rtp(self, data: bytes) -> None:
-        """Send an RTP packet now; nothing happens before `connect` or after the end."""
+        """Send an RTP packet now; do nothing before `connect` and after the end."""
         if self._up:
             self._gatherer.connection.send_now(private.protect_rtp(self._dtls, data))
 
     def send_rtcp(self, data: bytes) -> None:
-        """Send a compound RTCP packet now; nothing happens before `connect` or after the end."""
+        """Send a compound RTCP packet now; do nothing before `connect` and after the end."""
         if self._up:
             self._gatherer.connection.send_now(private.protect_rtcp(self._dtls, data))
 
     async def stop(self) -> None:
-        """Tell the other side by DTLS and close the sockets. Idempotent; no callback comes after it began."""
+        """Notify the other side over DTLS and close the sockets. Idempotent; no callback is called from now on."""
         self._stopping, self._up = True, False
         self._early.clear()
         await self._dtls.stop()
-        # Closes the sockets, by which a handshake that is still under way fails.
+        # Closes the sockets, which makes a handshake in progress fail.
         await self._ice.stop()
         if self._handshake is not None:
             self._handshake.cancel()
             await asyncio.wait((self._handshake,))
-            # It may have ended well after all and started its reader.
+            # The handshake may have succeeded after all and started its reader.
             await self._dtls.stop()
-        # The DTLS reader was cancelled and not awaited: let it end.
+        # The DTLS reader was cancelled but not awaited: let it end.
         await asyncio.sleep(0)
         self._dtls.remove_all_listeners()
 
@@ -208,13 +205,13 @@ class Peer:
     def _dtls_changed(self) -> None:
         if self._up and self._dtls.state in ("closed", "failed"):
             self._up = False
-            # Lost consent closes ICE first; a goodbye over DTLS leaves it as it was.
+            # Lost consent closes ICE first; a goodbye over DTLS does not change its state.
             lost = self._ice.state != "completed"
             self._on_down("the connection was lost" if lost else "the other side ended the connection")
 
 
 def _is_loopback(address: str) -> bool:
-    """Names, `.local` ones above all, are no addresses: resolving one would send packets off the machine."""
+    """False for names, such as `.local` ones: resolving a name would send packets off the machine."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

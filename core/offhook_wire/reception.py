@@ -22,8 +22,8 @@ class Reception:
     Args:
         deliver: called with each frame, decoded or concealed; its position follows the talker's RTP timestamp.
         rate_hz: rate of the frames; one of Opus's.
-        loop: where the timers come from.
-        wait_ms: how long a hole is waited for.
+        loop: provides the timers.
+        wait_ms: how long to wait for a missing packet.
     """
 
     def __init__(
@@ -37,33 +37,33 @@ class Reception:
         self._closed = False
 
     def add(self, packet: RtpPacket) -> None:
-        """Take a packet. One without payload only keeps the network's path open and is no audio."""
+        """Take a packet. One without a payload only keeps the network path open and carries no audio."""
         if not self._closed:
             self._buffer.add(packet.sequence, packet.timestamp, packet.payload)
 
     def flush(self) -> None:
-        """The talker has ended: play what is held."""
+        """Deliver all held packets, since the talker has ended."""
         self._buffer.flush()
 
     def close(self) -> None:
-        """Let go of the decoder. Idempotent; nothing is delivered afterwards."""
+        """Free the decoder. Idempotent; nothing is delivered afterwards."""
         self._closed = True
         self._buffer.close()
         self._decoder.close()
 
     @property
     def late(self) -> int:
-        """Packets that came too late to be played."""
+        """Packets that arrived too late to be played."""
         return self._buffer.late
 
     @property
     def concealed(self) -> int:
-        """Frames made up for packets that did not come or could not be decoded."""
+        """Frames made in place of packets that were lost or could not be decoded."""
         return self._buffer.concealed + self._decoder.errors
 
     @property
     def decode_errors(self) -> int:
-        """Payloads that were no Opus."""
+        """Payloads that were not valid Opus."""
         return self._decoder.errors
 
     def _play(self, payload: bytes | None, position: int) -> None:

@@ -1,404 +1,254 @@
 """The messages between a leg and a relay, protocol 2: JSON over HTTP to join, over a WebSocket for the room's events.
 
-``GET /relay`` answers `HEALTH`. ``POST /relay/join`` takes a `JoinRequest` and answers a `JoinAnswer` or a `Refusal`.
-``/relay/events?sid=`` is a WebSocket: the relay sends events, the leg `Leave` and `Renew`. The first event that names
-the leg's own uid means that its media works and it is in the room; losing the WebSocket means that the member is gone.
+``GET /relay`` answers `Health`. ``POST /relay/join`` takes a `JoinRequest` and answers a `JoinAnswer` or a
+`RefusalAnswer`. ``/relay/events?sid=`` is a WebSocket: the relay sends events, the leg `Leave` and `Renew`. The first
+event that names the leg's own uid means that its media works and that it is in the room; when the WebSocket is lost,
+the relay removes the member.
 
-**Tokens.** `TokenExpiring` comes 30 s before a token's end, or at half of a shorter life. Each `Renew` is answered, in
-order, by `Renewed` or `RenewalRefused`; after a refusal the token before goes on until its end, which is
-``kicked: token expired``. The relay counts a token's life from the moment it was verified, on a clock that is not set.
+**Tokens.** The relay sends `TokenExpiring` 30 s before a token expires, or at half of a shorter life. It answers each
+`Renew`, in order, with `Renewed` or `RenewalRefused`; after a refusal the previous token stays valid until it expires,
+which is ``kicked: token expired``. The relay counts a token's life from the moment of its verification, on a monotonic
+clock.
 
 **Coming back.** A leg that lost its connection joins again with `rejoin` true, its old uid and its old SSRC. The relay
-then goes on with the SSRCs and the numbering that this leg heard before; it refuses with ``replaced`` when somebody
-else has joined as that uid meanwhile. After a `Kicked` a leg does not come back.
+then continues the SSRCs and the numbering that this leg heard before; it refuses with ``replaced`` when another client
+has joined as that uid meanwhile. After a `Kicked` a leg does not come back.
 
-Protocol 1 knew none of this, and its legs end at an event that they do not know: both sides must speak 2.
+Protocol 1 had neither, and its legs end at an event that they do not know: both sides must speak 2.
 """
 
-from __future__ import annotations
-
-import json
+# Annotations are read at run time: no `from __future__ import annotations` here.
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 from offhook.interfaces import LeaveReason
 from offhook.secret import Secret
-from offhook_wire.strict_json import Fields, ProtocolError
+from offhook_wire.message import Items, Mark, Message, Name, Range, Text, one_of
 
 PROTOCOL: Final = 2
 HEALTH_PATH: Final = "/relay"
 JOIN_PATH: Final = "/relay/join"
 EVENTS_PATH: Final = "/relay/events"
-#: A client that has not joined after so long, and a join that is not answered by then, are given up, in seconds.
+#: The time limit for a client to join, and for a join to be answered, in seconds.
 JOIN_TIMEOUT_S: Final = 10.0
-#: Larger requests, answers and events are refused, in bytes.
+#: Larger requests, answers and events are rejected, in bytes.
 MAX_MESSAGE_BYTES: Final = 65_536
+#: Members that one message may list.
+MAX_MEMBERS: Final = 512
 
 _UINT32: Final = 2**32 - 1
-_MAX_TOKEN: Final = 4096
-_MAX_CANDIDATES: Final = 16
-_MAX_FINGERPRINTS: Final = 8
-_MAX_MEMBERS: Final = 512
 
-Json: TypeAlias = dict[str, object]
+ShortText: TypeAlias = Annotated[str, Text(256)]
+#: A message for people.
+LongText: TypeAlias = Annotated[str, Text(1024)]
+Token: TypeAlias = Annotated[Secret, Text(4096)]
+Uid: TypeAlias = Annotated[int, Range(1, _UINT32)]
+#: 0 lets the room choose.
+WantedUid: TypeAlias = Annotated[int, Range(0, _UINT32)]
+#: Agora's codes: 8 for an invalid token, 9 for an expired one.
+ReasonCode: TypeAlias = Annotated[int, Range(0, 999)]
+_Uint32: TypeAlias = Annotated[int, Range(0, _UINT32)]
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class Health(Message):
     """What a relay says it is."""
 
-    protocol: int = PROTOCOL
-
-    def to_json(self) -> Json:
-        return {"relay": "offhook", "protocol": self.protocol}
-
-    @classmethod
-    def parse(cls, text: str | bytes) -> Health:
-        """Raises `ProtocolError` when it is another server's answer."""
-        fields = Fields.of_text(text)
-        if fields.text("relay") != "offhook":
-            raise ProtocolError("relay", "must be offhook")
-        return cls(fields.integer("protocol", 1, 1000))
+    OPEN = True
+    relay: Literal["offhook"] = field(default="offhook", kw_only=True)
+    protocol: Annotated[int, Range(1, 1000)] = PROTOCOL
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """Where a peer can be reached by UDP."""
+class Candidate(Message):
+    """An address at which a peer can be reached by UDP."""
 
-    ip: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """The hash of a peer's certificate, for example ``sha-256``."""
-
-    algorithm: str
-    value: str
+    ip: ShortText
+    port: Annotated[int, Range(1, 65_535)]
 
 
 @dataclass(frozen=True, slots=True)
-class PeerParameters:
-    """What one peer tells the other before ICE and DTLS."""
+class Fingerprint(Message):
+    """The hash of a peer's certificate; an algorithm is, for example, ``sha-256``."""
 
-    ufrag: str
-    password: str = field(repr=False)
-    candidates: tuple[Candidate, ...]
-    fingerprints: tuple[Fingerprint, ...]
-
-    def to_json(self) -> Json:
-        return {
-            "ice": {
-                "ufrag": self.ufrag,
-                "pwd": self.password,
-                "candidates": [{"ip": candidate.ip, "port": candidate.port} for candidate in self.candidates],
-            },
-            "dtls": {
-                "fingerprints": [{"algorithm": item.algorithm, "value": item.value} for item in self.fingerprints]
-            },
-        }
-
-    @classmethod
-    def read(cls, fields: Fields) -> PeerParameters:
-        """Take ``ice`` and ``dtls`` out of a message."""
-        ice, dtls = fields.nested("ice"), fields.nested("dtls")
-        candidates: list[Candidate] = []
-        for item in ice.objects("candidates", most=_MAX_CANDIDATES):
-            candidates.append(Candidate(item.text("ip"), item.integer("port", 1, 65_535)))
-            item.end()
-        fingerprints: list[Fingerprint] = []
-        for item in dtls.objects("fingerprints", most=_MAX_FINGERPRINTS):
-            fingerprints.append(Fingerprint(item.text("algorithm"), item.text("value")))
-            item.end()
-        if not fingerprints:
-            raise ProtocolError("dtls.fingerprints", "must hold at least one")
-        read = cls(ice.text("ufrag"), ice.text("pwd"), tuple(candidates), tuple(fingerprints))
-        ice.end()
-        dtls.end()
-        return read
+    algorithm: ShortText
+    value: ShortText
 
 
 @dataclass(frozen=True, slots=True)
-class JoinRequest:
-    """A leg wants to join; `ssrc` is what it will send under, and uid 0 lets the relay choose.
+class Ice(Message):
+    """What a peer sends for ICE."""
+
+    ufrag: ShortText
+    password: Annotated[str, Text(256), Name("pwd")] = field(repr=False)
+    candidates: Annotated[tuple[Candidate, ...], Items(0, 16)]
+
+
+@dataclass(frozen=True, slots=True)
+class Dtls(Message):
+    """What a peer sends for DTLS."""
+
+    fingerprints: Annotated[tuple[Fingerprint, ...], Items(1, 8)]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerParameters(Message):
+    """What one peer sends the other before ICE and DTLS."""
+
+    ice: Ice
+    dtls: Dtls
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest(Message):
+    """A leg wants to join; it will send under `ssrc`, and uid 0 lets the relay choose.
 
     With `rejoin` it was in before, as this uid and under this SSRC.
     """
 
-    app_id: str
-    channel: str
-    token: Secret
-    uid: int
-    ssrc: int
-    peer: PeerParameters
-    rejoin: bool = False
-
-    def to_json(self) -> Json:
-        """For the wire: the token is in the clear here."""
-        return {
-            "appId": self.app_id,
-            "channel": self.channel,
-            "token": self.token.reveal(),
-            "uid": self.uid,
-            "ssrc": self.ssrc,
-            "rejoin": self.rejoin,
-            **self.peer.to_json(),
-        }
-
-    @classmethod
-    def parse(cls, text: str | bytes) -> JoinRequest:
-        """Raises `ProtocolError`."""
-        fields = Fields.of_text(text)
-        request = cls(
-            app_id=fields.text("appId"),
-            channel=fields.text("channel"),
-            token=Secret(fields.text("token", longest=_MAX_TOKEN)),
-            uid=fields.integer("uid", 0, _UINT32),
-            ssrc=fields.integer("ssrc", 0, _UINT32),
-            peer=PeerParameters.read(fields),
-            rejoin=fields.boolean("rejoin"),
-        )
-        fields.end()
-        return request
+    app_id: Annotated[str, Text(256), Name("appId")]
+    channel: ShortText
+    token: Token
+    uid: WantedUid
+    ssrc: _Uint32
+    rejoin: bool = field(default=False, kw_only=True)
+    peer: Annotated[PeerParameters, Mark.INLINE]
 
 
 @dataclass(frozen=True, slots=True)
-class MemberInfo:
-    """Somebody who is in the room already, and the SSRC under which the leg will hear them."""
+class MemberInfo(Message):
+    """A member that is in the room already, and the SSRC under which the leg will hear it."""
 
-    uid: int
-    ssrc: int
+    uid: Uid
+    ssrc: _Uint32
     published: bool
 
 
 @dataclass(frozen=True, slots=True)
-class JoinAnswer:
+class JoinAnswer(Message):
     """The relay expects the leg: `sid` opens its WebSocket."""
 
-    sid: str = field(repr=False)
-    uid: int
-    payload_type: int
-    peer: PeerParameters
-    members: tuple[MemberInfo, ...]
-
-    def to_json(self) -> Json:
-        return {
-            "sid": self.sid,
-            "uid": self.uid,
-            "payloadType": self.payload_type,
-            "members": [
-                {"uid": member.uid, "ssrc": member.ssrc, "published": member.published} for member in self.members
-            ],
-            **self.peer.to_json(),
-        }
-
-    @classmethod
-    def parse(cls, text: str | bytes) -> JoinAnswer:
-        """Raises `ProtocolError`."""
-        fields = Fields.of_text(text)
-        members: list[MemberInfo] = []
-        for item in fields.objects("members", most=_MAX_MEMBERS):
-            uid, ssrc = item.integer("uid", 1, _UINT32), item.integer("ssrc", 0, _UINT32)
-            members.append(MemberInfo(uid, ssrc, item.boolean("published")))
-            item.end()
-        answer = cls(
-            sid=fields.text("sid"),
-            uid=fields.integer("uid", 1, _UINT32),
-            payload_type=fields.integer("payloadType", 96, 127),
-            peer=PeerParameters.read(fields),
-            members=tuple(members),
-        )
-        fields.end()
-        return answer
+    sid: ShortText = field(repr=False)
+    uid: Uid
+    payload_type: Annotated[int, Range(96, 127), Name("payloadType")]
+    members: Annotated[tuple[MemberInfo, ...], Items(0, MAX_MEMBERS)]
+    peer: Annotated[PeerParameters, Mark.INLINE]
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a join was refused; `reason` is Agora's 8 or 9 when it is the token's fault."""
+class Refusal(Message):
+    """Why a join was refused; `reason` is set when the token is at fault."""
 
-    code: str
-    message: str
-    reason: int | None = None
+    TYPE = "refused"
+    OPEN = True
+    code: ShortText
+    reason: ReasonCode | None = field(default=None, kw_only=True)
+    message: LongText
 
-    def to_json(self) -> Json:
-        return {"error": {"code": self.code, "reason": self.reason, "message": self.message}}
 
-    @classmethod
-    def parse(cls, text: str | bytes) -> Refusal:
-        """Raises `ProtocolError`."""
-        error = Fields.of_text(text).nested("error")
-        return cls(error.text("code"), error.text("message", longest=1024), error.optional_integer("reason", 0, 999))
+@dataclass(frozen=True, slots=True)
+class RefusalAnswer(Message):
+    """A refusal as the answer to a `JoinRequest`."""
+
+    OPEN = True
+    error: Refusal
 
 
 # Events of the WebSocket
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Message):
     """A member is in the room and will be heard under `ssrc`; or the leg itself is in."""
 
-    uid: int
-    ssrc: int
-
-    def to_json(self) -> Json:
-        return {"type": "joined", "uid": self.uid, "ssrc": self.ssrc}
+    TYPE = "joined"
+    uid: Uid
+    ssrc: _Uint32
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class Published(Message):
     """A member began to publish audio."""
 
-    uid: int
-
-    def to_json(self) -> Json:
-        return {"type": "published", "uid": self.uid}
+    TYPE = "published"
+    uid: Uid
 
 
 @dataclass(frozen=True, slots=True)
-class Unpublished:
+class Unpublished(Message):
     """A member stopped publishing audio."""
 
-    uid: int
-
-    def to_json(self) -> Json:
-        return {"type": "unpublished", "uid": self.uid}
+    TYPE = "unpublished"
+    uid: Uid
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Left(Message):
     """A member is gone: it quit or it dropped."""
 
-    uid: int
+    TYPE = "left"
+    uid: Uid
     reason: LeaveReason
 
-    def to_json(self) -> Json:
-        return {"type": "left", "uid": self.uid, "reason": self.reason.value}
-
 
 @dataclass(frozen=True, slots=True)
-class Kicked:
+class Kicked(Message):
     """The leg was put out of the room; the WebSocket closes after it."""
 
-    reason: str
-
-    def to_json(self) -> Json:
-        return {"type": "kicked", "reason": self.reason}
+    TYPE = "kicked"
+    reason: ShortText
 
 
 @dataclass(frozen=True, slots=True)
-class TokenExpiring:
-    """The leg's token ends in `in_s` seconds, rounded up."""
+class TokenExpiring(Message):
+    """The leg's token expires in `in_s` seconds, rounded up."""
 
-    in_s: int
-
-    def to_json(self) -> Json:
-        return {"type": "token_expiring", "in_s": self.in_s}
+    TYPE = "token_expiring"
+    in_s: _Uint32
 
 
 @dataclass(frozen=True, slots=True)
-class Renewed:
-    """The token of the oldest `Renew` that was not answered yet is in use."""
+class Renewed(Message):
+    """The token of the oldest unanswered `Renew` is in use."""
 
-    def to_json(self) -> Json:
-        return {"type": "renewed"}
+    TYPE = "renewed"
 
 
 @dataclass(frozen=True, slots=True)
-class RenewalRefused:
-    """The token of the oldest `Renew` that was not answered yet is no good; `reason` is Agora's 8 or 9."""
+class RenewalRefused(Message):
+    """The token of the oldest unanswered `Renew` was refused."""
 
-    reason: int
-    message: str
-
-    def to_json(self) -> Json:
-        return {"type": "renewal_refused", "reason": self.reason, "message": self.message}
+    TYPE = "renewal_refused"
+    reason: ReasonCode
+    message: LongText
 
 
 RelayEvent: TypeAlias = Joined | Published | Unpublished | Left | Kicked | TokenExpiring | Renewed | RenewalRefused
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
-    """The leg leaves of its own accord; everything it wanted heard has been sent."""
+class Leave(Message):
+    """The leg leaves of its own accord; all of its audio has been sent."""
 
-    def to_json(self) -> Json:
-        return {"type": "leave"}
+    TYPE = "leave"
 
 
 @dataclass(frozen=True, slots=True)
-class Renew:
+class Renew(Message):
     """The leg wants to stay on a fresh token."""
 
-    token: Secret
-
-    def to_json(self) -> Json:
-        """For the wire: the token is in the clear here."""
-        return {"type": "renew", "token": self.token.reveal()}
+    TYPE = "renew"
+    token: Token
 
 
 ClientMessage: TypeAlias = Leave | Renew
 
+#: These raise `ProtocolError` for a text that is not such a message.
+parse_event: Final[Callable[[str | bytes], RelayEvent]] = one_of(get_args(RelayEvent))
+parse_client_message: Final[Callable[[str | bytes], ClientMessage]] = one_of(get_args(ClientMessage))
+
 
 def encode(message: RelayEvent | ClientMessage) -> str:
-    """The text of a WebSocket message."""
-    return json.dumps(message.to_json(), separators=(",", ":"))
-
-
-def parse_event(text: str | bytes) -> RelayEvent:
-    """Take an event of the relay apart.
-
-    Raises:
-        ProtocolError: it is none.
-    """
-    fields = Fields.of_text(text)
-    kind = fields.text("type")
-    event: RelayEvent
-    if kind == "kicked":
-        event = Kicked(fields.text("reason"))
-    elif kind == "token_expiring":
-        event = TokenExpiring(fields.integer("in_s", 0, _UINT32))
-    elif kind == "renewed":
-        event = Renewed()
-    elif kind == "renewal_refused":
-        event = RenewalRefused(fields.integer("reason", 0, 999), fields.text("message", longest=1024))
-    else:
-        uid = fields.integer("uid", 1, _UINT32)
-        if kind == "joined":
-            event = Joined(uid, fields.integer("ssrc", 0, _UINT32))
-        elif kind == "published":
-            event = Published(uid)
-        elif kind == "unpublished":
-            event = Unpublished(uid)
-        elif kind == "left":
-            event = Left(uid, _leave_reason(fields))
-        else:
-            raise ProtocolError("type", "is not an event of this protocol")
-    fields.end()
-    return event
-
-
-def parse_client_message(text: str | bytes) -> ClientMessage:
-    """Take a message of a leg apart.
-
-    Raises:
-        ProtocolError: it is none.
-    """
-    fields = Fields.of_text(text)
-    kind = fields.text("type")
-    message: ClientMessage
-    if kind == "leave":
-        message = Leave()
-    elif kind == "renew":
-        message = Renew(Secret(fields.text("token", longest=_MAX_TOKEN)))
-    else:
-        raise ProtocolError("type", "must be leave or renew")
-    fields.end()
-    return message
-
-
-def _leave_reason(fields: Fields) -> LeaveReason:
-    reason = fields.text("reason")
-    try:
-        return LeaveReason(reason)
-    except ValueError:
-        raise ProtocolError("reason", "must be quit or dropped") from None
+    """Return the text of a message."""
+    return message.to_text()

@@ -22,13 +22,13 @@ class ReportBlock:
     """How one SSRC is received (RFC 3550, section 6.4.1).
 
     Attributes:
-        ssrc: the stream told about.
+        ssrc: the stream that the block is about.
         fraction_lost: lost since the last report, in 1/256.
-        packets_lost: lost in all; negative when duplicates outnumber losses.
+        packets_lost: total of lost packets; negative when duplicates outnumber losses.
         highest_sequence: highest sequence number, extended by the count of its wraps.
         jitter: interarrival jitter in RTP ticks.
-        last_sr: middle 32 bits of the NTP time of the last sender report, 0 when there was none.
-        delay_since_last_sr: since that report came, in 1/65536 s.
+        last_sr: middle 32 bits of the NTP time of the last sender report, 0 before the first.
+        delay_since_last_sr: time since that report arrived, in 1/65536 s.
     """
 
     ssrc: int
@@ -93,7 +93,7 @@ Rtcp: TypeAlias = SenderReport | ReceiverReport | Bye
 
 
 def source_description(ssrc: int, cname: str) -> bytes:
-    """SDES with the one item that every compound packet must carry."""
+    """SDES with the one item that every compound packet must contain."""
     name = cname.encode()[:255]
     item = struct.pack("!LBB", ssrc, _CNAME, len(name)) + name + b"\0"
     return _packet(_SDES, 1, item + bytes(-len(item) % 4))
@@ -105,20 +105,20 @@ def ntp_time(wall_s: float) -> int:
 
 
 def parse(data: bytes) -> list[Rtcp]:
-    """The packets of a compound packet that we know.
+    """Return the packets of a compound packet that we know.
 
     Raises:
-        MalformedPacket: wrong version, or a length inside it that its bytes do not have.
+        MalformedPacket: wrong version, or a length inside that does not match the bytes.
     """
     found: list[Rtcp] = []
     at = 0
     while at < len(data):
         if at + 4 > len(data):
-            raise MalformedPacket("an RTCP header is cut short")
+            raise MalformedPacket("an RTCP header is truncated")
         first, kind, words = struct.unpack_from("!BBH", data, at)
         body = data[at + 4 : at + 4 + 4 * words]
         if first >> 6 != 2 or len(body) != 4 * words:
-            raise MalformedPacket("an RTCP packet has a wrong version or is cut short")
+            raise MalformedPacket("an RTCP packet has a wrong version or is truncated")
         at += 4 + 4 * words
         if first & 0x20:
             if not body or not 0 < body[-1] <= len(body):
@@ -156,5 +156,5 @@ def _blocks(body: bytes, start: int, count: int) -> tuple[ReportBlock, ...]:
 
 def _packet(kind: int, count: int, body: bytes) -> bytes:
     if count > _MAX_BLOCKS:
-        raise ValueError(f"an RTCP packet holds at most {_MAX_BLOCKS} items, not {count}")
+        raise ValueError(f"an RTCP packet holds at most {_MAX_BLOCKS} items, got {count}")
     return struct.pack("!BBH", 0x80 | count, kind, len(body) // 4) + body

@@ -8,7 +8,7 @@ from typing import Final
 
 from offhook.interfaces import samples_per_frame
 
-#: The RTP clock of Opus, whatever rate the codec runs at (RFC 7587, section 4.1), in hertz.
+#: The RTP clock of Opus at any rate of the codec (RFC 7587, section 4.1), in hertz.
 CLOCK_HZ: Final = 48_000
 #: RTP ticks of one frame.
 FRAME_TICKS: Final = samples_per_frame(CLOCK_HZ)
@@ -20,12 +20,12 @@ _VERSION: Final = 2
 
 
 class MalformedPacket(ValueError):
-    """Bytes that are not the RTP or RTCP packet they ought to be."""
+    """Bytes that are not a valid RTP or RTCP packet."""
 
 
 @dataclass(slots=True)
 class RtpPacket:
-    """One packet in the clear; CSRCs, header extensions and padding are gone."""
+    """One packet in the clear, without CSRCs, header extensions and padding."""
 
     payload_type: int
     marker: bool
@@ -41,26 +41,26 @@ class RtpPacket:
 
 
 def parse(data: bytes) -> RtpPacket:
-    """Take a packet apart, trusting none of its lengths.
+    """Parse a packet, trusting none of its lengths.
 
     Raises:
-        MalformedPacket: wrong version, or a length inside it that its bytes do not have.
+        MalformedPacket: wrong version, or a length inside that does not match the bytes.
     """
     size = len(data)
     if size < _HEADER.size:
         raise MalformedPacket(f"{size} bytes are too few for an RTP header")
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
     if first >> 6 != _VERSION:
-        raise MalformedPacket(f"RTP version {first >> 6}")
+        raise MalformedPacket(f"the RTP version must be 2, got {first >> 6}")
     start, end = _HEADER.size + 4 * (first & 0x0F), size
     if first & 0x10:
         if start + 4 > size:
-            raise MalformedPacket("the RTP header extension is cut short")
+            raise MalformedPacket("the RTP header extension is truncated")
         start += 4 + 4 * int.from_bytes(data[start + 2 : start + 4], "big")
     if first & 0x20:
         padding = data[-1]
         if not padding:
-            raise MalformedPacket("RTP padding of no bytes")
+            raise MalformedPacket("the RTP padding has a length of 0")
         end -= padding
     if start > end:
         raise MalformedPacket("CSRCs, extension or padding are longer than the RTP packet")

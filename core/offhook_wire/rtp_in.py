@@ -1,4 +1,4 @@
-"""What is counted about one RTP stream that we receive, and the report block made of it (RFC 3550, appendix A)."""
+"""Statistics of one RTP stream that we receive, and its report block (RFC 3550, appendix A)."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ class InStream:
         transit = (int(now_s * CLOCK_HZ) - packet.timestamp) & 0xFFFF_FFFF
         if self._transit is not None:
             change = abs(timestamp_distance(transit, self._transit))
-            # A pause or a new source moves the timestamp by seconds; that is not jitter of the network.
+            # A pause or a new source moves the timestamp by seconds; that is not network jitter.
             if change < CLOCK_HZ:
                 self._jitter += (change - self._jitter) / 16
         self._transit = transit
 
     def heard_report(self, report: SenderReport, now_s: float) -> None:
-        """Note a sender report, to be echoed. Its clock is not ours and is never used as a time."""
+        """Keep a sender report, to echo its time. Its clock is not ours and is never used as a time here."""
         self._last_sr, self._last_sr_at_s = (report.ntp >> 16) & 0xFFFF_FFFF, now_s
 
     @property
     def expected(self) -> int:
-        """Packets the sender has sent, by its sequence numbers."""
+        """How many packets the sender has sent, by its sequence numbers."""
         return 0 if self._base is None else self._highest - self._base + 1
 
     @property
     def lost(self) -> int:
-        """Packets that did not come, so far."""
+        """How many packets have not arrived so far."""
         return max(0, self.expected - self.received)
 
     def block(self, now_s: float) -> ReportBlock:
-        """The report block for now; the fraction is since the last call."""
+        """Return the report block for now; the fraction counts from the last call."""
         expected = self.expected - self._expected_before
         lost = expected - (self.received - self._received_before)
         self._expected_before, self._received_before = self.expected, self.received

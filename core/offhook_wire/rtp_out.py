@@ -1,4 +1,4 @@
-"""An RTP stream that we send: our own SSRC, sequence and timestamp, for our own encoder or for packets passed on."""
+"""An RTP stream that we send: our own SSRC, sequence and timestamp, for our own encoder or for forwarded packets."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Ids
 
-#: For so many packets after a change of source, older ones are dropped: they would reuse a number already sent, and
-#: SRTP's counter modes must never see an (SSRC, sequence) pair twice (RFC 3711, section 9.1).
+#: For this many packets after a change of source, older packets of the new source are dropped: they would reuse a
+#: number already sent, and SRTP's counter modes must never see an (SSRC, sequence) pair twice (RFC 3711, section 9.1).
 _FRESH_PACKETS: Final = 256
 
 
@@ -21,8 +21,8 @@ class OutStream:
     """One SSRC towards one listener. Use either `packet` or `forward`, not both.
 
     Args:
-        ids: where SSRC, first sequence number and first timestamp come from.
-        payload_type: as the listener wants it.
+        ids: draws the SSRC, the first sequence number and the first timestamp.
+        payload_type: what the listener expects.
         cname: the name in source descriptions.
     """
 
@@ -32,7 +32,7 @@ class OutStream:
         self.ssrc: int = ids.uint32()
         self.packets: int = 0
         self.octets: int = 0
-        # A receiver that misses the first packets can only guess SRTP's roll-over counter right when the sequence
+        # A receiver that misses the first packets guesses SRTP's roll-over counter correctly only when the sequence
         # begins in the lower half (RFC 3711, appendix A).
         self._sequence = (ids.below(0x8000) - 1) & 0xFFFF
         self._timestamp = self._origin = ids.uint32()
@@ -46,7 +46,7 @@ class OutStream:
 
     @property
     def started(self) -> bool:
-        """Whether anything was sent."""
+        """Whether any packet was sent."""
         return self._sent_at_s is not None
 
     @property
@@ -55,7 +55,7 @@ class OutStream:
         return self._sequence
 
     def packet(self, payload: bytes, position: int, now_s: float, *, ticks: int = FRAME_TICKS) -> bytes:
-        """The next packet of our own encoder.
+        """Return the next packet of our own encoder.
 
         Args:
             payload: one Opus packet.
@@ -70,10 +70,10 @@ class OutStream:
         return self._emit(self._sequence, self._timestamp, marker, payload, now_s)
 
     def forward(self, source: Hashable, packet: RtpPacket, now_s: float) -> bytes | None:
-        """A packet of somebody else, under our numbers; None when it is older than the change to this source.
+        """Return another sender's packet under our numbers; None when it is older than the change to this source.
 
-        While `source` is the same its own losses, pauses and order stay visible. Another source goes on where the last
-        one ended, with the time that has passed and the marker.
+        While `source` is the same, its own losses, pauses and order stay visible. A new source continues where the last
+        one ended, after the time that has passed, and with the marker.
         """
         marker = packet.marker
         if source != self._source or self._sent_at_s is None:
@@ -95,7 +95,7 @@ class OutStream:
         return self._emit(sequence, timestamp, marker, packet.payload, now_s)
 
     def report(self, now_s: float, wall_s: float, blocks: Sequence[ReportBlock] = ()) -> bytes:
-        """A compound report: SR once something was sent, RR before, and the CNAME."""
+        """Return a compound report: SR once a packet was sent, RR before that, and the CNAME."""
         if self._sent_at_s is None:
             head = ReceiverReport(self.ssrc, tuple(blocks)).encode()
         else:
@@ -106,7 +106,7 @@ class OutStream:
         return head + source_description(self.ssrc, self.cname)
 
     def bye(self) -> bytes:
-        """The compound packet that ends the stream."""
+        """Return the compound packet that ends the stream."""
         return ReceiverReport(self.ssrc).encode() + Bye((self.ssrc,)).encode()
 
     def _emit(self, sequence: int, timestamp: int, marker: bool, payload: bytes, now_s: float) -> bytes:

@@ -1,112 +1,55 @@
-"""Reading JSON that somebody else wrote: every field has a type and a range, and what is wrong is named."""
+"""Reading JSON that another program wrote: an object, or an error that names the place and the problem."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, cast
+from typing import Final, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+Json: TypeAlias = dict[str, object]
+JsonValue: TypeAlias = Json | list[object] | str | float | None
 
-#: A field that belongs to the whole message.
+#: The `field` of an error that concerns the whole message.
 WHOLE = "message"
 
 
 class ProtocolError(ValueError):
-    """A message is not what the protocol says; `field` names the place, for example ``ice.candidates[0].port``."""
+    """A message does not follow the protocol; `field` names the place, for example ``ice.candidates[0].port``."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field} {problem}")
         self.field = field
+        self.problem = problem
+
+    def within(self, place: str) -> ProtocolError:
+        """The same error, seen from the object or the list that holds `place`."""
+        separator = "." if self.field and not self.field.startswith("[") else ""
+        return ProtocolError(f"{place}{separator}{self.field}", self.problem)
 
 
-class Fields:
-    """The fields of one JSON object. Read each that is known, then call `end`."""
+def _without_duplicates(pairs: list[tuple[str, object]]) -> Json:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ProtocolError(next(name for name in names if names.count(name) > 1)[:64], "must not occur twice")
+    return fields
 
-    def __init__(self, value: object, path: str = "") -> None:
-        if not isinstance(value, dict):
-            raise ProtocolError(path or WHOLE, "must be an object")
-        self._values = cast("dict[str, object]", value)
-        self._path = path
-        self._known: set[str] = set()
 
-    @classmethod
-    def of_text(cls, text: str | bytes) -> Fields:
-        """The fields of a JSON text.
+_decode: Final = json.JSONDecoder(object_pairs_hook=_without_duplicates).decode
 
-        Raises:
-            ProtocolError: it is no JSON object.
-        """
-        try:
-            return cls(cast("object", json.loads(text)))
-        except (ValueError, RecursionError):
-            raise ProtocolError(WHOLE, "must be a JSON object") from None
 
-    def text(self, name: str, *, longest: int = 256) -> str:
-        """A text of 1 to `longest` characters."""
-        value = self._take(name)
-        if not isinstance(value, str) or not 0 < len(value) <= longest:
-            raise ProtocolError(self._at(name), f"must be a text of 1 to {longest} characters")
-        return value
+def load_object(text: str | bytes) -> Json:
+    """Return the JSON object in `text`.
 
-    def optional_text(self, name: str, *, longest: int = 256) -> str:
-        """A text of 1 to `longest` characters, or an empty one when it is null or not there."""
-        if self._values.get(name) is None:
-            self._known.add(name)
-            return ""
-        return self.text(name, longest=longest)
-
-    def integer(self, name: str, lowest: int, highest: int) -> int:
-        """An integer in ``lowest .. highest``."""
-        value = self._take(name)
-        if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-            raise ProtocolError(self._at(name), f"must be an integer from {lowest} to {highest}")
-        return value
-
-    def optional_integer(self, name: str, lowest: int, highest: int) -> int | None:
-        """An integer in ``lowest .. highest``, or None when it is null or not there."""
-        if self._values.get(name) is None:
-            self._known.add(name)
-            return None
-        return self.integer(name, lowest, highest)
-
-    def boolean(self, name: str) -> bool:
-        """True or false."""
-        value = self._take(name)
-        if not isinstance(value, bool):
-            raise ProtocolError(self._at(name), "must be true or false")
-        return value
-
-    def nested(self, name: str) -> Fields:
-        """An object inside."""
-        return Fields(self._take(name), self._at(name))
-
-    def objects(self, name: str, *, most: int) -> Iterator[Fields]:
-        """A list of at most `most` objects."""
-        value = self._take(name)
-        if not isinstance(value, list):
-            raise ProtocolError(self._at(name), "must be a list")
-        items = cast("list[object]", value)
-        if len(items) > most:
-            raise ProtocolError(self._at(name), f"must be a list of at most {most}")
-        for index, item in enumerate(items):
-            yield Fields(item, f"{self._at(name)}[{index}]")
-
-    def end(self) -> None:
-        """Refuse what was not read.
-
-        Raises:
-            ProtocolError: there is a field more.
-        """
-        for name in self._values:
-            if name not in self._known:
-                raise ProtocolError(self._at(name[:64]), "is not a field of this message")
-
-    def _take(self, name: str) -> object:
-        self._known.add(name)
-        if name not in self._values:
-            raise ProtocolError(self._at(name), "is missing")
-        return self._values[name]
-
-    def _at(self, name: str) -> str:
-        return f"{self._path}.{name}" if self._path else name
+    Raises:
+        ProtocolError: `text` is not a JSON object.
+    """
+    value: JsonValue
+    try:
+        value = _decode(text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass"))
+    except ProtocolError:
+        raise
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ProtocolError(WHOLE, "must be a JSON object")
+    return value

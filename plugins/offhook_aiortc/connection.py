@@ -1,7 +1,7 @@
 """One connection to a relay: a peer for media and a WebSocket for events. Opened once, and lost or closed once.
 
-What comes is kept until `start`, so that whoever opens it can put everything else in place first. A leg that loses its
-connection makes another; nothing comes from one that was closed.
+What arrives before `start` is kept, so that the caller can set up everything else first. A leg that loses its
+connection opens another; a closed connection calls its handler no more.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
@@ -17,7 +16,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from offhook.errors import JoinFailed, TokenRejected, TransportError
-from offhook_aiortc.relay_client import PutOut, ask
+from offhook_aiortc.relay_client import PutOut
+from offhook_aiortc.renewals import Renewals
 from offhook_wire.peer import Certificate, Peer
 from offhook_wire.relay_protocol import (
     EVENTS_PATH,
@@ -25,11 +25,9 @@ from offhook_wire.relay_protocol import (
     MAX_MESSAGE_BYTES,
     JoinAnswer,
     Joined,
-    JoinRequest,
     Kicked,
     Leave,
     RelayEvent,
-    Renew,
     RenewalRefused,
     Renewed,
     encode,
@@ -45,25 +43,22 @@ if TYPE_CHECKING:
     from offhook.interfaces import Grant
     from offhook_wire.impairment import Impairment
 
-#: websockets logs every message at DEBUG, and some of ours hold tokens. No configuration reaches this logger; what is
-#: more than DEBUG goes on to the one of this module.
+#: websockets logs every message at DEBUG, and some of ours hold tokens. No configuration reaches this logger; records
+#: above DEBUG go on to this module's logger.
 _websocket_log = logging.Logger(f"{__name__}.websocket", logging.INFO)
 _websocket_log.parent = logging.getLogger(__name__)
 
-#: A renewal that is not answered by then is given up, in seconds.
-RENEWAL_TIMEOUT_S: Final = 5.0
-#: Renewals that wait for their answer at once.
-_MAX_RENEWALS: Final = 8
-#: How long closing waits for the relay's goodbye, in seconds; everything else in it is immediate.
+#: The time limit for the relay's goodbye when closing, in seconds; everything else in closing is immediate.
 _GOODBYE_TIMEOUT_S: Final = 0.5
-#: When the relay puts us out, why is on the WebSocket: it has so long to overtake the peer's end, in seconds.
+#: When the relay puts us out, the reason arrives on the WebSocket, and the peer may end first: the time to wait for the
+#: reason, in seconds.
 _REASON_S: Final = 0.03
-#: What is kept until `start`.
+#: Packets that are kept until `start`.
 _MAX_WAITING: Final = 512
 
 
 class ConnectionHandler(Protocol):
-    """What a connection calls, synchronously, from `start` on and until it is closed."""
+    """What a connection calls, synchronously, from `start` until it is closed."""
 
     def on_rtp(self, data: bytes) -> None: ...
 
@@ -72,15 +67,15 @@ class ConnectionHandler(Protocol):
     def on_relay_event(self, event: RelayEvent) -> None: ...
 
     def on_malformed(self) -> None:
-        """The relay sent what is no event; it was dropped."""
+        """The relay sent a text that is not an event; it was dropped."""
         ...
 
     def on_renewed(self, grant: Grant) -> None:
-        """The relay took this grant's token."""
+        """The relay accepted this grant's token."""
         ...
 
     def on_lost(self, connection: Connection, reason: str) -> None:
-        """It is over, and not because we closed it; once."""
+        """The connection ended, and we did not close it. Called once."""
         ...
 
 
@@ -88,15 +83,15 @@ class Connection:
     """Made by `Entrance.open`.
 
     Args:
-        handler: is told what comes.
+        handler: is called with everything that arrives.
         certificate: for DTLS.
-        releases: gets the task that lets go of everything, while that runs.
-        incoming: impairs what comes.
-        outgoing: impairs what goes.
+        releases: holds the task that closes the connection, while that task runs.
+        incoming: impairs incoming datagrams.
+        outgoing: impairs outgoing datagrams.
 
     Attributes:
-        answer: the relay's, once it has been opened.
-        lost_early: packets that found no place to wait for `start`.
+        answer: the relay's answer, once `open` was called.
+        lost_early: packets dropped before `start` because too many were waiting.
     """
 
     answer: JoinAnswer
@@ -125,17 +120,17 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Callable[[], None]] | None = []
         self._admitted = asyncio.Event()
-        #: Why it is over, before it was admitted.
+        #: Why it ended before it was admitted.
         self._failure: JoinFailed | None = None
         self._over = False
-        self._renewals: deque[tuple[Grant, asyncio.Future[TransportError | None]]] = deque()
+        self._renewals = Renewals()
         self._websocket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._down_timer: asyncio.TimerHandle | None = None
         self._release_task: asyncio.Task[None] | None = None
 
     async def open(self, base: str, answer: JoinAnswer) -> None:
-        """Bring up media and events; returns when the relay says that we are in.
+        """Connect media and events; return when the relay says that we are in.
 
         Raises:
             PeerFailed: media could not be set up.
@@ -163,40 +158,28 @@ class Connection:
             raise self._failure
 
     def start(self) -> None:
-        """Tell the handler what waited, in order, and from now on everything at once."""
+        """Call the handler with what waited, in order, and from now on with everything at once."""
         waiting, self._waiting = self._waiting, None
-        for tell in waiting or ():
+        for call in waiting or ():
             if not self._over:
-                tell()
+                call()
 
     async def renew(self, grant: Grant) -> None:
-        """Offer the relay the token of `grant`. An answer that comes too late counts nevertheless.
+        """Send the relay the token of `grant`. An answer after the time limit still counts.
 
         Raises:
-            TokenRejected: the relay does not take it.
-            TransportError: the connection is over, or no answer came in time.
+            TokenRejected: the relay refused it.
+            TransportError: the connection is over, or no answer arrived in time.
         """
-        websocket = self._websocket
-        if self._over or websocket is None or len(self._renewals) >= _MAX_RENEWALS:
-            raise TransportError("the relay cannot be told of a fresh token: the connection to it is lost or stuck")
-        answer: asyncio.Future[TransportError | None] = self._loop.create_future()
-        self._renewals.append((grant, answer))
-        try:
-            async with asyncio.timeout(RENEWAL_TIMEOUT_S):
-                await websocket.send(encode(Renew(grant.token)))
-                refused = await answer
-        except TimeoutError:
-            raise TransportError(f"the relay did not answer a renewal within {RENEWAL_TIMEOUT_S:g} s") from None
-        except ConnectionClosed:
-            raise TransportError("the connection was lost before the relay answered a renewal") from None
-        if refused is not None:
-            raise refused
+        if self._over or self._websocket is None:
+            raise TransportError("cannot renew the token: the connection to the relay is lost")
+        await self._renewals.renew(self._websocket, grant)
 
     def close(self, *, goodbye: bytes | None = None) -> asyncio.Task[None]:
-        """Let go of everything; the handler is told nothing more. Idempotent; the task that does it.
+        """Close everything, call the handler no more, and return the task that does it. Idempotent.
 
         Args:
-            goodbye: the RTCP with which we leave the channel; without it the relay takes us for dropped.
+            goodbye: the RTCP with which we leave the channel; without it the relay treats us as dropped.
         """
         if self._release_task is None:
             self._end("closed")
@@ -207,7 +190,7 @@ class Connection:
             self._release_task.add_done_callback(self._releases.discard)
         return self._release_task
 
-    # What comes
+    # What arrives
 
     def _on_rtp(self, data: bytes) -> None:
         if self._waiting is None:
@@ -221,10 +204,10 @@ class Connection:
         else:
             self._wait(lambda: self._handler.on_rtcp(data))
 
-    def _wait(self, tell: Callable[[], None]) -> None:
+    def _wait(self, call: Callable[[], None]) -> None:
         assert self._waiting is not None
         if len(self._waiting) < _MAX_WAITING:
-            self._waiting.append(tell)
+            self._waiting.append(call)
         else:
             self.lost_early += 1
 
@@ -248,7 +231,7 @@ class Connection:
             case Joined(uid) if uid == self.answer.uid:
                 self._admitted.set()
             case Kicked(reason) if not self._admitted.is_set():
-                self._failure = PutOut(f"the relay let us in and put us out: {reason}", reason)
+                self._failure = PutOut(f"the relay let us in and put us out at once: {reason}", reason)
                 self._admitted.set()
             case Renewed():
                 self._renewal_answered(None)
@@ -260,14 +243,11 @@ class Connection:
                 self._waiting.append(lambda: self._handler.on_relay_event(event))
 
     def _renewal_answered(self, refused: TransportError | None) -> None:
-        if not self._renewals:
+        grant = self._renewals.answered(refused)
+        if grant is None:
             self._handler.on_malformed()
-            return
-        grant, answer = self._renewals.popleft()
-        if refused is None:
+        elif refused is None:
             self._handler.on_renewed(grant)
-        if not answer.done():
-            answer.set_result(refused)
 
     # The end
 
@@ -282,11 +262,11 @@ class Connection:
             self._failure = JoinFailed(reason)
             self._admitted.set()
         elif self._waiting is not None:
-            self._waiting.append(lambda: self._tell_lost(reason))
+            self._waiting.append(lambda: self._call_lost(reason))
         else:
-            self._tell_lost(reason)
+            self._call_lost(reason)
 
-    def _tell_lost(self, reason: str) -> None:
+    def _call_lost(self, reason: str) -> None:
         self._end(reason)
         self._handler.on_lost(self, reason)
 
@@ -294,10 +274,7 @@ class Connection:
         self._over = True
         if self._down_timer is not None:
             self._down_timer.cancel()
-        while self._renewals:
-            _, answer = self._renewals.popleft()
-            if not answer.done():
-                answer.set_result(TransportError(f"the relay did not answer a renewal: {reason}"))
+        self._renewals.end(reason)
 
     async def _release(self, *, goodbye: bool) -> None:
         if self._websocket is not None:
@@ -309,65 +286,10 @@ class Connection:
             with contextlib.suppress(ConnectionClosed, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_TIMEOUT_S):
                     await websocket.send(encode(Leave()))
-                    # The relay lets our last packets through, then closes: only now may the sockets go.
+                    # The relay forwards our last packets, then closes: only after that may our sockets close.
                     await websocket.wait_closed()
         websocket.transport.abort()
         await websocket.wait_closed()
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait((self._reader,))
-
-
-class Entrance:
-    """How one leg comes in, the first time and again.
-
-    Args:
-        certificate: for DTLS.
-        incoming: impairs what comes.
-        outgoing: impairs what goes.
-
-    Attributes:
-        releases: tasks that let go of connections which are over.
-    """
-
-    def __init__(
-        self, certificate: Certificate, *, incoming: Impairment | None = None, outgoing: Impairment | None = None
-    ) -> None:
-        self.releases: set[asyncio.Task[None]] = set()
-        self._certificate = certificate
-        self._incoming = incoming
-        self._outgoing = outgoing
-
-    async def open(
-        self,
-        handler: ConnectionHandler,
-        base: str,
-        grant: Grant,
-        *,
-        uid: int,
-        ssrc: int,
-        goodbye: bytes,
-        timeout_s: float,
-        rejoin: bool = False,
-    ) -> Connection:
-        """HTTP, then ICE and DTLS, then the WebSocket. Cancelled, it says goodbye; failing, it does not.
-
-        Raises:
-            TimeoutError: that took more than `timeout_s`.
-            JoinFailed: and what else `ask` and `Connection.open` raise.
-        """
-        connection = Connection(
-            handler, self._certificate, self.releases, incoming=self._incoming, outgoing=self._outgoing
-        )
-        try:
-            async with asyncio.timeout(timeout_s):
-                local = await connection.peer.gather()
-                request = JoinRequest(grant.app_id, grant.channel, grant.token, uid, ssrc, local, rejoin=rejoin)
-                await connection.open(base, await ask(base, request))
-        except asyncio.CancelledError:
-            await asyncio.shield(connection.close(goodbye=goodbye))
-            raise
-        except BaseException:
-            await asyncio.shield(connection.close())
-            raise
-        return connection

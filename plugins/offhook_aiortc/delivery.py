@@ -1,4 +1,4 @@
-"""Whether what we send arrives, by the relay's reports: one-way audio in the direction that we cannot hear."""
+"""Whether our audio arrives, by the relay's reports: detects one-way audio in the direction that we cannot hear."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from offhook_wire.rtp import sequence_distance
 if TYPE_CHECKING:
     from offhook_wire.rtcp import ReportBlock
 
-#: Packets: fewer may be lost without being one-way audio, for example the last words before a pause.
+#: Packets, half a second of audio: a loss of fewer is not one-way audio; it may be the last words before a pause.
 _FEWEST: Final = frames_in(0.5)
-#: So long must reports go on coming that say nothing new; they come each second.
+#: Reports without news must continue to arrive for this time; one arrives each second.
 _REPORTS_S: Final = 1.5
 #: A longer time without a packet is a pause.
 _PAUSE_S: Final = 1.0
@@ -23,10 +23,10 @@ _ALL_LOST: Final = 255
 
 
 class Delivery:
-    """Judges our own stream. It neither reads a clock nor tells anybody.
+    """Judges our own stream. It does not read a clock and does not report anything by itself.
 
     Args:
-        lost_s: audio is lost when none of it has arrived for so long.
+        lost_s: audio is lost when none of it has arrived for this time.
 
     Attributes:
         lost: whether it is lost now.
@@ -35,7 +35,7 @@ class Delivery:
     def __init__(self, lost_s: float) -> None:
         self.lost: bool = False
         self._lost_s = lost_s
-        #: What no report has covered: sequence number and when it was sent.
+        #: Packets that no report has covered: sequence number and the time of sending.
         self._uncovered: deque[tuple[int, float]] = deque(maxlen=_MOST)
         self._highest: int | None = None
         self._good_at_s: float | None = None
@@ -44,16 +44,16 @@ class Delivery:
         self._lost_at_s = 0.0
 
     def sent(self, sequence: int, now_s: float) -> None:
-        """A packet went out."""
+        """Note a packet that was sent."""
         if self._good_at_s is None or now_s - self._sent_at_s > _PAUSE_S:
-            # What was lost before a pause says nothing about what is sent now.
+            # A loss before a pause says nothing about the packets after it.
             self._uncovered.clear()
             self._good_at_s = self._report_at_s = min(now_s, self._lost_at_s) if self.lost else now_s
         self._sent_at_s = now_s
         self._uncovered.append((sequence, now_s))
 
     def reported(self, block: ReportBlock | None, now_s: float) -> None:
-        """A report of the relay came, with or without a block about our stream."""
+        """Take a report of the relay, with or without a block about our stream."""
         self._report_at_s = now_s
         if block is None or block.fraction_lost == _ALL_LOST:
             return
@@ -67,9 +67,9 @@ class Delivery:
             self._uncovered.popleft()
 
     def changed(self, now_s: float) -> bool:
-        """Judge; whether `lost` is another than before."""
+        """Update `lost`, and return whether it changed."""
         if self.lost:
-            # Only a report that says otherwise ends it: a pause on our side does not.
+            # Only a report of received packets ends the loss; a pause on our side does not.
             self.lost = self._good_at_s is None or self._good_at_s <= self._lost_at_s
             return not self.lost
         if self._is_lost(now_s):
@@ -77,7 +77,7 @@ class Delivery:
         return self.lost
 
     def restart(self) -> None:
-        """The connection was lost and is back: what was on its way then tells nothing."""
+        """Forget the packets that were in flight, as the connection was lost and is back."""
         self._uncovered.clear()
         self._highest = self._good_at_s = None
 

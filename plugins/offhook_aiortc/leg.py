@@ -1,14 +1,13 @@
-"""`AiortcLeg`: one place in a channel, over one connection after the other. Audio in and out synchronously.
+"""`AiortcLeg`: membership in a channel, over one connection after the other. Audio in and out synchronously.
 
-While it is in, it has a connection. When nothing at all comes over that for a while, the handler is told that we are
-disconnected; the leg goes on sending, since the other direction may work. When the connection itself is lost, the leg
-comes back with another, under the same uid, SSRC and numbering. What the channel ended is not begun again.
+While the leg is in the channel, it has a connection. When nothing at all arrives over it for `silence_s`, the leg
+reports `LegDisconnected` and continues to send, since the other direction may work. When the connection itself is lost,
+the leg rejoins over a new one, with the same uid, SSRC and numbering. After the relay put it out, it does not rejoin.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import TransportError
@@ -24,6 +23,7 @@ from offhook.interfaces import (
     LegReconnected,
 )
 from offhook_aiortc.delivery import Delivery
+from offhook_aiortc.handler_gate import HandlerGate
 from offhook_aiortc.members import Members
 from offhook_aiortc.receiver import Receiver
 from offhook_aiortc.rejoin import ATTEMPT_TIMEOUT_S, Backoff, rejoin
@@ -46,10 +46,9 @@ from offhook_wire.rtp_out import OutStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.interfaces import AudioFrame, Clock, Grant, Ids, LegEvent, LegHandler
-    from offhook_aiortc.connection import Connection, Entrance
-
-_log = logging.getLogger(__name__)
+    from offhook.interfaces import AudioFrame, Clock, Grant, Ids, LegHandler
+    from offhook_aiortc.connection import Connection
+    from offhook_aiortc.entrance import Entrance
 
 _REPORT_INTERVAL_S: Final = 1.0
 
@@ -58,21 +57,21 @@ class AiortcLeg(Leg):
     """Made by `AiortcTransport.join`.
 
     Args:
-        handler: is told events and given audio.
-        entrance: how it comes in.
-        rate_hz: rate of audio both ways.
+        handler: is called with events and audio.
+        entrance: opens its connections.
+        rate_hz: rate of audio in both directions.
         bitrate_bps: Opus's target.
         complexity: Opus's effort.
-        wait_ms: how long a missing packet is waited for.
-        silence_s: when nothing at all has come for so long, it is disconnected.
-        lost_s: when nothing of what it sent has arrived for so long, its audio is lost.
+        wait_ms: how long to wait for a missing packet.
+        silence_s: after this time without anything arriving, the leg is disconnected.
+        lost_s: after this time without any sent audio arriving at the relay, the leg's audio is lost.
         clock: the time.
-        ids: for the SSRC, and jitter.
-        drop: loss injection: whether to lose the outgoing RTP packet of that number.
-        over: called once everything is let go of.
+        ids: for the SSRC, and for random waits.
+        drop: loss injection: whether to lose the outgoing RTP packet with this number.
+        over: called once everything is closed.
 
     Attributes:
-        uid: who we are in the channel, once joined.
+        uid: our uid in the channel, once joined.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class AiortcLeg(Leg):
     ) -> None:
         self.rate_hz = rate_hz
         self.uid: int = 0
-        self._handler = handler
+        self._gate = HandlerGate(handler)
         self._entrance = entrance
         self._clock = clock
         self._drop = drop
@@ -101,23 +100,20 @@ class AiortcLeg(Leg):
         self._loop = asyncio.get_running_loop()
         self._encoder = OpusEncoder(rate_hz, bitrate_bps, complexity)
         self._out = OutStream(ids)
-        self._hearing = Receiver(self._heard, rate_hz=rate_hz, loop=self._loop, wait_ms=wait_ms)
-        self._members = Members(self._tell, self._hearing, self._loop)
-        self._silence = LivenessTimer(self._count, silence_s, self._hush)
+        self._receiver = Receiver(self._on_audio, rate_hz=rate_hz, loop=self._loop, wait_ms=wait_ms)
+        self._members = Members(self._gate.event, self._receiver, self._loop)
+        self._liveness = LivenessTimer(self._arrived, silence_s, self._on_liveness)
         self._delivery = Delivery(lost_s)
         self._backoff = Backoff(ids)
         self._counts = dict.fromkeys(
             ("frames_sent", "frames_dropped", "packets_dropped", "packets_malformed", "events_malformed"), 0
         )
         self._reconnections = 0
+        #: SRTP errors and stray datagrams of the connections before this one.
         self._past = (0, 0)
-        #: What the handler is told once join() has returned; None when that is over.
-        self._waiting: list[Callable[[], None]] | None = []
-        #: leave() was called: the handler is told nothing more.
-        self._silent = False
-        #: The handler was told that we are disconnected.
-        self._away = False
-        #: Out of the channel, or leaving: nothing is sent and nobody is told any more.
+        #: The last such event was LegDisconnected, not LegReconnected.
+        self._disconnected = False
+        #: Out of the channel, or leaving: nothing is sent, and audio is dropped.
         self._closed = False
         self._grant: Grant
         self._connection: Connection | None = None
@@ -128,23 +124,23 @@ class AiortcLeg(Leg):
 
     @property
     def ssrc(self) -> int:
-        """What we send under."""
+        """The SSRC of the audio that we send."""
         return self._out.ssrc
 
     async def join(self, grant: Grant) -> None:
-        """Come in for the first time. Raises what `Entrance.open` raises."""
+        """Join for the first time. Raises what `Entrance.open` raises."""
         self._grant = grant
         self._enter(await self._open(grant.uid, JOIN_TIMEOUT_S))
-        self._loop.call_soon(self._introduce)
+        self._loop.call_soon(self._gate.open)
 
     def send(self, frame: AudioFrame) -> None:
-        """See `Leg.send`: encoded and sent in this call; dropped and counted while there is no connection.
+        """See `Leg.send`: encodes and sends in this call; drops and counts the frame while there is no connection.
 
         Raises:
             ValueError: another rate, or more than 20 ms.
         """
         if frame.rate_hz != self.rate_hz:
-            raise ValueError(f"{frame!r} is not at the leg's {self.rate_hz} Hz")
+            raise ValueError(f"AiortcLeg.send needs frames at {self.rate_hz} Hz, got {frame!r}")
         if self._closed:
             return
         if self._connection is None:
@@ -155,8 +151,8 @@ class AiortcLeg(Leg):
         number, now_s = self._out.packets, self._clock.monotonic_s()
         data = self._out.packet(payload, position, now_s)
         self._delivery.sent(self._out.sequence, now_s)
-        if not self._away:
-            self._judge(now_s)
+        if not self._disconnected:
+            self._judge_delivery(now_s)
         self._counts["frames_sent"] += 1
         if self._drop is not None and self._drop(number):
             self._counts["packets_dropped"] += 1
@@ -165,34 +161,34 @@ class AiortcLeg(Leg):
 
     def counters(self) -> dict[str, int]:
         """See `Leg.counters`."""
-        srtp_errors, strays = self._refused()
+        srtp_errors, strays = self._rejected()
         return {
             "packets_sent": self._out.packets - self._counts["packets_dropped"],
             **self._counts,
-            **self._hearing.counters(),
+            **self._receiver.counters(),
             "srtp_errors": srtp_errors,
             "packets_stray": strays,
             "reconnections": self._reconnections,
         }
 
     async def renew(self, grant: Grant) -> None:
-        """See `Leg.renew`. What comes later than the 5 s that it waits for counts nevertheless.
+        """See `Leg.renew`. It waits 5 s for the answer; a later answer still counts.
 
         Raises:
-            TokenRejected: the relay does not take the token.
-            TransportError: we are not connected, or no answer came in time.
+            TokenRejected: the relay refused the token.
+            TransportError: the leg is not connected, or no answer arrived in time.
         """
         if self._closed or self._connection is None:
-            raise TransportError("there is no connection to tell the relay of a fresh token")
+            raise TransportError("cannot renew the token: there is no connection to the relay")
         await self._connection.renew(grant)
 
     async def leave(self) -> None:
-        """See `Leg.leave`: BYE, a goodbye over the WebSocket, and everything closed, within 1 s."""
+        """See `Leg.leave`: sends BYE and a goodbye over the WebSocket and closes everything, within 1 s."""
         self._close(goodbye=True)
         assert self._release_task is not None
         await asyncio.shield(self._release_task)
 
-    # Coming in and going
+    # Connections
 
     async def _open(self, uid: int, timeout_s: float, *, rejoin: bool = False) -> Connection:
         return await self._entrance.open(
@@ -209,20 +205,20 @@ class AiortcLeg(Leg):
     def _enter(self, connection: Connection) -> None:
         self._connection, self._since_s = connection, self._clock.monotonic_s()
         answer = connection.answer
-        self.uid = answer.uid
+        self.uid = self._gate.uid = answer.uid
         self._out.payload_type = answer.payload_type
         self._members.reconcile(answer.members)
-        self._silence.start()
+        self._liveness.start()
         self._report()
         connection.start()
 
     def on_lost(self, connection: Connection, reason: str) -> None:
-        """The connection is over."""
-        self._let_go()
+        """The connection was lost: rejoin."""
+        self._drop_connection()
         self._backoff.was_up(self._clock.monotonic_s() - self._since_s)
         self._members.flush()
-        self._go_away()
-        if not self._closed:  # the handler may have left
+        self._report_disconnected()
+        if not self._closed:  # the handler may have called leave()
             self._rejoining = asyncio.create_task(self._rejoin())
 
     async def _rejoin(self) -> None:
@@ -234,81 +230,45 @@ class AiortcLeg(Leg):
             self._out_of_channel(LegFailed(error.message))
         else:
             self._rejoining = None
-            self._come_back()
-            if not self._closed:
+            self._report_reconnected()
+            if not self._closed:  # likewise
                 self._enter(connection)
             else:
                 connection.close(goodbye=self._out.bye())
 
-    def _hush(self, silent: bool) -> None:
-        (self._go_away if silent else self._come_back)()
+    def _on_liveness(self, expired: bool) -> None:
+        (self._report_disconnected if expired else self._report_reconnected)()
 
-    def _go_away(self) -> None:
-        if not self._away:
-            self._away = True
-            self._tell(LegDisconnected())
+    def _report_disconnected(self) -> None:
+        if not self._disconnected:
+            self._disconnected = True
+            self._gate.event(LegDisconnected())
 
-    def _come_back(self) -> None:
-        self._away = False
+    def _report_reconnected(self) -> None:
+        self._disconnected = False
         self._reconnections += 1
         self._delivery.restart()
-        self._tell(LegReconnected())
+        self._gate.event(LegReconnected())
 
-    def _count(self) -> int:
+    def _arrived(self) -> int:
         return self._connection.peer.heard if self._connection is not None else 0
 
-    def _refused(self) -> tuple[int, int]:
+    def _rejected(self) -> tuple[int, int]:
         """SRTP errors and stray datagrams, of all connections."""
         peer = self._connection.peer if self._connection is not None else None
         return (self._past[0] + peer.srtp_errors, self._past[1] + peer.strays) if peer is not None else self._past
 
-    def _let_go(self) -> None:
-        """Drop the connection without a goodbye."""
-        self._silence.stop()
+    def _drop_connection(self) -> None:
+        """Close the connection without a goodbye."""
+        self._liveness.stop()
         if self._report_timer is not None:
             self._report_timer.cancel()
         if self._connection is not None:
-            self._past = self._refused()
+            self._past = self._rejected()
             self._connection.close()
             self._connection = None
 
-    # The handler
-
-    def _introduce(self) -> None:
-        waiting, self._waiting = self._waiting, None
-        for tell in waiting or ():
-            if not self._silent:
-                tell()
-
-    def _tell(self, event: LegEvent) -> None:
-        if self._waiting is not None:
-            self._waiting.append(lambda: self._pass_event(event))
-        elif not self._silent:
-            self._pass_event(event)
-
-    def _heard(self, uid: int, frame: AudioFrame) -> None:
-        if self._closed:
-            return
-        if self._waiting is not None:
-            self._waiting.append(lambda: self._pass_audio(uid, frame))
-        else:
-            self._pass_audio(uid, frame)
-
-    # A handler never raises; one that does must not keep the rest of what happened from being done.
-
-    def _pass_event(self, event: LegEvent) -> None:
-        try:
-            self._handler.on_event(event)
-        except Exception:
-            _log.exception("the handler of leg %d failed on %r", self.uid, event)
-
-    def _pass_audio(self, uid: int, frame: AudioFrame) -> None:
-        try:
-            self._handler.on_audio(uid, frame)
-        except Exception:
-            _log.exception("the handler of leg %d failed on audio", self.uid)
-
-    # What comes: called by the connection
+    # Called by the connection
 
     def on_rtp(self, data: bytes) -> None:
         """Take an RTP packet in the clear."""
@@ -317,7 +277,7 @@ class AiortcLeg(Leg):
         except rtp.MalformedPacket:
             self._counts["packets_malformed"] += 1
             return
-        self._hearing.add(packet, self._clock.monotonic_s())
+        self._receiver.add(packet, self._clock.monotonic_s())
 
     def on_rtcp(self, data: bytes) -> None:
         """Take an RTCP packet in the clear."""
@@ -330,14 +290,14 @@ class AiortcLeg(Leg):
         for packet in packets:
             if isinstance(packet, rtcp.Bye):
                 for ssrc in packet.ssrcs:
-                    uid = self._hearing.end(ssrc)
+                    uid = self._receiver.end(ssrc)
                     if uid is not None:
                         self._members.depart(uid)
                 continue
             if isinstance(packet, rtcp.SenderReport):
-                self._hearing.heard_report(packet, now_s)
+                self._receiver.heard_report(packet, now_s)
             self._delivery.reported(next((b for b in packet.blocks if b.ssrc == self.ssrc), None), now_s)
-            self._judge(now_s)
+            self._judge_delivery(now_s)
 
     def on_relay_event(self, event: RelayEvent) -> None:
         """Take an event of the relay."""
@@ -351,53 +311,58 @@ class AiortcLeg(Leg):
             case Left(uid, reason):
                 self._members.left(uid, reason)
             case TokenExpiring():
-                self._tell(GrantExpiring())
+                self._gate.event(GrantExpiring())
             case Kicked(reason):
                 self._out_of_channel(LegClosed(reason))
             case _:
-                pass  # answers to renewals, which the connection takes
+                pass  # answers to renewals, which the connection handles
 
     def on_malformed(self) -> None:
-        """Something came that is no event."""
+        """Count a text that is not an event."""
         self._counts["events_malformed"] += 1
 
     def on_renewed(self, grant: Grant) -> None:
-        """Whenever we come back, it is with this grant."""
+        """Rejoin with this grant from now on."""
         self._grant = grant
 
-    def _judge(self, now_s: float) -> None:
+    def _on_audio(self, uid: int, frame: AudioFrame) -> None:
+        if not self._closed:
+            self._gate.audio(uid, frame)
+
+    def _judge_delivery(self, now_s: float) -> None:
         if self._delivery.changed(now_s):
             event = (AudioLost if self._delivery.lost else AudioReturned)(Direction.SENT)
-            # Not on the stack of whoever sends.
-            self._loop.call_soon(self._tell, event)
+            # Not on the stack of a caller of send().
+            self._loop.call_soon(self._gate.event, event)
 
     def _report(self) -> None:
         self._report_timer = self._loop.call_later(_REPORT_INTERVAL_S, self._report)
         now_s = self._clock.monotonic_s()
         if self._connection is not None:
-            report = self._out.report(now_s, self._clock.wall_s(), self._hearing.blocks(now_s))
+            report = self._out.report(now_s, self._clock.wall_s(), self._receiver.blocks(now_s))
             self._connection.peer.send_rtcp(report)
 
     # The end
 
     def _out_of_channel(self, event: LegClosed | LegFailed) -> None:
-        """The relay put us out, or does not let us in again: the handler is told once, after what waited for it."""
+        """The relay put us out, or does not let us in again: the handler gets one event, after those that waited."""
         if self._closed:
             return
         self._members.flush()
-        self._tell(event)
+        self._gate.event(event)
         self._close(goodbye=False)
 
     def _close(self, *, goodbye: bool) -> None:
-        self._silent = self._silent or goodbye
+        if goodbye:
+            self._gate.close()
         if self._release_task is not None:
             return
         self._closed = True
         if goodbye and self._connection is not None:
             self._connection.close(goodbye=self._out.bye())
-        self._let_go()
+        self._drop_connection()
         self._members.close()
-        self._hearing.close()
+        self._receiver.close()
         self._encoder.close()
         self._release_task = asyncio.create_task(self._release())
 

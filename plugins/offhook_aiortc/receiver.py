@@ -1,4 +1,4 @@
-"""What a leg hears: for each remote SSRC statistics, reception and the member it belongs to."""
+"""The incoming audio of a leg: for each remote SSRC its statistics, its reception and its member."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from offhook_wire.rtcp import ReportBlock, SenderReport
     from offhook_wire.rtp import RtpPacket
 
-#: More streams than this are not a call; the packets of others are dropped and counted.
+#: A call never has more streams; packets of further ones are dropped and counted.
 _MAX_STREAMS: Final = 64
-#: Frames of a stream whose member is not known yet: two channels, no order between them.
+#: Frames kept of a stream whose member is not known yet: media and events arrive in no common order.
 _MAX_UNCLAIMED: Final = frames_in(1.0)
 
 
@@ -27,14 +27,14 @@ class Receiver:
     """The incoming half of a leg.
 
     Args:
-        deliver: given each frame with the uid of its talker.
+        deliver: called with the uid of the talker and each frame.
         rate_hz: rate of the frames.
-        loop: where timers come from.
-        wait_ms: how long a missing packet is waited for.
+        loop: provides the timers.
+        wait_ms: how long to wait for a missing packet.
 
     Attributes:
         frames: frames delivered.
-        unclaimed: frames and packets dropped because nobody knows whose they are.
+        unclaimed: frames and packets dropped because their member is unknown.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Receiver:
         self._most_lost = 0
 
     def add(self, packet: RtpPacket, now_s: float) -> None:
-        """Take a packet; its frame is delivered in this call if its turn has come."""
+        """Take a packet; its frame is delivered in this call unless an earlier packet is missing."""
         stream = self._stream(packet.ssrc)
         if stream is None:
             self.unclaimed += 1
@@ -61,7 +61,7 @@ class Receiver:
             stream.reception.add(packet)
 
     def claim(self, ssrc: int, uid: int) -> None:
-        """The stream `ssrc` is of the member `uid`; what waited for that is delivered."""
+        """Assign the stream `ssrc` to the member `uid`, and deliver the frames that waited for this."""
         stream = self._stream(ssrc)
         if stream is not None:
             stream.uid = uid
@@ -69,13 +69,13 @@ class Receiver:
                 self._play(stream, stream.unclaimed.popleft())
 
     def heard_report(self, report: SenderReport, now_s: float) -> None:
-        """Note a sender report."""
+        """Keep a sender report, for our reports."""
         stream = self._streams.get(report.ssrc)
         if stream is not None:
             stream.statistics.heard_report(report, now_s)
 
     def end(self, ssrc: int) -> int | None:
-        """A BYE came, and with it all that was sent before: play what is held; whose stream it was."""
+        """Deliver all held frames, since a BYE arrived, and return the uid of the stream's member if it is known."""
         stream = self._streams.get(ssrc)
         if stream is None:
             return None
@@ -84,27 +84,27 @@ class Receiver:
         return stream.uid
 
     def speaking(self, uid: int) -> bool:
-        """Whether packets of `uid` came and no BYE since."""
+        """Whether packets of `uid` arrived and no BYE since."""
         return any(
             stream.uid == uid and stream.statistics.received and not stream.ended for stream in self._streams.values()
         )
 
     def finish(self, uid: int) -> None:
-        """The member is gone: play what is held of it."""
+        """Deliver all held frames of a member that is gone."""
         for stream in self._streams.values():
             if stream.uid == uid:
                 stream.ended = True
                 stream.reception.flush()
 
     def blocks(self, now_s: float) -> list[ReportBlock]:
-        """Report blocks of the streams that are on; at most 31 fit into a report."""
+        """Return report blocks of the active streams; at most 31 fit into a report."""
         on = [stream for stream in self._streams.values() if stream.statistics.received and not stream.ended]
         return [stream.statistics.block(now_s) for stream in on[:31]]
 
     def counters(self) -> dict[str, int]:
-        """What was received, lost, late and concealed."""
+        """Counts of what was received, lost, late and concealed."""
         streams = self._streams.values()
-        # A late packet undoes its loss; a counter does not go back.
+        # A late packet undoes its loss, but a counter must not decrease.
         self._most_lost = max(self._most_lost, sum(stream.statistics.lost for stream in streams))
         return {
             "frames_received": self.frames,
@@ -117,7 +117,7 @@ class Receiver:
         }
 
     def close(self) -> None:
-        """Let go of the decoders. Idempotent; nothing is delivered afterwards."""
+        """Free the decoders. Idempotent; nothing is delivered afterwards."""
         for stream in self._streams.values():
             stream.reception.close()
 
@@ -142,7 +142,7 @@ class Receiver:
 
 
 class _Stream:
-    """One SSRC. It outlives its member: who comes back is heard under the same one."""
+    """One SSRC. It outlives its member: a member that rejoins sends under the same SSRC."""
 
     reception: Reception
 

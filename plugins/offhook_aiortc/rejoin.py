@@ -1,4 +1,4 @@
-"""Coming back into the channel: attempts at growing intervals, until one works or the relay refuses for good."""
+"""Rejoining the channel: attempts at growing intervals, until one succeeds or the relay refuses permanently."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-#: How long one attempt may take, in seconds: ICE's own checks are repeated more and more seldom, so that a path which
-#: is there again is found sooner by a fresh attempt.
+#: The time limit for one attempt, in seconds: ICE repeats its checks less and less often, so that a new attempt finds a
+#: restored network sooner.
 ATTEMPT_TIMEOUT_S: Final = 2.0
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 1.0
-#: A connection that was up for so long was a good one: the next loss begins with an attempt at once.
+#: After a connection that was up for this time, the first attempt is made at once.
 _GOOD_S: Final = 5.0
 
 
@@ -32,7 +32,7 @@ class Backoff:
     """How long to wait before the next attempt.
 
     Args:
-        ids: for jitter of up to a quarter, so that legs that were lost together do not come back together.
+        ids: for jitter of up to a quarter, so that legs that were lost together do not rejoin together.
     """
 
     def __init__(self, ids: Ids) -> None:
@@ -40,23 +40,23 @@ class Backoff:
         self._next_s = 0.0
 
     def was_up(self, duration_s: float) -> None:
-        """The connection that was lost had been up for so long."""
+        """Start over if the lost connection had been up long enough."""
         if duration_s >= _GOOD_S:
             self._next_s = 0.0
 
     def wait_s(self) -> float:
-        """The next wait: none, then 0.1 s doubling to 1 s."""
+        """Return the next wait: 0 s at first, then 0.1 s doubling to 1 s, each up to a quarter longer at random."""
         wait_s = self._next_s
         self._next_s = min(_LONGEST_WAIT_S, 2 * wait_s) or _FIRST_WAIT_S
         return wait_s * (1 + self._ids.below(250) / 1000)
 
 
 async def rejoin(attempt: Callable[[], Awaitable[_T]], backoff: Backoff) -> _T:
-    """Attempt until it works. Cancel it to give up.
+    """Call `attempt` until it succeeds. Cancel this to give up.
 
     Raises:
-        TokenRejected: the relay does not take the token any more.
-        RefusedForGood: the channel is gone, or somebody else has our place.
+        TokenRejected: the relay no longer accepts the token.
+        RefusedForGood: the channel is gone, or another client has joined as our uid.
     """
     while True:
         await asyncio.sleep(backoff.wait_s())

@@ -1,4 +1,4 @@
-"""What a leg asks a relay over HTTP: whether it is there, and to be let in. Loopback only."""
+"""Joining a relay over HTTP, and reading its refusals. Loopback only."""
 
 from __future__ import annotations
 
@@ -10,21 +10,29 @@ import httpx
 
 from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
 from offhook.interfaces import is_loopback
-from offhook_wire.relay_protocol import JOIN_PATH, JOIN_TIMEOUT_S, MAX_MESSAGE_BYTES, JoinAnswer, JoinRequest, Refusal
+from offhook_wire.relay_protocol import (
+    JOIN_PATH,
+    JOIN_TIMEOUT_S,
+    MAX_MESSAGE_BYTES,
+    JoinAnswer,
+    JoinRequest,
+    Refusal,
+    RefusalAnswer,
+)
 from offhook_wire.strict_json import ProtocolError
 
 _TOKEN_REJECTED: Final = "token_rejected"
 _REPLACED: Final = "replaced"
-#: Refusals that may be over a moment later.
+#: Refusals that may pass within a moment.
 _PASSING: Final = ("busy", "unavailable")
 
 
 class RefusedForGood(JoinFailed):
-    """Asking again is of no use."""
+    """The relay refused; trying again is useless."""
 
 
 class PutOut(RefusedForGood):
-    """The relay says that we are out of the channel; `reason` as in its `Kicked`."""
+    """The relay put us out of the channel; `reason` is that of its `Kicked`."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -32,10 +40,10 @@ class PutOut(RefusedForGood):
 
 
 def base_url(endpoint: str | None) -> str:
-    """Where the relay of a grant is.
+    """Return the URL of a grant's relay.
 
     Raises:
-        TransportUnavailable: that is not a relay on this machine.
+        TransportUnavailable: `endpoint` is not a relay on this machine.
     """
     if endpoint is None:
         raise TransportUnavailable(
@@ -50,24 +58,24 @@ def base_url(endpoint: str | None) -> str:
 
 
 def client() -> httpx.AsyncClient:
-    """A client for plain HTTP on loopback: no proxy from the environment, no redirect, no certificate authority."""
+    """Return a client for plain HTTP on loopback; it uses no proxy of the environment and follows no redirect."""
     return httpx.AsyncClient(trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=JOIN_TIMEOUT_S)
 
 
 async def ask(base: str, request: JoinRequest) -> JoinAnswer:
-    """Ask to be let in.
+    """Ask to join.
 
     Raises:
-        TokenRejected: the token is no good.
-        RefusedForGood: another reason that does not pass.
-        JoinFailed: a reason that may pass, or an answer that no relay gives.
-        ProtocolError: an answer that no relay of this protocol gives.
-        httpx.HTTPError: no answer.
+        TokenRejected: the relay refused the token.
+        RefusedForGood: it refused for another permanent reason.
+        JoinFailed: it refused for a temporary reason, or the answer is not a relay's.
+        ProtocolError: the answer is not one of this protocol.
+        httpx.HTTPError: there was no answer.
     """
     async with client() as http:
         answer = await http.post(base + JOIN_PATH, json=request.to_json())
     if len(answer.content) > MAX_MESSAGE_BYTES:
-        raise JoinFailed(f"the answer of {base} is larger than any relay's")
+        raise JoinFailed(f"the answer of {base} is larger than {MAX_MESSAGE_BYTES} bytes, the limit for a relay")
     if answer.is_success:
         return JoinAnswer.parse(answer.content)
     refusal = read_refusal(answer.content)
@@ -82,8 +90,8 @@ async def ask(base: str, request: JoinRequest) -> JoinAnswer:
 
 
 def read_refusal(body: bytes) -> Refusal | None:
-    """What a relay says when it refuses, if that is what `body` is."""
+    """Return the refusal in `body`; None if `body` is not a refusal."""
     try:
-        return Refusal.parse(body)
+        return RefusalAnswer.parse(body).error
     except ProtocolError:
         return None

@@ -9,7 +9,7 @@ import httpx
 
 from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
 from offhook.interfaces import Ids, SystemClock, Transport
-from offhook_aiortc.connection import Entrance
+from offhook_aiortc.entrance import Entrance
 from offhook_aiortc.leg import AiortcLeg
 from offhook_aiortc.relay_client import base_url, client, read_refusal
 from offhook_wire.peer import Certificate, PeerFailed, make_certificate
@@ -29,18 +29,18 @@ class AiortcTransport(Transport):
     """WebRTC to a relay on this machine. Media and signalling stay on loopback.
 
     Args:
-        rate_hz: rate of legs' audio, which is the codec's own: 8, 12, 16, 24 or 48 kHz.
+        rate_hz: rate of the legs' audio and of the codec: 8, 12, 16, 24 or 48 kHz.
         bitrate_bps: Opus's target.
-        complexity: Opus's effort, 0 to 10; the main part of a call's CPU.
-        wait_ms: how long a missing packet is waited for; loopback does not reorder.
-        silence_s: a leg to which nothing at all comes for so long is disconnected; the relay reports each second.
-        lost_s: the audio of a leg of which nothing arrives for so long is lost.
+        complexity: Opus's effort, 0 to 10; it determines most of a call's CPU time.
+        wait_ms: how long to wait for a missing packet; loopback does not reorder.
+        silence_s: a leg is disconnected after this time without anything arriving; the relay reports each second.
+        lost_s: a leg's audio is lost after this time without any of it arriving at the relay.
         clock: the time.
-        ids: where SSRCs come from.
-        drop: loss injection for tests and benchmarks: given the number of each outgoing RTP packet, from 0, it says
-            whether to lose it.
-        incoming: impairs what legs receive, media and all; for tests.
-        outgoing: impairs what they send.
+        ids: draws SSRCs.
+        drop: loss injection for tests and benchmarks: called with the number of each outgoing RTP packet, from 0, it
+            returns whether to lose the packet.
+        incoming: impairs everything that legs receive, media included; for tests.
+        outgoing: impairs everything that they send.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class AiortcTransport(Transport):
                 raise TransportUnavailable(f"the relay at {base} cannot be used: {refusal.message}") from error
             raise TransportUnavailable(
                 f"something else than an offhook relay answers at {base} (HTTP {answer.status_code}):"
-                " give the URL that `offhook mock` prints"
+                " use the URL that `offhook mock` prints"
             ) from error
         if health.protocol != PROTOCOL:
             raise TransportUnavailable(
@@ -139,7 +139,7 @@ class AiortcTransport(Transport):
         return leg
 
     async def aclose(self) -> None:
-        """See `Transport.aclose`: leaves what has not been left."""
+        """See `Transport.aclose`: leaves with every leg that is still in a channel."""
         self._closed = True
         for leg in tuple(self._legs):
             await leg.leave()

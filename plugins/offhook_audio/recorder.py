@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces import AudioSink
 from offhook.media import WavWriter
 
@@ -26,14 +26,12 @@ class RecorderSink(AudioSink):
             number that makes a new name: ``reply-*.wav``.
 
     Raises:
-        RecordingError: the path is missing, or the file cannot be created.
+        StorageError: the path is missing, or the file cannot be created.
     """
 
     def __init__(self, path: str) -> None:
         if not path:
-            raise RecordingError(
-                "the sink recorder needs the path of the file to create, for example recorder:heard.wav"
-            )
+            raise StorageError("the sink recorder needs the path of the file to create, for example recorder:heard.wav")
         self._file = WavWriter(path, _RATE_BEFORE_AUDIO_HZ)
         #: Position of the next frame if nothing is missing; None before the first.
         self._expected: int | None = None

@@ -1,4 +1,4 @@
-"""The folder of a store ``jsonl``, read again. Nothing in it is made, changed or locked for long."""
+"""Reads the folder of a ``jsonl`` store. Nothing in it is made or changed, or locked for long."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offhook.errors import RecordingError
+from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Archive
-from offhook.records import is_unfinished, load_json, mark_interrupted, recordings
+from offhook.records import is_brief, is_unfinished, load_json, mark_interrupted, recordings
 from offhook.wording import quoted_path, system_reason
 from offhook_jsonl.store import JOURNAL
 
@@ -24,26 +24,25 @@ class JsonLinesArchive(Archive):
     """Records and journals of a folder. A call without an end was interrupted, unless a store has the folder open.
 
     Args:
-        folder: where; without it there are no calls.
+        folder: the folder; a missing one reads as one without calls.
 
     Raises:
-        RecordingError: no folder given, or it cannot be read.
+        SpecError: no folder is given.
+        StorageError: it cannot be read.
     """
 
     def __init__(self, folder: str) -> None:
         if not folder:
-            raise RecordingError("jsonl: needs a folder, for example jsonl:calls")
+            raise SpecError("jsonl: needs a folder, for example jsonl:calls")
         self._folder = Path(folder)
         try:
             with contextlib.suppress(FileNotFoundError):
                 os.listdir(self._folder)  # noqa: PTH208 - only to see whether it may be
         except (OSError, ValueError) as error:
-            raise RecordingError(
-                f"the calls in {quoted_path(folder)} cannot be read: {system_reason(error)}."
-            ) from None
+            raise StorageError(f"the calls in {quoted_path(folder)} cannot be read: {system_reason(error)}.") from None
 
     def records(self, limit: int | None = None) -> Sequence[Document]:
-        """See `Archive.records`. Files that are no records of ours are passed over."""
+        """See `Archive.records`. Files that are not records of ours are skipped."""
         in_use = self._in_use()
         found: list[dict[str, object]] = []
         for path in self._folder.glob("record*.json"):
@@ -52,6 +51,8 @@ class JsonLinesArchive(Archive):
                 continue
             files = {name: os.fspath(self._folder / file) for name, file in recordings(record).items()}
             record = {**record, "files": files}
+            if is_brief(record):
+                record["timeline"] = self.journal(str(record["call_id"]))
             found.append(record if in_use or not is_unfinished(record) else mark_interrupted(record))
         found.sort(key=lambda record: str(record.get("dialed_at")), reverse=True)
         return found[:limit]
@@ -61,13 +62,13 @@ class JsonLinesArchive(Archive):
         return next((record for record in self.records() if record["call_id"] == call_id), None)
 
     def journal(self, call_id: str) -> Sequence[Document]:
-        """See `Archive.journal`. What is left of a line that was cut is passed over."""
+        """See `Archive.journal`. Incomplete lines are skipped."""
         try:
             lines = (self._folder / JOURNAL).read_bytes().splitlines()
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise RecordingError(
+            raise StorageError(
                 f"{JOURNAL} in {quoted_path(self._folder)} cannot be read: {system_reason(error)}."
             ) from None
         entries = (load_json(line) for line in lines)
@@ -80,7 +81,7 @@ class JsonLinesArchive(Archive):
         try:
             return load_json(path.read_bytes())
         except OSError as error:
-            raise RecordingError(f"{quoted_path(path)} cannot be read: {system_reason(error)}.") from None
+            raise StorageError(f"{quoted_path(path)} cannot be read: {system_reason(error)}.") from None
 
     def _in_use(self) -> bool:
         """Whether a store has the folder open."""

@@ -1,9 +1,9 @@
 """The store ``jsonl``: a folder with a journal of JSON lines and the calls' records.
 
-Each entry is handed to the system at once, in one write: it survives the death of the process (a power failure is
-another matter). A record is written beside its place and moved there, so that whoever reads it sees all or nothing.
-One folder belongs to one process at a time. While it is open, its journal is locked, so that whoever reads the folder
-can tell a call that goes on from one that was interrupted. Paths of recordings in the folder are relative to it.
+Each entry is passed to the system at once, in one write: it survives the death of the process, but not always a power
+failure. A record is written to a temporary file and renamed, so that a reader sees all or nothing. One folder belongs
+to one process at a time. While it is open, its journal is locked, so that a reader can distinguish a call that goes on
+from one that was interrupted. Paths of recordings in the folder are relative to it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import RecordingError
+from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Store
 from offhook.records import to_json, with_relative_paths
 from offhook.wording import quoted_path, system_reason
@@ -27,28 +27,29 @@ if TYPE_CHECKING:
 JOURNAL: Final = "journal.jsonl"
 RECORD: Final = "record.json"
 
-#: What call ids may look like in file names; ours do.
+#: Call ids that may stand in file names; ours may.
 _SAFE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class JsonLinesStore(Store):
-    """Writes ``journal.jsonl`` (a line an entry, each with its ``call_id``) and the records of the calls.
+    """Writes ``journal.jsonl`` (one line per entry, each with its ``call_id``) and the records of the calls.
 
     The first call's record is ``record.json``; that of every other call is ``record-CALL_ID.json``. A folder that was
-    used before is gone on with: nothing in it is written over but the record of the same call.
+    used before is continued: only the record of the same call is overwritten.
 
     Args:
-        folder: where; made if it is not there.
+        folder: the folder; it is made if it does not exist.
 
     Raises:
-        RecordingError: no folder given, or it cannot be made or written to.
+        SpecError: no folder is given.
+        StorageError: it cannot be made or written to.
     """
 
     def __init__(self, folder: str) -> None:
         if not folder:
-            raise RecordingError("jsonl: needs a folder, for example jsonl:calls")
+            raise SpecError("jsonl: needs a folder, for example jsonl:calls")
         self._folder = Path(folder)
-        #: The record file of each call that this store has met.
+        #: The record file of each call that this store has written.
         self._records: dict[str, Path] = {}
         self._journal = -1
         try:
@@ -56,21 +57,19 @@ class JsonLinesStore(Store):
             self._journal = os.open(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(self._journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            # Whoever died in the middle of a line left half of one: it must not spoil ours.
+            # A process that died in the middle of a line left half of one: it must not spoil ours.
             size = os.fstat(self._journal).st_size
             self._torn = bool(size) and os.pread(self._journal, 1, size - 1) != b"\n"
             self._probe()
         except (OSError, ValueError) as error:
             self.close()
-            raise RecordingError(
-                f"calls cannot be written to the folder {quoted_path(folder)}: {_why(error)}."
-            ) from None
+            raise StorageError(f"calls cannot be written to the folder {quoted_path(folder)}: {_why(error)}.") from None
 
     def append(self, call_id: str, entry: Document) -> None:
         """See `Store.append`.
 
         Raises:
-            RecordingError: it cannot be written; what was written before stays readable.
+            StorageError: it cannot be written; what was written before stays readable.
         """
         self._record_path(call_id)
         self._require_open()
@@ -83,14 +82,14 @@ class JsonLinesStore(Store):
             raise self._failed(JOURNAL, error) from None
         if taken < len(line):
             self._torn = True
-            raise RecordingError(f"the journal in {quoted_path(self._folder)} is cut: the disk is full. Make room.")
+            raise StorageError(f"the journal in {quoted_path(self._folder)} is cut: the disk is full. Make room.")
         self._torn = False
 
     def save(self, call_id: str, record: Document) -> None:
         """See `Store.save`.
 
         Raises:
-            RecordingError: it cannot be written; the record that was there stays.
+            StorageError: it cannot be written; the record that was there stays.
         """
         path = self._record_path(call_id)
         self._require_open()
@@ -113,10 +112,10 @@ class JsonLinesStore(Store):
 
     def _require_open(self) -> None:
         if self._journal < 0:
-            raise RecordingError(f"the journal in {quoted_path(self._folder)} is closed: open another store.")
+            raise StorageError(f"the journal in {quoted_path(self._folder)} is closed: open another store.")
 
     def _probe(self) -> None:
-        """Make and remove a file: a journal may be writable in a folder where no record can be made."""
+        """Make and remove a file: a journal may be writable in a folder that does not allow new files."""
         probe = self._folder / f".{RECORD}.new"
         probe.touch()
         probe.unlink()
@@ -125,7 +124,7 @@ class JsonLinesStore(Store):
         path = self._records.get(call_id)
         if path is None:
             if not _SAFE.fullmatch(call_id):
-                raise RecordingError(
+                raise StorageError(
                     f"{call_id!r} cannot be part of a file name: a call id is 1 to 64 letters, digits, _ and -."
                 )
             first = self._folder / RECORD
@@ -134,8 +133,8 @@ class JsonLinesStore(Store):
             self._records[call_id] = path
         return path
 
-    def _failed(self, name: str, error: OSError) -> RecordingError:
-        return RecordingError(f"cannot write {name} in {quoted_path(self._folder)}: {_why(error)}.")
+    def _failed(self, name: str, error: OSError) -> StorageError:
+        return StorageError(f"cannot write {name} in {quoted_path(self._folder)}: {_why(error)}.")
 
 
 def _why(error: OSError | ValueError) -> str:
@@ -145,7 +144,7 @@ def _why(error: OSError | ValueError) -> str:
 
 
 def _owner(record: Path) -> object:
-    """Whose call a record is; None when that cannot be told."""
+    """The call id in a record; None when it cannot be read."""
     try:
         return json.loads(record.read_bytes())["call_id"]
     except (OSError, ValueError, LookupError, TypeError):

@@ -1,7 +1,7 @@
 """Judges Sendblue's answer to start-call. Pure.
 
-The success body is documented; no error body is. What a status means here is what careful users of the API read into
-it, so messages say "may".
+The body of a success is documented; that of an error is not. The meaning of each status is a careful guess, so
+messages say "may".
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from offhook_sendblue.exchange import HttpAnswer
 
 FROM_NUMBER_VARIABLE: Final = "OFFHOOK_FROM_NUMBER"
-#: Longest wait that a Retry-After header is believed to ask for, in seconds.
+#: The longest wait accepted from a Retry-After header, in seconds.
 MAX_RETRY_AFTER_S: Final = 3600.0
 #: Characters of a carrier's text that go into a message.
 _EXCERPT: Final = 200
@@ -39,38 +39,38 @@ _MAX_TOKEN: Final = 4096
 _APP_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
 _TOKEN: Final = re.compile(r"[!-~]+")
 _SECONDS: Final = re.compile(r"[+-]?[0-9]{1,30}")
-#: Long runs without a blank in a carrier's text may be a token that nobody has registered as a secret.
+#: Long runs without a blank in a carrier's text may be a token that is not registered as a secret.
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
-#: What may be a telephone number in a carrier's text, which likes to repeat the one that it refuses.
+#: What may be a telephone number in a carrier's text, which often repeats the number that it rejects.
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}|(?<![0-9])[1-9][0-9]{9,14}(?![0-9])")
 #: How a carrier's text names the number that is called from.
 _FROM_NUMBER: Final = re.compile(r"from[ _-]?number", re.IGNORECASE)
-#: The request left and nothing says that it was refused.
-_MAY_HAVE_RUNG: Final = " The callee may have been rung: look at the phone before you dial once more."
+#: The request was sent, and the answer does not say that it was refused.
+_MAY_HAVE_RUNG: Final = " The callee may have been rung: look at the phone before you dial again."
 _NO_LINE: Final = " It may also mean that the account has no FaceTime line; Sendblue's sales team adds one."
 
 
-#: Where the keys come from unless a phone is told otherwise, for messages.
+#: Where the keys come from by default, for messages.
 _VARIABLES: Final = f"{KEY_VARIABLE} and {SECRET_VARIABLE}"
 
 
 def grant_of(answer: HttpAnswer, *, endpoint: str | None, now_s: float, keys_from: str = _VARIABLES) -> Grant:
-    """The grant in a whole answer.
+    """Return the grant in a complete answer.
 
     Args:
-        answer: what came back.
-        endpoint: where such grants are joined.
+        answer: the answer to start-call.
+        endpoint: where to join the grant's channel.
         now_s: seconds since 1970, for a Retry-After that is a date.
-        keys_from: where the keys of the request came from.
+        keys_from: where the keys of the request came from, for messages.
 
     Raises:
-        CarrierError: there is none; the class says whose move it is.
+        CarrierError: the answer has no grant; the class says what to do.
     """
     try:
         return _judge(answer, endpoint, now_s, keys_from)
     except CarrierError as error:
         problem = error
-    # Raised anew from here: the frames in which it was found hold the token in clear, and tools print frames.
+    # Raised again from here: the frames that found it hold the token in the clear, and tools print frames.
     raise problem.with_traceback(None)
 
 
@@ -85,19 +85,19 @@ def _judge(answer: HttpAnswer, endpoint: str | None, now_s: float, keys_from: st
         raise _wrong("status", 'is not the text "OK"')
     if status != "OK":
         raise RequestRejected(
-            f"the carrier refused the call with status {_excerpt(status)!r}{_told(body)}: check the number you call "
-            f"and {FROM_NUMBER_VARIABLE}, which must be a FaceTime line of your account"
+            f"the carrier refused the call with status {_excerpt(status)!r}{_suffix_of(body)}: check the number "
+            f"you call and {FROM_NUMBER_VARIABLE}, which must be a FaceTime line of your account"
         )
     agora = body.get("agora")
     if not isinstance(agora, dict):
-        raise _wrong("agora", "is missing or no object")
+        raise _wrong("agora", "is missing or is not an object")
     return _grant(cast("dict[str, object]", agora), endpoint)
 
 
 def retry_after_s(value: str | None, now_s: float) -> float | None:
-    """The wait that a Retry-After header asks for (RFC 9110, section 10.2.3), held between 0 and an hour.
+    """Return the wait that a Retry-After header asks for (RFC 9110, section 10.2.3), limited to 0 s to 1 h.
 
-    None when there is none, or when it is neither seconds nor a date.
+    None without a header, and for one that is neither seconds nor a date.
     """
     if value is None:
         return None
@@ -112,39 +112,40 @@ def retry_after_s(value: str | None, now_s: float) -> float | None:
 
 
 def _refuse(answer: HttpAnswer, now_s: float, keys_from: str) -> NoReturn:
-    status, told = answer.status, _told_by(answer)
+    status, suffix = answer.status, _message_suffix(answer)
     if status < 400:
         raise CarrierProtocolError(
-            f"the carrier answered with a redirect or nothing final (HTTP {status}), which is not followed, because "
-            f"the keys are for the configured host alone: check SENDBLUE_API_BASE_URL.{_MAY_HAVE_RUNG}",
+            f"the carrier answered with a redirect or an unfinished answer (HTTP {status}), which is not followed, "
+            "because the keys are only for the configured host: check SENDBLUE_API_BASE_URL."
+            f"{_MAY_HAVE_RUNG}",
             may_have_rung=True,
         )
     hint = _NO_LINE if status in {402, 403, 404, 501} else ""
     if status in {401, 403}:
         raise CredentialsRejected(
-            f"the carrier does not accept the keys (HTTP {status}){told}: check the headers {KEY_HEADER} and "
+            f"the carrier does not accept the keys (HTTP {status}){suffix}: check the headers {KEY_HEADER} and "
             f"{SECRET_HEADER}, from {keys_from}.{hint}"
         )
     if status == 429:
         wait_s = retry_after_s(answer.headers.get("retry-after"), now_s)
         when = "later" if wait_s is None else f"in {wait_s:.0f} s"
-        raise RateLimited(f"the carrier asks for fewer calls (HTTP 429){told}: dial again {when}", wait_s)
+        raise RateLimited(f"the carrier asks for fewer calls (HTTP 429){suffix}: dial again {when}", wait_s)
     if status >= 500:
         raise CarrierUnavailable(
-            f"the carrier is failing (HTTP {status}){told}. It was not asked again.{_MAY_HAVE_RUNG}{hint}",
+            f"the carrier failed (HTTP {status}){suffix}. The request was not repeated.{_MAY_HAVE_RUNG}{hint}",
             may_have_rung=True,
         )
     if status == 408:
-        # The server gave up on the request; what it had read of it by then, it may have acted on.
+        # The server gave up on the request, and may have acted on the part that it had read.
         raise RequestRejected(
-            f"the carrier gave up on the request (HTTP 408){told}. It was not sent again.{_MAY_HAVE_RUNG}",
+            f"the carrier gave up on the request (HTTP 408){suffix}. The request was not repeated.{_MAY_HAVE_RUNG}",
             may_have_rung=True,
         )
     if status == 404:
         hint = " Is SENDBLUE_API_BASE_URL right?" + hint
-    if status == 400 and _FROM_NUMBER.search(told):
-        hint = f" The number you call from is what {FROM_NUMBER_VARIABLE} says: set it to a FaceTime line of yours."
-    raise RequestRejected(f"the carrier refused the call (HTTP {status}){told}.{hint}")
+    if status == 400 and _FROM_NUMBER.search(suffix):
+        hint = f" The number you call from is {FROM_NUMBER_VARIABLE}: set it to one of your FaceTime lines."
+    raise RequestRejected(f"the carrier refused the call (HTTP {status}){suffix}.{hint}")
 
 
 def _grant(agora: Mapping[str, object], endpoint: str | None) -> Grant:
@@ -161,7 +162,7 @@ def _grant(agora: Mapping[str, object], endpoint: str | None) -> Grant:
 
 
 def _expiry(token: str) -> float | None:
-    """When the token says that it ends; None when it is of a form that we cannot read, which is not our business."""
+    """Return when the token expires; None for a token in a format that we cannot read, which is not an error here."""
     try:
         return float(parse(token).expires_at_s)
     except TokenInvalid:
@@ -169,7 +170,7 @@ def _expiry(token: str) -> float | None:
 
 
 def _wrong(path: str, problem: str) -> CarrierProtocolError:
-    # The value is left out: next to `agora.token` it could be the token.
+    # The value is omitted: near `agora.token` it could be the token.
     return CarrierProtocolError(
         f"the carrier's answer is not the documented one: {path} {problem}.{_MAY_HAVE_RUNG}", may_have_rung=True
     )
@@ -182,7 +183,7 @@ def _unreadable(problem: str) -> CarrierProtocolError:
 def _json_object(answer: HttpAnswer) -> dict[str, object]:
     encoding = answer.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
-        raise _unreadable(f"the carrier's answer is compressed ({_excerpt(encoding)}), which was not asked for")
+        raise _unreadable(f"the carrier's answer is compressed ({_excerpt(encoding)}), which was not requested")
     body = _parse(answer.body)
     if body is None:
         raise _unreadable(
@@ -200,16 +201,16 @@ def _parse(body: bytes) -> dict[str, object] | None:
     return cast("dict[str, object]", parsed) if isinstance(parsed, dict) else None
 
 
-def _told_by(answer: HttpAnswer) -> str:
-    """What the body of a refusal says, in any of the shapes that Sendblue's own clients look for."""
+def _message_suffix(answer: HttpAnswer) -> str:
+    """Return what the body of a refusal says, in any of the forms that Sendblue's own clients look for."""
     body = _parse(answer.body)
     if body is not None:
-        return _told(body)
+        return _suffix_of(body)
     text = _excerpt(answer.body.decode("utf-8", "replace"))
     return f", saying {text!r}" if text else ""
 
 
-def _told(body: Mapping[str, object]) -> str:
+def _suffix_of(body: Mapping[str, object]) -> str:
     places = [body.get("message"), body.get("error"), body.get("error_message")]
     if isinstance(places[1], dict):
         places.append(cast("dict[str, object]", places[1]).get("message"))
@@ -220,7 +221,7 @@ def _told(body: Mapping[str, object]) -> str:
 
 
 def _excerpt(text: str) -> str:
-    # Blacked out before it is cut: half a secret would not be recognised.
+    # Redacted before it is cut: half a secret would not be recognised.
     clean = _OPAQUE.sub(MASK, redact(text[: 64 * 1024]))
     clean = _NUMBER.sub(lambda found: mask(found[0]), clean)
     return " ".join("".join(c if c.isprintable() else " " for c in clean[: 4 * _EXCERPT]).split())[:_EXCERPT]

@@ -1,6 +1,6 @@
 """Sendblue's key pair, as two request headers: fixed, from the environment, or from a callable that rotates them.
 
-Both headers are required; names from Sendblue's credentials page. Both values are treated as secrets.
+Both headers are required; their names are those of Sendblue's credentials page. Both values are treated as secrets.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SECRET_VARIABLE: Final = "SENDBLUE_API_API_SECRET"
 #: The key id and the secret key.
 KeyPair: TypeAlias = "tuple[Secret | str, Secret | str]"
 
-#: What may stand in a header without quoting; a blank or a line break is a slip of copy and paste.
+#: What a header may contain without quoting; a blank or a line break is a copy-and-paste mistake.
 _PRINTABLE: Final = re.compile(r"[!-~]{1,1024}")
 
 
@@ -37,8 +37,8 @@ class KeyAuth(Auth):
         api_secret: the secret key.
 
     Raises:
-        ConfigError: a key is empty, longer than 1,024 characters, or holds a blank, a control character or anything
-            that is not ASCII.
+        ConfigError: a key is empty, longer than 1,024 characters, or contains a blank, a control character or a
+            character outside ASCII.
     """
 
     def __init__(self, api_key: Secret | str, api_secret: Secret | str) -> None:
@@ -52,7 +52,7 @@ class KeyAuth(Auth):
 
 
 class EnvAuth(Auth):
-    """The key pair of the environment, read anew for every request.
+    """The key pair from the environment, read for each request.
 
     Args:
         environment: the process's environment, or a test's.
@@ -60,7 +60,7 @@ class EnvAuth(Auth):
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        # Held, because a secret is blacked out of texts only while it lives.
+        # Kept, because a secret is redacted from texts only while the object exists.
         self._headers: Mapping[str, Secret] = {}
 
     async def headers(self, host: str) -> Mapping[str, Secret]:
@@ -78,10 +78,10 @@ class EnvAuth(Auth):
 
 
 class CallableAuth(Auth):
-    """A key pair asked for before every request, for keys that rotate or live in a vault.
+    """A key pair from a callable that is called for each request, for keys that rotate or are kept in a vault.
 
     Args:
-        keys: gives ``(key id, secret key)``, or an awaitable of it. A plain function runs on the event loop, so it
+        keys: returns ``(key id, secret key)``, or an awaitable of it. A plain function runs on the event loop, so it
             must not block; one that has to wait should be a coroutine function.
     """
 
@@ -96,13 +96,13 @@ class CallableAuth(Auth):
         except OffhookError:
             raise
         except Exception as error:
-            # Its text is not repeated: it is not ours, and may quote what it could not parse.
-            raise ConfigError(f"the callable that gives the API keys raised {type(error).__name__}") from error
+            # The error's text is omitted: it may quote the keys that could not be parsed.
+            raise ConfigError(f"the callable for the API keys raised {type(error).__name__}") from error
         match pair:
             case (key, secret):
                 pass
             case _:
-                raise ConfigError("the callable that gives the API keys must return a key id and a secret key")
+                raise ConfigError("the callable for the API keys must return a key id and a secret key")
         self._headers = {
             KEY_HEADER: _key(key, "the callable's API key"),
             SECRET_HEADER: _key(secret, "the callable's API secret"),
@@ -113,12 +113,12 @@ class CallableAuth(Auth):
 def _key(value: object, what: str) -> Secret:
     secret = Secret(value) if isinstance(value, str) else value
     if not isinstance(secret, Secret):
-        raise ConfigError(f"{what} must be text, not {type(value).__name__}")
+        raise ConfigError(f"{what} must be text, got {type(value).__name__}")
     if not secret:
         raise ConfigError(f"{what} is empty")
     if not _PRINTABLE.fullmatch(secret.reveal()):
         raise ConfigError(
-            f"{what} holds a blank, a line break or another character that no key has (or more than 1,024): "
+            f"{what} must be 1 to 1,024 printable ASCII characters without blanks or line breaks: "
             "was it copied with something around it?"
         )
     return secret

@@ -19,7 +19,7 @@ from offhook_sendblue.exchange import Failure, NoAnswer, make_client, post_once
 if TYPE_CHECKING:
     import httpx
 
-    from offhook.interfaces import Auth, Environment, Grant
+    from offhook.interfaces import Auth, DialRequest, Environment, Grant
 
 DEFAULT_BASE_URL: Final = "https://api.sendblue.co"
 BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
@@ -31,18 +31,18 @@ class SendblueCarrier(Carrier):
     """Places FaceTime calls through Sendblue, or through anything on this machine that answers as Sendblue does.
 
     Args:
-        auth: gives the key headers, asked anew for each call.
-        from_number: your FaceTime line, E.164.
-        base_url: the API. Must be https unless it is this machine's. A path in it is kept.
-        relay_url: where its grants are joined. Without it: at a base URL of this machine, which has its own relay, or
-            else at Agora.
-        timeout_s: for a whole start-call, from connecting to the last byte of the answer.
+        auth: provides the key headers; called for each call.
+        from_number: your FaceTime line, E.164, for calls whose request has none; empty if each has one.
+        base_url: the API. Must be https unless it is on this machine. Its path is kept.
+        relay_url: where to join the channels of its grants. Default: the base URL if that is on this machine, which
+            then has its own relay, else Agora.
+        timeout_s: the limit for a whole start-call, from connecting to the last byte of the answer.
         clock: for Retry-After headers that hold a date.
         ids: randomness for the waits between attempts to connect.
         http: an httpx transport instead of the network's own, for a server in the same process.
 
     Raises:
-        ConfigError: a URL that keys must not be sent to, or a time limit that is not positive and finite.
+        ConfigError: a URL to which keys must not be sent, or a time limit that is not positive and finite.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class SendblueCarrier(Carrier):
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         if not 0 < timeout_s < math.inf:
-            raise ConfigError(f"timeout_s={timeout_s!r}: give a positive, finite number of seconds")
+            raise ConfigError(f"timeout_s must be a positive, finite number of seconds, got {timeout_s!r}")
         self.base_url: str = baseurl.checked(base_url, f"the base URL ({BASE_URL_VARIABLE})")
         self.from_number = from_number
         self._auth = auth
@@ -78,7 +78,7 @@ class SendblueCarrier(Carrier):
     def from_environment(cls, environment: Environment, auth: Auth) -> SendblueCarrier:
         """Settings from `SENDBLUE_API_BASE_URL`, `OFFHOOK_FROM_NUMBER` and `OFFHOOK_RELAY_URL`; empty means unset.
 
-        Clock, randomness and the way to the server are the environment's, too.
+        Clock, randomness and HTTP transport are also the environment's.
         """
         return cls(
             auth,
@@ -93,27 +93,30 @@ class SendblueCarrier(Carrier):
     def __repr__(self) -> str:
         return f"SendblueCarrier({self.base_url}, from {mask(self.from_number)})"
 
-    async def line(self) -> str:
-        """See `Carrier.line`: base URL, fingerprint of the key id, from-number."""
+    async def line_id(self, from_number: str | None = None) -> str:
+        """See `Carrier.line_id`: base URL, fingerprint of the key id, from-number."""
+        line = self._line(from_number)
         account = (await self._keys()).get(KEY_HEADER)
-        return f"{self.base_url} {account.fingerprint if account else ''} {self.from_number}"
+        return f"{self.base_url} {account.fingerprint if account else ''} {line}"
 
     async def check(self) -> None:
-        self._check_from_number()
+        """See `Carrier.check`. A line that is not set is found out by `line_id`, since a call may bring its own."""
+        if self.from_number:
+            e164(self.from_number, "from-number")
         await self._keys()
 
-    def _check_from_number(self) -> None:
-        if not self.from_number:
+    def _line(self, from_number: str | None) -> str:
+        line = from_number or self.from_number
+        if not line:
             raise ConfigError(
-                f"there is no number to call from: set {FROM_NUMBER_VARIABLE} to your FaceTime line "
-                "(`offhook mock` prints one to export)"
+                f"no number to call from is set: set {FROM_NUMBER_VARIABLE} to your FaceTime line "
+                "(`offhook mock` prints one to export), or name one for the call (from_number, --from)"
             )
-        e164(self.from_number, "from-number")
+        return line
 
-    async def start_call(self, to: str) -> Grant:
-        self._check_from_number()
-        e164(to)
-        if to == self.from_number:
+    async def start_call(self, request: DialRequest) -> Grant:
+        to, line = request.number, self._line(request.from_number)
+        if to == line:
             raise NumberRejected(f"{mask(to)} is the number to call from: a line cannot call itself")
         keys = await self._keys()
         if self._client is None:
@@ -121,7 +124,7 @@ class SendblueCarrier(Carrier):
         answer = await post_once(
             self._client,
             self.base_url + START_CALL,
-            {"phoneNumber": to, "fromNumber": self.from_number},
+            {"phoneNumber": to, "fromNumber": line},
             keys,
             timeout_s=self._timeout_s,
             ids=self._ids,
@@ -129,12 +132,12 @@ class SendblueCarrier(Carrier):
         if isinstance(answer, NoAnswer):
             if answer.failure is Failure.NOT_SENT:
                 raise CarrierUnavailable(
-                    f"nothing answers at {self.base_url} ({answer.problem}), so nobody was rung: is the URL right? "
+                    f"nothing answers at {self.base_url} ({answer.problem}), so no phone rang: is the URL right? "
                     "For the mock, start it: offhook mock"
                 )
             raise StartAmbiguous(
                 f"the answer to start-call was lost ({answer.problem}): {mask(to)} may have been rung. "
-                "It was not sent again; look at the phone before you dial once more"
+                "The request was not repeated; look at the phone before you dial again"
             )
         now_s = self._clock.wall_s()
         if isinstance(self._auth, EnvAuth):
@@ -147,17 +150,19 @@ class SendblueCarrier(Carrier):
             await client.aclose()
 
     async def _keys(self) -> Mapping[str, Secret]:
-        """The auth's headers. What it does wrong is told under its own name, not the carrier's."""
+        """Return the auth's headers. Its mistakes are reported under its own name, not the carrier's."""
         given = await isolated(self._auth, "headers", lambda: self._auth.headers(self._host), self._timeout_s)
         return self._checked(given)
 
     def _checked(self, given: object) -> Mapping[str, Secret]:
         if not isinstance(given, Mapping) or not given:
-            raise PluginError(name_of(self._auth), "headers", "gave no header to authenticate with")
+            raise PluginError(name_of(self._auth), "headers", "returned no headers; expected at least one")
         headers: dict[str, Secret] = {}
         for name, value in cast("Mapping[object, object]", given).items():
             if not isinstance(name, str) or not isinstance(value, Secret):
                 kinds = f"{type(name).__name__} and {type(value).__name__}"
-                raise PluginError(name_of(self._auth), "headers", f"gave {kinds}: a header is a text and a Secret")
+                raise PluginError(
+                    name_of(self._auth), "headers", f"returned {kinds}; a header must be a str and a Secret"
+                )
             headers[name] = value
         return headers

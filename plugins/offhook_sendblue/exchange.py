@@ -1,7 +1,7 @@
-"""One POST, never sent twice: a deadline over all of it, a cap on the answer, and a plain word on whether it left.
+"""One POST, never sent twice: a deadline for all of it, a limit on the answer, and a clear result: sent or not.
 
-What goes wrong is returned, not raised, so that no exception of the HTTP client, whose frames hold the keys in clear,
-hangs on to the error that the caller raises.
+Failures are returned, not raised, so that no exception of the HTTP client, whose frames hold the keys in the clear, is
+attached to the error that the caller raises.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from offhook.interfaces import Ids
     from offhook.secret import Secret
 
-#: A start-call answer has some 500 bytes.
+#: A start-call answer has about 500 bytes.
 MAX_ANSWER_BYTES: Final = 64 * 1024
-#: Further attempts to connect, and the wait before each; at most as much again is added at random.
+#: The waits before further attempts to connect; up to the same time is added at random.
 _CONNECT_WAITS_S: Final = (0.05, 0.15)
 _CONNECT_TIMEOUT_S: Final = 5.0
 
@@ -37,19 +37,19 @@ _NOT_SENT: Final = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
 )
-#: Of these, the ones worth another attempt.
+#: Those of them after which another attempt may succeed.
 _WORTH_RETRYING: Final = (httpx.ConnectError, httpx.ConnectTimeout)
 
 # At DEBUG these log the answer's headers, where a careless server may echo a key. Handlers are the application's, so
-# the filter is added to loggers here. A logger's filter sees only what is logged with this very logger, not with those
-# below it, so each logger that httpx and httpcore write with is named.
+# the filter is added to loggers here. A logger's filter sees only its own records, not those of the loggers below it,
+# so each logger that httpx and httpcore write to is named.
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"):
     logging.getLogger(_name).addFilter(RedactingFilter())
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What came back; `body` may be cut short where `status` is no success, and is empty when `oversized`."""
+    """An answer; `body` may be truncated unless `status` is a success, and is empty when `oversized`."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -58,24 +58,24 @@ class HttpAnswer:
 
 
 class Failure(Enum):
-    """Why there is no answer."""
+    """Why no answer was received."""
 
-    #: No byte of the request left.
+    #: No byte of the request was sent.
     NOT_SENT = "not sent"
-    #: It left, or may have, and no whole answer came.
+    #: The request was sent, or may have been, and no complete answer arrived.
     LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """There is no answer; `problem` says why, without secrets."""
+    """No answer was received; `problem` says why, without secrets."""
 
     failure: Failure
     problem: str
 
 
 class _Keys(httpx.Auth):
-    """Puts the secrets into the request at the last moment, so that no frame of ours holds them in clear."""
+    """Puts the secrets into the request at the last moment, so that no frame of ours holds them in the clear."""
 
     def __init__(self, headers: Mapping[str, Secret]) -> None:
         self._headers = headers
@@ -90,7 +90,7 @@ class _Progress:
     """How far a request got."""
 
     def __init__(self) -> None:
-        # True until the client says that it is only connecting: a client that says nothing is taken to have sent.
+        # True until the client reports that it is only connecting: without a report, assume that it has sent.
         self.sent = True
         self.answer: HttpAnswer | None = None
         self.oversized = False
@@ -110,7 +110,7 @@ class _Progress:
             return HttpAnswer(self.answer.status, self.answer.headers, b"", oversized=True)
         if not complete and 200 <= self.answer.status < 300:
             return NoAnswer(Failure.LOST, problem)
-        # A refusal stays a refusal when the rest of its page is lost.
+        # A refusal remains a refusal when the rest of its page is lost.
         return HttpAnswer(self.answer.status, self.answer.headers, bytes(self.body))
 
 
@@ -125,15 +125,15 @@ async def post_once(
 ) -> HttpAnswer | NoAnswer:
     """POST `document` as JSON, once.
 
-    Connecting is tried up to three times, since nothing has left by then. From the first byte of the request on,
+    Connecting is tried up to three times, since nothing has been sent by then. From the first byte of the request on,
     nothing is repeated.
 
     Args:
         client: made by `make_client`.
-        url: where to.
-        document: becomes the JSON body.
+        url: the endpoint.
+        document: the JSON body.
         keys: headers that are secrets.
-        timeout_s: for everything together.
+        timeout_s: the limit for everything together.
         ids: randomness for the waits between attempts to connect.
     """
     progress = _Progress()
@@ -141,7 +141,7 @@ async def post_once(
         async with asyncio.timeout(timeout_s):
             return await _attempts(client, url, document, keys, progress, ids)
     except TimeoutError:
-        return progress.outcome(f"no whole answer within {timeout_s:g} s", complete=False)
+        return progress.outcome(f"no complete answer within {timeout_s:g} s", complete=False)
 
 
 async def _attempts(
@@ -177,7 +177,7 @@ async def _exchange(
         "POST", url, json=document, auth=_Keys(keys), extensions={"trace": progress.trace}
     ) as response:
         progress.answer = HttpAnswer(response.status_code, response.headers, b"")
-        # Raw: compressed answers are not asked for, and one that comes all the same could unpack to anything.
+        # Raw: compressed answers are not requested, and one that arrives anyway could unpack to any size.
         async for part in response.aiter_raw():
             progress.body += part
             if len(progress.body) > MAX_ANSWER_BYTES:
@@ -186,12 +186,12 @@ async def _exchange(
 
 
 def make_client(*, loopback: bool, timeout_s: float, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
-    """An HTTP client for `post_once`.
+    """Return an HTTP client for `post_once`.
 
     Args:
-        loopback: proxies and other settings of the environment are left alone: they are not for this machine.
-        timeout_s: limit for each single read or write.
-        transport: instead of the network's own.
+        loopback: the URL is on this machine: ignore proxies and other settings of the environment.
+        timeout_s: the limit for each single read or write.
+        transport: used instead of the network.
     """
     return httpx.AsyncClient(
         transport=transport,
@@ -199,8 +199,8 @@ def make_client(*, loopback: bool, timeout_s: float, transport: httpx.AsyncBaseT
         follow_redirects=False,
         timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_TIMEOUT_S, timeout_s)),
         headers={"accept": "application/json", "accept-encoding": "identity"},
-        # A connection kept from the last call may be closed by the server just as the next request leaves, and then
-        # nobody would know whether it rang. Each call gets a new one.
+        # The server may close a kept connection just as the next request is sent, and then it is unknown whether the
+        # callee was rung. So each call gets a new connection.
         limits=httpx.Limits(max_keepalive_connections=0),
     )
 

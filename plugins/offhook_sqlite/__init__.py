@@ -1,4 +1,4 @@
-"""The store of every day: ``sqlite`` keeps all calls in one database in the home folder, ``sqlite:PATH`` in another."""
+"""The default store: ``sqlite`` keeps all calls in one database in the home folder, ``sqlite:PATH`` in another."""
 
 from __future__ import annotations
 

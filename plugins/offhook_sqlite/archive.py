@@ -1,4 +1,4 @@
-"""Calls read again: by the store that writes them, or by themselves, where nothing is made and nothing is changed."""
+"""Reads calls: for the store that writes them, or from a database that is opened for reading and left unchanged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook.interfaces import Archive
-from offhook.records import is_unfinished, load_json, mark_interrupted
+from offhook.records import is_brief, is_unfinished, load_json, mark_interrupted
 from offhook_sqlite.database import NoDatabaseError, explained, open_for_reading
 from offhook_sqlite.owner import is_alive
 
@@ -21,7 +21,7 @@ _RECORDS = "SELECT call_id, owner, record FROM calls"
 
 
 class Reading:
-    """Reads through an open connection. The calls of the dead are shown as interrupted before anybody marks them."""
+    """Reads through an open connection. Calls of dead processes read as interrupted before a store has marked them."""
 
     def __init__(self, connection: sqlite3.Connection, live: Path) -> None:
         self._connection = connection
@@ -44,6 +44,8 @@ class Reading:
 
     def _shown(self, call_id: str, owner: str, text: str) -> Document:
         record = {**(load_json(text) or {}), "call_id": call_id}
+        if is_brief(record):
+            record["timeline"] = self.journal(call_id)
         cut = is_unfinished(record) and not is_alive(self._live, owner)
         return mark_interrupted(record) if cut else record
 
@@ -52,10 +54,10 @@ class SqliteArchive(Archive):
     """A database that is only read.
 
     Args:
-        path: the database. Where there is none, there are no calls.
+        path: the database. A missing one reads as one without calls.
 
     Raises:
-        RecordingError: it cannot be read.
+        StorageError: it cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

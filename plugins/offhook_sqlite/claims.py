@@ -1,4 +1,4 @@
-"""Who is being called: one row for each pair of a line and a callee, taken and given back in single steps."""
+"""Which callees are being called: one row for each pair of a line and a callee, taken and released in single steps."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Claims:
-    """The claims of one owner, among those of all.
+    """The claims of one owner, among those of all owners.
 
     Args:
         connection: the database.
         live: where owners have their files.
-        owner: who claims here.
+        owner: the name of the owner that claims here.
     """
 
     def __init__(self, connection: sqlite3.Connection, live: Path, owner: str) -> None:
@@ -35,7 +35,7 @@ class Claims:
             ).fetchone()
             if row is not None:
                 holder, owner, released, held_from_s, hold_s = row
-                # Before a release, or a claim, there can be no now, unless the clock was set back.
+                # Now is never before a release or a claim, unless the clock was set back.
                 taken = held_from_s <= now_s < held_from_s + hold_s
                 taken = taken or (not released and (owner == self._owner or is_alive(self._live, owner)))
                 if taken and holder != call_id:
@@ -54,5 +54,5 @@ class Claims:
                 f"UPDATE claims SET released = 1, held_from_s = ?, hold_s = ? {mine} AND NOT released",
                 (now_s, hold_s, key, call_id),
             )
-        else:  # what is still held after a call is given up, too: a second ring is meant
+        else:  # a hold after a call is released, too: the second ring is intended
             self._connection.execute(f"DELETE FROM claims {mine}", (key, call_id))

@@ -1,7 +1,7 @@
-"""The database: its schema, how it is opened, and what each of SQLite's complaints means to a person.
+"""The database: its schema, how it is opened, and what SQLite's errors mean to a person.
 
 Write-ahead log and ``synchronous=NORMAL``: what was committed survives the death of the process, and readers do not
-keep writers waiting. A power failure may take the last calls, and leaves the database whole.
+keep writers waiting. A power failure may lose the last calls, and leaves the database intact.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -56,26 +56,26 @@ _REASONS: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_FULL: "the disk is full. Make room",
     sqlite3.SQLITE_READONLY: "it may not be written to. Change its permissions and its folder's, or choose another",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened, or its folder may not be written to. Check the path",
-    sqlite3.SQLITE_NOTADB: "it is no database, or it is damaged. Move it away, and a new one will be made",
+    sqlite3.SQLITE_NOTADB: "it is not a database, or it is damaged. Move it away, and a new one will be made",
     sqlite3.SQLITE_CORRUPT: "it is damaged. Move it away, and a new one will be made",
     sqlite3.SQLITE_IOERR: "the disk cannot be read or written, or is full. Make room, or check it",
 }
 
 
 class NoDatabaseError(Exception):
-    """There is no file, so there are no calls."""
+    """The file does not exist, so it holds no calls."""
 
 
-def failed(path: Path, doing: str, error: sqlite3.Error) -> RecordingError:
-    """What `error` means, and what to do."""
+def failed(path: Path, doing: str, error: sqlite3.Error) -> StorageError:
+    """The error for a person: what `error` means, and what to do."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     reason = _REASONS.get(code & 0xFF if code is not None else -1, f"{error}. Move it away, and a new one will be made")
-    return RecordingError(f"the calls in {quoted_path(path)} cannot be {doing}: {reason}.")
+    return StorageError(f"the calls in {quoted_path(path)} cannot be {doing}: {reason}.")
 
 
 @contextlib.contextmanager
 def explained(path: Path, doing: str) -> Generator[None]:
-    """Turns SQLite's complaints into a `RecordingError`."""
+    """Turns SQLite's errors into a `StorageError`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -83,18 +83,18 @@ def explained(path: Path, doing: str) -> Generator[None]:
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Open the database, made if it is not there, for its owner's eyes alone.
+    """Open the database; a new one is readable by its owner only.
 
     Raises:
-        RecordingError: it cannot be used.
+        StorageError: it cannot be used.
     """
     try:
-        # SQLite's own files beside it get the same permissions. One that is there is not opened: closing it again would
-        # let go of the locks of whoever has it open in this process.
+        # SQLite's own files beside it get the same permissions. An existing file is not opened: closing it again would
+        # release the locks of other connections in this process.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except (OSError, ValueError) as error:
-        raise RecordingError(f"the calls in {quoted_path(path)} cannot be written: {system_reason(error)}.") from None
+        raise StorageError(f"the calls in {quoted_path(path)} cannot be written: {system_reason(error)}.") from None
     with explained(path, "written"):
         connection = _connect(path, "rw")
         try:
@@ -111,11 +111,11 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open the database as it is; nothing is made and nothing is changed.
+    """Open the database as it is; nothing is made or changed.
 
     Raises:
-        NoDatabaseError: there is none.
-        RecordingError: it cannot be read.
+        NoDatabaseError: the file does not exist or is empty.
+        StorageError: it cannot be read.
     """
     try:
         if not path.stat().st_size:  # made by a process that died at once
@@ -123,17 +123,17 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     except FileNotFoundError:
         raise NoDatabaseError from None
     except (OSError, ValueError) as error:
-        raise RecordingError(f"the calls in {quoted_path(path)} cannot be read: {system_reason(error)}.") from None
+        raise StorageError(f"the calls in {quoted_path(path)} cannot be read: {system_reason(error)}.") from None
     log = path.with_name(f"{path.name}-wal")
     with explained(path, "read"):
         try:
-            # A connection that may only read makes a log where there is none and cannot take it away again; one that
-            # may write does, and is kept from writing anything else.
+            # A connection that may only read makes a missing log and cannot remove it again; one that may write removes
+            # it, and `query_only` keeps it from writing anything else.
             return _open_known(path, "ro" if log.exists() else "rw")
         except sqlite3.OperationalError:
             if log.exists():
                 raise
-            # In a folder where no log can be made, and none is, the file is all there is.
+            # The folder has no log and does not allow one, so the file alone holds everything.
             return _open_known(path, "ro&immutable=1")
 
 
@@ -154,7 +154,7 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
         if _version(connection, path):
             return  # another process was first
         if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise RecordingError(f"{quoted_path(path)} is a database of something else: choose another file.")
+            raise StorageError(f"{quoted_path(path)} is a database of another program: choose another file.")
         for statement in _SCHEMA.strip().split(";\n"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -162,7 +162,7 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Generator[None]:
-    """One process at a time."""
+    """Lock out the other processes that open a database in this folder."""
     fd = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
@@ -173,14 +173,14 @@ def _alone(folder: Path) -> Generator[None]:
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"file:{quote(os.fspath(path.absolute()))}?mode={mode}"
-    # A phone may be made in one thread and used in another; nothing of ours uses one in two at once.
+    # A phone may be made in one thread and used in another, but never in two at once.
     return sqlite3.connect(uri, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
-        raise RecordingError(
+        raise StorageError(
             f"the calls in {quoted_path(path)} were written by a newer offhook (its format is {version}, this one "
             f"knows {VERSION}): update offhook, or choose another file with OFFHOOK_STORE=sqlite:PATH."
         )
@@ -189,12 +189,12 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Generator[None]:
-    """All of it or nothing, with the right to write from the start."""
+    """Commit all of it or nothing; the write lock is taken at the start."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # a full disk ends it by itself
+        if connection.in_transaction:  # SQLite itself ends one that meets a full disk
             connection.execute("ROLLBACK")
         raise

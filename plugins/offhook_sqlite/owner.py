@@ -1,8 +1,8 @@
-"""Who is alive: every opened store holds a lock on a file of its own, which the system frees when the process dies.
+"""Which stores are alive: each open one locks a file of its own, and the system unlocks it when the process dies.
 
-A process id would not do, since they are used again. The lock is an ``flock``, which belongs to the open file, so that
-two stores in one process are two owners. A child that a process forks would hold its parent's locks beyond the parent's
-death, so it lets go of them at once.
+A process id would not do, since ids are used again. The lock is an ``flock``, which belongs to the open file, so that
+two stores in one process are two owners. A forked child would hold its parent's locks beyond the parent's death, so it
+closes those files at once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from offhook.interfaces import Ids
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Those that are open, so that a child finds their files.
+#: The open ones, so that a forked child can close their files.
 _owners: Final[set[Owner]] = set()
-#: What their files are called. Whatever else is in a folder of that name is somebody else's.
+#: The names of their files. Other files in the folder are left alone.
 _NAME: Final = re.compile(r"[0-9a-f]{16}")
 
 
@@ -28,7 +28,7 @@ class Owner:
     """One opened store, alive until it is closed or its process dies.
 
     Args:
-        folder: where owners have their files; it must be there.
+        folder: the folder of the owners' files; it must exist.
 
     Raises:
         OSError: the file cannot be made or locked.
@@ -43,7 +43,7 @@ class Owner:
         _owners.add(self)
 
     def _take(self, name: str) -> bool:
-        """Make and lock a file. Whoever looks for the dead may find it before it is locked, and take it away."""
+        """Make and lock a file. Another store's `bury` may find it before it is locked, and remove it."""
         path = self._folder / name
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -62,7 +62,7 @@ class Owner:
         return True
 
     def close(self) -> None:
-        """Be alive no longer. Idempotent."""
+        """Stop counting as alive. Idempotent."""
         if self._fd >= 0:
             with contextlib.suppress(OSError):
                 (self._folder / self.name).unlink(missing_ok=True)
@@ -70,7 +70,7 @@ class Owner:
         _owners.discard(self)
 
     def forget(self) -> None:
-        """Close the file; in a child, the parent's lock is not touched by that."""
+        """Close the file. In a forked child, that leaves the parent's lock alone."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -85,12 +85,12 @@ os.register_at_fork(after_in_child=_forget_the_parent)
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Whether the owner of that name lives. It asks for a shared lock, so that two who ask do not meet each other."""
+    """Whether the owner of that name is alive. It tries a shared lock, so that two callers do not see each other."""
     try:
         fd = os.open(folder / name, os.O_RDONLY)
     except FileNotFoundError:
         return False
-    except OSError:  # it may not be looked at: rather a call too many that goes on than one that is cut
+    except OSError:  # no permission: better to miss an interrupted call than to mark one that goes on
         return True
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -102,7 +102,7 @@ def is_alive(folder: Path, name: str) -> bool:
 
 
 def bury(folder: Path) -> None:
-    """Take away the files of the dead."""
+    """Remove the files of dead owners."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             if _NAME.fullmatch(path.name) and not is_alive(folder, path.name):

@@ -1,7 +1,6 @@
 """The store ``sqlite``: every call's journal and record in one database that several processes share.
 
-Each entry is committed before `append` returns: it survives the death of this process (a power failure is another
-matter).
+Each entry is committed before `append` returns: it survives the death of this process, but not always a power failure.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces import Archive, DialGuard, Store
-from offhook.records import load_json, make_private, mark_interrupted, to_json
+from offhook.records import is_brief, load_json, make_private, mark_interrupted, to_json
 from offhook.wording import quoted_path, system_reason
 from offhook_sqlite.archive import Reading
 from offhook_sqlite.claims import Claims
@@ -26,21 +25,21 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Document
 
-#: Connections that a child got from its parent: SQLite forbids to use or to close them there.
+#: Connections inherited from a parent process. SQLite forbids a child to use or close them, so they are kept open.
 _inherited: list[sqlite3.Connection] = []
 
 
 class SqliteStore(Store, Archive, DialGuard):
     """Writes calls into a database, and remembers who is being called.
 
-    Beside the database is a folder ``live`` with a file for each store that has it open, which tells calls that go on
+    Beside the database is a folder ``live`` with a file for each store that has it open. It separates calls that go on
     from calls whose process died.
 
     Args:
-        path: the database; made if it is not there, and so is its folder.
+        path: the database; it is made if it does not exist, and so is its folder.
 
     Raises:
-        RecordingError: it cannot be used, see `open_for_writing`.
+        StorageError: it cannot be used, see `open_for_writing`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -68,7 +67,7 @@ class SqliteStore(Store, Archive, DialGuard):
         """See `Store.append`.
 
         Raises:
-            RecordingError: it cannot be written; what was written before stays readable.
+            StorageError: it cannot be written; what was written before stays readable.
         """
         with self._using("written") as connection:
             seq = self._lengths.get(call_id)
@@ -82,7 +81,7 @@ class SqliteStore(Store, Archive, DialGuard):
         """See `Store.save`.
 
         Raises:
-            RecordingError: it cannot be written; the record that was there stays.
+            StorageError: it cannot be written; the record that was there stays.
         """
         with self._using("written") as connection:
             assert self._owner is not None  # as long as the store is open
@@ -115,26 +114,26 @@ class SqliteStore(Store, Archive, DialGuard):
         with self._using("read"):
             return self._reading.journal(call_id)
 
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         """See `DialGuard.claim`.
 
         Raises:
-            RecordingError: it cannot be written down, so nobody can say.
+            StorageError: the claim cannot be written down.
         """
         with self._using("written"):
             return self._claims.claim(key, call_id, now_s, if_killed_s)
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         """See `DialGuard.release`.
 
         Raises:
-            RecordingError: it cannot be written down.
+            StorageError: the release cannot be written down.
         """
         with self._using("written"):
             self._claims.release(key, call_id, now_s, hold_s)
 
     def close(self) -> None:
-        """See `Store.close`. Calls of this store that have no end yet are interrupted from here on."""
+        """See `Store.close`. Calls of this store that have not ended count as interrupted from here on."""
         connection, self._connection = self._connection, None
         owner, self._owner = self._owner, None
         if connection is None:
@@ -142,7 +141,7 @@ class SqliteStore(Store, Archive, DialGuard):
         if self._process != os.getpid():
             _inherited.append(connection)
             return
-        with contextlib.suppress(sqlite3.Error):  # what was committed is safe, whatever the last tidying says
+        with contextlib.suppress(sqlite3.Error):  # what was committed is safe, even if the final checkpoint fails
             connection.close()
         if owner is not None:
             owner.close()
@@ -150,19 +149,19 @@ class SqliteStore(Store, Archive, DialGuard):
     @contextlib.contextmanager
     def _using(self, doing: str) -> Generator[sqlite3.Connection]:
         if self._connection is None:
-            raise RecordingError(f"the calls in {quoted_path(self._path)} are closed: open another store.")
+            raise StorageError(f"the calls in {quoted_path(self._path)} are closed: open another store.")
         if self._process != os.getpid():
-            raise RecordingError(
-                f"the calls in {quoted_path(self._path)} were opened by another process, of which this one is a fork: "
-                "make a phone of its own in each process."
+            raise StorageError(
+                f"the calls in {quoted_path(self._path)} were opened before this process was forked: make a phone "
+                "in each process."
             )
         if doing == "written" and self._is_gone():
-            raise RecordingError(f"the calls in {quoted_path(self._path)} were deleted: nothing is kept from here on.")
+            raise StorageError(f"the calls in {quoted_path(self._path)} were deleted: nothing is stored from here on.")
         with explained(self._path, doing):
             yield self._connection
 
     def _is_gone(self) -> bool:
-        """SQLite goes on writing to a file that nobody will find again."""
+        """Whether the file was deleted or replaced: SQLite would go on writing to a file without a name."""
         try:
             return self._path.stat().st_ino != self._file
         except OSError:
@@ -173,12 +172,10 @@ class SqliteStore(Store, Archive, DialGuard):
         try:
             return Owner(self._live)
         except OSError as error:
-            raise RecordingError(
-                f"calls cannot be owned in {quoted_path(self._live)}: {system_reason(error)}."
-            ) from None
+            raise StorageError(f"calls cannot be owned in {quoted_path(self._live)}: {system_reason(error)}.") from None
 
     def _find_interrupted(self) -> list[Document]:
-        """Mark the calls of the dead, in one step, so that one store alone finds each of them."""
+        """Mark the calls of dead processes, in one transaction, so that only one store finds each of them."""
         assert self._connection is not None
         with transaction(self._connection) as _:
             rows = self._connection.execute("SELECT call_id, owner, record FROM calls WHERE unfinished ORDER BY number")
@@ -189,7 +186,10 @@ class SqliteStore(Store, Archive, DialGuard):
                     alive[owner] = is_alive(self._live, owner)
                 if alive[owner]:
                     continue
-                record = mark_interrupted({**(load_json(text) or {}), "call_id": call_id})
+                record = {**(load_json(text) or {}), "call_id": call_id}
+                if is_brief(record):
+                    record["timeline"] = self._reading.journal(call_id)
+                record = mark_interrupted(record)
                 self._connection.execute(
                     "UPDATE calls SET unfinished = 0, record = ? WHERE call_id = ?", (to_json(record).decode(), call_id)
                 )
@@ -198,5 +198,5 @@ class SqliteStore(Store, Archive, DialGuard):
 
 
 def live_folder(path: Path) -> Path:
-    """Where the owners of a database have their files."""
+    """The folder of the files of a database's owners."""
     return path.parent / "live"

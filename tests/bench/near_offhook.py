@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.bench.process import Place
 
     from offhook import Call
-    from offhook.interfaces import Leg
+    from offhook.interfaces import DialRequest, Leg
     from offhook.session.events import LegEvent
 
 RATE_HZ: Final = 16_000
@@ -104,7 +104,7 @@ class _Grants(Carrier):
     async def check(self) -> None:
         pass
 
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         return self._left.pop()
 
     async def aclose(self) -> None:

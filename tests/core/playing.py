@@ -52,13 +52,13 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 def samples(first: int, count: int, frames: int) -> array[int]:
-    """A ramp, and silence up to so many frames."""
+    """A ramp, and silence up to `frames` frames."""
     sound = array("h", ramp(first, count))
     return sound + array("h", bytes(2 * (frames * FRAME - count)))
 
 
 class Level(AudioSource):
-    """So many samples of one value, for ever if None."""
+    """`count` samples of one value, endless if None."""
 
     def __init__(self, value: int, count: int | None = None, *, rate_hz: int = RATE_HZ) -> None:
         self._value, self._left, self._rate_hz = value, count, rate_hz

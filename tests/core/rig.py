@@ -160,7 +160,7 @@ def spoken(member: FarMember) -> array[int]:
 
 
 def length(sink: AudioSink) -> int:
-    """Samples from a sink's first mark to the furthest place it was told of."""
+    """Samples from a sink's first mark to the furthest position it was passed."""
     assert isinstance(sink, ListSink)
     return max(item.position + item.samples for item in sink.frames) - sink.frames[0].position
 
@@ -185,7 +185,7 @@ class Rig:
     callee: FarMember
 
     def answer(self, at_s: float = 1.0) -> None:
-        """The callee answers after so many seconds."""
+        """The callee answers after `at_s` seconds."""
         later(at_s, self.callee.join)
         later(at_s, self.callee.publish)
 
@@ -205,7 +205,7 @@ def now() -> float:
 
 
 def later(delay_s: float, action: Callable[..., object], *arguments: object) -> None:
-    """Do something after so many seconds, in no task of its own."""
+    """Do something after `delay_s` seconds, without a task."""
     asyncio.get_running_loop().call_later(delay_s, action, *arguments)
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from offhook import OffhookError, errors
-from offhook.errors import MissingExtraError, PluginError, RateLimited, TokenRejected
+from offhook.errors import MissingExtraError, PluginError, RateLimited, StorageError, TokenRejected
 from offhook.secret import Secret
 
 
@@ -58,6 +58,15 @@ def test_a_message_never_holds_a_live_secret(cls: type[OffhookError]) -> None:
     assert token.reveal() not in repr(error) + str(error)
 
 
+def test_the_old_name_of_a_storage_error_works_and_warns() -> None:
+    with pytest.warns(DeprecationWarning, match="is called StorageError now, and is not a ConfigError any more"):
+        old = getattr(errors, "RecordingError")  # noqa: B009 - type checkers do not know the name
+    assert old is StorageError
+    assert StorageError.code == "recording", "codes stay the same"
+    with pytest.raises(AttributeError, match="no attribute 'RecordError'"):
+        getattr(errors, "RecordError")  # noqa: B009
+
+
 def test_errors_carry_what_a_program_needs() -> None:
     token = Secret("sesame-1234")
     plugin = PluginError("acme", "read", f"said {token.reveal()}")
@@ -73,6 +82,6 @@ def test_errors_carry_what_a_program_needs() -> None:
     )
     theirs = MissingExtraError("", "the transport 'mine'", ("webzockets",))
     assert theirs.message == (
-        "the transport 'mine' needs webzockets, which is not installed: its plugin does not say what to give to pip"
+        "the transport 'mine' needs webzockets, which is not installed: the plugin does not declare a pip extra"
     )
     assert theirs.missing == ("webzockets",)

@@ -9,15 +9,18 @@ import json
 import logging
 import pickle
 import sys
+import threading
 import traceback
 from typing import TYPE_CHECKING
 
 import pytest
 
+from offhook import secret as secret_module
 from offhook.interfaces.grant import Grant
 from offhook.secret import MASK, RedactingFilter, Secret, redact
 
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import Iterator
 
 VALUE = "forget-me-not-0123456789"
@@ -84,6 +87,73 @@ def test_a_secret_inside_a_secret_leaves_no_rest() -> None:
     assert secrets
 
 
+@pytest.mark.parametrize("length", [6, 7, 13, 40])
+def test_among_many_secrets_each_is_found_wherever_it_stands(length: int) -> None:
+    """With many, texts are looked at in pieces: no offset of the value in the text may fall between them."""
+    many = [Secret(f"{index:03}{'abcdefghijklmnopqrstuvwxyz0123456789ABCD'[: length - 3]}") for index in range(40)]
+    for secret in (many[0], many[7], many[-1]):
+        for before in range(20):
+            for after in ("", "x", "xyz" * 9):
+                text = "." * before
+                assert redact(f"{text}{secret.reveal()}{after}") == f"{text}{MASK}{after}"
+    assert redact(f"{many[3].reveal()}{many[4].reveal()}") == MASK * 2
+    assert redact("a text without any secret, but of some length") == "a text without any secret, but of some length"
+    assert redact("") == ""
+
+
+def test_a_secret_that_has_died_among_many_is_not_replaced_any_more() -> None:
+    many = [Secret(f"{index:03}-{VALUE}") for index in range(40)]
+    gone = many.pop().reveal()
+    assert redact(gone) == f"039-{VALUE}"
+    assert redact(many[0].reveal()) == MASK
+
+
+@pytest.mark.parametrize("count", [5, 500])
+def test_the_cost_does_not_grow_with_the_number_of_secrets(count: int) -> None:
+    """Counted, not timed: a text without a secret is not compared with each value."""
+
+    class Text(str):
+        __slots__ = ("looked_for",)
+
+        def __contains__(self, value: object) -> bool:
+            looked_for.append(value)
+            return super().__contains__(value)  # type: ignore[operator]
+
+    looked_for: list[object] = []
+    many = [Secret(f"{index:03}-{VALUE}") for index in range(count)]
+    redact(Text("call_1 CallAccepted: DIALING (accepted by the carrier)"))
+    assert len(looked_for) <= 12
+    assert many
+
+
+def test_a_secret_made_in_another_thread_is_found_in_this_one() -> None:
+    made: list[Secret] = []
+    assert redact(VALUE) == VALUE, "prepared without it"
+    thread = threading.Thread(target=lambda: made.append(Secret(VALUE)))
+    thread.start()
+    thread.join()
+    assert redact(VALUE) == MASK
+
+
+def test_a_secret_that_is_made_while_the_values_are_prepared_is_found_by_the_next_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Secret] = []
+    prepare = secret_module._all_live
+
+    def late() -> list[Secret]:
+        found = prepare()
+        if not made:
+            made.append(Secret(VALUE))  # as another thread does, right after the set was read
+        return found
+
+    first = Secret("another-one")
+    monkeypatch.setattr(secret_module, "_all_live", late)
+    assert redact(VALUE) == VALUE, "it was not there when the set was read"
+    assert redact(VALUE) == MASK
+    assert first
+
+
 def logged(write: object) -> str:
     logger, stream = logging.Logger("test"), io.StringIO()
     handler = logging.StreamHandler(stream)
@@ -146,14 +216,20 @@ def test_a_secret_that_is_made_while_a_text_is_redacted_does_no_harm(monkeypatch
 
         looks = 0
 
-        def __iter__(self) -> Iterator[Secret]:
+        def add(self, reference: weakref.ref[Secret]) -> None:
+            self.references = [reference]
+
+        def discard(self, reference: weakref.ref[Secret]) -> None: ...
+
+        def __iter__(self) -> Iterator[weakref.ref[Secret]]:
             self.looks += 1
             if self.looks == 1:
                 raise RuntimeError("Set changed size during iteration")
-            return iter([token])
+            return iter(self.references)
 
-    token = Secret("007-sentinel")
     live = Changing()
-    monkeypatch.setattr("offhook.secret._live", live)
+    monkeypatch.setattr(secret_module, "_live", live)
+    token = Secret("007-sentinel")
     assert redact("the token is 007-sentinel") == "the token is [secret]"
     assert live.looks == 2
+    assert token

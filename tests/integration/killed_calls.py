@@ -26,6 +26,7 @@ from offhook.testing import LinkedTransport, ScriptedCarrier
 from offhook_sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
+    from offhook.interfaces import DialRequest
     from offhook.interfaces.grant import Grant
 
 NUMBER = "+14155550123"
@@ -44,10 +45,10 @@ class Telling(ScriptedCarrier):
         super().__init__()
         self._pipe = pipe
 
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         os.write(self._pipe, RUNG)
         await asyncio.sleep(0.002)
-        return await super().start_call(to)
+        return await super().start_call(request)
 
 
 async def call(folder: Path, pipe: int) -> None:

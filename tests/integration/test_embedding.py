@@ -95,7 +95,7 @@ def test_a_cancel_scope_cuts_hanging_up_short_unless_it_is_shielded(shielded: bo
                 finally:
                     with anyio.CancelScope(shield=shielded):
                         await call.hang_up()
-        assert call.settled
+        assert call.over
         return [entry.event for entry in call.record.timeline if entry.changed]
 
     assert ("LegClosed" in run(main())) == shielded

@@ -226,6 +226,7 @@ def test_web_app_has_a_status_for_whatever_stops_a_call(folder: Path) -> None:
         (errors.CallStateError("x"), 409),
         (errors.StartAmbiguous("x"), 502),
         (errors.JoinTimeout("x"), 503),
+        (errors.StorageError("x"), 507),
         (errors.PluginError("acme", "check", "x"), 500),
     ):
         response = refused(request, error)

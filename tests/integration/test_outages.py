@@ -14,6 +14,7 @@ from tests.plugins.relay_kit import Ear, Talker, until
 from tests.plugins.test_aiortc_rejoin import of_the_leg
 
 from offhook import CallPolicy, CallState, Disposition, EndedBy, Phone
+from offhook.interfaces import DialRequest
 from offhook.session.events import LegDisconnected, LegReconnected
 from offhook_aiortc.transport import AiortcTransport
 from offhook_sendblue.auth import KeyAuth
@@ -52,7 +53,7 @@ def test_a_relay_that_stands_still_for_10_s_is_noticed_and_so_is_its_return(mock
         carrier = carrier_of(mock)
         ear = Ear()
         transport = AiortcTransport()
-        leg = await transport.join(await carrier.start_call(ECHOES), ear)
+        leg = await transport.join(await carrier.start_call(DialRequest("call_1", ECHOES)), ear)
         talker = Talker(leg)
         await until(lambda: len(ear.audio) > 25, "the callee answers and echoes")
         with stopped(mock):

@@ -16,6 +16,7 @@ from offhook_sendblue.auth import KeyAuth
 from offhook_sendblue.carrier import SendblueCarrier
 
 if TYPE_CHECKING:
+    from offhook.interfaces import DialRequest
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.grant import Grant
 
@@ -41,8 +42,8 @@ class LateCarrier(SendblueCarrier):
 
     clock: SteppingClock
 
-    async def start_call(self, to: str) -> Grant:
-        grant = await super().start_call(to)
+    async def start_call(self, request: DialRequest) -> Grant:
+        grant = await super().start_call(request)
         self.clock.ahead_s += 7 * 24 * 3600
         return grant
 
@@ -50,9 +51,9 @@ class LateCarrier(SendblueCarrier):
 class MixedUpCarrier(SendblueCarrier):
     """Gives the token of one call with the channel of another."""
 
-    async def start_call(self, to: str) -> Grant:
-        first = await super().start_call(to)
-        second = await super().start_call(to)
+    async def start_call(self, request: DialRequest) -> Grant:
+        first = await super().start_call(request)
+        second = await super().start_call(request)
         return dataclasses.replace(second, token=first.token)
 
 

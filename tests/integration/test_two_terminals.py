@@ -80,10 +80,10 @@ def test_the_timeline_says_what_each_state_rests_on(mock: Mock, tmp_path: Path) 
     document = json.loads(done.out)
     steps = [(entry["call"], entry["evidence"], entry["grade"]) for entry in document["timeline"] if entry["changed"]]
     assert steps[:4] == [
-        ("dialing", "the caller asked for it", "observed"),
-        ("dialing", "accepted by the carrier", "observed"),
-        ("ringing", "our leg joined the channel", "assumed"),
-        ("active", "the callee published audio", "documented"),
+        ("dialing", "request", "observed"),
+        ("dialing", "accepted", "observed"),
+        ("ringing", "leg_joined", "assumed"),
+        ("active", "callee_published", "documented"),
     ]
     journal = [json.loads(line) for line in (tmp_path / "o/journal.jsonl").read_text().splitlines()]
     assert [entry["event"] for entry in journal] == [entry["event"] for entry in document["timeline"]]

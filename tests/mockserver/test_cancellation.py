@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 NUMBER: Final = "+14155550123"
 POLICY: Final = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=60, release_timeout_s=2)
-#: The mock waits only briefly for a caller who has gone, so that the test soon sees what it keeps.
+#: A caller who has gone is not waited for for long, so that what the mock keeps is known soon.
 TENANT: Final = TenantSettings(join_window_s=8, grace_s=1, lost_after_s=2)
 SOUND: Final = [AudioFrame(bytes([1, 20]) * 320, 16_000)] * 3
 ECHOES: Final = Script("answers and echoes", (Ring(0.5), Answer(), Echo()))
@@ -82,8 +82,8 @@ async def close_the_phone(phone: Phone, call: Call, sink: ListSink) -> None:
 
 
 async def leave_slowly(phone: Phone, call: Call, sink: ListSink) -> None:
-    """Hang up where leaving takes some turns of the loop."""
-    transport = phone._equipment.transport
+    """Hang up where that takes some turns."""
+    transport = phone._parts.transport
     assert isinstance(transport, SlowToLeave)
     transport.leaving_s = 0.05
     async with call:
@@ -91,7 +91,7 @@ async def leave_slowly(phone: Phone, call: Call, sink: ListSink) -> None:
 
 
 class SlowToLeave(MemoryTransport):
-    """A transport whose legs take some turns of the loop to leave."""
+    """Its legs take so long to leave."""
 
     leaving_s = 0.0
 
@@ -119,7 +119,7 @@ SCENARIOS: Final = [
 
 @functools.cache
 def plugins() -> Plugins:
-    """Loaded once for all mocks: loading takes longer than a call."""
+    """Found once, for all the mocks: to look for them takes longer than a call."""
     return Plugins.load()
 
 
@@ -216,7 +216,7 @@ def through_all(
 
 
 async def quietly(attempt: Awaitable[bool]) -> bool:
-    """No error is hidden in a task or a log."""
+    """Nothing goes wrong where nobody would see it."""
     complaints: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     finished = await attempt
@@ -255,7 +255,7 @@ def check_ours(call: Call, store: MemoryStore, path: Path) -> None:
 
 
 def check_gone(mock: InProcessMock) -> None:
-    """Only the callee is in the channel."""
+    """Nobody but the callee is in the channel."""
     for live in mock.tenant.calls.values():
         callers = [member for member in live.room.members if member.uid != callee_uid(live)]
         assert not callers, "the caller is still in the channel"
@@ -282,5 +282,5 @@ async def check_mocks(mock: InProcessMock, call: Call) -> None:
 
 
 def callee_uid(live: Any) -> int:
-    """The uid of the callee in its channel; 0 when it is not there."""
+    """Who the callee is in its channel; 0 when it is not there."""
     return live.callee._member.uid if live.callee.answered else 0

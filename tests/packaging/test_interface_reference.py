@@ -17,7 +17,7 @@ import pytest
 from tests.core.rig import ALONE, NUMBER, run
 
 from offhook import Phone, hookimpl, interfaces
-from offhook.errors import ConfigError, DoubleDial, RecordingError, TransportUnavailable
+from offhook.errors import ConfigError, DoubleDial, StorageError, TransportUnavailable
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.grant import Grant
 from offhook.interfaces.ids import Ids
@@ -190,7 +190,7 @@ def test_the_examples_refuse_what_cannot_work(tmp_path: Path) -> None:
             await examples.ExampleTransport().check(None)
         (tmp_path / "file").touch()
         for make in (examples.ExampleSink, lambda argument: examples.ExampleStore(argument, environment)):
-            with pytest.raises(RecordingError):
+            with pytest.raises(StorageError):
                 make(str(tmp_path / "file" / "below"))
         handler = examples.ExampleLegHandler()
         leg = await examples.ExampleTransport().join(Grant("0" * 32, "c", Secret("t"), 0), handler)

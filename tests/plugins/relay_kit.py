@@ -174,7 +174,7 @@ async def _loop_lag(lags_s: list[float]) -> None:
 
 
 class Talker:
-    """Sends 50 frames a second, whatever becomes of them; late ones at once."""
+    """Sends 50 frames a second, also when they are dropped; late ones at once."""
 
     def __init__(self, speaker: Leg | PcmMember) -> None:
         self.sent = 0

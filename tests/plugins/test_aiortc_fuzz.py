@@ -1,9 +1,10 @@
-"""Nonsense into a leg and a relay that are in a call: dropped and counted, and the call goes on."""
+"""Nonsense sent to a leg and a relay in a call: it is dropped and counted, and the call continues."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 import socket
 import struct
@@ -64,12 +65,12 @@ def nonsense(peer: Peer, chance: random.Random, payload: bytes) -> None:
 
 @dataclass
 class Nonsense:
-    """What a relay sends that is no event of the protocol."""
+    """A text of a relay that is not an event of the protocol."""
 
     value: dict[str, object]
 
-    def to_json(self) -> dict[str, object]:
-        return self.value
+    def to_text(self) -> str:
+        return json.dumps(self.value)
 
 
 def some_json(chance: random.Random) -> dict[str, object]:
@@ -104,7 +105,7 @@ def test_nonsense_that_is_encrypted_well(seed: int) -> None:
         assert counters["packets_malformed"] > 20
         assert counters["frames_unclaimed"] > 100
         assert relay.room.counters.malformed > 20
-        assert len(leg._hearing._streams) <= 64  # pyright: ignore[reportPrivateUsage]
+        assert len(leg._receiver._streams) <= 64  # pyright: ignore[reportPrivateUsage]
         heard = len(ear.audio)
         callee_ear.audio.clear()
         for index in range(100):
@@ -125,7 +126,7 @@ def test_nonsense_that_is_encrypted_well(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_nonsense_from_anybody_at_the_sockets(seed: int) -> None:
+def test_nonsense_from_other_programs_at_the_sockets(seed: int) -> None:
     async def check(relay: Relay) -> None:
         troubles: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: troubles.append(context))
@@ -138,7 +139,7 @@ def test_nonsense_from_anybody_at_the_sockets(seed: int) -> None:
         doors = [
             (candidate.ip, candidate.port)
             for peer in (connection_of(leg).peer, client.peer)
-            for candidate in (await peer.gather()).candidates
+            for candidate in (await peer.gather()).ice.candidates
             if candidate.ip == "127.0.0.1"
         ]
         stun = struct.pack("!HHL12s", 1, 8, 0x2112A442, b"t" * 12) + struct.pack("!HHL", 0x0024, 4, 1)

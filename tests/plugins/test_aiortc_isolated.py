@@ -95,7 +95,7 @@ def _isolated(flags: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_a_call_needs_no_network_interface() -> None:
-    refused = "this kernel lets nobody make a network of its own"
+    refused = "this kernel does not allow network namespaces"
     allowed = [
         flags
         for flags in ("-rn", "-n")

@@ -87,7 +87,7 @@ def test_a_leg_and_a_pcm_member_hear_each_other() -> None:
         callee = relay.room.join_pcm(9, callee_ear)
         callee.publish()
         leg = await AiortcTransport().join(relay.grant(), ear)
-        await until(lambda: ear.events == [MemberJoined(9), MemberPublished(9)], "who is there already is told")
+        await until(lambda: ear.events == [MemberJoined(9), MemberPublished(9)], "present members are reported")
         assert leg.uid not in (0, 9)
         for index in range(5):
             callee.send(tone(index))
@@ -143,7 +143,7 @@ def test_a_client_conceals_and_counts_what_the_relay_did_not_send() -> None:
     with_relay(check)
 
 
-def test_a_pause_is_seen_in_the_position_and_is_no_loss() -> None:
+def test_a_pause_shows_in_the_position_and_is_not_a_loss() -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
         first = await AiortcTransport().join(relay.grant(7), Ear())
@@ -160,7 +160,7 @@ def test_a_pause_is_seen_in_the_position_and_is_no_loss() -> None:
     with_relay(check)
 
 
-def test_the_last_word_is_heard_before_the_end_is_told() -> None:
+def test_the_last_audio_arrives_before_the_end_is_reported() -> None:
     order: list[str] = []
 
     class Order(Ear):
@@ -204,7 +204,7 @@ def test_the_last_word_is_heard_before_the_end_is_told() -> None:
     ],
     ids=["expired", "forged", "other channel", "other app", "other uid", "may not join"],
 )
-def test_a_bad_token_is_refused_with_agoras_reason(changed: dict[str, object], reason: int) -> None:
+def test_a_bad_token_is_rejected_with_agoras_reason(changed: dict[str, object], reason: int) -> None:
     async def check(relay: Relay) -> None:
         grant = relay.grant(7, **changed)
         with pytest.raises(TokenRejected) as refused:
@@ -277,14 +277,14 @@ def test_joins_under_way_are_capped() -> None:
     with_relay(check, most_joining=0)
 
 
-def test_who_is_kicked_is_told_once_and_why() -> None:
+def test_a_kicked_leg_reports_the_reason_once() -> None:
     async def check(relay: Relay) -> None:
         ear, other = Ear(), Ear()
         leg = await AiortcTransport().join(relay.grant(7), ear)
         relay.room.join_pcm(9, other)
         await until(lambda: ear.events == [MemberJoined(9)], "introduced")
         relay.room.kick(relay.room.rtp_members[0], "call over")
-        await until(lambda: len(ear.events) == 2, "told")
+        await until(lambda: len(ear.events) == 2, "reported")
         assert ear.events[-1] == LegClosed("call over")
         assert other.events[-1] == MemberLeft(7, LeaveReason.DROPPED)
         leg.send(tone(0))
@@ -355,27 +355,27 @@ def test_an_end_that_overtakes_the_last_audio_waits_for_it() -> None:
             callee.send(tone(index))
         leg.on_relay_event(Left(9, LeaveReason.QUIT))  # before the packets
         callee.leave()
-        await until(lambda: "MemberLeft" in order, "told")
+        await until(lambda: "MemberLeft" in order, "reported")
         assert order[-6:] == ["audio"] * 5 + ["MemberLeft"]
         await leg.leave()
 
     with_relay(check)
 
 
-def test_why_we_were_put_out_is_told_though_the_connection_ends_first() -> None:
+def test_the_reason_for_a_kick_is_reported_though_the_connection_ends_first() -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
         leg = await AiortcTransport().join(relay.grant(7), ear)
         end_peer(leg)  # DTLS says so before the WebSocket says why
         relay.room.kick(relay.room.rtp_members[0], "call over")
-        await until(lambda: bool(ear.events), "told")
+        await until(lambda: bool(ear.events), "reported")
         assert ear.events == [LegClosed("call over")]
         await leg.leave()
 
     with_relay(check)
 
 
-def test_no_callback_comes_after_leave() -> None:
+def test_the_handler_is_not_called_after_leave() -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
         callee = relay.room.join_pcm(9, Ear())
@@ -386,15 +386,15 @@ def test_no_callback_comes_after_leave() -> None:
             callee.send(tone(index))
             await asyncio.sleep(0)
         await leaving
-        told = len(ear.events), len(ear.audio)
+        events_before = len(ear.events), len(ear.audio)
         callee.leave()
         await until(lambda: relay.door.connections == 0, "the relay has let go of it")
-        assert (len(ear.events), len(ear.audio)) == told
+        assert (len(ear.events), len(ear.audio)) == events_before
 
     with_relay(check)
 
 
-def test_a_leave_that_is_cancelled_goes_on_by_itself() -> None:
+def test_a_cancelled_leave_continues_by_itself() -> None:
     async def check(relay: Relay) -> None:
         transport = AiortcTransport()
         leg = await transport.join(relay.grant(7), Ear())
@@ -424,7 +424,7 @@ def test_leave_is_bounded_when_the_relay_is_stuck() -> None:
 
 
 @pytest.mark.parametrize("endpoint", [None, "http://192.0.2.1:80", "https://127.0.0.1:1", "http://relay.example"])
-def test_what_is_no_relay_on_this_machine_is_refused_without_asking(endpoint: str | None) -> None:
+def test_endpoints_that_are_not_a_relay_on_this_machine_are_rejected_unasked(endpoint: str | None) -> None:
     async def main() -> None:
         transport = AiortcTransport()
         with pytest.raises(TransportUnavailable, match="on this machine"):
@@ -435,7 +435,7 @@ def test_what_is_no_relay_on_this_machine_is_refused_without_asking(endpoint: st
     asyncio.run(main())
 
 
-def test_check_tells_nothing_there_from_something_else_there() -> None:
+def test_check_distinguishes_no_server_from_another_server() -> None:
     async def other(request: Request) -> Response:
         return PlainTextResponse("hello")
 
@@ -450,7 +450,7 @@ def test_check_tells_nothing_there_from_something_else_there() -> None:
     asyncio.run(main())
 
 
-def test_the_environments_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://192.0.2.1:9")
 
@@ -568,7 +568,7 @@ def test_the_door_names_what_is_wrong_with_a_request(body: bytes, content_type: 
     with_relay(check)
 
 
-def test_a_join_that_nobody_completes_goes_by_itself() -> None:
+def test_a_join_that_is_not_completed_ends_by_itself() -> None:
     async def check(relay: Relay) -> None:
         grant = relay.grant(7)
         request = {

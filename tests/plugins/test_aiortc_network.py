@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def held(leg: AiortcLeg, relay: Relay) -> list[int]:
     """What jitter buffers hold, at the leg and in the room."""
-    streams = leg._hearing._streams.values()  # pyright: ignore[reportPrivateUsage]
+    streams = leg._receiver._streams.values()  # pyright: ignore[reportPrivateUsage]
     receptions = [stream.reception for stream in streams] + list(relay.room._receptions.values())  # pyright: ignore[reportPrivateUsage]
     return [reception._buffer.held for reception in receptions]  # pyright: ignore[reportPrivateUsage]
 
@@ -148,7 +148,7 @@ def test_jitter_and_a_latency_step_pass_and_leave_no_delay(conditions: dict[str,
             assert ear.positions == sorted(set(ear.positions)), "in order and none twice"
         assert held(leg, relay) == [0, 0]
         assert len(asyncio.all_tasks()) <= tasks
-        assert ears[0].events == ears[0].events[:2], "no outage and no lost audio is told"
+        assert ears[0].events == ears[0].events[:2], "no outage and no lost audio is reported"
         await leg.leave()
 
     with_relay(check, exact=True)

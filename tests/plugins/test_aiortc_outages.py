@@ -1,4 +1,4 @@
-"""A path that goes silent: noticed by who hears nothing, on either side, and over once packets come again."""
+"""Outages: noticed by the side that receives nothing, and over once packets arrive again."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from offhook_wire.rtcp import ReceiverReport
 
 @pytest.mark.slow
 @pytest.mark.fault("F23")
-@pytest.mark.parametrize("both_ways", [True, False], ids=["both ways", "only what comes"])
-def test_a_blackout_of_3_s_is_told_once_and_so_is_its_end(both_ways: bool) -> None:
+@pytest.mark.parametrize("both_ways", [True, False], ids=["both ways", "only incoming"])
+def test_a_blackout_of_3_s_and_its_end_are_reported_once(both_ways: bool) -> None:
     incoming, outgoing = Impairment(), Impairment()
 
     async def check(relay: Relay) -> None:
@@ -61,7 +61,7 @@ def test_a_blackout_of_3_s_is_told_once_and_so_is_its_end(both_ways: bool) -> No
         await until(lambda: ear.positions[-1] == (sent[1] - 1) * FRAME_SAMPLES, "the last frame")
         await until(lambda: callee_ear.positions[-1] == (sent[0] - 1) * FRAME_SAMPLES, "and the callee's")
         assert of_the_leg(ear) == [LegDisconnected(), LegReconnected()]
-        assert callee_ear.events.count(MemberJoined(7)) == 1, "nobody else noticed anything"
+        assert callee_ear.events.count(MemberJoined(7)) == 1, "the others noticed nothing"
         counters = leg.counters()
         # What was sent into the blackout is lost, and counted as lost; nothing else is.
         assert counters["packets_received"] + counters["packets_lost"] == sent[1]
@@ -78,7 +78,7 @@ def test_a_blackout_of_3_s_is_told_once_and_so_is_its_end(both_ways: bool) -> No
 
 @pytest.mark.slow
 @pytest.mark.fault("F23")
-def test_who_was_dropped_for_its_silence_comes_back_when_the_path_does() -> None:
+def test_a_leg_dropped_in_a_blackout_rejoins_after_it() -> None:
     incoming, outgoing = Impairment(), Impairment()
 
     async def check(relay: Relay) -> None:
@@ -107,7 +107,7 @@ def test_who_was_dropped_for_its_silence_comes_back_when_the_path_does() -> None
     with_relay(check, silence_s=0.5)
 
 
-def test_a_blackout_ends_in_silence_as_well_as_in_talk_when_reports_come_again() -> None:
+def test_a_blackout_ends_with_the_next_report_without_any_audio() -> None:
     incoming = Impairment()
 
     async def check(relay: Relay) -> None:
@@ -138,7 +138,7 @@ def test_leaving_during_a_blackout_is_bounded() -> None:
     with_relay(check)
 
 
-def test_a_loop_that_was_held_up_does_not_take_that_for_silence() -> None:
+def test_a_blocked_loop_is_not_an_outage() -> None:
     import time
 
     async def check(relay: Relay) -> None:
@@ -155,7 +155,7 @@ def test_a_loop_that_was_held_up_does_not_take_that_for_silence() -> None:
     with_relay(check, silence_s=1.5)
 
 
-def test_the_relay_drops_a_client_from_which_nothing_comes() -> None:
+def test_the_relay_drops_a_client_from_which_nothing_arrives() -> None:
     async def check(relay: Relay, client: Client) -> None:
         ear = Ear()
         relay.room.join_pcm(9, ear)
@@ -174,7 +174,7 @@ def test_the_relay_drops_a_client_from_which_nothing_comes() -> None:
 
 @pytest.mark.slow
 @pytest.mark.fault("F25")
-def test_when_nothing_of_ours_arrives_that_is_told_once_and_so_is_its_end() -> None:
+def test_lost_sent_audio_and_its_return_are_reported_once() -> None:
     outgoing = Impairment()
 
     async def check(relay: Relay) -> None:
@@ -192,8 +192,8 @@ def test_when_nothing_of_ours_arrives_that_is_told_once_and_so_is_its_end() -> N
         await asyncio.sleep(1.5)
         outgoing.muted = False
         there_at_s = loop.time()
-        await until(lambda: AudioReturned(Direction.SENT) in ear.events, "told that it flows")
-        print(f"one-way audio told after {noticed_s:.2f} s, its end after {loop.time() - there_at_s:.2f} s")
+        await until(lambda: AudioReturned(Direction.SENT) in ear.events, "its return is reported")
+        print(f"one-way audio reported after {noticed_s:.2f} s, its end after {loop.time() - there_at_s:.2f} s")
         await asyncio.sleep(1.5)
         for talker in talkers:
             await talker.stop()
@@ -207,7 +207,7 @@ def test_when_nothing_of_ours_arrives_that_is_told_once_and_so_is_its_end() -> N
 
 @pytest.mark.slow
 @pytest.mark.fault("F25")
-def test_when_nothing_of_theirs_arrives_the_sent_direction_is_not_blamed() -> None:
+def test_lost_received_audio_is_not_reported_as_lost_sent_audio() -> None:
     incoming = Impairment()
 
     async def check(relay: Relay) -> None:

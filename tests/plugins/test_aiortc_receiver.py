@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Heard = list[tuple[int, int]]
 
 
-def with_hearing(check: Callable[[Receiver, Heard], None]) -> None:
+def with_receiver(check: Callable[[Receiver, Heard], None]) -> None:
     async def main() -> None:
         heard: Heard = []
 
@@ -41,7 +41,7 @@ class Talker:
         return rtp.parse(self.out.packet(self.encoder.encode(bytes(640)), index * 960, 0.0))
 
 
-def test_audio_that_comes_before_its_member_is_known_waits_for_it() -> None:
+def test_audio_of_an_unknown_member_waits_for_the_member() -> None:
     def check(hearing: Receiver, heard: Heard) -> None:
         talker = Talker(1)
         for index in range(3):
@@ -51,10 +51,10 @@ def test_audio_that_comes_before_its_member_is_known_waits_for_it() -> None:
         assert heard == [(9, 0), (9, 320), (9, 640)]
         assert hearing.counters()["frames_unclaimed"] == 0
 
-    with_hearing(check)
+    with_receiver(check)
 
 
-def test_what_nobody_claims_is_bounded_and_counted() -> None:
+def test_unclaimed_audio_is_bounded_and_counted() -> None:
     def check(hearing: Receiver, heard: Heard) -> None:
         talker = Talker(1)
         for index in range(60):
@@ -65,10 +65,10 @@ def test_what_nobody_claims_is_bounded_and_counted() -> None:
         assert len(heard) == 50
         assert hearing.counters()["frames_unclaimed"] == 10 + (99 - 64)
 
-    with_hearing(check)
+    with_receiver(check)
 
 
-def test_an_end_plays_what_is_held_and_the_stream_may_go_on() -> None:
+def test_an_end_delivers_held_audio_and_the_stream_may_continue() -> None:
     def check(hearing: Receiver, heard: Heard) -> None:
         talker = Talker(1)
         hearing.claim(talker.out.ssrc, 9)
@@ -85,7 +85,7 @@ def test_an_end_plays_what_is_held_and_the_stream_may_go_on() -> None:
         assert heard[-1] == (9, 960)
         assert hearing.end(12345) is None
 
-    with_hearing(check)
+    with_receiver(check)
 
 
 def test_counters_only_grow() -> None:
@@ -98,7 +98,7 @@ def test_counters_only_grow() -> None:
         hearing.add(packets[1], 0.0)
         assert hearing.counters()["packets_lost"] == 1
 
-    with_hearing(check)
+    with_receiver(check)
 
 
 def test_sender_reports_are_echoed_in_the_blocks() -> None:
@@ -109,4 +109,4 @@ def test_sender_reports_are_echoed_in_the_blocks() -> None:
         (block,) = hearing.blocks(2.0)
         assert (block.ssrc, block.last_sr, block.delay_since_last_sr) == (talker.out.ssrc, 0x1234, 65_536)
 
-    with_hearing(check)
+    with_receiver(check)

@@ -1,4 +1,4 @@
-"""A leg that loses its connection comes back by itself, and does not where it must not."""
+"""A leg that loses its connection rejoins by itself, but not after the relay put it out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ BREAKS = {"WebSocket": abort_websocket, "peer": end_peer}
 
 
 def of_the_leg(ear: Ear) -> list[object]:
-    """What was told about the leg itself."""
+    """The events about the leg itself."""
     return [
         event for event in ear.events if isinstance(event, LegDisconnected | LegReconnected | LegClosed | LegFailed)
     ]
@@ -46,7 +46,7 @@ def of_the_leg(ear: Ear) -> list[object]:
 
 @pytest.mark.fault("F23")
 @pytest.mark.parametrize("broken", list(BREAKS))
-def test_who_is_lost_comes_back_once_and_one_stream_goes_on(broken: str) -> None:
+def test_a_lost_leg_rejoins_once_and_its_stream_continues(broken: str) -> None:
     async def check(relay: Relay) -> None:
         ear, callee_ear = Ear(), Ear()
         callee = relay.room.join_pcm(9, callee_ear)
@@ -77,7 +77,7 @@ def test_who_is_lost_comes_back_once_and_one_stream_goes_on(broken: str) -> None
         counters = leg.counters()
         assert (counters["frames_sent"], counters["frames_dropped"], counters["reconnections"]) == (19, 1, 1)
         assert counters["packets_lost"] == 0
-        # The callee is told that we were away; for it we are a talker who joins again.
+        # For the callee, we left and joined again.
         assert callee_ear.events.count(MemberJoined(7)) == 2
         assert callee_ear.events.count(MemberLeft(7, LeaveReason.DROPPED)) == 1
         await leg.leave()
@@ -86,7 +86,7 @@ def test_who_is_lost_comes_back_once_and_one_stream_goes_on(broken: str) -> None
     with_relay(check)
 
 
-def test_what_happened_meanwhile_is_told_when_we_are_back() -> None:
+def test_changes_during_an_outage_are_reported_after_it() -> None:
     async def main() -> None:
         relay = Relay()
         ear = Ear()
@@ -96,7 +96,7 @@ def test_what_happened_meanwhile_is_told_when_we_are_back() -> None:
             leg = await AiortcTransport().join(relay.grant(7), ear)
             await until(lambda: len(ear.events) == 6, "introduced")
         await until(lambda: relay.room.rtp_members == (), "the server is gone, and with it the leg")
-        told = len(ear.events)
+        events_before = len(ear.events)
         one, two, _ = relay.room.pcm_members
         one.leave()
         two.unpublish()
@@ -104,13 +104,13 @@ def test_what_happened_meanwhile_is_told_when_we_are_back() -> None:
         port = int(relay.url.rpartition(":")[2])
         async with serving(relay.door.routes(), port):
             await until(lambda: LegReconnected() in ear.events, "back")
-            await until(lambda: MemberPublished(4) in ear.events, "told")
-            assert ear.events[told - 1] == LegDisconnected()
-            after = ear.events[told:]
+            await until(lambda: MemberPublished(4) in ear.events, "reported")
+            assert ear.events[events_before - 1] == LegDisconnected()
+            after = ear.events[events_before:]
             assert after[0] == LegReconnected()
             assert MemberLeft(1, LeaveReason.DROPPED) in after
             assert [type(event).__name__ for event in after].count("MemberUnpublished") == 1
-            assert not any(getattr(event, "uid", 0) == 3 for event in after), "nothing is told twice"
+            assert not any(getattr(event, "uid", 0) == 3 for event in after), "nothing is reported twice"
             await leg.leave()
         relay.rooms.close_all()
         await relay.door.aclose()
@@ -171,7 +171,7 @@ def test_a_channel_that_is_gone_is_not_asked_for_again() -> None:
 
 
 @pytest.mark.fault("F14")
-def test_a_token_that_ended_meanwhile_is_not_offered_again() -> None:
+def test_a_token_that_expired_meanwhile_is_not_sent_again() -> None:
     clock = MovableClock()
 
     async def check(relay: Relay) -> None:
@@ -190,12 +190,12 @@ def test_a_token_that_ended_meanwhile_is_not_offered_again() -> None:
 
 
 @pytest.mark.parametrize("reason", ["call over", "token expired", "channel closed"])
-def test_who_is_kicked_does_not_come_back(reason: str) -> None:
+def test_a_kicked_leg_does_not_rejoin(reason: str) -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
         leg = await AiortcTransport().join(relay.grant(7), ear)
         relay.room.kick(relay.room.rtp_members[0], reason)
-        await until(lambda: ear.events == [LegClosed(reason)], "told")
+        await until(lambda: ear.events == [LegClosed(reason)], "reported")
         await until(lambda: relay.door.connections == 0, "gone")
         await asyncio.sleep(0.3)
         assert (ear.events, relay.door.connections) == ([LegClosed(reason)], 0)
@@ -205,7 +205,7 @@ def test_who_is_kicked_does_not_come_back(reason: str) -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3, 10, 30, 100])
-def test_leaving_while_it_comes_back_is_immediate_and_leaves_nothing(turns: int) -> None:
+def test_leaving_during_a_rejoin_is_immediate_and_leaves_nothing_behind(turns: int) -> None:
     async def check(relay: Relay) -> None:
         ear = Ear()
         leg = await AiortcTransport().join(relay.grant(7), ear)
@@ -215,9 +215,9 @@ def test_leaving_while_it_comes_back_is_immediate_and_leaves_nothing(turns: int)
             await asyncio.sleep(0)
         async with asyncio.timeout(1):
             await leg.leave()
-        told = list(ear.events)
+        events_before = list(ear.events)
         await until(lambda: relay.door.connections == 0, "the relay has let go")
-        assert ear.events == told
+        assert ear.events == events_before
 
     with_relay(check, join_timeout_s=0.5)
 
@@ -252,7 +252,7 @@ def test_a_handler_may_leave_at_once() -> None:
         ear = Leaver()
         leg = await AiortcTransport().join(relay.grant(7), ear)
         abort_websocket(leg)
-        await until(lambda: bool(leaving), "told")
+        await until(lambda: bool(leaving), "reported")
         await leaving[0]
         assert ear.events == [LegDisconnected()]
 
@@ -291,7 +291,7 @@ def test_frames_that_fall_into_an_outage_are_a_gap_of_the_right_length() -> None
             await until(lambda: ear.positions[-1] == (sent[1] - 1) * FRAME_SAMPLES, "the last frame")
             counters = leg.counters()
             assert counters["frames_sent"] + counters["frames_dropped"] == sent[0]
-            # Nobody listened, so the callee's frames were not encoded and no packet was lost: it is a gap in the time.
+            # No member listened, so the callee's frames were not encoded and no packet was lost: it is a gap in time.
             assert (counters["packets_lost"], counters["frames_concealed"]) == (0, 0)
             gaps = [(b - a) // FRAME_SAMPLES - 1 for a, b in itertools.pairwise(ear.positions)]
             assert counters["frames_received"] + sum(gaps) == sent[1]

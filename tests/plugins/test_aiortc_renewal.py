@@ -23,7 +23,7 @@ from tests.plugins.relay_kit import (
 from offhook.errors import TokenRejected, TransportError
 from offhook.secret import Secret
 from offhook.session.events import GrantExpiring, LegClosed, LegDisconnected, LegReconnected
-from offhook_aiortc import connection as connection_module
+from offhook_aiortc import renewals
 from offhook_aiortc.transport import AiortcTransport
 from offhook_wire.relay_protocol import Renewed
 
@@ -37,7 +37,7 @@ def test_a_renewal_in_mid_call_costs_no_frame() -> None:
         callee.publish()
         leg = await AiortcTransport().join(relay.grant(7, expire_s=2), ear)
         talkers = Talker(leg), Talker(callee)
-        await until(lambda: GrantExpiring() in ear.events, "told in time")
+        await until(lambda: GrantExpiring() in ear.events, "reported in time")
         await leg.renew(relay.grant(7))
         await asyncio.sleep(2)  # the first token's end passes: real time is what this is about
         sent = [await talker.stop() for talker in talkers]
@@ -52,7 +52,7 @@ def test_a_renewal_in_mid_call_costs_no_frame() -> None:
     with_relay(check, exact=True)
 
 
-def test_half_a_short_life_and_30_s_of_a_long_one_before_its_end_the_handler_is_told() -> None:
+def test_expiry_is_reported_at_half_of_a_short_life_and_30_s_before_the_end_of_a_long_one() -> None:
     clock = MovableClock()
 
     async def check(relay: Relay) -> None:
@@ -63,13 +63,13 @@ def test_half_a_short_life_and_30_s_of_a_long_one_before_its_end_the_handler_is_
         await asyncio.sleep(1.1)
         assert GrantExpiring() not in ears[0].events
         clock.pass_s = 10
-        await until(lambda: GrantExpiring() in ears[0].events, "told at half of its life")
+        await until(lambda: GrantExpiring() in ears[0].events, "reported at half of its life")
         assert GrantExpiring() not in ears[1].events
         await short.renew(relay.grant(7, expire_s=20))
         clock.pass_s = 20
-        await until(lambda: ears[0].events.count(GrantExpiring()) == 2, "told of the fresh one as well")
+        await until(lambda: ears[0].events.count(GrantExpiring()) == 2, "reported for the fresh one as well")
         clock.pass_s = 71
-        await until(lambda: GrantExpiring() in ears[1].events, "told 30 s before")
+        await until(lambda: GrantExpiring() in ears[1].events, "reported 30 s before")
         await short.leave()
         await long.leave()
 
@@ -89,9 +89,7 @@ def test_half_a_short_life_and_30_s_of_a_long_one_before_its_end_the_handler_is_
     ],
     ids=["forged", "other channel", "other app", "other uid", "expired", "no token"],
 )
-def test_a_bad_renewal_is_refused_and_the_old_token_goes_on_until_its_end(
-    changed: dict[str, object] | None, reason: int
-) -> None:
+def test_a_bad_renewal_is_refused_and_the_old_token_stays_valid(changed: dict[str, object] | None, reason: int) -> None:
     clock = MovableClock()
 
     async def check(relay: Relay) -> None:
@@ -116,7 +114,7 @@ def test_a_bad_renewal_is_refused_and_the_old_token_goes_on_until_its_end(
     with_relay(check, clock)
 
 
-def test_a_renewal_that_is_not_answered_is_given_up_and_its_late_answer_goes_to_no_other(
+def test_an_unanswered_renewal_fails_and_its_late_answer_reaches_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def check(relay: Relay) -> None:
@@ -125,12 +123,12 @@ def test_a_renewal_that_is_not_answered_is_given_up_and_its_late_answer_goes_to_
         held: list[Secret] = []
         renew = client._renew  # pyright: ignore[reportPrivateUsage]
         client._renew = held.append  # type: ignore[method-assign, assignment]  # a relay that is stuck
-        monkeypatch.setattr(connection_module, "RENEWAL_TIMEOUT_S", 0.1)
+        monkeypatch.setattr(renewals, "RENEWAL_TIMEOUT_S", 0.1)
         with pytest.raises(TransportError, match="did not answer"):
             await leg.renew(relay.grant(7, made_out_to=8))
         client._renew = renew  # type: ignore[method-assign]
         monkeypatch.undo()
-        # Its refusal comes now, before the answer to the next one.
+        # Its refusal arrives now, before the answer to the next one.
         renew(held[0])
         await leg.renew(relay.grant(7))
         await leg.leave()
@@ -157,7 +155,7 @@ def test_a_renewal_whose_connection_is_lost_says_so_at_once() -> None:
     with_relay(check)
 
 
-def test_who_comes_back_after_a_renewal_comes_with_the_fresh_token() -> None:
+def test_a_rejoin_after_a_renewal_uses_the_fresh_token() -> None:
     clock = MovableClock()
 
     async def check(relay: Relay) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import offhook_audio
-from offhook.errors import RecordingError, SpecError
+from offhook.errors import SpecError, StorageError
 from offhook.interfaces.frame import AudioFrame
 from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook_audio.null import NullSink
@@ -85,17 +85,17 @@ def test_a_call_without_audio_leaves_a_valid_file(tmp_path: Path) -> None:
 
 
 def test_a_change_of_rate_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match="is at 8000 Hz and cannot continue at 16000 Hz"):
+    with pytest.raises(StorageError, match="is at 8000 Hz and cannot continue at 16000 Hz"):
         record(tmp_path / "a.wav", AudioFrame(ONE, 8_000, 0), AudioFrame(TWO, 16_000, 160))
 
 
 def test_an_impossible_output_is_rejected_when_the_sink_is_made(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match=r"for example recorder:heard\.wav"):
+    with pytest.raises(StorageError, match=r"for example recorder:heard\.wav"):
         RecorderSink("")
     (tmp_path / "a.wav").touch()
-    with pytest.raises(RecordingError, match="exists already"):
+    with pytest.raises(StorageError, match="exists already"):
         RecorderSink(str(tmp_path / "a.wav"))
-    with pytest.raises(RecordingError, match="folder does not exist"):
+    with pytest.raises(StorageError, match="folder does not exist"):
         RecorderSink(str(tmp_path / "none" / "a.wav"))
 
 

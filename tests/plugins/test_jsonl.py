@@ -16,7 +16,7 @@ from types import MappingProxyType
 import pytest
 
 import offhook_jsonl
-from offhook.errors import RecordingError
+from offhook.errors import SpecError, StorageError
 from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook.secret import MASK, Secret
 from offhook_jsonl.store import JsonLinesStore
@@ -97,7 +97,7 @@ def test_secrets_do_not_get_out_however_json_would_spell_them(tmp_path: Path) ->
         assert content.count(MASK) == 5
 
 
-def test_whatever_is_given_becomes_json(tmp_path: Path) -> None:
+def test_every_value_becomes_json(tmp_path: Path) -> None:
     class Colour(enum.Enum):
         RED = "red"
 
@@ -174,11 +174,11 @@ def test_a_full_disk_is_reported_and_what_was_there_stays(tmp_path: Path) -> Non
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
-        with pytest.raises(RecordingError, match="is cut: the disk is full"):
+        with pytest.raises(StorageError, match="is cut: the disk is full"):
             store.append("call_a", {"padding": "x" * 200})
-        with pytest.raises(RecordingError, match=r"cannot write journal\.jsonl.*may not grow"):
+        with pytest.raises(StorageError, match=r"cannot write journal\.jsonl.*may not grow"):
             store.append("call_a", {"count": 2})
-        with pytest.raises(RecordingError, match=r"cannot write record\.json.*may not grow"):
+        with pytest.raises(StorageError, match=r"cannot write record\.json.*may not grow"):
             store.save("call_a", {"padding": "x" * 200})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -195,14 +195,15 @@ def test_a_full_disk_is_reported_and_what_was_there_stays(tmp_path: Path) -> Non
 def test_a_folder_that_cannot_be_used_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "taken" / "journal.jsonl").mkdir(parents=True)
+    with pytest.raises(SpecError, match="for example jsonl:calls"):
+        JsonLinesStore("")
     for folder, says in (
-        ("", "for example jsonl:calls"),
         (f"{tmp_path}/file", "is a file and not a folder"),
         (f"{tmp_path}/file/deeper", "not a folder"),
         (f"{tmp_path}/taken", "Is a directory"),
         ("a\0b", "NUL"),
     ):
-        with pytest.raises(RecordingError, match=says):
+        with pytest.raises(StorageError, match=says):
             JsonLinesStore(folder)
 
 
@@ -214,7 +215,7 @@ def test_a_folder_that_may_not_be_written_to_is_refused_at_once() -> None:
         user = os.geteuid()
         os.seteuid(65534 if user == 0 else user)
         try:
-            with pytest.raises(RecordingError, match="may not be written to"):
+            with pytest.raises(StorageError, match="may not be written to"):
                 JsonLinesStore(folder)
         finally:
             os.seteuid(user)
@@ -222,11 +223,11 @@ def test_a_folder_that_may_not_be_written_to_is_refused_at_once() -> None:
 
 @pytest.mark.fault("F43")
 @pytest.mark.parametrize("call_id", ["", "../x", "a/b", "a\0", "x" * 65, "call_\u00e9", "a\n"])
-def test_a_call_id_that_is_no_file_name_is_refused(tmp_path: Path, call_id: str) -> None:
+def test_a_call_id_that_cannot_be_a_file_name_is_rejected(tmp_path: Path, call_id: str) -> None:
     store = JsonLinesStore(str(tmp_path))
-    with pytest.raises(RecordingError, match="call id"):
+    with pytest.raises(StorageError, match="call id"):
         store.append(call_id, {})
-    with pytest.raises(RecordingError, match="call id"):
+    with pytest.raises(StorageError, match="call id"):
         store.save(call_id, {})
     store.close()
     assert names(tmp_path) == ["journal.jsonl"]
@@ -236,7 +237,7 @@ def test_a_closed_store_takes_no_more(tmp_path: Path) -> None:
     store = JsonLinesStore(str(tmp_path))
     store.close()
     for write in (store.append, store.save):
-        with pytest.raises(RecordingError, match="closed"):
+        with pytest.raises(StorageError, match="closed"):
             write("call_a", {})
     assert names(tmp_path) == ["journal.jsonl"]
 

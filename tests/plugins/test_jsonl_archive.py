@@ -1,4 +1,4 @@
-"""A folder of JSON lines, read again: what goes on, what was interrupted, and what is no record of ours."""
+"""A folder of JSON lines, read again: what goes on, what was interrupted, and files that are not records of ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import offhook_jsonl
-from offhook.errors import RecordingError
+from offhook.errors import SpecError, StorageError
 from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook_jsonl.archive import JsonLinesArchive
 from offhook_jsonl.store import JsonLinesStore
@@ -40,16 +40,18 @@ def test_calls_come_back_newest_first_with_whole_paths(tmp_path: Path) -> None:
 @pytest.mark.fault("F32")
 def test_a_call_goes_on_as_long_as_the_folder_is_open(tmp_path: Path) -> None:
     store = JsonLinesStore(str(tmp_path))
+    store.append("call_a", {"event": "Dialed"})
     store.save("call_a", {"ended_at_s": None})
     archive = JsonLinesArchive(str(tmp_path))
     assert "interrupted" not in archive.records()[0]
     store.close()
     (record,) = archive.records()
     assert record["interrupted"] is True
+    assert record["timeline"] == [{"call_id": "call_a", "event": "Dialed"}], "its journal has it"
     assert "interrupted" not in json.loads((tmp_path / "record.json").read_text()), "reading changes nothing"
 
 
-def test_what_is_not_ours_or_was_cut_is_passed_over(tmp_path: Path) -> None:
+def test_foreign_files_and_incomplete_lines_are_skipped(tmp_path: Path) -> None:
     for name, content in (
         ("record.json", "no json"),
         ("record-x.json", "[]"),
@@ -70,15 +72,17 @@ def test_where_nothing_is_there_is_nothing(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for folder, says in (("", "for example"), (f"{tmp_path}/file", "not a folder"), ("a\0b", "NUL")):
-        with pytest.raises(RecordingError, match=says):
+    with pytest.raises(SpecError, match="for example"):
+        JsonLinesArchive("")
+    for folder, says in ((f"{tmp_path}/file", "not a folder"), ("a\0b", "NUL")):
+        with pytest.raises(StorageError, match=says):
             JsonLinesArchive(folder)
     (tmp_path / "record.json").mkdir()
     (tmp_path / "journal.jsonl").mkdir()
     archive = JsonLinesArchive(str(tmp_path))
-    with pytest.raises(RecordingError, match=r"record\.json' cannot be read"):
+    with pytest.raises(StorageError, match=r"record\.json' cannot be read"):
         archive.records()
-    with pytest.raises(RecordingError, match=r"journal\.jsonl in .* cannot be read"):
+    with pytest.raises(StorageError, match=r"journal\.jsonl in .* cannot be read"):
         archive.journal("call_a")
 
 

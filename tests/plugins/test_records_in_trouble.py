@@ -107,7 +107,7 @@ def test_a_folder_that_is_taken_away_and_another_store_that_is_not(kind: str, tm
     assert kept["disposition"] == "completed"
     problems = [entry["detail"] for entry in other.journal if "Error" in str(entry["event"])]
     assert any("mix.wav" in str(problem) and "deleted" in str(problem) for problem in problems)
-    assert len(problems) == len(set(map(str, problems))), "each is told once"
+    assert len(problems) == len(set(map(str, problems))), "each is reported once"
     assert len(problems) <= 4
 
 

@@ -190,7 +190,7 @@ def test_the_wait_is_on_the_error() -> None:
 
 @pytest.mark.fault("F4")
 @pytest.mark.parametrize("body", [b"", b"OK", b"[]", b"<html>hello</html>", b"\xff\xfe", b"[" * 60_000])
-def test_a_200_that_is_no_json_object_is_shown_in_part(body: bytes) -> None:
+def test_a_200_that_is_not_a_json_object_is_quoted_in_part(body: bytes) -> None:
     error = refusal(body)
     assert isinstance(error, CarrierProtocolError)
     assert len(error.message) < 500
@@ -198,7 +198,7 @@ def test_a_200_that_is_no_json_object_is_shown_in_part(body: bytes) -> None:
 
 
 @pytest.mark.fault("F9")
-def test_a_compressed_or_oversized_answer_is_refused() -> None:
+def test_a_compressed_or_oversized_answer_is_rejected() -> None:
     assert "compressed" in refusal(documented(), 200, {"content-encoding": "gzip"}).message
     with pytest.raises(CarrierProtocolError, match="larger"):
         grant_of(HttpAnswer(200, {}, b"", oversized=True), endpoint=None, now_s=NOW_S)
@@ -209,8 +209,8 @@ def test_a_compressed_or_oversized_answer_is_refused() -> None:
 def test_texts_of_the_carrier_are_redacted_cleaned_and_cut(status: int) -> None:
     secret = Secret("SENTINEL-secret")
     # The excerpt's end falls into the secret: it must have been blacked out before.
-    told = "\x1b[31m" + "y " * 93 + secret.reveal() + " y" * 5000
-    message = refusal({"message": told}, status).message
+    said = "\x1b[31m" + "y " * 93 + secret.reveal() + " y" * 5000
+    message = refusal({"message": said}, status).message
     assert "y y y" in message
     assert secret.reveal()[:4] not in message
     assert "\x1b" not in message
@@ -238,7 +238,7 @@ GZIP = {"content-encoding": "gzip"}
         *[({"status": status, "agora": AGORA}, 200, {}, False) for status in ("ERROR", "QUEUED", "")],
     ],
 )
-def test_only_an_answer_that_says_no_means_that_nobody_was_rung(
+def test_only_a_refusal_means_that_no_phone_rang(
     body: object, status: int, headers: dict[str, str], may_have_rung: bool
 ) -> None:
     error = refusal(body, status, headers)
@@ -260,9 +260,9 @@ def test_a_status_that_is_not_ok_says_what_to_do() -> None:
     assert "OFFHOOK_FROM_NUMBER" in message
 
 
-@pytest.mark.parametrize("told", ["fromNumber +18885550199 is no line of yours", "bad from_number", "From number?"])
-def test_a_refused_from_number_is_named_by_its_variable(told: str) -> None:
-    assert "OFFHOOK_FROM_NUMBER" in refusal({"message": told}, 400).message
+@pytest.mark.parametrize("said", ["fromNumber +18885550199 is no line of yours", "bad from_number", "From number?"])
+def test_a_refused_from_number_is_named_by_its_variable(said: str) -> None:
+    assert "OFFHOOK_FROM_NUMBER" in refusal({"message": said}, 400).message
     assert "OFFHOOK_FROM_NUMBER" not in refusal({"message": "phoneNumber is missing"}, 400).message
 
 

@@ -32,7 +32,7 @@ def test_fixed_keys_become_the_two_documented_headers() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "two words", "line\n", "\tkey", "käse", "x" * 1025, "nul\0"])
-def test_a_key_that_cannot_stand_in_a_header_is_refused_unseen(bad: str) -> None:
+def test_a_key_that_no_header_can_hold_is_rejected_and_not_shown(bad: str) -> None:
     with pytest.raises(ConfigError) as caught:
         KeyAuth(bad, SECRET)
     assert "API key" in caught.value.message
@@ -40,7 +40,7 @@ def test_a_key_that_cannot_stand_in_a_header_is_refused_unseen(bad: str) -> None
 
 
 @pytest.mark.parametrize("bad", [None, 7, b"bytes"])
-def test_a_key_that_is_no_text_is_refused(bad: object) -> None:
+def test_a_key_that_is_not_text_is_rejected(bad: object) -> None:
     with pytest.raises(ConfigError, match="must be text"):
         KeyAuth(bad, SECRET)  # type: ignore[arg-type]  # what an untyped program may do
 
@@ -81,7 +81,7 @@ def test_a_callable_may_rotate_keys_and_may_be_a_coroutine() -> None:
     assert revealed(CallableAuth(fetch)) == HEADERS
 
 
-def test_what_a_callable_raises_or_returns_wrongly_is_a_setting_to_mend() -> None:
+def test_an_error_or_a_bad_value_of_a_callable_is_a_config_error() -> None:
     def vault() -> tuple[str, str]:
         raise RuntimeError(f"cannot parse {SECRET}")
 
@@ -103,7 +103,7 @@ def test_no_auth_shows_or_pickles_its_keys() -> None:
             pickle.dumps(headers["sb-api-secret-key"])
 
 
-def test_both_come_through_the_entry_point() -> None:
+def test_both_are_found_through_the_entry_point() -> None:
     plugins = Plugins.load()
     environment = Environment(
         {

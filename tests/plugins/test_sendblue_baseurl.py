@@ -45,7 +45,7 @@ def test_https_and_this_machine_are_accepted(url: str, kept: str) -> None:
         "https://[::1",
     ],
 )
-def test_everything_else_is_refused_without_showing_a_password(url: str) -> None:
+def test_other_urls_are_rejected_without_showing_a_password(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         checked(url, "the base URL")
     assert caught.value.message.startswith("the base URL")

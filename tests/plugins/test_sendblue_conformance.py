@@ -20,7 +20,7 @@ KEYS = ("a-key-of-some-length", "a-secret-of-some-length")
 
 class TestEnvAuth(AuthConformance):
     variables: Mapping[str, str] = {"SENDBLUE_API_API_KEY": KEYS[0], "SENDBLUE_API_API_SECRET": KEYS[1]}
-    not_claimed: Mapping[str, str] = {"rotation": "settings are read anew, and those of a phone do not change"}
+    not_claimed: Mapping[str, str] = {"rotation": "settings are read for each request; those of a phone do not change"}
 
     def make(self, environment: Environment) -> Auth:
         return EnvAuth(environment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import offhook_sqlite
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook.secret import MASK, Secret
 from offhook_sqlite import database
@@ -125,11 +126,11 @@ def test_what_was_appended_survives_a_kill(path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"not a database at all, but long enough to look at" * 10, b"SQLite format 3\0" * 90]
 )
-def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_rejected_and_left_alone(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     for opened in (SqliteStore, SqliteArchive):
-        with pytest.raises(RecordingError, match=r"it is no database|damaged|malformed"):
+        with pytest.raises(StorageError, match=r"it is not a database|damaged|malformed"):
             opened(path)
     assert path.read_bytes() == content
 
@@ -143,10 +144,10 @@ def test_a_damaged_database_is_named(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096 * 2 :] = os.urandom(len(content) - 4096 * 2)
     path.write_bytes(content)
-    with pytest.raises(RecordingError, match=r"calls\.db.* damaged. Move it away"):
+    with pytest.raises(StorageError, match=r"calls\.db.* damaged. Move it away"):
         SqliteStore(path)
     archive = SqliteArchive(path)
-    with pytest.raises(RecordingError, match="cannot be read: it is damaged"):
+    with pytest.raises(StorageError, match="cannot be read: it is damaged"):
         archive.records()
     archive.close()
 
@@ -157,9 +158,7 @@ def test_a_database_of_a_newer_version_is_left_alone(store: SqliteStore, path: P
         connection.execute("PRAGMA user_version = 2")
     before = path.read_bytes()
     for opened in (SqliteStore, SqliteArchive):
-        with pytest.raises(
-            RecordingError, match=r"newer offhook \(its format is 2, this one knows 1\): update offhook"
-        ):
+        with pytest.raises(StorageError, match=r"newer offhook \(its format is 2, this one knows 1\): update offhook"):
             opened(path)
     assert path.read_bytes() == before
 
@@ -168,7 +167,7 @@ def test_a_database_of_something_else_is_left_alone(path: Path) -> None:
     path.parent.mkdir()
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE recipes (name)")
-    with pytest.raises(RecordingError, match="a database of something else: choose another file"):
+    with pytest.raises(StorageError, match="a database of another program: choose another file"):
         SqliteStore(path)
     assert SqliteArchive(path).records() == ()
 
@@ -185,12 +184,12 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
         (f"{tmp_path}/taken/calls.db", "live' is a file and not"),
         ("a\0b/calls.db", "NUL"),
     ):
-        with pytest.raises(RecordingError, match=says):
+        with pytest.raises(StorageError, match=says):
             SqliteStore(place)
 
 
 @contextlib.contextmanager
-def nobody() -> Iterator[None]:
+def unprivileged() -> Iterator[None]:
     """Without root's rights."""
     user = os.geteuid()
     os.seteuid(65534 if user == 0 else user)
@@ -210,10 +209,10 @@ def test_a_read_only_folder_is_refused_for_writing_and_can_be_read() -> None:
         path.chmod(0o444)
         (path.parent / "live").chmod(0o555)
         path.parent.chmod(0o555)
-        with nobody():
-            with pytest.raises(RecordingError, match="may not be written to"):
+        with unprivileged():
+            with pytest.raises(StorageError, match="may not be written to"):
                 SqliteStore(path)
-            with pytest.raises(RecordingError, match="may not be written to"):
+            with pytest.raises(StorageError, match="may not be written to"):
                 SqliteStore(path.with_name("other.db"))
             archive = SqliteArchive(path)
             assert [item["call_id"] for item in archive.records()] == ["call_a"]
@@ -221,7 +220,7 @@ def test_a_read_only_folder_is_refused_for_writing_and_can_be_read() -> None:
         path.parent.chmod(0o755)
 
 
-def test_a_database_that_somebody_holds_is_given_up_after_a_moment(
+def test_a_database_that_another_process_holds_is_given_up_after_a_second(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.02)
@@ -231,11 +230,11 @@ def test_a_database_that_somebody_holds_is_given_up_after_a_moment(
         writes: list[Callable[[], object]] = [
             lambda: second.append("call_a", {}),
             lambda: second.save("call_a", {}),
-            lambda: second.claim("key", "call_a", 0),
-            lambda: second.release("key", "call_a", 0, 1),
+            lambda: asyncio.run(second.claim("key", "call_a", 0)),
+            lambda: asyncio.run(second.release("key", "call_a", 0, 1)),
         ]
         for write in writes:
-            with pytest.raises(RecordingError, match="another process has been writing to it"):
+            with pytest.raises(StorageError, match="another process has been writing to it"):
                 write()
         assert second.records() == [], "readers do not wait"
         holder.execute("ROLLBACK")
@@ -263,12 +262,12 @@ def test_a_full_disk_costs_the_entry_and_what_was_there_stays(tmp_path: Path) ->
                 store.append("call_a", {"padding": "x" * 900})
                 kept += 1
 
-        with pytest.raises(RecordingError, match=r"full. Make room"):
+        with pytest.raises(StorageError, match=r"full. Make room"):
             fill()
-        with pytest.raises(RecordingError, match=r"full. Make room"):
+        with pytest.raises(StorageError, match=r"full. Make room"):
             store.save("call_a", record(padding="x" * 9000))
         assert len(store.journal("call_a")) == kept > 10
-        assert store.record("call_a") == {"call_id": "call_a", **record()}
+        assert store.record("call_a") == {"call_id": "call_a", **record(), "timeline": store.journal("call_a")}
         store.close()
     finally:
         subprocess.run(["umount", disk], check=True)
@@ -279,10 +278,10 @@ def test_a_database_that_is_deleted_is_noticed(store: SqliteStore, path: Path) -
     store.append("call_a", {})
     path.unlink()
     for write in (store.append, store.save):
-        with pytest.raises(RecordingError, match="were deleted"):
+        with pytest.raises(StorageError, match="were deleted"):
             write("call_a", {})
     other = SqliteStore(path)
-    with pytest.raises(RecordingError, match="were deleted"):
+    with pytest.raises(StorageError, match="were deleted"):
         store.append("call_a", {})
     assert other.journal("call_a") == []
     other.close()
@@ -291,7 +290,7 @@ def test_a_database_that_is_deleted_is_noticed(store: SqliteStore, path: Path) -
 def test_a_closed_store_takes_no_more(store: SqliteStore) -> None:
     store.close()
     store.close()
-    with pytest.raises(RecordingError, match="are closed"):
+    with pytest.raises(StorageError, match="are closed"):
         store.append("call_a", {})
 
 
@@ -304,7 +303,7 @@ def test_reading_makes_nothing(path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
     path.touch()
     assert SqliteArchive(path).records() == ()
-    with pytest.raises(RecordingError, match="NUL"):
+    with pytest.raises(StorageError, match="NUL"):
         SqliteArchive("a\0b")
     assert [item.name for item in path.parent.iterdir()] == ["calls.db"]
 
@@ -359,7 +358,7 @@ def test_they_take_turns_at_switching_the_log_on(path: Path, monkeypatch: pytest
     monkeypatch.setattr(database, "_connect", watched)
     for _ in range(2):
         SqliteStore(path).close()
-    assert tried == [False], "once, and nobody else could have done it meanwhile"
+    assert tried == [False], "once, and no other process could have done it meanwhile"
 
 
 def test_the_core_gets_it_by_its_spec(tmp_path: Path, offhook_home: Path) -> None:

@@ -1,7 +1,8 @@
-"""Who is alive: calls of dead processes are found and told once, calls of living ones are left alone."""
+"""Owners: calls of dead processes are found and reported once, calls of living ones are left alone."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces.ids import Ids
 from offhook_sqlite.archive import SqliteArchive
 from offhook_sqlite.owner import Owner, is_alive
@@ -64,12 +65,12 @@ def place(path: Path, call_id: str) -> SqliteStore:
 
 
 @pytest.mark.fault("F32")
-def test_a_call_is_left_alone_as_long_as_its_process_lives_and_told_once_when_it_died(path: Path) -> None:
-    with child(lambda: (place(path, "call_a").claim("key", "call_a", 100), None)[1]):
+def test_a_call_is_left_alone_while_its_process_lives_and_reported_once_when_it_died(path: Path) -> None:
+    with child(lambda: (asyncio.run(place(path, "call_a").claim("key", "call_a", 100)), None)[1]):
         store = SqliteStore(path)
         assert store.interrupted() == []
         assert "interrupted" not in (store.record("call_a") or {})
-        assert store.claim("key", "call_b", 101) == "call_a"
+        assert asyncio.run(store.claim("key", "call_b", 101)) == "call_a"
     before = path.read_bytes(), path.with_name("calls.db-wal").read_bytes()
     archive = SqliteArchive(path)
     shown = archive.record("call_a")
@@ -77,14 +78,15 @@ def test_a_call_is_left_alone_as_long_as_its_process_lives_and_told_once_when_it
     assert shown is not None
     assert shown["interrupted"] is True, "shown before anybody has marked it"
     assert before == (path.read_bytes(), path.with_name("calls.db-wal").read_bytes())
-    assert store.claim("key", "call_b", 102) is None, "a claim of the dead counts for nothing"
-    store.release("key", "call_b", 103, 0)
+    assert asyncio.run(store.claim("key", "call_b", 102)) is None, "a claim of the dead counts for nothing"
+    asyncio.run(store.release("key", "call_b", 103, 0))
 
     second = SqliteStore(path)
     (found,) = second.interrupted()
     assert (found["call_id"], found["interrupted"]) == ("call_a", True)
     assert "died in mid-call" in str(found["problem"])
     assert found["files"] == {"mix": "/x/mix.wav"}
+    assert found["timeline"] == shown["timeline"] == [{"call_id": "call_a", "event": "Dialed"}], "its journal has it"
     third = SqliteStore(path)
     assert third.interrupted() == []
     assert third.record("call_a") == found
@@ -97,16 +99,16 @@ def test_a_call_is_left_alone_as_long_as_its_process_lives_and_told_once_when_it
 @pytest.mark.fault("F2")
 def test_a_claim_of_the_dead_holds_for_as_long_as_it_said_from_when_it_was_made(path: Path) -> None:
     """A program that is killed and started again and again does not ring anybody more often than that."""
-    with child(lambda: (place(path, "call_a").claim("key", "call_a", 100, 60), None)[1]):
+    with child(lambda: (asyncio.run(place(path, "call_a").claim("key", "call_a", 100, 60)), None)[1]):
         pass
-    with child(lambda: (place(path, "call_b").claim("other", "call_b", 100), None)[1]):
+    with child(lambda: (asyncio.run(place(path, "call_b").claim("other", "call_b", 100)), None)[1]):
         pass
     store = SqliteStore(path)
-    assert store.claim("other", "call_c", 101) is None
-    assert store.claim("key", "call_c", 159.9) == "call_a"
-    assert store.claim("key", "call_c", 50) is None, "a clock that was set back holds nobody for longer"
-    store.release("key", "call_c", 51, 0)
-    assert store.claim("key", "call_d", 160) is None
+    assert asyncio.run(store.claim("other", "call_c", 101)) is None
+    assert asyncio.run(store.claim("key", "call_c", 159.9)) == "call_a"
+    assert asyncio.run(store.claim("key", "call_c", 50)) is None, "a clock that was set back makes no claim hold longer"
+    asyncio.run(store.release("key", "call_c", 51, 0))
+    assert asyncio.run(store.claim("key", "call_d", 160)) is None
     store.close()
 
 
@@ -125,13 +127,13 @@ def test_two_stores_of_one_process_are_two_owners(path: Path) -> None:
 
 
 def test_a_forked_child_is_not_the_owner_of_its_parents_calls(path: Path) -> None:
-    grandchild, told = os.pipe()
+    grandchild, reported = os.pipe()
 
     def fork_and_die() -> None:
         place(path, "call_a")
         if os.fork() == 0:  # it lives on when its parent is killed
             os.close(grandchild)
-            os.write(told, str(os.getpid()).encode())
+            os.write(reported, str(os.getpid()).encode())
             signal.pause()
 
     with child(fork_and_die):
@@ -144,7 +146,7 @@ def test_a_forked_child_is_not_the_owner_of_its_parents_calls(path: Path) -> Non
     finally:
         os.kill(pid, signal.SIGKILL)
         os.close(grandchild)
-        os.close(told)
+        os.close(reported)
 
 
 def test_a_forked_child_cannot_write_through_its_parents_store(path: Path) -> None:
@@ -153,13 +155,13 @@ def test_a_forked_child_cannot_write_through_its_parents_store(path: Path) -> No
     if os.fork() == 0:
         try:
             store.append("call_a", {})
-        except RecordingError as error:
+        except StorageError as error:
             os.write(there, error.message.encode())
         store.close()
         os._exit(0)
     os.wait()
     said = os.read(here, 1000).decode()
-    assert "a fork: make a phone of its own in each process" in said
+    assert "before this process was forked: make a phone in each process" in said
     assert is_alive(path.parent / "live", store._owner.name if store._owner else "")
     store.append("call_a", {})
     assert len(store.journal("call_a")) == 2
@@ -201,21 +203,21 @@ def test_an_owner_whose_new_file_was_taken_for_a_dead_ones_takes_another(
 @pytest.mark.fault("F12")
 def test_a_key_is_claimed_once_until_it_is_released_and_its_hold_is_over(path: Path) -> None:
     one, two = SqliteStore(path), SqliteStore(path)
-    assert one.claim("key", "call_a", 100) is None
-    assert one.claim("key", "call_a", 100) is None
-    assert two.claim("key", "call_b", 100) == "call_a"
-    assert one.claim("key", "call_c", 100) == "call_a", "within one store as well"
-    assert two.claim("other", "call_b", 100) is None
-    two.release("key", "call_b", 101, 0)
-    assert two.claim("key", "call_b", 101) == "call_a", "only who has it can release it"
-    one.release("key", "call_a", 110, 30)
-    assert two.claim("key", "call_b", 139.9) == "call_a"
-    one.release("key", "call_a", 135, 300)
-    assert two.claim("key", "call_b", 140) is None
-    two.release("key", "call_b", 150, 30)
-    assert one.claim("key", "call_c", 149) is None, "a clock that was set back does not make it longer"
-    one.release("key", "call_c", 150, 0)
-    assert two.claim("key", "call_d", 150) is None
+    assert asyncio.run(one.claim("key", "call_a", 100)) is None
+    assert asyncio.run(one.claim("key", "call_a", 100)) is None
+    assert asyncio.run(two.claim("key", "call_b", 100)) == "call_a"
+    assert asyncio.run(one.claim("key", "call_c", 100)) == "call_a", "within one store as well"
+    assert asyncio.run(two.claim("other", "call_b", 100)) is None
+    asyncio.run(two.release("key", "call_b", 101, 0))
+    assert asyncio.run(two.claim("key", "call_b", 101)) == "call_a", "only who has it can release it"
+    asyncio.run(one.release("key", "call_a", 110, 30))
+    assert asyncio.run(two.claim("key", "call_b", 139.9)) == "call_a"
+    asyncio.run(one.release("key", "call_a", 135, 300))
+    assert asyncio.run(two.claim("key", "call_b", 140)) is None
+    asyncio.run(two.release("key", "call_b", 150, 30))
+    assert asyncio.run(one.claim("key", "call_c", 149)) is None, "a clock that was set back does not make it longer"
+    asyncio.run(one.release("key", "call_c", 150, 0))
+    assert asyncio.run(two.claim("key", "call_d", 150)) is None
     one.close()
     two.close()
 
@@ -223,21 +225,21 @@ def test_a_key_is_claimed_once_until_it_is_released_and_its_hold_is_over(path: P
 @pytest.mark.fault("F12")
 def test_a_hold_outlives_the_store_that_released_it(path: Path) -> None:
     one = SqliteStore(path)
-    one.claim("key", "call_a", 100)
-    one.release("key", "call_a", 100, 30)
+    asyncio.run(one.claim("key", "call_a", 100))
+    asyncio.run(one.release("key", "call_a", 100, 30))
     one.close()
     two = SqliteStore(path)
-    assert two.claim("key", "call_b", 120) == "call_a"
+    assert asyncio.run(two.claim("key", "call_b", 120)) == "call_a"
     two.close()
 
 
 def test_what_is_held_after_a_call_can_be_given_up_for_a_second_ring_that_is_meant(path: Path) -> None:
     store = SqliteStore(path)
-    assert store.claim("key", "first", 100.0) is None
-    store.release("key", "first", 101.0, 30.0)
-    assert store.claim("key", "second", 102.0) == "first"
-    store.release("key", "first", 102.0, 0.0)
-    assert store.claim("key", "second", 102.0) is None
+    assert asyncio.run(store.claim("key", "first", 100.0)) is None
+    asyncio.run(store.release("key", "first", 101.0, 30.0))
+    assert asyncio.run(store.claim("key", "second", 102.0)) == "first"
+    asyncio.run(store.release("key", "first", 102.0, 0.0))
+    assert asyncio.run(store.claim("key", "second", 102.0)) is None
     store.close()
 
 

@@ -172,7 +172,7 @@ def test_it_expires_to_the_second_and_with_reason_9() -> None:
     assert (int(TokenReason.INVALID), int(TokenReason.EXPIRED)) == (8, 9)
 
 
-def test_the_same_input_gives_the_same_token() -> None:
+def test_the_same_input_makes_the_same_token() -> None:
     assert made().reveal() == made().reveal() != made(salt=6).reveal()
 
 
@@ -185,7 +185,7 @@ def test_the_same_input_gives_the_same_token() -> None:
         (APP_ID + "\n", CERTIFICATE, 1),
     ],
 )
-def test_what_cannot_be_minted_is_refused(app_id: str, certificate: Secret, expire_s: int) -> None:
+def test_bad_arguments_of_mint_are_rejected(app_id: str, certificate: Secret, expire_s: int) -> None:
     with pytest.raises(ValueError) as refused:
         mint(app_id, certificate, "room", issued_s=NOW_S, salt=1, expire_s=expire_s)
     assert certificate.reveal() not in str(refused.value)

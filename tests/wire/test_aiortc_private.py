@@ -89,7 +89,7 @@ def test_candidates_are_loopback_whatever_the_machine_has() -> None:
     asyncio.run(main())
 
 
-def test_media_goes_to_the_callback_and_the_rest_to_the_queue() -> None:
+def test_media_reaches_the_callback_and_the_rest_the_queue() -> None:
     async def main() -> None:
         media: list[bytes] = []
         connection = private.LoopbackConnection(controlling=True, on_media=media.append)
@@ -109,7 +109,7 @@ def test_media_goes_to_the_callback_and_the_rest_to_the_queue() -> None:
 
 
 @pytest.mark.fault("F29")
-def test_what_aiortc_or_aioice_would_stumble_over_is_dropped_and_counted() -> None:
+def test_datagrams_that_would_break_aiortc_or_aioice_are_dropped_and_counted() -> None:
     async def main() -> None:
         connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None)
         await connection.gather_candidates()
@@ -118,7 +118,7 @@ def test_what_aiortc_or_aioice_would_stumble_over_is_dropped_and_counted() -> No
         for data in (b"", b"\x04", b"\x40", b"\xff", b"\0\1 no stun", cut_short):
             protocol.datagram_received(data, ("127.0.0.1", 9))
         assert connection.strays == 6
-        assert connection.checks == 0, "nobody is nominated, so none of it was the other side's"
+        assert connection.checks == 0, "no pair is nominated, so no message was from the other side"
         await connection.close()
 
     asyncio.run(main())
@@ -182,7 +182,7 @@ def test_checks_start_at_once_and_without_the_pause() -> None:
             slept.append(periodic())
             return slept[-1]
 
-        ends[0]._check_periodic = note  # type: ignore[method-assign]  # to see what connect() is told
+        ends[0]._check_periodic = note  # type: ignore[method-assign]  # to see what connect() gets
         for end, other in (ends, ends[::-1]):
             end.remote_username, end.remote_password = other.local_username, other.local_password
             for candidate in other.local_candidates:

@@ -1,4 +1,4 @@
-"""Paths that are worse than a network: what comes out, and when."""
+"""Impairments: which datagrams are delivered, and when."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_share_that_is_lost_is_the_wanted_one_in_bursts_too(loss: float, bur
     assert abs(path.lost / 50_000 - loss) < 0.25 * loss
 
 
-def test_duplicates_come_twice_and_the_seed_decides_which() -> None:
+def test_duplicates_are_delivered_twice_and_follow_the_seed() -> None:
     runs = []
     for _ in range(2):
         path = Impairment("seed")
@@ -82,7 +82,7 @@ def test_a_delay_keeps_the_order_when_it_is_made_less_and_jitter_does_not() -> N
     asyncio.run(main())
 
 
-def test_what_is_due_and_has_not_come_out_yet_is_not_overtaken() -> None:
+def test_a_datagram_that_is_due_but_not_delivered_yet_is_not_overtaken() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)

@@ -1,4 +1,4 @@
-"""The jitter buffer under loss, reorder, duplicates, wraps and pauses: it never stalls, grows or goes back."""
+"""The jitter buffer under loss, reorder, duplicates, wraps and pauses: it never stalls, grows or runs backwards."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_hole_is_waited_for_then_concealed_and_leaves_no_delay() -> None:
     assert (rig.buffer.concealed, rig.buffer.late, rig.buffer.held, rig.loop.waiting) == (1, 0, 0, 0)
 
 
-def test_what_comes_in_time_fills_the_hole() -> None:
+def test_a_packet_in_time_fills_the_hole() -> None:
     rig = Rig()
     for index in (0, 2, 3, 1, 4):
         rig.add(index)
@@ -129,7 +129,7 @@ def test_what_comes_in_time_fills_the_hole() -> None:
 
 
 @pytest.mark.fault("F21")
-def test_late_and_duplicate_are_told_apart() -> None:
+def test_late_and_duplicate_packets_are_counted_separately() -> None:
     rig = Rig()
     for index in (0, 1, 3):
         rig.add(index)
@@ -155,7 +155,7 @@ def test_each_hole_is_waited_for_from_its_own_first_later_packet() -> None:
     assert rig.frames == [0, None, 2, None, 4]
 
 
-def test_holes_that_came_at_once_end_at_once() -> None:
+def test_holes_that_opened_together_end_together() -> None:
     rig = Rig()
     for index in (0, 2, 4, 6, 8):
         rig.add(index)
@@ -163,7 +163,7 @@ def test_holes_that_came_at_once_end_at_once() -> None:
     assert rig.frames == [0, None, 2, None, 4, None, 6, None, 8], "not one wait a hole"
 
 
-def test_a_pause_is_no_hole() -> None:
+def test_a_pause_is_not_a_hole() -> None:
     rig = Rig()
     rig.add(0)
     rig.add(1, ticks=100 * FRAME_TICKS)
@@ -209,7 +209,7 @@ def test_a_stray_packet_disturbs_nothing() -> None:
     assert rig.buffer.resets == 0
 
 
-def test_another_numbering_goes_on_where_the_last_ended() -> None:
+def test_a_new_numbering_continues_where_the_last_ended() -> None:
     rig = Rig()
     rig.add(0)
     rig.start, rig.timestamp = 40_000, 3_000_000_000
@@ -227,7 +227,7 @@ def test_a_timestamp_that_runs_backwards_does_not_take_the_position_back() -> No
     assert rig.positions == [0, 1, 2]
 
 
-def test_flush_plays_what_is_held_and_close_forgets_it() -> None:
+def test_flush_delivers_held_packets_and_close_drops_them() -> None:
     rig = Rig()
     for index in (0, 2, 4):
         rig.add(index)
@@ -273,7 +273,7 @@ def test_any_network_ends_in_every_frame_once_and_nothing_held(
     assert rig.positions == sorted(set(rig.positions)), "time goes on"
     assert rig.frames.count(None) == rig.buffer.concealed
     if rig.buffer.resets == 0:
-        assert len(rig.out) == max(played) + 1, "a frame for each sent up to the last that came"
+        assert len(rig.out) == max(played) + 1, "one frame for each packet sent, up to the last that arrived"
         for position, frame in zip(rig.positions, rig.frames, strict=True):
             assert frame in (None, position)
 

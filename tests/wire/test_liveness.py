@@ -1,4 +1,4 @@
-"""A count that stands still, seen from a loop whose timers the test runs."""
+"""The timer expires when a count does not change, and not because the loop itself was blocked."""
 
 from __future__ import annotations
 
@@ -9,64 +9,64 @@ import pytest
 from offhook_wire.liveness import LivenessTimer
 
 
-def test_silence_is_told_once_and_so_is_its_end() -> None:
+def test_it_expires_once_and_reports_the_next_arrival() -> None:
     async def main() -> None:
         count = 0
-        told: list[bool] = []
-        silence = LivenessTimer(lambda: count, 0.1, told.append)
-        silence.start()
+        calls: list[bool] = []
+        timer = LivenessTimer(lambda: count, 0.1, calls.append)
+        timer.start()
         for _ in range(20):
             count += 1
             await asyncio.sleep(0.01)
-        assert told == []
+        assert calls == []
         await asyncio.sleep(0.3)
-        assert told == [True]
-        assert silence.silent
+        assert calls == [True]
+        assert timer.expired
         count += 1
         await asyncio.sleep(0.05)
-        assert told == [True, False]
+        assert calls == [True, False]
         await asyncio.sleep(0.3)
-        assert told == [True, False, True]
-        silence.stop()
-        silence.stop()
+        assert calls == [True, False, True]
+        timer.stop()
+        timer.stop()
         count += 1
         await asyncio.sleep(0.05)
-        assert told == [True, False, True]
+        assert calls == [True, False, True]
 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("silent", [True, False])
-def test_it_may_be_stopped_by_whom_it_tells(silent: bool) -> None:
+@pytest.mark.parametrize("expired", [True, False])
+def test_its_callback_may_stop_it(expired: bool) -> None:
     async def main() -> None:
         count = 0
-        told: list[bool] = []
+        calls: list[bool] = []
 
-        def tell(now: bool) -> None:
-            told.append(now)
-            if now is silent:
-                silence.stop()
+        def on_change(now: bool) -> None:
+            calls.append(now)
+            if now is expired:
+                timer.stop()
 
-        silence = LivenessTimer(lambda: count, 0.05, tell)
-        silence.start()
+        timer = LivenessTimer(lambda: count, 0.05, on_change)
+        timer.start()
         await asyncio.sleep(0.15)
         count = 1
         await asyncio.sleep(0.15)
-        assert told == ([True] if silent else [True, False])
+        assert calls == ([True] if expired else [True, False])
 
     asyncio.run(main())
 
 
-def test_a_loop_that_stood_still_itself_has_looked_once() -> None:
+def test_a_blocked_loop_counts_as_one_look() -> None:
     import time
 
     async def main() -> None:
-        told: list[bool] = []
-        silence = LivenessTimer(lambda: 0, 0.2, told.append)
-        silence.start()
+        calls: list[bool] = []
+        timer = LivenessTimer(lambda: 0, 0.2, calls.append)
+        timer.start()
         time.sleep(0.5)  # noqa: ASYNC251 - that is the case
         await asyncio.sleep(0.01)
-        assert told == []
-        silence.stop()
+        assert calls == []
+        timer.stop()
 
     asyncio.run(main())

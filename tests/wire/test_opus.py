@@ -50,7 +50,7 @@ def strength(pcm: bytes, rate_hz: int, hertz: float) -> float:
 
 @each_rate
 @each_backend
-def test_a_tone_comes_out_as_it_went_in(backend: OpusBackend, rate_hz: int) -> None:
+def test_a_tone_survives_encoding_and_decoding(backend: OpusBackend, rate_hz: int) -> None:
     with OpusEncoder(rate_hz, backend=backend) as encoder, OpusDecoder(rate_hz, backend=backend) as decoder:
         frames = [decoder.decode(encoder.encode(tone(index, rate_hz))) for index in range(50)]
     assert {len(frame) for frame in frames} == {rate_hz // 50 * 2}
@@ -137,11 +137,11 @@ def test_no_payload_raises(backend: OpusBackend, payload: bytes) -> None:
 
 
 @each_backend
-def test_a_short_frame_is_filled_up_and_a_long_one_refused(backend: OpusBackend) -> None:
+def test_a_short_frame_is_filled_up_and_a_long_one_rejected(backend: OpusBackend) -> None:
     with OpusEncoder(16_000, backend=backend) as encoder, OpusDecoder(16_000, backend=backend) as decoder:
         assert len(decoder.decode(encoder.encode(tone(0, 16_000)[:100]))) == 640
         for pcm in (bytes(642), bytes(639)):
-            with pytest.raises(ValueError, match="up to 20 ms"):
+            with pytest.raises(ValueError, match="at most 20 ms"):
                 encoder.encode(pcm)
 
 
@@ -155,7 +155,7 @@ def test_bit_rate_and_complexity_are_settings(backend: OpusBackend) -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [0, 11_025, 44_100])
-def test_other_rates_are_refused_by_name(rate_hz: int) -> None:
+def test_other_rates_are_rejected(rate_hz: int) -> None:
     with pytest.raises(ValueError, match=str(rate_hz)):
         OpusEncoder(rate_hz)
     with pytest.raises(ValueError, match=str(rate_hz)):
@@ -177,11 +177,11 @@ def test_closing_is_idempotent_and_final() -> None:
         decoder.conceal()
 
 
-def test_the_wheels_libopus_is_taken_first() -> None:
+def test_the_wheels_libopus_is_preferred() -> None:
     assert "av.libs" in default_backend().name or ".dylibs" in default_backend().name
 
 
-def test_without_libopus_pyav_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_libopus_pyav_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_files(name: str) -> None:
         raise importlib.metadata.PackageNotFoundError(name)
 
@@ -197,7 +197,7 @@ def test_without_libopus_pyav_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         default_backend.cache_clear()
 
 
-def test_a_file_that_is_no_libopus_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_not_libopus_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_files(name: str) -> list[importlib.metadata.PackagePath]:
         return []
 

@@ -74,7 +74,7 @@ def test_aiortc_reads_what_we_write() -> None:
         b"\xa0\xc9\x00\x00",
     ],
 )
-def test_lengths_that_lie_are_refused(data: bytes) -> None:
+def test_wrong_lengths_are_rejected(data: bytes) -> None:
     with pytest.raises(MalformedPacket):
         rtcp.parse(data)
 
@@ -85,7 +85,7 @@ def test_any_bytes_are_packets_or_malformed(data: bytes) -> None:
         rtcp.parse(data)
 
 
-def test_more_than_fits_is_refused() -> None:
+def test_more_items_than_fit_are_rejected() -> None:
     with pytest.raises(ValueError, match="at most 31"):
         rtcp.Bye(tuple(range(32))).encode()
 

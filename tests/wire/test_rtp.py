@@ -52,7 +52,7 @@ def test_csrcs_extension_and_padding_are_skipped() -> None:
         header(0xB1) + bytes(4) + b"\0\0\0\0" + b"\x07",
     ],
 )
-def test_lengths_that_lie_are_refused(data: bytes) -> None:
+def test_wrong_lengths_are_rejected(data: bytes) -> None:
     with pytest.raises(MalformedPacket):
         rtp.parse(data)
 
@@ -77,7 +77,7 @@ def test_timestamp_distance_undoes_addition(start: int, step: int) -> None:
     assert rtp.timestamp_distance((start + step) & 0xFFFF_FFFF, start) == step
 
 
-def test_rtcp_is_told_from_rtp_by_its_second_byte() -> None:
+def test_the_second_byte_distinguishes_rtcp_from_rtp() -> None:
     kinds = {second: rtp.is_rtcp(header(0x80, second=second)) for second in range(256)}
     assert [second for second, is_rtcp in kinds.items() if is_rtcp] == list(range(192, 224))
     assert not rtp.is_rtcp(b"\x80")

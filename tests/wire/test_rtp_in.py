@@ -24,7 +24,7 @@ def test_losses_are_counted_across_the_wrap(start: int, count: int, missing: set
     block = stream.block(count * 0.02)
     assert block.packets_lost == count - len(sent)
     assert block.highest_sequence == start + count - 1
-    assert block.jitter <= 1, "a frame each 20 ms is no jitter"
+    assert block.jitter <= 1, "one frame every 20 ms is not jitter"
 
 
 def test_the_fraction_is_since_the_last_block() -> None:
@@ -66,6 +66,6 @@ def test_the_last_sender_report_is_echoed() -> None:
     assert (block.last_sr, block.delay_since_last_sr) == (0x3344_5566, 32_768)
 
 
-def test_nothing_heard_is_nothing_lost() -> None:
+def test_without_packets_nothing_is_lost() -> None:
     block = InStream(9).block(1.0)
     assert (block.packets_lost, block.fraction_lost, block.highest_sequence) == (0, 0, 0)

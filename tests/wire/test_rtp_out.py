@@ -23,7 +23,7 @@ def test_the_first_sequence_number_is_in_the_lower_half(seed: int) -> None:
     assert rtp.parse(forwarded).sequence < 0x8000
 
 
-def test_the_same_seed_gives_the_same_packets_and_another_gives_others() -> None:
+def test_the_seed_determines_the_packets() -> None:
     first, second, other = (OutStream(Ids(seed)).packet(b"x", 0, 0.0) for seed in (1, 1, 2))
     assert first == second != other
 
@@ -57,7 +57,7 @@ def test_forwarding_keeps_the_sources_order_and_losses(sequence: int, timestamp:
         assert rtp.timestamp_distance(out_timestamp, seen[0][1]) == 960 * step
 
 
-def test_another_source_goes_on_with_the_time_that_passed() -> None:
+def test_a_new_source_continues_after_the_time_that_passed() -> None:
     out = OutStream(Ids(1))
     first = out.forward("a", source_packet(65_535, 2**32 - 1), 0.0)
     second = out.forward("b", source_packet(7, 5), 1.0)

@@ -1,34 +1,39 @@
-"""Whether a call may be dialled: a limit, the plugins' say, and the double-dial guard, in this order.
+"""Whether a call may be dialled: a limit, the plugins' decisions, and the double-dial guard, in this order.
 
-All of it comes after the check that the call could work and before anything rings. The guard's claim is the last step,
-and nothing is awaited between it and the dialling.
+All of it happens after the check that the call could work and before anything rings. The guard's claim is the last
+step before dialling.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, DoubleDial, TooManyCalls
+from offhook.errors import ConfigError, DoubleDial, OffhookError, TooManyCalls
 from offhook.interfaces import DialGuard
-from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.grant import is_loopback
 from offhook.interfaces.numbers import mask
-from offhook.plugin.isolation import as_plugin_error, isolated
+from offhook.plugin.isolation import isolated
 
 if TYPE_CHECKING:
-    from offhook.errors import OffhookError
     from offhook.interfaces import Carrier
     from offhook.interfaces.clock import Clock
+    from offhook.interfaces.dialing import DialRequest
     from offhook.plugin.hooks import Hooks
 
 
-#: How long after a call its callee is not dialled again by mistake, where the callee is a person, in seconds.
+#: How long after a call its callee is not dialled again by mistake, in seconds, where the callee is a person.
 REDIAL_WINDOW_S: Final = 30.0
-#: The same after a call of which nobody knows whether it rang: a telephone has stopped ringing by then, in seconds.
+#: The same after a call that may have rung or not, in seconds: a telephone has stopped ringing by then.
 AMBIGUOUS_HOLD_S: Final = 60.0
-#: How long a carrier may take to say which line it is.
+#: How long a carrier may take to name its line.
 _LINE_TIMEOUT_S: Final = 10.0
+#: How long a guard may take to claim a key, while nothing rings, and to release one, while the end of a call waits.
+_CLAIM_TIMEOUT_S: Final = 10.0
+_RELEASE_TIMEOUT_S: Final = 2.0
 #: How many calls of one phone may be up at once.
 CALL_LIMIT: Final = 100
 
@@ -37,11 +42,11 @@ class Admission:
     """Admits the calls of one phone.
 
     Args:
-        carrier: whose lines they are from.
-        hooks: of the plugins, which may refuse.
-        guard: remembers who is being called.
+        carrier: has the lines that the calls are from.
+        hooks: of the plugins, which may refuse a call.
+        guard: remembers which callees are being called.
         clock: the time.
-        call_limit: how many may be up at once.
+        call_limit: how many calls may be up at once.
         redial_window_s: how long a callee stays guarded after a call; None is 30 s, and 0 where the endpoint is this
             machine.
 
@@ -60,9 +65,9 @@ class Admission:
         redial_window_s: float | None = None,
     ) -> None:
         if call_limit < 1:
-            raise ConfigError(f"call_limit={call_limit!r}: give how many calls may be up at once, at least 1")
+            raise ConfigError(f"call_limit must be at least 1, got {call_limit!r}")
         if redial_window_s is not None and not 0 <= redial_window_s < float("inf"):
-            raise ConfigError(f"redial_window_s={redial_window_s!r}: give a finite number of seconds from 0 up")
+            raise ConfigError(f"redial_window_s must be finite and at least 0 seconds, got {redial_window_s!r}")
         if redial_window_s is None:
             redial_window_s = 0.0 if carrier.endpoint and is_loopback(carrier.endpoint) else REDIAL_WINDOW_S
         self._carrier = carrier
@@ -74,52 +79,51 @@ class Admission:
         self._if_killed_s = max(AMBIGUOUS_HOLD_S, redial_window_s) if redial_window_s else 0.0
         self._up: dict[str, str] = {}
 
-    async def admit(self, call_id: str, number: str, *, redial: bool = False) -> None:
-        """Take a place and the guard's key for a call; `release` gives both back.
+    async def admit(self, request: DialRequest) -> DialRequest:
+        """Take a place and the guard's key for a call; `release` returns both.
+
+        Returns:
+            The request with its `line` and the time.
 
         Raises:
-            DialRefused: by the limit, by a plugin, or by the guard unless `redial` says that it is meant.
+            DialRefused: by the limit, by a plugin, or by the guard unless the request has `redial`.
             OffhookError: carrier or guard failed.
         """
         if len(self._up) >= self._limit:
             raise TooManyCalls(
-                f"{mask(number)} was not dialled: {len(self._up)} calls are up, which is this phone's limit. Wait for "
-                "one to end, or give Phone(call_limit=...) more"
+                f"{mask(request.number)} was not dialled: {len(self._up)} calls are up, which is this phone's limit. "
+                "Wait for one to end, or raise Phone(call_limit=...)"
             )
+        call_id = request.call_id
         self._up[call_id] = ""  # the place is taken while plugins are asked
         try:
-            key = await self._ask(call_id, number, dry_run=False)
-            holder = self._claim(key, call_id)
-            if holder is not None and redial:
-                self._free(key, holder, 0.0)
-                holder = self._claim(key, call_id)
-            if holder is not None:
-                raise self._double(number, holder)
+            request = await self._ask(request)
+            self._up[call_id] = await self._take_key(request)
         except BaseException:
             del self._up[call_id]
             raise
-        self._up[call_id] = key
+        return request
 
-    async def try_out(self, call_id: str, number: str) -> None:
+    async def try_out(self, request: DialRequest) -> None:
         """Find out whether `admit` would let the call pass, and take nothing.
 
         Raises:
             DialRefused, OffhookError: as `admit`.
         """
         if len(self._up) >= self._limit:
-            raise TooManyCalls(f"{mask(number)} would not be dialled: {len(self._up)} calls are up, which is the limit")
-        key = await self._ask(call_id, number, dry_run=True)
-        holder = self._claim(key, call_id)
-        if holder is not None:
-            raise self._double(number, holder)
-        self._free(key, call_id, 0.0)
+            up = f"{len(self._up)} calls are up, which is the limit"
+            raise TooManyCalls(f"{mask(request.number)} would not be dialled: {up}")
+        request = await self._ask(request)
+        key = await self._take_key(request)
+        await self._free(key, request.call_id, 0.0)
 
-    def release(self, call_id: str, rang: str) -> None:
-        """The call is over, or was not dialled after all. Idempotent.
+    async def release(self, call_id: str, rang: str) -> None:
+        """The call is over, or was not dialled after all. Idempotent; a cancellation is passed on when it is done.
 
         Args:
             call_id: as admitted.
-            rang: ``"no"``, ``"assumed"`` or ``"unknown"``, see `CallRecord.rang`: nobody is guarded whom nothing rang.
+            rang: ``"no"``, ``"assumed"`` or ``"unknown"``, see `CallRecord.rang`. A callee that did not ring is not
+                guarded.
 
         Raises:
             OffhookError: the guard failed.
@@ -127,28 +131,53 @@ class Admission:
         key = self._up.pop(call_id, None)
         if key:
             hold_s = {"no": 0.0, "unknown": max(AMBIGUOUS_HOLD_S, self._window_s)}.get(rang, self._window_s)
-            self._free(key, call_id, hold_s)
+            await self._free(key, call_id, hold_s)
 
-    async def _ask(self, call_id: str, number: str, *, dry_run: bool) -> str:
-        """Ask the plugins; gives the guard's key."""
-        line = await isolated(self._carrier, "line", self._carrier.line, _LINE_TIMEOUT_S)
-        await self._hooks.before_dial(DialRequest(call_id, number, line, self._clock.wall_s(), dry_run))
-        return guard_key(line, number)
+    async def _ask(self, request: DialRequest) -> DialRequest:
+        """Ask the carrier for its line and the plugins for their consent; returns the completed request."""
+        carrier = self._carrier
+        line = await isolated(carrier, "line_id", lambda: carrier.line_id(request.from_number), _LINE_TIMEOUT_S)
+        request = replace(request, line=line, wall_s=self._clock.wall_s())
+        await self._hooks.before_dial(request)
+        return request
 
-    def _claim(self, key: str, call_id: str) -> str | None:
+    async def _take_key(self, request: DialRequest) -> str:
+        """Claim the guard's key for a call, and return it."""
+        key = guard_key(request.line, request.number)
         try:
-            return self._guard.claim(key, call_id, self._clock.wall_s(), self._if_killed_s)
-        except BaseException as error:
-            raise self._broken("claim", error) from error
+            holder = await self._claim(key, request.call_id)
+            if holder is not None and request.redial:
+                await self._free(key, holder, 0.0)
+                holder = await self._claim(key, request.call_id)
+        except BaseException:
+            with contextlib.suppress(OffhookError):  # it may have been claimed all the same
+                await self._free(key, request.call_id, 0.0)
+            raise
+        if holder is not None:
+            raise self._double(request.number, holder)
+        return key
 
-    def _free(self, key: str, call_id: str, hold_s: float) -> None:
-        try:
-            self._guard.release(key, call_id, self._clock.wall_s(), hold_s)
-        except BaseException as error:
-            raise self._broken("release", error) from error
+    async def _claim(self, key: str, call_id: str) -> str | None:
+        guard, now_s = self._guard, self._clock.wall_s()
+        return await isolated(
+            guard, "claim", lambda: guard.claim(key, call_id, now_s, self._if_killed_s), _CLAIM_TIMEOUT_S
+        )
 
-    def _broken(self, method: str, error: BaseException) -> OffhookError:
-        return as_plugin_error(self._guard, method, error)
+    async def _free(self, key: str, call_id: str, hold_s: float) -> None:
+        """Release a key, also when we are cancelled meanwhile: a key that is kept by mistake bars its callee."""
+        guard, now_s = self._guard, self._clock.wall_s()
+        work = asyncio.create_task(
+            isolated(guard, "release", lambda: guard.release(key, call_id, now_s, hold_s), _RELEASE_TIMEOUT_S)
+        )
+        cancelled: asyncio.CancelledError | None = None
+        while not work.done():
+            try:
+                await asyncio.wait({work})
+            except asyncio.CancelledError as error:
+                cancelled = error
+        work.result()
+        if cancelled is not None:
+            raise cancelled
 
     def _double(self, number: str, holder: str) -> DoubleDial:
         return DoubleDial(
@@ -163,30 +192,30 @@ _MOST_HELD: Final = 10_000
 
 
 def guard_key(line: str, number: str) -> str:
-    """What is claimed for a call from `line` (see `Carrier.line`) to `number`; tells neither of them."""
+    """What is claimed for a call from `line` (see `Carrier.line_id`) to `number`; reveals neither of them."""
     return hashlib.sha256(f"{line}\n{number}".encode()).hexdigest()[:32]
 
 
 class MemoryGuard(DialGuard):
-    """Guards the calls of whoever shares this object."""
+    """Guards the calls of all phones that share this object."""
 
     def __init__(self) -> None:
         self._live: dict[str, str] = {}
         #: Key to the call that had it, and from when to when it is still held, in wall time.
         self._held: dict[str, tuple[str, float, float]] = {}
 
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         holder = self._live.get(key)
         if holder is None and (held := self._held.pop(key, None)) is not None:
             last, from_s, until_s = held
-            if from_s <= now_s < until_s:  # a clock that was set back holds nobody for longer
+            if from_s <= now_s < until_s:  # a clock that was set back makes no hold longer
                 self._held[key] = held
                 holder = last
         if holder is None:
             self._live[key] = call_id
         return holder
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         held = self._held.get(key)
         if self._live.get(key) == call_id:
             del self._live[key]

@@ -1,17 +1,13 @@
-"""Does audio flow? While the connection is gone what is said waits, and the gap is written down; while it is there, a
-callee who should be heard and is not is noted.
+"""Does audio flow? While the connection is gone, playout waits and the gap is written down; while it is there, a callee
+who should be heard and is not is noted.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from offhook.session.events import (
     AudioHeard,
-    AudioLost,
-    AudioReturned,
-    Direction,
     LegDisconnected,
     LegReconnected,
     MemberPublished,
@@ -21,6 +17,7 @@ from offhook.session.record import Gap
 from offhook.session.states import CallState, LegState
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from offhook.media.call_media import CallMedia
@@ -33,23 +30,18 @@ class AudioFlow:
     """Made when the leg has joined.
 
     Args:
-        session: the call's.
+        session: the call's; it is only looked at.
         media: is held while the connection is gone.
         record: where gaps are kept.
-        feed: takes `AudioLost` and `AudioReturned`.
+        timer: runs while the callee should be heard; media calls its `heard` for each frame.
     """
 
-    def __init__(
-        self, session: CallSession, media: CallMedia, record: CallRecord, feed: Callable[[Event], None]
-    ) -> None:
+    def __init__(self, session: CallSession, media: CallMedia, record: CallRecord, timer: SilenceTimer) -> None:
         self._session = session
         self._media = media
         self._gaps = record.gaps
         self._callee_muted = False
-        lost, returned = AudioLost(Direction.HEARD), AudioReturned(Direction.HEARD)
-        self._watch = SilenceTimer(
-            asyncio.get_running_loop(), session.policy.audio_timeout_s, lambda: feed(lost), lambda: feed(returned)
-        )
+        self._timer = timer
 
     def follow(self, event: Event) -> None:
         """The session has taken an event."""
@@ -65,20 +57,16 @@ class AudioFlow:
                 self._callee_muted = isinstance(event, MemberUnpublished)
             case _:
                 pass
-        self._watch.expect(
+        self._timer.expect(
             session.call_state is CallState.ACTIVE
             and session.leg_state is LegState.CONNECTED
             and session.callee_present
             and not self._callee_muted
         )
 
-    def heard(self) -> None:
-        """A frame of the callee came."""
-        self._watch.heard()
-
     def end(self) -> None:
         """The call is over. Idempotent."""
-        self._watch.expect(False)
+        self._timer.expect(False)
 
     @property
     def _in_gap(self) -> bool:
@@ -90,8 +78,8 @@ class SilenceTimer:
 
     Args:
         loop: the event loop, whose clock is the time.
-        timeout_s: how long there may be no audio.
-        lost: called once when there has been none for so long.
+        timeout_s: how long audio may be missing.
+        lost: called once when it has been missing for `timeout_s`.
         returned: called once when it is there again.
     """
 
@@ -108,11 +96,11 @@ class SilenceTimer:
         self._returned = returned
         self._since_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        #: Whether audio was found missing and has not come back.
+        #: Whether audio was found missing and has not returned.
         self.missing: bool = False
 
     def expect(self, expected: bool) -> None:
-        """From now on audio should come, or need not. Saying the same again changes nothing."""
+        """From now on audio should arrive, or need not. Calling it again with the same value changes nothing."""
         if expected and self._timer is None and not self.missing:
             self._since_s = self._loop.time()
             self._arm()
@@ -121,7 +109,7 @@ class SilenceTimer:
             self._stop()
 
     def heard(self) -> None:
-        """A frame came."""
+        """A frame arrived."""
         self._since_s = self._loop.time()
         if self.missing:
             self.missing = False

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 from typing import TYPE_CHECKING
 
-from offhook.call.driver import Driver
 from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, SourceError, StartAmbiguous
 from offhook.interfaces import AudioSink, AudioSource
 from offhook.interfaces.frame import SILENCE_DBFS
-from offhook.media.listening import mark, record_stream
+from offhook.media.listening import SINK_MS, check_duration, record_for, record_rest
 from offhook.media.mixing import gain_of
 from offhook.media.play_handle import PlayMode
 from offhook.media.sources import Frames, frames_source
-from offhook.plugin.isolation import CLOSE_TIMEOUT_S, contract_error, isolated
+from offhook.plugin.isolation import contract_error
 from offhook.plugin.part_checks import interface_mismatch
 from offhook.session.outcome import EndedBy
 from offhook.session.states import CallState, LegState
@@ -25,72 +22,58 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, NoReturn, Self
 
+    from offhook.call.driver import Driver
     from offhook.call.parts import PhoneParts
     from offhook.interfaces import AudioFilter
     from offhook.interfaces.stream import BoundedStream
     from offhook.media.call_media import CallMedia
     from offhook.media.listening import AudioStream
     from offhook.media.play_handle import PlayHandle
-    from offhook.media.stereo_recorder import StereoRecorder
-    from offhook.session.policy import CallPolicy
     from offhook.session.record import CallRecord, TimelineEntry
 
 
-#: How much audio a listener may leave waiting, in milliseconds.
+#: How much audio may wait for a listener, in milliseconds.
 LISTENER_MS = 2_000
-#: The same for a sink, which may stall on a disk.
-SINK_MS = 10_000
-#: After the last word of a playout, before leaving: what the buffers on the way may hold, in seconds.
+#: How long to wait after a playout before leaving, in seconds: buffers on the way hold that much.
 TAIL_S = 0.2
 
 
 class Call:
     """One call. Made by `Phone.dial()`, used as an async context manager.
 
-    Entering it dials. It returns once our leg is in the channel: the callee's telephone rings, as far as anybody can
-    know. Leaving it hangs up, whatever happened inside.
+    Entering it dials, and returns once our leg is in the channel: then the callee's telephone is assumed to ring.
+    Leaving it hangs up, whatever happened inside.
 
     Raises, on entering:
-        ConfigError, TransportError: it could not work; nothing has rung.
-        DialRefused: it was not to be dialled: the callee is being called already, the phone's limit, a plugin.
-        CarrierError: the carrier refused it, or (`StartAmbiguous`) its answer was lost.
-        JoinFailed, JoinTimeout: it may be ringing, and we are not in the channel.
+        ConfigError, TransportError: the call could not work; nothing has rung.
+        DialRefused: the call may not be dialled: the callee is being called already, the phone's limit, a plugin.
+        CarrierError: the carrier refused the call, or (`StartAmbiguous`) its answer was lost.
+        JoinFailed, JoinTimeout: the callee may be ringing, and we are not in the channel.
     """
 
-    def __init__(
-        self,
-        number: str,
-        equipment: PhoneParts,
-        policy: CallPolicy,
-        recorder: StereoRecorder | None = None,
-        *,
-        redial: bool = False,
-    ) -> None:
-        self._number = number
-        self._redial = redial
-        self._equipment = equipment
-        self._policy = policy
-        self._driver = Driver(number, equipment, policy, recorder)
+    def __init__(self, driver: Driver, parts: PhoneParts) -> None:
+        self._driver = driver
+        self._parts = parts
         self._entered = False
 
     # ---- its life
 
     async def __aenter__(self) -> Self:
         driver = self._driver
-        self._equipment.must_be_ours()
+        self._parts.must_be_ours()
         if self._entered or driver.given_up:
             raise CallStateError("this call was dialled or hung up already: make a new one with phone.dial()")
         self._entered = True
         try:
-            await self._equipment.check()
-            await self._equipment.admission.admit(self.record.call_id, self._number, redial=self._redial)
+            await self._parts.check()
+            request = await self._parts.admission.admit(driver.request)
         except BaseException:
             driver.give_up()
             raise
         if self.over:  # hung up meanwhile
-            driver.release_admission()
+            await driver.release_admission()
             raise CallStateError("this call was hung up before it was dialled: nothing has rung")
-        driver.start()
+        driver.start(request)
         try:
             await driver.until(lambda: self.state not in (CallState.IDLE, CallState.DIALING))
         except BaseException:
@@ -98,12 +81,12 @@ class Call:
             await driver.closed()
             raise
         outcome = self.record.outcome
-        if outcome is None or driver.media is not None or self._hung_up_by_caller:
-            return self
+        if outcome is None or driver.media is not None or outcome.ended_by in (EndedBy.CALLER, EndedBy.CALLEE):
+            return self  # callees decline before we are in the channel, too, when a webhook says so
         await driver.closed()
         if driver.error is not None:
             raise driver.error
-        limit = f"within {self._policy.setup_timeout_s:g} s"
+        limit = f"within {request.policy.setup_timeout_s:g} s"
         if self.record.accepted_at_s is None:
             raise StartAmbiguous(
                 f"the carrier did not answer {limit}: the callee may have been rung; do not dial again"
@@ -116,7 +99,10 @@ class Call:
         await self.hang_up()
 
     async def answered(self) -> bool:
-        """Wait for the answer, or for the end. Never raises for how the call went: ask the record.
+        """Wait for the answer, or for the end. How the call went is never raised: see the record.
+
+        Returns:
+            Whether the call was answered.
 
         Raises:
             CallStateError: the call was not entered, or lives on another event loop.
@@ -140,66 +126,58 @@ class Call:
         """End the call and wait until nothing of it is left. Idempotent and bounded.
 
         Args:
-            after: ``"playout"`` waits first until all that is queued or mixed in has been said, and 200 ms more, so
-                that the last word is not cut.
+            after: ``"playout"`` waits first until everything that is queued or mixed in has been sent, and 200 ms more,
+                so that the last word is not cut.
         """
-        self._equipment.must_be_ours()
+        self._parts.must_be_ours()
         media = self._driver.media
         if after == "playout" and media is not None and self.state is CallState.ACTIVE:
             await media.playout.drained()
             await asyncio.sleep(TAIL_S)
-        if self._driver.runner is not None:
-            self._driver.hang_up()
-        await self._driver.closed()
+        await self._driver.end()
 
     def __reduce__(self) -> NoReturn:
         raise CallStateError("a Call cannot be sent to another process: it lives where it was placed")
 
-    # ---- what is known of it
+    # ---- what is known
 
     @property
     def state(self) -> CallState:
-        """Where the call is."""
+        """The state of the call."""
         return self._driver.state
 
     @property
     def over(self) -> bool:
-        """Whether nothing can happen to it any more: it has ended, or was given up before it was dialled."""
+        """Whether the call has ended, or was given up before it was dialled."""
         return self._driver.given_up or self.state is CallState.ENDED
 
     @property
-    def settled(self) -> bool:
-        """Whether nothing of the call is left: its record is final and everything that it held was let go of."""
-        runner = self._driver.runner
-        return self._driver.given_up or (runner is not None and runner.done())
-
-    @property
     def leg_state(self) -> LegState:
-        """Where our connection to the channel is."""
+        """The state of our connection to the channel."""
         return self._driver.leg_state
 
     @property
     def record(self) -> CallRecord:
-        """All that is known, growing while the call lasts and final when it has ended."""
+        """Everything that is known of the call: it grows while the call lasts, and is final when `ended` returns."""
         return self._driver.record
 
     @property
     def callee_present(self) -> bool:
-        """Whether the callee is in the channel. Before the answer this says nothing; after it, False means dropped."""
+        """Whether the callee is in the channel. After the answer, False means that the callee dropped."""
         return self._driver.callee_present
 
     def events(self) -> BoundedStream[TimelineEntry]:
-        """What happens from now on, until the call has ended. A reader who falls behind loses the oldest, counted."""
+        """The timeline from now on, until the call has ended. A slow reader loses the oldest entries, counted."""
         return self._driver.timeline.stream()
 
     @property
     def level_sent_dbfs(self) -> float:
-        """Level of what is being said to the callee, in dB relative to full scale."""
+        """Level of the audio that is sent to the callee, in dB relative to full scale."""
         return self._driver.media.level_sent_dbfs if self._driver.media else SILENCE_DBFS
 
     @property
     def level_heard_dbfs(self) -> float:
-        """Level of what is being heard from the callee, in dB relative to full scale."""
+        """Level of the audio that is heard from the callee, in dB relative to full scale."""
         return self._driver.media.level_heard_dbfs if self._driver.media else SILENCE_DBFS
 
     # ---- speaking
@@ -211,22 +189,22 @@ class Call:
         mode: PlayMode | Literal["queue", "replace", "mix"] = PlayMode.QUEUE,
         gain_db: float = 0.0,
     ) -> PlayHandle:
-        """Have something said; nothing is said before the answer.
+        """Send audio to the callee. Nothing is sent before the answer.
 
         Args:
             what: a spec (``wav:greeting.wav``), a source that was opened with `Phone.source`, a `PushSource`, an
                 `AudioFrame`, or an iterable or async iterable of frames, which is only asked for more when there is
                 room.
-            mode: what becomes of what is being said. ``queue``: it goes on, and this follows all that was queued
-                before, without a gap. ``replace``: everything that is running, queued or mixed in ends now, as
-                `PlayoutEnd.REPLACED`; the next frame holds this, or silence until it has been read. ``mix``: it goes
-                on, and this is added to it from the next frame on, clipped to 16 bits, and ends by itself; 4 at most
-                at once.
-            gain_db: louder or softer by so much, -60 to 20 dB; clipped to 16 bits.
+            mode: what happens to what is playing. ``queue``: it continues, and this follows everything that was queued
+                before, without a gap. ``replace``: everything that is playing, queued or mixed in ends now, as
+                `PlayoutEnd.REPLACED`; the next frame is of this, or silent until it has been read. ``mix``: it
+                continues, and this is added to it from the next frame on, clipped to 16 bits, and ends by itself; at
+                most 4 at once.
+            gain_db: gain of this item, -60 to 20 dB; clipped to 16 bits.
 
         Raises:
-            ConfigError: a spec names nothing, or what it names cannot be opened; a source was played before; or there
-                is no such mode or gain.
+            ConfigError: a spec is unknown, or what it names cannot be opened; a source was played before; or the mode
+                or the gain is not valid.
             CallStateError: 4 items are mixed in already.
         """
         media = self._media("play")
@@ -234,37 +212,37 @@ class Call:
             mode = PlayMode(mode)
         except ValueError:
             modes = ", ".join(PlayMode)
-            raise ConfigError(f"play(mode={mode!r}): there is no such mode; choose one of {modes}") from None
+            raise ConfigError(f"play(mode={mode!r}) is not a mode; choose one of {modes}") from None
         gain = gain_of(gain_db)
         media.playout.admit(mode)  # before a file is opened
-        source = self._equipment.plugins.source(what) if isinstance(what, str) else _source_of(what)
+        source = self._parts.plugins.source(what) if isinstance(what, str) else _source_of(what)
         source.taken = True
         return media.playout.add(source, mode, gain)
 
     def clear(self) -> float:
-        """Stop talking at once and forget what is queued or mixed in (barge-in).
+        """Stop playing at once and drop what is queued or mixed in (barge-in).
 
         Returns:
-            How many milliseconds of the item that was being said had been sent; mixed items have handles for that.
+            How many milliseconds of the item that was playing had been sent; mixed items have handles for that.
         """
         return self._media("clear").playout.clear()
 
     def mute(self) -> None:
-        """Send silence from the next frame on. Playout goes on unheard: positions advance and handles end."""
+        """Send silence from the next frame on. Playout continues unheard: positions advance and handles end."""
         self._media("mute").muted = True
 
     def unmute(self) -> None:
-        """Be heard again, from where playout has got to."""
+        """Send playout again, from where it is now."""
         self._media("unmute").muted = False
 
     @property
     def muted(self) -> bool:
-        """Whether silence is sent in place of what is said."""
+        """Whether silence is sent in place of playout."""
         return self._driver.media is not None and self._driver.media.muted
 
     @property
     def gain_db(self) -> float:
-        """Gain of all that is said, after mixing, from the next frame on; -60 to 20 dB, clipped to 16 bits.
+        """Gain of everything that is sent, after mixing, from the next frame on; -60 to 20 dB, clipped to 16 bits.
 
         Setting it raises `ConfigError` for any other number, and `CallStateError` for a call that was not entered.
         """
@@ -275,10 +253,11 @@ class Call:
         self._media("gain_db", "").playout.gain_db = gain_db
 
     def add_filter(self, what: str | AudioFilter, *, direction: Literal["sent", "heard"] = "sent") -> AudioFilter:
-        """Have a filter change all that is sent or heard from the next frame on, after the filters added before it.
+        """Have a filter change all audio sent or heard from the next frame on, after the filters added before it.
 
-        What is sent has been mixed and has had the call's gain; muting comes last. What is recorded is what was sent,
-        and, of the callee, what listeners are given. One that fails is removed and noted, and the call goes on.
+        Audio that is sent has been mixed and has had the call's gain; muting is applied last. Recordings contain what
+        was sent, and of the callee what listeners receive. A filter that fails is removed and noted, and the call goes
+        on.
 
         Args:
             what: a spec (``limit:-3``), or a filter of your own, which can be added once.
@@ -288,19 +267,19 @@ class Call:
             The filter, for `remove_filter`.
 
         Raises:
-            ConfigError: a spec names nothing, or has a bad argument; or there is no such direction.
+            ConfigError: a spec is unknown, or has a bad argument; or the direction is not valid.
             CallStateError: the filter was added to a call before.
         """
         media = self._media("add_filter")
         chains = {"sent": media.sent_filters, "heard": media.heard_filters}
         if direction not in chains:
-            raise ConfigError(f"add_filter(direction={direction!r}): there is no such direction; choose sent or heard")
-        made = self._equipment.plugins.filter(what, media.rate_hz) if isinstance(what, str) else what
+            raise ConfigError(f"add_filter(direction={direction!r}) is not a direction; choose sent or heard")
+        made = self._parts.plugins.filter(what, media.rate_hz) if isinstance(what, str) else what
         chains[direction].add(made)
         return made
 
     def remove_filter(self, audio_filter: AudioFilter) -> bool:
-        """Take a filter out from the next frame on, and close it.
+        """Remove a filter from the next frame on, and close it.
 
         Returns:
             Whether it was in use; False also when it failed and was removed before.
@@ -321,8 +300,8 @@ class Call:
         Args:
             rate_hz: the rate to convert to; the leg's own by default.
 
-        A frame's position counts samples at that rate since our leg joined the channel (`record.joined_at_s`): that is
-        the zero of everything that is heard and sent, so that streams and recordings of one call fit together.
+        A frame's position counts samples at that rate since our leg joined the channel (`record.joined_at_s`). All
+        streams and recordings of a call start there, so that they fit together.
         """
         return self._media("audio").listen(rate_hz, LISTENER_MS)
 
@@ -334,9 +313,8 @@ class Call:
         """
         media = self._media("listen")
         if isinstance(sink, str):
-            sink = self._equipment.plugins.sink(sink)
-        stream = media.listen(None, SINK_MS)
-        self._driver.spawn(self._drive(stream, sink, media))
+            sink = self._parts.plugins.sink(sink)
+        self._driver.spawn(self._listen(media, media.listen(None, SINK_MS), sink))
 
     async def record_for(self, duration_s: float, file: str | os.PathLike[str] | AudioSink) -> float:
         """Record the callee for some time, or until the call ends.
@@ -349,48 +327,25 @@ class Call:
             How many seconds were recorded.
 
         Raises:
-            ConfigError: no positive, finite number of seconds.
-            RecordingError: it cannot be written.
+            ConfigError: `duration_s` is not a positive, finite number of seconds.
+            StorageError: it cannot be written.
         """
-        if not 0 < duration_s < math.inf:
-            raise ConfigError(f"record_for({duration_s!r}): give a positive, finite number of seconds")
+        check_duration(duration_s)
         media = self._media("record_for")
-        sink = file if isinstance(file, AudioSink) else self._equipment.plugins.sink(f"recorder:{file}")
-        stream = media.listen(None, SINK_MS)
-        start = media.position
-        end = start + round(duration_s * media.rate_hz)
-        try:
-            try:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(duration_s):
-                        reached = await record_stream(stream, sink, start, end)
-                        end = min(end, max(reached, media.position))  # the call ended first
-            finally:
-                media.forget(stream)
-            await mark(sink, media.rate_hz, end)
-        finally:
-            await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
-        return (end - start) / media.rate_hz
+        sink = file if isinstance(file, AudioSink) else self._parts.plugins.sink(f"recorder:{file}")
+        return await record_for(media, sink, duration_s)
 
     # ---- inside
 
-    async def _drive(self, stream: AudioStream, sink: AudioSink, media: CallMedia) -> None:
+    async def _listen(self, media: CallMedia, stream: AudioStream, sink: AudioSink) -> None:
         """A sink for the whole call. One that fails is noted, and the call goes on."""
         try:
-            try:
-                await record_stream(stream, sink, media.position)
-                await mark(sink, media.rate_hz, media.position)
-            except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
-                raise
-            except BaseException:
-                await _close(sink, stream, media)
-                raise
-            await _close(sink, stream, media)
+            await record_rest(media, stream, sink)
         except OffhookError as error:
             self._driver.note(error)
 
     def _must_be_entered(self, verb: str) -> None:
-        self._equipment.must_be_ours()
+        self._parts.must_be_ours()
         if not self._entered and not self.over:
             raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
 
@@ -398,16 +353,6 @@ class Call:
         if self._driver.media is None:
             raise CallStateError(f"{verb}{brackets} needs a call that was entered: async with phone.dial(...) as call")
         return self._driver.media
-
-    @property
-    def _hung_up_by_caller(self) -> bool:
-        outcome = self.record.outcome
-        return outcome is not None and outcome.ended_by is EndedBy.CALLER
-
-
-async def _close(sink: AudioSink, stream: AudioStream, media: CallMedia) -> None:
-    media.forget(stream)
-    await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
 
 
 def _source_of(what: AudioSource | Frames) -> AudioSource:
@@ -418,5 +363,5 @@ def _source_of(what: AudioSource | Frames) -> AudioSource:
     if problem:
         raise contract_error(what, "play", problem, "AudioSource")
     if what.taken:
-        raise SourceError(f"this {type(what).__name__} was played already: a source plays once, open another")
+        raise SourceError(f"this {type(what).__name__} was played already: open another, since a source plays once")
     return what

@@ -1,8 +1,8 @@
-"""The fence around a leg: what it tells gets in on the event loop, in time and in shape, or not at all.
+"""What a leg calls is let in on the event loop, in time and well-formed, or not at all.
 
-Native SDKs call back from threads of their own, and some do so after they were let go of. Calls from another thread are
-taken over to the loop, so many at once and no more; what comes late is counted; what is no event and no frame is
-refused. Each is noted once, by the name of the transport. Nothing is raised into the leg, and no hook is called here.
+Native SDKs call back from threads of their own, and some do so after they were released. Calls from another thread are
+taken over to the loop, up to `WAITING` at once; late ones are counted; events and frames that are malformed are
+rejected. Each is noted once, by the name of the transport. Nothing is raised into the leg, and no hook is called here.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ import threading
 from dataclasses import fields
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING, Final, TypeVarTuple, Unpack, get_args
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Final, TypeVarTuple, Unpack, get_args, get_type_hints
 
 from offhook.interfaces.frame import AudioFrame, frames_in
 from offhook.plugin.isolation import contract_error
-from offhook.session.events import Direction, LeaveReason, LegEvent, MemberLeft
+from offhook.session.events import LegEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from offhook.records.timeline import Timeline
 
 
 _Ts = TypeVarTuple("_Ts")
@@ -29,47 +28,53 @@ _Ts = TypeVarTuple("_Ts")
 #: Calls from other threads that may wait for the loop: 5 s of audio. One more is dropped and counted.
 WAITING: Final = frames_in(5.0)
 
-_EVENTS: Final = frozenset(get_args(LegEvent))
-_FIELDS: Final[Mapping[str, type]] = {"uid": int, "direction": Direction, "reason": str}
-
 
 class SafeLegHandler:
     """What one leg calls; made for one `Transport.join`, on the loop of the call.
 
     Args:
-        name: of the transport, for messages.
+        name: the transport, for messages.
         feed: takes the leg's events.
-        hear: takes its audio.
-        timeline: where it stands what the leg did wrong.
+        count: adds to a counter of the call.
+        problem: takes a sentence about what the leg did wrong.
+        remark: takes a sentence about what the leg should not do and did no harm.
     """
 
     def __init__(
         self,
         name: str,
         feed: Callable[[LegEvent], None],
-        hear: Callable[[int, AudioFrame], None],
-        timeline: Timeline,
+        count: Callable[[str, int], None],
+        problem: Callable[[str], None],
+        remark: Callable[[str], None],
     ) -> None:
         self._name = name
         self._feed = feed
-        self._hear = hear
-        self._timeline = timeline
+        self._hear: Callable[[int, AudioFrame], None]
+        self._count = count
+        self._problem = problem
+        self._remark = remark
         self._loop = asyncio.get_running_loop()
         self._thread = get_ident()
         #: The leg's own rate; 0, which no frame has, before it has joined and when it has left.
         self._rate_hz = 0
         self._closed = False
-        self._told: set[str] = set()
+        self._noted: set[str] = set()
         self._lock = threading.Lock()
         self._waiting = 0
         self._dropped = 0
 
-    def open(self, rate_hz: int) -> None:
-        """The leg has joined: its audio is wanted."""
-        self._rate_hz = rate_hz
+    def open(self, rate_hz: int, hear: Callable[[int, AudioFrame], None]) -> None:
+        """The leg has joined.
+
+        Args:
+            rate_hz: the rate of its frames.
+            hear: takes its audio from now on.
+        """
+        self._rate_hz, self._hear = rate_hz, hear
 
     def close(self) -> None:
-        """The leg has left, or was given up: nothing gets in any more. Idempotent."""
+        """The leg has left, or was given up: nothing is let in any more. Idempotent."""
         self._closed = True
         self._rate_hz = 0
 
@@ -81,20 +86,20 @@ class SafeLegHandler:
             self._take_over(self.on_event, event)
         elif self._closed:
             self._late("on_event")
-        elif problem := _misfit(event):
-            self._refuse("on_event", problem)
+        elif problem := _event_problem(event):
+            self._reject("on_event", problem)
         else:
             self._feed(event)
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
-        """See `LegHandler.on_audio`. The usual case comes first, since it comes 50 times a second."""
+        """See `LegHandler.on_audio`. The usual case is first, since it happens 50 times a second."""
         if get_ident() != self._thread:
             self._take_over(self.on_audio, uid, frame)  # no lambda: its cells would slow down every frame
         elif type(frame) is AudioFrame and frame.rate_hz == self._rate_hz and type(uid) is int:
             try:
                 self._hear(uid, frame)
             except Exception:
-                if not self._blames(frame):  # it is a mistake of our own
+                if not self._is_malformed(frame):  # it is a mistake of our own
                     raise
         else:
             self._look(uid, frame)
@@ -102,33 +107,33 @@ class SafeLegHandler:
     # ---- the rare cases
 
     def _look(self, uid: object, frame: object) -> None:
-        """Why a frame is not as most are."""
+        """A frame is not as most are: find out why."""
         if self._closed:
             self._late("on_audio")
         elif not isinstance(frame, AudioFrame):
-            self._refuse("on_audio", f"gave {type(frame).__name__}, not an AudioFrame")
+            self._reject("on_audio", f"passed {type(frame).__name__}; expected an AudioFrame")
         elif type(uid) is not int:
-            self._refuse("on_audio", f"gave {type(uid).__name__} for a uid, which is an int")
+            self._reject("on_audio", f"passed {type(uid).__name__} as uid; expected int")
         elif self._rate_hz and frame.rate_hz != self._rate_hz:
-            self._refuse("on_audio", f"gave a frame at {frame.rate_hz} Hz, and the leg's rate_hz is {self._rate_hz}")
+            self._reject("on_audio", f"passed a frame at {frame.rate_hz} Hz; the leg's rate_hz is {self._rate_hz}")
         elif self._rate_hz:  # of a class of its own
             try:
                 self._hear(uid, frame)
             except Exception:
-                if not self._blames(frame):
+                if not self._is_malformed(frame):
                     raise
 
-    def _blames(self, frame: AudioFrame) -> bool:
-        """Whether a frame that could not be heard is to blame for that; its fields can be set to anything."""
+    def _is_malformed(self, frame: AudioFrame) -> bool:
+        """Whether a frame that could not be heard is the reason for that; its fields can be set to anything."""
         given = (frame.pcm, frame.position)
         odd = [type(value).__name__ for value, kind in zip(given, (bytes, int), strict=True) if type(value) is not kind]
         if odd or len(frame.pcm) & 1:
-            self._refuse("on_audio", f"gave a frame with {' and '.join(odd) or 'half a sample'} in its fields")
+            self._reject("on_audio", f"passed a frame with {' and '.join(odd) or 'half a sample'} in its fields")
             return True
         return False
 
     def _take_over(self, method: Callable[[Unpack[_Ts]], None], *arguments: *_Ts) -> None:
-        """In a thread that is not ours: have the loop do it."""
+        """In a thread that is not the call's: have the loop do it."""
         thread = threading.current_thread().name
         with self._lock:
             if self._waiting >= WAITING:
@@ -137,7 +142,7 @@ class SafeLegHandler:
             self._waiting += 1
         try:
             self._loop.call_soon_threadsafe(self._taken_over, thread, method.__name__, partial(method, *arguments))
-        except RuntimeError:  # the loop was closed: nobody is there to be told
+        except RuntimeError:  # the loop was closed, and the call with it
             return
 
     def _taken_over(self, thread: str, method: str, call: Callable[[], None]) -> None:
@@ -145,10 +150,10 @@ class SafeLegHandler:
             self._waiting -= 1
             dropped, self._dropped = self._dropped, 0
         if dropped:
-            self._timeline.count("leg_callbacks_dropped", dropped)
+            self._count("leg_callbacks_dropped", dropped)
         if not self._closed:
-            self._timeline.count("leg_callbacks_from_threads")
-            self._remark(
+            self._count("leg_callbacks_from_threads", 1)
+            self._remark_once(
                 "thread",
                 method,
                 f"called from the thread {thread!r}; it was taken over to the event loop, {WAITING} calls at most at "
@@ -157,31 +162,46 @@ class SafeLegHandler:
         call()
 
     def _late(self, method: str) -> None:
-        self._timeline.count("leg_callbacks_late")
-        self._remark("late", method, "called after the leg had left, or was given up; it was ignored")
+        self._count("leg_callbacks_late", 1)
+        self._remark_once("late", method, "called after the leg had left, or was given up; it was ignored")
 
-    def _refuse(self, method: str, problem: str) -> None:
-        self._timeline.count("leg_callbacks_refused")
-        if problem not in self._told and len(self._told) < 8:
-            self._told.add(problem)
-            self._timeline.problem(self._error(method, problem))
+    def _reject(self, method: str, problem: str) -> None:
+        self._count("leg_callbacks_refused", 1)
+        if problem not in self._noted and len(self._noted) < 8:
+            self._noted.add(problem)
+            self._problem(self._error(method, problem))
 
-    def _remark(self, kind: str, method: str, problem: str) -> None:
-        if kind not in self._told:
-            self._told.add(kind)
-            self._timeline.remark(self._error(method, problem))
+    def _remark_once(self, kind: str, method: str, problem: str) -> None:
+        if kind not in self._noted:
+            self._noted.add(kind)
+            self._remark(self._error(method, problem))
 
     def _error(self, method: str, problem: str) -> str:
         return contract_error(self._name, method, problem, "LegHandler").message
 
 
-def _misfit(event: object) -> str:
-    """What is wrong with an event; it ends in the journal, which holds plain values."""
-    if type(event) not in _EVENTS:
-        return f"gave {type(event).__name__}, which is no event of a leg"
-    for item in fields(event):  # type: ignore[arg-type]
-        wanted = LeaveReason if item.name == "reason" and isinstance(event, MemberLeft) else _FIELDS[item.name]
-        given = getattr(event, item.name)
-        if type(given) is not wanted:
-            return f"gave {type(event).__name__} with {type(given).__name__} for {item.name}, not {wanted.__name__}"
+def _event_problem(event: object) -> str:
+    """What is wrong with an event, or an empty text; events end up in the journal, which contains plain values."""
+    wanted = _EVENTS.get(type(event))
+    if wanted is None:
+        return f"passed {type(event).__name__}; expected a LegEvent"
+    for name, kinds in wanted.items():
+        value: object = getattr(event, name)
+        given = type(value)
+        if given not in kinds:  # exactly: True is not a uid
+            expected = " or ".join(kind.__name__ for kind in kinds)
+            return f"passed {type(event).__name__} with {given.__name__} for {name}; expected {expected}"
     return ""
+
+
+def field_types(kind: type[Any]) -> Mapping[str, tuple[type, ...]]:
+    """The types that each field of a dataclass may have, from its annotations: one, or the members of a union."""
+    hints = get_type_hints(kind)
+    return {
+        item.name: get_args(hint) if isinstance(hint := hints[item.name], UnionType) else (hint,)
+        for item in fields(kind)
+    }
+
+
+#: Every event of a leg, with what its fields must hold.
+_EVENTS: Final = {kind: field_types(kind) for kind in get_args(LegEvent)}

@@ -1,4 +1,4 @@
-"""What a phone gives to each of its calls, and the check that it would work, made before anything rings."""
+"""What all calls of a phone share, and the check that a call would work, made before anything rings."""
 
 from __future__ import annotations
 
@@ -20,27 +20,30 @@ if TYPE_CHECKING:
     from offhook.records.stores import Stores
 
 
-#: How long a carrier or a transport may take to say whether it is ready.
+#: How long the check of a carrier or a transport may take.
 _CHECK_TIMEOUT_S: Final = 10.0
 
 
 class Affinity:
     """The process that a phone was made in, and the event loop that it is used on.
 
-    A phone may be made before any loop runs, and be used on one loop after the other. On two at once the calls of one
-    would be told what happens by the thread of the other.
+    A phone may be made before any loop runs, and be used on one loop after the other. On two at once, events of one
+    loop's calls would arrive on the thread of the other.
     """
 
     def __init__(self) -> None:
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def check(self) -> None:
+    def check(self, *, needs_loop: bool = False) -> None:
         """Move to the running loop, if there is one and the one before is closed.
+
+        Args:
+            needs_loop: reject a caller on whose thread no event loop runs.
 
         Raises:
             CallStateError: this is a child that was forked, whose copies of sockets, files and timers are the parent's;
-                or another loop than the phone's, which is still open.
+                or another loop than the phone's, which is still open; or no loop runs and one is needed.
         """
         if os.getpid() != self._pid:
             raise CallStateError(
@@ -50,6 +53,11 @@ class Affinity:
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:  # a plain function, which starts nothing
+            if needs_loop:
+                raise CallStateError(
+                    "this must run on the event loop of the phone, and no loop runs on this thread: have the loop do "
+                    "it, loop.call_soon_threadsafe(function, arguments)"
+                ) from None
             return
         if running is self._loop:
             return
@@ -75,19 +83,19 @@ class PhoneParts:
     watchdog: Watchdog | None = None
     residence: Affinity = field(default_factory=Affinity)
 
-    def must_be_ours(self) -> None:
-        """Refuse to be used elsewhere than where the phone lives; see `Affinity`.
+    def must_be_ours(self, *, needs_loop: bool = False) -> None:
+        """Reject use in another process or on another loop than the phone's; see `Affinity.check`.
 
         Raises:
-            CallStateError: this is another process, or another event loop.
+            CallStateError: see `Affinity.check`.
         """
-        self.residence.check()
+        self.residence.check(needs_loop=needs_loop)
 
     async def check(self) -> None:
-        """Find out whether a call could be placed and joined.
+        """Check whether a call could be placed and joined.
 
         Raises:
-            ConfigError, TransportError, PluginError: it could not; nothing has rung.
+            ConfigError, TransportError, PluginError: a call could not work; nothing has rung.
         """
         await isolated(self.carrier, "check", self.carrier.check, _CHECK_TIMEOUT_S)
         endpoint = self.carrier.endpoint

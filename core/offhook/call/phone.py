@@ -1,4 +1,4 @@
-"""The phone: a carrier, a transport and the plugins, put together once and used for many calls."""
+"""The phone: a carrier, a transport and the plugins, assembled once and used for many calls."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard
 from offhook.call.call import Call
+from offhook.call.driver import Driver
 from offhook.call.parts import PhoneParts
 from offhook.call.watchdog import LIMIT_S, Watchdog
 from offhook.errors import CallStateError, ConfigError
-from offhook.interfaces import Carrier, Transport
+from offhook.interfaces import Carrier, DialGuard, Transport
 from offhook.interfaces.clock import SystemClock
+from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.grant import is_loopback
-from offhook.interfaces.numbers import e164
 from offhook.media.stereo_recorder import StereoRecorder
 from offhook.plugin.isolation import CLOSE_TIMEOUT_S, contract_error, isolated
 from offhook.plugin.manager import Plugins
@@ -29,11 +30,11 @@ from offhook.session.policy import CallPolicy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
-    from typing import NoReturn, Self
+    from typing import NoReturn, Self, Unpack
 
     import httpx
 
-    from offhook.interfaces import AudioSink, AudioSource, Auth, Store
+    from offhook.interfaces import AudioSink, AudioSource, Auth, CarrierReport, Store
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.ids import Ids
     from offhook.interfaces.store import Document
@@ -49,26 +50,44 @@ AUTH_VARIABLE: Final = "OFFHOOK_AUTH"
 TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
 
 
+class PhoneSettings(TypedDict, total=False):
+    """The arguments of `Phone` but the environment; see there."""
+
+    carrier: Carrier | str | None
+    auth: Auth | str | None
+    transport: Transport | str | None
+    policy: CallPolicy | None
+    plugins: Iterable[object] | Plugins
+    store: Store | str | Sequence[Store | str] | None
+    call_limit: int
+    redial_window_s: float | None
+    watchdog_limit_s: float | None
+    clock: Clock | None
+    ids: Ids | None
+    http: httpx.AsyncBaseTransport | None
+
+
 class Phone:
     """Places calls. Several can live in one process and share nothing. It may be made before an event loop runs.
 
     Args:
-        carrier: who rings the callee: a `Carrier`, or the name of an installed one.
-        auth: proves to a carrier given by name who we are: an `Auth`, or the name of an installed one.
+        carrier: rings the callee: a `Carrier`, or the name of an installed one; `sendblue` by default.
+        auth: proves to a carrier given by name who we are: an `Auth`, or the name of an installed one; `env` by
+            default.
         transport: our way into the channel: a `Transport`, or the name of an installed one. By default `aiortc` for a
             relay on this machine and `agora` for Agora itself.
         policy: timers and the answer policy of every call, unless a call brings its own.
         plugins: modules or objects with hooks, beside the installed ones.
-        store: keeps journals and records: a `Store`, a spec, or several, each of which gets everything; None keeps
+        store: keeps journals and records: a `Store`, a spec, or several, each of which keeps everything; None keeps
             nothing. ``auto``, the default, is what `OFFHOOK_STORE` in `environment` names (a spec, or ``none``), else
             ``sqlite`` where the carrier is given by name. A carrier object may be a double, whose calls do not belong
-            among a person's, so there ``auto`` is none: say ``store="sqlite"`` where it rings people.
+            among a person's, so there ``auto`` keeps nothing: pass ``store="sqlite"`` where it rings people.
         environment: settings for the parts that are given by name; none by default.
-        call_limit: how many calls may be up at once; one more is refused before anything rings.
+        call_limit: how many calls may be up at once; a further one is refused before anything rings.
         redial_window_s: how long after a call its callee is not dialled again by mistake: 30 s by default, and 0 where
             the endpoint is this machine. `dial(..., redial=True)` dials all the same.
-        watchdog_limit_s: how long the event loop may be kept from turning before the code that does it is named, in the
-            log and in the calls' records; None for no watch. Under a clock other than the machine's there is none.
+        watchdog_limit_s: how long the event loop may be blocked before the code that blocks it is named, in the log and
+            in the calls' records; None for no watchdog. Under a clock other than the machine's there is no watchdog.
         clock: the time; the machine's own by default.
         ids: identifiers; random by default.
         http: an httpx transport for carriers given by name to reach their servers by, instead of the network: for a
@@ -76,15 +95,15 @@ class Phone:
 
     Raises:
         ConfigError: something that is named is not installed, or lacks its settings.
-        RecordingError: a store cannot be opened.
-        PluginError: one of `plugins` cannot be used, or the carrier or the transport is none.
+        StorageError: a store cannot be opened.
+        PluginError: one of `plugins` cannot be used, or the carrier, the transport or the guard is not a valid one.
     """
 
     def __init__(
         self,
         *,
-        carrier: Carrier | str = CARRIER,
-        auth: Auth | str = AUTH,
+        carrier: Carrier | str | None = None,
+        auth: Auth | str | None = None,
         transport: Transport | str | None = None,
         policy: CallPolicy | None = None,
         plugins: Iterable[object] | Plugins = (),
@@ -101,6 +120,7 @@ class Phone:
         self.plugins: Plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
         self.plugins.check_required(settings)
         self.policy: CallPolicy = policy or CallPolicy()
+        carrier, auth = carrier or CARRIER, auth or AUTH
         usual = usual_store(settings) if isinstance(carrier, str) else settings.get(STORE_VARIABLE, NO_STORE)
         if isinstance(carrier, str):
             if isinstance(auth, str):
@@ -117,12 +137,16 @@ class Phone:
             if problem:
                 raise contract_error(part, "Phone", problem, kind.__name__)
         stores = open_stores(self.plugins, store, usual, settings)
-        #: Records of calls that died with their process and that nobody was told of before.
+        #: Records of calls that died with their process and were not reported before.
         self.interrupted: Sequence[Document] = interrupted(stores)
+        guard = stores.guard or MemoryGuard()
+        problem = interface_mismatch(guard, DialGuard)
+        if problem:
+            raise contract_error(guard, "Phone", problem, "DialGuard")
         admission = Admission(
             carrier,
             self.plugins.hooks,
-            stores.guard or MemoryGuard(),
+            guard,
             settings.clock,
             call_limit=call_limit,
             redial_window_s=redial_window_s,
@@ -130,43 +154,33 @@ class Phone:
         watchdog = None
         if watchdog_limit_s is not None and isinstance(settings.clock, SystemClock):
             watchdog = Watchdog(watchdog_limit_s)
-        self._equipment = PhoneParts(
+        self._parts = PhoneParts(
             carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
         )
-        self._calls: list[Call] = []
+        #: Of the calls that have not been released entirely.
+        self._drivers: list[Driver] = []
         self._closed = False
 
     @classmethod
-    def from_env(
-        cls,
-        environment: Mapping[str, str] | None = None,
-        *,
-        carrier: str | None = None,
-        auth: str | None = None,
-        transport: str | None = None,
-        policy: CallPolicy | None = None,
-        plugins: Iterable[object] | Plugins = (),
-        store: Store | str | Sequence[Store | str] | None = AUTO,
-    ) -> Phone:
+    def from_env(cls, environment: Mapping[str, str] | None = None, **settings: Unpack[PhoneSettings]) -> Phone:
         """A phone with the settings of the environment.
 
         `SENDBLUE_API_API_KEY`, `SENDBLUE_API_API_SECRET` and `SENDBLUE_API_BASE_URL` are the names that Sendblue's own
         SDK uses; `OFFHOOK_FROM_NUMBER` is your FaceTime line. `OFFHOOK_CARRIER`, `OFFHOOK_AUTH`, `OFFHOOK_TRANSPORT`
-        and `OFFHOOK_RELAY_URL` are for those who want other than the default; an argument goes before its variable.
+        and `OFFHOOK_RELAY_URL` select something other than the default.
+
+        Args:
+            environment: the variables; those of this process by default.
+            settings: the arguments of `Phone`. One that is given and not None takes precedence over its variable.
 
         Raises:
             ConfigError: a setting is missing or wrong; the message names it.
         """
         environment = os.environ if environment is None else environment
-        return cls(
-            carrier=carrier or environment.get(CARRIER_VARIABLE) or CARRIER,
-            auth=auth or environment.get(AUTH_VARIABLE) or AUTH,
-            transport=transport or environment.get(TRANSPORT_VARIABLE) or None,
-            policy=policy,
-            plugins=plugins,
-            store=store,
-            environment=environment,
-        )
+        settings["carrier"] = settings.get("carrier") or environment.get(CARRIER_VARIABLE)
+        settings["auth"] = settings.get("auth") or environment.get(AUTH_VARIABLE)
+        settings["transport"] = settings.get("transport") or environment.get(TRANSPORT_VARIABLE)
+        return cls(environment=environment, **settings)
 
     def _transport(self, name: str, carrier: Carrier, settings: Environment) -> Transport:
         if name == "agora" and all(item.name != "agora" for item in self.plugins.transports):
@@ -187,6 +201,7 @@ class Phone:
         policy: CallPolicy | None = None,
         record: str | os.PathLike[str] | None = None,
         redial: bool = False,
+        from_number: str | None = None,
     ) -> Call:
         """A call to `number`, to be entered with ``async with``; nothing happens before that.
 
@@ -196,46 +211,83 @@ class Phone:
             record: a stereo WAV file to make of the whole call, caller left, callee right; a ``*`` in its name becomes
                 the first number that makes it new. It is opened now, so that one that cannot be written is refused
                 before anything rings.
-            redial: dial even if the callee is being called, or was a moment ago: a second ring is meant.
+            redial: dial even if the callee is being called, or was a moment ago.
+            from_number: the line to call from, E.164, instead of the carrier's own.
 
         Raises:
-            NumberRejected: not an E.164 number, or an emergency number.
-            RecordingError: the recording cannot be made.
+            NumberRejected: a number is not E.164, or an emergency number, or both are the same.
+            StorageError: the recording cannot be made.
             CallStateError: the phone was closed; this is a child that was forked from its process, or another event
                 loop than the one that it is used on.
         """
-        self._equipment.must_be_ours()
-        if self._closed:
-            raise CallStateError("this phone was closed: make a new one")
-        e164(number)
+        request = self._request(number, policy=policy or self.policy, redial=redial, from_number=from_number)
         recorder = None
         if record is not None:
-            recorder = StereoRecorder(Path(record), self._equipment.transport.rate_hz)
-        call = Call(number, self._equipment, policy or self.policy, recorder, redial=redial)
+            recorder = StereoRecorder(Path(record), self._parts.transport.rate_hz)
+        driver = Driver(request, self._parts, recorder)
         if recorder is not None:
             # Whole, since the record is read elsewhere, and from the first save on: a call that is cut has one as well.
-            call.record.files["mix"] = os.fspath(recorder.path.absolute())
-        self._calls = [known for known in self._calls if not known.settled] + [call]
-        return call
+            driver.record.files["mix"] = os.fspath(recorder.path.absolute())
+        self._drivers = [known for known in self._drivers if not known.settled] + [driver]
+        return Call(driver, self._parts)
 
-    async def dry_run(self, number: str) -> None:
-        """Do everything that comes before the ringing, and ring nobody.
+    async def dry_run(self, number: str, *, from_number: str | None = None) -> None:
+        """Do everything that precedes the ringing, and do not ring.
+
+        Args:
+            number: as for `dial`.
+            from_number: as for `dial`.
 
         Raises:
             OffhookError: what entering a call to `number` would raise before anything rings.
         """
-        self._equipment.must_be_ours()
-        if self._closed:
-            raise CallStateError("this phone was closed: make a new one")
-        e164(number)
-        await self._equipment.check()
-        await self._equipment.admission.try_out(self._equipment.ids.call_id(), number)
+        request = self._request(number, policy=self.policy, from_number=from_number, dry_run=True)
+        await self._parts.check()
+        await self._parts.admission.try_out(request)
 
-    def source(self, spec: str) -> AudioSource:
-        """Open an audio source now, for `Call.play()`: what is wrong with it is known before anything rings.
+    def _request(
+        self, number: str, *, policy: CallPolicy, from_number: str | None, redial: bool = False, dry_run: bool = False
+    ) -> DialRequest:
+        """The request for a call, which checks its numbers.
 
         Raises:
-            ConfigError: the spec names nothing, or what it names cannot be opened.
+            NumberRejected, CallStateError: see `dial`.
+        """
+        self._parts.must_be_ours()
+        if self._closed:
+            raise CallStateError("this phone was closed: make a new one")
+        return DialRequest(
+            self._parts.ids.call_id(),
+            number,
+            dry_run=dry_run,
+            from_number=from_number,
+            policy=policy,
+            redial=redial,
+        )
+
+    def report(self, report: CarrierReport) -> bool:
+        """Take what a carrier says about the end of a call, for example in a webhook. Call it on the phone's loop.
+
+        It can end a call that was not answered, as declined or busy, and a call that was, as completed; the evidence in
+        the timeline is `Evidence.WEBHOOK`. It is idempotent. A report for a call that this phone does not have, or
+        whose end is known already, changes nothing: webhooks arrive late, twice, and at every process.
+
+        Returns:
+            Whether the report ended a call. A channel is known once the carrier has accepted the call; a report by
+            channel that is earlier than that finds no call.
+
+        Raises:
+            CallStateError: this is not the phone's process or event loop. From another thread, use
+                ``loop.call_soon_threadsafe(phone.report, report)``.
+        """
+        self._parts.must_be_ours(needs_loop=True)
+        return any(driver.report(report) for driver in self._drivers)
+
+    def source(self, spec: str) -> AudioSource:
+        """Open an audio source now, for `Call.play()`, so that a mistake in it is found before anything rings.
+
+        Raises:
+            ConfigError: the spec is unknown, or what it names cannot be opened.
         """
         return self.plugins.source(spec)
 
@@ -243,7 +295,7 @@ class Phone:
         """Open an audio sink now, for `Call.listen()` or `Call.record_for()`.
 
         Raises:
-            ConfigError: the spec names nothing, or what it names cannot be written.
+            ConfigError: the spec is unknown, or what it names cannot be written.
         """
         return self.plugins.sink(spec)
 
@@ -261,28 +313,29 @@ class Phone:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Hang up whatever is still up and let go of everything. Idempotent.
+        """Hang up all calls and release everything. Idempotent.
 
-        Bounded even where everything hangs: all calls at once for their `release_timeout_s` and 2.5 s more, then the
-        transport and the carrier 5.25 s each; 15 s with the default policy. What does not end when it is cancelled is
-        left behind. Only code that blocks the event loop cannot be bounded: the watchdog names it.
+        Bounded even where everything hangs: all calls at once for their `release_timeout_s` and 2.5 s more, and 2.25 s
+        more where a double-dial guard hangs; then the transport and the carrier 5.25 s each. 15 s with the default
+        policy, 17.5 s with a guard that hangs. Tasks that do not end when they are
+        cancelled are left behind. Only code that blocks the event loop cannot be bounded: the watchdog names it.
 
         Raises:
             PluginError: the transport, the carrier or the store could not be closed; the others were.
             CallStateError: this is a child that was forked from the phone's process, or another event loop than the
                 one that it is used on.
         """
-        self._equipment.must_be_ours()
+        self._parts.must_be_ours()
         self._closed = True
-        calls, self._calls = self._calls, []
-        transport, carrier = self._equipment.transport, self._equipment.carrier
-        async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is let go of
-            stack.callback(self._equipment.stores.close)
+        drivers, self._drivers = self._drivers, []
+        transport, carrier = self._parts.transport, self._parts.carrier
+        async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is closed
+            stack.callback(self._parts.stores.close)
             stack.push_async_callback(_close, carrier)
             stack.push_async_callback(_close, transport)
             async with asyncio.TaskGroup() as group:
-                for call in calls:
-                    group.create_task(call.hang_up())
+                for driver in drivers:
+                    group.create_task(driver.end())
 
 
 async def _close(part: Carrier | Transport) -> None:

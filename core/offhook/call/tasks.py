@@ -1,8 +1,8 @@
 """The tasks of one call: what they run, and how they end.
 
 There are two kinds. **Steps** are what the session asked for; they are cancelled when the call is over. The **others**
-(sources that are read, sinks that are written) get a moment to finish, and are then cancelled. Both are left behind
-when they do not listen to that.
+(sources that are read, sinks that are written) have a moment to finish, and are then cancelled. Tasks that ignore their
+cancellation are left behind.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: How long sinks and sources may take to close when the call is over.
 CLOSE_TIMEOUT_S: Final = 2.0
-#: How long they may take to end once they are cancelled; a little more than what they wait for themselves.
+#: How long they may take to end once they are cancelled; a little more than they wait for parts of their own.
 _LET_GO_S: Final = 2 * LET_GO_S
 
 
@@ -26,9 +26,9 @@ class CallTasks:
     """Made with the call.
 
     Args:
-        problem: told in a sentence what was not done in time.
-        mistake: told what came out of a task. What plugins raise is caught where they are called, so this is a mistake
-            of our own.
+        problem: receives one message for the tasks that missed a deadline.
+        mistake: receives what a task raised. Errors of plugins are caught where they are called, so it is a mistake of
+            our own.
     """
 
     def __init__(self, problem: Callable[[str], None], mistake: Callable[[Exception], None]) -> None:
@@ -42,8 +42,8 @@ class CallTasks:
         self._begin(work, self._steps)
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Start one of the others. One that is started after the end, to close a source that came too late, is waited
-        for by the next `finish`."""
+        """Start one of the others. One that is started after the end, to close a source that was opened too late, is
+        waited for by the next `finish`."""
         return self._begin(work, self._others)
 
     def cancel_steps(self) -> None:
@@ -52,7 +52,7 @@ class CallTasks:
             task.cancel()
 
     async def finish(self) -> None:
-        """Give the others a moment, then cancel them."""
+        """Wait a moment for the others, then cancel them."""
         if self._others:
             _, stuck = await asyncio.wait(self._others, timeout=CLOSE_TIMEOUT_S)
             if stuck:
@@ -61,7 +61,7 @@ class CallTasks:
             self._leave_behind(await cancel_and_wait(stuck, _LET_GO_S))
 
     async def abandon(self) -> None:
-        """Go on without whatever is left and does not end by being cancelled."""
+        """Cancel what is left, and leave behind what does not end by that."""
         for task in self._others:  # still there when `finish` was cut short
             task.cancel()
         self._leave_behind(await wait_cancelled(self._steps | self._others, _LET_GO_S))

@@ -1,8 +1,8 @@
 """The watchdog: names the code that kept the event loop from turning.
 
-Nothing can interrupt a callback that blocks, so a thread looks on: it asks the loop a few times a second to answer.
-When no answer comes within the limit it notes what the loop's thread is doing at that moment; the loop itself reports
-that once it turns again. With `clock.py` this is the only module that reads the machine's time.
+Nothing can interrupt a callback that blocks, so a thread watches: it asks the loop a few times a second to answer. When
+the loop does not answer within the limit, the thread notes what the loop's thread is doing at that moment; the loop
+itself reports that once it turns again. With `clock.py` this is the only module that reads the machine's time.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _log: Final = logging.getLogger("offhook")
 
 #: How long a loop may take to turn.
 LIMIT_S: Final = 0.5
-#: A block of so many limits is told while it lasts, for it may have no end.
+#: A block of more limits than this is logged while it lasts, since it may have no end.
 _STILL_LIMITS: Final = 10
 #: How many lines of a stack are kept from either end.
 _LINES: Final = 4
-#: Here begins what is the loop's own.
+#: Where the loop's own part of a stack begins.
 _LOOP_MODULES: Final = frozenset({"asyncio.events", "asyncio.base_events", "asyncio.runners"})
 #: The thread ends within microseconds; a logging handler that hangs may hold it up.
 _JOIN_S: Final = 1.0
@@ -68,17 +68,17 @@ class Watchdog:
             again always is.
 
     Raises:
-        ConfigError: no positive, finite number of seconds.
+        ConfigError: `limit_s` is not a positive, finite number of seconds.
     """
 
     def __init__(self, limit_s: float = LIMIT_S) -> None:
         if not 0 < limit_s < math.inf:
-            raise ConfigError(f"watchdog_limit_s={limit_s!r}: give a positive, finite number of seconds, or None")
+            raise ConfigError(f"watchdog_limit_s must be a positive, finite number of seconds or None, got {limit_s!r}")
         self._limit_s = limit_s
         self._watch: _Watch | None = None
 
     def watch(self, report: Report) -> None:
-        """Tell `report` of every block of the running loop, on that loop, until it is forgotten."""
+        """Call `report` for every block of the running loop, on that loop, until it is forgotten."""
         loop = asyncio.get_running_loop()
         if self._watch is None or self._watch.loop is not loop:
             self._stop()  # calls that were left in a loop that is gone
@@ -86,7 +86,7 @@ class Watchdog:
         self._watch.reports.append(report)
 
     def forget(self, report: Report) -> None:
-        """Tell it nothing more. With the last one the thread ends. Idempotent."""
+        """Stop calling `report`. When the last one is forgotten, the thread ends. Idempotent."""
         if self._watch is not None and report in self._watch.reports:
             self._watch.reports.remove(report)
             if not self._watch.reports:
@@ -115,7 +115,7 @@ class _Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        if self._thread.is_alive():  # not so in a forked child, where nobody would ever let go of the condition
+        if self._thread.is_alive():  # not in a forked child, where the condition may be held for ever
             with self._changed:
                 self._stopped = True
                 self._changed.notify()
@@ -135,17 +135,17 @@ class _Watch:
                 self._changed.wait_for(lambda: self._stopped, self._limit_s / 2)
 
     def _await_answer(self) -> None:
-        told = False
+        logged = False
         while not self._changed.wait_for(lambda: self._answered or self._stopped, self._limit_s):
             blocked_s = time.monotonic() - self._asked_at_s
             if self.loop.is_closed():
                 self._stopped = True
-            elif not self.loop.is_running():  # nobody turns it, so nothing keeps it from turning
+            elif not self.loop.is_running():  # it is not run, so nothing blocks it
                 self._asked_at_s = time.monotonic()
             elif self._stack is None:
                 self._stack = stack_of(self._loop_thread)
-            elif not told and blocked_s > _STILL_LIMITS * self._limit_s:
-                told = True
+            elif not logged and blocked_s > _STILL_LIMITS * self._limit_s:
+                logged = True
                 _log.warning(
                     "the event loop has been blocked for %.1f s, and still is, %s", blocked_s, _where(self._stack)
                 )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, CredentialsRejected, DialRefused, OffhookError, RateLimited, RequestRejected
+from offhook.errors import (
+    ConfigError,
+    CredentialsRejected,
+    DialRefused,
+    JournalError,
+    OffhookError,
+    RateLimited,
+    RequestRejected,
+    StorageError,
+)
 from offhook.session.outcome import Disposition
 
 if TYPE_CHECKING:
@@ -50,6 +59,8 @@ _DISPOSITIONS: Final[Mapping[Disposition, ExitCode]] = {
 _ERRORS: Final[Mapping[type[OffhookError], ExitCode]] = {
     OffhookError: ExitCode.FAILED,
     ConfigError: ExitCode.BAD_USAGE,
+    StorageError: ExitCode.BAD_USAGE,
+    JournalError: ExitCode.FAILED,
     CredentialsRejected: ExitCode.REFUSED,
     RequestRejected: ExitCode.REFUSED,
     RateLimited: ExitCode.REFUSED,

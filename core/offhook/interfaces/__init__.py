@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offhook.interfaces.audio import AudioFilter, AudioSink, AudioSource, Resampler
-from offhook.interfaces.carrier import Auth, Carrier
+from offhook.interfaces.carrier import Auth, Carrier, CarrierReport
 from offhook.interfaces.clock import Clock, SystemClock, iso_8601
 from offhook.interfaces.diagnosis import Finding, Level
 from offhook.interfaces.dialing import DialGuard, DialRequest
@@ -60,6 +60,7 @@ __all__ = [
     "Auth",
     "BoundedStream",
     "Carrier",
+    "CarrierReport",
     "ChannelFarEnd",
     "Clock",
     "DialGuard",

@@ -43,7 +43,7 @@ class AudioSource(ABC):
 class AudioSink(ABC):
     """Takes audio once, from start to end.
 
-    The constructor opens the output and raises `RecordingError` if it cannot be written, before anything rings.
+    The constructor opens the output and raises `StorageError` if it cannot be written, before anything rings.
     """
 
     @abstractmethod
@@ -53,7 +53,7 @@ class AudioSink(ABC):
         All frames of one sink have the same rate. Where `frame.position` jumps, nothing was heard.
 
         Raises:
-            RecordingError: the frame cannot be written. The call goes on without this sink.
+            StorageError: the frame cannot be written. The call goes on without this sink.
         """
         ...
 

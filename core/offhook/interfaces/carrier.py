@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from offhook.errors import ConfigError
+from offhook.interfaces.old_carriers import keep_old_members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.grant import Grant
     from offhook.secret import Secret
+    from offhook.session.outcome import Disposition
 
 
 class Carrier(ABC):
@@ -18,42 +24,78 @@ class Carrier(ABC):
     #: Base URL where this carrier's grants are joined, or None for Agora itself. Known before anything rings.
     endpoint: str | None = None
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        keep_old_members(cls)
+
     @abstractmethod
     async def check(self) -> None:
-        """Find out, without ringing anybody, whether a call could be started: settings, keys, URL.
+        """Check, without ringing, whether a call could be started: settings, keys, URL.
 
         Raises:
             ConfigError: a setting is missing or wrong.
         """
         ...
 
-    async def line(self) -> str:
-        """What tells one of our lines from another: the same text for the same line of the same account at the same
-        service, also in another process. The double-dial guard goes by it, and plugins are shown it, so it must not
-        hold a key.
-        """
-        return f"{type(self).__module__}.{type(self).__qualname__} {self.endpoint or ''}"
-
-    @abstractmethod
-    async def start_call(self, to: str) -> Grant:
-        """Ring `to`. This is not idempotent: it rings a person each time, and is never repeated by the core.
+    async def line_id(self, from_number: str | None = None) -> str:
+        """Identify a line of ours: the same text for the same line of the same account at the same service, also in
+        another process. The double-dial guard builds its keys from it, and plugins see it in the request, so it must
+        not contain a key of the account.
 
         Args:
-            to: an E.164 number, already checked.
+            from_number: the line that was chosen for the call, E.164 and checked, or None for the carrier's own.
 
         Raises:
-            CarrierError: it was refused, or (`StartAmbiguous`) nobody knows whether it rang.
+            ConfigError: no line is configured, or the carrier cannot call from `from_number`.
+        """
+        return " ".join(
+            [f"{type(self).__module__}.{type(self).__qualname__}", self.endpoint or "", *filter(None, [from_number])]
+        )
+
+    @abstractmethod
+    async def start_call(self, request: DialRequest) -> Grant:
+        """Ring `request.number`, from `request.from_number` if there is one.
+
+        This is not idempotent: it rings a person each time, and the core never repeats it.
+
+        Args:
+            request: the call; its numbers are E.164 and have been checked.
+
+        Raises:
+            CarrierError: the call was refused, or (`StartAmbiguous`) it is not known whether it rang.
         """
         ...
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Let go of connections. Idempotent."""
+        """Close connections. Idempotent."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class CarrierReport:
+    """News of a call from its carrier, for example from a webhook; `Phone.report` takes it.
+
+    Attributes:
+        disposition: how the call ended: declined, busy, not answered, completed.
+        channel: the channel of the call, as in its grant; empty if the carrier names the call by our id.
+        call_id: our name for the call; empty if the carrier names it by its channel.
+
+    Raises:
+        ConfigError: neither or both of `channel` and `call_id` are given.
+    """
+
+    disposition: Disposition
+    channel: str = ""
+    call_id: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.channel) == bool(self.call_id):
+            raise ConfigError("a CarrierReport names its call by channel or by call_id: pass one of them")
+
+
 class Auth(ABC):
-    """Gives the headers that authenticate a request."""
+    """Returns the headers that authenticate a request."""
 
     @abstractmethod
     async def headers(self, host: str) -> Mapping[str, Secret]:
@@ -62,6 +104,6 @@ class Auth(ABC):
         Asked anew for every request, so keys may rotate.
 
         Raises:
-            ConfigError: there are no keys; the message says where they are looked for.
+            ConfigError: there are no keys; the message names where they are looked for.
         """
         ...

@@ -13,7 +13,12 @@ Document = Mapping[str, object]
 
 
 class Store(ABC):
-    """Keeps the journal and the record of every call. Each entry is appended before the action that it announces."""
+    """Keeps the journal and the record of every call. Each entry is appended before the action that it announces.
+
+    Its methods are synchronous and run on the event loop between frames, so a store writes to this machine and does not
+    wait for a network. To keep calls on a server, follow a local store: write to it first, and have a background task
+    send what it holds (an outbox).
+    """
 
     @abstractmethod
     def append(self, call_id: str, entry: Document) -> None:
@@ -22,7 +27,7 @@ class Store(ABC):
         On return, the entry must survive if this process dies.
 
         Raises:
-            RecordingError: the entry cannot be written.
+            StorageError: the entry cannot be written.
         """
         ...
 
@@ -31,10 +36,11 @@ class Store(ABC):
         """Write the record of a call, replacing the one before it.
 
         Called when the call is dialled, at each change of state, and at the end. A record without ``ended_at_s`` is
-        that of a call that goes on, or that was interrupted.
+        that of a call that goes on, or that was interrupted. It has no ``timeline`` as long as the call's journal is
+        complete, since the journal holds the same.
 
         Raises:
-            RecordingError: the record cannot be written.
+            StorageError: the record cannot be written.
         """
         ...
 

@@ -1,7 +1,8 @@
 """The media of one call: the pacer and the playout towards the callee, the listeners and the recording of both sides.
 
-All positions are samples at the leg's rate since our leg joined the channel, in both directions, so that what was said
-and what was heard stand on one timeline. No plugin hook is called here: this is the frame path.
+All positions are samples at the leg's rate since our leg joined the channel, in both directions, so that both sides
+are on one timeline. This is the frame path: a frame goes from the leg's handler to `CallMedia.hear` and is done with
+there. No hook is called on it, and it does not know the session.
 """
 
 from __future__ import annotations
@@ -36,11 +37,14 @@ class CallMedia:
 
     Args:
         leg: where frames go.
-        resample: gives a resampler of a kind (``live``, ``file``) between two rates.
+        resample: returns a resampler of a kind (``live``, ``file``) between two rates.
         spawn: starts a task that the call owns.
-        note: is told what a source or the recording did wrong.
-        lost: is told that the leg cannot send any more.
+        note: called with what a source or the recording did wrong.
+        lost: called when the leg cannot send any more.
         recorder: takes both directions, or None.
+        first_audio: called with a member's uid when the first frame of that member arrives, before it is looked at, so
+            that it may set `callee_uid`.
+        callee_audio: called for each frame of the callee.
     """
 
     def __init__(
@@ -51,6 +55,9 @@ class CallMedia:
         note: Callable[[OffhookError], None],
         lost: Callable[[OffhookError], None],
         recorder: StereoRecorder | None,
+        *,
+        first_audio: Callable[[int], None],
+        callee_audio: Callable[[], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._leg = leg
@@ -59,12 +66,19 @@ class CallMedia:
         self._note = note
         self._lost = lost
         self._recorder = recorder
+        #: The same, kept for its counters when it has been closed or has failed.
+        self._recorded = recorder
+        self._first_audio = first_audio
+        self._callee_audio = callee_audio
+        self._talkers: set[int] = set()
+        #: The member that is heard; None until there is one.
+        self.callee_uid: int | None = None
         self._joined_at = self._loop.time()
         self._pacer = Pacer(self._loop, self._tick)
         self._frame_samples = samples_per_frame(self.rate_hz)
         self._base = 0
         self._anchors: dict[int, int] = {}
-        #: Weak, so that whoever stops listening need not say so.
+        #: Weak, so that a listener can simply be dropped.
         self._listeners: list[weakref.ref[AudioStream]] = []
         self._dropped = 0
         self._ended = False
@@ -79,6 +93,7 @@ class CallMedia:
         self.muted = False
         self.frames_muted: int = 0
         self.frames_heard: int = 0
+        self.frames_from_others: int = 0
 
     @property
     def position(self) -> int:
@@ -88,12 +103,12 @@ class CallMedia:
     # ---- towards the callee
 
     def open(self) -> None:
-        """The callee answered: one frame every 20 ms from now on, silence where nothing is played."""
+        """The callee answered: send one frame every 20 ms from now on, silence where nothing is played."""
         self._opened = True
         self._pace()
 
     def hold(self) -> None:
-        """The connection is gone for now: what is queued waits, rather than be said to nobody."""
+        """The connection is gone for now: what is queued waits for it to return."""
         self._held = True
         self._pacer.stop()
         self._last_sent = b""
@@ -109,7 +124,7 @@ class CallMedia:
             self._pacer.start()
 
     def close(self) -> None:
-        """Stop sending; whatever is queued will not be heard."""
+        """Stop sending; what is queued is dropped."""
         self._opened = False
         self._pacer.stop()
         self.playout.close()
@@ -134,7 +149,13 @@ class CallMedia:
     # ---- from the callee
 
     def hear(self, uid: int, frame: AudioFrame) -> None:
-        """A frame of the callee arrived."""
+        """A frame arrived from the channel; only the callee's are heard."""
+        if uid not in self._talkers:
+            self._talkers.add(uid)
+            self._first_audio(uid)
+        if uid != self.callee_uid:
+            self.frames_from_others += 1
+            return
         self.frames_heard += 1
         now = self.position
         anchor = self._anchors.get(uid)
@@ -152,9 +173,10 @@ class CallMedia:
             except BaseException as error:
                 self._lose(stream, error)
         self._record(left=False, position=position, pcm=pcm)
+        self._callee_audio()
 
     def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
-        """A new listener; it gets what comes from now on."""
+        """A new listener, for the audio from now on."""
         rate_hz = rate_hz or self.rate_hz
         resampler = None if rate_hz == self.rate_hz else self._resample("live", self.rate_hz, rate_hz)
         stream = AudioStream(capacity_ms // PTIME_MS, resampler, rate_hz, self._count_drop)
@@ -195,7 +217,7 @@ class CallMedia:
         return [stream for listener in self._listeners if (stream := listener()) is not None]
 
     def _lose(self, stream: AudioStream, error: BaseException) -> None:
-        """A resampler that fails costs its own listener the rest, and nobody else anything."""
+        """A resampler failed: its own listener loses the rest, and no other is affected."""
         self.forget(stream)
         self._note(as_plugin_error(stream.resampler, "convert", error))
 
@@ -221,11 +243,12 @@ class CallMedia:
         return level_dbfs(self._last_heard) if self._last_heard else SILENCE_DBFS
 
     def counters(self) -> dict[str, int]:
-        """What was counted about media so far, the leg's own counters included."""
-        counts = self.playout.counts
+        """The counters of media so far, including the leg's own and the recording's."""
+        counts, recorded = self.playout.counts, self._recorded
         return {
             **self._leg.counters(),
             "frames_heard": self.frames_heard,
+            "frames_from_others": self.frames_from_others,
             "frames_skipped": self._pacer.skipped,
             "frames_muted": self.frames_muted,
             "playout_underruns": counts.underruns,
@@ -236,4 +259,11 @@ class CallMedia:
             "sources_resampled": counts.resampled,
             "filters_failed": self.sent_filters.failed + self.heard_filters.failed,
             "frames_dropped_by_listeners": self._dropped,
-        }
+        } | (
+            {}
+            if recorded is None
+            else {
+                "recording_samples_late": recorded.late_samples,
+                "recording_samples_stray": recorded.stray_samples,
+            }
+        )

@@ -1,16 +1,20 @@
-"""Listening: what the callee says, as bounded streams.
+"""Listening: what the callee says, as bounded streams, and the recordings that are written from them.
 
 A slow reader loses the oldest frames, which are counted; it never holds up the network side or another reader.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final, Protocol
 
+from offhook.errors import ConfigError
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.interfaces.stream import BoundedStream
-from offhook.plugin.isolation import isolated
+from offhook.plugin.isolation import CLOSE_TIMEOUT_S, isolated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,16 +22,20 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioSink, Resampler
 
 
-class AudioStream(BoundedStream[AudioFrame]):
-    """What one listener gets of the callee's audio.
+#: How much audio a sink may leave waiting, in milliseconds; it may stall on a disk.
+SINK_MS: Final = 10_000
 
-    Positions count samples at the stream's own rate since our leg joined the channel; where they jump, nothing came.
+
+class AudioStream(BoundedStream[AudioFrame]):
+    """The callee's audio for one listener.
+
+    Positions count samples at the stream's own rate since our leg joined the channel; where they jump, nothing arrived.
 
     Args:
         capacity: frames that may wait.
         resampler: converts from the leg's rate, or None.
-        rate_hz: the rate that this stream gives.
-        on_drop: called for each frame that is thrown away.
+        rate_hz: the rate of this stream.
+        on_drop: called for each frame that is dropped.
     """
 
     def __init__(
@@ -55,7 +63,7 @@ class AudioStream(BoundedStream[AudioFrame]):
         self._give(self.resampler.convert(frame.pcm))
 
     def flush(self) -> None:
-        """The call is over: give what the resampler held back."""
+        """The call is over: yield what the resampler held back."""
         if self.resampler is not None:
             self._give(self.resampler.flush())
 
@@ -66,14 +74,95 @@ class AudioStream(BoundedStream[AudioFrame]):
             self.put(converted)
 
 
-async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: int | None = None) -> int:
-    """Write what a stream holds between two positions to a sink, until the stream ends.
+class Heard(Protocol):
+    """What can be listened to: the media of a call."""
 
-    Returns:
-        How far the recording reaches.
+    rate_hz: int
+
+    @property
+    def position(self) -> int:
+        """Now, in samples since the leg joined."""
+        ...
+
+    def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
+        """A new listener, for the audio from now on."""
+        ...
+
+    def forget(self, stream: AudioStream) -> None:
+        """A listener is gone."""
+        ...
+
+
+async def record_rest(heard: Heard, stream: AudioStream, sink: AudioSink) -> None:
+    """Write the callee's audio to a sink until the call ends, and close the sink.
+
+    Args:
+        heard: the media of the call.
+        stream: was made with it, for this sink.
+        sink: what to write to.
 
     Raises:
-        PluginError, RecordingError: the sink failed.
+        PluginError, StorageError: the sink failed.
+    """
+    try:
+        await record_stream(stream, sink, heard.position)
+        await mark(sink, heard.rate_hz, heard.position)
+    except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
+        raise
+    except BaseException:
+        await _close(heard, stream, sink)
+        raise
+    await _close(heard, stream, sink)
+
+
+async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
+    """Write the callee's audio to a sink for some time, or until the call ends, and close the sink.
+
+    Returns:
+        How many seconds were recorded.
+
+    Raises:
+        PluginError, StorageError: the sink failed.
+    """
+    stream, start = heard.listen(None, SINK_MS), heard.position
+    end = start + round(duration_s * heard.rate_hz)
+    try:
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(duration_s):
+                    reached = await record_stream(stream, sink, start, end)
+                    end = min(end, max(reached, heard.position))  # the call ended first
+        finally:
+            heard.forget(stream)
+        await mark(sink, heard.rate_hz, end)
+    finally:
+        await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+    return (end - start) / heard.rate_hz
+
+
+def check_duration(duration_s: float) -> None:
+    """Find out whether a recording can be that long, before its file is made.
+
+    Raises:
+        ConfigError: it is not a positive, finite number of seconds.
+    """
+    if not 0 < duration_s < math.inf:
+        raise ConfigError(f"record_for({duration_s!r}): pass a positive, finite number of seconds")
+
+
+async def _close(heard: Heard, stream: AudioStream, sink: AudioSink) -> None:
+    heard.forget(stream)
+    await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+
+
+async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: int | None = None) -> int:
+    """Write a stream's audio between two positions to a sink, until the stream ends.
+
+    Returns:
+        The position that the recording reaches.
+
+    Raises:
+        PluginError, StorageError: the sink failed.
     """
     reached = start
     await mark(sink, stream.rate_hz, start)
@@ -91,5 +180,5 @@ async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: i
 
 
 async def mark(sink: AudioSink, rate_hz: int, position: int) -> None:
-    """Tell a sink where the recording begins or ends: an empty frame, so that silence up to there is kept."""
+    """Write an empty frame where a recording begins or ends, so that silence up to there is kept."""
     await isolated(sink, "write", lambda: sink.write(AudioFrame(b"", rate_hz, position)))

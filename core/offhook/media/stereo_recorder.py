@@ -41,7 +41,7 @@ class StereoRecorder:
         look_back_ms: how long to wait for the side that is behind.
 
     Raises:
-        RecordingError: the file cannot be created, see `WavWriter`.
+        StorageError: the file cannot be created, see `WavWriter`.
     """
 
     def __init__(self, path: str | os.PathLike[str], rate_hz: int, *, look_back_ms: int = LOOK_BACK_MS) -> None:
@@ -72,7 +72,7 @@ class StereoRecorder:
         """Write audio of the caller at `position`, in samples since the recording began.
 
         Raises:
-            RecordingError: the file cannot be written any more; what was written before stays readable.
+            StorageError: the file cannot be written any more; what was written before stays readable.
         """
         self._put(_LEFT, position, pcm)
 
@@ -84,7 +84,7 @@ class StereoRecorder:
         """Write the rest and finish the file. Idempotent.
 
         Raises:
-            RecordingError: the last audio could not be written.
+            StorageError: the last audio could not be written.
         """
         if not self._file.closed:
             self._write_out(max(self._ends) - self._start)

@@ -14,7 +14,7 @@ import struct
 from pathlib import Path
 from typing import Final, NoReturn
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces.frame import SAMPLE_BYTES
 from offhook.wording import quoted_path, system_reason
 
@@ -40,7 +40,7 @@ class WavWriter:
         most_bytes: the limit of audio in the file, in bytes.
 
     Raises:
-        RecordingError: the file exists already, its folder is missing or not writable, or the disk is full.
+        StorageError: the file exists already, its folder is missing or not writable, or the disk is full.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class WavWriter:
             if self._fd >= 0:
                 self._release()
                 self.path.unlink(missing_ok=True)
-            raise RecordingError(f"cannot record to {quoted_path(path)}: {system_reason(error)}.") from None
+            raise StorageError(f"cannot record to {quoted_path(path)}: {system_reason(error)}.") from None
 
     def _create(self) -> int:
         """Create the file, readable by its owner only, since it holds a private conversation."""
@@ -96,11 +96,11 @@ class WavWriter:
         """Change the rate of a file that holds no audio yet.
 
         Raises:
-            RecordingError: the file holds audio, or the header cannot be written.
+            StorageError: the file holds audio, or the header cannot be written.
         """
         self._require_open()
         if self.frames and rate_hz != self.rate_hz:
-            raise RecordingError(
+            raise StorageError(
                 f"the recording {quoted_path(self.path)} is at {self.rate_hz} Hz and cannot continue at {rate_hz} Hz: "
                 "convert the audio before it is written."
             )
@@ -112,7 +112,7 @@ class WavWriter:
 
         Raises:
             ValueError: not a whole number of samples per channel.
-            RecordingError: the file cannot be written any more; what was written before stays readable.
+            StorageError: the file cannot be written any more; what was written before stays readable.
         """
         if len(pcm) % self._align:
             raise ValueError(f"{len(pcm)} bytes are not whole 16-bit samples of {self.channels} channels")
@@ -125,7 +125,7 @@ class WavWriter:
         """Add `frames` samples per channel of silence; this takes no time, however many there are.
 
         Raises:
-            RecordingError: as in `write`.
+            StorageError: as in `write`.
         """
         size = frames * self._align
         if size <= _HOLE_BYTES:
@@ -139,7 +139,7 @@ class WavWriter:
         """Write everything to the file: from then on it survives if the process dies.
 
         Raises:
-            RecordingError: as in `write`.
+            StorageError: as in `write`.
         """
         if self._pending:
             pcm = bytes(self._pending)
@@ -150,7 +150,7 @@ class WavWriter:
         """Finish the file. Idempotent.
 
         Raises:
-            RecordingError: the last audio could not be written.
+            StorageError: the last audio could not be written.
         """
         if not self.closed:
             self.flush()
@@ -162,13 +162,13 @@ class WavWriter:
 
     def _require_open(self) -> None:
         if self.closed:
-            raise RecordingError(f"the recording {quoted_path(self.path)} is closed: start another one.")
+            raise StorageError(f"the recording {quoted_path(self.path)} is closed: start another one.")
 
     def _admit(self, size: int) -> None:
         self._require_open()
         if self._stored_bytes + len(self._pending) + size > self._most_bytes:
             self.close()
-            raise RecordingError(
+            raise StorageError(
                 f"the recording {quoted_path(self.path)} is full: the limit is {self._most_bytes} bytes of "
                 "audio. What was written is complete. Start another one."
             )
@@ -207,9 +207,7 @@ class WavWriter:
         with contextlib.suppress(OSError):  # the header needs no new space, so it can be written on a full disk
             self._patch_header()
         self._release()
-        raise RecordingError(
-            f"the recording {quoted_path(self.path)} ends at {self.frames} samples: {reason}."
-        ) from None
+        raise StorageError(f"the recording {quoted_path(self.path)} ends at {self.frames} samples: {reason}.") from None
 
     def _release(self) -> None:
         fd, self._fd = self._fd, -1

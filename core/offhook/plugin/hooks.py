@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from offhook.errors import DialForbidden, OffhookError, PluginError
+from offhook.errors import DialForbidden, GrantUnavailable, OffhookError, PluginError
 from offhook.interfaces.grant import Grant
 from offhook.interfaces.numbers import mask
 from offhook.plugin.hook_checks import HOOKS
@@ -83,7 +83,7 @@ class Hooks:
             report: called with each error of a plugin; the next plugin is asked all the same.
 
         Raises:
-            OffhookError: no plugin has one.
+            GrantUnavailable: no plugin has one.
         """
         hook = "offhook_renew_grant"
         for plugin, implementation in self._loader.implementations(hook):
@@ -102,7 +102,7 @@ class Hooks:
                 report(error)
             else:
                 return fresh
-        raise OffhookError("no plugin has a fresh grant for this call")
+        raise GrantUnavailable("no plugin has a fresh grant for this call")
 
     def call_created(self, call_id: str, number: str, report: Report) -> None:
         """Notify every plugin that a call was created.

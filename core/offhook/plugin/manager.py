@@ -183,7 +183,7 @@ class Plugins:
         """Open the audio sink that the spec `text` names.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: no part has that name, or it cannot be opened.
+            SpecError, MissingExtraError, StorageError: no part has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
         return self.make(self.sinks, spec.name, spec.argument)
@@ -201,7 +201,7 @@ class Plugins:
         """Open the store that the spec `text` names, with settings from `environment`; the process's own by default.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: no part has that name, or it cannot be opened.
+            SpecError, MissingExtraError, StorageError: no part has that name, or it cannot be opened.
         """
         spec = Spec.parse(text)
         return self.make(self.stores, spec.name, spec.argument, _settings(environment))
@@ -210,7 +210,7 @@ class Plugins:
         """Open what the store of the spec `text` has written, for reading only; it creates and changes nothing.
 
         Raises:
-            SpecError, MissingExtraError, RecordingError: no archive has that name, or it cannot be read.
+            SpecError, MissingExtraError, StorageError: no archive has that name, or it cannot be read.
         """
         spec = Spec.parse(text)
         if all(item.name != spec.name for item in self.archives) and any(

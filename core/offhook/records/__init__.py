@@ -1,8 +1,9 @@
-"""What is written down: the timeline of a call, and what stores are given and give back."""
+"""What is written down of a call: its timeline, the documents that stores hold, and how they are read again."""
 
 from __future__ import annotations
 
 from offhook.records.documents import (
+    is_brief,
     is_unfinished,
     load_json,
     mark_interrupted,
@@ -17,6 +18,7 @@ __all__ = [
     "Replay",
     "ReplayedEntry",
     "home",
+    "is_brief",
     "is_unfinished",
     "load_json",
     "make_private",

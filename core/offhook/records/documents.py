@@ -1,6 +1,6 @@
-"""Documents of stores as JSON that holds no secret and that every reader takes, and back.
+"""Documents of stores as JSON without secrets, and back.
 
-It is here so that every store can use it: plugins do not import one another.
+They are in the core because every store needs them, and plugins do not import one another.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from offhook.secret import redact
+from offhook.session.facts import evidence_code
 
 if TYPE_CHECKING:
     from offhook.interfaces.store import Document
@@ -24,8 +25,8 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 def to_json(document: Mapping[str, object], *, indent: int | None = None) -> bytes:
     """`document` as UTF-8 JSON, on one line unless `indent` is given.
 
-    Secrets are masked before JSON escapes anything in them, in keys as in values. What JSON has no word for becomes
-    text: infinite numbers, enumerations, objects.
+    Secrets are masked before JSON escapes anything in them, in keys and in values. Values that JSON cannot express
+    become text: infinite numbers, enumerations, objects.
     """
     text = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, indent=indent)
     # A lone surrogate (a file name of undecodable bytes) becomes the JSON escape of the same spelling.
@@ -33,16 +34,26 @@ def to_json(document: Mapping[str, object], *, indent: int | None = None) -> byt
 
 
 def load_json(text: str | bytes) -> dict[str, object] | None:
-    """The document that `to_json` wrote; None for what is none, such as half a line."""
+    """The document that `to_json` wrote; None for anything else, such as half a line.
+
+    Entries and records of an older version get the codes of this one.
+    """
     try:
         value: object = json.loads(text)
     except ValueError:
         return None
-    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    document = cast("dict[str, object]", value)
+    timeline = document.get("timeline")
+    for entry in (document, *(cast("list[object]", timeline) if isinstance(timeline, list) else ())):
+        if isinstance(entry, dict) and "evidence" in entry:
+            entry["evidence"] = evidence_code(cast("dict[str, object]", entry)["evidence"])
+    return document
 
 
 def with_relative_paths(record: Mapping[str, object], folder: Path) -> dict[str, object]:
-    """A record that is kept in `folder` with its recordings: their paths are relative to it, so it can be moved."""
+    """A record for a file in `folder`, with relative paths to the recordings in it, so that the folder can be moved."""
     files = {name: _within(path, folder) for name, path in recordings(record).items()}
     return {**record, "files": files} if files else dict(record)
 
@@ -81,17 +92,22 @@ PROBLEM: Final = "the process that made this call died in mid-call: it was kille
 
 
 def mark_interrupted(record: Document) -> dict[str, object]:
-    """The record as that of an interrupted call. What ended it comes before what it had survived."""
+    """The record of an interrupted call. The interruption replaces any problem that the call had survived."""
     return {**record, "interrupted": True, "problem": PROBLEM}
 
 
 def is_unfinished(record: Document) -> bool:
-    """Whether the call goes on, as far as its record knows."""
+    """Whether the call is still going on, according to its record."""
     return record.get("ended_at_s") is None and not record.get("interrupted")
 
 
+def is_brief(record: Document) -> bool:
+    """Whether a record was saved without its timeline, as long as the call lasted: its journal has it."""
+    return record.get("ended_at_s") is None and "timeline" not in record
+
+
 def interrupted_sentence(record: Document) -> str:
-    """Which call, to whom (masked), when, where its recording is, and where to read on."""
+    """One sentence about an interrupted call: its number (masked), time and recording, and the command to read on."""
     files = ", ".join(recordings(record).values())
     recording = f"; recording: {files}" if files else "; nothing was recorded"
     return (

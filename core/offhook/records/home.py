@@ -1,8 +1,8 @@
-"""Where offhook keeps what outlives a process: one folder for each user of the machine.
+"""The folder for what outlives a process: one per user of the machine.
 
-`OFFHOOK_HOME` names it; without that it is where the platform keeps programs' data. Which folder that is depends on
-the process's own environment (`HOME`, `XDG_DATA_HOME`) in any case, so `OFFHOOK_HOME` counts there as well, even for a
-phone whose other settings are all in code.
+`OFFHOOK_HOME` names it; otherwise it is in the platform's folder for program data. The platform's folder depends on
+the process's own environment in any case (`HOME`, `XDG_DATA_HOME`), so `OFFHOOK_HOME` is read from there as well, even
+for a phone whose other settings are all in code.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ HOME_VARIABLE: Final = "OFFHOOK_HOME"
 
 
 def home(environment: Mapping[str, str]) -> Path:
-    """The folder for records; it need not be there.
+    """The folder for records; it may not exist yet.
 
     Args:
         environment: where `OFFHOOK_HOME` is looked up before the process's own environment.
@@ -36,20 +36,20 @@ def home(environment: Mapping[str, str]) -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that its owner alone can look into; one that is there is left as it is.
+    """Make a folder that only its owner can open; an existing one is left as it is.
 
     Raises:
-        RecordingError: it cannot be made.
+        StorageError: the folder cannot be made.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
     except FileExistsError as error:
-        raise RecordingError(
-            f"{quoted_path(error.filename)} is a file and not a folder: choose another place."
+        raise StorageError(
+            f"{quoted_path(error.filename)} is a file and not a folder: choose another folder."
         ) from None
     except (OSError, ValueError) as error:
-        raise RecordingError(
+        raise StorageError(
             f"the folder {quoted_path(folder)} cannot be made: {system_reason(error)}. "
             "Records go where OFFHOOK_HOME says."
         ) from None

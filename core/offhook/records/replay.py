@@ -1,8 +1,8 @@
 """A journal fed through the session again: why the session thought what it thought. It does no I/O.
 
-The shell hands events to the session with the times that the journal holds, so the same events lead to the same states.
-Two things are not in a journal and are made up for here: a timer that ran out and changed neither state (the renewal
-of a token), and the moment at which a call that was cut short had its last timer run out.
+The shell feeds events to the session with the times that the journal holds, so the same events lead to the same states.
+A journal lacks two things, which are reconstructed here: timers that expired and changed neither state (the renewal of
+a token), and the time at which the last timer of a call that was cut short expired.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook.errors import OffhookError
+from offhook.errors import JournalError, OffhookError
 from offhook.session.events import DeadlinePassed, Dialed
-from offhook.session.facts import is_event, to_event
+from offhook.session.facts import evidence_code, is_event, to_event
 from offhook.session.machine import CallSession
 from offhook.session.policy import CallPolicy, policy_of
 from offhook.session.states import CallState, LegState, Timer
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from offhook.session.machine import Step
 
 
-#: What running out of which changes no state, so that no journal tells of it.
+#: Timers that change no state when they expire, so that a journal has no entry for it.
 _SILENT: Final = frozenset({Timer.RENEWAL})
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayedEntry:
-    """One entry of a journal, and what the session makes of it now.
+    """One entry of a journal, and what the session makes of it today.
 
     Attributes:
         at_s: seconds since dialling.
@@ -39,10 +39,10 @@ class ReplayedEntry:
         is_event: whether it is an event of the session; others are notes, which the session never sees.
         call: state of the call after it.
         leg: state of the leg after it.
-        step: what the session says about it; None for a note, and for what it could not take.
-        detail: the entry's own words.
+        step: the session's result; None for a note, and for an event that the session could not take.
+        detail: the detail that the entry holds.
         deadlines: the timers that run after it, the next one first.
-        differences: where the journal says something else, in sentences.
+        differences: where journal and session disagree, one sentence each.
     """
 
     at_s: float
@@ -62,8 +62,8 @@ class Replay:
 
     Attributes:
         policy: the policy that the call was made with.
-        entries: what came of each entry.
-        ended: whether the call came to its end; one that was interrupted did not.
+        entries: the result of each entry.
+        ended: whether the call ended; an interrupted one did not.
     """
 
     policy: CallPolicy
@@ -72,7 +72,7 @@ class Replay:
 
     @property
     def differences(self) -> int:
-        """How many entries say something else than the session does."""
+        """How many entries disagree with the session."""
         return sum(bool(entry.differences) for entry in self.entries)
 
 
@@ -80,9 +80,10 @@ def replay(journal: Sequence[Document]) -> Replay:
     """Feed a journal through a new session.
 
     Raises:
-        OffhookError: it is no journal: an entry has no time or no name, or the policy is none.
+        JournalError: an entry lacks a time or a name.
+        ConfigError: the policy is not valid.
     """
-    session = CallSession(_policy(journal))
+    session = CallSession(_policy(journal), strict=False)
     result = Replay(session.policy)
     for number, entry in enumerate(journal, start=1):
         result.entries.append(_replay(session, entry, number))
@@ -100,7 +101,7 @@ def _policy(journal: Sequence[Document]) -> CallPolicy:
 def _replay(session: CallSession, entry: Document, number: int) -> ReplayedEntry:
     at_s, name = entry.get("at_s"), entry.get("event")
     if not isinstance(at_s, int | float) or not isinstance(name, str):
-        raise OffhookError(f"entry {number} of the journal has no time or no name: it cannot be replayed")
+        raise JournalError(f"entry {number} of the journal lacks a time or a name, so the journal cannot be replayed")
     step: Step | None = None
     differences: list[str] = []
     if is_event(name):
@@ -127,7 +128,7 @@ def _feed(session: CallSession, name: str, entry: Document, at_s: float) -> Step
     event = to_event(name, facts)
     _pass_silent(session, at_s)
     if isinstance(event, DeadlinePassed):
-        # It is only written down when it changed something, so a timer had run out, whatever the clock says.
+        # It is only written down when it changed something, so a timer had expired, whatever the clock says.
         at_s = max(at_s, session.next_deadline() or at_s)
     step = session.handle(event, at_s)
     _drop_actions(session)
@@ -135,7 +136,7 @@ def _feed(session: CallSession, name: str, entry: Document, at_s: float) -> Step
 
 
 def _pass_silent(session: CallSession, at_s: float) -> None:
-    """Let the timers run out that no journal tells of."""
+    """Expire the timers that leave no entry in a journal."""
     while session.deadlines:
         timer, deadline = min(session.deadlines.items(), key=lambda item: item[1])
         if timer not in _SILENT or deadline > at_s:
@@ -150,16 +151,17 @@ def _drop_actions(session: CallSession) -> None:
 
 
 def _compare(session: CallSession, entry: Document, step: Step | None) -> list[str]:
-    """What the journal says and the session does not. Notes were written between events, so they have states only."""
+    """Where journal and session disagree. Notes were written between events, so only their states are compared."""
     now: dict[str, object] = {"call": session.call_state.value, "leg": session.leg_state.value}
     if step is not None:
         now["changed"] = step.changed
         now["evidence"] = step.evidence.value if step.evidence else None
         now["grade"] = step.grade.value if step.grade else None
+    written = {**entry, "evidence": evidence_code(entry.get("evidence"))}
     return [
-        f"{name}: the journal says {entry.get(name)!r}, the session says {value!r}"
+        f"{name}: the journal says {written.get(name)!r}, the session says {value!r}"
         for name, value in now.items()
-        if entry.get(name) != value
+        if written.get(name) != value
     ]
 
 

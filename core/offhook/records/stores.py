@@ -23,19 +23,19 @@ STORE_VARIABLE: Final = "OFFHOOK_STORE"
 #: Leaves the choice to the phone.
 AUTO: Final = "auto"
 NO_STORE: Final = "none"
-#: Interrupted calls are told to a logger of their own: the command line tells them itself.
+#: Interrupted calls have a logger of their own, which the command line silences: it prints them itself.
 INTERRUPTED_LOGGER: Final = "offhook.interrupted"
 
 _log: Final = logging.getLogger(INTERRUPTED_LOGGER)
 
 
 def usual_store(environment: Mapping[str, str]) -> str:
-    """The spec of the store that the environment names; ``sqlite`` unless it does."""
+    """The spec of the store that the environment names; ``sqlite`` by default."""
     return environment.get(STORE_VARIABLE) or "sqlite"
 
 
 class Stores:
-    """What a phone writes its calls to; there may be none."""
+    """The stores that a phone writes its calls to, if any."""
 
     def __init__(self, stores: Sequence[Store] = ()) -> None:
         self._stores = tuple(stores)
@@ -49,7 +49,7 @@ class Stores:
         """The calls that the stores found interrupted when they were opened, each once.
 
         Raises:
-            OffhookError: a store could not say.
+            OffhookError: a store failed.
         """
         found: dict[object, Document] = {}
         for store in self._stores:
@@ -61,14 +61,14 @@ class Stores:
         return list(found.values())
 
     def of_call(self, call_id: str) -> CallStores:
-        """What one call is written to."""
+        """The stores, for one call."""
         return CallStores(call_id, self._stores)
 
     def close(self) -> None:
         """Close all of them.
 
         Raises:
-            OffhookError: one could not be closed; the first of them is raised when all have been tried.
+            OffhookError: a store could not be closed; the first error, raised after all have been tried.
         """
         first: OffhookError | None = None
         for store in self._stores:
@@ -81,48 +81,63 @@ class Stores:
 
 
 class CallStores:
-    """The stores as one call writes to them: what fails is told once, and a journal that has a hole is given up."""
+    """The stores, as one call writes to them. A failure is reported once; a journal that lacks an entry is given up."""
 
     def __init__(self, call_id: str, stores: Sequence[Store]) -> None:
         self._call_id = call_id
         self._stores = stores
-        #: Those whose journal is whole so far, by their place.
+        #: The stores whose journal is complete so far, by their place.
         self._journals = dict(enumerate(stores))
-        #: What was told last of each store that failed.
-        self._told: dict[int, str] = {}
-        #: Those that lack an entry, or the record as it was last.
+        #: The last problem that was reported for each store that failed.
+        self._reported: dict[int, str] = {}
+        #: The stores that lack an entry, or the latest record, with the reason.
         self._behind: dict[int, str] = {}
 
     @property
     def unwritten(self) -> str:
-        """Why what happened stands in no store, though there are some; else empty."""
+        """Why no store holds everything that happened, although the phone has stores; otherwise empty."""
         return next(iter(self._behind.values()), "") if len(self._behind) == len(self._stores) else ""
 
     def append(self, entry: Document) -> list[str]:
-        """Add an entry to every journal; what went wrong, in sentences."""
+        """Add an entry to every journal; returns one sentence for each that failed."""
         problems: list[str] = []
         for place, store in tuple(self._journals.items()):
             problem = _attempt(store, "append", store.append, self._call_id, entry)
             if problem is not None:
                 del self._journals[place]
-                self._told[place] = self._behind[place] = problem
+                self._reported[place] = self._behind[place] = problem
                 problems.append(problem)
         return problems
 
-    def save(self, record: Document) -> tuple[int, list[str]]:
-        """Write the record to every store; how many could not, and what of it was not told yet."""
+    def save(self, record: Document, timeline: Callable[[], object], *, final: bool) -> tuple[int, list[str]]:
+        """Write the record to every store.
+
+        The timeline is left out while the journal holds it: written with each change, it would cost more each time.
+
+        Args:
+            record: without its timeline.
+            timeline: makes the timeline.
+            final: whether the call is over.
+
+        Returns:
+            How many stores failed, and the problems that have not been reported yet.
+        """
         failures, news = 0, list[str]()
+        whole: Document | None = None
         for place, store in enumerate(self._stores):
-            problem = _attempt(store, "save", store.save, self._call_id, record)
+            document = record
+            if final or place not in self._journals:
+                document = whole = whole or {**record, "timeline": timeline()}
+            problem = _attempt(store, "save", store.save, self._call_id, document)
             if problem is None:
-                self._told.pop(place, None)
+                self._reported.pop(place, None)
                 if place in self._journals:
                     self._behind.pop(place, None)
                 continue
             failures += 1
             self._behind[place] = problem
-            if self._told.get(place) != problem:
-                self._told[place] = problem
+            if self._reported.get(place) != problem:
+                self._reported[place] = problem
                 news.append(problem)
         return failures, news
 
@@ -140,16 +155,16 @@ def _attempt(
 def open_stores(
     plugins: Plugins, given: Store | str | Sequence[Store | str] | None, usual: str, environment: Mapping[str, str]
 ) -> Stores:
-    """Open the stores that are given by spec; when one cannot be opened, none of them stays open.
+    """Open the stores that are named by a spec; when one cannot be opened, those opened before it are closed.
 
     Args:
         plugins: where specs are looked up.
-        given: what the phone was given.
+        given: stores and specs, as passed to the phone.
         usual: the spec that `AUTO` stands for.
-        environment: settings for those that are given by spec.
+        environment: settings for stores that are named by a spec.
 
     Raises:
-        SpecError, MissingExtraError, RecordingError: one cannot be opened.
+        SpecError, MissingExtraError, StorageError: a store cannot be opened.
     """
     items = [] if given is None else [given] if isinstance(given, str | Store) else list(given)
     specs = [usual if item == AUTO else item for item in items]
@@ -170,10 +185,10 @@ def open_stores(
 
 
 def interrupted(stores: Stores) -> tuple[Document, ...]:
-    """The calls that died with their process, each told in one warning.
+    """The calls that died with their process; logs one warning for each.
 
     Raises:
-        OffhookError: a store could not say; all are closed then.
+        OffhookError: a store failed; all have been closed.
     """
     try:
         found = stores.interrupted()

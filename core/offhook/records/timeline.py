@@ -1,22 +1,24 @@
-"""The timeline of a call: written to the store first, then to the record, to observers and to whoever listens."""
+"""The timeline of a call: written to the store first, then to the record, to observers and to listeners."""
 
 from __future__ import annotations
 
 import logging
 import weakref
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from offhook.interfaces.stream import BoundedStream
 from offhook.secret import redact
-from offhook.session.record import TimelineEntry, entry_document, record_document
+from offhook.session.record import TimelineEntry, brief_document, entry_document, timeline_document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from offhook.errors import OffhookError
     from offhook.plugin.hooks import Hooks
     from offhook.records.stores import CallStores
+    from offhook.session.machine import Step
     from offhook.session.record import CallRecord
+    from offhook.session.states import CallState, LegState
 
 
 _log: Final = logging.getLogger("offhook")
@@ -26,15 +28,26 @@ EVENTS_WAITING = 256
 ENTRIES_KEPT = 10_000
 
 
+class States(Protocol):
+    """The states of a call, as its session has them."""
+
+    @property
+    def call_state(self) -> CallState: ...
+
+    @property
+    def leg_state(self) -> LegState: ...
+
+
 class Timeline:
     """Everything that happened to one call.
 
     Args:
-        record: where entries and problems are kept.
-        stores: where they are written before anything is done about them.
+        record: the record that keeps entries and problems.
+        stores: written to before anything is done about an entry.
         hooks: of the plugins that observe the call.
-        note: adds an entry of a name and a detail that changes no state.
-        clean: takes out of a text what must not be written down.
+        states: what each entry says the states are.
+        now_s: seconds since dialling.
+        clean: removes from a text what must not be written down.
     """
 
     def __init__(
@@ -42,21 +55,36 @@ class Timeline:
         record: CallRecord,
         stores: CallStores,
         hooks: Hooks,
-        note: Callable[[str, str], None],
+        states: States,
+        now_s: Callable[[], float],
         clean: Callable[[str], str] = redact,
     ) -> None:
         self.record = record
         self._stores = stores
         self._hooks = hooks
-        self._note = note
+        self._states = states
+        self._now_s = now_s
         self._clean = clean
         self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
         self._closed = False
 
-    def add(self, entry: TimelineEntry) -> None:
-        """Take an entry. Nothing that a store or an observer does wrong reaches the call.
+    def event(self, name: str, detail: str, step: Step, at_s: float, facts: Mapping[str, object]) -> None:
+        """Add what the session made of an event."""
+        self.add(
+            TimelineEntry(
+                at_s, name, step.call, step.leg, step.changed, step.evidence, step.grade, self._clean(detail), facts
+            )
+        )
 
-        A journal that cannot be written is given up, and the record is saved all the same.
+    def note(self, name: str, detail: str) -> None:
+        """Add an entry that changes no state."""
+        call, leg = self._states.call_state, self._states.leg_state
+        self.add(TimelineEntry(self._now_s(), name, call, leg, detail=self._clean(detail)))
+
+    def add(self, entry: TimelineEntry) -> None:
+        """Add an entry. No mistake of a store or an observer reaches the call.
+
+        A journal that cannot be written is given up; the record is still saved.
         """
         if self._closed:
             return
@@ -68,12 +96,12 @@ class Timeline:
         for stream in tuple(self._streams):
             stream.put(entry)
         level = logging.INFO if entry.changed else logging.DEBUG
-        evidence = entry.evidence.value if entry.evidence else "nothing changed"
+        evidence = entry.evidence.text if entry.evidence else "nothing changed"
         _log.log(level, "%s %s: %s (%s) %s", self.record.call_id, entry.event, entry.call.name, evidence, entry.detail)
         for problem in problems:  # after the entry itself, so that the timeline stays in order
             self.problem(problem)
         if entry.changed:
-            self.save()
+            self._save(final=False)
             self._hooks.call_transition(self.record.call_id, entry, self.observer_failed)
 
     def observer_failed(self, error: OffhookError) -> None:
@@ -82,20 +110,20 @@ class Timeline:
         self.problem(error.message)
 
     def problem(self, sentence: str, kind: str = "PluginError") -> None:
-        """Something went wrong that the call survives: the record keeps the first, the timeline each."""
+        """Note something that went wrong and that the call survives. The record keeps the first such problem."""
         if not self._closed:
             self.record.problem = self.record.problem or self._clean(sentence)
-            self._note(kind, sentence)
+            self.note(kind, sentence)
 
     def remark(self, sentence: str) -> None:
-        """A plugin did what it should not and it cost nothing: the timeline tells it; when it is closed, the log."""
+        """A plugin made a mistake that cost nothing: noted here or, when the timeline is closed, in the log."""
         if self._closed:
             _log.warning("%s: %s", self.record.call_id, self._clean(sentence))
         else:
-            self._note("PluginError", sentence)
+            self.note("PluginError", sentence)
 
     def failure(self, sentence: str) -> None:
-        """What ended the call; the record tells this before anything that the call survived."""
+        """What ended the call: the record's problem, in place of one that the call survived."""
         self.record.problem = self._clean(sentence)
 
     def count(self, name: str, more: int = 1) -> None:
@@ -105,7 +133,7 @@ class Timeline:
         self.record.counters[name] = self.record.counters.get(name, 0) + more
 
     def stream(self) -> BoundedStream[TimelineEntry]:
-        """A new listener; it gets what comes from now on."""
+        """A stream of the entries from now on."""
         stream = BoundedStream[TimelineEntry](EVENTS_WAITING)
         if self._closed:
             stream.close()
@@ -114,12 +142,13 @@ class Timeline:
 
     @property
     def unwritten(self) -> str:
-        """Why what happened so far stands in no store, though there is one; else empty."""
+        """Why no store holds what happened so far, although the phone has stores; otherwise empty."""
         return self._clean(self._stores.unwritten)
 
-    def save(self) -> None:
+    def _save(self, *, final: bool) -> None:
         """Write the record as it is now. One that cannot be written is tried again with the next change."""
-        failures, problems = self._stores.save(record_document(self.record))
+        record = self.record
+        failures, problems = self._stores.save(brief_document(record), lambda: timeline_document(record), final=final)
         if failures:
             self.count("records_unsaved", failures)
         for problem in problems:
@@ -127,7 +156,7 @@ class Timeline:
 
     def close(self) -> None:
         """The record is final: save it and end the streams."""
-        self.save()
+        self._save(final=True)
         self._closed = True
         for stream in self._streams:
             stream.close()

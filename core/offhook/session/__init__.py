@@ -12,6 +12,7 @@ from offhook.session.actions import (
     RenewGrant,
     StartCall,
 )
+from offhook.session.endings import ENDINGS
 from offhook.session.events import (
     AudioHeard,
     AudioLost,
@@ -47,7 +48,6 @@ from offhook.session.record import CallRecord, Gap, TimelineEntry, entry_documen
 from offhook.session.states import (
     CALL_TABLE,
     COUPLING,
-    ENDINGS,
     GRADES,
     LEG_TABLE,
     CallState,

@@ -1,4 +1,4 @@
-"""What the session wants done, as imperatives. The shell does it, and feeds back what came of it as events."""
+"""What the session wants done, as imperatives. The shell carries them out and reports the results as events."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StartCall:
-    """Ask the carrier to ring the callee. Comes once in a call's life."""
+    """Ask the carrier to ring the callee. Once per call."""
 
 
 @dataclass(frozen=True, slots=True)
 class JoinChannel:
-    """Join with the grant that the carrier gave. Comes at most once."""
+    """Join with the carrier's grant. At most once per call."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenewGrant:
-    """Get a fresh grant and give it to the leg; comes again only after `GrantRenewed` or `RenewalFailed`."""
+    """Get a fresh grant and pass it to the leg; asked for again only after `GrantRenewed` or `RenewalFailed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class LeaveChannel:
 
 @dataclass(frozen=True, slots=True)
 class FinishCall:
-    """It is over: abandon whatever is still on its way, close everything, complete the record."""
+    """The call is over: abandon what is still in progress, close everything, complete the record."""
 
     outcome: Outcome
 

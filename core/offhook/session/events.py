@@ -1,7 +1,7 @@
 """What happens to a call, as facts in the past tense. Pure: no I/O, no clock.
 
-A `LegEvent` comes from a transport; the others from the shell that drives the session, which speaks for the caller
-and for the carrier. Transports make them, so their fields are public interface.
+A transport reports a `LegEvent`; the shell that drives the session reports the others, for the caller and for the
+carrier. Transports make leg events, so their fields are public interface.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LeaveReason(Enum):
-    """How a member went, as Agora's SDKs tell it (user-left / user-offline reasons)."""
+    """How a member left, as Agora's SDKs report it (user-left / user-offline reasons)."""
 
     #: They left: for a callee, they hung up.
     QUIT = "quit"
@@ -42,12 +42,12 @@ class Dialed:
 
 @dataclass(frozen=True, slots=True)
 class HangUpRequested:
-    """The caller asked for its end."""
+    """The caller asked to end the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlinePassed:
-    """The time that `next_deadline()` named has come."""
+    """`next_deadline()` has passed."""
 
 
 # From the carrier
@@ -55,10 +55,10 @@ class DeadlinePassed:
 
 @dataclass(frozen=True, slots=True)
 class CallAccepted:
-    """The carrier gave a grant. It says nothing about ringing.
+    """The carrier returned a grant. That says nothing about ringing.
 
-    `expires_at_s` is when the grant's token stops opening the channel, on the clock that the session is fed; None when
-    that is not known.
+    `expires_at_s` is when the grant's token stops opening the channel, on the session's clock; None when that is not
+    known.
     """
 
     expires_at_s: float | None = None
@@ -66,24 +66,24 @@ class CallAccepted:
 
 @dataclass(frozen=True, slots=True)
 class CallRefused:
-    """The carrier refused, so nobody was rung. `cause` says why in Q.850's words."""
+    """The carrier refused, so the callee was not rung. `cause` is the reason, as a Q.850 cause."""
 
     cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
 class StartLost:
-    """The request left and its answer never came: nobody knows whether it rang."""
+    """The request left and its answer never arrived: it is not known whether it rang."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookReported:
-    """A webhook of the carrier told how the call ended."""
+    """A webhook of the carrier reported how the call ended."""
 
     disposition: Disposition
 
 
-# From whoever renews grants
+# From the shell, which has grants renewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ class GrantRenewed:
 
 @dataclass(frozen=True, slots=True)
 class RenewalFailed:
-    """There is no fresh grant, or the channel did not take it. `reason` is for people.
+    """No fresh grant could be had, or the channel rejected it. `reason` is for people.
 
-    With `final`, asking again is of no use: nobody renews grants.
+    With `final`, asking again is of no use: no plugin renews grants.
     """
 
     reason: str
@@ -119,26 +119,26 @@ class LegDisconnected:
 
 @dataclass(frozen=True, slots=True)
 class LegReconnected:
-    """It is back."""
+    """Our connection to the channel is back."""
 
 
 @dataclass(frozen=True, slots=True)
 class LegFailed:
-    """Our leg cannot be had: it never joined, or the transport gave up. `reason` is for people."""
+    """We have no leg: it never joined, or the transport gave up. `reason` is for people."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class LegClosed:
-    """Our leg is out of the channel, because we left or because the channel put us out. `reason` is for people."""
+    """Our leg is out of the channel: we left, or the channel removed us. `reason` is for people."""
 
     reason: str = "left"
 
 
 @dataclass(frozen=True, slots=True)
 class MemberJoined:
-    """Somebody else is in the channel."""
+    """Another member is in the channel."""
 
     uid: int
 
@@ -159,7 +159,7 @@ class MemberUnpublished:
 
 @dataclass(frozen=True, slots=True)
 class MemberLeft:
-    """A member is gone."""
+    """A member is no longer in the channel."""
 
     uid: int
     reason: LeaveReason
@@ -174,19 +174,19 @@ class AudioHeard:
 
 @dataclass(frozen=True, slots=True)
 class GrantExpiring:
-    """The channel says that our token will soon have had its time (Agora's SDKs tell it 30 s before)."""
+    """The channel reports that our token will soon expire (Agora's SDKs do so 30 s before)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioLost:
-    """For the call's audio timeout no audio has come from a callee who publishes, or none of ours has arrived."""
+    """For the call's audio timeout, no audio arrived from a callee who publishes, or none of ours got there."""
 
     direction: Direction
 
 
 @dataclass(frozen=True, slots=True)
 class AudioReturned:
-    """It flows again."""
+    """Audio flows again in that direction."""
 
     direction: Direction
 

@@ -1,4 +1,7 @@
-"""Events as plain values and back, so that a journal can be fed through the session again."""
+"""Events as plain values and back, so that a journal can be fed through the session again.
+
+Also what evidence was called before it had codes, since journals are read for longer than a version lasts.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from dataclasses import fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
 
-from offhook.errors import OffhookError
+from offhook.errors import JournalError
 from offhook.session import events, outcome
+from offhook.session.states import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +21,26 @@ if TYPE_CHECKING:
 
 
 _CLASSES: Final[Mapping[str, type]] = {kind.__name__: kind for kind in get_args(events.Event)}
+#: The evidence that journals and records of version 0.1.0 and before hold as a sentence.
+_OLD_EVIDENCE: Final[Mapping[str, Evidence]] = {
+    "the caller asked for it": Evidence.REQUEST,
+    "accepted by the carrier": Evidence.ACCEPTED,
+    "refused by the carrier": Evidence.REFUSED,
+    "the carrier's answer was lost": Evidence.ANSWER_LOST,
+    "our leg joined the channel": Evidence.LEG_JOINED,
+    "the callee joined the channel": Evidence.CALLEE_JOINED,
+    "the callee published audio": Evidence.CALLEE_PUBLISHED,
+    "the callee's first audio was heard": Evidence.AUDIO_HEARD,
+    "the callee left the channel": Evidence.CALLEE_QUIT,
+    "the callee vanished from the channel": Evidence.CALLEE_DROPPED,
+    "our leg was lost": Evidence.LEG_LOST,
+    "our leg's connection changed": Evidence.LEG_CHANGED,
+    "our leg left the channel": Evidence.LEG_CLOSED,
+    "a webhook said so": Evidence.WEBHOOK,
+    "the token had its time and no fresh one could be had": Evidence.TOKEN_EXPIRED,
+    "audio stopped in one direction": Evidence.AUDIO_LOST,
+    "a timer ran out": Evidence.TIMER,
+}
 _NAMES: Final[Mapping[str, Any]] = {**vars(events), **vars(outcome)}
 
 
@@ -27,29 +51,44 @@ def to_facts(event: Event) -> dict[str, object]:
 
 
 def is_event(name: str) -> bool:
-    """Whether a journal entry of that name is an event of the session; the others are notes."""
+    """Whether a journal entry of that name is an event of the session; any other is a note."""
     return name in _CLASSES
 
 
 def to_event(name: str, facts: Mapping[str, object]) -> Event:
-    """The event that `to_facts` took apart.
+    """The event whose facts `to_facts` returned.
 
     Raises:
-        OffhookError: there is no such event, or its fields are not these.
+        JournalError: no event has that name, or its fields are not these.
     """
     kind = _CLASSES.get(name)
     if kind is None:
-        raise OffhookError(f"a journal entry of {name!r} is no event of this version of offhook")
+        raise JournalError(f"a journal entry of {name!r} is not an event of this version of offhook")
     hints = get_type_hints(kind, dict(_NAMES))
     try:
         event: Event = kind(**{key: _typed(hints[key], value) for key, value in facts.items()})
     except (KeyError, TypeError, ValueError) as error:
-        raise OffhookError(f"the journal entry {name} does not hold the facts of that event: {error}") from None
+        raise JournalError(f"the journal entry {name} lacks the facts of that event or holds others: {error}") from None
     return event
 
 
+def evidence_code(written: object) -> object:
+    """The code for the evidence that an entry holds, whichever version wrote it; anything else as it is."""
+    evidence = _OLD_EVIDENCE.get(written) if isinstance(written, str) else None
+    return written if evidence is None else evidence.value
+
+
+def evidence_text(written: object) -> str:
+    """The evidence that an entry holds, for people; the code itself where this version does not know it."""
+    code = evidence_code(written)
+    try:
+        return Evidence(code).text
+    except ValueError:
+        return str(code)
+
+
 def _typed(hint: Any, value: object) -> object:
-    """`value` as what the field is: an enumeration is stored by its value."""
+    """`value` in the type of its field: enumerations are stored by their values."""
     if isinstance(hint, types.UnionType) or value is None:
         return value
     return hint(value) if isinstance(hint, type) and issubclass(hint, Enum) else value

@@ -1,21 +1,22 @@
 """The call session: a pure machine that decides what a call is and what to do. It does no I/O and reads no clock.
 
 Feed it facts with `handle(event, now)`, take what it wants done from `next_action()`, and wake it with a
-`DeadlinePassed` when `next_deadline()` has come. `now` is any clock that never steps back, in seconds.
+`DeadlinePassed` when `next_deadline()` has passed. `now` is any clock that never steps back, in seconds.
 
 The tables in `states.py` say which signal leads where. What a table cannot say is here, in this order: which event is
 which signal (that needs the answer policy and the callee's uid), which timers run, and which actions a step asks for.
+The token's timers are in `token.py`.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from offhook.errors import CallStateError
+from offhook.errors import CallStateError, ImpossibleEvent
 from offhook.session.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
+from offhook.session.endings import ENDINGS, REPORTED_CAUSES
 from offhook.session.events import (
     AudioHeard,
     AudioLost,
@@ -35,15 +36,14 @@ from offhook.session.events import (
     StartLost,
     WebhookReported,
 )
+from offhook.session.impossible import is_impossible
 from offhook.session.outcome import Disposition
 from offhook.session.policy import AnswerPolicy, CallPolicy
 from offhook.session.states import (
     CALL_TABLE,
     COUPLING,
-    ENDINGS,
     GRADES,
     LEG_TABLE,
-    REPORTED_CAUSES,
     CallState,
     Evidence,
     Grade,
@@ -51,6 +51,7 @@ from offhook.session.states import (
     Signal,
     Timer,
 )
+from offhook.session.token import TokenWatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,11 +60,6 @@ if TYPE_CHECKING:
     from offhook.session.events import Event
     from offhook.session.outcome import Outcome
 
-
-#: The call leaves by itself this long before its token ends, rather than be put out.
-_TOKEN_MARGIN_S = 1.0
-#: From a renewal that failed to the next attempt.
-_RENEW_AGAIN_S = 5.0
 
 #: The signal that ends the call when a timer runs out. Two are not here: the leg's grace makes the leg fail, and the
 #: renewal timer asks for a fresh grant.
@@ -82,6 +78,9 @@ _EXPIRY_EVIDENCE: Final[Mapping[Timer, Evidence]] = {
     Timer.TOKEN: Evidence.TOKEN_EXPIRED,
 }
 
+#: Which of two timers goes first that end at once.
+_PRIORITIES: Final[Mapping[Timer, int]] = {timer: index for index, timer in enumerate(Timer)}
+
 #: The sight of the callee that each policy takes for the answer.
 _ANSWERS: Final[Mapping[AnswerPolicy, Evidence]] = {
     AnswerPolicy.CALLEE_JOINED: Evidence.CALLEE_JOINED,
@@ -92,7 +91,7 @@ _ANSWERS: Final[Mapping[AnswerPolicy, Evidence]] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one event did: the states after it and, if one changed, the evidence and its grade."""
+    """The result of one event: the states after it and, if one changed, the evidence and its grade."""
 
     call: CallState
     leg: LegState
@@ -106,22 +105,28 @@ class CallSession:
 
     Args:
         policy: when an answer is believed, and how long each timer runs.
+        strict: whether an impossible event raises; otherwise it is counted. `strict_by_default` unless it is given.
     """
 
-    def __init__(self, policy: CallPolicy) -> None:
+    #: For tests, which want every session strict, those included that a phone makes.
+    strict_by_default: ClassVar[bool] = False
+
+    def __init__(self, policy: CallPolicy, *, strict: bool | None = None) -> None:
         self.policy = policy
+        self._strict = self.strict_by_default if strict is None else strict
+        #: How many events were impossible in the state they met, see `impossible.py`.
+        self.impossible_events: int = 0
         self.call_state: CallState = CallState.IDLE
         self.leg_state: LegState = LegState.NEW
         #: The first other member of the channel, once there was one.
         self.callee_uid: int | None = None
-        #: Whether the callee is in the channel, as far as the channel tells.
+        #: Whether the callee is in the channel, as far as the channel reports.
         self.callee_present: bool = False
         #: How it ended; set with the first step towards the end, and final.
         self.outcome: Outcome | None = None
-        #: When the token ends, until our leg is in the channel and timers watch it.
+        #: When the grant's token expires, until our leg is in the channel and `_token` watches it.
         self._expires_at_s: float | None = None
-        self._renewing = False
-        self._unrenewable = False
+        self._token = TokenWatch(policy.renew_before_s)
         self._answered = False
         self._seen: set[Evidence] = set()
         self._deadlines: dict[Timer, float] = {}
@@ -131,13 +136,18 @@ class CallSession:
     # ---- what the shell calls
 
     def handle(self, event: Event, now: float) -> Step:
-        """Take one fact. News that does not concern the state it finds changes nothing.
+        """Take one fact. Late and repeated news change nothing.
 
         Raises:
-            CallStateError: `Dialed` came a second time, which is our own program's mistake.
+            CallStateError: a second `Dialed`, which is our own program's mistake.
+            ImpossibleEvent: in strict mode, an event that cannot happen in the present state; nothing has changed.
         """
         if isinstance(event, Dialed) and self.call_state is not CallState.IDLE:
             raise CallStateError("this call was dialled already: make a new one with phone.dial()")
+        if is_impossible(event, self.call_state, self.leg_state):
+            if self._strict:
+                raise ImpossibleEvent(type(event).__name__, self.call_state.value, self.leg_state.value)
+            self.impossible_events += 1
         before = self.call_state, self.leg_state
         evidence = self._take(event, now)
         changed = (self.call_state, self.leg_state) != before
@@ -148,17 +158,19 @@ class CallSession:
         return Step(self.call_state, self.leg_state, True, evidence, grade)
 
     def next_action(self) -> Action | None:
-        """The oldest thing to do that was not taken yet."""
+        """The oldest action that was not taken yet, or None."""
         return self._actions.popleft() if self._actions else None
 
     def next_deadline(self) -> float | None:
-        """When to come back with `DeadlinePassed`, on the clock that `now` is read from; None while nothing runs."""
-        return min(self._deadlines.values(), default=None)
+        """When to report `DeadlinePassed`, on the clock that `now` is read from; None while no timer runs."""
+        return min((*self._deadlines.values(), *self._token.deadlines.values()), default=None)
 
     @property
     def deadlines(self) -> Mapping[Timer, float]:
-        """The timers that run, with their ends."""
-        return dict(self._deadlines)
+        """The timers that run, with their ends, in the order in which they expire."""
+        running = {**self._deadlines, **self._token.deadlines}
+        in_order = sorted((at_s, _PRIORITIES[timer], timer) for timer, at_s in running.items())
+        return {timer: at_s for at_s, _, timer in in_order}
 
     # ---- which event is which signal
 
@@ -188,7 +200,8 @@ class CallSession:
             case MemberLeft(uid, reason):
                 return self._lose(uid, reason, now)
             case GrantExpiring() | GrantRenewed() | RenewalFailed():
-                self._mind_token(event, now)
+                if self._token.take(event, now):
+                    self._do(RenewGrant())
                 return None
             case AudioLost() if self.policy.end_on_audio_loss:
                 return self._signal(Signal.AUDIO_LOST, Evidence.AUDIO_LOST, now)
@@ -196,7 +209,7 @@ class CallSession:
                 return self._move_leg(event, now)
 
     def _accept(self, expires_at_s: float | None) -> Evidence | None:
-        """A grant came. After a hang-up we still join, to leave at once: it may stop the ringing."""
+        """A grant arrived. After a hang-up we still join, to leave at once: it may stop the ringing."""
         if self.leg_state is not LegState.NEW or self.call_state not in (CallState.DIALING, CallState.ENDING):
             return None
         self._do(JoinChannel())
@@ -242,54 +255,19 @@ class CallSession:
         return None
 
     def _expire(self, now: float) -> Evidence | None:
-        """The earliest timer that is due, if one is; the shell comes again for the next."""
-        due = [(at, timer) for timer, at in self._deadlines.items() if at <= now]
-        if not due:
+        """Expire the earliest timer that is due, if any; the shell reports `DeadlinePassed` again for the next."""
+        running = self.deadlines
+        timer = next(iter(running), None)
+        if timer is None or running[timer] > now:
             return None
-        _, timer = min(due, key=lambda item: item[0])
-        del self._deadlines[timer]
+        if timer is Timer.RENEWAL:
+            if self._token.ask():
+                self._do(RenewGrant())
+            return None
+        self._deadlines.pop(timer, None)  # the token's timer stops with the call that it ends
         if timer is Timer.LEG_GRACE:
             return self._move_leg(LegFailed("the connection did not come back"), now)
-        if timer is Timer.RENEWAL:
-            self._renew()
-            return None
         return self._signal(_EXPIRIES[timer], _EXPIRY_EVIDENCE.get(timer, Evidence.TIMER), now)
-
-    # ---- the token
-
-    def _mind_token(self, event: GrantExpiring | GrantRenewed | RenewalFailed, now: float) -> None:
-        match event:
-            case GrantExpiring():
-                self._renew()
-            case GrantRenewed(expires_at_s):
-                self._renewing = False
-                self._watch_token(expires_at_s, now)
-            case _:
-                self._renewing, self._unrenewable = False, self._unrenewable or event.final
-                self._renew_later(now)
-
-    def _watch_token(self, expires_at_s: float | None, now: float) -> None:
-        """Have the token renewed in time, and the call end just before it. One whose end is not known needs neither."""
-        self._deadlines.pop(Timer.RENEWAL, None)
-        self._deadlines.pop(Timer.TOKEN, None)
-        if expires_at_s is None or self.call_state not in (CallState.RINGING, CallState.ACTIVE):
-            return
-        # Half its life at most, so that a short-lived token is not renewed without end.
-        ahead_s = min(self.policy.renew_before_s, max(0.0, expires_at_s - now) / 2)
-        self._deadlines[Timer.RENEWAL] = expires_at_s - ahead_s
-        self._deadlines[Timer.TOKEN] = expires_at_s - min(_TOKEN_MARGIN_S, ahead_s / 2)
-
-    def _renew(self) -> None:
-        self._deadlines.pop(Timer.RENEWAL, None)
-        if self.call_state in (CallState.RINGING, CallState.ACTIVE) and not (self._renewing or self._unrenewable):
-            self._renewing = True
-            self._do(RenewGrant())
-
-    def _renew_later(self, now: float) -> None:
-        """Ask again soon, as long as the token lives; one that ends nobody knows when, as long as the call does."""
-        up = self.call_state in (CallState.RINGING, CallState.ACTIVE)
-        if up and not self._unrenewable and now + _RENEW_AGAIN_S < self._deadlines.get(Timer.TOKEN, math.inf):
-            self._deadlines[Timer.RENEWAL] = now + _RENEW_AGAIN_S
 
     # ---- the machines
 
@@ -337,7 +315,7 @@ class CallSession:
                 self._do(StartCall())
             case CallState.RINGING:
                 self._deadlines = {Timer.RING: now + self.policy.ring_timeout_s}
-                self._watch_token(self._expires_at_s, now)
+                self._token.start(self._expires_at_s, now)
                 return self._answer(now)  # the callee may have been seen first
             case CallState.ACTIVE:
                 self._answered = True
@@ -345,10 +323,12 @@ class CallSession:
                 self._deadlines[Timer.DURATION] = now + self.policy.max_duration_s
                 self._do(OpenMedia())
             case CallState.ENDING:
+                self._token.stop()
                 self._deadlines = {Timer.RELEASE: now + self.policy.release_timeout_s}
                 if self.leg_state in (LegState.CONNECTED, LegState.DISCONNECTED):
                     self._leave()
             case _:
+                self._token.stop()
                 self._deadlines = {}
                 assert self.outcome is not None  # every way here is in ENDINGS
                 self._do(FinishCall(self.outcome))

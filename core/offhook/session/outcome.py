@@ -13,9 +13,9 @@ class Disposition(StrEnum):
     `NO_ANSWER`.
     """
 
-    #: It was answered, and ended because somebody hung up or its time was over.
+    #: It was answered, and ended because one side hung up or its time limit was reached.
     COMPLETED = "completed"
-    #: Nobody answered; why is not known.
+    #: It was not answered; why is not known.
     NO_ANSWER = "no_answer"
     #: The caller hung up before an answer.
     CANCELED = "canceled"
@@ -23,7 +23,7 @@ class Disposition(StrEnum):
     DECLINED = "declined"
     #: The callee was busy, on the evidence of a webhook.
     BUSY = "busy"
-    #: Something broke: a refusal, the channel, the network, a plugin. The record tells how far it got.
+    #: Something broke: a refusal, the channel, the network, a plugin. The record says how far it got.
     FAILED = "failed"
 
 
@@ -38,7 +38,7 @@ class EndedBy(StrEnum):
 
 
 class Cause(IntEnum):
-    """The cause values of ITU-T Q.850 (05/2018), table 1, that offhook gives."""
+    """The cause values of ITU-T Q.850 (05/2018), table 1, that offhook uses."""
 
     NORMAL_CLEARING = 16
     USER_BUSY = 17

@@ -1,4 +1,4 @@
-"""What a phone, or one call, does by itself: when it believes an answer, and how long it waits for anything."""
+"""The settings of a phone or of one call: what counts as the answer, and how long each timer runs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class AnswerPolicy(Enum):
     """Which signal counts as the answer.
 
-    Nobody outside Sendblue knows whether its bridge joins the channel when ringing starts or at the answer, so this is
-    a setting.
+    It is not known outside Sendblue whether its bridge joins the channel when ringing starts or at the answer, so this
+    is a setting.
     """
 
     #: The callee publishes audio. The default: the only signal that the documentation shows.
@@ -37,14 +37,14 @@ class CallPolicy:
         setup_timeout_s: from dialling until we are in the channel.
         ring_timeout_s: from being in the channel until the answer.
         grace_s: how long our leg or a dropped callee may be away before the call ends.
-        max_duration_s: from the answer until the call is ended by itself.
+        max_duration_s: from the answer until the call hangs up by itself.
         release_timeout_s: from hanging up until the call is over, whatever the network does.
         renew_before_s: how long before a grant expires a fresh one is asked for.
         audio_timeout_s: how long one direction may be without audio before `AudioLost` is noted.
         end_on_audio_loss: whether that ends the call; by default it is noted and the call goes on.
 
     Raises:
-        ConfigError: a timer that is not a positive, finite number of seconds, or an answer policy that is none.
+        ConfigError: a timer is not a positive, finite number of seconds, or `answer` is not an `AnswerPolicy`.
     """
 
     answer: AnswerPolicy = AnswerPolicy.CALLEE_PUBLISHED
@@ -59,11 +59,11 @@ class CallPolicy:
 
     def __post_init__(self) -> None:
         if not isinstance(self.answer, AnswerPolicy):  # pyright: ignore[reportUnnecessaryIsInstance] - settings are text
-            raise ConfigError(f"answer={self.answer!r}: give an AnswerPolicy, for example AnswerPolicy.CALLEE_JOINED")
+            raise ConfigError(f"answer must be an AnswerPolicy such as AnswerPolicy.CALLEE_JOINED, got {self.answer!r}")
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith("_s") and not (isinstance(value, int | float) and 0 < value < math.inf):
-                raise ConfigError(f"{field.name}={value!r}: give a positive, finite number of seconds")
+                raise ConfigError(f"{field.name} must be a positive, finite number of seconds, got {value!r}")
 
 
 def policy_document(policy: CallPolicy) -> dict[str, object]:
@@ -73,12 +73,12 @@ def policy_document(policy: CallPolicy) -> dict[str, object]:
 
 
 def policy_of(document: Mapping[str, object]) -> CallPolicy:
-    """The policy that `policy_document` took apart.
+    """The policy that `policy_document` returned as a document.
 
     Raises:
-        ConfigError: it holds what is no policy.
+        ConfigError: the document does not hold a valid policy.
     """
     try:
         return CallPolicy(**{**document, "answer": AnswerPolicy(document["answer"])})  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"this is no policy of a call: {error}") from None
+        raise ConfigError(f"the journal does not hold a valid call policy: {error}") from None

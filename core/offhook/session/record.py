@@ -1,4 +1,4 @@
-"""What is known of a call: its timeline while it lasts, and the record that stays.
+"""What is known about a call: its timeline while it lasts, and the record that remains.
 
 Every state carries the evidence for it and how good that evidence is. "Accepted", "joined" and "media flowing" are
 three entries, never one.
@@ -9,11 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from offhook.session.events import AudioHeard, CallAccepted, Dialed, LegJoined
+from offhook.session.states import CallState
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from offhook.session.events import Event
+    from offhook.session.machine import Step
     from offhook.session.outcome import Disposition, Outcome
-    from offhook.session.states import CallState, Evidence, Grade, LegState
+    from offhook.session.states import Evidence, Grade, LegState
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +69,16 @@ class CallRecord:
         call_id: our own name for the call.
         number: who was called, masked.
         dialed_at: wall time of dialling, ISO 8601.
-        channel: the channel's name, once the carrier gave a grant.
+        channel: the channel's name, once the carrier has returned a grant.
         rang: ``"no"``, ``"assumed"`` (no ringing signal exists) or ``"unknown"`` (the carrier's answer was lost).
-        accepted_at_s: the carrier gave a grant.
+        accepted_at_s: the carrier returned a grant.
         joined_at_s: our leg was in the channel.
         answered_at_s: the answer, by the call's answer policy.
         first_sent_at_s: our first audio left.
         first_heard_at_s: the callee's first audio arrived.
         ended_at_s: the end.
         outcome: how it ended.
-        problem: one sentence, when something broke.
+        problem: one sentence, when something broke; otherwise empty.
         timeline: everything that happened, oldest first.
         counters: what was sent, received, lost, concealed, dropped.
         files: recordings by what they hold.
@@ -102,6 +107,36 @@ class CallRecord:
     def disposition(self) -> Disposition | None:
         """What became of the call; None while it lasts."""
         return self.outcome.disposition if self.outcome else None
+
+    def apply(self, event: Event, step: Step, at_s: float, callee_uid: int | None, outcome: Outcome | None) -> bool:
+        """Take over what an event did to the call; returns whether it was the one that decided the outcome.
+
+        Args:
+            event: what the session took.
+            step: what it returned.
+            at_s: when, in seconds since dialling.
+            callee_uid: the callee, as far as the session knows after it.
+            outcome: the outcome, as far as the session knows after it.
+        """
+        match event:
+            case Dialed():
+                self.rang = "unknown"  # saved before the carrier is asked, and until its answer is here
+            case CallAccepted():
+                self.accepted_at_s, self.rang = at_s, "assumed"
+            case LegJoined():
+                self.joined_at_s = at_s
+            case AudioHeard(uid) if uid == callee_uid:
+                self.first_heard_at_s = at_s
+            case _:
+                pass
+        if step.call is CallState.ACTIVE and self.answered_at_s is None:
+            self.answered_at_s = self.first_sent_at_s = at_s
+        if step.call is CallState.ENDED:
+            self.ended_at_s = at_s
+        decided = self.outcome is None and outcome is not None
+        if decided:
+            self.outcome = outcome
+        return decided
 
 
 _TIMES: Final = (
@@ -132,6 +167,16 @@ def entry_document(call_id: str, entry: TimelineEntry) -> dict[str, object]:
 
 def record_document(record: CallRecord) -> dict[str, object]:
     """A record as plain values, for a store and for ``--json``."""
+    return {**brief_document(record), "timeline": timeline_document(record)}
+
+
+def timeline_document(record: CallRecord) -> list[dict[str, object]]:
+    """The timeline of a record as plain values."""
+    return [entry_document(record.call_id, entry) for entry in record.timeline]
+
+
+def brief_document(record: CallRecord) -> dict[str, object]:
+    """A record as plain values without its timeline, which grows with the call."""
     times = {name: None if (at := getattr(record, name)) is None else round(at, 6) for name in _TIMES}
     outcome = record.outcome
     return {
@@ -145,7 +190,6 @@ def record_document(record: CallRecord) -> dict[str, object]:
         "channel": record.channel,
         "rang": record.rang,
         **times,
-        "timeline": [entry_document(record.call_id, entry) for entry in record.timeline],
         "counters": dict(record.counters),
         "files": dict(record.files),
         "gaps": [{"start_s": gap.start_s, "end_s": gap.end_s} for gap in record.gaps],

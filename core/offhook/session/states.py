@@ -1,25 +1,64 @@
-"""The two machines of a call, as tables. Everything that can change a state is in this module or in `session.py`.
+"""The two machines of a call, as tables. Everything that can change a state is in this module or in `machine.py`.
 
-**Call** is what people mean by the call; **leg** is our own connection to the channel. They are kept apart because a
-call can be ringing while our leg is long connected, and a leg can break in a call that goes on. They meet in one
-table, `COUPLING`.
+**What the machines are for.** A program that places a call wants to know one thing at a time: is it ringing, did the
+callee answer, is it over and why. Nothing reports that directly. Sendblue documents no signal for ringing, for the
+answer or for the hang-up; it returns a grant for a channel, and from then on all that can be seen is who is in the
+channel. The session turns what can be seen into a state that a program can act on, and keeps what it saw.
 
-Rules for this module: it holds data and nothing else. Events are turned into a `Signal` by the session, which knows
-the answer policy and which member of the channel is the callee; a signal that a state's row does not name changes
-nothing, so late and repeated news are harmless.
+**Why there are two.** The *call* is what people mean by the word; the *leg* is our own connection to the channel. They
+change at different times: the call can ring while the leg has long been connected; the leg can break and come back
+within a conversation that goes on; after the caller has hung up, the call is over for the program and the leg still has
+to leave. One machine for both would need a state for each pair and a row for each way from one to the other. Two small
+machines and one table, `COUPLING`, say the same: when the leg enters a state that matters to the call, the call gets a
+signal. The coupling is one way. The call affects the leg only by actions (join, leave), which the shell carries out and
+reports as events.
 
-Every step rests on evidence, and evidence has a grade. Sendblue documents neither ringing nor answer nor hang-up:
-``RINGING`` is always assumed, and the documents only show that a callee who talks publishes audio.
+**Events, signals, actions.** An *event* is a fact, reported by the shell, the carrier or the transport. Which *signal*
+it is to the call depends on more than the state: on the answer policy, on which member of the channel is the callee, on
+whether a timer is due. `machine.py` decides that. The tables here map a state and a signal to the next state, and hold
+nothing else. A signal that a state's row does not name changes nothing, so late and repeated news are harmless: no
+transport has to remove duplicates, and no shell has to ask for the state before it reports. That leaves mistakes
+unnoticed, so the tables in `impossible.py` name the events that no delay and no repetition explains, such as a leg that
+joins before it was asked to. The session counts them, and raises `ImpossibleEvent` for them in strict mode.
+
+**Evidence and grades.** Every step rests on *evidence*, which the timeline records with its *grade*: documented by the
+service, observed by ourselves, or assumed. ``RINGING`` is always assumed: our leg is in the channel, and we suppose
+that the callee's devices ring. The answer is as good as the sight that the policy takes for it: a callee who publishes
+audio is the only one that Sendblue's documents show; joining the channel or sending the first audio is assumed to be
+the answer when the policy says so. Sights imply one another: a callee whose audio is heard has published, and one who
+has published has joined. The first other member of the channel is the callee, and later members are not.
+
+**The end.** The first signal that ends the call decides the outcome, for good; what follows only releases the leg. From
+every state but ``IDLE`` the timers alone lead to ``ENDED``, so no call outlives a network that stopped answering.
+
+**Orders of events that came as a surprise.** Each of them is a test.
+
+- *The callee is seen before we are in the channel.* A transport may report members while it is still joining. The
+  sights are kept, and the call goes from ``DIALING`` through ``RINGING`` to ``ACTIVE`` in the step in which our leg
+  joins.
+- *Audio arrives before its member has published*, since media and signalling take different ways. It counts as
+  published, and as joined.
+- *The grant arrives after the hang-up.* The callee may be ringing, and leaving the channel is the only way to hang up.
+  So the session still joins, and leaves as soon as it is in.
+- *The start of the call is refused, or its answer lost, after the hang-up.* There is no leg to release, so the call
+  ends at once. The outcome stays the caller's.
+- *The callee vanishes and comes back.* In a conversation, the grace timer runs, and any sight of the callee stops it.
+  Before the answer, nothing runs but the ring timer; what was seen of the callee is forgotten and has to be seen again.
+- *The leg breaks while the callee is away*, or the other way round. Both grace timers run, and the first to expire ends
+  the call.
+- *Our leg reconnects after the hang-up.* It is asked to leave once, however often it comes back.
+- *The token expires while we ring*, or was over before we were in. The call leaves a moment before its end, rather than
+  be put out by the channel without a reason.
+- *A webhook reports no answer for a call that was answered.* What we saw ourselves stands: only ``completed`` may still
+  end the call.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from offhook.session.events import LegClosed, LegDisconnected, LegFailed, LegJoined, LegReconnected
-from offhook.session.outcome import Cause, Disposition, EndedBy, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,25 +99,51 @@ class LegState(Enum):
 
 
 class Evidence(Enum):
-    """What a step rests on."""
+    """What a step rests on. The values are codes, which journals and records hold; `text` says the same for people."""
 
-    REQUEST = "the caller asked for it"
-    ACCEPTED = "accepted by the carrier"
-    REFUSED = "refused by the carrier"
-    ANSWER_LOST = "the carrier's answer was lost"
-    LEG_JOINED = "our leg joined the channel"
-    CALLEE_JOINED = "the callee joined the channel"
-    CALLEE_PUBLISHED = "the callee published audio"
-    AUDIO_HEARD = "the callee's first audio was heard"
-    CALLEE_QUIT = "the callee left the channel"
-    CALLEE_DROPPED = "the callee vanished from the channel"
-    LEG_LOST = "our leg was lost"
-    LEG_CHANGED = "our leg's connection changed"
-    LEG_CLOSED = "our leg left the channel"
-    WEBHOOK = "a webhook said so"
-    TOKEN_EXPIRED = "the token had its time and no fresh one could be had"
-    AUDIO_LOST = "audio stopped in one direction"
-    TIMER = "a timer ran out"
+    REQUEST = "request"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    ANSWER_LOST = "answer_lost"
+    LEG_JOINED = "leg_joined"
+    CALLEE_JOINED = "callee_joined"
+    CALLEE_PUBLISHED = "callee_published"
+    AUDIO_HEARD = "audio_heard"
+    CALLEE_QUIT = "callee_quit"
+    CALLEE_DROPPED = "callee_dropped"
+    LEG_LOST = "leg_lost"
+    LEG_CHANGED = "leg_changed"
+    LEG_CLOSED = "leg_closed"
+    WEBHOOK = "webhook"
+    TOKEN_EXPIRED = "token_expired"
+    AUDIO_LOST = "audio_lost"
+    TIMER = "timer"
+
+    @property
+    def text(self) -> str:
+        """The evidence as a sentence, without a capital and a full stop."""
+        return _EVIDENCE_TEXTS[self]
+
+
+_EVIDENCE_TEXTS: Final[Mapping[Evidence, str]] = {
+    Evidence.REQUEST: "the caller asked for it",
+    Evidence.ACCEPTED: "accepted by the carrier",
+    Evidence.REFUSED: "refused by the carrier",
+    Evidence.ANSWER_LOST: "the carrier's answer was lost",
+    Evidence.LEG_JOINED: "our leg joined the channel",
+    Evidence.CALLEE_JOINED: "the callee joined the channel",
+    Evidence.CALLEE_PUBLISHED: "the callee published audio",
+    Evidence.AUDIO_HEARD: "the callee's first audio was heard",
+    Evidence.CALLEE_QUIT: "the callee left the channel",
+    Evidence.CALLEE_DROPPED: "the callee vanished from the channel",
+    Evidence.LEG_LOST: "our leg was lost",
+    Evidence.LEG_CHANGED: "our leg's connection changed",
+    Evidence.LEG_CLOSED: "our leg left the channel",
+    Evidence.WEBHOOK: "a webhook reported it",
+    Evidence.TOKEN_EXPIRED: "the token expired and was not renewed",
+    Evidence.AUDIO_LOST: "audio stopped in one direction",
+    Evidence.TIMER: "a timer ran out",
+}
 
 
 class Grade(Enum):
@@ -88,12 +153,12 @@ class Grade(Enum):
     DOCUMENTED = "documented"
     #: We see it ourselves: our own socket, our own timer, our own request.
     OBSERVED = "observed"
-    #: Nobody outside the service knows; we take it to mean this.
+    #: Not known outside the service; we take it to mean this.
     ASSUMED = "assumed"
 
 
 class Signal(Enum):
-    """What an event means to the call."""
+    """What an event means to the call. The values are for people: no signal is written down."""
 
     DIALED = "dialed"
     REFUSED = "refused"
@@ -115,7 +180,10 @@ class Signal(Enum):
 
 
 class Timer(Enum):
-    """The timers of a session; each is finite."""
+    """The timers of a session; each is finite. Where two end at once, the first of this list goes first.
+
+    The values are for people: no timer is written down.
+    """
 
     SETUP = "setup"
     RING = "ring"
@@ -212,49 +280,4 @@ GRADES: Final[Mapping[tuple[CallState, Evidence], Grade]] = {
     (CallState.ACTIVE, Evidence.AUDIO_HEARD): Grade.ASSUMED,
     (CallState.ENDING, Evidence.CALLEE_QUIT): Grade.ASSUMED,
     (CallState.ENDING, Evidence.WEBHOOK): Grade.DOCUMENTED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a signal ends a call that was not answered, and one that was."""
-
-    unanswered: Outcome
-    answered: Outcome
-
-
-def _both(disposition: Disposition, ended_by: EndedBy, cause: Cause) -> Ending:
-    outcome = Outcome(disposition, ended_by, cause)
-    return Ending(outcome, outcome)
-
-
-#: The outcome that a signal gives, when it is the first to end the call. A refusal brings its own cause, and a webhook
-#: its own disposition.
-ENDINGS: Final[Mapping[Signal, Ending]] = {
-    Signal.HANG_UP: Ending(
-        Outcome(Disposition.CANCELED, EndedBy.CALLER, Cause.NORMAL_CLEARING),
-        Outcome(Disposition.COMPLETED, EndedBy.CALLER, Cause.NORMAL_CLEARING),
-    ),
-    Signal.CALLEE_QUIT: Ending(
-        Outcome(Disposition.NO_ANSWER, EndedBy.CALLEE, Cause.NORMAL_UNSPECIFIED),
-        Outcome(Disposition.COMPLETED, EndedBy.CALLEE, Cause.NORMAL_CLEARING),
-    ),
-    Signal.RING_EXPIRED: _both(Disposition.NO_ANSWER, EndedBy.TIMER, Cause.NO_ANSWER),
-    Signal.DURATION_EXPIRED: _both(Disposition.COMPLETED, EndedBy.TIMER, Cause.NORMAL_CLEARING),
-    Signal.SETUP_EXPIRED: _both(Disposition.FAILED, EndedBy.TIMER, Cause.TIMER_EXPIRY),
-    Signal.CALLEE_LOST: _both(Disposition.FAILED, EndedBy.NETWORK, Cause.TEMPORARY_FAILURE),
-    Signal.LEG_FAILED: _both(Disposition.FAILED, EndedBy.NETWORK, Cause.NETWORK_OUT_OF_ORDER),
-    Signal.LEG_CLOSED: _both(Disposition.FAILED, EndedBy.NETWORK, Cause.TEMPORARY_FAILURE),
-    Signal.REFUSED: _both(Disposition.FAILED, EndedBy.CARRIER, Cause.CALL_REJECTED),
-    Signal.ANSWER_LOST: _both(Disposition.FAILED, EndedBy.NETWORK, Cause.TEMPORARY_FAILURE),
-    Signal.REPORTED: _both(Disposition.NO_ANSWER, EndedBy.CALLEE, Cause.NO_ANSWER),
-    Signal.TOKEN_EXPIRED: _both(Disposition.FAILED, EndedBy.TIMER, Cause.NOT_AUTHORIZED),
-    Signal.AUDIO_LOST: _both(Disposition.FAILED, EndedBy.NETWORK, Cause.TEMPORARY_FAILURE),
-}
-
-#: The cause that goes with a disposition that a webhook reported; others keep the one in `ENDINGS`.
-REPORTED_CAUSES: Final[Mapping[Disposition, Cause]] = {
-    Disposition.COMPLETED: Cause.NORMAL_CLEARING,
-    Disposition.DECLINED: Cause.CALL_REJECTED,
-    Disposition.BUSY: Cause.USER_BUSY,
 }

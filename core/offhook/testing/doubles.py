@@ -13,6 +13,7 @@ from offhook.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.frame import AudioFrame
     from offhook.interfaces.store import Document
 
@@ -39,7 +40,7 @@ class ScriptedCarrier(Carrier):
         endpoint: where its grants are joined.
         service: called to ring instead, for example `ScriptedService.ring`; without an answer within 15 s the call is
             given up: `StartAmbiguous`.
-        line: see `Carrier.line`.
+        line: the id of its line, see `Carrier.line_id`.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class ScriptedCarrier(Carrier):
         #: Clear it to hold back the answer.
         self.gate: asyncio.Event = asyncio.Event()
         self.gate.set()
+        #: What `start_call` was called with, and the numbers in it.
+        self.requests: list[DialRequest] = []
         self.rung: list[str] = []
         self.closed: bool = False
 
@@ -66,14 +69,15 @@ class ScriptedCarrier(Carrier):
         if self._refuse_check is not None:
             raise self._refuse_check
 
-    async def line(self) -> str:
-        return self._line or await super().line()
+    async def line_id(self, from_number: str | None = None) -> str:
+        return from_number or self._line or await super().line_id()
 
-    async def start_call(self, to: str) -> Grant:
-        self.rung.append(to)
+    async def start_call(self, request: DialRequest) -> Grant:
+        self.requests.append(request)
+        self.rung.append(request.number)
         await self.gate.wait()
         if self._service is not None:
-            return await self._asked(self._service(to))
+            return await self._asked(self._service(request.number))
         if self._answer is not None:
             raise self._answer
         channel = f"ft_call_{len(self.rung):016x}"

@@ -38,7 +38,7 @@ async def serve(settings: MockSettings, *, as_json: bool) -> int:
 
     Raises:
         ConfigError: it cannot listen at the port.
-        RecordingError: the folder for recordings cannot be written.
+        StorageError: the folder for recordings cannot be written.
     """
     printer = LinePrinter()
 

@@ -56,7 +56,7 @@ def check_may_join(
     try:
         access = room.verify(token, uid)
     except TokenInvalid as error:
-        raise JoinRefused(403, Refusal("token_rejected", str(error), int(error.reason))) from None
+        raise JoinRefused(403, Refusal("token_rejected", str(error), reason=int(error.reason))) from None
     reserved = room.reservations.get(uid)
     if identity is not None and reserved is not None and reserved.identity != identity:
         raise JoinRefused(409, Refusal("replaced", f"another client has joined as uid {uid} in the meantime"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces import Grant, Ids, SystemClock
 from offhook.plugin import Plugins, hookimpl
 from offhook.secret import Secret
@@ -25,7 +25,7 @@ from offhook_mockserver.server.http_guard import Guard
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
 from offhook_mockserver.tenants.tenant import Tenants, mint_token
-from offhook_wire.relay_protocol import Refusal
+from offhook_wire.relay_protocol import Refusal, RefusalAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +150,7 @@ class Mock:
         """Start the mock.
 
         Raises:
-            RecordingError: the folder for recordings cannot be written.
+            StorageError: the folder for recordings cannot be written.
         """
         if self._recordings is not None:
             _check_folder(self._recordings)
@@ -174,7 +174,7 @@ class Mock:
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer requests below ``/relay/``."""
         refusal = Refusal("unavailable", "this mock has no WebRTC relay: join its rooms with the transport memory")
-        await JSONResponse(refusal.to_json(), 503)(scope, receive, send)
+        await JSONResponse(RefusalAnswer(refusal).to_json(), 503)(scope, receive, send)
 
     def _hosts(self) -> frozenset[str]:
         """The accepted values of a Host header."""
@@ -198,7 +198,7 @@ def _check_folder(folder: Path) -> None:
         with NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise RecordingError(
+        raise StorageError(
             f"the folder for recordings, {folder}, cannot be written: {error.strerror}. Pass another with --recordings"
         ) from None
 

@@ -100,7 +100,7 @@ class MockServer(Mock):
 
         Raises:
             ConfigError: the port is in use or not allowed.
-            RecordingError: the folder for recordings cannot be written.
+            StorageError: the folder for recordings cannot be written.
         """
         await super().start()
         server = LoopServer(self.app)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import NUMBER, NUMBERS, PLAIN, POLICY, load, now, rig, run
 
-from offhook import CallState, Phone, hookimpl
+from offhook import CallPolicy, CallState, Phone, hookimpl
 from offhook.call.admission import AMBIGUOUS_HOLD_S, Admission, MemoryGuard
 from offhook.errors import (
     CallStateError,
@@ -22,12 +21,11 @@ from offhook.errors import (
     StartAmbiguous,
     TooManyCalls,
 )
-from offhook.interfaces import DialGuard
+from offhook.interfaces import DialGuard, DialRequest
 from offhook.interfaces.ids import Ids
 from offhook.testing import LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier
 
-if TYPE_CHECKING:
-    from offhook.interfaces.dialing import DialRequest
+REQUEST = DialRequest("call_1", NUMBER)
 
 
 def phone(carrier: ScriptedCarrier, **settings: object) -> Phone:
@@ -102,7 +100,7 @@ def test_a_second_ring_can_be_asked_for() -> None:
 
 
 @pytest.mark.fault("F2")
-def test_after_a_lost_answer_nobody_is_rung_again_by_mistake() -> None:
+def test_after_a_lost_answer_the_callee_is_not_rung_again_by_mistake() -> None:
     async def main() -> None:
         carrier = ScriptedCarrier(StartAmbiguous("lost"))  # on this machine, where the window is 0
         async with phone(carrier) as p:
@@ -217,7 +215,7 @@ def test_a_call_that_is_hung_up_while_plugins_are_asked_is_not_dialled() -> None
     run(main())
 
 
-def test_a_dry_run_rings_nobody_and_takes_nothing() -> None:
+def test_a_dry_run_does_not_ring_and_takes_nothing() -> None:
     async def main() -> None:
         r = rig(policy=POLICY)
         await r.phone.dry_run(NUMBER)
@@ -245,16 +243,16 @@ class BrokenGuard(MemoryStore, DialGuard):
         super().__init__()
         self._method = method
 
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         if self._method == "claim":
             raise OSError("gone")
         return None
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         raise OSError("gone")
 
 
-def test_a_guard_that_cannot_be_asked_refuses_and_one_that_cannot_be_told_is_noted() -> None:
+def test_a_guard_that_fails_to_claim_refuses_and_one_that_fails_to_release_is_noted() -> None:
     async def main() -> None:
         carrier = ScriptedCarrier()
         async with phone(carrier, store=BrokenGuard("claim")) as p:
@@ -268,13 +266,154 @@ def test_a_guard_that_cannot_be_asked_refuses_and_one_that_cannot_be_told_is_not
     run(main())
 
 
+class SlowGuard(MemoryStore, DialGuard):
+    """A guard on a network: it takes its time, and what was asked of it happens even if we stop waiting."""
+
+    def __init__(self, *, claim_s: float = 0.0, release_s: float = 0.0) -> None:
+        super().__init__()
+        self._claim_s, self._release_s = claim_s, release_s
+        self.keys = MemoryGuard()
+        self.released: list[str] = []
+
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        holder = await self.keys.claim(key, call_id, now_s, if_killed_s)
+        await asyncio.sleep(self._claim_s)
+        return holder
+
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        await asyncio.sleep(self._release_s)
+        await self.keys.release(key, call_id, now_s, hold_s)
+        self.released.append(call_id)
+
+
+def test_a_guard_may_take_its_time_and_the_loop_goes_on() -> None:
+    async def main() -> None:
+        carrier, guard = ScriptedCarrier(), SlowGuard(claim_s=3, release_s=1)
+        async with phone(carrier, store=guard) as p:
+            async with p.dial(NUMBER) as call:
+                assert now() == 3
+            assert now() == 4
+            assert call.record.ended_at_s == 0, "the call itself was over before"
+            async with p.dial(NUMBER):
+                pass
+        assert carrier.rung == [NUMBER, NUMBER]
+
+    run(main())
+
+
+def test_a_guard_that_does_not_answer_refuses_the_call() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier()
+        async with phone(carrier, store=SlowGuard(claim_s=1000, release_s=1000)) as p:
+            with pytest.raises(PluginError, match="SlowGuard' failed in claim: no answer within 10 s"):
+                await p.dial(NUMBER).__aenter__()
+            assert now() == 12, "it was asked to release what it may have claimed"
+        assert carrier.rung == []
+
+    run(main())
+
+
+@pytest.mark.parametrize("at_s", [0.5, 1.5])
+def test_a_call_that_is_cancelled_while_the_guard_is_asked_keeps_no_key(at_s: float) -> None:
+    async def main() -> None:
+        carrier, guard = ScriptedCarrier(), SlowGuard(claim_s=1, release_s=1)
+        async with phone(carrier, store=guard) as p:
+            call = p.dial(NUMBER)
+            dialling = asyncio.create_task(call.__aenter__())
+            await asyncio.sleep(0.5)
+            dialling.cancel()
+            await asyncio.sleep(at_s - 0.5)
+            dialling.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await dialling
+            assert guard.released == [call.record.call_id]
+            async with p.dial(NUMBER):
+                pass
+        assert carrier.rung == [NUMBER]
+
+    run(main())
+
+
+def test_a_call_that_is_cancelled_while_its_key_is_released_keeps_no_key() -> None:
+    async def main() -> None:
+        guard = SlowGuard(release_s=1)
+        async with phone(ScriptedCarrier(), store=guard) as p:
+            call = await p.dial(NUMBER).__aenter__()
+            ending = asyncio.create_task(call.hang_up())
+            await asyncio.sleep(0.5)
+            ending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await ending
+            assert guard.released == [call.record.call_id]
+            assert call.record.ended_at_s is not None
+            async with p.dial(NUMBER):
+                pass
+
+    run(main())
+
+
+def test_a_guard_of_the_last_version_is_refused_when_the_phone_is_made() -> None:
+    class Old(MemoryStore, DialGuard):
+        def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:  # type: ignore[override]
+            return None
+
+        def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:  # type: ignore[override]
+            pass
+
+    with pytest.raises(
+        PluginError, match=r"Old has plain methods that must be async: claim, release"
+    ):
+        phone(ScriptedCarrier(), store=Old())
+
+
+def test_the_request_travels_from_dial_to_the_carrier() -> None:
+    class Asked:
+        requests: list[DialRequest]
+
+        def __init__(self) -> None:
+            self.requests = []
+
+        @hookimpl
+        def offhook_before_dial(self, request: DialRequest) -> None:
+            self.requests.append(request)
+
+    async def main() -> None:
+        carrier, asked = ScriptedCarrier(line="our line"), Asked()
+        policy = CallPolicy(ring_timeout_s=7)
+        async with phone(carrier, plugins=load(asked)) as p:
+            async with p.dial(NUMBER, policy=policy, redial=True) as call:
+                pass
+            await p.dry_run(NUMBER, from_number=NUMBERS[0])
+        dialled, dry = asked.requests
+        assert carrier.requests == [dialled]
+        assert (dialled.call_id, dialled.number, dialled.line) == (call.record.call_id, NUMBER, "our line")
+        assert (dialled.policy, dialled.redial, dialled.from_number, dialled.dry_run) == (policy, True, None, False)
+        assert dialled.wall_s == LoopClock().wall_s()
+        assert (dry.from_number, dry.line, dry.dry_run, dry.policy) == (NUMBERS[0], NUMBERS[0], True, p.policy)
+
+    run(main())
+
+
+def test_the_same_callee_can_be_rung_from_two_lines_and_not_twice_from_one() -> None:
+    async def main() -> None:
+        carrier = ScriptedCarrier()
+        async with phone(carrier) as p, p.dial(NUMBER), p.dial(NUMBER, from_number=NUMBERS[0]):
+            with pytest.raises(DoubleDial):
+                await p.dial(NUMBER, from_number=NUMBERS[0]).__aenter__()
+            async with p.dial(NUMBER, from_number=NUMBERS[1]):
+                pass
+        assert [request.from_number for request in carrier.requests] == [None, NUMBERS[0], NUMBERS[1]]
+
+    run(main())
+
+
 def test_a_carrier_that_cannot_say_its_line_is_named() -> None:
     class Lost(ScriptedCarrier):
-        async def line(self) -> str:
+        async def line_id(self, from_number: str | None = None) -> str:
             raise KeyError("line")
 
     async def main() -> None:
-        with pytest.raises(PluginError, match=re.escape("Lost' failed in line: KeyError: 'line'")):
+        with pytest.raises(PluginError, match=re.escape("Lost' failed in line_id: KeyError: 'line'")):
             await phone(Lost()).dial(NUMBER).__aenter__()
 
     run(main())
@@ -287,31 +426,30 @@ def test_a_carrier_that_cannot_say_its_line_is_named() -> None:
 def test_a_claim_says_how_long_it_holds_should_the_process_die(
     endpoint: str | None, window_s: float | None, if_killed_s: float
 ) -> None:
-    class Told(MemoryGuard):
-        told: float | None = None
+    class Noting(MemoryGuard):
+        if_killed_s: float | None = None
 
-        def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
-            self.told = if_killed_s
-            return super().claim(key, call_id, now_s, if_killed_s)
+        async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+            self.if_killed_s = if_killed_s
+            return await super().claim(key, call_id, now_s, if_killed_s)
 
     async def main() -> None:
-        guard = Told()
+        guard = Noting()
         carrier = ScriptedCarrier(endpoint=endpoint)
-        await Admission(carrier, PLAIN.hooks, guard, LoopClock(), redial_window_s=window_s).admit("call_1", NUMBER)
-        assert guard.told == if_killed_s
+        await Admission(carrier, PLAIN.hooks, guard, LoopClock(), redial_window_s=window_s).admit(REQUEST)
+        assert guard.if_killed_s == if_killed_s
 
     run(main())
 
 
 def test_giving_back_is_idempotent() -> None:
-    admission = Admission(ScriptedCarrier(), PLAIN.hooks, MemoryGuard(), LoopClock())
-    admission.release("call_1", "no")
-
     async def main() -> None:
-        await admission.admit("call_1", NUMBER)
-        admission.release("call_1", "assumed")
-        admission.release("call_1", "assumed")
-        await admission.admit("call_2", NUMBER)
+        admission = Admission(ScriptedCarrier(), PLAIN.hooks, MemoryGuard(), LoopClock())
+        await admission.release("call_1", "no")
+        await admission.admit(REQUEST)
+        await admission.release("call_1", "assumed")
+        await admission.release("call_1", "assumed")
+        await admission.admit(DialRequest("call_2", NUMBER))
 
     run(main())
 
@@ -319,10 +457,10 @@ def test_giving_back_is_idempotent() -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"call_limit": 0}, "call_limit=0: give how many"),
-        ({"redial_window_s": -1}, "redial_window_s=-1: give a finite"),
-        ({"redial_window_s": float("inf")}, "redial_window_s=inf: give a finite"),
-        ({"redial_window_s": float("nan")}, "redial_window_s=nan: give a finite"),
+        ({"call_limit": 0}, "call_limit must be at least 1, got 0"),
+        ({"redial_window_s": -1}, "redial_window_s must be finite and at least 0 seconds, got -1"),
+        ({"redial_window_s": float("inf")}, "redial_window_s must be finite and at least 0 seconds, got inf"),
+        ({"redial_window_s": float("nan")}, "redial_window_s must be finite and at least 0 seconds, got nan"),
     ],
 )
 def test_limits_that_limit_nothing_are_refused(settings: dict[str, object], problem: str) -> None:

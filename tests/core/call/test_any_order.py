@@ -1,7 +1,7 @@
 """Anything may happen to a call in any order: random events, timings, faults and cancellations over session and shell.
 
-Whatever comes, the invariants hold (`offhook.testing.check_call`), nothing is left behind, nobody is rung twice, and
-hanging up once more is free. A failure prints the plan; paste it into an ``@example`` to play it again, or use the
+Whatever happens, the invariants hold (`offhook.testing.check_call`), nothing is left behind, no callee is rung twice,
+and hanging up once more is free. A failure prints the plan; paste it into an ``@example`` to play it again, or use the
 blob.
 """
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook import Call
+    from offhook.interfaces import DialRequest
     from offhook.interfaces.grant import Grant
     from offhook.interfaces.store import Document
 
@@ -124,7 +125,7 @@ class Misbehaving(AudioSource):
 
 
 class FullStore(MemoryStore):
-    """Takes so many entries and no more."""
+    """Takes a number of entries, and then fails."""
 
     def __init__(self, takes: int) -> None:
         super().__init__()
@@ -141,8 +142,8 @@ class Carrier(ScriptedCarrier):
 
     life_s: float | None = None
 
-    async def start_call(self, to: str) -> Grant:
-        grant = await super().start_call(to)
+    async def start_call(self, request: DialRequest) -> Grant:
+        grant = await super().start_call(request)
         return replace(grant, expires_at_s=None if self.life_s is None else 1_795_000_000 + now() + self.life_s)
 
 
@@ -273,7 +274,7 @@ class Stage:
         await call.hang_up()
         assert now() == before, "hanging up once more is free (I2)"
         assert call.over
-        assert len(r.carrier.rung) <= 1, "nobody is rung twice (I9)"
+        assert len(r.carrier.rung) <= 1, "no callee is rung twice (I9)"
         if r.carrier.rung:
             assert call.state is CallState.ENDED
             # One cancellation, or a phone that is closed at the same time, cuts short what was still waited for.

@@ -10,20 +10,23 @@ from offhook.call.audio_flow import SilenceTimer
 
 
 def watch() -> tuple[SilenceTimer, list[tuple[str, float]]]:
-    told: list[tuple[str, float]] = []
+    reported: list[tuple[str, float]] = []
     made = SilenceTimer(
-        asyncio.get_running_loop(), 3, lambda: told.append(("lost", now())), lambda: told.append(("returned", now()))
+        asyncio.get_running_loop(),
+        3,
+        lambda: reported.append(("lost", now())),
+        lambda: reported.append(("returned", now())),
     )
-    return made, told
+    return made, reported
 
 
-def test_audio_that_never_comes_is_told_once() -> None:
+def test_audio_that_never_comes_is_reported_once() -> None:
     async def main() -> None:
-        watched, told = watch()
+        watched, reported = watch()
         later(1, watched.expect, True)
         later(2, watched.expect, True)
         await asyncio.sleep(20)
-        assert told == [("lost", 4)]
+        assert reported == [("lost", 4)]
         assert watched.missing
 
     run(main())
@@ -31,19 +34,19 @@ def test_audio_that_never_comes_is_told_once() -> None:
 
 def test_it_is_lost_counted_from_the_last_frame_and_comes_back() -> None:
     async def main() -> None:
-        watched, told = watch()
+        watched, reported = watch()
         watched.expect(True)
         for at in (1, 2, 4, 8, 9):
             later(at, watched.heard)
         await asyncio.sleep(20)
-        assert told == [("lost", 7), ("returned", 8), ("lost", 12)]
+        assert reported == [("lost", 7), ("returned", 8), ("lost", 12)]
 
     run(main())
 
 
-def test_nothing_is_told_while_no_audio_is_expected() -> None:
+def test_nothing_is_reported_while_no_audio_is_expected() -> None:
     async def main() -> None:
-        watched, told = watch()
+        watched, reported = watch()
         watched.heard()
         watched.expect(True)
         later(2, watched.expect, False)
@@ -52,7 +55,7 @@ def test_nothing_is_told_while_no_audio_is_expected() -> None:
         later(30, watched.expect, True)
         later(34, watched.expect, False)
         await asyncio.sleep(50)
-        assert told == [("lost", 33)]
+        assert reported == [("lost", 33)]
         assert not watched.missing
 
     run(main())

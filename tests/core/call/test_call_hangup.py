@@ -83,7 +83,7 @@ def test_hanging_up_after_the_playout_does_not_wait_for_what_will_never_be_said(
         r = rig()
         async with r.phone.dial(NUMBER) as call:
             handle = call.play(RampSource(RATE_HZ))
-            await call.hang_up(after="playout")  # nobody has answered
+            await call.hang_up(after="playout")  # there was no answer
             assert now() == 0
             assert await handle.done() is PlayoutEnd.CALL_ENDED
 

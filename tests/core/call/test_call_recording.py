@@ -27,7 +27,7 @@ from tests.core.rig import (
 )
 
 from offhook import AudioFrame, CallState, Disposition
-from offhook.errors import ConfigError, RecordingError
+from offhook.errors import ConfigError, StorageError
 from offhook.testing import ListSink, VirtualLoop
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_a_recording_ends_with_the_call_and_says_how_long_it_is() -> None:
 def test_a_recording_needs_a_length(duration_s: float) -> None:
     async def main() -> None:
         async with rig().phone.dial(NUMBER) as call:
-            with pytest.raises(ConfigError, match="give a positive, finite number of seconds"):
+            with pytest.raises(ConfigError, match="pass a positive, finite number of seconds"):
                 await call.record_for(duration_s, ListSink())
 
     run(main())
@@ -100,12 +100,12 @@ def test_a_recording_needs_a_length(duration_s: float) -> None:
 def test_a_recording_that_cannot_be_written_is_the_callers_to_know() -> None:
     class Full(ListSink):
         async def write(self, frame: AudioFrame) -> None:
-            raise RecordingError("the disk is full")
+            raise StorageError("the disk is full")
 
     async def main() -> None:
         sink = Full()
         async with rig().phone.dial(NUMBER) as call:
-            with pytest.raises(RecordingError, match="disk is full"):
+            with pytest.raises(StorageError, match="disk is full"):
                 await call.record_for(1, sink)
             assert call.state is CallState.RINGING
         assert sink.closed
@@ -198,6 +198,24 @@ def test_both_directions_are_recorded_on_one_timeline(tmp_path: Path) -> None:
         assert said == list(range(said[0], said[0] + RATE_HZ))
         assert 3 * RATE_HZ <= said[0] <= 3 * RATE_HZ + FRAME
         assert heard == list(range(2 * RATE_HZ, 3 * RATE_HZ))
+        assert call.record.counters["recording_samples_late"] == 0
+        assert call.record.counters["recording_samples_stray"] == 0
+
+    run(main())
+
+
+def test_what_a_recording_left_out_is_counted(tmp_path: Path) -> None:
+    async def main() -> None:
+        r = rig()
+        r.answer(1)
+        later(2, r.callee.say, frame(1, 0))
+        later(6, r.callee.say, frame(2, round(3.1 * RATE_HZ)))  # 0.9 s behind the call
+        async with r.phone.dial(NUMBER, record=tmp_path / "mix.wav") as call:
+            await asyncio.sleep(8)
+        assert call.record.counters["recording_samples_late"] > 0
+        async with r.phone.dial(NUMBER) as call:
+            pass
+        assert "recording_samples_late" not in call.record.counters
 
     run(main())
 
@@ -245,7 +263,7 @@ def test_a_recording_that_fails_half_way_costs_the_recording_not_the_call(tmp_pa
             assert call.state is CallState.ACTIVE
         assert "it was deleted while it was being written" in call.record.problem
         assert call.record.disposition is Disposition.COMPLETED
-        assert any(entry.event == "RecordingError" for entry in call.record.timeline)
+        assert any(entry.event == "StorageError" for entry in call.record.timeline)
 
     run(main())
 

@@ -37,6 +37,8 @@ from offhook.testing import LinkedTransport, ScriptedCarrier
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from offhook.interfaces import DialRequest
+
 
 @pytest.mark.parametrize(
     ("carrier", "transport", "error"),
@@ -81,8 +83,12 @@ def test_a_check_that_hangs_is_given_up_before_anything_rings() -> None:
 
 
 class Nonsense(ScriptedCarrier):
-    async def start_call(self, to: str) -> None:  # type: ignore[override]
-        await super().start_call(to)
+    async def start_call(self, request: DialRequest) -> None:  # type: ignore[override]
+        await super().start_call(request)
+
+
+class KeyExpired(CredentialsRejected):
+    """As a carrier of a third party may raise it."""
 
 
 @pytest.mark.fault("F2")
@@ -90,6 +96,7 @@ class Nonsense(ScriptedCarrier):
     ("answer", "cause", "rang"),
     [
         (CredentialsRejected("no"), Cause.NOT_AUTHORIZED, "no"),
+        (KeyExpired("no"), Cause.NOT_AUTHORIZED, "no"),
         (RequestRejected("no"), Cause.CALL_REJECTED, "no"),
         (RateLimited("no"), Cause.SWITCHING_CONGESTION, "no"),
         (CarrierUnavailable("no"), Cause.TEMPORARY_FAILURE, "no"),
@@ -124,7 +131,7 @@ def test_a_refusal_is_raised_and_recorded_and_nothing_is_sent_again(
 def test_a_carrier_that_gives_nonsense_is_named() -> None:
     async def main() -> None:
         r = rig(carrier=Nonsense())
-        with pytest.raises(PluginError, match=r"Nonsense' failed in start_call: gave NoneType, not a Grant"):
+        with pytest.raises(PluginError, match=r"Nonsense' failed in start_call: returned NoneType; expected a Grant"):
             async with r.phone.dial(NUMBER):
                 pass
 
@@ -151,7 +158,8 @@ def test_a_transport_that_gives_nonsense_is_named() -> None:
     async def main() -> None:
         r = rig(transport=Pigeon())
         with pytest.raises(
-            PluginError, match=r"Pigeon' failed in join: .*got NoneType; expected an instance of a subclass"
+            PluginError,
+            match=r"Pigeon' failed in join: .*got NoneType; expected an instance of a subclass",
         ):
             async with r.phone.dial(NUMBER):
                 pass

@@ -20,7 +20,7 @@ from tests.core.rig import (
 )
 
 from offhook import CallPolicy, CallState, Disposition, Phone, PlayoutEnd
-from offhook.errors import OffhookError, RecordingError
+from offhook.errors import OffhookError, StorageError
 from offhook.interfaces import Store
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
@@ -120,7 +120,7 @@ def test_nothing_rings_that_cannot_be_written_down(only_save: bool) -> None:
     async def main() -> None:
         r = phone_with(BadStore(OffhookError("the disk is full."), only_save=only_save, good=0))
         call = r.phone.dial(NUMBER)
-        with pytest.raises(RecordingError, match=r"was not dialled, because the call cannot be written down: the disk"):
+        with pytest.raises(StorageError, match=r"was not dialled, because the call cannot be written down: the disk"):
             await call.__aenter__()
         assert r.carrier.rung == []
         assert (call.state, call.record.rang) == (CallState.ENDED, "no")
@@ -172,29 +172,29 @@ def test_a_timer_that_comes_early_is_no_event() -> None:
 
 
 class Observer:
-    """Keeps what it is told, in order, with the rung numbers at that time."""
+    """Keeps its calls, in order, with the rung numbers at that time."""
 
     def __init__(self, carrier: ScriptedCarrier) -> None:
         self._carrier = carrier
-        self.told: list[tuple[str, object]] = []
+        self.called: list[tuple[str, object]] = []
 
     @hookimpl
     def offhook_call_created(self, call_id: str, number: str) -> None:
         assert self._carrier.rung == []
-        self.told.append(("created", number))
+        self.called.append(("created", number))
 
     @hookimpl
     def offhook_call_transition(self, entry: TimelineEntry) -> None:
         assert entry.changed
-        self.told.append(("transition", entry.call))
+        self.called.append(("transition", entry.call))
 
     @hookimpl
     def offhook_call_ended(self, record: CallRecord) -> None:
-        self.told.append(("ended", record.disposition))
+        self.called.append(("ended", record.disposition))
 
 
 class Rude:
-    """Raises whenever it is told anything."""
+    """Raises whenever it is called."""
 
     @hookimpl
     def offhook_call_created(self) -> None:
@@ -209,7 +209,7 @@ class Rude:
         raise RuntimeError("ended")
 
 
-def test_observers_are_told_each_step_and_a_rude_one_hurts_nobody() -> None:
+def test_observers_see_each_step_and_one_that_raises_does_no_harm() -> None:
     async def main() -> None:
         carrier = ScriptedCarrier()
         observer = Observer(carrier)
@@ -217,7 +217,7 @@ def test_observers_are_told_each_step_and_a_rude_one_hurts_nobody() -> None:
         r.answer()
         async with r.phone.dial(NUMBER) as call:
             await call.answered()
-        assert observer.told == [
+        assert observer.called == [
             ("created", "+1415•••0123"),
             ("transition", CallState.DIALING),
             ("transition", CallState.DIALING),
@@ -237,29 +237,29 @@ def test_observers_are_told_each_step_and_a_rude_one_hurts_nobody() -> None:
 
 def test_no_hook_is_called_while_media_flows() -> None:
     async def main() -> None:
-        told: list[float] = []
+        called: list[float] = []
 
         class Counting:
             @hookimpl
             def offhook_call_transition(self) -> None:
-                told.append(asyncio.get_running_loop().time())
+                called.append(asyncio.get_running_loop().time())
 
         r = rig(plugins=load(AudioKit(), Counting()))
         r.answer(1)
         r.talk(1.5, 18)
         async with r.phone.dial(NUMBER) as call:
             await call.answered()
-            before = len(told)
+            before = len(called)
             call.listen(ListSink())
             stream = call.audio(rate_hz=8_000)
             call.play(RampSource(10 * 16_000))
             await asyncio.sleep(10)
             call.clear()
             await asyncio.sleep(10)
-            assert len(told) == before
+            assert len(called) == before
             assert stream.dropped > 700
         assert len(r.callee.heard) > 950
-        assert len(told) == before + 2
+        assert len(called) == before + 2
 
     run(main())
 
@@ -377,8 +377,8 @@ def test_a_hang_up_that_was_given_up_is_still_over_and_can_be_repeated() -> None
                 async with asyncio.timeout(0.5):
                     await call.hang_up()
             assert call.state is CallState.ENDED
-            assert asyncio.get_running_loop().time() - began == pytest.approx(2), "leaving is tried for so long in all"
-            await call.hang_up()  # is no cancellation of ours
+            assert asyncio.get_running_loop().time() - began == pytest.approx(2), "all attempts share a limit"
+            await call.hang_up()  # is not a cancellation of ours
             await call.ended()
         assert call.record.disposition is Disposition.COMPLETED
         await r.phone.aclose()
@@ -411,7 +411,7 @@ def test_a_mistake_of_our_own_is_not_hidden() -> None:
         def broken(*_: object) -> None:
             raise AssertionError("a mistake")
 
-        call._driver._book.add_entry = broken  # type: ignore[method-assign, assignment]
+        call._driver.timeline.add = broken  # type: ignore[method-assign, assignment]
         with pytest.raises(AssertionError, match="a mistake"):
             async with call:
                 pass
@@ -429,7 +429,7 @@ def test_a_mistake_of_our_own_ends_the_call_in_order() -> None:
         async def broken() -> None:
             raise AssertionError("a mistake")
 
-        call._driver._join = broken  # type: ignore[method-assign]
+        call._driver._leg.join = broken  # type: ignore[method-assign]
         with pytest.raises(AssertionError, match="a mistake"):
             await call.__aenter__()
         assert call.record.disposition is Disposition.FAILED

@@ -1,9 +1,10 @@
-"""The fence of a leg: foreign threads, late callbacks and nonsense do not get in, and each is noted once, by name."""
+"""What a leg calls: foreign threads, late callbacks and malformed values are kept out, each noted once, by name."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import dataclass, fields
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 from tests.core.rig import FRAME, NUMBER, RATE_HZ, Rig, frame, load, rig, run
 
 from offhook import AudioFrame, CallState, Disposition
+from offhook.call import leg_handler
 from offhook.call.leg_handler import WAITING
 from offhook.interfaces import AudioSource
 from offhook.plugin.hookspecs import hookimpl
@@ -176,8 +178,8 @@ def test_what_comes_first_after_the_record_is_final_is_logged_once(caplog: pytes
         return call, handler
 
     call, handler = run(main())
-    (told,) = caplog.messages
-    assert told.startswith(f"{call.record.call_id}: {NAME}on_event: called after the leg had left")
+    (line,) = caplog.messages
+    assert line.startswith(f"{call.record.call_id}: {NAME}on_event: called after the leg had left")
     assert remarks(call) == []
     assert in_a_thread(lambda: handler.on_event(MemberJoined(9))) == [], "not even when the loop is closed"
 
@@ -192,7 +194,7 @@ def test_a_leg_of_a_join_that_was_given_up_says_nothing_to_anybody(caplog: pytes
 
         async def keep(grant: object, handler: LegHandler) -> object:
             handlers.append(handler)
-            handler.on_audio(2, frame())  # nobody listens before the leg has joined
+            handler.on_audio(2, frame())  # nothing is heard before the leg has joined
             return await join(grant, handler)  # type: ignore[arg-type]
 
         r.transport.join = keep  # type: ignore[method-assign, assignment]
@@ -211,9 +213,9 @@ def test_a_leg_of_a_join_that_was_given_up_says_nothing_to_anybody(caplog: pytes
 
 
 @pytest.mark.fault("F41")
-def test_the_fence_is_closed_as_soon_as_the_leg_has_left() -> None:
+def test_the_handler_is_closed_as_soon_as_the_leg_has_left() -> None:
     class Meddler:
-        """Told that the leg is closed, it lets it speak again."""
+        """When the leg is closed, it lets it call once more."""
 
         handler: LegHandler
 
@@ -234,21 +236,60 @@ def test_the_fence_is_closed_as_soon_as_the_leg_has_left() -> None:
     run(main())
 
 
+@dataclass(frozen=True, slots=True)
+class MemberMoved:
+    """An event that a later version may have, with fields of types that no event has now."""
+
+    uid: int
+    after_s: float | None = None
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        (MemberMoved(2, 0.5), None),
+        (MemberMoved(2), None),
+        (MemberMoved(2, "soon"), "passed MemberMoved with str for after_s; expected float or NoneType"),  # type: ignore[arg-type]
+        (MemberMoved("2"), "passed MemberMoved with str for uid; expected int"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_field_that_events_gain_is_checked_by_its_annotation(
+    event: MemberMoved, says: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(leg_handler._EVENTS, MemberMoved, leg_handler.field_types(MemberMoved))
+    fed: list[object] = []
+    problems: list[str] = []
+
+    async def main() -> None:
+        handler = leg_handler.SafeLegHandler("acme", fed.append, lambda name, more: None, problems.append, print)
+        handler.on_event(event)  # type: ignore[arg-type]
+
+    run(main())
+    assert fed == ([event] if says is None else [])
+    assert [says in problem for problem in problems if says] == ([] if says is None else [True])
+
+
+def test_every_event_of_a_leg_is_checked_in_every_field() -> None:
+    for kind, wanted in leg_handler._EVENTS.items():
+        assert wanted.keys() == {item.name for item in fields(kind)}
+        assert all(isinstance(one, type) for kinds in wanted.values() for one in kinds)
+
+
 @pytest.mark.fault("F39")
 @pytest.mark.parametrize(
     ("event", "says"),
     [
-        ("callee joined", "gave str, which is no event of a leg"),
-        (None, "gave NoneType, which is no event of a leg"),
-        (LegJoined(), "gave LegJoined, which is no event of a leg"),
-        (MemberJoined("2"), "gave MemberJoined with str for uid, not int"),  # type: ignore[arg-type]
-        (MemberJoined(True), "gave MemberJoined with bool for uid, not int"),
-        (MemberLeft(2, "quit"), "gave MemberLeft with str for reason, not LeaveReason"),  # type: ignore[arg-type]
-        (LegClosed(OSError()), "gave LegClosed with OSError for reason, not str"),  # type: ignore[arg-type]
-        (AudioLost("heard"), "gave AudioLost with str for direction, not Direction"),  # type: ignore[arg-type]
+        ("callee joined", "passed str; expected a LegEvent"),
+        (None, "passed NoneType; expected a LegEvent"),
+        (LegJoined(), "passed LegJoined; expected a LegEvent"),
+        (MemberJoined("2"), "passed MemberJoined with str for uid; expected int"),  # type: ignore[arg-type]
+        (MemberJoined(True), "passed MemberJoined with bool for uid; expected int"),
+        (MemberLeft(2, "quit"), "passed MemberLeft with str for reason; expected LeaveReason"),  # type: ignore[arg-type]
+        (LegClosed(OSError()), "passed LegClosed with OSError for reason; expected str"),  # type: ignore[arg-type]
+        (AudioLost("heard"), "passed AudioLost with str for direction; expected Direction"),  # type: ignore[arg-type]
     ],
 )
-def test_what_is_no_event_is_refused_and_noted_once(event: object, says: str) -> None:
+def test_a_malformed_event_is_rejected_and_noted_once(event: object, says: str) -> None:
     async def main() -> None:
         r = rig()
         call, handler = await answered(r)
@@ -268,17 +309,17 @@ def test_what_is_no_event_is_refused_and_noted_once(event: object, says: str) ->
 @pytest.mark.parametrize(
     ("uid", "given", "says"),
     [
-        (2, b"\0\0", "gave bytes, not an AudioFrame"),
-        (2, SimpleNamespace(pcm=b"", rate_hz=RATE_HZ, position=0), "gave SimpleNamespace, not an AudioFrame"),
-        ("2", frame(), "gave str for a uid, which is an int"),
-        (2, frame(rate_hz=8_000), f"gave a frame at 8000 Hz, and the leg's rate_hz is {RATE_HZ}"),
-        (2, spoilt(position="later"), "gave a frame with str in its fields"),
-        (2, spoilt(position=None, pcm=None), "gave a frame with NoneType and NoneType in its fields"),
-        (2, spoilt(pcm=bytes(3)), "gave a frame with half a sample in its fields"),
-        (2, spoilt(kind=Louder, pcm=bytes(3)), "gave a frame with half a sample in its fields"),
+        (2, b"\0\0", "passed bytes; expected an AudioFrame"),
+        (2, SimpleNamespace(pcm=b"", rate_hz=RATE_HZ, position=0), "passed SimpleNamespace; expected an AudioFrame"),
+        ("2", frame(), "passed str as uid; expected int"),
+        (2, frame(rate_hz=8_000), f"passed a frame at 8000 Hz; the leg's rate_hz is {RATE_HZ}"),
+        (2, spoilt(position="later"), "passed a frame with str in its fields"),
+        (2, spoilt(position=None, pcm=None), "passed a frame with NoneType and NoneType in its fields"),
+        (2, spoilt(pcm=bytes(3)), "passed a frame with half a sample in its fields"),
+        (2, spoilt(kind=Louder, pcm=bytes(3)), "passed a frame with half a sample in its fields"),
     ],
 )
-def test_what_is_no_frame_is_refused_and_noted_once(uid: int, given: AudioFrame, says: str) -> None:
+def test_a_malformed_frame_is_rejected_and_noted_once(uid: int, given: AudioFrame, says: str) -> None:
     async def main() -> None:
         r = rig()
         call, handler = await answered(r)

@@ -20,6 +20,7 @@ from offhook.testing import LoopClock, ScriptedCarrier
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from offhook.interfaces import DialRequest
     from offhook.interfaces.grant import Grant
 
 #: As `LoopClock` begins.
@@ -33,8 +34,8 @@ class Mortal(ScriptedCarrier):
         super().__init__()
         self._life_s = life_s
 
-    async def start_call(self, to: str) -> Grant:
-        return replace(await super().start_call(to), expires_at_s=EPOCH_S + self._life_s)
+    async def start_call(self, request: DialRequest) -> Grant:
+        return replace(await super().start_call(request), expires_at_s=EPOCH_S + self._life_s)
 
 
 class Renewer:
@@ -101,7 +102,7 @@ def test_a_token_that_cannot_be_renewed_ends_the_call_cleanly(
         assert now() == pytest.approx(39, abs=0.1), "just before the token's own end"
         assert call.record.outcome is not None
         assert (call.record.outcome.ended_by, call.record.outcome.cause) == (EndedBy.TIMER, Cause.NOT_AUTHORIZED)
-        assert call.record.problem == f"the token had its time, and there was no fresh one: {problem}"
+        assert call.record.problem == f"the token expired and was not renewed: {problem}"
         assert r.transport.leg is None, "the channel was left, not lost"
         assert r.events().count("RenewalFailed") == (1 if renewer is None else 2)
         with wave.open(str(tmp_path / "a.wav")) as file:
@@ -297,7 +298,7 @@ def test_a_callee_who_muted_or_is_away_is_not_expected_to_be_heard() -> None:
 @pytest.mark.fault("F20")
 @pytest.mark.parametrize("answer", [AnswerPolicy.CALLEE_PUBLISHED, AnswerPolicy.FIRST_AUDIO])
 def test_audio_that_comes_first_is_kept_and_the_answer_says_what_it_rests_on(answer: AnswerPolicy) -> None:
-    """Early media cannot be told from an answer: whatever the policy makes of it, evidence and grade are written."""
+    """Early media looks like an answer: whatever the policy makes of it, evidence and grade are written."""
 
     async def main() -> None:
         r = rig(policy=CallPolicy(answer=answer))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import ALONE, NUMBER, NUMBERS, PLAIN, AudioKit, RampSource, load, rig, run
 
 from offhook import CallPolicy, CallState, Phone
-from offhook.errors import ConfigError, MissingExtraError, NumberRejected, PluginError, RecordingError, SpecError
+from offhook.call.phone import PhoneSettings
+from offhook.errors import ConfigError, MissingExtraError, NumberRejected, PluginError, SpecError, StorageError
+from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
-from offhook.testing import FixedAuth, LinkedTransport, MemoryStore, ScriptedCarrier
+from offhook.testing import FixedAuth, LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +76,22 @@ def test_parts_are_made_by_name_from_the_environment() -> None:
     phone = Phone.from_env({"KEY": "k", **ALONE}, plugins=load(acme), policy=policy, store="memory:calls")
     assert acme.made == [("auth", "k"), ("carrier", "k", "FixedAuth"), ("aiortc", "k"), ("store", "calls")]
     assert phone.policy is policy
+
+
+def test_from_env_passes_every_argument_of_a_phone_on() -> None:
+    acme, clock = Acme(), LoopClock()
+    phone = Phone.from_env(
+        {"KEY": "k", **ALONE}, plugins=load(acme), store=None, clock=clock, ids=Ids(1), carrier=None, auth=None
+    )
+    assert phone.dial(NUMBER).record.call_id == Ids(1).call_id()
+    with pytest.raises(ConfigError, match="call_limit"):
+        Phone.from_env(ALONE, plugins=load(acme), store=None, call_limit=0)
+    with pytest.raises(ConfigError, match="redial_window_s"):
+        Phone.from_env(ALONE, plugins=load(acme), store=None, redial_window_s=-1)
+    arguments = inspect.signature(Phone).parameters
+    assert PhoneSettings.__annotations__.keys() == arguments.keys() - {"environment"}
+    given = {name: hint.__forward_arg__ for name, hint in PhoneSettings.__annotations__.items()}
+    assert given == {name: arguments[name].annotation for name in given}
 
 
 def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +183,7 @@ def test_a_recording_that_cannot_be_made_is_refused_before_anything_rings(tmp_pa
     r = rig()
     (tmp_path / "a.wav").write_text("mine")
     for name, reason in (("a.wav", "exists already"), ("no/a.wav", "folder does not exist"), ("a\0b", "NUL")):
-        with pytest.raises(RecordingError, match=reason):
+        with pytest.raises(StorageError, match=reason):
             r.phone.dial(NUMBER, record=f"{tmp_path}/{name}")
     assert (tmp_path / "a.wav").read_text() == "mine"
     assert r.carrier.rung == []
@@ -248,12 +267,12 @@ def test_a_phone_does_not_keep_calls_that_are_over() -> None:
         for _ in range(50):
             with pytest.raises(ConfigError):
                 await r.phone.dial(NUMBER).__aenter__()
-        kept = len(r.phone._calls)
+        kept = len(r.phone._drivers)
         r = rig()
         for _ in range(50):
             async with r.phone.dial(NUMBER):
                 pass
-        assert (kept, len(r.phone._calls)) == (1, 1)
+        assert (kept, len(r.phone._drivers)) == (1, 1)
         assert len({entry["call_id"] for entry in r.store.journal}) == 50
 
     run(main())

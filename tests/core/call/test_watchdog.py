@@ -100,7 +100,8 @@ def test_it_is_told_in_the_log_in_the_record_and_in_the_counters(caplog: pytest.
                     assert len(dogs()) == 2, "one for each phone, none for each call"
                     hold_up_the_loop()
                     await until(
-                        lambda: all("loop_blocks" in call.record.counters for call in (first, second, third)), "told"
+                        lambda: all("loop_blocks" in call.record.counters for call in (first, second, third)),
+                        "reported",
                     )
                 assert "loop_blocks" not in fourth.record.counters
             assert threading.active_count() == before, "with the last call it goes"
@@ -150,9 +151,9 @@ def test_a_block_without_end_is_told_while_it_lasts(caplog: pytest.LogCaptureFix
 
     with caplog.at_level(logging.WARNING, "offhook"):
         asyncio.run(main())
-    told = [record.message for record in caplog.records if "still is" in record.message]
-    assert len(told) == 1
-    assert "hold_up_the_loop" in told[0]
+    warnings = [record.message for record in caplog.records if "still is" in record.message]
+    assert len(warnings) == 1
+    assert "hold_up_the_loop" in warnings[0]
 
 
 def test_a_loop_that_stands_still_is_not_blocked_and_one_that_is_closed_is_let_go() -> None:
@@ -165,7 +166,7 @@ def test_a_loop_that_stands_still_is_not_blocked_and_one_that_is_closed_is_let_g
 
     loop.run_until_complete(begin())
     (thread,) = dogs()
-    time.sleep(2.5 * LIMIT_S)  # nobody turns it
+    time.sleep(2.5 * LIMIT_S)  # it is not run
     loop.run_until_complete(asyncio.sleep(0))
     assert blocks == []
     loop.close()
@@ -204,7 +205,7 @@ def test_what_was_forgotten_may_be_forgotten_again() -> None:
 
 @pytest.mark.parametrize("limit_s", [0, -1, float("nan"), float("inf")])
 def test_a_limit_is_a_positive_number_of_seconds(limit_s: float) -> None:
-    with pytest.raises(ConfigError, match=r"watchdog_limit_s=.*: give a positive"):
+    with pytest.raises(ConfigError, match="watchdog_limit_s must be a positive"):
         phone(limit_s)
 
 

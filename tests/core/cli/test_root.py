@@ -23,11 +23,15 @@ from offhook.errors import (
     CarrierProtocolError,
     ConfigError,
     CredentialsRejected,
+    GrantUnavailable,
+    JoinTimeout,
+    JournalError,
     NumberRejected,
     OffhookError,
     RateLimited,
     RequestRejected,
     StartAmbiguous,
+    StorageError,
 )
 from offhook.plugin.manager import PluginReport, Plugins
 from offhook.session.outcome import Disposition
@@ -84,12 +88,18 @@ def assert_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
 @pytest.mark.parametrize(
     ("number", "says"),
-    [("4155550123", "not an E.164 number"), ("+14155550123\n", "not an E.164 number"), ("+1911", "emergency")],
+    [
+        ("4155550123", "not an E.164 number"),
+        ("+14155550123\n", "not an E.164 number"),
+        ("+1911", "emergency"),
+        ("+14155550123 --from 8885550199", "the number to call from '8885550199' is not an E.164 number"),
+        ("+14155550123 --from +14155550123", "a line cannot call itself"),
+    ],
 )
 def test_a_bad_number_is_rejected_in_one_sentence(
     number: str, says: str, dry_run: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert_one_line(["call", number, *dry_run], says, capsys)
+    assert_one_line(["call", *number.split(" "), *dry_run], says, capsys)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +293,10 @@ def test_python_m_offhook(tmp_path: Path) -> None:
     ("error", "code"),
     [
         (NumberRejected("x"), ExitCode.BAD_USAGE),
+        (StorageError("x"), ExitCode.BAD_USAGE),
+        (JournalError("x"), ExitCode.FAILED),
+        (JoinTimeout("x"), ExitCode.FAILED),
+        (GrantUnavailable("x"), ExitCode.FAILED),
         (CredentialsRejected("x"), ExitCode.REFUSED),
         (RequestRejected("x"), ExitCode.REFUSED),
         (RateLimited("x"), ExitCode.REFUSED),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.media.stereo_recorder import MOST_GAP_S, StereoRecorder
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def test_closing_twice_is_fine_and_writing_after_it_is_rejected(tmp_path: Path) 
     recorder.close()
     recorder.close()
     assert sides(tmp_path / "a.wav")[0] == array("h", [1] * FRAME)
-    with pytest.raises(RecordingError, match="closed"):
+    with pytest.raises(StorageError, match="closed"):
         recorder.write_right(0, pcm(1, RATE_HZ))
 
 
@@ -153,5 +153,5 @@ def test_a_discarded_recording_leaves_no_file(tmp_path: Path) -> None:
 
 def test_an_existing_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
-    with pytest.raises(RecordingError, match="exists already"):
+    with pytest.raises(StorageError, match="exists already"):
         StereoRecorder(tmp_path / "a.wav", RATE_HZ)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.media.wav_writer import FLUSH_MS, WavWriter
 from offhook.wording import quoted_path
 
@@ -134,14 +134,14 @@ def test_a_killed_writer_leaves_all_that_was_flushed(tmp_path: Path, after: int)
 def test_an_existing_file_is_rejected_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_text("precious")
-    with pytest.raises(RecordingError, match=r"a\.wav.*exists already.*never writes over.*another name"):
+    with pytest.raises(StorageError, match=r"a\.wav.*exists already.*never writes over.*another name"):
         WavWriter(path, 8_000)
     assert path.read_text() == "precious"
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "link.wav").symlink_to(tmp_path / "elsewhere.wav")
-    with pytest.raises(RecordingError, match="exists already"):
+    with pytest.raises(StorageError, match="exists already"):
         WavWriter(tmp_path / "link.wav", 8_000)
     assert not (tmp_path / "elsewhere.wav").exists()
 
@@ -158,7 +158,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 )
 def test_an_impossible_path_is_rejected_with_the_reason(tmp_path: Path, name: str, says: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RecordingError, match=says) as caught:
+    with pytest.raises(StorageError, match=says) as caught:
         WavWriter(f"{tmp_path}/{name}", 8_000)
     assert "\0" not in caught.value.message
     assert len(caught.value.message) < 300
@@ -167,19 +167,19 @@ def test_an_impossible_path_is_rejected_with_the_reason(tmp_path: Path, name: st
 def test_a_folder_without_write_permission_is_rejected() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
-        with ordinary_user(), pytest.raises(RecordingError, match="may not be written to"):
+        with ordinary_user(), pytest.raises(StorageError, match="may not be written to"):
             WavWriter(f"{folder}/a.wav", 8_000)
 
 
 def test_other_reasons_are_shown_in_the_words_of_the_system(tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
-    with pytest.raises(RecordingError, match=os.strerror(40) if sys.platform == "linux" else "symbolic link"):
+    with pytest.raises(StorageError, match=os.strerror(40) if sys.platform == "linux" else "symbolic link"):
         WavWriter(loop / "a.wav", 8_000)
 
 
 def test_a_disk_without_room_for_the_header_leaves_no_file(tmp_path: Path) -> None:
-    with file_size_limit(20), pytest.raises(RecordingError, match="disk is full"):
+    with file_size_limit(20), pytest.raises(StorageError, match="disk is full"):
         WavWriter(tmp_path / "a.wav", 8_000)
     assert list(tmp_path.iterdir()) == []
 
@@ -191,12 +191,12 @@ def test_a_disk_that_fills_up_leaves_what_was_written(tmp_path: Path) -> None:
         writer = WavWriter(path, 8_000, 2)
         for _ in range(12):
             writer.write(TEN_MS)
-        with pytest.raises(RecordingError, match=r"ends at 1000 samples: the file may not grow"):
+        with pytest.raises(StorageError, match=r"ends at 1000 samples: the file may not grow"):
             writer.write(TEN_MS * 100)
     assert contents(path)[2] == (TEN_MS * 25)[:4_000]
     assert writer.closed
     assert writer.frames == 1_000
-    with pytest.raises(RecordingError, match="closed"):
+    with pytest.raises(StorageError, match="closed"):
         writer.write(TEN_MS)
     writer.close()
 
@@ -205,7 +205,7 @@ def test_a_disk_that_fills_up_leaves_what_was_written(tmp_path: Path) -> None:
 def test_a_file_that_is_deleted_meanwhile_is_noticed(tmp_path: Path) -> None:
     writer = WavWriter(tmp_path / "a.wav", 8_000)
     (tmp_path / "a.wav").unlink()
-    with pytest.raises(RecordingError, match="deleted"):
+    with pytest.raises(StorageError, match="deleted"):
         writer.write(TEN_MS * 50)
     assert writer.closed
 
@@ -214,7 +214,7 @@ def test_a_full_file_is_complete_and_says_so(tmp_path: Path) -> None:
     writer = WavWriter(tmp_path / "a.wav", 8_000, most_bytes=500)
     for _ in range(3):
         writer.write(TEN_MS)
-    with pytest.raises(RecordingError, match=r"full: the limit is 500 bytes"):
+    with pytest.raises(StorageError, match=r"full: the limit is 500 bytes"):
         writer.write(TEN_MS)
     assert contents(tmp_path / "a.wav")[2] == TEN_MS * 3
 
@@ -245,10 +245,10 @@ def test_the_rate_can_be_set_until_there_is_audio(tmp_path: Path) -> None:
     assert contents(tmp_path / "a.wav") == (24_000, 1, b"")
     writer.write(TEN_MS)
     writer.set_rate(24_000)
-    with pytest.raises(RecordingError, match="is at 24000 Hz and cannot continue at 48000 Hz"):
+    with pytest.raises(StorageError, match="is at 24000 Hz and cannot continue at 48000 Hz"):
         writer.set_rate(48_000)
     writer.close()
-    with pytest.raises(RecordingError, match="closed"):
+    with pytest.raises(StorageError, match="closed"):
         writer.set_rate(48_000)
 
 
@@ -285,5 +285,5 @@ def test_a_star_becomes_the_first_number_that_makes_the_name_new(tmp_path: Path)
         assert writer.path == tmp_path / expected
         assert writer.path.stat().st_mode & 0o077 == 0, "a conversation is its owner's alone"
     assert (tmp_path / "a-1.wav").read_text() == "mine"
-    with pytest.raises(RecordingError, match="folder does not exist"):
+    with pytest.raises(StorageError, match="folder does not exist"):
         WavWriter(tmp_path / "no/a-*.wav", 16_000)

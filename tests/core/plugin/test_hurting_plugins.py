@@ -24,6 +24,7 @@ from offhook.testing.linked.leg import LinkedLeg
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
+    from offhook.interfaces import DialRequest
     from offhook.interfaces.grant import Grant
 
 NUMBER = "+14155550123"
@@ -219,7 +220,7 @@ def test_a_phone_rejects_an_invalid_carrier_or_transport() -> None:
 
 
 class SynchronousCarrier(ScriptedCarrier):
-    def start_call(self, to: str) -> Awaitable[Grant]:  # type: ignore[override]
+    def start_call(self, request: DialRequest) -> Awaitable[Grant]:  # type: ignore[override]
         raise RuntimeError("no async")
 
 

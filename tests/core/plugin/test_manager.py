@@ -301,7 +301,7 @@ async def nothing() -> None: ...
         (Wrong.Exits(), "failed in offhook_auth: SystemExit: 1"),
         (Wrong.Panics(), "failed in offhook_auth: Panic: in native code"),
         (Wrong.GivesACoroutine(), "failed in offhook_auth: it returned a coroutine"),
-        (Wrong.Unspeakable(), r"failed in offhook_auth: Unspeakable: \(its text cannot be had\)"),
+        (Wrong.Unspeakable(), r"failed in offhook_auth: Unspeakable: \(its text cannot be shown\)"),
         (Wrong.RaisesWhenItIsLookedAt(), "OSError: not now"),
         (Observer, "failed in offhook_call_ended: it is a method of a class: pass an instance"),
         (Wrong.UnknownArgument(), "recordx"),

@@ -58,6 +58,12 @@ class Wrapped(RampSource):
         return super().read()
 
 
+class CallableObject(RampSource):
+    """What it returns is known when it is called."""
+
+    read = functools.partial(RampSource.read)
+
+
 class NoRate(LinkedTransport):
     def __init__(self) -> None:
         pass
@@ -72,6 +78,7 @@ async def later() -> None: ...
         (RampSource(1), AudioSource),
         (Awaitables(RampSource(1)), AudioSource),
         (Wrapped(1), AudioSource),
+        (CallableObject(1), AudioSource),
     ],
 )
 def test_a_subclass_whose_methods_can_be_awaited_fits(product: object, interface: type) -> None:

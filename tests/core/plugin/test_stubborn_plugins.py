@@ -17,7 +17,7 @@ from offhook.testing import LinkedTransport, ScriptedCarrier
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from offhook.interfaces import Leg, LegHandler
+    from offhook.interfaces import DialRequest, Leg, LegHandler
     from offhook.interfaces.grant import Grant
 
 pytestmark = [pytest.mark.fault("F31"), pytest.mark.fault("F39")]
@@ -114,7 +114,7 @@ def test_closing_a_phone_is_bounded_when_everything_hangs(tmp_path: Path) -> Non
         assert call.record.disposition is Disposition.COMPLETED
         assert r.store.records[call.record.call_id]["ended_at_s"] is not None
         (late,) = [entry.detail for entry in call.record.timeline if "was not done 2 s after" in entry.detail]
-        assert "Call._drive" in late
+        assert "Call._listen" in late
         (left,) = [entry.detail for entry in call.record.timeline if "left behind" in entry.detail]
         assert "PlayoutQueue._feed" in left
         with pytest.raises(PluginError, match="failed in aclose: no answer within 5 s"):
@@ -130,9 +130,9 @@ def test_closing_a_phone_is_bounded_when_everything_hangs(tmp_path: Path) -> Non
 
 def test_a_carrier_that_cannot_be_stopped_from_ringing_does_not_keep_the_caller() -> None:
     class Ringing(ScriptedCarrier):
-        async def start_call(self, to: str) -> Grant:
+        async def start_call(self, request: DialRequest) -> Grant:
             await will.wait()
-            return await super().start_call(to)
+            return await super().start_call(request)
 
     will = Stubborn()
 

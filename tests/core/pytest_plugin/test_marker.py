@@ -48,7 +48,7 @@ def test_an_hour_passes_at_once_on_a_new_loop_for_each_test(run) -> None:  # typ
     assert result.duration < 60
 
 
-def test_what_a_test_leaves_behind_fails_it_by_name(run) -> None:  # type: ignore[no-untyped-def]
+def test_what_a_test_leaves_behind_fails_it_and_is_named(run) -> None:  # type: ignore[no-untyped-def]
     result = run("""
     async def forgotten():
         await asyncio.sleep(3600)
@@ -93,7 +93,7 @@ def test_what_a_test_leaves_behind_fails_it_by_name(run) -> None:  # type: ignor
     )
 
 
-def test_a_failure_stays_one_and_tells_what_was_left(run) -> None:  # type: ignore[no-untyped-def]
+def test_a_failure_notes_what_was_left_behind(run) -> None:  # type: ignore[no-untyped-def]
     result = run("""
     async def forgotten():
         await asyncio.sleep(3600)
@@ -116,7 +116,7 @@ def test_a_test_that_waits_for_nothing_fails_instead_of_hanging(run) -> None:  #
     result.stdout.fnmatch_lines(["*NothingScheduledError*"])
 
 
-def test_async_fixtures_and_plain_functions_are_refused_in_one_sentence(run) -> None:  # type: ignore[no-untyped-def]
+def test_async_fixtures_and_plain_functions_are_rejected_in_one_sentence(run) -> None:  # type: ignore[no-untyped-def]
     result = run("""
     @pytest.fixture
     async def phone():

@@ -8,6 +8,7 @@ import pytest
 
 from offhook.records.documents import (
     interrupted_sentence,
+    is_brief,
     is_unfinished,
     load_json,
     mark_interrupted,
@@ -18,7 +19,7 @@ from offhook.records.documents import (
 from offhook.secret import MASK, Secret
 
 
-def test_a_document_comes_back() -> None:
+def test_a_document_is_restored_from_json() -> None:
     document = {"number": "+1•••23", "at_s": 0.1234567, "none": None, "yes": True, "list": [1, {"a": "\udcff"}]}
     assert load_json(to_json(document)) == document
     assert load_json(to_json(document, indent=2).decode()) == document
@@ -32,8 +33,14 @@ def test_secrets_are_masked_before_json_spells_them_otherwise() -> None:
     assert load_json(to_json({secret.reveal(): [secret, f"<{secret.reveal()}>"]})) == {MASK: [MASK, f"<{MASK}>"]}
 
 
+def test_a_record_is_brief_as_long_as_the_call_lasts_and_its_journal_has_the_timeline() -> None:
+    assert is_brief({"ended_at_s": None})
+    assert not is_brief({"ended_at_s": None, "timeline": []})
+    assert not is_brief({"ended_at_s": 1.0})
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", b"\xff"])
-def test_what_is_no_document_is_none(text: str | bytes) -> None:
+def test_text_that_is_not_a_document_is_none(text: str | bytes) -> None:
     assert load_json(text) is None
 
 
@@ -47,7 +54,7 @@ def test_recordings_in_a_folder_are_named_from_there(tmp_path: Path) -> None:
     assert recordings({"files": "nonsense"}) == {}
 
 
-def test_an_interrupted_call_is_marked_and_told() -> None:
+def test_an_interrupted_call_is_marked_and_described() -> None:
     record: dict[str, object] = {"call_id": "call_1", "number": "+1•••23", "dialed_at": "then", "problem": "a hiccup"}
     assert is_unfinished(record)
     assert not is_unfinished({**record, "ended_at_s": 1.0})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.records.home import home, make_private
 
 
@@ -37,7 +37,7 @@ def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 def test_what_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place, says in (("file", "is a file and not a folder"), ("file/x", "is a file"), ("file/x/y", "not a folder")):
-        with pytest.raises(RecordingError, match=says):
+        with pytest.raises(StorageError, match=says):
             make_private(tmp_path / place)
-    with pytest.raises(RecordingError, match="NUL"):
+    with pytest.raises(StorageError, match="NUL"):
         make_private(Path("a\0b"))

@@ -1,4 +1,4 @@
-"""A journal that is replayed leads to the states that it tells of, wherever it was cut."""
+"""A journal that is replayed leads to the states that it holds, wherever it was cut."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 @settings(max_examples=300, deadline=None, print_blob=True)
 @given(POLICIES, st.lists(st.tuples(st.integers(0, 20), EVENTS), max_size=15))
 def test_timers_that_run_out_in_silence_are_made_up_for(policy: CallPolicy, script: list[tuple[int, Event]]) -> None:
-    """As the shell does it, with the events that come from webhooks and from whoever renews grants."""
+    """As the shell does it, with the events that come from webhooks and from the renewal of grants."""
     session, now_s = CallSession(policy), 0.0
     journal: list[Document] = []
 
@@ -236,11 +236,11 @@ def test_it_shows_what_runs_after_each_event() -> None:
 def test_what_the_journal_says_otherwise_is_shown() -> None:
     journal = simple()
     published = next(entry for entry in journal if entry["event"] == "MemberPublished")
-    published["evidence"], published["call"] = "the callee joined the channel", "ringing"
+    published["evidence"], published["call"] = "callee_joined", "ringing"
     journal[1]["facts"] = {"nonsense": 1}
     result = replay(journal)
     assert result.differences >= 2
-    assert "does not hold the facts" in result.entries[1].differences[0]
+    assert "lacks the facts" in result.entries[1].differences[0]
     assert result.entries[1].step is None
 
 
@@ -252,7 +252,7 @@ def test_a_second_dialing_is_a_difference_and_no_traceback() -> None:
 
 def test_a_call_that_was_hung_up_before_it_was_dialled_has_no_policy() -> None:
     entry = {"at_s": 0, "event": "HangUpRequested", "facts": {}, "call": "ended", "leg": "new", "changed": True}
-    result = replay([{**entry, "evidence": "the caller asked for it", "grade": "observed"}])
+    result = replay([{**entry, "evidence": "request", "grade": "observed"}])
     assert (result.differences, result.ended, result.policy) == (0, True, CallPolicy())
 
 
@@ -263,8 +263,8 @@ def test_a_timer_that_had_not_run_out_is_a_difference() -> None:
 
 
 @pytest.mark.parametrize("entry", [{}, {"at_s": "soon", "event": "Dialed"}, {"at_s": 1.0, "event": 7}])
-def test_what_is_no_journal_is_refused(entry: dict[str, object]) -> None:
-    with pytest.raises(OffhookError, match="entry 2 of the journal has no time or no name"):
+def test_an_invalid_journal_is_rejected(entry: dict[str, object]) -> None:
+    with pytest.raises(OffhookError, match="entry 2 of the journal lacks a time or a name"):
         replay([*simple()[:1], entry])
-    with pytest.raises(OffhookError, match="no policy"):
+    with pytest.raises(OffhookError, match="does not hold a valid call policy"):
         replay([{"at_s": 0.0, "event": "Dialed", "facts": None}])

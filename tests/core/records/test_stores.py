@@ -9,11 +9,13 @@ import pytest
 from tests.core.rig import ALONE, NUMBER, load, rig, run
 
 from offhook import Phone
-from offhook.errors import PluginError, RecordingError, SpecError
+from offhook.errors import PluginError, SpecError, StorageError
 from offhook.interfaces import DialGuard
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
+from offhook.records.documents import is_brief
 from offhook.records.stores import AUTO, INTERRUPTED_LOGGER, Stores, interrupted, open_stores, usual_store
+from offhook.session.record import record_document
 from offhook.testing import FixedAuth, LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier
 
 if TYPE_CHECKING:
@@ -35,10 +37,10 @@ CUT: dict[str, object] = {
 
 
 class Guarding(MemoryStore, DialGuard):
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         return None
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         pass
 
 
@@ -91,7 +93,7 @@ class Kit:
         return self.stores[-1]
 
     def _bad(self, argument: str, environment: Environment) -> Store:
-        raise RecordingError("this store cannot be opened")
+        raise StorageError("this store cannot be opened")
 
 
 def phone(*stores: Store) -> Phone:
@@ -125,14 +127,42 @@ def test_each_store_gets_everything_and_what_fails_is_noted_once() -> None:
     run(main())
 
 
-def test_a_record_that_fails_again_after_it_could_be_written_is_told_again() -> None:
+@pytest.mark.fault("F32")
+@pytest.mark.fault("F42")
+def test_while_a_call_lasts_its_timeline_is_saved_only_where_the_journal_does_not_hold_it() -> None:
+    class Keeping(Failing):
+        def __init__(self, *ways: str) -> None:
+            super().__init__(*ways)
+            self.saved: list[Document] = []
+
+        def save(self, call_id: str, record: Document) -> None:
+            super().save(call_id, record)
+            self.saved.append(record)
+
+    async def main() -> None:
+        whole, broken = Keeping(), Keeping("append")
+        async with phone(whole, broken) as made, made.dial(NUMBER) as call:
+            assert all(is_brief(record) for record in whole.saved)
+            assert not any(is_brief(record) for record in broken.saved)
+            assert broken.saved[-1]["timeline"] == whole.journal
+        assert whole.saved[-1]["timeline"] == whole.journal
+        assert whole.saved[-1] == broken.saved[-1] == record_document(call.record)
+
+    run(main())
+
+
+def test_a_record_that_fails_again_after_it_could_be_written_is_reported_again() -> None:
     store = Failing("save")
     writing = Stores([store]).of_call("call_1")
-    assert [len(writing.save({})[1]) for _ in range(3)] == [1, 0, 0]
+
+    def save() -> tuple[int, list[str]]:
+        return writing.save({}, list, final=False)
+
+    assert [len(save()[1]) for _ in range(3)] == [1, 0, 0]
     store._ways = ()
-    assert writing.save({}) == (0, [])
+    assert save() == (0, [])
     store._ways = ("save",)
-    assert len(writing.save({})[1]) == 1
+    assert len(save()[1]) == 1
 
 
 def test_the_guard_is_the_first_store_that_is_one() -> None:
@@ -140,7 +170,7 @@ def test_the_guard_is_the_first_store_that_is_one() -> None:
     assert Stores([MemoryStore(), first, second]).guard is first
     assert Stores([MemoryStore()]).guard is None
     assert Stores().guard is None
-    assert phone(MemoryStore(), first)._equipment.stores.guard is first
+    assert phone(MemoryStore(), first)._parts.stores.guard is first
 
 
 def test_all_are_closed_even_where_one_fails() -> None:
@@ -151,7 +181,7 @@ def test_all_are_closed_even_where_one_fails() -> None:
 
 
 @pytest.mark.fault("F32")
-def test_a_phone_tells_of_interrupted_calls_once_each(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_phone_reports_each_interrupted_call_once(caplog: pytest.LogCaptureFixture) -> None:
     made = phone(Failing(), Failing(), MemoryStore())
     assert made.interrupted == (CUT,)
     (warned,) = caplog.records
@@ -187,7 +217,7 @@ def test_stores_are_opened_by_spec_in_order() -> None:
 
 def test_when_one_cannot_be_opened_none_stays_open() -> None:
     kit, mine = Kit(), MemoryStore()
-    with pytest.raises(RecordingError, match="cannot be opened"):
+    with pytest.raises(StorageError, match="cannot be opened"):
         opened(load(kit), ["memory", mine, "bad", "memory"])
     assert [store.closed for store in kit.stores] == [True]
     assert not mine.closed
@@ -229,7 +259,7 @@ def test_a_phone_whose_carrier_is_named_keeps_its_calls(
     assert kit.made == made
 
 
-def test_a_phone_whose_carrier_is_an_object_keeps_none_unless_it_is_told_to() -> None:
+def test_a_phone_whose_carrier_is_an_object_keeps_no_calls_unless_a_store_is_named() -> None:
     for environment, made in (
         (dict[str, str](), list[tuple[str, str]]()),
         ({"OFFHOOK_STORE": "memory:x"}, [("memory", "x")]),
@@ -257,6 +287,6 @@ def test_the_recording_is_in_the_record_from_the_first_save_on(tmp_path: Path) -
         async with r.phone.dial(NUMBER, record=f"{tmp_path}/mix-*.wav"):
             assert r.carrier.rung == [NUMBER]
         assert saved[0]["files"] == {"mix": f"{tmp_path}/mix-1.wav"}
-        assert saved[0]["rang"] == "unknown", "whoever dies now leaves it so"
+        assert saved[0]["rang"] == "unknown", "a process that dies now leaves it so"
 
     run(main())

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from tests.core.rig import PLAIN, load, run
 
-from offhook import CallRecord, CallState, LegState, TimelineEntry, hookimpl
+from offhook import CallPolicy, CallRecord, CallState, LegState, TimelineEntry, hookimpl
 from offhook.records.stores import Stores
 from offhook.records.timeline import ENTRIES_KEPT, EVENTS_WAITING, Timeline
 from offhook.secret import Secret
+from offhook.session.machine import CallSession
 from offhook.session.record import entry_document
 from offhook.testing import MemoryStore
 
@@ -20,13 +21,9 @@ if TYPE_CHECKING:
 
 
 def made(record: CallRecord, store: Store | None = None, plugins: Plugins = PLAIN) -> Timeline:
-    """A timeline whose notes are entries of its own, as the driver's are."""
-
-    def note(kind: str, detail: str) -> None:
-        timeline.add(TimelineEntry(0.0, kind, CallState.ACTIVE, LegState.CONNECTED, detail=detail))
-
-    timeline = Timeline(record, Stores([store] if store else []).of_call(record.call_id), plugins.hooks, note)
-    return timeline
+    """A timeline of a call that has not been dialled."""
+    stores = Stores([store] if store else []).of_call(record.call_id)
+    return Timeline(record, stores, plugins.hooks, CallSession(CallPolicy()), lambda: 0.0)
 
 
 def entry(index: int, *, changed: bool = False) -> TimelineEntry:

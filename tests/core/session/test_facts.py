@@ -32,14 +32,14 @@ def example(kind: type) -> Event:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_every_event_comes_back(kind: type) -> None:
+def test_every_event_is_restored_from_its_facts(kind: type) -> None:
     event = example(kind)
     facts = json.loads(json.dumps(to_facts(event)))
     assert to_event(kind.__name__, facts) == event
     assert is_event(kind.__name__)
 
 
-def test_what_is_not_known_stays_unknown() -> None:
+def test_unknown_facts_stay_unknown() -> None:
     assert to_event("GrantRenewed", to_facts(GrantRenewed())) == GrantRenewed()
     assert to_facts(CallRefused(Cause.CALL_REJECTED)) == {"cause": 21}
 
@@ -47,14 +47,14 @@ def test_what_is_not_known_stays_unknown() -> None:
 @pytest.mark.parametrize(
     ("name", "facts", "problem"),
     [
-        ("RecordingError", {}, "is no event"),
-        ("MemberJoined", {}, "does not hold the facts"),
-        ("MemberJoined", {"uid": 1, "name": "x"}, "does not hold the facts"),
-        ("MemberLeft", {"uid": 1, "reason": "bored"}, "does not hold the facts"),
+        ("StorageError", {}, "is not an event"),
+        ("MemberJoined", {}, "lacks the facts"),
+        ("MemberJoined", {"uid": 1, "name": "x"}, "lacks the facts"),
+        ("MemberLeft", {"uid": 1, "reason": "bored"}, "lacks the facts"),
     ],
 )
-def test_what_is_no_event_is_refused(name: str, facts: dict[str, object], problem: str) -> None:
+def test_an_unknown_event_or_wrong_facts_are_rejected(name: str, facts: dict[str, object], problem: str) -> None:
     with pytest.raises(OffhookError, match=problem):
         to_event(name, facts)
     assert to_event("MemberJoined", {"uid": 1}) == MemberJoined(1)
-    assert not is_event("RecordingError")
+    assert not is_event("StorageError")

@@ -38,7 +38,7 @@ def test_an_entry_as_a_document() -> None:
         2, "LegJoined", CallState.RINGING, LegState.CONNECTED, True, Evidence.LEG_JOINED, Grade.ASSUMED, "x"
     )
     document = entry_document("call_1", full)
-    assert (document["evidence"], document["grade"]) == ("our leg joined the channel", "assumed")
+    assert (document["evidence"], document["grade"]) == ("leg_joined", "assumed")
 
 
 def test_a_record_as_a_document_holds_everything_and_is_json() -> None:

@@ -8,7 +8,10 @@ import pytest
 from tests.core.rig import NUMBER, frame, run
 
 from offhook.errors import RateLimited
+from offhook.interfaces import DialRequest
 from offhook.testing import FixedAuth, ListSink, MemoryStore, ScriptedCarrier
+
+REQUEST = DialRequest("call_1", NUMBER)
 
 
 def test_fixed_auth_returns_secrets() -> None:
@@ -22,7 +25,7 @@ def test_a_scripted_carrier_returns_a_new_grant_for_each_call() -> None:
     async def main() -> None:
         carrier = ScriptedCarrier(endpoint="http://127.0.0.1:7")
         await carrier.check()
-        one, two = await carrier.start_call(NUMBER), await carrier.start_call(NUMBER)
+        one, two = await carrier.start_call(REQUEST), await carrier.start_call(REQUEST)
         assert one.channel != two.channel
         assert not one.token.matches(two.token.reveal())
         assert one.endpoint == "http://127.0.0.1:7"
@@ -40,7 +43,7 @@ def test_a_scripted_carrier_holds_back_its_answer_and_raises() -> None:
             await carrier.check()
         assert carrier.rung == []
         carrier.gate.clear()
-        starting = asyncio.create_task(carrier.start_call(NUMBER))
+        starting = asyncio.create_task(carrier.start_call(REQUEST))
         await asyncio.sleep(60)
         assert carrier.rung == [NUMBER], "it rings before it answers"
         carrier.gate.set()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.errors import ConfigError, RecordingError
+from offhook.errors import ConfigError, StorageError
 from offhook.interfaces import AudioSink
 from offhook.interfaces.frame import AudioFrame, level_dbfs
 from offhook.interfaces.ids import Ids
@@ -98,7 +98,7 @@ class Tape(AudioSink):
         self.frames: list[AudioFrame] = []
         self.closed = 0
         self._broken_after = broken_after
-        self._error = error or RecordingError("disk full")
+        self._error = error or StorageError("disk full")
         self._closing = closing
 
     async def write(self, frame: AudioFrame) -> None:
@@ -357,8 +357,8 @@ def test_it_remembers_what_it_heard_on_one_timeline_from_the_answer() -> None:
     run_virtual(main())
 
 
-@pytest.mark.parametrize("error", [RecordingError("disk full"), ZeroDivisionError("a plugin's own")])
-@pytest.mark.parametrize("closing", [None, RecordingError("disk full"), ZeroDivisionError("a plugin's own")])
+@pytest.mark.parametrize("error", [StorageError("disk full"), ZeroDivisionError("a plugin's own")])
+@pytest.mark.parametrize("closing", [None, StorageError("disk full"), ZeroDivisionError("a plugin's own")])
 def test_a_recording_that_fails_does_not_hurt_the_call(error: Exception, closing: Exception | None) -> None:
     async def main() -> None:
         tape = Tape(broken_after=5, error=error, closing=closing)

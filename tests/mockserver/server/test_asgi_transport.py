@@ -211,7 +211,7 @@ def dialling(test: Callable[[InProcessMock, AsgiTransport, Phone, MemoryStore], 
 @pytest.mark.parametrize("fault", [NetworkFault(refuse=True)])
 def test_the_carrier_says_that_nothing_rang_when_it_could_not_connect(fault: NetworkFault) -> None:
     async def test(mock: InProcessMock, http: AsgiTransport, phone: Phone, store: MemoryStore) -> None:
-        with http.fault(fault), pytest.raises(CarrierUnavailable, match="so nobody was rung"):
+        with http.fault(fault), pytest.raises(CarrierUnavailable, match="so no phone rang"):
             async with phone.dial(NUMBER):
                 pass
         (record,) = store.records.values()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from offhook import Phone
-from offhook.errors import ConfigError, PluginError, RecordingError
+from offhook.errors import ConfigError, PluginError, StorageError
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
 from offhook.plugin.manager import Plugins
@@ -86,7 +86,7 @@ def test_any_mock_is_a_plugin_that_registers_the_transport_into_its_own_rooms() 
         for mock in (mocked(), MockServer(plugins=Plugins())):
             plugins = Plugins.load([mock])
             made = Phone(plugins=plugins, transport="memory", environment=mock.environment)
-            assert isinstance(made._equipment.transport, MemoryTransport)
+            assert isinstance(made._parts.transport, MemoryTransport)
             await made.aclose()
         with pytest.raises(PluginError, match="'memory' is taken by plugin 'InProcessMock"):
             Phone(plugins=[mocked(), mocked()])
@@ -122,7 +122,7 @@ def test_recordings_that_cannot_be_written_are_refused_at_the_start(tmp_path: Pa
         async with mocked(recordings=tmp_path / "file"):
             pass
 
-    with pytest.raises(RecordingError, match="cannot be written"):
+    with pytest.raises(StorageError, match="cannot be written"):
         run_virtual(main())
 
 

@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from offhook import CallPolicy, Phone
-from offhook.errors import ConfigError, RecordingError
+from offhook.errors import ConfigError, StorageError
 from offhook.interfaces.ids import Ids
 from offhook.plugin.manager import Plugins
 from offhook.session.outcome import Disposition, EndedBy
@@ -195,7 +195,7 @@ def test_the_port_of_http_may_be_left_out_of_its_name() -> None:
 def test_a_folder_that_cannot_be_written_is_refused_before_it_listens(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     server = MockServer(MockSettings(recordings=tmp_path / "file"), plugins=Plugins())
-    with pytest.raises(RecordingError, match="--recordings"):
+    with pytest.raises(StorageError, match="--recordings"):
         asyncio.run(server.start())
     assert server.port == 0
 

@@ -21,7 +21,7 @@ from offhook.testing import ScriptedCarrier, ScriptedService, ServiceAnswer
 from offhook.testing.conformance import CarrierConformance
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Auth
+    from offhook.interfaces import Auth, DialRequest
     from offhook.interfaces.environment import Environment
     from offhook.interfaces.grant import Grant
 
@@ -45,60 +45,60 @@ class RingsToCheck(Good):
 
 
 class RingsTwice(Good):
-    async def start_call(self, to: str) -> Grant:
-        await super().start_call(to)
-        return await super().start_call(to)
+    async def start_call(self, request: DialRequest) -> Grant:
+        await super().start_call(request)
+        return await super().start_call(request)
 
 
 class GivesNoUid(Good):
-    async def start_call(self, to: str) -> Grant:
-        return dataclasses.replace(await super().start_call(to), uid=-1)
+    async def start_call(self, request: DialRequest) -> Grant:
+        return dataclasses.replace(await super().start_call(request), uid=-1)
 
 
 class GivesAnotherEndpoint(Good):
-    async def start_call(self, to: str) -> Grant:
-        return dataclasses.replace(await super().start_call(to), endpoint="https://relay.example.com")
+    async def start_call(self, request: DialRequest) -> Grant:
+        return dataclasses.replace(await super().start_call(request), endpoint="https://relay.example.com")
 
 
 class LearnsItsEndpoint(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         self.endpoint = "https://relay.example.com"
-        return dataclasses.replace(await super().start_call(to), endpoint=self.endpoint)
+        return dataclasses.replace(await super().start_call(request), endpoint=self.endpoint)
 
 
 class HasALineForEachObject(Good):
-    async def line(self) -> str:
-        return f"{await super().line()} {id(self)}"
+    async def line_id(self, from_number: str | None = None) -> str:
+        return f"{await super().line_id(from_number)} {id(self)}"
 
 
 class HasOneLine(Good):
-    async def line(self) -> str:
+    async def line_id(self, from_number: str | None = None) -> str:
         return "the line"
 
 
 class TellsItsKeyInTheLine(Good):
-    async def line(self) -> str:
+    async def line_id(self, from_number: str | None = None) -> str:
         headers = await self.far_end.auth.headers("")
-        return f"{await super().line()} {[secret.reveal() for secret in headers.values()]}"
+        return f"{await super().line_id(from_number)} {[secret.reveal() for secret in headers.values()]}"
 
 
 class CallsOneAtATime(Good):
     busy = False
 
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         if self.busy:
             raise CarrierUnavailable("another call is being started")
         self.busy = True
         try:
-            return await super().start_call(to)
+            return await super().start_call(request)
         finally:
             self.busy = False
 
 
 class SwallowsCancellations(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         try:
-            return await super().start_call(to)
+            return await super().start_call(request)
         except asyncio.CancelledError:
             raise CarrierUnavailable("the call was given up") from None
 
@@ -106,11 +106,11 @@ class SwallowsCancellations(Good):
 class StaysOccupied(Good):
     busy = False
 
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         if self.busy and self.answer is ServiceAnswer.ACCEPT:
             raise CarrierUnavailable("a call is being started")
         self.busy = self.answer is ServiceAnswer.HANG
-        grant = await super().start_call(to)
+        grant = await super().start_call(request)
         self.busy = False
         return grant
 
@@ -128,10 +128,10 @@ class ClosesOnce(Good):
 
 
 class BreaksWhenClosed(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         if self.closed:
             raise AttributeError("'NoneType' object has no attribute 'post'")
-        return await super().start_call(to)
+        return await super().start_call(request)
 
 
 class KeepsDescriptors(Good):
@@ -141,9 +141,9 @@ class KeepsDescriptors(Good):
         super().__init__(service, environment)
         self.kept = []
 
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         self.kept.append(os.open(os.devnull, os.O_RDONLY))
-        return await super().start_call(to)
+        return await super().start_call(request)
 
     async def aclose(self) -> None:
         while self.kept:
@@ -151,63 +151,63 @@ class KeepsDescriptors(Good):
 
 
 class LogsTheNumber(Good):
-    async def start_call(self, to: str) -> Grant:
-        logging.getLogger("acme").debug("ringing %s", to)
-        return await super().start_call(to)
+    async def start_call(self, request: DialRequest) -> Grant:
+        logging.getLogger("acme").debug("ringing %s", request.number)
+        return await super().start_call(request)
 
 
 class TellsTheNumber(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         try:
-            return await super().start_call(to)
+            return await super().start_call(request)
         except RequestRejected as error:
-            raise RequestRejected(f"{error.message}: {to}") from None
+            raise RequestRejected(f"{error.message}: {request.number}") from None
 
 
 class TakesBadKeysForARefusal(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         try:
-            return await super().start_call(to)
+            return await super().start_call(request)
         except CredentialsRejected as error:
             raise RequestRejected(error.message) from None
 
 
 class TakesARefusalForARing(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         try:
-            return await super().start_call(to)
+            return await super().start_call(request)
         except RequestRejected as error:
             raise RequestRejected(error.message, may_have_rung=True) from None
 
 
 class WaitsForThePast(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         try:
-            return await super().start_call(to)
+            return await super().start_call(request)
         except RateLimited as error:
             raise RateLimited(error.message, -5.0) from None
 
 
 class TrustsAServiceThatFails(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         try:
-            return await super().start_call(to)
+            return await super().start_call(request)
         except CarrierUnavailable as error:
             raise CarrierUnavailable(error.message) from None
 
 
 class RaisesWhatItsParserDoes(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         try:
-            return await super().start_call(to)
+            return await super().start_call(request)
         except CarrierProtocolError:
             raise ValueError("Expecting value: line 1 column 1 (char 0)") from None
 
 
 class TakesALostAnswerForNone(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         try:
-            return await super().start_call(to)
+            return await super().start_call(request)
         except StartAmbiguous:
             if self.answer is ServiceAnswer.LOSE:
                 raise CarrierUnavailable("the connection was reset") from None
@@ -215,27 +215,27 @@ class TakesALostAnswerForNone(Good):
 
 
 class WaitsForEver(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         if self.answer is ServiceAnswer.HANG:
-            self.far_end.rung.append(to)
+            self.far_end.rung.append(request.number)
             await asyncio.sleep(math.inf)
-        return await super().start_call(to)
+        return await super().start_call(request)
 
 
 class TakesNobodyForALoss(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         if self.answer is ServiceAnswer.UNREACHABLE:
             raise StartAmbiguous("the connection was refused")
-        return await super().start_call(to)
+        return await super().start_call(request)
 
 
 class AsksAgain(Good):
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         try:
-            return await super().start_call(to)
+            return await super().start_call(request)
         except StartAmbiguous:
             if self.answer is ServiceAnswer.LOSE:
-                return await super().start_call(to)
+                return await super().start_call(request)
             raise
 
 

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import RecordingError
+from offhook.errors import StorageError
 from offhook.interfaces.frame import AudioFrame
 from offhook.testing.conformance import SinkConformance
 from offhook_audio.recorder import RecorderSink
@@ -26,13 +26,13 @@ class CannotFinish(RecorderSink):
     async def aclose(self) -> None:
         await super().aclose()
         if self.written >= 10:
-            raise RecordingError("too long to be finished")
+            raise StorageError("too long to be finished")
 
 
 class WantsNoGaps(RecorderSink):
     async def write(self, frame: AudioFrame) -> None:
         if self._expected not in (None, frame.position) and frame.rate_hz == 16_000:
-            raise RecordingError("a frame is missing")
+            raise StorageError("a frame is missing")
         await super().write(frame)
 
 
@@ -46,7 +46,7 @@ class WantsNoEmptyFrames(RecorderSink):
 class KnowsNo48kHz(RecorderSink):
     async def write(self, frame: AudioFrame) -> None:
         if frame.rate_hz == 48_000:
-            raise RecordingError("48 kHz is too much")
+            raise StorageError("48 kHz is too much")
         await super().write(frame)
 
 
@@ -156,10 +156,10 @@ class GoodKit(SinkConformance):
 
 
 BROKEN: Final[dict[str, dict[type[RecorderSink], str]]] = {
-    "sink-1": {CannotFinish: "RecordingError: too long to be finished"},
-    "sink-2": {WantsNoGaps: "RecordingError: a frame is missing"},
+    "sink-1": {CannotFinish: "StorageError: too long to be finished"},
+    "sink-2": {WantsNoGaps: "StorageError: a frame is missing"},
     "sink-3": {WantsNoEmptyFrames: "ZeroDivisionError: division by zero"},
-    "sink-4": {KnowsNo48kHz: "RecordingError: 48 kHz is too much"},
+    "sink-4": {KnowsNo48kHz: "StorageError: 48 kHz is too much"},
     "sink-5": {ClosesOnce: "ValueError: closed already"},
     "sink-6": {BreaksWhenClosed: "ValueError was raised: I/O operation on closed file"},
     "sink-7": {IsSurprisedLater: "made with '\\x00': nothing was raised"},

@@ -165,20 +165,20 @@ class TellsTheLiving(SqliteStore):
 
 
 class HasOneKey(SqliteStore):
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
-        return super().claim("the key", call_id, now_s, if_killed_s)
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        return await super().claim("the key", call_id, now_s, if_killed_s)
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
-        super().release("the key", call_id, now_s, hold_s)
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        await super().release("the key", call_id, now_s, hold_s)
 
 
 class KnowsItselfAlone(SqliteStore):
     claimed: ClassVar[dict[str, SqliteStore]] = {}
 
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         if self.claimed.setdefault(key, self) is not self:
             return None
-        return super().claim(key, call_id, now_s, if_killed_s)
+        return await super().claim(key, call_id, now_s, if_killed_s)
 
 
 class Remembers(SqliteStore):
@@ -188,45 +188,45 @@ class Remembers(SqliteStore):
         super().__init__(path)
         self.held: set[str] = set()
 
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         if hold_s:
             self.held.add(key)
-        super().release(key, call_id, now_s, hold_s)
+        await super().release(key, call_id, now_s, hold_s)
 
 
 class NeverReleases(Remembers):
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         if hold_s or key in self.held:
-            super().release(key, call_id, now_s, hold_s)
+            await super().release(key, call_id, now_s, hold_s)
 
 
 class HoldsNothing(SqliteStore):
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
-        super().release(key, call_id, now_s, 0.0)
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        await super().release(key, call_id, now_s, 0.0)
 
 
 class TrustsTheClock(SqliteStore):
     latest_s = 0.0
 
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
         self.latest_s = max(self.latest_s, now_s)
-        return super().claim(key, call_id, self.latest_s, if_killed_s)
+        return await super().claim(key, call_id, self.latest_s, if_killed_s)
 
 
 class HoldsOn(Remembers):
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
         if hold_s or key not in self.held:
-            super().release(key, call_id, now_s, hold_s)
+            await super().release(key, call_id, now_s, hold_s)
 
 
 class ObeysStrangers(SqliteStore):
-    def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
-        super().release(key, "call_a", now_s, hold_s)
+    async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+        await super().release(key, "call_a", now_s, hold_s)
 
 
 class ForgetsTheDead(SqliteStore):
-    def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
-        return super().claim(key, call_id, now_s)
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        return await super().claim(key, call_id, now_s)
 
 
 class GoodKit(StoreConformance):

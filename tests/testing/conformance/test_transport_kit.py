@@ -44,7 +44,7 @@ class Quick(TestLinkedTransport):
     give_up_s = 6.0
     cycles = 5
     examples = 5
-    ending_s = 0.3
+    ending_s = 2.0
     broken: type[LinkedTransport] = LinkedTransport
 
     def make_far_end(self) -> LinkedFarEnd:

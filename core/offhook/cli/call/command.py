@@ -52,6 +52,10 @@ def call(
     transport: Annotated[
         str | None, typer.Option(metavar="NAME", help="The transport that joins the channel; see: offhook plugins.")
     ] = None,
+    from_number: Annotated[
+        str | None,
+        typer.Option("--from", metavar="NUMBER", help="The line to call from, instead of the configured one."),
+    ] = None,
     redial: Annotated[
         bool,
         typer.Option("--redial", help="Ring even if the number is being called already, or was called a moment ago."),
@@ -76,7 +80,8 @@ def call(
     """
     try:
         policy = CallPolicy() if ring_timeout_s is None else CallPolicy(ring_timeout_s=ring_timeout_s)
-        order = CallOrder(number, say or (), () if listen is None else (listen,), for_s, out=out, redial=redial)
+        sinks = () if listen is None else (listen,)
+        order = CallOrder(number, say or (), sinks, for_s, out=out, redial=redial, from_number=from_number)
     except OffhookError as error:
         raise typer.Exit(report(CallResult(code_for_error(error), None, error), as_json=json)) from None
 
@@ -104,7 +109,7 @@ async def try_out(order: CallOrder, open_phone: Callable[[], Phone], *, as_json:
             sources: list[AudioSource] = []
             try:
                 open_sources(phone, order.say, sources)
-                await phone.dry_run(order.number)
+                await phone.dry_run(order.number, from_number=order.from_number)
             finally:
                 for source in sources:
                     await source.aclose()

@@ -48,6 +48,7 @@ class CallOrder:
         out: a new or empty folder for recordings, record and journal; None for no folder.
         files: recordings that somebody else makes in `out`, by what they hold.
         redial: dial even if the number is being called already, or was called a moment ago.
+        from_number: the line to call from, or None for the carrier's own.
 
     Raises:
         ConfigError: `for_s` is not a positive, finite number.
@@ -61,6 +62,7 @@ class CallOrder:
     out: Path | None = None
     files: dict[str, str] = field(default_factory=dict[str, str])
     redial: bool = False
+    from_number: str | None = None
 
     def __post_init__(self) -> None:
         if self.for_s is not None and not 0 < self.for_s < math.inf:
@@ -118,7 +120,8 @@ async def _place(
     following: asyncio.Task[None] | None = None
     try:
         # First of all, since it checks the number: sinks that a rejected call leaves behind are files.
-        call = phone.dial(order.number, record=None if folder is None else folder.mix, redial=order.redial)
+        mix = None if folder is None else folder.mix
+        call = phone.dial(order.number, record=mix, redial=order.redial, from_number=order.from_number)
         open_sources(phone, order.say, sources)
         sinks += [phone.sink(spec) for spec in order.listen]
         if folder is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from offhook.cli.output import print_json, print_line
 from offhook.cli.records.show import recording_lines
-from offhook.errors import ConfigError, RecordingError
+from offhook.errors import ConfigError, StorageError
 from offhook.records.documents import to_json
 from offhook.wording import quoted, quoted_path, system_reason
 
@@ -27,7 +27,7 @@ def export(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path | Non
 
     Raises:
         ConfigError: a file exists already, or an id cannot be part of a file name; nothing has been written.
-        RecordingError: a file cannot be written.
+        StorageError: a file cannot be written.
     """
     if out is not None:
         _write(calls, out)
@@ -59,4 +59,4 @@ def _write(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path) -> N
             with path.open("xb") as file:
                 file.write(content)
     except OSError as error:
-        raise RecordingError(f"the calls cannot be written to {quoted_path(out)}: {system_reason(error)}.") from None
+        raise StorageError(f"the calls cannot be written to {quoted_path(out)}: {system_reason(error)}.") from None

@@ -46,7 +46,7 @@ def _show(entry: ReplayedEntry) -> None:
     print_line(f"{entry.at_s:8.3f} s  {entry.name} {entry.detail}".rstrip())
     if entry.step is not None and entry.step.changed:
         evidence, grade = entry.step.evidence, entry.step.grade
-        why = f"{evidence.value} ({grade.value})" if evidence and grade else "no evidence"
+        why = f"{evidence.text} ({grade.value})" if evidence and grade else "no evidence"
         print_line(f"            call {entry.call.name}, leg {entry.leg.value}: {why}")
     elif entry.is_event:
         print_line("            changes neither state")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 from offhook.cli.output import print_json, print_line
 from offhook.errors import ConfigError
 from offhook.records.documents import is_unfinished, recordings
+from offhook.session.facts import evidence_text
 from offhook.wording import printable, quoted
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def entry_line(entry: Document) -> str:
     at_s, detail = entry.get("at_s"), entry.get("detail") or ""
     when = f"{at_s:8.3f} s" if _is_time(at_s) else f"{'?':>8} s"
     if entry.get("changed") and entry.get("evidence"):
-        why = f"{entry['evidence']} ({entry.get('grade')}); leg {entry.get('leg')}"
+        why = f"{evidence_text(entry['evidence'])} ({entry.get('grade')}); leg {entry.get('leg')}"
         line = f"{when}  {str(entry.get('call')).upper():<8}  {why}  {detail}"
     else:
         line = f"{when}            {entry.get('event')} {detail}"

@@ -41,13 +41,13 @@ class CarrierConformance(CarrierAnswers):
     @clause("carrier-2", "start_call() rings the number once")
     async def test_a_call_rings_once(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
-            await carrier.start_call(service.number)
+            await carrier.start_call(self.request(service))
             assert list(service.rung) == [service.number], f"start_call() rang {len(service.rung)} times, not once"
 
     @clause("carrier-3", "start_call() returns a Grant with a valid app id, channel, token, uid and expiry")
     async def test_the_grant_is_sane(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
-            grant = await carrier.start_call(service.number)
+            grant = await carrier.start_call(self.request(service))
             assert isinstance(grant, Grant), f"returned {type(grant).__name__}, not a Grant"
             assert _APP_ID.fullmatch(grant.app_id), "app_id is not 32 hex digits"
             assert 0 < len(grant.channel) <= _MOST_CHANNEL, f"channel does not have 1 to {_MOST_CHANNEL} characters"
@@ -62,38 +62,38 @@ class CarrierConformance(CarrierAnswers):
     async def test_the_endpoint_is_known_before(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             before = carrier.endpoint
-            grant = await carrier.start_call(service.number)
+            grant = await carrier.start_call(self.request(service))
             assert carrier.endpoint == before, f"endpoint was {before!r}, but is {carrier.endpoint!r} after a call"
             assert grant.endpoint == before, f"endpoint is {before!r}, but the grant says {grant.endpoint!r}"
 
-    @clause("carrier-5", "line() returns a string that is the same for the same line, in every object")
+    @clause("carrier-5", "line_id() returns a string that is the same for the same line, in every object")
     async def test_the_line_is_the_same_everywhere(self) -> None:
         async with self.service(), self.carrier() as one, self.carrier() as other:
-            line = await one.line()
-            assert isinstance(line, str), f"line() returned {type(line).__name__}, not a string"
-            assert line, "line() returned an empty string"
-            assert await one.line() == line, "a second line() returned another string"
-            assert await other.line() == line, "line() of another object returned another string"
+            line = await one.line_id()
+            assert isinstance(line, str), f"line_id() returned {type(line).__name__}, not a string"
+            assert line, "line_id() returned an empty string"
+            assert await one.line_id() == line, "a second line_id() returned another string"
+            assert await other.line_id() == line, "line_id() of another object returned another string"
 
-    @clause("carrier-6", "line() returns different strings for different lines", capability="other_line")
+    @clause("carrier-6", "line_id() returns different strings for different lines", capability="other_line")
     async def test_another_line_is_another(self) -> None:
         async with self.service() as service, self.carrier() as one:
             environment = service.other_line
             if environment is None:
                 raise NotClaimed("the far end has no other line")
             async with self.carrier(environment) as other:
-                assert await other.line() != await one.line(), "line() returned the same string for two lines"
+                assert await other.line_id() != await one.line_id(), "line_id() returned the same string for two lines"
 
-    @clause("carrier-7", "line() does not contain a key")
+    @clause("carrier-7", "line_id() does not contain a key")
     async def test_the_line_holds_no_key(self) -> None:
         async with self.service(), self.carrier() as carrier:
-            line = await carrier.line()
-            assert not any(key in line for key in await self._keys()), "line() contains a key"
+            line = await carrier.line_id()
+            assert not any(key in line for key in await self._keys()), "line_id() contains a key"
 
     @clause("carrier-8", "start_call() called several times at once returns a different grant each time")
     async def test_calls_at_once(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
-            calls = [carrier.start_call(service.number) for _ in range(_AT_ONCE)]
+            calls = [carrier.start_call(self.request(service)) for _ in range(_AT_ONCE)]
             grants = await asyncio.gather(*calls)
             assert len({grant.channel for grant in grants}) == _AT_ONCE, "two calls got the same channel"
 
@@ -102,14 +102,14 @@ class CarrierConformance(CarrierAnswers):
         async with self.service() as service, self.carrier() as carrier:
             service.answer(ServiceAnswer.HANG)
             for turns in (0, 1, 5, 25):
-                starting = asyncio.ensure_future(carrier.start_call(service.number))
+                starting = asyncio.ensure_future(carrier.start_call(self.request(service)))
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 starting.cancel()
                 await self.bounded(asyncio.wait({starting}), f"start_call() cancelled in turn {turns} ends")
                 assert starting.cancelled(), f"cancelled in turn {turns}: {shown(starting.exception())}"
             service.answer(ServiceAnswer.ACCEPT)
-            await carrier.start_call(service.number)
+            await carrier.start_call(self.request(service))
 
     @clause("carrier-10", "aclose() can be called twice, and before the first call, and releases everything")
     async def test_it_lets_go(self) -> None:
@@ -120,9 +120,9 @@ class CarrierConformance(CarrierAnswers):
             async with leaves_nothing("the carrier"):
                 async with self.carrier() as carrier:
                     await carrier.check()
-                    await carrier.start_call(service.number)
+                    await carrier.start_call(self.request(service))
                     service.answer(ServiceAnswer.HANG)
-                    starting = asyncio.ensure_future(carrier.start_call(service.number))
+                    starting = asyncio.ensure_future(carrier.start_call(self.request(service)))
                     await asyncio.sleep(0.05)
                     starting.cancel()
                     await asyncio.wait({starting})
@@ -134,16 +134,16 @@ class CarrierConformance(CarrierAnswers):
     async def test_used_after_its_end(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             await carrier.aclose()
-            error = await error_of(carrier.start_call(service.number))
+            error = await error_of(carrier.start_call(self.request(service)))
             assert error is None or isinstance(error, OffhookError), shown(error)
 
     @clause("carrier-12", f"after {_MANY} calls it holds no more descriptors and tasks than after one")
     async def test_many_calls_hold_no_more(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
-            await carrier.start_call(service.number)
+            await carrier.start_call(self.request(service))
             async with leaves_nothing(f"{_MANY} calls"):
                 for _ in range(_MANY):
-                    await carrier.start_call(service.number)
+                    await carrier.start_call(self.request(service))
 
     @clause("carrier-13", "no key, token or number appears in its repr(), in a log or in an error")
     async def test_nothing_is_given_away(self) -> None:
@@ -157,7 +157,7 @@ class CarrierConformance(CarrierAnswers):
         with everything_logged() as lines:
             async with self.service() as service, self.carrier() as carrier:
                 secrets = [service.number, *await self._keys()]
-                token = (await carrier.start_call(service.number)).token.reveal()
+                token = (await carrier.start_call(self.request(service))).token.reveal()
                 for answer in (
                     ServiceAnswer.REJECT_KEYS,
                     ServiceAnswer.REFUSE,
@@ -166,7 +166,7 @@ class CarrierConformance(CarrierAnswers):
                     ServiceAnswer.NONSENSE,
                 ):
                     service.answer(answer)
-                    error = await error_of(carrier.start_call(service.number))
+                    error = await error_of(carrier.start_call(self.request(service)))
                     texts.append(f"{error} {error!r}")
                 texts.append(repr(carrier))
         texts += lines

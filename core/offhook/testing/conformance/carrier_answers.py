@@ -16,6 +16,7 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
 )
+from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.far_end import ServiceAnswer
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.kit import Conformance
@@ -83,6 +84,11 @@ class CarrierAnswers(Conformance):
         finally:
             await error_of(carrier.aclose())
 
+    def request(self, service: ServiceFarEnd) -> DialRequest:
+        """A call to the far end's number, from the carrier's own line."""
+        environment = service.environment
+        return DialRequest(environment.ids.call_id(), service.number, wall_s=environment.clock.wall_s())
+
     async def _refused(self, answer: ServiceAnswer, within_s: float | None = None) -> CarrierError:
         """Return the error that start_call() raises for an answer.
 
@@ -91,7 +97,7 @@ class CarrierAnswers(Conformance):
         """
         async with self.service() as service, self.carrier() as carrier:
             service.answer(answer)
-            starting = asyncio.ensure_future(error_of(carrier.start_call(service.number)))
+            starting = asyncio.ensure_future(error_of(carrier.start_call(self.request(service))))
             await self.bounded(starting, f"start_call() ends ({answer.value})", within_s)
             error = starting.result()
             service.answer(ServiceAnswer.ACCEPT)
@@ -154,7 +160,7 @@ class CarrierAnswers(Conformance):
             async with self.service() as service, self.carrier() as carrier:
                 rung = len(service.rung)
                 service.answer(answer)
-                await error_of(carrier.start_call(service.number))
+                await error_of(carrier.start_call(self.request(service)))
                 service.answer(ServiceAnswer.ACCEPT)
                 await asyncio.sleep(self.again_s)
                 times = len(service.rung) - rung

@@ -54,7 +54,7 @@ class LegsTransport(Protocol):
         ...
 
     def forget(self, leg: LinkedLeg) -> None:
-        """A leg is over. Idempotent."""
+        """Forget a leg that is over. Idempotent."""
         ...
 
 
@@ -70,7 +70,7 @@ class LegsChannel(Protocol):
         ...
 
     def remove(self, leg: LinkedLeg) -> None:
-        """A leg is gone. Idempotent."""
+        """Remove a leg. Idempotent."""
         ...
 
 
@@ -166,7 +166,7 @@ class LinkedLeg(Leg):
         self._end(LegClosed(reason))
 
     def cut_off(self, give_up_s: float) -> None:
-        """The network is gone. Idempotent."""
+        """The network was cut. Idempotent."""
         if not self.cut and not self._over:
             problem = f"the connection to the channel did not come back within {give_up_s:g} s"
             self._give_up_timer = asyncio.get_running_loop().call_later(give_up_s, self.give_up, problem)

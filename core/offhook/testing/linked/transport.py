@@ -144,7 +144,7 @@ class LinkedTransport(Transport):
             leg.depart()
 
     def forget(self, leg: LinkedLeg) -> None:
-        """A leg is over. Idempotent."""
+        """Forget a leg that is over. Idempotent."""
         if leg in self._legs:
             self._legs.remove(leg)
 

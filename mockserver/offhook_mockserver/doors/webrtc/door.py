@@ -27,6 +27,7 @@ from offhook_wire.relay_protocol import (
     JoinAnswer,
     JoinRequest,
     Refusal,
+    RefusalAnswer,
 )
 from offhook_wire.rtp import OPUS_PAYLOAD_TYPE
 from offhook_wire.strict_json import WHOLE, ProtocolError
@@ -170,7 +171,7 @@ class WebRtcDoor:
             admitted=lambda: room.reservations.update({member.uid: Reservation(wanted.ssrc, member.streams)}),
             forget=lambda: self._clients.pop(sid, None),
         )
-        return JoinAnswer(sid, member.uid, OPUS_PAYLOAD_TYPE, local, members)
+        return JoinAnswer(sid, member.uid, OPUS_PAYLOAD_TYPE, members, local)
 
     async def _events(self, websocket: WebSocket) -> None:
         client = self._clients.get(websocket.query_params.get("sid", ""))
@@ -192,4 +193,4 @@ async def _body(request: Request) -> bytes:
 
 
 def _refuse(status: int, refusal: Refusal) -> Response:
-    return JSONResponse(refusal.to_json(), status)
+    return JSONResponse(RefusalAnswer(refusal).to_json(), status)

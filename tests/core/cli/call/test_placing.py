@@ -64,6 +64,16 @@ def answers(callee: FarMember) -> tuple[Callable[[], None], Callable[[], None]]:
     return callee.join, callee.publish
 
 
+def test_it_calls_from_the_line_that_was_chosen() -> None:
+    async def main() -> None:
+        stage = Stage()
+        order = CallOrder(NUMBER, from_number="+18885550199")
+        await place(order, stage.open_phone, NoDisplay())
+        assert [request.from_number for request in stage.carrier.requests] == ["+18885550199"]
+
+    run_virtual(main())
+
+
 def test_it_ends_when_all_is_said_and_the_callee_has_been_quiet(tmp_path: Path) -> None:
     out, heard = tmp_path / "out", tmp_path / "heard.wav"
 

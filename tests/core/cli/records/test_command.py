@@ -106,7 +106,7 @@ def test_a_store_that_cannot_be_read_is_one_sentence(
 ) -> None:
     assert "no archive is called 'tape'" in refused(capsys, "--store", "tape", "list")
     (offhook_home / "calls.db").write_text("no database " * 100)
-    assert "it is no database" in refused(capsys, "list")
+    assert "it is not a database" in refused(capsys, "list")
     monkeypatch.setenv("OFFHOOK_STORE", "none")
     assert "OFFHOOK_STORE is none" in refused(capsys, "list")
     monkeypatch.setenv("OFFHOOK_STORE", "jsonl")
@@ -238,7 +238,7 @@ def test_replay_shows_what_differs_and_fails(capsys: pytest.CaptureFixture[str])
     assert record is not None
     store = Plugins.load().store("sqlite")
     for entry in journal:
-        said = {**entry, "evidence": "a webhook said so"} if entry["event"] == "MemberPublished" else entry
+        said = {**entry, "evidence": "webhook"} if entry["event"] == "MemberPublished" else entry
         store.append("call_other", {**said, "call_id": "call_other"})
     store.append(
         "call_other", {"event": "PluginError", "at_s": 9.0, "call": "ended", "leg": "closed", "changed": False}
@@ -247,7 +247,7 @@ def test_replay_shows_what_differs_and_fails(capsys: pytest.CaptureFixture[str])
     store.save("call_bare", record)
     store.close()
     shown = out_of(capsys, "replay", "call_other", code=ExitCode.FAILED)
-    assert "DIFFERS: evidence: the journal says 'a webhook said so', the session says 'the callee published" in shown
+    assert "DIFFERS: evidence: the journal says 'webhook', the session says 'callee_published'" in shown
     assert f"1 of {len(journal) + 1} entries differ" in shown
     assert "a note: the session does not see it" in shown
     assert "has no journal" in refused(capsys, "replay", "call_bare")

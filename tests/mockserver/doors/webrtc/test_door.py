@@ -239,7 +239,7 @@ def test_a_token_expires_by_the_relays_clock_though_the_wall_clock_is_set(step_s
         assert ear.events[-1] == MemberLeft(7, LeaveReason.DROPPED)
         refused = await client.post(relay.grant(7, issued_s=999_000 - 600))
         assert refused.status_code == 403
-        assert protocol.Refusal.parse(refused.content).reason == 9
+        assert protocol.RefusalAnswer.parse(refused.content).error.reason == 9
 
     with_client(check, Relay(clock))
 
@@ -252,7 +252,7 @@ def test_closing_the_channel_ends_joins_under_way_too() -> None:
         await until(lambda: relay.door.connections == 0, "over")
         refused = await client.post(relay.grant(7))
         assert refused.status_code == 404
-        assert "Dial again" in protocol.Refusal.parse(refused.content).message
+        assert "Dial again" in protocol.RefusalAnswer.parse(refused.content).error.message
 
     with_client(check)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
@@ -35,36 +36,36 @@ class StoreGuard(StoreMaking):
     async def test_a_key_is_taken(self) -> None:
         key, other = _key(), _key()
         with self._guard() as guard:
-            assert guard.claim(key, "call_a", _NOW_S) is None, "a free key could not be claimed"
-            holder = guard.claim(key, "call_b", _NOW_S)
+            assert await guard.claim(key, "call_a", _NOW_S) is None, "a free key could not be claimed"
+            holder = await guard.claim(key, "call_b", _NOW_S)
             assert holder == "call_a", f"call_a holds the key, but claim() returned {holder!r} for call_b"
-            assert guard.claim(other, "call_b", _NOW_S) is None, "another key could not be claimed"
+            assert await guard.claim(other, "call_b", _NOW_S) is None, "another key could not be claimed"
 
     @clause("store-18", "a key is taken for every store at the same place", capability="guard")
     async def test_a_key_is_taken_for_all(self) -> None:
         key = _key()
         with self._guard() as one, self._guard() as two:
-            assert one.claim(key, "call_a", _NOW_S) is None, "a free key could not be claimed"
-            holder = two.claim(key, "call_b", _NOW_S)
+            assert await one.claim(key, "call_a", _NOW_S) is None, "a free key could not be claimed"
+            holder = await two.claim(key, "call_b", _NOW_S)
             assert holder == "call_a", f"call_a holds the key in another store, but claim() returned {holder!r}"
 
     @clause("store-19", "a key released without a hold is free at once", capability="guard")
     async def test_a_key_is_released(self) -> None:
         key = _key()
         with self._guard() as guard:
-            guard.claim(key, "call_a", _NOW_S)
-            guard.release(key, "call_a", _NOW_S, 0.0)
-            assert guard.claim(key, "call_b", _NOW_S) is None, "the key was released, but is not free"
+            await guard.claim(key, "call_a", _NOW_S)
+            await guard.release(key, "call_a", _NOW_S, 0.0)
+            assert await guard.claim(key, "call_b", _NOW_S) is None, "the key was released, but is not free"
 
     @clause("store-20", "a key released with a hold stays taken for that time and no longer", capability="guard")
     async def test_a_key_is_held(self) -> None:
         key = _key()
         with self._guard() as guard:
-            guard.claim(key, "call_a", _NOW_S)
-            guard.release(key, "call_a", _NOW_S, _HOLD_S)
-            holder = guard.claim(key, "call_b", _NOW_S + _HOLD_S - 1)
+            await guard.claim(key, "call_a", _NOW_S)
+            await guard.release(key, "call_a", _NOW_S, _HOLD_S)
+            holder = await guard.claim(key, "call_b", _NOW_S + _HOLD_S - 1)
             assert holder == "call_a", "the key was free before the end of its hold"
-            assert guard.claim(key, "call_b", _NOW_S + _HOLD_S + 1) is None, (
+            assert await guard.claim(key, "call_b", _NOW_S + _HOLD_S + 1) is None, (
                 "the key is taken after the end of its hold"
             )
 
@@ -72,9 +73,9 @@ class StoreGuard(StoreMaking):
     async def test_a_clock_that_is_set_back(self) -> None:
         key = _key()
         with self._guard() as guard:
-            guard.claim(key, "call_a", _NOW_S)
-            guard.release(key, "call_a", _NOW_S, _HOLD_S)
-            assert guard.claim(key, "call_b", _NOW_S - 3_600) is None, (
+            await guard.claim(key, "call_a", _NOW_S)
+            await guard.release(key, "call_a", _NOW_S, _HOLD_S)
+            assert await guard.claim(key, "call_b", _NOW_S - 3_600) is None, (
                 "the clock was set back, and the key is still taken"
             )
 
@@ -82,18 +83,18 @@ class StoreGuard(StoreMaking):
     async def test_a_hold_is_given_up(self) -> None:
         key = _key()
         with self._guard() as guard:
-            guard.claim(key, "call_a", _NOW_S)
-            guard.release(key, "call_a", _NOW_S, _HOLD_S)
-            guard.release(key, "call_a", _NOW_S + 1, 0.0)
-            assert guard.claim(key, "call_b", _NOW_S + 1) is None, "the hold was released, but the key is not free"
+            await guard.claim(key, "call_a", _NOW_S)
+            await guard.release(key, "call_a", _NOW_S, _HOLD_S)
+            await guard.release(key, "call_a", _NOW_S + 1, 0.0)
+            assert await guard.claim(key, "call_b", _NOW_S + 1) is None, "the hold was released, the key was not"
 
     @clause("store-23", "a call that does not hold a key cannot release it", capability="guard")
     async def test_strangers_release_nothing(self) -> None:
         key = _key()
         with self._guard() as guard:
-            guard.claim(key, "call_a", _NOW_S)
-            guard.release(key, "call_b", _NOW_S, 0.0)
-            assert guard.claim(key, "call_c", _NOW_S) == "call_a", "a call released a key that it did not hold"
+            await guard.claim(key, "call_a", _NOW_S)
+            await guard.release(key, "call_b", _NOW_S, 0.0)
+            assert await guard.claim(key, "call_c", _NOW_S) == "call_a", "a call released a key that it did not hold"
 
     @clause("store-24", "the key of a process that died stays taken for if_killed_s and no longer", capability="guard")
     async def test_the_dead_hold_their_keys(self) -> None:
@@ -105,8 +106,8 @@ class StoreGuard(StoreMaking):
             raise NotClaimed(f"survives is not claimed: {self.not_claimed['survives']}")
         self.used_by_one_that_dies(lambda store: _claim(store, key))
         with self._guard() as guard:
-            assert guard.claim(key, "call_b", _NOW_S + 1) == "call_a", "the process died, and its key was free at once"
-            assert guard.claim(key, "call_b", _NOW_S + _HOLD_S + 1) is None, (
+            assert await guard.claim(key, "call_b", _NOW_S + 1) == "call_a", "the process died, and its key was free"
+            assert await guard.claim(key, "call_b", _NOW_S + _HOLD_S + 1) is None, (
                 "the process died, and its key is still taken after if_killed_s"
             )
 
@@ -118,4 +119,4 @@ def _key() -> str:
 
 def _claim(store: Store, key: str) -> None:  # pragma: no cover - in a child
     assert isinstance(store, DialGuard)
-    store.claim(key, "call_a", _NOW_S, _HOLD_S)
+    asyncio.run(store.claim(key, "call_a", _NOW_S, _HOLD_S))

@@ -23,7 +23,7 @@ from offhook.interfaces import Carrier, Grant, is_loopback
 from offhook.secret import Secret
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Auth, Environment
+    from offhook.interfaces import Auth, DialRequest, Environment
 
 _TIMEOUT_S: Final = 15.0
 _CONNECT_S: Final = 5.0
@@ -57,18 +57,18 @@ class AcmeCarrier(Carrier):
             raise ConfigError("there is no number to call from: set ACME_FROM_NUMBER to your line")
         await self._auth.headers(self._host)
 
-    async def line(self) -> str:
-        return f"{self._url} {self._from}"
+    async def line_id(self, from_number: str | None = None) -> str:
+        return f"{self._url} {from_number or self._from}"
 
-    async def start_call(self, to: str) -> Grant:
+    async def start_call(self, request: DialRequest) -> Grant:
         if self._client.is_closed:
             raise CarrierUnavailable("this carrier was closed, so nobody was rung: make a new one")
         keys = {name: secret.reveal() for name, secret in (await self._auth.headers(self._host)).items()}
-        numbers = {"phoneNumber": to, "fromNumber": self._from}
+        numbers = {"phoneNumber": request.number, "fromNumber": request.from_number or self._from}
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                request = self._client.stream("POST", f"{self._url}/facetime/start-call", json=numbers, headers=keys)
-                async with request as response:
+                posted = self._client.stream("POST", f"{self._url}/facetime/start-call", json=numbers, headers=keys)
+                async with posted as response:
                     body = await _body(response)
         except _NOT_SENT as error:
             problem: CarrierError = CarrierUnavailable(

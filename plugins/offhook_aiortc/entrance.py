@@ -1,0 +1,71 @@
+"""How a leg joins a relay, the first time and again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from offhook_aiortc.connection import Connection
+from offhook_aiortc.relay_client import ask
+from offhook_wire.relay_protocol import JoinRequest
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Grant
+    from offhook_aiortc.connection import ConnectionHandler
+    from offhook_wire.impairment import Impairment
+    from offhook_wire.peer import Certificate
+
+
+class Entrance:
+    """Opens the connections of one leg.
+
+    Args:
+        certificate: for DTLS.
+        incoming: impairs incoming datagrams.
+        outgoing: impairs outgoing datagrams.
+
+    Attributes:
+        releases: running tasks that close connections which are over.
+    """
+
+    def __init__(
+        self, certificate: Certificate, *, incoming: Impairment | None = None, outgoing: Impairment | None = None
+    ) -> None:
+        self.releases: set[asyncio.Task[None]] = set()
+        self._certificate = certificate
+        self._incoming = incoming
+        self._outgoing = outgoing
+
+    async def open(
+        self,
+        handler: ConnectionHandler,
+        base: str,
+        grant: Grant,
+        *,
+        uid: int,
+        ssrc: int,
+        goodbye: bytes,
+        timeout_s: float,
+        rejoin: bool = False,
+    ) -> Connection:
+        """HTTP, then ICE and DTLS, then the WebSocket. If cancelled, it says goodbye; if it fails, it does not.
+
+        Raises:
+            TimeoutError: that took more than `timeout_s`.
+            JoinFailed: and whatever else `ask` and `Connection.open` raise.
+        """
+        connection = Connection(
+            handler, self._certificate, self.releases, incoming=self._incoming, outgoing=self._outgoing
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                local = await connection.peer.gather()
+                request = JoinRequest(grant.app_id, grant.channel, grant.token, uid, ssrc, local, rejoin=rejoin)
+                await connection.open(base, await ask(base, request))
+        except asyncio.CancelledError:
+            await asyncio.shield(connection.close(goodbye=goodbye))
+            raise
+        except BaseException:
+            await asyncio.shield(connection.close())
+            raise
+        return connection

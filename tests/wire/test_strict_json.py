@@ -1,0 +1,26 @@
+"""JSON of other programs: an object without duplicate names, or an error."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhook_wire.strict_json import ProtocolError, load_object
+
+
+def test_an_object_is_read() -> None:
+    text = '{"a": [1, {"b": null}]}'
+    for written in (text, text.encode(), text.encode("utf-16")):
+        assert load_object(written) == {"a": [1, {"b": None}]}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", '"x"', "[" * 100_000, "\udcff", b"\xff", "\ufeff{}", "{} {}"])
+def test_texts_that_are_not_an_object_are_rejected(text: str | bytes) -> None:
+    with pytest.raises(ProtocolError, match=r"^message must be a JSON object$"):
+        load_object(text)
+
+
+@pytest.mark.parametrize("text", ['{"uid":1,"uid":2}', '{"a":1,"list":[{"uid":1,"b":2,"uid":1}]}'])
+def test_a_duplicate_name_is_rejected_and_named(text: str) -> None:
+    with pytest.raises(ProtocolError, match=r"^uid must not occur twice$") as caught:
+        load_object(text)
+    assert caught.value.field == "uid"

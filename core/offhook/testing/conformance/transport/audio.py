@@ -8,11 +8,11 @@ import statistics
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from offhook.interfaces.frame import PTIME_MS, AudioFrame, level_dbfs
+from offhook.interfaces.frame import FRAMES_PER_S, PTIME_MS, AudioFrame, level_dbfs
 from offhook.session.events import MemberPublished, MemberUnpublished
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.transport.kit import TransportKit
-from offhook.testing.conformance.transport.stage import CHANNEL, FRAMES_A_SECOND, PTIME_S, Voice, talk
+from offhook.testing.conformance.transport.stage import CHANNEL, PTIME_S, Voice, talk
 
 if TYPE_CHECKING:
     from offhook.testing.conformance.transport.stage import Pair
@@ -86,7 +86,7 @@ class AudioClauses(TransportKit):
     async def test_pacing(self) -> None:
         async with self.stage() as stage:
             pair = await stage.pair()
-            await talk(_PACED_S * FRAMES_A_SECOND, pair.ours, pair.theirs)
+            await talk(_PACED_S * FRAMES_PER_S, pair.ours, pair.theirs)
             await stage.rest()
             for way, said_at_s, heard_at_s in _ways(pair):
                 self._no_drift(way, said_at_s, heard_at_s)
@@ -118,7 +118,7 @@ class AudioClauses(TransportKit):
                 self._no_drift(way, said_at_s, heard_at_s)
 
     def _no_drift(self, way: str, said_at_s: list[float], heard_at_s: list[float]) -> None:
-        few = FRAMES_A_SECOND
+        few = FRAMES_PER_S
         assert len(heard_at_s) >= 2 * few, f"of {len(said_at_s)} frames {way} only {len(heard_at_s)} were heard"
         first_s, last_s = (
             statistics.median(heard - said for said, heard in zip(said_at_s[part], heard_at_s[part], strict=True))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import TokenRejected
 from offhook.interfaces.far_end import TokenFault
+from offhook.interfaces.frame import FRAMES_PER_S
 from offhook.session.events import GrantExpiring, LegClosed, LegDisconnected, LegFailed, LegReconnected, MemberJoined
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.transport.kit import TransportKit
-from offhook.testing.conformance.transport.stage import CHANNEL, FRAMES_A_SECOND, OTHER_CHANNEL, OUR_UID, PTIME_S, talk
+from offhook.testing.conformance.transport.stage import CHANNEL, OTHER_CHANNEL, OUR_UID, PTIME_S, talk
 
 if TYPE_CHECKING:
     from offhook.interfaces import Leg
@@ -41,7 +42,7 @@ class OutageClauses(TransportKit):
             await self._back(stage, pair)
             await asyncio.sleep(1.0)
             for way, heard in (("to us", pair.heard), ("from us", pair.member.heard)):
-                assert len(heard) <= FRAMES_A_SECOND, (
+                assert len(heard) <= FRAMES_PER_S, (
                     f"{len(heard) * PTIME_S:.2f} s of the audio of an outage of {self.outage_s:g} s were heard after "
                     f"it ({way}): drop late audio"
                 )
@@ -97,7 +98,7 @@ class OutageClauses(TransportKit):
             stage.far.mend()
             await stage.received(pair.ear, LegReconnected, self.give_up_s)
             await self.until(lambda: OUR_UID in stage.far.uids(CHANNEL), f"the channel sees us as uid {OUR_UID} again")
-            await talk(FRAMES_A_SECOND, pair.ours, pair.theirs)
+            await talk(FRAMES_PER_S, pair.ours, pair.theirs)
             await stage.rest()
             events = [event for event in pair.ear.events if isinstance(event, LegDisconnected | LegReconnected)]
             assert events == [LegDisconnected(), LegReconnected()], f"an outage was reported as {events}"
@@ -164,15 +165,15 @@ class OutageClauses(TransportKit):
 
     async def _renewed(self, stage: Stage, pair: Pair, life_s: float) -> None:
         """Renew the token while talking, first with a bad one."""
-        talking = asyncio.create_task(talk(FRAMES_A_SECOND, pair.ours, pair.theirs))
+        talking = asyncio.create_task(talk(FRAMES_PER_S, pair.ours, pair.theirs))
         forged = pair.leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, fault=TokenFault.FORGED))
         await self.raises(TokenRejected, forged, "renew() with a forged token must raise TokenRejected")
         await pair.leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, life_s=life_s))
         await talking
         await stage.rest()
         for way, heard in (("to us", pair.heard), ("from us", pair.member.heard)):
-            assert len(heard) >= FRAMES_A_SECOND, (
-                f"of {FRAMES_A_SECOND} frames {way} {len(heard)} were heard while the token was renewed"
+            assert len(heard) >= FRAMES_PER_S, (
+                f"of {FRAMES_PER_S} frames {way} {len(heard)} were heard while the token was renewed"
             )
 
     async def _back(self, stage: Stage, pair: Pair) -> None:

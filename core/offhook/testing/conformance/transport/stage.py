@@ -31,7 +31,6 @@ OTHER_CHANNEL: Final = "other_room"
 OUR_UID: Final = 7
 THEIR_UID: Final = 2
 PTIME_S: Final = PTIME_MS / 1000
-FRAMES_A_SECOND: Final = 1000 // PTIME_MS
 #: Loud, with whole waves in 20 ms, so that frames follow one another without a click.
 _TONE_HZ: Final = 400
 _AMPLITUDE: Final = 12_000

@@ -60,7 +60,7 @@ def _members(name: str, node: ast.ClassDef, source: str) -> list[str]:
         if isinstance(item, ast.AnnAssign):
             lines += ["", f"### {name}.{ast.unparse(item.target)}", "", "```python", ast.unparse(item), "```"]
             lines += ["", *_comment(source, item)]
-        elif isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+        elif isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and not item.name.startswith("_"):
             lines += ["", f"### {name}.{item.name}", "", "```python", _signature(source, item), "```"]
             lines += ["", *_docstring(item)]
             if not any(ast.unparse(mark) == "abstractmethod" for mark in item.decorator_list) and name != "LegHandler":

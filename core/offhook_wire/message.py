@@ -25,7 +25,6 @@ from typing import (
     ClassVar,
     Final,
     Literal,
-    NamedTuple,
     Self,
     TypeAlias,
     TypeVar,
@@ -105,7 +104,8 @@ def one_of(kinds: Iterable[type[_M]]) -> Callable[[str | bytes], _M]:
     return parse
 
 
-class Range(NamedTuple):
+@dataclasses.dataclass(frozen=True, slots=True)
+class Range:
     """An integer in ``lowest .. highest``."""
 
     lowest: int
@@ -117,7 +117,8 @@ class Range(NamedTuple):
         return value
 
 
-class Text(NamedTuple):
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
     """A text of 1 to `longest` characters."""
 
     longest: int = 256
@@ -128,7 +129,8 @@ class Text(NamedTuple):
         return value
 
 
-class Items(NamedTuple):
+@dataclasses.dataclass(frozen=True, slots=True)
+class Items:
     """A list of `least` to `most` objects."""
 
     least: int
@@ -146,7 +148,8 @@ class Items(NamedTuple):
         return tuple(items)
 
 
-class Name(NamedTuple):
+@dataclasses.dataclass(frozen=True, slots=True)
+class Name:
     """The name of a field on the wire, where that is not the attribute's."""
 
     text: str

@@ -91,7 +91,9 @@ class WavSource(AudioSource):
             # Non-blocking, because opening a FIFO waits for its other end. For files it changes nothing.
             return os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
-            raise SourceError(f"the audio file {self._shown} does not exist (looked in {quoted_path(Path.cwd())}).") from None
+            raise SourceError(
+                f"the audio file {self._shown} does not exist (looked in {quoted_path(Path.cwd())})."
+            ) from None
         except PermissionError:
             raise self._refused("may not be read: change its permissions.") from None
         except OSError as error:

@@ -124,7 +124,7 @@ async def ask(hooks: Hooks, hook: str) -> str:
             case "offhook_before_dial":
                 await hooks.before_dial(DialRequest("c1", "+14155550199", "", 0.0))
             case "offhook_renew_grant":
-                await hooks.renew_grant("c1", Grant("0" * 32, "lobby", Secret("a token"), 0), failed.append)
+                await hooks.renew_grant("c1", Grant("0" * 32, "lobby", Secret("token of a hook"), 0), failed.append)
             case "offhook_call_created":
                 hooks.call_created("c1", record.number, failed.append)
             case "offhook_call_transition":

@@ -201,7 +201,7 @@ def test_a_missing_path_is_rejected_with_an_example() -> None:
 
 
 def test_anything_but_a_regular_file_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "there is no audio file" in refusal(tmp_path / "none.wav")
+    assert "does not exist (looked in" in refusal(tmp_path / "none.wav")
     assert "is a folder" in refusal(tmp_path)
     os.mkfifo(tmp_path / "fifo.wav")
     assert "a device, a pipe or a socket" in refusal(tmp_path / "fifo.wav")

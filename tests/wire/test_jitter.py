@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,13 +26,14 @@ class FakeLoop:
     def __init__(self) -> None:
         self.now_s = 0.0
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._order = itertools.count()
 
     def time(self) -> float:
         return self.now_s
 
     def call_later(self, delay: float, callback: Callable[[], None], /) -> asyncio.TimerHandle:
         handle = _Handle(self.now_s + delay, callback)
-        heapq.heappush(self._timers, (handle.when(), len(self._timers), handle))
+        heapq.heappush(self._timers, (handle.when(), next(self._order), handle))
         return handle
 
     @property

@@ -204,4 +204,4 @@ def field_types(kind: type[Any]) -> Mapping[str, tuple[type, ...]]:
 
 
 #: Every event of a leg, with what its fields must hold.
-_EVENTS: Final = {kind: field_types(kind) for kind in get_args(LegEvent)}
+_EVENTS: Final[Mapping[type, Mapping[str, tuple[type, ...]]]] = {kind: field_types(kind) for kind in get_args(LegEvent)}

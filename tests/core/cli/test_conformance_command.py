@@ -168,7 +168,7 @@ def test_a_failure_exits_with_1_unless_it_is_expected(folder: Path, capsys: pyte
         (["source", "acme_thing:nothing"], "the factory returned NoneType, not an offhook.interfaces.AudioSource"),
         (["source", "acme_thing:fails"], "'acme_thing:fails' cannot be made: RuntimeError: no device"),
         (["source", "acme_thing:Source"], "cannot be made: '' is neither one nor two"),
-        (["source", "wav:missing.wav"], "'wav:missing.wav' cannot be made: there is no audio file"),
+        (["source", "wav:missing.wav"], "'wav:missing.wav' cannot be made: the audio file"),
         (["source", "silence", "--argument", "1"], "the argument of silence belongs in the spec: write silence:1"),
         (
             ["source", "silence", "--not-claimed", "flight"],

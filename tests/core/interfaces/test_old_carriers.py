@@ -16,7 +16,7 @@ from offhook.testing import ScriptedCarrier
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GRANT = Grant("0" * 32, "a channel", Secret("a token"), 0, "http://127.0.0.1:9")
+GRANT = Grant("0" * 32, "a channel", Secret("token of an old carrier"), 0, "http://127.0.0.1:9")
 
 
 def by_name() -> type[ScriptedCarrier]:

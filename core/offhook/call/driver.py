@@ -46,7 +46,7 @@ class Driver:
     """
 
     def __init__(self, request: DialRequest, parts: PhoneParts, recorder: StereoRecorder | None) -> None:
-        self.request = request
+        self.request: DialRequest = request
         self._parts = parts
         self._session = CallSession(request.policy)
         self._timer: asyncio.TimerHandle | None = None

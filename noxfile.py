@@ -21,6 +21,8 @@ PACKAGES = [Path(folder).name for folder in PROJECT["tool"]["hatch"]["build"]["t
 # Without it, `import core.offhook` would work by accident from the root and make a second copy of every class.
 ENVIRONMENT = {"PYTHONSAFEPATH": "1"}
 TWO_PROCESSES = ("-n", "2", "--dist", "worksteal")
+# Twice as many processes as our machines have cores, since most of the time is spent waiting for real calls.
+FOUR_PROCESSES = ("-n", "4", "--dist", "worksteal")
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -75,17 +77,24 @@ def kits(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All other tests, the slow ones too: real sockets, real media, real servers."""
+    """All other tests but `soak`, the slow ones too: real sockets, real media, real servers."""
     install(session, "test")
-    # In two processes: most of the time is spent waiting for real calls.
-    session.run("pytest", "tests", "--ignore=tests/core", "--ignore=tests/testing", *TWO_PROCESSES, *session.posargs)
+    others = ("tests", "--ignore=tests/core", "--ignore=tests/testing", "-m", "not soak")
+    session.run("pytest", *others, *FOUR_PROCESSES, *session.posargs)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """A thousand calls that leave nothing, a hundred over real media, and the benchmark itself. CI runs it as well."""
+    install(session, "test")
+    session.run("pytest", "tests", "-m", "soak", *TWO_PROCESSES, *session.posargs)
 
 
 @nox.session(default=False)
 def quick(session: nox.Session) -> None:
     """The fast tests."""
     install(session, "test")
-    session.run("pytest", "tests", "-m", "not slow", *session.posargs)
+    session.run("pytest", "tests", "-m", "not slow", *TWO_PROCESSES, *session.posargs)
 
 
 @nox.session(reuse_venv=False)

@@ -181,6 +181,7 @@ def test_an_unknown_row_is_refused() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(240)
 def test_two_rows_are_measured_and_written(tmp_path: Path) -> None:
     file = tmp_path / "rows.json"

@@ -150,6 +150,7 @@ async def settled(expected: Resources | None) -> Resources:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.fault("F37")
 @pytest.mark.timeout(300)
 def test_a_hundred_calls_over_aiortc_leave_nothing_and_do_not_mix(tmp_path: Path) -> None:

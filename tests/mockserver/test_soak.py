@@ -129,6 +129,7 @@ def untraced() -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.fault("F37")
 @pytest.mark.timeout(300)
 def test_a_thousand_calls_leave_nothing(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def soak(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """The fast tests."""
     install(session, "test")
-    session.run("pytest", "tests", "-m", "not slow", *TWO_PROCESSES, *session.posargs)
+    session.run("pytest", "tests", "-m", "not slow", *FOUR_PROCESSES, *session.posargs)
 
 
 @nox.session(reuse_venv=False)

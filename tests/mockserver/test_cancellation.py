@@ -149,6 +149,7 @@ def test_cancelled_at_every_await(
     assert steps > 3
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F30")
 @every_scenario
 @pytest.mark.parametrize("again_after", [None, 1], ids=["once", "twice"])

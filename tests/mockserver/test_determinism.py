@@ -15,6 +15,7 @@ from tests.mockserver.scripted_call import CUT_S, RINGING_S, TALK_S, artefacts, 
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_a_seed_determines_every_byte_of_a_call(tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("first", "second", "third")]
     for folder in folders:

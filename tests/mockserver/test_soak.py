@@ -142,6 +142,7 @@ def test_a_thousand_calls_leave_nothing(tmp_path: Path) -> None:
     assert slope(blocks) < MOST_BLOCKS, blocks
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F37")
 @pytest.mark.timeout(120)
 def test_a_leak_of_a_kilobyte_a_call_would_show(tmp_path: Path) -> None:

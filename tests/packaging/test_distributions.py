@@ -20,6 +20,8 @@ import pytest
 import offhook
 from offhook.records.home import HOME_VARIABLE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 #: A transport that is registered and never joined.
 TRANSPORT = """

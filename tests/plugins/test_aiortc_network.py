@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from offhook_aiortc.leg import AiortcLeg
     from offhook_mockserver.rooms.pcm_member import PcmMember
 
+pytestmark = pytest.mark.slow
+
 
 def held(leg: AiortcLeg, relay: Relay) -> list[int]:
     """What jitter buffers hold, at the leg and in the room."""

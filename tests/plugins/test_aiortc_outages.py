@@ -31,6 +31,8 @@ from offhook_aiortc.transport import AiortcTransport
 from offhook_wire.impairment import Impairment
 from offhook_wire.rtcp import ReceiverReport
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 @pytest.mark.fault("F23")

@@ -27,6 +27,8 @@ from offhook_aiortc import renewals
 from offhook_aiortc.transport import AiortcTransport
 from offhook_wire.relay_protocol import Renewed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 @pytest.mark.fault("F15")

@@ -165,6 +165,7 @@ def test_chunks_around_the_audio_are_skipped(tmp_path: Path) -> None:
     assert "0 samples" in refusal(path)
 
 
+@pytest.mark.slow
 def test_a_long_file_is_not_held_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     with path.open("wb") as file:

@@ -349,6 +349,7 @@ def test_a_client_that_stays_away_has_dropped_and_may_come_back_as_a_new_member(
     at_the_door(check, lost_after_s=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F15", "F16")
 def test_tokens_are_said_to_expire_renewed_refused_and_expire() -> None:
     async def check(place: Place) -> None:
@@ -484,6 +485,7 @@ def test_a_slow_reader_loses_audio_and_no_events() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_nothing_is_removed_and_does_no_harm() -> None:
     async def check(place: Place) -> None:
         client, _ = await place.enter()
@@ -605,6 +607,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_the_documented_client_needs_no_media_library_and_uses_the_grant_unchanged() -> None:
     page = Path(__file__).parents[4] / "docs/reference/pcm-door.md"
     ran = subprocess.run(
@@ -656,6 +659,7 @@ _messages = st.one_of(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F29")
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(joined=st.booleans(), messages=st.lists(_messages, min_size=1, max_size=4))

@@ -216,6 +216,7 @@ def test_a_peer_that_closes_without_leaving_is_dropped() -> None:
     with_client(check)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F17")
 @pytest.mark.parametrize("step_s", [0, 600, -600])
 def test_a_token_expires_by_the_relays_clock_though_the_wall_clock_is_set(step_s: float) -> None:

@@ -16,7 +16,7 @@ from av.audio.resampler import AudioResampler
 from av.codec import CodecContext
 from av.error import FFmpegError
 
-from offhook.interfaces import SAMPLE_BYTES
+from offhook.interfaces import PTIME_MS, SAMPLE_BYTES
 from offhook_wire.opus_backend import OpusError
 
 _NATIVE_HZ: Final = 48_000
@@ -69,7 +69,7 @@ class _Encoder:
         self._context.options = {
             "application": "audio",
             "vbr": "on",
-            "frame_duration": "20",
+            "frame_duration": str(PTIME_MS),
             "compression_level": str(complexity),
         }
         self._samples = 0

@@ -8,7 +8,7 @@ relay's event stream, so they are the same classes here; joining differs, and au
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Self, TypeAlias, get_args
+from typing import Annotated, ClassVar, Final, Self, TypeAlias, get_args
 
 from offhook.interfaces import OPUS_RATES_HZ, PTIME_MS, SAMPLE_BYTES, samples_per_frame
 from offhook_wire import relay_protocol as relay
@@ -29,7 +29,7 @@ _MAX_PCM_BYTES: Final = samples_per_frame(max(OPUS_RATES_HZ)) * SAMPLE_BYTES
 class Join(Message):
     """The first message of a client; one that comes back sends the `place` of its last `Welcome` as `rejoin`."""
 
-    TYPE = "join"
+    TYPE: ClassVar[str | None] = "join"
     app_id: relay.ShortText
     channel: relay.ShortText
     token: relay.Token
@@ -53,7 +53,7 @@ class Present(Message):
 class Welcome(Message):
     """The client is in, as `uid`; `place` lets it come back."""
 
-    TYPE = "welcome"
+    TYPE: ClassVar[str | None] = "welcome"
     uid: relay.Uid
     rate_hz: Annotated[int, Range(min(OPUS_RATES_HZ), max(OPUS_RATES_HZ))]
     place: relay.ShortText = field(repr=False)
@@ -64,7 +64,7 @@ class Welcome(Message):
 class Joined(Message):
     """A member came in."""
 
-    TYPE = "joined"
+    TYPE: ClassVar[str | None] = "joined"
     uid: relay.Uid
 
 
@@ -72,7 +72,7 @@ class Joined(Message):
 class Unpublish(Message):
     """The client stops publishing; its next audio publishes again."""
 
-    TYPE = "unpublish"
+    TYPE: ClassVar[str | None] = "unpublish"
 
 
 #: After a `Refusal` the WebSocket closes.

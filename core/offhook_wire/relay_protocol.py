@@ -20,7 +20,7 @@ Protocol 1 had neither, and its legs end at an event that they do not know: both
 # Annotations are read at run time: no `from __future__ import annotations` here.
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal, TypeAlias, get_args
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias, get_args
 
 from offhook.interfaces import LeaveReason
 from offhook.secret import Secret
@@ -55,7 +55,7 @@ _Uint32: TypeAlias = Annotated[int, Range(0, _UINT32)]
 class Health(Message):
     """What a relay says it is."""
 
-    OPEN = True
+    OPEN: ClassVar[bool] = True
     relay: Literal["offhook"] = field(default="offhook", kw_only=True)
     protocol: Annotated[int, Range(1, 1000)] = PROTOCOL
 
@@ -140,8 +140,8 @@ class JoinAnswer(Message):
 class Refusal(Message):
     """Why a join was refused; `reason` is set when the token is at fault."""
 
-    TYPE = "refused"
-    OPEN = True
+    TYPE: ClassVar[str | None] = "refused"
+    OPEN: ClassVar[bool] = True
     code: ShortText
     reason: ReasonCode | None = field(default=None, kw_only=True)
     message: LongText
@@ -151,7 +151,7 @@ class Refusal(Message):
 class RefusalAnswer(Message):
     """A refusal as the answer to a `JoinRequest`."""
 
-    OPEN = True
+    OPEN: ClassVar[bool] = True
     error: Refusal
 
 
@@ -162,7 +162,7 @@ class RefusalAnswer(Message):
 class Joined(Message):
     """A member is in the room and will be heard under `ssrc`; or the leg itself is in."""
 
-    TYPE = "joined"
+    TYPE: ClassVar[str | None] = "joined"
     uid: Uid
     ssrc: _Uint32
 
@@ -171,7 +171,7 @@ class Joined(Message):
 class Published(Message):
     """A member began to publish audio."""
 
-    TYPE = "published"
+    TYPE: ClassVar[str | None] = "published"
     uid: Uid
 
 
@@ -179,7 +179,7 @@ class Published(Message):
 class Unpublished(Message):
     """A member stopped publishing audio."""
 
-    TYPE = "unpublished"
+    TYPE: ClassVar[str | None] = "unpublished"
     uid: Uid
 
 
@@ -187,7 +187,7 @@ class Unpublished(Message):
 class Left(Message):
     """A member is gone: it quit or it dropped."""
 
-    TYPE = "left"
+    TYPE: ClassVar[str | None] = "left"
     uid: Uid
     reason: LeaveReason
 
@@ -196,7 +196,7 @@ class Left(Message):
 class Kicked(Message):
     """The leg was put out of the room; the WebSocket closes after it."""
 
-    TYPE = "kicked"
+    TYPE: ClassVar[str | None] = "kicked"
     reason: ShortText
 
 
@@ -204,7 +204,7 @@ class Kicked(Message):
 class TokenExpiring(Message):
     """The leg's token expires in `in_s` seconds, rounded up."""
 
-    TYPE = "token_expiring"
+    TYPE: ClassVar[str | None] = "token_expiring"
     in_s: _Uint32
 
 
@@ -212,14 +212,14 @@ class TokenExpiring(Message):
 class Renewed(Message):
     """The token of the oldest unanswered `Renew` is in use."""
 
-    TYPE = "renewed"
+    TYPE: ClassVar[str | None] = "renewed"
 
 
 @dataclass(frozen=True, slots=True)
 class RenewalRefused(Message):
     """The token of the oldest unanswered `Renew` was refused."""
 
-    TYPE = "renewal_refused"
+    TYPE: ClassVar[str | None] = "renewal_refused"
     reason: ReasonCode
     message: LongText
 
@@ -231,14 +231,14 @@ RelayEvent: TypeAlias = Joined | Published | Unpublished | Left | Kicked | Token
 class Leave(Message):
     """The leg leaves of its own accord; all of its audio has been sent."""
 
-    TYPE = "leave"
+    TYPE: ClassVar[str | None] = "leave"
 
 
 @dataclass(frozen=True, slots=True)
 class Renew(Message):
     """The leg wants to stay on a fresh token."""
 
-    TYPE = "renew"
+    TYPE: ClassVar[str | None] = "renew"
     token: Token
 
 

@@ -71,3 +71,10 @@ def test_every_row_of_the_fault_catalogue_that_says_so_is_tested() -> None:
     assert set(tested) <= rows, "a test is marked with a row that is not in the catalogue"
     assert table["COVERED"] <= rows
     assert sorted(table["COVERED"] - set(tested)) == []
+
+
+def test_the_files_that_the_architecture_names_are_there() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:core|plugins|mockserver|tests)/[\w/.*-]+)`", page)
+    assert len(named) > 15
+    assert not [path for path in named if not list(ROOT.glob(path))]

@@ -13,17 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.session import Grade
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, refuse
+from offhook_mockserver.server.limits import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-
-MAX_BODY_BYTES: Final = 64 * 1024
-MAX_HEADERS: Final = 64
-MAX_HEADER_BYTES: Final = 16 * 1024
-BODY_TIMEOUT_S: Final = 10.0
 
 # Sendblue documents none of these; most are limits of the mock's own.
 REPEATED_HEADER: Final = ApiRefusal(400, Grade.ASSUMED)

@@ -19,7 +19,14 @@ from uvicorn.lifespan.off import LifespanOff
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from offhook_mockserver.server.http_guard import MAX_BODY_BYTES, MAX_HEADER_BYTES
+from offhook_mockserver.server.limits import (
+    HEADER_TIMEOUT_S,
+    LINGER_S,
+    MAX_BODY_BYTES,
+    MAX_HEADER_BYTES,
+    PING_INTERVAL_S,
+    SILENCE_S,
+)
 from offhook_mockserver.server.loopback import listen
 from offhook_wire.liveness import LivenessTimer
 
@@ -29,15 +36,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
     from uvicorn._types import ASGISendEvent
 
-
-#: A connection that completes no request for this long, or twice this long at most, is closed.
-HEADER_TIMEOUT_S: Final = 10.0
-
-#: A WebSocket is pinged at this interval, and closed when nothing has arrived for `SILENCE_S`.
-PING_INTERVAL_S: Final = 2.0
-SILENCE_S: Final = 7.0
-#: How long a WebSocket that is not served any more has to close in good order.
-LINGER_S: Final = 1.0
 
 #: uvicorn warns of these, and any client can cause them: an ``https:`` link to our port is enough. The client gets
 #: its answer (400, or one without the upgrade), which is all that is needed.

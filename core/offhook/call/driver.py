@@ -204,7 +204,7 @@ class Driver:
         """The event loop was kept from turning; that may explain a gap."""
         self.timeline.count("loop_blocks")
         self.timeline.count("loop_blocked_ms", round(block.took_s * 1000))
-        self._book.add_entry("LoopBlocked", block.detail)
+        self.timeline.note("LoopBlocked", block.detail)
 
     def _unwatch(self, _: object) -> None:
         assert self._parts.watchdog is not None

@@ -91,10 +91,6 @@ class RecordKeeper:
         if step.changed or not isinstance(event, DeadlinePassed):
             self.timeline.event(type(event).__name__, self._detail(event), step, at_s, self._facts(event))
 
-    def add_entry(self, event: str, detail: str) -> None:
-        """See `Timeline.note`."""
-        self.timeline.note(event, detail)
-
     def _facts(self, event: Event) -> dict[str, object]:
         """What replay needs besides the event's name; the first entry also holds the policy."""
         facts = {

@@ -179,7 +179,7 @@ class Phone:
         environment = os.environ if environment is None else environment
         settings["carrier"] = settings.get("carrier") or environment.get(CARRIER_VARIABLE)
         settings["auth"] = settings.get("auth") or environment.get(AUTH_VARIABLE)
-        settings["transport"] = settings.get("transport") or environment.get(TRANSPORT_VARIABLE)
+        settings["transport"] = settings.get("transport") or environment.get(TRANSPORT_VARIABLE) or None
         return cls(environment=environment, **settings)
 
     def _transport(self, name: str, carrier: Carrier, settings: Environment) -> Transport:

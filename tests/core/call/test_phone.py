@@ -132,6 +132,13 @@ def test_a_phone_made_by_hand_reads_no_environment(monkeypatch: pytest.MonkeyPat
     assert acme.made == [("auth", None), ("carrier", None, "FixedAuth"), ("aiortc", None), ("store", "")]
 
 
+def test_an_empty_variable_counts_as_not_set() -> None:
+    acme = Acme()
+    empty = {"OFFHOOK_AUTH": "", "OFFHOOK_CARRIER": "", "OFFHOOK_TRANSPORT": "", "OFFHOOK_STORE": ""}
+    Phone.from_env({**empty, **ALONE}, plugins=load(acme))
+    assert [made[0] for made in acme.made] == ["auth", "carrier", "aiortc", "store"]
+
+
 def test_an_auth_object_goes_to_the_carrier_that_is_given_by_name() -> None:
     class Own(FixedAuth):
         pass

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError
 from offhook.interfaces.old_carriers import keep_old_members
+from offhook.session.outcome import Disposition
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.grant import Grant
     from offhook.secret import Secret
-    from offhook.session.outcome import Disposition
 
 
 class Carrier(ABC):
@@ -72,6 +73,10 @@ class Carrier(ABC):
         ...
 
 
+#: How a call can end on the word of its carrier. The other dispositions follow from what we do or see ourselves.
+_REPORTED: Final = (Disposition.DECLINED, Disposition.BUSY, Disposition.NO_ANSWER, Disposition.COMPLETED)
+
+
 @dataclass(frozen=True, slots=True)
 class CarrierReport:
     """News of a call from its carrier, for example from a webhook; `Phone.report` takes it.
@@ -82,7 +87,8 @@ class CarrierReport:
         call_id: our name for the call; empty if the carrier names it by its channel.
 
     Raises:
-        ConfigError: neither or both of `channel` and `call_id` are given.
+        ConfigError: `disposition` is not one of these four, `channel` or `call_id` is not a str, or neither or both of
+            them are given.
     """
 
     disposition: Disposition
@@ -90,6 +96,14 @@ class CarrierReport:
     call_id: str = ""
 
     def __post_init__(self) -> None:
+        # Webhooks are JSON, so what is passed is often not what the annotations say.
+        if not isinstance(self.disposition, Disposition) or self.disposition not in _REPORTED:  # pyright: ignore[reportUnnecessaryIsInstance]
+            allowed = ", ".join(f"Disposition.{item.name}" for item in _REPORTED)
+            given = f"{type(self.disposition).__name__} {quoted(str(self.disposition))}"
+            raise ConfigError(f"CarrierReport(disposition=...) must be one of {allowed}; got {given}")
+        for name, value in (("channel", self.channel), ("call_id", self.call_id)):
+            if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ConfigError(f"CarrierReport({name}=...) must be a str, got {type(value).__name__}")
         if bool(self.channel) == bool(self.call_id):
             raise ConfigError("a CarrierReport names its call by channel or by call_id: pass one of them")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,20 @@ def test_a_report_for_no_call_of_ours_is_no_error() -> None:
 @pytest.mark.parametrize("given", [{}, {"channel": "a", "call_id": "b"}])
 def test_a_report_names_one_call(given: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="by channel or by call_id"):
+        CarrierReport(Disposition.BUSY, **given)
+
+
+@pytest.mark.parametrize("given", ["declined", "hung up", None, Disposition.FAILED, Disposition.CANCELED])
+def test_a_report_has_a_disposition_that_a_carrier_can_know(given: object) -> None:
+    shown = re.escape(f"{type(given).__name__} '{given}'")
+    allowed = r"Disposition\.DECLINED, Disposition\.BUSY, Disposition\.NO_ANSWER, Disposition\.COMPLETED"
+    with pytest.raises(ConfigError, match=rf"must be one of {allowed}; got {shown}$"):
+        CarrierReport(given, channel="a")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [{"channel": b"a"}, {"call_id": 7}, {"channel": "a", "call_id": None}])
+def test_a_report_names_its_call_by_text(given: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"^CarrierReport\((channel|call_id)=\.\.\.\) must be a str, got "):
         CarrierReport(Disposition.BUSY, **given)
 
 

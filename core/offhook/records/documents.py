@@ -102,8 +102,8 @@ def is_unfinished(record: Document) -> bool:
 
 
 def is_brief(record: Document) -> bool:
-    """Whether a record was saved without its timeline, as long as the call lasted: its journal has it."""
-    return record.get("ended_at_s") is None and "timeline" not in record
+    """Whether a record was saved without its timeline, as while the call lasts: its journal has it."""
+    return "timeline" not in record
 
 
 def interrupted_sentence(record: Document) -> str:

@@ -117,7 +117,7 @@ class CallStores:
         Args:
             record: without its timeline.
             timeline: makes the timeline.
-            final: whether the call is over.
+            final: whether the call has ended: the record has its timeline from then on.
 
         Returns:
             How many stores failed, and the problems that have not been reported yet.

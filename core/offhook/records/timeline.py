@@ -148,6 +148,7 @@ class Timeline:
     def _save(self, *, final: bool) -> None:
         """Write the record as it is now. One that cannot be written is tried again with the next change."""
         record = self.record
+        final = final or record.ended_at_s is not None  # the process may die before the last save
         failures, problems = self._stores.save(brief_document(record), lambda: timeline_document(record), final=final)
         if failures:
             self.count("records_unsaved", failures)

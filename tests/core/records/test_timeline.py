@@ -91,6 +91,16 @@ def test_a_journal_that_cannot_be_written_does_not_cost_the_record() -> None:
     assert list(store.records) == ["call_1"]
 
 
+def test_a_record_of_a_call_that_has_ended_always_has_its_timeline() -> None:
+    store, record = MemoryStore(), CallRecord("call_1", "", "")
+    timeline = made(record, store)
+    timeline.add(entry(0, changed=True))
+    assert "timeline" not in store.records["call_1"], "the journal has it while the call lasts"
+    record.ended_at_s = 1.0
+    timeline.add(entry(1, changed=True))
+    assert store.records["call_1"]["timeline"] == store.journal, "also if the process dies before the record is final"
+
+
 def test_observers_hear_of_changes_only() -> None:
     seen: list[object] = []
 

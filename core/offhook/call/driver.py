@@ -295,6 +295,7 @@ class Driver:
                 await self._tasks.abandon()
             finally:
                 self._end_session()
+                self.timeline.save()  # whole: a guard on a network may take longer than the process has left
                 try:
                     await self.release_admission()
                 finally:

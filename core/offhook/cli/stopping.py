@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 #: How long the work has, from the first signal on, to hang up and to finish its files, so that the process has ended
-#: after 5 s. A call needs 4.5 s if everything hangs.
+#: after 5 s. If everything hangs, the record of a call is whole after 4.5 s; a double-dial guard that hangs as well
+#: is cut short, which costs nothing but the release of its key.
 DRAIN_S: Final = 4.8
 #: The signals that end a command, and the exit code of each.
 CODES: Final[Mapping[signal.Signals, ExitCode]] = {

@@ -101,7 +101,7 @@ class Timeline:
         for problem in problems:  # after the entry itself, so that the timeline stays in order
             self.problem(problem)
         if entry.changed:
-            self._save(final=False)
+            self.save()
             self._hooks.call_transition(self.record.call_id, entry, self.observer_failed)
 
     def observer_failed(self, error: OffhookError) -> None:
@@ -145,10 +145,10 @@ class Timeline:
         """Why no store holds what happened so far, although the phone has stores; otherwise empty."""
         return self._clean(self._stores.unwritten)
 
-    def _save(self, *, final: bool) -> None:
+    def save(self) -> None:
         """Write the record as it is now. One that cannot be written is tried again with the next change."""
         record = self.record
-        final = final or record.ended_at_s is not None  # the process may die before the last save
+        final = record.ended_at_s is not None  # not only the last time: the process may die before that
         failures, problems = self._stores.save(brief_document(record), lambda: timeline_document(record), final=final)
         if failures:
             self.count("records_unsaved", failures)
@@ -157,7 +157,7 @@ class Timeline:
 
     def close(self) -> None:
         """The record is final: save it and end the streams."""
-        self._save(final=True)
+        self.save()
         self._closed = True
         for stream in self._streams:
             stream.close()

@@ -6,10 +6,11 @@ import asyncio
 import re
 
 import pytest
-from tests.core.rig import NUMBER, NUMBERS, PLAIN, POLICY, load, now, rig, run
+from tests.core.rig import NUMBER, NUMBERS, PLAIN, POLICY, StuckSink, frame, load, now, rig, run
 
 from offhook import CallPolicy, CallState, Phone, hookimpl
 from offhook.call.admission import AMBIGUOUS_HOLD_S, Admission, MemoryGuard
+from offhook.cli.stopping import DRAIN_S
 from offhook.errors import (
     CallStateError,
     CarrierUnavailable,
@@ -23,6 +24,7 @@ from offhook.errors import (
 )
 from offhook.interfaces import DialGuard, DialRequest
 from offhook.interfaces.ids import Ids
+from offhook.session.record import record_document
 from offhook.testing import LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier
 
 REQUEST = DialRequest("call_1", NUMBER)
@@ -297,6 +299,32 @@ def test_a_guard_may_take_its_time_and_the_loop_goes_on() -> None:
             async with p.dial(NUMBER):
                 pass
         assert carrier.rung == [NUMBER, NUMBER]
+
+    run(main())
+
+
+def test_where_everything_hangs_the_record_is_whole_before_a_signal_ends_the_process() -> None:
+    async def main() -> None:
+        guard, sink = SlowGuard(release_s=1000), StuckSink()
+        transport = LinkedTransport()
+        callee = transport.member()
+        async with Phone(
+            carrier=ScriptedCarrier(), transport=transport, store=guard, policy=POLICY, plugins=PLAIN, clock=LoopClock()
+        ) as p:
+            call = await p.dial(NUMBER).__aenter__()
+            callee.join()
+            callee.publish()
+            assert await call.answered()
+            call.listen(sink)
+            callee.say(frame())
+            transport.leave_gate.clear()
+            ending = asyncio.create_task(call.hang_up())
+            await asyncio.sleep(DRAIN_S)
+            assert not ending.done(), "the guard hangs"
+            saved = guard.records[call.record.call_id]
+            assert saved == record_document(call.record)
+            assert "a source or a sink was not done" in str(saved["timeline"])
+            await ending
 
     run(main())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from typing import TYPE_CHECKING
 
 from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, SourceError, StartAmbiguous
@@ -150,6 +151,17 @@ class Call:
     def over(self) -> bool:
         """Whether the call has ended, or was given up before it was dialled."""
         return self._driver.given_up or self.state is CallState.ENDED
+
+    @property
+    def settled(self) -> bool:
+        """Of the last version, and ends with the next: use `over`, or await `ended()` until nothing of it is left."""
+        warnings.warn(
+            "Call.settled is of the last version of offhook: use Call.over, or await Call.ended(). The next version ends "
+            "the old form",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self._driver.settled
 
     @property
     def leg_state(self) -> LegState:

@@ -46,6 +46,21 @@ def test_hanging_up_is_idempotent_terminal_and_safe_from_several_tasks() -> None
     run(main())
 
 
+def test_settled_works_for_one_more_version_and_names_its_successor() -> None:
+    async def main() -> None:
+        r = rig()
+        call = r.phone.dial(NUMBER)
+        with pytest.warns(DeprecationWarning, match=r"use Call\.over, or await Call\.ended\(\)") as warned:
+            assert not call.settled
+        assert warned[0].filename == __file__
+        async with call:
+            pass
+        with pytest.warns(DeprecationWarning):
+            assert call.settled
+
+    run(main())
+
+
 def test_a_release_that_hangs_is_bounded() -> None:
     async def main() -> None:
         r = rig(policy=POLICY)

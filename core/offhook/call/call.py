@@ -42,7 +42,9 @@ TAIL_S = 0.2
 class Call:
     """One call. Made by `Phone.dial()`, used as an async context manager.
 
-    Entering it dials, and returns once our leg is in the channel: then the callee's telephone is assumed to ring.
+    Entering it dials, and returns once our leg is in the channel: then the callee's telephone is assumed to ring. It
+    also returns, without an error, when the call is declined or hung up before that: then `answered()` returns False,
+    and `play()`, `listen()` and the like raise `CallStateError`.
     Leaving it hangs up, whatever happened inside.
 
     Raises, on entering:
@@ -103,7 +105,8 @@ class Call:
         """Wait for the answer, or for the end. How the call went is never raised: see the record.
 
         Returns:
-            Whether the call was answered.
+            Whether the call was answered. If not, it may have ended before our leg joined: then there is no audio, and
+            `play()`, `listen()` and the like raise `CallStateError`.
 
         Raises:
             CallStateError: the call was not entered, or lives on another event loop.
@@ -363,6 +366,12 @@ class Call:
 
     def _media(self, verb: str, brackets: str = "()") -> CallMedia:
         if self._driver.media is None:
+            if self._entered and (self.over or self.state is CallState.ENDING):
+                how = f" ({self.record.disposition})" if self.record.disposition else ""
+                raise CallStateError(
+                    f"{verb}{brackets} needs our leg in the channel, and this call ended{how} before it joined: ask "
+                    "`await call.answered()` first"
+                )
             raise CallStateError(f"{verb}{brackets} needs a call that was entered: async with phone.dial(...) as call")
         return self._driver.media
 

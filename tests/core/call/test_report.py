@@ -61,6 +61,10 @@ def test_a_report_while_we_are_joining_ends_the_call_without_an_error() -> None:
 
             later(1, decline)
             async with call:
+                for use, name in ((lambda: call.listen("recorder:a.wav"), "listen"), (call.clear, "clear")):
+                    message = rf"^{name}\(\) needs our leg in the channel, and this call ended \(declined\) before it"
+                    with pytest.raises(CallStateError, match=message):
+                        use()
                 assert not await call.answered()
             assert call.record.outcome == DECLINED
 

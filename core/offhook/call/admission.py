@@ -175,9 +175,10 @@ class Admission:
                 await asyncio.wait({work})
             except asyncio.CancelledError as error:
                 cancelled = error
-        work.result()
         if cancelled is not None:
+            _ = work.cancelled() or work.exception()  # retrieved, or asyncio would log it
             raise cancelled
+        work.result()
 
     def _double(self, number: str, holder: str) -> DoubleDial:
         return DoubleDial(

@@ -380,6 +380,24 @@ def test_a_call_that_is_cancelled_while_its_key_is_released_keeps_no_key() -> No
     run(main())
 
 
+def test_a_cancellation_is_not_lost_when_the_guard_fails_to_release() -> None:
+    class Failing(SlowGuard):
+        async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+            await asyncio.sleep(1)
+            raise OSError("gone")
+
+    async def main() -> None:
+        admission = Admission(ScriptedCarrier(), PLAIN.hooks, Failing(), LoopClock())
+        await admission.admit(REQUEST)
+        releasing = asyncio.create_task(admission.release(REQUEST.call_id, "no"))
+        await asyncio.sleep(0.5)
+        releasing.cancel()
+        await asyncio.wait({releasing})
+        assert releasing.cancelled()
+
+    run(main())
+
+
 def test_a_guard_of_the_last_version_is_refused_when_the_phone_is_made() -> None:
     class Old(MemoryStore, DialGuard):
         def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:  # type: ignore[override]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -78,6 +79,7 @@ class Admission:
         self._window_s = redial_window_s
         self._if_killed_s = max(AMBIGUOUS_HOLD_S, redial_window_s) if redial_window_s else 0.0
         self._up: dict[str, str] = {}
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def admit(self, request: DialRequest) -> DialRequest:
         """Take a place and the guard's key for a call; `release` returns both.
@@ -98,7 +100,10 @@ class Admission:
         self._up[call_id] = ""  # the place is taken while plugins are asked
         try:
             request = await self._ask(request)
-            self._up[call_id] = await self._take_key(request)
+            key = guard_key(request.line, request.number)
+            async with self._alone(key):
+                await self._take(key, request, self._if_killed_s)
+                self._up[call_id] = key
         except BaseException:
             del self._up[call_id]
             raise
@@ -107,6 +112,8 @@ class Admission:
     async def try_out(self, request: DialRequest) -> None:
         """Find out whether `admit` would let the call pass, and take nothing.
 
+        Until the guard has answered, a call of this phone to the same callee waits, and is not refused because of this.
+
         Raises:
             DialRefused, OffhookError: as `admit`.
         """
@@ -114,8 +121,10 @@ class Admission:
             up = f"{len(self._up)} calls are up, which is the limit"
             raise TooManyCalls(f"{mask(request.number)} would not be dialled: {up}")
         request = await self._ask(request)
-        key = await self._take_key(request)
-        await self._free(key, request.call_id, 0.0)
+        key = guard_key(request.line, request.number)
+        async with self._alone(key):
+            await self._take(key, request, 0.0)  # a process that dies here has rung nothing
+            await self._free(key, request.call_id, 0.0)
 
     async def release(self, call_id: str, rang: str) -> None:
         """The call is over, or was not dialled after all. Idempotent; a cancellation is passed on when it is done.
@@ -141,27 +150,28 @@ class Admission:
         await self._hooks.before_dial(request)
         return request
 
-    async def _take_key(self, request: DialRequest) -> str:
-        """Claim the guard's key for a call, and return it."""
-        key = guard_key(request.line, request.number)
+    def _alone(self, key: str) -> asyncio.Lock:
+        """The lock that is held while a key is claimed, so that a dry run of this phone never looks like a call. The wait
+        for it is bounded, as is everything that is done while it is held."""
+        return self._locks.setdefault(key, asyncio.Lock())
+
+    async def _take(self, key: str, request: DialRequest, if_killed_s: float) -> None:
+        """Claim the guard's key for a call."""
         try:
-            holder = await self._claim(key, request.call_id)
+            holder = await self._claim(key, request.call_id, if_killed_s)
             if holder is not None and request.redial:
                 await self._free(key, holder, 0.0)
-                holder = await self._claim(key, request.call_id)
+                holder = await self._claim(key, request.call_id, if_killed_s)
         except BaseException:
             with contextlib.suppress(OffhookError):  # it may have been claimed all the same
                 await self._free(key, request.call_id, 0.0)
             raise
         if holder is not None:
             raise self._double(request.number, holder)
-        return key
 
-    async def _claim(self, key: str, call_id: str) -> str | None:
+    async def _claim(self, key: str, call_id: str, if_killed_s: float) -> str | None:
         guard, now_s = self._guard, self._clock.wall_s()
-        return await isolated(
-            guard, "claim", lambda: guard.claim(key, call_id, now_s, self._if_killed_s), _CLAIM_TIMEOUT_S
-        )
+        return await isolated(guard, "claim", lambda: guard.claim(key, call_id, now_s, if_killed_s), _CLAIM_TIMEOUT_S)
 
     async def _free(self, key: str, call_id: str, hold_s: float) -> None:
         """Release a key, also when we are cancelled meanwhile: a key that is kept by mistake bars its callee."""

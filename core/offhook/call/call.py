@@ -159,8 +159,8 @@ class Call:
     def settled(self) -> bool:
         """Of the last version, and ends with the next: use `over`, or await `ended()` until nothing of it is left."""
         warnings.warn(
-            "Call.settled is of the last version of offhook: use Call.over, or await Call.ended(). The next version ends "
-            "the old form",
+            "Call.settled is of the last version of offhook: use Call.over, or await Call.ended(). The next version "
+            "ends the old form",
             DeprecationWarning,
             stacklevel=2,
         )

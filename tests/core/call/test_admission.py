@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import NUMBER, NUMBERS, PLAIN, POLICY, StuckSink, frame, load, now, rig, run
@@ -26,6 +27,9 @@ from offhook.interfaces import DialGuard, DialRequest
 from offhook.interfaces.ids import Ids
 from offhook.session.record import record_document
 from offhook.testing import LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier
+
+if TYPE_CHECKING:
+    from offhook import Call
 
 REQUEST = DialRequest("call_1", NUMBER)
 
@@ -394,6 +398,43 @@ def test_a_cancellation_is_not_lost_when_the_guard_fails_to_release() -> None:
         releasing.cancel()
         await asyncio.wait({releasing})
         assert releasing.cancelled()
+
+    run(main())
+
+
+@pytest.mark.parametrize("dry_first", [True, False])
+def test_a_dry_run_does_not_count_against_a_call_of_the_same_phone(dry_first: bool) -> None:
+    async def main() -> None:
+        carrier, guard = ScriptedCarrier(), SlowGuard(claim_s=1, release_s=1)
+        async with phone(carrier, store=guard) as p:
+            both = [p.dry_run(NUMBER), p.dry_run(NUMBER)]
+            call = p.dial(NUMBER)
+            both.insert(len(both) * dry_first, enter(call))
+            results = await asyncio.gather(*both, return_exceptions=True)
+            assert carrier.rung == [NUMBER]
+            refused = [result for result in results if result is not None]
+            assert [type(error) for error in refused] == ([] if dry_first else [DoubleDial] * 2)
+            assert all(call.record.call_id in str(error) for error in refused), "the call itself, not another dry run"
+        assert not p._parts.admission._locks, "none is kept for longer than it is used"
+
+    async def enter(call: Call) -> None:
+        await call.__aenter__()
+
+    run(main())
+
+
+def test_a_dry_run_claims_nothing_for_after_the_death_of_its_process() -> None:
+    class Noting(MemoryGuard):
+        if_killed_s: float | None = None
+
+        async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+            self.if_killed_s = if_killed_s
+            return await super().claim(key, call_id, now_s, if_killed_s)
+
+    async def main() -> None:
+        guard = Noting()
+        await Admission(ScriptedCarrier(endpoint=None), PLAIN.hooks, guard, LoopClock()).try_out(REQUEST)
+        assert guard.if_killed_s == 0
 
     run(main())
 

@@ -55,7 +55,7 @@ def test_settled_works_for_one_more_version_and_names_its_successor() -> None:
         assert warned[0].filename == __file__
         async with call:
             pass
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="settled"):
             assert call.settled
 
     run(main())

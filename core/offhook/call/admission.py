@@ -151,8 +151,10 @@ class Admission:
         return request
 
     def _alone(self, key: str) -> asyncio.Lock:
-        """The lock that is held while a key is claimed, so that a dry run of this phone never looks like a call. The wait
-        for it is bounded, as is everything that is done while it is held."""
+        """The lock of a key, held while the key is claimed, so that a dry run of this phone never looks like a call.
+
+        Waiting for it is bounded, as is everything that is done while it is held.
+        """
         return self._locks.setdefault(key, asyncio.Lock())
 
     async def _take(self, key: str, request: DialRequest, if_killed_s: float) -> None:

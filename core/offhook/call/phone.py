@@ -13,7 +13,7 @@ from offhook.call.call import Call
 from offhook.call.driver import Driver
 from offhook.call.parts import PhoneParts
 from offhook.call.watchdog import LIMIT_S, Watchdog
-from offhook.errors import CallStateError, ConfigError
+from offhook.errors import CallStateError, ConfigError, OffhookError
 from offhook.interfaces import Carrier, DialGuard, Transport
 from offhook.interfaces.clock import SystemClock
 from offhook.interfaces.dialing import DialRequest
@@ -97,6 +97,8 @@ class Phone:
         ConfigError: something that is named is not installed, or lacks its settings.
         StorageError: a store cannot be opened.
         PluginError: one of `plugins` cannot be used, or the carrier, the transport or the guard is not a valid one.
+
+    Stores that were opened before something else turned out to be wrong are closed again, also those that were passed.
     """
 
     def __init__(
@@ -139,24 +141,29 @@ class Phone:
         stores = open_stores(self.plugins, store, usual, settings)
         #: Records of calls that died with their process and were not reported before.
         self.interrupted: Sequence[Document] = interrupted(stores)
-        guard = stores.guard or MemoryGuard()
-        problem = interface_mismatch(guard, DialGuard)
-        if problem:
-            raise contract_error(guard, "Phone", problem, "DialGuard")
-        admission = Admission(
-            carrier,
-            self.plugins.hooks,
-            guard,
-            settings.clock,
-            call_limit=call_limit,
-            redial_window_s=redial_window_s,
-        )
-        watchdog = None
-        if watchdog_limit_s is not None and isinstance(settings.clock, SystemClock):
-            watchdog = Watchdog(watchdog_limit_s)
-        self._parts = PhoneParts(
-            carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
-        )
+        try:
+            guard = stores.guard or MemoryGuard()
+            problem = interface_mismatch(guard, DialGuard)
+            if problem:
+                raise contract_error(guard, "Phone", problem, "DialGuard")
+            admission = Admission(
+                carrier,
+                self.plugins.hooks,
+                guard,
+                settings.clock,
+                call_limit=call_limit,
+                redial_window_s=redial_window_s,
+            )
+            watchdog = None
+            if watchdog_limit_s is not None and isinstance(settings.clock, SystemClock):
+                watchdog = Watchdog(watchdog_limit_s)
+            self._parts = PhoneParts(
+                carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
+            )
+        except BaseException:
+            with contextlib.suppress(OffhookError):  # the mistake comes first
+                stores.close()
+            raise
         #: Of the calls that have not been released entirely.
         self._drivers: list[Driver] = []
         self._closed = False

@@ -12,6 +12,7 @@ from tests.core.rig import ALONE, NUMBER, NUMBERS, PLAIN, AudioKit, RampSource, 
 from offhook import CallPolicy, CallState, Phone
 from offhook.call.phone import PhoneSettings
 from offhook.errors import ConfigError, MissingExtraError, NumberRejected, PluginError, SpecError, StorageError
+from offhook.interfaces import DialGuard
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
 from offhook.testing import FixedAuth, LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier
@@ -248,6 +249,29 @@ def test_everything_is_closed_even_where_closing_fails() -> None:
         assert r.transport.closed
 
     run(main())
+
+
+def test_stores_are_closed_when_the_phone_cannot_be_made() -> None:
+    class Unclosable(MemoryStore):
+        def close(self) -> None:
+            super().close()
+            raise OSError("stuck")
+
+    class OldGuard(MemoryStore, DialGuard):
+        def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:  # type: ignore[override]
+            return None
+
+        async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+            pass
+
+    acme = Acme()
+    with pytest.raises(ConfigError, match="call_limit"):
+        Phone(plugins=load(acme), store=["memory:a", "memory:b"], call_limit=0)
+    assert [store.closed for store in acme.stores] == [True, True]
+    for store in (Unclosable(), OldGuard()):
+        with pytest.raises(PluginError if isinstance(store, OldGuard) else ConfigError):
+            Phone(plugins=load(acme), store=store, call_limit=0)
+        assert store.closed
 
 
 def test_a_cancelled_aclose_still_lets_go_of_everything() -> None:

@@ -44,8 +44,8 @@ def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = 
     Args:
         part: what a factory returned or a program passed.
         interface: what it should be.
-        is_last_moment: the callee has been rung already, so a method that should be async and is not is tried all the
-            same: a plain function can return an awaitable without an annotation.
+        is_last_moment: whether the callee has been rung already. Then plain methods that should be async are accepted,
+            since a plain function can return an awaitable without an annotation.
     """
     if inspect.iscoroutine(part):
         part.close()  # or Python would warn that it was never awaited
@@ -68,7 +68,7 @@ def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = 
 
 @functools.lru_cache(maxsize=256)
 def _methods_mismatch(kind: type, interface: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The methods of a class that are async and must not be, and those that are not and must be."""
+    """Return the async methods of a class that must be plain, and the plain methods that must be async."""
     pairs = [
         (method, getattr(kind, name, None)) for name, method in vars(interface).items() if inspect.isfunction(method)
     ]

@@ -96,8 +96,9 @@ class CarrierReport:
     call_id: str = ""
 
     def __post_init__(self) -> None:
-        # Webhooks are JSON, so what is passed is often not what the annotations say.
-        if not isinstance(self.disposition, Disposition) or self.disposition not in _REPORTED:  # pyright: ignore[reportUnnecessaryIsInstance]
+        # Webhooks are JSON, so the types may be wrong, and a str is equal to the member that it names.
+        typed = isinstance(self.disposition, Disposition)  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not typed or self.disposition not in _REPORTED:
             allowed = ", ".join(f"Disposition.{item.name}" for item in _REPORTED)
             given = f"{type(self.disposition).__name__} {quoted(str(self.disposition))}"
             raise ConfigError(f"CarrierReport(disposition=...) must be one of {allowed}; got {given}")

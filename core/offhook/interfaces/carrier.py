@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from offhook.errors import ConfigError
-from offhook.interfaces.old_carriers import keep_old_members
+from offhook.interfaces.old_carriers import keep_old_members, line_id_for_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,10 @@ class Carrier(ABC):
         return " ".join(
             [f"{type(self).__module__}.{type(self).__qualname__}", self.endpoint or "", *filter(None, [from_number])]
         )
+
+    async def line(self) -> str:
+        """Deprecated: `line_id` without arguments, for one more version."""
+        return await line_id_for_line(type(self), Carrier)(self)
 
     @abstractmethod
     async def start_call(self, request: DialRequest) -> Grant:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -45,12 +46,19 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy and pyright, both strict; and every public name of every package has a type that is written down."""
     install(session, "types", "test")
-    # The example is what others copy: it is held to what the sources are.
-    session.run("mypy", *SOURCES, "noxfile.py", *EXAMPLE)
-    # A little looser: mypy takes a state that was asserted to be unchanged for ever after.
-    loose = ("--no-warn-unreachable", "--disable-error-code=comparison-overlap")
-    session.run("mypy", *loose, "tests", "examples", "docs")
-    session.run("pyright")
+    with ThreadPoolExecutor() as beside:  # each of these takes one core
+        pyright = beside.submit(session.run, "pyright")
+        public = beside.submit(_public_types, session)
+        # The example is what others copy: it is held to what the sources are.
+        session.run("mypy", *SOURCES, "noxfile.py", *EXAMPLE)
+        # A little looser: mypy takes a state that was asserted to be unchanged for ever after.
+        loose = ("--no-warn-unreachable", "--disable-error-code=comparison-overlap")
+        session.run("mypy", *loose, "tests", "examples", "docs")
+        pyright.result()
+        public.result()
+
+
+def _public_types(session: nox.Session) -> None:
     for package in PACKAGES:  # as installed, by the python that is first on the path; exits with 1 below 100 %
         session.run("pyright", "--verifytypes", package, "--ignoreexternal", silent=True)
 

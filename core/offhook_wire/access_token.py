@@ -189,13 +189,13 @@ def verify(token: Secret, *, app_id: str, certificate: Secret, channel: str, uid
 
 def _parse(token: str) -> AccessToken:
     if not token.startswith(VERSION):
-        raise ValueError(f"does not begin with {VERSION}")
+        raise ValueError(f"it does not begin with {VERSION}")
     if len(token) > _MAX_TEXT:
-        raise ValueError("too long")
+        raise ValueError("it is too long")
     inflater = zlib.decompressobj()
     raw = inflater.decompress(base64.b64decode(token[len(VERSION) :], validate=True), MAX_INFLATED_BYTES)
     if not inflater.eof or inflater.unconsumed_tail or inflater.unused_data:
-        raise ValueError("truncated, too large, or followed by other data")
+        raise ValueError("it is truncated, too large, or followed by other data")
     reader = _Reader(raw)
     signature = reader.string()
     signed = reader.rest()

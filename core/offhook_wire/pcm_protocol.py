@@ -38,7 +38,7 @@ class Join(Message):
 
     def check(self) -> None:
         if self.rejoin and not self.uid:
-            raise ProtocolError("uid", "must be the uid of the welcome when a client comes back")
+            raise ProtocolError("uid", "must be the uid of the last welcome when rejoin is set")
 
 
 @dataclass(frozen=True, slots=True)

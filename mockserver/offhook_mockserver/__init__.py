@@ -62,7 +62,7 @@ def _sendblue_far_end() -> FarEnd:
 
 @hookimpl
 def offhook_transport(registry: TransportRegistry) -> None:
-    """Say how to get ``memory``: a mock that a phone has as a plugin adds the transport into its own rooms."""
+    """Explain how to get ``memory``: only a mock adds it, and only to phones that load the mock as a plugin."""
     registry.hint(
         "memory",
         "it joins the rooms of a mock in this process, and this phone has no mock: take the phone from the mock, "

@@ -130,7 +130,7 @@ class Connection:
         self._release_task: asyncio.Task[None] | None = None
 
     async def open(self, base: str, answer: JoinAnswer) -> None:
-        """Connect media and events; return when the relay says that we are in.
+        """Connect media and events, and return when the relay has let us into the channel.
 
         Raises:
             PeerFailed: media could not be set up.
@@ -158,7 +158,7 @@ class Connection:
             raise self._failure
 
     def start(self) -> None:
-        """Call the handler with what waited, in order, and from now on with everything at once."""
+        """Pass what has arrived to the handler, in order, and from now on pass everything on as it arrives."""
         waiting, self._waiting = self._waiting, None
         for call in waiting or ():
             if not self._over:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: Packets, half a second of audio: a loss of fewer is not one-way audio; it may be the last words before a pause.
 _FEWEST: Final = frames_in(0.5)
-#: Reports without news must continue to arrive for this time; one arrives each second.
+#: Audio is lost only when reports without new packets have arrived for this time; one arrives each second.
 _REPORTS_S: Final = 1.5
 #: A longer time without a packet is a pause.
 _PAUSE_S: Final = 1.0

@@ -48,11 +48,13 @@ class Entrance:
         timeout_s: float,
         rejoin: bool = False,
     ) -> Connection:
-        """HTTP, then ICE and DTLS, then the WebSocket. If cancelled, it says goodbye; if it fails, it does not.
+        """Join over HTTP, connect ICE and DTLS, then open the WebSocket.
+
+        If this is cancelled, it sends the relay a goodbye; if it fails, it does not.
 
         Raises:
-            TimeoutError: that took more than `timeout_s`.
-            JoinFailed: and whatever else `ask` and `Connection.open` raise.
+            TimeoutError: it took longer than `timeout_s`.
+            JoinFailed: the relay refused or was lost; also the other errors of `ask` and `Connection.open`.
         """
         connection = Connection(
             handler, self._certificate, self.releases, incoming=self._incoming, outgoing=self._outgoing

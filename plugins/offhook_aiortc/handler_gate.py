@@ -53,7 +53,7 @@ class HandlerGate:
                 _log.exception("the handler of leg %d failed on audio", self.uid)
 
     def open(self) -> None:
-        """Pass on what waited, and from now on everything at once."""
+        """Pass on what has waited, and from now on pass everything on immediately."""
         waiting, self._waiting = self._waiting, None
         for call in waiting or ():
             call()

@@ -36,7 +36,7 @@ class Members:
         self._departing: dict[int, tuple[LeaveReason, TimerHandle]] = {}
 
     def reconcile(self, there: Iterable[MemberInfo]) -> None:
-        """Report what changed, as the leg has joined or rejoined and `there` are the members now."""
+        """Report the changes when the leg has joined or rejoined; `there` lists the current members."""
         now = {member.uid: member for member in there}
         self.flush()
         for uid in tuple(self._present):

@@ -80,7 +80,7 @@ async def ask(base: str, request: JoinRequest) -> JoinAnswer:
         return JoinAnswer.parse(answer.content)
     refusal = read_refusal(answer.content)
     if refusal is None:
-        raise JoinFailed(f"{base} answered HTTP {answer.status_code}, which is not a relay's answer")
+        raise JoinFailed(f"the server at {base} is not a relay: it answered HTTP {answer.status_code}")
     message = f"the relay at {base} refused channel {request.channel}: {refusal.message}"
     if refusal.code == _TOKEN_REJECTED and refusal.reason is not None:
         raise TokenRejected(message, refusal.reason)

@@ -94,7 +94,7 @@ class AiortcTransport(Transport):
             if (refusal := read_refusal(answer.content)) is not None:
                 raise TransportUnavailable(f"the relay at {base} cannot be used: {refusal.message}") from error
             raise TransportUnavailable(
-                f"something else than an offhook relay answers at {base} (HTTP {answer.status_code}):"
+                f"the server at {base} is not an offhook relay (HTTP {answer.status_code}):"
                 " use the URL that `offhook mock` prints"
             ) from error
         if health.protocol != PROTOCOL:
@@ -139,7 +139,7 @@ class AiortcTransport(Transport):
         return leg
 
     async def aclose(self) -> None:
-        """See `Transport.aclose`: leaves with every leg that is still in a channel."""
+        """See `Transport.aclose`: makes every leg that is still in a channel leave it."""
         self._closed = True
         for leg in tuple(self._legs):
             await leg.leave()

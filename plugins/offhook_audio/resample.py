@@ -56,5 +56,5 @@ class ExactResampler(Resampler):
 
     @abstractmethod
     def _flush(self) -> bytes:
-        """The samples that it still holds, one more or less."""
+        """Return the samples that it still holds; there may be one too many or one too few."""
         ...

@@ -10,7 +10,7 @@ from typing import Final
 #: Lengths left by writers that could not go back to fill it in: ffmpeg, then SoX and eSpeak NG, then others.
 _UNKNOWN: Final = frozenset({0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF})
 _CHUNK: Final = 8
-#: A file with more chunks than this before its audio was made to waste our time.
+#: How many chunks to read before giving up: a real file has fewer before its audio.
 _MOST_CHUNKS: Final = 1_000
 
 

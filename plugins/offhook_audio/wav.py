@@ -99,7 +99,7 @@ class WavSource(AudioSource):
         except OSError as error:
             raise self._refused(f"cannot be opened: {error.strerror}. Check the path.") from None
         except (ValueError, RuntimeError):  # a NUL; ~ of an unknown user
-            raise self._refused("is not a valid path: check how it is written.") from None
+            raise self._refused("has an invalid path: check its spelling.") from None
 
     def _decode(self) -> soundfile.SoundFile:
         status = os.fstat(self._fd)

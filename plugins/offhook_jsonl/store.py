@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 JOURNAL: Final = "journal.jsonl"
 RECORD: Final = "record.json"
 
-#: Call ids that may stand in file names; ours may.
+#: Call ids that can be part of a file name, as offhook's own ids can.
 _SAFE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 

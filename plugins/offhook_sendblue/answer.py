@@ -46,7 +46,7 @@ _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}|(?<![0-9])[1-9][0-9]{9,14}(?![0
 #: How a carrier's text names the number that is called from.
 _FROM_NUMBER: Final = re.compile(r"from[ _-]?number", re.IGNORECASE)
 #: The request was sent, and the answer does not say that it was refused.
-_MAY_HAVE_RUNG: Final = " The callee may have been rung: look at the phone before you dial again."
+_MAY_HAVE_RUNG: Final = " The callee's phone may have rung: check it before you dial again."
 _NO_LINE: Final = " It may also mean that the account has no FaceTime line; Sendblue's sales team adds one."
 
 
@@ -78,7 +78,7 @@ def _judge(answer: HttpAnswer, endpoint: str | None, now_s: float, keys_from: st
     if not 200 <= answer.status < 300:
         _refuse(answer, now_s, keys_from)
     if answer.oversized:
-        raise _unreadable(f"the answer (HTTP {answer.status}) is larger than any answer to start-call")
+        raise _unreadable(f"the answer (HTTP {answer.status}) is too large for an answer to start-call")
     body = _json_object(answer)
     status = body.get("status")
     if not isinstance(status, str):
@@ -115,7 +115,7 @@ def _refuse(answer: HttpAnswer, now_s: float, keys_from: str) -> NoReturn:
     status, suffix = answer.status, _message_suffix(answer)
     if status < 400:
         raise CarrierProtocolError(
-            f"the carrier answered with a redirect or an unfinished answer (HTTP {status}), which is not followed, "
+            f"the carrier answered HTTP {status}, which is a redirect or not a final answer. It is not followed, "
             "because the keys are only for the configured host: check SENDBLUE_API_BASE_URL."
             f"{_MAY_HAVE_RUNG}",
             may_have_rung=True,

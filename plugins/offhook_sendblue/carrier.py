@@ -100,7 +100,7 @@ class SendblueCarrier(Carrier):
         return f"{self.base_url} {account.fingerprint if account else ''} {line}"
 
     async def check(self) -> None:
-        """See `Carrier.check`. A line that is not set is found out by `line_id`, since a call may bring its own."""
+        """See `Carrier.check`. It does not require a line, since a call may name one; `line_id` does."""
         if self.from_number:
             e164(self.from_number, "from-number")
         await self._keys()
@@ -117,7 +117,7 @@ class SendblueCarrier(Carrier):
     async def start_call(self, request: DialRequest) -> Grant:
         to, line = request.number, self._line(request.from_number)
         if to == line:
-            raise NumberRejected(f"{mask(to)} is the number to call from: a line cannot call itself")
+            raise NumberRejected(f"a line cannot call itself: {mask(to)} is also the number to call from")
         keys = await self._keys()
         if self._client is None:
             self._client = make_client(loopback=self._loopback, timeout_s=self._timeout_s, transport=self._http)
@@ -133,11 +133,11 @@ class SendblueCarrier(Carrier):
             if answer.failure is Failure.NOT_SENT:
                 raise CarrierUnavailable(
                     f"nothing answers at {self.base_url} ({answer.problem}), so no phone rang: is the URL right? "
-                    "For the mock, start it: offhook mock"
+                    "To call the mock, start it with: offhook mock"
                 )
             raise StartAmbiguous(
-                f"the answer to start-call was lost ({answer.problem}): {mask(to)} may have been rung. "
-                "The request was not repeated; look at the phone before you dial again"
+                f"the answer to start-call was lost ({answer.problem}): the phone of {mask(to)} may have rung. "
+                "offhook did not repeat the request; check that phone before you dial again"
             )
         now_s = self._clock.wall_s()
         if isinstance(self._auth, EnvAuth):

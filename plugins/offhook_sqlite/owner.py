@@ -1,8 +1,8 @@
 """Which stores are alive: each open one locks a file of its own, and the system unlocks it when the process dies.
 
-A process id would not do, since ids are used again. The lock is an ``flock``, which belongs to the open file, so that
-two stores in one process are two owners. A forked child would hold its parent's locks beyond the parent's death, so it
-closes those files at once.
+A process id is not enough, since the system reuses ids. The lock is an ``flock``, which belongs to the open file, so
+that two stores in one process are two owners. A forked child would hold its parent's locks after the parent has died,
+so it closes those files at once.
 """
 
 from __future__ import annotations

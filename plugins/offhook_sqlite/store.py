@@ -172,7 +172,7 @@ class SqliteStore(Store, Archive, DialGuard):
         try:
             return Owner(self._live)
         except OSError as error:
-            raise StorageError(f"calls cannot be owned in {quoted_path(self._live)}: {system_reason(error)}.") from None
+            raise StorageError(f"cannot lock a file in {quoted_path(self._live)}: {system_reason(error)}.") from None
 
     def _find_interrupted(self) -> list[Document]:
         """Mark the calls of dead processes, in one transaction, so that only one store finds each of them."""

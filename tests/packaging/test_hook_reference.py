@@ -53,7 +53,7 @@ ANSWERS = {
         "+1415•••0199 was not dialled: plugin 'example_of_offhook_before_dial (given to the phone)' says 'this number "
         "is not on the list'"
     ),
-    "offhook_renew_grant": "no plugin has a fresh grant for this call",
+    "offhook_renew_grant": "no plugin returned a fresh grant for this call",
 }
 
 

@@ -442,7 +442,7 @@ def test_check_distinguishes_no_server_from_another_server() -> None:
     async def main() -> None:
         transport = AiortcTransport()
         async with serving([Route("/{rest:path}", other)]) as url:
-            with pytest.raises(TransportUnavailable, match="something else"):
+            with pytest.raises(TransportUnavailable, match="is not an offhook relay"):
                 await transport.check(url + "/")
         with pytest.raises(TransportUnavailable, match=r"nothing is listening at .*offhook mock"):
             await transport.check(url)

@@ -193,7 +193,7 @@ def test_the_home_folder_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "a.wav").write_bytes(header(len(PCM)) + PCM)
     assert pcm_of("~/a.wav") == PCM
-    assert "is not a valid path" in refusal("~nobody-of-that-name/a.wav")
+    assert "has an invalid path" in refusal("~nobody-of-that-name/a.wav")
 
 
 def test_a_missing_path_is_rejected_with_an_example() -> None:
@@ -208,7 +208,7 @@ def test_anything_but_a_regular_file_is_rejected(tmp_path: Path, monkeypatch: py
     assert "a device, a pipe or a socket" in refusal(tmp_path / "fifo.wav")
     assert "a device, a pipe or a socket" in refusal("/dev/zero")
     assert "cannot be opened" in refusal(tmp_path / ("x" * 300))
-    with pytest.raises(SourceError, match="is not a valid path"):
+    with pytest.raises(SourceError, match="has an invalid path"):
         WavSource("a\0b.wav")
     with socket.socket(socket.AF_UNIX) as listener:
         monkeypatch.chdir(tmp_path)  # a socket's path is short

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from offhook.plugin.hooks import Hooks
 
 
-#: How long after a call its callee is not dialled again by mistake, in seconds, where the callee is a person.
+#: How long after a call the guard refuses to dial its callee again, in seconds, if the callee is a person.
 REDIAL_WINDOW_S: Final = 30.0
 #: The same after a call that may have rung or not, in seconds: a telephone has stopped ringing by then.
 AMBIGUOUS_HOLD_S: Final = 60.0
@@ -80,14 +80,14 @@ class Admission:
         self._up: dict[str, str] = {}
 
     async def admit(self, request: DialRequest) -> DialRequest:
-        """Take a place and the guard's key for a call; `release` returns both.
+        """Reserve one of the phone's calls and the guard's key for it; `release` gives both back.
 
         Returns:
             The request with its `line` and the time.
 
         Raises:
-            DialRefused: by the limit, by a plugin, or by the guard unless the request has `redial`.
-            OffhookError: carrier or guard failed.
+            DialRefused: the limit is reached, or a plugin or the guard refused; `redial` overrides the guard.
+            OffhookError: the carrier or the guard failed.
         """
         if len(self._up) >= self._limit:
             raise TooManyCalls(
@@ -134,7 +134,7 @@ class Admission:
             await self._free(key, call_id, hold_s)
 
     async def _ask(self, request: DialRequest) -> DialRequest:
-        """Ask the carrier for its line and the plugins for their consent; returns the completed request."""
+        """Ask the carrier for its line, ask the plugins for permission, and return the completed request."""
         carrier = self._carrier
         line = await isolated(carrier, "line_id", lambda: carrier.line_id(request.from_number), _LINE_TIMEOUT_S)
         request = replace(request, line=line, wall_s=self._clock.wall_s())
@@ -164,7 +164,7 @@ class Admission:
         )
 
     async def _free(self, key: str, call_id: str, hold_s: float) -> None:
-        """Release a key, also when we are cancelled meanwhile: a key that is kept by mistake bars its callee."""
+        """Release a key, even if this is cancelled meanwhile: while the key is held, its callee cannot be dialled."""
         guard, now_s = self._guard, self._clock.wall_s()
         work = asyncio.create_task(
             isolated(guard, "release", lambda: guard.release(key, call_id, now_s, hold_s), _RELEASE_TIMEOUT_S)
@@ -181,9 +181,9 @@ class Admission:
 
     def _double(self, number: str, holder: str) -> DoubleDial:
         return DoubleDial(
-            f"{mask(number)} was not dialled: {holder} is calling that number from the same line, or did so a moment "
-            "ago, and a second call would ring a second time. If that is meant: phone.dial(..., redial=True), or "
-            "offhook call --redial"
+            f"{mask(number)} was not dialled: the call {holder} is calling that number from the same line, or did so a "
+            "moment ago, and a second call would ring that phone again. To dial anyway, use "
+            "phone.dial(..., redial=True) or offhook call --redial"
         )
 
 
@@ -192,7 +192,7 @@ _MOST_HELD: Final = 10_000
 
 
 def guard_key(line: str, number: str) -> str:
-    """What is claimed for a call from `line` (see `Carrier.line_id`) to `number`; reveals neither of them."""
+    """Return the key for calls from `line` (see `Carrier.line_id`) to `number`; the key does not reveal them."""
     return hashlib.sha256(f"{line}\n{number}".encode()).hexdigest()[:32]
 
 

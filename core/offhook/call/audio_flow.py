@@ -1,5 +1,5 @@
-"""Does audio flow? While the connection is gone, playout waits and the gap is written down; while it is there, a callee
-who should be heard and is not is noted.
+"""Watches whether audio flows. While our connection is lost, it holds playout and records the gap. While our connection
+is up, it reports when no audio arrives from a callee who should be heard.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class AudioFlow:
     """Made when the leg has joined.
 
     Args:
-        session: the call's; it is only looked at.
+        session: the session of the call, which is only read.
         media: is held while the connection is gone.
         record: where gaps are kept.
         timer: runs while the callee should be heard; media calls its `heard` for each frame.
@@ -100,7 +100,7 @@ class SilenceTimer:
         self.missing: bool = False
 
     def expect(self, expected: bool) -> None:
-        """From now on audio should arrive, or need not. Calling it again with the same value changes nothing."""
+        """Set whether audio should arrive from now on. Calling it again with the same value changes nothing."""
         if expected and self._timer is None and not self.missing:
             self._since_s = self._loop.time()
             self._arm()

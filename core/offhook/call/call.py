@@ -338,7 +338,7 @@ class Call:
     # ---- inside
 
     async def _listen(self, media: CallMedia, stream: AudioStream, sink: AudioSink) -> None:
-        """A sink for the whole call. One that fails is noted, and the call goes on."""
+        """Write the callee's audio to a sink until the call ends. If the sink fails, note it; the call goes on."""
         try:
             await record_rest(media, stream, sink)
         except OffhookError as error:
@@ -363,5 +363,5 @@ def _source_of(what: AudioSource | Frames) -> AudioSource:
     if problem:
         raise contract_error(what, "play", problem, "AudioSource")
     if what.taken:
-        raise SourceError(f"this {type(what).__name__} was played already: open another, since a source plays once")
+        raise SourceError(f"this {type(what).__name__} was played already, and a source plays only once: open it again")
     return what

@@ -52,14 +52,14 @@ class Dialing:
         self.asked: bool = False
 
     async def start_call(self, request: DialRequest) -> CallAccepted | CallRefused | StartLost:
-        """Have the carrier ring. Never raises: an error is kept in the book, and the event says what it means."""
+        """Ask the carrier to ring the callee. Never raises: `book` keeps an error, and the event gives its meaning."""
         book, carrier = self._book, self._carrier
         unwritten = book.timeline.unwritten
         if unwritten:  # no ring without a record
             book.record.rang = "no"
             book.error = StorageError(
-                f"{book.record.number} was not dialled, because the call cannot be written down: {unwritten} "
-                "Mend that, or place calls without a store"
+                f"{book.record.number} was not dialled, because the call cannot be stored: {unwritten} "
+                "Fix that, or place calls without a store"
             )
             return CallRefused(Cause.TEMPORARY_FAILURE)
         self.asked = True

@@ -2,7 +2,7 @@
 
 It passes events to the session, does what the session asks for, arms one timer, and writes every step down before
 acting on it. Everything that a call starts runs in one runner task, so a call may be entered in one task and closed in
-another, and nothing outlives it but what a plugin refuses to end.
+another. Nothing of a call is left after its end, except plugin code that ignores its cancellation.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Driver:
 
     @property
     def error(self) -> OffhookError | None:
-        """The refusal or failure that ended the call, for its caller."""
+        """The refusal or failure that ended the call, if any; `Call` raises it when it is entered."""
         return self._book.error
 
     @property
@@ -126,14 +126,14 @@ class Driver:
         self.runner.add_done_callback(self._wake)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something that happened to the call makes `condition` true, or nothing can happen any more."""
+        """Wait until an event of the call makes `condition` true, or until the call has ended completely."""
         while not condition() and not (self.runner is not None and self.runner.done()):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
 
     def hang_up(self) -> None:
-        """Ask for the end. Idempotent."""
+        """Ask the session to end the call. Idempotent."""
         if self._session.outcome is None:
             self.feed(HangUpRequested())
 
@@ -157,8 +157,8 @@ class Driver:
     async def closed(self) -> None:
         """Wait until nothing of the call is left.
 
-        A wait that is cancelled abandons the rest, and returns only when that is done. Each further cancellation cuts
-        short what the one before was still waiting for.
+        If this is cancelled, it cancels the runner, waits until the runner has released everything, and then raises
+        CancelledError. Each further cancellation makes the runner skip the step that it is waiting for.
         """
         if self.runner is None:
             self.give_up()
@@ -193,16 +193,16 @@ class Driver:
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Start a task that ends with the call: it gets a moment to finish, and is then cancelled.
 
-        What is started after the end, to close a source that came too late, is waited for by `closed`.
+        `closed` also waits for tasks that are started after the end, to close a source that was opened too late.
         """
         return self._tasks.spawn(work)
 
     def note(self, error: OffhookError) -> None:
-        """Write down what broke and the call survives."""
+        """Write down an error that the call survives."""
         self.timeline.problem(error.message, type(error).__name__)
 
     def _loop_blocked(self, block: Block) -> None:
-        """The event loop was kept from turning; that may explain a gap."""
+        """Note that the event loop was blocked, which may explain a gap."""
         self.timeline.count("loop_blocks")
         self.timeline.count("loop_blocked_ms", round(block.took_s * 1000))
         self._book.add_entry("LoopBlocked", block.detail)
@@ -266,7 +266,7 @@ class Driver:
     # ---- the runner
 
     def _own_mistake(self, error: Exception) -> None:
-        """A mistake of our own, which no plugin is to blame for, ends the call in order and is raised by `closed`."""
+        """End the call in order after an error in offhook itself; `closed` raises the error."""
         self._mistake = self._mistake or error
         self._leg.lose(PluginError("offhook", "driver", f"{type(error).__name__}: {error}"))
         self.hang_up()
@@ -285,7 +285,7 @@ class Driver:
             raise self._mistake
 
     async def _wind_up(self) -> None:
-        """Release everything and make the record final, whether the session got here or we were cancelled."""
+        """Release everything and make the record final, whether the session has ended or this task was cancelled."""
         try:
             self._releasing = True
             self._tasks.cancel_steps()
@@ -302,7 +302,7 @@ class Driver:
                     self._seal()
 
     def _end_session(self) -> None:
-        """Timers alone end any session, so one that was cut short is run to its end here."""
+        """End a session that was cut short, by hanging up and then letting its timers expire."""
         if self.state is not CallState.ENDED:
             at_s = self._book.now_s()
             self._book.keep(HangUpRequested(), self._session.handle(HangUpRequested(), at_s), at_s)

@@ -1,8 +1,9 @@
-"""What a leg calls is let in on the event loop, in time and well-formed, or not at all.
+"""Checks the calls that a leg makes to its handler, and passes the valid ones on, on the event loop of the call.
 
 Native SDKs call back from threads of their own, and some do so after they were released. Calls from another thread are
-taken over to the loop, up to `WAITING` at once; late ones are counted; events and frames that are malformed are
-rejected. Each is noted once, by the name of the transport. Nothing is raised into the leg, and no hook is called here.
+passed to the event loop, at most `WAITING` at once. Late calls are counted. Malformed events and frames are rejected.
+Each kind of problem is noted once, with the name of the transport. Nothing is raised into the leg, and no hook is
+called here.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class SafeLegHandler:
         feed: takes the leg's events.
         count: adds to a counter of the call.
         problem: takes a sentence about what the leg did wrong.
-        remark: takes a sentence about what the leg should not do and did no harm.
+        remark: takes a sentence about a harmless mistake of the leg.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class SafeLegHandler:
     # ---- the rare cases
 
     def _look(self, uid: object, frame: object) -> None:
-        """A frame is not as most are: find out why."""
+        """Find out why a frame is not the usual case; pass it on if it is valid."""
         if self._closed:
             self._late("on_audio")
         elif not isinstance(frame, AudioFrame):
@@ -124,7 +125,7 @@ class SafeLegHandler:
                     raise
 
     def _is_malformed(self, frame: AudioFrame) -> bool:
-        """Whether a frame that could not be heard is the reason for that; its fields can be set to anything."""
+        """Reject a frame that caused an error because its fields are invalid; returns whether it did."""
         given = (frame.pcm, frame.position)
         odd = [type(value).__name__ for value, kind in zip(given, (bytes, int), strict=True) if type(value) is not kind]
         if odd or len(frame.pcm) & 1:
@@ -133,7 +134,7 @@ class SafeLegHandler:
         return False
 
     def _take_over(self, method: Callable[[Unpack[_Ts]], None], *arguments: *_Ts) -> None:
-        """In a thread that is not the call's: have the loop do it."""
+        """Pass a call that a leg made on another thread to the event loop."""
         thread = threading.current_thread().name
         with self._lock:
             if self._waiting >= WAITING:
@@ -156,8 +157,8 @@ class SafeLegHandler:
             self._remark_once(
                 "thread",
                 method,
-                f"called from the thread {thread!r}; it was taken over to the event loop, {WAITING} calls at most at "
-                "once. Do it yourself, with loop.call_soon_threadsafe",
+                f"called from the thread {thread!r}; offhook passes such calls to the event loop, at most {WAITING} at "
+                "once. Call it on the event loop instead, with loop.call_soon_threadsafe",
             )
         call()
 

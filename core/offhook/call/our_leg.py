@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 #: How long a leg may take to accept a fresh token.
 _RENEW_TIMEOUT_S: Final = 10.0
-#: Less than this is too short to do anything in.
+#: If less time than this is left, in seconds, leaving is not tried.
 _SHORTEST_S: Final = 0.001
 
 
@@ -47,7 +47,7 @@ class OurLeg:
 
     Args:
         parts: the transport to join with, and the plugins that renew grants and convert audio.
-        session: the call's; it is only looked at.
+        session: the session of the call, which is only read.
         book: has the grant, and takes what goes wrong and the counters.
         tasks: run the sources of the call.
         feed: takes events.
@@ -187,7 +187,7 @@ class OurLeg:
         self._feed(RenewalFailed(reason, final))
 
     async def _leave(self) -> None:
-        """Leave, within the release timeout, however often it is tried."""
+        """Leave the channel. All attempts together take at most the release timeout."""
         leg = self._leg
         if leg is None:
             return

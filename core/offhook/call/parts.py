@@ -27,8 +27,8 @@ _CHECK_TIMEOUT_S: Final = 10.0
 class Affinity:
     """The process that a phone was made in, and the event loop that it is used on.
 
-    A phone may be made before any loop runs, and be used on one loop after the other. On two at once, events of one
-    loop's calls would arrive on the thread of the other.
+    A phone may be made before any loop runs, and may be used on several loops one after the other. It must not be used
+    on two loops at once: events of calls on one loop would arrive on the thread of the other loop.
     """
 
     def __init__(self) -> None:
@@ -42,8 +42,8 @@ class Affinity:
             needs_loop: reject a caller on whose thread no event loop runs.
 
         Raises:
-            CallStateError: this is a child that was forked, whose copies of sockets, files and timers are the parent's;
-                or another loop than the phone's, which is still open; or no loop runs and one is needed.
+            CallStateError: this process was forked from the phone's process, to which the sockets, files and timers
+                belong; or the phone's loop is another one, which is still open; or no loop runs, but one is needed.
         """
         if os.getpid() != self._pid:
             raise CallStateError(
@@ -55,16 +55,16 @@ class Affinity:
         except RuntimeError:  # a plain function, which starts nothing
             if needs_loop:
                 raise CallStateError(
-                    "this must run on the event loop of the phone, and no loop runs on this thread: have the loop do "
-                    "it, loop.call_soon_threadsafe(function, arguments)"
+                    "this must run on the event loop of the phone, and no loop runs on this thread: use "
+                    "loop.call_soon_threadsafe(function, *arguments)"
                 ) from None
             return
         if running is self._loop:
             return
         if self._loop is not None and not self._loop.is_closed():
             raise CallStateError(
-                "this phone is used on another event loop, which is still open: make a phone for each loop, or have "
-                "that loop do it, asyncio.run_coroutine_threadsafe(coroutine, loop)"
+                "this phone is used on another event loop, which is still open: make a phone for each loop, or use "
+                "asyncio.run_coroutine_threadsafe(coroutine, loop) to run the coroutine on that loop"
             )
         self._loop = running
 

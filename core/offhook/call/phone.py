@@ -79,19 +79,19 @@ class Phone:
         policy: timers and the answer policy of every call, unless a call brings its own.
         plugins: modules or objects with hooks, beside the installed ones.
         store: keeps journals and records: a `Store`, a spec, or several, each of which keeps everything; None keeps
-            nothing. ``auto``, the default, is what `OFFHOOK_STORE` in `environment` names (a spec, or ``none``), else
-            ``sqlite`` where the carrier is given by name. A carrier object may be a double, whose calls do not belong
-            among a person's, so there ``auto`` keeps nothing: pass ``store="sqlite"`` where it rings people.
+            nothing. ``auto``, the default, uses the store that `OFFHOOK_STORE` in `environment` names (a spec, or
+            ``none``). If that is not set, it uses ``sqlite`` for a carrier given by name, and no store for a carrier
+            object, which may be a test double: pass ``store="sqlite"`` if that carrier rings people.
         environment: settings for the parts that are given by name; none by default.
         call_limit: how many calls may be up at once; a further one is refused before anything rings.
-        redial_window_s: how long after a call its callee is not dialled again by mistake: 30 s by default, and 0 where
-            the endpoint is this machine. `dial(..., redial=True)` dials all the same.
+        redial_window_s: how long after a call the phone refuses to dial its callee again: 30 s by default, and 0 if
+            the endpoint is this machine. `dial(..., redial=True)` dials anyway.
         watchdog_limit_s: how long the event loop may be blocked before the code that blocks it is named, in the log and
             in the calls' records; None for no watchdog. Under a clock other than the machine's there is no watchdog.
         clock: the time; the machine's own by default.
         ids: identifiers; random by default.
-        http: an httpx transport for carriers given by name to reach their servers by, instead of the network: for a
-            mock in the same process.
+        http: an httpx transport that carriers given by name use instead of the network, for example to reach a mock in
+            the same process.
 
     Raises:
         ConfigError: something that is named is not installed, or lacks its settings.
@@ -268,13 +268,13 @@ class Phone:
     def report(self, report: CarrierReport) -> bool:
         """Take what a carrier says about the end of a call, for example in a webhook. Call it on the phone's loop.
 
-        It can end a call that was not answered, as declined or busy, and a call that was, as completed; the evidence in
-        the timeline is `Evidence.WEBHOOK`. It is idempotent. A report for a call that this phone does not have, or
+        It can end an unanswered call as declined or busy, and an answered call as completed; the evidence in the
+        timeline is `Evidence.WEBHOOK`. It is idempotent. A report for a call that this phone does not have, or
         whose end is known already, changes nothing: webhooks arrive late, twice, and at every process.
 
         Returns:
-            Whether the report ended a call. A channel is known once the carrier has accepted the call; a report by
-            channel that is earlier than that finds no call.
+            Whether the report ended a call. A report that names only a channel finds its call once the carrier has
+            accepted the call, and not earlier.
 
         Raises:
             CallStateError: this is not the phone's process or event loop. From another thread, use
@@ -315,10 +315,11 @@ class Phone:
     async def aclose(self) -> None:
         """Hang up all calls and release everything. Idempotent.
 
-        Bounded even where everything hangs: all calls at once for their `release_timeout_s` and 2.5 s more, and 2.25 s
-        more where a double-dial guard hangs; then the transport and the carrier 5.25 s each. 15 s with the default
-        policy, 17.5 s with a guard that hangs. Tasks that do not end when they are
-        cancelled are left behind. Only code that blocks the event loop cannot be bounded: the watchdog names it.
+        It takes a limited time, even if everything hangs. All calls end at the same time, within their
+        `release_timeout_s` plus 2.5 s, and 2.25 s more if a double-dial guard hangs. Then closing the transport and the
+        carrier takes up to 5.25 s each. That is 15 s with the default policy, and 17.5 s with a guard that hangs. Tasks
+        that ignore their cancellation are left behind. Only code that blocks the event loop can take longer; the
+        watchdog names that code.
 
         Raises:
             PluginError: the transport, the carrier or the store could not be closed; the others were.

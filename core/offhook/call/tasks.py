@@ -61,7 +61,7 @@ class CallTasks:
             self._leave_behind(await cancel_and_wait(stuck, _LET_GO_S))
 
     async def abandon(self) -> None:
-        """Cancel what is left, and leave behind what does not end by that."""
+        """Cancel the remaining tasks, and leave behind those that do not end."""
         for task in self._others:  # still there when `finish` was cut short
             task.cancel()
         self._leave_behind(await wait_cancelled(self._steps | self._others, _LET_GO_S))

@@ -46,7 +46,7 @@ class Block:
     """A time in which the loop did not turn.
 
     Attributes:
-        took_s: how long, at least: it was noticed to begin up to half a limit late.
+        took_s: how long it lasted, at least. It may have begun up to half a limit earlier.
         stack: ``file:line in function``, innermost first; empty when no Python code was running, because the process
             was stopped or starved.
     """
@@ -64,8 +64,8 @@ class Watchdog:
     """Watches the loop of a phone's calls: one daemon thread while there are any, none otherwise.
 
     Args:
-        limit_s: how long the loop may take to turn. A block that is shorter is never reported, one that is half as long
-            again always is.
+        limit_s: how long the loop may take to turn. A shorter block is never reported; a block of 1.5 times the limit
+            always is.
 
     Raises:
         ConfigError: `limit_s` is not a positive, finite number of seconds.
@@ -86,7 +86,7 @@ class Watchdog:
         self._watch.reports.append(report)
 
     def forget(self, report: Report) -> None:
-        """Stop calling `report`. When the last one is forgotten, the thread ends. Idempotent."""
+        """Stop calling `report`. When no report is left, the thread ends. Idempotent."""
         if self._watch is not None and report in self._watch.reports:
             self._watch.reports.remove(report)
             if not self._watch.reports:
@@ -99,7 +99,7 @@ class Watchdog:
 
 
 class _Watch:
-    """Over one loop; made on it."""
+    """Watches one loop; created on that loop's thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limit_s: float) -> None:
         self.loop = loop
@@ -192,5 +192,5 @@ def _line(frame: FrameType) -> str:
 
 def _where(stack: tuple[str, ...]) -> str:
     if not stack:
-        return "by no Python code: the process itself was stopped or starved"
+        return "while no Python code ran: the process was stopped, or got no CPU time"
     return f"at {', called from '.join(stack)}"

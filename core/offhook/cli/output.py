@@ -1,7 +1,7 @@
 """What the command line prints: lines without unprintable characters, one JSON document, errors and the log.
 
-Texts come from plugins, from stores that other programs can write, and from peers. None of them may move the cursor,
-change colours or begin a line of its own.
+The text can come from plugins, from stores that other programs can write, and from peers. It must not move the cursor,
+change colours or start a new line.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def log_to_stderr(level: int) -> None:
 
 
 def log_warnings_safely() -> None:
-    """Apply the same rules to the warnings that Python prints where no log was asked for."""
+    """Apply the same rules to the warnings that Python prints when logging is not set up."""
     if logging.lastResort is not None and not logging.lastResort.filters:
         _make_safe(logging.lastResort)
 

@@ -42,7 +42,7 @@ def build(plugins: Plugins) -> TyperGroup:
 
 
 def _mount(root: TyperGroup, registration: Registration[Command]) -> None:
-    """Add a command. Each is built alone, so that one which typer cannot use costs the others nothing."""
+    """Add a command. Each is built alone, so that a command that typer cannot use does not affect the others."""
     try:
         if registration.missing:
             raise registration.lack(f"offhook {registration.name}")

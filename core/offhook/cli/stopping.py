@@ -1,10 +1,10 @@
 """Signals: the first ends the work within 5 s, the second ends the process at once.
 
-A thread reads them from the descriptor that the interpreter's own handler writes to the moment one arrives. So it does
-not matter what the event loop or the main thread is doing, or what a plugin refuses to end. Handlers in Python would
-not do: they run in the main thread, and not while that is in native code. Nor would an alarm: its default action ends
-the process with the alarm's exit code and without the last acts. Ending at once is safe: recordings are valid at every
-moment.
+When a signal arrives, the interpreter's own handler writes to a descriptor at once, and a thread reads from it. So it
+does not matter what the event loop or the main thread is doing, or what a plugin refuses to end. Handlers in Python do
+not work here: they run in the main thread, and not while it runs native code. Nor does an alarm: its default action
+ends the process with the alarm's exit code and without the last acts. Ending at once is safe: recordings are valid at
+every moment.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class DialRequest:
         if self.from_number is not None:
             e164(self.from_number, "number to call from")
             if self.from_number == self.number:
-                raise NumberRejected(f"{mask(self.number)} is the number to call from: a line cannot call itself")
+                raise NumberRejected(f"a line cannot call itself: {mask(self.number)} is also the number to call from")
 
 
 class DialGuard(ABC):

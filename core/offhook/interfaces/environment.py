@@ -1,4 +1,4 @@
-"""The environment in which a part is made that is chosen by name: its settings, and what all parts of a phone share."""
+"""The environment of a part that is chosen by name: its settings, and the objects that all parts of a phone share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class Environment(Mapping[str, str]):
-    """Passed to the factory of a part that is chosen by name: a mapping of settings, and what all parts share.
+    """The settings for a part that is chosen by name, and the objects that all parts of a phone share.
+
+    The factory of the part receives it. It is a mapping of the settings.
 
     Args:
         variables: the settings, named and written as environment variables are.

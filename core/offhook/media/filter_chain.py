@@ -42,7 +42,8 @@ class FilterChain:
         """
         if audio_filter.taken:
             raise CallStateError(
-                f"this {type(audio_filter).__name__} was added to a call already. A filter is used once: make another"
+                f"this {type(audio_filter).__name__} was added to a call already, and a filter can be added only once: "
+                "make a new one"
             )
         audio_filter.taken = True
         if self._closed:

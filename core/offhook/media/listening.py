@@ -85,7 +85,7 @@ class Heard(Protocol):
         ...
 
     def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
-        """A new listener, for the audio from now on."""
+        """Return a stream of the callee's audio from now on."""
         ...
 
     def forget(self, stream: AudioStream) -> None:

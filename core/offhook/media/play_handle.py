@@ -75,7 +75,7 @@ class PlayHandle:
 
     @property
     def position_ms(self) -> float:
-        """How much of it was sent, in milliseconds."""
+        """How much of the item has been sent, in milliseconds."""
         return self.samples_sent * 1000 / self._rate_hz
 
     @property

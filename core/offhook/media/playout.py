@@ -119,7 +119,7 @@ class Playout:
         return played
 
     async def drained(self) -> None:
-        """Wait until everything that is queued or mixed in was sent or dropped."""
+        """Wait until all audio that is queued or mixed in has been sent or dropped."""
         await self._idle.wait()
 
     @property

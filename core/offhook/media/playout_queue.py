@@ -138,7 +138,7 @@ class PlayoutQueue:
 
     @property
     def position_ms(self) -> float:
-        """How much was sent of the item that is playing, in milliseconds."""
+        """How much of the playing item has been sent, in milliseconds."""
         if self._queue and (self._queue[0].samples_sent or not self._sent):
             return self._queue[0].position_ms
         return self._sent[-1].position_ms if self._sent else 0.0
@@ -182,7 +182,7 @@ class PlayoutQueue:
         return frame.ljust(size, b"\0") if frame else None
 
     def _retire(self) -> None:
-        """Remove items from the head that were read and sent to the last sample; they end with the frame."""
+        """Remove the first items of the queue if all their audio was read and sent; they end after this frame."""
         while self._queue and self._queue[0].read_to_end and not self._queue[0].buffered_bytes:
             self._sent.append(self._queue.popleft())
             self._dry = False

@@ -82,5 +82,6 @@ def _called(resampler: Resampler, method: Callable[[], bytes]) -> bytes:
     except BaseException as error:
         raise as_plugin_error(resampler, "convert", error) from error
     if len(pcm) & 1:
-        raise PluginError(name_of(resampler), "convert", f"returned {len(pcm)} bytes; expected whole 16-bit samples")
+        problem = f"returned {len(pcm)} bytes, which is not a whole number of 16-bit samples"
+        raise PluginError(name_of(resampler), "convert", problem)
     return pcm

@@ -40,7 +40,7 @@ def _iterable(what: object) -> bool:
 
 def _checked(frame: object) -> AudioFrame:
     if not isinstance(frame, AudioFrame):
-        raise SourceError(f"the iterator that is played returned {type(frame).__name__}; expected an AudioFrame")
+        raise SourceError(f"the iterable of frames yielded {type(frame).__name__}; expected an AudioFrame")
     return frame
 
 

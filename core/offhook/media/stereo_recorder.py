@@ -1,7 +1,7 @@
 """Both directions of a call in one stereo file: caller left, callee right, on one timeline.
 
-Each side is written at its position. Neither is stretched, squeezed or moved to meet the other: where nothing was
-written there is silence, so what is heard together in the file was heard together in the call.
+Each side is written at its position, and is never stretched, shortened or moved. Where nothing was written, the file
+holds silence. So what is heard together in the file was heard together in the call.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class WavWriter:
             StorageError: the file cannot be written any more; what was written before stays readable.
         """
         if len(pcm) % self._align:
-            raise ValueError(f"{len(pcm)} bytes are not whole 16-bit samples of {self.channels} channels")
+            raise ValueError(f"pcm must be whole 16-bit samples for {self.channels} channels, got {len(pcm)} bytes")
         self._admit(len(pcm))
         self._pending += pcm
         if len(self._pending) * 1000 >= FLUSH_MS * self.rate_hz * self._align:

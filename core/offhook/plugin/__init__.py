@@ -1,4 +1,4 @@
-"""Other people's code: how a plugin is found, loaded, checked, called and isolated. Only this room touches pluggy."""
+"""Other people's code: how a plugin is found, loaded, checked, called and isolated. Only this package uses pluggy."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def _order(point: EntryPoint) -> tuple[bool, str, str]:
 def _unknown(name: str, names: set[str]) -> str:
     known = ", ".join(sorted(other for other in names if "@" not in other))
     near = nearest_name(name, names) or f"; installed: {known}"
-    return f"{DISABLE_VARIABLE} names {quoted(name)}, and no plugin is called that{near}"
+    return f"{DISABLE_VARIABLE} names {quoted(name)}, but no plugin has that name{near}"
 
 
 def disabling(label: str) -> str:

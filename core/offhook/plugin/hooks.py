@@ -102,7 +102,7 @@ class Hooks:
                 report(error)
             else:
                 return fresh
-        raise GrantUnavailable("no plugin has a fresh grant for this call")
+        raise GrantUnavailable("no plugin returned a fresh grant for this call")
 
     def call_created(self, call_id: str, number: str, report: Report) -> None:
         """Notify every plugin that a call was created.
@@ -159,6 +159,6 @@ def _masked(text: str, request: DialRequest) -> str:
 
 
 def _expires_no_later(fresh: Grant, grant: Grant) -> bool:
-    """Whether `fresh` gains no time; unknown if one of them does not say when it expires."""
+    """Whether `fresh` expires no later than `grant`; False if one of them does not say when it expires."""
     ends = (fresh.expires_at_s, grant.expires_at_s)
     return ends[0] is not None and ends[1] is not None and ends[0] <= ends[1]

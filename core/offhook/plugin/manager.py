@@ -167,7 +167,7 @@ class Plugins:
         for name in filter(None, required):
             named = [report for report in self.reports if report.name == name]
             if not any(not report.problem for report in named):
-                why = "; ".join(report.problem for report in named) or "no plugin is called that; see: offhook plugins"
+                why = "; ".join(report.problem for report in named) or "no plugin has that name; see: offhook plugins"
                 raise ConfigError(f"{REQUIRE_VARIABLE} names {quoted(name)}, which is not loaded: {why}")
 
     def source(self, text: str) -> AudioSource:

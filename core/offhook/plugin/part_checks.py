@@ -44,9 +44,9 @@ def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = 
     Args:
         part: what a factory returned or a program passed.
         interface: what it should be.
-        is_last_moment: the callee has been rung already, so a method that should be async and is not is tried all the
-            same: a plain function can return an awaitable without an annotation. And a part that has all members need
-            not be a subclass.
+        is_last_moment: whether the callee has been rung already. Then plain methods that should be async are accepted,
+            since a plain function can return an awaitable without an annotation, and so is a part that has all members
+            and is not a subclass.
     """
     if inspect.iscoroutine(part):
         part.close()  # or Python would warn that it was never awaited
@@ -74,7 +74,7 @@ def _has_members(part: object, interface: type) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _methods_mismatch(kind: type, interface: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The methods of a class that are async and must not be, and those that are not and must be."""
+    """Return the async methods of a class that must be plain, and the plain methods that must be async."""
     pairs = [
         (method, getattr(kind, name, None)) for name, method in vars(interface).items() if inspect.isfunction(method)
     ]

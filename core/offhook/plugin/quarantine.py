@@ -24,7 +24,7 @@ TLS_REPLACED: Final = (
 
 
 class _Guarded:
-    """Keeps the hook as it was before the first of the blocks that run now, in all threads."""
+    """Keeps the hook as it was before the first of the running blocks began; blocks can run in several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

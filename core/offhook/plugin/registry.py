@@ -118,11 +118,11 @@ class Registry(Generic[_F]):
         self._registrations[name] = Registration(name, factory, self.plugin or _PROGRAM, summary, extra, needs)
 
     def hint(self, name: str, text: str) -> None:
-        """Say what to do about a name that is added for some phones only, such as one that leads into a test server.
+        """Add a hint to the error for a name that only some phones have, such as a transport into a test server.
 
         Args:
-            name: what is looked up where nothing of that name was added.
-            text: what it would be, and how to get it; it becomes part of the error.
+            name: the name; the hint is used if a phone does not have it.
+            text: the end of the error message: what the name is for, and how to get it.
         """
         self._hints[name] = text
 
@@ -168,7 +168,7 @@ class Registry(Generic[_F]):
         if registration is None:
             problem = f"no {self.kind} is called {quoted(name)}"
             if name in self._hints:
-                raise SpecError(f"{problem}: {self._hints[name]}")
+                raise SpecError(f"the {self.kind} {name!r} is not available here: {self._hints[name]}")
             known = ", ".join(sorted(self._registrations)) or "none"
             near = nearest_name(name, self._registrations)
             raise SpecError(f"{problem}{near} (installed: {known}); see: offhook plugins")
@@ -222,5 +222,5 @@ class Registration(Generic[_F]):
         return f'pip install "{self.extra}"' if self.extra else "the plugin does not declare a pip extra"
 
     def lack(self, what: str) -> MissingExtraError:
-        """The error for `what`, which this factory makes, when something is missing."""
+        """Return the error for `what`, which this factory makes but cannot, because a package is not installed."""
         return MissingExtraError(self.extra, what, self.missing)

@@ -32,12 +32,12 @@ class CallTime:
         return max(self._latest_s, round(self._clock.monotonic_s() - self._dialed_at_s, 6))
 
     def reach(self, deadline_s: float | None) -> float:
-        """Now, when a timer has run out: not before its deadline, whatever the clock's last digit says."""
+        """Return the time at which a timer expired: now, or its deadline if rounding puts now before the deadline."""
         self._latest_s = max(self.now_s(), deadline_s or 0.0)
         return self._latest_s
 
     def expiry_s(self, grant: Grant) -> float | None:
-        """When a grant's token expires, on the session's clock: from here on no step of the wall clock matters."""
+        """When a grant's token expires, on the session's clock, which later changes of the wall clock do not affect."""
         if grant.expires_at_s is None:
             return None
         return round(self.now_s() + grant.expires_at_s - self._clock.wall_s(), 6)

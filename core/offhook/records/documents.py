@@ -92,7 +92,7 @@ PROBLEM: Final = "the process that made this call died in mid-call: it was kille
 
 
 def mark_interrupted(record: Document) -> dict[str, object]:
-    """The record of an interrupted call. The interruption replaces any problem that the call had survived."""
+    """Return the record, marked as interrupted. This replaces its `problem`, if the call had survived one."""
     return {**record, "interrupted": True, "problem": PROBLEM}
 
 
@@ -102,7 +102,7 @@ def is_unfinished(record: Document) -> bool:
 
 
 def is_brief(record: Document) -> bool:
-    """Whether a record was saved without its timeline, as long as the call lasted: its journal has it."""
+    """Whether a record was saved during the call, without the timeline, which the journal holds."""
     return record.get("ended_at_s") is None and "timeline" not in record
 
 

@@ -51,5 +51,5 @@ def make_private(folder: Path) -> None:
     except (OSError, ValueError) as error:
         raise StorageError(
             f"the folder {quoted_path(folder)} cannot be made: {system_reason(error)}. "
-            "Records go where OFFHOOK_HOME says."
+            "To keep records in another folder, set OFFHOOK_HOME."
         ) from None

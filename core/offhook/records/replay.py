@@ -1,4 +1,4 @@
-"""A journal fed through the session again: why the session thought what it thought. It does no I/O.
+"""Feeds a journal through the session again, to show the reason for each state. It does no I/O.
 
 The shell feeds events to the session with the times that the journal holds, so the same events lead to the same states.
 A journal lacks two things, which are reconstructed here: timers that expired and changed neither state (the renewal of

@@ -95,7 +95,7 @@ class CallStores:
 
     @property
     def unwritten(self) -> str:
-        """Why no store holds everything that happened, although the phone has stores; otherwise empty."""
+        """Why every store lacks something; empty if one store is complete or the phone has no store."""
         return next(iter(self._behind.values()), "") if len(self._behind) == len(self._stores) else ""
 
     def append(self, entry: Document) -> list[str]:

@@ -116,14 +116,14 @@ class Timeline:
             self.note(kind, sentence)
 
     def remark(self, sentence: str) -> None:
-        """A plugin made a mistake that cost nothing: noted here or, when the timeline is closed, in the log."""
+        """Note a harmless mistake of a plugin; when the timeline is closed, log it instead."""
         if self._closed:
             _log.warning("%s: %s", self.record.call_id, self._clean(sentence))
         else:
             self.note("PluginError", sentence)
 
     def failure(self, sentence: str) -> None:
-        """What ended the call: the record's problem, in place of one that the call survived."""
+        """Set the record's problem to what ended the call; this replaces a problem that the call survived."""
         self.record.problem = self._clean(sentence)
 
     def count(self, name: str, more: int = 1) -> None:
@@ -142,7 +142,7 @@ class Timeline:
 
     @property
     def unwritten(self) -> str:
-        """Why no store holds what happened so far, although the phone has stores; otherwise empty."""
+        """Why every store lacks something; empty if one store is complete or the phone has no store."""
         return self._clean(self._stores.unwritten)
 
     def _save(self, *, final: bool) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a signal ends a call that was not answered, and one that was."""
+    """How a signal ends an unanswered call, and how it ends an answered call."""
 
     unanswered: Outcome
     answered: Outcome
@@ -25,7 +25,7 @@ def _both(disposition: Disposition, ended_by: EndedBy, cause: Cause) -> Ending:
     return Ending(outcome, outcome)
 
 
-#: The outcome of a call that a signal is the first to end. A refusal brings its own cause, and a webhook its own
+#: The outcome of a call, by the first signal that ends it. A refusal has its own cause, and a webhook its own
 #: disposition.
 ENDINGS: Final[Mapping[Signal, Ending]] = {
     Signal.HANG_UP: Ending(

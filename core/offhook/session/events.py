@@ -179,7 +179,7 @@ class GrantExpiring:
 
 @dataclass(frozen=True, slots=True)
 class AudioLost:
-    """For the call's audio timeout, no audio arrived from a callee who publishes, or none of ours got there."""
+    """For the call's audio timeout, we received no audio from a callee who publishes, or our audio did not arrive."""
 
     direction: Direction
 

@@ -1,6 +1,6 @@
 """Events as plain values and back, so that a journal can be fed through the session again.
 
-Also what evidence was called before it had codes, since journals are read for longer than a version lasts.
+Also the codes for evidence that older versions wrote as sentences, so that their journals can still be read.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def to_event(name: str, facts: Mapping[str, object]) -> Event:
     """
     kind = _CLASSES.get(name)
     if kind is None:
-        raise JournalError(f"a journal entry of {name!r} is not an event of this version of offhook")
+        raise JournalError(f"the journal has an event {name!r} that this version of offhook does not know")
     hints = get_type_hints(kind, dict(_NAMES))
     try:
         event: Event = kind(**{key: _typed(hints[key], value) for key, value in facts.items()})

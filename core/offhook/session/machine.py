@@ -72,16 +72,16 @@ _EXPIRIES: Final[Mapping[Timer, Signal]] = {
     Timer.TOKEN: Signal.TOKEN_EXPIRED,
 }
 
-#: What the end by a timer rests on, where it is more than the timer.
+#: The evidence for a call that a timer ended, if it says more than `Evidence.TIMER`.
 _EXPIRY_EVIDENCE: Final[Mapping[Timer, Evidence]] = {
     Timer.CALLEE_GRACE: Evidence.CALLEE_DROPPED,
     Timer.TOKEN: Evidence.TOKEN_EXPIRED,
 }
 
-#: Which of two timers goes first that end at once.
+#: The order of timers that expire at the same time.
 _PRIORITIES: Final[Mapping[Timer, int]] = {timer: index for index, timer in enumerate(Timer)}
 
-#: The sight of the callee that each policy takes for the answer.
+#: The evidence that each answer policy counts as the answer.
 _ANSWERS: Final[Mapping[AnswerPolicy, Evidence]] = {
     AnswerPolicy.CALLEE_JOINED: Evidence.CALLEE_JOINED,
     AnswerPolicy.CALLEE_PUBLISHED: Evidence.CALLEE_PUBLISHED,
@@ -104,11 +104,11 @@ class CallSession:
     """One call.
 
     Args:
-        policy: when an answer is believed, and how long each timer runs.
-        strict: whether an impossible event raises; otherwise it is counted. `strict_by_default` unless it is given.
+        policy: what counts as the answer, and how long each timer runs.
+        strict: whether an impossible event raises an error instead of being counted; by default `strict_by_default`.
     """
 
-    #: For tests, which want every session strict, those included that a phone makes.
+    #: Tests set this, so that all sessions are strict, including those that a phone makes.
     strict_by_default: ClassVar[bool] = False
 
     def __init__(self, policy: CallPolicy, *, strict: bool | None = None) -> None:
@@ -218,7 +218,7 @@ class CallSession:
         return Evidence.ACCEPTED
 
     def _report(self, disposition: Disposition, now: float) -> Evidence | None:
-        """A webhook can end what was not answered, and confirm the end of what was."""
+        """Take the report of a webhook: it can end an unanswered call, and an answered call only as completed."""
         if self._answered and disposition is not Disposition.COMPLETED:
             return None
         known = ENDINGS[Signal.REPORTED].unanswered
@@ -243,7 +243,7 @@ class CallSession:
         return self._signal(Signal.ANSWERED, wanted, now) if wanted in self._seen else None
 
     def _lose(self, uid: int, reason: LeaveReason, now: float) -> Evidence | None:
-        """A callee who quit has hung up. One who dropped may come back; before the answer, the ring timer waits."""
+        """A callee who quit has hung up. One who dropped may come back; before the answer, the ring timer runs on."""
         if uid != self.callee_uid:
             return None
         self.callee_present = False

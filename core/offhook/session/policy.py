@@ -39,7 +39,7 @@ class CallPolicy:
         grace_s: how long our leg or a dropped callee may be away before the call ends.
         max_duration_s: from the answer until the call hangs up by itself.
         release_timeout_s: from hanging up until the call is over, whatever the network does.
-        renew_before_s: how long before a grant expires a fresh one is asked for.
+        renew_before_s: how long before a grant expires to ask for a fresh one.
         audio_timeout_s: how long one direction may be without audio before `AudioLost` is noted.
         end_on_audio_loss: whether that ends the call; by default it is noted and the call goes on.
 

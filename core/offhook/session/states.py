@@ -23,9 +23,9 @@ joins before it was asked to. The session counts them, and raises `ImpossibleEve
 
 **Evidence and grades.** Every step rests on *evidence*, which the timeline records with its *grade*: documented by the
 service, observed by ourselves, or assumed. ``RINGING`` is always assumed: our leg is in the channel, and we suppose
-that the callee's devices ring. The answer is as good as the sight that the policy takes for it: a callee who publishes
-audio is the only one that Sendblue's documents show; joining the channel or sending the first audio is assumed to be
-the answer when the policy says so. Sights imply one another: a callee whose audio is heard has published, and one who
+that the callee's devices ring. The grade of the answer depends on the signal that the policy chooses for it. Sendblue's
+documents show only that the callee publishes audio; that the callee answers by joining the channel or with the first
+audio is assumed. Each signal implies the ones before it: a callee whose audio is heard has published, and a callee who
 has published has joined. The first other member of the channel is the callee, and later members are not.
 
 **The end.** The first signal that ends the call decides the outcome, for good; what follows only releases the leg. From
@@ -47,8 +47,8 @@ every state but ``IDLE`` the timers alone lead to ``ENDED``, so no call outlives
 - *The leg breaks while the callee is away*, or the other way round. Both grace timers run, and the first to expire ends
   the call.
 - *Our leg reconnects after the hang-up.* It is asked to leave once, however often it comes back.
-- *The token expires while we ring*, or was over before we were in. The call leaves a moment before its end, rather than
-  be put out by the channel without a reason.
+- *The token expires while we ring*, or expired before we had joined. The call leaves a moment before the token expires,
+  so that the channel does not remove us without a reason.
 - *A webhook reports no answer for a call that was answered.* What we saw ourselves stands: only ``completed`` may still
   end the call.
 """
@@ -272,7 +272,7 @@ COUPLING: Final[Mapping[LegState, Signal]] = {
     LegState.CLOSED: Signal.LEG_CLOSED,
 }
 
-#: The grade of each step of the call that is not simply seen by ourselves (`Grade.OBSERVED`).
+#: The grade of each step of the call whose grade is not `Grade.OBSERVED`.
 GRADES: Final[Mapping[tuple[CallState, Evidence], Grade]] = {
     (CallState.RINGING, Evidence.LEG_JOINED): Grade.ASSUMED,
     (CallState.ACTIVE, Evidence.CALLEE_JOINED): Grade.ASSUMED,

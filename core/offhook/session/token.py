@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-#: The call leaves by itself this long before its token ends, rather than be put out.
+#: The call ends this long before its token expires, so that the channel does not remove us, in seconds.
 _MARGIN_S: Final = 1.0
 #: From a renewal that failed to the next attempt.
 _RETRY_S: Final = 5.0
@@ -22,13 +22,13 @@ class TokenWatch:
     """Watches the token while our leg is in the channel, from `start` to `stop`; outside of that it asks for nothing.
 
     Args:
-        renew_before_s: how long before the token expires a fresh one is asked for.
+        renew_before_s: how long before the token expires to ask for a fresh one.
     """
 
     def __init__(self, renew_before_s: float) -> None:
         self._renew_before_s = renew_before_s
         self._running = False
-        #: A fresh grant has been asked for and neither came nor failed.
+        #: Whether we have asked for a fresh grant and have no answer yet.
         self._asked = False
         #: Asking again is of no use.
         self._final = False
@@ -71,7 +71,7 @@ class TokenWatch:
         return True
 
     def _watch(self, expires_at_s: float | None, now: float) -> None:
-        """Have the token renewed in time, and the call end just before it. One whose end is not known needs neither."""
+        """Set the timers that renew the token and end the call before it expires; none if its expiry is not known."""
         self._deadlines.clear()
         if expires_at_s is None or not self._running:
             return

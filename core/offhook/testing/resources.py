@@ -28,7 +28,7 @@ class Resources:
         return cls(tasks, threading.active_count(), open_descriptors())
 
     def more_than(self, before: Resources) -> dict[str, int]:
-        """Return what there is more of than before, by name; empty if nothing was left behind."""
+        """Return how many more of each there are than in `before`, by name; empty if nothing was left behind."""
         differences = {name: getattr(self, name) - getattr(before, name) for name in self.__slots__}
         return {name: more for name, more in differences.items() if more > 0}
 

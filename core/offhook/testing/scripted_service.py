@@ -35,7 +35,7 @@ class ScriptedService(ServiceFarEnd):
     """The far end of a `ScriptedCarrier`, which `carrier` makes.
 
     Attributes:
-        told: the kind of answer that it gives now; set with `answer`.
+        told: the kind of answer that it returns from now on; set it with `answer`.
     """
 
     virtual_time = True
@@ -105,4 +105,4 @@ def _error_for(answer: ServiceAnswer) -> CarrierError:
         ServiceAnswer.NONSENSE: CarrierProtocolError("the service answered with something else", may_have_rung=True),
         ServiceAnswer.LOSE: StartAmbiguous("the answer was lost"),
     }
-    return errors.get(answer) or StartAmbiguous("the answer was given up")
+    return errors.get(answer) or StartAmbiguous("the carrier stopped waiting for the answer")

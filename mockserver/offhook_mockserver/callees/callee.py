@@ -1,6 +1,6 @@
 """The scripted callee: it rings, answers by joining the room as a PCM member, speaks, listens and leaves.
 
-The caller sees of it what Agora would show: a callee who declines or never answers does not join, one who hangs up
+The caller sees what Agora would show: a callee who declines or never answers does not join, one who hangs up
 quits, and one whose network fails is dropped. It is assumed that the bridge joins at the answer, and not when ringing
 starts.
 """

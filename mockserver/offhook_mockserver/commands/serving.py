@@ -30,7 +30,7 @@ _DATABASE: Final = "mock.db"
 
 
 async def serve(settings: MockSettings, *, as_json: bool) -> int:
-    """Run a server until this is cancelled, then stop it; returns how many calls that has ended.
+    """Run a server until this is cancelled, then stop it; returns how many calls were still going on.
 
     Args:
         settings: of the server.

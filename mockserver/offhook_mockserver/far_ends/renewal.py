@@ -15,7 +15,7 @@ class RenewsGrants:
     """A plugin that renews grants by asking a mock, as a program asks its own backend.
 
     Args:
-        mock: whose channels.
+        mock: the mock that has the channels.
 
     Attributes:
         renewed: how many fresh grants it has returned.

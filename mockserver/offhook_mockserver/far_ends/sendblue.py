@@ -1,4 +1,4 @@
-"""The far end for the conformance of the carrier ``sendblue``: the mock on a clause's loop, with answers as chosen.
+"""The far end of the carrier ``sendblue``, for conformance kits: the mock on a clause's loop, with chosen answers.
 
 It answers a good request as Sendblue documents it; refusals are those that careful clients expect, as everywhere in the
 mock.
@@ -128,7 +128,7 @@ class SendblueFarEnd(ServiceFarEnd):
 
 
 class _Network(AsgiTransport):
-    """The HTTP transport to it; each request has the fault of the moment when it begins."""
+    """The HTTP transport to the far end; each request gets the fault that is set when it begins."""
 
     def __init__(self, far_end: SendblueFarEnd) -> None:
         super().__init__(far_end.app)

@@ -34,15 +34,15 @@ class JoinRefused(OffhookError):
 def check_may_join(
     rooms: Rooms, app_id: str, channel: str, token: Secret, uid: int, identity: int | str | None
 ) -> tuple[Room, AccessToken]:
-    """The room that a client may join, and its token, verified.
+    """Return the room that a client may join, and the verified token.
 
     Args:
         rooms: the open rooms.
         app_id, channel, token, uid: as the client sent them.
-        identity: of a client that comes back, see `Reservation`; None for a new one.
+        identity: proves who a returning client is, see `Reservation`; None for a new client.
 
     Raises:
-        JoinRefused: it may not join.
+        JoinRefused: the client may not join.
     """
     room = rooms.get(channel)
     if room is None:

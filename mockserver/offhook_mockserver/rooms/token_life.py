@@ -20,7 +20,7 @@ _LONGEST_NAP_S: Final = 1.0
 
 
 class TokenLife:
-    """Counts by the monotonic clock from the verification of a token, so that setting the wall clock ends no call.
+    """Measures a token's life with the monotonic clock, from its verification: setting the wall clock ends no call.
 
     Args:
         clock: the time.
@@ -37,7 +37,7 @@ class TokenLife:
         self._timer: asyncio.TimerHandle | None = None
 
     def verified(self, token: AccessToken) -> None:
-        """Count this token from now on; it was verified just now."""
+        """Measure the life of this token from now on; call this when the token has just been verified."""
         life_s = token.expires_at_s - self._clock.wall_s()
         self._ends_s = self._clock.monotonic_s() + life_s
         self._warning_s = self._ends_s - min(WARNING_S, life_s / 2)

@@ -85,7 +85,7 @@ class Guard:
             headers[key] = value.decode("latin-1")
         host = headers.get("host", "").lower()
         if host not in self._hosts():
-            message = "this server answers only to its own loopback names, and the Host header has another one"
+            message = "the Host header must be one of this server's own loopback names"
             raise RequestRefused(FOREIGN_HOST, message)
         write = scope["type"] == "websocket" or scope["method"] not in _SAFE
         # Clients that are not browsers send no Origin.

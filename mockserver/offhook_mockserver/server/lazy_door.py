@@ -61,7 +61,7 @@ class LazyDoor:
         await self._app(scope, receive, send)
 
     async def settled(self) -> None:
-        """Wait for the end of an import that has begun: a thread that imports cannot be stopped."""
+        """Wait until a running import has finished, because its thread cannot be stopped."""
         if self._opening is not None:
             await self._opening
 

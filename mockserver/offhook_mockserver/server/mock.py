@@ -112,7 +112,7 @@ class Mock:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings with which a phone calls through this mock as its first tenant, keys included."""
+        """The settings that a phone needs to call through this mock, with the keys of its first tenant."""
         return {
             "SENDBLUE_API_BASE_URL": self.url,
             "SENDBLUE_API_API_KEY": self.tenant.api_key.reveal(),
@@ -199,7 +199,7 @@ def _check_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise StorageError(
-            f"the folder for recordings, {folder}, cannot be written: {error.strerror}. Pass another with --recordings"
+            f"cannot write to the recordings folder {folder}: {error.strerror}. Choose another with --recordings"
         ) from None
 
 

@@ -92,7 +92,7 @@ class MockServer(Mock):
 
     @property
     def port(self) -> int:
-        """Where it listens; 0 while it does not."""
+        """The port that the server listens on; 0 while it does not listen."""
         return self._port
 
     async def start(self) -> None:

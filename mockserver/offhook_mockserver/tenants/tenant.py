@@ -28,7 +28,7 @@ class TenantSettings:
     """How a tenant's calls behave where Sendblue's documentation does not say it. All of these are assumed.
 
     Attributes:
-        token_life_s: how long a grant's token is valid. Documented is only that tokens are time-limited.
+        token_life_s: how long a grant's token is valid. Sendblue documents only that tokens are time-limited.
         max_call_s: how long a call may last, ringing included.
         join_window_s: how long after start-call a caller may join; then the call is given up.
         grace_s: how long a caller that dropped may be away.

@@ -54,7 +54,9 @@ def test_two_calls_to_one_number_at_once_ring_once() -> None:
         assert carrier.rung == [NUMBER]
         refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         assert len(refused) == 1
-        with pytest.raises(DoubleDial, match=r"\+1415•••0123 was not dialled: call_\w+ is calling that number"):
+        with pytest.raises(
+            DoubleDial, match=r"\+1415•••0123 was not dialled: the call call_\w+ is calling that number"
+        ):
             raise refused[0]
 
     run(main())

@@ -120,7 +120,7 @@ def test_nothing_rings_that_cannot_be_written_down(only_save: bool) -> None:
     async def main() -> None:
         r = phone_with(BadStore(OffhookError("the disk is full."), only_save=only_save, good=0))
         call = r.phone.dial(NUMBER)
-        with pytest.raises(StorageError, match=r"was not dialled, because the call cannot be written down: the disk"):
+        with pytest.raises(StorageError, match=r"was not dialled, because the call cannot be stored: the disk"):
             await call.__aenter__()
         assert r.carrier.rung == []
         assert (call.state, call.record.rang) == (CallState.ENDED, "no")

@@ -97,8 +97,8 @@ def test_what_comes_from_another_thread_is_taken_over_to_the_loop_and_noted_once
         assert call.record.counters["leg_callbacks_from_threads"] == 6
         (remark,) = remarks(call)
         assert remark == (
-            f"{NAME}on_audio: called from the thread 'acme-sdk'; it was taken over to the event loop, {WAITING} calls "
-            f"at most at once. Do it yourself, with loop.call_soon_threadsafe{SEE}"
+            f"{NAME}on_audio: called from the thread 'acme-sdk'; offhook passes such calls to the event loop, at most "
+            f"{WAITING} at once. Call it on the event loop instead, with loop.call_soon_threadsafe{SEE}"
         )
         assert (call.record.problem, call.record.disposition) == ("", Disposition.COMPLETED), "it cost nothing"
         await r.phone.aclose()

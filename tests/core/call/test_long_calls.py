@@ -83,7 +83,7 @@ def test_a_token_is_renewed_without_a_gap_in_the_audio() -> None:
     ("renewer", "refusal", "problem"),
     [
         (None, None, "no plugin renews grants (offhook_renew_grant)"),
-        (Renewer(60, error=ConfigError("the broker is down")), None, "no plugin has a fresh grant for this call"),
+        (Renewer(60, error=ConfigError("the broker is down")), None, "no plugin returned a fresh grant for this call"),
         (Renewer(60), TokenRejected("the channel refused the fresh token", 8), "the channel refused the fresh token"),
     ],
 )

@@ -263,7 +263,7 @@ def test_a_loop_that_waits_holds_nothing_up() -> None:
     thread.join()
     loop.close()
     assert stack == ()
-    assert "by no Python code: the process itself was stopped or starved" in Block(1.0, stack).detail
+    assert "while no Python code ran: the process was stopped, or got no CPU time" in Block(1.0, stack).detail
 
 
 def test_a_thread_that_is_gone_has_no_stack() -> None:

@@ -172,7 +172,7 @@ def test_a_failure_exits_with_1_unless_it_is_expected(folder: Path, capsys: pyte
         (["source", "silence", "--argument", "1"], "the argument of silence belongs in the spec: write silence:1"),
         (
             ["source", "silence", "--not-claimed", "flight"],
-            "'flight' is not a capability of a source; its capabilities are: arguments, end",
+            "source plugins have no capability 'flight'; their capabilities are: arguments, end",
         ),
         (["source", "silence:1", "--clause", "sink-1"], "'sink-1' is not a clause for a source: give source-1 to"),
         (["source", "silence", "--expected", "missing.toml"], "missing.toml, cannot be read"),
@@ -199,7 +199,7 @@ def test_a_failure_exits_with_1_unless_it_is_expected(folder: Path, capsys: pyte
         (["carrier", "sendblue", "--far-end", "nope"], "no far end is called 'nope': give --far-end NAME (for a carr"),
         (
             ["carrier", "sendblue", "--far-end", "pcm"],
-            "the far end 'pcm' is not for a carrier: give --far-end NAME (for a carrier: sendblue)",
+            "the far end 'pcm' cannot test a carrier: choose another with --far-end NAME (for a carrier: sendblue)",
         ),
     ],
 )

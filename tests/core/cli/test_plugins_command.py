@@ -45,7 +45,7 @@ def test_for_people(install: Callable[..., str], capsys: pytest.CaptureFixture[s
     ) in printed
     assert f"  odd          odd-offhook 1.0:  [{module} /" in printed
     assert "\n               offhook_acme is named like a hook, but offhook has no such hook\n" in printed
-    assert "\n  OFFHOOK_DISABLE_PLUGINS names 'jsonll', and no plugin is called that; did you mean jsonl?\n" in printed
+    assert "\n  OFFHOOK_DISABLE_PLUGINS names 'jsonll', but no plugin has that name; did you mean jsonl?\n" in printed
     assert 'voice        a voice [acme]  MISSING no_such_sdk: pip install "acme[voice]"' in printed
     assert "bare         - [acme]  MISSING no_such_sdk: the plugin does not declare a pip extra" in printed
 

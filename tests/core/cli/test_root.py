@@ -286,7 +286,7 @@ def test_python_m_offhook(tmp_path: Path) -> None:
     )
     assert done.stdout == f"offhook {offhook.__version__}\n"
     (line,) = done.stderr.splitlines()  # once, though it is logged as well
-    assert line.startswith("offhook: OFFHOOK_DISABLE_PLUGINS names 'sqlight', and no plugin is called that")
+    assert line.startswith("offhook: OFFHOOK_DISABLE_PLUGINS names 'sqlight', but no plugin has that name")
 
 
 @pytest.mark.parametrize(

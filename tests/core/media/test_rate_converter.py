@@ -86,7 +86,9 @@ def test_a_frame_that_was_changed_after_it_was_made_is_rejected(pcm: bytes) -> N
 
 @pytest.mark.fault("F28")
 def test_a_resampler_that_returns_half_a_sample_is_named() -> None:
-    with pytest.raises(PluginError, match=r"Bad' failed in convert: returned 17 bytes; expected whole 16-bit samples"):
+    with pytest.raises(
+        PluginError, match=r"Bad' failed in convert: returned 17 bytes, which is not a whole number of 16-bit samples"
+    ):
         list(converter(Bad).convert(AudioFrame(bytes(16), 8_000)))
 
 

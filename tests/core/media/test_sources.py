@@ -108,10 +108,10 @@ def test_an_iterator_of_something_else_is_rejected_when_it_is_read() -> None:
         yield b"\0\0"  # type: ignore[misc]
 
     async def main() -> None:
-        with pytest.raises(SourceError, match="returned bytes; expected an AudioFrame"):
+        with pytest.raises(SourceError, match="yielded bytes; expected an AudioFrame"):
             await frames_source([b"\0\0"]).read()  # type: ignore[list-item]
         source = frames_source(bytes_later())
-        with pytest.raises(SourceError, match="returned bytes; expected an AudioFrame"):
+        with pytest.raises(SourceError, match="yielded bytes; expected an AudioFrame"):
             await source.read()
         await source.aclose()
 

@@ -161,7 +161,7 @@ def test_a_hook_may_be_a_coroutine_function() -> None:
 
 
 def test_without_any_grant_there_is_an_error() -> None:
-    with pytest.raises(OffhookError, match="no plugin has a fresh grant"):
+    with pytest.raises(OffhookError, match="no plugin returned a fresh grant"):
         run(load(Says(None)).hooks.renew_grant("call_1", GRANT, lambda error: None))
 
 

@@ -355,7 +355,7 @@ def test_a_source_plays_once() -> None:
             assert await call.answered()
             source = RampSource(320)
             await call.play(source).done()
-            with pytest.raises(SourceError, match="plays once"):
+            with pytest.raises(SourceError, match="plays only once"):
                 call.play(source)
 
     run(main())

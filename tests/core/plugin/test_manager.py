@@ -157,7 +157,7 @@ def test_no_phone_is_made_without_a_plugin_that_is_required(install: Callable[..
     phone("zebra, ")
     with pytest.raises(ConfigError, match="names 'acme', which is not loaded: SystemExit: it was imported"):
         phone("zebra,acme")
-    with pytest.raises(ConfigError, match="names 'acne', which is not loaded: no plugin is called that; see: offhook"):
+    with pytest.raises(ConfigError, match="names 'acne', which is not loaded: no plugin has that name; see: offhook"):
         phone("acne")
     with pytest.raises(ConfigError, match=f"'sqlite', which is not loaded: not loaded: {DISABLE_VARIABLE} names it"):
         phone("sqlite")
@@ -482,8 +482,8 @@ def test_problems_are_logged_for_programs(install: Callable[..., str], caplog: p
         "plugin bad (bad-offhook 1.0) was left out: ModuleNotFoundError: No module named 'no_such_sdk'",
         "plugin empty (empty-offhook 1.0): offhook_nothing is named like a hook, but offhook has no such hook",
         "plugin empty (empty-offhook 1.0): it implements no hook",
-        "OFFHOOK_DISABLE_PLUGINS names 'aiotrc', and no plugin is called that; did you mean aiortc?",
-        "OFFHOOK_DISABLE_PLUGINS names 'x', and no plugin is called that; installed: aiortc, audio, bad, empty, jsonl, "
+        "OFFHOOK_DISABLE_PLUGINS names 'aiotrc', but no plugin has that name; did you mean aiortc?",
+        "OFFHOOK_DISABLE_PLUGINS names 'x', but no plugin has that name; installed: aiortc, audio, bad, empty, jsonl, "
         "mockserver, sendblue, sqlite",
     ]
 

@@ -106,7 +106,7 @@ def test_the_factories_of_a_plugin_can_be_removed() -> None:
 def test_a_hint_says_how_to_get_a_name_that_was_not_added() -> None:
     transports = registry()
     transports.hint("memory", "pass a mock to the phone")
-    with pytest.raises(SpecError, match=r"^no transport is called 'memory': pass a mock to the phone$"):
+    with pytest.raises(SpecError, match=r"^the transport 'memory' is not available here: pass a mock to the phone$"):
         transports.find("memory")
     factory = make()
     transports.add("memory", factory)

@@ -47,7 +47,7 @@ def test_unknown_facts_stay_unknown() -> None:
 @pytest.mark.parametrize(
     ("name", "facts", "problem"),
     [
-        ("StorageError", {}, "is not an event"),
+        ("StorageError", {}, "does not know"),
         ("MemberJoined", {}, "lacks the facts"),
         ("MemberJoined", {"uid": 1, "name": "x"}, "lacks the facts"),
         ("MemberLeft", {"uid": 1, "reason": "bored"}, "lacks the facts"),

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def open_sources(phone: Phone, specs: Sequence[str], opened: list[AudioSource]) -> None:
     """Open the sources that `specs` name, and append each to `opened` at once, so that the caller can close them.
 
-    The rate of a source is known only from its first frame, when the callee is already listening. So the resampler that
-    could have to convert it must be installed in any case.
+    The rate of a source is known only from its first frame, when the callee is already listening. So this checks
+    beforehand that the resampler which the source may need is installed.
 
     Raises:
         ConfigError: a source cannot be opened, or its resampler is not installed.

@@ -45,7 +45,7 @@ class CallFolder:
             raise ConfigError(f"the output folder {quoted_path(path)} cannot be used: {error.strerror}") from None
         if not empty:
             raise ConfigError(
-                f"the output folder {quoted_path(path)} is not empty, and offhook never writes over a file: "
+                f"the output folder {quoted_path(path)} is not empty, and offhook never overwrites files: "
                 "choose a new folder"
             )
         self._path = path

@@ -87,7 +87,7 @@ async def place(
         order: the call.
         open_phone: makes the phone; it is called with the store in the order's folder.
         display: shows the call.
-        stop: has the exit code when a signal cancels the call.
+        stop: provides the exit code if a signal cancels the call.
     """
     result = CallResult(ExitCode.FAILED)
     folder: CallFolder | None = None
@@ -119,7 +119,7 @@ async def _place(
     call: Call | None = None
     following: asyncio.Task[None] | None = None
     try:
-        # First of all, since it checks the number: sinks that a rejected call leaves behind are files.
+        # This checks the number, so it is first: sinks create files, which a rejected call would leave behind.
         mix = None if folder is None else folder.mix
         call = phone.dial(order.number, record=mix, redial=order.redial, from_number=order.from_number)
         open_sources(phone, order.say, sources)

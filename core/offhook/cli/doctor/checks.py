@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 
 def add_checks(registry: DiagnosisRegistry, plugins: Callable[[], Plugins]) -> None:
-    """Add all of them.
+    """Add all checks of this module.
 
     Args:
-        registry: what to add them to.
-        plugins: returns the loaded plugins, once they are loaded.
+        registry: the registry to add them to.
+        plugins: returns the loaded plugins; only called when a check runs.
     """
     for check, summary in _CHECKS:
         registry.add(check.__name__.strip("_"), functools.partial(_run, check, plugins), summary=summary)
@@ -97,7 +97,7 @@ def shadowed() -> list[Shadowed]:
 
 
 def _where(distribution: Distribution) -> str:
-    """Version and folder; one folder that stands twice on the path is one copy."""
+    """Return version and folder. A folder that the path lists twice is resolved, so that it counts as one copy."""
     return f"{distribution.version} in {Path(str(distribution.locate_file(''))).resolve()}"
 
 

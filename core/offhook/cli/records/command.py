@@ -76,7 +76,7 @@ def export_command(
     ] = None,
     json: _Json = False,
 ) -> None:
-    """Write calls to files, or print them as JSON. Recordings are named, not copied."""
+    """Write calls to files, or print them as JSON. Recordings are not copied, only listed."""
     if out is None and not json:
         raise ConfigError("records export needs --out DIR to write files, or --json to print")
     with _archive(context) as archive:

@@ -51,7 +51,7 @@ def _write(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path) -> N
     existing = [path for path in files if path.exists()]
     if existing:
         raise ConfigError(
-            f"{quoted_path(existing[0])} exists already, and offhook never writes over a file: choose another folder"
+            f"{quoted_path(existing[0])} already exists, and offhook never overwrites files: choose another folder"
         )
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -94,14 +94,14 @@ def show_call(record: Document, journal: Sequence[Document], *, as_json: bool) -
 
 
 def call_line(record: Document) -> str:
-    """Return which call a record is of: its id, the masked number, and when it was dialled."""
+    """Return a line that identifies the call of a record: its id, its masked number and when it was dialled."""
     return f"{record['call_id']} to {record.get('number')}, dialled {record.get('dialed_at')}"
 
 
 def recording_lines(record: Document) -> Iterator[str]:
     """Yield one line for each recording of a call, with a note if the file does not exist any more."""
     for name, path in recordings(record).items():
-        yield f"{name}: {path}{'' if Path(path).exists() else ' (not there any more)'}"
+        yield f"{name}: {path}{'' if Path(path).exists() else ' (no longer exists)'}"
 
 
 def entry_line(entry: Document) -> str:

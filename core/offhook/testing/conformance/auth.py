@@ -79,7 +79,7 @@ class AuthConformance(Conformance):
         return self.make(Environment(self.variables))
 
     async def _values(self, auth: Auth) -> dict[str, str]:
-        """The headers in clear. Values of another kind are the matter of one clause, and hurt no other."""
+        """Return the headers in clear. Values that are not a `Secret` become strings, since only auth-1 tests that."""
         given = cast("Mapping[str, object]", await auth.headers(self.host))
         return {name: value.reveal() if isinstance(value, Secret) else str(value) for name, value in given.items()}
 

@@ -64,7 +64,7 @@ class CarrierAnswers(Conformance):
             pass
 
     def prepare(self) -> None:
-        """See `Conformance.prepare`. The far end decides on the time, and on capabilities that it cannot show."""
+        """See `Conformance.prepare`. The far end sets the kind of time, and the capabilities that cannot be tested."""
         self.far_end: ServiceFarEnd = self.make_far_end()
         self.virtual_time: bool = self.far_end.virtual_time
         self.not_claimed: Mapping[str, str] = {**self.far_end.not_claimed, **self.not_claimed}

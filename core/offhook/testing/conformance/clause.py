@@ -27,7 +27,7 @@ class Clause:
     Attributes:
         id: the kind and a number that stays the same in every version of the contract: ``transport-3``.
         text: what must hold.
-        capability: the capability that it tests; a plugin that does not claim it is not tested. Empty if all are.
+        capability: the capability that it tests, in plugins that claim it; empty if it tests all plugins.
     """
 
     id: str

@@ -30,7 +30,7 @@ class Conformance:
 
     Attributes:
         kind: the kind of plugin that it tests.
-        capabilities: what a plugin of that kind may not claim, each with what it means.
+        capabilities: the optional features of that kind of plugin, each with its meaning.
         contract: the version of the contract that a subclass was written for; a kit for another version raises, so
             that an upgrade of offhook which changes the contract is noticed.
         not_claimed: capabilities that the plugin does not claim, each with the reason.
@@ -178,7 +178,8 @@ class Conformance:
             self._failed(clause, expected, error)
         else:
             if expected is not None:
-                raise ClauseFailed(clause, f"it holds, but a failure is expected ({expected}): remove the expectation")
+                problem = f"the clause passed, but it is listed as an expected failure ({expected}): remove it there"
+                raise ClauseFailed(clause, problem)
 
     def _failed(self, clause: Clause, expected: str | None, error: BaseException) -> None:
         problem = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"

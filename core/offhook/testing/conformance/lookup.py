@@ -205,14 +205,14 @@ def _far_end(wanted: Wanted, name: str, plugins: Plugins) -> Callable[[object], 
         )
     if not isinstance(plugins.make(plugins.far_ends, far_end), _KINDS_WITH_FAR_END[wanted.kind]):
         raise ConfigError(
-            f"the far end {quoted(far_end)} is not for a {wanted.kind}: give --far-end NAME "
+            f"the far end {quoted(far_end)} cannot test a {wanted.kind}: choose another with --far-end NAME "
             f"({_fitting(wanted.kind, plugins)})"
         )
     return lambda kit: plugins.make(plugins.far_ends, far_end)
 
 
 def _fitting(kind: str, plugins: Plugins) -> str:
-    """List the far ends for a kind. Each is made, which opens nothing, since only an instance shows its kind."""
+    """List the far ends for a kind. To find their kinds, this creates each far end, which opens nothing."""
     fitting: list[str] = []
     for item in plugins.far_ends:
         with contextlib.suppress(Exception):  # one that cannot be made cannot be used either
@@ -243,7 +243,7 @@ def _not_claimed(wanted: Wanted, name: str, base: type[Conformance]) -> dict[str
     for capability in wanted.not_claimed:
         if capability not in base.capabilities:
             raise ConfigError(
-                f"{quoted(capability)} is not a capability of a {wanted.kind}; its capabilities are: "
+                f"{wanted.kind} plugins have no capability {quoted(capability)}; their capabilities are: "
                 f"{', '.join(base.capabilities) or 'none'}"
             )
     reasons = dict.fromkeys(wanted.not_claimed, "not claimed on the command line")

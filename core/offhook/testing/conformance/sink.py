@@ -184,7 +184,7 @@ class SinkConformance(WithFolder):
 
 
 def _frame(index: int, rate_hz: int = _RATE_HZ) -> AudioFrame:
-    """Return 20 ms of a tone at its position."""
+    """Return frame number `index` of a tone, 20 ms long."""
     samples = samples_per_frame(rate_hz)
     return AudioFrame(tone(440, rate_hz, samples), rate_hz, index * samples)
 

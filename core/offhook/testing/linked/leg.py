@@ -54,7 +54,7 @@ class LegsTransport(Protocol):
         ...
 
     def forget(self, leg: LinkedLeg) -> None:
-        """Forget a leg that is over. Idempotent."""
+        """Forget a leg that has ended. Idempotent."""
         ...
 
 

@@ -144,7 +144,7 @@ class LinkedTransport(Transport):
             leg.depart()
 
     def forget(self, leg: LinkedLeg) -> None:
-        """Forget a leg that is over. Idempotent."""
+        """Forget a leg that has ended. Idempotent."""
         if leg in self._legs:
             self._legs.remove(leg)
 

@@ -1,3 +1,3 @@
-"""The memory door: the transport ``memory`` in the same process. PCM, no codec, no threads, no sockets."""
+"""The memory door: the transport ``memory``, which passes PCM within one process, without codec, threads or sockets."""
 
 from __future__ import annotations

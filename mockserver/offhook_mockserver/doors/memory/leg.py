@@ -232,7 +232,7 @@ class MemoryLeg(Leg):
             self._pass(LegFailed(reason))
 
     def _report(self, event: LegEvent) -> None:
-        """Report what the leg notices by itself; while the network is cut, `LegDisconnected` has said enough."""
+        """Report what the leg notices by itself, but not while the network is cut: `LegDisconnected` covers that."""
         if not self._cut:
             self._pass(event)
 

@@ -121,7 +121,9 @@ class MemoryTransport(Transport):
             if grant.app_id != room.app_id:
                 raise JoinFailed(f"channel {room.channel} belongs to another app id than the grant's")
             if room.rate_hz != self.rate_hz:
-                raise JoinFailed(f"channel {room.channel} is at {room.rate_hz} Hz, this transport at {self.rate_hz}")
+                raise JoinFailed(
+                    f"channel {room.channel} uses {room.rate_hz} Hz, but this transport uses {self.rate_hz} Hz"
+                )
             leg = MemoryLeg(room, grant.uid, handler, self._network, clock=self._mock.clock, over=self._forget)
         except TokenInvalid as error:
             raise TokenRejected(f"channel {room.channel} refused the token: {error}", error.reason) from None

@@ -192,7 +192,7 @@ class PcmClient:
             raise ProtocolError("uid", "of audio must be 0: a client sends only its own audio")
         frame = AudioFrame(audio.pcm, self.member.rate_hz, audio.position)
         if frame.duration_ms > PTIME_MS:
-            raise ProtocolError(WHOLE, f"of {frame.duration_ms:g} ms of audio is longer than {PTIME_MS} ms")
+            raise ProtocolError(WHOLE, f"must hold at most {PTIME_MS} ms of audio, got {frame.duration_ms:g} ms")
         self.member.publish()
         self.member.send(frame)
 

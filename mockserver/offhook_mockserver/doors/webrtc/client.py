@@ -109,7 +109,7 @@ class WebRtcClient:
         self._task: asyncio.Task[None] | None = None
 
     def expect(self) -> tuple[MemberInfo, ...]:
-        """Receive the room's events from now on; returns the members of now. One step, so that no event is missed."""
+        """Receive the room's events from now on; returns the current members. One step, so no event is missed."""
         self._room.expect(self.member)
         return tuple(
             MemberInfo(other.uid, self.member.ssrc_of(other.uid), other.published)

@@ -142,7 +142,7 @@ def test_plugins_that_are_loaded_left_out_or_disabled(install: Callable[..., str
 def test_a_disabled_name_that_matches_no_plugin() -> None:
     plugins = Plugins.load((), {"OFFHOOK_DISABLE_PLUGINS": f"{ALONE['OFFHOOK_DISABLE_PLUGINS']},sqlight"})
     (finding,) = found("plugins", plugins=plugins)
-    assert "names 'sqlight', and no plugin is called that; did you mean sqlite?" in finding.text
+    assert "names 'sqlight', but no plugin has that name; did you mean sqlite?" in finding.text
 
 
 def test_a_required_plugin_that_is_not_loaded() -> None:

@@ -130,7 +130,7 @@ def test_a_call_is_shown_for_a_person(capsys: pytest.CaptureFixture[str], tmp_pa
     assert out_of(capsys, "show", call_id[:9]) == shown
     assert out_of(capsys, "show", call_id.removeprefix("call_")[:6]) == shown
     (tmp_path / "mix-1.wav").unlink()
-    assert "(not there any more)" in out_of(capsys, "show", call_id)
+    assert "(no longer exists)" in out_of(capsys, "show", call_id)
     document = json.loads(out_of(capsys, "show", call_id, "--json"))
     assert document["record"]["call_id"] == call_id
     assert document["journal"][0]["event"] == "Dialed"
@@ -191,9 +191,9 @@ def test_export_writes_files_and_names_the_recordings(capsys: pytest.CaptureFixt
     assert json.loads((out / f"record-{first}.json").read_text())["call_id"] == first
     journal = [json.loads(line) for line in (out / f"journal-{first}.jsonl").read_text().splitlines()]
     assert journal[0]["event"] == "Dialed"
-    assert "exists already" in refused(capsys, "export", first, "--out", str(out))
+    assert "already exists" in refused(capsys, "export", first, "--out", str(out))
     (tmp_path / "mix-1.wav").unlink()
-    assert "(not there any more)" in out_of(capsys, "export", first, "--out", str(tmp_path / "two"))
+    assert "(no longer exists)" in out_of(capsys, "export", first, "--out", str(tmp_path / "two"))
     (document,) = json.loads(out_of(capsys, "export", second, "--json"))
     assert (document["record"]["call_id"], document["journal"][0]["event"]) == (second, "Dialed")
     assert "needs --out DIR" in refused(capsys, "export")

@@ -44,7 +44,9 @@ class StoreMaking(WithFolder):
 
     def make_archive(self, argument: str, environment: Environment) -> Archive:
         """Return the archive that reads the store back. Your subclass implements this if there is one."""
-        raise NotClaimed("no archive reads the store back; implement make_archive() in your subclass if one does")
+        raise NotClaimed(
+            "the kit has no archive for the store; if there is one, implement make_archive() in your subclass"
+        )
 
     def settings(self) -> Environment:
         """The settings that a store is made with: its home is the folder of this clause."""
@@ -54,7 +56,7 @@ class StoreMaking(WithFolder):
         """Make a store in a child process, call `use` with it, and let the process die.
 
         Raises:
-            AssertionError: it failed before.
+            AssertionError: making or using the store failed in the child process.
         """
         argument, environment = self.place(self.argument), self.settings()
 
@@ -74,7 +76,7 @@ class StoreMaking(WithFolder):
 
     @contextlib.contextmanager
     def archive(self) -> Generator[Archive]:
-        """The archive that reads the store back, closed at the end."""
+        """Open the archive that reads the store back, and close it at the end."""
         archive = self.make_archive(self.place(self.argument), self.settings())
         try:
             yield archive

@@ -20,17 +20,17 @@ class TransportConformance(JoiningClauses, AudioClauses, MemberClauses, OutageCl
     virtual time and another for real time.
 
     Attributes:
-        give_up_s: the time limit for a leg that cannot come back to give up, and for one that can, to come back; longer
-            than the transport's own limit.
-        outage_s: how long an outage lasts that a leg must survive; longer than the transport needs to notice one, and
-            shorter than its own limit for giving up.
+        give_up_s: the time limit of a leg after its network was cut: to come back, or to give up if the network stays
+            cut. It must be longer than the transport's own limit.
+        outage_s: the length of an outage that a leg must survive. It must be longer than the transport needs to notice
+            an outage, and shorter than the transport's own limit for giving up.
         first_dbfs: the least level at which a loud first frame must be heard; a codec needs a moment to settle.
         ending_s: how long a program may take to end.
         long_audio_s: how long audio runs in the long clause: ten minutes, or 10 s.
         cycles: the number of joins and leaves in a row: 100, or 20.
         examples: the number of random orders: 20, or 3.
         token_life_s: how long a token lives in the clause about expiry: 60 s, or 4 s.
-        rest_s: how long audio may be on its way: 10 ms, or 250 ms; 0 means these.
+        rest_s: how long audio may be on its way; 0, the default, means 10 ms on virtual time and 250 ms in real time.
         far_end: the far end of the clause that is running, for `make`; set by the kit.
         elsewhere: endpoints that `check` must reject; by default a port of this machine on which nothing listens, and
             None, which is Agora itself, unless the far end is there. Set it if your transport joins at more than one

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from offhook.interfaces.far_end import ChannelFarEnd
 
 
-#: Capabilities that a transport may not claim, or that a far end may be unable to show.
+#: The optional features of a transport. Some far ends cannot test all of them.
 CAPABILITIES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "outage": "A leg comes back by itself after its network was gone for a while.",

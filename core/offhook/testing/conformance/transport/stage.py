@@ -115,7 +115,7 @@ class Voice:
 
 
 async def talk(frames: int, *voices: Voice, silent: bool = False) -> None:
-    """Let each voice speak a frame every 20 ms; late frames follow at once."""
+    """Let each voice speak a frame every 20 ms; a late frame is spoken immediately."""
     loop = asyncio.get_running_loop()
     start_s = loop.time()
     for index in range(1, frames + 1):

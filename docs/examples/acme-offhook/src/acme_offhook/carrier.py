@@ -77,7 +77,7 @@ class AcmeCarrier(Carrier):
         except (httpx.HTTPError, TimeoutError) as error:
             problem = StartAmbiguous(
                 f"the answer of {self._url} was lost ({type(error).__name__}): it may have rung. It was not asked "
-                "again; look at the phone before you dial once more"
+                "again; check that phone before you dial again"
             )
         else:
             return self._grant(response, body)

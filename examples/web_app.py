@@ -134,7 +134,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     token = Secret(os.environ.get("WEB_APP_TOKEN", ""))
     if len(token.reveal()) < 16:
         raise ConfigError("set WEB_APP_TOKEN to 16 characters or more that nobody can guess")
-    # Exited from right to left: the phone hangs up all calls, within 15 s, and that ends the tasks.
+    # Exited from right to left: the phone hangs up all calls, within 15 s (17.5 s if the double-dial guard hangs), and
+    # that ends the tasks.
     async with asyncio.TaskGroup() as tasks, Phone.from_env(policy=POLICY) as phone:
         app.state.desk = Desk(phone, tasks, token)
         yield

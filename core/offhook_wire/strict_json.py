@@ -29,8 +29,11 @@ class ProtocolError(ValueError):
 def _without_duplicates(pairs: list[tuple[str, object]]) -> Json:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ProtocolError(next(name for name in names if names.count(name) > 1)[:64], "must not occur twice")
+        seen: set[str] = set()  # one pass: the text can be a peer's, with very many names
+        for name, _ in pairs:
+            if name in seen:
+                raise ProtocolError(name[:64], "must not occur twice")
+            seen.add(name)
     return fields
 
 

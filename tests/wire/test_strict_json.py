@@ -24,3 +24,11 @@ def test_a_duplicate_name_is_rejected_and_named(text: str) -> None:
     with pytest.raises(ProtocolError, match=r"^uid must not occur twice$") as caught:
         load_object(text)
     assert caught.value.field == "uid"
+
+
+def test_one_duplicate_among_very_many_names_is_named() -> None:
+    """Comparing each name with all others would take this test minutes."""
+    names = [f"n{number}" for number in range(100_000)]
+    fields = ",".join(f'"{name}":0' for name in [*names, names[-1]])
+    with pytest.raises(ProtocolError, match=r"^n99999 must not occur twice$"):
+        load_object(f"{{{fields}}}")

@@ -59,6 +59,7 @@ class Driver:
         self.runner: asyncio.Task[None] | None = None
         self._book = RecordKeeper(
             request.number,
+            request.from_number,
             request.call_id,
             parts.clock,
             parts.stores,

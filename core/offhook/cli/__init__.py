@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from offhook.cli.call.display import Display, choose
+    from offhook.cli.call.choosing import choose
+    from offhook.cli.call.display import Display
     from offhook.cli.call.folder import CALLEE_HEARD
     from offhook.cli.call.placing import CallOrder, CallResult, place, report
     from offhook.cli.exit_codes import ExitCode
@@ -39,7 +40,7 @@ _HOMES: Final[Mapping[str, str]] = {
     "CallOrder": "offhook.cli.call.placing",
     "CallResult": "offhook.cli.call.placing",
     "Stop": "offhook.cli.stopping",
-    "choose": "offhook.cli.call.display",
+    "choose": "offhook.cli.call.choosing",
     "place": "offhook.cli.call.placing",
     "report": "offhook.cli.call.placing",
     "run": "offhook.cli.stopping",

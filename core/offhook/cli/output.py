@@ -19,18 +19,19 @@ from offhook.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from typing import TextIO
 
     from offhook.errors import OffhookError
 
 
-def print_line(text: str = "") -> None:
-    """Print one line on standard output; unprintable characters in it are escaped."""
-    typer.echo(printable(text))
+def print_line(text: str = "", file: TextIO | None = None) -> None:
+    """Print one line on standard output, or to `file`; unprintable characters in it are escaped."""
+    typer.echo(printable(text), file)
 
 
-def print_json(document: object) -> None:
-    """Print a document as one line of JSON, which escapes everything but ASCII."""
-    typer.echo(json.dumps(document))
+def print_json(document: object, file: TextIO | None = None) -> None:
+    """Print a document on standard output, or to `file`, as one line of JSON, which escapes everything but ASCII."""
+    typer.echo(json.dumps(document), file)
 
 
 def print_complaint(text: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError
-from offhook.interfaces.old_carriers import keep_old_members
+from offhook.interfaces.old_carriers import keep_old_members, line_id_for_line
 from offhook.session.outcome import Disposition
 from offhook.wording import quoted
 
@@ -52,6 +52,10 @@ class Carrier(ABC):
         return " ".join(
             [f"{type(self).__module__}.{type(self).__qualname__}", self.endpoint or "", *filter(None, [from_number])]
         )
+
+    async def line(self) -> str:
+        """Deprecated: `line_id` without arguments, for one more version."""
+        return await line_id_for_line(type(self), Carrier)(self)
 
     @abstractmethod
     async def start_call(self, request: DialRequest) -> Grant:

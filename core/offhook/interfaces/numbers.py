@@ -55,6 +55,13 @@ def mask(number: str) -> str:
     return f"{number[:5]}•••{number[-4:]}" if len(number) > 10 else f"{number[:2]}•••{number[-2:]}"
 
 
+def mask_these(text: str, *numbers: str | None) -> str:
+    """`text`, with `numbers` masked wherever they occur. A longer one is masked first: it can contain a shorter one."""
+    for number in sorted(filter(None, numbers), key=len, reverse=True):
+        text = text.replace(number, mask(number))
+    return text
+
+
 def mask_all(text: str) -> str:
     """`text`, with everything masked that looks like an E.164 number."""
     return _E164.sub(lambda found: mask(found[0]), text)

@@ -13,6 +13,7 @@ from offhook.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from typing import Self
 
     from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.grant import Grant
@@ -36,6 +37,44 @@ def keep_old_members(kind: type) -> None:
         type.__setattr__(kind, "line_id", _line_id_of(own["line"]))
 
 
+def line_id_for_line(kind: type, base: type) -> Callable[[object], Awaitable[str]]:
+    """The `line_id` that `Carrier.line` calls: that of the class after those that define `line` themselves.
+
+    One of those calls `super().line()`, and its own `line_id` may call its `line` again.
+
+    Args:
+        kind: the class of the carrier.
+        base: the class `Carrier`.
+    """
+    warnings.warn(
+        "Carrier.line() is of the last version of offhook: write line_id(). The next version ends the old form",
+        DeprecationWarning,
+        stacklevel=3,  # past this function and `Carrier.line`
+    )
+    order = kind.__mro__
+    first = max((place + 1 for place in range(order.index(base)) if "line" in vars(order[place])), default=0)
+    found: Callable[[object], Awaitable[str]] = next(
+        vars(item)["line_id"] for item in order[first:] if "line_id" in vars(item)
+    )
+    return found
+
+
+class _NumberWithRequest(str):
+    """The number that an old `start_call` takes, with its request, for a carrier of this version that gets it."""
+
+    __slots__ = ("_request",)
+
+    _request: DialRequest
+
+    def __new__(cls, request: DialRequest) -> Self:
+        made = super().__new__(cls, request.number)
+        made._request = request
+        return made
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._request, name)
+
+
 def _takes_a_number(method: Callable[..., object]) -> bool:
     parameters = list(inspect.signature(method).parameters.values())[1:2]
     return any(item.name in _NUMBERS or item.annotation in (str, "str") for item in parameters)
@@ -44,7 +83,7 @@ def _takes_a_number(method: Callable[..., object]) -> bool:
 def _start_call_of(old: Callable[[object, str], Awaitable[Grant]]) -> Callable[[object, DialRequest], Awaitable[Grant]]:
     async def start_call(self: object, request: DialRequest) -> Grant:
         _refuse_choice(self, request.from_number)
-        return await old(self, request.number)
+        return await old(self, _NumberWithRequest(request))
 
     return start_call
 

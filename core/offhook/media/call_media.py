@@ -149,7 +149,9 @@ class CallMedia:
     # ---- from the callee
 
     def hear(self, uid: int, frame: AudioFrame) -> None:
-        """A frame arrived from the channel; only the callee's are heard."""
+        """A frame arrived from the channel; only the callee's are heard. After `end` it is ignored."""
+        if self._ended:
+            return
         if uid not in self._talkers:
             self._talkers.add(uid)
             self._first_audio(uid)

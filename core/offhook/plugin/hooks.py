@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from offhook.errors import DialForbidden, GrantUnavailable, OffhookError, PluginError
 from offhook.interfaces.grant import Grant
-from offhook.interfaces.numbers import mask
+from offhook.interfaces.numbers import mask, mask_these
 from offhook.plugin.hook_checks import HOOKS
 from offhook.plugin.isolation import as_plugin_error, isolated
 from offhook.plugin.report import HOOKS_PAGE
@@ -155,7 +155,7 @@ def _invalid(plugin: str, hook: str, problem: str) -> PluginError:
 
 def _masked(text: str, request: DialRequest) -> str:
     """Texts of plugins end up in messages and logs, where no number is shown in full."""
-    return text.replace(request.number, mask(request.number))
+    return mask_these(text, request.number, request.from_number)
 
 
 def _expires_no_later(fresh: Grant, grant: Grant) -> bool:

@@ -69,8 +69,13 @@ class _OldModule(ModuleType):
 def keep_old_paths(moved: Mapping[str, Mapping[str, str]] = MOVED) -> None:
     """Make the old paths in `moved` importable. A new module is imported when a name of it is used.
 
+    A path whose package has not been imported yet is left out: that package calls this once more.
+
     Args:
         moved: for each old module, the new modules with the names that moved there, separated by spaces.
     """
     for name, homes in moved.items():
-        sys.modules.setdefault(name, _OldModule(name, homes))
+        package, _, last = name.rpartition(".")
+        if package in sys.modules:
+            module = sys.modules.setdefault(name, _OldModule(name, homes))
+            vars(sys.modules[package]).setdefault(last, module)  # as an import sets it, for `import package.last`

@@ -45,7 +45,8 @@ def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = 
         part: what a factory returned or a program passed.
         interface: what it should be.
         is_last_moment: whether the callee has been rung already. Then plain methods that should be async are accepted,
-            since a plain function can return an awaitable without an annotation.
+            since a plain function can return an awaitable without an annotation, and so is a part that has all members
+            and is not a subclass.
     """
     if inspect.iscoroutine(part):
         part.close()  # or Python would warn that it was never awaited
@@ -53,7 +54,7 @@ def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = 
     if isinstance(part, type):
         return f"got the class {part.__name__}: an instance of it is needed"
     kind: type = type(part)
-    if not isinstance(part, interface):
+    if not isinstance(part, interface) and not (is_last_moment and _has_members(part, interface)):
         return f"got {kind.__name__}; expected an instance of a subclass of offhook.interfaces.{interface.__name__}"
     lacking = [name for name in inspect.get_annotations(interface) if not hasattr(part, name)]
     if lacking:
@@ -64,6 +65,11 @@ def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = 
     if must_be_async and not is_last_moment:
         return f"{kind.__name__} has plain methods that must be async: {', '.join(must_be_async)}"
     return ""
+
+
+def _has_members(part: object, interface: type) -> bool:
+    methods = [name for name, method in vars(interface).items() if inspect.isfunction(method)]
+    return all(callable(getattr(part, name, None)) for name in methods)
 
 
 @functools.lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook.interfaces.numbers import mask
+from offhook.interfaces.numbers import mask, mask_these
 from offhook.records.call_time import CallTime
 from offhook.records.timeline import Timeline
 from offhook.secret import redact
@@ -30,6 +30,7 @@ class RecordKeeper:
 
     Args:
         number: who is called.
+        from_number: the line that was chosen for the call, or None.
         call_id: our name for the call.
         clock: the phone's clock.
         stores: the phone's stores.
@@ -40,13 +41,14 @@ class RecordKeeper:
     def __init__(
         self,
         number: str,
+        from_number: str | None,
         call_id: str,
         clock: Clock,
         stores: Stores,
         hooks: Hooks,
         session: CallSession,
     ) -> None:
-        self._number = number
+        self._numbers = (number, from_number)
         self._session = session
         self._time = CallTime(clock)
         #: The grant that is in use; its token stands in the journal by its fingerprint.
@@ -61,8 +63,8 @@ class RecordKeeper:
         )
 
     def _clean(self, text: str) -> str:
-        """`text` without secrets and the callee's number, which plugins may have put into it."""
-        return redact(text).replace(self._number, self.record.number)
+        """`text` without secrets and the numbers of the call, which plugins may have put into it."""
+        return mask_these(redact(text), *self._numbers)
 
     def begin(self) -> None:
         """The call is dialled now: its time starts."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.core.rig import (
     NUMBER,
+    NUMBERS,
     POLICY,
     later,
     now,
@@ -31,6 +32,7 @@ from offhook.errors import (
     TokenRejected,
     TransportUnavailable,
 )
+from offhook.interfaces.numbers import mask
 from offhook.session.outcome import Outcome
 from offhook.testing import LinkedTransport, ScriptedCarrier
 
@@ -146,6 +148,13 @@ def test_a_number_that_a_carrier_repeats_is_masked_wherever_it_is_written_down()
             await call.__aenter__()
         assert "cannot ring +1415•••0123" in call.record.problem
         assert NUMBER not in repr(call.record) + repr(r.store.journal) + repr(r.store.records)
+        line = NUMBERS[0]
+        r = rig(carrier=ScriptedCarrier(ValueError(f"cannot ring from {line}")))
+        call = r.phone.dial(NUMBER, from_number=line)
+        with pytest.raises(PluginError):
+            await call.__aenter__()
+        assert f"cannot ring from {mask(line)}" in call.record.problem
+        assert line not in repr(call.record) + repr(r.store.journal) + repr(r.store.records)
 
     run(main())
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.errors import NumberRejected
-from offhook.interfaces.numbers import EMERGENCY, e164, is_emergency, mask
+from offhook.interfaces.numbers import EMERGENCY, e164, is_emergency, mask, mask_these
 from offhook.wording import quoted
 
 
@@ -83,6 +83,11 @@ def test_the_message_names_what_was_wrong() -> None:
 def test_numbers_are_masked_in_the_middle() -> None:
     assert mask("+14155550123") == "+1415•••0123"
     assert mask("+1234567") == "+1•••67"
+
+
+def test_a_number_that_begins_with_another_is_masked_as_a_whole() -> None:
+    text = "from +14155550 to +14155550123"
+    assert mask_these(text, "+14155550", None, "+14155550123") == "from +1•••50 to +1415•••0123"
 
 
 def test_typed_text_is_quoted_safely() -> None:

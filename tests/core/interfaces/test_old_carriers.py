@@ -71,12 +71,82 @@ def test_a_carrier_with_the_old_name_of_its_line_has_the_same_line() -> None:
     run(main())
 
 
+def extended() -> ScriptedCarrier:
+    class Old(ScriptedCarrier):
+        async def start_call(self, to):  # type: ignore[no-untyped-def]
+            return await super().start_call(to)
+
+        async def line(self) -> str:
+            return f"old {await super().line()}"
+
+    class Older(Old):
+        async def start_call(self, to):  # type: ignore[no-untyped-def]
+            return await super().start_call(to)  # type: ignore[no-untyped-call]
+
+        async def line(self) -> str:
+            return f"older {await super().line()}"
+
+    return Older(line="the line")
+
+
+def wrapping() -> ScriptedCarrier:
+    class Old(ScriptedCarrier):
+        inner = ScriptedCarrier(line="the line")
+
+        async def start_call(self, to):  # type: ignore[no-untyped-def]
+            self.rung.append(to)
+            self.requests.append(to)
+            return await self.inner.start_call(to)
+
+        async def line(self) -> str:
+            return f"older old {await self.inner.line()}"
+
+    return Old()
+
+
+@pytest.mark.parametrize("make", [extended, wrapping])
+@pytest.mark.filterwarnings("ignore:.* of the last version:DeprecationWarning")
+def test_an_old_carrier_may_call_one_of_this_version(make: Callable[[], ScriptedCarrier]) -> None:
+    async def main() -> None:
+        r = rig(carrier=make())
+        r.answer()
+        async with r.phone, r.phone.dial(NUMBER) as call:
+            assert r.carrier.rung == [NUMBER]
+            (request,) = r.carrier.requests
+            assert (request.call_id, request.line) == (call.record.call_id, "older old the line")
+            assert request.from_number is None
+            assert not request.dry_run
+
+    run(main())
+
+
+def test_the_old_name_of_the_line_warns_where_it_is_used() -> None:
+    async def main() -> None:
+        with pytest.warns(DeprecationWarning, match=r"Carrier.line\(\) .* write line_id\(\)") as warned:
+            assert await ScriptedCarrier(line="the line").line() == "the line"
+        assert [warning.filename for warning in warned] == [__file__]
+
+    run(main())
+
+
+def test_a_carrier_with_both_names_of_its_line_may_extend_the_old_one() -> None:
+    class Both(ScriptedCarrier):
+        async def line(self) -> str:
+            return await super().line()
+
+        async def line_id(self, from_number: str | None = None) -> str:
+            return await self.line()
+
+    with pytest.warns(DeprecationWarning, match="write line_id"):
+        assert run(Both(line="the line").line_id()) == "the line"
+
+
 def test_a_carrier_of_this_version_is_left_alone() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
 
         class New(ScriptedCarrier):
-            line = "a value of its own"
+            line = "a value of its own"  # type: ignore[assignment]
 
             async def line_id(self, from_number: str | None = None) -> str:
                 return "the line"

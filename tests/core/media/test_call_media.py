@@ -12,6 +12,7 @@ from tests.core.rig import (
     NUMBER,
     RATE_HZ,
     AudioKit,
+    HoldResampler,
     RampSource,
     frame,
     later,
@@ -26,10 +27,13 @@ from tests.core.rig import (
 
 from offhook import AudioFrame, CallState, Disposition, PlayoutEnd
 from offhook.errors import CallStateError, SourceError, SpecError
-from offhook.testing import ListSink
+from offhook.media.call_media import CallMedia
+from offhook.testing import LinkedTransport, ListSink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from offhook.errors import OffhookError
 
 
 def test_what_is_played_before_the_answer_is_said_after_it_from_its_start() -> None:
@@ -241,5 +245,45 @@ def test_events_are_streamed_and_end_with_the_call() -> None:
         async with r.phone.dial(NUMBER) as call:
             events = [entry.event async for entry in call.events()]
         assert events == ["MemberJoined", "MemberPublished", "MemberLeft", "LegClosed"]
+
+    run(main())
+
+
+class Flushed(HoldResampler):
+    """Raises when it is used after `flush`, as libraries do."""
+
+    def convert(self, pcm: bytes) -> bytes:
+        assert not self.flushed
+        return super().convert(pcm)
+
+
+def test_frames_that_arrive_while_the_leg_leaves_are_ignored() -> None:
+    async def main() -> None:
+        r = rig(transport=LinkedTransport())
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            leg = r.transport.leg
+            assert leg is not None
+            noted: list[OffhookError] = []
+            members: list[int] = []
+            media = CallMedia(
+                leg,
+                lambda kind, from_hz, to_hz: Flushed(from_hz, to_hz),
+                asyncio.create_task,
+                noted.append,
+                noted.append,
+                None,
+                first_audio=members.append,
+                callee_audio=lambda: None,
+            )
+            media.callee_uid = 7
+            stream = media.listen(8_000, 1_000)
+            media.hear(7, frame())
+            media.end()
+            media.hear(7, frame(position=FRAME))
+            media.hear(8, frame())
+            assert (noted, members, media.frames_heard) == ([], [7], 1)
+            assert [heard async for heard in stream]
 
     run(main())

@@ -102,6 +102,13 @@ def test_it_fails_closed(plugin: object, problem: str) -> None:
     assert NUMBER not in str(caught.value)
 
 
+def test_the_line_to_call_from_is_masked_in_what_plugins_say() -> None:
+    line = "+14155550124"
+    request = replace(REQUEST, from_number=line)
+    with pytest.raises(DialForbidden, match=r"says '\+1415•••0124 may not call \+1415•••0123'"):
+        run(load(Says(f"{line} may not call {NUMBER}")).hooks.before_dial(request))
+
+
 def test_one_that_does_not_let_itself_be_cancelled_is_refused_in_time() -> None:
     class Stubborn:
         @hookimpl

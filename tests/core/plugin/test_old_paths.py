@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
@@ -31,6 +33,22 @@ def test_an_old_path_returns_the_same_object_and_warns_with_the_new_path(old: st
         exec(program, namespace)
     assert namespace[name] is new
     assert {warning.filename for warning in caught} == {__file__}  # the line to change
+
+
+@pytest.mark.parametrize(("old", "home", "name"), PATHS)
+def test_an_old_path_can_be_imported_as_a_module(old: str, home: str, name: str) -> None:
+    if old == home:
+        return
+    program = compile(f"import {old}; found = {old}.{name}", __file__, "exec")
+    namespace: dict[str, object] = {}
+    with pytest.warns(DeprecationWarning, match=f"from {home} import {name}`"):
+        exec(program, namespace)
+    assert namespace["found"] is getattr(import_module(home), name)
+
+
+def test_an_old_path_imports_its_package() -> None:
+    program = "import offhook.testing.far_end; offhook.testing.far_end.FarMember"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_an_old_name_returns_the_same_class_and_warns_with_the_new_name() -> None:

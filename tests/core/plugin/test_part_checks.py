@@ -107,5 +107,36 @@ def test_at_the_last_moment_a_plain_method_is_tried() -> None:
     assert interface_mismatch(AsyncStore(), Store, is_last_moment=True) != ""
 
 
+class DuckLeg:
+    rate_hz = 16_000
+
+    def send(self, frame: AudioFrame) -> None: ...
+
+    def counters(self) -> dict[str, int]:
+        return {}
+
+    async def renew(self, grant: object) -> None: ...
+
+    async def leave(self) -> None: ...
+
+
+class AsyncDuckLeg(DuckLeg):
+    async def send(self, frame: AudioFrame) -> None: ...  # type: ignore[override]
+
+
+class HalfLeg(DuckLeg):
+    renew = None  # type: ignore[assignment]
+
+
+def test_at_the_last_moment_members_count_and_not_the_class() -> None:
+    def mismatch(leg: object) -> str:
+        return interface_mismatch(leg, Leg, is_last_moment=True)
+
+    assert mismatch(DuckLeg()) == ""
+    assert mismatch(AsyncDuckLeg()) == "AsyncDuckLeg has async methods that must be plain: send"
+    assert mismatch(HalfLeg()) == "got HalfLeg; expected an instance of a subclass of offhook.interfaces.Leg"
+    assert "expected an instance of a subclass" in interface_mismatch(DuckLeg(), Leg)
+
+
 def test_a_coroutine_is_closed_so_that_python_does_not_warn() -> None:
     assert interface_mismatch(later(), AudioSource) == "got a coroutine: make the factory a plain function"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from offhook.errors import ConfigError, OffhookError
+from offhook.errors import ConfigError
 from offhook.testing.conformance import (
     CONTRACT,
     KITS,
@@ -142,7 +142,7 @@ def test_capabilities_that_are_not_claimed_are_not_tested() -> None:
 
 
 def test_an_unknown_capability_in_not_claimed_is_rejected() -> None:
-    with pytest.raises(OffhookError, match="not_claimed names fligth, but the capabilities of a thing are: flight"):
+    with pytest.raises(ConfigError, match="not_claimed names fligth, but the capabilities of a thing are: flight"):
         kit(not_claimed={"fligth": "too heavy"})().test_time_passes()
 
 
@@ -185,5 +185,5 @@ def test_an_unusable_file_is_rejected(text: str, problem: str, tmp_path: Path) -
 
 
 def test_a_kit_for_another_contract_is_rejected() -> None:
-    with pytest.raises(OffhookError, match="version 0 of the contract"):
+    with pytest.raises(ConfigError, match="version 0 of the contract"):
         run_kit(kit(contract=0))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offhook.call.phone import Phone
+from offhook.cli.call.choosing import choose
 from offhook.cli.call.conversation import open_sources
-from offhook.cli.call.display import choose
 from offhook.cli.call.placing import CallOrder, CallResult, place, report
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.output import error_document, print_complaint, print_json, print_line

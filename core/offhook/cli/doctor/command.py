@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,16 +31,17 @@ def doctor_command(
     No value of a setting is shown. Exit codes: 0 nothing is wrong, 1 something is.
     """
     plugins: Plugins = context.obj
+    stdout = sys.stdout  # a check that hangs leaves it redirected
     findings = diagnose(plugins, Environment(os.environ))
     wrong = sum(finding.level is Level.WRONG for finding in findings)
     if as_json:
-        print_json({"wrong": wrong, "findings": [_document(finding) for finding in findings]})
+        print_json({"wrong": wrong, "findings": [_document(finding) for finding in findings]}, stdout)
     else:
         for finding in findings:
             for line in _lines(finding):
-                print_line(redact(line))
-        print_line()
-        print_line({0: "nothing is wrong", 1: "1 thing is wrong"}.get(wrong, f"{wrong} things are wrong"))
+                print_line(redact(line), stdout)
+        print_line(file=stdout)
+        print_line({0: "nothing is wrong", 1: "1 thing is wrong"}.get(wrong, f"{wrong} things are wrong"), stdout)
     if wrong:
         raise typer.Exit(ExitCode.FAILED)
 

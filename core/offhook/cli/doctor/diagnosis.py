@@ -28,6 +28,7 @@ def diagnose(plugins: Plugins, environment: Environment, limit_s: float = LIMIT_
 
     A check that raises, hangs or yields anything but findings is itself a finding, after those that it yielded before;
     the other checks run all the same. One that lacks a package is not run. What checks print goes to standard error.
+    If one hangs, it may print later: `sys.stdout` then stays standard error, and a caller prints on the one of before.
 
     Args:
         plugins: the plugins, loaded with `commands`.
@@ -35,11 +36,16 @@ def diagnose(plugins: Plugins, environment: Environment, limit_s: float = LIMIT_
         limit_s: how long each check may take.
     """
     found: list[Finding] = []
-    with contextlib.redirect_stdout(sys.stderr):
+    hangs = False
+    with contextlib.ExitStack() as redirect:
+        redirect.enter_context(contextlib.redirect_stdout(sys.stderr))
         for registration in plugins.diagnosis:
             if not registration.missing:
                 run = _Run(registration, environment)
                 found += run.results(limit_s)
+                hangs = hangs or run.hangs
+        if hangs:
+            redirect.pop_all()
     return found
 
 
@@ -51,6 +57,8 @@ class _Run:
         self._environment = environment
         self._found: list[Finding] = []
         self._error: BaseException | None = None
+        #: Whether its thread was left behind.
+        self.hangs = False
 
     def results(self, limit_s: float) -> list[Finding]:
         """What it finds within `limit_s`, and what is wrong with the check itself."""
@@ -60,7 +68,8 @@ class _Run:
         thread.join(limit_s)
         found = self._found.copy()
         where = f"the check {self._registration.name!r}"
-        if thread.is_alive():
+        self.hangs = thread.is_alive()
+        if self.hangs:
             error = PluginError(self._registration.plugin, where, f"it did not end within {limit_s:g} s")
             found.append(Finding(Level.WRONG, where, error.message))
         elif self._error is not None:

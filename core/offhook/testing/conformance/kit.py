@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from offhook.errors import OffhookError
+from offhook.errors import ConfigError
 from offhook.plugin.isolation import cancel_and_wait
 from offhook.testing.conformance.clause import CONTRACT, ClauseFailed, FailsAsExpected, NotClaimed
 from offhook.testing.conformance.expected import read_expected
@@ -134,10 +134,10 @@ class Conformance:
         Raises:
             ClauseFailed: the clause does not hold, or holds although a failure is expected.
             NotClaimed, FailsAsExpected: the clause was skipped, or failed as expected.
-            OffhookError: the kit is set up wrongly.
+            ConfigError: the kit is set up wrongly.
         """
         if self.contract != CONTRACT:
-            raise OffhookError(
+            raise ConfigError(
                 f"this kit was written for version {self.contract} of the contract and offhook has version {CONTRACT}: "
                 "read `offhook docs conformance` for what changed, then set contract in your class"
             )
@@ -162,7 +162,7 @@ class Conformance:
     def _run_prepared(self, clause: Clause, check: Callable[[], Awaitable[None]]) -> None:
         unknown = sorted(self.not_claimed.keys() - self.capabilities.keys())
         if unknown:
-            raise OffhookError(
+            raise ConfigError(
                 f"not_claimed names {', '.join(unknown)}, but the capabilities of a {self.kind} are: "
                 f"{', '.join(self.capabilities) or 'none'}"
             )

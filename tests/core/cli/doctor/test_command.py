@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from offhook import Secret
-from offhook.cli.doctor import checks
+from offhook.cli.doctor import checks, command
+from offhook.cli.doctor.diagnosis import diagnose
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.root import run
 
@@ -49,6 +52,32 @@ def test_findings_of_plugins_are_escaped(install: Callable[..., str], capsys: py
     )
     assert run(["doctor"]) == ExitCode.COMPLETED
     assert "note  acme: \\x1b[2Jnew\\nline\n        \\u202e\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["doctor", "--json"]])
+def test_the_report_is_on_standard_output_when_a_check_hangs(
+    arguments: list[str],
+    install: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install(
+        "acme",
+        """
+        import threading
+        from offhook.plugin import hookimpl
+
+        @hookimpl
+        def offhook_diagnosis(registry):
+            registry.add("hangs", lambda settings: threading.Event().wait())
+        """,
+    )
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # to be restored
+    monkeypatch.setattr(command, "diagnose", functools.partial(diagnose, limit_s=0.2))
+    assert run(arguments) == ExitCode.FAILED
+    printed = capsys.readouterr()
+    assert "it did not end within 0.2 s" in printed.out
+    assert "did not end" not in printed.err
 
 
 def test_something_wrong(

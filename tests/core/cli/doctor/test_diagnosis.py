@@ -82,12 +82,16 @@ def test_a_check_that_yields_anything_else_is_named(nonsense: Iterable[Finding])
 
 
 @pytest.mark.fault("F31")
-def test_a_check_that_hangs_is_left_behind_and_named() -> None:
+def test_a_check_that_hangs_is_left_behind_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # to be restored
     freed = threading.Event()
 
     def check(environment: Environment) -> Iterator[Finding]:
         yield FINE
         freed.wait()
+        print("late")
 
     try:
         fine, hanging = diagnosed(Acme(check), limit_s=0.05)
@@ -97,6 +101,7 @@ def test_a_check_that_hangs_is_left_behind_and_named() -> None:
     finally:
         freed.set()
     left.join()
+    assert capsys.readouterr() == ("", "late\n"), "it prints into no document"
     assert hanging.level is Level.WRONG
     assert hanging.text == (
         "plugin 'Acme (given to the phone)' failed in the check 'acme': it did not end within 0.05 s"

@@ -18,6 +18,7 @@ ENDS = {"completed, 0 gaps", "join_failed", "join_timeout", "transport_unavailab
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.fault("F36")
 def test_two_hundred_starts_where_sixty_four_files_may_be_open(mock: Mock, tmp_path: Path) -> None:
     done = mock.run("-m", "tests.integration.many_starts", cwd=tmp_path, PYTHONPATH=str(ROOT))

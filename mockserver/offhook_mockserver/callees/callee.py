@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import LeaveReason, LegClosed, MemberJoined, MemberLeft
 from offhook_mockserver.callees.ear import CalleeEar
@@ -30,7 +30,7 @@ from offhook_mockserver.callees.script import (
 from offhook_mockserver.callees.voice import Voice
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from offhook.interfaces import AudioFrame, AudioSink
     from offhook_mockserver.callees.script import Step
@@ -40,18 +40,37 @@ if TYPE_CHECKING:
 
 
 class CalleeEnd(Enum):
-    """How a callee's part ended; the values are for people."""
+    """How a callee's part ended."""
 
-    DECLINED = "callee declined"
-    HUNG_UP = "callee hung up"
-    DROPPED = "callee dropped"
-    GIVEN_UP = "caller gave up before the answer"
-    CALLER_LEFT = "caller hung up"
-    CALLER_DROPPED = "caller dropped"
-    CALLER_ABSENT = "caller never joined"
-    ROOM_CLOSED = "channel closed"
-    TIME_LIMIT = "the call reached its time limit"
-    FAILED = "the callee's script failed"
+    DECLINED = "declined"
+    HUNG_UP = "hung_up"
+    DROPPED = "dropped"
+    GIVEN_UP = "given_up"
+    CALLER_LEFT = "caller_left"
+    CALLER_DROPPED = "caller_dropped"
+    CALLER_ABSENT = "caller_absent"
+    ROOM_CLOSED = "room_closed"
+    TIME_LIMIT = "time_limit"
+    FAILED = "failed"
+
+    @property
+    def text(self) -> str:
+        """The end for people."""
+        return _ENDS[self]
+
+
+_ENDS: Final[Mapping[CalleeEnd, str]] = {
+    CalleeEnd.DECLINED: "callee declined",
+    CalleeEnd.HUNG_UP: "callee hung up",
+    CalleeEnd.DROPPED: "callee dropped",
+    CalleeEnd.GIVEN_UP: "caller gave up before the answer",
+    CalleeEnd.CALLER_LEFT: "caller hung up",
+    CalleeEnd.CALLER_DROPPED: "caller dropped",
+    CalleeEnd.CALLER_ABSENT: "caller never joined",
+    CalleeEnd.ROOM_CLOSED: "channel closed",
+    CalleeEnd.TIME_LIMIT: "the call reached its time limit",
+    CalleeEnd.FAILED: "the callee's script failed",
+}
 
 
 class Callee:

@@ -119,9 +119,9 @@ class Calls:
                 call.end = CalleeEnd.FAILED
                 if not isinstance(error, OffhookError):
                     _log.exception("the callee of %s failed", call.channel)
-                self._note(call, f"{CalleeEnd.FAILED.value}: {error}")
+                self._note(call, f"{CalleeEnd.FAILED.text}: {error}")
             else:
-                self._note(call, call.end.value)
+                self._note(call, call.end.text)
             await self._until_empty(tenant, call, started_at_s)
         finally:
             self._rooms.close(call.channel)

@@ -254,7 +254,7 @@ class AiortcLeg(Leg):
         return self._connection.peer.heard if self._connection is not None else 0
 
     def _rejected(self) -> tuple[int, int]:
-        """SRTP errors and stray datagrams, of all connections."""
+        """The number of SRTP errors and stray datagrams on all connections together."""
         peer = self._connection.peer if self._connection is not None else None
         return (self._past[0] + peer.srtp_errors, self._past[1] + peer.strays) if peer is not None else self._past
 

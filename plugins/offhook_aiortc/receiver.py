@@ -50,7 +50,7 @@ class Receiver:
         self._most_lost = 0
 
     def add(self, packet: RtpPacket, now_s: float) -> None:
-        """Take a packet; its frame is delivered in this call unless an earlier packet is missing."""
+        """Take a packet; its frame is delivered before `add` returns, unless an earlier packet is missing."""
         stream = self._stream(packet.ssrc)
         if stream is None:
             self.unclaimed += 1

@@ -82,7 +82,9 @@ class JsonLinesStore(Store):
             raise self._failed(JOURNAL, error) from None
         if taken < len(line):
             self._torn = True
-            raise StorageError(f"the journal in {quoted_path(self._folder)} is cut: the disk is full. Make room.")
+            raise StorageError(
+                f"the journal in {quoted_path(self._folder)} is incomplete, because the disk is full. Make room."
+            )
         self._torn = False
 
     def save(self, call_id: str, record: Document) -> None:

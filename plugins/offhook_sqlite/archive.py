@@ -54,7 +54,7 @@ class SqliteArchive(Archive):
     """A database that is only read.
 
     Args:
-        path: the database. A missing one reads as one without calls.
+        path: the database. If it does not exist, the archive has no calls.
 
     Raises:
         StorageError: it cannot be read.

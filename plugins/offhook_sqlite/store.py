@@ -149,7 +149,7 @@ class SqliteStore(Store, Archive, DialGuard):
     @contextlib.contextmanager
     def _using(self, doing: str) -> Generator[sqlite3.Connection]:
         if self._connection is None:
-            raise StorageError(f"the calls in {quoted_path(self._path)} are closed: open another store.")
+            raise StorageError(f"the store at {quoted_path(self._path)} is closed: open a new store.")
         if self._process != os.getpid():
             raise StorageError(
                 f"the calls in {quoted_path(self._path)} were opened before this process was forked: make a phone "

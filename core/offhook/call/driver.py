@@ -87,7 +87,7 @@ class Driver:
 
     @property
     def error(self) -> OffhookError | None:
-        """The refusal or failure that ended the call, if any; `Call` raises it when it is entered."""
+        """The refusal or failure that ended the call, if any. Entering the `Call` raises this error."""
         return self._book.error
 
     @property

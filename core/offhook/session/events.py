@@ -186,7 +186,7 @@ class AudioLost:
 
 @dataclass(frozen=True, slots=True)
 class AudioReturned:
-    """Audio flows again in that direction."""
+    """Audio flows again in `direction`."""
 
     direction: Direction
 

@@ -158,7 +158,7 @@ class Grade(Enum):
 
 
 class Signal(Enum):
-    """What an event means to the call. The values are for people: no signal is written down."""
+    """What an event means to the call. The values help when debugging; no signal is stored in a record."""
 
     DIALED = "dialed"
     REFUSED = "refused"

@@ -5,22 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from offhook.interfaces import frames_in
+from offhook_mockserver.doors.limits import MOST_AUDIO, MOST_TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.websockets import WebSocket
-
-
-#: Texts that may wait; a client that is further behind can no longer know the state of the room.
-MOST_TEXTS: Final = 256
-#: Audio messages that may wait: 2 s of one talker. More would only delay what the client hears.
-MOST_AUDIO: Final = frames_in(2.0)
 
 
 class Outbox:

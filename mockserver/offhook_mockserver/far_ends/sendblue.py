@@ -99,7 +99,7 @@ class SendblueFarEnd(ServiceFarEnd):
         return _FAULTS.get(self._answer, NetworkFault())
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as chosen with `answer`; by default, pass the request to the mock."""
+        """Give the answer that was set with `answer`; if none was set, pass the request to the mock."""
         answer = self._answer
         body = await receive()
         self._note(cast("bytes", body.get("body", b"")))

@@ -1,4 +1,4 @@
-"""One mock, behind a socket or on a test's loop, with the guard and the limits of its HTTP and WebSockets.
+"""One mock, behind a socket or on a test's loop, with the guard and the limits of its HTTP.
 
 Its names are imported on first use, so that each needs only its own libraries.
 """

@@ -19,14 +19,8 @@ from uvicorn.lifespan.off import LifespanOff
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from offhook_mockserver.server.limits import (
-    HEADER_TIMEOUT_S,
-    LINGER_S,
-    MAX_BODY_BYTES,
-    MAX_HEADER_BYTES,
-    PING_INTERVAL_S,
-    SILENCE_S,
-)
+from offhook_mockserver.doors.limits import LINGER_S, MAX_MESSAGE_BYTES, PING_INTERVAL_S, SILENCE_S
+from offhook_mockserver.server.limits import HEADER_TIMEOUT_S, MAX_HEADER_BYTES
 from offhook_mockserver.server.loopback import listen
 from offhook_wire.liveness import LivenessTimer
 
@@ -167,7 +161,7 @@ class LoopServer(uvicorn.Server):
                 loop="none",
                 http=BoundedConnection,
                 ws=RefusableWebSocket,
-                ws_max_size=MAX_BODY_BYTES,
+                ws_max_size=MAX_MESSAGE_BYTES,
                 ws_per_message_deflate=False,
                 ws_ping_interval=None,  # RefusableWebSocket pings
                 lifespan="off",

@@ -109,10 +109,10 @@ class LinkedFarEnd(ChannelFarEnd):
         return LinkedTransport(far_end=self)
 
     def verify(self, grant: Grant, uid: int) -> float:
-        """Return how long the token of a grant still opens its channel to `uid`, in seconds.
+        """Return for how many more seconds the token of a grant lets `uid` into its channel.
 
         Raises:
-            TokenRejected: it does not open it.
+            TokenRejected: the token does not let `uid` into the channel.
         """
         opens, made_out_to, ends_s = self._tokens.get(grant.token.reveal(), ("", 0, 0.0))
         if opens != grant.channel or made_out_to not in {0, uid}:

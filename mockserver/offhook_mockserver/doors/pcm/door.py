@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from offhook_mockserver.doors.client import FAREWELL_S
+from offhook_mockserver.doors.limits import MOST_JOINING
 from offhook_mockserver.doors.pcm.client import PcmClient
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.rooms.member import Reservation
@@ -52,7 +53,7 @@ class PcmDoor:
         clock: Clock,
         ids: Ids,
         *,
-        most_joining: int = 64,
+        most_joining: int = MOST_JOINING,
         join_timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
         self._rooms = rooms

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from offhook_mockserver.doors.limits import MOST_JOINING
 from offhook_mockserver.doors.webrtc.client import WebRtcClient
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.rooms.member import Reservation
@@ -68,7 +69,7 @@ class WebRtcDoor:
         clock: Clock,
         ids: Ids,
         *,
-        most_joining: int = 64,
+        most_joining: int = MOST_JOINING,
         join_timeout_s: float = JOIN_TIMEOUT_S,
         silence_s: float = SILENCE_S,
         incoming: Impairment | None = None,

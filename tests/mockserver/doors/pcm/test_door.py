@@ -23,7 +23,7 @@ from offhook.interfaces.frame import AudioFrame
 from offhook.plugin.manager import Plugins
 from offhook.secret import Secret
 from offhook.session.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
-from offhook_mockserver.doors import outbox
+from offhook_mockserver.doors import limits, outbox
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.server.loop_server import RefusableWebSocket
 from offhook_mockserver.server.socket_server import MockServer
@@ -454,11 +454,11 @@ def test_plain_http_gets_a_description_of_the_door() -> None:
 def test_a_slow_reader_loses_audio_and_no_events() -> None:
     async def main() -> None:
         waiting, taken = outbox.Outbox(lambda: None), 0
-        for index in range(outbox.MOST_AUDIO + 30):
+        for index in range(limits.MOST_AUDIO + 30):
             taken += waiting.put_audio(b"%d" % index)
             if index < 3:
                 waiting.put(f"event {index}")
-        assert taken == outbox.MOST_AUDIO, "for each of the others an older one was dropped"
+        assert taken == limits.MOST_AUDIO, "for each of the others an older one was dropped"
         waiting.end()
         waiting.put("too late")
         waiting.put_audio(b"too late")
@@ -479,7 +479,7 @@ def test_a_slow_reader_loses_audio_and_no_events() -> None:
 
         pipe = Pipe()
         await waiting.pump(pipe)  # type: ignore[arg-type]
-        kept = [b"%d" % index for index in range(30, outbox.MOST_AUDIO + 30)]
+        kept = [b"%d" % index for index in range(30, limits.MOST_AUDIO + 30)]
         assert pipe.sent == ["event 0", "event 1", "event 2", *kept, "closed"]
 
     asyncio.run(main())

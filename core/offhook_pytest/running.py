@@ -90,7 +90,7 @@ def _work_of(task: asyncio.Task[object]) -> str:
 
 
 def _name(running: object) -> str:
-    """Its name in the source."""
+    """The name of a coroutine or a generator in the source."""
     return str(getattr(running, "__qualname__", None) or running)
 
 

@@ -87,7 +87,7 @@ class AccessToken:
 
     @property
     def expires_at_s(self) -> int:
-        """When it can no longer be used to join, in seconds since 1970: when it or its privilege to join expires."""
+        """The time when the token or its privilege to join expires, whichever is first, in seconds since 1970."""
         own = self.privileges.get(Privilege.JOIN, 0)
         return self.issued_s + (min(self.expire_s, own) if own else self.expire_s)
 
@@ -161,7 +161,7 @@ def verify(token: Secret, *, app_id: str, certificate: Secret, channel: str, uid
         app_id: the application that owns the channel.
         certificate: its certificate.
         channel: the channel to join.
-        uid: the uid to join as; 0 when the door chooses it, which needs a token for any uid.
+        uid: the uid to join as; 0 when the door chooses the uid, and then the token must be for any uid.
         now_s: seconds since 1970.
 
     Raises:
@@ -201,7 +201,7 @@ def _parse(token: str) -> AccessToken:
     signed = reader.rest()
     app_id = reader.text()
     issued_s, expire_s, salt = reader.uint32(), reader.uint32(), reader.uint32()
-    # Services are sorted by type and the channel's is type 1, so it is the first or missing.
+    # Services are sorted by type, and the channel service has type 1, so it is the first service or it is missing.
     if reader.uint16() < 1 or reader.uint16() != _RTC_SERVICE:
         raise ValueError("has no channel service")
     privileges = {reader.uint16(): reader.uint32() for _ in range(reader.uint16())}

@@ -83,7 +83,7 @@ class LoopbackConnection(Connection):
                     foundation=candidate_foundation("host", "udp", host),
                     component=component,
                     transport="udp",
-                    # Of two pairs over loopback the first one is used.
+                    # The first address gets the highest priority, so that its pair is used when there are two.
                     priority=candidate_priority(component, "host", local_pref=65_535 - len(candidates)),
                     host=host,
                     port=port,
@@ -95,7 +95,7 @@ class LoopbackConnection(Connection):
         return candidates
 
     def _check_periodic(self) -> bool:
-        """Start all waiting checks; False makes `connect` await their result without its 20 ms sleep."""
+        """Start all waiting checks. Returning False makes `connect` await their result without its 20 ms sleep."""
         if self._remote_candidates_expected():
             return super()._check_periodic()
         if not self._check_list_done:
@@ -165,7 +165,7 @@ class _MediaFirstProtocol(StunProtocol):
 
 
 def _is_stun(raw: bytes) -> bool:
-    """Whether aioice can read it: for wrong lengths, its parser raises errors that its callers do not expect."""
+    """Whether aioice can parse `raw`: for wrong lengths, the parser raises errors that aioice does not expect."""
     try:
         parse_message(raw)
     except Exception:
@@ -188,7 +188,7 @@ class LoopbackGatherer(RTCIceGatherer):
         self.connection: LoopbackConnection = LoopbackConnection(
             controlling=controlling, on_media=on_media, incoming=incoming, outgoing=outgoing
         )
-        # Set before an RTCIceTransport is made from this, since that copies the connection's methods.
+        # Set before an RTCIceTransport is made from this gatherer: the transport copies the connection's methods.
         self._connection = self.connection
 
 

@@ -70,7 +70,7 @@ class Impairment:
             return True
         if not self.loss:
             return False
-        # Chosen so that bursts of this length make up the wanted share.
+        # With this probability of a new burst, bursts of this length make up the wanted share of lost datagrams.
         if self._ids.fraction() < self.loss / (self.burst - self.loss * (self.burst - 1)):
             self._losing = self.burst - 1
             return True
@@ -80,7 +80,7 @@ class Impairment:
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         jitter_s = self._ids.fraction() * self.jitter_s if self.jitter_s else 0.0
-        if not self.delay_s and not jitter_s and not self._under_way:  # a datagram that is due may not be delivered yet
+        if not self.delay_s and not jitter_s and not self._under_way:  # an earlier datagram may still be under way
             deliver()
             return
         # Timers for the same time run in any order; a microsecond between them keeps the order.

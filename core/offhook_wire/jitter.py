@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from asyncio import TimerHandle
     from collections.abc import Callable
 
-#: A number this many packets away, up or down, belongs to another numbering, or follows an outage of a second.
+#: A sequence number this far from the expected one, up or down, in packets, belongs to another numbering, or follows an
+#: outage of a second.
 WINDOW: Final = frames_in(1.0)
 _HISTORY: Final = (1 << WINDOW) - 1
 #: A restart whose timestamp is at most this far ahead is the same talker after an outage.
@@ -35,7 +36,7 @@ class JitterBuffer:
 
     Args:
         deliver: called with one packet's payload, or None for a frame to conceal, and the frame's position: RTP ticks
-            since the first packet. It never decreases, and jumps where the talker paused.
+            since the first packet. The position never decreases, and jumps where the talker paused.
         loop: provides the timers.
         wait_ms: how long to wait for a missing packet once a later one has arrived: 0 to 5 on loopback, where UDP
             keeps its order, up to 20 over a network.
@@ -58,7 +59,8 @@ class JitterBuffer:
         self._next: int | None = None
         self._next_timestamp = 0
         self._position = 0
-        #: One bit for each of the last WINDOW numbers, newest lowest: 1 when its packet was delivered.
+        #: One bit for each of the last WINDOW sequence numbers; the newest number has the lowest bit. A bit is 1 when
+        #: the packet of its number was delivered.
         self._delivered = 0
         #: Packets beyond a hole: timestamp, payload, and when the wait for the packets before them ends.
         self._held: dict[int, tuple[int, bytes, float]] = {}
@@ -151,7 +153,7 @@ class JitterBuffer:
             self._deliver(None, position)
 
     def _far(self, sequence: int, timestamp: int, payload: bytes) -> None:
-        """Start over when two in a row carry the new numbering (RFC 3550, appendix A.1); one alone is a stray."""
+        """Start over when two packets in a row carry the new numbering (RFC 3550, A.1); a single packet is a stray."""
         stray, self._stray = self._stray, (sequence, timestamp, payload)
         if stray is None or (stray[0] + 1) & 0xFFFF != sequence:
             return

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Looks in one limit. Time is counted in looks: after the loop itself was blocked, its timers run before its sockets,
-#: and this counts as one look instead of expiring the timer.
+#: The number of looks within the time limit. Time is counted in looks: after the event loop was blocked, its timers run
+#: before its sockets, and the blocked time counts as one look, so that it does not expire the timer.
 _LOOKS: Final = 10
 
 
@@ -18,7 +18,7 @@ class LivenessTimer:
 
     Args:
         count: returns how much has arrived so far.
-        limit_s: the timer expires when the count has not changed for this time, at most a tenth later.
+        limit_s: the timer expires when the count has not changed for this time, or at most a tenth of it later.
         on_change: called with True when the timer expires, and with False when the count changes again. May call
             `stop`.
 
@@ -59,7 +59,7 @@ class LivenessTimer:
                 self._on_change(False)
             return
         self._still += 1
-        # The count was looked at once before the first of these looks.
+        # The count last changed, or was first read, one interval before the first of these looks.
         if self._still == _LOOKS and not self.expired:
             self.expired = True
             self._on_change(True)

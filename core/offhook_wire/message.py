@@ -48,7 +48,8 @@ class Message:
     """Base of all messages. A subclass is a dataclass with ``frozen=True, slots=True``.
 
     Attributes:
-        TYPE: the value of the first field ``type``; None, and in an object inside another message, for no such field.
+        TYPE: the value of the field ``type``, which comes first. The field is absent when this is None, and in an
+            object inside another message.
         OPEN: ignore unknown fields when reading.
     """
 
@@ -142,7 +143,7 @@ class Items:
         items: list[object] = []
         try:
             for item in value:
-                items.append(read_item(item))  # noqa: PERF401 - on an error their number is the index of the bad one
+                items.append(read_item(item))  # noqa: PERF401 - on an error, len(items) is the index of the bad item
         except ProtocolError as error:
             raise error.within(f"[{len(items)}]") from None
         return tuple(items)
@@ -150,7 +151,7 @@ class Items:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Name:
-    """The name of a field on the wire, where that is not the attribute's."""
+    """The name of a field on the wire, if it differs from the attribute's name."""
 
     text: str
 
@@ -158,9 +159,9 @@ class Name:
 class Mark(Enum):
     """What else ``Annotated`` may say of a field."""
 
-    #: It is not written while it is empty; absent and null are read as the default.
+    #: The field is not written while it is empty; absent and null are read as the default.
     OMITTED = auto()
-    #: It is a message whose fields stand among those of the message that holds it.
+    #: The field is a message, and on the wire its fields stand among those of the message that holds it.
     INLINE = auto()
 
 

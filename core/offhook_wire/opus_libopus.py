@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # From opus_defines.h.
-#: Faithful to the input; VOIP filters speech, so that a recording could not be compared with what was sent.
+#: This mode keeps the audio faithful to the input. The mode VOIP would filter speech, and then a recording could not be
+#: compared with what was sent.
 _APPLICATION_AUDIO: Final = 2049
 _SET_BITRATE: Final = 4002
 _SET_COMPLEXITY: Final = 4010
@@ -39,7 +40,7 @@ def _candidates() -> Iterator[str]:
     except importlib.metadata.PackageNotFoundError:
         files = ()
     for file in files:
-        # Searched in the list of the wheel's files: auditwheel and delocate put a hash into the name or the folder.
+        # The wheel's list of files is searched, because auditwheel and delocate put a hash into the name or the folder.
         if file.name.startswith(("libopus", "opus")) and any(part in file.name for part in (".so", ".dylib")):
             yield str(file.locate())
     system = ctypes.util.find_library("opus")

@@ -17,7 +17,7 @@ from offhook_wire.strict_json import WHOLE, ProtocolError
 
 PCM_PROTOCOL: Final = 1
 PCM_PATH: Final = "/relay/pcm"
-#: Larger texts are rejected, in bytes.
+#: The largest text that is accepted, in bytes.
 MAX_TEXT_BYTES: Final = 8_192
 
 _HEADER: Final = struct.Struct("<IQ")
@@ -27,7 +27,7 @@ _MAX_PCM_BYTES: Final = samples_per_frame(max(OPUS_RATES_HZ)) * SAMPLE_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Join(Message):
-    """The first message of a client; one that comes back sends the `place` of its last `Welcome` as `rejoin`."""
+    """The first message of a client. A client that comes back sends the `place` of its last `Welcome` as `rejoin`."""
 
     TYPE: ClassVar[str | None] = "join"
     app_id: relay.ShortText

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from offhook_wire.impairment import Impairment
 
-#: Media packets kept until the handshake ends: media may overtake the last message of it, which waits in a queue.
+#: How many media packets are kept until the handshake ends: media may overtake the last handshake message, which waits
+#: in a queue.
 _MAX_EARLY: Final = 64
 #: Of the hashes of a certificate, only this one is sent.
 _HASH: Final = "sha-256"
@@ -51,7 +52,7 @@ class Peer:
     """One side of a connection.
 
     Args:
-        controlling: True at the leg, False at the relay: the ICE role, and by it the DTLS role.
+        controlling: True at the leg, False at the relay: the ICE role, which also determines the DTLS role.
         certificate: for DTLS.
         on_rtp: called synchronously with each RTP packet in the clear. Must not raise.
         on_rtcp: called synchronously with each RTCP packet in the clear. Must not raise.
@@ -205,7 +206,7 @@ class Peer:
     def _dtls_changed(self) -> None:
         if self._up and self._dtls.state in ("closed", "failed"):
             self._up = False
-            # Lost consent closes ICE first; a goodbye over DTLS does not change its state.
+            # Lost consent closes ICE first; a goodbye over DTLS does not change the state of ICE.
             lost = self._ice.state != "completed"
             self._on_down("the connection was lost" if lost else "the other side ended the connection")
 

@@ -6,15 +6,16 @@ event that names the leg's own uid means that its media works and that it is in 
 the relay removes the member.
 
 **Tokens.** The relay sends `TokenExpiring` 30 s before a token expires, or at half of a shorter life. It answers each
-`Renew`, in order, with `Renewed` or `RenewalRefused`; after a refusal the previous token stays valid until it expires,
-which is ``kicked: token expired``. The relay counts a token's life from the moment of its verification, on a monotonic
-clock.
+`Renew`, in order, with `Renewed` or `RenewalRefused`; after a refusal the previous token stays valid until it expires.
+When a token expires, the relay sends ``kicked: token expired``. It counts a token's life from the moment of its
+verification, on a monotonic clock.
 
 **Coming back.** A leg that lost its connection joins again with `rejoin` true, its old uid and its old SSRC. The relay
 then continues the SSRCs and the numbering that this leg heard before; it refuses with ``replaced`` when another client
 has joined as that uid meanwhile. After a `Kicked` a leg does not come back.
 
-Protocol 1 had neither, and its legs end at an event that they do not know: both sides must speak 2.
+Protocol 1 had neither renewals nor coming back, and its legs end when they receive an event that they do not know: both
+sides must speak protocol 2.
 """
 
 # Annotations are read at run time: no `from __future__ import annotations` here.
@@ -32,7 +33,7 @@ JOIN_PATH: Final = "/relay/join"
 EVENTS_PATH: Final = "/relay/events"
 #: The time limit for a client to join, and for a join to be answered, in seconds.
 JOIN_TIMEOUT_S: Final = 10.0
-#: Larger requests, answers and events are rejected, in bytes.
+#: The largest request, answer or event that is accepted, in bytes.
 MAX_MESSAGE_BYTES: Final = 65_536
 #: Members that one message may list.
 MAX_MEMBERS: Final = 512
@@ -99,12 +100,17 @@ class PeerParameters(Message):
     ice: Ice
     dtls: Dtls
 
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Where the peer can be reached."""
+        return self.ice.candidates
+
 
 @dataclass(frozen=True, slots=True)
 class JoinRequest(Message):
-    """A leg wants to join; it will send under `ssrc`, and uid 0 lets the relay choose.
+    """A leg wants to join, and will send under `ssrc`; with uid 0 the relay chooses the uid.
 
-    With `rejoin` it was in before, as this uid and under this SSRC.
+    With `rejoin`, the leg was in the channel before, as this uid and under this SSRC.
     """
 
     app_id: Annotated[str, Text(256), Name("appId")]

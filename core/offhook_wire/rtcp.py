@@ -105,7 +105,7 @@ def ntp_time(wall_s: float) -> int:
 
 
 def parse(data: bytes) -> list[Rtcp]:
-    """Return the packets of a compound packet that we know.
+    """Return those packets of a compound packet whose kind we know.
 
     Raises:
         MalformedPacket: wrong version, or a length inside that does not match the bytes.

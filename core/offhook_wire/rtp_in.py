@@ -57,7 +57,7 @@ class InStream:
         return max(0, self.expected - self.received)
 
     def block(self, now_s: float) -> ReportBlock:
-        """Return the report block for now; the fraction counts from the last call."""
+        """Return the report block for now; its fraction of lost packets covers the time since the last call."""
         expected = self.expected - self._expected_before
         lost = expected - (self.received - self._received_before)
         self._expected_before, self._received_before = self.expected, self.received

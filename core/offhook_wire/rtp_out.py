@@ -70,10 +70,10 @@ class OutStream:
         return self._emit(self._sequence, self._timestamp, marker, payload, now_s)
 
     def forward(self, source: Hashable, packet: RtpPacket, now_s: float) -> bytes | None:
-        """Return another sender's packet under our numbers; None when it is older than the change to this source.
+        """Return another sender's packet under our numbers; None for a packet from before the change to this source.
 
-        While `source` is the same, its own losses, pauses and order stay visible. A new source continues where the last
-        one ended, after the time that has passed, and with the marker.
+        While `source` is the same, its own losses, pauses and order stay visible. A new source continues the last one's
+        numbering; its timestamps are advanced by the time that has passed, and its first packet has the marker.
         """
         marker = packet.marker
         if source != self._source or self._sent_at_s is None:

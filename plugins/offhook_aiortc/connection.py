@@ -50,8 +50,8 @@ _websocket_log.parent = logging.getLogger(__name__)
 
 #: The time limit for the relay's goodbye when closing, in seconds; everything else in closing is immediate.
 _GOODBYE_TIMEOUT_S: Final = 0.5
-#: When the relay puts us out, the reason arrives on the WebSocket, and the peer may end first: the time to wait for the
-#: reason, in seconds.
+#: The time to wait for the reason when the relay puts us out, in seconds: the reason arrives on the WebSocket, and the
+#: peer may end before that.
 _REASON_S: Final = 0.03
 #: Packets that are kept until `start`.
 _MAX_WAITING: Final = 512
@@ -120,7 +120,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Callable[[], None]] | None = []
         self._admitted = asyncio.Event()
-        #: Why it ended before it was admitted.
+        #: Why the connection ended before the relay let us in.
         self._failure: JoinFailed | None = None
         self._over = False
         self._renewals = Renewals()

@@ -11,13 +11,13 @@ from offhook_wire.rtp import sequence_distance
 if TYPE_CHECKING:
     from offhook_wire.rtcp import ReportBlock
 
-#: Packets, half a second of audio: a loss of fewer is not one-way audio; it may be the last words before a pause.
+#: The fewest lost packets that count as one-way audio, half a second: fewer may be the last words before a pause.
 _FEWEST: Final = frames_in(0.5)
-#: Audio is lost only when reports without new packets have arrived for this time; one arrives each second.
+#: Audio is lost only when reports without new packets have arrived for this time; a report arrives each second.
 _REPORTS_S: Final = 1.5
 #: A longer time without a packet is a pause.
 _PAUSE_S: Final = 1.0
-#: Packets remembered: more than `lost_s` of them.
+#: How many packets are remembered: enough for more audio than `lost_s`.
 _MOST: Final = 512
 _ALL_LOST: Final = 255
 

@@ -111,7 +111,7 @@ class AiortcLeg(Leg):
         self._reconnections = 0
         #: SRTP errors and stray datagrams of the connections before this one.
         self._past = (0, 0)
-        #: The last such event was LegDisconnected, not LegReconnected.
+        #: Whether the handler got LegDisconnected, and has not got LegReconnected since then.
         self._disconnected = False
         #: Out of the channel, or leaving: nothing is sent, and audio is dropped.
         self._closed = False
@@ -231,7 +231,7 @@ class AiortcLeg(Leg):
         else:
             self._rejoining = None
             self._report_reconnected()
-            if not self._closed:  # likewise
+            if not self._closed:  # here, too, the handler may have called leave()
                 self._enter(connection)
             else:
                 connection.close(goodbye=self._out.bye())
@@ -332,7 +332,7 @@ class AiortcLeg(Leg):
     def _judge_delivery(self, now_s: float) -> None:
         if self._delivery.changed(now_s):
             event = (AudioLost if self._delivery.lost else AudioReturned)(Direction.SENT)
-            # Not on the stack of a caller of send().
+            # Called later, so that the handler never runs inside a call of send().
             self._loop.call_soon(self._gate.event, event)
 
     def _report(self) -> None:
@@ -345,7 +345,7 @@ class AiortcLeg(Leg):
     # The end
 
     def _out_of_channel(self, event: LegClosed | LegFailed) -> None:
-        """The relay put us out, or does not let us in again: the handler gets one event, after those that waited."""
+        """Pass on that the relay put us out or refuses us: the handler gets `event` after the waiting events."""
         if self._closed:
             return
         self._members.flush()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from offhook_aiortc.receiver import Receiver
     from offhook_wire.relay_protocol import MemberInfo
 
-#: A member's last packets may arrive after the event that it left: the time to wait for them. Its BYE ends the wait.
+#: The time to wait for a member's last packets, which may arrive after the event that it left. Its BYE ends the wait.
 _DEPARTURE_S: Final = 0.03
 
 
@@ -31,7 +31,7 @@ class Members:
         self._tell = tell
         self._receiver = receiver
         self._loop = loop
-        #: Whether each publishes.
+        #: For each member, by uid: whether it publishes.
         self._present: dict[int, bool] = {}
         self._departing: dict[int, tuple[LeaveReason, TimerHandle]] = {}
 
@@ -41,7 +41,7 @@ class Members:
         self.flush()
         for uid in tuple(self._present):
             if uid not in now:
-                # Whether it hung up or vanished in the meantime is unknown; DROPPED claims less.
+                # We do not know whether the member hung up or vanished in the meantime; DROPPED claims less.
                 self._gone(uid, LeaveReason.DROPPED)
         for member in now.values():
             if member.uid in self._present:
@@ -55,7 +55,7 @@ class Members:
         """A member joined, and sends under `ssrc`."""
         self.depart(uid)
         self._present[uid] = False
-        # The event first: claiming the stream delivers the audio that waited for this.
+        # The event must come first, because claiming the stream delivers the audio that waited for the claim.
         self._tell(MemberJoined(uid))
         self._receiver.claim(ssrc, uid)
 

@@ -84,7 +84,7 @@ class Receiver:
         return stream.uid
 
     def speaking(self, uid: int) -> bool:
-        """Whether packets of `uid` arrived and no BYE since."""
+        """Whether packets of `uid` have arrived, and no BYE has arrived after them."""
         return any(
             stream.uid == uid and stream.statistics.received and not stream.ended for stream in self._streams.values()
         )

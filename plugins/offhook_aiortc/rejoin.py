@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-#: The time limit for one attempt, in seconds: ICE repeats its checks less and less often, so that a new attempt finds a
-#: restored network sooner.
+#: The time limit for one attempt, in seconds: ICE repeats its checks less and less often, and a new attempt finds a
+#: restored network sooner than an old one.
 ATTEMPT_TIMEOUT_S: Final = 2.0
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 1.0

@@ -23,7 +23,7 @@ from offhook_wire.strict_json import ProtocolError
 
 _TOKEN_REJECTED: Final = "token_rejected"
 _REPLACED: Final = "replaced"
-#: Refusals that may pass within a moment.
+#: The codes of refusals that are only temporary: trying again may succeed.
 _PASSING: Final = ("busy", "unavailable")
 
 

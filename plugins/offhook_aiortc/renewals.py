@@ -53,7 +53,7 @@ class Renewals:
         """Finish the oldest renewal and return its grant; None if the relay answered without being asked.
 
         Args:
-            refused: what `renew` raises; None if the token is in use.
+            refused: what `renew` raises; None if the relay accepted the token.
         """
         if not self._pending:
             return None

@@ -56,5 +56,5 @@ class ExactResampler(Resampler):
 
     @abstractmethod
     def _flush(self) -> bytes:
-        """Return the samples that it still holds; there may be one too many or one too few."""
+        """Return the samples that the library still holds; there may be one too many or one too few."""
         ...

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-#: Lengths left by writers that could not go back to fill it in: ffmpeg, then SoX and eSpeak NG, then others.
+#: Lengths left by writers that could not go back to fill in the real one: ffmpeg, then SoX and eSpeak NG, then others.
 _UNKNOWN: Final = frozenset({0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF})
 _CHUNK: Final = 8
 #: How many chunks to read before giving up: a real file has fewer before its audio.

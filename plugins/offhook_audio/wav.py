@@ -191,7 +191,7 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # mypy sees no types
 
 
 class _OpenEnded(io.FileIO):
-    """A WAV file with a length of 0, never filled in: reads return the value that decoders take for "to the end"."""
+    """A WAV file whose length was not filled in: reads replace it by the value that decoders take for "to the end"."""
 
     def __init__(self, fd: int, length_at: int) -> None:
         super().__init__(fd, "rb", closefd=False)

@@ -24,7 +24,7 @@ class JsonLinesArchive(Archive):
     """Records and journals of a folder. A call without an end was interrupted, unless a store has the folder open.
 
     Args:
-        folder: the folder; a missing one reads as one without calls.
+        folder: the folder; a missing folder is treated as a folder without calls.
 
     Raises:
         SpecError: no folder is given.
@@ -37,7 +37,7 @@ class JsonLinesArchive(Archive):
         self._folder = Path(folder)
         try:
             with contextlib.suppress(FileNotFoundError):
-                os.listdir(self._folder)  # noqa: PTH208 - only to see whether it may be
+                os.listdir(self._folder)  # noqa: PTH208 - only to see whether the folder may be read
         except (OSError, ValueError) as error:
             raise StorageError(f"the calls in {quoted_path(folder)} cannot be read: {system_reason(error)}.") from None
 

@@ -57,7 +57,7 @@ class JsonLinesStore(Store):
             self._journal = os.open(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(self._journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            # A process that died in the middle of a line left half of one: it must not spoil ours.
+            # A process that died in the middle of a line left half a line, which must not spoil our first line.
             size = os.fstat(self._journal).st_size
             self._torn = bool(size) and os.pread(self._journal, 1, size - 1) != b"\n"
             self._probe()

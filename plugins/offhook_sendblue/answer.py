@@ -45,7 +45,7 @@ _OPAQUE: Final = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}|(?<![0-9])[1-9][0-9]{9,14}(?![0-9])")
 #: How a carrier's text names the number that is called from.
 _FROM_NUMBER: Final = re.compile(r"from[ _-]?number", re.IGNORECASE)
-#: The request was sent, and the answer does not say that it was refused.
+#: For messages when the request was sent and the answer does not say that it was refused.
 _MAY_HAVE_RUNG: Final = " The callee's phone may have rung: check it before you dial again."
 _NO_LINE: Final = " It may also mean that the account has no FaceTime line; Sendblue's sales team adds one."
 
@@ -70,7 +70,7 @@ def grant_of(answer: HttpAnswer, *, endpoint: str | None, now_s: float, keys_fro
         return _judge(answer, endpoint, now_s, keys_from)
     except CarrierError as error:
         problem = error
-    # Raised again from here: the frames that found it hold the token in the clear, and tools print frames.
+    # Raised again from here: the frames that raised the error hold the token in the clear, and tools print frames.
     raise problem.with_traceback(None)
 
 

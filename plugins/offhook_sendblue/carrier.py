@@ -32,10 +32,10 @@ class SendblueCarrier(Carrier):
 
     Args:
         auth: provides the key headers; called for each call.
-        from_number: your FaceTime line, E.164, for calls whose request has none; empty if each has one.
+        from_number: your FaceTime line, E.164, for calls whose request names no line; empty if each request names one.
         base_url: the API. Must be https unless it is on this machine. Its path is kept.
-        relay_url: where to join the channels of its grants. Default: the base URL if that is on this machine, which
-            then has its own relay, else Agora.
+        relay_url: where to join the channels of its grants. Default: the base URL if that is on this machine, because
+            the server there has its own relay; else Agora.
         timeout_s: the limit for a whole start-call, from connecting to the last byte of the answer.
         clock: for Retry-After headers that hold a date.
         ids: randomness for the waits between attempts to connect.
@@ -100,7 +100,7 @@ class SendblueCarrier(Carrier):
         return f"{self.base_url} {account.fingerprint if account else ''} {line}"
 
     async def check(self) -> None:
-        """See `Carrier.check`. It does not require a line, since a call may name one; `line_id` does."""
+        """See `Carrier.check`. It does not require a line, since a call may name one; `line_id` requires a line."""
         if self.from_number:
             e164(self.from_number, "from-number")
         await self._keys()

@@ -37,7 +37,7 @@ _NOT_SENT: Final = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
 )
-#: Those of them after which another attempt may succeed.
+#: The errors in `_NOT_SENT` after which another attempt may succeed.
 _WORTH_RETRYING: Final = (httpx.ConnectError, httpx.ConnectTimeout)
 
 # At DEBUG these log the answer's headers, where a careless server may echo a key. Handlers are the application's, so

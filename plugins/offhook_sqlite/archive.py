@@ -21,7 +21,7 @@ _RECORDS = "SELECT call_id, owner, record FROM calls"
 
 
 class Reading:
-    """Reads through an open connection. Calls of dead processes read as interrupted before a store has marked them."""
+    """Reads through an open connection. Shows calls of dead processes as interrupted, even if no store marked them."""
 
     def __init__(self, connection: sqlite3.Connection, live: Path) -> None:
         self._connection = connection

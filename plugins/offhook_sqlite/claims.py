@@ -35,7 +35,7 @@ class Claims:
             ).fetchone()
             if row is not None:
                 holder, owner, released, held_from_s, hold_s = row
-                # Now is never before a release or a claim, unless the clock was set back.
+                # `now_s` is before the time of a release or a claim only if the clock was set back.
                 taken = held_from_s <= now_s < held_from_s + hold_s
                 taken = taken or (not released and (owner == self._owner or is_alive(self._live, owner)))
                 if taken and holder != call_id:
@@ -54,5 +54,5 @@ class Claims:
                 f"UPDATE claims SET released = 1, held_from_s = ?, hold_s = ? {mine} AND NOT released",
                 (now_s, hold_s, key, call_id),
             )
-        else:  # a hold after a call is released, too: the second ring is intended
+        else:  # this also ends the hold that follows a call, since a second ring is then intended
             self._connection.execute(f"DELETE FROM claims {mine}", (key, call_id))

@@ -99,7 +99,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection = _connect(path, "rw")
         try:
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                with _alone(path.parent):  # SQLite does not wait for others there
+                with _alone(path.parent):  # SQLite does not wait for other processes here
                     connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             if _version(connection, path) == 0:
@@ -127,8 +127,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     log = path.with_name(f"{path.name}-wal")
     with explained(path, "read"):
         try:
-            # A connection that may only read makes a missing log and cannot remove it again; one that may write removes
-            # it, and `query_only` keeps it from writing anything else.
+            # A connection that may only read makes a missing log and cannot remove the log again. A connection that may
+            # write removes the log, and `query_only` keeps the connection from writing anything else.
             return _open_known(path, "ro" if log.exists() else "rw")
         except sqlite3.OperationalError:
             if log.exists():
@@ -195,6 +195,6 @@ def transaction(connection: sqlite3.Connection) -> Generator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # SQLite itself ends one that meets a full disk
+        if connection.in_transaction:  # when the disk is full, SQLite itself ends the transaction
             connection.execute("ROLLBACK")
         raise

@@ -18,9 +18,9 @@ from offhook.interfaces import Ids
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: The open ones, so that a forked child can close their files.
+#: The owners that are open in this process, so that a forked child can close their files.
 _owners: Final[set[Owner]] = set()
-#: The names of their files. Other files in the folder are left alone.
+#: The names of owners' files. Other files in the folder are left alone.
 _NAME: Final = re.compile(r"[0-9a-f]{16}")
 
 
@@ -85,7 +85,7 @@ os.register_at_fork(after_in_child=_forget_the_parent)
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Whether the owner of that name is alive. It tries a shared lock, so that two callers do not see each other."""
+    """Whether the owner of that name is alive. Tries a shared lock, so that no caller takes another for the owner."""
     try:
         fd = os.open(folder / name, os.O_RDONLY)
     except FileNotFoundError:

@@ -32,8 +32,8 @@ _inherited: list[sqlite3.Connection] = []
 class SqliteStore(Store, Archive, DialGuard):
     """Writes calls into a database, and remembers who is being called.
 
-    Beside the database is a folder ``live`` with a file for each store that has it open. It separates calls that go on
-    from calls whose process died.
+    Beside the database is a folder ``live`` with a file for each store that has the database open. These files show
+    which calls go on, and which were cut off because their process died.
 
     Args:
         path: the database; it is made if it does not exist, and so is its folder.
@@ -43,7 +43,7 @@ class SqliteStore(Store, Archive, DialGuard):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path).absolute()  # wherever the process goes later
+        self._path = Path(path).absolute()  # stays right when the process changes its folder later
         self._live = live_folder(self._path)
         self._process = os.getpid()
         #: How many entries the journal of each call has.

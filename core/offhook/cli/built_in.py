@@ -15,7 +15,7 @@ class BuiltIn:
     """The plugin with everything that the command line itself adds.
 
     Attributes:
-        plugins: what was loaded with it; the checks report on that.
+        plugins: all plugins that were loaded, this one included; the checks report on them.
     """
 
     __name__ = "offhook"

@@ -43,7 +43,7 @@ def conformance(
     ] = "",
     not_claimed: Annotated[
         list[str] | None,
-        typer.Option(metavar="CAPABILITY", help="Skip the clauses that depend on it. Repeat it for more."),
+        typer.Option(metavar="CAPABILITY", help="Skip the clauses that depend on this. Repeat it for more."),
     ] = None,
     expected: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A file that lists clauses that are known to fail.")
@@ -56,8 +56,8 @@ def conformance(
 ) -> None:
     """Test a plugin against the contract of its kind, clause by clause.
 
-    In the spec of a sink or a store, write {folder} for the place where it writes: it is replaced by a new folder for
-    each clause.
+    In the spec of a sink or a store, write {folder} for the folder to write to: {folder} is replaced by a new folder
+    for each clause.
 
     Exit codes: 0 no clause failed, 1 a clause failed, 2 there is nothing to test.
     """

@@ -74,6 +74,6 @@ def code_for_error(error: OffhookError) -> ExitCode:
 
 
 def code_for_record(record: CallRecord) -> ExitCode:
-    """Return the exit code of a call that has ended. One that was completed but lost a recording has failed."""
+    """Return the exit code of a call that has ended. A completed call that lost a recording counts as failed."""
     code = _DISPOSITIONS[record.disposition] if record.disposition else ExitCode.FAILED
     return ExitCode.FAILED if code is ExitCode.COMPLETED and record.problem else code

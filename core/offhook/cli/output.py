@@ -59,7 +59,7 @@ def log_to_stderr(level: int) -> None:
 
 
 def log_warnings_safely() -> None:
-    """Apply the same rules to the warnings that Python prints when logging is not set up."""
+    """Redact and escape the warnings that Python prints when logging is not set up, as `log_to_stderr` does."""
     if logging.lastResort is not None and not logging.lastResort.filters:
         _make_safe(logging.lastResort)
 

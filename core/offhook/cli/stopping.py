@@ -1,10 +1,10 @@
 """Signals: the first ends the work within 5 s, the second ends the process at once.
 
 When a signal arrives, the interpreter's own handler writes to a descriptor at once, and a thread reads from it. So it
-does not matter what the event loop or the main thread is doing, or what a plugin refuses to end. Handlers in Python do
-not work here: they run in the main thread, and not while it runs native code. Nor does an alarm: its default action
-ends the process with the alarm's exit code and without the last acts. Ending at once is safe: recordings are valid at
-every moment.
+does not matter what the event loop or the main thread is doing, or whether a plugin refuses to end. Handlers in Python
+do not work here: they run in the main thread, and not while it runs native code. An alarm does not work either: its
+default action ends the process with the alarm's exit code and without the acts of `Stop.last_act`. Ending at once is
+safe: recordings are valid at every moment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 
 #: How long the work has, from the first signal on, to hang up and to finish its files, so that the process has ended
 #: after 5 s. If everything hangs, the record of a call is whole after 4.5 s; a double-dial guard that hangs as well
-#: is cut short, which costs nothing but the release of its key.
+#: is cut short, and then only its key is not released.
 DRAIN_S: Final = 4.8
 #: The signals that end a command, and the exit code of each.
 CODES: Final[Mapping[signal.Signals, ExitCode]] = {
@@ -171,7 +171,7 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
         stop: handles the signals; a new one by default.
 
     Raises:
-        typer.Exit: a signal arrived, and the coroutine raised its cancellation.
+        typer.Exit: a signal arrived, and the coroutine raised CancelledError.
     """
     stop = stop or Stop()
 
@@ -201,7 +201,7 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
 
 
 def _close(runner: asyncio.Runner, left: set[asyncio.Task[Any]]) -> None:
-    if left:  # closing would wait for tasks that do not end; nor should the loop complain about them when it is deleted
+    if left:  # closing would wait for tasks that do not end; without this handler, deleting the loop would report them
         runner.get_loop().set_exception_handler(lambda loop, context: None)
     else:
         runner.close()

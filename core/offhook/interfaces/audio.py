@@ -88,8 +88,8 @@ class AudioFilter(ABC):
 class Resampler(ABC):
     """Converts one direction of one stream from one rate to another; it keeps the last samples between calls.
 
-    All of its output together, with that of `flush`, must be as long as its input times the ratio of the rates, to a
-    sample.
+    Its whole output, that of `flush` included, must be as long as its whole input times the ratio of the rates,
+    accurate to one sample.
     """
 
     @abstractmethod

@@ -77,7 +77,7 @@ class Carrier(ABC):
         ...
 
 
-#: How a call can end on the word of its carrier. The other dispositions follow from what we do or see ourselves.
+#: The dispositions that a carrier can report. The others follow from what we do or see ourselves.
 _REPORTED: Final = (Disposition.DECLINED, Disposition.BUSY, Disposition.NO_ANSWER, Disposition.COMPLETED)
 
 
@@ -91,8 +91,8 @@ class CarrierReport:
         call_id: our name for the call; empty if the carrier names it by its channel.
 
     Raises:
-        ConfigError: `disposition` is not one of these four, `channel` or `call_id` is not a str, or neither or both of
-            them are given.
+        ConfigError: `disposition` is not one of these four, `channel` or `call_id` is not a str, or not exactly one of
+            `channel` and `call_id` is given.
     """
 
     disposition: Disposition
@@ -100,7 +100,7 @@ class CarrierReport:
     call_id: str = ""
 
     def __post_init__(self) -> None:
-        # Webhooks are JSON, so the types may be wrong, and a str is equal to the member that it names.
+        # Webhooks are JSON, so the types may be wrong. `in` alone would accept a str, which equals the member it names.
         typed = isinstance(self.disposition, Disposition)  # pyright: ignore[reportUnnecessaryIsInstance]
         if not typed or self.disposition not in _REPORTED:
             allowed = ", ".join(f"Disposition.{item.name}" for item in _REPORTED)

@@ -51,8 +51,8 @@ class DialRequest:
 class DialGuard(ABC):
     """Remembers which callees are being called, for all phones that share it, so that none is rung twice by mistake.
 
-    A store may be one as well; a phone then uses it, and the guard holds across processes. Both methods are awaited
-    while no frame is due: before a call rings, and after it has ended.
+    A store may be a `DialGuard` as well; a phone then uses that store, and the guard works across processes. Both
+    methods are awaited while no frame is due: before a call rings, and after it has ended.
     """
 
     @abstractmethod
@@ -73,6 +73,6 @@ class DialGuard(ABC):
 
     @abstractmethod
     async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
-        """The call is over: `key` stays taken for `hold_s` more from wall time `now_s`, and not longer if the clock is
-        set back meanwhile. Does nothing if `call_id` does not have the key."""
+        """The call is over: `key` stays taken for `hold_s` more from wall time `now_s`, and not longer even if the
+        clock is set back meanwhile. Does nothing if `call_id` does not have the key."""
         ...

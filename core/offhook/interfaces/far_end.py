@@ -28,7 +28,7 @@ class FarEnd(ABC):
 
     Attributes:
         virtual_time: whether it works on virtual time.
-        not_claimed: capabilities that cannot be shown against it, each with the reason.
+        not_claimed: capabilities that cannot be tested with this far end, each with the reason.
         plugins: plugins to load besides the installed ones, so that parts chosen by name connect to it.
     """
 

@@ -15,7 +15,8 @@ from offhook.wording import quoted
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _DIGITS: Final = re.compile(r"[^0-9]")
 
-#: Emergency and crisis numbers. Sendblue's security page says that 911 is blocked; offhook never sends one there.
+#: Emergency and crisis numbers. Sendblue's security page says that 911 is blocked; offhook never sends
+#: Sendblue such a number.
 EMERGENCY: Final = frozenset(
     "000 100 101 102 103 108 110 111 112 113 114 115 117 118 119 120 122 123 133 144 155 158 190 191 192 193 194 195 "
     "197 198 199 911 912 913 933 988 991 992 993 994 995 997 998 999 10111".split()

@@ -1,6 +1,6 @@
-"""Carriers of the last version, with `start_call(self, to)` or `line(self)`: they work for one more, and warn.
+"""Carriers of the last version, with `start_call(self, to)` or `line(self)`: they work for one more version, and warn.
 
-It is decided once for each class, when the class is made, so that the warning points at the class.
+Each class is checked once, when it is made, so that the warning points at the class.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.grant import Grant
 
-#: Names that a parameter for a number has; anything else is taken for a request, unless it is annotated as text.
+#: Names of a parameter for a number; a parameter with another name takes a request, unless it is annotated as text.
 _NUMBERS: Final = ("to", "number", "phone_number")
 
 
 def keep_old_members(kind: type) -> None:
-    """Add the members of this version to a class of carriers, made of those of the last one.
+    """Add the members of this version to a carrier class that has members of the last version; they call those.
 
     Args:
         kind: the class, just made.
@@ -38,9 +38,9 @@ def keep_old_members(kind: type) -> None:
 
 
 def line_id_for_line(kind: type, base: type) -> Callable[[object], Awaitable[str]]:
-    """The `line_id` that `Carrier.line` calls: that of the class after those that define `line` themselves.
+    """The `line_id` that `Carrier.line` calls: the first one behind all classes that define `line` themselves.
 
-    One of those calls `super().line()`, and its own `line_id` may call its `line` again.
+    A class that defines `line` may call `super().line()` in it, and its own `line_id` may call its `line` again.
 
     Args:
         kind: the class of the carrier.
@@ -60,7 +60,7 @@ def line_id_for_line(kind: type, base: type) -> Callable[[object], Awaitable[str
 
 
 class _NumberWithRequest(str):
-    """The number that an old `start_call` takes, with its request, for a carrier of this version that gets it."""
+    """The number for an old `start_call`, with the request's attributes in case it is passed on to a new carrier."""
 
     __slots__ = ("_request",)
 

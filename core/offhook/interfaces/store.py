@@ -16,8 +16,8 @@ class Store(ABC):
     """Keeps the journal and the record of every call. Each entry is appended before the action that it announces.
 
     Its methods are synchronous and run on the event loop between frames, so a store writes to this machine and does not
-    wait for a network. To keep calls on a server, follow a local store: write to it first, and have a background task
-    send what it holds (an outbox).
+    wait for a network. To keep calls on a server, use a local store as an outbox: write to it first, and have a
+    background task send what it holds.
     """
 
     @abstractmethod

@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 class BoundedStream(Generic[_T]):
     """An async iterator over the newest `capacity` items. It ends when it is closed and empty.
 
-    Drop it when you are done; the producer holds only a weak reference.
+    When you are done, give up your reference to the stream; the producer holds only a weak one.
 
     Args:
         capacity: how many items may wait; at most this many are kept.

@@ -66,8 +66,8 @@ class Leg(ABC):
     async def leave(self) -> None:
         """Leave the channel and release everything.
 
-        Idempotent, limited in time, safe to cancel, and independent of the network. The handler is not called after it
-        returns.
+        Idempotent, limited in time, safe to cancel, and independent of the network. The handler is not called after
+        this returns.
         """
         ...
 
@@ -95,8 +95,8 @@ class Transport(ABC):
     async def join(self, grant: Grant, handler: LegHandler) -> Leg:
         """Join the channel of `grant`.
 
-        The handler is called with the members who are in the channel already, after this returns. When it is cancelled,
-        it leaves nothing behind.
+        The handler is called with the members who are in the channel already, after this returns. When `join` is
+        cancelled, it leaves nothing behind.
 
         Raises:
             TokenRejected: the channel rejected the token.

@@ -1,8 +1,8 @@
 """The media of one call: the pacer and the playout towards the callee, the listeners and the recording of both sides.
 
 All positions are samples at the leg's rate since our leg joined the channel, in both directions, so that both sides
-are on one timeline. This is the frame path: a frame goes from the leg's handler to `CallMedia.hear` and is done with
-there. No hook is called on it, and it does not know the session.
+are on one timeline. This is the frame path: a frame goes from the leg's handler to `CallMedia.hear`, which processes it
+completely. No hook is called on the frame path, and it does not know the session.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from offhook.media.stereo_recorder import StereoRecorder
 
 
-#: A talker's positions follow the RTP clock; further than this from our own clock, the stream was started anew.
+#: A talker's positions follow the RTP clock; if they differ more than this from our clock, the stream started anew.
 _RESTART_S = 1.0
 
 
 class CallMedia:
-    """Made when the leg has joined.
+    """The media of one call; made when the leg has joined.
 
     Args:
         leg: where frames go.
         resample: returns a resampler of a kind (``live``, ``file``) between two rates.
         spawn: starts a task that the call owns.
-        note: called with what a source or the recording did wrong.
+        note: called with each error of a source or the recording.
         lost: called when the leg cannot send any more.
         recorder: takes both directions, or None.
-        first_audio: called with a member's uid when the first frame of that member arrives, before it is looked at, so
-            that it may set `callee_uid`.
+        first_audio: called with a member's uid when the first frame of that member arrives, before the frame is used,
+            so that this call may set `callee_uid`.
         callee_audio: called for each frame of the callee.
     """
 
@@ -66,7 +66,7 @@ class CallMedia:
         self._note = note
         self._lost = lost
         self._recorder = recorder
-        #: The same, kept for its counters when it has been closed or has failed.
+        #: The same recorder, kept for its counters after it has been closed or has failed.
         self._recorded = recorder
         self._first_audio = first_audio
         self._callee_audio = callee_audio
@@ -89,7 +89,7 @@ class CallMedia:
         self.playout: Playout = Playout(self.rate_hz, resample, spawn, note)
         self.sent_filters: FilterChain = FilterChain(self.rate_hz, note)
         self.heard_filters: FilterChain = FilterChain(self.rate_hz, note)
-        #: While it is true playout goes on, and silence is sent.
+        #: While this is True, playout goes on, but silence is sent instead.
         self.muted = False
         self.frames_muted: int = 0
         self.frames_heard: int = 0
@@ -141,7 +141,7 @@ class CallMedia:
         self._last_sent = pcm
         try:
             self._leg.send(AudioFrame(pcm, self.rate_hz, position))
-        except BaseException as error:  # a leg never raises for the network's sake: it is broken
+        except BaseException as error:  # a leg never raises because of the network: this one is broken
             self._lost(as_plugin_error(self._leg, "send", error))
             return
         self._record(left=True, position=position, pcm=pcm)
@@ -149,7 +149,7 @@ class CallMedia:
     # ---- from the callee
 
     def hear(self, uid: int, frame: AudioFrame) -> None:
-        """A frame arrived from the channel; only the callee's are heard. After `end` it is ignored."""
+        """A frame arrived from the channel; only frames of the callee are heard. After `end`, all are ignored."""
         if self._ended:
             return
         if uid not in self._talkers:

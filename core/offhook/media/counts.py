@@ -1,4 +1,4 @@
-"""What the queues of one call count together; apart from them, since `CallMedia` reads it and every queue writes it."""
+"""The counts that all queues of one call share: every queue adds to them, and `CallMedia` reads them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioSink, Resampler
 
 
-#: How much audio a sink may leave waiting, in milliseconds; it may stall on a disk.
+#: How much audio may wait for a sink, in milliseconds, since a sink may stall on a disk.
 SINK_MS: Final = 10_000
 
 
@@ -75,7 +75,7 @@ class AudioStream(BoundedStream[AudioFrame]):
 
 
 class Heard(Protocol):
-    """What can be listened to: the media of a call."""
+    """The media of a call, as something to listen to."""
 
     rate_hz: int
 
@@ -98,7 +98,7 @@ async def record_rest(heard: Heard, stream: AudioStream, sink: AudioSink) -> Non
 
     Args:
         heard: the media of the call.
-        stream: was made with it, for this sink.
+        stream: a stream of `heard`, made for this sink.
         sink: what to write to.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Louder, softer, added: gains and sums of 16-bit samples, never past full scale."""
+"""Gains and sums of 16-bit samples, clipped to full scale."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LEAST_DB: Final = -60.0
 MOST_DB: Final = 20.0
 
-# Fixed point, so that a sample is one product and one shift: the error is below a hundredth of a sample's step.
+# Fixed point, so that scaling a sample takes one product and one shift; the error is below 1/100 of a sample's step.
 _BITS: Final = 24
 _HALF: Final = 1 << (_BITS - 1)
 

@@ -61,11 +61,11 @@ class PlayHandle:
         self.samples_sent = 0
         #: Frames that were filled up with silence because its source was late.
         self.underruns = 0
-        # What its queue keeps about it.
+        # The state that the queue keeps in this item.
         self.buffered_bytes = 0
         self.read_to_end = False
         self.held_back = False
-        #: The error of its source; the item ends with it once the audio before it was sent.
+        #: The error of its source; the item ends with this error once the audio before the error was sent.
         self.failure: OffhookError | None = None
         self.dropped = False
 

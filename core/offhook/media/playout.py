@@ -1,4 +1,4 @@
-"""Playout: what the caller says. A queue of items, and items that are mixed in beside it; one frame at a time.
+"""Playout: plays what the caller says, from a queue of items and from items that are mixed in, frame by frame.
 
 The queue, and each item that is mixed in, is a `PlayoutQueue` with a bounded buffer of its own. The pacer takes a frame
 every 20 ms: the sum of the queues, with the call's gain.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Spawn = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
 
 
-#: After this many frames without a sample in a row, a source is read at the pace of frames, not as fast as it returns.
+#: After this many empty frames in a row, a source is read at the pace of frames, not as fast as it returns.
 _EMPTY_AT_ONCE: Final = 10
 
 
@@ -39,7 +39,7 @@ class PlayoutQueue:
         resample: returns a resampler of a kind (``live``, ``file``) between two rates.
         spawn: starts a task that the call owns.
         note: called with the error of a source.
-        counts: the counts of the call, which it adds to.
+        counts: the counts of the call, to which this queue adds.
         high_water_ms: how far sources are read ahead, in milliseconds.
     """
 
@@ -94,7 +94,7 @@ class PlayoutQueue:
             self._retire()
         full = len(frame) == size
         self._dry = self._dry and not full
-        if self._buffered_bytes * 2 <= self._high_water_bytes:  # not for every frame: a feeder costs a task switch
+        if self._buffered_bytes * 2 <= self._high_water_bytes:  # not every time: waking the feeder costs a task switch
             self._space.set()
         return frame if full else self._fill_up(frame, size)
 
@@ -106,7 +106,7 @@ class PlayoutQueue:
 
     def drop_all(self, end: PlayoutEnd) -> None:
         """Drop everything that was not sent."""
-        for handle in reversed(tuple(self._queue)):  # from the back, so that the feeder does not start another one
+        for handle in reversed(tuple(self._queue)):  # from the back, so that the feeder does not start on another item
             self.drop(handle, end)
 
     def drop(self, handle: PlayHandle, end: PlayoutEnd) -> None:
@@ -209,7 +209,7 @@ class PlayoutQueue:
             self._fail(handle, error)  # this task was not cancelled: the source itself raised CancelledError
         except BaseException as error:
             self._fail(handle, error)
-        if handle.dropped:  # and the source ignored the cancellation; `drop` has it closed
+        if handle.dropped:  # the source ignored the cancellation; `drop` has started a task that closes it
             return
         handle.read_to_end = True
         self._feeding = None

@@ -16,10 +16,10 @@ Frames: TypeAlias = AudioFrame | Iterable[AudioFrame] | AsyncIterable[AudioFrame
 
 
 def frames_source(what: Frames) -> AudioSource:
-    """A source that returns these frames.
+    """A source that returns the frames of `what`.
 
     Raises:
-        SourceError: `what` is not any of these.
+        SourceError: `what` is not one of the types in `Frames`.
     """
     if isinstance(what, AudioFrame):
         return IterableSource([what])
@@ -34,7 +34,7 @@ def frames_source(what: Frames) -> AudioSource:
 
 
 def _iterable(what: object) -> bool:
-    """Whether it can be iterated and may hold frames, as text and bytes cannot."""
+    """Whether `what` is an iterable that may hold frames; text and bytes are iterables that cannot."""
     return isinstance(what, Iterable) and not isinstance(what, bytes | bytearray | memoryview | str)
 
 
@@ -90,8 +90,8 @@ class PushSource(AudioSource):
     of audio is queued, so that a program that is faster than speech is held back.
 
     Args:
-        high_water_ms: how much audio may be queued before `write` waits, in milliseconds. A frame of any length may
-            exceed it once.
+        high_water_ms: how much audio may be queued before `write` waits, in milliseconds. The last frame may exceed
+            it by any length.
 
     Raises:
         SourceError: `high_water_ms` is not positive.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: How long the recorder waits for the side that is behind, in milliseconds.
 LOOK_BACK_MS: Final = 500
-#: A position further ahead than this is wrong, in seconds.
+#: A position that is more than this many seconds ahead is taken for an error.
 MOST_GAP_S: Final = 3600
 
 _LEFT: Final = 0
@@ -130,7 +130,7 @@ class StereoRecorder:
     def _write_out(self, frames: int) -> None:
         # `samples_of` swaps the bytes on a big-endian machine, which here makes them little-endian again.
         pcm = samples_of(self._window[: 2 * frames].tobytes()).tobytes()
-        # Delete them first: a recorder that is used after an error must not grow.
+        # Delete the samples before writing: a recorder that is used after a failed write must not grow.
         del self._window[: 2 * frames]
         self._start += frames
         self._file.write(pcm)

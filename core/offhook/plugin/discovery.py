@@ -1,7 +1,7 @@
-"""Finds installed plugins, the entry points in the group `offhook`, and modules, without importing either.
+"""Finds installed plugins (the entry points in the group `offhook`) and modules, without importing them.
 
-Plugins of offhook itself come first. So if another plugin adds a name of theirs, the other plugin is rejected, on every
-machine.
+Plugins of offhook itself come first. So a plugin that adds a name which offhook's own plugins have added is rejected,
+on every machine.
 """
 
 from __future__ import annotations

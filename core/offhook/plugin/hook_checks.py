@@ -39,7 +39,7 @@ def check_hooks(plugin: object, report: PluginReport, manager: pluggy.PluginMana
 
     Args:
         plugin: a module or object.
-        report: of the plugin; functions that only look like hooks are added to its notes.
+        report: the plugin's report; functions that only look like hooks are added to its notes.
         manager: reads the marks.
 
     Raises:

@@ -2,8 +2,8 @@
 
 The rest of offhook calls these methods and does not spell the names of hooks. The loader calls registration hooks.
 
-A plugin decides at once or returns an awaitable, which has `DECISION_TIMEOUT_S`. If it fails in `before_dial`, the call
-is refused; if it fails in `renew_grant`, the next plugin is asked.
+A plugin decides at once or returns an awaitable, which must finish within `DECISION_TIMEOUT_S`. If a plugin fails in
+`before_dial`, the call is refused; if it fails in `renew_grant`, the next plugin is asked.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from offhook.session.record import CallRecord, TimelineEntry
 
 
-#: Receives what a plugin did wrong, while the others go on.
+#: Called with an error of a plugin; the other plugins are called all the same.
 Report: TypeAlias = "Callable[[OffhookError], None]"
 
 #: How long one plugin may take to decide.
@@ -79,11 +79,11 @@ class Hooks:
 
         Args:
             call_id: which call.
-            grant: the one in use.
+            grant: the grant in use.
             report: called with each error of a plugin; the next plugin is asked all the same.
 
         Raises:
-            GrantUnavailable: no plugin has one.
+            GrantUnavailable: no plugin returned a fresh grant.
         """
         hook = "offhook_renew_grant"
         for plugin, implementation in self._loader.implementations(hook):
@@ -135,10 +135,12 @@ class Hooks:
 
 
 async def _decision(plugin: str, hook: str, implementation: Callable[..., object], **facts: object) -> object:
-    """Returns what an implementation returns, awaited if need be; it is left behind if it ignores its cancellation.
+    """Call an implementation, await the result if it is awaitable, and return it.
+
+    An implementation that does not answer in time and ignores its cancellation is left behind.
 
     Raises:
-        PluginError: it raised something that is not an `OffhookError`, or did not answer in time.
+        PluginError: the plugin raised something that is not an `OffhookError`, or did not answer in time.
         OffhookError: as the plugin raised it.
     """
 
@@ -154,7 +156,7 @@ def _invalid(plugin: str, hook: str, problem: str) -> PluginError:
 
 
 def _masked(text: str, request: DialRequest) -> str:
-    """Texts of plugins end up in messages and logs, where no number is shown in full."""
+    """Mask the request's numbers in a plugin's text: it ends up in messages and logs, which show no number in full."""
     return mask_these(text, request.number, request.from_number)
 
 

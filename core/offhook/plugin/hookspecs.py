@@ -7,11 +7,11 @@ distribution's entry points::
     acme = "acme_offhook"
 
 **Registration hooks** receive a registry and add factories to it. They are called once, when a phone or the command
-line loads its plugins, possibly before an event loop runs. A factory is called when a part of its name is wanted, and
-imports what it needs then.
+line loads its plugins, possibly before an event loop runs. A factory is called when a part with its name is wanted,
+and imports what it needs then.
 
 **Decision hooks** are called one plugin after the other, on the call's event loop. They may be ``async`` or return an
-awaitable, and have 10 s.
+awaitable, and must answer within 10 s.
 
 **Observer hooks** are called on the call's event loop, between its frames, so they must be quick. What they return is
 ignored; an exception is recorded and does not affect the call.

@@ -1,7 +1,7 @@
 """Calls into plugins: an exception becomes a `PluginError` that names the plugin, and a call that hangs is abandoned.
 
-A plugin may raise anything: `SystemExit` in an SDK, or a class outside `Exception`, as panics of native code are. None
-of it may end the event loop. Only ctrl-C is not a plugin's mistake, and is passed on.
+A plugin may raise anything: `SystemExit` in an SDK, or a class that does not derive from `Exception`, as panics of
+native code are. None of these may end the event loop. Only ctrl-C is not a plugin's mistake, and is passed on.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ CLOSE_TIMEOUT_S: Final = 5.0
 #: How long a plugin's task may take to end once it is cancelled; after that it is left behind.
 LET_GO_S: Final = 0.25
 
-#: For each module with the hooks of an installed plugin, its distribution; for messages.
+#: The distribution of each module that holds the hooks of an installed plugin, for messages.
 _distributions: Final[dict[str, str]] = {}
-#: What a plugin did that raised a CancelledError of its own.
+#: The problem in the error about a plugin that raises a CancelledError of its own.
 _CANCELLED: Final = "raised CancelledError, although its caller did not cancel it"
 
 _STANDARD_LIBRARY: Final = f"{sysconfig.get_path('stdlib')}/"
@@ -69,9 +69,9 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
 
     Args:
         plugin: the plugin's name, or an object that it made.
-        hook: what of it was called.
+        hook: the hook or method that was called.
         error: what it raised.
-        doing: the beginning of the problem's sentence.
+        doing: text to put before the description of the error.
 
     Raises:
         KeyboardInterrupt, GeneratorExit: `error` is one of these, which are not mistakes of a plugin.
@@ -107,25 +107,25 @@ def _is_pythons(file: str) -> bool:
 
 
 def contract_error(plugin: object, hook: str, problem: str, interface: str) -> PluginError:
-    """The error for a part that breaks the contract of its `interface`; it names the section that describes it."""
+    """The error for a part that breaks the contract of its `interface`; names the section about that interface."""
     return PluginError(name_of(plugin), hook, problem, see=f"{INTERFACES_PAGE}#{interface.lower()}")
 
 
 async def isolated(
     plugin: object, hook: str, method: Callable[[], Awaitable[_T]], timeout_s: float | None = None
 ) -> _T:
-    """Call a plugin's method and await what it returns. An exception before it returns anything is isolated as well.
+    """Call a plugin's method and await what it returns. If the call itself raises, that is isolated as well.
 
     Args:
         plugin: the plugin's name, or an object that it made.
-        hook: what of it is called, for messages.
+        hook: the hook or method that is called, for messages.
         method: the call.
-        timeout_s: the limit; a task that ignores its cancellation is left behind, so that this ends in any case. None
-            for no limit.
+        timeout_s: the time limit, or None for no limit. A task that ignores its cancellation is left behind, so that
+            this function returns in any case.
 
     Raises:
-        PluginError: it raised something that is not an `OffhookError`, did not return an awaitable, or took longer than
-            `timeout_s`.
+        PluginError: the plugin raised something that is not an `OffhookError`, did not return an awaitable, or took
+            longer than `timeout_s`.
         OffhookError: as the plugin raised it.
     """
     if timeout_s is None:
@@ -156,7 +156,7 @@ async def _uncancelled(plugin: object, hook: str, method: Callable[[], Awaitable
 
 
 async def _typed(plugin: object, hook: str, method: Callable[[], Awaitable[_T]]) -> _T:
-    """Await what a plugin returns, and convert exceptions here: a SystemExit that leaves its task ends the loop."""
+    """Await what a plugin returns, and convert exceptions inside the task: a SystemExit that left it ends the loop."""
     try:
         return await method()
     except (OffhookError, asyncio.CancelledError):

@@ -27,7 +27,7 @@ class Loader:
     """Holds the loaded plugins, and lets them add to registries.
 
     Args:
-        registries: whose hooks are called.
+        registries: the registries whose hooks are called.
     """
 
     def __init__(self, registries: Sequence[Registry[Any]]) -> None:
@@ -53,7 +53,7 @@ class Loader:
             origin: `GIVEN` or `BUILT_IN`; it stands in the place of a distribution.
 
         Raises:
-            OffhookError: it cannot be used.
+            OffhookError: the plugin cannot be used.
         """
         report = self._report(plugin, origin)
         self.reports.append(report)
@@ -86,7 +86,7 @@ class Loader:
         return report
 
     def _guard(self, report: PluginReport, load: Callable[[], object]) -> OffhookError | None:
-        """Load a plugin, whose code may raise anything; returns the error, if the plugin is left out for one."""
+        """Load a plugin, whose code may raise anything; returns the error for which it is left out, or None."""
         plugin: object = None
         try:
             with quarantine(report.notes.append):
@@ -95,7 +95,7 @@ class Loader:
         except BaseException as error:
             typed = as_plugin_error(report.label, "registration", error)
             report.fail(error)
-            # What it added is removed, unless it was rejected because another plugin has its name.
+            # Remove what the plugin added, unless the plugin was rejected because another one has its name.
             if plugin is not None and self._manager.get_plugin(report.name) is plugin:
                 for registry in self._registries:
                     registry.forget(report.label)

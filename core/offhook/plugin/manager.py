@@ -110,8 +110,8 @@ class Plugins:
                 loaded first, so that a plugin cannot take a name of theirs; they cannot be disabled.
 
         Raises:
-            PluginError: one of `extra` or `builtin` cannot be used. An installed plugin that cannot is left out and
-                reported.
+            PluginError: one of `extra` or `builtin` cannot be used. An installed plugin that cannot be used is left
+                out and reported.
         """
         plugins = cls(commands=commands)
         points, plugins.notes = installed(os.environ if environment is None else environment)
@@ -126,7 +126,7 @@ class Plugins:
         return plugins
 
     def registries(self) -> tuple[Registry[Any], ...]:
-        """All registries; of Any, since the loops over them do not call the factories."""
+        """All registries; typed with Any, since the loops over them do not call the factories."""
         return (
             self.auth,
             self.carriers,

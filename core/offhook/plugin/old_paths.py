@@ -67,9 +67,9 @@ class _OldModule(ModuleType):
 
 
 def keep_old_paths(moved: Mapping[str, Mapping[str, str]] = MOVED) -> None:
-    """Make the old paths in `moved` importable. A new module is imported when a name of it is used.
+    """Make the old paths in `moved` importable. A new module is imported when one of its names is used.
 
-    A path whose package has not been imported yet is left out: that package calls this once more.
+    A path whose package has not been imported yet is left out: that package calls this function again.
 
     Args:
         moved: for each old module, the new modules with the names that moved there, separated by spaces.

@@ -9,10 +9,10 @@ from typing import Final, cast
 
 from offhook.wording import quoted
 
-#: As the names in specs, with a limit on their length.
+#: A valid name: like the names in specs, but with a limit on its length.
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
-#: In the return annotation of a plain function whose result is awaited.
+#: Found in the return annotation of a plain function whose result can be awaited.
 _AWAITABLE: Final = re.compile(r"Awaitable|Coroutine|Future|Task|Any")
 
 
@@ -44,9 +44,9 @@ def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = 
     Args:
         part: what a factory returned or a program passed.
         interface: what it should be.
-        is_last_moment: whether the callee has been rung already. Then plain methods that should be async are accepted,
-            since a plain function can return an awaitable without an annotation, and so is a part that has all members
-            and is not a subclass.
+        is_last_moment: whether the callee has been rung already. Then two more things are accepted: plain methods that
+            should be async, since a plain function can return an awaitable without an annotation; and a part that has
+            all members but is not a subclass.
     """
     if inspect.iscoroutine(part):
         part.close()  # or Python would warn that it was never awaited
@@ -84,7 +84,7 @@ def _methods_mismatch(kind: type, interface: type) -> tuple[tuple[str, ...], tup
 
 
 def _is_plain(method: object) -> bool:
-    """Whether it is a function that returns nothing to await; an annotation that says otherwise is believed."""
+    """Whether `method` is a function whose result cannot be awaited; an annotation that says it can is believed."""
     if not inspect.isroutine(method):
         return False
     function = inspect.unwrap(method)

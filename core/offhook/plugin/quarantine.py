@@ -1,4 +1,4 @@
-"""Undoes what importing a plugin must not do to the rest of the process.
+"""Undoes changes to the rest of the process that importing a plugin must not make.
 
 Some SDKs turn off the checking of TLS certificates when they are imported, for every user of urllib in the process
 (Agora's does). `quarantine` restores it and reports that. Exceptions of such an SDK, `SystemExit` included, are left to

@@ -1,8 +1,8 @@
 """What plugins add to: one typed registry for each kind of part.
 
 A registry holds factories by name. Names are per kind; if two plugins add the same name, the second is rejected, and
-the error names both. A factory is called when a part of its name is wanted, so a missing SDK only matters to those who
-use it. Bad names, factories and `needs` are rejected at registration, so that the error can name the plugin.
+the error names both. A factory is called when a part with its name is wanted, so a missing SDK only matters to those
+who use the part. Bad names, factories and `needs` are rejected at registration, so that the error can name the plugin.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ FilterFactory: TypeAlias = "Callable[[str, int], AudioFilter]"
 ResamplerFactory: TypeAlias = "Callable[[int, int], Resampler]"
 #: Takes the spec's argument and the settings.
 StoreFactory: TypeAlias = "Callable[[str, Environment], Store]"
-#: The same, to read what the store of that spec has written.
+#: Takes the same arguments; the archive reads what the store of that spec has written.
 ArchiveFactory: TypeAlias = "Callable[[str, Environment], Archive]"
 FarEndFactory: TypeAlias = "Callable[[], FarEnd]"
 #: A function with typer's annotations.
@@ -70,7 +70,7 @@ class Registry(Generic[_F]):
     """Factories of one kind, by name.
 
     Args:
-        kind: what they make, for messages.
+        kind: the kind of part that the factories make, for messages.
         hook: the hook through which plugins add to it.
         interface: the base class of what a factory returns; None where that is not checked.
     """
@@ -97,7 +97,7 @@ class Registry(Generic[_F]):
 
         Args:
             name: selects the factory: lower-case letters, digits, ``_`` and ``-``.
-            factory: makes one; imports its SDK itself, when called.
+            factory: makes a part; imports its SDK itself, when called.
             summary: one line for ``offhook plugins``.
             extra: what to pass to pip when one of `needs` is missing, for example ``offhook[aiortc]``.
             needs: import names that must be installed before the factory is called.
@@ -196,8 +196,8 @@ class Registration(Generic[_F]):
     """One name in a registry.
 
     Attributes:
-        name: selects it.
-        factory: makes one.
+        name: selects the factory.
+        factory: makes a part.
         plugin: the label of the plugin that added it.
         summary: one line for ``offhook plugins``.
         extra: what to pass to pip when something it needs is missing.
@@ -218,9 +218,9 @@ class Registration(Generic[_F]):
 
     @property
     def cure(self) -> str:
-        """How to install what is missing, if the plugin says it."""
+        """How to install what is missing, if the plugin declares a pip extra."""
         return f'pip install "{self.extra}"' if self.extra else "the plugin does not declare a pip extra"
 
     def lack(self, what: str) -> MissingExtraError:
-        """Return the error for `what`, which this factory makes but cannot, because a package is not installed."""
+        """Return the error saying that `what` cannot be made, because a package that it needs is not installed."""
         return MissingExtraError(self.extra, what, self.missing)

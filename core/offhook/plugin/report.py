@@ -35,12 +35,12 @@ class PluginReport:
 
     Attributes:
         name: of its entry point; of the object or its class, if it was passed to the phone.
-        distribution, version: what installed it.
+        distribution, version: the distribution that installed it, and its version.
         module: the module with its hooks.
         origin: the file of that module.
         hooks: the hooks that it implements.
         problem: why it was left out; empty if it was loaded.
-        traceback: the plugin's own last lines on the way to that problem.
+        traceback: the last lines of the problem's traceback that are in the plugin's own code.
         notes: problems that did not keep it from being loaded.
         disabled: whether a setting disables it.
     """

@@ -38,8 +38,8 @@ class ScriptedCarrier(Carrier):
         answer: what `start_call` raises instead of returning a grant.
         refuse_check: what `check` raises.
         endpoint: where its grants are joined.
-        service: called for each call instead of returning `answer`, for example `ScriptedService.ring`. If it takes
-            longer than 15 s, `start_call` raises `StartAmbiguous`.
+        service: called with the number of each call to get the grant, for example `ScriptedService.ring`; `answer` is
+            then ignored. If the service takes longer than 15 s, `start_call` raises `StartAmbiguous`.
         line: the id of its line, see `Carrier.line_id`.
     """
 

@@ -2,8 +2,8 @@
 
 I1 one end, with an outcome. I2 hanging up is bounded, and so is a time without a connection. I4 recordings are valid.
 I5 the journal equals the timeline, and the record in the store equals the record. I6 no secret is left in any of them.
-I8 counters are never negative. I9 no ring without a journal entry. (I3, no resource is left, is `Resources`; I7, every
-await can be cancelled, needs a test that cancels.)
+I8 counters are never negative. I9 no ring without a journal entry. (I3, no resource is
+left behind: `Resources` checks it. I7, every await can be cancelled: needs a test that cancels.)
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def check_call(
     """Assert that a finished call violates no invariant; arguments as for `violations`.
 
     Raises:
-        AssertionError: with every violation, and the timeline.
+        AssertionError: the call violates an invariant; the message lists every violation, and the timeline.
     """
     found = violations(
         record, journal=journal, saved=saved, policy=policy, recordings=recordings, tolerance_s=tolerance_s
@@ -111,7 +111,7 @@ def _end(record: CallRecord) -> list[str]:
 
 
 def _steps(record: CallRecord) -> list[str]:
-    """Every step is in the tables and has evidence, and time does not run backwards."""
+    """Check that every step is in the tables and has evidence, and that time does not run backwards."""
     found: list[str] = []
     call, leg, at_s = CallState.IDLE, LegState.NEW, 0.0
     for entry in record.timeline:

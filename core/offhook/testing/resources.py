@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The number of each; `now` counts them."""
+    """The numbers of tasks, threads and descriptors; `now` counts them."""
 
     tasks: int
     threads: int

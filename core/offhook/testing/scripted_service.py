@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 _LINE_VARIABLE: Final = "SCRIPTED_LINE"
 _ENDPOINT: Final = "http://127.0.0.1:9"
-#: A carrier gives up much sooner.
+#: How long the service takes to answer when it hangs; a carrier gives up much sooner.
 _HANGS_S: Final = 86_400.0
 
 
 class ScriptedService(ServiceFarEnd):
-    """The far end of a `ScriptedCarrier`, which `carrier` makes.
+    """The far end of a `ScriptedCarrier`; the method `carrier` makes the carrier.
 
     Attributes:
         told: the kind of answer that it returns from now on; set it with `answer`.

@@ -2,7 +2,7 @@
 
 Its selector never sleeps: it checks whether a socket is ready and, if none is, jumps to the next timer. Sockets work
 when both ends run on this loop. Work in the loop's own executor holds the clock until it is done; the loop cannot see
-other threads, so a test that waits for one wraps this in `VirtualLoop.hold()`.
+other threads, so a test waits for another thread inside `VirtualLoop.hold()`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """As in asyncio, which uses a thread that the loop cannot see; `timeout` is ignored: the clock is held."""
+        """As in asyncio, but the clock is held, since the loop cannot see the thread used; `timeout` is ignored."""
         with self.hold():
             await super().shutdown_default_executor()
 

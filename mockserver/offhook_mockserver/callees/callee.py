@@ -55,7 +55,7 @@ class CalleeEnd(Enum):
 
     @property
     def text(self) -> str:
-        """The end for people."""
+        """A description of the end, for people."""
         return _ENDS[self]
 
 
@@ -249,7 +249,7 @@ class Callee:
     # The end
 
     def _look(self) -> None:
-        """Before the answer, the callee is not in the room; it checks from outside at each change of its members."""
+        """Before the answer, check the room from outside at each change of its members: the callee is not in it yet."""
         if self._room.closed:
             self._finish(CalleeEnd.ROOM_CLOSED)
         elif self._room.members:

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 #: A pause as long as this means that the caller has finished a turn.
 TURN_PAUSE_MS: Final = 700
-#: Audio may be this late, so the last part of the time without audio does not count as quiet yet.
+#: Audio may arrive this late, so time without audio counts as quiet only when it is this long ago.
 _LATENESS_MS: Final = 200
 #: A talker whose positions differ from the clock by more than this has started anew.
 _MOST_DRIFT_MS: Final = 1000
@@ -50,7 +50,7 @@ class CalleeEar:
         self._rate_hz = rate_hz
         self._answered_at_s = self._loop.time()
         self._detector = SpeechDetector(rate_hz, hang_ms=TURN_PAUSE_MS)
-        #: Add to a talker's position to get the timeline's.
+        #: A talker's position plus this offset is the position on the timeline; None before the first frame.
         self._offset: int | None = None
         self._expected = 0
         self._talker: int | None = None
@@ -64,7 +64,7 @@ class CalleeEar:
         self.paused: asyncio.Event = asyncio.Event()
 
     def expect_speech(self) -> None:
-        """Forget earlier speech: the next turn counts."""
+        """Forget speech that has ended: only speech that is going on, or begins later, counts."""
         self.spoken.clear()
         self.paused.clear()
         if self._detector.speaking:
@@ -94,7 +94,7 @@ class CalleeEar:
         self._note(self._detector.advance(self._now() - _LATENESS_MS * self._rate_hz // 1000))
 
     async def aclose(self) -> None:
-        """Finish the recording; it lasts until now. Bounded."""
+        """Extend the recording to the present moment, and finish it. Bounded."""
         if self._recording is None:
             return
         recording, self._recording = self._recording, None

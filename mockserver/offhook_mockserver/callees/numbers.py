@@ -1,7 +1,7 @@
 """Fictional numbers that decide the outcome of a call, so that a test needs no script.
 
 All are from +1 NPA 555 01XX, the range reserved for fiction, so that a number that leaks into production does not ring
-a real telephone. The idea of magic numbers is Twilio's; which number does what is ours. Grade of everything here:
+a real telephone. The idea of magic numbers is Twilio's; we chose what each number does. The grade of everything here is
 assumed.
 """
 
@@ -70,6 +70,6 @@ def script_for(number: str) -> Script:
 
 
 def table() -> str:
-    """The numbers and what they do, one a line, for people."""
+    """The numbers and what they do, one number on each line, for people."""
     rows = [f"  {number}  {script.summary}" for number, script in NUMBERS.items()]
     return "\n".join([*rows, f"  any other     like {DEFAULT_NUMBER}"])

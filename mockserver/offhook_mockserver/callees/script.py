@@ -30,7 +30,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Decline. The caller does not see it: the callee does not join."""
+    """Decline. The caller sees only that the callee does not join."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A callee's voice: from the answer on, one frame every 20 ms, of speech, of echo or else of silence.
 
-An answered telephone always sends sound; it is assumed that the bridge sends silence, and not nothing.
+An answered telephone always sends sound; it is assumed that the bridge does, too, and fills pauses with silence.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Voice:
             self._speech, self._done = b"", None
 
     def echo(self, frame: AudioFrame) -> None:
-        """Say a frame after the speech and the echo that wait."""
+        """Queue a frame, to be said after the speech and the echo that wait already."""
         if len(self._echo) == _MOST_ECHO:
             self._echo.popleft()
             self.echo_dropped += 1

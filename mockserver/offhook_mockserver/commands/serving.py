@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_LINES: Final = 1000
 #: How long the last lines may take to be written at the end.
 _LAST_LINES_S: Final = 0.5
-#: The database in the printed settings, beside that of real calls.
+#: The file name of the database in the printed settings; it is in the same folder as the database of real calls.
 _DATABASE: Final = "mock.db"
 
 
@@ -33,11 +33,11 @@ async def serve(settings: MockSettings, *, as_json: bool) -> int:
     """Run a server until this is cancelled, then stop it; returns how many calls were still going on.
 
     Args:
-        settings: of the server.
+        settings: the server's settings.
         as_json: print one JSON line for programs first, instead of text for people.
 
     Raises:
-        ConfigError: it cannot listen at the port.
+        ConfigError: the server cannot listen at the port.
         StorageError: the folder for recordings cannot be written.
     """
     printer = LinePrinter()
@@ -63,7 +63,7 @@ async def serve(settings: MockSettings, *, as_json: bool) -> int:
 class LinePrinter:
     """Prints lines from a thread of its own: writing blocks when the process that started us has stopped reading.
 
-    When more than `MOST_LINES` wait, the oldest is dropped. How many were dropped is printed when writing goes on.
+    When more than `MOST_LINES` wait, the oldest is dropped. The number of losses is printed when writing goes on.
 
     `logging.handlers.QueueListener` does not fit: it writes through a handler's and a stream's lock, which the
     interpreter waits for at its exit, and its `stop` neither takes a timeout nor works while its queue is full.
@@ -116,7 +116,7 @@ class LinePrinter:
 
 
 def _write(descriptor: int, data: bytes) -> bool:
-    """Write all of it, without a time limit; False when the other end is closed."""
+    """Write all of `data`, without a time limit; returns False when the other end is closed."""
     while data:
         try:
             data = data[os.write(descriptor, data) :]
@@ -133,7 +133,7 @@ def _print(text: str) -> None:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        # The process that started us has closed the pipe; calls go on. At exit, Python flushes to nowhere.
+        # The process that started us has closed the pipe; calls go on. At exit, Python flushes to the null device.
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)

@@ -1,4 +1,4 @@
-"""The messages that wait to be sent over a client's WebSocket: in order, and bounded however slowly it reads."""
+"""The messages that wait to be sent over the WebSocket of a client: in order, and bounded, however slowly it reads."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ class Outbox:
         self._add(text)
 
     def put_audio(self, data: bytes) -> bool:
-        """Queue a binary message; False if the oldest waiting one was dropped for it. Ignored after `end`."""
+        """Queue a binary message; ignored after `end`.
+
+        Returns:
+            False if the oldest waiting binary message was dropped to make room, else True.
+        """
         if self.ended.is_set():
             return True
         full = len(self._messages) - self._texts >= MOST_AUDIO

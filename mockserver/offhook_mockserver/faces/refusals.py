@@ -35,7 +35,7 @@ class RequestRefused(Exception):
         self.refusal = refusal
 
 
-#: The mock never answers a request that it does not know with an invented success.
+#: The mock refuses every request that it does not know; it never invents a success.
 UNKNOWN_ROUTE: Final = ApiRefusal(501, Grade.ASSUMED)
 
 

@@ -21,7 +21,7 @@ _PORT: Final = 9
 
 
 class MemoryFarEnd(RoomsFarEnd):
-    """It is a plugin as well: loaded with the others, it registers ``memory`` into its own rooms."""
+    """A far end that is also a plugin: loaded with the others, it registers ``memory``, which joins its own rooms."""
 
     virtual_time = True
 

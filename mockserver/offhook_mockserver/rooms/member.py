@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from offhook_wire.rtp_out import OutStream
 
 
-#: What a member receives. `LegClosed` is about itself: the room removed it, and it receives no further events.
+#: What a member receives. `LegClosed` means that the room removed this member, which receives no further events.
 RoomEvent: TypeAlias = MemberJoined | MemberPublished | MemberUnpublished | MemberLeft | LegClosed
 
 
@@ -128,8 +128,8 @@ class Reservation:
     """What a room keeps of the member that last had a uid.
 
     Attributes:
-        identity: what it proves itself with when it comes back: an RTP member's SSRC, or the rejoin token of a client
-            of the PCM door.
+        identity: the member proves with this who it is when it comes back: an RTP member's SSRC, or the rejoin token of
+            a client of the PCM door.
         streams: the SSRCs and sequence numbers under which it heard the others; empty where audio is PCM.
     """
 

@@ -94,7 +94,7 @@ class PcmMember:
         self._room.remove(self, reason)
 
     def lose(self, gone: Callable[[], object] = lambda: None) -> None:
-        """The connection to it is lost: unless it recovers, the room removes it after `Room.lost_after_s`.
+        """Note that the connection is lost: without `recover`, the room removes the member after `Room.lost_after_s`.
 
         Args:
             gone: called when the room removes it; its handler is not called.
@@ -108,7 +108,7 @@ class PcmMember:
             self._lost = asyncio.get_running_loop().call_later(self._room.lost_after_s, drop)
 
     def recover(self) -> None:
-        """The connection to it is back."""
+        """Note that the connection is back, so the member stays in the room."""
         if self._lost is not None:
             self._lost.cancel()
             self._lost = None

@@ -79,7 +79,7 @@ class Room:
         self.visited: bool = False
         self._concealed_before = 0
         self.counters: RoomCounters = RoomCounters()
-        #: By uid, the member that had it last: one that comes back is heard, and hears, as before.
+        #: By uid, what is kept of its last member, so that a member that comes back is heard, and hears, as before.
         self.reservations: dict[int, Reservation] = {}
         #: Snapshots for the frame path: replaced at each change, never modified.
         self.pcm_members: tuple[PcmMember, ...] = ()
@@ -130,7 +130,7 @@ class Room:
         return stop
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until a change of the room makes `condition` true."""
+        """Wait until `condition` is true; it is checked now, and after each change of the room."""
         changed = asyncio.Event()
         stop = self.watch(changed.set)
         try:
@@ -227,7 +227,7 @@ class Room:
         self.notify(MemberLeft(member.uid, reason))
 
     def kick(self, member: Member, reason: str) -> None:
-        """Remove a member: it receives `LegClosed(reason)`, and to the others it dropped. Idempotent."""
+        """Remove a member: it receives `LegClosed(reason)`, and the others see it as dropped. Idempotent."""
         self.remove(member, LeaveReason.DROPPED, kicked=reason)
 
     def close(self, reason: str = "channel closed") -> None:

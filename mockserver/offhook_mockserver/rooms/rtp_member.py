@@ -178,7 +178,7 @@ class RtpMember:
         return stream
 
     def _report(self) -> None:
-        """Each second, send a report for each stream to this member, with the reception of its own stream."""
+        """Once a second, report to the member on each stream that it hears, and on how its own stream is received."""
         self._timer = asyncio.get_running_loop().call_later(_REPORT_INTERVAL_S, self._report)
         now_s, wall_s = self._clock.monotonic_s(), self._clock.wall_s()
         blocks = [self._talking.block(now_s)] if self._talking is not None else []

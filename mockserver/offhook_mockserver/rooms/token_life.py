@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from offhook_wire.access_token import AccessToken
 
 
-#: How long before it expires a token is reported as expiring, as Agora's SDKs do; half of its life if that is shorter.
+#: A token is reported as expiring this long before its end, as Agora's SDKs do; or half of its life before, if that is
+#: shorter.
 WARNING_S: Final = 30.0
-#: The clock is read at least this often, because it may be a test's.
+#: The clock is read at least this often, because a test's clock need not keep pace with the loop's.
 _LONGEST_NAP_S: Final = 1.0
 
 

@@ -57,7 +57,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
 
     Args:
         app: the application.
-        client: the client's address that it sees.
+        client: the address that the application sees as the client's.
 
     Attributes:
         requests: requests that reached the application.

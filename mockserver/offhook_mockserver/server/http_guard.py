@@ -1,9 +1,9 @@
 """The outermost layer of the mock: it limits what a web page, or a broken client, can do.
 
 Every page in the user's browser can reach a server on localhost. So the guard accepts only our own names as Host, on
-every path (against DNS rebinding), no foreign Origin on a write or a WebSocket, and only JSON on a write (a page can
-send a form or `text/plain` without asking). It limits the headers, the body and the time that the body takes. No
-answer has CORS headers.
+every path (against DNS rebinding). It refuses a foreign Origin on a write or a WebSocket, and anything but JSON on a
+write (a page can send a form or `text/plain` without asking). It limits the headers, the body and the time that the
+body takes. No answer has CORS headers.
 """
 
 from __future__ import annotations

@@ -56,8 +56,8 @@ class InProcessMock(Mock):
         Args:
             policy, store: as for `Phone`.
             plugins: further plugins, besides the installed ones and this mock.
-            transport: one of `transport()`, to control its network; or a name.
-            http: one of `http()`, to cause faults on it.
+            transport: a transport that `transport()` returned, to control its network; or the name of a transport.
+            http: an HTTP transport that `http()` returned, to cause faults on it.
             environment: settings that are added to the mock's, or replace them.
         """
         return Phone(

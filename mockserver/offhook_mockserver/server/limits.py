@@ -10,5 +10,5 @@ MAX_HEADERS: Final = 64
 MAX_HEADER_BYTES: Final = 16 * 1024
 #: How long the body of a request may take to arrive.
 BODY_TIMEOUT_S: Final = 10.0
-#: A connection that completes no request for this long, or twice this long at most, is closed.
+#: A connection that completes no request is closed after this time at the earliest, and twice this time at the latest.
 HEADER_TIMEOUT_S: Final = 10.0

@@ -1,6 +1,6 @@
-"""A uvicorn server on the loop that it is started on, for loopback alone: the mock server's, and the far ends'.
+"""A uvicorn server on the loop that it is started on, for loopback alone; the mock server and the far ends use it.
 
-This is the only file that uses uvicorn's private names; a test lists them and fails by name when uvicorn loses one.
+This is the only file that uses uvicorn's private names; a test lists them, and names any that uvicorn has lost.
 
 Every web page can reach a server on localhost, so this one needs more than uvicorn has. uvicorn waits for a request's
 headers without a limit, and for a WebSocket whose other end is gone until the system's TCP gives up; here, connections
@@ -145,7 +145,7 @@ class RefusableWebSocket(WebSocketsSansIOProtocol):
 
 
 class LoopServer(uvicorn.Server):
-    """It shares the caller's loop, leaves signals alone and stops without waiting for its own tick.
+    """A server that shares the caller's loop, leaves signals alone and stops without waiting for its own tick.
 
     Args:
         app: what it serves.

@@ -18,7 +18,7 @@ def listen(port: int) -> socket.socket:
     Raises:
         ConfigError: the port is in use or not allowed.
     """
-    # With the protocol named, asyncio sets TCP_NODELAY on accepted connections: small answers go out at once.
+    # The protocol is named so that asyncio sets TCP_NODELAY on accepted connections: small answers go out at once.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

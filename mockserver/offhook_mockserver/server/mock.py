@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
 
 
-#: The path above those of the doors.
+#: The paths of the doors begin with this.
 _RELAY: Final = "/relay/"
 
 

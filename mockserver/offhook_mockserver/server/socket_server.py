@@ -133,7 +133,7 @@ class MockServer(Mock):
         return _names(self._port)
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request to the PCM door if it is for it, else to the WebRTC door."""
+        """Pass a request for the PCM door to that door, and any other request to the WebRTC door."""
         pcm = scope["path"] == PCM_PATH and scope.get("method", "GET") == "GET"
         await (self._pcm_door if pcm else self._door)(scope, receive, send)
 

@@ -47,7 +47,7 @@ def call(
         str | None, typer.Option(metavar="NAME", help="The carrier that rings; see: offhook plugins.")
     ] = None,
     auth: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The auth that supplies its keys; see: offhook plugins.")
+        str | None, typer.Option(metavar="NAME", help="The auth for the carrier's keys; see: offhook plugins.")
     ] = None,
     transport: Annotated[
         str | None, typer.Option(metavar="NAME", help="The transport that joins the channel; see: offhook plugins.")

@@ -30,7 +30,7 @@ class LiveDisplay(Display):
     """Shows the timeline as it grows, and below it two level meters that move ten times a second.
 
     Args:
-        console: where; standard output by default.
+        console: where to show them; standard output by default.
     """
 
     def __init__(self, console: Console | None = None) -> None:

@@ -161,7 +161,7 @@ def _uncancel() -> None:
 
 
 def report(result: CallResult, *, as_json: bool, out: Path | None = None) -> ExitCode:
-    """Print the error of a call on standard error, and what it left in `out` or its document; returns the exit code.
+    """Print a call's error on standard error, then its document or its files in `out`; returns the exit code.
 
     Args:
         result: what `place` returned.

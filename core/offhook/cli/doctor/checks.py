@@ -1,6 +1,6 @@
 """offhook's own checks of an installation: what is wrong with it, and what to do.
 
-They look and change nothing. Settings are shown by name alone: a value may be a key.
+They only look, and change nothing. Settings are shown by name alone: a value may be a key.
 """
 
 from __future__ import annotations

@@ -26,9 +26,10 @@ LIMIT_S: Final = 10.0
 def diagnose(plugins: Plugins, environment: Environment, limit_s: float = LIMIT_S) -> list[Finding]:
     """Run all checks, one after the other, and return what they found.
 
-    A check that raises, hangs or yields anything but findings is itself a finding, after those that it yielded before;
-    the other checks run all the same. One that lacks a package is not run. What checks print goes to standard error.
-    If one hangs, it may print later: `sys.stdout` then stays standard error, and a caller prints on the one of before.
+    If a check raises, hangs or yields anything but findings, that is added as a finding, after those that it yielded
+    before; the other checks run all the same. A check that lacks a package is not run. What checks print goes to
+    standard error. A check that hangs may print later, so `sys.stdout` then stays redirected to standard error; a
+    caller prints on the stream that was `sys.stdout` before.
 
     Args:
         plugins: the plugins, loaded with `commands`.
@@ -50,7 +51,7 @@ def diagnose(plugins: Plugins, environment: Environment, limit_s: float = LIMIT_
 
 
 class _Run:
-    """One check on a thread of its own, so that one that hangs can be left behind."""
+    """Runs one check on a thread of its own, so that a check that hangs can be left behind."""
 
     def __init__(self, registration: Registration[DiagnosisCheck], environment: Environment) -> None:
         self._registration = registration

@@ -69,7 +69,7 @@ def show_list(records: Sequence[Document], *, as_json: bool) -> None:
 def show_call(record: Document, journal: Sequence[Document], *, as_json: bool) -> None:
     """Print one call: how it went, what it left, and its timeline.
 
-    The timeline is the journal's, since that of an interrupted call goes further than the record.
+    The timeline is taken from the journal, since the journal of an interrupted call goes further than its record.
     """
     if as_json:
         print_json({"record": record, "journal": list(journal)})

@@ -36,8 +36,8 @@ class AuthConformance(Conformance):
         host: the host to request headers for; set it if your auth has keys for its own host only.
         foreign_host: a host that must not get the keys; empty if your keys are for any host, which skips auth-9.
 
-    Capabilities: ``settings``: its keys come from `variables`; ``rotation``: its keys may change, which `rotate`
-    causes.
+    Capabilities: ``settings``: its keys come from `variables`; ``rotation``: its keys may change; `rotate`
+    changes them.
     """
 
     kind = "auth"
@@ -79,7 +79,10 @@ class AuthConformance(Conformance):
         return self.make(Environment(self.variables))
 
     async def _values(self, auth: Auth) -> dict[str, str]:
-        """Return the headers in clear. Values that are not a `Secret` become strings, since only auth-1 tests that."""
+        """Return the headers in clear.
+
+        Values that are not a `Secret` become strings, since auth-1 alone tests the type of the values.
+        """
         given = cast("Mapping[str, object]", await auth.headers(self.host))
         return {name: value.reveal() if isinstance(value, Secret) else str(value) for name, value in given.items()}
 
@@ -182,7 +185,7 @@ class AuthConformance(Conformance):
 
 
 class _RecordingEnvironment(Environment):
-    """Records which settings are read, since removing the others would test nothing."""
+    """Records which settings are read: auth-7 removes only these, since removing others would test nothing."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         super().__init__(variables)

@@ -28,7 +28,7 @@ _AT_ONCE: Final = 5
 class CarrierConformance(CarrierAnswers):
     """What a carrier must do. A subclass implements `make` and `make_far_end`.
 
-    Capabilities: ``other_line``: calls can be placed from more than one line, which the far end provides.
+    Capabilities: ``other_line``: calls can be placed from more than one line; the far end provides the lines.
     """
 
     @clause("carrier-1", "check() rings no number and can be repeated")

@@ -1,4 +1,4 @@
-"""The part of the kit for carriers about answers: each has its own error, and no request is repeated."""
+"""The part of the kit for carriers about the service's answers: each has its own error; no request is repeated."""
 
 from __future__ import annotations
 
@@ -64,7 +64,10 @@ class CarrierAnswers(Conformance):
             pass
 
     def prepare(self) -> None:
-        """See `Conformance.prepare`. The far end sets the kind of time, and the capabilities that cannot be tested."""
+        """See `Conformance.prepare`.
+
+        The far end decides between virtual and real time, and lists the capabilities that cannot be tested.
+        """
         self.far_end: ServiceFarEnd = self.make_far_end()
         self.virtual_time: bool = self.far_end.virtual_time
         self.not_claimed: Mapping[str, str] = {**self.far_end.not_claimed, **self.not_claimed}
@@ -77,7 +80,7 @@ class CarrierAnswers(Conformance):
 
     @contextlib.asynccontextmanager
     async def carrier(self, environment: Environment | None = None) -> AsyncGenerator[Carrier]:
-        """A carrier for the far end, closed at the end; errors of closing are the subject of one clause only."""
+        """A carrier for the far end, closed at the end; errors of closing are ignored: one clause tests closing."""
         carrier = self.make(environment or self.far_end.environment, self.far_end.auth)
         try:
             yield carrier
@@ -93,7 +96,8 @@ class CarrierAnswers(Conformance):
         """Return the error that start_call() raises for an answer.
 
         Raises:
-            AssertionError: it raised nothing, not in time, or something that is not a CarrierError.
+            AssertionError: start_call() did not end in time, raised nothing, or raised something that is not a
+                CarrierError.
         """
         async with self.service() as service, self.carrier() as carrier:
             service.answer(answer)

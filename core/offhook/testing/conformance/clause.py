@@ -27,7 +27,8 @@ class Clause:
     Attributes:
         id: the kind and a number that stays the same in every version of the contract: ``transport-3``.
         text: what must hold.
-        capability: the capability that it tests, in plugins that claim it; empty if it tests all plugins.
+        capability: the capability that the clause tests; the clause is skipped for plugins that do not claim it.
+            Empty if the clause is for all plugins.
     """
 
     id: str
@@ -57,7 +58,7 @@ class NotClaimed(SkipTest):
 
 
 class FailsAsExpected(SkipTest):
-    """A clause failed that is among the expected failures."""
+    """A clause failed, and it is listed as an expected failure."""
 
 
 class _Runs(Protocol):
@@ -73,7 +74,7 @@ def clause(
     *,
     capability: str = "",
 ) -> Callable[[Callable[[_K], Awaitable[None]]], Callable[[_K], None]]:
-    """Mark a coroutine method of a kit as the test of a clause, and make it a plain method that runs it.
+    """Mark a coroutine method of a kit as the test of a clause, and turn it into a plain method that runs the test.
 
     Args:
         id: see `Clause`.
@@ -87,7 +88,7 @@ def clause(
         def run(kit: _K) -> None:
             kit.run_clause(declared, functools.partial(check, kit))
 
-        # `wraps` leaves it for the signature; it would make pytest take the method for a coroutine function.
+        # `wraps` sets __wrapped__ for the signature; with it, pytest would take the method for a coroutine function.
         del run.__wrapped__
         setattr(run, _ATTRIBUTE, declared)
         return run

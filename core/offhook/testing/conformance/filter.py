@@ -63,7 +63,7 @@ class FilterConformance(Conformance):
 
     @contextlib.contextmanager
     def _made(self, rate_hz: int = _RATE_HZ) -> Generator[AudioFilter]:
-        """A filter, closed at the end; errors of closing are the subject of one clause only."""
+        """A filter, closed at the end; errors of closing are ignored here, since one clause tests closing."""
         audio_filter = self.make(self.argument, rate_hz)
         try:
             yield audio_filter

@@ -53,7 +53,7 @@ class Conformance:
         """Make the plugin and nothing else, so that a wrong name or argument is reported once."""
 
     def prepare(self) -> None:
-        """Runs before a clause, without a loop: sets what decides which loop the clause runs on."""
+        """Runs before a clause, while no loop runs. It may set attributes that the choice of the loop depends on."""
 
     def tidy(self) -> None:
         """Runs after a clause, whether it passed or failed."""
@@ -69,7 +69,7 @@ class Conformance:
 
         Args:
             true: the condition.
-            what: describes it in the message of a failure.
+            what: describes the condition in the message of a failure.
             within_s: the time limit; `patience_s` by default.
 
         Raises:
@@ -87,7 +87,7 @@ class Conformance:
 
         Args:
             work: the awaitable.
-            what: describes its end in the message of a failure.
+            what: describes the end of `work` in the message of a failure.
             within_s: the time limit; `patience_s` by default.
 
         Raises:
@@ -198,7 +198,7 @@ class Conformance:
 def run_on_loop(check: Callable[[], Awaitable[None]], timeout_s: float, *, virtual: bool) -> None:
     """Run a coroutine function on a new loop.
 
-    Tasks that a plugin left on it are cancelled silently; other clauses check that it leaves none.
+    Tasks that a plugin left on the loop are cancelled silently; other clauses check that a plugin leaves none.
     """
     loop: asyncio.AbstractEventLoop = VirtualLoop() if virtual else asyncio.new_event_loop()
     loop.set_exception_handler(lambda _loop, _context: None)

@@ -81,7 +81,7 @@ def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -
 
     Args:
         wanted: what to test.
-        plugins: where names are looked up.
+        plugins: the plugins among which names are looked up.
         environment: the settings for an auth.
 
     Raises:
@@ -121,7 +121,7 @@ def clause_ids(kit: type[Conformance], wanted: tuple[str, ...]) -> tuple[str, ..
     """Return `wanted`, after checking that the kit has all of these clauses.
 
     Raises:
-        ConfigError: it does not have one of them.
+        ConfigError: the kit lacks one of these clauses.
     """
     known = [clause.id for clause, _ in tests_of(kit)]
     for id in wanted:
@@ -166,7 +166,7 @@ def _find_factory(wanted: Wanted, plugins: Plugins) -> tuple[str, str, Callable[
 
 
 def _comes_with_far_end(wanted: Wanted, name: str, plugins: Plugins) -> bool:
-    """Whether the far end has a plugin that adds `name`, as the rooms of a mock add the transport into them."""
+    """Whether the far end comes with a plugin that adds `name`; a mock's rooms come with their transport this way."""
     far_end = wanted.far_end or name
     if wanted.kind not in _KINDS_WITH_FAR_END or far_end not in {item.name for item in plugins.far_ends}:
         return False
@@ -215,7 +215,7 @@ def _fitting(kind: str, plugins: Plugins) -> str:
     """List the far ends for a kind. To find their kinds, this creates each far end, which opens nothing."""
     fitting: list[str] = []
     for item in plugins.far_ends:
-        with contextlib.suppress(Exception):  # one that cannot be made cannot be used either
+        with contextlib.suppress(Exception):  # a far end that cannot be made cannot be used either
             if isinstance(plugins.make(plugins.far_ends, item.name), _KINDS_WITH_FAR_END[kind]):
                 fitting.append(item.name)
     return f"for a {kind}: {', '.join(sorted(fitting)) or 'none is installed'}"

@@ -98,7 +98,7 @@ async def quick_enough(run: Callable[[], Awaitable[tuple[float, float]]]) -> Non
         run: returns how long it took and how long the audio lasts, both in seconds.
 
     Raises:
-        AssertionError: it took longer each time.
+        AssertionError: processing took longer than the audio lasts, each time.
     """
     took_s = lasts_s = 0.0
     for _ in range(_TRIES):

@@ -1,4 +1,4 @@
-"""Random input for clauses: drawn by Hypothesis if it is installed, which looks for the smallest failing input."""
+"""Random input for clauses. If Hypothesis is installed, it draws the input and looks for the smallest that fails."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class _Drawn:
 
 
 def for_all(check: Callable[[Draw], None], examples: int) -> None:
-    """Run `check` with different random input each time; every run draws the same input.
+    """Call `check` several times, each time with other random input; the inputs are the same in every test run.
 
     Args:
         check: is called with the source of its input.

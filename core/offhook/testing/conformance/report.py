@@ -107,7 +107,7 @@ def run_kit(
     only: Iterable[str] = (),
     told: Callable[[Result], None] = lambda result: None,
 ) -> Report:
-    """Run every clause of a kit, each on a new object of it.
+    """Run every clause of a kit, each on a new object of the kit's class.
 
     Args:
         kit: a subclass that can make the plugin.

@@ -34,7 +34,8 @@ class SinkConformance(WithFolder):
 
     Attributes:
         wrong_arguments: arguments that it must reject.
-        file: the WAV file that it writes, ``{folder}`` as in `argument`; empty if it writes none.
+        file: the path of the WAV file that it writes; may contain ``{folder}``, as `argument` may. Empty if it writes
+            none.
 
     Capabilities: ``arguments``: it rejects wrong arguments.
     """
@@ -59,7 +60,7 @@ class SinkConformance(WithFolder):
 
     @contextlib.asynccontextmanager
     async def _opened(self) -> AsyncGenerator[AudioSink]:
-        """A sink, closed at the end; errors of closing are the subject of one clause only."""
+        """A sink, closed at the end; errors of closing are ignored here, since one clause tests closing."""
         sink = self.make(self.place(self.argument))
         try:
             yield sink
@@ -172,7 +173,7 @@ class SinkConformance(WithFolder):
 
     @clause(
         "sink-13",
-        "if its file exists already, making it raises a ConfigError or StorageError and leaves it unchanged",
+        "if its file exists already, making the sink raises a ConfigError or StorageError and does not change the file",
     )
     async def test_nothing_is_written_over(self) -> None:
         path = self._file()

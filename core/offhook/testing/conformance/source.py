@@ -1,4 +1,4 @@
-"""The kit for audio sources: what playout relies on when it reads one ahead, abandons it or reaches its end."""
+"""The kit for audio sources: what playout relies on when it reads a source ahead, abandons it or reaches its end."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SourceConformance(WithFolder):
 
     @contextlib.asynccontextmanager
     async def _opened(self) -> AsyncGenerator[AudioSource]:
-        """A source, closed at the end; errors of closing are the subject of one clause only."""
+        """A source, closed at the end; errors of closing are ignored here, since one clause tests closing."""
         source = self.make(self.place(self.argument))
         try:
             yield source

@@ -20,7 +20,7 @@ def amplitude_of(pcm: bytes, frequency_hz: float, rate_hz: int) -> float:
     """Return the amplitude of one frequency in the middle of some audio; its first and last quarters are ignored."""
     samples = samples_of(pcm)
     samples = samples[len(samples) // 4 : -len(samples) // 4]
-    # Under a window (Hann), so that a strong tone beside it does not count.
+    # A Hann window keeps strong tones of other frequencies out of the result.
     window = [0.5 - 0.5 * math.cos(2 * math.pi * at / len(samples)) for at in range(len(samples))]
     weighted = [value * weight for value, weight in zip(samples, window, strict=True)]
     step = 2 * math.pi * frequency_hz / rate_hz

@@ -1,4 +1,4 @@
-"""Linked legs: a transport whose channel is in memory, the double of every real one."""
+"""Linked legs: a transport whose channel is in memory, the double of every real transport."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class LinkedChannel:
 
     Args:
         name: its name in grants.
-        guarded: whether it belongs to a far end, with tokens and uids. One that does not accepts every grant, keeps
+        guarded: whether it belongs to a far end, with tokens and uids. An unguarded channel accepts every grant, keeps
             only the newest leg, and passes on frames of members who do not publish.
 
     Attributes:

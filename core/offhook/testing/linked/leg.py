@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How long before its end a token is announced as expiring; at half of its life if that is shorter.
+#: A token is announced as expiring this long before its end, or after half of its life if that is later.
 _WARNING_S: Final = 30.0
 #: At most this many events wait for the network; the newest are kept.
 _MOST_WAITING: Final = 256

@@ -1,4 +1,4 @@
-"""Linked legs: a transport whose channel is in memory, the double of every real one.
+"""Linked legs: a transport whose channel is in memory, the double of every real transport.
 
 The test controls the other members of the channel and makes them join, publish, speak and leave. Nothing is encoded,
 delayed or lost, and no socket is opened. With a `LinkedFarEnd` it has channels that verify tokens and a network that
@@ -88,11 +88,11 @@ class LinkedTransport(Transport):
 
     @property
     def leg(self) -> LinkedLeg | None:
-        """The leg that is in its own channel."""
+        """The leg in the transport's own channel, if any."""
         return self._channel.legs[-1] if self._channel.legs else None
 
     def member(self, uid: int = 2) -> LinkedMember:
-        """Add a member to its own channel, who has not joined yet."""
+        """Add a member, who has not joined yet, to the transport's own channel."""
         return self._channel.member(uid)
 
     def tell(self, event: LegEvent) -> None:

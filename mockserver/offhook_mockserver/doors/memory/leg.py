@@ -103,7 +103,7 @@ class MemoryLeg(Leg):
     # ---- what the driver calls
 
     def send(self, frame: AudioFrame) -> None:
-        """See `Leg.send`. The first frame that arrives publishes.
+        """See `Leg.send`. The first frame that is not lost also publishes our audio.
 
         Raises:
             ValueError: the frame has another rate, or is longer than 20 ms.
@@ -247,7 +247,7 @@ class MemoryLeg(Leg):
             _log.exception("the handler of leg %d failed on %r", self.uid, event)
 
     def _end(self) -> None:
-        """The leg has left the channel: it sends nothing more, and passes on only the reason."""
+        """End the leg: it sends nothing more, and its handler gets at most one more event, the one that says why."""
         self._over = True
         self._token.stop()
         self._stop_timers()

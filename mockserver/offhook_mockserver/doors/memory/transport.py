@@ -45,7 +45,7 @@ class RoomOwner(Protocol):
 
 
 class MemoryTransport(Transport):
-    """Into the rooms of one mock.
+    """Joins the rooms of one mock.
 
     Args:
         mock: the mock.
@@ -79,7 +79,7 @@ class MemoryTransport(Transport):
             leg.cut_off(self.detect_s, self.give_up_s)
 
     def mend(self) -> None:
-        """Mend it: legs that their rooms have kept are back with the same uid, the others fail. Idempotent."""
+        """Mend the network: legs that their rooms have kept are back with the same uid; the others fail. Idempotent."""
         self._network.mend()
         for leg in tuple(self.legs):
             leg.reconnect()

@@ -118,7 +118,7 @@ class PcmClient:
         self._room.kick(self.member, reason)
 
     def on_event(self, event: RoomEvent) -> None:
-        """Queue an event of the room for the client. One that is away gets the state of the room when it is back."""
+        """Queue an event for the client. A client that is away gets the state of the room instead, when it is back."""
         match event:
             case MemberJoined(uid):
                 self._put(Joined(uid))
@@ -139,8 +139,9 @@ class PcmClient:
             self._room.counters.audio_dropped += not in_time
 
     def _welcome(self, access: AccessToken) -> Outbox:
-        # Without an outbox, events are discarded. So the events that wait for a new member are passed on now, and the
-        # welcome says the same; nothing is awaited in between, so that no event is lost or reported twice.
+        # Without an outbox, events are discarded. A new member's waiting events are passed on now, and so discarded,
+        # because the welcome reports the same; nothing is awaited in between, so that no event is lost or
+        # reported twice.
         self._drop_connection()
         self.member.introduce()
         outbox = self._outbox = Outbox(lambda: self.kick("too far behind"))
@@ -211,7 +212,7 @@ class PcmClient:
             outbox.end()
 
     def _end(self) -> None:
-        """The member has left the room."""
+        """End the client, because the member has left the room. Idempotent."""
         if not self._over:
             self._over = True
             self._token.stop()

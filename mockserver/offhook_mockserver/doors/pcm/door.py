@@ -143,10 +143,10 @@ class PcmDoor:
             raise JoinRefused(400, Refusal("malformed", str(error))) from None
 
     def _admit(self, join: Join) -> tuple[PcmClient, AccessToken]:
-        """The client that joins: the one that it was before, if it comes back in time; else a new one.
+        """Return the `PcmClient` for a join: the existing one if the client comes back in time, else a new one.
 
         Raises:
-            JoinRefused: it may not join.
+            JoinRefused: the client may not join.
         """
         room, access = check_may_join(self._rooms, join.app_id, join.channel, join.token, join.uid, join.rejoin or None)
         before = self._clients.get(join.rejoin)

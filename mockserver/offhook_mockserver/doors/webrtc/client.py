@@ -109,7 +109,10 @@ class WebRtcClient:
         self._task: asyncio.Task[None] | None = None
 
     def expect(self) -> tuple[MemberInfo, ...]:
-        """Receive the room's events from now on; returns the current members. One step, so no event is missed."""
+        """Receive the room's events from now on; returns the current members.
+
+        Both happen in one step, so that no event is missed.
+        """
         self._room.expect(self.member)
         return tuple(
             MemberInfo(other.uid, self.member.ssrc_of(other.uid), other.published)
@@ -130,11 +133,11 @@ class WebRtcClient:
         admitted: Callable[[], object],
         forget: Callable[[], object],
     ) -> None:
-        """Connect, call `admitted` when the member is in the room, and call `forget` when it has ended."""
+        """Connect, call `admitted` when the member is in the room, and call `forget` when the client has ended."""
         self._task = asyncio.create_task(self._run(remote, timeout_s, admitted, forget))
 
     async def attend(self, websocket: WebSocket) -> None:
-        """Serve the client's WebSocket. The member leaves when it is lost."""
+        """Serve the client's WebSocket. The member leaves when the WebSocket is lost."""
         self.attached = True
         await websocket.accept()
         self._opened.set()

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from offhook_wire.impairment import Impairment
 
 
-#: Longer than the pause between two of ICE's consent checks (up to 6 s), so that every live client is heard in it.
+#: Longer than the pause between two of ICE's consent checks (up to 6 s), so every live client sends something in time.
 SILENCE_S: Final = 7.0
 
 

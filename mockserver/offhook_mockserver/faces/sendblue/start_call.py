@@ -39,7 +39,8 @@ SUCCESS_GRADE: Final = Grade.DOCUMENTED
 _KEY_HEADERS: Final = ("sb-api-key-id", "x-sb-api-key-id")
 _SECRET_HEADERS: Final = ("sb-api-secret-key", "x-sb-api-secret-key")
 
-#: Documented routes that a client may try, so that the refusal can name the nearest; one without a note is answered.
+#: Documented routes that a client may try, so that the refusal can name the nearest. The mock answers those without a
+#: note.
 _DOCUMENTED: Final[Mapping[str, str]] = {
     f"POST {START_CALL}": "",
     "GET /api/lines": "documented, but not mocked yet",
@@ -51,7 +52,7 @@ _DOCUMENTED: Final[Mapping[str, str]] = {
 
 
 # Sendblue documents the rules (both keys are required, numbers are E.164, 911 is blocked, the from-number must be a
-# FaceTime line of the account), but not its answer to a request that breaks one.
+# FaceTime line of the account), but not its answer to a request that breaks a rule.
 KEYS_MISSING: Final = ApiRefusal(401, Grade.ASSUMED)
 KEYS_WRONG: Final = ApiRefusal(401, Grade.ASSUMED)
 NOT_JSON: Final = ApiRefusal(400, Grade.ASSUMED)

@@ -79,7 +79,7 @@ class StoreGuard(StoreMaking):
                 "the clock was set back, and the key is still taken"
             )
 
-    @clause("store-22", "a call can release the hold that follows it", capability="guard")
+    @clause("store-22", "a call that released a key with a hold can end the hold early", capability="guard")
     async def test_a_hold_is_given_up(self) -> None:
         key = _key()
         with self._guard() as guard:

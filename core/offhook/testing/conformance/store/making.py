@@ -67,7 +67,7 @@ class StoreMaking(WithFolder):
 
     @contextlib.contextmanager
     def opened(self) -> Generator[Store]:
-        """A store, closed at the end; errors of closing are the subject of one clause only."""
+        """A store, closed at the end; errors of closing are ignored here, since one clause tests closing."""
         store = self.make(self.place(self.argument), self.settings())
         try:
             yield store

@@ -32,7 +32,7 @@ class TransportConformance(JoiningClauses, AudioClauses, MemberClauses, OutageCl
         token_life_s: how long a token lives in the clause about expiry: 60 s, or 4 s.
         rest_s: how long audio may be on its way; 0, the default, means 10 ms on virtual time and 250 ms in real time.
         far_end: the far end of the clause that is running, for `make`; set by the kit.
-        elsewhere: endpoints that `check` must reject; by default a port of this machine on which nothing listens, and
-            None, which is Agora itself, unless the far end is there. Set it if your transport joins at more than one
-            kind of endpoint.
+        elsewhere: endpoints that `check` must reject. By default these are a port of this machine on which nothing
+            listens, and None, which means Agora itself; None is left out if it is the far end's endpoint. Set this
+            attribute if your transport joins at more than one kind of endpoint.
     """

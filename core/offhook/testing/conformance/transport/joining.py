@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 #: Agora's reasons for refusing a token.
 _REASONS: Final[Mapping[TokenFault, int]] = {TokenFault.FORGED: 8, TokenFault.EXPIRED: 9, TokenFault.OTHER_CHANNEL: 8}
-#: A join is cancelled after each of these numbers of loop turns, and at moments spread evenly over its duration.
+#: Joins are cancelled after 0 to `_TURNS` - 1 turns of the loop, and at `_MOMENTS` - 1 moments spread evenly over the
+#: duration of a join.
 _TURNS: Final = 40
 _MOMENTS: Final = 10
 
@@ -94,7 +95,7 @@ class JoiningClauses(TransportKit):
             await leg.leave()
             await self.until(lambda: not stage.far.uids(CHANNEL), "the channel sees no member after leave()")
             await stage.rest()
-            # What a completed join leaves behind is the subject of another clause.
+            # Another clause tests whether a completed join leaves tasks behind.
             tasks = len(asyncio.all_tasks())
             of_each = max(0, tasks - at_first)
             moments: list[tuple[int, float]] = [(turns, 0.0) for turns in range(_TURNS)]
@@ -102,11 +103,11 @@ class JoiningClauses(TransportKit):
                 moments += [(0, takes_s * moment / _MOMENTS) for moment in range(1, _MOMENTS)]
             late = 0
             for turns, after_s in moments:
-                # Once a join was too quick for a number of turns, larger numbers are too late as well; moments in
-                # seconds are tried nevertheless.
+                # If a join completes within a number of turns, it completes within larger numbers as well, so these
+                # are skipped. Moments in seconds are never skipped.
                 if not late or after_s:
                     late += await self._cancel(stage, turns, after_s)
-            # Counted once at the end, since the far end may need a while to forget them.
+            # Tasks are counted once, at the end, since the far end may need a while to forget cancelled joins.
             tasks += late * of_each
             await self.until(lambda: len(asyncio.all_tasks()) <= tasks, "cancelled joins leave no task")
 

@@ -51,7 +51,8 @@ class OutageClauses(TransportKit):
                 lambda: _lost(pair.leg) - before >= 0.8 * frames,
                 f"counters with lost or dropped in their names grow by the {frames} frames of an outage in at least "
                 f"one direction (they grew by {_lost(pair.leg) - before}): count the frames passed to send() while "
-                "the network was gone, noticed or not, or the frames not heard, by the jump of positions",
+                "the network was gone, even before the leg noticed; or count the frames not heard, from the jump of "
+                "positions",
             )
 
     @clause(
@@ -89,7 +90,7 @@ class OutageClauses(TransportKit):
             loop = asyncio.get_running_loop()
             cut_at_s = loop.time()
             stage.far.cut()
-            # A transport that takes longer to notice the outage gets a longer one.
+            # If the transport takes longer to notice the outage, the outage lasts longer.
             await stage.received(pair.ear, LegDisconnected, self.outage_s + self.patience_s)
             await asyncio.sleep(max(0.0, cut_at_s + self.outage_s - loop.time()))
             gap_s = loop.time() - cut_at_s

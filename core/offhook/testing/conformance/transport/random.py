@@ -1,4 +1,4 @@
-"""The clause about any order: members, audio and outages at random, compared with a model of the expected events."""
+"""The clause about random steps of members, audio and outages: a model predicts the events that must be received."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _UIDS: Final = (2, 3)
 _STEPS: Final = ("join", "publish", "mute", "talk", "quit", "drop")
 _OUTAGE: Final = "outage"
 _MOST_STEPS: Final = 16
-#: In real time an outage takes seconds.
+#: Fewer steps in real time, since an outage takes seconds there.
 _MOST_REAL_STEPS: Final = 8
 
 

@@ -41,11 +41,11 @@ class Ear:
 
     Attributes:
         events: oldest first.
-        audio: the uid and the frame of each, oldest first.
+        audio: the frames heard, each with the uid of its speaker before it, oldest first.
         audio_at_s: when each frame arrived, in loop time.
         threads: the ids of the threads on which it was called.
         joined: whether `join` has returned.
-        early: the number of calls before that.
+        early: the number of calls before `join` returned.
     """
 
     def __init__(self) -> None:

@@ -165,7 +165,7 @@ class TooManyCalls(DialRefused):
 
 
 class DialForbidden(DialRefused):
-    """A plugin refused the call before it was dialled, or failed while it was asked."""
+    """A plugin that was asked before dialling refused the call, or failed."""
 
     code = "dial_forbidden"
 
@@ -176,7 +176,7 @@ class PluginError(OffhookError):
     Args:
         plugin: which plugin, with its distribution where that is known.
         hook: the hook, the factory, or the method of a part that the plugin made.
-        problem: what it did.
+        problem: what the plugin did.
         see: the page for the plugin's author, as an argument of ``offhook docs``; only for mistakes in code.
     """
 
@@ -196,7 +196,7 @@ class CarrierError(OffhookError):
 
     Args:
         message: the sentence for a person.
-        may_have_rung: whether the callee may have been rung all the same; False when that is known not to be so.
+        may_have_rung: whether the callee may have been rung despite the error; False if the callee surely was not rung.
     """
 
     code = "carrier"
@@ -241,7 +241,7 @@ class CarrierProtocolError(CarrierError):
 
 
 class StartAmbiguous(CarrierError):
-    """The request left and its answer was lost: the callee may have been rung. offhook never sends it again."""
+    """The answer to a request was lost: the callee may have been rung. offhook never sends the request again."""
 
     code = "start_ambiguous"
 

@@ -67,13 +67,14 @@ class Secret:
 class _Values:
     """The values of some secrets, ready to be looked for.
 
-    A text is looked at in pieces of `_SHORTEST` characters, every `_stride` characters. A value that stands in the text
-    covers one of them whole, whatever its place, since its pieces at the first `_stride` offsets are all known.
+    From a text, a piece of `_SHORTEST` characters is taken at every `_stride`-th position. Wherever a value stands in
+    the text, one of these pieces lies entirely within the value and starts at one of its first `_stride` characters.
+    `_pieces` holds the pieces of all values that start there, so a text without any of them holds no value.
     """
 
     def __init__(self, secrets: list[Secret]) -> None:
         values = {secret.reveal() for secret in secrets}
-        #: Longest first, since one may hold another.
+        #: Longest first, since one value may contain another.
         self._values = sorted((value for value in values if len(value) >= _SHORTEST), key=len, reverse=True)
         shortest = len(self._values[-1]) if self._values else _SHORTEST
         self._stride = min(_MOST_PIECES, shortest - _SHORTEST + 1)
@@ -92,7 +93,7 @@ class _Values:
 
 
 class _LiveSecrets:
-    """The secrets that are alive. Any thread may make one, and one may die in the middle of anything."""
+    """The secrets that are alive. Any thread may make a secret at any moment, and a secret may die at any moment."""
 
     def __init__(self) -> None:
         self._references: set[weakref.ref[Secret]] = set()
@@ -118,7 +119,7 @@ class _LiveSecrets:
         return prepared[1]
 
     def alive(self) -> list[Secret]:
-        """All of them."""
+        """All secrets that are alive."""
         while True:
             try:
                 return [secret for reference in self._references if (secret := reference()) is not None]

@@ -174,7 +174,7 @@ def test_a_full_disk_is_reported_and_what_was_there_stays(tmp_path: Path) -> Non
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
-        with pytest.raises(StorageError, match="is cut: the disk is full"):
+        with pytest.raises(StorageError, match="is incomplete, because the disk is full"):
             store.append("call_a", {"padding": "x" * 200})
         with pytest.raises(StorageError, match=r"cannot write journal\.jsonl.*may not grow"):
             store.append("call_a", {"count": 2})

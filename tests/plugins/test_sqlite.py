@@ -291,7 +291,7 @@ def test_a_database_that_is_deleted_is_noticed(store: SqliteStore, path: Path) -
 def test_a_closed_store_takes_no_more(store: SqliteStore) -> None:
     store.close()
     store.close()
-    with pytest.raises(StorageError, match="are closed"):
+    with pytest.raises(StorageError, match="is closed"):
         store.append("call_a", {})
 
 

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
 #: How long after a call the guard refuses to dial its callee again, in seconds, if the callee is a person.
 REDIAL_WINDOW_S: Final = 30.0
-#: The same after a call that may have rung or not, in seconds: a telephone has stopped ringing by then.
+#: How long the guard refuses after a call that may or may not have rung, in seconds: a telephone has stopped ringing by
+#: then.
 AMBIGUOUS_HOLD_S: Final = 60.0
 #: How long a carrier may take to name its line.
 _LINE_TIMEOUT_S: Final = 10.0
-#: How long a guard may take to claim a key, while nothing rings, and to release one, while the end of a call waits.
+#: How long a guard may take, in seconds: to claim a key, before anything rings; and to release a key, which delays the
+#: end of a call.
 _CLAIM_TIMEOUT_S: Final = 10.0
 _RELEASE_TIMEOUT_S: Final = 2.0
 #: How many calls of one phone may be up at once.
@@ -43,12 +45,12 @@ class Admission:
     """Admits the calls of one phone.
 
     Args:
-        carrier: has the lines that the calls are from.
-        hooks: of the plugins, which may refuse a call.
+        carrier: the carrier, from whose lines the calls are placed.
+        hooks: the hooks of the plugins, which may refuse a call.
         guard: remembers which callees are being called.
         clock: the time.
         call_limit: how many calls may be up at once.
-        redial_window_s: how long a callee stays guarded after a call; None is 30 s, and 0 where the endpoint is this
+        redial_window_s: how long a callee stays guarded after a call; None means 30 s, or 0 s if the endpoint is this
             machine.
 
     Raises:
@@ -82,7 +84,7 @@ class Admission:
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def admit(self, request: DialRequest) -> DialRequest:
-        """Reserve one of the phone's calls and the guard's key for it; `release` gives both back.
+        """Reserve a place among the phone's calls, and claim the guard's key, for a call; `release` gives both back.
 
         Returns:
             The request with its `line` and the time.
@@ -112,7 +114,8 @@ class Admission:
     async def try_out(self, request: DialRequest) -> None:
         """Find out whether `admit` would let the call pass, and take nothing.
 
-        Until the guard has answered, a call of this phone to the same callee waits, and is not refused because of this.
+        A call of this phone to the same callee waits until the guard has answered, so the trial never makes the guard
+        refuse that call.
 
         Raises:
             DialRefused, OffhookError: as `admit`.
@@ -127,7 +130,9 @@ class Admission:
             await self._free(key, request.call_id, 0.0)
 
     async def release(self, call_id: str, rang: str) -> None:
-        """The call is over, or was not dialled after all. Idempotent; a cancellation is passed on when it is done.
+        """Give back the place and the key of a call that is over, or that was not dialled after all. Idempotent.
+
+        If this is cancelled, it finishes the release first, and then raises CancelledError.
 
         Args:
             call_id: as admitted.
@@ -165,7 +170,7 @@ class Admission:
                 await self._free(key, holder, 0.0)
                 holder = await self._claim(key, request.call_id, if_killed_s)
         except BaseException:
-            with contextlib.suppress(OffhookError):  # it may have been claimed all the same
+            with contextlib.suppress(OffhookError):  # the guard may have claimed the key all the same
                 await self._free(key, request.call_id, 0.0)
             raise
         if holder is not None:
@@ -200,7 +205,7 @@ class Admission:
         )
 
 
-#: Calls that are over and still hold their key; the oldest go first.
+#: How many calls that are over may still hold their keys; beyond that, the oldest lose theirs.
 _MOST_HELD: Final = 10_000
 
 
@@ -214,7 +219,7 @@ class MemoryGuard(DialGuard):
 
     def __init__(self) -> None:
         self._live: dict[str, str] = {}
-        #: Key to the call that had it, and from when to when it is still held, in wall time.
+        #: For each key, the last call that had it, and when the hold after that call begins and ends, in wall time.
         self._held: dict[str, tuple[str, float, float]] = {}
 
     async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:

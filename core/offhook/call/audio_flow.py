@@ -31,7 +31,7 @@ class AudioFlow:
 
     Args:
         session: the session of the call, which is only read.
-        media: is held while the connection is gone.
+        media: the call's media, whose playout is held while the connection is lost.
         record: where gaps are kept.
         timer: runs while the callee should be heard; media calls its `heard` for each frame.
     """

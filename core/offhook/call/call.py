@@ -1,4 +1,4 @@
-"""The call that people hold."""
+"""The `Call` object that a program uses to speak, to listen and to hang up."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 #: How much audio may wait for a listener, in milliseconds.
 LISTENER_MS = 2_000
-#: How long to wait after a playout before leaving, in seconds: buffers on the way hold that much.
+#: How long to wait after a playout before leaving, in seconds: buffers on the way to the callee hold that much audio.
 TAIL_S = 0.2
 
 
@@ -49,7 +49,7 @@ class Call:
 
     Raises, on entering:
         ConfigError, TransportError: the call could not work; nothing has rung.
-        DialRefused: the call may not be dialled: the callee is being called already, the phone's limit, a plugin.
+        DialRefused: the callee is being called already, the phone's limit is reached, or a plugin refused the call.
         CarrierError: the carrier refused the call, or (`StartAmbiguous`) its answer was lost.
         JoinFailed, JoinTimeout: the callee may be ringing, and we are not in the channel.
     """
@@ -85,7 +85,7 @@ class Call:
             raise
         outcome = self.record.outcome
         if outcome is None or driver.media is not None or outcome.ended_by in (EndedBy.CALLER, EndedBy.CALLEE):
-            return self  # callees decline before we are in the channel, too, when a webhook says so
+            return self  # a webhook may report that the callee declined before we were in the channel
         await driver.closed()
         if driver.error is not None:
             raise driver.error
@@ -102,7 +102,7 @@ class Call:
         await self.hang_up()
 
     async def answered(self) -> bool:
-        """Wait for the answer, or for the end. How the call went is never raised: see the record.
+        """Wait for the answer, or for the end. A call that went badly raises no error: its record shows how it went.
 
         Returns:
             Whether the call was answered. If not, it may have ended before our leg joined: then there is no audio, and
@@ -157,7 +157,10 @@ class Call:
 
     @property
     def settled(self) -> bool:
-        """Of the last version, and ends with the next: use `over`, or await `ended()` until nothing of it is left."""
+        """Deprecated, and removed in the next version: use `over`, or await `ended()`.
+
+        True when nothing of the call is left, as when `ended()` returns.
+        """
         warnings.warn(
             "Call.settled is of the last version of offhook: use Call.over, or await Call.ended(). The next version "
             "ends the old form",
@@ -182,7 +185,7 @@ class Call:
         return self._driver.callee_present
 
     def events(self) -> BoundedStream[TimelineEntry]:
-        """The timeline from now on, until the call has ended. A slow reader loses the oldest entries, counted."""
+        """The timeline from now on, until the call has ended. A slow reader loses the oldest, which are counted."""
         return self._driver.timeline.stream()
 
     @property
@@ -210,11 +213,11 @@ class Call:
             what: a spec (``wav:greeting.wav``), a source that was opened with `Phone.source`, a `PushSource`, an
                 `AudioFrame`, or an iterable or async iterable of frames, which is only asked for more when there is
                 room.
-            mode: what happens to what is playing. ``queue``: it continues, and this follows everything that was queued
-                before, without a gap. ``replace``: everything that is playing, queued or mixed in ends now, as
-                `PlayoutEnd.REPLACED`; the next frame is of this, or silent until it has been read. ``mix``: it
-                continues, and this is added to it from the next frame on, clipped to 16 bits, and ends by itself; at
-                most 4 at once.
+            mode: what happens to the audio that is playing. ``queue``: it continues, and the new audio follows
+                everything that was queued before, without a gap. ``replace``: everything that is playing, queued or
+                mixed in ends now, as `PlayoutEnd.REPLACED`; the next frame is of the new audio, or silent until that
+                has been read. ``mix``: the audio that is playing continues, and the new audio is added to it from the
+                next frame on, clipped to 16 bits, and ends by itself; at most 4 items are mixed in at once.
             gain_db: gain of this item, -60 to 20 dB; clipped to 16 bits.
 
         Raises:
@@ -238,7 +241,7 @@ class Call:
         """Stop playing at once and drop what is queued or mixed in (barge-in).
 
         Returns:
-            How many milliseconds of the item that was playing had been sent; mixed items have handles for that.
+            How many milliseconds of the item that was playing had been sent; for a mixed item, ask its handle.
         """
         return self._media("clear").playout.clear()
 
@@ -270,9 +273,9 @@ class Call:
     def add_filter(self, what: str | AudioFilter, *, direction: Literal["sent", "heard"] = "sent") -> AudioFilter:
         """Have a filter change all audio sent or heard from the next frame on, after the filters added before it.
 
-        Audio that is sent has been mixed and has had the call's gain; muting is applied last. Recordings contain what
-        was sent, and of the callee what listeners receive. A filter that fails is removed and noted, and the call goes
-        on.
+        Filters of sent audio come after mixing and the call's gain, and before muting. Recordings contain our audio as
+        it was sent, and the callee's audio as listeners receive it. A filter that fails is removed and noted, and the
+        call goes on.
 
         Args:
             what: a spec (``limit:-3``), or a filter of your own, which can be added once.
@@ -343,7 +346,7 @@ class Call:
 
         Raises:
             ConfigError: `duration_s` is not a positive, finite number of seconds.
-            StorageError: it cannot be written.
+            StorageError: the recording cannot be written.
         """
         check_duration(duration_s)
         media = self._media("record_for")
@@ -377,7 +380,7 @@ class Call:
 
 
 def _source_of(what: AudioSource | Frames) -> AudioSource:
-    """An `AudioSource` itself, or a source of frames."""
+    """`what` itself if it is an `AudioSource`; otherwise a source that reads its frames."""
     if not isinstance(what, AudioSource):
         return frames_source(what)
     problem = interface_mismatch(what, AudioSource)

@@ -52,7 +52,7 @@ class Dialing:
         self.asked: bool = False
 
     async def start_call(self, request: DialRequest) -> CallAccepted | CallRefused | StartLost:
-        """Ask the carrier to ring the callee. Never raises: `book` keeps an error, and the event gives its meaning."""
+        """Ask the carrier to ring the callee. Never raises: `book` keeps the error, and the event reports it."""
         book, carrier = self._book, self._carrier
         unwritten = book.timeline.unwritten
         if unwritten:  # no ring without a record

@@ -54,7 +54,7 @@ class Driver:
         self._finish = asyncio.Event()
         self._releasing = False
         self._mistake: Exception | None = None
-        #: Whether it was hung up, or found impossible, before it was dialled.
+        #: Whether the call was hung up, refused or found impossible before it was dialled.
         self.given_up: bool = False
         self.runner: asyncio.Task[None] | None = None
         self._book = RecordKeeper(
@@ -138,7 +138,7 @@ class Driver:
             self.feed(HangUpRequested())
 
     async def end(self) -> None:
-        """Hang up, if it was dialled, and wait until nothing of the call is left. Idempotent and bounded."""
+        """Hang up, if the call was dialled, and wait until nothing of it is left. Idempotent and bounded."""
         if self.runner is not None:
             self.hang_up()
         await self.closed()
@@ -183,7 +183,7 @@ class Driver:
         self._wake()
 
     async def release_admission(self) -> None:
-        """Return the place among the phone's calls, so that the callee can be dialled again."""
+        """Give back the call's place in the phone and the guard's key, so that the callee can be dialled again."""
         try:
             await self._parts.admission.release(self.record.call_id, self.record.rang)
         except OffhookError as error:
@@ -193,7 +193,8 @@ class Driver:
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Start a task that ends with the call: it gets a moment to finish, and is then cancelled.
 
-        `closed` also waits for tasks that are started after the end, to close a source that was opened too late.
+        `closed` also waits for a task that is started after the end because it has to close a source that was opened
+        too late.
         """
         return self._tasks.spawn(work)
 
@@ -296,7 +297,7 @@ class Driver:
                 await self._tasks.abandon()
             finally:
                 self._end_session()
-                self.timeline.save()  # whole: a guard on a network may take longer than the process has left
+                self.timeline.save()  # whole, and now: the process may die while a guard on a network is asked
                 try:
                     await self.release_admission()
                 finally:

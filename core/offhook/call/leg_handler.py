@@ -31,7 +31,7 @@ WAITING: Final = frames_in(5.0)
 
 
 class SafeLegHandler:
-    """What one leg calls; made for one `Transport.join`, on the loop of the call.
+    """The handler that one leg calls; made for one `Transport.join`, on the loop of the call.
 
     Args:
         name: the transport, for messages.
@@ -117,7 +117,7 @@ class SafeLegHandler:
             self._reject("on_audio", f"passed {type(uid).__name__} as uid; expected int")
         elif self._rate_hz and frame.rate_hz != self._rate_hz:
             self._reject("on_audio", f"passed a frame at {frame.rate_hz} Hz; the leg's rate_hz is {self._rate_hz}")
-        elif self._rate_hz:  # of a class of its own
+        elif self._rate_hz:  # a frame of a subclass of AudioFrame
             try:
                 self._hear(uid, frame)
             except Exception:
@@ -125,7 +125,7 @@ class SafeLegHandler:
                     raise
 
     def _is_malformed(self, frame: AudioFrame) -> bool:
-        """Reject a frame that caused an error because its fields are invalid; returns whether it did."""
+        """Reject a frame that caused an error if its fields are invalid; returns whether it was rejected."""
         given = (frame.pcm, frame.position)
         odd = [type(value).__name__ for value, kind in zip(given, (bytes, int), strict=True) if type(value) is not kind]
         if odd or len(frame.pcm) & 1:

@@ -1,4 +1,4 @@
-"""Our leg in the channel: joining, renewing and leaving, each isolated and bounded, with the media that hangs on it."""
+"""Our leg in the channel: joining, renewing and leaving, each isolated and bounded, with the media that needs it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SHORTEST_S: Final = 0.001
 
 
 class OurLeg:
-    """The leg of one call. Made with the call, before there is one to join.
+    """The leg of one call. Made with the call, before there is a channel to join.
 
     Args:
         parts: the transport to join with, and the plugins that renew grants and convert audio.
@@ -89,13 +89,13 @@ class OurLeg:
         try:
             leg = await isolated(parts.transport, "join", lambda: parts.transport.join(grant, handler))
             problem = interface_mismatch(leg, Leg, is_last_moment=True)
-            self._leg = leg if callable(getattr(leg, "leave", None)) else None  # left again, whatever it lacks
+            self._leg = leg if callable(getattr(leg, "leave", None)) else None  # to leave it, whatever else it lacks
             if problem:
                 raise contract_error(parts.transport, "join", f"returned what cannot be used: {problem}", "Leg")
-            if self._releasing:  # it ignored its cancellation, and the call does not wait for this leg
+            if self._releasing:  # the join ignored its cancellation, and the call does not wait for this leg
                 await self._leave()
                 return
-            if self._session.call_state is CallState.ENDED:  # it will be left again at once, with nothing to record
+            if self._session.call_state is CallState.ENDED:  # the leg will leave at once, with nothing to record
                 self.discard_recording()
             self._open(leg, handler)
         except OffhookError as error:
@@ -147,7 +147,7 @@ class OurLeg:
             self.media.end()
         await self._leave()
         if self._handler is not None:
-            self._handler.close()  # of a join that never returned a leg
+            self._handler.close()  # still open if the join never returned a leg
 
     def discard_recording(self) -> None:
         """Remove the recording, if no leg has joined to fill it."""

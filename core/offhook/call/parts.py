@@ -36,7 +36,7 @@ class Affinity:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def check(self, *, needs_loop: bool = False) -> None:
-        """Move to the running loop, if there is one and the one before is closed.
+        """Make the running loop the phone's loop, if a loop runs and the phone has no other loop that is still open.
 
         Args:
             needs_loop: reject a caller on whose thread no event loop runs.

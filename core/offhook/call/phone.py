@@ -51,7 +51,7 @@ TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
 
 
 class PhoneSettings(TypedDict, total=False):
-    """The arguments of `Phone` but the environment; see there."""
+    """The arguments of `Phone` except the environment; `Phone` describes them."""
 
     carrier: Carrier | str | None
     auth: Auth | str | None
@@ -68,7 +68,9 @@ class PhoneSettings(TypedDict, total=False):
 
 
 class Phone:
-    """Places calls. Several can live in one process and share nothing. It may be made before an event loop runs.
+    """Places calls.
+
+    Several phones can live in one process and share nothing. A phone may be made before an event loop runs.
 
     Args:
         carrier: rings the callee: a `Carrier`, or the name of an installed one; `sendblue` by default.
@@ -98,7 +100,7 @@ class Phone:
         StorageError: a store cannot be opened.
         PluginError: one of `plugins` cannot be used, or the carrier, the transport or the guard is not a valid one.
 
-    Stores that were opened before something else turned out to be wrong are closed again, also those that were passed.
+    If an error is raised after the stores were opened, they are closed again, including those that were passed.
     """
 
     def __init__(
@@ -161,10 +163,10 @@ class Phone:
                 carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
             )
         except BaseException:
-            with contextlib.suppress(OffhookError):  # the mistake comes first
+            with contextlib.suppress(OffhookError):  # the earlier error is the one to raise
                 stores.close()
             raise
-        #: Of the calls that have not been released entirely.
+        #: The drivers of the calls that have not been released entirely.
         self._drivers: list[Driver] = []
         self._closed = False
 
@@ -216,16 +218,16 @@ class Phone:
             number: E.164, for example ``+14155550123``.
             policy: instead of the phone's own.
             record: a stereo WAV file to make of the whole call, caller left, callee right; a ``*`` in its name becomes
-                the first number that makes it new. It is opened now, so that one that cannot be written is refused
-                before anything rings.
+                the first number for which no such file exists. The file is opened now, so that a file that cannot be
+                written is refused before anything rings.
             redial: dial even if the callee is being called, or was a moment ago.
             from_number: the line to call from, E.164, instead of the carrier's own.
 
         Raises:
-            NumberRejected: a number is not E.164, or an emergency number, or both are the same.
+            NumberRejected: a number is not E.164 or is an emergency number, or the two numbers are the same.
             StorageError: the recording cannot be made.
-            CallStateError: the phone was closed; this is a child that was forked from its process, or another event
-                loop than the one that it is used on.
+            CallStateError: the phone was closed, this process was forked from the phone's process, or the running event
+                loop differs from the phone's loop.
         """
         request = self._request(number, policy=policy or self.policy, redial=redial, from_number=from_number)
         recorder = None
@@ -233,7 +235,8 @@ class Phone:
             recorder = StereoRecorder(Path(record), self._parts.transport.rate_hz)
         driver = Driver(request, self._parts, recorder)
         if recorder is not None:
-            # Whole, since the record is read elsewhere, and from the first save on: a call that is cut has one as well.
+            # The absolute path, since the record is read elsewhere. It is set before the first save, since a call that
+            # is cut short has a recording as well.
             driver.record.files["mix"] = os.fspath(recorder.path.absolute())
         self._drivers = [known for known in self._drivers if not known.settled] + [driver]
         return Call(driver, self._parts)
@@ -275,9 +278,9 @@ class Phone:
     def report(self, report: CarrierReport) -> bool:
         """Take what a carrier says about the end of a call, for example in a webhook. Call it on the phone's loop.
 
-        It can end an unanswered call as declined or busy, and an answered call as completed; the evidence in the
-        timeline is `Evidence.WEBHOOK`. It is idempotent. A report for a call that this phone does not have, or
-        whose end is known already, changes nothing: webhooks arrive late, twice, and at every process.
+        A report can end an unanswered call as declined or busy, and an answered call as completed; the evidence in the
+        timeline is `Evidence.WEBHOOK`. A repeated report changes nothing, nor does a report for a call that this phone
+        does not have, or whose end is known already: webhooks arrive late, twice, and at every process.
 
         Returns:
             Whether the report ended a call. A report that names only a channel finds its call once the carrier has
@@ -330,8 +333,8 @@ class Phone:
 
         Raises:
             PluginError: the transport, the carrier or the store could not be closed; the others were.
-            CallStateError: this is a child that was forked from the phone's process, or another event loop than the
-                one that it is used on.
+            CallStateError: this process was forked from the phone's process, or the running event loop differs from
+                the phone's loop.
         """
         self._parts.must_be_ours()
         self._closed = True

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 #: How long sinks and sources may take to close when the call is over.
 CLOSE_TIMEOUT_S: Final = 2.0
-#: How long they may take to end once they are cancelled; a little more than they wait for parts of their own.
+#: How long tasks may take to end once they are cancelled: a little longer than a task itself waits for parts that it
+#: has cancelled.
 _LET_GO_S: Final = 2 * LET_GO_S
 
 
@@ -27,8 +28,8 @@ class CallTasks:
 
     Args:
         problem: receives one message for the tasks that missed a deadline.
-        mistake: receives what a task raised. Errors of plugins are caught where they are called, so it is a mistake of
-            our own.
+        mistake: receives the error that a task raised. The error is a mistake of our own, since errors of plugins are
+            caught where the plugins are called.
     """
 
     def __init__(self, problem: Callable[[str], None], mistake: Callable[[Exception], None]) -> None:
@@ -42,12 +43,15 @@ class CallTasks:
         self._begin(work, self._steps)
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Start one of the others. One that is started after the end, to close a source that was opened too late, is
-        waited for by the next `finish`."""
+        """Start a task of the other kind.
+
+        The next `finish` also waits for a task that is started after the end because it has to close a source that was
+        opened too late.
+        """
         return self._begin(work, self._others)
 
     def cancel_steps(self) -> None:
-        """The call is over: what the session asked for before is of no use any more."""
+        """Cancel all steps: the call is over, and they are of no use any more."""
         for task in tuple(self._steps):
             task.cancel()
 
@@ -70,7 +74,7 @@ class CallTasks:
         task = asyncio.create_task(self._owned(work), name=getattr(work, "__qualname__", None))
         kept.add(task)
         task.add_done_callback(kept.discard)
-        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never touches it
+        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never runs `work`
         return task
 
     async def _owned(self, work: Coroutine[None, None, None]) -> None:

@@ -31,13 +31,14 @@ _log: Final = logging.getLogger("offhook")
 
 #: How long a loop may take to turn.
 LIMIT_S: Final = 0.5
-#: A block of more limits than this is logged while it lasts, since it may have no end.
+#: A block that lasts longer than this number of limits is logged while it lasts, since it may have no end.
 _STILL_LIMITS: Final = 10
 #: How many lines of a stack are kept from either end.
 _LINES: Final = 4
 #: Where the loop's own part of a stack begins.
 _LOOP_MODULES: Final = frozenset({"asyncio.events", "asyncio.base_events", "asyncio.runners"})
-#: The thread ends within microseconds; a logging handler that hangs may hold it up.
+#: How long to wait for the thread, in seconds. It ends within microseconds, unless a logging handler that hangs delays
+#: it.
 _JOIN_S: Final = 1.0
 
 
@@ -78,10 +79,10 @@ class Watchdog:
         self._watch: _Watch | None = None
 
     def watch(self, report: Report) -> None:
-        """Call `report` for every block of the running loop, on that loop, until it is forgotten."""
+        """Call `report` for every block of the running loop, on that loop, until `forget` is called with it."""
         loop = asyncio.get_running_loop()
         if self._watch is None or self._watch.loop is not loop:
-            self._stop()  # calls that were left in a loop that is gone
+            self._stop()  # the calls of the old watch were left in a loop that is gone
             self._watch = _Watch(loop, self._limit_s)
         self._watch.reports.append(report)
 
@@ -140,7 +141,7 @@ class _Watch:
             blocked_s = time.monotonic() - self._asked_at_s
             if self.loop.is_closed():
                 self._stopped = True
-            elif not self.loop.is_running():  # it is not run, so nothing blocks it
+            elif not self.loop.is_running():  # the loop does not run, so nothing blocks it
                 self._asked_at_s = time.monotonic()
             elif self._stack is None:
                 self._stack = stack_of(self._loop_thread)
@@ -169,14 +170,14 @@ class _Watch:
 def stack_of(thread_id: int) -> tuple[str, ...]:
     """What a thread is doing now: ``file:line in function``, innermost first, down to the loop that called it.
 
-    No locals, no folders above the import root, no secret. Of a deep stack the middle is left out.
+    The lines hold no locals, no folders above the import root and no secret. The middle of a deep stack is left out.
     """
     frame = sys._current_frames().get(thread_id)  # pyright: ignore[reportPrivateUsage] - documented, for debuggers
     lines: list[str] = []
     while frame is not None and frame.f_globals.get("__name__") not in _LOOP_MODULES:
         lines.append(_line(frame))
         frame = frame.f_back
-    if len(lines) == 1 and lines[0].startswith("selectors.py:"):  # it waits, as it should: it just was not let on
+    if len(lines) == 1 and lines[0].startswith("selectors.py:"):  # the loop only waits: its thread got no CPU time
         return ()
     if len(lines) > 2 * _LINES + 1:
         lines[_LINES:-_LINES] = [f"… {len(lines) - 2 * _LINES} more"]

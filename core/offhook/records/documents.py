@@ -1,6 +1,6 @@
 """Documents of stores as JSON without secrets, and back.
 
-They are in the core because every store needs them, and plugins do not import one another.
+These functions are in the core because every store needs them, and plugins do not import one another.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def to_json(document: Mapping[str, object], *, indent: int | None = None) -> byt
     become text: infinite numbers, enumerations, objects.
     """
     text = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, indent=indent)
-    # A lone surrogate (a file name of undecodable bytes) becomes the JSON escape of the same spelling.
+    # A lone surrogate (from a file name with undecodable bytes) is escaped; Python and JSON spell that escape alike.
     return text.encode("utf-8", "backslashreplace")
 
 
 def load_json(text: str | bytes) -> dict[str, object] | None:
     """The document that `to_json` wrote; None for anything else, such as half a line.
 
-    Entries and records of an older version get the codes of this one.
+    In entries and records of an older version, the evidence is replaced by the codes of this version.
     """
     try:
         value: object = json.loads(text)
@@ -66,7 +66,7 @@ def _within(path: str, folder: Path) -> str:
 
 
 def recordings(record: Mapping[str, object]) -> dict[str, str]:
-    """The recordings that a record names, by what they hold."""
+    """The paths of the recordings that a record names; the key names the content of each."""
     files = record.get("files")
     if not isinstance(files, Mapping):
         return {}
@@ -102,7 +102,7 @@ def is_unfinished(record: Document) -> bool:
 
 
 def is_brief(record: Document) -> bool:
-    """Whether a record was saved without the timeline, as during the call; the journal holds it."""
+    """Whether a record was saved without its timeline, as is usual during the call: the journal holds the timeline."""
     return "timeline" not in record
 
 

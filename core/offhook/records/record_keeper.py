@@ -34,7 +34,7 @@ class RecordKeeper:
         call_id: our name for the call.
         clock: the phone's clock.
         stores: the phone's stores.
-        hooks: of the plugins that observe the call.
+        hooks: the hooks of the plugins that observe the call.
         session: the call's session, whose states are written down.
     """
 
@@ -51,7 +51,7 @@ class RecordKeeper:
         self._numbers = (number, from_number)
         self._session = session
         self._time = CallTime(clock)
-        #: The grant that is in use; its token stands in the journal by its fingerprint.
+        #: The grant that is in use; the journal holds the fingerprint of its token, and never the token.
         self.grant: Grant | None = None
         #: The refusal or failure that ended the call.
         self.error: OffhookError | None = None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from offhook.session.machine import Step
 
 
-#: Timers that change no state when they expire, so that a journal has no entry for it.
+#: Timers that change no state when they expire, so that a journal has no entries for their expiry.
 _SILENT: Final = frozenset({Timer.RENEWAL})
 
 
@@ -95,7 +95,7 @@ def _policy(journal: Sequence[Document]) -> CallPolicy:
     for entry in journal:
         if entry.get("event") == Dialed.__name__:
             return policy_of(_mapping(_mapping(entry.get("facts")).get("policy")))
-    return CallPolicy()  # it was hung up before it was dialled
+    return CallPolicy()  # the call was hung up before it was dialled
 
 
 def _replay(session: CallSession, entry: Document, number: int) -> ReplayedEntry:
@@ -128,7 +128,7 @@ def _feed(session: CallSession, name: str, entry: Document, at_s: float) -> Step
     event = to_event(name, facts)
     _pass_silent(session, at_s)
     if isinstance(event, DeadlinePassed):
-        # It is only written down when it changed something, so a timer had expired, whatever the clock says.
+        # A DeadlinePassed is written down only if it changed a state, so a timer had expired, whatever the clock says.
         at_s = max(at_s, session.next_deadline() or at_s)
     step = session.handle(event, at_s)
     _drop_actions(session)

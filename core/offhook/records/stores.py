@@ -112,7 +112,8 @@ class CallStores:
     def save(self, record: Document, timeline: Callable[[], object], *, final: bool) -> tuple[int, list[str]]:
         """Write the record to every store.
 
-        The timeline is left out while the journal holds it: written with each change, it would cost more each time.
+        A record is written without its timeline while the journal holds the timeline: the timeline grows, so writing it
+        with each change would cost more each time.
 
         Args:
             record: without its timeline.

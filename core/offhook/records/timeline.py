@@ -44,8 +44,8 @@ class Timeline:
     Args:
         record: the record that keeps entries and problems.
         stores: written to before anything is done about an entry.
-        hooks: of the plugins that observe the call.
-        states: what each entry says the states are.
+        hooks: the hooks of the plugins that observe the call.
+        states: holds the present states of the call and of the leg.
         now_s: seconds since dialling.
         clean: removes from a text what must not be written down.
     """
@@ -127,7 +127,7 @@ class Timeline:
         self.record.problem = self._clean(sentence)
 
     def count(self, name: str, more: int = 1) -> None:
-        """Add to one of the record's counters, while it is not final."""
+        """Add to one of the record's counters; when the record is final, do nothing."""
         if self._closed:
             return
         self.record.counters[name] = self.record.counters.get(name, 0) + more
@@ -146,9 +146,9 @@ class Timeline:
         return self._clean(self._stores.unwritten)
 
     def save(self) -> None:
-        """Write the record as it is now. One that cannot be written is tried again with the next change."""
+        """Write the present record. If it cannot be written, the next change tries again."""
         record = self.record
-        final = record.ended_at_s is not None  # not only the last time: the process may die before that
+        final = record.ended_at_s is not None  # for each save after the end: the process may die before the last
         failures, problems = self._stores.save(brief_document(record), lambda: timeline_document(record), final=final)
         if failures:
             self.count("records_unsaved", failures)

@@ -1,7 +1,7 @@
 """What happens to a call, as facts in the past tense. Pure: no I/O, no clock.
 
-A transport reports a `LegEvent`; the shell that drives the session reports the others, for the caller and for the
-carrier. Transports make leg events, so their fields are public interface.
+A transport reports a `LegEvent`; the shell that drives the session reports the others, on behalf of the caller and of
+the carrier. Transports make leg events, so the fields of leg events are public interface.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class LeaveReason(Enum):
     """How a member left, as Agora's SDKs report it (user-left / user-offline reasons)."""
 
-    #: They left: for a callee, they hung up.
+    #: The member left; a callee who leaves has hung up.
     QUIT = "quit"
-    #: They vanished without leaving; they may come back.
+    #: The member vanished without leaving, and may come back.
     DROPPED = "dropped"
 
 
@@ -73,7 +73,7 @@ class CallRefused:
 
 @dataclass(frozen=True, slots=True)
 class StartLost:
-    """The request left and its answer never arrived: it is not known whether it rang."""
+    """The request left and its answer never arrived: the callee may or may not have been rung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class MemberPublished:
 
 @dataclass(frozen=True, slots=True)
 class MemberUnpublished:
-    """A member stopped publishing audio: muted, for a callee."""
+    """A member stopped publishing audio; a callee who does so has muted."""
 
     uid: int
 
@@ -179,7 +179,7 @@ class GrantExpiring:
 
 @dataclass(frozen=True, slots=True)
 class AudioLost:
-    """For the call's audio timeout, we received no audio from a callee who publishes, or our audio did not arrive."""
+    """No audio arrived from a callee who publishes, or ours did not arrive, for as long as the call's audio timeout."""
 
     direction: Direction
 

@@ -59,7 +59,7 @@ def to_event(name: str, facts: Mapping[str, object]) -> Event:
     """The event whose facts `to_facts` returned.
 
     Raises:
-        JournalError: no event has that name, or its fields are not these.
+        JournalError: no event has that name, or `facts` does not match the fields of that event.
     """
     kind = _CLASSES.get(name)
     if kind is None:

@@ -1,5 +1,6 @@
-"""Events that are impossible in a state, as tables. One that is reported shows a bug of the shell or of a transport.
+"""Events that are impossible in a state, as tables.
 
+If such an event is reported, the shell or a transport has a bug.
 Late and repeated news are possible: they change nothing, and the tables in `states.py` see to that. An event is
 impossible when it presupposes something that has not happened yet or that has been ruled out: a leg that was not asked
 to join has not joined, and a request that was accepted is not refused as well.
@@ -70,7 +71,7 @@ IMPOSSIBLE_IN_CALL: Final[Mapping[CallState, frozenset[type]]] = {
     CallState.ENDED: frozenset(),
 }
 
-#: State of the leg → impossible events. `LegFailed` is in no row: a leg that cannot be had presupposes nothing.
+#: State of the leg → impossible events. `LegFailed` is in no row: it may be reported in any state.
 IMPOSSIBLE_IN_LEG: Final[Mapping[LegState, frozenset[type]]] = {
     LegState.NEW: _BEFORE_THE_JOIN | _BEFORE_THE_CONNECTION,
     LegState.CONNECTING: _BEFORE_THE_CONNECTION | _AFTER_THE_GRANT,

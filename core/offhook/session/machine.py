@@ -3,9 +3,9 @@
 Feed it facts with `handle(event, now)`, take what it wants done from `next_action()`, and wake it with a
 `DeadlinePassed` when `next_deadline()` has passed. `now` is any clock that never steps back, in seconds.
 
-The tables in `states.py` say which signal leads where. What a table cannot say is here, in this order: which event is
-which signal (that needs the answer policy and the callee's uid), which timers run, and which actions a step asks for.
-The token's timers are in `token.py`.
+The tables in `states.py` give the next state for each signal. This module decides the rest, in this order: the signal
+that an event means (that needs the answer policy and the callee's uid), the timers that run, and the actions that a
+step asks for. The token's timers are in `token.py`.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class CallSession:
         self.callee_present: bool = False
         #: How it ended; set with the first step towards the end, and final.
         self.outcome: Outcome | None = None
-        #: When the grant's token expires, until our leg is in the channel and `_token` watches it.
+        #: When the grant's token expires; kept for `_token`, which watches the token once our leg is in the channel.
         self._expires_at_s: float | None = None
         self._token = TokenWatch(policy.renew_before_s)
         self._answered = False
@@ -209,7 +209,7 @@ class CallSession:
                 return self._move_leg(event, now)
 
     def _accept(self, expires_at_s: float | None) -> Evidence | None:
-        """A grant arrived. After a hang-up we still join, to leave at once: it may stop the ringing."""
+        """A grant arrived. After a hang-up we still join, to leave at once: leaving may stop the ringing."""
         if self.leg_state is not LegState.NEW or self.call_state not in (CallState.DIALING, CallState.ENDING):
             return None
         self._do(JoinChannel())
@@ -306,7 +306,7 @@ class CallSession:
     # ---- which timers run, and which actions a step asks for
 
     def _enter(self, before: CallState, now: float) -> Evidence | None:
-        """Arm the timers of the new state and ask for what it needs; the evidence of a further step, if it took one."""
+        """Arm the new state's timers and ask for what it needs; returns the evidence of a further step, if any."""
         if before is CallState.ACTIVE:
             self._do(CloseMedia())
         match self.call_state:

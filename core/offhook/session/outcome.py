@@ -15,7 +15,7 @@ class Disposition(StrEnum):
 
     #: It was answered, and ended because one side hung up or its time limit was reached.
     COMPLETED = "completed"
-    #: It was not answered; why is not known.
+    #: It was not answered, for an unknown reason.
     NO_ANSWER = "no_answer"
     #: The caller hung up before an answer.
     CANCELED = "canceled"
@@ -23,7 +23,7 @@ class Disposition(StrEnum):
     DECLINED = "declined"
     #: The callee was busy, on the evidence of a webhook.
     BUSY = "busy"
-    #: Something broke: a refusal, the channel, the network, a plugin. The record says how far it got.
+    #: Something broke: a refusal, the channel, the network, a plugin. The record shows how far the call got.
     FAILED = "failed"
 
 

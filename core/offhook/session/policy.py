@@ -41,7 +41,7 @@ class CallPolicy:
         release_timeout_s: from hanging up until the call is over, whatever the network does.
         renew_before_s: how long before a grant expires to ask for a fresh one.
         audio_timeout_s: how long one direction may be without audio before `AudioLost` is noted.
-        end_on_audio_loss: whether that ends the call; by default it is noted and the call goes on.
+        end_on_audio_loss: whether `AudioLost` ends the call; by default it is noted and the call goes on.
 
     Raises:
         ConfigError: a timer is not a positive, finite number of seconds, or `answer` is not an `AnswerPolicy`.

@@ -53,8 +53,8 @@ class Gap:
     """A time without a connection to the channel: nothing was sent or heard, and recordings hold silence.
 
     Attributes:
-        start_s: since our leg joined the channel, which is where recordings begin.
-        end_s: likewise; None while it lasts, and when the call ended in it.
+        start_s: its start, in seconds since our leg joined the channel, which is when recordings begin.
+        end_s: its end, likewise; None while the gap lasts, and if the call ended during the gap.
     """
 
     start_s: float
@@ -81,7 +81,7 @@ class CallRecord:
         problem: one sentence, when something broke; otherwise empty.
         timeline: everything that happened, oldest first.
         counters: what was sent, received, lost, concealed, dropped.
-        files: recordings by what they hold.
+        files: the paths of the recordings; the key names the content of each.
         gaps: when the connection to the channel was lost.
     """
 
@@ -109,18 +109,18 @@ class CallRecord:
         return self.outcome.disposition if self.outcome else None
 
     def apply(self, event: Event, step: Step, at_s: float, callee_uid: int | None, outcome: Outcome | None) -> bool:
-        """Take over what an event did to the call; returns whether it was the one that decided the outcome.
+        """Take over what an event did to the call; returns whether this event decided the outcome.
 
         Args:
             event: what the session took.
-            step: what it returned.
+            step: what the session returned.
             at_s: when, in seconds since dialling.
-            callee_uid: the callee, as far as the session knows after it.
-            outcome: the outcome, as far as the session knows after it.
+            callee_uid: the callee, as far as the session knows after the event.
+            outcome: the outcome, as far as the session knows after the event.
         """
         match event:
             case Dialed():
-                self.rang = "unknown"  # saved before the carrier is asked, and until its answer is here
+                self.rang = "unknown"  # saved before the carrier is asked; holds until its answer arrives
             case CallAccepted():
                 self.accepted_at_s, self.rang = at_s, "assumed"
             case LegJoined():

@@ -8,15 +8,15 @@ channel. The session turns what can be seen into a state that a program can act 
 **Why there are two.** The *call* is what people mean by the word; the *leg* is our own connection to the channel. They
 change at different times: the call can ring while the leg has long been connected; the leg can break and come back
 within a conversation that goes on; after the caller has hung up, the call is over for the program and the leg still has
-to leave. One machine for both would need a state for each pair and a row for each way from one to the other. Two small
+to leave. One machine for both would need a state for each pair and a row for each way between pairs. Two small
 machines and one table, `COUPLING`, say the same: when the leg enters a state that matters to the call, the call gets a
 signal. The coupling is one way. The call affects the leg only by actions (join, leave), which the shell carries out and
 reports as events.
 
-**Events, signals, actions.** An *event* is a fact, reported by the shell, the carrier or the transport. Which *signal*
-it is to the call depends on more than the state: on the answer policy, on which member of the channel is the callee, on
-whether a timer is due. `machine.py` decides that. The tables here map a state and a signal to the next state, and hold
-nothing else. A signal that a state's row does not name changes nothing, so late and repeated news are harmless: no
+**Events, signals, actions.** An *event* is a fact, reported by the shell, the carrier or the transport. Its *signal*
+to the call depends on more than the state: on the answer policy, on which member of the channel is the callee, on
+whether a timer is due. `machine.py` chooses the signal. The tables here map a state and a signal to the next state, and
+hold nothing else. A signal that a state's row does not name changes nothing, so late and repeated news are harmless: no
 transport has to remove duplicates, and no shell has to ask for the state before it reports. That leaves mistakes
 unnoticed, so the tables in `impossible.py` name the events that no delay and no repetition explains, such as a leg that
 joins before it was asked to. The session counts them, and raises `ImpossibleEvent` for them in strict mode.
@@ -36,8 +36,8 @@ every state but ``IDLE`` the timers alone lead to ``ENDED``, so no call outlives
 - *The callee is seen before we are in the channel.* A transport may report members while it is still joining. The
   sights are kept, and the call goes from ``DIALING`` through ``RINGING`` to ``ACTIVE`` in the step in which our leg
   joins.
-- *Audio arrives before its member has published*, since media and signalling take different ways. It counts as
-  published, and as joined.
+- *Audio arrives before its member has published*, since media and signalling take different ways. The member counts as
+  having published, and as having joined.
 - *The grant arrives after the hang-up.* The callee may be ringing, and leaving the channel is the only way to hang up.
   So the session still joins, and leaves as soon as it is in.
 - *The start of the call is refused, or its answer lost, after the hang-up.* There is no leg to release, so the call
@@ -47,8 +47,8 @@ every state but ``IDLE`` the timers alone lead to ``ENDED``, so no call outlives
 - *The leg breaks while the callee is away*, or the other way round. Both grace timers run, and the first to expire ends
   the call.
 - *Our leg reconnects after the hang-up.* It is asked to leave once, however often it comes back.
-- *The token expires while we ring*, or expired before we had joined. The call leaves a moment before the token expires,
-  so that the channel does not remove us without a reason.
+- *The token expires while the call rings*, or expired before we had joined. The call leaves a moment before the token
+  expires, so that the channel does not remove us without a reason.
 - *A webhook reports no answer for a call that was answered.* What we saw ourselves stands: only ``completed`` may still
   end the call.
 """
@@ -180,7 +180,7 @@ class Signal(Enum):
 
 
 class Timer(Enum):
-    """The timers of a session; each is finite. Where two end at once, the first of this list goes first.
+    """The timers of a session; each is finite. If two expire at once, the one that is listed first is handled first.
 
     The values are for people: no timer is written down.
     """
@@ -243,7 +243,7 @@ CALL_TABLE: Final[Mapping[CallState, Mapping[Signal, CallState]]] = {
     CallState.ENDED: {},
 }
 
-#: The leg's machine: state → event → next state. Asking for the leg (NEW → CONNECTING) is the session's own doing.
+#: The leg's machine: state → event → next state. The session itself takes the step NEW → CONNECTING.
 LEG_TABLE: Final[Mapping[LegState, Mapping[type, LegState]]] = {
     LegState.NEW: {},
     LegState.CONNECTING: {

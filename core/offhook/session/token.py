@@ -30,7 +30,7 @@ class TokenWatch:
         self._running = False
         #: Whether we have asked for a fresh grant and have no answer yet.
         self._asked = False
-        #: Asking again is of no use.
+        #: Whether asking again is of no use.
         self._final = False
         self._deadlines: dict[Timer, float] = {}
 
@@ -40,7 +40,7 @@ class TokenWatch:
         return self._deadlines
 
     def start(self, expires_at_s: float | None, now: float) -> None:
-        """Our leg is in the channel with a token that expires then; None when that is not known."""
+        """Start to watch: our leg is in the channel, with a token that expires at `expires_at_s` (None if unknown)."""
         self._running = True
         self._watch(expires_at_s, now)
 
@@ -75,7 +75,7 @@ class TokenWatch:
         self._deadlines.clear()
         if expires_at_s is None or not self._running:
             return
-        # Half its life at most, so that a short-lived token is not renewed without end.
+        # At most half of the time that is left, so that a short-lived token is not renewed without end.
         ahead_s = min(self._renew_before_s, max(0.0, expires_at_s - now) / 2)
         self._deadlines[Timer.RENEWAL] = expires_at_s - ahead_s
         self._deadlines[Timer.TOKEN] = expires_at_s - min(_MARGIN_S, ahead_s / 2)

@@ -21,6 +21,8 @@ EXAMPLE = ("docs/examples/acme-offhook/src", "docs/examples/acme-offhook/tests")
 PACKAGES = [Path(folder).name for folder in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
 # Without it, `import core.offhook` would work by accident from the root and make a second copy of every class.
 ENVIRONMENT = {"PYTHONSAFEPATH": "1"}
+# The tests start hundreds of processes: each would compile every module anew where this variable is set.
+ENVIRONMENT |= {"PYTHONDONTWRITEBYTECODE": ""}
 TWO_PROCESSES = ("-n", "2", "--dist", "worksteal")
 # Twice as many processes as our machines have cores, since most of the time is spent waiting for real calls.
 FOUR_PROCESSES = ("-n", "4", "--dist", "worksteal")

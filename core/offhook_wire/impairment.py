@@ -52,7 +52,7 @@ class Impairment:
         self._under_way = 0
 
     def carry(self, data: bytes, deliver: Callable[[], None]) -> None:
-        """Take a datagram; call `deliver` once, twice or never, and at once when nothing delays it."""
+        """Take a datagram. Call `deliver` once, twice or never: immediately, unless the datagram is delayed."""
         self.carried += 1
         if self._loses(data):
             self.lost += 1

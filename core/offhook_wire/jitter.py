@@ -153,7 +153,7 @@ class JitterBuffer:
             self._deliver(None, position)
 
     def _far(self, sequence: int, timestamp: int, payload: bytes) -> None:
-        """Start over when two packets in a row carry the new numbering (RFC 3550, A.1); a single packet is a stray."""
+        """One packet far out of sequence is a stray; two consecutive ones restart the stream (RFC 3550, A.1)."""
         stray, self._stray = self._stray, (sequence, timestamp, payload)
         if stray is None or (stray[0] + 1) & 0xFFFF != sequence:
             return

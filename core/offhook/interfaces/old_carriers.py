@@ -99,7 +99,7 @@ def _line_id_of(old: Callable[[object], Awaitable[str]]) -> Callable[[object, st
 def _refuse_choice(carrier: object, from_number: str | None) -> None:
     if from_number is not None:
         raise ConfigError(
-            f"{type(carrier).__name__} cannot call from a chosen line: it was written for the last version of offhook. "
+            f"{type(carrier).__name__} cannot call from a chosen line: it was written for an older version of offhook. "
             "Dial without from_number (--from)"
         )
 

@@ -94,7 +94,7 @@ class Hooks:
                 if not isinstance(fresh, Grant):
                     raise _invalid(plugin, hook, f"returned {type(fresh).__name__}; return a Grant or None")
                 if (fresh.app_id, fresh.channel) != (grant.app_id, grant.channel):
-                    raise _invalid(plugin, hook, "returned a grant for another channel; return one for the call's")
+                    raise _invalid(plugin, hook, "returned a grant for another channel; keep the call's channel")
                 if _expires_no_later(fresh, grant):
                     problem = "returned a grant that expires no later than the one in use; return one with a new token"
                     raise _invalid(plugin, hook, problem)

@@ -243,7 +243,10 @@ class CallSession:
         return self._signal(Signal.ANSWERED, wanted, now) if wanted in self._seen else None
 
     def _lose(self, uid: int, reason: LeaveReason, now: float) -> Evidence | None:
-        """A callee who quit has hung up. One who dropped may come back; before the answer, the ring timer runs on."""
+        """A callee who quit has hung up; one who dropped may come back.
+
+        The grace timer limits the wait after the answer; before it, the ring timer, which is already running, does.
+        """
         if uid != self.callee_uid:
             return None
         self.callee_present = False

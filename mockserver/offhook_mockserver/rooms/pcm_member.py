@@ -75,7 +75,7 @@ class PcmMember:
             ValueError: the frame has another rate, or is longer than 20 ms.
         """
         if frame.rate_hz != self.rate_hz or frame.samples * rtp.CLOCK_HZ > rtp.FRAME_TICKS * self.rate_hz:
-            raise ValueError(f"{frame!r} is not up to 20 ms at the room's {self.rate_hz} Hz")
+            raise ValueError(f"{frame!r} is not a frame of at most 20 ms at the room's {self.rate_hz} Hz")
         if not (self._present and self.published):
             self._room.counters.unheard += 1
             return

@@ -145,7 +145,7 @@ def test_the_first_grant_is_taken_and_failures_are_passed_over() -> None:
             if isinstance(error, PluginError)
         ] == [
             "offhook_renew_grant: KeyError: 'x' (test_hooks.py:42)",
-            "offhook_renew_grant: returned a grant for another channel; return one for the call's",
+            "offhook_renew_grant: returned a grant for another channel; keep the call's channel",
             "offhook_renew_grant: returned str; return a Grant or None",
             "offhook_renew_grant: returned a grant that expires no later than the one in use; return one with a new "
             "token",

@@ -182,7 +182,7 @@ def test_audio_never_arrives_before_the_events_of_its_talker() -> None:
 def test_a_frame_of_another_rate_or_length_is_refused(frame: AudioFrame) -> None:
     async def check(room: Room) -> None:
         talker = room.join_pcm(2, Ear())
-        with pytest.raises(ValueError, match="not up to 20 ms"):
+        with pytest.raises(ValueError, match="not a frame of at most 20 ms"):
             talker.send(frame)
 
     in_loop(check)

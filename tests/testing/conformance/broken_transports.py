@@ -583,7 +583,7 @@ BROKEN: Final[dict[str, dict[type[LinkedTransport], str]]] = {
     },
     "transport-8": {
         TakesAnything: "send(AudioFrame(20 ms at 8000 Hz, position 0)) on a leg at 16000 Hz must raise ValueError",
-        RefusesAndIsGone: "is not up to 20 ms at the leg's 1 Hz",
+        RefusesAndIsGone: "is not a frame of at most 20 ms at the leg's 1 Hz",
     },
     "transport-9": {HoldsUp: "a frame to us was heard 8.0 ms after it was spoken"},
     "transport-10": {LosesNowAndThen: "are missing after 13 s"},

@@ -106,7 +106,7 @@ class LinkedLeg(Leg):
 
     def send(self, frame: AudioFrame) -> None:
         if frame.rate_hz != self.rate_hz or frame.samples * 1000 > PTIME_MS * self.rate_hz:
-            raise ValueError(f"{frame!r} is not up to {PTIME_MS} ms at the leg's {self.rate_hz} Hz")
+            raise ValueError(f"{frame!r} is not a frame of at most {PTIME_MS} ms at the leg's {self.rate_hz} Hz")
         if self._over:
             return
         self._counts["frames_sent"] += 1

@@ -109,7 +109,7 @@ class MemoryLeg(Leg):
             ValueError: the frame has another rate, or is longer than 20 ms.
         """
         if frame.rate_hz != self.rate_hz or frame.samples > self._most_samples:
-            raise ValueError(f"{frame!r} is not up to {PTIME_MS} ms at the leg's {self.rate_hz} Hz")
+            raise ValueError(f"{frame!r} is not a frame of at most {PTIME_MS} ms at the leg's {self.rate_hz} Hz")
         if self._over:
             return
         self._frames_sent += 1

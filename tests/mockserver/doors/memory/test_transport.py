@@ -276,7 +276,7 @@ def test_frames_of_another_rate_or_length_are_refused(bad: AudioFrame) -> None:
     async def main() -> None:
         scene = Scene()
         leg = await scene.join()
-        with pytest.raises(ValueError, match="is not up to 20 ms"):
+        with pytest.raises(ValueError, match="is not a frame of at most 20 ms"):
             leg.send(bad)
         await scene.close()
 

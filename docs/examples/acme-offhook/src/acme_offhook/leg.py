@@ -88,7 +88,7 @@ class AcmeLeg(Leg):
 
     def send(self, frame: AudioFrame) -> None:
         if frame.rate_hz != RATE_HZ or frame.duration_ms > PTIME_MS:
-            raise ValueError(f"{frame!r} is not up to {PTIME_MS} ms at {RATE_HZ} Hz")
+            raise ValueError(f"{frame!r} is not a frame of at most {PTIME_MS} ms at {RATE_HZ} Hz")
         if self._connected and not self._waiting.full():
             self._waiting.put_nowait(_HEADER.pack(0, frame.position) + frame.pcm)
             self._counters["frames_sent"] += 1

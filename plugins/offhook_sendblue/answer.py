@@ -144,7 +144,7 @@ def _refuse(answer: HttpAnswer, now_s: float, keys_from: str) -> NoReturn:
     if status == 404:
         hint = " Is SENDBLUE_API_BASE_URL right?" + hint
     if status == 400 and _FROM_NUMBER.search(suffix):
-        hint = f" The number you call from is {FROM_NUMBER_VARIABLE}: set it to one of your FaceTime lines."
+        hint = f" Call from one of your FaceTime lines: set {FROM_NUMBER_VARIABLE}, or pass from_number (--from)."
     raise RequestRejected(f"the carrier refused the call (HTTP {status}){suffix}.{hint}")
 
 

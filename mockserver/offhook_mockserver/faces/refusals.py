@@ -6,11 +6,11 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Match
 
 from offhook.session import Grade
 from offhook.wording import quoted
+from offhook_mockserver.doors.json_answer import JsonAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,4 +63,4 @@ class UnknownRoute(BaseRoute):
 
 def refuse(refusal: ApiRefusal, message: str) -> Response:
     """A refusal in the shape that Sendblue's clients look for first. Assumed for ``/facetime``."""
-    return JSONResponse({"status": "ERROR", "message": message}, refusal.status)
+    return JsonAnswer({"status": "ERROR", "message": message}, refusal.status)

@@ -1,13 +1,29 @@
-"""Limits of the mock's HTTP requests. Limits of WebSockets are in `doors/limits.py`."""
+"""Limits of the mock's connections and HTTP requests. Limits of WebSockets are in `doors/limits.py`."""
 
 from __future__ import annotations
 
 from typing import Final
 
+#: Bytes that are read from one connection in one turn of the loop, so that what they cost is bounded: they hold at most
+#: 341 frames or chunks, which take about a millisecond.
+READ_BYTES: Final = 2048
+#: Connections that may be open at once, if the process may open that many files; more are answered with 503.
+MAX_CONNECTIONS: Final = 1024
+#: Connections that are accepted in one turn of the loop.
+ACCEPTS_PER_TURN: Final = 16
+#: How long no connection is accepted after the system has run out of file descriptors.
+ACCEPT_PAUSE_S: Final = 0.5
+#: A connection is cut when more than 64 KiB, asyncio's high-water mark, have been owed to its client for this long.
+WRITE_TIMEOUT_S: Final = 10.0
+
 #: The largest body of a request, in bytes.
 MAX_BODY_BYTES: Final = 64 * 1024
+#: Chunks that one body may consist of.
+MAX_CHUNKS: Final = 256
 MAX_HEADERS: Final = 64
 MAX_HEADER_BYTES: Final = 16 * 1024
+#: The longest line of a WebSocket's handshake, in bytes: the limit of the library that parses it.
+MAX_HANDSHAKE_LINE_BYTES: Final = 8 * 1024
 #: How long the body of a request may take to arrive.
 BODY_TIMEOUT_S: Final = 10.0
 #: A connection that completes no request is closed after this time at the earliest, and twice this time at the latest.

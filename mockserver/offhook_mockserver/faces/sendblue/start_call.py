@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
-from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from offhook.errors import NumberRejected
 from offhook.interfaces import e164
 from offhook.session import Grade
+from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, UnknownRoute, refuse
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.tenant import mint_token
@@ -105,7 +105,7 @@ class SendblueApi:
             raise RequestRefused(TOO_MANY_CALLS, error.message) from None
         token = mint_token(tenant, call.channel, clock=self._clock, ids=self._ids)
         agora = {"appId": tenant.app_id, "channelName": call.channel, "token": token, "uid": 0}
-        return JSONResponse({"status": "OK", "message": "Call started", "agora": agora})
+        return JsonAnswer({"status": "OK", "message": "Call started", "agora": agora})
 
     def _authenticate(self, request: Request) -> Tenant:
         key, secret = _header(request, _KEY_HEADERS), _header(request, _SECRET_HEADERS)

@@ -25,8 +25,8 @@ from offhook.secret import Secret
 from offhook.session.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 from offhook_mockserver.doors import limits, outbox
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
-from offhook_mockserver.server.loop_server import RefusableWebSocket
 from offhook_mockserver.server.socket_server import MockServer
+from offhook_mockserver.server.websocket_connection import RefusableWebSocket
 from offhook_wire import pcm_protocol
 from offhook_wire.access_token import mint
 from offhook_wire.pcm_protocol import Audio, Join, Unpublish, Welcome

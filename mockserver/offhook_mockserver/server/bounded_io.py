@@ -62,6 +62,17 @@ class BoundedIo(asyncio.BufferedProtocol):
         self._stop_write_timer()
         super().connection_lost(exc)
 
+    def half_close(self) -> None:
+        """Send the end of the stream behind what is owed, and keep reading.
+
+        A connection that is closed while its client still sends is reset, and the client's system may then discard what
+        the client has not read.
+        """
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has reset it
+            self.transport.abort()
+
     def _cut(self) -> None:
         self.incidents.note(Incident.UNREAD)
         self.transport.abort()

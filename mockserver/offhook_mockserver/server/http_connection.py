@@ -19,6 +19,7 @@ from offhook_mockserver.server.limits import (
     MAX_HANDSHAKE_LINE_BYTES,
     MAX_HEADER_BYTES,
     MAX_HEADERS,
+    MAX_PIPELINED,
 )
 from offhook_mockserver.server.raw_answer import refusal
 from offhook_mockserver.server.websocket_connection import RefusableWebSocket
@@ -99,6 +100,8 @@ class BoundedConnection(BoundedIo, H11Protocol):
 
     #: Requests that were answered on this connection.
     _answered = 0
+    #: Requests in a row that were there before the answer to the previous one.
+    _pipelined = 0
     #: Whether the connection was refused, and only waits for its client to read why.
     _refused = False
     _timer: asyncio.TimerHandle | None = None
@@ -133,7 +136,12 @@ class BoundedConnection(BoundedIo, H11Protocol):
     def on_response_complete(self) -> None:
         # Counted here, because uvicorn counts for the whole server: other clients must not keep this connection open.
         self._answered += 1
-        super().on_response_complete()
+        self._pipelined = self._pipelined + 1 if self.conn.trailing_data[0] else 0
+        if self._pipelined > MAX_PIPELINED:
+            self.incidents.note(Incident.PIPELINED)
+            self._discard()
+        else:
+            super().on_response_complete()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         # The library that parses the handshake once more has limits of its own, and gives up without an answer.
@@ -172,15 +180,17 @@ class BoundedConnection(BoundedIo, H11Protocol):
         if cycle is not None:
             cycle.disconnected = True
             cycle.message_event.set()
-        self._stop_timers()
-        self._refused = True
         if answered:
             self.transport.abort()
             return
         self.transport.write(refusal(status, problem))
-        # Closing at once would reset the connection while the client still sends, and its system may then discard the
-        # answer.
-        self.transport.write_eof()
+        self._discard()
+
+    def _discard(self) -> None:
+        """Discard what still arrives, and close when the client has closed, or soon."""
+        self._stop_timers()
+        self._refused = True
+        self.half_close()
         self.flow.resume_reading()
         self._timer = asyncio.get_running_loop().call_later(self.linger_s, self.transport.abort)
 

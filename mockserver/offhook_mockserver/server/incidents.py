@@ -28,6 +28,7 @@ class Incident(Enum):
     NO_DESCRIPTORS = "no more files or sockets can be opened, so that no connection is accepted for a moment"
     UNREAD = "a connection was cut because its client does not read what it is sent"
     TOO_MANY_PIECES = "a connection was closed because its client sent a message in too many pieces"
+    PIPELINED = "a connection was closed because its client sent many requests without waiting for an answer"
     FAILED = "a connection was cut because the mock failed to handle what its client sent. Please report this"
 
 

@@ -16,6 +16,8 @@ ACCEPT_PAUSE_S: Final = 0.5
 #: A connection is cut when more than 64 KiB, asyncio's high-water mark, have been owed to its client for this long.
 WRITE_TIMEOUT_S: Final = 10.0
 
+#: Requests in a row that a client may send without waiting for the answer to the previous one.
+MAX_PIPELINED: Final = 64
 #: The largest body of a request, in bytes.
 MAX_BODY_BYTES: Final = 64 * 1024
 #: Chunks that one body may consist of.

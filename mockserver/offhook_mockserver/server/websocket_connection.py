@@ -169,12 +169,8 @@ class RefusableWebSocket(BoundedIo, WebSocketsSansIOProtocol):
         self.handle_parser_exception()
 
     def _close_gently(self) -> None:
-        """Discard what still arrives, and close when the client has closed, or soon.
-
-        Closing at once would reset the connection while the client still sends, and its system may then discard what
-        it has not read.
-        """
-        self.transport.write_eof()
+        """Discard what still arrives, and close when the client has closed, or soon."""
+        self.half_close()
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
     from offhook_mockserver.server.incidents import Incidents
+    from offhook_mockserver.server.turnstile import Turnstile
 
 
 _HEADERS_TOO_LARGE: Final = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -92,6 +93,7 @@ class BoundedConnection(BoundedIo, H11Protocol):
     Args:
         config, server_state, app_state, _loop: as uvicorn's.
         incidents: counts what the client is cut off for.
+        turnstile: where the connection waits when it has more to do.
     """
 
     header_timeout_s = HEADER_TIMEOUT_S
@@ -114,12 +116,14 @@ class BoundedConnection(BoundedIo, H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         incidents: Incidents,
+        turnstile: Turnstile,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.incidents = incidents
+        self.turnstile = turnstile
         self.logger = incidents.uvicorn_log
         self._parser = self.conn = CountingParser()
-        self.ws_protocol_class = partial(RefusableWebSocket, incidents=incidents)  # type: ignore[assignment]  # a factory
+        self.ws_protocol_class = partial(RefusableWebSocket, incidents=incidents, turnstile=turnstile)  # type: ignore[assignment]  # a factory
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -129,19 +133,18 @@ class BoundedConnection(BoundedIo, H11Protocol):
         self._stop_timers()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        if not self._refused:
-            super().data_received(data)
-
     def on_response_complete(self) -> None:
         # Counted here, because uvicorn counts for the whole server: other clients must not keep this connection open.
         self._answered += 1
-        self._pipelined = self._pipelined + 1 if self.conn.trailing_data[0] else 0
-        if self._pipelined > MAX_PIPELINED:
+        if not self.conn.trailing_data[0] or self.transport.is_closing():
+            self._pipelined = 0
+            super().on_response_complete()
+        elif self._pipelined == MAX_PIPELINED:
             self.incidents.note(Incident.PIPELINED)
             self._discard()
         else:
-            super().on_response_complete()
+            self._pipelined += 1
+            self.turnstile.wait(super().on_response_complete)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         # The library that parses the handshake once more has limits of its own, and gives up without an answer.

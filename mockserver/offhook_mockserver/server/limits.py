@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Bytes that are read from one connection in one turn of the loop, so that what they cost is bounded: they hold at most
-#: 341 frames or chunks, which take about a millisecond.
+#: Bytes that are read from one connection in one turn of the loop, and from all of them, so that a turn stays short:
+#: 2 KiB hold at most 341 frames or chunks, which take about two milliseconds.
 READ_BYTES: Final = 2048
+BYTES_PER_TURN: Final = 4 * READ_BYTES
+#: Bytes that a connection may read even in a turn in which the others have read `BYTES_PER_TURN`.
+MIN_READ_BYTES: Final = 128
+#: Connections with more to do that go on in one turn of the loop; the others wait for the next turns.
+WAITING_PER_TURN: Final = 4
 #: Connections that may be open at once, if the process may open that many files; more are answered with 503.
 MAX_CONNECTIONS: Final = 1024
 #: Connections that are accepted in one turn of the loop.
@@ -16,8 +21,10 @@ ACCEPT_PAUSE_S: Final = 0.5
 #: A connection is cut when more than 64 KiB, asyncio's high-water mark, have been owed to its client for this long.
 WRITE_TIMEOUT_S: Final = 10.0
 
+#: How much a client may still send after its connection was refused, before it is cut.
+MAX_DISCARDED_BYTES: Final = 64 * 1024
 #: Requests in a row that a client may send without waiting for the answer to the previous one.
-MAX_PIPELINED: Final = 64
+MAX_PIPELINED: Final = 16
 #: The largest body of a request, in bytes.
 MAX_BODY_BYTES: Final = 64 * 1024
 #: Chunks that one body may consist of.

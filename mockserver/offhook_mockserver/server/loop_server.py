@@ -22,6 +22,7 @@ from offhook_mockserver.server.http_connection import BoundedConnection
 from offhook_mockserver.server.incidents import Incidents
 from offhook_mockserver.server.loopback import listen
 from offhook_mockserver.server.raw_answer import refusal
+from offhook_mockserver.server.turnstile import Turnstile
 from offhook_mockserver.server.websocket_connection import RefusableWebSocket
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class LoopServer(uvicorn.Server):
         )
         self.port: int = 0
         self.incidents: Incidents
+        self._turnstile = Turnstile()
         self._most_connections = most_connections
         self._acceptor: Acceptor | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -118,4 +120,7 @@ class LoopServer(uvicorn.Server):
         await asyncio.wait((self._ticking, *state.tasks))
 
     def _make_connection(self) -> BoundedConnection:
-        return BoundedConnection(self.config, self.server_state, self.lifespan.state, incidents=self.incidents)
+        state = self.lifespan.state
+        return BoundedConnection(
+            self.config, self.server_state, state, incidents=self.incidents, turnstile=self._turnstile
+        )

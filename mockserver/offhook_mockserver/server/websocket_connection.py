@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from websockets.frames import Frame
 
     from offhook_mockserver.server.incidents import Incidents
+    from offhook_mockserver.server.turnstile import Turnstile
 
 
 #: The first byte of a pong.
@@ -36,6 +37,7 @@ class RefusableWebSocket(BoundedIo, WebSocketsSansIOProtocol):
     Args:
         config, server_state, app_state, _loop: as uvicorn's.
         incidents: counts what the client is cut off for.
+        turnstile: where the connection waits when it has more to do.
     """
 
     ping_interval_s = PING_INTERVAL_S
@@ -61,9 +63,11 @@ class RefusableWebSocket(BoundedIo, WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         incidents: Incidents,
+        turnstile: Turnstile,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.incidents = incidents
+        self.turnstile = turnstile
         self.logger = self.conn.logger = incidents.uvicorn_log
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

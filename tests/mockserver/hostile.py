@@ -46,7 +46,7 @@ class HostileClient:
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     async def flood(self, data: bytes, times: int) -> bool:
-        """Send `data` so often; returns whether the server let it, and did not reset the connection."""
+        """Send `data` this number of times; returns False if the server reset the connection."""
         try:
             for _ in range(times):
                 await self.send(data)
@@ -82,7 +82,7 @@ class HostileClient:
         )
 
     async def answer(self) -> tuple[int, bytes]:
-        """Status and body of one answer that has a Content-Length or ends the connection."""
+        """Status and body of one answer that has a Content-Length, or no body."""
         while b"\r\n\r\n" not in self._received:
             assert await self._more(), bytes(self._received)
         head, _, self._received = self._received.partition(b"\r\n\r\n")

@@ -17,6 +17,7 @@ from offhook_mockserver.server.limits import ACCEPT_PAUSE_S, ACCEPTS_PER_TURN, M
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
 
     from offhook_mockserver.server.incidents import Incidents
 
@@ -33,7 +34,7 @@ class Acceptor:
     Args:
         listener: a bound socket; it is closed by `close`.
         make_protocol: makes the protocol of a connection.
-        connections: returns how many connections are open.
+        connections: the protocols of the open connections.
         busy: the bytes that a client gets when `most` connections are open.
         incidents: counts connections that were turned away.
         most: how many connections may be open at once; by default, as many as the process's limit of files allows.
@@ -43,7 +44,7 @@ class Acceptor:
         self,
         listener: socket.socket,
         make_protocol: Callable[[], asyncio.BaseProtocol],
-        connections: Callable[[], int],
+        connections: AbstractSet[object],
         *,
         busy: bytes,
         incidents: Incidents,
@@ -56,7 +57,8 @@ class Acceptor:
         self._incidents = incidents
         self._most = most_connections() if most is None else most
         self._loop = asyncio.get_running_loop()
-        self._opening: set[asyncio.Task[None]] = set()
+        #: Connections that are being set up; they are among `connections` a moment before their tasks end.
+        self._opening: dict[asyncio.Task[None], asyncio.BaseProtocol] = {}
         self._pause: asyncio.TimerHandle | None = None
         listener.setblocking(False)
         listener.listen(_BACKLOG)
@@ -93,16 +95,17 @@ class Acceptor:
                 self._pause = self._loop.call_later(ACCEPT_PAUSE_S, self._resume)
                 return
             client.setblocking(False)
-            if self._connections() + len(self._opening) >= self._most:
+            if len(self._connections | set(self._opening.values())) >= self._most:
                 self._turn_away(client)
                 continue
-            task = self._loop.create_task(self._open(client))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            protocol = self._make_protocol()
+            task = self._loop.create_task(self._open(client, protocol))
+            self._opening[task] = protocol
+            task.add_done_callback(self._opening.pop)
 
-    async def _open(self, client: socket.socket) -> None:
+    async def _open(self, client: socket.socket, protocol: asyncio.BaseProtocol) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._make_protocol, client)
+            await self._loop.connect_accepted_socket(lambda: protocol, client)
         except OSError:  # it has been reset meanwhile
             client.close()
 

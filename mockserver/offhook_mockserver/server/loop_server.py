@@ -88,7 +88,7 @@ class LoopServer(uvicorn.Server):
         self._acceptor = Acceptor(
             listener,
             self._make_connection,
-            lambda: len(self.server_state.connections),
+            self.server_state.connections,
             busy=refusal(503, "too many connections are open: close some, or try again later"),
             incidents=self.incidents,
             most=self._most_connections,

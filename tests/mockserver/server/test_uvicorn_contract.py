@@ -31,7 +31,17 @@ BASES: dict[type, type] = {
     LoopServer: uvicorn.Server,
 }
 #: Attributes of instances that are ours, and not uvicorn's.
-OWN_ATTRIBUTES = {"turnstile", "port", "address", "incidents", "_most_connections", "_acceptor", "_ticking", "_turnstile", "_parser"}
+OWN_ATTRIBUTES = {
+    "turnstile",
+    "port",
+    "address",
+    "incidents",
+    "_most_connections",
+    "_acceptor",
+    "_ticking",
+    "_turnstile",
+    "_parser",
+}
 #: What uvicorn sets later than in its constructors: when a connection is made, or when the server starts.
 SET_LATER = {"transport", "lifespan"}
 

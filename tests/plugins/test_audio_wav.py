@@ -248,8 +248,8 @@ def test_a_file_without_permission_is_rejected() -> None:
         ),
         (header(len(PCM), channels=0) + PCM, "cannot be decoded (Channel count is zero)"),
         (header(len(PCM), channels=100) + PCM, "has 100 channels; the limit is 64"),
-        (b"RIFF\x10\0\0\0AVI " + bytes(100), "cannot be decoded"),
-        (header(len(PCM))[:12] + header(len(PCM))[36:] + PCM, "has no rate in its header"),
+        (b"RIFF\x10\0\0\0AVI " + bytes(100), "is an AVI file: name a WAV"),
+        (header(len(PCM))[:12] + header(len(PCM))[36:] + PCM, "it has no chunk fmt before its audio"),
     ],
 )
 def test_a_file_that_cannot_be_played_is_rejected(tmp_path: Path, content: bytes, says: str) -> None:

@@ -173,6 +173,7 @@ class OurLeg:
                 self._note,
                 self.lose,
                 self._recorder,
+                remark=self._book.timeline.note,
                 first_audio=lambda uid: self._feed(AudioHeard(uid)),
                 callee_audio=timer.heard,
             )

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
 from offhook.interfaces.frame import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs, samples_per_frame
+from offhook.interfaces.samples import Damage
+from offhook.media.damage import DamageLog
 from offhook.media.filter_chain import FilterChain
 from offhook.media.listening import AudioStream
 from offhook.media.pacer import Pacer
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 _RESTART_S = 1.0
 
 
+#: The stage that listeners at other rates add.
+_HEARD: Final = "conversion of the callee's audio to another rate"
+
+
 class CallMedia:
     """The media of one call; made when the leg has joined.
 
@@ -42,6 +48,7 @@ class CallMedia:
         note: called with each error of a source or the recording.
         lost: called when the leg cannot send any more.
         recorder: takes both directions, or None.
+        remark: adds an entry to the timeline, of which it gets the name and the text.
         first_audio: called with a member's uid when the first frame of that member arrives, before the frame is used,
             so that this call may set `callee_uid`.
         callee_audio: called for each frame of the callee.
@@ -56,6 +63,7 @@ class CallMedia:
         lost: Callable[[OffhookError], None],
         recorder: StereoRecorder | None,
         *,
+        remark: Callable[[str, str], None],
         first_audio: Callable[[int], None],
         callee_audio: Callable[[], None],
     ) -> None:
@@ -86,9 +94,10 @@ class CallMedia:
         self._held = False
         self._last_sent = b""
         self._last_heard = b""
-        self.playout: Playout = Playout(self.rate_hz, resample, spawn, note)
-        self.sent_filters: FilterChain = FilterChain(self.rate_hz, note)
-        self.heard_filters: FilterChain = FilterChain(self.rate_hz, note)
+        self._damage = DamageLog(remark)
+        self.playout: Playout = Playout(self.rate_hz, resample, spawn, note, self._damage)
+        self.sent_filters: FilterChain = FilterChain(self.rate_hz, note, self._damage)
+        self.heard_filters: FilterChain = FilterChain(self.rate_hz, note, self._damage)
         #: While this is True, playout goes on, but silence is sent instead.
         self.muted = False
         self.frames_muted: int = 0
@@ -174,6 +183,9 @@ class CallMedia:
                 stream.feed(placed)
             except BaseException as error:
                 self._lose(stream, error)
+            else:
+                if clipped := stream.newly_clipped():
+                    self._damage.at(_HEARD, Damage(clipped), "listen at the call's own rate, or add a filter gain:-3")
         self._record(left=False, position=position, pcm=pcm)
         self._callee_audio()
 
@@ -261,6 +273,7 @@ class CallMedia:
             "sources_resampled": counts.resampled,
             "filters_failed": self.sent_filters.failed + self.heard_filters.failed,
             "frames_dropped_by_listeners": self._dropped,
+            **self._damage.counters(),
         } | (
             {}
             if recorded is None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from offhook.errors import ConfigError
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.interfaces.stream import BoundedStream
+from offhook.media.rate_converter import clipped_by
 from offhook.plugin.isolation import CLOSE_TIMEOUT_S, isolated
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class AudioStream(BoundedStream[AudioFrame]):
         self.resampler = resampler
         self._expected: int | None = None
         self._given = 0
+        self._clipped = 0
 
     def feed(self, frame: AudioFrame) -> None:
         """Take a frame from the leg."""
@@ -66,6 +68,13 @@ class AudioStream(BoundedStream[AudioFrame]):
         """The call is over: yield what the resampler held back."""
         if self.resampler is not None:
             self._give(self.resampler.flush())
+
+    def newly_clipped(self) -> int:
+        """How many samples its resampler has clipped since this was called last."""
+        if self.resampler is None:
+            return 0
+        before, self._clipped = self._clipped, clipped_by(self.resampler)
+        return max(0, self._clipped - before)
 
     def _give(self, pcm: bytes) -> None:
         if pcm:

@@ -275,6 +275,7 @@ def test_frames_that_arrive_while_the_leg_leaves_are_ignored() -> None:
                 noted.append,
                 None,
                 remark=lambda *_: None,
+                check_pause=lambda: None,
                 first_audio=members.append,
                 callee_audio=lambda: None,
             )

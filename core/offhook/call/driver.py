@@ -15,7 +15,6 @@ from offhook.call.heartbeat import Heartbeat
 from offhook.call.our_leg import OurLeg
 from offhook.call.tasks import CallTasks
 from offhook.errors import OffhookError, PluginError
-from offhook.interfaces.clock import SystemClock
 from offhook.records.record_keeper import RecordKeeper
 from offhook.session.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.session.events import DeadlinePassed, Dialed, HangUpRequested, WebhookReported
@@ -37,16 +36,6 @@ if TYPE_CHECKING:
     from offhook.session.events import Event
     from offhook.session.record import CallRecord
     from offhook.session.states import LegState
-
-
-def _never_asleep() -> float:
-    """For clocks that are not the machine's."""
-    return 0.0
-
-
-def _never_stopped(_: float) -> bool:
-    """Without a watchdog, a process that was stopped looks like a loop that was blocked."""
-    return False
 
 
 class Driver:
@@ -81,13 +70,7 @@ class Driver:
         )
         self._tasks = CallTasks(self.timeline.problem, self._own_mistake)
         self._dialing = Dialing(parts.carrier, self._book)
-        clock, watchdog = parts.clock, parts.watchdog
-        self._heartbeat = Heartbeat(
-            asyncio.get_running_loop,
-            clock.asleep_s if isinstance(clock, SystemClock) else _never_asleep,
-            watchdog.was_stopped if watchdog is not None else _never_stopped,
-            self._paused,
-        )
+        self._heartbeat = Heartbeat(parts.clock, parts.watchdog, self._paused)
         self._leg = OurLeg(parts, self._session, self._book, self._tasks, self.feed, recorder, self._heartbeat.check)
 
     # ---- what is known

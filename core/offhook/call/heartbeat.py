@@ -6,12 +6,17 @@ sleeps. Then no thread runs. When only the loop is blocked, other threads run: t
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from offhook.interfaces.clock import SystemClock
+
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
+
+    from offhook.call.watchdog import Watchdog
+    from offhook.interfaces.clock import Clock
 
 
 #: How often the loop is looked at while no audio arrives, in seconds.
@@ -39,33 +44,26 @@ class Heartbeat:
     """Looks at the clocks, from `start` to `stop`.
 
     Args:
-        get_loop: returns the event loop; called by `start`.
-        asleep_s: returns how long the machine has slept since it was started.
-        was_stopped: called with a number of seconds; returns whether the process did not run in that time until now.
-        on_pause: called with each pause longer than `LEAST_S`, when it is over.
+        clock: the phone's clock. With another one than the machine's nothing is looked at: a test sets the time.
+        watchdog: knows whether the process was stopped; None if that is not known.
+        on_pause: called with each pause of at least `LEAST_S`, when it is over.
     """
 
-    def __init__(
-        self,
-        get_loop: Callable[[], asyncio.AbstractEventLoop],
-        asleep_s: Callable[[], float],
-        was_stopped: Callable[[float], bool],
-        on_pause: Callable[[Pause], None],
-    ) -> None:
-        self._get_loop = get_loop
-        self._loop: asyncio.AbstractEventLoop
-        self._asleep_s = asleep_s
-        self._was_stopped = was_stopped
+    def __init__(self, clock: Clock, watchdog: Watchdog | None, on_pause: Callable[[Pause], None]) -> None:
+        self._clock = clock if isinstance(clock, SystemClock) else None
+        self._watchdog = watchdog
         self._on_pause = on_pause
         self._time_s = 0.0
         self._slept_s = 0.0
+        self._loop: asyncio.AbstractEventLoop
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Start looking."""
-        self._loop = self._get_loop()
-        self._time_s, self._slept_s = self._loop.time(), self._asleep_s()
-        self._again()
+        if self._clock is not None:
+            self._loop = asyncio.get_running_loop()
+            self._time_s, self._slept_s = self._loop.time(), self._clock.asleep_s()
+            self._again()
 
     def stop(self) -> None:
         """Stop looking: `on_pause` is not called after this. Idempotent."""
@@ -75,13 +73,15 @@ class Heartbeat:
 
     def check(self) -> None:
         """Look now. Called for each frame and each event, so that a pause is known before these are used."""
-        if self._timer is None:
+        if self._timer is None or self._clock is None:
             return
-        time_s, slept_s = self._loop.time(), self._asleep_s()
-        slept, took = slept_s - self._slept_s, time_s - self._time_s + slept_s - self._slept_s
+        time_s, slept_s = self._loop.time(), self._clock.asleep_s()
+        slept = slept_s - self._slept_s
+        took = time_s - self._time_s + slept
         self._time_s, self._slept_s = time_s, slept_s
         if took >= LEAST_S:
-            self._on_pause(Pause(took, slept, slept >= LEAST_S or self._was_stopped(took)))
+            stopped = self._watchdog is not None and self._watchdog.was_stopped(took)
+            self._on_pause(Pause(took, slept, stopped or slept >= LEAST_S))
 
     def _again(self) -> None:
         self._timer = self._loop.call_later(_BEAT_S, self._beat)

@@ -101,6 +101,7 @@ class CallMedia:
         self._listeners: list[weakref.ref[AudioStream]] = []
         self._dropped = 0
         self._ended = False
+        self._ended_at: int | None = None
         self._opened = False
         self._held = False
         self._last_sent = b""
@@ -118,7 +119,9 @@ class CallMedia:
 
     @property
     def position(self) -> int:
-        """Now, in samples since the leg joined."""
+        """Now, in samples since the leg joined; after `end`, when that was."""
+        if self._ended_at is not None:
+            return self._ended_at
         return round((self._loop.time() - self._joined_at) * self.rate_hz)
 
     def slept(self, slept_s: float) -> None:
@@ -248,6 +251,7 @@ class CallMedia:
         """The call is over: end the listeners' streams and finish the recording."""
         self.close()
         self._ended = True
+        end = self._ended_at = self.position  # all recordings of the call reach it
         for stream in self._streams():
             try:
                 stream.flush()
@@ -259,7 +263,7 @@ class CallMedia:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             try:
-                recorder.close()
+                recorder.close(end)
             except OffhookError as error:
                 self._note(error)
 

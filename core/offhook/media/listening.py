@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 SINK_MS: Final = 10_000
 
 
+#: A recording that begins within this time after our leg has joined begins with the call, with silence before its first
+#: audio, in seconds. So recordings that were begun at once fit together.
+BEGIN_S: Final = 0.5
+
+
 class AudioStream(BoundedStream[AudioFrame]):
     """The callee's audio for one listener.
 
@@ -113,8 +118,9 @@ async def record_rest(heard: Heard, stream: AudioStream, sink: AudioSink) -> Non
     Raises:
         PluginError, StorageError: the sink failed.
     """
+    start = heard.position
     try:
-        await record_stream(stream, sink, heard.position)
+        await record_stream(stream, sink, 0 if start < BEGIN_S * heard.rate_hz else start)
         await mark(sink, heard.rate_hz, heard.position)
     except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
         raise

@@ -184,6 +184,6 @@ def cut_short(fd: int, size: int) -> bool:
     promised = 0
     if start[:4] == b"FORM" and start[8:12] in (b"AIFF", b"AIFC"):
         promised = _CHUNK + int(struct.unpack(">I", start[4:8])[0])
-    elif start[:4] == b"riff" and len(start) == 24:
-        promised = int(struct.unpack("<Q", start[16:])[0])
+    elif start[:4] == b"riff":
+        promised = int(struct.unpack("<Q", start[16:])[0]) if len(start) == 24 else 24
     return size + 1 < promised < _OPEN_BYTES

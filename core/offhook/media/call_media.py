@@ -251,7 +251,9 @@ class CallMedia:
         """The call is over: end the listeners' streams and finish the recording."""
         self.close()
         self._ended = True
-        end = self._ended_at = self.position  # all recordings of the call reach it
+        # All recordings of the call reach this place; the last frame that was sent may end a little after now.
+        end = max(self.position, self._recorder.frames if self._recorder is not None else 0)
+        self._ended_at = end
         for stream in self._streams():
             try:
                 stream.flush()

@@ -16,8 +16,14 @@ class Buffer(Protocol):
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
 
+class Array(Protocol):
+    """Anything of which an array of numpy can be made, such as a tensor."""
+
+    def __array__(self) -> object: ...
+
+
 #: One piece of audio: a frame, or raw audio at a rate that is known from elsewhere.
-Chunk: TypeAlias = AudioFrame | Buffer
+Chunk: TypeAlias = AudioFrame | Buffer | Array
 
 #: A long chunk is converted in parts of this length, so that it does not hold up the loop.
 PART_MS: Final = 100

@@ -141,7 +141,7 @@ def test_every_rate_makes_whole_frames(rate_hz: int) -> None:
 def test_a_rate_of_another_type_is_rejected_as_a_setting(rate_hz: int, says: str) -> None:
     for make in (AudioFrame, AudioFrame.from_floats):
         with pytest.raises(FrameError, match=says) as caught:
-            make(b"" if make is AudioFrame else [], rate_hz)  # type: ignore[operator]
+            make(b"", rate_hz) if make is AudioFrame else AudioFrame.from_floats([], rate_hz)
         assert isinstance(caught.value, ConfigError)
         assert isinstance(caught.value, TypeError)
         assert isinstance(caught.value, ValueError)
@@ -159,7 +159,7 @@ def test_arrays_of_floats_become_frames() -> None:
         frame = AudioFrame.from_floats(given, 16_000)
         assert samples_of(frame.pcm).tolist() == [16384, -32768]
         assert frame.damage == Damage(clipped=1)
-    scalars = AudioFrame.from_floats(iter([np.float32(0.5), 0.25]), 16_000)  # type: ignore[list-item]
+    scalars = AudioFrame.from_floats(iter([np.float32(0.5), 0.25]), 16_000)  # type: ignore[arg-type]
     assert samples_of(scalars.pcm).tolist() == [16384, 8192]
     assert scalars.damage == Damage()
 

@@ -54,8 +54,8 @@ def heard(given: object) -> list[int]:
         np.array([[value, value] for value in INTS], np.int16),
         np.array([[value] * 8 for value in FLOATS], np.float32),
         np.array([[value, value] for value in FLOATS], np.float64)[:, ::-1],
-        memoryview(np.array([[value, value] for value in INTS], np.int16)),
-        memoryview(np.array([[value, value] for value in FLOATS], np.float32)),
+        memoryview(np.array([[value, value] for value in INTS], np.int16)),  # type: ignore[arg-type]
+        memoryview(np.array([[value, value] for value in FLOATS], np.float32)),  # type: ignore[arg-type]
     ],
     ids=lambda given: f"{type(given).__name__}-{getattr(given, 'dtype', getattr(given, 'shape', ''))}",
 )
@@ -186,7 +186,7 @@ def test_channels_that_cancel_out_are_counted(code: str, by_numpy: bool) -> None
     def damage(other: float, count: int = 800, level: float = 1.0) -> Damage:
         moments = (level * channel for value in sine[:count] for channel in (value, value * other))
         values = (round(value * scale) for value in moments) if code == INT16 else moments
-        return Samples(array(code, values).tobytes(), code, 2, by_numpy).mono()[1]  # type: ignore[arg-type]
+        return Samples(array(code, values).tobytes(), code, 2, by_numpy).mono()[1]
 
     assert damage(-1) == damage(-0.95) == Damage(cancelled=800)
     assert damage(-0.5) == damage(1) == damage(0) == UNDAMAGED

@@ -54,8 +54,8 @@ def test_a_loud_item_is_noted_once_with_its_number_of_samples() -> None:
                 (
                     "AudioDamaged",
                     "PushSource: of 323 samples, 2 were NaN, which became silence, or infinite, which became full "
-                    "scale; 320 were nearly silent after their channels were mixed down, since the channels cancel each "
-                    "other out (mend the program that made them; play one of the channels, or invert one of them)",
+                    "scale; 320 were nearly silent after their channels were mixed down, since the channels cancel "
+                    "each other out (mend the program that made them; play one of the channels, or invert one of them)",
                 ),
             ]
             assert b.damage.counters() == {

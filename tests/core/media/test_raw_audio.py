@@ -100,7 +100,7 @@ def test_every_sample_that_is_pushed_is_played(chunks: object) -> None:
 
             async def write() -> None:
                 for chunk in chunks if isinstance(chunks, list | tuple | deque) else [chunks]:
-                    await source.write(chunk)
+                    await source.write(chunk)  # type: ignore[arg-type]
                 source.end()
 
             writer = asyncio.create_task(write())

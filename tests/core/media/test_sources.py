@@ -112,7 +112,7 @@ def test_an_iterator_of_something_else_is_rejected_when_it_is_read() -> None:
             with pytest.raises(SourceError, match=r"the iterable yielded bytes, .*: pass it, .* rate_hz=24_000"):
                 await source.read()
             await source.aclose()
-        source = frames_source(iter(["AAAA"]))  # type: ignore[list-item]
+        source = frames_source(iter(["AAAA"]))  # type: ignore[arg-type]
         with pytest.raises(SourceError, match=r"yielded str; expected an AudioFrame\. .*b64decode"):
             await source.read()
         await source.aclose()

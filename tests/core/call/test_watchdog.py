@@ -291,3 +291,27 @@ def test_code_that_lets_no_thread_run_is_told_from_a_process_that_was_stopped() 
         dog._stop()
 
     asyncio.run(main())
+
+
+def test_its_thread_notices_that_it_overslept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offhook.call.watchdog._OVERSLEPT_S", 0.02)
+
+    async def main() -> None:
+        dog = Watchdog(LIMIT_S)
+        dog.watch(lambda _: None)
+        watch = dog._watch
+        assert watch is not None
+        watch.stop()
+        slept = []
+
+        def oversleep(timeout_s: float) -> bool:
+            time.sleep(timeout_s + 0.05)
+            slept.append(timeout_s)
+            return False
+
+        with watch._changed:
+            monkeypatch.setattr(watch._changed, "wait", oversleep)
+            assert watch._wait(lambda: bool(slept), 1.0)
+        assert dog.was_stopped(60.0)
+
+    asyncio.run(main())

@@ -39,6 +39,8 @@ _LINES: Final = 4
 _LOOP_MODULES: Final = frozenset({"asyncio.events", "asyncio.base_events", "asyncio.runners"})
 #: The longest sleep of the thread, and how much later than intended it wakes up if the process was stopped, in seconds.
 _OVERSLEPT_S: Final = 0.5
+#: A process that used less of the time than this was stopped; on a busy machine, one that computes gets more.
+_IDLE: Final = 0.05
 #: How long to wait for the thread, in seconds. It ends within microseconds, unless a logging handler that hangs delays
 #: it.
 _JOIN_S: Final = 1.0
@@ -146,7 +148,7 @@ class _Watch:
 
     def _overslept(self, now_s: float) -> bool:
         late_s = now_s - self._sleeps_until_s
-        return late_s > _OVERSLEPT_S and time.process_time() - self._cpu_s < late_s / 2
+        return late_s > _OVERSLEPT_S and time.process_time() - self._cpu_s < late_s * _IDLE
 
     # ---- on the watchdog's thread
 

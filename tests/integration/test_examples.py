@@ -21,6 +21,7 @@ import soxr
 from starlette.requests import Request
 from tests.core.rig import NUMBER, rig, run
 from tests.integration.likeness import compare, load
+from tests.patience import PATIENCE_S
 
 from offhook import Secret, errors
 
@@ -150,7 +151,7 @@ def web_app(mock: Mock, folder: Path) -> Iterator[WebApp]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=15)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert "Application shutdown complete" in err, log + out + err
     assert "Traceback" not in log + out + err, log + out + err
     assert TOKEN not in log + out + err

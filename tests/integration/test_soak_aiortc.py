@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.mockserver.soak import CallStore, channels, index_of, number_of, slope
+from tests.patience import PATIENCE_S
 
-from offhook import Phone, PlayoutEnd
+from offhook import AudioFrame, Phone, PlayoutEnd
+from offhook.interfaces import AudioSink
 from offhook.testing import Resources, check_call
 from offhook_mockserver.callees.callee import CalleeEnd
-from offhook_mockserver.callees.script import Answer, Say, Script
+from offhook_mockserver.callees.script import Answer, ListenFor, Say, Script, Sound
 from offhook_mockserver.server.socket_server import MockServer, MockSettings
 
 if TYPE_CHECKING:
@@ -79,9 +81,27 @@ def script_in(folder: Path) -> Callable[[str], Script]:
 
     def script_for(number: str) -> Script:
         path = write(folder / f"{number}.wav", tone(callees_hz(index_of(number))))
-        return Script("whistles", (Answer(), Say(path)))
+        # It answers before its caller has joined the channel, and waits for it, as people do.
+        return Script("whistles", (Answer(), ListenFor(Sound.SPEECH), Say(path)))
 
     return script_for
+
+
+class Whistle(AudioSink):
+    """Hears a tone to its end."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self._loud_s = 0.0
+
+    async def write(self, frame: AudioFrame) -> None:
+        if max(memoryview(frame.pcm).cast("h"), default=0) > 1000:
+            self._loud_s += frame.samples / frame.rate_hz
+        elif self._loud_s > SPOKEN_S / 2:
+            self.over.set()
+
+    async def aclose(self) -> None:
+        pass
 
 
 async def whistle(phone: Phone, index: int, folder: Path) -> Call:
@@ -89,15 +109,18 @@ async def whistle(phone: Phone, index: int, folder: Path) -> Call:
     mine = write(folder / f"mine-{index}.wav", tone(callers_hz(index)))
     async with phone.dial(number_of(index), record=folder / f"{index}.wav") as call:
         assert await call.answered()
+        heard = Whistle()
+        call.listen(heard)
         assert await call.play(f"wav:{mine}").done() is PlayoutEnd.COMPLETED
-        await asyncio.sleep(SPOKEN_S)
+        async with asyncio.timeout(PATIENCE_S):
+            await heard.over.wait()
     return call
 
 
 async def check(server: MockServer, store: CallStore, index: int, call: Call, folder: Path) -> None:
     """The call was what it should be, heard its own tones alone, and what it left is taken away."""
     record = call.record
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while record.channel in server.tenant.calls:
             await asyncio.sleep(0.01)
     (live,) = (live for live in server.tenant.ended if live.channel == record.channel)
@@ -141,9 +164,9 @@ async def soak(folder: Path, calls: int, leak: Callable[[], object] = lambda: No
 
 
 async def settled(expected: Resources | None) -> Resources:
-    """What there is once connections that are kept for a while have been closed; 10 s are enough for any."""
+    """What there is once connections that are kept for a while have been closed."""
     loop = asyncio.get_running_loop()
-    until_s = loop.time() + (10 if expected else 0)
+    until_s = loop.time() + (PATIENCE_S if expected else 0)
     while (there := Resources.now()) != expected and loop.time() < until_s:
         await asyncio.sleep(0.05)
     return there

@@ -269,3 +269,26 @@ def test_a_loop_that_waits_holds_nothing_up() -> None:
 
 def test_a_thread_that_is_gone_has_no_stack() -> None:
     assert stack_of(-1) == ()
+
+
+def test_code_that_lets_no_thread_run_is_told_from_a_process_that_was_stopped() -> None:
+    """Such code uses CPU time; a process that was stopped uses none."""
+
+    async def main() -> None:
+        dog = Watchdog(LIMIT_S)
+        assert not dog.was_stopped(5.0)
+        dog.watch(lambda _: None)
+        watch = dog._watch
+        assert watch is not None
+        with watch._changed:  # its thread cannot wake up now
+            now_s, cpu_s = time.monotonic(), time.process_time()
+            watch._sleeps_until_s, watch._cpu_s = now_s - 3.0, cpu_s
+            assert dog.was_stopped(3.0)
+            watch._cpu_s = cpu_s - 2.5
+            assert not dog.was_stopped(3.0)
+            watch._stopped_until_s = now_s - 1.0
+            assert dog.was_stopped(3.0), "its thread woke up before the loop did"
+            assert not dog.was_stopped(0.5), "that was another time"
+        dog._stop()
+
+    asyncio.run(main())

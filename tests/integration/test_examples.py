@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import numpy as np
 import pytest
 import soundfile
 import soxr
@@ -86,6 +87,21 @@ def test_speech_bot_answers_and_stops_when_it_is_spoken_over(mock: Mock, folder:
     assert begun.correlation > 0.9, begun  # the first, up to where it was spoken over
     rest = compare(greeting[int(cut_ms * 16) + 1_600 :], recording[: int(whole.lag_s * 16_000)])
     assert rest.correlation < 0.5, rest  # and no further
+
+
+def test_speech_agent_knows_how_much_of_its_answer_was_sent(mock: Mock, folder: Path) -> None:
+    done = mock.run("speech_agent.py", cwd=folder)
+    spoken_over, end = done.out.splitlines()
+    assert end == "completed", done.err
+    sent_ms = float(spoken_over.removeprefix("spoken over after ").removesuffix(" ms of the answer"))
+    mock.close()
+    (heard,) = mock.recordings.glob("*.callee.wav")
+    samples = load(heard)
+    blocks = np.abs(samples[: len(samples) // 160 * 160]).reshape(-1, 160)
+    loud_ms = 10.0 * np.count_nonzero(blocks.max(axis=1) > 0.05)
+    assert abs(loud_ms - (sent_ms + 3_000)) < 100, (
+        "the callee heard that much of the first answer, and all of the second"
+    )
 
 
 def test_settings_in_code(mock: Mock, folder: Path) -> None:

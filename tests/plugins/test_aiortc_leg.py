@@ -328,8 +328,8 @@ def test_a_client_that_is_killed_is_noticed_at_once() -> None:
         relay.room.join_pcm(9, other)
         leg = await AiortcTransport().join(relay.grant(7), ear)
         abort_websocket(leg)
-        await until(lambda: MemberLeft(7, LeaveReason.DROPPED) in other.events, "the others hear of it", 1)
-        await until(lambda: LegDisconnected() in ear.events, "and so does the leg", 1)
+        await until(lambda: MemberLeft(7, LeaveReason.DROPPED) in other.events, "the others hear of it")
+        await until(lambda: LegDisconnected() in ear.events, "and so does the leg")
         await leg.leave()
 
     with_relay(check)
@@ -586,6 +586,6 @@ def test_a_join_that_is_not_completed_ends_by_itself() -> None:
         assert answer.status_code == 200
         assert relay.door.connections == 1
         assert relay.room.members == ()
-        await until(lambda: relay.door.connections == 0, "given up", 2)
+        await until(lambda: relay.door.connections == 0, "given up")
 
     with_relay(check, join_timeout_s=0.2)

@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from offhook_mockserver.callees.numbers import NUMBERS
 from offhook_mockserver.commands import serving
@@ -39,7 +40,7 @@ def begin(*arguments: str, pipe_bytes: int = -1) -> subprocess.Popen[str]:
 
 def start_calls(ready: dict[str, str], number: str, count: int = 1) -> list[str]:
     """Place calls over one connection; their channels."""
-    connection = http.client.HTTPConnection("127.0.0.1", int(ready["port"]), timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", int(ready["port"]), timeout=PATIENCE_S)
     keys = {"sb-api-key-id": ready["api_key"], "sb-api-secret-key": ready["api_secret"]}
     body = json.dumps({"phoneNumber": number, "fromNumber": ready["from_number"]})
     channels: list[str] = []
@@ -52,7 +53,7 @@ def start_calls(ready: dict[str, str], number: str, count: int = 1) -> list[str]
 
 def refused(*arguments: str) -> str:
     process = begin(*arguments)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2, err
     assert out == ""
     assert "Traceback" not in err
@@ -73,7 +74,7 @@ def test_programs_get_one_json_line_then_a_line_an_event_and_a_clean_stop(stop: 
     assert lines[0].endswith(f"{channel} +1415•••0101 ringing\n")
     assert lines[1].endswith(f"{channel} +1415•••0101 answered\n")
     process.send_signal(stop)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     assert err == ""
     assert ready["api_secret"] not in out
@@ -93,7 +94,7 @@ def test_people_see_what_stopped_it() -> None:
     }
     start_calls(ready, NEVER_ANSWERS, 2)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, "offhook mock: stopped by SIGTERM, 2 calls ended\n")
 
 
@@ -106,8 +107,8 @@ def test_an_unread_pipe_blocks_neither_calls_nor_the_stop() -> None:
         # Each makes a line of some 70 bytes, far more than the pipe holds.
         start_calls(ready, NEVER_ANSWERS, 300)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
-        _, err = process.communicate(timeout=10)
+        assert process.wait(timeout=PATIENCE_S) == 0
+        _, err = process.communicate(timeout=PATIENCE_S)
         assert err == ""
     finally:
         process.kill()
@@ -136,7 +137,7 @@ def test_closing_the_pipe_does_not_end_the_server() -> None:
         for _ in range(2):
             start_calls(ready, NEVER_ANSWERS)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
         assert process.stderr.read() == ""
     finally:
         process.kill()
@@ -153,7 +154,7 @@ def test_people_see_what_to_export_what_to_try_and_the_numbers() -> None:
         lines.append(process.stdout.readline())
         assert lines[-1], process.communicate()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, "offhook mock: stopped by SIGINT, 0 calls ended\n")
     text = "".join(lines)
     for name in ("SENDBLUE_API_BASE_URL", "SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET", "OFFHOOK_FROM_NUMBER"):

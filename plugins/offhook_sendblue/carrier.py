@@ -91,7 +91,9 @@ class SendblueCarrier(Carrier):
         )
 
     def __repr__(self) -> str:
-        return f"SendblueCarrier({self.base_url}, from {mask(self.from_number)})"
+        # A traceback may show one whose making failed.
+        base_url, from_number = getattr(self, "base_url", "not made"), getattr(self, "from_number", "")
+        return f"SendblueCarrier({base_url}, from {mask(from_number)})"
 
     async def line_id(self, from_number: str | None = None) -> str:
         """See `Carrier.line_id`: base URL, fingerprint of the key id, from-number."""

@@ -190,7 +190,7 @@ def test_a_number_that_must_not_be_dialled_makes_no_call_and_no_file(number: str
 def test_a_recording_that_cannot_be_made_is_refused_before_anything_rings(tmp_path: Path) -> None:
     r = rig()
     (tmp_path / "a.wav").write_text("mine")
-    for name, reason in (("a.wav", "exists already"), ("no/a.wav", "folder does not exist"), ("a\0b", "NUL")):
+    for name, reason in (("a.wav", "exists already"), ("a.wav/a.wav", "is a file and not a folder"), ("a\0b", "NUL")):
         with pytest.raises(StorageError, match=reason):
             r.phone.dial(NUMBER, record=f"{tmp_path}/{name}")
     assert (tmp_path / "a.wav").read_text() == "mine"

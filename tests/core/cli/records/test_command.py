@@ -198,7 +198,7 @@ def test_export_writes_files_and_names_the_recordings(capsys: pytest.CaptureFixt
     assert (document["record"]["call_id"], document["journal"][0]["event"]) == (second, "Dialed")
     assert "needs --out DIR" in refused(capsys, "export")
     (tmp_path / "file").touch()
-    assert "cannot be written to" in refused(capsys, "export", first, "--out", str(tmp_path / "file"))
+    assert "is a file and not a folder" in refused(capsys, "export", first, "--out", str(tmp_path / "file"))
 
 
 @pytest.mark.fault("F43")

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from offhook.errors import ConfigError
@@ -110,7 +111,8 @@ def test_both_are_found_through_the_entry_point() -> None:
             "SENDBLUE_API_API_KEY": KEY,
             "SENDBLUE_API_API_SECRET": SECRET,
             "OFFHOOK_FROM_NUMBER": "+18885550199",
-        }
+        },
+        http=httpx.MockTransport(lambda request: httpx.Response(500)),  # the network is not asked
     )
     auth = plugins.auth.find("env")(environment)
     carrier = plugins.carriers.find("sendblue")(environment, auth)

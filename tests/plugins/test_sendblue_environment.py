@@ -12,6 +12,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 import certifi
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -125,7 +126,7 @@ def test_a_variable_that_the_client_can_use_is_left_alone(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert list(http_environment.problems()) == []
-    assert carrier()._made_client()
+    assert isinstance(carrier()._made_client(), httpx.AsyncClient)
 
 
 def test_a_key_log_that_can_be_written_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

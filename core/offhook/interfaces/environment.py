@@ -77,7 +77,7 @@ class Environment(Mapping[str, str]):
         value = self.as_written(name) if name.startswith(PREFIXES) else ""
         if value != value.strip():
             around = "a line break" if set("\r\n") & {value[0], value[-1]} else "blanks"
-            return f"the value of {name} has {around} around it: remove them from where {name} is set"
+            return f"the value of {name} has {around} around it: remove what is around it where {name} is set"
         if value[:1] + value[-1:] in _QUOTES and len(value) > 1:
             return f"the value of {name} has quotes around it, which are part of it: write it without them"
         return ""

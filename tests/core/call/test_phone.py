@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,6 +105,22 @@ def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch)
     assert acme.made[-2:] == [("acme", "real"), ("store", "")]
     Phone.from_env(plugins=load(acme), transport="aiortc", store=None)
     assert acme.made[-1] == ("aiortc", "real")
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_an_error_of_from_env_does_not_hold_the_environment(given: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tools print the variables of every frame of an error, and a setting may be a key."""
+    secret = "sentinel-SECRET-456"
+    monkeypatch.setenv("SENDBLUE_API_API_SECRET", secret)
+    monkeypatch.setenv("OFFHOOK_TRANSPORT", "nope")
+    with pytest.raises(SpecError) as caught:
+        Phone.from_env(os.environ if given else None, plugins=load(Acme()), store=None)
+    error: BaseException | None = caught.value
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_globals["__name__"].startswith("offhook"):
+                assert all(secret not in repr(value) for value in frame.f_locals.values()), frame.f_code
+        error = error.__cause__ or error.__context__
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,13 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     """Return a path with the home folder in place of a ``~`` or ``~user`` at its beginning.
 
     Raises:
-        ConfigError: there is no such user, or the home folder is not known.
+        ConfigError: there is no such user, or the home folder is not known; or the path is relative, and the current
+            folder was removed.
     """
     text = os.fspath(path)
     if not text.startswith("~"):
+        if not text.startswith("/"):
+            _require_current_folder(text)
         return Path(path)
     user, _, rest = text[1:].partition("/")
     try:
@@ -35,6 +38,16 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         name = f"for a file whose name begins with ~, write ./{text}" if user else "or write the path in full"
         raise ConfigError(f"{quoted_path(text)} begins with ~, but {error.message}; {name}") from None
     return folder / rest.lstrip("/")
+
+
+def _require_current_folder(path: str) -> None:
+    try:
+        Path.cwd()
+    except OSError:
+        raise ConfigError(
+            f"the current folder was removed, so {quoted_path(path)} names nothing: change to another folder, or write "
+            "the whole path"
+        ) from None
 
 
 def home_folder(user: str = "") -> Path:

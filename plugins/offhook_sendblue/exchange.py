@@ -124,14 +124,14 @@ class _Progress:
             await self._stream.aclose()
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """httpcore's trace extension."""
+        """httpcore's trace extension. Transports given by programs may report less than httpcore does."""
         if event.endswith("connect_tcp.started"):
             self.sent = False
-            self.place = info["host"], info["port"]
+            self.place = str(info.get("host")), int(info.get("port") or 0)
         elif event.endswith("connect_tcp.complete"):
-            self._stream = info["return_value"]
-        elif event.endswith("send_request_headers.started") and info["request"].method != _CONNECT:
-            self.sent = True
+            self._stream = info.get("return_value")
+        elif event.endswith("send_request_headers.started"):
+            self.sent = getattr(info.get("request"), "method", None) != _CONNECT
 
     def not_sent(self, error: Exception) -> NoAnswer:
         return NoAnswer(Failure.NOT_SENT, _describe(error), self.place, _is_untrusted(error))

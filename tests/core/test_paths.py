@@ -124,3 +124,15 @@ def test_the_reason_of_the_system_is_shown_where_nothing_else_is_known(
     monkeypatch.setattr(Path, "mkdir", full)
     with pytest.raises(StorageError, match="cannot be made: the disk is full"):
         make_folder(tmp_path / "a")
+
+
+def test_a_relative_path_in_a_folder_that_was_removed_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(ConfigError, match="the current folder was removed, so 'a' names nothing: change to another"):
+        expanded("a")
+    assert expanded("/a") == Path("/a")
+    assert obstacle(Path("a")) == "'a' cannot be used: its folder does not exist. Make the folder first"

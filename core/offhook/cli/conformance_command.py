@@ -67,7 +67,7 @@ def conformance(
     from offhook.testing.conformance import run_kit  # here, since it imports what only tests need
     from offhook.testing.conformance.lookup import Wanted, clause_ids, find_kit
 
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as Python itself does for a script
+    sys.path.insert(0, os.fspath(expanded(".").absolute()))  # as Python itself does for a script
     wanted = Wanted(
         kind=kind,
         what=what,

@@ -60,7 +60,7 @@ def demo(
 def _unused_folder() -> Path:
     """``offhook-demo``, or the first of ``offhook-demo-2``, ``-3``... that does not exist."""
     number = 1
-    while (folder := Path("offhook-demo" if number == 1 else f"offhook-demo-{number}")).exists():
+    while (folder := expanded("offhook-demo" if number == 1 else f"offhook-demo-{number}")).exists():
         number += 1
     return folder
 

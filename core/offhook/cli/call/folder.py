@@ -89,7 +89,7 @@ def check_out(path: Path) -> None:
     """
     problem = obstacle(path)
     if problem:
-        raise ConfigError(f"the output folder {quoted_path(path)} cannot be used: {problem}")
+        raise ConfigError(f"the output folder cannot be used: {problem}")
     if path.exists() and any(path.iterdir()):
         raise ConfigError(
             f"the output folder {quoted_path(path)} is not empty, and offhook never overwrites files: choose a new "

@@ -73,7 +73,7 @@ def home_findings(environment: Environment) -> Iterator[Finding]:
         return
     problem = obstacle(folder)
     if problem:
-        text = f"{folder} cannot be written: {problem}. Set {HOME_VARIABLE} to a folder that you can write to"
+        text = f"no records can be written: {problem}. Set {HOME_VARIABLE} to a folder that you can write to"
         yield Finding(level, "home", text)
     elif not folder.is_absolute():
         text = f"{HOME_VARIABLE} is a relative path, so each folder that offhook is run in has other records"

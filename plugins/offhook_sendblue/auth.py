@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from offhook.errors import ConfigError, OffhookError
 from offhook.interfaces import Auth
@@ -115,12 +116,11 @@ class CallableAuth(Auth):
 
 
 def _hidden(pair: object) -> tuple[object, ...]:
-    """The parts of a pair, with those that are text as secrets; empty for anything else."""
-    match pair:
-        case (key, secret):
-            return tuple(Secret(part) if isinstance(part, str) else part for part in (key, secret))
-        case _:
-            return ()
+    """The parts of a pair, with those that are text as secrets; empty for what is not a sequence."""
+    if not isinstance(pair, Sequence) or isinstance(pair, str):
+        return ()
+    parts = cast("Sequence[object]", pair)
+    return tuple(Secret(part) if isinstance(part, str) else part for part in parts)
 
 
 def _key(value: object, what: str) -> Secret:

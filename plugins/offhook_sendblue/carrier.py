@@ -174,9 +174,9 @@ class SendblueCarrier(Carrier):
         trusted = http_environment.certificates_variable()
         if failure.untrusted and not self._loopback:
             advice = f"check {trusted}, or unset it" if trusted else "for certificates of your own, set SSL_CERT_FILE"
-            told = f", which {trusted} names" if trusted else ""
+            named = f", which {trusted} names" if trusted else ""
             return CarrierUnavailable(
-                f"the certificate of {self._host} is not signed by one of the trusted authorities{told} {why}: {advice}"
+                f"the certificate of {self._host} is not signed by a trusted authority{named} {why}: {advice}"
             )
         if proxy is not None:
             return CarrierUnavailable(

@@ -24,7 +24,7 @@ from offhook.paths import obstacle
 from offhook.wording import quoted, quoted_path, system_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 #: Where Python writes the keys of TLS connections.
 KEY_LOG: Final = "SSLKEYLOGFILE"
@@ -36,7 +36,7 @@ _SCHEMES: Final = ("http", "https", "all")
 _NOT_READ: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PORTS: Final = range(1, 65536)
 #: As httpcore fills them in.
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 #: How OpenSSL names certificates in a folder: by a hash.
 _HASHED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 #: The system's settings, where no variable names the proxy.
@@ -101,7 +101,7 @@ def findings(*, loopback: bool) -> Iterator[Finding]:
     for problem in wrong:
         yield Finding(Level.WRONG, "http client", problem)
     if environment.as_written(KEY_LOG):
-        text = f"{KEY_LOG} is set: whoever can read that file can decrypt the requests, and so read your keys"
+        text = f"{KEY_LOG} is set: that file is enough to decrypt the requests, which hold your keys"
         yield Finding(Level.NOTE, "http client", text)
     for name in _NOT_READ:
         if environment.as_written(name) and not certificates_variable():

@@ -45,7 +45,7 @@ def test_without_a_home_in_the_environment_it_is_that_of_the_user(
         expanded("~/a")
 
 
-@pytest.mark.parametrize("user", ["nobody-of-that-name", "a\0b"])
+@pytest.mark.parametrize("user", ["unknown-user-xyz", "a\0b"])
 def test_a_user_who_does_not_exist_is_named(user: str) -> None:
     with pytest.raises(ConfigError, match=r"there is no user .*; for a file whose name begins with ~, write \./~"):
         expanded(f"~{user}/a")

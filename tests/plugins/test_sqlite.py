@@ -222,7 +222,7 @@ def test_every_name_that_a_file_can_have_is_that_of_a_database(
         ("sqlite://calls.db", "write sqlite:calls.db for one in the current folder"),
         ('sqlite:"calls.db"', "has quotes or a line break in it"),
         ("sqlite:calls.db\r", "has quotes or a line break in it"),
-        ("sqlite:~nobody-of-that-name/calls.db", "there is no user"),
+        ("sqlite:~unknown-user-xyz/calls.db", "there is no user"),
     ],
 )
 def test_a_spec_that_names_no_file_is_refused_in_a_sentence(spec: str, says: str) -> None:

@@ -176,13 +176,13 @@ def test_the_printed_store_is_a_word_of_a_shell(name: str, tmp_path: Path, monke
 
 
 def test_without_a_home_folder_the_mock_prints_a_store_that_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(uid: int) -> None:
+    def no_entry(uid: int) -> None:
         raise KeyError(uid)
 
     with monkeypatch.context() as patch:
         for variable in ("OFFHOOK_HOME", "HOME", "XDG_DATA_HOME"):
             patch.delenv(variable, raising=False)
-        patch.setattr(pwd, "getpwuid", nobody)
+        patch.setattr(pwd, "getpwuid", no_entry)
         assert serving._store() == "none"
 
 

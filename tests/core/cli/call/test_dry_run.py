@@ -111,7 +111,7 @@ def test_it_is_an_option_of_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     [
         ({"out": "full"}, "is not empty"),
         ({"out": "full/file"}, "is a file and not a folder"),
-        ({"listen": ["nobody:a.wav"]}, "no audio sink is called 'nobody'"),
+        ({"listen": ["acme:a.wav"]}, "no audio sink is called 'acme'"),
         ({"listen": ["Not a spec"]}, "is not a spec"),
     ],
 )

@@ -86,13 +86,13 @@ def test_a_relative_home_is_wrong_unless_nothing_is_kept(tmp_path: Path, monkeyp
 
 
 def test_no_home_folder_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(uid: int) -> None:
+    def no_entry(uid: int) -> None:
         raise KeyError(uid)
 
     with monkeypatch.context() as patch:
         for name in ("OFFHOOK_HOME", "HOME", "XDG_DATA_HOME"):
             patch.delenv(name, raising=False)
-        patch.setattr(pwd, "getpwuid", nobody)
+        patch.setattr(pwd, "getpwuid", no_entry)
         ((level, _, text),) = home()
         ((without, _, _),) = home(OFFHOOK_STORE="none")
     assert (level, without) == (Level.WRONG, Level.NOTE)

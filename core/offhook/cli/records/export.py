@@ -49,13 +49,13 @@ def _write(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path) -> N
             raise ConfigError(f"the call id {quoted(name)} cannot be part of a file name: export the other calls by id")
         files[out / f"record-{name}.json"] = to_json(record, indent=2) + b"\n"
         files[out / f"journal-{name}.jsonl"] = b"".join(to_json(entry) + b"\n" for entry in journal)
-    existing = [path for path in files if path.exists()]
-    if existing:
-        raise ConfigError(
-            f"{quoted_path(existing[0])} already exists, and offhook never overwrites files: choose another folder"
-        )
+    make_folder(out)
     try:
-        make_folder(out)
+        existing = [path for path in files if path.exists()]
+        if existing:
+            raise ConfigError(
+                f"{quoted_path(existing[0])} already exists, and offhook never overwrites files: choose another folder"
+            )
         for path, content in files.items():
             with path.open("xb") as file:
                 file.write(content)

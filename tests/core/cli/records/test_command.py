@@ -331,5 +331,5 @@ def test_an_unknown_store_is_reported_with_the_setting_that_names_it(
 
 
 def test_a_call_whose_id_is_too_long_for_a_file_is_not_a_bug(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot be written to .*: the name is too long"):
+    with pytest.raises(StorageError, match=r"cannot be written to .*: the name is too long"):
         export([({"call_id": "x" * 300}, [])], tmp_path / "new", as_json=False)

@@ -43,6 +43,7 @@ from offhook_aiortc import leg as leg_module
 from offhook_aiortc.transport import AiortcTransport
 from offhook_mockserver.doors.webrtc.client import WebRtcClient
 from offhook_wire.impairment import Impairment
+from offhook_wire.opus_backend import OpusError
 from offhook_wire.relay_protocol import Left
 
 if TYPE_CHECKING:
@@ -433,6 +434,15 @@ def test_endpoints_that_are_not_a_relay_on_this_machine_are_rejected_unasked(end
             await transport.join(Grant(APP_ID, "room", Secret("007token"), 1, endpoint), Ear())
 
     asyncio.run(main())
+
+
+def test_check_finds_out_that_there_is_no_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise OpusError("no Opus codec is installed")
+
+    monkeypatch.setattr("offhook_aiortc.transport.default_backend", none)
+    with pytest.raises(TransportUnavailable, match="no Opus codec is installed"):
+        asyncio.run(AiortcTransport().check("http://127.0.0.1:9"))
 
 
 def test_check_distinguishes_no_server_from_another_server() -> None:

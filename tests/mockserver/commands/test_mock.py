@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import pwd
 import re
 import signal
 import socket
@@ -163,6 +164,27 @@ def test_people_see_what_to_export_what_to_try_and_the_numbers() -> None:
     assert "offhook call +14155550123" in text
     for number, script in NUMBERS.items():
         assert f"{number}  {script.summary}" in text
+
+
+@pytest.mark.parametrize("name", ["plain", "with a 'quote'", "caf\udce9", "a\x1b[31m", "back\\slash\udce9'"])
+def test_the_printed_store_is_a_word_of_a_shell(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_HOME", f"{tmp_path}/{name}")
+    word = serving._store()
+    monkeypatch.undo()
+    assert word.isprintable()
+    shown = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout
+    assert os.fsdecode(shown) == f"sqlite:{tmp_path}/{name}/mock.db"
+
+
+def test_without_a_home_folder_the_mock_prints_a_store_that_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_entry(uid: int) -> None:
+        raise KeyError(uid)
+
+    with monkeypatch.context() as patch:
+        for variable in ("OFFHOOK_HOME", "HOME", "XDG_DATA_HOME"):
+            patch.delenv(variable, raising=False)
+        patch.setattr(pwd, "getpwuid", no_entry)
+        assert serving._store() == "none"
 
 
 @pytest.mark.slow

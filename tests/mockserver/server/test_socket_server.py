@@ -306,3 +306,14 @@ def test_stopping_in_mid_call_leaves_a_whole_recording(tmp_path: Path) -> None:
     (recording,) = tmp_path.glob("*.callee.wav")
     with wave.open(str(recording)) as file:
         assert file.getnframes() > 0.5 * 16_000
+
+
+def test_what_uvicorn_would_read_from_the_environment_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "abc")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+
+    async def main() -> None:
+        async with MockServer() as server:
+            assert server.port
+
+    asyncio.run(main())

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import soundfile
 
-from offhook.errors import SourceError
+from offhook.errors import ConfigError, SourceError
 from offhook.interfaces import FLOAT32, AudioFrame, AudioSource, Samples
+from offhook.paths import path_argument
 from offhook.wording import quoted_path
 from offhook_audio.riff import Riff, cut_short, kind_of, read_riff
 
@@ -97,7 +98,9 @@ class WavSource(AudioSource):
         """Open the file; it is checked afterwards, since the name could be given to another file in between."""
         try:
             # Non-blocking, because opening a FIFO waits for its other end. For files it changes nothing.
-            return os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
+            return os.open(path_argument("wav", path), os.O_RDONLY | os.O_NONBLOCK)
+        except ConfigError as error:
+            raise SourceError(error.message) from None
         except FileNotFoundError:
             raise SourceError(
                 f"the audio file {self._shown} does not exist (looked in {quoted_path(Path.cwd())})."
@@ -106,7 +109,7 @@ class WavSource(AudioSource):
             raise self._refused("may not be read: change its permissions.") from None
         except OSError as error:
             raise self._refused(f"cannot be opened: {error.strerror}. Check the path.") from None
-        except (ValueError, RuntimeError):  # a NUL; ~ of an unknown user
+        except ValueError:  # a NUL
             raise self._refused("has an invalid path: check its spelling.") from None
 
     def _decode(self) -> soundfile.SoundFile:

@@ -193,7 +193,7 @@ def test_the_home_folder_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "a.wav").write_bytes(header(len(PCM)) + PCM)
     assert pcm_of("~/a.wav") == PCM
-    assert "has an invalid path" in refusal("~nobody-of-that-name/a.wav")
+    assert "there is no user" in refusal("~nobody-of-that-name/a.wav")
 
 
 def test_a_missing_path_is_rejected_with_an_example() -> None:

@@ -96,8 +96,7 @@ class StereoRecorder:
 
     def discard(self) -> None:
         """Close the file and delete it: nothing was recorded."""
-        self._file.close()
-        self._file.path.unlink(missing_ok=True)
+        self._file.discard()
 
     def _put(self, side: int, position: int, pcm: bytes) -> None:
         samples = samples_of(pcm)

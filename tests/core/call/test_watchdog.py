@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import NUMBER, PLAIN, later
+from tests.patience import PATIENCE_S
 
 from offhook import Phone
 from offhook.call.watchdog import Block, Watchdog, stack_of
@@ -38,7 +39,7 @@ def dogs() -> list[threading.Thread]:
 
 async def until(condition: Callable[[], object], why: str) -> None:
     """Let the loop turn until something is true."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.005)
     assert condition(), why
@@ -170,7 +171,7 @@ def test_a_loop_that_stands_still_is_not_blocked_and_one_that_is_closed_is_let_g
     loop.run_until_complete(asyncio.sleep(0))
     assert not named(blocks)  # one without a stack says only that the machine was busy
     loop.close()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     assert dogs() == []
 
     async def again() -> None:
@@ -194,7 +195,7 @@ def test_a_loop_that_is_closed_while_it_owes_an_answer_is_let_go() -> None:
     (thread,) = dogs()
     time.sleep(1.5 * LIMIT_S)  # it has asked by now
     loop.close()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
 
 
@@ -255,7 +256,7 @@ def test_a_loop_that_waits_holds_nothing_up() -> None:
     thread.start()
     ready.wait()
     assert thread.ident is not None
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_S
     while sys._current_frames()[thread.ident].f_code.co_name != "select" and time.monotonic() < deadline:
         time.sleep(0.001)
     stack = stack_of(thread.ident)

@@ -39,6 +39,8 @@ _LINES: Final = 4
 _LOOP_MODULES: Final = frozenset({"asyncio.events", "asyncio.base_events", "asyncio.runners"})
 #: The longest sleep of the thread, and how much later than intended it wakes up if the process was stopped, in seconds.
 _OVERSLEPT_S: Final = 0.5
+#: A process that used less of the time than this was stopped; on a busy machine, one that computes gets more.
+_IDLE: Final = 0.05
 #: How long to wait for the thread, in seconds. It ends within microseconds, unless a logging handler that hangs delays
 #: it.
 _JOIN_S: Final = 1.0
@@ -118,11 +120,11 @@ class _Watch:
         self._answered = False
         self._stopped = False
         self._stack: tuple[str, ...] | None = None
-        #: Until when the thread sleeps now, the CPU time of the process when it fell asleep, and when it last woke up
-        #: much too late although the process used no CPU time.
+        #: Until when the thread sleeps now, and the CPU time of the process when it fell asleep.
         self._sleeps_until_s = math.inf
         self._cpu_s = 0.0
-        self._stopped_until_s = -math.inf
+        #: The last time in which it slept on although it should have woken up, and the process used no CPU time.
+        self._overslept = (-math.inf, -math.inf)
         self._thread = threading.Thread(target=self._run, name="offhook-watchdog", daemon=True)
         self._thread.start()
 
@@ -134,7 +136,7 @@ class _Watch:
             self._thread.join(_JOIN_S)
 
     def was_stopped(self, took_s: float) -> bool:
-        """Whether the process did not run: its thread slept on long after it should have woken up.
+        """Whether the process did not run for half of the time or more: the thread slept on although it was due.
 
         Code that computes and does not let other threads run is told apart by the CPU time that it uses.
 
@@ -142,11 +144,15 @@ class _Watch:
             took_s: how long the loop did not turn, until now.
         """
         now_s = time.monotonic()
-        return self._stopped_until_s > now_s - took_s or self._overslept(now_s)
+        self._woke(now_s)
+        due_s, woke_s = self._overslept
+        return woke_s - max(due_s, now_s - took_s) >= took_s / 2
 
-    def _overslept(self, now_s: float) -> bool:
+    def _woke(self, now_s: float) -> None:
+        """Note how long the thread has slept beyond its time, if it runs now or could run now."""
         late_s = now_s - self._sleeps_until_s
-        return late_s > _OVERSLEPT_S and time.process_time() - self._cpu_s < late_s / 2
+        if late_s > _OVERSLEPT_S and time.process_time() - self._cpu_s < late_s * _IDLE:
+            self._overslept = (self._sleeps_until_s, now_s)
 
     # ---- on the watchdog's thread
 
@@ -158,8 +164,7 @@ class _Watch:
             self._cpu_s = time.process_time()
             self._sleeps_until_s = time.monotonic() + slice_s
             self._changed.wait(slice_s)
-            if self._overslept(now_s := time.monotonic()):
-                self._stopped_until_s = now_s
+            self._woke(time.monotonic())
         self._sleeps_until_s = math.inf
         return condition()
 

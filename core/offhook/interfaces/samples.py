@@ -17,7 +17,7 @@ from offhook.errors import SourceError
 from offhook.wording import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 #: More channels than any loudspeaker layout has: an array with more was probably passed with its axes swapped.
@@ -37,7 +37,7 @@ FLOAT32: Final = "f"
 FLOAT64: Final = "d"
 _HALF: Final = "e"
 _BYTES: Final = frozenset("bBc")
-_WIDTHS: Final = {INT16: 2, FLOAT32: 4, FLOAT64: 8, _HALF: 2}
+_WIDTHS: Final[Mapping[str, int]] = {INT16: 2, FLOAT32: 4, FLOAT64: 8, _HALF: 2}
 
 
 @dataclass(frozen=True, slots=True)

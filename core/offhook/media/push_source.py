@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from offhook.errors import OffhookError, SourceClosed, SourceError
 from offhook.interfaces import AudioSource
@@ -40,7 +40,7 @@ class PushSource(AudioSource):
     live = True
 
     def __init__(self, *, rate_hz: int | None = None, high_water_ms: float = 200.0) -> None:
-        mark: object = high_water_ms  # programs may pass anything
+        mark = cast("object", high_water_ms)  # programs may pass anything
         if isinstance(mark, bool) or not isinstance(mark, int | float) or not mark > 0:
             raise SourceError(f"high_water_ms must be positive, got {mark!r}")
         self._high_water_ms = high_water_ms

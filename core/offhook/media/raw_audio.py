@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from offhook.errors import SourceError
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.interfaces.samples import Damage, Samples, samples_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Buffer(Protocol):
@@ -28,7 +31,12 @@ Chunk: TypeAlias = AudioFrame | Buffer | Array
 #: A long chunk is converted in parts of this length, so that it does not hold up the loop.
 PART_MS: Final = 100
 #: How files of other formats begin: their bytes are not samples.
-_FILES: Final = {b"RIFF": "a WAV file", b"OggS": "an Ogg file", b"fLaC": "a FLAC file", b"ID3": "an MP3 file"}
+_FILES: Final[Mapping[bytes, str]] = {
+    b"RIFF": "a WAV file",
+    b"OggS": "an Ogg file",
+    b"fLaC": "a FLAC file",
+    b"ID3": "an MP3 file",
+}
 
 
 @dataclass(slots=True)

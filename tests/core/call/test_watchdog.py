@@ -282,13 +282,40 @@ def test_code_that_lets_no_thread_run_is_told_from_a_process_that_was_stopped() 
         assert watch is not None
         with watch._changed:  # its thread cannot wake up now
             now_s, cpu_s = time.monotonic(), time.process_time()
-            watch._sleeps_until_s, watch._cpu_s = now_s - 3.0, cpu_s
-            assert dog.was_stopped(3.0)
-            watch._cpu_s = cpu_s - 2.5
+            watch._sleeps_until_s, watch._cpu_s = now_s - 3.0, cpu_s - 0.3
             assert not dog.was_stopped(3.0)
-            watch._stopped_until_s = now_s - 1.0
+            watch._cpu_s = cpu_s
+            assert dog.was_stopped(3.0)
+            assert not dog.was_stopped(10.0), "the loop was blocked for longer than that"
+            watch._sleeps_until_s = now_s + 1.0
             assert dog.was_stopped(3.0), "its thread woke up before the loop did"
-            assert not dog.was_stopped(0.5), "that was another time"
+            watch._overslept = (now_s - 9.0, now_s - 5.0)
+            assert not dog.was_stopped(3.0), "that was another time"
         dog._stop()
+
+    asyncio.run(main())
+
+
+def test_its_thread_notices_that_it_overslept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offhook.call.watchdog._OVERSLEPT_S", 0.02)
+
+    async def main() -> None:
+        dog = Watchdog(LIMIT_S)
+        dog.watch(lambda _: None)
+        watch = dog._watch
+        assert watch is not None
+        watch.stop()
+        slept = []
+
+        def oversleep(timeout_s: float) -> bool:
+            time.sleep(timeout_s + 0.05)
+            slept.append(timeout_s)
+            return False
+
+        with watch._changed:
+            monkeypatch.setattr(watch._changed, "wait", oversleep)
+            assert watch._wait(lambda: bool(slept), 1.0)
+        due_s, woke_s = watch._overslept
+        assert woke_s - due_s >= 0.05
 
     asyncio.run(main())

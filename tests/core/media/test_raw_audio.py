@@ -330,6 +330,31 @@ def test_what_came_before_an_error_is_played_at_every_rate(kind: str, rate_hz: i
     run(main())
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_resampler_that_fails_at_the_end_fails_the_item_after_its_audio(late: bool) -> None:
+    class Stuck(HoldResampler):
+        def flush(self) -> bytes:
+            raise ValueError("no more")
+
+    def chunks() -> Iterator[bytes]:
+        yield ramp(1, 800)
+        if late:
+            raise Late("the connection was reset")
+
+    async def main() -> None:
+        async with bench() as b:
+            b.resampler = Stuck
+            handle = b.playout.add(frames_source(chunks(), 8_000))
+            heard = len((await b.take(8)).tobytes().rstrip(b"\0")) // 2
+            assert heard == pytest.approx(1600, abs=2)
+            assert handle.ended is PlayoutEnd.FAILED
+            assert handle.problem is not None
+            assert ("the connection was reset" if late else "no more") in handle.problem.message, "the first error"
+            assert b.playout.counts.ended == 0
+
+    run(main())
+
+
 def test_a_frame_that_a_source_cannot_make_is_the_source_s_mistake() -> None:
     class Wrong(AudioSource):
         async def read(self) -> AudioFrame | None:

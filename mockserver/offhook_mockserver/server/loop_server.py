@@ -63,6 +63,9 @@ class LoopServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
+                # Or uvicorn reads them from the environment.
+                workers=1,
+                forwarded_allow_ips="127.0.0.1",
                 server_header=False,
             )
         )

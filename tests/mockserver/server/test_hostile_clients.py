@@ -14,7 +14,7 @@ from tests.mockserver.hostile import CLOSE, CONTINUATION, HANDSHAKE, PING, PONG,
 
 from offhook.plugin.manager import Plugins
 from offhook_mockserver.doors.limits import MAX_PIECES
-from offhook_mockserver.server import acceptor, limits
+from offhook_mockserver.server import acceptor, limits, loop_server
 from offhook_mockserver.server.http_connection import BoundedConnection
 from offhook_mockserver.server.incidents import Incident
 from offhook_mockserver.server.loop_server import LoopServer
@@ -359,7 +359,11 @@ def test_the_limit_of_connections_leaves_files_for_calls(monkeypatch: pytest.Mon
         assert acceptor.most_connections() == most
 
 
-def test_the_server_stops_at_once_and_silently_while_a_body_stalls(quiet: pytest.LogCaptureFixture) -> None:
+def test_the_server_stops_at_once_and_silently_while_a_body_stalls(
+    quiet: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_server, "_STOP_S", 1000.0)  # it would run into pytest's time limit
+
     async def check(mock: MockServer) -> None:
         async with HostileClient(mock.port) as client:
             await client.send(client.head(POST, {**JSON, "content-length": "100"}) + b"{")

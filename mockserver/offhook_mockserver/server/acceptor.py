@@ -1,4 +1,4 @@
-"""Accepts connections: a few in each turn, at most so many at once, and none while no descriptor is free.
+"""Accepts connections: a few in each turn, up to a limit of open ones, and none while no descriptor is free.
 
 asyncio's own server accepts as many as its backlog in one turn. Without a free descriptor it also tries as often, logs
 a traceback for each try, and has done so a thousand times before the next turn.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Connections that wait in the system to be accepted.
 _BACKLOG: Final = 1024
-#: Descriptors that are kept for media sockets, recordings and files, if the process has so many.
+#: Descriptors that are kept for media sockets, recordings and files, if the process may open twice as many.
 _RESERVED: Final = 128
 
 

@@ -282,7 +282,7 @@ def test_an_http_connection_whose_answer_is_not_read_is_cut(ends: bool, monkeypa
 
 
 @pytest.mark.fault("F45")
-def test_a_client_that_pipelines_gets_so_many_answers_and_no_more() -> None:
+def test_a_client_that_pipelines_gets_a_limited_number_of_answers() -> None:
     async def check(mock: MockServer) -> None:
         async with HostileClient(mock.port) as client:
             await client.send(client.head("GET /nowhere HTTP/1.1") * 100)

@@ -28,12 +28,16 @@ if TYPE_CHECKING:
 
 Member: TypeAlias = PcmMember | RtpMember
 
+#: Members of one room. FaceTime takes 32, and the relay's messages list up to 512; but every frame of every talker goes
+#: to every member, 50 times a second, and with several hundred members one process cannot keep up: joins then take
+#: seconds, in the other rooms too.
+MAX_ROOM_MEMBERS: Final = 128
 #: Uids are 32 bits and 0 means "choose one for me".
 _UID_LIMIT: Final = 2**32
 
 
 class RoomError(OffhookError):
-    """A room cannot be opened or joined: its name is taken, too many are open, or it is closed."""
+    """A room cannot be opened or joined: its name is taken, too many are open, or it is closed or full."""
 
     code = "room"
 
@@ -155,6 +159,17 @@ class Room:
             now_s=self._clock.wall_s(),
         )
 
+    def check_space(self, uid: int) -> None:
+        """Check that there is space for a further member, or that `uid` is a member, which would be replaced.
+
+        Doors call it; a callee joins whether there is space or not.
+
+        Raises:
+            RoomError: the room is full.
+        """
+        if uid not in self._members and len(self._members) + len(self._expected) >= MAX_ROOM_MEMBERS:
+            raise RoomError(f"channel {self.channel} has {MAX_ROOM_MEMBERS} members, which is the limit")
+
     def join_pcm(self, uid: int, handler: PcmHandler) -> PcmMember:
         """Join as a member that speaks and hears PCM.
 
@@ -180,9 +195,10 @@ class Room:
         """Notify `member` of events from now on, although it is not in the room before `admit`.
 
         Raises:
-            RoomError: the room is closed.
+            RoomError: the room is closed or full.
         """
         self._check_open()
+        self.check_space(member.uid)
         self._expected.append(member)
 
     def admit(self, member: RtpMember) -> None:

@@ -10,7 +10,6 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final, Self
 
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
 
 from offhook.errors import StorageError
 from offhook.interfaces import Grant, Ids, SystemClock
@@ -18,6 +17,7 @@ from offhook.paths import expanded, make_folder
 from offhook.plugin import Plugins, hookimpl
 from offhook.secret import Secret
 from offhook_mockserver.callees.numbers import script_for
+from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
 from offhook_mockserver.faces.sendblue.start_call import SendblueApi
 from offhook_mockserver.rooms.room import RoomError
@@ -175,7 +175,7 @@ class Mock:
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer requests below ``/relay/``."""
         refusal = Refusal("unavailable", "this mock has no WebRTC relay: join its rooms with the transport memory")
-        await JSONResponse(RefusalAnswer(refusal).to_json(), 503)(scope, receive, send)
+        await JsonAnswer(RefusalAnswer(refusal).to_json(), 503)(scope, receive, send)
 
     def _hosts(self) -> frozenset[str]:
         """The accepted values of a Host header."""
@@ -206,4 +206,4 @@ def _check_folder(folder: Path) -> None:
 
 async def _internal_error(request: Request, error: Exception) -> Response:
     message = "the mock failed; its log shows why. Please report this"
-    return JSONResponse({"status": "ERROR", "message": message}, 500)
+    return JsonAnswer({"status": "ERROR", "message": message}, 500)

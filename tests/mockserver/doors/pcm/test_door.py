@@ -26,8 +26,9 @@ from offhook.secret import Secret
 from offhook.session.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 from offhook_mockserver.doors import limits, outbox
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
-from offhook_mockserver.server.loop_server import RefusableWebSocket
+from offhook_mockserver.rooms.room import MAX_ROOM_MEMBERS
 from offhook_mockserver.server.socket_server import MockServer
+from offhook_mockserver.server.websocket_connection import RefusableWebSocket
 from offhook_wire import pcm_protocol
 from offhook_wire.access_token import mint
 from offhook_wire.pcm_protocol import Audio, Join, Unpublish, Welcome
@@ -437,6 +438,19 @@ def test_pages_of_other_origins_are_refused_before_the_first_message(header: dic
         assert place.door.connections == 0
         with pytest.raises(InvalidStatus):
             await connect(place.client().url, proxy=None, origin="http://evil.example")  # type: ignore[arg-type]
+
+    at_the_door(check)
+
+
+def test_the_client_that_a_full_room_has_no_space_for_is_refused() -> None:
+    async def check(place: Place) -> None:
+        for uid in range(100, 100 + MAX_ROOM_MEMBERS - 2):
+            place.room.join_pcm(uid, Ear())
+        await place.enter()
+        refused = await place.client().ask(**place.join(uid=8))
+        assert (refused["type"], refused["code"]) == ("refused", "unavailable")
+        assert f"{MAX_ROOM_MEMBERS} members" in refused["message"]
+        await place.enter(uid=7)  # which replaces the member
 
     at_the_door(check)
 

@@ -440,5 +440,5 @@ BROKEN: Final[dict[str, dict[type[Good], str]]] = {
         KeepsItsKeys: "call 2 requested no headers from the auth: keys may have rotated",
         AsksForAnyHost: "headers were requested for '', but the service is 127.0.0.1",
     },
-    "carrier-25": {HoldsTheLoop: "start_call() blocked the event loop for 0.30 s"},
+    "carrier-25": {HoldsTheLoop: "start_call() blocked the event loop for "},
 }

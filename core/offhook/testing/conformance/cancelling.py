@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from offhook.testing.conformance.kit import Conformance
 
@@ -19,8 +19,16 @@ _MOMENTS: Final = 5
 _MOST_S: Final = 1.0
 
 
+async def _nothing() -> None:
+    pass
+
+
 async def cancel_everywhere(
-    kit: Conformance, start: Callable[[], Coroutine[object, object, object]], what: str
+    kit: Conformance,
+    start: Callable[[], Coroutine[object, object, object]],
+    what: str,
+    *,
+    after: Callable[[], Awaitable[object]] = _nothing,
 ) -> None:
     """Cancel a call of a part again and again, each time at another moment.
 
@@ -28,6 +36,7 @@ async def cancel_everywhere(
         kit: the kit.
         start: starts a new call; its errors are ignored.
         what: names the call in the message of a failure.
+        after: awaited after each call.
 
     Raises:
         AssertionError: a cancelled call did not end, or ended without CancelledError.
@@ -38,17 +47,22 @@ async def cancel_everywhere(
     await asyncio.wait({whole}, timeout=_MOST_S)
     took_s = loop.time() - began_s
     await _cancel(kit, whole, what, f"after {took_s:.3f} s")
-    for turns in range(_TURNS):
+    await after()
+    moments = [(turns, 0.0) for turns in range(_TURNS)]
+    if took_s:
+        moments += [(0, took_s * moment / _MOMENTS) for moment in range(1, _MOMENTS)]
+    done = False
+    for turns, after_s in moments:
+        if done and not after_s:
+            continue  # it was done within a smaller number of turns
         call = asyncio.ensure_future(start())
         for _ in range(turns):
             await asyncio.sleep(0)
-        if not await _cancel(kit, call, what, f"after {turns} turns of the loop"):
-            break  # it is done within this number of turns, and within every larger one
-    for moment in range(1, _MOMENTS) if took_s else ():
-        after_s = took_s * moment / _MOMENTS
-        call = asyncio.ensure_future(start())
-        await asyncio.sleep(after_s)
-        await _cancel(kit, call, what, f"after {after_s:.3f} s")
+        if after_s:
+            await asyncio.sleep(after_s)
+        when = f"after {after_s:.3f} s" if after_s else f"after {turns} turns of the loop"
+        done |= not await _cancel(kit, call, what, when)
+        await after()
 
 
 async def _cancel(kit: Conformance, call: asyncio.Future[object], what: str, when: str) -> bool:

@@ -27,10 +27,11 @@ class AudioSource(ABC):
     async def read(self) -> AudioFrame | None:
         """Return the next frame, of any length and rate; None at the end, and for each call after it.
 
-        The core converts frames to the leg's rate. `frame.position` counts the samples from the beginning of the source:
-        each frame begins where the one before ended, or later where the source has a gap. Playout plays frames one after
-        the other and does not wait for gaps; the position serves what reads the source itself, such as a sink, which
-        writes silence for a gap.
+        The core converts frames to the leg's rate.
+
+        `frame.position` counts the samples from the beginning of the source: each frame begins where the one before
+        ended, or later where the source has a gap. It is for code that reads the source itself, such as a sink, which
+        writes silence for a gap. Playout ignores it, and plays one frame after the other.
 
         Raises:
             SourceError: the rest cannot be read.

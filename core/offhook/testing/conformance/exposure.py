@@ -14,12 +14,13 @@ import threading
 import warnings
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, cast
+from unittest.mock import patch
 from urllib.parse import quote
 
 from offhook.testing.conformance.descriptors import written_to
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from types import TracebackType
 
 #: Shorter secrets are not looked for: they would match by chance.
@@ -104,7 +105,7 @@ def watched() -> Generator[Exposure]:
     with contextlib.ExitStack() as stack:
         stack.callback(_add_environment, exposure, environment)
         records = stack.enter_context(_records_made())
-        stack.callback(lambda: [_add_record(exposure, record) for record in records])
+        stack.callback(_add_records, exposure, records)
         stack.enter_context(_output(exposure))
         stack.enter_context(_warnings(exposure))
         stack.enter_context(_lost_errors(exposure))
@@ -165,6 +166,11 @@ def _records_made() -> Generator[list[logging.LogRecord]]:
         logging.disable(disabled)
         root.setLevel(level)
         logging.setLogRecordFactory(make)
+
+
+def _add_records(exposure: Exposure, records: Iterable[logging.LogRecord]) -> None:
+    for record in records:
+        _add_record(exposure, record)
 
 
 def _add_record(exposure: Exposure, record: logging.LogRecord) -> None:
@@ -236,19 +242,16 @@ def _lost_errors(exposure: Exposure) -> Generator[None]:
 @contextlib.contextmanager
 def _children(exposure: Exposure, environment: Mapping[str, str]) -> Generator[None]:
     """Collect the arguments and the environment of child processes, which other programs of the user can read."""
-    start = subprocess.Popen.__init__
+    start: Callable[..., None] = subprocess.Popen.__init__
 
-    def note(self: subprocess.Popen[bytes], args: object, *others: object, **more: object) -> None:
+    def note(self: object, args: object, *others: object, **more: object) -> None:
         exposure.add("the command line of a child process", _repr(args))
         given = cast("Mapping[str, str]", more.get("env") or os.environ)
         exposure.add("the environment of a child process", _added(given, environment))
-        start(self, args, *others, **more)  # type: ignore[call-overload]
+        start(self, args, *others, **more)
 
-    subprocess.Popen.__init__ = note  # type: ignore[method-assign]
-    try:
+    with patch.object(subprocess.Popen, "__init__", note):
         yield
-    finally:
-        subprocess.Popen.__init__ = start  # type: ignore[method-assign]
 
 
 def _add_environment(exposure: Exposure, before: Mapping[str, str]) -> None:

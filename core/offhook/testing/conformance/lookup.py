@@ -7,7 +7,7 @@ import functools
 import importlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from offhook.errors import ConfigError, OffhookError
 from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Archive
     from offhook.interfaces.environment import Environment
+    from offhook.interfaces.far_end import FarEnd
     from offhook.plugin.registry import Registry
     from offhook.testing.conformance.kit import Conformance
 
@@ -160,9 +161,13 @@ def _make(
     return made
 
 
+class _WithFarEnd(Protocol):
+    def make_far_end(self) -> FarEnd: ...
+
+
 def _settings_of(kit: Conformance, wanted: Wanted) -> str:
     """Say with which settings a carrier or a transport is made, and how to add others."""
-    far_end: ChannelFarEnd | ServiceFarEnd = kit.make_far_end()  # type: ignore[attr-defined]
+    far_end = cast("_WithFarEnd", kit).make_far_end()
     of_far_end = ", ".join(sorted(far_end.environment)) or "none"
     return (
         f"it is made with the settings of the shell and those of its far end: {of_far_end}; add others with --setting "

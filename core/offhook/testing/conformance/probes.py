@@ -33,7 +33,7 @@ async def error_of(work: Awaitable[object]) -> Exception | None:
     return None
 
 
-async def ending_of(task: asyncio.Future[object]) -> BaseException | None:
+async def ending_of(task: Awaitable[object]) -> BaseException | None:
     """Wait for a task and return what it raised, a cancellation as well, or None."""
     try:
         await task

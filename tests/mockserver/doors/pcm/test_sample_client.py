@@ -1,4 +1,4 @@
-"""The client in docs/reference/pcm-door.md shows no token, as transport-25 asks of transports that begin as its copy."""
+"""The client in docs/reference/pcm-door.md shows no token, so that a transport which begins as its copy shows none."""
 
 from __future__ import annotations
 

@@ -82,8 +82,10 @@ def test_the_page_says_what_the_mock_answers() -> None:
             assert not tenant.calls
             good = re.search(r"```http\n(\S+) (\S+) HTTP/1.1\n(.*?)\n\n(.*?)\n```", PAGE, re.DOTALL)
             assert good is not None
-            headers = dict(line.split(": ") for line in good[3].splitlines())
-            answer = await client.request(good[1], mock.url + good[2], content=good[4], headers={**headers, **keys})
+            documented_headers = dict(line.split(": ") for line in good[3].splitlines())
+            answer = await client.request(
+                good[1], mock.url + good[2], content=good[4], headers={**documented_headers, **keys}
+            )
             assert answer.status_code == 200
             documented = re.search(r"HTTP 200.*?```json\n(.*?)```", PAGE, re.DOTALL)
             assert documented is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces.far_end import TokenFault
@@ -27,6 +28,7 @@ from offhook.testing.conformance.transport.stage import (
 from offhook.testing.conformance.turns import does_not_block
 
 if TYPE_CHECKING:
+    from offhook.session.events import LegEvent
     from offhook.testing.conformance.transport.stage import Pair
 
 #: The number of attempts at being in time, since the machine may be busy: one must succeed.
@@ -44,7 +46,7 @@ class FidelityClauses(TransportKit):
         async with self.stage() as stage:
             pair = await stage.pair()
             await self.in_time(stage, pair)
-            least_s = {MemberUnpublished: math.inf, MemberPublished: math.inf}
+            least_s: dict[type[LegEvent], float] = {MemberUnpublished: math.inf, MemberPublished: math.inf}
             for _ in range(_TRIES):
                 for kind in least_s:
                     pair.ear.events.clear()
@@ -79,16 +81,16 @@ class FidelityClauses(TransportKit):
             await stage.quiet(pair)
             if max(least_s.values()) <= self.most_delay_s:
                 return
-        way, delay_s = max(least_s.items(), key=lambda item: item[1])
+        slowest, delay_s = max(least_s.items(), key=lambda item: item[1])
         raise AssertionError(
-            f"audio {way} is late{when}: it is heard {delay_s * 1000:.0f} ms after it was sent; at most "
+            f"audio {slowest} is late{when}: it is heard {delay_s * 1000:.0f} ms after it was sent; at most "
             f"{self.most_delay_s * 1000:.0f} ms are allowed (most_delay_s)"
         )
 
     async def _loud(self, pair: Pair, what: str) -> None:
         """Wait until a loud frame was heard in both directions."""
         for index, name in enumerate(way.name for way in pair.ways):
-            await self.until(lambda index=index: pair.ways[index].loud_at_s() is not None, f"{what} ({name})")
+            await self.until(partial(_is_loud, pair, index), f"{what} ({name})")
 
     @clause("transport-29", "the last frame before a pause, and before leave(), is heard as soon as any other")
     async def test_the_last_frame(self) -> None:
@@ -194,3 +196,7 @@ class FidelityClauses(TransportKit):
             forged = leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID, fault=TokenFault.FORGED))
             await self.raises(Exception, forged, "renew() accepted a forged token after renewals were cancelled")
             await leg.renew(stage.far.grant(CHANNEL, uid=OUR_UID))
+
+
+def _is_loud(pair: Pair, way: int) -> bool:
+    return pair.ways[way].loud_at_s() is not None

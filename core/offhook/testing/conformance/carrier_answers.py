@@ -69,7 +69,7 @@ class CarrierAnswers(Conformance):
         }
     )
     #: The auth of the carrier that was made last.
-    asked_auth: RecordingAuth
+    _asked_auth: RecordingAuth
     give_up_s: float = 60.0
     again_s: float = 1.0
 
@@ -104,8 +104,8 @@ class CarrierAnswers(Conformance):
     @contextlib.asynccontextmanager
     async def carrier(self, environment: Environment | None = None) -> AsyncGenerator[Carrier]:
         """A carrier for the far end, closed at the end; errors of closing are ignored: one clause tests closing."""
-        self.asked_auth = RecordingAuth(self.far_end.auth)
-        carrier = self.make(environment or self.far_end.environment, self.asked_auth)
+        self._asked_auth = RecordingAuth(self.far_end.auth)
+        carrier = self.make(environment or self.far_end.environment, self._asked_auth)
         try:
             yield carrier
         finally:
@@ -239,9 +239,9 @@ class CarrierAnswers(Conformance):
     async def test_keys_are_requested_for_each_call(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
             for number in range(3):
-                self.asked_auth.hosts.clear()
+                self._asked_auth.hosts.clear()
                 await carrier.start_call(self.request(service))
-                hosts = self.asked_auth.hosts
+                hosts = self._asked_auth.hosts
                 assert hosts, f"call {number + 1} requested no headers from the auth: keys may have rotated"
                 if service.host:
                     wrong = [host for host in hosts if host != service.host]

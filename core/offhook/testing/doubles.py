@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from offhook.errors import StartAmbiguous
 from offhook.interfaces import AudioFilter, AudioSink, Auth, Carrier, Store
@@ -41,6 +42,7 @@ class ScriptedCarrier(Carrier):
         service: called with the number of each call to get the grant, for example `ScriptedService.ring`; `answer` is
             then ignored. If the service takes longer than 15 s, `start_call` raises `StartAmbiguous`.
         line: the id of its line, see `Carrier.line_id`.
+        auth: asked for the headers of each call to the host of `endpoint`, as carriers that send keys do.
     """
 
     def __init__(
@@ -51,12 +53,15 @@ class ScriptedCarrier(Carrier):
         endpoint: str | None = "http://127.0.0.1:9",
         service: Callable[[str], Awaitable[Grant]] | None = None,
         line: str | None = None,
+        auth: Auth | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._answer = answer
         self._refuse_check = refuse_check
         self._service = service
         self._line = line
+        self._auth = auth
+        self._host = urlsplit(endpoint or "").hostname or ""
         #: Clear it to hold back the answer.
         self.gate: asyncio.Event = asyncio.Event()
         self.gate.set()
@@ -76,6 +81,8 @@ class ScriptedCarrier(Carrier):
         self.requests.append(request)
         self.rung.append(request.number)
         await self.gate.wait()
+        if self._auth is not None:
+            await self._auth.headers(self._host)
         if self._service is not None:
             return await self._asked(self._service(request.number))
         if self._answer is not None:

@@ -39,10 +39,12 @@ class ScriptedService(ServiceFarEnd):
     """
 
     virtual_time = True
+    host = "127.0.0.1"
 
     def __init__(self) -> None:
         self.told: ServiceAnswer = ServiceAnswer.ACCEPT
         self._rung: list[str] = []
+        self._strayed: list[str] = []
         self._ids = Ids(1)
         self._clock = LoopClock()
         self._auth = FixedAuth(x_scripted_key="a-key-that-nobody-has")
@@ -63,6 +65,10 @@ class ScriptedService(ServiceFarEnd):
     def rung(self) -> list[str]:
         return self._rung
 
+    @property
+    def strayed(self) -> list[str]:
+        return self._strayed
+
     def answer(self, answer: ServiceAnswer) -> None:
         self.told = answer
 
@@ -72,9 +78,9 @@ class ScriptedService(ServiceFarEnd):
     async def aclose(self) -> None:
         pass
 
-    def carrier(self, environment: Environment) -> ScriptedCarrier:
-        """Return a carrier that uses this service."""
-        return ScriptedCarrier(service=self.ring, line=environment[_LINE_VARIABLE], endpoint=_ENDPOINT)
+    def carrier(self, environment: Environment, auth: Auth | None = None) -> ScriptedCarrier:
+        """Return a carrier that uses this service, and requests headers from `auth` before each call."""
+        return ScriptedCarrier(service=self.ring, line=environment[_LINE_VARIABLE], endpoint=_ENDPOINT, auth=auth)
 
     async def ring(self, to: str) -> Grant:
         """Answer a request of a carrier.
@@ -104,5 +110,6 @@ def _error_for(answer: ServiceAnswer) -> CarrierError:
         ServiceAnswer.FAIL: CarrierUnavailable("the service is failing", may_have_rung=True),
         ServiceAnswer.NONSENSE: CarrierProtocolError("the service answered with something else", may_have_rung=True),
         ServiceAnswer.LOSE: StartAmbiguous("the answer was lost"),
+        ServiceAnswer.REDIRECT: CarrierProtocolError("the service redirects the request", may_have_rung=True),
     }
     return errors.get(answer) or StartAmbiguous("the carrier stopped waiting for the answer")

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.testing.conformance.broken_transports import BROKEN, ChecksNothing, KeepsAThread
+from tests.testing.conformance.broken_transports import BROKEN, BROKEN_IN_REAL_TIME, ChecksNothing, IsLate, KeepsAThread
 
 from offhook.testing.conformance import KITS, TransportConformance, Verdict, run_kit
 from offhook.testing.conformance.clause import tests_of as clauses_of
@@ -85,6 +85,30 @@ def test_a_broken_transport_fails_its_clause_and_no_other(
     assert problem in report.failed[0].detail
 
 
+class AsInRealTime(Quick):
+    """Waits, and tolerates, as on real sockets."""
+
+    rest_s = 0.4
+
+    def either(self, virtual: float, real: float) -> float:
+        return real
+
+
+@pytest.mark.parametrize(
+    ("broken", "clause", "problem"),
+    [(broken, clause, problem) for broken, (clause, problem) in BROKEN_IN_REAL_TIME.items()],
+)
+def test_what_is_late_fails_a_clause_in_real_time_too(broken: type[LinkedTransport], clause: str, problem: str) -> None:
+    report = run_kit(type("Late", (AsInRealTime,), {"broken": broken}), only=[clause])
+    (failed,) = report.failed
+    assert problem in failed.detail
+
+
+def test_what_is_late_is_not_said_to_be_missing() -> None:
+    (failed,) = run_kit(type("Late", (Quick,), {"broken": IsLate}), only=["transport-9"]).failed
+    assert "of 500 frames to us 14 are late: the last one was heard 300 ms after it was spoken" in failed.detail
+
+
 class SlowToJoin(LinkedTransport):
     """A correct transport whose join() waits."""
 
@@ -120,7 +144,7 @@ def test_a_transport_that_cannot_be_made_fails_every_clause() -> None:
 def test_capabilities_that_are_not_claimed_are_left_out_of_other_clauses_too(monkeypatch: pytest.MonkeyPatch) -> None:
     report = run_kit(type("Modest", (Quick,), {"not_claimed": dict.fromkeys(CAPABILITIES, "modesty")}))
     assert report.passed
-    assert report.count(Verdict.NOT_CLAIMED) == 4
+    assert report.count(Verdict.NOT_CLAIMED) == 5
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     (result,) = run_kit(Quick, only=["transport-26"]).results
     assert result.verdict is Verdict.NOT_CLAIMED
@@ -130,5 +154,5 @@ def test_capabilities_that_are_not_claimed_are_left_out_of_other_clauses_too(mon
 def test_every_clause_has_a_broken_transport() -> None:
     assert KITS["transport"] is TransportConformance
     assert [clause.id for clause, _ in clauses_of(TransportConformance)] == list(BROKEN)
-    assert list(BROKEN) == [f"transport-{number}" for number in range(1, 28)], "numbers never change"
+    assert list(BROKEN) == [f"transport-{number}" for number in range(1, 34)], "numbers never change"
     assert all(BROKEN.values())

@@ -600,7 +600,9 @@ from pathlib import Path
 for name in ("aiortc", "aioice", "av", "numpy", "soundfile", "soxr", "pylibsrtp"):
     sys.modules[name] = None
 import httpx
+from offhook.interfaces import Grant
 from offhook.plugin import Plugins
+from offhook.secret import Secret
 from offhook_mockserver.callees.script import Answer, Script, Wait
 from offhook_mockserver.server import MockServer
 
@@ -615,7 +617,8 @@ async def main():
         async with httpx.AsyncClient(trust_env=False, headers=headers) as http:
             grant = (await http.post(server.url + "/facetime/start-call", json=numbers)).json()["agora"]
         (call,) = tenant.calls.values()
-        await echo(server.url, grant["appId"], grant["channelName"], grant["token"], 0.1)
+        token = Secret(grant["token"])
+        await echo(Grant(grant["appId"], grant["channelName"], token, grant["uid"], server.url), 0.1)
         print(call.callee.ear.frames_heard, "frames of ours were heard")
 
 asyncio.run(main())

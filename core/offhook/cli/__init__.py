@@ -5,6 +5,7 @@ The names are imported on first use, so that importing this package does not imp
 
 from __future__ import annotations
 
+import atexit
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from offhook.cli.call.display import Display
     from offhook.cli.call.folder import CALLEE_HEARD
     from offhook.cli.call.placing import CallOrder, CallResult, place, report
+    from offhook.cli.early import signals_end_the_process
     from offhook.cli.exit_codes import ExitCode
+    from offhook.cli.output import print_complaint, print_json, print_line
     from offhook.cli.stopping import Stop, run
 
 __all__ = [
@@ -29,8 +32,12 @@ __all__ = [
     "choose",
     "main",
     "place",
+    "print_complaint",
+    "print_json",
+    "print_line",
     "report",
     "run",
+    "signals_end_the_process",
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
@@ -42,8 +49,12 @@ _HOMES: Final[Mapping[str, str]] = {
     "Stop": "offhook.cli.stopping",
     "choose": "offhook.cli.call.choosing",
     "place": "offhook.cli.call.placing",
+    "print_complaint": "offhook.cli.output",
+    "print_json": "offhook.cli.output",
+    "print_line": "offhook.cli.output",
     "report": "offhook.cli.call.placing",
     "run": "offhook.cli.stopping",
+    "signals_end_the_process": "offhook.cli.early",
 }
 
 
@@ -55,10 +66,16 @@ def __getattr__(name: str) -> object:
 
 def main() -> None:
     """Run the command line with the process's arguments and exit with its code."""
-    try:
-        from offhook.cli.root import run  # here, since it imports typer
+    from offhook.cli.early import signals_end_the_process, signals_end_with
 
+    with signals_end_the_process():
+        from offhook.cli.streams import guard_streams
+
+        guard_streams()
+        from offhook.cli.root import run
+    try:
         code = run(sys.argv[1:])
-    except KeyboardInterrupt:  # before there is anything to hang up
+    except KeyboardInterrupt:  # there was nothing to hang up
         code = 130
+    atexit.register(signals_end_with, code)
     sys.exit(code)

@@ -229,9 +229,12 @@ def test_what_plugins_print_while_they_load_goes_to_standard_error(
 
 
 @pytest.mark.usefixtures("commands")
-def test_vv_shows_the_traceback_of_a_bug() -> None:
-    with pytest.raises(ZeroDivisionError):
-        run(["-vv", "buggy"])
+def test_vv_shows_the_traceback_of_a_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["-vv", "buggy"]) == ExitCode.FAILED
+    *_, raising, error, complaint = capsys.readouterr().err.splitlines()
+    assert raising.strip() == 'raise ZeroDivisionError("oops")'
+    assert error == "    ZeroDivisionError: oops"
+    assert "this is a bug in offhook: ZeroDivisionError: oops" in complaint
 
 
 @pytest.mark.usefixtures("commands")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import StorageError
+from offhook.private_files import make_private_folder
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -36,14 +37,13 @@ def home(environment: Mapping[str, str]) -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only its owner can open; an existing one is left as it is.
+    """Make a folder that only its owner can open, and the missing folders above it; existing ones are left as they are.
 
     Raises:
         StorageError: the folder cannot be made.
     """
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_private_folder(folder)
     except FileExistsError as error:
         raise StorageError(
             f"{quoted_path(error.filename)} is a file and not a folder: choose another folder."

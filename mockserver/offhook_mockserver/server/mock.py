@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse
 from offhook.errors import StorageError
 from offhook.interfaces import Grant, Ids, SystemClock
 from offhook.plugin import Plugins, hookimpl
+from offhook.records import make_private_folder
 from offhook.secret import Secret
+from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
 from offhook_mockserver.faces.sendblue.start_call import SendblueApi
@@ -194,12 +196,13 @@ class Mock:
 
 def _check_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         with NamedTemporaryFile(dir=folder):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise StorageError(
-            f"cannot write to the recordings folder {folder}: {error.strerror}. Choose another with --recordings"
+            f"cannot write to the recordings folder {quoted_path(folder)}: {system_reason(error)}. "
+            "Choose another with --recordings"
         ) from None
 
 

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError
+from offhook.private_files import make_private_folder
 from offhook.wording import quoted_path
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class CallFolder:
 
     def __init__(self, path: Path) -> None:
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path)
             empty = not any(path.iterdir())
         except OSError as error:
             raise ConfigError(f"the output folder {quoted_path(path)} cannot be used: {error.strerror}") from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from offhook.cli.output import print_json, print_line
 from offhook.cli.records.show import recording_lines
 from offhook.errors import ConfigError, StorageError
+from offhook.private_files import make_private_folder, write_private
 from offhook.records.documents import to_json
 from offhook.wording import quoted, quoted_path, system_reason
 
@@ -54,9 +55,8 @@ def _write(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path) -> N
             f"{quoted_path(existing[0])} already exists, and offhook never overwrites files: choose another folder"
         )
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        make_private_folder(out)
         for path, content in files.items():
-            with path.open("xb") as file:
-                file.write(content)
+            write_private(path, content)
     except OSError as error:
         raise StorageError(f"the calls cannot be written to {quoted_path(out)}: {system_reason(error)}.") from None

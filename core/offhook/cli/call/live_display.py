@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from offhook.call.call import Call
+    from offhook.errors import OffhookError
     from offhook.session.record import CallRecord
 
 
@@ -55,8 +56,8 @@ class LiveDisplay(Display):
             meter("callee", call.level_heard_dbfs),
         )
 
-    def finish(self, record: CallRecord) -> None:
-        for text in summary(record):
+    def finish(self, record: CallRecord, error: OffhookError | None = None) -> None:
+        for text in summary(record, error):
             self._console.print(Text(printable(text), style="bold"))
 
 

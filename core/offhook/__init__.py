@@ -5,11 +5,9 @@ The names are imported on first use: the command `offhook` imports this package 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from offhook.old_paths import keep_old_paths as _keep_old_paths
 
+TYPE_CHECKING = False  # without importing typing, which takes longer than all of this
 if TYPE_CHECKING:
     from offhook.call import Call, Phone
     from offhook.errors import (
@@ -103,6 +101,8 @@ _ROOMS = (*_HOMES, "records", "wording")
 if not TYPE_CHECKING:  # a type checker would take any name for one of this module
 
     def __getattr__(name: str) -> object:
+        from importlib import import_module
+
         if name in _ROOMS:
             return import_module(f"{__name__}.{name}")
         if name not in __all__:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import atexit
 import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False  # without importing typing, see `offhook.cli.early`
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
     from offhook.cli.call.choosing import choose
     from offhook.cli.call.display import Display
     from offhook.cli.call.folder import CALLEE_HEARD
     from offhook.cli.call.placing import CallOrder, CallResult, place, report
-    from offhook.cli.early import signals_end_the_process
+    from offhook.cli.early import EarlySignals
     from offhook.cli.exit_codes import ExitCode
     from offhook.cli.output import print_complaint, print_json, print_line
     from offhook.cli.stopping import Stop, run
@@ -27,6 +27,7 @@ __all__ = [
     "CallOrder",
     "CallResult",
     "Display",
+    "EarlySignals",
     "ExitCode",
     "Stop",
     "choose",
@@ -37,7 +38,6 @@ __all__ = [
     "print_line",
     "report",
     "run",
-    "signals_end_the_process",
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
@@ -54,21 +54,23 @@ _HOMES: Final[Mapping[str, str]] = {
     "print_line": "offhook.cli.output",
     "report": "offhook.cli.call.placing",
     "run": "offhook.cli.stopping",
-    "signals_end_the_process": "offhook.cli.early",
+    "EarlySignals": "offhook.cli.early",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)
 
 
 def main() -> None:
     """Run the command line with the process's arguments and exit with its code."""
-    from offhook.cli.early import signals_end_the_process, signals_end_with
+    from offhook.cli.early import EarlySignals, end_with
 
-    with signals_end_the_process():
+    with EarlySignals():
         from offhook.cli.streams import guard_streams
 
         guard_streams()
@@ -77,5 +79,5 @@ def main() -> None:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # there was nothing to hang up
         code = 130
-    atexit.register(signals_end_with, code)
+    atexit.register(end_with, code)
     sys.exit(code)

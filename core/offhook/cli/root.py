@@ -11,7 +11,7 @@ import typer
 
 import offhook
 from offhook.cli import built_in
-from offhook.cli.early import signals_end_the_process
+from offhook.cli.early import EarlySignals
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.output import log_to_stderr, log_warnings_safely, print_complaint, print_line, printed_here
 from offhook.cli.streams import lost_output
@@ -95,7 +95,7 @@ def run(arguments: list[str]) -> int:
     log_warnings_safely()
     try:
         with printed_here():
-            with signals_end_the_process(), contextlib.redirect_stdout(sys.stderr):
+            with EarlySignals(), contextlib.redirect_stdout(sys.stderr):
                 plugins = built_in.load()  # documents must hold nothing that plugins print
             for complaint in plugins.complaints:
                 print_complaint(complaint)

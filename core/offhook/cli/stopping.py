@@ -35,7 +35,9 @@ _T = TypeVar("_T")
 #: is cut short, and then only its key is not released.
 DRAIN_S: Final = 4.8
 #: The signals that end a command, and the exit code of each.
-CODES: Final[Mapping[signal.Signals, ExitCode]] = {number: ExitCode(code) for number, code in early.CODES.items()}
+CODES: Final[Mapping[signal.Signals, ExitCode]] = {
+    signal.Signals(number): ExitCode(code) for number, code in early.CODES.items()
+}
 
 
 class Stop:

@@ -35,7 +35,7 @@ MOST_PIECES: Final = 1000
 LAST_TEXT_S: Final = 0.5
 #: How often it is checked whether the process must end, while the last text is not read.
 _CHECK_S: Final = 0.05
-#: Errors that say that nobody reads: the other end of the pipe, or the terminal, is gone.
+#: Errors of a descriptor that has no reader any more: the other end of the pipe, or the terminal, is gone.
 _UNREAD: Final = frozenset({errno.EPIPE, errno.EBADF, errno.EIO})
 
 
@@ -57,7 +57,7 @@ class Writer:
 
     @property
     def lost(self) -> str:
-        """Why text was lost, although somebody wanted it: the disk is full, for example. Empty if none was."""
+        """Why text was lost, for example because the disk is full; empty if none was, or there is no reader."""
         return "" if self._lost is None or self._lost.errno in _UNREAD else os.strerror(self._lost.errno or 0)
 
     def write(self, data: bytes) -> None:
@@ -204,7 +204,7 @@ def guard_streams() -> None:
     """Make standard output and standard error of this process safe. Call it first, and only in a process of our own.
 
     A descriptor that is closed is opened on the null device; otherwise the next file or socket would get its number,
-    and receive what is printed. Streams that something else has put in the place of Python's own are left alone.
+    and receive what is printed. Streams that something else has put in place of Python's own are left alone.
     """
     for descriptor in (STDIN, STDOUT, STDERR):
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.cli import print_line, run, signals_end_the_process
+from offhook.cli import EarlySignals, print_line, run
 from offhook.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def serve_command(
     While it runs, it prints one line for each event of a call. Ctrl-C stops it: it ends the calls and finishes their
     recordings. A second ctrl-C does not wait for that. Without --json, it prints what stopped it to standard error.
     """
-    with signals_end_the_process():
+    with EarlySignals():
         from offhook_mockserver.commands.serving import MockOptions, serve
 
     options = MockOptions(port=port, recordings=recordings, env_file=env_file, as_json=json)
@@ -71,7 +71,7 @@ def exec_command(
     Exit codes: COMMAND's own; 125 the mock failed, 126 COMMAND cannot be run, 127 COMMAND was not found, 128 and the
     number of the signal that ended COMMAND. Signals are passed on to COMMAND.
     """
-    with signals_end_the_process():
+    with EarlySignals():
         from offhook_mockserver.commands.executing import execute
         from offhook_mockserver.commands.serving import MockOptions
 

@@ -209,7 +209,8 @@ def test_closed_descriptors_are_opened_so_that_no_other_file_gets_their_numbers(
 
 @pytest.mark.usefixtures("standard_streams")
 def test_the_streams_of_the_process_are_guarded_and_those_of_a_program_left_alone() -> None:
-    sys.stdout = sys.__stdout__ = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    sys.stdout = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    setattr(sys, "__stdout__", sys.stdout)  # noqa: B010 - it is final to type checkers
     sys.stderr = io.StringIO()
     guard_streams()
     assert isinstance(sys.stdout, SafeStream)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook import private_files
 from offhook.private_files import make_private_folder, open_private, write_private
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def test_the_mode_is_right_before_anything_else_can_happen(tmp_path: Path, monke
     def refused(*_: object) -> None:
         raise PermissionError("a file system without modes")
 
-    monkeypatch.setattr(private_files.os, "fchmod", refused)
+    monkeypatch.setattr(os, "fchmod", refused)
     monkeypatch.setattr(type(tmp_path), "chmod", refused)
     before = os.umask(0o277)
     try:

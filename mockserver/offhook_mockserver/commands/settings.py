@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _DATABASE: Final = "mock.db"
 _STORE: Final = "OFFHOOK_STORE"
 #: How a file of ours begins. Such a file may be replaced: a mock that was killed has left it.
-_MARK: Final = "# Settings of a running `offhook mock`"
+_MARK: Final = "# Settings of a running offhook mock"
 #: A value that means the same to a shell, to Docker and to python-dotenv: Docker does not know quotes.
 _PLAIN: Final = re.compile(r"[\w./:+@%=,-]*")
 

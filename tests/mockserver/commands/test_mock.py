@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook_mockserver.callees.numbers import NUMBERS
-from offhook_mockserver.commands import serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,17 +111,6 @@ def test_an_unread_pipe_blocks_neither_calls_nor_the_stop() -> None:
     finally:
         process.kill()
         process.communicate()
-
-
-def test_the_oldest_of_too_many_lines_are_dropped_and_counted(capfd: pytest.CaptureFixture[str]) -> None:
-    printer = serving.LinePrinter()
-    for number in range(serving.MOST_LINES + 3):
-        printer.print(f"line {number}")
-    printer.start()
-    printer.finish(10)
-    lines = capfd.readouterr().out.splitlines()
-    assert lines[0] == "(3 lines were dropped here, because the output was not read)"
-    assert lines[1:] == [f"line {number}" for number in range(3, serving.MOST_LINES + 3)]
 
 
 @pytest.mark.slow

@@ -261,6 +261,20 @@ def test_a_plugin_that_fails_is_named_and_the_rest_works(
     assert capsys.readouterr().err == "offhook: plugin broken (acme 1.0) was left out: RuntimeError: no licence\n"
 
 
+def test_lost_output_is_mentioned_and_changes_no_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(offhook.cli.root, "lost_output", lambda: "No space left on device")
+    assert run(["--version"]) == 0
+    said = "offhook: standard output lacks a part of what was printed: No space left on device\n"
+    assert capsys.readouterr().err == said
+
+
+def test_texts_of_plugins_and_arguments_are_not_read_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["call", "+14155550123", "[/red]", "[bold]x"]) == ExitCode.BAD_USAGE
+    assert "[/red]" in capsys.readouterr().err
+
+
 def test_the_entry_point_exits_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["offhook", "--version"])
     with pytest.raises(SystemExit) as exit_:

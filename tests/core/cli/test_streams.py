@@ -6,10 +6,11 @@ import contextlib
 import io
 import os
 import pty
+import select
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -107,13 +108,20 @@ def test_a_reader_that_is_gone_is_not_an_error(pipe: tuple[int, int]) -> None:
     assert out.writer.lost == ""
 
 
-def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[int, int]) -> None:
+def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = pipe
     os.set_blocking(writer, False)
     text = "x" * 300_000
-    read = bytearray()
+    read, waits, select_ = bytearray(), threading.Event(), select.select
+
+    def waiting(*arguments: Any) -> object:
+        waits.set()
+        return select_(*arguments)
+
+    monkeypatch.setattr(select, "select", waiting)
 
     def read_all() -> None:
+        waits.wait(10)
         while len(read) < len(text):
             read.extend(os.read(reader, 65_536))
 

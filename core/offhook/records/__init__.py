@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.private_files import make_private_folder, open_private, write_private
+from offhook.private_files import open_private, write_private
 from offhook.records.documents import (
     is_brief,
     is_unfinished,
@@ -23,7 +23,6 @@ __all__ = [
     "is_unfinished",
     "load_json",
     "make_private",
-    "make_private_folder",
     "mark_interrupted",
     "open_private",
     "recordings",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.cli import print_complaint
 from offhook.errors import OffhookError
+from offhook.interfaces import Environment
 from offhook.wording import describe, quoted
 from offhook_mockserver.commands.serving import running
 from offhook_mockserver.commands.settings import environment_for
@@ -49,7 +50,7 @@ async def execute(options: MockOptions, command: Sequence[str]) -> int:
     signals.listen()
     try:
         async with running(options, show_calls=False) as server:
-            return await _run(command, {**os.environ, **environment_for(server)}, signals)
+            return await _run(command, environment_for(server), signals)
     except asyncio.CancelledError:
         if signals.before_the_command is None:
             raise
@@ -61,9 +62,12 @@ async def execute(options: MockOptions, command: Sequence[str]) -> int:
     return MOCK_FAILED
 
 
-async def _run(command: Sequence[str], environment: Mapping[str, str], signals: _Signals) -> int:
+async def _run(command: Sequence[str], settings: Mapping[str, str], signals: _Signals) -> int:
+    ours = Environment.of_process()
     try:
-        process = await asyncio.create_subprocess_exec(*command, env=environment)
+        # As they are: what is wrong with them, the command will say.
+        inherited = {name: ours.as_written(name) for name in ours}
+        process = await asyncio.create_subprocess_exec(*command, env={**inherited, **settings})
     except FileNotFoundError:
         print_complaint(f"the command {quoted(command[0])} was not found")
         return NOT_FOUND

@@ -11,6 +11,7 @@ import typer
 
 from offhook.cli import EarlySignals, print_line, run
 from offhook.errors import ConfigError
+from offhook.paths import expanded
 
 if TYPE_CHECKING:
     from offhook.cli import Stop
@@ -28,12 +29,15 @@ def serve_command(
     ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready, for programs.")] = False,
     recordings: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Record what each callee hears to DIR/CHANNEL.callee.wav.")
+        Path | None,
+        typer.Option(parser=expanded, metavar="DIR", help="Record what each callee hears to DIR/CHANNEL.callee.wav."),
     ] = None,
     env_file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Keep the settings in FILE while it runs, for a shell, Docker or python-dotenv."
+            parser=expanded,
+            metavar="FILE",
+            help="Keep the settings in FILE while it runs, for a shell, Docker or python-dotenv.",
         ),
     ] = None,
 ) -> None:

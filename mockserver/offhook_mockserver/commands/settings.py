@@ -41,8 +41,25 @@ def environment_for(server: MockServer) -> dict[str, str]:
         "SENDBLUE_API_API_KEY": server.tenant.api_key.reveal(),
         "SENDBLUE_API_API_SECRET": server.tenant.api_secret.reveal(),
         "OFFHOOK_FROM_NUMBER": server.from_number,
-        _STORE: f"sqlite:{home(os.environ).absolute() / _DATABASE}",
+        _STORE: store_setting(),
     }
+
+
+def store_setting() -> str:
+    """The spec of the store for calls to a mock. Without a home folder, no calls are kept."""
+    try:
+        return f"sqlite:{home({}).absolute() / _DATABASE}"
+    except ConfigError:
+        return "none"
+
+
+def shell_word(text: str) -> str:
+    """A text as a word of a shell, without anything that a terminal must not see."""
+    if text.isprintable():
+        return shlex.quote(text)
+    # Such as bytes that are not UTF-8; the shells know this form (POSIX 2024, section 2.2.4).
+    plain = [chr(byte) if 32 < byte < 127 and byte not in b"'\\" else f"\\{byte:03o}" for byte in os.fsencode(text)]
+    return f"$'{''.join(plain)}'"
 
 
 def ready_line(server: MockServer) -> dict[str, object]:
@@ -59,7 +76,7 @@ def ready_line(server: MockServer) -> dict[str, object]:
 
 def welcome(server: MockServer) -> str:
     """What people read first: the settings to export, what to try, and the numbers."""
-    exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in environment_for(server).items())
+    exports = "\n".join(f"  export {name}={shell_word(value)}" for name, value in environment_for(server).items())
     return f"""offhook mock listens on {server.url} (this machine only)
 
 {exports}

@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse
 
 from offhook.errors import StorageError
 from offhook.interfaces import Grant, Ids, SystemClock
+from offhook.paths import expanded, make_folder
 from offhook.plugin import Plugins, hookimpl
-from offhook.records import make_private_folder
 from offhook.secret import Secret
 from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.numbers import script_for
@@ -85,16 +85,16 @@ class Mock:
         self.tenants: Tenants = Tenants(self.ids)
         self.tenant: Tenant = self.tenants.create(settings=tenant)
         self.rooms: Rooms = Rooms(self.clock, self.ids)
+        self._recordings = None if recordings is None else expanded(recordings).absolute()
         self.calls: Calls = Calls(
             self.rooms,
             self.clock,
             self.ids,
             plugins or Plugins.load(),
-            recordings=recordings,
+            recordings=self._recordings,
             on_event=on_event,
             script_for=script_for,
         )
-        self._recordings = recordings
         self.app: ASGIApp = Guard(self._build(), self._hosts)
 
     @property
@@ -195,8 +195,8 @@ class Mock:
 
 
 def _check_folder(folder: Path) -> None:
+    make_folder(folder, "Choose another with --recordings.")
     try:
-        make_private_folder(folder)
         with NamedTemporaryFile(dir=folder):
             pass
     except (OSError, ValueError) as error:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from offhook.cli.output import print_json, print_line
 from offhook.cli.records.show import recording_lines
 from offhook.errors import ConfigError, StorageError
-from offhook.private_files import make_private_folder, write_private
+from offhook.paths import make_folder
+from offhook.private_files import write_private
 from offhook.records.documents import to_json
 from offhook.wording import quoted, quoted_path, system_reason
 
@@ -49,13 +50,13 @@ def _write(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path) -> N
             raise ConfigError(f"the call id {quoted(name)} cannot be part of a file name: export the other calls by id")
         files[out / f"record-{name}.json"] = to_json(record, indent=2) + b"\n"
         files[out / f"journal-{name}.jsonl"] = b"".join(to_json(entry) + b"\n" for entry in journal)
-    existing = [path for path in files if path.exists()]
-    if existing:
-        raise ConfigError(
-            f"{quoted_path(existing[0])} already exists, and offhook never overwrites files: choose another folder"
-        )
+    make_folder(out)
     try:
-        make_private_folder(out)
+        existing = [path for path in files if path.exists()]
+        if existing:
+            raise ConfigError(
+                f"{quoted_path(existing[0])} already exists, and offhook never overwrites files: choose another folder"
+            )
         for path, content in files.items():
             write_private(path, content)
     except OSError as error:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from offhook.errors import StorageError
 from offhook.interfaces.frame import SAMPLE_BYTES
 from offhook.paths import expanded, make_folder, remove_folders
+from offhook.private_files import open_private
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -73,16 +74,16 @@ class WavWriter:
 
     def _create(self) -> int:
         """Create the file, readable by its owner only, since it holds a private conversation."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        flags = os.O_WRONLY | os.O_EXCL
         pattern = self.path
         if "*" not in pattern.name:
-            return os.open(pattern, flags, 0o600)
+            return open_private(pattern, flags)
         number = 0
         while True:
             number += 1
             self.path = pattern.with_name(pattern.name.replace("*", str(number)))
             with contextlib.suppress(FileExistsError):
-                return os.open(self.path, flags, 0o600)
+                return open_private(self.path, flags)
 
     @property
     def frames(self) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from offhook.old_paths import keep_old_paths
 from offhook.plugin.discovery import DISABLE_VARIABLE, REQUIRE_VARIABLE
 from offhook.plugin.hookspecs import hookimpl
 from offhook.plugin.isolation import PLUGINS_LOGGER, isolated, name_of
 from offhook.plugin.manager import Plugins
-from offhook.plugin.old_paths import keep_old_paths
 from offhook.plugin.registry import (
     ArchiveRegistry,
     AuthRegistry,

@@ -84,8 +84,10 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
     wrapped = PluginError(name_of(plugin), hook, f"{doing}{describe(error)}" + (f" ({line})" if line else ""))
     wrapped.__cause__ = error  # its author needs the traceback
     if _log.isEnabledFor(logging.DEBUG):
-        lines = mask_all(redact("".join(traceback.format_exception(error))))
-        _log.debug("plugin %r failed in %s\n%s", wrapped.plugin, hook, lines)
+        text = "plugin %r failed in %s"
+        record = _log.makeRecord(_log.name, logging.DEBUG, __file__, 0, text, (wrapped.plugin, hook), None)
+        record.exc_text = mask_all(redact("".join(traceback.format_exception(error)))).rstrip()
+        _log.handle(record)
     return wrapped
 
 

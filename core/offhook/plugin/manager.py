@@ -50,6 +50,8 @@ from offhook.wording import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from offhook.plugin.distributions import Unreadable
+
 
 __all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
 
@@ -72,6 +74,8 @@ class Plugins:
     def __init__(self, *, commands: bool = False) -> None:
         #: Messages about the settings and the installation, rather than about one plugin.
         self.notes: list[str] = []
+        #: The installed distributions that cannot be read. None of our plugins need be among them.
+        self.unreadable: list[Unreadable] = []
         self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth", Auth)
         self.carriers: Registry[CarrierFactory] = Registry("carrier", "offhook_carrier", Carrier)
         self.transports: Registry[TransportFactory] = Registry("transport", "offhook_transport", Transport)
@@ -114,10 +118,11 @@ class Plugins:
                 out and reported.
         """
         plugins = cls(commands=commands)
-        points, plugins.notes = installed(_settings(environment))
+        found = installed(_settings(environment))
+        plugins.notes, plugins.unreadable = found.notes, found.unreadable
         for plugin in builtin:
             plugins._loader.given(plugin, BUILT_IN)
-        for point, report in points:
+        for point, report in found.plugins:
             plugins._loader.installed(point, report)
         for plugin in extra:
             plugins._loader.given(plugin)
@@ -144,10 +149,15 @@ class Plugins:
 
     @property
     def complaints(self) -> list[str]:
-        """A message for each problem of a plugin that is not disabled, and of the settings."""
+        """A message for each problem of a plugin that is not disabled, of the settings, and for each distribution that
+        cannot be read and may hold plugins."""
         found = [f"plugin {report.label} was left out: {report.problem}" for report in self.problems]
         found += [f"plugin {report.label}: {note}" for report in self.reports for note in report.notes]
-        return found + self.notes
+        return found + self.notes + self._unread
+
+    @property
+    def _unread(self) -> list[str]:
+        return [str(item) for item in self.unreadable if item.may_hold_plugins]
 
     @property
     def problems(self) -> list[PluginReport]:
@@ -167,7 +177,8 @@ class Plugins:
         for name in filter(None, required):
             named = [report for report in self.reports if report.name == name]
             if not any(not report.problem for report in named):
-                why = "; ".join(report.problem for report in named) or "no plugin has that name; see: offhook plugins"
+                absent = "; ".join(["no plugin has that name", *self._unread, "see: offhook plugins"])
+                why = "; ".join(report.problem for report in named) or absent
                 raise ConfigError(f"{REQUIRE_VARIABLE} names {quoted(name)}, which is not loaded: {why}")
 
     def source(self, text: str) -> AudioSource:
@@ -239,7 +250,7 @@ class Plugins:
         try:
             factory = registry.find(name)
         except SpecError as error:
-            raise SpecError(f"{error.message}{left_out(self.reports)}") from None
+            raise SpecError(f"{error.message}{left_out(self.reports, self._unread)}") from None
         plugin = registry.plugin_of(name)
         try:
             with quarantine(functools.partial(self._note, plugin)):

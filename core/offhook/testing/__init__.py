@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from offhook.interfaces.far_end import ChannelFarEnd, FarEnd, FarMember, ServiceAnswer, ServiceFarEnd, TokenFault
-from offhook.plugin.old_paths import keep_old_paths as _keep_old_paths
+from offhook.old_paths import keep_old_paths as _keep_old_paths
 from offhook.testing.doubles import FixedAuth, ListFilter, ListSink, MemoryStore, ScriptedCarrier
 from offhook.testing.invariants import check_call, timeline_lines, violations
 from offhook.testing.linked.channel import LinkedMember

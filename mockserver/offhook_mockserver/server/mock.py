@@ -16,6 +16,7 @@ from offhook.interfaces import Grant, Ids, SystemClock
 from offhook.paths import expanded, make_folder
 from offhook.plugin import Plugins, hookimpl
 from offhook.secret import Secret
+from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
@@ -198,9 +199,10 @@ def _check_folder(folder: Path) -> None:
     try:
         with NamedTemporaryFile(dir=folder):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise StorageError(
-            f"cannot write to the recordings folder {folder}: {error.strerror}. Choose another with --recordings"
+            f"cannot write to the recordings folder {quoted_path(folder)}: {system_reason(error)}. "
+            "Choose another with --recordings"
         ) from None
 
 

@@ -175,15 +175,6 @@ def test_the_process_environment_is_read_by_default(
     assert reports(Plugins.load())["acme"].problem == f"not loaded: {DISABLE_VARIABLE} names it"
 
 
-def test_a_distribution_without_metadata_of_its_own_is_still_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib import metadata
-
-    point = metadata.EntryPoint("json", "json", "offhook")  # made by hand: it knows no distribution
-    monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
-    (report,) = Plugins.load().reports
-    assert (report.label, report.problem) == ("json ()", "")
-
-
 class Observer:
     def __init__(self, name: str, seen: list[object]) -> None:
         self._name, self._seen = name, seen

@@ -104,6 +104,8 @@ async def place(
     except OffhookError as error:
         result.error = error
         result.code = code_for_error(error)
+    if result.record is not None and result.record.ended_at_s is not None:
+        display.finish(result.record, result.error)
     if stop is not None and stop.code is not None:
         result.code = stop.code
     if folder is not None and (result.record is None or not result.record.dialed_at):
@@ -149,8 +151,6 @@ async def _place(
                 following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following
-            if call.record.ended_at_s is not None:
-                display.finish(call.record)
 
 
 def _uncancel() -> None:

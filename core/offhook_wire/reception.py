@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook.interfaces import AudioFrame
+from offhook.interfaces import SAMPLE_BYTES, AudioFrame, samples_per_frame
 from offhook_wire.jitter import JitterBuffer
 from offhook_wire.opus import OpusDecoder
-from offhook_wire.rtp import CLOCK_HZ
+from offhook_wire.opus_packet import duration_ticks
+from offhook_wire.pace import Pace
+from offhook_wire.rtp import CLOCK_HZ, FRAME_TICKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,20 +22,27 @@ class Reception:
     """Decodes one SSRC in the same call in which its packet arrives.
 
     Args:
-        deliver: called with each frame, decoded or concealed; its position follows the talker's RTP timestamp.
+        deliver: called with each frame of at most 20 ms, decoded or concealed. Its position follows the talker's RTP
+            timestamp as far as `Pace` allows; a packet that plays longer becomes several frames.
         rate_hz: rate of the frames; one of Opus's.
         loop: provides the timers.
         wait_ms: how long to wait for a missing packet.
+
+    Attributes:
+        too_fast: packets dropped because more audio arrived than time passed.
     """
 
     def __init__(
         self, deliver: Callable[[AudioFrame], None], rate_hz: int, loop: Timers, *, wait_ms: float = 5
     ) -> None:
+        self.too_fast: int = 0
         self._deliver = deliver
         self._rate_hz = rate_hz
         self._ticks = CLOCK_HZ // rate_hz
+        self._frame_samples = samples_per_frame(rate_hz)
         self._decoder = OpusDecoder(rate_hz)
-        self._buffer = JitterBuffer(self._play, loop, wait_ms=wait_ms)
+        self._buffer = JitterBuffer(self._play, loop, wait_ms=wait_ms, ticks_of=duration_ticks)
+        self._pace = Pace(CLOCK_HZ, loop.time)
         self._closed = False
 
     def add(self, packet: RtpPacket) -> None:
@@ -69,5 +78,17 @@ class Reception:
     def _play(self, payload: bytes | None, position: int) -> None:
         if self._closed or payload == b"":
             return
+        # Before decoding, which costs more than anything else here.
+        placed = self._pace.place(position, duration_ticks(payload) if payload is not None else FRAME_TICKS)
+        if placed is None:
+            self.too_fast += 1
+            return
         pcm = self._decoder.conceal() if payload is None else self._decoder.decode(payload)
-        self._deliver(AudioFrame(pcm, self._rate_hz, position // self._ticks))
+        first, size = placed // self._ticks, self._frame_samples * SAMPLE_BYTES
+        if len(pcm) <= size:
+            self._deliver(AudioFrame(pcm, self._rate_hz, first))
+            return
+        for at in range(0, len(pcm), size):
+            if self._closed:  # a listener may have ended this in the meantime
+                return
+            self._deliver(AudioFrame(pcm[at : at + size], self._rate_hz, first + at // SAMPLE_BYTES))

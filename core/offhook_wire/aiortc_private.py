@@ -250,3 +250,9 @@ def unprotect_rtp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
 def unprotect_rtcp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
     """Decrypt an RTCP packet. Raises `SRTP_ERRORS`."""
     return bytes(dtls._rx_srtp.unprotect_rtcp(data))
+
+
+def forget_ssrc(dtls: RTCDtlsTransport, ssrc: int) -> None:
+    """Free what libsrtp keeps to decrypt an SSRC; its next packet would begin anew."""
+    with contextlib.suppress(pylibsrtp.Error):  # it is gone already
+        dtls._rx_srtp.remove_stream(ssrc)

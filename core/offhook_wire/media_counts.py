@@ -1,4 +1,4 @@
-"""What media sockets drop: it is counted here, and nothing of it raises or is logged."""
+"""What is dropped of arriving media: it is counted here, and nothing of it raises or is logged."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ class MediaCounts:
         packets_early: media that arrived before the end of the handshake, when too much of it was waiting.
         packets_unsent: our own packets that SRTP rejected (a number too far back, or too long) or the system did not
             take.
+        audio_too_fast: packets and frames of a talker that sent more audio than time passed.
     """
 
     packets_stray: int = 0
     srtp_errors: int = 0
     packets_early: int = 0
     packets_unsent: int = 0
+    audio_too_fast: int = 0

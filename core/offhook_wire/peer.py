@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 #: How many media packets are kept until the handshake ends: media may overtake the last handshake message, which waits
 #: in a queue.
 _MAX_EARLY: Final = 64
-#: SSRCs that are read from one peer: libsrtp keeps state for each, and searches them one by one at each packet.
+#: SSRCs of one peer for which libsrtp keeps state; it searches them one by one at each packet. With one more, the state
+#: of the one that was silent longest is given up.
 _MAX_SSRCS: Final = 128
 #: Of the hashes of a certificate, only this one is sent.
 _HASH: Final = "sha-256"
@@ -96,7 +97,8 @@ class Peer:
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._dtls.on("statechange", self._dtls_changed)
         self._early: list[bytes] = []
-        self._ssrcs: set[bytes] = set()
+        #: The SSRCs of authentic packets, the latest last.
+        self._ssrcs: dict[bytes, None] = {}
         self._up = False
         self._stopping = False
         self._handshake: asyncio.Task[None] | None = None
@@ -211,20 +213,23 @@ class Peer:
 
     def _take(self, data: bytes) -> None:
         control = is_rtcp(data)
-        ssrc = data[4:8] if control else data[8:12]
-        known = ssrc in self._ssrcs
-        if not known and len(self._ssrcs) == _MAX_SSRCS:
-            self.counts.packets_stray += 1
-            return
         try:
             clear = (private.unprotect_rtcp if control else private.unprotect_rtp)(self._dtls, data)
         except private.SRTP_ERRORS:
             self.counts.srtp_errors += 1
             return
-        if not known:
-            self._ssrcs.add(ssrc)  # only now: strangers could fill it with forged packets
+        self._note_ssrc(data[4:8] if control else data[8:12])
         self._heard += 1
         (self._on_rtcp if control else self._on_rtp)(clear)
+
+    def _note_ssrc(self, ssrc: bytes) -> None:
+        if ssrc in self._ssrcs:
+            del self._ssrcs[ssrc]
+        elif len(self._ssrcs) == _MAX_SSRCS:
+            oldest = next(iter(self._ssrcs))
+            del self._ssrcs[oldest]
+            private.forget_ssrc(self._dtls, int.from_bytes(oldest, "big"))
+        self._ssrcs[ssrc] = None
 
     def _dtls_changed(self) -> None:
         if self._up and self._dtls.state in ("closed", "failed"):

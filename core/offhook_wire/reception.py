@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook_wire.jitter import Timers
+    from offhook_wire.media_counts import MediaCounts
     from offhook_wire.rtp import RtpPacket
 
 
@@ -26,16 +27,20 @@ class Reception:
             timestamp as far as `Pace` allows; a packet that plays longer becomes several frames.
         rate_hz: rate of the frames; one of Opus's.
         loop: provides the timers.
+        counts: counts the packets that `Pace` drops.
         wait_ms: how long to wait for a missing packet.
-
-    Attributes:
-        too_fast: packets dropped because more audio arrived than time passed.
     """
 
     def __init__(
-        self, deliver: Callable[[AudioFrame], None], rate_hz: int, loop: Timers, *, wait_ms: float = 5
+        self,
+        deliver: Callable[[AudioFrame], None],
+        rate_hz: int,
+        loop: Timers,
+        *,
+        counts: MediaCounts,
+        wait_ms: float = 5,
     ) -> None:
-        self.too_fast: int = 0
+        self._counts = counts
         self._deliver = deliver
         self._rate_hz = rate_hz
         self._ticks = CLOCK_HZ // rate_hz
@@ -61,6 +66,11 @@ class Reception:
         self._decoder.close()
 
     @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    @property
     def late(self) -> int:
         """Packets that arrived too late to be played."""
         return self._buffer.late
@@ -81,7 +91,7 @@ class Reception:
         # Before decoding, which costs more than anything else here.
         placed = self._pace.place(position, duration_ticks(payload) if payload is not None else FRAME_TICKS)
         if placed is None:
-            self.too_fast += 1
+            self._counts.audio_too_fast += 1
             return
         pcm = self._decoder.conceal() if payload is None else self._decoder.decode(payload)
         first, size = placed // self._ticks, self._frame_samples * SAMPLE_BYTES
@@ -89,6 +99,6 @@ class Reception:
             self._deliver(AudioFrame(pcm, self._rate_hz, first))
             return
         for at in range(0, len(pcm), size):
-            if self._closed:  # a listener may have ended this in the meantime
+            if self.closed:  # by a listener, in the meantime
                 return
             self._deliver(AudioFrame(pcm[at : at + size], self._rate_hz, first + at // SAMPLE_BYTES))

@@ -101,7 +101,9 @@ class AiortcLeg(Leg):
         self._loop = asyncio.get_running_loop()
         self._encoder = OpusEncoder(rate_hz, bitrate_bps, complexity)
         self._out = OutStream(ids)
-        self._receiver = Receiver(self._on_audio, rate_hz=rate_hz, loop=self._loop, wait_ms=wait_ms)
+        self._receiver = Receiver(
+            self._on_audio, rate_hz=rate_hz, loop=self._loop, counts=entrance.counts, wait_ms=wait_ms
+        )
         self._members = Members(self._gate.event, self._receiver, self._loop)
         self._liveness = LivenessTimer(self._arrived, silence_s, self._on_liveness)
         self._delivery = Delivery(lost_s)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 
+import pylibsrtp
 import pytest
 from aioice import stun
 from aioice.candidate import Candidate
@@ -58,6 +59,10 @@ def test_the_dtls_transport_has_the_srtp_session(name: str) -> None:
         assert hasattr(RTCDtlsTransport(ice, [RTCCertificate.generateCertificate()]), name)
 
     asyncio.run(main())
+
+
+def test_srtp_can_forget_a_stream() -> None:
+    assert callable(pylibsrtp.Session.remove_stream)
 
 
 def test_the_gatherers_connection_is_the_one_the_transport_takes() -> None:

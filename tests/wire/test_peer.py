@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook.interfaces.ids import Ids
-from offhook_wire import rtp
+from offhook_wire import aiortc_private, rtp
 from offhook_wire.peer import Certificate, Peer, PeerFailed, make_certificate
 from offhook_wire.relay_protocol import Candidate, Dtls, Fingerprint, PeerParameters
 from offhook_wire.rtp_out import OutStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from aiortc import RTCDtlsTransport
 
 CERTIFICATE = make_certificate()
 
@@ -189,16 +191,28 @@ def test_a_packet_that_srtp_does_not_send_is_counted_and_dropped() -> None:
     with_ends(check)
 
 
-def test_a_new_ssrc_in_each_packet_costs_a_bounded_amount_and_known_ones_go_on() -> None:
+def test_a_new_ssrc_in_each_packet_costs_a_bounded_amount(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[int] = []
+    forget = aiortc_private.forget_ssrc
+
+    def note(dtls: RTCDtlsTransport, ssrc: int) -> None:
+        forgotten.append(ssrc)
+        forget(dtls, ssrc)
+
+    monkeypatch.setattr(aiortc_private, "forget_ssrc", note)
+
     async def check(leg: End, relay: End) -> None:
         await connect(leg, relay)
-        for number in range(200):
+        steady = iter(range(1, 1000))
+        for number in range(1000, 1300):
             leg.peer.send_rtp(rtp.RtpPacket(111, False, 1, 0, number, b"opus").encode())
+            if number % 100 == 0:
+                leg.peer.send_rtp(rtp.RtpPacket(111, False, next(steady), 0, 5, b"opus").encode())
             await asyncio.sleep(0)
-        await until(lambda: len(relay.rtp) + relay.peer.counts.packets_stray == 200)
-        assert len(relay.rtp) == 128
-        leg.peer.send_rtp(rtp.RtpPacket(111, False, 2, 0, 5, b"opus").encode())
-        await until(lambda: len(relay.rtp) == 129)
+        await until(lambda: len(relay.rtp) == 303)
+        assert forgotten == list(range(1000, 1000 + 300 + 1 - 128)), "the oldest ones, and never the steady talker"
+        leg.peer.send_rtp(rtp.RtpPacket(111, False, 2, 0, 1000, b"opus").encode())
+        await until(lambda: len(relay.rtp) == 304)
 
     with_ends(check)
 

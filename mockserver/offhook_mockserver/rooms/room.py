@@ -16,6 +16,7 @@ from offhook_mockserver.rooms.pcm_member import PcmMember
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_wire.access_token import AccessToken, verify
 from offhook_wire.reception import Reception
+from offhook_wire.relay_protocol import MAX_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +31,14 @@ Member: TypeAlias = PcmMember | RtpMember
 
 #: Uids are 32 bits and 0 means "choose one for me".
 _UID_LIMIT: Final = 2**32
+#: Members that may be in a room at once, those included that are about to join: a client must be able to list them.
+MOST_MEMBERS: Final = MAX_MEMBERS
+#: Different uids that may join a room in its life: each leaves an SSRC with everyone who hears it, in case it returns.
+MOST_UIDS: Final = 2 * MOST_MEMBERS
 
 
 class RoomError(OffhookError):
-    """A room cannot be opened or joined: its name is taken, too many are open, or it is closed."""
+    """A room cannot be opened or joined: its name is taken, too many are open, it is closed, or it is full."""
 
     code = "room"
 
@@ -78,6 +83,8 @@ class Room:
         #: Whether any member has been in, even for less than a turn of the loop.
         self.visited: bool = False
         self._concealed_before = 0
+        #: The uids that have been in.
+        self._uids: set[int] = set()
         self.counters: RoomCounters = RoomCounters()
         #: By uid, what is kept of its last member, so that a member that comes back is heard, and hears, as before.
         self.reservations: dict[int, Reservation] = {}
@@ -166,9 +173,11 @@ class Room:
             handler: called with events and audio.
 
         Raises:
-            RoomError: the room is closed.
+            RoomError: the room is closed or full.
         """
         member = PcmMember(self, uid or self.free_uid(), handler, self._ids)
+        self._check_open()
+        self._check_room_for(member.uid)
         self._replace(member.uid)
         for event in self._introduction():
             member.notify(event)
@@ -180,21 +189,27 @@ class Room:
         """Notify `member` of events from now on, although it is not in the room before `admit`.
 
         Raises:
-            RoomError: the room is closed.
+            RoomError: the room is closed or full.
         """
         self._check_open()
+        self._check_room_for(member.uid)
         self._expected.append(member)
 
     def admit(self, member: RtpMember) -> None:
         """Let an expected member into the room, because its media works, and notify the others.
 
         Raises:
-            RoomError: the room is closed, or the member has left in the meantime.
+            RoomError: the room is closed or full, or the member has left in the meantime.
         """
         self._check_open()
         if member not in self._expected:
             raise RoomError(f"member {member.uid} left channel {self.channel} before it was admitted")
         self._expected.remove(member)
+        try:
+            self._check_room_for(member.uid)
+        except RoomError:
+            member.put_out(None)
+            raise
         self._replace(member.uid)
         member.admitted()
         self._add(member)
@@ -270,6 +285,14 @@ class Room:
         if self._closed:
             raise RoomError(f"channel {self.channel} is closed")
 
+    def _check_room_for(self, uid: int) -> None:
+        if uid not in self._members and len(self._members) + len(self._expected) >= MOST_MEMBERS:
+            raise RoomError(f"channel {self.channel} has {MOST_MEMBERS} members, which is the limit")
+        if uid not in self._uids and len(self._uids) >= MOST_UIDS:
+            raise RoomError(
+                f"{MOST_UIDS} different members were in channel {self.channel}, which is the limit: dial again"
+            )
+
     def _introduction(self) -> list[RoomEvent]:
         events: list[RoomEvent] = []
         for member in self._members.values():
@@ -279,12 +302,12 @@ class Room:
         return events
 
     def _replace(self, uid: int) -> None:
-        self._check_open()
         if (old := self._members.get(uid)) is not None:
             self.kick(old, "replaced")
 
     def _add(self, member: Member) -> None:
         self._members[member.uid] = member
+        self._uids.add(member.uid)
         self.visited = True
         self._snapshot()
         self.notify(MemberJoined(member.uid), but=member.uid)
@@ -315,7 +338,7 @@ class Room:
             for member in self.pcm_members:
                 member.hear(uid, frame)
 
-        return Reception(deliver, self.rate_hz, asyncio.get_running_loop())
+        return Reception(deliver, self.rate_hz, asyncio.get_running_loop(), counts=self.counters)
 
     def _close_reception(self, uid: int) -> None:
         reception = self._receptions.pop(uid, None)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Store
-from offhook.records import to_json, with_relative_paths
+from offhook.records import load_json, to_json, with_relative_paths
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -148,6 +147,6 @@ def _why(error: OSError | ValueError) -> str:
 def _owner(record: Path) -> object:
     """The call id in a record; None when it cannot be read."""
     try:
-        return json.loads(record.read_bytes())["call_id"]
-    except (OSError, ValueError, LookupError, TypeError):
+        return (load_json(record.read_bytes()) or {}).get("call_id")
+    except OSError:
         return None

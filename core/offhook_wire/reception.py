@@ -86,14 +86,21 @@ class Reception:
         return self._decoder.errors
 
     def _play(self, payload: bytes | None, position: int) -> None:
-        if self._closed or payload == b"":
+        if self._closed:
+            return
+        if payload == b"":
+            self._pace.place(position, 0)
             return
         # Before decoding, which costs more than anything else here.
-        placed = self._pace.place(position, duration_ticks(payload) if payload is not None else FRAME_TICKS)
+        ticks = (
+            0 if payload is None else duration_ticks(payload)
+        ) or FRAME_TICKS  # what cannot be decoded is concealed
+        placed = self._pace.place(position, ticks)
         if placed is None:
             self._counts.audio_too_fast += 1
             return
         pcm = self._decoder.conceal() if payload is None else self._decoder.decode(payload)
+        pcm = pcm[: ticks // self._ticks * SAMPLE_BYTES]  # a short packet that is concealed gets 20 ms
         first, size = placed // self._ticks, self._frame_samples * SAMPLE_BYTES
         if len(pcm) <= size:
             self._deliver(AudioFrame(pcm, self._rate_hz, first))

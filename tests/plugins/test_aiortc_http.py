@@ -170,12 +170,13 @@ def test_a_redirect_of_the_websocket_is_not_followed_with_the_session() -> None:
 def test_a_relay_that_pings_and_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_module, "MAX_UNSENT_BYTES", 64 * 1024)
     largest = [0]
+    heads: list[list[bytes]] = []
 
     async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from websockets.server import ServerProtocol
 
         protocol = ServerProtocol()
-        protocol.receive_data(heads[0])
+        protocol.receive_data(heads[0][0])
         (request,) = protocol.events_received()
         protocol.send_response(protocol.accept(request))  # type: ignore[arg-type]  # the handshake's request
         writer.write(b"".join(protocol.data_to_send()))
@@ -186,8 +187,8 @@ def test_a_relay_that_pings_and_does_not_read_is_left(monkeypatch: pytest.Monkey
             await writer.drain()
 
     async def main() -> None:
-        nonlocal heads
-        async with serving(flood) as (url, heads):
+        async with serving(flood) as (url, requests):
+            heads.append(requests)
             websocket = await open_websocket(f"ws{url[4:]}/", open_timeout_s=5, close_timeout_s=1)
 
             def gone() -> bool:
@@ -198,6 +199,5 @@ def test_a_relay_that_pings_and_does_not_read_is_left(monkeypatch: pytest.Monkey
             with pytest.raises(ConnectionClosed):
                 await websocket.recv()
 
-    heads: list[bytes] = []
     asyncio.run(main())
     assert largest[0] < 1024 * 1024

@@ -65,23 +65,27 @@ def _depth(value: object) -> int:
     return depth
 
 
-def load_json(text: str | bytes) -> dict[str, object] | None:
+def load_json(text: str | bytes, *, entry: bool = False) -> dict[str, object] | None:
     """The document that `to_json` wrote; None for anything else.
 
     That is half a line, an object with a name twice, or one nested more deeply than any of ours. In entries and
     records of an older version, the evidence is replaced by the codes of this version.
+
+    Args:
+        text: the JSON.
+        entry: it is an entry of a journal; a record may come to hold it, and is more deeply nested then.
     """
     try:
         value: object = _decode(text if isinstance(text, str) else text.decode())
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict) or _depth(cast("object", value)) > _MOST_NESTED:
+    if not isinstance(value, dict) or _depth(cast("object", value)) > _MOST_NESTED - 2 * entry:
         return None
     document = cast("dict[str, object]", value)
     timeline = document.get("timeline")
-    for entry in (document, *(cast("list[object]", timeline) if isinstance(timeline, list) else ())):
-        if isinstance(entry, dict) and "evidence" in entry:
-            entry["evidence"] = evidence_code(cast("dict[str, object]", entry)["evidence"])
+    for item in (document, *(cast("list[object]", timeline) if isinstance(timeline, list) else ())):
+        if isinstance(item, dict) and "evidence" in item:
+            item["evidence"] = evidence_code(cast("dict[str, object]", item)["evidence"])
     return document
 
 

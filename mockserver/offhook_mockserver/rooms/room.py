@@ -16,7 +16,6 @@ from offhook_mockserver.rooms.pcm_member import PcmMember
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_wire.access_token import AccessToken, verify
 from offhook_wire.reception import Reception
-from offhook_wire.relay_protocol import MAX_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,16 +28,18 @@ if TYPE_CHECKING:
 
 Member: TypeAlias = PcmMember | RtpMember
 
+#: Members of one room. FaceTime takes 32, and the relay's messages list up to 512; but every frame of every talker goes
+#: to every member, 50 times a second, and with several hundred members one process cannot keep up: joins then take
+#: seconds, in the other rooms too.
+MAX_ROOM_MEMBERS: Final = 128
+#: Different uids that may join a room in its life: each leaves an SSRC with everyone who hears it, in case it returns.
+MOST_UIDS: Final = 1024
 #: Uids are 32 bits and 0 means "choose one for me".
 _UID_LIMIT: Final = 2**32
-#: Members that may be in a room at once, those included that are about to join: a client must be able to list them.
-MOST_MEMBERS: Final = MAX_MEMBERS
-#: Different uids that may join a room in its life: each leaves an SSRC with everyone who hears it, in case it returns.
-MOST_UIDS: Final = 2 * MOST_MEMBERS
 
 
 class RoomError(OffhookError):
-    """A room cannot be opened or joined: its name is taken, too many are open, it is closed, or it is full."""
+    """A room cannot be opened or joined: its name is taken, too many are open, or it is closed or full."""
 
     code = "room"
 
@@ -162,6 +163,17 @@ class Room:
             now_s=self._clock.wall_s(),
         )
 
+    def check_space(self, uid: int) -> None:
+        """Check that there is space for a further member, or that `uid` is a member, which would be replaced.
+
+        Doors call it; a callee joins whether there is space or not.
+
+        Raises:
+            RoomError: the room is full.
+        """
+        if uid not in self._members and len(self._members) + len(self._expected) >= MAX_ROOM_MEMBERS:
+            raise RoomError(f"channel {self.channel} has {MAX_ROOM_MEMBERS} members, which is the limit")
+
     def join_pcm(self, uid: int, handler: PcmHandler) -> PcmMember:
         """Join as a member that speaks and hears PCM.
 
@@ -173,11 +185,11 @@ class Room:
             handler: called with events and audio.
 
         Raises:
-            RoomError: the room is closed or full.
+            RoomError: the room is closed, or has had too many members.
         """
-        member = PcmMember(self, uid or self.free_uid(), handler, self._ids)
         self._check_open()
-        self._check_room_for(member.uid)
+        member = PcmMember(self, uid or self.free_uid(), handler, self._ids)
+        self._check_uid(member.uid)
         self._replace(member.uid)
         for event in self._introduction():
             member.notify(event)
@@ -192,24 +204,20 @@ class Room:
             RoomError: the room is closed or full.
         """
         self._check_open()
-        self._check_room_for(member.uid)
+        self.check_space(member.uid)
         self._expected.append(member)
 
     def admit(self, member: RtpMember) -> None:
         """Let an expected member into the room, because its media works, and notify the others.
 
         Raises:
-            RoomError: the room is closed or full, or the member has left in the meantime.
+            RoomError: the room is closed or has had too many members, or the member has left in the meantime.
         """
         self._check_open()
         if member not in self._expected:
             raise RoomError(f"member {member.uid} left channel {self.channel} before it was admitted")
+        self._check_uid(member.uid)
         self._expected.remove(member)
-        try:
-            self._check_room_for(member.uid)
-        except RoomError:
-            member.put_out(None)
-            raise
         self._replace(member.uid)
         member.admitted()
         self._add(member)
@@ -285,12 +293,10 @@ class Room:
         if self._closed:
             raise RoomError(f"channel {self.channel} is closed")
 
-    def _check_room_for(self, uid: int) -> None:
-        if uid not in self._members and len(self._members) + len(self._expected) >= MOST_MEMBERS:
-            raise RoomError(f"channel {self.channel} has {MOST_MEMBERS} members, which is the limit")
+    def _check_uid(self, uid: int) -> None:
         if uid not in self._uids and len(self._uids) >= MOST_UIDS:
             raise RoomError(
-                f"{MOST_UIDS} different members were in channel {self.channel}, which is the limit: dial again"
+                f"channel {self.channel} has had {MOST_UIDS} different members, which is the limit: dial again"
             )
 
     def _introduction(self) -> list[RoomEvent]:

@@ -208,6 +208,10 @@ class _MediaFirstProtocol(StunProtocol):
         # An empty datagram is one of these, and would end aiortc's DTLS transport.
         self._connection.counts.packets_stray += 1
 
+    def error_received(self, exc: Exception) -> None:
+        """Count what the system reports of an earlier datagram: it was not sent, or no socket is at its address."""
+        self._connection.counts.packets_unsent += 1
+
     def _StunProtocol__log_debug(self, msg: str, *args: object) -> None:
         """Log nothing, in place of aioice's method, which logs each datagram."""
 

@@ -14,8 +14,8 @@ class MediaCounts:
             came from an address that is not the other side's, or were beyond what one connection may make us keep.
         srtp_errors: media that was forged, replayed or damaged.
         packets_early: media that arrived before the end of the handshake, when too much of it was waiting.
-        packets_unsent: our own packets that SRTP rejected (a number too far back, or too long) or the system did not
-            take.
+        packets_unsent: our own packets that SRTP rejected (a number too far back, or too long), that the system did not
+            take, or that it reported as not delivered.
         audio_too_fast: packets and frames of a talker that sent more audio than time passed.
     """
 

@@ -165,6 +165,7 @@ class AiortcLeg(Leg):
         return {
             "packets_sent": self._out.packets - self._counts["packets_dropped"],
             **self._counts,
+            "events_ignored": self._members.ignored,
             **self._receiver.counters(),
             **asdict(self._entrance.counts),
             "reconnections": self._reconnections,

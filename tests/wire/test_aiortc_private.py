@@ -199,6 +199,11 @@ def test_a_socket_that_the_system_does_not_empty_holds_a_bounded_amount() -> Non
             connection.put(transport, bytes(1000), ("127.0.0.1", 9))
         assert transport.waiting == 1000 * (private.MAX_UNSENT_BYTES // 1000 + 1)
         assert connection.counts.packets_unsent == 1000 - transport.waiting // 1000
+        await connection.gather_candidates()
+        unsent = connection.counts.packets_unsent
+        connection._protocols[0].error_received(ConnectionRefusedError())
+        assert connection.counts.packets_unsent == unsent + 1, "ICMP says that no socket is there"
+        await connection.close()
         transport.closing, transport.waiting = True, 0
         connection.put(transport, b"late", ("127.0.0.1", 9))
         assert transport.waiting == 0
@@ -231,7 +236,7 @@ def test_aioice_logs_by_these(owner: type, name: str) -> None:
     assert callable(getattr(owner, name))
 
 
-@pytest.mark.parametrize("name", ["send_data", "send_stun", "datagram_received"])
+@pytest.mark.parametrize("name", ["send_data", "send_stun", "datagram_received", "error_received"])
 def test_the_stun_protocol_sends_and_receives_by(name: str) -> None:
     assert callable(getattr(StunProtocol, name))
 

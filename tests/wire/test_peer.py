@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import random
 import socket
 from typing import TYPE_CHECKING
 
@@ -213,6 +214,29 @@ def test_a_new_ssrc_in_each_packet_costs_a_bounded_amount(monkeypatch: pytest.Mo
         assert forgotten == list(range(1000, 1000 + 300 + 1 - 128)), "the oldest ones, and never the steady talker"
         leg.peer.send_rtp(rtp.RtpPacket(111, False, 2, 0, 1000, b"opus").encode())
         await until(lambda: len(relay.rtp) == 304)
+
+    with_ends(check)
+
+
+def test_junk_in_place_of_dtls_changes_nothing() -> None:
+    async def check(leg: End, relay: End) -> None:
+        troubles: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: troubles.append(context))
+        await connect(leg, relay)
+        chance = random.Random(1)
+        heads = [
+            b"\x16\xfe\xfd" + bytes(10),
+            b"\x15\xfe\xfd" + bytes(8) + b"\0\2\2\x28",
+            b"\x17\xfe\xfd\0\1" + bytes(9),
+            b"\x14",
+        ]
+        for _ in range(500):
+            leg.peer._gatherer.connection.send_now(chance.choice(heads) + chance.randbytes(chance.randrange(60)))  # pyright: ignore[reportPrivateUsage]
+            await asyncio.sleep(0)
+        leg.peer.send_rtp(packets(1)[0])
+        await until(lambda: len(relay.rtp) == 1)
+        assert relay.down == []
+        assert troubles == []
 
     with_ends(check)
 

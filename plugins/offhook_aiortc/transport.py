@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -10,8 +9,10 @@ import httpx
 from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
 from offhook.interfaces import Ids, SystemClock, Transport
 from offhook_aiortc.entrance import Entrance
+from offhook_aiortc.http import exchange
 from offhook_aiortc.leg import AiortcLeg
-from offhook_aiortc.relay_client import base_url, client, read_refusal
+from offhook_aiortc.relay_client import base_url, read_refusal
+from offhook_wire.media_counts import MediaCounts
 from offhook_wire.opus import default_backend
 from offhook_wire.opus_backend import OpusError
 from offhook_wire.peer import Certificate, PeerFailed, make_certificate
@@ -85,8 +86,11 @@ class AiortcTransport(Transport):
         except OpusError as error:
             raise TransportUnavailable(str(error)) from error
         try:
-            async with asyncio.timeout(_CHECK_TIMEOUT_S), client() as http:
-                answer = await http.get(base + HEALTH_PATH)
+            answer = await exchange("GET", base + HEALTH_PATH, timeout_s=_CHECK_TIMEOUT_S)
+        except JoinFailed as error:
+            raise TransportUnavailable(
+                f"the server at {base} is not an offhook relay: {error.message}. Use the URL that `offhook mock` prints"
+            ) from error
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             problem = (
                 "no answer in time" if isinstance(error, TimeoutError | httpx.TimeoutException) else "no connection"
@@ -95,12 +99,12 @@ class AiortcTransport(Transport):
                 f"nothing is listening at {base} ({problem}): start it with `offhook mock`"
             ) from error
         try:
-            health = Health.parse(answer.content)
+            health = Health.parse(answer.body)
         except ProtocolError as error:
-            if (refusal := read_refusal(answer.content)) is not None:
+            if (refusal := read_refusal(answer.body)) is not None:
                 raise TransportUnavailable(f"the relay at {base} cannot be used: {refusal.message}") from error
             raise TransportUnavailable(
-                f"the server at {base} is not an offhook relay (HTTP {answer.status_code}):"
+                f"the server at {base} is not an offhook relay (HTTP {answer.status}):"
                 " use the URL that `offhook mock` prints"
             ) from error
         if health.protocol != PROTOCOL:
@@ -118,7 +122,7 @@ class AiortcTransport(Transport):
             self._certificate = make_certificate()
         leg = AiortcLeg(
             handler,
-            Entrance(self._certificate, incoming=self._incoming, outgoing=self._outgoing),
+            Entrance(self._certificate, MediaCounts(), incoming=self._incoming, outgoing=self._outgoing),
             rate_hz=self.rate_hz,
             bitrate_bps=self._bitrate_bps,
             complexity=self._complexity,

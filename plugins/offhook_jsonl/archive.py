@@ -72,7 +72,7 @@ class JsonLinesArchive(Archive):
             raise StorageError(
                 f"{JOURNAL} in {quoted_path(self._folder)} cannot be read: {system_reason(error)}."
             ) from None
-        entries = (load_json(line) for line in lines)
+        entries = (load_json(line, entry=True) for line in lines)
         return [entry for entry in entries if entry is not None and entry.get("call_id") == call_id]
 
     def close(self) -> None:

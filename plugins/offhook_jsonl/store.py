@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 from typing import TYPE_CHECKING, Final
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Store
 from offhook.paths import make_folder, path_argument
-from offhook.records import open_private, to_json, with_relative_paths, write_private
+from offhook.records import load_json, open_private, to_json, with_relative_paths, write_private
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -148,6 +147,6 @@ class JsonLinesStore(Store):
 def _owner(record: Path) -> object:
     """The call id in a record; None when it cannot be read."""
     try:
-        return json.loads(record.read_bytes())["call_id"]
-    except (OSError, ValueError, LookupError, TypeError):
+        return (load_json(record.read_bytes()) or {}).get("call_id")
+    except OSError:
         return None

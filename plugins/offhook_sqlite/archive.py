@@ -41,7 +41,7 @@ class Reading:
     def journal(self, call_id: str) -> list[Document]:
         """See `Archive.journal`."""
         rows = self._connection.execute("SELECT entry FROM journal WHERE call_id = ? ORDER BY seq", (call_id,))
-        return [entry for (text,) in rows.fetchall() if (entry := load_json(text)) is not None]
+        return [entry for (text,) in rows.fetchall() if (entry := load_json(text, entry=True)) is not None]
 
     def _shown(self, call_id: str, owner: str, text: str) -> Document:
         record = {**(load_json(text) or {}), "call_id": call_id}

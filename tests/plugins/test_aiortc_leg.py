@@ -149,10 +149,10 @@ def test_a_pause_shows_in_the_position_and_is_not_a_loss() -> None:
         ear = Ear()
         first = await AiortcTransport().join(relay.grant(7), Ear())
         second = await AiortcTransport().join(relay.grant(8), ear)
-        for index in (0, 1, 500, 501):
+        for index in (0, 1, 200, 201):
             first.send(tone(index))
         await until(lambda: len(ear.audio) == 4, "four frames")
-        assert ear.positions == [index * FRAME_SAMPLES for index in (0, 1, 500, 501)]
+        assert ear.positions == [index * FRAME_SAMPLES for index in (0, 1, 200, 201)]
         counters = second.counters()
         assert (counters["frames_concealed"], counters["packets_lost"]) == (0, 0)
         await first.leave()

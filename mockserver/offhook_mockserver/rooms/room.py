@@ -32,6 +32,8 @@ Member: TypeAlias = PcmMember | RtpMember
 #: to every member, 50 times a second, and with several hundred members one process cannot keep up: joins then take
 #: seconds, in the other rooms too.
 MAX_ROOM_MEMBERS: Final = 128
+#: Different uids that may join a room in its life: each leaves an SSRC with everyone who hears it, in case it returns.
+MOST_UIDS: Final = 1024
 #: Uids are 32 bits and 0 means "choose one for me".
 _UID_LIMIT: Final = 2**32
 
@@ -82,6 +84,8 @@ class Room:
         #: Whether any member has been in, even for less than a turn of the loop.
         self.visited: bool = False
         self._concealed_before = 0
+        #: The uids that have been in.
+        self._uids: set[int] = set()
         self.counters: RoomCounters = RoomCounters()
         #: By uid, what is kept of its last member, so that a member that comes back is heard, and hears, as before.
         self.reservations: dict[int, Reservation] = {}
@@ -181,9 +185,11 @@ class Room:
             handler: called with events and audio.
 
         Raises:
-            RoomError: the room is closed.
+            RoomError: the room is closed, or has had too many members.
         """
+        self._check_open()
         member = PcmMember(self, uid or self.free_uid(), handler, self._ids)
+        self._check_uid(member.uid)
         self._replace(member.uid)
         for event in self._introduction():
             member.notify(event)
@@ -205,11 +211,12 @@ class Room:
         """Let an expected member into the room, because its media works, and notify the others.
 
         Raises:
-            RoomError: the room is closed, or the member has left in the meantime.
+            RoomError: the room is closed or has had too many members, or the member has left in the meantime.
         """
         self._check_open()
         if member not in self._expected:
             raise RoomError(f"member {member.uid} left channel {self.channel} before it was admitted")
+        self._check_uid(member.uid)
         self._expected.remove(member)
         self._replace(member.uid)
         member.admitted()
@@ -286,6 +293,12 @@ class Room:
         if self._closed:
             raise RoomError(f"channel {self.channel} is closed")
 
+    def _check_uid(self, uid: int) -> None:
+        if uid not in self._uids and len(self._uids) >= MOST_UIDS:
+            raise RoomError(
+                f"channel {self.channel} has had {MOST_UIDS} different members, which is the limit: dial again"
+            )
+
     def _introduction(self) -> list[RoomEvent]:
         events: list[RoomEvent] = []
         for member in self._members.values():
@@ -295,12 +308,12 @@ class Room:
         return events
 
     def _replace(self, uid: int) -> None:
-        self._check_open()
         if (old := self._members.get(uid)) is not None:
             self.kick(old, "replaced")
 
     def _add(self, member: Member) -> None:
         self._members[member.uid] = member
+        self._uids.add(member.uid)
         self.visited = True
         self._snapshot()
         self.notify(MemberJoined(member.uid), but=member.uid)
@@ -331,7 +344,7 @@ class Room:
             for member in self.pcm_members:
                 member.hear(uid, frame)
 
-        return Reception(deliver, self.rate_hz, asyncio.get_running_loop())
+        return Reception(deliver, self.rate_hz, asyncio.get_running_loop(), counts=self.counters)
 
     def _close_reception(self, uid: int) -> None:
         reception = self._receptions.pop(uid, None)

@@ -128,7 +128,7 @@ class Calls:
             if losses := call.losses():
                 self._note(call, "lost: " + ", ".join(f"{name} {count}" for name, count in losses.items()))
             del tenant.calls[call.channel]
-            tenant.ended.append(call)
+            tenant.ended.append(call.ended())
 
     async def _until_empty(self, tenant: Tenant, call: MockCall, started_at_s: float) -> None:
         """Wait until the caller has left, too, or the call's time is up. Assumed: Sendblue does not document it."""

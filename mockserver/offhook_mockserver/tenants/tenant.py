@@ -14,7 +14,7 @@ from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
     from offhook.interfaces import Clock, Ids
-    from offhook_mockserver.tenants.call import MockCall
+    from offhook_mockserver.tenants.call import EndedCall, MockCall
 
 
 #: The from-number of the documentation's example.
@@ -54,7 +54,7 @@ class Tenant:
         lines: the numbers that it may call from.
         settings: how its calls behave.
         calls: its live calls, by channel.
-        ended: its last ended calls.
+        ended: what is kept of its last 1,000 ended calls.
     """
 
     api_key: Secret
@@ -64,7 +64,7 @@ class Tenant:
     lines: tuple[str, ...] = (DEFAULT_LINE,)
     settings: TenantSettings = field(default_factory=TenantSettings)
     calls: dict[str, MockCall] = field(default_factory=dict["str", "MockCall"])
-    ended: deque[MockCall] = field(default_factory=lambda: deque["MockCall"](maxlen=_REMEMBERED))
+    ended: deque[EndedCall] = field(default_factory=lambda: deque["EndedCall"](maxlen=_REMEMBERED))
 
 
 class Tenants:

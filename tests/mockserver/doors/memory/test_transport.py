@@ -38,6 +38,7 @@ from offhook_mockserver.doors.memory.leg import MemoryLeg
 from offhook_mockserver.far_ends import RenewsGrants
 from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.tenants.tenant import TenantSettings
+from offhook_wire import pace
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -601,7 +602,9 @@ def test_three_seconds_of_lost_audio_are_reported_once_and_so_is_its_return() ->
 
 
 @pytest.mark.fault("F21")
-def test_the_losses_of_a_direction_depend_only_on_the_seed() -> None:
+def test_the_losses_of_a_direction_depend_only_on_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "MOST_AHEAD_S", 60.0)  # all frames are sent at once
+
     async def lost(seed: str, *, both: bool) -> list[int]:
         scene = Scene(seed=seed)
         scene.far()

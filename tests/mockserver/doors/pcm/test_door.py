@@ -29,7 +29,7 @@ from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.rooms.room import MAX_ROOM_MEMBERS
 from offhook_mockserver.server.socket_server import MockServer
 from offhook_mockserver.server.websocket_connection import RefusableWebSocket
-from offhook_wire import pcm_protocol
+from offhook_wire import pace, pcm_protocol
 from offhook_wire.access_token import mint
 from offhook_wire.pcm_protocol import Audio, Join, Unpublish, Welcome
 from offhook_wire.relay_protocol import Leave
@@ -198,7 +198,8 @@ def test_events_arrive_in_order_and_once() -> None:
 def test_audio_passes_to_the_bit_in_both_directions() -> None:
     async def check(place: Place) -> None:
         client, _ = await place.enter(uid=0)
-        frames = [tone(index) for index in range(20)] + [AudioFrame(b"\x01\x80", 16_000, 2**40)]
+        frames = [AudioFrame(tone(index).pcm, 16_000, 2**40 + index * 320) for index in range(20)]
+        frames.append(AudioFrame(b"\x01\x80", 16_000, 2**40 + 20 * 320))
         for frame in frames:
             await client.speak(frame.position, frame.pcm)
         await until(lambda: len(place.ear.audio) == len(frames), "all heard")
@@ -501,7 +502,9 @@ def test_a_slow_reader_loses_audio_and_no_events() -> None:
 
 
 @pytest.mark.slow
-def test_a_client_that_reads_nothing_is_removed_and_does_no_harm() -> None:
+def test_a_client_that_reads_nothing_is_removed_and_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "MOST_AHEAD_S", 600.0)  # all frames are sent at once
+
     async def check(place: Place) -> None:
         client, _ = await place.enter()
         client.websocket.transport.pause_reading()  # a client that hangs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.call import Call, Phone
+from offhook.call import Call, Phone, ThreadsafeCall
 from offhook.errors import (
     CallStateError,
     CarrierError,
@@ -79,6 +79,7 @@ __all__ = [
     "SpeechStarted",
     "SpeechStopped",
     "StorageError",
+    "ThreadsafeCall",
     "TimelineEntry",
     "TransportError",
     "__version__",

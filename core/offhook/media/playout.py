@@ -10,7 +10,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import CallStateError, OffhookError
+from offhook.errors import CallStateError
 from offhook.interfaces.frame import SAMPLE_BYTES, samples_per_frame
 from offhook.media.counts import PlayoutCounts
 from offhook.media.mixing import Gain, gain_of, mixed
@@ -18,15 +18,16 @@ from offhook.media.play_handle import PlayHandle, PlayMode, PlayoutEnd
 from offhook.media.playout_queue import PlayoutQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from offhook.interfaces import AudioSource
     from offhook.media.playout_queue import Spawn
     from offhook.media.rate_converter import Resample
+    from offhook.plugin.isolation import Note
 
 
 #: How many items can be mixed in at once.
 MIXED_AT_ONCE: Final = 4
+#: How long a source may yield no audio while the end of its playout is waited for, in seconds.
+STALL_TIMEOUT_S: Final = 5.0
 
 
 class Playout:
@@ -38,6 +39,7 @@ class Playout:
         spawn: starts a task that the call owns.
         note: called with the error of a source.
         high_water_ms: how far sources are read ahead, in milliseconds.
+        stall_timeout_s: how long a source may yield no audio while the end of its playout is waited for.
     """
 
     def __init__(
@@ -45,20 +47,25 @@ class Playout:
         rate_hz: int,
         resample: Resample,
         spawn: Spawn,
-        note: Callable[[OffhookError], None],
+        note: Note,
         *,
         high_water_ms: int = 200,
+        stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
         self.rate_hz = rate_hz
         self.counts: PlayoutCounts = PlayoutCounts()
         self.silence: bytes = bytes(samples_per_frame(rate_hz) * SAMPLE_BYTES)
         self._spawn = spawn
-        self._make_queue = partial(PlayoutQueue, rate_hz, resample, spawn, note, self.counts, high_water_ms)
+        self._make_queue = partial(
+            PlayoutQueue, rate_hz, resample, spawn, note, self.counts, high_water_ms, stall_timeout_s
+        )
         self._queue = self._make_queue()
         self._mixed: list[PlayoutQueue] = []
         self._gain: Gain | None = None
         self._idle = asyncio.Event()
         self._idle.set()
+        #: How many tasks wait in `drained`.
+        self._draining = 0
         self._closed = False
 
     def admit(self, mode: PlayMode) -> None:
@@ -75,15 +82,23 @@ class Playout:
                     "cancel() one, or play this one with mode='queue'"
                 )
 
-    def add(self, source: AudioSource, mode: PlayMode = PlayMode.QUEUE, gain: Gain | None = None) -> PlayHandle:
+    def add(
+        self, source: AudioSource, mode: PlayMode = PlayMode.QUEUE, gain: Gain | None = None, label: str = ""
+    ) -> PlayHandle:
         """Play a source; when the call has ended, only close it.
+
+        Args:
+            source: what to play.
+            mode: what happens to the audio that is playing.
+            gain: the gain of this item.
+            label: what is played, for messages; the source's class if empty.
 
         Raises:
             CallStateError: as in `admit`.
         """
         self.admit(mode)
         queue = self._make_queue() if mode is PlayMode.MIX else self._queue
-        handle = PlayHandle(source, self.rate_hz, queue.drop, gain)
+        handle = PlayHandle(source, self.rate_hz, queue.drop, gain, label)
         if self._closed:
             handle.finish(PlayoutEnd.CALL_ENDED)
             self._spawn(queue.close_source(handle, None))
@@ -98,7 +113,7 @@ class Playout:
 
     def take(self) -> bytes:
         """The next frame of 20 ms at the leg's rate; silence when nothing is playing."""
-        frame = self._queue.take()
+        frame = self._queue.take(self._draining > 0)
         if self._mixed:
             frame = self._mix(frame)
         if frame is None:
@@ -108,7 +123,8 @@ class Playout:
         return frame if self._gain is None else self._gain.apply(frame)
 
     def _mix(self, frame: bytes | None) -> bytes | None:
-        sounds = [sound for sound in (frame, *(queue.take() for queue in self._mixed)) if sound is not None]
+        taken = (queue.take(self._draining > 0) for queue in self._mixed)
+        sounds = [sound for sound in (frame, *taken) if sound is not None]
         self._mixed = [queue for queue in self._mixed if not queue.idle]
         return mixed(sounds) if sounds else None
 
@@ -119,8 +135,15 @@ class Playout:
         return played
 
     async def drained(self) -> None:
-        """Wait until all audio that is queued or mixed in has been sent or dropped."""
-        await self._idle.wait()
+        """Wait until all audio that is queued or mixed in has been sent or dropped.
+
+        An item whose source yields no audio for the stall timeout meanwhile is dropped as failed.
+        """
+        self._draining += 1
+        try:
+            await self._idle.wait()
+        finally:
+            self._draining -= 1
 
     @property
     def gain_db(self) -> float:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from offhook.errors import OffhookError, SourceClosed, SourceError
 from offhook.interfaces import AudioSource
 from offhook.interfaces.frame import AudioFrame
+from offhook.interfaces.loops import LoopAffinity
 
 #: What can be played besides specs and sources.
 Frames: TypeAlias = AudioFrame | Iterable[AudioFrame] | AsyncIterable[AudioFrame]
@@ -87,7 +88,8 @@ class PushSource(AudioSource):
     """A source that a program writes into; its frames are played in the order of the writes.
 
     Write, then call `end()`; play the source before, in between or after. `write` waits while `high_water_ms` or more
-    of audio is queued, so that a program that is faster than speech is held back.
+    of audio is queued, so that a program that is faster than speech is held back. Methods that are called from another
+    thread or event loop than the source's raise `CallStateError`; other threads use `ThreadsafeCall.feed`.
 
     Args:
         high_water_ms: how much audio may be queued before `write` waits, in milliseconds. The last frame may exceed
@@ -102,6 +104,7 @@ class PushSource(AudioSource):
     def __init__(self, *, high_water_ms: float = 200.0) -> None:
         if not high_water_ms > 0:
             raise SourceError(f"high_water_ms must be positive, got {high_water_ms!r}")
+        self._affinity = LoopAffinity("this PushSource")
         self._high_water_ms = high_water_ms
         self._frames: deque[AudioFrame] = deque()
         self._queued_ms = 0.0
@@ -127,6 +130,7 @@ class PushSource(AudioSource):
                 the call was cleared. Writes that are waiting raise it, too.
             SourceError: `frame` is not an `AudioFrame`.
         """
+        self._affinity.check()
         if not isinstance(frame, AudioFrame):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
             raise SourceError(f"write() needs an AudioFrame, got {type(frame).__name__}")
         async with self._turn:
@@ -141,10 +145,12 @@ class PushSource(AudioSource):
 
     def end(self) -> None:
         """End the source: the frames that were written are played, and then the item is done. Idempotent."""
+        self._affinity.check()
         self._close(_ENDED)
 
     def fail(self, error: Exception) -> None:
         """End the source with `error`: the frames that were written are played, and then the item ends as failed."""
+        self._affinity.check()
         if self._refusal:
             return
         if not isinstance(error, OffhookError):
@@ -155,6 +161,7 @@ class PushSource(AudioSource):
         self._close(_ENDED)
 
     async def read(self) -> AudioFrame | None:
+        self._affinity.check()
         while not self._frames:
             if self._refusal:
                 error, self._error = self._error, None
@@ -169,6 +176,7 @@ class PushSource(AudioSource):
         return frame
 
     async def aclose(self) -> None:
+        self._affinity.check()
         self._frames.clear()
         self._queued_ms = 0.0
         self._close(_OVER)

@@ -147,8 +147,8 @@ async def _place(
         for part in parts:
             try:
                 await close_isolated(part, _CLOSE_TIMEOUT_S)
-            except OffhookError as error:
-                print_complaint(error.message)
+            except OffhookError as error:  # an error that is on its way replaces this one
+                result.error, result.code = error, code_for_error(error)
         if following is not None and call is not None:
             if call.record.ended_at_s is None:  # it was not dialled
                 following.cancel()

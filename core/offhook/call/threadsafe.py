@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import threading
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from offhook.errors import CallStateError, WaitTimeout
@@ -28,7 +27,7 @@ _T = TypeVar("_T")
 #: How long the loop may take to carry out a verb that waits for nothing, in seconds.
 PROMPT_S: Final = 5.0
 #: How often a thread that waits looks whether the loop was closed, in seconds.
-_LOOK_S: Final = 0.2
+LOOK_S: Final = 0.2
 
 
 class ThreadsafeCall:
@@ -38,8 +37,7 @@ class ThreadsafeCall:
         call: the call, which has been entered on its event loop.
 
     Every method blocks the calling thread until the loop has done the work, or a time limit is reached. A method whose
-    limit is reached withdraws its work. Called on the loop's own thread, which they
-    would block, methods raise `CallStateError`. Properties can be read anywhere.
+    limit is reached withdraws its work. Properties can be read anywhere.
 
     Raises:
         CallStateError: the call was not entered on an event loop.
@@ -160,12 +158,13 @@ class ThreadsafeCall:
         """Run `work` on the loop and wait for it here, in slices, since a loop that was closed reports nothing."""
         if _runs_here(self._loop):
             raise CallStateError(
-                f"{verb}() of a ThreadsafeCall would block its own event loop: use the Call itself here"
+                f"{verb}() of a ThreadsafeCall would block the call's own event loop: use the Call itself here"
             )
-        begun = threading.Event()
+        begun = concurrent.futures.Future[None]()  # whose states change in one step, whichever thread is first
 
         async def on_loop() -> _T:
-            begun.set()
+            if not begun.set_running_or_notify_cancel():
+                raise asyncio.CancelledError
             return await work()
 
         waiting = on_loop()
@@ -175,16 +174,19 @@ class ThreadsafeCall:
             waiting.close()
             raise self._gone(verb) from None
         waited_s = stopped_s = 0.0
-        while not concurrent.futures.wait([future], _LOOK_S).done:
-            waited_s += _LOOK_S
-            stopped_s = 0.0 if self._loop.is_running() else stopped_s + _LOOK_S
+        while not concurrent.futures.wait([future], LOOK_S).done:
+            waited_s += LOOK_S
+            stopped_s = 0.0 if self._loop.is_running() else stopped_s + LOOK_S
             if self._loop.is_closed() or stopped_s >= PROMPT_S:
                 future.cancel()
                 raise self._gone(verb)
-            limit = PROMPT_S if not begun.is_set() else limit_s
-            if limit is not None and waited_s >= limit and future.cancel():
-                blocked = "" if begun.is_set() else ": is its event loop blocked, or does it wait for this thread?"
-                raise WaitTimeout(f"{verb}() was not done within {limit:g} s and was withdrawn{blocked}")
+            if waited_s >= PROMPT_S and begun.cancel():
+                raise WaitTimeout(
+                    f"{verb}() was not begun within {PROMPT_S:g} s and was withdrawn: is the event loop of the call "
+                    "blocked, or does it wait for this thread?"
+                )
+            if limit_s is not None and waited_s >= limit_s and future.cancel():
+                raise WaitTimeout(f"{verb}() was not done within {limit_s:g} s and was withdrawn")
         try:
             return future.result()
         except concurrent.futures.CancelledError:

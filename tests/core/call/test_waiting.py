@@ -205,7 +205,7 @@ def test_limits_that_are_not_valid_are_refused_and_change_nothing() -> None:
         for wrong in (-1, float("nan"), float("inf"), "5", True):
             for wait in (call.answered, call.ended, handle.done):
                 with pytest.raises(ConfigError, match="timeout_s="):
-                    await wait(timeout_s=wrong)  # type: ignore[operator]
+                    await wait(timeout_s=wrong)  # type: ignore[arg-type]
             with pytest.raises(ConfigError, match="timeout_s="):
                 await call.hang_up(after="playout", timeout_s=wrong)  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="pass after='playout' as well"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import sysconfig
 import traceback
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from offhook.errors import OffhookError, PluginError
 from offhook.interfaces.numbers import mask_all
 from offhook.plugin.report import INTERFACES_PAGE
+from offhook.plugin.user_code import is_pythons
 from offhook.secret import redact
 from offhook.wording import describe
 
@@ -55,9 +55,6 @@ LET_GO_S: Final = 0.25
 _distributions: Final[dict[str, str]] = {}
 #: The problem in the error about a plugin that raises a CancelledError of its own.
 _CANCELLED: Final = "raised CancelledError, although its caller did not cancel it"
-
-_STANDARD_LIBRARY: Final = f"{sysconfig.get_path('stdlib')}/"
-_INSTALLED: Final = ("/site-packages/", "/dist-packages/")
 
 #: Tasks that ignored their cancellation: held here, since the event loop only holds its tasks weakly.
 _left_behind: Final[set[asyncio.Task[Any]]] = set()
@@ -122,15 +119,9 @@ def author_line(error: BaseException) -> str:
     for frame, number in traceback.walk_tb(error.__traceback__):
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         file = frame.f_code.co_filename
-        if package != "offhook" and not _is_pythons(file):
+        if package != "offhook" and not is_pythons(file):
             line = f"{PurePath(file).name}:{number}"
     return line
-
-
-def _is_pythons(file: str) -> bool:
-    """Whether a file is part of Python; installed packages can be below the standard library's folder as well."""
-    in_library = file.startswith(_STANDARD_LIBRARY) and not any(folder in file for folder in _INSTALLED)
-    return in_library or file.startswith("<frozen ")
 
 
 def contract_error(plugin: object, hook: str, problem: str, interface: str) -> PluginError:

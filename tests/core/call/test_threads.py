@@ -189,7 +189,7 @@ def test_a_public_method_called_elsewhere_raises_before_it_does_anything(
     before = stage.on_loop(look())
     for name in methods(kind):
         with pytest.raises(
-            CallStateError, match="used on another event loop, which is still open|no loop runs on this"
+            CallStateError, match=r"used on another event loop, which is still open|no loop runs on this"
         ):
             way(stage.of(kind), name)
         assert stage.on_loop(look()) == before, name

@@ -47,9 +47,8 @@ def _line(task: asyncio.Task[object], stack: Sequence[FrameType]) -> tuple[int, 
         public = (place for place, frame in enumerate(stack) if not frame.f_code.co_name.startswith("_"))
         index = next(public, 0)
     inner = f", which awaits {stack[index + 1].f_code.co_qualname}" if index + 1 < len(stack) else ""
-    return bool(
-        rest
-    ), f"{line_shown(stack[index].f_code, stack[index].f_lineno)}{inner} (task {task.get_name()!r}{rest})"
+    line = line_shown(stack[index].f_code, stack[index].f_lineno)
+    return rank, f"{line}{inner} (task {task.get_name()!r}{rest})"
 
 
 def _stack(task: asyncio.Task[object]) -> list[FrameType]:

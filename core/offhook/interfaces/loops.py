@@ -72,10 +72,14 @@ def check_timeout(verb: str, timeout_s: float | None) -> None:
     Raises:
         ConfigError: it is neither None nor a finite number of seconds from 0 up.
     """
-    value: object = timeout_s
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf):
-        return
-    raise ConfigError(f"{verb}(timeout_s={value!r}): pass a finite number of seconds from 0 up, or None for no limit")
+    if timeout_s is not None and not _is_duration(timeout_s):
+        raise ConfigError(
+            f"{verb}(timeout_s={timeout_s!r}): pass a finite number of seconds from 0 up, or None for no limit"
+        )
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 async def within(verb: str, timeout_s: float | None, wait: Callable[[], Awaitable[_T]]) -> _T:

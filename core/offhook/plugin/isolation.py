@@ -107,10 +107,10 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
 def _has_message(error: OffhookError) -> bool:
     """Whether the message of an error can be read: a plugin may have broken it in a class of its own."""
     try:
-        message: object = error.message
+        error.message.strip()
     except Exception:
         return False
-    return isinstance(message, str)
+    return True
 
 
 def author_line(error: BaseException) -> str:

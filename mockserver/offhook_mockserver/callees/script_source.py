@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from offhook.interfaces import mask, mask_all
 from offhook.plugin import line_of, line_shown
@@ -22,7 +22,7 @@ def script_from(script_for: Callable[[str], Script], number: str) -> Script:
             message holds the file and the line.
     """
     try:
-        script: object = script_for(number)
+        script = cast("object", script_for(number))
     except Exception as error:
         where = line_of(error) or _home(script_for)
         raise ScriptError(

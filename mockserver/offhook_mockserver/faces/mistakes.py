@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.types import Scope
 
@@ -18,6 +18,7 @@ MISTAKE: Final = "offhook.mistake"
 
 def report_mistake(scope: Scope, error: OffhookError) -> None:
     """Pass the error to the client if that is in this process; the HTTP answer says the same for all others."""
-    take: Callable[[OffhookError], None] | None = (scope.get("extensions") or {}).get(MISTAKE)
+    extensions = cast("Mapping[str, Callable[[OffhookError], None]]", scope.get("extensions") or {})
+    take = extensions.get(MISTAKE)
     if take is not None:
         take(error)

@@ -195,6 +195,18 @@ def test_a_public_method_called_elsewhere_raises_before_it_does_anything(
         assert stage.on_loop(look()) == before, name
 
 
+def test_an_error_of_the_body_leaves_on_the_wrong_loop_as_well(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    async def leave(block: Call | Phone) -> None:
+        assert await block.__aexit__(ValueError, ValueError("theirs"), None) is None  # type: ignore[func-returns-value]
+
+    for block in (stage.call, stage.phone):
+        caplog.clear()
+        asyncio.run(leave(block))
+        (warned,) = [record for record in caplog.records if record.levelname == "WARNING"]
+        assert "used on another event loop" in warned.getMessage()
+    assert not stage.call.over
+
+
 def test_properties_can_be_read_anywhere(stage: Stage) -> None:
     call = stage.call
     assert (call.state, call.over, call.muted, call.gain_db) == (CallState.ACTIVE, False, False, 0)

@@ -14,7 +14,7 @@ from offhook.errors import OffhookError, PluginError, SourceError
 from offhook.interfaces import AudioFilter, AudioSink, AudioSource, DialGuard
 from offhook.plugin.hookspecs import hookimpl
 from offhook.records.timeline import CALLS_LOGGER
-from offhook.testing import LinkedTransport, ListSink, MemoryStore, ScriptedCarrier
+from offhook.testing import LinkedTransport, ListSink, MemoryStore, ScriptedCarrier, VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -412,3 +412,69 @@ def test_a_leg_that_breaks_in_the_middle_is_logged(caplog: pytest.LogCaptureFixt
     assert call.record.disposition is Disposition.FAILED
     assert len(warnings(caplog)) == 1
     assert "failed in send: OSError: no" in warnings(caplog)[0]
+
+
+# ---- before the call is up
+
+
+def test_a_leg_whose_attributes_raise_is_a_failed_join() -> None:
+    class Leg:
+        @property
+        def leave(self) -> object:
+            raise OSError("released")
+
+    class Joins(LinkedTransport):
+        async def join(self, *_: object) -> Leg:  # type: ignore[override]
+            return Leg()
+
+    async def main() -> None:
+        with pytest.raises(PluginError, match="Joins' failed in join: OSError: released"):
+            await rig(transport=Joins()).phone.dial(NUMBER).__aenter__()
+
+    run(main())
+
+
+def test_a_carrier_whose_endpoint_raises_is_named_before_anything_rings() -> None:
+    async def main() -> None:
+        r = rig()
+        r.carrier.__class__ = type("Moved", (ScriptedCarrier,), {"endpoint": unavailable})
+        with pytest.raises(PluginError, match="failed in endpoint: AttributeError: there is no such method here"):
+            await r.phone.dial(NUMBER).__aenter__()
+        assert not r.carrier.rung
+
+    run(main())
+
+
+def test_a_loop_that_is_closed_under_a_call_is_not_a_mistake_of_its_parts(caplog: pytest.LogCaptureFixture) -> None:
+    """Python closes the coroutines that wait, and each of them sees a GeneratorExit."""
+
+    class Waiting(RampSource):
+        async def read(self) -> AudioFrame | None:
+            await asyncio.Event().wait()
+            return None
+
+    class WaitingSink(ListSink):
+        async def write(self, frame: AudioFrame) -> None:
+            await asyncio.Event().wait()
+
+    async def main() -> Call:
+        r = rig()
+        r.answer()
+        call = await r.phone.dial(NUMBER).__aenter__()
+        assert await call.answered()
+        call.play(Waiting(1))
+        call.listen(WaitingSink())
+        await asyncio.sleep(1)
+        return call
+
+    loop = VirtualLoop()
+    call = loop.run_until_complete(main())
+    works = [task.get_coro() for task in asyncio.all_tasks(loop)]
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    for work in works:
+        assert work is not None
+        work.close()
+    loop.close()
+    assert not warnings(caplog)
+    assert not call.record.problem

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.plugin.user_code import is_installed, line_shown, package_of, users_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
     from types import FrameType
 
 
@@ -56,23 +56,20 @@ def _stack(task: asyncio.Task[object]) -> list[FrameType]:
     frames: list[FrameType] = []
     running: object = task.get_coro()
     while running is not None:
-        running = next(_suspended(running, frames), None)
+        found = _suspended(running)
+        if found is None:
+            # What `async for` awaits, for example, only refers to its generator.
+            running = next((thing for thing in gc.get_referents(running) if _suspended(thing) is not None), None)
+            continue
+        frame, running = found
+        frames.append(frame)
     return frames
 
 
-def _suspended(running: object, frames: list[FrameType]) -> Iterator[object]:
-    """Add the frame of `running`, and yield what it awaits."""
+def _suspended(running: object) -> tuple[FrameType, object] | None:
+    """The frame of an object that runs code, and what it awaits; None for any other object."""
     for frame_name, await_name in _SUSPENDED:
         frame: FrameType | None = getattr(running, frame_name, None)
         if frame is not None:
-            frames.append(frame)
-            yield getattr(running, await_name)
-            return
-    # What `async for` awaits, for example, only refers to its generator.
-    yield from _with_frames(gc.get_referents(running))
-
-
-def _with_frames(things: Iterable[object]) -> Iterator[object]:
-    for thing in things:
-        if any(getattr(thing, name, None) is not None for name, _ in _SUSPENDED):
-            yield thing
+            return frame, getattr(running, await_name)
+    return None

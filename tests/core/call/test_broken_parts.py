@@ -10,14 +10,14 @@ import pytest
 from tests.core.rig import NUMBER, RampSource, load, now, rig, run
 
 from offhook import Disposition, PlayoutEnd
-from offhook.errors import OffhookError, PluginError, SourceError
+from offhook.errors import OffhookError, PluginError, SourceError, StorageError
 from offhook.interfaces import AudioFilter, AudioSink, AudioSource, DialGuard
 from offhook.plugin.hookspecs import hookimpl
 from offhook.records.timeline import CALLS_LOGGER
 from offhook.testing import LinkedTransport, ListSink, MemoryStore, ScriptedCarrier, VirtualLoop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from tests.core.rig import Rig
 
@@ -273,6 +273,27 @@ def test_a_guard_that_does_not_release(way: object, caplog: pytest.LogCaptureFix
     call = run(a_call(r))
     assert len(warnings(caplog)) == 1
     assert call.record.problem in warnings(caplog)[0]
+
+
+def test_a_store_that_is_also_the_guard_fails_once_for_one_reason(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(MemoryStore, DialGuard):
+        armed = False
+
+        def save(self, call_id: str, record: Mapping[str, object]) -> None:
+            if self.armed:
+                raise StorageError("the disk is full")
+            super().save(call_id, record)
+
+        async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+            return None
+
+        async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
+            raise StorageError("the disk is full")
+
+    store = Full()
+    call = run(a_call(rig(store=store), lambda call: setattr(store, "armed", True)))
+    assert [entry.detail for entry in call.record.timeline].count("the disk is full") == 1
+    assert warnings(caplog) == [f"{call.record.call_id}: the disk is full"]
 
 
 @pytest.mark.parametrize("error", ERRORS)

@@ -149,3 +149,12 @@ def test_a_cancellation_that_a_plugin_raises_is_not_taken_for_the_callers(timeou
         PluginError, match="failed in leave: raised CancelledError, although its caller did not cancel it"
     ):
         run(isolated("acme", "leave", lost, timeout_s))
+
+
+def test_ctrl_c_while_an_error_is_described_is_passed_on() -> None:
+    class Slow(Exception):
+        def __str__(self) -> str:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        describe(Slow())

@@ -8,6 +8,7 @@
     │   ├── SpecError             a spec string (``wav:greeting.wav``) that names nothing
     │   ├── SourceError           an audio source that cannot be opened
     │   │   └── SourceStalled     a source yielded no audio for too long while its end was waited for
+    │   ├── FrameError            samples, a rate or a position that cannot be an audio frame
     │   └── MissingExtraError     an optional part of offhook is not installed
     ├── CallStateError            your program: a call used in the wrong order
     │   ├── SourceClosed          audio was pushed into a source that has ended
@@ -90,6 +91,12 @@ class SourceStalled(SourceError):
     """A source yielded no audio for the call's `stall_timeout_s` while a program waited for the end of its playout."""
 
     code = "source_stalled"
+
+
+class FrameError(ConfigError, TypeError, ValueError):
+    """An audio frame cannot be made of what was passed: not 16-bit samples, or not a valid rate or position."""
+
+    code = "frame"
 
 
 class MissingExtraError(ConfigError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import StorageError
 from offhook.interfaces import AudioSink
 from offhook.media import WavWriter
+from offhook.paths import path_argument
 
 if TYPE_CHECKING:
     from offhook.interfaces import AudioFrame
@@ -32,7 +33,7 @@ class RecorderSink(AudioSink):
     def __init__(self, path: str) -> None:
         if not path:
             raise StorageError("the sink recorder needs the path of the file to create, for example recorder:heard.wav")
-        self._file = WavWriter(path, _RATE_BEFORE_AUDIO_HZ)
+        self._file = WavWriter(path_argument("recorder", path), _RATE_BEFORE_AUDIO_HZ)
         #: Position of the next frame if nothing is missing; None before the first.
         self._expected: int | None = None
         #: Jumps of the position that were longer than `MOST_GAP_S`, and were shortened to that.

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Archive
+from offhook.paths import path_argument
 from offhook.records import is_brief, is_unfinished, load_json, mark_interrupted, recordings
 from offhook.wording import quoted_path, system_reason
 from offhook_jsonl.store import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from offhook.interfaces import Document
 
@@ -34,7 +35,7 @@ class JsonLinesArchive(Archive):
     def __init__(self, folder: str) -> None:
         if not folder:
             raise SpecError("jsonl: needs a folder, for example jsonl:calls")
-        self._folder = Path(folder)
+        self._folder = path_argument("jsonl", folder)
         try:
             with contextlib.suppress(FileNotFoundError):
                 os.listdir(self._folder)  # noqa: PTH208 - only to see whether the folder may be read

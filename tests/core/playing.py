@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tests.core.rig import FRAME, RATE_HZ, HoldResampler, frame, ramp
 
 from offhook.interfaces import AudioSource
+from offhook.media.damage import DamageLog
 from offhook.media.playout import Playout
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ class Bench:
         self.resamplers: list[tuple[str, int, int, HoldResampler]] = []
         self.resampler = HoldResampler
         self.doing: list[str] = []
-        self.playout = Playout(RATE_HZ, self._resample, group.create_task, self._note)
+        self.remarks: list[tuple[str, str]] = []
+        self.damage = DamageLog(lambda *entry: self.remarks.append(entry))
+        self.playout = Playout(RATE_HZ, self._resample, group.create_task, self._note, self.damage)
 
     def _note(self, error: OffhookError, doing: str = "") -> None:
         self.notes.append(error)

@@ -22,6 +22,7 @@ FACES = {
         "offhook.errors",
         "offhook.interfaces",
         "offhook.media",
+        "offhook.paths",
         "offhook.plugin",
         "offhook.records",
         "offhook.secret",

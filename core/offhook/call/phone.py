@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard
@@ -125,7 +124,7 @@ class Phone:
         ids: Ids | None = None,
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        settings = Environment(environment, clock=clock, ids=ids, http=http)
+        settings = environment = Environment(environment, clock=clock, ids=ids, http=http)  # hides what may be keys
         self.plugins: Plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
         self.plugins.check_required(settings)
         self.policy: CallPolicy = policy or CallPolicy()
@@ -189,7 +188,7 @@ class Phone:
         Raises:
             ConfigError: a setting is missing or wrong; the message names it.
         """
-        environment = os.environ if environment is None else environment
+        environment = Environment.of_process() if environment is None else Environment(environment)
         settings["carrier"] = settings.get("carrier") or environment.get(CARRIER_VARIABLE)
         settings["auth"] = settings.get("auth") or environment.get(AUTH_VARIABLE)
         settings["transport"] = settings.get("transport") or environment.get(TRANSPORT_VARIABLE) or None
@@ -236,7 +235,7 @@ class Phone:
         request = self._request(number, policy=policy or self.policy, redial=redial, from_number=from_number)
         recorder = None
         if record is not None:
-            recorder = StereoRecorder(Path(record), self._parts.transport.rate_hz)
+            recorder = StereoRecorder(record, self._parts.transport.rate_hz)
         driver = Driver(request, self._parts, recorder)
         if recorder is not None:
             # The absolute path, since the record is read elsewhere. It is set before the first save, since a call that

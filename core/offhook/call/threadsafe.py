@@ -11,13 +11,16 @@ from offhook.interfaces.loops import check_timeout, within
 from offhook.media.play_handle import PlayMode
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Awaitable, Callable
     from typing import Literal, NoReturn
 
     from offhook.call.call import Call
-    from offhook.interfaces import AudioFrame, AudioSource
+    from offhook.interfaces import AudioSource
     from offhook.media.play_handle import PlayHandle, PlayoutEnd
-    from offhook.media.sources import Frames, PushSource
+    from offhook.media.push_source import PushSource
+    from offhook.media.raw_audio import Chunk
+    from offhook.media.sources import Frames
     from offhook.session.record import CallRecord
     from offhook.session.states import CallState
 
@@ -87,8 +90,9 @@ class ThreadsafeCall:
 
     def play(
         self,
-        what: str | AudioSource | Frames,
+        what: str | os.PathLike[str] | AudioSource | Frames,
         *,
+        rate_hz: int | None = None,
         mode: PlayMode | Literal["queue", "replace", "mix"] = PlayMode.QUEUE,
         gain_db: float = 0.0,
     ) -> PlayHandle:
@@ -100,17 +104,17 @@ class ThreadsafeCall:
         Returns:
             The handle, whose properties can be read anywhere, for `wait` and `cancel`.
         """
-        return self._prompt("play", lambda: self._call.play(what, mode=mode, gain_db=gain_db))
+        return self._prompt("play", lambda: self._call.play(what, rate_hz=rate_hz, mode=mode, gain_db=gain_db))
 
-    def feed(self, source: PushSource, frame: AudioFrame, *, timeout_s: float | None = None) -> None:
-        """Write a frame into a source that is played, and wait for room; see `PushSource.write`.
+    def feed(self, source: PushSource, chunk: Chunk, *, timeout_s: float | None = None) -> None:
+        """Write audio into a source that is played, and wait for room; see `PushSource.write`.
 
         Args:
             source: the source.
-            frame: the frame.
+            chunk: the audio.
             timeout_s: how long to wait for room at most; None for no limit of its own. The wait ends with the call.
         """
-        self._waited("feed", timeout_s, lambda: within("feed", timeout_s, lambda: source.write(frame)))
+        self._waited("feed", timeout_s, lambda: within("feed", timeout_s, lambda: source.write(chunk)))
 
     def end(self, source: PushSource) -> None:
         """End a source: what was fed is played, and then its item is done; see `PushSource.end`."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from offhook.errors import ConfigError, OffhookError, PluginError
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.interfaces.stream import BoundedStream
+from offhook.media.rate_converter import clipped_by
 from offhook.plugin.isolation import CLOSE_TIMEOUT_S, cancel_and_wait, close_isolated, isolated, name_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 #: How much audio may wait for a sink, in milliseconds, since a sink may stall on a disk.
 SINK_MS: Final = 10_000
+
+
+#: A recording that begins within this time after our leg has joined begins with the call, with silence before its first
+#: audio, in seconds. So recordings that were begun at once fit together.
+BEGIN_S: Final = 0.5
 
 
 class AudioStream(BoundedStream[AudioFrame]):
@@ -50,6 +56,7 @@ class AudioStream(BoundedStream[AudioFrame]):
         self.resampler = resampler
         self._expected: int | None = None
         self._given = 0
+        self._clipped = 0
 
     def feed(self, frame: AudioFrame) -> None:
         """Take a frame from the leg."""
@@ -68,6 +75,14 @@ class AudioStream(BoundedStream[AudioFrame]):
         self._affinity.check()
         if self.resampler is not None:
             self._give(self.resampler.flush())
+
+    def newly_clipped(self) -> int:
+        """How many samples its resampler has clipped since this was called last."""
+        self._affinity.check()
+        if self.resampler is None:
+            return 0
+        before, self._clipped = self._clipped, clipped_by(self.resampler)
+        return max(0, self._clipped - before)
 
     def _give(self, pcm: bytes) -> None:
         if pcm:
@@ -105,8 +120,9 @@ async def record_rest(heard: Heard, stream: AudioStream, sink: AudioSink, note: 
         note: called with each error of the sink.
     """
     doing = f"listening with {name_of(sink)} failed"
+    start = heard.position
     try:
-        await record_stream(stream, sink, heard.position)
+        await record_stream(stream, sink, 0 if start < BEGIN_S * heard.rate_hz else start)
         await mark(sink, heard.rate_hz, heard.position)
     except OffhookError as error:
         note(error, doing)

@@ -11,12 +11,15 @@ import contextlib
 import errno
 import os
 import struct
-from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from offhook.errors import StorageError
 from offhook.interfaces.frame import SAMPLE_BYTES
+from offhook.paths import expanded, make_folder, remove_folders
 from offhook.wording import quoted_path, system_reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: How much audio may be held in memory, in milliseconds.
 FLUSH_MS: Final = 200
@@ -34,13 +37,15 @@ class WavWriter:
     """A 16-bit PCM WAV file that is being written.
 
     Args:
-        path: the file to create; a ``*`` in its name is replaced by the first number that makes a new name.
+        path: the file to create, in a folder that is made if necessary; ``~`` is the home folder, and a ``*`` in its
+            name is replaced by the first number that makes a new name.
         rate_hz: sampling rate.
         channels: number of channels; samples are interleaved.
         most_bytes: the limit of audio in the file, in bytes.
 
     Raises:
-        StorageError: the file exists already, its folder is missing or not writable, or the disk is full.
+        StorageError: the file exists already, its folder cannot be made or written to, or the disk is full.
+        ConfigError: the path begins with ``~``, and that home folder is not known.
     """
 
     def __init__(
@@ -48,13 +53,14 @@ class WavWriter:
     ) -> None:
         if rate_hz <= 0 or channels <= 0:
             raise ValueError(f"channels and rate_hz must be positive, got {channels} and {rate_hz}")
-        self.path: Path = Path(path)
+        self.path: Path = expanded(path)
         self.rate_hz: int = rate_hz
         self.channels = channels
         self._most_bytes = most_bytes
         self._pending = bytearray()
         self._stored_bytes = 0
         self._fd = -1
+        self._made_folders = make_folder(self.path.parent)
         try:
             self._fd = self._create()
             self._patch_header()
@@ -62,6 +68,7 @@ class WavWriter:
             if self._fd >= 0:
                 self._release()
                 self.path.unlink(missing_ok=True)
+            remove_folders(self._made_folders)
             raise StorageError(f"cannot record to {quoted_path(path)}: {system_reason(error)}.") from None
 
     def _create(self) -> int:
@@ -155,6 +162,12 @@ class WavWriter:
         if not self.closed:
             self.flush()
             self._release()
+
+    def discard(self) -> None:
+        """Close the file, and delete it with the folders that were made for it and hold nothing else."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+        remove_folders(self._made_folders)
 
     @property
     def _align(self) -> int:

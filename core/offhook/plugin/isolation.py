@@ -13,7 +13,7 @@ import traceback
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from offhook.errors import OffhookError, PluginError
+from offhook.errors import FrameError, OffhookError, PluginError
 from offhook.interfaces.numbers import mask_all
 from offhook.plugin.report import INTERFACES_PAGE
 from offhook.plugin.user_code import is_pythons
@@ -93,7 +93,8 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
     """
     if isinstance(error, KeyboardInterrupt):
         raise error
-    if isinstance(error, OffhookError) and _has_message(error):
+    # A frame is made by the plugin itself, so a FrameError is its mistake.
+    if isinstance(error, OffhookError) and not isinstance(error, FrameError) and _has_message(error):
         return error
     line = author_line(error)
     wrapped = PluginError(name_of(plugin), hook, f"{doing}{describe(error)}" + (f" ({line})" if line else ""))

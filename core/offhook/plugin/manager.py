@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
 from offhook.errors import ConfigError, OffhookError, SpecError
@@ -62,7 +61,8 @@ _log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 def _settings(environment: Mapping[str, str] | None) -> Environment:
     """`environment` as factories receive it; the process's own by default."""
-    environment = os.environ if environment is None else environment
+    if environment is None:
+        return Environment.of_process()
     return environment if isinstance(environment, Environment) else Environment(environment)
 
 
@@ -114,7 +114,7 @@ class Plugins:
                 out and reported.
         """
         plugins = cls(commands=commands)
-        points, plugins.notes = installed(os.environ if environment is None else environment)
+        points, plugins.notes = installed(_settings(environment))
         for plugin in builtin:
             plugins._loader.given(plugin, BUILT_IN)
         for point, report in points:
@@ -163,7 +163,7 @@ class Plugins:
         Raises:
             ConfigError: one of them is not loaded; the message says why.
         """
-        required = [name.strip() for name in environment.get(REQUIRE_VARIABLE, "").split(",")]
+        required = [name.strip() for name in _settings(environment).as_written(REQUIRE_VARIABLE).split(",")]
         for name in filter(None, required):
             named = [report for report in self.reports if report.name == name]
             if not any(not report.problem for report in named):

@@ -9,7 +9,7 @@ from offhook.old_paths import keep_old_paths as _keep_old_paths
 
 TYPE_CHECKING = False  # without importing typing, which takes longer than all of this
 if TYPE_CHECKING:
-    from offhook.call import Call, Phone
+    from offhook.call import Call, Phone, ThreadsafeCall
     from offhook.errors import (
         CallStateError,
         CarrierError,
@@ -85,6 +85,7 @@ __all__ = [
     "SpeechStarted",
     "SpeechStopped",
     "StorageError",
+    "ThreadsafeCall",
     "TimelineEntry",
     "TransportError",
     "__version__",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import warnings
 from typing import TYPE_CHECKING
 
-from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, SourceError, StartAmbiguous
+from offhook.errors import CallStateError, ConfigError, JoinTimeout, SourceError, StartAmbiguous
 from offhook.interfaces import AudioSink, AudioSource
 from offhook.interfaces.frame import SILENCE_DBFS
+from offhook.interfaces.loops import check_timeout, within
 from offhook.media.listening import SINK_MS, check_duration, record_for, record_rest
 from offhook.media.mixing import gain_of
-from offhook.media.play_handle import PlayMode
+from offhook.media.play_handle import PlayMode, label_of
 from offhook.media.sources import Frames, frames_source
 from offhook.plugin.isolation import contract_error
 from offhook.plugin.part_checks import interface_mismatch
@@ -47,6 +49,9 @@ class Call:
     also returns, without an error, when the call is declined or hung up before that: then `answered()` returns False,
     and `play()`, `listen()` and the like raise `CallStateError`.
     Leaving it hangs up, whatever happened inside.
+
+    Methods must be called on the call's own event loop; from another thread or loop they raise `CallStateError` before
+    they do anything. Properties can be read anywhere. Other threads use a `ThreadsafeCall`.
 
     Raises, on entering:
         ConfigError, TransportError: the call could not work; nothing has rung.
@@ -84,6 +89,8 @@ class Call:
             driver.hang_up()
             await driver.closed()
             raise
+        if driver.mistake is not None:
+            await driver.closed()  # raises it
         outcome = self.record.outcome
         if outcome is None or driver.media is not None or outcome.ended_by in (EndedBy.CALLER, EndedBy.CALLEE):
             return self  # a webhook may report that the callee declined before we were in the channel
@@ -100,45 +107,80 @@ class Call:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.hang_up()
+        """Hang up, whatever happened inside. The error that the body raised is the one that leaves ``async with``."""
+        try:
+            self._parts.must_be_ours()
+        except CallStateError as misuse:
+            if error is None:
+                raise
+            self._driver.timeline.warn(misuse.message)
+            return
+        await self._driver.end_quietly()
 
-    async def answered(self) -> bool:
+    async def answered(self, *, timeout_s: float | None = None) -> bool:
         """Wait for the answer, or for the end. A call that went badly raises no error: its record shows how it went.
+
+        The policy's `setup_timeout_s` and `ring_timeout_s` limit the wait.
+
+        Args:
+            timeout_s: how long to wait at most; None for no limit of its own. The call goes on after that.
 
         Returns:
             Whether the call was answered. If not, it may have ended before our leg joined: then there is no audio, and
             `play()`, `listen()` and the like raise `CallStateError`.
 
         Raises:
+            WaitTimeout: neither happened within `timeout_s`.
+            ConfigError: `timeout_s` is not a finite number of seconds from 0 up.
             CallStateError: the call was not entered, or lives on another event loop.
         """
         self._must_be_entered("answered")
         waiting = (CallState.IDLE, CallState.DIALING, CallState.RINGING)
-        await self._driver.until(lambda: self.over or self.state not in waiting)
+        await within("answered", timeout_s, lambda: self._driver.until(lambda: self.over or self.state not in waiting))
         return self.record.answered_at_s is not None
 
-    async def ended(self) -> None:
-        """Wait until the call is over and nothing of it is left.
+    async def ended(self, *, timeout_s: float | None = None) -> None:
+        """Wait until the call is over and nothing of it is left. The policy's timers limit the wait.
+
+        Args:
+            timeout_s: how long to wait for the end at most; None for no limit of its own. The call goes on after that.
+                Releasing a call that is over takes its own limited time, see `Phone.aclose`.
 
         Raises:
+            WaitTimeout: the call was not over within `timeout_s`.
+            ConfigError: `timeout_s` is not a finite number of seconds from 0 up.
             CallStateError: the call was not entered, or lives on another event loop.
         """
         self._must_be_entered("ended")
-        await self._driver.until(lambda: self.over)
+        await within("ended", timeout_s, lambda: self._driver.until(lambda: self.over))
         await self._driver.closed()
 
-    async def hang_up(self, *, after: Literal["playout"] | None = None) -> None:
+    async def hang_up(self, *, after: Literal["playout"] | None = None, timeout_s: float | None = None) -> None:
         """End the call and wait until nothing of it is left. Idempotent and bounded.
 
         Args:
             after: ``"playout"`` waits first until everything that is queued or mixed in has been sent, and 200 ms more,
-                so that the last word is not cut.
+                so that the last word is not cut. An item whose source stalls, which means that it yields no audio for
+                the policy's `stall_timeout_s`, is dropped as failed, and the items behind it are still sent.
+            timeout_s: how long to wait for the playout at most; None for no limit of its own. What has not been sent
+                by then ends as `PlayoutEnd.CALL_ENDED`.
+
+        Raises:
+            ConfigError: `after` or `timeout_s` is not valid.
+            CallStateError: the call lives on another event loop.
         """
         self._parts.must_be_ours()
+        check_timeout("hang_up", timeout_s)
+        if after not in ("playout", None):
+            raise ConfigError(f"hang_up(after={after!r}) is not valid; pass 'playout' or None")
+        if after is None and timeout_s is not None:
+            raise ConfigError("hang_up(timeout_s=...) limits the wait for the playout: pass after='playout' as well")
         media = self._driver.media
         if after == "playout" and media is not None and self.state is CallState.ACTIVE:
-            await media.playout.drained()
-            await asyncio.sleep(TAIL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await media.playout.drained()
+                await asyncio.sleep(TAIL_S)
         await self._driver.end()
 
     def __reduce__(self) -> NoReturn:
@@ -150,6 +192,11 @@ class Call:
     def state(self) -> CallState:
         """The state of the call."""
         return self._driver.state
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that the call and its phone are used on; None before they are used on one."""
+        return self._parts.residence.loop
 
     @property
     def over(self) -> bool:
@@ -187,6 +234,7 @@ class Call:
 
     def events(self) -> BoundedStream[TimelineEntry]:
         """The timeline from now on, until the call has ended. A slow reader loses the oldest, which are counted."""
+        self._parts.must_be_ours()
         return self._driver.timeline.stream()
 
     @property
@@ -241,7 +289,7 @@ class Call:
         media.playout.admit(mode)  # before a file is opened
         source = self._source(what, rate_hz)
         source.taken = True
-        return media.playout.add(source, mode, gain)
+        return media.playout.add(source, mode, gain, label_of(what))
 
     def _source(self, what: str | os.PathLike[str] | AudioSource | Frames, rate_hz: int | None) -> AudioSource:
         if not isinstance(what, str | os.PathLike | AudioSource):
@@ -364,8 +412,8 @@ class Call:
             ConfigError: `duration_s` is not a positive, finite number of seconds.
             StorageError: the recording cannot be written.
         """
-        check_duration(duration_s)
         media = self._media("record_for")
+        check_duration(duration_s)
         sink = file if isinstance(file, AudioSink) else self._parts.plugins.sink(f"recorder:{file}")
         return await record_for(media, sink, duration_s)
 
@@ -373,10 +421,7 @@ class Call:
 
     async def _listen(self, media: CallMedia, stream: AudioStream, sink: AudioSink) -> None:
         """Write the callee's audio to a sink until the call ends. If the sink fails, note it; the call goes on."""
-        try:
-            await record_rest(media, stream, sink)
-        except OffhookError as error:
-            self._driver.note(error)
+        await record_rest(media, stream, sink, self._driver.note)
 
     def _must_be_entered(self, verb: str) -> None:
         self._parts.must_be_ours()
@@ -384,6 +429,7 @@ class Call:
             raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
 
     def _media(self, verb: str, brackets: str = "()") -> CallMedia:
+        self._parts.must_be_ours()
         if self._driver.media is None:
             if self._entered and (self.over or self.state is CallState.ENDING):
                 how = f" ({self.record.disposition})" if self.record.disposition else ""

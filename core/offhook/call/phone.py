@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from typing import TYPE_CHECKING, Final, TypedDict
 
@@ -18,8 +19,9 @@ from offhook.interfaces.clock import SystemClock
 from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.grant import is_loopback
+from offhook.interfaces.numbers import mask_all
 from offhook.media.stereo_recorder import StereoRecorder
-from offhook.plugin.isolation import CLOSE_TIMEOUT_S, contract_error, isolated
+from offhook.plugin.isolation import close_isolated, contract_error
 from offhook.plugin.manager import Plugins
 from offhook.plugin.part_checks import interface_mismatch
 from offhook.plugin.spec import named_by
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from offhook.interfaces.ids import Ids
     from offhook.interfaces.store import Document
 
+
+_log: Final = logging.getLogger("offhook")
 
 CARRIER: Final = "sendblue"
 AUTH: Final = "env"
@@ -69,7 +73,8 @@ class PhoneSettings(TypedDict, total=False):
 class Phone:
     """Places calls.
 
-    Several phones can live in one process and share nothing. A phone may be made before an event loop runs.
+    Several phones can live in one process and share nothing. A phone may be made before an event loop runs. Methods
+    that are called from another thread or event loop than the phone's raise `CallStateError` before they do anything.
 
     Args:
         carrier: rings the callee: a `Carrier`, or the name of an installed one; `sendblue` by default.
@@ -162,8 +167,7 @@ class Phone:
                 carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
             )
         except BaseException:
-            with contextlib.suppress(OffhookError):  # the earlier error is the one to raise
-                stores.close()
+            stores.close()  # the earlier error is the one to raise
             raise
         #: The drivers of the calls that have not been released entirely.
         self._drivers: list[Driver] = []
@@ -297,7 +301,9 @@ class Phone:
 
         Raises:
             ConfigError: the spec is unknown, or what it names cannot be opened.
+            CallStateError: this was called from another thread or event loop than the phone's.
         """
+        self._parts.must_be_ours()
         return self.plugins.source(spec)
 
     def sink(self, spec: str) -> AudioSink:
@@ -305,7 +311,9 @@ class Phone:
 
         Raises:
             ConfigError: the spec is unknown, or what it names cannot be written.
+            CallStateError: this was called from another thread or event loop than the phone's.
         """
+        self._parts.must_be_ours()
         return self.plugins.sink(spec)
 
     def __reduce__(self) -> NoReturn:
@@ -314,12 +322,23 @@ class Phone:
     # ---- its life
 
     async def __aenter__(self) -> Self:
+        self._parts.must_be_ours()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.aclose()
+        """Hang up and release everything, as `aclose` does, and log what could not be closed instead of raising it.
+
+        An error that the body of ``async with`` raised leaves it unchanged.
+        """
+        try:
+            problems = await self._release()
+        except CallStateError as misuse:
+            if error is None:
+                raise
+            problems = [misuse]
+        _log_problems(problems)
 
     async def aclose(self) -> None:
         """Hang up all calls and release everything. Idempotent.
@@ -331,22 +350,39 @@ class Phone:
         watchdog names that code.
 
         Raises:
-            PluginError: the transport, the carrier or the store could not be closed; the others were.
-            CallStateError: this process was forked from the phone's process, or the running event loop differs from
-                the phone's loop.
+            PluginError: the transport, the carrier or a store could not be closed; the others were. Only the first
+                such error is raised; the others are logged. Leaving ``async with phone`` logs all of them instead.
+            CallStateError: this process was forked from the phone's process, or this was called from another thread or
+                another event loop than the phone's.
         """
+        problems = await self._release()
+        _log_problems(problems[1:])
+        if problems:
+            raise problems[0]
+
+    async def _release(self) -> list[OffhookError]:
+        """Hang up and close everything; returns one error for each part that could not be closed."""
         self._parts.must_be_ours()
         self._closed = True
         drivers, self._drivers = self._drivers, []
-        transport, carrier = self._parts.transport, self._parts.carrier
+        parts, problems = self._parts, list[OffhookError]()
         async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is closed
-            stack.callback(self._parts.stores.close)
-            stack.push_async_callback(_close, carrier)
-            stack.push_async_callback(_close, transport)
+            stack.callback(lambda: problems.extend(parts.stores.close()))
+            stack.push_async_callback(_close, parts.carrier, problems)
+            stack.push_async_callback(_close, parts.transport, problems)
             async with asyncio.TaskGroup() as group:
                 for driver in drivers:
-                    group.create_task(driver.end())
+                    group.create_task(driver.end_quietly())
+        return problems
 
 
-async def _close(part: Carrier | Transport) -> None:
-    await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
+async def _close(part: Carrier | Transport, problems: list[OffhookError]) -> None:
+    try:
+        await close_isolated(part)
+    except OffhookError as error:
+        problems.append(error)
+
+
+def _log_problems(problems: Iterable[OffhookError]) -> None:
+    for problem in problems:
+        _log.warning("on closing a phone: %s", mask_all(problem.message))

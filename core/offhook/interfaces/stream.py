@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from offhook.interfaces.loops import LoopAffinity
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,6 +18,7 @@ _T = TypeVar("_T")
 class BoundedStream(Generic[_T]):
     """An async iterator over the newest `capacity` items. It ends when it is closed and empty.
 
+    Its methods raise `CallStateError` when they are called from another thread or event loop than the stream's own.
     When you are done, give up your reference to the stream; the producer holds only a weak one.
 
     Args:
@@ -24,6 +27,7 @@ class BoundedStream(Generic[_T]):
     """
 
     def __init__(self, capacity: int, on_drop: Callable[[], None] = lambda: None) -> None:
+        self._affinity = LoopAffinity("this stream")
         self._items: deque[_T] = deque()
         self._capacity = capacity
         self._on_drop = on_drop
@@ -34,6 +38,7 @@ class BoundedStream(Generic[_T]):
 
     def put(self, item: _T) -> None:
         """Add an item; if the stream is full, the oldest one is thrown away."""
+        self._affinity.check()
         if self._closed:
             return
         if len(self._items) == self._capacity:
@@ -45,13 +50,16 @@ class BoundedStream(Generic[_T]):
 
     def close(self) -> None:
         """End the stream; items that wait can still be read. Idempotent."""
+        self._affinity.check()
         self._closed = True
         self._wake.set()
 
     def __aiter__(self) -> BoundedStream[_T]:
+        self._affinity.check()
         return self
 
     async def __anext__(self) -> _T:
+        self._affinity.check()
         while not self._items:
             if self._closed:
                 raise StopAsyncIteration

@@ -18,7 +18,7 @@ from offhook.media.damage import DamageLog
 from offhook.media.filter_chain import FilterChain
 from offhook.media.listening import AudioStream
 from offhook.media.pacer import Pacer
-from offhook.media.playout import Playout
+from offhook.media.playout import STALL_TIMEOUT_S, Playout
 from offhook.plugin.isolation import as_plugin_error
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from offhook.media.playout_queue import Spawn
     from offhook.media.rate_converter import Resample
     from offhook.media.stereo_recorder import StereoRecorder
+    from offhook.plugin.isolation import Note
 
 
 #: A talker's positions follow the RTP clock; if they differ more than this from our clock, the stream started anew.
@@ -58,6 +59,7 @@ class CallMedia:
         first_audio: called with a member's uid when the first frame of that member arrives, before the frame is used,
             so that this call may set `callee_uid`.
         callee_audio: called for each frame of the callee.
+        stall_timeout_s: see `Playout`.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class CallMedia:
         leg: Leg,
         resample: Resample,
         spawn: Spawn,
-        note: Callable[[OffhookError], None],
+        note: Note,
         lost: Callable[[OffhookError], None],
         recorder: StereoRecorder | None,
         *,
@@ -73,6 +75,7 @@ class CallMedia:
         check_pause: Callable[[], None],
         first_audio: Callable[[int], None],
         callee_audio: Callable[[], None],
+        stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._leg = leg
@@ -107,7 +110,9 @@ class CallMedia:
         self._last_sent = b""
         self._last_heard = b""
         self._damage = DamageLog(remark)
-        self.playout: Playout = Playout(self.rate_hz, resample, spawn, note, self._damage)
+        self.playout: Playout = Playout(
+            self.rate_hz, resample, spawn, note, self._damage, stall_timeout_s=stall_timeout_s
+        )
         self.sent_filters: FilterChain = FilterChain(self.rate_hz, note, self._damage)
         self.heard_filters: FilterChain = FilterChain(self.rate_hz, note, self._damage)
         #: While this is True, playout goes on, but silence is sent instead.
@@ -267,7 +272,7 @@ class CallMedia:
             try:
                 recorder.close(end)
             except OffhookError as error:
-                self._note(error)
+                self._note(error, "finishing the recording of the call failed")
 
     def _count_drop(self) -> None:
         self._dropped += 1
@@ -278,7 +283,7 @@ class CallMedia:
     def _lose(self, stream: AudioStream, error: BaseException) -> None:
         """A resampler failed: its own listener loses the rest, and no other is affected."""
         self.forget(stream)
-        self._note(as_plugin_error(stream.resampler, "convert", error))
+        self._note(as_plugin_error(stream.resampler, "convert", error), "a listener lost the rest of the audio")
 
     def _record(self, *, left: bool, position: int, pcm: bytes) -> None:
         if self._recorder is None:
@@ -287,7 +292,7 @@ class CallMedia:
             (self._recorder.write_left if left else self._recorder.write_right)(position, pcm)
         except OffhookError as error:  # a full disk costs the recording, not the call
             self._recorder = None
-            self._note(error)
+            self._note(error, "the recording of the call ends here")
 
     # ---- what can be asked
 

@@ -23,6 +23,7 @@ from offhook.plugin.registry import (
     TransportRegistry,
 )
 from offhook.plugin.report import PluginReport
+from offhook.plugin.user_code import line_of, line_shown
 
 __all__ = [
     "DISABLE_VARIABLE",
@@ -46,5 +47,7 @@ __all__ = [
     "hookimpl",
     "isolated",
     "keep_old_paths",
+    "line_of",
+    "line_shown",
     "name_of",
 ]

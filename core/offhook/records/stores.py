@@ -54,30 +54,24 @@ class Stores:
         found: dict[object, Document] = {}
         for store in self._stores:
             try:
-                records = store.interrupted()
+                found.update((record.get("call_id"), record) for record in store.interrupted())
             except BaseException as error:
                 raise as_plugin_error(store, "interrupted", error) from error
-            found.update((record.get("call_id"), record) for record in records)
         return list(found.values())
 
     def of_call(self, call_id: str) -> CallStores:
         """The stores, for one call."""
         return CallStores(call_id, self._stores)
 
-    def close(self) -> None:
-        """Close all of them.
-
-        Raises:
-            OffhookError: a store could not be closed; the first error, raised after all have been tried.
-        """
-        first: OffhookError | None = None
+    def close(self) -> list[OffhookError]:
+        """Close all of them; returns one error for each that could not be closed."""
+        problems: list[OffhookError] = []
         for store in self._stores:
             try:
                 store.close()
             except BaseException as error:
-                first = first or as_plugin_error(store, "close", error)
-        if first is not None:
-            raise first
+                problems.append(as_plugin_error(store, "close", error))
+        return problems
 
 
 class CallStores:
@@ -102,7 +96,7 @@ class CallStores:
         """Add an entry to every journal; returns one sentence for each that failed."""
         problems: list[str] = []
         for place, store in tuple(self._journals.items()):
-            problem = _attempt(store, "append", store.append, self._call_id, entry)
+            problem = _append(store, self._call_id, entry)
             if problem is not None:
                 del self._journals[place]
                 self._reported[place] = self._behind[place] = problem
@@ -129,7 +123,7 @@ class CallStores:
             document = record
             if final or place not in self._journals:
                 document = whole = whole or {**record, "timeline": timeline()}
-            problem = _attempt(store, "save", store.save, self._call_id, document)
+            problem = _save(store, self._call_id, document)
             if problem is None:
                 self._reported.pop(place, None)
                 if place in self._journals:
@@ -143,11 +137,18 @@ class CallStores:
         return failures, news
 
 
-def _attempt(
-    store: Store, name: str, method: Callable[[str, Document], None], call_id: str, document: Document
-) -> str | None:
+def _append(store: Store, call_id: str, entry: Document) -> str | None:
+    return _attempt(store, "append", lambda: store.append(call_id, entry))
+
+
+def _save(store: Store, call_id: str, record: Document) -> str | None:
+    return _attempt(store, "save", lambda: store.save(call_id, record))
+
+
+def _attempt(store: Store, name: str, method: Callable[[], None]) -> str | None:
+    """Call a store; the method is looked up inside as well, since a store may not have it."""
     try:
-        method(call_id, document)
+        method()
     except BaseException as error:
         return as_plugin_error(store, name, error).message
     return None

@@ -40,6 +40,9 @@ class CallPolicy:
         max_duration_s: from the answer until the call hangs up by itself.
         release_timeout_s: from hanging up until the call is over, whatever the network does.
         renew_before_s: how long before a grant expires to ask for a fresh one.
+        stall_timeout_s: how long a source may yield no audio while `Call.hang_up(after="playout")` or
+            `PlayHandle.done()` waits for the end of its playout; then its item fails with `SourceStalled`. The time
+            counts only while the item's turn has come and the call is connected.
         audio_timeout_s: how long one direction may be without audio before `AudioLost` is noted.
         end_on_audio_loss: whether `AudioLost` ends the call; by default it is noted and the call goes on.
 
@@ -54,6 +57,7 @@ class CallPolicy:
     max_duration_s: float = 3600.0
     release_timeout_s: float = 2.0
     renew_before_s: float = 30.0
+    stall_timeout_s: float = 5.0
     audio_timeout_s: float = 3.0
     end_on_audio_loss: bool = False
 

@@ -12,6 +12,8 @@ import contextlib
 import selectors
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
 
+from offhook.testing.waiting_tasks import where_tasks_wait
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from concurrent.futures import Executor
@@ -22,7 +24,10 @@ _Ts = TypeVarTuple("_Ts")
 
 
 class NothingScheduledError(RuntimeError):
-    """Every task waits for something that can never happen: no timer, no ready socket, and the clock is not held."""
+    """Every task waits for something that can never happen: no timer, no ready socket, and the clock is not held.
+
+    The message names, for each task that waits, the line of the test or the program where it waits.
+    """
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -76,7 +81,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self._held:
             return False
         if delay_s is None:
-            raise NothingScheduledError("every task waits and no timer is scheduled: this test would hang for ever")
+            raise NothingScheduledError(
+                "every task waits and no timer is scheduled: this test would hang for ever. The tasks wait in:\n"
+                + "\n".join(f"  {line}" for line in where_tasks_wait(self) or ["(no task: a future is waited for)"])
+            )
         self._now_s += delay_s
         return True
 

@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from offhook_mockserver.faces.mistakes import MISTAKE
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
 
     from starlette.types import ASGIApp, Message, Scope
+
+    from offhook.errors import OffhookError
 
     Trace = Callable[[str, dict[str, object]], Awaitable[None]]
 
@@ -91,7 +95,9 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         body = await _body_of(request)
         await trace("http11.send_request_body.complete", {"request": request})
         self.requests += 1
-        exchange = _Exchange(self._app, _scope_of(request, self._client), body)
+        scope = _scope_of(request, self._client)
+        exchange = _Exchange(self._app, scope, body)
+        scope["extensions"][MISTAKE] = exchange.fail
         task = asyncio.create_task(exchange.run())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -99,6 +105,8 @@ class AsgiTransport(httpx.AsyncBaseTransport):
             if fault.lose_answer:
                 exchange.drain()
                 await asyncio.wait((task,))
+                if exchange.mistake is not None:
+                    raise exchange.mistake
                 raise httpx.ReadError("connection reset before the answer arrived", request=request)
             status, headers = await exchange.head(_read_timeout_of(request))
         except BaseException:
@@ -129,6 +137,7 @@ class _Exchange:
         self._gone = asyncio.Event()
         self._unread = False
         self.complete = False
+        self.mistake: OffhookError | None = None
 
     async def run(self) -> None:
         try:
@@ -162,6 +171,13 @@ class _Exchange:
         except TimeoutError:
             raise httpx.ReadTimeout("the rest of the answer did not arrive in time") from None
 
+    def fail(self, error: OffhookError) -> None:
+        """Raise a mistake of the test in the client, in place of any answer."""
+        self.mistake = error
+        if not self._unread and not self._head.done():
+            self._head.set_exception(error)
+        self._unread = True
+
     def drain(self) -> None:
         """Discard the answer; the application does not notice."""
         self._unread = True
@@ -185,7 +201,8 @@ class _Exchange:
         match message:
             case {"type": "http.response.start", "status": int(status), **rest}:
                 headers = [(bytes(name), bytes(value)) for name, value in rest.get("headers", ())]  # type: ignore[attr-defined]
-                self._head.set_result((status, headers))
+                if not self._head.done():  # a mistake of the test was reported instead
+                    self._head.set_result((status, headers))
             case {"type": "http.response.body", **rest}:
                 if rest.get("body"):
                     await self._put(bytes(rest["body"]))  # type: ignore[call-overload]

@@ -58,7 +58,9 @@ class Mock:
         plugins: the audio sources, sinks and resamplers; by default, the installed ones.
         tenant: how calls of its first tenant behave.
         recordings: an existing or new folder for what callees hear, or None.
-        script_for: returns the callee's script for a number; by default, that of the table of fictional numbers.
+        script_for: returns the callee's script for a number; by default, that of the table of fictional numbers. A
+            mistake in it is raised as `ScriptError` where the call is dialled, if that is in this process, and as a
+            refusal with HTTP 422 elsewhere; nothing rings.
         on_event: called with each event of a call.
 
     Attributes:

@@ -178,7 +178,7 @@ def test_ctrl_c_is_not_a_mistake_of_a_plugin() -> None:
         def apply(self, frame: AudioFrame) -> AudioFrame:
             raise KeyboardInterrupt
 
-    chain = FilterChain(16_000, lambda error: None, DamageLog(lambda *_: None))
+    chain = FilterChain(16_000, lambda error, doing="": None, DamageLog(lambda *_: None))
     chain.add(Interrupted())
     with pytest.raises(KeyboardInterrupt):
         chain.apply(bytes(640), 0)

@@ -238,18 +238,24 @@ def test_a_declined_call_keeps_its_channel_until_the_caller_has_joined() -> None
     asyncio.run(main())
 
 
-def test_a_callee_that_fails_is_reported_and_ends_only_its_own_call(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callee_that_fails_is_reported_and_ends_only_its_own_call(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    noise = tmp_path / "noise.wav"
+    noise.write_bytes(b"no audio")
+
     async def main() -> None:
         events: list[CallEvent] = []
         settings = MockSettings(tenant=TenantSettings(join_window_s=0.2))
-        missing = Script("says what is not there", (Answer(), Say(SPEECH / "missing.wav")))
+        unreadable = Script("says what cannot be read", (Answer(), Say(noise)))
         async with MockServer(
-            settings, plugins=Plugins.load(), script_for=lambda number: missing, on_event=events.append
+            settings, plugins=Plugins.load(), script_for=lambda number: unreadable, on_event=events.append
         ) as server:
             call = await start_call(server)
             await until_gone(server)
         assert call.end is CalleeEnd.FAILED
-        assert "missing.wav" in events[-1].what
+        assert "noise.wav" in events[-1].what
+        assert "noise.wav" in caplog.text
         assert {event.number for event in events} == {"+1415•••0123"}
 
     asyncio.run(main())

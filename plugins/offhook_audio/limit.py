@@ -23,9 +23,13 @@ class LimitFilter(AudioFilter):
 
     Args:
         ceiling_dbfs: -60 to 0.
+
+    Raises:
+        ConfigError: `ceiling_dbfs` is not a number in that range.
     """
 
     def __init__(self, ceiling_dbfs: float) -> None:
+        ceiling_dbfs = _CEILING.check(ceiling_dbfs, "ceiling_dbfs")
         self._most = min(32767, round(32768 * 10 ** (ceiling_dbfs / 20)))
 
     @classmethod

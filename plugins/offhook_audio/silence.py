@@ -15,13 +15,16 @@ class SilenceSource(AudioSource):
     """Silence at 16 kHz in frames of 20 ms.
 
     Args:
-        duration_s: length in seconds; None for no end.
+        duration_s: length in seconds, 0.001 to 86,400; None for no end.
+
+    Raises:
+        ConfigError: `duration_s` is not a number in that range.
     """
 
     rate_hz = RATE_HZ
 
     def __init__(self, duration_s: float | None = None) -> None:
-        self._end = None if duration_s is None else round(duration_s * RATE_HZ)
+        self._end = None if duration_s is None else round(DURATION.check(duration_s, "duration_s") * RATE_HZ)
         self._position = 0
 
     @classmethod

@@ -16,6 +16,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_path
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Store
 from offhook.records import to_json, with_relative_paths
@@ -42,12 +43,14 @@ class JsonLinesStore(Store):
 
     Raises:
         SpecError: no folder is given.
+        ConfigError: it is neither text nor a path.
         StorageError: it cannot be made or written to.
     """
 
-    def __init__(self, folder: str) -> None:
-        if not folder:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if folder == "":
             raise SpecError("jsonl: needs a folder, for example jsonl:calls")
+        folder = check_path(folder, "folder", "calls")
         self._folder = Path(folder)
         #: The record file of each call that this store has written.
         self._records: dict[str, Path] = {}

@@ -7,8 +7,14 @@ Everything else receives a `Clock`. Deadlines and durations are taken from `mono
 from __future__ import annotations
 
 import datetime
+import inspect
 import time
-from typing import Protocol
+from typing import Final, Protocol, cast
+
+from offhook.arguments import check_methods, check_number
+
+#: The last second of the year 9999, after which `datetime` has no dates.
+_LAST_S: Final = 253_402_300_799
 
 
 class Clock(Protocol):
@@ -33,7 +39,25 @@ class SystemClock:
         return time.time()
 
 
+def check_clock(clock: object) -> Clock:
+    """Check an argument that must be a `Clock`.
+
+    Raises:
+        ConfigError: it lacks a method of a clock, or is a class.
+    """
+    guess = ""
+    if inspect.ismodule(clock) or inspect.isroutine(clock):
+        guess = "Write SystemClock() for the machine's clock; both names are in offhook.interfaces"
+    check_methods(clock, "clock", ("monotonic_s", "wall_s"), "a Clock, with monotonic_s() and wall_s()", guess)
+    return cast("Clock", clock)
+
+
 def iso_8601(wall_s: float) -> str:
-    """A wall time as UTC text with milliseconds, for example ``2026-11-23T12:00:00.000Z``."""
+    """A wall time as UTC text with milliseconds, for example ``2026-11-23T12:00:00.000Z``.
+
+    Raises:
+        ConfigError: it is not a number of seconds from 1970 to 9999.
+    """
+    check_number(wall_s, "wall_s", least=0, most=_LAST_S, unit="seconds since 1970")
     at = datetime.datetime.fromtimestamp(wall_s, tz=datetime.UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import Final
+
+from offhook.arguments import check_instance, check_whole, wrong
+
+_MOST_DIGITS: Final = 4096
 
 
 class Ids:
@@ -10,17 +15,24 @@ class Ids:
 
     Args:
         seed: any text or number; the same seed gives the same identifiers in the same order.
+
+    Raises:
+        ConfigError: here and in its methods: an argument is of the wrong type or out of range.
     """
 
     def __init__(self, seed: str | int | None = None) -> None:
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, str | int)):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+            raise wrong("seed", "text, a whole number or None", seed)
         self._random: random.Random = random.SystemRandom() if seed is None else random.Random(seed)
 
     def hex(self, digits: int) -> str:
         """`digits` random lower-case hex digits."""
+        check_whole(digits, "digits", least=1, most=_MOST_DIGITS)
         return f"{self._random.getrandbits(4 * digits):0{digits}x}"
 
     def below(self, limit: int) -> int:
         """A random integer in ``0 .. limit - 1``."""
+        check_whole(limit, "limit", least=1)
         return self._random.randrange(limit)
 
     def fraction(self) -> float:
@@ -34,3 +46,13 @@ class Ids:
     def call_id(self) -> str:
         """An identifier for one call; safe in file names."""
         return f"call_{self.hex(12)}"
+
+
+def check_ids(ids: object) -> Ids:
+    """Check an argument that must be `Ids`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    guess = f"Write Ids({ids!r})" if isinstance(ids, str | int) and len(repr(ids)) < 40 else ""
+    return check_instance(ids, "ids", Ids, "an offhook.interfaces.Ids", guess)

@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from offhook.arguments import check_function, check_whole
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,11 +23,15 @@ class BoundedStream(Generic[_T]):
     Args:
         capacity: how many items may wait; at most this many are kept.
         on_drop: called once for each item that is thrown away.
+
+    Raises:
+        ConfigError: an argument is of the wrong type, or `capacity` is less than 1.
     """
 
     def __init__(self, capacity: int, on_drop: Callable[[], None] = lambda: None) -> None:
+        check_function(on_drop, "on_drop")
         self._items: deque[_T] = deque()
-        self._capacity = capacity
+        self._capacity = check_whole(capacity, "capacity", least=1, unit="items")
         self._on_drop = on_drop
         self._wake = asyncio.Event()
         self._closed = False

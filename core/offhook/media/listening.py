@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import math
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook.errors import ConfigError
+from offhook.arguments import check_rate
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.interfaces.stream import BoundedStream
+from offhook.media.sinks import FunctionSink
 from offhook.plugin.isolation import CLOSE_TIMEOUT_S, isolated
 
 if TYPE_CHECKING:
@@ -22,8 +22,20 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioSink, Resampler
 
 
+#: How much audio may wait for a listener, in milliseconds.
+LISTENER_MS: Final = 2_000
 #: How much audio may wait for a sink, in milliseconds, since a sink may stall on a disk.
 SINK_MS: Final = 10_000
+
+
+def waiting_ms(sink: AudioSink) -> int:
+    """How much audio may wait for a sink, in milliseconds; a function is a listener like any other."""
+    return LISTENER_MS if isinstance(sink, FunctionSink) else SINK_MS
+
+
+def _name(sink: AudioSink) -> object:
+    """What errors name: a function is named itself, and not the sink that calls it."""
+    return sink.name if isinstance(sink, FunctionSink) else sink
 
 
 class AudioStream(BoundedStream[AudioFrame]):
@@ -36,6 +48,9 @@ class AudioStream(BoundedStream[AudioFrame]):
         resampler: converts from the leg's rate, or None.
         rate_hz: the rate of this stream.
         on_drop: called for each frame that is dropped.
+
+    Raises:
+        ConfigError: an argument is of the wrong type or out of range.
     """
 
     def __init__(
@@ -46,7 +61,7 @@ class AudioStream(BoundedStream[AudioFrame]):
         on_drop: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(capacity, on_drop)
-        self.rate_hz = rate_hz
+        self.rate_hz = check_rate(rate_hz)
         self.resampler = resampler
         self._expected: int | None = None
         self._given = 0
@@ -124,7 +139,7 @@ async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
     Raises:
         PluginError, StorageError: the sink failed.
     """
-    stream, start = heard.listen(None, SINK_MS), heard.position
+    stream, start = heard.listen(None, waiting_ms(sink)), heard.position
     end = start + round(duration_s * heard.rate_hz)
     try:
         try:
@@ -136,23 +151,13 @@ async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
             heard.forget(stream)
         await mark(sink, heard.rate_hz, end)
     finally:
-        await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+        await isolated(_name(sink), "aclose", sink.aclose, CLOSE_TIMEOUT_S)
     return (end - start) / heard.rate_hz
-
-
-def check_duration(duration_s: float) -> None:
-    """Find out whether a recording can be that long, before its file is made.
-
-    Raises:
-        ConfigError: it is not a positive, finite number of seconds.
-    """
-    if not 0 < duration_s < math.inf:
-        raise ConfigError(f"record_for({duration_s!r}): pass a positive, finite number of seconds")
 
 
 async def _close(heard: Heard, stream: AudioStream, sink: AudioSink) -> None:
     heard.forget(stream)
-    await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+    await isolated(_name(sink), "aclose", sink.aclose, CLOSE_TIMEOUT_S)
 
 
 async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: int | None = None) -> int:
@@ -174,11 +179,11 @@ async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: i
         if last - first < frame.samples:
             pcm = frame.pcm[SAMPLE_BYTES * first : SAMPLE_BYTES * last]
             frame = AudioFrame(pcm, frame.rate_hz, frame.position + first)
-        await isolated(sink, "write", functools.partial(sink.write, frame))
+        await isolated(_name(sink), "write", functools.partial(sink.write, frame))
         reached = max(reached, frame.position + frame.samples)
     return reached
 
 
 async def mark(sink: AudioSink, rate_hz: int, position: int) -> None:
     """Write an empty frame where a recording begins or ends, so that silence up to there is kept."""
-    await isolated(sink, "write", lambda: sink.write(AudioFrame(b"", rate_hz, position)))
+    await isolated(_name(sink), "write", lambda: sink.write(AudioFrame(b"", rate_hz, position)))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 import logging
 import os
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
+from offhook.arguments import check_flag, check_instance, check_rate, check_settings, wrong
 from offhook.errors import ConfigError, OffhookError, SpecError
 from offhook.interfaces import (
     Archive,
@@ -49,7 +51,7 @@ from offhook.plugin.spec import Spec
 from offhook.wording import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Sequence
 
 
 __all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
@@ -58,6 +60,32 @@ _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
 _log: Final = logging.getLogger(PLUGINS_LOGGER)
+
+
+#: Parts of messages about arguments that are specs or paths.
+SPEC: Final = "a spec such as "
+OR_PATH: Final = " or a pathlib.Path"
+
+
+def _objects(given: object, name: str) -> Sequence[object]:
+    """Plugins that a program passed, as a sequence."""
+    wanted = "a list of modules or objects with hooks"
+    if isinstance(given, str | bytes | type | Mapping) or not isinstance(given, Iterable):
+        guess = f"Write {name}=[{getattr(given, '__name__', '...')}]" if not isinstance(given, str | bytes) else ""
+        raise wrong(name, wanted, given, guess)
+    objects = tuple(given)
+    for item in objects:
+        if item is None or isinstance(item, str | bytes | bool | int | float):
+            guess = "Import the module, and pass it instead of its name" if isinstance(item, str) else ""
+            raise wrong(f"each of {name}", "a module or an object with hooks", item, guess)
+    return objects
+
+
+def _made_already(what: object, verb: str) -> str:
+    """The guess for a part or a function where the spec of a part is wanted."""
+    if isinstance(what, AudioSource | AudioSink):
+        return f"It is open already: pass it to call.{verb}()"
+    return "Pass the function to call.listen() itself" if verb == "listen" and callable(what) else ""
 
 
 def _settings(environment: Mapping[str, str] | None) -> Environment:
@@ -110,9 +138,14 @@ class Plugins:
                 loaded first, so that a plugin cannot take a name of theirs; they cannot be disabled.
 
         Raises:
+            ConfigError: an argument is of the wrong type.
             PluginError: one of `extra` or `builtin` cannot be used. An installed plugin that cannot be used is left
                 out and reported.
         """
+        check_flag(commands, "commands")
+        extra, builtin = _objects(extra, "plugins"), _objects(builtin, "builtin")
+        if environment is not None:
+            check_settings(environment, "environment")
         plugins = cls(commands=commands)
         points, plugins.notes = installed(os.environ if environment is None else environment)
         for plugin in builtin:
@@ -161,8 +194,9 @@ class Plugins:
         missing too.
 
         Raises:
-            ConfigError: one of them is not loaded; the message says why.
+            ConfigError: one of them is not loaded; the message says why. Or `environment` is not a mapping of text.
         """
+        check_settings(environment, "environment")
         required = [name.strip() for name in environment.get(REQUIRE_VARIABLE, "").split(",")]
         for name in filter(None, required):
             named = [report for report in self.reports if report.name == name]
@@ -170,22 +204,28 @@ class Plugins:
                 why = "; ".join(report.problem for report in named) or "no plugin has that name; see: offhook plugins"
                 raise ConfigError(f"{REQUIRE_VARIABLE} names {quoted(name)}, which is not loaded: {why}")
 
-    def source(self, text: str) -> AudioSource:
-        """Open the audio source that the spec `text` names.
+    def source(self, what: str | os.PathLike[str]) -> AudioSource:
+        """Open the audio source that a spec names, or the audio file at a path (`pathlib.Path`).
 
         Raises:
             SpecError, MissingExtraError, SourceError: no source has that name, or it cannot be opened.
+            ConfigError: `what` is neither text nor a path.
         """
-        spec = Spec.parse(text)
+        if not isinstance(what, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+            raise wrong("source()", f"{SPEC}'wav:greeting.wav'{OR_PATH}", what, _made_already(what, "play"))
+        spec = Spec.of(what, "wav")
         return self.make(self.sources, spec.name, spec.argument)
 
-    def sink(self, text: str) -> AudioSink:
-        """Open the audio sink that the spec `text` names.
+    def sink(self, what: str | os.PathLike[str]) -> AudioSink:
+        """Open the audio sink that a spec names, or the recording at a path (`pathlib.Path`).
 
         Raises:
             SpecError, MissingExtraError, StorageError: no part has that name, or it cannot be opened.
+            ConfigError: `what` is neither text nor a path.
         """
-        spec = Spec.parse(text)
+        if not isinstance(what, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+            raise wrong("sink()", f"{SPEC}'recorder:heard.wav'{OR_PATH}", what, _made_already(what, "listen"))
+        spec = Spec.of(what, "recorder")
         return self.make(self.sinks, spec.name, spec.argument)
 
     def filter(self, text: str, rate_hz: int) -> AudioFilter:
@@ -193,26 +233,34 @@ class Plugins:
 
         Raises:
             SpecError, MissingExtraError: no filter has that name, or it cannot be made.
+            ConfigError: `text` is not text, or `rate_hz` is not a rate.
         """
+        check_rate(rate_hz)
         spec = Spec.parse(text)
         return self.make(self.filters, spec.name, spec.argument, rate_hz)
 
-    def store(self, text: str, environment: Mapping[str, str] | None = None) -> Store:
-        """Open the store that the spec `text` names, with settings from `environment`; the process's own by default.
+    def store(self, what: str | os.PathLike[str], environment: Mapping[str, str] | None = None) -> Store:
+        """Open the store that a spec names, or the SQLite database at a path (`pathlib.Path`).
+
+        Args:
+            what: the spec or the path.
+            environment: the settings; the process's own by default.
 
         Raises:
             SpecError, MissingExtraError, StorageError: no part has that name, or it cannot be opened.
+            ConfigError: an argument is of the wrong type.
         """
-        spec = Spec.parse(text)
+        spec = Spec.of(what, "sqlite")
         return self.make(self.stores, spec.name, spec.argument, _settings(environment))
 
-    def archive(self, text: str, environment: Mapping[str, str] | None = None) -> Archive:
-        """Open what the store of the spec `text` has written, for reading only; it creates and changes nothing.
+    def archive(self, what: str | os.PathLike[str], environment: Mapping[str, str] | None = None) -> Archive:
+        """Open what the store of a spec or a path has written, for reading only; it creates and changes nothing.
 
         Raises:
             SpecError, MissingExtraError, StorageError: no archive has that name, or it cannot be read.
+            ConfigError: an argument is of the wrong type.
         """
-        spec = Spec.parse(text)
+        spec = Spec.of(what, "sqlite")
         if all(item.name != spec.name for item in self.archives) and any(
             item.name == spec.name for item in self.stores
         ):
@@ -225,7 +273,10 @@ class Plugins:
 
         Raises:
             SpecError, MissingExtraError: no such resampler is installed.
+            ConfigError: `kind` is not text, or a rate is not a rate.
         """
+        check_rate(from_hz, "from_hz")
+        check_rate(to_hz, "to_hz")
         return self.make(self.resamplers, kind, from_hz, to_hz)
 
     def make(self, registry: Registry[Callable[[Unpack[_Ts]], _T]], name: str, *arguments: *_Ts) -> _T:
@@ -236,6 +287,7 @@ class Plugins:
             PluginError: it raised something that is not an `OffhookError`, or returned something that does not fit the
                 registry's interface.
         """
+        check_instance(registry, "registry", Registry, "a registry, for example plugins.sources")
         try:
             factory = registry.find(name)
         except SpecError as error:

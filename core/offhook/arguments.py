@@ -12,6 +12,7 @@ import numbers
 import operator
 import os
 import types
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
@@ -19,7 +20,7 @@ from offhook.errors import ConfigError
 from offhook.wording import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=Enum)
@@ -239,6 +240,29 @@ def check_instance(given: object, name: str, kind: type[_T] | tuple[type[_T], ..
     if isinstance(given, type) or not isinstance(given, kind):
         raise wrong(name, wanted, given, guess)
     return given
+
+
+def check_several(given: object, name: str, wanted: str) -> tuple[object, ...]:
+    """Check a list, or another collection that is not text or a mapping, and return what it holds.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if isinstance(given, str | bytes | type | Mapping) or not isinstance(given, Iterable):
+        item = getattr(given, "__name__", "...")
+        guess = "" if isinstance(given, str | bytes | Mapping) or given is None else f"Write {name}=[{item}]"
+        raise wrong(name, wanted, given, guess)
+    return tuple(cast("Iterable[object]", given))
+
+
+def check_error(given: object, name: str) -> None:
+    """Check an exception that will be raised, or None.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if given is not None:
+        check_instance(given, name, BaseException, "an exception or None")
 
 
 def check_methods(given: object, name: str, methods: Iterable[str], wanted: str, guess: str = "") -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
-from offhook.arguments import check_flag, check_instance, check_rate, check_settings, wrong
+from offhook.arguments import check_flag, check_instance, check_rate, check_settings, check_several, wrong
 from offhook.errors import ConfigError, OffhookError, SpecError
 from offhook.interfaces import (
     Archive,
@@ -51,7 +50,7 @@ from offhook.plugin.spec import Spec
 from offhook.wording import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
 
 __all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
@@ -63,17 +62,13 @@ _log: Final = logging.getLogger(PLUGINS_LOGGER)
 
 
 #: Parts of messages about arguments that are specs or paths.
-SPEC: Final = "a spec such as "
-OR_PATH: Final = " or a pathlib.Path"
+_SPEC: Final = "a spec such as "
+_OR_PATH: Final = " or a pathlib.Path"
 
 
-def _objects(given: object, name: str) -> Sequence[object]:
-    """Plugins that a program passed, as a sequence."""
-    wanted = "a list of modules or objects with hooks"
-    if isinstance(given, str | bytes | type | Mapping) or not isinstance(given, Iterable):
-        guess = f"Write {name}=[{getattr(given, '__name__', '...')}]" if not isinstance(given, str | bytes) else ""
-        raise wrong(name, wanted, given, guess)
-    objects = tuple(given)
+def _objects(given: object, name: str) -> tuple[object, ...]:
+    """Plugins that a program passed."""
+    objects = check_several(given, name, "a list of modules or objects with hooks")
     for item in objects:
         if item is None or isinstance(item, str | bytes | bool | int | float):
             guess = "Import the module, and pass it instead of its name" if isinstance(item, str) else ""
@@ -212,7 +207,7 @@ class Plugins:
             ConfigError: `what` is neither text nor a path.
         """
         if not isinstance(what, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
-            raise wrong("source()", f"{SPEC}'wav:greeting.wav'{OR_PATH}", what, _made_already(what, "play"))
+            raise wrong("source()", f"{_SPEC}'wav:greeting.wav'{_OR_PATH}", what, _made_already(what, "play"))
         spec = Spec.of(what, "wav")
         return self.make(self.sources, spec.name, spec.argument)
 
@@ -224,7 +219,7 @@ class Plugins:
             ConfigError: `what` is neither text nor a path.
         """
         if not isinstance(what, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
-            raise wrong("sink()", f"{SPEC}'recorder:heard.wav'{OR_PATH}", what, _made_already(what, "listen"))
+            raise wrong("sink()", f"{_SPEC}'recorder:heard.wav'{_OR_PATH}", what, _made_already(what, "listen"))
         spec = Spec.of(what, "recorder")
         return self.make(self.sinks, spec.name, spec.argument)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_choice, check_instance
 from offhook.errors import (
     CarrierProtocolError,
     CarrierUnavailable,
+    ConfigError,
     CredentialsRejected,
     RateLimited,
     RequestRejected,
@@ -64,7 +66,7 @@ class ScriptedService(ServiceFarEnd):
         return self._rung
 
     def answer(self, answer: ServiceAnswer) -> None:
-        self.told = answer
+        self.told = check_choice(answer, "answer", ServiceAnswer)
 
     async def start(self) -> None:
         pass
@@ -73,7 +75,13 @@ class ScriptedService(ServiceFarEnd):
         pass
 
     def carrier(self, environment: Environment) -> ScriptedCarrier:
-        """Return a carrier that uses this service."""
+        """Return a carrier that uses this service.
+
+        Raises:
+            ConfigError: `environment` is not that of this service.
+        """
+        if _LINE_VARIABLE not in check_instance(environment, "environment", Environment, "an Environment"):
+            raise ConfigError(f"environment must hold {_LINE_VARIABLE}: use ScriptedService.environment")
         return ScriptedCarrier(service=self.ring, line=environment[_LINE_VARIABLE], endpoint=_ENDPOINT)
 
     async def ring(self, to: str) -> Grant:

@@ -1,4 +1,4 @@
-"""A callee's script: steps as data. Times are in seconds.
+"""A callee's script: steps as data. Times are in seconds; a `ConfigError` refuses a step with a wrong argument.
 
 `Ring`, `Decline` and `NeverAnswer` come before `Answer`, the other steps after it. When a script has ended, the callee
 waits for the caller to hang up.
@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TypeAlias, get_args
 
+from offhook.arguments import check_choice, check_instance, check_path, check_seconds, check_several, check_text
 from offhook.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +20,9 @@ class Ring:
     """Ring for `duration_s`."""
 
     duration_s: float
+
+    def __post_init__(self) -> None:
+        check_seconds(self.duration_s, "Ring(duration_s)", zero=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,15 @@ class NeverAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Say an audio file, or its first `duration_s`."""
+    """Say an audio file, or its first `duration_s`. The path may be text."""
 
     path: Path
     duration_s: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(check_path(self.path, "Say(path)", "hello.wav")))
+        if self.duration_s is not None:
+            check_seconds(self.duration_s, "Say(duration_s)")
 
 
 class Sound(Enum):
@@ -59,6 +66,9 @@ class ListenFor:
 
     sound: Sound
 
+    def __post_init__(self) -> None:
+        check_choice(self.sound, "ListenFor(sound)", Sound)
+
 
 @dataclass(frozen=True, slots=True)
 class Echo:
@@ -70,6 +80,9 @@ class Wait:
     """Do nothing for `duration_s`."""
 
     duration_s: float
+
+    def __post_init__(self) -> None:
+        check_seconds(self.duration_s, "Wait(duration_s)", zero=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +109,19 @@ class Script:
         steps: what the callee does, in order.
 
     Raises:
-        ConfigError: a step is on the wrong side of `Answer`.
+        ConfigError: `summary` is not text, `steps` holds something that is not a step, or a step is on the wrong side
+            of `Answer`.
     """
 
     summary: str
     steps: tuple[Step, ...]
 
     def __post_init__(self) -> None:
+        check_text(self.summary, "Script(summary)")
+        steps = check_several(self.steps, "Script(steps)", "a tuple of steps")
+        for number, step in enumerate(steps, 1):
+            check_instance(step, f"step {number} of the script", get_args(Step), "a step, such as Answer() or Wait(1)")
+        object.__setattr__(self, "steps", steps)
         answered = False
         for number, step in enumerate(self.steps, 1):
             early = isinstance(step, _BEFORE_ANSWER)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_settings, check_several
 from offhook.call import Phone
 from offhook_mockserver.server.asgi_transport import AsgiTransport
 from offhook_mockserver.server.mock import Mock
@@ -59,14 +60,21 @@ class InProcessMock(Mock):
             transport: a transport that `transport()` returned, to control its network; or the name of a transport.
             http: an HTTP transport that `http()` returned, to cause faults on it.
             environment: settings that are added to the mock's, or replace them.
+
+        Raises:
+            ConfigError: an argument is of the wrong type.
+            PluginError: one of `plugins` cannot be used.
         """
+        more = check_several(plugins, "plugins", "a list of modules or objects with hooks")
+        if environment is not None:
+            check_settings(environment, "environment")
         return Phone(
             policy=policy,
-            plugins=[self, *plugins],
+            plugins=[self, *more],
             store=store,
             transport=transport,
             environment={**self.environment, **(environment or {})},
             clock=self.clock,
             ids=self.ids,
-            http=http or self.http(),
+            http=self.http() if http is None else http,
         )

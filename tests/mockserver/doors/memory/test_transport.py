@@ -572,7 +572,7 @@ def test_one_direction_alone_can_be_lost(direction: Direction) -> None:
         far.send(frame(10))
         assert (len(scene.other.frames), len(scene.ear.frames)) == (sent + 1, heard + 1)
         for share in (-0.1, 1.1):
-            with pytest.raises(ValueError, match="between 0 and 1"):
+            with pytest.raises(ConfigError, match="between 0 and 1"):
                 scene.transport.lose(direction, share)
         await scene.close()
 

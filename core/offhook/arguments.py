@@ -282,14 +282,15 @@ def check_settings(given: object, name: str) -> Mapping[str, str]:
         ConfigError: it is not such a mapping.
     """
     wanted = "a mapping of names to text, for example os.environ"
-    if not hasattr(given, "keys") or not hasattr(given, "__getitem__") or isinstance(given, type):
+    if not isinstance(given, Mapping):
         raise ConfigError(f"{name} must be {wanted}, got {type(given).__name__}")
     settings = cast("Mapping[object, object]", given)
     for key in settings:
         if not isinstance(key, str):
-            raise ConfigError(f"{name} must be {wanted}; one of its names is {type(key).__name__}")
+            raise ConfigError(f"{name} must be {wanted}, got a name of type {type(key).__name__}")
         if not isinstance(settings[key], str):
-            raise ConfigError(f"{name} must be {wanted}; the value of {quoted(key)} is {type(settings[key]).__name__}")
+            kind = type(settings[key]).__name__
+            raise ConfigError(f"{name} must be {wanted}, got a value of type {kind} for {quoted(key)}")
     return cast("Mapping[str, str]", given)
 
 

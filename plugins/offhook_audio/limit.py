@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_text
 from offhook.errors import SpecError
 from offhook.interfaces import AudioFilter, AudioFrame, pcm_of, samples_of
 from offhook_audio.arguments import Number
@@ -39,6 +40,7 @@ class LimitFilter(AudioFilter):
         Raises:
             SpecError: the argument is not a number from -60 to 0.
         """
+        check_text(argument, "argument")
         return cls(_CEILING.read(argument, f"limit:{argument}", "limit:-3", SpecError))
 
     def apply(self, frame: AudioFrame) -> AudioFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from offhook.arguments import check_text
 from offhook.interfaces import SAMPLE_BYTES, AudioFrame, AudioSource, samples_per_frame
 from offhook_audio.arguments import DURATION
 
@@ -34,6 +35,7 @@ class SilenceSource(AudioSource):
         Raises:
             SourceError: the argument is not a number of seconds in the range.
         """
+        check_text(argument, "argument")
         if not argument:
             return cls()
         return cls(DURATION.read(argument, f"silence:{argument}", "silence:2.5"))

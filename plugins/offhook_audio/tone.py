@@ -6,6 +6,7 @@ import math
 import struct
 from typing import Final
 
+from offhook.arguments import check_text
 from offhook.errors import SourceError
 from offhook.interfaces import AudioFrame, AudioSource, samples_per_frame
 from offhook.wording import quoted
@@ -49,6 +50,7 @@ class ToneSource(AudioSource):
         Raises:
             SourceError: the frequency is missing, a number is out of range, or there are too many.
         """
+        check_text(argument, "argument")
         spec = f"tone:{argument}"
         parts = argument.split(",")
         if not argument or len(parts) > 3:

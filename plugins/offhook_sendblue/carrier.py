@@ -84,7 +84,12 @@ class SendblueCarrier(Carrier):
         """Settings from `SENDBLUE_API_BASE_URL`, `OFFHOOK_FROM_NUMBER` and `OFFHOOK_RELAY_URL`; empty means unset.
 
         Clock, randomness and HTTP transport are also the environment's.
+
+        Raises:
+            ConfigError: `environment` is not an `Environment`, or as the constructor.
         """
+        guess = "Write Environment(environment)" if isinstance(environment, dict) else ""
+        check_instance(environment, "environment", Environment, "an offhook.interfaces.Environment", guess)
         return cls(
             auth,
             from_number=environment.get(FROM_NUMBER_VARIABLE, ""),

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import Final
 
-from offhook.arguments import check_instance, check_whole, wrong
-
-_MOST_DIGITS: Final = 4096
+from offhook.arguments import check_instance, wrong
 
 
 class Ids:
@@ -17,7 +14,7 @@ class Ids:
         seed: any text or number; the same seed gives the same identifiers in the same order.
 
     Raises:
-        ConfigError: here and in its methods: an argument is of the wrong type or out of range.
+        ConfigError: the seed is neither text nor a whole number.
     """
 
     def __init__(self, seed: str | int | None = None) -> None:
@@ -27,12 +24,10 @@ class Ids:
 
     def hex(self, digits: int) -> str:
         """`digits` random lower-case hex digits."""
-        check_whole(digits, "digits", least=1, most=_MOST_DIGITS)
         return f"{self._random.getrandbits(4 * digits):0{digits}x}"
 
     def below(self, limit: int) -> int:
         """A random integer in ``0 .. limit - 1``."""
-        check_whole(limit, "limit", least=1)
         return self._random.randrange(limit)
 
     def fraction(self) -> float:

@@ -93,6 +93,7 @@ class Plugins:
     """The loaded plugins, and one registry for each kind of thing they add."""
 
     def __init__(self, *, commands: bool = False) -> None:
+        check_flag(commands, "commands")
         #: Messages about the settings and the installation, rather than about one plugin.
         self.notes: list[str] = []
         self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth", Auth)
@@ -137,7 +138,6 @@ class Plugins:
             PluginError: one of `extra` or `builtin` cannot be used. An installed plugin that cannot be used is left
                 out and reported.
         """
-        check_flag(commands, "commands")
         extra, builtin = _objects(extra, "plugins"), _objects(builtin, "builtin")
         if environment is not None:
             check_settings(environment, "environment")

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+from offhook.arguments import check_instance
 from offhook.secret import redact
 from offhook.session.facts import evidence_code
 
@@ -37,7 +38,11 @@ def load_json(text: str | bytes) -> dict[str, object] | None:
     """The document that `to_json` wrote; None for anything else, such as half a line.
 
     In entries and records of an older version, the evidence is replaced by the codes of this version.
+
+    Raises:
+        ConfigError: it is neither text nor bytes.
     """
+    check_instance(text, "text", (str, bytes), "text or bytes")
     try:
         value: object = json.loads(text)
     except ValueError:

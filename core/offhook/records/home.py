@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_path, check_settings
 from offhook.errors import StorageError
 from offhook.wording import quoted_path, system_reason
 
@@ -26,7 +27,11 @@ def home(environment: Mapping[str, str]) -> Path:
 
     Args:
         environment: where `OFFHOOK_HOME` is looked up before the process's own environment.
+
+    Raises:
+        ConfigError: it is not a mapping of text.
     """
+    check_settings(environment, "environment")
     named = environment.get(HOME_VARIABLE) or os.environ.get(HOME_VARIABLE)
     if named:
         return Path(named)
@@ -39,8 +44,10 @@ def make_private(folder: Path) -> None:
     """Make a folder that only its owner can open; an existing one is left as it is.
 
     Raises:
+        ConfigError: it is not a path.
         StorageError: the folder cannot be made.
     """
+    folder = Path(check_path(folder, "folder", "calls"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -274,7 +274,7 @@ def test_a_wrong_limit_opens_no_store() -> None:
     acme = Acme()
     for limits in ({"call_limit": 0}, {"redial_window_s": -1}, {"watchdog_limit_s": "x"}):
         with pytest.raises(ConfigError, match=next(iter(limits))):
-            Phone(plugins=load(acme), store="memory:a", **limits)  # type: ignore[arg-type]
+            Phone(plugins=load(acme), store="memory:a", **limits)
     assert not acme.stores
 
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from offhook import AnswerPolicy, AudioFrame, CallPolicy, Phone
-from offhook.errors import JoinFailed, JoinTimeout, SpecError, TokenRejected, TransportError, TransportUnavailable
+from offhook.errors import (
+    ConfigError,
+    JoinFailed,
+    JoinTimeout,
+    SpecError,
+    TokenRejected,
+    TransportError,
+    TransportUnavailable,
+)
 from offhook.interfaces.grant import Grant
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl

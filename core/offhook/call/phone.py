@@ -137,7 +137,7 @@ class Phone:
         )
         for name, part, kind in given:
             if not isinstance(part, str):
-                check_part(part, kind, name, f"the name of an installed {name}, or a {kind.__name__}")
+                check_part(part, kind, name, f"the name of an installed {name}, or an instance of {kind.__name__}")
         check_stores(store)
         limits = (check_call_limit(call_limit), check_redial_window(redial_window_s))
         watchdog = None

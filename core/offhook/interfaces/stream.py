@@ -43,11 +43,21 @@ class BoundedStream(Generic[_T]):
         if self._closed:
             return
         if len(self._items) == self._capacity:
-            self._items.popleft()
-            self.dropped += 1
-            self._on_drop()
+            self._throw_away()
         self._items.append(item)
         self._wake.set()
+
+    def discard(self) -> int:
+        """Throw away all items that wait, and return how many they were."""
+        count = len(self._items)
+        for _ in range(count):
+            self._throw_away()
+        return count
+
+    def _throw_away(self) -> None:
+        self._items.popleft()
+        self.dropped += 1
+        self._on_drop()
 
     def close(self) -> None:
         """End the stream; items that wait can still be read. Idempotent."""

@@ -7,13 +7,13 @@ frame's length", so it does not drift. When the loop was held up, the pacer catc
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from offhook.arguments import MOST_S, check_function, check_instance, check_whole
+from offhook.arguments import MOST_S, check_function, check_methods, check_whole
 from offhook.interfaces.frame import PTIME_MS
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
 
@@ -38,7 +38,7 @@ class Pacer:
         ptime_ms: int = PTIME_MS,
         max_lag_ms: int = 200,
     ) -> None:
-        check_instance(loop, "loop", asyncio.AbstractEventLoop, "an event loop, such as asyncio.get_running_loop()")
+        check_methods(loop, "loop", ("call_at", "time"), "an event loop, such as asyncio.get_running_loop()")
         check_function(tick, "tick", ("the index of a frame",))
         check_whole(ptime_ms, "ptime_ms", least=1, most=1_000, unit="milliseconds")
         check_whole(max_lag_ms, "max_lag_ms", least=0, most=1_000 * MOST_S, unit="milliseconds")

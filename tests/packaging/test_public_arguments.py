@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
 from tests.core.rig import NUMBER, PLAIN, frame, rig, run
 from tests.packaging.public_calls import EXCEPT, NOT_CHECKED, public_calls
 
@@ -52,6 +54,7 @@ from offhook_mockserver.callees.script import Answer, ListenFor, Ring, Say, Scri
 from offhook_mockserver.doors.memory.transport import MemoryTransport
 from offhook_mockserver.far_ends import RenewsGrants
 from offhook_mockserver.server import InProcessMock, MockServer, MockSettings, NetworkFault, TenantSettings
+from offhook_mockserver.server.asgi_transport import AsgiTransport
 from offhook_sendblue import CallableAuth, EnvAuth, KeyAuth, SendblueCarrier
 from offhook_sqlite.archive import SqliteArchive
 from offhook_sqlite.store import SqliteStore
@@ -59,7 +62,6 @@ from offhook_wire.impairment import Impairment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
     from offhook import Call
 
@@ -307,3 +309,43 @@ def test_the_exceptions_exist() -> None:
     owners = {f"{name.partition('.')[0]}." for name in names}
     assert not set(NOT_CHECKED) - names - owners
     assert not {name.partition("(")[0] for name in EXCEPT} - names
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: SpeechDetector(0), "rate_hz must be between 1 and 768,000 hertz, got 0"),
+        (lambda: SpeechDetector(8_000, threshold_dbfs=3), "threshold_dbfs must be between -100 and 0 dBFS, got 3"),
+        (lambda: SpeechDetector(8_000, hang_ms=-1), "hang_ms must be between 0 and "),
+        (lambda: BoundedStream(0), "capacity must be at least 1 items, got 0"),
+        (lambda: CallPolicy(grace_s=0), "grace_s must be a positive, finite number of seconds, got 0"),
+        (lambda: CallPolicy(ring_timeout_s=True), "ring_timeout_s must be a positive, .*, got True"),
+        (lambda: ToneSource(0), "frequency_hz must be between 1 and 7,900 hertz, got 0"),
+        (lambda: ToneSource(440, level_dbfs=0), "level_dbfs must be between -90 and -3.02 dBFS, got 0"),
+        (lambda: SilenceSource(0), "duration_s must be between 0.001 and 86,400 seconds, got 0"),
+        (lambda: GainFilter(21), "gain_db must be between -60 and 20, got 21"),
+        (lambda: LimitFilter(1), "ceiling_dbfs must be between -60 and 0 dBFS, got 1"),
+        (lambda: AiortcTransport(rate_hz=44_100), "rate_hz must be one of 8000, 12000, 16000, 24000, 48000, got 44100"),
+        (lambda: AiortcTransport(complexity=11), "complexity must be between 0 and 10, got 11"),
+        (lambda: LinkedTransport(0), "rate_hz must be between 1 and 768,000 hertz, got 0"),
+        (lambda: TenantSettings(token_life_s=0), "token_life_s must be between 1 and 4,294,967,295 seconds, got 0"),
+        (lambda: MockSettings(port=70_000), "port must be between 0 and 65,535, got 70000"),
+        (lambda: Ring(-1), r"Ring\(duration_s\) must be a finite number of seconds, 0 or more, got -1"),
+        (lambda: Say(""), r"Say\(path\) must be a file's name or a path, for example 'hello.wav', got ''"),  # type: ignore[arg-type]
+        (lambda: Script("x", Answer()), r"Script\(steps\) must be a tuple of steps, got Answer"),  # type: ignore[arg-type]
+        (lambda: Script("x", (Answer,)), r"step 1 of the script .*the class Answer\. Did you forget the parentheses"),  # type: ignore[arg-type]
+        (lambda: InProcessMock(plugins=[]), r"plugins must be offhook.plugin.Plugins, got list\. Write Plugins.load"),  # type: ignore[arg-type]
+        (lambda: InProcessMock(tenant={}), r"tenant must be TenantSettings\(\.\.\.\), got dict\. Write TenantSettings"),  # type: ignore[arg-type]
+        (lambda: MockServer({"port": 1}), r"settings must be MockSettings\(\.\.\.\), got dict\. Write MockSettings"),  # type: ignore[arg-type]
+        (lambda: AsgiTransport(print, client=("a",)), "client must be a host and a port, got tuple"),  # type: ignore[arg-type]
+        (lambda: FixedAuth(key=5), "the header key must be text, got 5"),  # type: ignore[arg-type]
+    ],
+)
+def test_numbers_out_of_range_and_natural_guesses(make: Callable[[], object], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        make()
+
+
+def test_a_script_takes_text_for_a_path_and_a_list_of_steps() -> None:
+    assert Say("hello.wav").path == Path("hello.wav")  # type: ignore[arg-type]
+    assert Script("x", [Answer(), Wait(1)]).steps == (Answer(), Wait(1))  # type: ignore[arg-type]

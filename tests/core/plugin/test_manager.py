@@ -308,6 +308,7 @@ async def nothing() -> None: ...
         (Wrong.UnknownArgument(), "recordx"),
         (Wrong.Async(), "it is async"),
         (Wrong.Unmarked(), "hookimpl"),
+        (object(), "it implements no hook: decorate its functions with offhook.hookimpl"),
     ],
 )
 def test_a_plugin_that_is_passed_to_the_phone_must_work(plugin: object, says: str) -> None:

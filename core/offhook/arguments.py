@@ -6,6 +6,7 @@ there is a natural guess, what to write instead. A bool is not accepted as a num
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 import numbers
@@ -203,7 +204,10 @@ def check_path(given: object, name: str, example: str) -> str:
     Raises:
         ConfigError: it is neither, or empty.
     """
-    named = os.fspath(cast("str", given)) if isinstance(given, str | os.PathLike) else None
+    try:
+        named: object = os.fspath(cast("str", given))
+    except TypeError:
+        named = None
     if not isinstance(named, str) or not named:
         raise wrong(name, f"a file's name or a path, for example {example!r}", given)
     return named
@@ -232,14 +236,21 @@ def check_instance(given: object, name: str, kind: type[_T] | tuple[type[_T], ..
         name: what the caller calls it.
         kind: the class, or several.
         wanted: what it must be, as the end of "must be".
-        guess: what to write instead of what was passed, as a sentence.
+        guess: what to write instead of what was passed, as a sentence; by default, how a dict becomes a dataclass.
 
     Raises:
         ConfigError: it is not an instance of `kind`.
     """
     if isinstance(given, type) or not isinstance(given, kind):
+        if not guess and hasattr(given, "items") and dataclasses.is_dataclass(kind):
+            guess = f"Write {kind.__name__}(**{name})"
         raise wrong(name, wanted, given, guess)
     return given
+
+
+def is_several(given: object) -> bool:
+    """Whether it is a list, or another collection that is not text or a mapping."""
+    return isinstance(given, Iterable) and not isinstance(given, str | bytes | type | Mapping)
 
 
 def check_several(given: object, name: str, wanted: str) -> tuple[object, ...]:
@@ -248,9 +259,9 @@ def check_several(given: object, name: str, wanted: str) -> tuple[object, ...]:
     Raises:
         ConfigError: it is something else.
     """
-    if isinstance(given, str | bytes | type | Mapping) or not isinstance(given, Iterable):
+    if not is_several(given):
         item = getattr(given, "__name__", "...")
-        guess = "" if isinstance(given, str | bytes | Mapping) or given is None else f"Write {name}=[{item}]"
+        guess = "" if hasattr(given, "__len__") or given is None else f"Write {name}=[{item}]"
         raise wrong(name, wanted, given, guess)
     return tuple(cast("Iterable[object]", given))
 
@@ -315,7 +326,7 @@ def check_function(given: object, name: str, arguments: tuple[str, ...] = (), *,
         raise wrong(name, wanted, given, "It has a yield, so calling it runs nothing. Use a function without yield")
     if not may_be_async and any(map(inspect.iscoroutinefunction, bodies)):
         raise wrong(name, wanted, given, "It is async, and nothing would await it. Use a plain function")
-    if not _callable_with(cast("Callable[..., object]", given), len(arguments)):
+    if not _callable_with(given, len(arguments)):
         raise wrong(name, wanted, given, "Its parameters differ from that")
 
 

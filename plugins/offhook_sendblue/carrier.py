@@ -88,7 +88,7 @@ class SendblueCarrier(Carrier):
         Raises:
             ConfigError: `environment` is not an `Environment`, or as the constructor.
         """
-        guess = "Write Environment(environment)" if isinstance(environment, dict) else ""
+        guess = "Write Environment(environment)" if hasattr(environment, "items") else ""
         check_instance(environment, "environment", Environment, "an offhook.interfaces.Environment", guess)
         return cls(
             auth,

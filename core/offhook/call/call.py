@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import warnings
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +25,7 @@ from offhook.session.outcome import EndedBy
 from offhook.session.states import CallState, LegState
 
 if TYPE_CHECKING:
+    import os
     from types import TracebackType
     from typing import Literal, NoReturn, Self
 
@@ -408,9 +408,7 @@ class Call:
             return what
         if media.ended or self.state in (CallState.ENDING, CallState.ENDED):
             return None
-        if isinstance(what, str | os.PathLike):
-            return self._parts.plugins.sink(what)
-        return FunctionSink(what)
+        return FunctionSink(what) if callable(what) else self._parts.plugins.sink(what)
 
     async def _listen(self, media: CallMedia, stream: AudioStream, sink: AudioSink) -> None:
         """Write the callee's audio to a sink until the call ends. If the sink fails, note it; the call goes on."""

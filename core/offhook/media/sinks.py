@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from offhook.arguments import check_function, check_path, wrong
 from offhook.interfaces import AudioSink
@@ -67,7 +67,7 @@ def check_sink(what: object, name: str, files: str) -> None:
     if isinstance(what, str):
         return
     if isinstance(what, os.PathLike):
-        check_path(what, name, "heard.wav")
+        check_path(cast("object", what), name, "heard.wav")
         return
     if not isinstance(what, AudioSink) and callable(what) and not isinstance(what, type):
         check_function(what, name, ("one AudioFrame",), may_be_async=True)

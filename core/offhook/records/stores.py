@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
+from offhook.arguments import check_several, is_several
 from offhook.errors import OffhookError
 from offhook.interfaces import DialGuard, Store
 from offhook.plugin.isolation import as_plugin_error
@@ -15,7 +15,7 @@ from offhook.plugin.spec import named_by
 from offhook.records.documents import interrupted_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from offhook.interfaces.store import Document
     from offhook.plugin.manager import Plugins
@@ -165,8 +165,7 @@ def check_stores(given: object) -> tuple[Store | str | os.PathLike[str], ...]:
     """
     if given is None:
         return ()
-    several = isinstance(given, Iterable) and not isinstance(given, str | os.PathLike | Store | bytes | Mapping | type)
-    items = tuple(cast("Iterable[object]", given)) if several else (given,)
+    items = check_several(given, "store", "") if is_several(given) and not isinstance(given, Store) else (given,)
     for item in items:
         if not isinstance(item, str | os.PathLike):
             check_part(item, Store, "store", "a spec such as 'sqlite', a pathlib.Path, a Store, several, or None")

@@ -72,9 +72,7 @@ def check_policy(policy: object, name: str = "policy") -> CallPolicy:
     Raises:
         ConfigError: it is something else.
     """
-    guess = "Write CallPolicy(**settings)" if isinstance(policy, dict) else ""
-    if isinstance(policy, AnswerPolicy):
-        guess = f"Write CallPolicy(answer={policy})"
+    guess = f"Write CallPolicy(answer={policy})" if isinstance(policy, AnswerPolicy) else ""
     return check_instance(policy, name, CallPolicy, "a CallPolicy, for example CallPolicy(ring_timeout_s=30)", guess)
 
 

@@ -90,10 +90,8 @@ class MockServer(Mock):
         script_for: Callable[[str], Script] = script_for,
         on_event: Callable[[CallEvent], None] = lambda event: None,
     ) -> None:
-        given: object = settings  # programs may pass anything
-        if given is not None:
-            guess = "Write MockSettings(**settings)" if isinstance(given, dict) else ""
-            check_instance(given, "settings", MockSettings, "MockSettings(...)", guess)
+        if settings is not None:
+            check_instance(settings, "settings", MockSettings, "MockSettings(...)")
         self.settings: MockSettings = settings or MockSettings()
         super().__init__(
             clock=clock,

@@ -58,8 +58,7 @@ def check_tenant_settings(given: object, name: str = "settings") -> TenantSettin
     Raises:
         ConfigError: it is something else.
     """
-    guess = "Write TenantSettings(**settings)" if isinstance(given, dict) else ""
-    return check_instance(given, name, TenantSettings, "TenantSettings(...)", guess)
+    return check_instance(given, name, TenantSettings, "TenantSettings(...)")
 
 
 @dataclass(slots=True, kw_only=True)

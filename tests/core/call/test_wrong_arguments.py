@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"policy": {"ring_timeout_s": 5}}, r"must be a CallPolicy, .*got dict\. Write CallPolicy\(\*\*settings\)"),
+        ({"policy": {"ring_timeout_s": 5}}, r"must be a CallPolicy, .*got dict\. Write CallPolicy\(\*\*policy\)"),
         ({"policy": AnswerPolicy.FIRST_AUDIO}, r"Write CallPolicy\(answer=AnswerPolicy\.FIRST_AUDIO\)"),
         ({"policy": CallPolicy}, r"got the class CallPolicy\. Did you forget the parentheses"),
         ({"carrier": ScriptedCarrier}, r"got the class ScriptedCarrier\. Did you forget the parentheses"),

@@ -7,6 +7,7 @@
     │   ├── NumberRejected        a telephone number that must not or cannot be dialled
     │   ├── SpecError             a spec string (``wav:greeting.wav``) that names nothing
     │   ├── SourceError           an audio source that cannot be opened
+    │   ├── FrameError            samples, a rate or a position that cannot be an audio frame
     │   └── MissingExtraError     an optional part of offhook is not installed
     ├── CallStateError            your program: a call used in the wrong order
     │   ├── SourceClosed          audio was pushed into a source that has ended
@@ -82,6 +83,12 @@ class SourceError(ConfigError):
     """An audio source cannot be opened: missing, empty, truncated, or of an unknown format."""
 
     code = "source"
+
+
+class FrameError(ConfigError, TypeError, ValueError):
+    """An audio frame cannot be made of what was passed: not 16-bit samples, or not a valid rate or position."""
+
+    code = "frame"
 
 
 class MissingExtraError(ConfigError):

@@ -22,6 +22,8 @@ from offhook_aiortc.entrance import Entrance
 from offhook_aiortc.leg import AiortcLeg
 from offhook_aiortc.relay_client import base_url, client, read_refusal
 from offhook_wire.impairment import Impairment
+from offhook_wire.opus import default_backend
+from offhook_wire.opus_backend import OpusError
 from offhook_wire.peer import Certificate, PeerFailed, make_certificate
 from offhook_wire.relay_protocol import HEALTH_PATH, JOIN_TIMEOUT_S, PROTOCOL, Health
 from offhook_wire.strict_json import ProtocolError
@@ -97,10 +99,14 @@ class AiortcTransport(Transport):
         self._closed = False
 
     async def check(self, endpoint: str | None) -> None:
-        """See `Transport.check`: asks the relay for its health, within 3 s."""
+        """See `Transport.check`: looks for an Opus codec, and asks the relay for its health, within 3 s."""
         if self._closed:
             raise TransportUnavailable("this transport was closed: make a new one")
         base = base_url(endpoint)
+        try:
+            default_backend()
+        except OpusError as error:
+            raise TransportUnavailable(str(error)) from error
         try:
             async with asyncio.timeout(_CHECK_TIMEOUT_S), client() as http:
                 answer = await http.get(base + HEALTH_PATH)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_text
 from offhook.errors import SpecError
-from offhook.interfaces import AudioFilter, AudioFrame
+from offhook.interfaces import AudioFilter, AudioFrame, Damage
 from offhook.media import LEAST_DB, MOST_DB, gain_of
 from offhook_audio.arguments import Number
 
@@ -42,4 +42,7 @@ class GainFilter(AudioFilter):
     def apply(self, frame: AudioFrame) -> AudioFrame:
         if self._gain is None:
             return frame
-        return AudioFrame(self._gain.apply(frame.pcm), frame.rate_hz, frame.position)
+        before = self._gain.clipped
+        pcm = self._gain.apply(frame.pcm)
+        clipped = self._gain.clipped - before
+        return AudioFrame(pcm, frame.rate_hz, frame.position, damage=Damage(clipped) if clipped else frame.damage)

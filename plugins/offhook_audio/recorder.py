@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_path
 from offhook.errors import SpecError
 from offhook.interfaces import AudioSink
 from offhook.media import WavWriter
+from offhook.paths import path_argument
 
 if TYPE_CHECKING:
     import os
@@ -35,7 +37,8 @@ class RecorderSink(AudioSink):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if path == "":
             raise SpecError("the sink recorder needs the path of the file to create, for example recorder:heard.wav")
-        self._file = WavWriter(path, _RATE_BEFORE_AUDIO_HZ)
+        named = check_path(path, "path", "heard.wav")
+        self._file = WavWriter(path_argument("recorder", named), _RATE_BEFORE_AUDIO_HZ)
         #: Position of the next frame if nothing is missing; None before the first.
         self._expected: int | None = None
         #: Jumps of the position that were longer than `MOST_GAP_S`, and were shortened to that.

@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook.arguments import check_path, check_text, check_whole
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Archive
+from offhook.paths import path_argument
 from offhook.records import is_brief, is_unfinished, load_json, mark_interrupted, recordings
 from offhook.wording import quoted_path, system_reason
 from offhook_jsonl.store import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from offhook.interfaces import Document
 
@@ -37,7 +38,7 @@ class JsonLinesArchive(Archive):
         if folder == "":
             raise SpecError("jsonl: needs a folder, for example jsonl:calls")
         folder = check_path(folder, "folder", "calls")
-        self._folder = Path(folder)
+        self._folder = path_argument("jsonl", folder)
         try:
             with contextlib.suppress(FileNotFoundError):
                 os.listdir(self._folder)  # noqa: PTH208 - only to see whether the folder may be read

@@ -13,16 +13,18 @@ import fcntl
 import json
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_path
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Store
+from offhook.paths import make_folder, path_argument
 from offhook.records import to_json, with_relative_paths
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from offhook.interfaces import Document
 
 JOURNAL: Final = "journal.jsonl"
@@ -51,12 +53,12 @@ class JsonLinesStore(Store):
         if folder == "":
             raise SpecError("jsonl: needs a folder, for example jsonl:calls")
         folder = check_path(folder, "folder", "calls")
-        self._folder = Path(folder)
+        self._folder = path_argument("jsonl", folder)
         #: The record file of each call that this store has written.
         self._records: dict[str, Path] = {}
         self._journal = -1
+        make_folder(self._folder)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
             self._journal = os.open(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(self._journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -66,7 +68,9 @@ class JsonLinesStore(Store):
             self._probe()
         except (OSError, ValueError) as error:
             self.close()
-            raise StorageError(f"calls cannot be written to the folder {quoted_path(folder)}: {_why(error)}.") from None
+            raise StorageError(
+                f"calls cannot be written to the folder {quoted_path(folder)}: {system_reason(error)}."
+            ) from None
 
     def append(self, call_id: str, entry: Document) -> None:
         """See `Store.append`.
@@ -139,13 +143,7 @@ class JsonLinesStore(Store):
         return path
 
     def _failed(self, name: str, error: OSError) -> StorageError:
-        return StorageError(f"cannot write {name} in {quoted_path(self._folder)}: {_why(error)}.")
-
-
-def _why(error: OSError | ValueError) -> str:
-    if isinstance(error, FileExistsError):  # from mkdir
-        return "it is a file and not a folder. Choose another name"
-    return system_reason(error)
+        return StorageError(f"cannot write {name} in {quoted_path(self._folder)}: {system_reason(error)}.")
 
 
 def _owner(record: Path) -> object:

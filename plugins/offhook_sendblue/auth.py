@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from offhook.arguments import check_function, check_settings
 from offhook.errors import ConfigError, OffhookError
@@ -100,30 +101,43 @@ class CallableAuth(Auth):
         self._headers: Mapping[str, Secret] = {}
 
     async def headers(self, host: str) -> Mapping[str, Secret]:
+        kind = ""
+        given = pair = None
         try:
             given = self._keys()
-            pair: object = await given if inspect.isawaitable(given) else given
+            pair = await given if inspect.isawaitable(given) else given
         except OffhookError:
             raise
         except Exception as error:
-            # The error's text is omitted: it may quote the keys that could not be parsed.
-            raise ConfigError(f"the callable for the API keys raised {type(error).__name__}") from error
-        match pair:
-            case (key, secret):
-                pass
-            case _:
-                raise ConfigError("the callable for the API keys must return a key id and a secret key")
+            # Neither its text nor the error itself is passed on: both may hold the keys that could not be parsed.
+            kind = type(error).__name__
+        if kind:
+            raise ConfigError(f"the callable for the API keys raised {kind}: catch it there to see why")
+        del given
+        secrets = _hidden(pair)
+        del pair  # tools print the frames of errors, and these two are keys in the clear
+        if len(secrets) != 2:
+            raise ConfigError("the callable for the API keys must return a key id and a secret key")
         self._headers = {
-            KEY_HEADER: _key(key, "the callable's API key"),
-            SECRET_HEADER: _key(secret, "the callable's API secret"),
+            KEY_HEADER: _key(secrets[0], "the callable's API key"),
+            SECRET_HEADER: _key(secrets[1], "the callable's API secret"),
         }
         return self._headers
 
 
+def _hidden(pair: object) -> tuple[object, ...]:
+    """The parts of a pair, with those that are text as secrets; empty for what is not a sequence."""
+    if not isinstance(pair, Sequence) or isinstance(pair, str):
+        return ()
+    parts = cast("Sequence[object]", pair)
+    return tuple(Secret(part) if isinstance(part, str) else part for part in parts)
+
+
 def _key(value: object, what: str) -> Secret:
     secret = Secret(value) if isinstance(value, str) else value
+    del value  # tools print the frames of errors
     if not isinstance(secret, Secret):
-        raise ConfigError(f"{what} must be text, got {type(value).__name__}")
+        raise ConfigError(f"{what} must be text, got {type(secret).__name__}")
     if not secret:
         raise ConfigError(f"{what} is empty")
     if not _PRINTABLE.fullmatch(secret.reveal()):

@@ -11,10 +11,11 @@ from offhook.errors import CarrierUnavailable, ConfigError, NumberRejected, Plug
 from offhook.interfaces import Auth, Carrier, Clock, Environment, Ids, e164, is_loopback, mask, unread
 from offhook.plugin import isolated, name_of
 from offhook.secret import Secret
-from offhook_sendblue import baseurl
+from offhook_sendblue import baseurl, http_environment
 from offhook_sendblue.answer import FROM_NUMBER_VARIABLE, grant_of
 from offhook_sendblue.auth import KEY_HEADER, EnvAuth
-from offhook_sendblue.exchange import Failure, NoAnswer, make_client, post_once
+from offhook_sendblue.client import make_client
+from offhook_sendblue.exchange import Failure, NoAnswer, connect_only, post_once
 
 if TYPE_CHECKING:
     import httpx
@@ -25,6 +26,8 @@ DEFAULT_BASE_URL: Final = "https://api.sendblue.co"
 BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
 RELAY_URL_VARIABLE: Final = "OFFHOOK_RELAY_URL"
 START_CALL: Final = "/facetime/start-call"
+#: How long `check` may try to connect, in seconds. The core waits 10 s for the whole check.
+_CONNECT_LIMIT_S: Final = 8.0
 
 
 class SendblueCarrier(Carrier):
@@ -101,7 +104,9 @@ class SendblueCarrier(Carrier):
         )
 
     def __repr__(self) -> str:
-        return f"SendblueCarrier({self.base_url}, from {mask(self.from_number)})"
+        # A traceback may show one whose making failed.
+        base_url, from_number = getattr(self, "base_url", "not made"), getattr(self, "from_number", "")
+        return f"SendblueCarrier({base_url}, from {mask(from_number)})"
 
     async def line_id(self, from_number: str | None = None) -> str:
         """See `Carrier.line_id`: base URL, fingerprint of the key id, from-number."""
@@ -110,10 +115,23 @@ class SendblueCarrier(Carrier):
         return f"{self.base_url} {account.fingerprint if account else ''} {line}"
 
     async def check(self) -> None:
-        """See `Carrier.check`. It does not require a line, since a call may name one; `line_id` requires a line."""
+        """See `Carrier.check`. It does not require a line, since a call may name one; `line_id` requires a line.
+
+        It also connects to the API as a call would, through proxies and with TLS, and sends nothing. It does not if the
+        relay is at the same place, which the transport's check asks, or if `http` is used instead of the network.
+
+        Raises:
+            CarrierUnavailable: the API cannot be reached.
+        """
         if self.from_number:
             e164(self.from_number, "from-number")
         await self._keys()
+        client = self._made_client()
+        if self._http is None and self.endpoint != self.base_url:
+            timeout_s = min(self._timeout_s, _CONNECT_LIMIT_S)
+            failure = await connect_only(client, self.base_url + START_CALL, timeout_s=timeout_s, ids=self._ids)
+            if isinstance(failure, NoAnswer):
+                raise self._unreachable(failure)
 
     def _line(self, from_number: str | None) -> str:
         line = from_number or self.from_number
@@ -131,10 +149,8 @@ class SendblueCarrier(Carrier):
         if to == line:
             raise NumberRejected(f"a line cannot call itself: {mask(to)} is also the number to call from")
         keys = await self._keys()
-        if self._client is None:
-            self._client = make_client(loopback=self._loopback, timeout_s=self._timeout_s, transport=self._http)
         answer = await post_once(
-            self._client,
+            self._made_client(),
             self.base_url + START_CALL,
             {"phoneNumber": to, "fromNumber": line},
             keys,
@@ -143,10 +159,7 @@ class SendblueCarrier(Carrier):
         )
         if isinstance(answer, NoAnswer):
             if answer.failure is Failure.NOT_SENT:
-                raise CarrierUnavailable(
-                    f"nothing answers at {self.base_url} ({answer.problem}), so no phone rang: is the URL right? "
-                    "To call the mock, start it with: offhook mock"
-                )
+                raise self._unreachable(answer)
             raise StartAmbiguous(
                 f"the answer to start-call was lost ({answer.problem}): the phone of {mask(to)} may have rung. "
                 "offhook did not repeat the request; check that phone before you dial again"
@@ -160,6 +173,31 @@ class SendblueCarrier(Carrier):
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+    def _made_client(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = make_client(self.base_url, timeout_s=self._timeout_s, transport=self._http)
+        return self._client
+
+    def _unreachable(self, failure: NoAnswer) -> CarrierUnavailable:
+        """The error for a request that was not sent; it names the variable that is to blame, if one is."""
+        why = f"({failure.problem}), so no phone rang"
+        proxy = None if failure.place is None or self._loopback else http_environment.blamed_proxy(*failure.place)
+        trusted = http_environment.certificates_variable()
+        if failure.untrusted and not self._loopback:
+            advice = f"check {trusted}, or unset it" if trusted else "for certificates of your own, set SSL_CERT_FILE"
+            named = f", which {trusted} names" if trusted else ""
+            return CarrierUnavailable(
+                f"the certificate of {self._host} is not signed by a trusted authority{named} {why}: {advice}"
+            )
+        if proxy is not None:
+            return CarrierUnavailable(
+                f"{self.base_url} cannot be reached through the proxy at {proxy.host}:{proxy.port} {why}. "
+                f"{proxy.variable} names that proxy: check it, unset {proxy.variable}, or add {self._host} to NO_PROXY"
+            )
+        return CarrierUnavailable(
+            f"nothing answers at {self.base_url} {why}: is the URL right? To call the mock, start it with: offhook mock"
+        )
 
     async def _keys(self) -> Mapping[str, Secret]:
         """Return the auth's headers. Its mistakes are reported under its own name, not the carrier's."""

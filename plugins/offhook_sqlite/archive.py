@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook.arguments import check_path, check_text, check_whole
 from offhook.interfaces import Archive
+from offhook.paths import expanded
 from offhook.records import is_brief, is_unfinished, load_json, mark_interrupted
 from offhook_sqlite.database import NoDatabaseError, explained, open_for_reading
 from offhook_sqlite.owner import is_alive
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import os
     import sqlite3
     from collections.abc import Sequence
+    from pathlib import Path
 
     from offhook.interfaces import Document
 
@@ -69,7 +70,7 @@ class SqliteArchive(Archive):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(check_path(path, "path", "calls.db"))
+        self._path = expanded(check_path(path, "path", "calls.db"))
         self._connection: sqlite3.Connection | None = None
         try:
             self._connection = open_for_reading(self._path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tests.core.rig import FRAME, RATE_HZ, HoldResampler, frame, ramp
 
 from offhook.interfaces import AudioSource
+from offhook.media.damage import DamageLog
 from offhook.media.playout import Playout
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ class Bench:
         self.notes: list[OffhookError] = []
         self.resamplers: list[tuple[str, int, int, HoldResampler]] = []
         self.resampler = HoldResampler
-        self.playout = Playout(RATE_HZ, self._resample, group.create_task, self.notes.append)
+        self.remarks: list[tuple[str, str]] = []
+        self.damage = DamageLog(lambda *entry: self.remarks.append(entry))
+        self.playout = Playout(RATE_HZ, self._resample, group.create_task, self.notes.append, self.damage)
 
     def _resample(self, kind: str, from_hz: int, to_hz: int) -> HoldResampler:
         made = self.resampler(from_hz, to_hz)

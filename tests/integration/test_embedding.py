@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from tests.core.rig import NUMBER, rig, run
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Mock
@@ -77,7 +78,7 @@ def test_the_program_of_the_page_that_handles_signals(mock: Mock, tmp_path: Path
     assert process.stdout is not None
     assert process.stdout.readline() == "dialled\n"
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=15)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (out, err, process.returncode) == ("canceled\n", "", 0)
 
 

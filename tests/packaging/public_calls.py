@@ -70,6 +70,9 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "CallRecord.": _MADE,
     "CallRefused.": _MADE,
     "CallSession.handle": "the driver calls it; impossible events have an error of their own",
+    "Damage.": _MADE,
+    "Environment.as_written": "parts ask for a name of their own",
+    "Environment.problem_with": "parts ask for a name of their own",
     "FarMember.": _INSIDE,
     "Finding.": "a check of the doctor makes it, and what it raises is shown as its finding",
     "FinishCall.": _MADE,
@@ -109,6 +112,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "Replay.": _MADE,
     "ReplayedEntry.": _MADE,
     "Resources.__init__": _MADE,
+    "Samples.": "inside AudioFrame, play() and PushSource, which check what they pass to it",
     "ScriptedService.ring": "the carrier calls it",
     "Secret.": "it raises TypeError: the errors of offhook are built upon its module",
     "SendblueFarEnd.app": "ASGI",
@@ -152,6 +156,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
 
 #: Parameters of calls that are checked otherwise.
 EXCEPT: Final[Mapping[str, str]] = {
+    "AudioFrame.__init__(damage)": _MADE,
     "AudioStream.__init__(resampler)": _MADE,
     "Plugins.make(arguments)": "they are the factory's own",
     "Phone.from_env(settings)": "they are the arguments of Phone",

@@ -23,6 +23,7 @@ FACES = {
         "offhook.errors",
         "offhook.interfaces",
         "offhook.media",
+        "offhook.paths",
         "offhook.plugin",
         "offhook.records",
         "offhook.secret",

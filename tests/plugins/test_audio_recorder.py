@@ -95,8 +95,8 @@ def test_an_impossible_output_is_rejected_when_the_sink_is_made(tmp_path: Path) 
     (tmp_path / "a.wav").touch()
     with pytest.raises(StorageError, match="exists already"):
         RecorderSink(str(tmp_path / "a.wav"))
-    with pytest.raises(StorageError, match="folder does not exist"):
-        RecorderSink(str(tmp_path / "none" / "a.wav"))
+    with pytest.raises(StorageError, match="is a file and not a folder"):
+        RecorderSink(str(tmp_path / "a.wav" / "a.wav"))
 
 
 def test_null_takes_anything_but_an_argument() -> None:

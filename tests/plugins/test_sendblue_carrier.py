@@ -415,6 +415,13 @@ def test_where_grants_are_joined() -> None:
         endpoint(relay_url="http://relay.example")
 
 
+def test_a_traceback_can_show_a_carrier_whose_making_failed() -> None:
+    with pytest.raises(ConfigError) as caught:
+        SendblueCarrier(KeyAuth(KEY, SECRET), from_number=FROM, base_url="ftp://x")
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert "self = SendblueCarrier(not made, from" in shown
+
+
 @pytest.mark.parametrize("timeout_s", [0, -1, float("inf"), float("nan")])
 def test_a_deadline_is_finite(timeout_s: float) -> None:
     with pytest.raises(ConfigError, match="timeout_s"):

@@ -7,6 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from offhook.interfaces.ids import Ids
 from offhook_wire import rtp
@@ -38,7 +39,7 @@ class End:
 
 async def until(true: Callable[[], bool]) -> None:
     loop = asyncio.get_running_loop()
-    deadline_s = loop.time() + 5
+    deadline_s = loop.time() + PATIENCE_S
     while not true():
         assert loop.time() < deadline_s
         await asyncio.sleep(0.001)
@@ -60,7 +61,7 @@ def with_ends(check: Callable[[End, End], Awaitable[None]]) -> None:
 
 async def connect(leg: End, relay: End) -> None:
     ours, theirs = await leg.peer.gather(), await relay.peer.gather()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(leg.peer.connect(theirs), relay.peer.connect(ours))
 
 
@@ -135,7 +136,7 @@ def test_candidates_off_this_machine_are_not_used_and_ours_are_learned_from_the_
         ours, theirs = await leg.peer.gather(), await relay.peer.gather()
         foreign = tuple(Candidate(ip, 9) for ip in ("192.0.2.1", "a.local", "relay.example", "2001:db8::1"))
         hidden = dataclasses.replace(ours, ice=dataclasses.replace(ours.ice, candidates=foreign))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.gather(leg.peer.connect(theirs), relay.peer.connect(hidden))
         leg.peer.send_rtp(packets(1)[0])
         await until(lambda: len(relay.rtp) == 1)

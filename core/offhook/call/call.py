@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import warnings
 from enum import StrEnum
 from pathlib import Path
@@ -23,9 +24,9 @@ from offhook.plugin.part_checks import check_part, interface_mismatch
 from offhook.plugin.spec import check_file
 from offhook.session.outcome import EndedBy
 from offhook.session.states import CallState, LegState
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
-    import os
     from types import TracebackType
     from typing import Literal, NoReturn, Self
 
@@ -215,17 +216,22 @@ class Call:
 
     def play(
         self,
-        what: str | AudioSource | Frames,
+        what: str | os.PathLike[str] | AudioSource | Frames,
         *,
+        rate_hz: int | None = None,
         mode: PlayMode | Literal["queue", "replace", "mix"] = PlayMode.QUEUE,
         gain_db: float = 0.0,
     ) -> PlayHandle:
         """Send audio to the callee. Nothing is sent before the answer.
 
         Args:
-            what: a spec (``wav:greeting.wav``), a source that was opened with `Phone.source`, a `PushSource`, an
-                `AudioFrame`, or an iterable or async iterable of frames, which is only asked for more when there is
-                room.
+            what: a spec (``wav:greeting.wav``), the path of an audio file (`pathlib.Path`), a source that was opened
+                with `Phone.source`, a `PushSource`, an `AudioFrame`, raw audio, or an iterable or async iterable of
+                frames or raw audio, which is only asked for more when there is room. Raw audio is bytes of signed
+                16-bit little-endian samples, or an array of int16 or of floats between -1 and 1, of the shape
+                (samples,) or (samples, channels). Channels are mixed down; an odd byte at the end of bytes is completed
+                by the next ones.
+            rate_hz: the rate of raw audio, in hertz.
             mode: what happens to the audio that is playing. ``queue``: it continues, and the new audio follows
                 everything that was queued before, without a gap. ``replace``: everything that is playing, queued or
                 mixed in ends now, as `PlayoutEnd.REPLACED`; the next frame is of the new audio, or silent until that
@@ -234,21 +240,27 @@ class Call:
             gain_db: gain of this item, -60 to 20 dB; clipped to 16 bits.
 
         Raises:
-            ConfigError: a spec is unknown, or what it names cannot be opened; a source was played before; or the mode
-                or the gain is not valid.
+            ConfigError: `what` cannot be played, or is raw audio without `rate_hz`; a spec is unknown, or what it names
+                cannot be opened; a source was played before; or the rate, the mode or the gain is not valid.
             CallStateError: 4 items are mixed in already.
         """
         media = self._media("play")
-        try:
-            mode = PlayMode(mode)
-        except ValueError:
-            modes = ", ".join(PlayMode)
-            raise ConfigError(f"play(mode={mode!r}) is not a mode; choose one of {modes}") from None
+        mode = check_choice(mode, "mode", PlayMode)
         gain = gain_of(gain_db)
         media.playout.admit(mode)  # before a file is opened
-        source = self._parts.plugins.source(what) if isinstance(what, str) else _source_of(what)
+        source = self._source(what, rate_hz)
         source.taken = True
         return media.playout.add(source, mode, gain)
+
+    def _source(self, what: str | os.PathLike[str] | AudioSource | Frames, rate_hz: int | None) -> AudioSource:
+        if not isinstance(what, str | os.PathLike | AudioSource):
+            return frames_source(what, rate_hz)
+        if rate_hz is not None:
+            shown = quoted(what) if isinstance(what, str) else type(what).__name__
+            raise ConfigError(f"play(rate_hz=...) is the rate of raw audio, and {shown} has its own: leave it out")
+        if isinstance(what, AudioSource):
+            return _checked(what)
+        return self._parts.plugins.source(what)
 
     def clear(self) -> float:
         """Stop playing at once and drop what is queued or mixed in (barge-in).
@@ -437,10 +449,8 @@ class Call:
         return self._driver.media
 
 
-def _source_of(what: AudioSource | Frames) -> AudioSource:
-    """`what` itself if it is an `AudioSource`; otherwise a source that reads its frames."""
-    if not isinstance(what, AudioSource):
-        return frames_source(what)
+def _checked(what: AudioSource) -> AudioSource:
+    """A source that a program passed, which must be complete and not played before."""
     problem = interface_mismatch(what, AudioSource)
     if problem:
         raise contract_error(what, "play", problem, "AudioSource")

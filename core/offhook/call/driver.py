@@ -11,6 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from offhook.call.dialing import Dialing
+from offhook.call.heartbeat import Heartbeat
 from offhook.call.our_leg import OurLeg
 from offhook.call.tasks import CallTasks
 from offhook.errors import OffhookError, PluginError
@@ -23,6 +24,7 @@ from offhook.session.states import CallState
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from offhook.call.heartbeat import Pause
     from offhook.call.parts import PhoneParts
     from offhook.call.watchdog import Block
     from offhook.interfaces import CarrierReport
@@ -68,7 +70,8 @@ class Driver:
         )
         self._tasks = CallTasks(self.timeline.problem, self._own_mistake)
         self._dialing = Dialing(parts.carrier, self._book)
-        self._leg = OurLeg(parts, self._session, self._book, self._tasks, self.feed, recorder)
+        self._heartbeat = Heartbeat(parts.clock, parts.watchdog, self._paused)
+        self._leg = OurLeg(parts, self._session, self._book, self._tasks, self.feed, recorder, self._heartbeat.check)
 
     # ---- what is known
 
@@ -119,6 +122,7 @@ class Driver:
         self._book.begin()
         hooks, failed = self._parts.plugins.hooks, self.timeline.observer_failed
         hooks.call_created(self.record.call_id, self.record.number, failed)
+        self._heartbeat.start()
         self.runner = asyncio.create_task(self._run(), name=self.record.call_id)
         if self._parts.watchdog is not None:
             self._parts.watchdog.watch(self._loop_blocked)
@@ -208,6 +212,21 @@ class Driver:
         self.timeline.count("loop_blocked_ms", round(block.took_s * 1000))
         self.timeline.note("LoopBlocked", block.detail)
 
+    def _paused(self, pause: Pause) -> None:
+        """The loop turns again after a pause: note it first if the whole process stood still, then mend the times."""
+        if pause.whole_process:
+            self.timeline.count("standstills")
+            self.timeline.count("stood_still_ms", round(pause.took_s * 1000))
+            end_s = self._book.now_s()
+            start_s = max(0.0, end_s - pause.took_s)
+            self.timeline.note(
+                "StoodStill",
+                f"the process stood still for {pause.took_s:.2f} s, from {start_s:.2f} s to {end_s:.2f} s: it was "
+                "stopped or paused, got no CPU time, or the machine slept. Nothing was sent or heard in that time",
+            )
+        self._leg.paused(pause)
+        self._arm()  # the loop's timers do not count the time in which the machine slept
+
     def _unwatch(self, _: object) -> None:
         assert self._parts.watchdog is not None
         self._parts.watchdog.forget(self._loop_blocked)
@@ -216,6 +235,7 @@ class Driver:
 
     def feed(self, event: Event) -> None:
         """Take an event: decide, write down, act, arm the timer, wake those who wait."""
+        self._heartbeat.check()
         if self._releasing or self.state is CallState.ENDED:
             return
         due = isinstance(event, DeadlinePassed)
@@ -289,6 +309,7 @@ class Driver:
         """Release everything and make the record final, whether the session has ended or this task was cancelled."""
         try:
             self._releasing = True
+            self._heartbeat.stop()
             self._tasks.cancel_steps()
             await self._leg.release()
             await self._tasks.finish()

@@ -28,6 +28,7 @@ from offhook.session.states import CallState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook.call.heartbeat import Pause
     from offhook.call.parts import PhoneParts
     from offhook.call.tasks import CallTasks
     from offhook.media.stereo_recorder import StereoRecorder
@@ -52,6 +53,7 @@ class OurLeg:
         tasks: run the sources of the call.
         feed: takes events.
         recorder: takes both directions of the call, or None.
+        check_pause: called before a frame of the callee is used, so that a pause of the loop is known.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class OurLeg:
         tasks: CallTasks,
         feed: Callable[[Event], None],
         recorder: StereoRecorder | None,
+        check_pause: Callable[[], None],
     ) -> None:
         self._parts = parts
         self._session = session
@@ -69,6 +72,7 @@ class OurLeg:
         self._tasks = tasks
         self._feed = feed
         self._recorder = recorder
+        self._check_pause = check_pause
         self._leg: Leg | None = None
         self._handler: SafeLegHandler | None = None
         self._flow: AudioFlow | None = None
@@ -133,6 +137,11 @@ class OurLeg:
             self.media.callee_uid = self._session.callee_uid
             self._flow.follow(event)
 
+    def paused(self, pause: Pause) -> None:
+        """The event loop turns again."""
+        if self._flow is not None:
+            self._flow.paused(pause)
+
     def lose(self, error: OffhookError) -> None:
         """Our leg is broken, or never joined."""
         self._book.error = error
@@ -173,6 +182,8 @@ class OurLeg:
                 self._note,
                 self.lose,
                 self._recorder,
+                remark=self._book.timeline.note,
+                check_pause=self._check_pause,
                 first_audio=lambda uid: self._feed(AudioHeard(uid)),
                 callee_audio=timer.heard,
             )

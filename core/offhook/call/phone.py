@@ -7,7 +7,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from offhook.arguments import check_instance, check_settings
+from offhook.arguments import check_instance
 from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard, check_call_limit, check_redial_window
 from offhook.call.call import Call
 from offhook.call.driver import Driver
@@ -126,7 +126,8 @@ class Phone:
         ids: Ids | None = None,
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        settings = Environment(environment, clock=clock, ids=ids, http=http)
+        reads_environment = environment is not None
+        settings = environment = Environment(environment, clock=clock, ids=ids, http=http)  # hides what may be keys
         self.policy: CallPolicy = CallPolicy() if policy is None else check_policy(policy)
         carrier = CARRIER if carrier is None else carrier
         auth = AUTH if auth is None else auth
@@ -155,7 +156,7 @@ class Phone:
         if transport is None:
             transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
         if isinstance(transport, str):
-            transport = self._transport(transport, carrier, settings, reads_environment=environment is not None)
+            transport = self._transport(transport, carrier, settings, reads_environment=reads_environment)
         stores = open_stores(self.plugins, store, usual, settings)
         #: Records of calls that died with their process and were not reported before.
         self.interrupted: Sequence[Document] = interrupted(stores)
@@ -200,7 +201,7 @@ class Phone:
         Raises:
             ConfigError: a setting is missing or wrong; the message names it.
         """
-        environment = os.environ if environment is None else check_settings(environment, "environment")
+        environment = Environment.of_process() if environment is None else Environment(environment)
         if settings.get("carrier") is None:
             settings["carrier"] = environment.get(CARRIER_VARIABLE) or None
         if settings.get("auth") is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import inspect
 import time
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from offhook.arguments import check_methods
 
@@ -26,11 +26,20 @@ class Clock(Protocol):
         ...
 
 
+#: A clock that counts the time in which the machine sleeps; the clock of event loops does not. Linux has it under this
+#: name; on macOS the other one counts that time.
+_WITH_SLEEP: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 class SystemClock:
-    """The clock of the machine."""
+    """The clock of the machine. The time in which the machine sleeps counts."""
 
     def monotonic_s(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_WITH_SLEEP)
+
+    def asleep_s(self) -> float:
+        """How long the machine has slept, from an arbitrary start; event loops do not count this time."""
+        return time.clock_gettime(_WITH_SLEEP) - time.monotonic()
 
     def wall_s(self) -> float:
         return time.time()

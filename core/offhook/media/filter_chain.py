@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook.interfaces import AudioFilter
+    from offhook.media.damage import DamageLog
 
 
 class FilterChain:
@@ -23,11 +24,13 @@ class FilterChain:
     Args:
         rate_hz: the leg's rate.
         note: called with the error of a filter that misbehaved.
+        damage: takes what filters do to samples, as their frames say.
     """
 
-    def __init__(self, rate_hz: int, note: Callable[[OffhookError], None]) -> None:
+    def __init__(self, rate_hz: int, note: Callable[[OffhookError], None], damage: DamageLog) -> None:
         self._rate_hz = rate_hz
         self._note = note
+        self._damage = damage
         self._closed = False
         #: The filters in use. On the frame path, check that there are any before calling `apply`.
         self.filters: tuple[AudioFilter, ...] = ()
@@ -73,6 +76,8 @@ class FilterChain:
                 self.remove(audio_filter)
             else:
                 pcm = filtered.pcm
+                if filtered.damage:
+                    self._damage.at(f"the filter {type(audio_filter).__name__}", filtered.damage)
         return pcm
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from offhook.arguments import check_rate
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.interfaces.stream import BoundedStream
+from offhook.media.rate_converter import clipped_by
 from offhook.media.sinks import FunctionSink
 from offhook.plugin.isolation import CLOSE_TIMEOUT_S, isolated
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 LISTENER_MS: Final = 2_000
 #: How much audio may wait for a sink, in milliseconds, since a sink may stall on a disk.
 SINK_MS: Final = 10_000
+
+
+#: A recording that begins within this time after our leg has joined begins with the call, with silence before its first
+#: audio, in seconds. So recordings that were begun at once fit together.
+BEGIN_S: Final = 0.5
 
 
 def waiting_ms(sink: AudioSink) -> int:
@@ -65,6 +71,7 @@ class AudioStream(BoundedStream[AudioFrame]):
         self.resampler = resampler
         self._expected: int | None = None
         self._given = 0
+        self._clipped = 0
 
     def feed(self, frame: AudioFrame) -> None:
         """Take a frame from the leg."""
@@ -81,6 +88,13 @@ class AudioStream(BoundedStream[AudioFrame]):
         """The call is over: yield what the resampler held back."""
         if self.resampler is not None:
             self._give(self.resampler.flush())
+
+    def newly_clipped(self) -> int:
+        """How many samples its resampler has clipped since this was called last."""
+        if self.resampler is None:
+            return 0
+        before, self._clipped = self._clipped, clipped_by(self.resampler)
+        return max(0, self._clipped - before)
 
     def _give(self, pcm: bytes) -> None:
         if pcm:
@@ -119,8 +133,9 @@ async def record_rest(heard: Heard, stream: AudioStream, sink: AudioSink) -> Non
     Raises:
         PluginError, StorageError: the sink failed.
     """
+    start = heard.position
     try:
-        await record_stream(stream, sink, heard.position)
+        await record_stream(stream, sink, 0 if start < BEGIN_S * heard.rate_hz else start)
         await mark(sink, heard.rate_hz, heard.position)
     except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
         raise

@@ -24,10 +24,12 @@ _HALF: Final = 1 << (_BITS - 1)
 class Gain:
     """A gain other than 0 dB; made by `gain_of`."""
 
-    __slots__ = ("_factor", "db")
+    __slots__ = ("_factor", "clipped", "db")
 
     def __init__(self, db: float) -> None:
         self.db: float = db
+        #: How many samples it has clipped so far.
+        self.clipped: int = 0
         self._factor = round(10 ** (db / 20) * (1 << _BITS))
 
     def apply(self, pcm: bytes) -> bytes:
@@ -37,6 +39,7 @@ class Gain:
         try:
             return pcm_of(array("h", scaled))
         except OverflowError:
+            self.clipped += beyond_full_scale(scaled)
             return pcm_of(saturated(scaled))
 
 
@@ -50,18 +53,23 @@ def gain_of(db: float) -> Gain | None:
     return Gain(db) if db else None
 
 
-def mixed(sounds: Sequence[bytes]) -> bytes:
-    """The sum of at least one sound, all of the same length.
+def mixed(sounds: Sequence[bytes]) -> tuple[bytes, int]:
+    """The sum of at least one sound, all of the same length, and how many of its samples were clipped.
 
     It is clipped after the last addition, so that the order of the sounds does not matter.
     """
     if len(sounds) == 1:
-        return sounds[0]
+        return sounds[0], 0
     first, *others = map(samples_of, sounds)
-    total: Iterable[int] = first
+    total: Sequence[int] = first
     for samples in others:
         total = list(map(add, total, samples))
     try:
-        return pcm_of(array("h", total))
+        return pcm_of(array("h", total)), 0
     except OverflowError:
-        return pcm_of(saturated(total))
+        return pcm_of(saturated(total)), beyond_full_scale(total)
+
+
+def beyond_full_scale(values: Iterable[int]) -> int:
+    """How many of `values` do not fit into 16 bits."""
+    return sum(not -32768 <= value <= 32767 for value in values)

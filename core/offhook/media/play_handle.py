@@ -6,6 +6,8 @@ import asyncio
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
+from offhook.interfaces.samples import UNDAMAGED, Damage
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -59,10 +61,13 @@ class PlayHandle:
         self.source = source
         self.gain = gain
         self.samples_sent = 0
+        #: How many of its samples do not have their true value: clipped, NaN, cancelled out.
+        self.damage: Damage = UNDAMAGED
         #: Frames that were filled up with silence because its source was late.
         self.underruns = 0
         # The state that the queue keeps in this item.
         self.buffered_bytes = 0
+        self.samples_read = 0
         self.read_to_end = False
         self.held_back = False
         #: The error of its source; the item ends with this error once the audio before the error was sent.

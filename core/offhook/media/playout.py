@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import CallStateError, OffhookError
 from offhook.interfaces.frame import SAMPLE_BYTES, samples_per_frame
+from offhook.interfaces.samples import Damage
 from offhook.media.counts import PlayoutCounts
 from offhook.media.mixing import Gain, gain_of, mixed
 from offhook.media.play_handle import PlayHandle, PlayMode, PlayoutEnd
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook.interfaces import AudioSource
+    from offhook.media.damage import DamageLog
     from offhook.media.playout_queue import Spawn
     from offhook.media.rate_converter import Resample
 
@@ -37,6 +39,7 @@ class Playout:
         resample: returns a resampler of a kind (``live``, ``file``) between two rates.
         spawn: starts a task that the call owns.
         note: called with the error of a source.
+        damage: takes what items, mixing and gain do to samples.
         high_water_ms: how far sources are read ahead, in milliseconds.
     """
 
@@ -46,14 +49,16 @@ class Playout:
         resample: Resample,
         spawn: Spawn,
         note: Callable[[OffhookError], None],
+        damage: DamageLog,
         *,
         high_water_ms: int = 200,
     ) -> None:
         self.rate_hz = rate_hz
+        self._damage = damage
         self.counts: PlayoutCounts = PlayoutCounts()
         self.silence: bytes = bytes(samples_per_frame(rate_hz) * SAMPLE_BYTES)
         self._spawn = spawn
-        self._make_queue = partial(PlayoutQueue, rate_hz, resample, spawn, note, self.counts, high_water_ms)
+        self._make_queue = partial(PlayoutQueue, rate_hz, resample, spawn, note, self.counts, damage, high_water_ms)
         self._queue = self._make_queue()
         self._mixed: list[PlayoutQueue] = []
         self._gain: Gain | None = None
@@ -105,12 +110,24 @@ class Playout:
             if self._queue.idle and not self._mixed:
                 self._idle.set()
             return self.silence
-        return frame if self._gain is None else self._gain.apply(frame)
+        return frame if self._gain is None else self._amplified(self._gain, frame)
+
+    def _amplified(self, gain: Gain, frame: bytes) -> bytes:
+        before = gain.clipped
+        frame = gain.apply(frame)
+        if gain.clipped > before:
+            self._damage.at("the call's gain", Damage(gain.clipped - before), "lower call.gain_db")
+        return frame
 
     def _mix(self, frame: bytes | None) -> bytes | None:
         sounds = [sound for sound in (frame, *(queue.take() for queue in self._mixed)) if sound is not None]
         self._mixed = [queue for queue in self._mixed if not queue.idle]
-        return mixed(sounds) if sounds else None
+        if not sounds:
+            return None
+        sum_, clipped = mixed(sounds)
+        if clipped:
+            self._damage.at("mixing", Damage(clipped), "play the items with a gain_db below 0")
+        return sum_
 
     def clear(self) -> float:
         """Drop everything that was not sent. Returns the milliseconds that were sent of the item that was playing."""

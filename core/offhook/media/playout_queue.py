@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES, samples_per_frame
+from offhook.interfaces.samples import Damage
 from offhook.media.play_handle import PlayoutEnd
 from offhook.media.rate_converter import RateConverter
 from offhook.plugin.isolation import as_plugin_error
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from offhook.errors import OffhookError
     from offhook.media.counts import PlayoutCounts
+    from offhook.media.damage import DamageLog
     from offhook.media.play_handle import PlayHandle
     from offhook.media.rate_converter import Resample
 
@@ -40,6 +42,7 @@ class PlayoutQueue:
         spawn: starts a task that the call owns.
         note: called with the error of a source.
         counts: the counts of the call, to which this queue adds.
+        damage: takes what happens to samples on their way from the source.
         high_water_ms: how far sources are read ahead, in milliseconds.
     """
 
@@ -50,6 +53,7 @@ class PlayoutQueue:
         spawn: Spawn,
         note: Callable[[OffhookError], None],
         counts: PlayoutCounts,
+        damage: DamageLog,
         high_water_ms: int,
     ) -> None:
         self.rate_hz = rate_hz
@@ -57,6 +61,7 @@ class PlayoutQueue:
         self._spawn = spawn
         self._note = note
         self._counts = counts
+        self._damage = damage
         self._frame_bytes = samples_per_frame(rate_hz) * SAMPLE_BYTES
         self._high_water_bytes = rate_hz * high_water_ms // 1000 * SAMPLE_BYTES
         self._queue: deque[PlayHandle] = deque()
@@ -123,6 +128,7 @@ class PlayoutQueue:
         self._space.set()
         if handle.read_to_end:
             return
+        self._note_damage(handle)
         task = None
         if self._feeding is not None and self._feeding[0] is handle:
             task = self._feeding[1]
@@ -199,19 +205,32 @@ class PlayoutQueue:
 
     async def _feed(self, handle: PlayHandle) -> None:
         """Read one source to its end into the buffer. Whatever the source raises, the call goes on."""
+        converter = RateConverter(handle.source, self.rate_hz, self._resample)
+        error: BaseException | None = None
         try:
-            await self._read(handle)
-            self._counts.ended += not handle.dropped
-        except asyncio.CancelledError as error:
+            await self._read(handle, converter)
+        except asyncio.CancelledError as cancelled:
             task = asyncio.current_task()
             if task is None or task.cancelling():
+                self._add_damage(handle, converter.damage())
                 raise
-            self._fail(handle, error)  # this task was not cancelled: the source itself raised CancelledError
-        except BaseException as error:
-            self._fail(handle, error)
+            error = cancelled  # this task was not cancelled: the source itself raised CancelledError
+        except BaseException as raised:
+            error = raised
+        if not handle.dropped:
+            try:  # what was read before an error is played, with the samples that the resampler still holds
+                await self._push(handle, converter.rest())
+            except Exception as raised:
+                error = error or raised
+            self._add_damage(handle, converter.damage())
         if handle.dropped:  # the source ignored the cancellation; `drop` has started a task that closes it
             return
+        if error is None:
+            self._counts.ended += 1
+        else:
+            self._fail(handle, error)
         handle.read_to_end = True
+        self._note_damage(handle)
         self._feeding = None
         self._retire()
         self._feed_next()
@@ -228,9 +247,8 @@ class PlayoutQueue:
         except BaseException as error:
             self._note(as_plugin_error(handle.source, "aclose", error))
 
-    async def _read(self, handle: PlayHandle) -> None:
+    async def _read(self, handle: PlayHandle, converter: RateConverter) -> None:
         source = handle.source
-        converter = RateConverter(source, self.rate_hz, self._resample)
         empty = 0
         while (frame := await source.read()) is not None and not handle.dropped:
             resampled, read = converter.resampled, False
@@ -241,16 +259,19 @@ class PlayoutQueue:
                 else:
                     await self._push(handle, pcm)
             self._counts.resampled += converter.resampled and not resampled
+            self._add_damage(handle, frame.damage)
+            handle.samples_read += frame.samples
             empty = 0 if read else empty + 1
             if empty:  # a source that keeps returning empty frames must not hold up the loop
                 await asyncio.sleep(0 if empty < _EMPTY_AT_ONCE else PTIME_MS / 1000)
-        if not handle.dropped:
-            await self._push(handle, converter.rest())
 
     async def _push(self, handle: PlayHandle, pcm: bytes) -> None:
         """Add audio to the buffer piece by piece, waiting at the high-water mark."""
-        if handle.gain is not None:
-            pcm = handle.gain.apply(pcm)
+        gain = handle.gain
+        if gain is not None:
+            before = gain.clipped
+            pcm = gain.apply(pcm)
+            self._add_damage(handle, Damage(gain.clipped - before))
         while pcm:
             room = self._high_water_bytes - self._buffered_bytes
             if room <= 0:
@@ -268,6 +289,14 @@ class PlayoutQueue:
         self._buffer.append((handle, pcm))
         self._buffered_bytes += len(pcm)
         handle.buffered_bytes += len(pcm)
+
+    def _add_damage(self, handle: PlayHandle, damage: Damage) -> None:
+        if damage:
+            handle.damage += damage
+            self._damage.add(damage)
+
+    def _note_damage(self, handle: PlayHandle) -> None:
+        self._damage.item_ended(type(handle.source).__name__, handle.damage, handle.samples_read)
 
     def _fail(self, handle: PlayHandle, error: BaseException) -> None:
         self._counts.failed += 1

@@ -17,6 +17,7 @@ from typing import Final, NoReturn
 from offhook.arguments import check_instance, check_path, check_rate, check_whole
 from offhook.errors import ConfigError, StorageError
 from offhook.interfaces.frame import SAMPLE_BYTES
+from offhook.paths import expanded, make_folder, remove_folders
 from offhook.wording import quoted, quoted_path, system_reason
 
 #: How much audio may be held in memory, in milliseconds.
@@ -57,27 +58,30 @@ class WavWriter:
     """A 16-bit PCM WAV file that is being written.
 
     Args:
-        path: the file to create, whose name ends with ``.wav`` (or ``.wave``) or has no ending; a ``*`` in it is
-            replaced by the first number that makes a new name.
+        path: the file to create, in a folder that is made if necessary. Its name ends with ``.wav`` (or ``.wave``) or
+            has no ending; ``~`` is the home folder, and a ``*`` in the name is replaced by the first number that makes
+            a new name.
         rate_hz: sampling rate.
         channels: number of channels; samples are interleaved.
         most_bytes: the limit of audio in the file, in bytes.
 
     Raises:
-        ConfigError: an argument is of the wrong type or out of range, or the name promises another format.
-        StorageError: the file exists already, its folder is missing or not writable, or the disk is full.
+        StorageError: the file exists already, its folder cannot be made or written to, or the disk is full.
+        ConfigError: an argument is of the wrong type or out of range, the name promises another format, or the path
+            begins with ``~`` and that home folder is not known.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], rate_hz: int, channels: int = 1, *, most_bytes: int = MOST_BYTES
     ) -> None:
-        self.path: Path = Path(_checked(path))
+        self.path: Path = expanded(_checked(path))
         self.rate_hz: int = check_rate(rate_hz)
         self.channels: int = check_whole(channels, "channels", least=1, most=_MOST_CHANNELS)
         self._most_bytes = check_whole(most_bytes, "most_bytes", least=0, most=MOST_BYTES, unit="bytes")
         self._pending = bytearray()
         self._stored_bytes = 0
         self._fd = -1
+        self._made_folders = make_folder(self.path.parent)
         try:
             self._fd = self._create()
             self._patch_header()
@@ -85,6 +89,7 @@ class WavWriter:
             if self._fd >= 0:
                 self._release()
                 self.path.unlink(missing_ok=True)
+            remove_folders(self._made_folders)
             raise StorageError(f"cannot record to {quoted_path(path)}: {system_reason(error)}.") from None
 
     def _create(self) -> int:
@@ -182,6 +187,12 @@ class WavWriter:
         if not self.closed:
             self.flush()
             self._release()
+
+    def discard(self) -> None:
+        """Close the file, and delete it with the folders that were made for it and hold nothing else."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+        remove_folders(self._made_folders)
 
     @property
     def _align(self) -> int:

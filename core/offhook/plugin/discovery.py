@@ -13,6 +13,7 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from offhook.interfaces.environment import Environment
 from offhook.plugin.report import BUILT_IN, GIVEN, PluginReport
 from offhook.wording import nearest_name, quoted
 
@@ -37,7 +38,7 @@ def installed(environment: Mapping[str, str]) -> tuple[list[tuple[EntryPoint, Pl
     Args:
         environment: holds `OFFHOOK_DISABLE_PLUGINS`.
     """
-    disabled = {name.strip() for name in environment.get(DISABLE_VARIABLE, "").split(",")} - {""}
+    disabled = {name.strip() for name in Environment(environment).as_written(DISABLE_VARIABLE).split(",")} - {""}
     names: set[str] = set()
     found: list[tuple[EntryPoint, PluginReport]] = []
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=_order):

@@ -13,7 +13,7 @@ import traceback
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from offhook.errors import OffhookError, PluginError
+from offhook.errors import FrameError, OffhookError, PluginError
 from offhook.interfaces.numbers import mask_all
 from offhook.plugin.report import INTERFACES_PAGE
 from offhook.secret import redact
@@ -78,7 +78,7 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
     """
     if isinstance(error, KeyboardInterrupt | GeneratorExit):
         raise error
-    if isinstance(error, OffhookError):
+    if isinstance(error, OffhookError) and not isinstance(error, FrameError):  # a frame is made by the plugin itself
         return error
     line = author_line(error)
     wrapped = PluginError(name_of(plugin), hook, f"{doing}{describe(error)}" + (f" ({line})" if line else ""))
@@ -159,10 +159,13 @@ async def _typed(plugin: object, hook: str, method: Callable[[], Awaitable[_T]])
     """Await what a plugin returns, and convert exceptions inside the task: a SystemExit that left it ends the loop."""
     try:
         return await method()
-    except (OffhookError, asyncio.CancelledError):
+    except asyncio.CancelledError:
         raise
     except BaseException as error:
-        raise as_plugin_error(plugin, hook, error) from error
+        typed = as_plugin_error(plugin, hook, error)
+        if typed is error:
+            raise
+        raise typed from error
 
 
 async def cancel_and_wait(tasks: Iterable[asyncio.Task[_T]], within_s: float = LET_GO_S) -> set[asyncio.Task[_T]]:

@@ -11,7 +11,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
-from offhook.arguments import check_flag, check_instance, check_rate, check_settings, check_several, wrong
+from offhook.arguments import check_flag, check_instance, check_rate, check_several, wrong
 from offhook.errors import ConfigError, OffhookError, SpecError
 from offhook.interfaces import (
     Archive,
@@ -85,7 +85,8 @@ def _made_already(what: object, verb: str) -> str:
 
 def _settings(environment: Mapping[str, str] | None) -> Environment:
     """`environment` as factories receive it; the process's own by default."""
-    environment = os.environ if environment is None else environment
+    if environment is None:
+        return Environment.of_process()
     return environment if isinstance(environment, Environment) else Environment(environment)
 
 
@@ -139,10 +140,8 @@ class Plugins:
                 out and reported.
         """
         extra, builtin = _objects(extra, "plugins"), _objects(builtin, "builtin")
-        if environment is not None:
-            check_settings(environment, "environment")
         plugins = cls(commands=commands)
-        points, plugins.notes = installed(os.environ if environment is None else environment)
+        points, plugins.notes = installed(_settings(environment))
         for plugin in builtin:
             plugins._loader.given(plugin, BUILT_IN)
         for point, report in points:
@@ -182,7 +181,7 @@ class Plugins:
         """The plugins that were left out because they failed, without those that are disabled."""
         return [report for report in self.reports if report.problem and not report.disabled]
 
-    def check_required(self, environment: Mapping[str, str]) -> None:
+    def check_required(self, environment: Mapping[str, str] | None) -> None:
         """Check that the plugins that `OFFHOOK_REQUIRE_PLUGINS` names are loaded.
 
         An installed plugin that fails is left out; if it was to decide which numbers may be dialled, its rule would be
@@ -191,8 +190,7 @@ class Plugins:
         Raises:
             ConfigError: one of them is not loaded; the message says why. Or `environment` is not a mapping of text.
         """
-        check_settings(environment, "environment")
-        required = [name.strip() for name in environment.get(REQUIRE_VARIABLE, "").split(",")]
+        required = [name.strip() for name in _settings(environment).as_written(REQUIRE_VARIABLE).split(",")]
         for name in filter(None, required):
             named = [report for report in self.reports if report.name == name]
             if not any(not report.problem for report in named):

@@ -20,6 +20,7 @@ import typer
 from offhook import CallPolicy, Phone
 from offhook.cli import CALLEE_HEARD, CallOrder, CallResult, choose, place, report, run
 from offhook.errors import TransportUnavailable
+from offhook.paths import expanded
 from offhook.secret import Secret
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ _STOP_TIMEOUT_S = 5.0
 def demo(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, and nothing else.")] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A new or empty folder for the files of the call.")
+        Path | None,
+        typer.Option(parser=expanded, metavar="DIR", help="A new or empty folder for the files of the call."),
     ] = None,
 ) -> None:
     """Place a call to a simulated callee, with real speech over real WebRTC, and show it. Needs no account.
@@ -58,7 +60,7 @@ def demo(
 def _unused_folder() -> Path:
     """``offhook-demo``, or the first of ``offhook-demo-2``, ``-3``... that does not exist."""
     number = 1
-    while (folder := Path("offhook-demo" if number == 1 else f"offhook-demo-{number}")).exists():
+    while (folder := expanded("offhook-demo" if number == 1 else f"offhook-demo-{number}")).exists():
         number += 1
     return folder
 

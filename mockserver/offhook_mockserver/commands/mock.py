@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from offhook.paths import expanded
+
 if TYPE_CHECKING:
     from offhook.cli import Stop
 
@@ -17,7 +19,8 @@ def mock(
     ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready, for programs.")] = False,
     recordings: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Record what each callee hears to DIR/CHANNEL.callee.wav.")
+        Path | None,
+        typer.Option(parser=expanded, metavar="DIR", help="Record what each callee hears to DIR/CHANNEL.callee.wav."),
     ] = None,
 ) -> None:
     """Run a mock of Sendblue and of the channel behind it, with callees who answer, talk and hang up.

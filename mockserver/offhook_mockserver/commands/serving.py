@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from offhook.errors import ConfigError
 from offhook.interfaces import iso_8601
 from offhook.records import home
 from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, SPEECH, table
@@ -153,6 +154,19 @@ def _ready_line(server: MockServer) -> str:
     )
 
 
+def _store() -> str:
+    """The setting of the store, as a word of a shell. Without a home folder, no calls are kept."""
+    try:
+        text = f"sqlite:{home({}).absolute() / _DATABASE}"
+    except ConfigError:
+        return "none"
+    if text.isprintable():
+        return shlex.quote(text)
+    # Bytes that are not UTF-8, and what a terminal must not see; the shells know this form (POSIX 2024, section 2.2.4).
+    plain = [chr(byte) if 32 < byte < 127 and byte not in b"'\\" else f"\\{byte:03o}" for byte in os.fsencode(text)]
+    return f"$'{''.join(plain)}'"
+
+
 def _welcome(server: MockServer) -> str:
     return f"""offhook mock listens on {server.url} (this machine only)
 
@@ -160,7 +174,7 @@ def _welcome(server: MockServer) -> str:
   export SENDBLUE_API_API_KEY={server.tenant.api_key.reveal()}
   export SENDBLUE_API_API_SECRET={server.tenant.api_secret.reveal()}
   export OFFHOOK_FROM_NUMBER={server.from_number}
-  export OFFHOOK_STORE={shlex.quote(f"sqlite:{home(os.environ).absolute() / _DATABASE}")}
+  export OFFHOOK_STORE={_store()}
 
 OFFHOOK_STORE keeps these calls apart from your real ones; `unset OFFHOOK_STORE` when you are done.
 Try it in another terminal, with these variables set:

@@ -168,6 +168,9 @@ class LoopServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
+                # Or uvicorn reads them from the environment.
+                workers=1,
+                forwarded_allow_ips="127.0.0.1",
                 server_header=False,
                 h11_max_incomplete_event_size=MAX_HEADER_BYTES,
                 timeout_graceful_shutdown=1,

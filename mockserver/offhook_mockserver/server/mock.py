@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from offhook.arguments import check_function, check_instance, check_path, check_text
 from offhook.errors import StorageError
 from offhook.interfaces import Environment, Grant, Ids
+from offhook.paths import expanded, make_folder
 from offhook.plugin import Plugins, hookimpl
 from offhook.secret import Secret
 from offhook_mockserver.callees.numbers import script_for
@@ -98,16 +99,16 @@ class Mock:
         self.tenants: Tenants = Tenants(self.ids)
         self.tenant: Tenant = self.tenants.create(settings=tenant)
         self.rooms: Rooms = Rooms(self.clock, self.ids)
+        self._recordings = None if recordings is None else expanded(recordings).absolute()
         self.calls: Calls = Calls(
             self.rooms,
             self.clock,
             self.ids,
             plugins or Plugins.load(),
-            recordings=recordings,
+            recordings=self._recordings,
             on_event=on_event,
             script_for=script_for,
         )
-        self._recordings = recordings
         self.app: ASGIApp = Guard(self._build(), self._hosts)
 
     @property
@@ -210,8 +211,8 @@ class Mock:
 
 
 def _check_folder(folder: Path) -> None:
+    make_folder(folder, "Choose another with --recordings.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:

@@ -143,7 +143,7 @@ def test_what_cannot_be_played_is_refused_before_anything_is_opened_or_ended() -
             await call.answered()
             playing = call.play("level:7")
             for wrong in ("loud", "", "MIX", 7, None):
-                with pytest.raises(ConfigError, match="is not a mode; choose one of queue, replace, mix"):
+                with pytest.raises(ConfigError, match="mode must be one of queue, replace, mix, got "):
                     call.play("level:1", mode=wrong)  # type: ignore[arg-type]
             with pytest.raises(ConfigError, match="gain_db must be between -60 and 20, got 99"):
                 call.play("level:1", mode="replace", gain_db=99)

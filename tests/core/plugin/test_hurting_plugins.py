@@ -15,6 +15,7 @@ from offhook import AudioFrame, Disposition, Phone
 from offhook.errors import ConfigError, OffhookError, PluginError, SourceError
 from offhook.interfaces import AudioSink, Leg, LegHandler
 from offhook.interfaces.ids import Ids
+from offhook.media.damage import DamageLog
 from offhook.media.filter_chain import FilterChain
 from offhook.plugin.hookspecs import hookimpl
 from offhook.secret import Secret
@@ -177,7 +178,7 @@ def test_ctrl_c_is_not_a_mistake_of_a_plugin() -> None:
         def apply(self, frame: AudioFrame) -> AudioFrame:
             raise KeyboardInterrupt
 
-    chain = FilterChain(16_000, lambda error: None)
+    chain = FilterChain(16_000, lambda error: None, DamageLog(lambda *_: None))
     chain.add(Interrupted())
     with pytest.raises(KeyboardInterrupt):
         chain.apply(bytes(640), 0)

@@ -9,6 +9,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from offhook.interfaces.clock import SystemClock
 from offhook.interfaces.frame import AudioFrame, level_dbfs
@@ -362,9 +363,9 @@ def test_wait_ended_returns_at_the_bye_or_at_its_timeout() -> None:
     async def check(room: Room) -> None:
         talker = Talker(room, 1)
         talker.say(0)
-        await asyncio.wait_for(talker.member.wait_ended(0.001), 1)  # its own limit, not ours, must end it
+        await asyncio.wait_for(talker.member.wait_ended(0.001), PATIENCE_S)  # its own limit, not ours, must end it
         talker.bye()
-        await asyncio.wait_for(talker.member.wait_ended(30), 1)
+        await asyncio.wait_for(talker.member.wait_ended(2 * PATIENCE_S), PATIENCE_S)
 
     in_loop(check)
 

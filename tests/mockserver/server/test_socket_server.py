@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from tests.patience import PATIENCE_S
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -228,7 +229,7 @@ def test_a_declined_call_keeps_its_channel_until_the_caller_has_joined() -> None
         script = Script("declines at once", (Decline(),))
         async with MockServer(settings, plugins=Plugins(), script_for=lambda number: script) as server:
             call = await start_call(server)
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE_S):
                 while call.end is None:
                     await asyncio.sleep(0.001)
             assert server.rooms.get(call.channel) is call.room
@@ -305,3 +306,14 @@ def test_stopping_in_mid_call_leaves_a_whole_recording(tmp_path: Path) -> None:
     (recording,) = tmp_path.glob("*.callee.wav")
     with wave.open(str(recording)) as file:
         assert file.getnframes() > 0.5 * 16_000
+
+
+def test_what_uvicorn_would_read_from_the_environment_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "abc")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+
+    async def main() -> None:
+        async with MockServer() as server:
+            assert server.port
+
+    asyncio.run(main())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import os
 import platform
 import re
 import ssl
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import offhook
 from offhook.call.phone import AUTH, AUTH_VARIABLE, CARRIER, CARRIER_VARIABLE, TRANSPORT_VARIABLE
+from offhook.cli.doctor.settings import home_findings, settings_findings
 from offhook.errors import OffhookError
 from offhook.interfaces.diagnosis import Finding, Level
 from offhook.plugin.discovery import GROUP, OURS
@@ -26,7 +26,6 @@ from offhook.plugin.quarantine import TLS_REPLACED
 from offhook.plugin.registry import RESAMPLERS
 from offhook.plugin.report import NO_HOOK
 from offhook.plugin.spec import Spec, named_by
-from offhook.records.home import home
 from offhook.records.stores import NO_STORE, STORE_VARIABLE, usual_store
 
 if TYPE_CHECKING:
@@ -144,27 +143,11 @@ def _packages(plugins: Plugins, _: Environment) -> Iterator[Finding]:
 
 
 def _settings(_: Plugins, environment: Environment) -> Iterator[Finding]:
-    names = sorted(name for name in environment if name.startswith(("OFFHOOK_", "SENDBLUE_")))
-    empty = [name for name in names if not environment[name]]
-    yield Finding(Level.FINE, "settings", f"set: {', '.join(name for name in names if name not in empty) or 'none'}")
-    if empty:
-        yield Finding(Level.NOTE, "settings", f"empty, which counts as not set: {', '.join(empty)}")
+    return settings_findings(environment)
 
 
 def _home(_: Plugins, environment: Environment) -> Iterator[Finding]:
-    folder = home(environment)
-    if _can_be_written(folder):
-        yield Finding(Level.FINE, "home", f"{folder} can be written")
-    else:
-        wanted = usual_store(environment) != NO_STORE
-        text = f"{folder} cannot be written: set OFFHOOK_HOME to a folder that you can write to"
-        yield Finding(Level.WRONG if wanted else Level.NOTE, "home", text)
-
-
-def _can_be_written(folder: Path) -> bool:
-    """Whether files can be created in `folder`, after creating it if necessary."""
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    return home_findings(environment)
 
 
 def _store(plugins: Plugins, environment: Environment) -> Iterator[Finding]:
@@ -231,8 +214,8 @@ _CHECKS: Final = (
     (_plugins, "every plugin: where it is from, or why it was left out"),
     (_hooks, "hooks that several plugins implement"),
     (_packages, "packages that parts need and that are not installed"),
-    (_settings, "settings that are set, by name"),
-    (_home, "whether the folder for records can be written"),
+    (_settings, "settings that are set, by name, and names that are not settings"),
+    (_home, "whether the folder for records can be written, and does not depend on the current folder"),
     (_store, "whether the store can be read"),
     (_parts, "the transport, carrier and auth that settings name"),
     (_resamplers, "whether resamplers are installed"),

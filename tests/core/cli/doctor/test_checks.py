@@ -210,7 +210,7 @@ def test_the_folder_for_records(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     inside = str(tmp_path / "file" / "calls")
     (finding,) = found("home", OFFHOOK_HOME=inside, OFFHOOK_STORE="tape:1")
-    assert finding.text == f"{inside} cannot be written: set OFFHOOK_HOME to a folder that you can write to"
+    assert f"no records can be written: '{tmp_path}/file' is a file and not a folder. Set OFFHOOK_HOME" in finding.text
     assert found("home", level=Level.NOTE, OFFHOOK_HOME=inside), "where nothing is kept it does not matter"
 
 

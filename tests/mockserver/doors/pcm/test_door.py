@@ -15,6 +15,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.patience import PATIENCE_S
 from tests.plugins.relay_kit import APP_ID, CERTIFICATE, Ear, tone, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -73,7 +74,7 @@ class Client:
         await self.websocket.send(struct.pack("<IQ", 0, position) + pcm)
 
     async def next(self) -> str | bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.websocket.recv()
 
     async def event(self) -> Message:
@@ -615,7 +616,7 @@ def test_the_documented_client_needs_no_media_library_and_uses_the_grant_unchang
         env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

@@ -14,6 +14,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_path
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Store
 from offhook.paths import make_folder, path_argument
@@ -43,12 +44,14 @@ class JsonLinesStore(Store):
 
     Raises:
         SpecError: no folder is given.
+        ConfigError: it is neither text nor a path.
         StorageError: it cannot be made or written to.
     """
 
-    def __init__(self, folder: str) -> None:
-        if not folder:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if folder == "":
             raise SpecError("jsonl: needs a folder, for example jsonl:calls")
+        folder = check_path(folder, "folder", "calls")
         self._folder = path_argument("jsonl", folder)
         #: The record file of each call that this store has written.
         self._records: dict[str, Path] = {}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from typing import TYPE_CHECKING, TypeVar
 
-from offhook.errors import CallStateError, ConfigError, WaitTimeout
+from offhook.arguments import check_seconds
+from offhook.errors import CallStateError, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,14 +72,8 @@ def check_timeout(verb: str, timeout_s: float | None) -> None:
     Raises:
         ConfigError: it is neither None nor a finite number of seconds from 0 up.
     """
-    if timeout_s is not None and not _is_duration(timeout_s):
-        raise ConfigError(
-            f"{verb}(timeout_s={timeout_s!r}): pass a finite number of seconds from 0 up, or None for no limit"
-        )
-
-
-def _is_duration(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    if timeout_s is not None:
+        check_seconds(timeout_s, f"{verb}(timeout_s)", zero=True)
 
 
 async def within(verb: str, timeout_s: float | None, wait: Callable[[], Awaitable[_T]]) -> _T:

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from offhook.arguments import check_function, check_whole
 from offhook.interfaces.loops import LoopAffinity
 
 if TYPE_CHECKING:
@@ -24,12 +25,16 @@ class BoundedStream(Generic[_T]):
     Args:
         capacity: how many items may wait; at most this many are kept.
         on_drop: called once for each item that is thrown away.
+
+    Raises:
+        ConfigError: an argument is of the wrong type, or `capacity` is less than 1.
     """
 
     def __init__(self, capacity: int, on_drop: Callable[[], None] = lambda: None) -> None:
         self._affinity = LoopAffinity("this stream")
+        check_function(on_drop, "on_drop")
         self._items: deque[_T] = deque()
-        self._capacity = capacity
+        self._capacity = check_whole(capacity, "capacity", least=1, unit="items")
         self._on_drop = on_drop
         self._wake = asyncio.Event()
         self._closed = False
@@ -42,11 +47,21 @@ class BoundedStream(Generic[_T]):
         if self._closed:
             return
         if len(self._items) == self._capacity:
-            self._items.popleft()
-            self.dropped += 1
-            self._on_drop()
+            self._throw_away()
         self._items.append(item)
         self._wake.set()
+
+    def discard(self) -> int:
+        """Throw away all items that wait, and return how many they were."""
+        count = len(self._items)
+        for _ in range(count):
+            self._throw_away()
+        return count
+
+    def _throw_away(self) -> None:
+        self._items.popleft()
+        self.dropped += 1
+        self._on_drop()
 
     def close(self) -> None:
         """End the stream; items that wait can still be read. Idempotent."""

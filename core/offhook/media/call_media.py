@@ -11,6 +11,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_rate
 from offhook.errors import OffhookError
 from offhook.interfaces.frame import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs, samples_per_frame
 from offhook.interfaces.samples import Damage
@@ -121,6 +122,11 @@ class CallMedia:
         self.frames_heard: int = 0
         self.frames_from_others: int = 0
         self.frames_stale: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will be heard any more."""
+        return self._ended
 
     @property
     def position(self) -> int:
@@ -237,8 +243,12 @@ class CallMedia:
         return start - _RESTART_S * self.rate_hz < position < end - _JITTER_S * self.rate_hz
 
     def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
-        """A new listener, for the audio from now on."""
-        rate_hz = rate_hz or self.rate_hz
+        """A new listener, for the audio from now on.
+
+        Raises:
+            ConfigError: `rate_hz` is not a sampling rate.
+        """
+        rate_hz = self.rate_hz if rate_hz is None else check_rate(rate_hz)
         resampler = None if rate_hz == self.rate_hz else self._resample("live", self.rate_hz, rate_hz)
         stream = AudioStream(capacity_ms // PTIME_MS, resampler, rate_hz, self._count_drop)
         if self._ended:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
+import functools
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook.errors import ConfigError, OffhookError, PluginError
+from offhook.arguments import check_rate
+from offhook.errors import OffhookError, PluginError
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.interfaces.stream import BoundedStream
 from offhook.media.rate_converter import clipped_by
+from offhook.media.sinks import FunctionSink
 from offhook.plugin.isolation import CLOSE_TIMEOUT_S, cancel_and_wait, close_isolated, isolated, name_of
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from offhook.plugin.isolation import Note
 
 
+#: How much audio may wait for a listener, in milliseconds.
+LISTENER_MS: Final = 2_000
 #: How much audio may wait for a sink, in milliseconds, since a sink may stall on a disk.
 SINK_MS: Final = 10_000
 
@@ -30,6 +34,16 @@ SINK_MS: Final = 10_000
 #: A recording that begins within this time after our leg has joined begins with the call, with silence before its first
 #: audio, in seconds. So recordings that were begun at once fit together.
 BEGIN_S: Final = 0.5
+
+
+def waiting_ms(sink: AudioSink) -> int:
+    """How much audio may wait for a sink, in milliseconds; a function is a listener like any other."""
+    return LISTENER_MS if isinstance(sink, FunctionSink) else SINK_MS
+
+
+def _name(sink: AudioSink) -> object:
+    """What errors name: a function is named itself, and not the sink that calls it."""
+    return sink.name if isinstance(sink, FunctionSink) else sink
 
 
 class AudioStream(BoundedStream[AudioFrame]):
@@ -42,6 +56,9 @@ class AudioStream(BoundedStream[AudioFrame]):
         resampler: converts from the leg's rate, or None.
         rate_hz: the rate of this stream.
         on_drop: called for each frame that is dropped.
+
+    Raises:
+        ConfigError: an argument is of the wrong type or out of range.
     """
 
     def __init__(
@@ -52,7 +69,7 @@ class AudioStream(BoundedStream[AudioFrame]):
         on_drop: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(capacity, on_drop)
-        self.rate_hz = rate_hz
+        self.rate_hz = check_rate(rate_hz)
         self.resampler = resampler
         self._expected: int | None = None
         self._given = 0
@@ -119,7 +136,7 @@ async def record_rest(heard: Heard, stream: AudioStream, sink: AudioSink, note: 
         sink: what to write to.
         note: called with each error of the sink.
     """
-    doing = f"listening with {name_of(sink)} failed"
+    doing = f"listening with {name_of(_name(sink))} failed"
     start = heard.position
     try:
         await record_stream(stream, sink, 0 if start < BEGIN_S * heard.rate_hz else start)
@@ -145,7 +162,7 @@ async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
     Raises:
         PluginError, StorageError: the sink failed; its first error.
     """
-    stream, start = heard.listen(None, SINK_MS), heard.position
+    stream, start = heard.listen(None, waiting_ms(sink)), heard.position
     end = start + round(duration_s * heard.rate_hz)
     writing = asyncio.create_task(record_stream(stream, sink, start, end))
     try:
@@ -155,7 +172,7 @@ async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
             heard.forget(stream)
             stuck = await cancel_and_wait({writing})
         if stuck:
-            raise PluginError(name_of(sink), "write", "did not end when it was cancelled, and was left behind")
+            raise PluginError(name_of(_name(sink)), "write", "did not end when it was cancelled, and was left behind")
         if not writing.cancelled():
             end = min(end, max(writing.result(), heard.position))  # the call ended first
         await mark(sink, heard.rate_hz, end, CLOSE_TIMEOUT_S)
@@ -165,16 +182,6 @@ async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
         raise
     await close_isolated(sink)
     return (end - start) / heard.rate_hz
-
-
-def check_duration(duration_s: float) -> None:
-    """Find out whether a recording can be that long, before its file is made.
-
-    Raises:
-        ConfigError: it is not a positive, finite number of seconds.
-    """
-    if not 0 < duration_s < math.inf:
-        raise ConfigError(f"record_for({duration_s!r}): pass a positive, finite number of seconds")
 
 
 async def _close(heard: Heard, stream: AudioStream, sink: AudioSink, note: Note, doing: str) -> None:
@@ -215,4 +222,4 @@ async def mark(sink: AudioSink, rate_hz: int, position: int, timeout_s: float | 
 
 
 async def _write(sink: AudioSink, frame: AudioFrame, timeout_s: float | None = None) -> None:
-    await isolated(sink, "write", lambda: sink.write(frame), timeout_s)
+    await isolated(_name(sink), "write", functools.partial(sink.write, frame), timeout_s)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_instance, check_number
 from offhook.errors import OffhookError, SourceClosed, SourceError
 from offhook.interfaces import AudioSource
 from offhook.interfaces.frame import checked_rate
@@ -23,6 +24,10 @@ _ENDED = "end() or fail() was called on this source: nothing can be written afte
 _OVER = "this source is not played any more: it was cleared, replaced or cancelled, or the call has ended"
 
 
+#: The longest queue, in milliseconds: an hour, of any rate.
+_MOST_MS: Final = 3_600_000
+
+
 class PushSource(AudioSource):
     """A source that a program writes into; its chunks are played in the order of the writes.
 
@@ -36,17 +41,16 @@ class PushSource(AudioSource):
             it by any length.
 
     Raises:
-        ConfigError: `rate_hz` is not a sampling rate, or `high_water_ms` is not a positive number.
+        ConfigError: `rate_hz` is not a sampling rate, or `high_water_ms` is not a number above 0 and at most 3,600,000.
     """
 
     live = True
 
     def __init__(self, *, rate_hz: int | None = None, high_water_ms: float = 200.0) -> None:
-        mark = cast("object", high_water_ms)  # programs may pass anything
-        if isinstance(mark, bool) or not isinstance(mark, int | float) or not mark > 0:
-            raise SourceError(f"high_water_ms must be positive, got {mark!r}")
         self._affinity = LoopAffinity("this PushSource")
-        self._high_water_ms = high_water_ms
+        self._high_water_ms: float = check_number(
+            high_water_ms, "high_water_ms", above=0, most=_MOST_MS, unit="milliseconds"
+        )
         self._chunks = Chunks(None if rate_hz is None else checked_rate(rate_hz), _MISSING)
         self._queue: deque[AudioFrame | RawAudio] = deque()
         self._queued_ms = 0.0
@@ -96,8 +100,13 @@ class PushSource(AudioSource):
         self._close(_ENDED)
 
     def fail(self, error: Exception) -> None:
-        """End the source with `error`: what was written is played, and then the item ends as failed."""
+        """End the source with `error`: what was written is played, and then the item ends as failed.
+
+        Raises:
+            ConfigError: it is not an exception.
+        """
         self._affinity.check()
+        check_instance(error, "error", BaseException, "an exception")
         if self._refusal:
             return
         if not isinstance(error, OffhookError):

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
 
+from offhook.arguments import check_instance
 from offhook.secret import redact
 from offhook.session.facts import evidence_code
 
@@ -74,7 +75,11 @@ def load_json(text: str | bytes, *, entry: bool = False) -> dict[str, object] | 
     Args:
         text: the JSON.
         entry: it is an entry of a journal; a record may come to hold it, and is more deeply nested then.
+
+    Raises:
+        ConfigError: it is neither text nor bytes.
     """
+    check_instance(text, "text", (str, bytes), "text or bytes")
     try:
         value: object = _decode(text if isinstance(text, str) else text.decode())
     except (ValueError, RecursionError):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+import os
+from typing import TYPE_CHECKING, Final, cast
 
+from offhook.arguments import check_several, is_several
 from offhook.errors import OffhookError
 from offhook.interfaces import DialGuard, Store
 from offhook.plugin.isolation import as_plugin_error
+from offhook.plugin.part_checks import check_part
 from offhook.plugin.spec import named_by
 from offhook.records.documents import interrupted_sentence
 
@@ -154,30 +157,48 @@ def _attempt(store: Store, name: str, method: Callable[[], None]) -> str | None:
     return None
 
 
+def check_stores(given: object) -> tuple[Store | str | os.PathLike[str], ...]:
+    """Check what a program passes as a phone's stores, before any is opened.
+
+    Raises:
+        ConfigError: something is not a store, a spec or a path.
+        PluginError: a store has async methods.
+    """
+    if given is None:
+        return ()
+    items = check_several(given, "store", "") if is_several(given) and not isinstance(given, Store) else (given,)
+    for item in items:
+        if not isinstance(item, str | os.PathLike):
+            check_part(item, Store, "store", "a spec such as 'sqlite', a pathlib.Path, a Store, several, or None")
+    return cast("tuple[Store | str | os.PathLike[str], ...]", items)
+
+
 def open_stores(
-    plugins: Plugins, given: Store | str | Sequence[Store | str] | None, usual: str, environment: Mapping[str, str]
+    plugins: Plugins,
+    given: Store | str | os.PathLike[str] | Sequence[Store | str | os.PathLike[str]] | None,
+    usual: str,
+    environment: Mapping[str, str],
 ) -> Stores:
     """Open the stores that are named by a spec; when one cannot be opened, those opened before it are closed.
 
     Args:
         plugins: where specs are looked up.
-        given: stores and specs, as passed to the phone.
+        given: stores, specs and paths, as passed to the phone.
         usual: the spec that `AUTO` stands for.
         environment: settings for stores that are named by a spec.
 
     Raises:
         SpecError, MissingExtraError, StorageError: a store cannot be opened.
     """
-    items = [] if given is None else [given] if isinstance(given, str | Store) else list(given)
-    specs = [usual if item == AUTO else item for item in items]
+    specs = [usual if item == AUTO else item for item in check_stores(given)]
     opened: list[Store] = []
     stores: list[Store] = []
     try:
         for item in specs:
-            if not isinstance(item, str):
+            if isinstance(item, Store):
                 stores.append(item)
             elif item != NO_STORE:
-                with named_by(STORE_VARIABLE, environment, item):
+                with named_by(STORE_VARIABLE, environment, os.fspath(item)):
                     opened.append(plugins.store(item, environment))
                 stores.append(opened[-1])
     except OffhookError:

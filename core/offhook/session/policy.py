@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from offhook.arguments import check_choice, check_flag, check_instance, check_seconds
 from offhook.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class CallPolicy:
         end_on_audio_loss: whether `AudioLost` ends the call; by default it is noted and the call goes on.
 
     Raises:
-        ConfigError: a timer is not a positive, finite number of seconds, or `answer` is not an `AnswerPolicy`.
+        ConfigError: a timer is not a positive number of seconds up to 1,000,000,000, `answer` is not an `AnswerPolicy`,
+            or `end_on_audio_loss` is not a bool.
     """
 
     answer: AnswerPolicy = AnswerPolicy.CALLEE_PUBLISHED
@@ -62,12 +63,21 @@ class CallPolicy:
     end_on_audio_loss: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.answer, AnswerPolicy):  # pyright: ignore[reportUnnecessaryIsInstance] - settings are text
-            raise ConfigError(f"answer must be an AnswerPolicy such as AnswerPolicy.CALLEE_JOINED, got {self.answer!r}")
+        check_choice(self.answer, "answer", AnswerPolicy)
+        check_flag(self.end_on_audio_loss, "end_on_audio_loss")
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name.endswith("_s") and not (isinstance(value, int | float) and 0 < value < math.inf):
-                raise ConfigError(f"{field.name} must be a positive, finite number of seconds, got {value!r}")
+            if field.name.endswith("_s"):
+                object.__setattr__(self, field.name, check_seconds(getattr(self, field.name), field.name))
+
+
+def check_policy(policy: object, name: str = "policy") -> CallPolicy:
+    """Check an argument that must be a `CallPolicy`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    guess = f"Write CallPolicy(answer={policy})" if isinstance(policy, AnswerPolicy) else ""
+    return check_instance(policy, name, CallPolicy, "a CallPolicy, for example CallPolicy(ring_timeout_s=30)", guess)
 
 
 def policy_document(policy: CallPolicy) -> dict[str, object]:

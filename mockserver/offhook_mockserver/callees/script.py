@@ -1,4 +1,4 @@
-"""A callee's script: steps as data. Times are in seconds.
+"""A callee's script: steps as data. Times are in seconds; a `ConfigError` refuses a step with a wrong argument.
 
 `Ring`, `Decline` and `NeverAnswer` come before `Answer`, the other steps after it. When a script has ended, the callee
 waits for the caller to hang up.
@@ -6,17 +6,18 @@ waits for the caller to hang up.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, get_args
 
+from offhook.arguments import check_choice, check_instance, check_path, check_seconds, check_several, check_text
 from offhook.errors import ConfigError
+from offhook.paths import expanded
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 class ScriptError(ConfigError):
@@ -35,7 +36,7 @@ class Ring:
     duration_s: float
 
     def __post_init__(self) -> None:
-        _check_duration(self, self.duration_s)
+        check_seconds(self.duration_s, "Ring(duration_s)", zero=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,10 @@ class Say:
     duration_s: float | None
 
     def __init__(self, path: str | os.PathLike[str], duration_s: float | None = None) -> None:
-        try:
-            file = Path(path).expanduser()
-        except (TypeError, RuntimeError) as error:
-            raise ConfigError(f"Say({path!r}) needs the path of an audio file: {error}") from None
-        object.__setattr__(self, "path", file)
+        object.__setattr__(self, "path", expanded(check_path(path, "Say(path)", "hello.wav")))
         object.__setattr__(self, "duration_s", duration_s)
         if duration_s is not None:
-            _check_duration(self, duration_s)
+            check_seconds(duration_s, "Say(duration_s)")
 
 
 class Sound(Enum):
@@ -90,10 +87,7 @@ class ListenFor:
     sound: Sound
 
     def __post_init__(self) -> None:
-        try:
-            object.__setattr__(self, "sound", Sound(self.sound))
-        except ValueError:
-            raise ConfigError(f"ListenFor({self.sound!r}) is not valid; pass Sound.SPEECH or Sound.QUIET") from None
+        check_choice(self.sound, "ListenFor(sound)", Sound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +102,7 @@ class Wait:
     duration_s: float
 
     def __post_init__(self) -> None:
-        _check_duration(self, self.duration_s)
+        check_seconds(self.duration_s, "Wait(duration_s)", zero=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +129,19 @@ class Script:
         steps: what the callee does, in order; a list becomes a tuple.
 
     Raises:
-        ConfigError: `summary` is not text, `steps` does not consist of steps, or a step is on the wrong side of
-            `Answer`.
+        ConfigError: `summary` is not text, `steps` holds something that is not a step, or a step is on the wrong side
+            of `Answer`.
     """
 
     summary: str
     steps: Sequence[Step]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", _steps(self.summary, self.steps))
+        check_text(self.summary, "Script(summary)")
+        steps = check_several(self.steps, "Script(steps)", "a tuple of steps")
+        for number, step in enumerate(steps, 1):
+            check_instance(step, f"step {number} of the script", get_args(Step), "a step, such as Answer() or Wait(1)")
+        object.__setattr__(self, "steps", steps)
         answered = False
         for number, step in enumerate(self.steps, 1):
             early = isinstance(step, _BEFORE_ANSWER)
@@ -151,31 +149,3 @@ class Script:
                 side = "after" if answered else "before"
                 raise ConfigError(f"step {number} of the script, {type(step).__name__}, cannot come {side} Answer")
             answered = answered or isinstance(step, Answer)
-
-
-def _check_duration(step: Ring | Wait | Say, duration_s: object) -> None:
-    number = isinstance(duration_s, int | float) and not isinstance(duration_s, bool)
-    if not (number and 0 <= duration_s < math.inf):  # type: ignore[operator]
-        raise ConfigError(f"{type(step).__name__} needs a finite number of seconds from 0 up, got {duration_s!r}")
-
-
-def _steps(summary: object, steps: object) -> tuple[Step, ...]:
-    """The steps as a tuple.
-
-    Raises:
-        ConfigError: they are not steps, or `summary` is not text.
-    """
-    if not isinstance(summary, str):
-        raise ConfigError(
-            f'a Script needs a summary first, got {type(summary).__name__}: Script("answers", (Answer(),))'
-        )
-    if not isinstance(steps, list | tuple):
-        raise ConfigError(
-            f'the steps of a Script are a tuple, got {type(steps).__name__}: Script("answers", (Answer(),))'
-        )
-    for number, step in enumerate(cast("Sequence[object]", steps), 1):
-        if isinstance(step, type):
-            raise ConfigError(f"step {number} of the script is the class {step.__name__}; write {step.__name__}(...)")
-        if not isinstance(step, get_args(Step)):
-            raise ConfigError(f"step {number} of the script is {type(step).__name__}; expected a step such as Answer()")
-    return tuple(cast("Sequence[Step]", steps))

@@ -15,6 +15,16 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from offhook.arguments import (
+    check_flag,
+    check_function,
+    check_instance,
+    check_seconds,
+    check_several,
+    check_text,
+    check_whole,
+    wrong,
+)
 from offhook_mockserver.faces.mistakes import MISTAKE
 
 if TYPE_CHECKING:
@@ -47,6 +57,9 @@ class NetworkFault:
         lose_answer: the application answers the request, and the connection is reset before the answer's first byte.
         reset_after: the connection is reset after this number of bytes of the answer's body; None for never.
         dribble_s: the answer's body arrives byte by byte, with this pause before each, in seconds.
+
+    Raises:
+        ConfigError: an attribute is of the wrong type or negative.
     """
 
     refuse: bool = False
@@ -54,6 +67,13 @@ class NetworkFault:
     lose_answer: bool = False
     reset_after: int | None = None
     dribble_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("refuse", "lose_request", "lose_answer"):
+            check_flag(getattr(self, name), name)
+        if self.reset_after is not None:
+            check_whole(self.reset_after, "reset_after", least=0, unit="bytes")
+        check_seconds(self.dribble_s, "dribble_s", zero=True)
 
 
 class AsgiTransport(httpx.AsyncBaseTransport):
@@ -63,20 +83,33 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         app: the application.
         client: the address that the application sees as the client's.
 
+    Raises:
+        ConfigError: `app` is not an ASGI application, or `client` is not a host and a port.
+
     Attributes:
         requests: requests that reached the application.
     """
 
     def __init__(self, app: ASGIApp, *, client: tuple[str, int] = ("127.0.0.1", 50_000)) -> None:
+        check_function(app, "app", ("scope", "receive", "send"), may_be_async=True)
+        pair = check_several(client, "client", "a host and a port")
+        if len(pair) != 2:
+            raise wrong("client", "a host and a port", client)
+        host, port = pair
         self._app = app
-        self._client = client
+        self._client = (check_text(host, "client"), check_whole(port, "client", least=0, most=65_535))
         self._fault = NetworkFault()
         self._running: set[asyncio.Task[None]] = set()
         self.requests: int = 0
 
     @contextlib.contextmanager
     def fault(self, fault: NetworkFault) -> Generator[None]:
-        """Apply a fault to every request that begins inside the `with` block."""
+        """Apply a fault to every request that begins inside the `with` block.
+
+        Raises:
+            ConfigError: it is not a `NetworkFault`.
+        """
+        check_instance(fault, "fault", NetworkFault, "a NetworkFault, such as NetworkFault(refuse=True)")
         before, self._fault = self._fault, fault
         try:
             yield

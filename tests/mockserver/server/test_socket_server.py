@@ -170,7 +170,7 @@ def test_a_port_can_be_used_again_and_a_taken_one_is_named() -> None:
 
 @pytest.mark.parametrize("port", [-1, 70_000])
 def test_an_invalid_port_is_refused(port: int) -> None:
-    with pytest.raises(ConfigError, match=f"port {port}"):
+    with pytest.raises(ConfigError, match=f"port must be between 0 and 65,535, got {port}"):
         asyncio.run(MockServer(MockSettings(port=port), plugins=Plugins()).start())
 
 

@@ -6,10 +6,19 @@ import asyncio
 import logging
 import os
 import sys
+import wave
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.testing.conformance import broken_auth, broken_carrier, broken_filter, broken_resampler, broken_store
+from tests.testing.conformance import (
+    broken_auth,
+    broken_carrier,
+    broken_filter,
+    broken_resampler,
+    broken_sink,
+    broken_source,
+    broken_store,
+)
 
 from offhook.interfaces import Store
 from offhook.testing import ScriptedService, ServiceFarEnd, VirtualLoop, run_virtual
@@ -22,6 +31,7 @@ from offhook.testing.conformance import (
     clause,
     killed_child,
     run_kit,
+    source,
 )
 from offhook.testing.conformance.cancelling import cancel_everywhere
 from offhook.testing.conformance.exposure import Exposure, watched
@@ -30,6 +40,7 @@ from offhook.testing.conformance.probes import Held, error_of, leaves_nothing, s
 from offhook.testing.conformance.random_input import Draw, for_all
 from offhook.testing.conformance.tones import amplitude_of, highest_step, tone
 from offhook.testing.conformance.turns import does_not_block
+from offhook_audio.recorder import RecorderSink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -331,3 +342,57 @@ def test_what_a_plugin_changes_in_the_environment_is_undone(monkeypatch: pytest.
     assert run_kit(Kit).passed
     assert "ADDED" not in os.environ
     assert os.environ["KEPT"] == "as it was"
+
+
+class BareService(ScriptedService):
+    """A far end as version 1 had them: it knows no host and does not redirect; and it works in real time."""
+
+    virtual_time = False
+    host = ""
+    not_claimed: Mapping[str, str] = {"redirect": "it is no HTTP server"}
+    strayed = ServiceFarEnd.strayed  # type: ignore[assignment]
+
+
+def test_a_far_end_need_not_redirect_and_need_not_know_its_host() -> None:
+    attributes = {"make_far_end": lambda self: BareService(), "again_s": 0.0}
+    report = run_kit(
+        type("Made", (broken_carrier.GoodKit,), attributes), only=["carrier-22", "carrier-23", "carrier-24"]
+    )
+    assert [result.verdict for result in report.results] == [Verdict.PASSED, Verdict.NOT_CLAIMED, Verdict.PASSED]
+    assert BareService().strayed == ()
+
+
+def test_a_part_that_hangs_fails_the_clause_about_that_alone() -> None:
+    for good, plugin, id in (
+        (broken_carrier.GoodKit, broken_carrier.WaitsForEver, "carrier-13"),
+        (broken_source.GoodKit, broken_source.HangsAtItsEnd, "source-1"),
+        (broken_source.GoodKit, broken_source.GivesBytes, "source-13"),
+    ):
+        assert run_kit(type("Hangs", (good,), {"plugin": plugin}), only=[id]).passed
+
+
+def test_a_slow_source_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "_MANY_S", 0.0)
+    kit = type("Slow", (broken_source.GoodKit,), {"plugin": broken_source.GivesBytesLater})
+    assert run_kit(kit, only=["source-1"]).passed, "the first frame is right"
+
+
+class StereoSink(RecorderSink):
+    """Writes both channels of a stereo file, of which the kit compares no samples."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        pcm, rate_hz = b"", 8_000
+        with wave.open(self.path, "rb") as file:
+            pcm, rate_hz = file.readframes(file.getnframes()), file.getframerate()
+        with wave.open(self.path, "wb") as file:
+            file.setparams((2, 2, rate_hz, 0, "NONE", ""))
+            file.writeframes(b"".join(pcm[at : at + 2] * 2 for at in range(0, len(pcm), 2)))
+
+
+def test_the_samples_of_other_formats_are_not_compared() -> None:
+    assert run_kit(type("Stereo", (broken_sink.GoodKit,), {"plugin": StereoSink}), only=["sink-12"]).passed

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.testing.conformance.broken_transports import BROKEN, BROKEN_IN_REAL_TIME, ChecksNothing, IsLate, KeepsAThread
 
+from offhook.interfaces.frame import level_dbfs
 from offhook.testing.conformance import KITS, TransportConformance, Verdict, run_kit
 from offhook.testing.conformance.clause import tests_of as clauses_of
 from offhook.testing.conformance.transport.clauses import CAPABILITIES
 from offhook.testing.linked.far_end import LinkedFarEnd
+from offhook.testing.linked.leg import LinkedLeg
 from offhook.testing.linked.transport import LinkedTransport
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Leg, LegHandler, Transport
     from offhook.interfaces.environment import Environment
+    from offhook.interfaces.frame import AudioFrame
     from offhook.interfaces.grant import Grant
 
 
@@ -102,6 +105,40 @@ def test_what_is_late_fails_a_clause_in_real_time_too(broken: type[LinkedTranspo
     report = run_kit(type("Late", (AsInRealTime,), {"broken": broken}), only=[clause])
     (failed,) = report.failed
     assert problem in failed.detail
+
+
+class IsLateOnce(LinkedTransport):
+    """One frame is late, as when the machine is busy."""
+
+    class leg_class(LinkedLeg):
+        quiet = 0
+        late = False
+
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            loud = level_dbfs(frame.pcm) > -90
+            if loud and self.quiet >= 8 and not self.late:
+                self.late = True
+                asyncio.get_running_loop().call_later(0.3, super().hear, uid, frame)
+            else:
+                super().hear(uid, frame)
+            self.quiet = 0 if loud else self.quiet + 1
+
+
+def test_a_frame_that_is_late_once_is_excused() -> None:
+    assert run_kit(type("Late", (AsInRealTime,), {"broken": IsLateOnce}), only=["transport-28", "transport-29"]).passed
+
+
+class Careless(LinkedFarEnd):
+    """Lets every token in."""
+
+    def verify(self, grant: Grant, uid: int) -> float:
+        return 600.0
+
+
+def test_a_far_end_that_lets_a_bad_token_in_is_reported_as_that() -> None:
+    kit = type("Careless", (Quick,), {"make_far_end": lambda self: Careless()})
+    (failed,) = run_kit(kit, only=["transport-3"]).failed
+    assert failed.detail == "a token (forged) opened the channel"
 
 
 def test_what_is_late_is_not_said_to_be_missing() -> None:

@@ -98,9 +98,9 @@ class FidelityClauses(TransportKit):
             pair = await stage.pair()
             # Different numbers of frames, so that audio which waits until it is a certain number is noticed.
             for frames in (11, 12, 13):
-                for tries in range(1, _TRIES + 1):
-                    if await self._last_in_time(stage, pair, frames, final=tries == _TRIES):
-                        break
+                tries = 1
+                while not await self._last_in_time(stage, pair, frames, final=tries == _TRIES):
+                    tries += 1
             await self._leave_after(stage, pair)
 
     async def _last_in_time(self, stage: Stage, pair: Pair, frames: int, *, final: bool) -> bool:

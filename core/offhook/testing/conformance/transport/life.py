@@ -21,7 +21,9 @@ from offhook.testing.virtual_time import VirtualLoop
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from offhook.interfaces.grant import Grant
     from offhook.testing.conformance.exposure import Exposure
+    from offhook.testing.conformance.transport.stage import Stage
 
 
 _LOOKS: Final = 10
@@ -153,18 +155,24 @@ class LifeClauses(TransportKit):
                 exposure.add_error(await self.refused(stage, grant, "a bad token"))
             await pair.leg.leave()
             for turns in range(_LOOKS):
-                joining = asyncio.ensure_future(stage.join(grant=good[2]))
-                for _ in range(turns):
-                    await asyncio.sleep(0)
-                joining.cancel()
-                # The frames of a library in the middle of its work are not the transport's.
-                exposure.add_error(await ending_of(joining), variables=False)
-                if not joining.cancelled() and joining.exception() is None:
-                    await joining.result()[0].leave()
+                await self._cancel_a_join(stage, good[2], turns, exposure)
             await stage.transport.aclose()
             exposure.add_error(
-                await self.raises(TransportError, stage.join(grant=good[2]), "join() of a closed transport")
+                await self.raises(TransportError, stage.join(grant=good[2]), "join() of a closed transport must raise")
             )
             exposure.add_object("transport, closed", stage.transport)
             exposure.add_object("the events", pair.ear.events)
             return [grant.token.reveal() for grant in (*good, *bad)]
+
+    async def _cancel_a_join(self, stage: Stage, grant: Grant, turns: int, exposure: Exposure) -> None:
+        joining = asyncio.ensure_future(stage.join(grant=grant))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        joining.cancel()
+        error = await ending_of(joining)
+        # The frames of a library in the middle of its work are not the transport's.
+        exposure.add_error(error, variables=False)
+        if error is not None:
+            return
+        leg, _ = joining.result()  # it was done before it could be cancelled
+        await leg.leave()

@@ -77,7 +77,7 @@ MISTAKES = [
     (returns_none, "returned NoneType; expected a Script", line(returns_none)),
     (returns_steps, "returned tuple; expected a Script", line(returns_steps)),
     (is_async, "returned coroutine; expected a Script", line(is_async)),
-    (names_no_file, r"returned a script with Say('nowhere.wav'), and there is no such file", line(names_no_file)),
+    (names_no_file, r"returned a script with Say('nowhere.wav'), a file that does not exist", line(names_no_file)),
     (Scripts(), "returned NoneType; expected a Script", line(Scripts.__call__)),
     (partial(print, end=""), "returned NoneType; expected a Script", ""),
 ]

@@ -101,6 +101,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Every parser of what others wrote, with as many inputs each as are given: `nox -s fuzz -- 1000000`."""
+    install(session, "test")
+    session.run("python", "-W", "error", "tests/fuzz/run.py", *session.posargs)
+
+
+@nox.session(default=False)
 def quick(session: nox.Session) -> None:
     """The fast tests."""
     install(session, "test")

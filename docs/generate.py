@@ -241,6 +241,12 @@ def types() -> str:
     return page
 
 
+def api() -> str:
+    """The page that `api_page.py` makes."""
+    page: str = runpy.run_path(str(DOCS / "api_page.py"))["page"]()
+    return page
+
+
 _ATTRIBUTES = ["to set or to give", "default", "what it means"]
 
 
@@ -267,6 +273,7 @@ PAGES = {
     "state-machine.md": state_machine,
     "architecture.md": architecture,
     "faults.md": faults,
+    "reference/api.md": api,
     "reference/interfaces.md": interfaces,
     "reference/types.md": types,
     "reference/conformance.md": conformance,

@@ -97,7 +97,7 @@ def markdown(text: str) -> list[str]:
             lines += [f"**{match[1]}**", ""]
         elif not inside or not line:
             lines.append(line)
-        elif match := re.fullmatch(r"    ([\w, ]+): (.*)", line):
+        elif match := re.fullmatch(r"    (\w[\w, ]*): (.*)", line):
             lines.append(f"- `{match[1].replace(', ', '`, `')}`: {match[2]}")
         else:
             # The rest of an item, or a return, which has no name.

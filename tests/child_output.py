@@ -6,7 +6,9 @@ import re
 from typing import Final
 
 #: asyncio's own complaint in debug mode, and our watchdog's: both only say that the machine was slow.
-_SLOW: Final = re.compile(r"^(Executing <.*> took \d+\.\d+ seconds|the event loop was blocked for .*)\n?", re.MULTILINE)
+_SLOW: Final = re.compile(
+    r"^(Executing <.*> took \d+\.\d+ seconds|(offhook: )?the event loop was blocked for .*)\n?", re.MULTILINE
+)
 
 
 def without_slowness(text: str) -> str:

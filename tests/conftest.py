@@ -9,6 +9,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import FACTOR
 
 from offhook.records.home import HOME_VARIABLE, home
 from offhook.records.stores import STORE_VARIABLE
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Each broken plugin runs the one clause that must fail; with this option it runs every clause of its kit."""
     parser.addoption("--whole-kits", action="store_true", help="run every clause for each broken plugin (minutes)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With ``PYTEST_TIMEOUT``, limits that tests set for themselves grow in proportion."""
+    for item in items:
+        if FACTOR > 1 and (marker := item.get_closest_marker("timeout")) is not None:
+            item.add_marker(pytest.mark.timeout(marker.args[0] * FACTOR), append=False)
 
 
 @pytest.fixture(scope="session")

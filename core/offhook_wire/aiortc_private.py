@@ -1,7 +1,8 @@
 """The only module that uses names which aiortc and aioice do not promise; pinned to aiortc 1.16 and aioice 0.13.
 
-It changes three things, each on one object and never process-wide: ICE gathers loopback addresses and nothing else,
-its checks start at once instead of one every 20 ms, and the socket passes media to a callback without queue or task.
+It changes four things, each on one object and never process-wide: ICE gathers loopback addresses and nothing else,
+its checks start at once instead of one every 20 ms, the socket passes media to a callback without queue or task, and
+what any program can send to that socket is dropped and counted before aiortc or aioice raises, logs or keeps it.
 The contract test asserts each name by name, and one behaviour of each override.
 """
 
@@ -25,11 +26,20 @@ if TYPE_CHECKING:
     from aioice.stun import Message
 
     from offhook_wire.impairment import Impairment
+    from offhook_wire.media_counts import MediaCounts
 
 #: ICE offers these; ::1 only where the machine has it.
 LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1")
-#: libsrtp rejected a packet: forged, replayed or damaged.
-SrtpError: type[Exception] = pylibsrtp.Error
+#: The largest datagram that is read: libsrtp's buffer, and more than any network delivers in one piece.
+MAX_DATAGRAM_BYTES: Final = 1500
+#: Remote addresses of one connection, those included that ICE learns from checks: each costs a pair, a task and timers.
+MAX_REMOTE_ADDRESSES: Final = 32
+#: Datagrams of DTLS that may wait for the handshake; a flight has fewer than ten.
+MAX_WAITING_DTLS: Final = 64
+#: Bytes that may wait in a socket which the system does not empty.
+MAX_UNSENT_BYTES: Final = 256 * 1024
+#: libsrtp rejected a packet (forged, replayed, damaged, a number too far back), or its buffer is too small for it.
+SRTP_ERRORS: Final = (pylibsrtp.Error, ValueError)
 
 _COMPONENT: Final = 1
 _UNTRIED: Final = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
@@ -45,12 +55,12 @@ class LoopbackConnection(Connection):
     Args:
         controlling: its ICE role.
         on_media: is called with each RTP and RTCP packet, still encrypted, in the call in which its datagram is read.
+        counts: counts what is dropped.
         incoming: impairs incoming datagrams.
         outgoing: impairs outgoing datagrams.
 
     Attributes:
         checks: STUN messages from the address to which media is sent.
-        strays: datagrams that were neither STUN nor DTLS nor media, and were dropped.
     """
 
     def __init__(
@@ -58,12 +68,13 @@ class LoopbackConnection(Connection):
         *,
         controlling: bool,
         on_media: Callable[[bytes], None],
+        counts: MediaCounts,
         incoming: Impairment | None = None,
         outgoing: Impairment | None = None,
     ) -> None:
         super().__init__(ice_controlling=controlling)
         self.checks: int = 0
-        self.strays = 0
+        self.counts = counts
         self.incoming = incoming
         self._on_media = on_media
         self._outgoing = outgoing
@@ -106,10 +117,25 @@ class LoopbackConnection(Connection):
 
     def data_received(self, data: bytes, component: int) -> None:
         """Pass media to its callback; DTLS waits in aioice's queue for the handshake."""
-        if data and _FIRST_MEDIA <= data[0] <= _LAST_MEDIA:
+        if _FIRST_MEDIA <= data[0] <= _LAST_MEDIA:
             self._on_media(data)
-        else:
+        elif self._queue.qsize() < MAX_WAITING_DTLS:
             super().data_received(data, component)
+        else:
+            self.counts.packets_stray += 1
+
+    def knows(self, address: tuple[Any, ...]) -> bool:
+        """Whether the other side sends from `address`: it named it, or sent an authentic check from there."""
+        host, port = address[:2]
+        return any(known.port == port and known._network_host == host for known in self._remote_candidates)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether no more remote addresses may be learned."""
+        return len(self._remote_candidates) >= MAX_REMOTE_ADDRESSES
+
+    def _Connection__log_info(self, msg: str, *args: object) -> None:
+        """Log nothing, in place of aioice's method: a peer could cause any number of its lines."""
 
     def send_now(self, data: bytes) -> None:
         """Send over the nominated pair in this call; do nothing while no pair is nominated."""
@@ -120,9 +146,18 @@ class LoopbackConnection(Connection):
     def put(self, transport: asyncio.DatagramTransport, data: bytes, address: tuple[str, int]) -> None:
         """Send a datagram, through the impairment if there is one."""
         if self._outgoing is None:
-            transport.sendto(data, address)
+            self._put_now(transport, data, address)
         else:
-            self._outgoing.carry(data, lambda: None if transport.is_closing() else transport.sendto(data, address))
+            self._outgoing.carry(data, lambda: self._put_now(transport, data, address))
+
+    def _put_now(self, transport: asyncio.DatagramTransport, data: bytes, address: tuple[str, int]) -> None:
+        # asyncio keeps what the system does not take, without a limit; every datagram transport can say how much it is.
+        if transport.is_closing():
+            return
+        if cast("asyncio.WriteTransport", transport).get_write_buffer_size() > MAX_UNSENT_BYTES:
+            self.counts.packets_unsent += 1
+        else:
+            transport.sendto(data, address)
 
     def note_check(self, address: tuple[Any, ...]) -> None:
         """Count a STUN message from `address`, if media is sent there."""
@@ -153,24 +188,32 @@ class _MediaFirstProtocol(StunProtocol):
         self._connection.put(self.transport, bytes(message), addr)
 
     def _take(self, raw: bytes, addr: tuple[Any, ...]) -> None:
-        first = raw[0] if raw else -1
+        """Pass a datagram on, or drop it and count it. Never raises, whatever arrives and whoever sent it."""
+        first = raw[0] if 0 < len(raw) <= MAX_DATAGRAM_BYTES else -1
         if _FIRST_MEDIA <= first <= _LAST_MEDIA or _FIRST_DTLS <= first <= _LAST_DTLS:
-            self.receiver.data_received(raw, _COMPONENT)
-        elif 0 <= first <= _LAST_STUN and _is_stun(raw):
-            self._connection.note_check(addr)
-            super().datagram_received(raw, addr)
-        else:
-            # An empty datagram, which any program on this machine can send, would end aiortc's DTLS transport.
-            self._connection.strays += 1
+            # Any program on this machine can send to this socket; only the other side's addresses carry media.
+            if self._connection.knows(addr):
+                self.receiver.data_received(raw, _COMPONENT)
+                return
+        elif 0 <= first <= _LAST_STUN and (self._connection.knows(addr) or not self._connection.crowded):
+            try:
+                # aioice's parser raises errors that aioice does not expect, and it takes what it cannot parse for data.
+                parse_message(raw)
+                super().datagram_received(raw, addr)
+            except Exception:  # also of a check that is authentic, and lacks what a check must have
+                pass
+            else:
+                self._connection.note_check(addr)
+                return
+        # An empty datagram is one of these, and would end aiortc's DTLS transport.
+        self._connection.counts.packets_stray += 1
 
+    def error_received(self, exc: Exception) -> None:
+        """Count what the system reports of an earlier datagram: it was not sent, or no socket is at its address."""
+        self._connection.counts.packets_unsent += 1
 
-def _is_stun(raw: bytes) -> bool:
-    """Whether aioice can parse `raw`: for wrong lengths, the parser raises errors that aioice does not expect."""
-    try:
-        parse_message(raw)
-    except Exception:
-        return False
-    return True
+    def _StunProtocol__log_debug(self, msg: str, *args: object) -> None:
+        """Log nothing, in place of aioice's method, which logs each datagram."""
 
 
 class LoopbackGatherer(RTCIceGatherer):
@@ -181,32 +224,39 @@ class LoopbackGatherer(RTCIceGatherer):
         *,
         controlling: bool,
         on_media: Callable[[bytes], None],
+        counts: MediaCounts,
         incoming: Impairment | None = None,
         outgoing: Impairment | None = None,
     ) -> None:
         super().__init__(iceServers=[])
         self.connection: LoopbackConnection = LoopbackConnection(
-            controlling=controlling, on_media=on_media, incoming=incoming, outgoing=outgoing
+            controlling=controlling, on_media=on_media, counts=counts, incoming=incoming, outgoing=outgoing
         )
         # Set before an RTCIceTransport is made from this gatherer: the transport copies the connection's methods.
         self._connection = self.connection
 
 
 def protect_rtp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
-    """Encrypt an RTP packet. The handshake must be over."""
+    """Encrypt an RTP packet. The handshake must be over. Raises `SRTP_ERRORS`."""
     return bytes(dtls._tx_srtp.protect(data))
 
 
 def protect_rtcp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
-    """Encrypt an RTCP packet. The handshake must be over."""
+    """Encrypt an RTCP packet. The handshake must be over. Raises `SRTP_ERRORS`."""
     return bytes(dtls._tx_srtp.protect_rtcp(data))
 
 
 def unprotect_rtp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
-    """Decrypt an RTP packet. Raises `SrtpError`."""
+    """Decrypt an RTP packet. Raises `SRTP_ERRORS`."""
     return bytes(dtls._rx_srtp.unprotect(data))
 
 
 def unprotect_rtcp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
-    """Decrypt an RTCP packet. Raises `SrtpError`."""
+    """Decrypt an RTCP packet. Raises `SRTP_ERRORS`."""
     return bytes(dtls._rx_srtp.unprotect_rtcp(data))
+
+
+def forget_ssrc(dtls: RTCDtlsTransport, ssrc: int) -> None:
+    """Free what libsrtp keeps to decrypt an SSRC; its next packet would begin anew."""
+    with contextlib.suppress(pylibsrtp.Error):  # it is gone already
+        dtls._rx_srtp.remove_stream(ssrc)

@@ -40,6 +40,7 @@ class JitterBuffer:
         loop: provides the timers.
         wait_ms: how long to wait for a missing packet once a later one has arrived: 0 to 5 on loopback, where UDP
             keeps its order, up to 20 over a network.
+        ticks_of: returns how long a payload plays, in RTP ticks; 0 if that is not known. By default, each plays 20 ms.
 
     Attributes:
         late: packets that arrived after their place had been concealed or passed.
@@ -48,7 +49,14 @@ class JitterBuffer:
         resets: how often the numbering started over.
     """
 
-    def __init__(self, deliver: Callable[[bytes | None, int], None], loop: Timers, *, wait_ms: float = 5) -> None:
+    def __init__(
+        self,
+        deliver: Callable[[bytes | None, int], None],
+        loop: Timers,
+        *,
+        wait_ms: float = 5,
+        ticks_of: Callable[[bytes], int] = lambda payload: FRAME_TICKS,
+    ) -> None:
         self.late: int = 0
         self.duplicates: int = 0
         self.concealed: int = 0
@@ -56,6 +64,7 @@ class JitterBuffer:
         self._deliver = deliver
         self._loop = loop
         self._wait_s = wait_ms / 1000
+        self._ticks_of = ticks_of
         self._next: int | None = None
         self._next_timestamp = 0
         self._position = 0
@@ -113,12 +122,13 @@ class JitterBuffer:
         assert self._next is not None
         # A timestamp that decreases while the sequence increases is wrong: time does not run backwards.
         self._position += max(0, timestamp_distance(timestamp, self._next_timestamp))
+        ticks = self._ticks_of(payload) or FRAME_TICKS
         self._next = (self._next + 1) & 0xFFFF
-        self._next_timestamp = (timestamp + FRAME_TICKS) & 0xFFFF_FFFF
+        self._next_timestamp = (timestamp + ticks) & 0xFFFF_FFFF
         self._delivered = (self._delivered << 1 | 1) & _HISTORY
         self._stray = None
         position = self._position
-        self._position += FRAME_TICKS
+        self._position += ticks
         self._deliver(payload, position)
 
     def _drain(self) -> None:

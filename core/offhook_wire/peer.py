@@ -20,6 +20,7 @@ from aiortc import (
 )
 
 from offhook_wire import aiortc_private as private
+from offhook_wire.media_counts import MediaCounts
 from offhook_wire.relay_protocol import Candidate, Dtls, Fingerprint, Ice, PeerParameters
 from offhook_wire.rtp import is_rtcp
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 #: How many media packets are kept until the handshake ends: media may overtake the last handshake message, which waits
 #: in a queue.
 _MAX_EARLY: Final = 64
+#: SSRCs of one peer for which libsrtp keeps state; it searches them one by one at each packet. With one more, the state
+#: of the one that was silent longest is given up.
+_MAX_SSRCS: Final = 128
 #: Of the hashes of a certificate, only this one is sent.
 _HASH: Final = "sha-256"
 #: Type preference of host candidates (RFC 8445, section 5.1.2.1), shifted into place.
@@ -57,12 +61,12 @@ class Peer:
         on_rtp: called synchronously with each RTP packet in the clear. Must not raise.
         on_rtcp: called synchronously with each RTCP packet in the clear. Must not raise.
         on_down: called once, with the reason, when a connection that was up is lost or ended by the other side.
+        counts: counts what is dropped; by default, counters of its own.
         incoming: impairs incoming datagrams, for tests.
         outgoing: impairs outgoing datagrams, for tests.
 
     Attributes:
-        srtp_errors: packets that were forged, replayed or damaged.
-        early_lost: packets dropped before the end of the handshake because too many were waiting.
+        counts: what was dropped.
     """
 
     def __init__(
@@ -73,22 +77,28 @@ class Peer:
         on_rtp: Callable[[bytes], None],
         on_rtcp: Callable[[bytes], None],
         on_down: Callable[[str], None],
+        counts: MediaCounts | None = None,
         incoming: Impairment | None = None,
         outgoing: Impairment | None = None,
     ) -> None:
-        self.srtp_errors: int = 0
-        self.early_lost: int = 0
+        self.counts: MediaCounts = counts or MediaCounts()
         self._on_rtp = on_rtp
         self._on_rtcp = on_rtcp
         self._on_down = on_down
         self._heard = 0
         self._gatherer = private.LoopbackGatherer(
-            controlling=controlling, on_media=self._media, incoming=incoming, outgoing=outgoing
+            controlling=controlling,
+            on_media=self._media,
+            counts=self.counts,
+            incoming=incoming,
+            outgoing=outgoing,
         )
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._dtls.on("statechange", self._dtls_changed)
         self._early: list[bytes] = []
+        #: The SSRCs of authentic packets, the latest last.
+        self._ssrcs: dict[bytes, None] = {}
         self._up = False
         self._stopping = False
         self._handshake: asyncio.Task[None] | None = None
@@ -102,11 +112,6 @@ class Peer:
     def heard(self) -> int:
         """How much has arrived from the other side: authentic packets and ICE checks. It only grows."""
         return self._heard + self._gatherer.connection.checks
-
-    @property
-    def strays(self) -> int:
-        """Datagrams that did not belong to WebRTC, from any sender; they were dropped."""
-        return self._gatherer.connection.strays
 
     async def gather(self) -> PeerParameters:
         """Bind the sockets, and return what the other side must know."""
@@ -154,6 +159,8 @@ class Peer:
         # In a separate task: inside it, asyncio.wait_for of Python 3.11 can swallow our cancellation.
         self._handshake = asyncio.create_task(self._dtls.start(RTCDtlsParameters(fingerprints)))
         await asyncio.wait((self._handshake,))
+        if not self._handshake.cancelled():
+            self._handshake.exception()  # looked at, so that asyncio does not log what the other side caused
         if self._dtls.state != "connected":
             raise PeerFailed("the DTLS handshake failed, or the certificate does not match its fingerprint")
         self._up = True
@@ -162,14 +169,12 @@ class Peer:
             self._media(data)
 
     def send_rtp(self, data: bytes) -> None:
-        """Send an RTP packet now; do nothing before `connect` and after the end."""
-        if self._up:
-            self._gatherer.connection.send_now(private.protect_rtp(self._dtls, data))
+        """Send an RTP packet now; do nothing before `connect` and after the end. Never raises."""
+        self._send(private.protect_rtp, data)
 
     def send_rtcp(self, data: bytes) -> None:
-        """Send a compound RTCP packet now; do nothing before `connect` and after the end."""
-        if self._up:
-            self._gatherer.connection.send_now(private.protect_rtcp(self._dtls, data))
+        """Send a compound RTCP packet now; do nothing before `connect` and after the end. Never raises."""
+        self._send(private.protect_rtcp, data)
 
     async def stop(self) -> None:
         """Notify the other side over DTLS and close the sockets. Idempotent; no callback is called from now on."""
@@ -187,21 +192,44 @@ class Peer:
         await asyncio.sleep(0)
         self._dtls.remove_all_listeners()
 
+    def _send(self, protect: Callable[[RTCDtlsTransport, bytes], bytes], data: bytes) -> None:
+        if not self._up:
+            return
+        try:
+            protected = protect(self._dtls, data)
+        except private.SRTP_ERRORS:
+            self.counts.packets_unsent += 1
+        else:
+            self._gatherer.connection.send_now(protected)
+
     def _media(self, data: bytes) -> None:
         if self._up:
-            try:
-                control = is_rtcp(data)
-                clear = (private.unprotect_rtcp if control else private.unprotect_rtp)(self._dtls, data)
-            except private.SrtpError:
-                self.srtp_errors += 1
-                return
-            self._heard += 1
-            (self._on_rtcp if control else self._on_rtp)(clear)
+            self._take(data)
         elif not self._stopping:
             if len(self._early) < _MAX_EARLY:
                 self._early.append(data)
             else:
-                self.early_lost += 1
+                self.counts.packets_early += 1
+
+    def _take(self, data: bytes) -> None:
+        control = is_rtcp(data)
+        try:
+            clear = (private.unprotect_rtcp if control else private.unprotect_rtp)(self._dtls, data)
+        except private.SRTP_ERRORS:
+            self.counts.srtp_errors += 1
+            return
+        self._note_ssrc(data[4:8] if control else data[8:12])
+        self._heard += 1
+        (self._on_rtcp if control else self._on_rtp)(clear)
+
+    def _note_ssrc(self, ssrc: bytes) -> None:
+        if ssrc in self._ssrcs:
+            del self._ssrcs[ssrc]
+        elif len(self._ssrcs) == _MAX_SSRCS:
+            oldest = next(iter(self._ssrcs))
+            del self._ssrcs[oldest]
+            private.forget_ssrc(self._dtls, int.from_bytes(oldest, "big"))
+        self._ssrcs[ssrc] = None
 
     def _dtls_changed(self) -> None:
         if self._up and self._dtls.state in ("closed", "failed"):

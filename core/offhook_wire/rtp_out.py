@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 #: For this many packets after a change of source, older packets of the new source are dropped: they would reuse a
 #: number already sent, and SRTP's counter modes must never see an (SSRC, sequence) pair twice (RFC 3711, section 9.1).
 _FRESH_PACKETS: Final = 256
+#: A number of the same source that is further ahead or behind belongs to another numbering (RFC 3550, appendix A.1).
+#: Behind also because SRTP does not send what is older than its window.
+_MAX_DROPOUT: Final = 3000
+_MAX_MISORDER: Final = 100
 
 
 class OutStream:
@@ -43,6 +47,8 @@ class OutStream:
         self._timestamp_offset = 0
         self._floor = 0
         self._fresh = 0
+        #: The number after a packet that was far out of sequence: it is the next one if the source started anew.
+        self._after_stray: int | None = None
 
     @property
     def started(self) -> bool:
@@ -70,20 +76,25 @@ class OutStream:
         return self._emit(self._sequence, self._timestamp, marker, payload, now_s)
 
     def forward(self, source: Hashable, packet: RtpPacket, now_s: float) -> bytes | None:
-        """Return another sender's packet under our numbers; None for a packet from before the change to this source.
+        """Return another sender's packet under our numbers; None for one that must not be forwarded.
 
         While `source` is the same, its own losses, pauses and order stay visible. A new source continues the last one's
-        numbering; its timestamps are advanced by the time that has passed, and its first packet has the marker.
+        numbering; its timestamps are advanced by the time that has passed, and its first packet has the marker. So does
+        a source that starts its numbering anew, which two consecutive packets show; one alone is a stray.
+
+        Not forwarded: strays, and packets from before the change to this source.
         """
         marker = packet.marker
-        if source != self._source or self._sent_at_s is None:
+        if source != self._source or self._sent_at_s is None or self._restarts(packet.sequence):
             gap = 0
             if self._sent_at_s is not None:
                 gap = max(1, round((now_s - self._sent_at_s) * CLOCK_HZ / FRAME_TICKS)) * FRAME_TICKS
-            marker = True
+            marker, self._after_stray = True, None
             self._source, self._floor, self._fresh = source, packet.sequence, _FRESH_PACKETS
             self._sequence_offset = self._sequence + 1 - packet.sequence
             self._timestamp_offset = self._timestamp + gap - packet.timestamp
+        elif self._after_stray is not None:
+            return None
         elif self._fresh:
             self._fresh -= 1
             if sequence_distance(packet.sequence, self._floor) < 0:
@@ -108,6 +119,17 @@ class OutStream:
     def bye(self) -> bytes:
         """Return the compound packet that ends the stream."""
         return ReceiverReport(self.ssrc).encode() + Bye((self.ssrc,)).encode()
+
+    def _restarts(self, sequence: int) -> bool:
+        """Whether a number of the same source begins a new numbering; notes it if it is far from the last one."""
+        ahead = sequence_distance(sequence + self._sequence_offset, self._sequence)
+        expected, self._after_stray = self._after_stray, None
+        if -_MAX_MISORDER <= ahead <= _MAX_DROPOUT:
+            return False
+        if sequence == expected:
+            return True
+        self._after_stray = (sequence + 1) & 0xFFFF
+        return False
 
     def _emit(self, sequence: int, timestamp: int, marker: bool, payload: bytes, now_s: float) -> bytes:
         self._sent_at_s = now_s

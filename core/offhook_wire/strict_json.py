@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
+
+from offhook.wording import printable
 
 Json: TypeAlias = dict[str, object]
 JsonValue: TypeAlias = Json | list[object] | str | float | None
@@ -13,9 +15,13 @@ WHOLE = "message"
 
 
 class ProtocolError(ValueError):
-    """A message does not follow the protocol; `field` names the place, for example ``ice.candidates[0].port``."""
+    """A message does not follow the protocol; `field` names the place, for example ``ice.candidates[0].port``.
+
+    Names come from the other side, so what is unprintable in `field` is escaped.
+    """
 
     def __init__(self, field: str, problem: str) -> None:
+        field = printable(field)
         super().__init__(f"{field} {problem}")
         self.field = field
         self.problem = problem
@@ -37,20 +43,31 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> Json:
     return fields
 
 
-_decode: Final = json.JSONDecoder(object_pairs_hook=_without_duplicates).decode
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_decode: Final = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_not_json).decode
 
 
 def load_object(text: str | bytes) -> Json:
     """Return the JSON object in `text`.
 
     Raises:
-        ProtocolError: `text` is not a JSON object.
+        ProtocolError: `text` is not a JSON object, a name occurs twice in one of its objects, or a text in it holds
+            half of a surrogate pair, which could not be written to a socket, a file or a log.
     """
     value: JsonValue
     try:
-        value = _decode(text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass"))
+        if not isinstance(text, str):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")
+        value = _decode(text)
+        if isinstance(value, dict) and not (text.isascii() and "\\u" not in text):
+            json.dumps(value, ensure_ascii=False).encode()
     except ProtocolError:
         raise
+    except UnicodeEncodeError:
+        raise ProtocolError(WHOLE, "must not hold half of a surrogate pair") from None
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

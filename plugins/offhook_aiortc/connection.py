@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from offhook.errors import JoinFailed, TokenRejected, TransportError
 from offhook_aiortc.relay_client import PutOut
 from offhook_aiortc.renewals import Renewals
+from offhook_aiortc.websocket import open_websocket
 from offhook_wire.peer import Certificate, Peer
 from offhook_wire.relay_protocol import (
     EVENTS_PATH,
     JOIN_TIMEOUT_S,
-    MAX_MESSAGE_BYTES,
     JoinAnswer,
     Joined,
     Kicked,
@@ -42,19 +40,15 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Grant
     from offhook_wire.impairment import Impairment
-
-#: websockets logs every message at DEBUG, and some of ours hold tokens. No configuration reaches this logger; records
-#: above DEBUG go on to this module's logger.
-_websocket_log = logging.Logger(f"{__name__}.websocket", logging.INFO)
-_websocket_log.parent = logging.getLogger(__name__)
+    from offhook_wire.media_counts import MediaCounts
 
 #: The time limit for the relay's goodbye when closing, in seconds; everything else in closing is immediate.
 _GOODBYE_TIMEOUT_S: Final = 0.5
 #: The time to wait for the reason when the relay puts us out, in seconds: the reason arrives on the WebSocket, and the
 #: peer may end before that.
 _REASON_S: Final = 0.03
-#: Packets that are kept until `start`.
-_MAX_WAITING: Final = 512
+#: Packets and events that are kept until `start`.
+_MAX_WAITING: Final = 1024
 
 
 class ConnectionHandler(Protocol):
@@ -86,12 +80,12 @@ class Connection:
         handler: is called with everything that arrives.
         certificate: for DTLS.
         releases: holds the task that closes the connection, while that task runs.
+        counts: counts the packets that are dropped.
         incoming: impairs incoming datagrams.
         outgoing: impairs outgoing datagrams.
 
     Attributes:
         answer: the relay's answer, once `open` was called.
-        lost_early: packets dropped before `start` because too many were waiting.
     """
 
     answer: JoinAnswer
@@ -102,16 +96,18 @@ class Connection:
         certificate: Certificate,
         releases: set[asyncio.Task[None]],
         *,
+        counts: MediaCounts,
         incoming: Impairment | None,
         outgoing: Impairment | None,
     ) -> None:
-        self.lost_early: int = 0
+        self._counts = counts
         self.peer: Peer = Peer(
             controlling=True,
             certificate=certificate,
             on_rtp=self._on_rtp,
             on_rtcp=self._on_rtcp,
             on_down=self._on_down,
+            counts=counts,
             incoming=incoming,
             outgoing=outgoing,
         )
@@ -141,14 +137,10 @@ class Connection:
         self.answer = answer
         await self.peer.connect(answer.peer)
         try:
-            self._websocket = await connect(
+            self._websocket = await open_websocket(
                 base.replace("http", "ws", 1) + f"{EVENTS_PATH}?sid={quote(answer.sid)}",
-                logger=_websocket_log,
-                proxy=None,
-                compression=None,
-                max_size=MAX_MESSAGE_BYTES,
-                open_timeout=JOIN_TIMEOUT_S,
-                close_timeout=_GOODBYE_TIMEOUT_S,
+                open_timeout_s=JOIN_TIMEOUT_S,
+                close_timeout_s=_GOODBYE_TIMEOUT_S,
             )
         except WebSocketException as error:
             raise JoinFailed(f"the relay at {base} refused its event stream: {error}") from error
@@ -209,7 +201,7 @@ class Connection:
         if len(self._waiting) < _MAX_WAITING:
             self._waiting.append(call)
         else:
-            self.lost_early += 1
+            self._counts.packets_early += 1
 
     async def _read(self, websocket: ClientConnection) -> None:
         try:
@@ -239,8 +231,10 @@ class Connection:
                 self._renewal_answered(TokenRejected(f"the relay refused the fresh token: {message}", reason))
             case _ if self._waiting is None:
                 self._handler.on_relay_event(event)
-            case _:
+            case _ if len(self._waiting) < _MAX_WAITING:
                 self._waiting.append(lambda: self._handler.on_relay_event(event))
+            case _:
+                self._lost(f"the relay sent more than {_MAX_WAITING} events before we were in the channel")
 
     def _renewal_answered(self, refused: TransportError | None) -> None:
         grant = self._renewals.answered(refused)

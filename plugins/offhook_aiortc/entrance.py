@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import Grant
     from offhook_aiortc.connection import ConnectionHandler
     from offhook_wire.impairment import Impairment
+    from offhook_wire.media_counts import MediaCounts
     from offhook_wire.peer import Certificate
 
 
@@ -21,16 +22,24 @@ class Entrance:
 
     Args:
         certificate: for DTLS.
+        counts: counts the packets that all these connections drop.
         incoming: impairs incoming datagrams.
         outgoing: impairs outgoing datagrams.
 
     Attributes:
+        counts: as given.
         releases: running tasks that close connections which are over.
     """
 
     def __init__(
-        self, certificate: Certificate, *, incoming: Impairment | None = None, outgoing: Impairment | None = None
+        self,
+        certificate: Certificate,
+        counts: MediaCounts,
+        *,
+        incoming: Impairment | None = None,
+        outgoing: Impairment | None = None,
     ) -> None:
+        self.counts = counts
         self.releases: set[asyncio.Task[None]] = set()
         self._certificate = certificate
         self._incoming = incoming
@@ -57,7 +66,12 @@ class Entrance:
             JoinFailed: the relay refused or was lost; also the other errors of `ask` and `Connection.open`.
         """
         connection = Connection(
-            handler, self._certificate, self.releases, incoming=self._incoming, outgoing=self._outgoing
+            handler,
+            self._certificate,
+            self.releases,
+            counts=self.counts,
+            incoming=self._incoming,
+            outgoing=self._outgoing,
         )
         try:
             async with asyncio.timeout(timeout_s):

@@ -31,6 +31,7 @@ class HandlerGate:
         #: Calls to make in `open`; None after that.
         self._waiting: list[Callable[[], None]] | None = []
         self._closed = False
+        self._failed = False
 
     def event(self, event: LegEvent) -> None:
         """Pass an event on."""
@@ -50,7 +51,9 @@ class HandlerGate:
             try:
                 self._handler.on_audio(uid, frame)
             except Exception:
-                _log.exception("the handler of leg %d failed on audio", self.uid)
+                if not self._failed:  # once, since audio arrives 50 times a second
+                    self._failed = True
+                    _log.exception("the handler of leg %d failed on audio; later failures are not logged", self.uid)
 
     def open(self) -> None:
         """Pass on what has waited, and from now on pass everything on immediately."""

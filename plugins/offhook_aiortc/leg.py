@@ -8,6 +8,7 @@ the leg rejoins over a new one, with the same uid, SSRC and numbering. After the
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import TransportError
@@ -100,7 +101,9 @@ class AiortcLeg(Leg):
         self._loop = asyncio.get_running_loop()
         self._encoder = OpusEncoder(rate_hz, bitrate_bps, complexity)
         self._out = OutStream(ids)
-        self._receiver = Receiver(self._on_audio, rate_hz=rate_hz, loop=self._loop, wait_ms=wait_ms)
+        self._receiver = Receiver(
+            self._on_audio, rate_hz=rate_hz, loop=self._loop, counts=entrance.counts, wait_ms=wait_ms
+        )
         self._members = Members(self._gate.event, self._receiver, self._loop)
         self._liveness = LivenessTimer(self._arrived, silence_s, self._on_liveness)
         self._delivery = Delivery(lost_s)
@@ -109,8 +112,6 @@ class AiortcLeg(Leg):
             ("frames_sent", "frames_dropped", "packets_dropped", "packets_malformed", "events_malformed"), 0
         )
         self._reconnections = 0
-        #: SRTP errors and stray datagrams of the connections before this one.
-        self._past = (0, 0)
         #: Whether the handler got LegDisconnected, and has not got LegReconnected since then.
         self._disconnected = False
         #: Out of the channel, or leaving: nothing is sent, and audio is dropped.
@@ -161,13 +162,12 @@ class AiortcLeg(Leg):
 
     def counters(self) -> dict[str, int]:
         """See `Leg.counters`."""
-        srtp_errors, strays = self._rejected()
         return {
             "packets_sent": self._out.packets - self._counts["packets_dropped"],
             **self._counts,
+            "events_ignored": self._members.ignored,
             **self._receiver.counters(),
-            "srtp_errors": srtp_errors,
-            "packets_stray": strays,
+            **asdict(self._entrance.counts),
             "reconnections": self._reconnections,
         }
 
@@ -253,18 +253,12 @@ class AiortcLeg(Leg):
     def _arrived(self) -> int:
         return self._connection.peer.heard if self._connection is not None else 0
 
-    def _rejected(self) -> tuple[int, int]:
-        """The number of SRTP errors and stray datagrams on all connections together."""
-        peer = self._connection.peer if self._connection is not None else None
-        return (self._past[0] + peer.srtp_errors, self._past[1] + peer.strays) if peer is not None else self._past
-
     def _drop_connection(self) -> None:
         """Close the connection without a goodbye."""
         self._liveness.stop()
         if self._report_timer is not None:
             self._report_timer.cancel()
         if self._connection is not None:
-            self._past = self._rejected()
             self._connection.close()
             self._connection = None
 

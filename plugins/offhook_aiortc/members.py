@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
+from offhook_wire.relay_protocol import MAX_MEMBERS
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
@@ -16,18 +17,24 @@ if TYPE_CHECKING:
 
 #: The time to wait for a member's last packets, which may arrive after the event that it left. Its BYE ends the wait.
 _DEPARTURE_S: Final = 0.03
+#: Members that are known at once: more than a relay's answer can list, and few enough for any relay to be harmless.
+MOST_MEMBERS: Final = 2 * MAX_MEMBERS
 
 
 class Members:
-    """The other members, and the events about them.
+    """The other members, and the events about them. Events about members that are not there are ignored and counted.
 
     Args:
         tell: called with each event.
         receiver: assigns streams to members.
         loop: provides the timers.
+
+    Attributes:
+        ignored: events about members that are not there, or are more than `MOST_MEMBERS`.
     """
 
     def __init__(self, tell: Callable[[LegEvent], None], receiver: Receiver, loop: AbstractEventLoop) -> None:
+        self.ignored: int = 0
         self._tell = tell
         self._receiver = receiver
         self._loop = loop
@@ -54,6 +61,9 @@ class Members:
     def joined(self, uid: int, ssrc: int) -> None:
         """A member joined, and sends under `ssrc`."""
         self.depart(uid)
+        if uid not in self._present and len(self._present) >= MOST_MEMBERS:
+            self.ignored += 1
+            return
         self._present[uid] = False
         # The event must come first, because claiming the stream delivers the audio that waited for the claim.
         self._tell(MemberJoined(uid))
@@ -61,16 +71,25 @@ class Members:
 
     def published(self, uid: int) -> None:
         """A member began to publish."""
+        if uid not in self._present:
+            self.ignored += 1
+            return
         self._present[uid] = True
         self._tell(MemberPublished(uid))
 
     def unpublished(self, uid: int) -> None:
         """A member stopped publishing."""
+        if uid not in self._present:
+            self.ignored += 1
+            return
         self._present[uid] = False
         self._tell(MemberUnpublished(uid))
 
     def left(self, uid: int, reason: LeaveReason) -> None:
         """A member left; this is reported once its last audio was delivered."""
+        if uid not in self._present or uid in self._departing:
+            self.ignored += 1
+            return
         self._departing[uid] = (reason, self._loop.call_later(_DEPARTURE_S, self.depart, uid))
         if not self._receiver.speaking(uid):
             self.depart(uid)

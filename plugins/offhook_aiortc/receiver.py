@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import AudioFrame
     from offhook_wire.jitter import Timers
+    from offhook_wire.media_counts import MediaCounts
     from offhook_wire.rtcp import ReportBlock, SenderReport
     from offhook_wire.rtp import RtpPacket
 
@@ -30,6 +31,7 @@ class Receiver:
         deliver: called with the uid of the talker and each frame.
         rate_hz: rate of the frames.
         loop: provides the timers.
+        counts: counts the packets of talkers that are faster than real time.
         wait_ms: how long to wait for a missing packet.
 
     Attributes:
@@ -38,13 +40,20 @@ class Receiver:
     """
 
     def __init__(
-        self, deliver: Callable[[int, AudioFrame], None], *, rate_hz: int, loop: Timers, wait_ms: float
+        self,
+        deliver: Callable[[int, AudioFrame], None],
+        *,
+        rate_hz: int,
+        loop: Timers,
+        counts: MediaCounts,
+        wait_ms: float,
     ) -> None:
         self.frames: int = 0
         self.unclaimed: int = 0
         self._deliver = deliver
         self._rate_hz = rate_hz
         self._loop = loop
+        self._counts = counts
         self._wait_ms = wait_ms
         self._streams: dict[int, _Stream] = {}
         self._most_lost = 0
@@ -127,7 +136,11 @@ class Receiver:
             stream = self._streams[ssrc] = _Stream(ssrc)
             opened = stream
             stream.reception = Reception(
-                lambda frame: self._play(opened, frame), self._rate_hz, self._loop, wait_ms=self._wait_ms
+                lambda frame: self._play(opened, frame),
+                self._rate_hz,
+                self._loop,
+                counts=self._counts,
+                wait_ms=self._wait_ms,
             )
         return stream
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
 from offhook.interfaces import is_loopback
+from offhook_aiortc.http import exchange
 from offhook_wire.relay_protocol import (
     JOIN_PATH,
     JOIN_TIMEOUT_S,
-    MAX_MESSAGE_BYTES,
     JoinAnswer,
     JoinRequest,
     Refusal,
@@ -57,11 +54,6 @@ def base_url(endpoint: str | None) -> str:
     return endpoint.rstrip("/")
 
 
-def client() -> httpx.AsyncClient:
-    """Return a client for plain HTTP on loopback; it uses no proxy of the environment and follows no redirect."""
-    return httpx.AsyncClient(trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=JOIN_TIMEOUT_S)
-
-
 async def ask(base: str, request: JoinRequest) -> JoinAnswer:
     """Ask to join.
 
@@ -70,17 +62,15 @@ async def ask(base: str, request: JoinRequest) -> JoinAnswer:
         RefusedForGood: it refused for another permanent reason.
         JoinFailed: it refused for a temporary reason, or the answer is not a relay's.
         ProtocolError: the answer is not one of this protocol.
+        TimeoutError: the answer was not complete in time.
         httpx.HTTPError: there was no answer.
     """
-    async with client() as http:
-        answer = await http.post(base + JOIN_PATH, json=request.to_json())
-    if len(answer.content) > MAX_MESSAGE_BYTES:
-        raise JoinFailed(f"the answer of {base} is larger than {MAX_MESSAGE_BYTES} bytes, the limit for a relay")
-    if answer.is_success:
-        return JoinAnswer.parse(answer.content)
-    refusal = read_refusal(answer.content)
+    answer = await exchange("POST", base + JOIN_PATH, timeout_s=JOIN_TIMEOUT_S, document=request.to_json())
+    if 200 <= answer.status < 300:
+        return JoinAnswer.parse(answer.body)
+    refusal = read_refusal(answer.body)
     if refusal is None:
-        raise JoinFailed(f"the server at {base} is not a relay: it answered HTTP {answer.status_code}")
+        raise JoinFailed(f"the server at {base} is not a relay: it answered HTTP {answer.status}")
     message = f"the relay at {base} refused channel {request.channel}: {refusal.message}"
     if refusal.code == _TOKEN_REJECTED and refusal.reason is not None:
         raise TokenRejected(message, refusal.reason)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_text
 from offhook.errors import SpecError
-from offhook.interfaces import AudioFilter, AudioFrame
+from offhook.interfaces import AudioFilter, AudioFrame, Damage
 from offhook.media import LEAST_DB, MOST_DB, gain_of
 from offhook_audio.arguments import Number
 
@@ -35,9 +36,13 @@ class GainFilter(AudioFilter):
         Raises:
             SpecError: the argument is not a number from -60 to 20.
         """
+        check_text(argument, "argument")
         return cls(_GAIN.read(argument, f"gain:{argument}", "gain:-6", SpecError))
 
     def apply(self, frame: AudioFrame) -> AudioFrame:
         if self._gain is None:
             return frame
-        return AudioFrame(self._gain.apply(frame.pcm), frame.rate_hz, frame.position)
+        before = self._gain.clipped
+        pcm = self._gain.apply(frame.pcm)
+        clipped = self._gain.clipped - before
+        return AudioFrame(pcm, frame.rate_hz, frame.position, damage=Damage(clipped) if clipped else frame.damage)

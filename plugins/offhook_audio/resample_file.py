@@ -22,7 +22,10 @@ class FileResampler(ExactResampler):
     def _convert(self, pcm: bytes, *, last: bool = False) -> bytes:
         samples = np.frombuffer(pcm, "<i2").astype(np.float32)
         converted = self._stream.resample_chunk(samples, last=last)
-        pcm_out: bytes = np.clip(np.rint(converted), -32768, 32767).astype("<i2").tobytes()
+        rounded = np.rint(converted)
+        clipped = np.clip(rounded, -32768, 32767)
+        self.clipped_samples += int(np.count_nonzero(np.abs(rounded - clipped) > 1))  # one step is rounding
+        pcm_out: bytes = clipped.astype("<i2").tobytes()
         return pcm_out
 
     def _flush(self) -> bytes:

@@ -11,7 +11,7 @@ import contextlib
 import av
 from av.filter import Graph
 
-from offhook.interfaces import SAMPLE_BYTES
+from offhook.interfaces import SAMPLE_BYTES, samples_of
 from offhook_audio.resample import ExactResampler
 
 
@@ -55,7 +55,13 @@ class LiveResampler(ExactResampler):
             try:
                 frame = self._graph.pull()
             except (BlockingIOError, EOFError):
-                return b"".join(parts)
+                return self._counted(b"".join(parts))
             assert isinstance(frame, av.AudioFrame)  # the graph has no video
             # A plane may be longer than its samples.
             parts.append(bytes(frame.planes[0])[: frame.samples * SAMPLE_BYTES])
+
+    def _counted(self, pcm: bytes) -> bytes:
+        # swresample clips without a word. What it clipped is at full scale, where other samples hardly ever are.
+        samples = samples_of(pcm)
+        self.clipped_samples += samples.count(32767) + samples.count(-32768)
+        return pcm

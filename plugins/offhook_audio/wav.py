@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import soundfile
 
-from offhook.errors import SourceError
-from offhook.interfaces import AudioFrame, AudioSource
+from offhook.arguments import check_path
+from offhook.errors import ConfigError, SourceError
+from offhook.interfaces import FLOAT32, AudioFrame, AudioSource, Samples
+from offhook.paths import path_argument
 from offhook.wording import quoted_path
-from offhook_audio.riff import Riff, read_riff
+from offhook_audio.riff import Riff, cut_short, kind_of, read_riff
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from collections.abc import Mapping
 
 #: Rates of audio files, in hertz; a header with another rate is wrong.
 RATES_HZ: Final = range(1_000, 384_001)
@@ -40,17 +42,21 @@ class WavSource(AudioSource):
         path: the file; ``~`` is the home folder.
 
     Raises:
+        ConfigError: the path is neither text nor a path.
         SourceError: the file is missing, a folder, a device, unreadable, empty, truncated or not audio.
     """
 
-    def __init__(self, path: str) -> None:
-        if not path:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if path == "":
             raise SourceError("the source wav needs the path of an audio file, for example wav:greeting.wav")
+        path = check_path(path, "path", "greeting.wav")
         self._shown = quoted_path(path)
         #: Samples that were NaN (played as silence) or infinite (played as full scale).
         self.sanitised_samples: int = 0
         #: Samples beyond full scale, played as full scale.
         self.clipped_samples: int = 0
+        #: Samples that are nearly silent since their channels cancelled each other out.
+        self.cancelled_samples: int = 0
         self._position = 0
         self._fd = self._open(path)
         try:
@@ -72,7 +78,13 @@ class WavSource(AudioSource):
             if self._position < self._file.frames and self._file.format != _ESTIMATED:
                 raise self._broken("it ends before the length in its header")
             return None
-        frame = AudioFrame(self._to_pcm(np.asarray(block, np.float32)), self.rate_hz, self._position)
+        samples = Samples(np.asarray(block, np.float32).tobytes(), FLOAT32, block.shape[1], by_numpy=True)
+        # libsndfile scales by 32768, so 16-bit samples keep their values.
+        pcm, damage = samples.mono()
+        self.clipped_samples += damage.clipped
+        self.sanitised_samples += damage.sanitised
+        self.cancelled_samples += damage.cancelled
+        frame = AudioFrame(pcm, self.rate_hz, self._position, damage=damage)
         self._position += len(block)
         return frame
 
@@ -89,7 +101,9 @@ class WavSource(AudioSource):
         """Open the file; it is checked afterwards, since the name could be given to another file in between."""
         try:
             # Non-blocking, because opening a FIFO waits for its other end. For files it changes nothing.
-            return os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
+            return os.open(path_argument("wav", path), os.O_RDONLY | os.O_NONBLOCK)
+        except ConfigError as error:
+            raise SourceError(error.message) from None
         except FileNotFoundError:
             raise SourceError(
                 f"the audio file {self._shown} does not exist (looked in {quoted_path(Path.cwd())})."
@@ -98,7 +112,7 @@ class WavSource(AudioSource):
             raise self._refused("may not be read: change its permissions.") from None
         except OSError as error:
             raise self._refused(f"cannot be opened: {error.strerror}. Check the path.") from None
-        except (ValueError, RuntimeError):  # a NUL; ~ of an unknown user
+        except ValueError:  # a NUL
             raise self._refused("has an invalid path: check its spelling.") from None
 
     def _decode(self) -> soundfile.SoundFile:
@@ -112,16 +126,17 @@ class WavSource(AudioSource):
         riff = read_riff(self._fd, status.st_size)
         if riff is not None:
             self._check(riff)
+        elif cut_short(self._fd, status.st_size):
+            raise self._refused("is truncated: it ends before the length in its header. Copy it again.")
         try:
             # The descriptor stays ours: whether libsndfile closes it after a failure depends on the failure.
             file = _Forward(
-                _OpenEnded(self._fd, riff.length_at)
-                if riff is not None and riff.length_at is not None and riff.promised_bytes is None
-                else self._fd,
-                closefd=False,
+                _Patched(self._fd, riff.patches) if riff is not None and riff.patches else self._fd, closefd=False
             )
         except soundfile.LibsndfileError as error:
-            raise self._refused(f"cannot be decoded ({_reason(error)}): name a WAV, FLAC, Ogg or MP3 file.") from None
+            kind = kind_of(self._fd)
+            reason = f"is {kind}" if kind else f"cannot be decoded ({_reason(error)})"
+            raise self._refused(f"{reason}: name a WAV, FLAC, Ogg or MP3 file.") from None
         problem = _problem(file)
         if problem:
             file.close()
@@ -129,27 +144,10 @@ class WavSource(AudioSource):
         return file
 
     def _check(self, riff: Riff) -> None:
-        if riff.truncated:
-            detail = "ends before its audio"
-            if riff.length_at is not None:
-                detail = f"promises {riff.promised_bytes} bytes of audio and holds {riff.held_bytes}"
-            raise self._refused(
-                f"is truncated: it {detail}. Copy it again, or repair it with: sox --ignore-length IN.wav OUT.wav"
-            )
+        if riff.problem:
+            raise self._refused(riff.problem)
         if riff.rate_hz not in RATES_HZ:
             raise self._refused(_wrong_rate(riff.rate_hz))
-
-    def _to_pcm(self, block: npt.NDArray[np.float32]) -> bytes:
-        good = np.isfinite(block)
-        if not good.all():
-            self.sanitised_samples += int(np.count_nonzero(~good))
-            block = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
-        # libsndfile scales by 32768, so 16-bit samples keep their values.
-        samples = np.rint(mono * 32768)
-        clipped = np.clip(samples, -32768, 32767)
-        self.clipped_samples += int(np.count_nonzero(np.abs(samples - clipped) > 1))
-        return clipped.astype("<i2").tobytes()
 
     def _refused(self, problem: str) -> SourceError:
         return SourceError(f"the audio file {self._shown} {problem}")
@@ -190,17 +188,18 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # mypy sees no types
         return False
 
 
-class _OpenEnded(io.FileIO):
-    """A WAV file whose length was not filled in: reads replace it by the value that decoders take for "to the end"."""
+class _Patched(io.FileIO):
+    """A WAV file of which some bytes are read as others: lengths that were not filled in, names of forms."""
 
-    def __init__(self, fd: int, length_at: int) -> None:
+    def __init__(self, fd: int, patches: Mapping[int, bytes]) -> None:
         super().__init__(fd, "rb", closefd=False)
-        self._length_at = length_at
+        self._patches = {at + index: byte for at, text in patches.items() for index, byte in enumerate(text)}
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # soundfile passes only these
         start = self.tell()
         count = super().readinto(buffer)
         view = memoryview(buffer).cast("B")
-        for at in range(max(start, self._length_at), min(start + count, self._length_at + 4)):
-            view[at - start] = 0xFF
+        for at, byte in self._patches.items():
+            if start <= at < start + count:
+                view[at - start] = byte
         return count

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from offhook.arguments import check_path, check_text, check_whole
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Archive
+from offhook.paths import path_argument
 from offhook.records import is_brief, is_unfinished, load_json, mark_interrupted, recordings
 from offhook.wording import quoted_path, system_reason
 from offhook_jsonl.store import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from offhook.interfaces import Document
 
@@ -28,13 +30,15 @@ class JsonLinesArchive(Archive):
 
     Raises:
         SpecError: no folder is given.
+        ConfigError: it is neither text nor a path.
         StorageError: it cannot be read.
     """
 
-    def __init__(self, folder: str) -> None:
-        if not folder:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if folder == "":
             raise SpecError("jsonl: needs a folder, for example jsonl:calls")
-        self._folder = Path(folder)
+        folder = check_path(folder, "folder", "calls")
+        self._folder = path_argument("jsonl", folder)
         try:
             with contextlib.suppress(FileNotFoundError):
                 os.listdir(self._folder)  # noqa: PTH208 - only to see whether the folder may be read
@@ -43,6 +47,8 @@ class JsonLinesArchive(Archive):
 
     def records(self, limit: int | None = None) -> Sequence[Document]:
         """See `Archive.records`. Files that are not records of ours are skipped."""
+        if limit is not None:
+            check_whole(limit, "limit", least=0, unit="records")
         in_use = self._in_use()
         found: list[dict[str, object]] = []
         for path in self._folder.glob("record*.json"):
@@ -59,10 +65,12 @@ class JsonLinesArchive(Archive):
 
     def record(self, call_id: str) -> Document | None:
         """See `Archive.record`."""
+        check_text(call_id, "call_id")
         return next((record for record in self.records() if record["call_id"] == call_id), None)
 
     def journal(self, call_id: str) -> Sequence[Document]:
         """See `Archive.journal`. Incomplete lines are skipped."""
+        check_text(call_id, "call_id")
         try:
             lines = (self._folder / JOURNAL).read_bytes().splitlines()
         except FileNotFoundError:
@@ -71,7 +79,7 @@ class JsonLinesArchive(Archive):
             raise StorageError(
                 f"{JOURNAL} in {quoted_path(self._folder)} cannot be read: {system_reason(error)}."
             ) from None
-        entries = (load_json(line) for line in lines)
+        entries = (load_json(line, entry=True) for line in lines)
         return [entry for entry in entries if entry is not None and entry.get("call_id") == call_id]
 
     def close(self) -> None:

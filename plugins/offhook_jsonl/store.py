@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_path
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Store
-from offhook.records import to_json, with_relative_paths
+from offhook.paths import make_folder, path_argument
+from offhook.records import load_json, open_private, to_json, with_relative_paths, write_private
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from offhook.interfaces import Document
 
 JOURNAL: Final = "journal.jsonl"
@@ -42,19 +44,21 @@ class JsonLinesStore(Store):
 
     Raises:
         SpecError: no folder is given.
+        ConfigError: it is neither text nor a path.
         StorageError: it cannot be made or written to.
     """
 
-    def __init__(self, folder: str) -> None:
-        if not folder:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if folder == "":
             raise SpecError("jsonl: needs a folder, for example jsonl:calls")
-        self._folder = Path(folder)
+        folder = check_path(folder, "folder", "calls")
+        self._folder = path_argument("jsonl", folder)
         #: The record file of each call that this store has written.
         self._records: dict[str, Path] = {}
         self._journal = -1
+        make_folder(self._folder)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._journal = os.open(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            self._journal = open_private(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND)
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(self._journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
             # A process that died in the middle of a line left half a line, which must not spoil our first line.
@@ -63,7 +67,9 @@ class JsonLinesStore(Store):
             self._probe()
         except (OSError, ValueError) as error:
             self.close()
-            raise StorageError(f"calls cannot be written to the folder {quoted_path(folder)}: {_why(error)}.") from None
+            raise StorageError(
+                f"calls cannot be written to the folder {quoted_path(folder)}: {system_reason(error)}."
+            ) from None
 
     def append(self, call_id: str, entry: Document) -> None:
         """See `Store.append`.
@@ -97,8 +103,9 @@ class JsonLinesStore(Store):
         self._require_open()
         new = path.with_name(f".{path.name}.new")
         try:
-            new.write_bytes(
-                to_json({"call_id": call_id, **with_relative_paths(record, self._folder)}, indent=2) + b"\n"
+            new.unlink(missing_ok=True)  # left by a process that died
+            write_private(
+                new, to_json({"call_id": call_id, **with_relative_paths(record, self._folder)}, indent=2) + b"\n"
             )
             new.replace(path)
         except OSError as error:
@@ -119,7 +126,8 @@ class JsonLinesStore(Store):
     def _probe(self) -> None:
         """Make and remove a file: a journal may be writable in a folder that does not allow new files."""
         probe = self._folder / f".{RECORD}.new"
-        probe.touch()
+        probe.unlink(missing_ok=True)
+        write_private(probe, b"")
         probe.unlink()
 
     def _record_path(self, call_id: str) -> Path:
@@ -136,18 +144,12 @@ class JsonLinesStore(Store):
         return path
 
     def _failed(self, name: str, error: OSError) -> StorageError:
-        return StorageError(f"cannot write {name} in {quoted_path(self._folder)}: {_why(error)}.")
-
-
-def _why(error: OSError | ValueError) -> str:
-    if isinstance(error, FileExistsError):  # from mkdir
-        return "it is a file and not a folder. Choose another name"
-    return system_reason(error)
+        return StorageError(f"cannot write {name} in {quoted_path(self._folder)}: {system_reason(error)}.")
 
 
 def _owner(record: Path) -> object:
     """The call id in a record; None when it cannot be read."""
     try:
-        return json.loads(record.read_bytes())["call_id"]
-    except (OSError, ValueError, LookupError, TypeError):
+        return (load_json(record.read_bytes()) or {}).get("call_id")
+    except OSError:
         return None

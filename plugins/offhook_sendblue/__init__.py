@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, Final
 from offhook.plugin import hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from offhook.interfaces import Auth, Carrier, Environment
-    from offhook.plugin import AuthRegistry, CarrierRegistry
+    from offhook.interfaces import Auth, Carrier, Environment, Finding
+    from offhook.plugin import AuthRegistry, CarrierRegistry, DiagnosisRegistry
     from offhook_sendblue.auth import CallableAuth, EnvAuth, KeyAuth
     from offhook_sendblue.carrier import SendblueCarrier
 
-__all__ = ["CallableAuth", "EnvAuth", "KeyAuth", "SendblueCarrier", "offhook_auth", "offhook_carrier"]
+__all__ = [
+    "CallableAuth",
+    "EnvAuth",
+    "KeyAuth",
+    "SendblueCarrier",
+    "offhook_auth",
+    "offhook_carrier",
+    "offhook_diagnosis",
+]
 
 _HOMES: Final[Mapping[str, str]] = {
     "CallableAuth": "offhook_sendblue.auth",
@@ -46,6 +54,14 @@ def _carrier(environment: Environment, auth: Auth) -> Carrier:
     return SendblueCarrier.from_environment(environment, auth)
 
 
+def _http_client(environment: Environment) -> Iterable[Finding]:
+    from offhook.interfaces import is_loopback
+    from offhook_sendblue.carrier import BASE_URL_VARIABLE
+    from offhook_sendblue.http_environment import findings
+
+    return findings(loopback=is_loopback(environment.get(BASE_URL_VARIABLE, "")))
+
+
 @hookimpl
 def offhook_auth(registry: AuthRegistry) -> None:
     registry.add("env", _env_auth, summary="Sendblue's key pair from SENDBLUE_API_API_KEY and SENDBLUE_API_API_SECRET")
@@ -54,3 +70,13 @@ def offhook_auth(registry: AuthRegistry) -> None:
 @hookimpl
 def offhook_carrier(registry: CarrierRegistry) -> None:
     registry.add("sendblue", _carrier, summary="FaceTime calls through Sendblue", needs=("httpx",))
+
+
+@hookimpl
+def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
+    registry.add(
+        "http-client",
+        _http_client,
+        summary="what the HTTP client finds in the environment: proxies and certificates",
+        needs=("httpx",),
+    )

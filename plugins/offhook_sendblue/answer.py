@@ -7,7 +7,6 @@ messages say "may".
 from __future__ import annotations
 
 import email.utils
-import json
 import re
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
@@ -23,6 +22,7 @@ from offhook.interfaces import Grant, mask
 from offhook.secret import MASK, Secret, redact
 from offhook_sendblue.auth import KEY_HEADER, KEY_VARIABLE, SECRET_HEADER, SECRET_VARIABLE
 from offhook_wire.access_token import TokenInvalid, parse
+from offhook_wire.strict_json import WHOLE, ProtocolError, load_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -184,27 +184,32 @@ def _json_object(answer: HttpAnswer) -> dict[str, object]:
     encoding = answer.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise _unreadable(f"the carrier's answer is compressed ({_excerpt(encoding)}), which was not requested")
-    body = _parse(answer.body)
-    if body is None:
+    body = _read(answer.body)
+    if isinstance(body, str):
         raise _unreadable(
-            f"the carrier's answer (HTTP {answer.status}) is not a JSON object: it begins "
+            f"the carrier's answer (HTTP {answer.status}) {body}: it begins "
             f"{_excerpt(answer.body.decode('utf-8', 'replace'))!r}"
         )
     return body
 
 
-def _parse(body: bytes) -> dict[str, object] | None:
+def _read(body: bytes) -> dict[str, object] | str:
+    """Return the JSON object in a body, or what is wrong with it.
+
+    Returned and not raised: the error hangs on to the frames of the parser, which hold the token.
+    """
     try:
-        parsed: object = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return cast("dict[str, object]", parsed) if isinstance(parsed, dict) else None
+        return load_object(body)
+    except ProtocolError as error:
+        if error.field == WHOLE:
+            return "is not a JSON object"
+        return f"has a field twice ({_excerpt(error.field)!r})"  # any text may be a name, a token too
 
 
 def _message_suffix(answer: HttpAnswer) -> str:
     """Return what the body of a refusal says, in any of the forms that Sendblue's own clients look for."""
-    body = _parse(answer.body)
-    if body is not None:
+    body = _read(answer.body)
+    if not isinstance(body, str):
         return _suffix_of(body)
     text = _excerpt(answer.body.decode("utf-8", "replace"))
     return f", saying {text!r}" if text else ""

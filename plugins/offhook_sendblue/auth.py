@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+from offhook.arguments import check_function, check_settings
 from offhook.errors import ConfigError, OffhookError
-from offhook.interfaces import Auth
+from offhook.interfaces import Auth, unread
 from offhook.secret import Secret
 
 if TYPE_CHECKING:
@@ -56,15 +58,20 @@ class EnvAuth(Auth):
 
     Args:
         environment: the process's environment, or a test's.
+
+    Raises:
+        ConfigError: it is not a mapping of text.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
+        self._environment = check_settings(environment, "environment")
         # Kept, because a secret is redacted from texts only while the object exists.
         self._headers: Mapping[str, Secret] = {}
 
     async def headers(self, host: str) -> Mapping[str, Secret]:
         missing = [name for name in (KEY_VARIABLE, SECRET_VARIABLE) if not self._environment.get(name)]
+        if missing and (ignored := unread(self._environment, missing)):
+            raise ConfigError(f"the Sendblue keys are missing: {ignored}")
         if missing:
             raise ConfigError(
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: export your Sendblue keys, "
@@ -83,37 +90,54 @@ class CallableAuth(Auth):
     Args:
         keys: returns ``(key id, secret key)``, or an awaitable of it. A plain function runs on the event loop, so it
             must not block; one that has to wait should be a coroutine function.
+
+    Raises:
+        ConfigError: it cannot be called without arguments.
     """
 
     def __init__(self, keys: Callable[[], KeyPair | Awaitable[KeyPair]]) -> None:
+        check_function(keys, "keys", may_be_async=True)
         self._keys = keys
         self._headers: Mapping[str, Secret] = {}
 
     async def headers(self, host: str) -> Mapping[str, Secret]:
+        kind = ""
+        given = pair = None
         try:
             given = self._keys()
-            pair: object = await given if inspect.isawaitable(given) else given
+            pair = await given if inspect.isawaitable(given) else given
         except OffhookError:
             raise
         except Exception as error:
-            # The error's text is omitted: it may quote the keys that could not be parsed.
-            raise ConfigError(f"the callable for the API keys raised {type(error).__name__}") from error
-        match pair:
-            case (key, secret):
-                pass
-            case _:
-                raise ConfigError("the callable for the API keys must return a key id and a secret key")
+            # Neither its text nor the error itself is passed on: both may hold the keys that could not be parsed.
+            kind = type(error).__name__
+        if kind:
+            raise ConfigError(f"the callable for the API keys raised {kind}: catch it there to see why")
+        del given
+        secrets = _hidden(pair)
+        del pair  # tools print the frames of errors, and these two are keys in the clear
+        if len(secrets) != 2:
+            raise ConfigError("the callable for the API keys must return a key id and a secret key")
         self._headers = {
-            KEY_HEADER: _key(key, "the callable's API key"),
-            SECRET_HEADER: _key(secret, "the callable's API secret"),
+            KEY_HEADER: _key(secrets[0], "the callable's API key"),
+            SECRET_HEADER: _key(secrets[1], "the callable's API secret"),
         }
         return self._headers
 
 
+def _hidden(pair: object) -> tuple[object, ...]:
+    """The parts of a pair, with those that are text as secrets; empty for what is not a sequence."""
+    if not isinstance(pair, Sequence) or isinstance(pair, str):
+        return ()
+    parts = cast("Sequence[object]", pair)
+    return tuple(Secret(part) if isinstance(part, str) else part for part in parts)
+
+
 def _key(value: object, what: str) -> Secret:
     secret = Secret(value) if isinstance(value, str) else value
+    del value  # tools print the frames of errors
     if not isinstance(secret, Secret):
-        raise ConfigError(f"{what} must be text, got {type(value).__name__}")
+        raise ConfigError(f"{what} must be text, got {type(secret).__name__}")
     if not secret:
         raise ConfigError(f"{what} is empty")
     if not _PRINTABLE.fullmatch(secret.reveal()):

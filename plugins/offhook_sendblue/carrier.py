@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
+from offhook.arguments import check_instance, check_seconds, check_text
 from offhook.errors import CarrierUnavailable, ConfigError, NumberRejected, PluginError, StartAmbiguous
-from offhook.interfaces import Carrier, Clock, Ids, SystemClock, e164, is_loopback, mask
+from offhook.interfaces import Auth, Carrier, Clock, Environment, Ids, e164, is_loopback, mask, unread
 from offhook.plugin import isolated, name_of
 from offhook.secret import Secret
-from offhook_sendblue import baseurl
+from offhook_sendblue import baseurl, http_environment
 from offhook_sendblue.answer import FROM_NUMBER_VARIABLE, grant_of
 from offhook_sendblue.auth import KEY_HEADER, EnvAuth
-from offhook_sendblue.exchange import Failure, NoAnswer, make_client, post_once
+from offhook_sendblue.client import make_client
+from offhook_sendblue.exchange import Failure, NoAnswer, connect_only, post_once
 
 if TYPE_CHECKING:
     import httpx
 
-    from offhook.interfaces import Auth, DialRequest, Environment, Grant
+    from offhook.interfaces import DialRequest, Grant
 
 DEFAULT_BASE_URL: Final = "https://api.sendblue.co"
 BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
 RELAY_URL_VARIABLE: Final = "OFFHOOK_RELAY_URL"
 START_CALL: Final = "/facetime/start-call"
+#: How long `check` may try to connect, in seconds. The core waits 10 s for the whole check.
+_CONNECT_LIMIT_S: Final = 8.0
 
 
 class SendblueCarrier(Carrier):
@@ -42,7 +45,8 @@ class SendblueCarrier(Carrier):
         http: an httpx transport instead of the network's own, for a server in the same process.
 
     Raises:
-        ConfigError: a URL to which keys must not be sent, or a time limit that is not positive and finite.
+        ConfigError: an argument is of the wrong type, a URL to which keys must not be sent, or a time limit that is not
+            positive and finite.
     """
 
     def __init__(
@@ -57,14 +61,18 @@ class SendblueCarrier(Carrier):
         ids: Ids | None = None,
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        if not 0 < timeout_s < math.inf:
-            raise ConfigError(f"timeout_s must be a positive, finite number of seconds, got {timeout_s!r}")
+        check_instance(auth, "auth", Auth, "an Auth, such as EnvAuth(os.environ) or KeyAuth(key, secret)")
+        shared = Environment(clock=clock, ids=ids, http=http)  # which checks them
+        check_text(from_number, "from_number", "+14155550123")
+        check_text(base_url, "base_url", DEFAULT_BASE_URL)
+        if relay_url is not None:
+            check_text(relay_url, "relay_url", "http://127.0.0.1:8080")
         self.base_url: str = baseurl.checked(base_url, f"the base URL ({BASE_URL_VARIABLE})")
         self.from_number = from_number
         self._auth = auth
-        self._timeout_s = timeout_s
-        self._clock: Clock = clock or SystemClock()
-        self._ids = ids or Ids()
+        self._timeout_s = check_seconds(timeout_s, "timeout_s")
+        self._clock: Clock = shared.clock
+        self._ids = shared.ids
         self._host = urlsplit(self.base_url).hostname or ""
         self._loopback = is_loopback(self.base_url)
         self._http = http
@@ -79,7 +87,12 @@ class SendblueCarrier(Carrier):
         """Settings from `SENDBLUE_API_BASE_URL`, `OFFHOOK_FROM_NUMBER` and `OFFHOOK_RELAY_URL`; empty means unset.
 
         Clock, randomness and HTTP transport are also the environment's.
+
+        Raises:
+            ConfigError: `environment` is not an `Environment`, or as the constructor.
         """
+        guess = "Write Environment(environment)" if hasattr(environment, "items") else ""
+        check_instance(environment, "environment", Environment, "an offhook.interfaces.Environment", guess)
         return cls(
             auth,
             from_number=environment.get(FROM_NUMBER_VARIABLE, ""),
@@ -91,7 +104,9 @@ class SendblueCarrier(Carrier):
         )
 
     def __repr__(self) -> str:
-        return f"SendblueCarrier({self.base_url}, from {mask(self.from_number)})"
+        # A traceback may show one whose making failed.
+        base_url, from_number = getattr(self, "base_url", "not made"), getattr(self, "from_number", "")
+        return f"SendblueCarrier({base_url}, from {mask(from_number)})"
 
     async def line_id(self, from_number: str | None = None) -> str:
         """See `Carrier.line_id`: base URL, fingerprint of the key id, from-number."""
@@ -100,14 +115,29 @@ class SendblueCarrier(Carrier):
         return f"{self.base_url} {account.fingerprint if account else ''} {line}"
 
     async def check(self) -> None:
-        """See `Carrier.check`. It does not require a line, since a call may name one; `line_id` requires a line."""
+        """See `Carrier.check`. It does not require a line, since a call may name one; `line_id` requires a line.
+
+        It also connects to the API as a call would, through proxies and with TLS, and sends nothing. It does not if the
+        relay is at the same place, which the transport's check asks, or if `http` is used instead of the network.
+
+        Raises:
+            CarrierUnavailable: the API cannot be reached.
+        """
         if self.from_number:
             e164(self.from_number, "from-number")
         await self._keys()
+        client = self._made_client()
+        if self._http is None and self.endpoint != self.base_url:
+            timeout_s = min(self._timeout_s, _CONNECT_LIMIT_S)
+            failure = await connect_only(client, self.base_url + START_CALL, timeout_s=timeout_s, ids=self._ids)
+            if isinstance(failure, NoAnswer):
+                raise self._unreachable(failure)
 
     def _line(self, from_number: str | None) -> str:
         line = from_number or self.from_number
         if not line:
+            if ignored := unread({}, (FROM_NUMBER_VARIABLE,)):
+                raise ConfigError(f"no number to call from is set: {ignored}")
             raise ConfigError(
                 f"no number to call from is set: set {FROM_NUMBER_VARIABLE} to your FaceTime line "
                 "(`offhook mock` prints one to export), or name one for the call (from_number, --from)"
@@ -119,10 +149,8 @@ class SendblueCarrier(Carrier):
         if to == line:
             raise NumberRejected(f"a line cannot call itself: {mask(to)} is also the number to call from")
         keys = await self._keys()
-        if self._client is None:
-            self._client = make_client(loopback=self._loopback, timeout_s=self._timeout_s, transport=self._http)
         answer = await post_once(
-            self._client,
+            self._made_client(),
             self.base_url + START_CALL,
             {"phoneNumber": to, "fromNumber": line},
             keys,
@@ -131,10 +159,7 @@ class SendblueCarrier(Carrier):
         )
         if isinstance(answer, NoAnswer):
             if answer.failure is Failure.NOT_SENT:
-                raise CarrierUnavailable(
-                    f"nothing answers at {self.base_url} ({answer.problem}), so no phone rang: is the URL right? "
-                    "To call the mock, start it with: offhook mock"
-                )
+                raise self._unreachable(answer)
             raise StartAmbiguous(
                 f"the answer to start-call was lost ({answer.problem}): the phone of {mask(to)} may have rung. "
                 "offhook did not repeat the request; check that phone before you dial again"
@@ -148,6 +173,31 @@ class SendblueCarrier(Carrier):
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+    def _made_client(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = make_client(self.base_url, timeout_s=self._timeout_s, transport=self._http)
+        return self._client
+
+    def _unreachable(self, failure: NoAnswer) -> CarrierUnavailable:
+        """The error for a request that was not sent; it names the variable that is to blame, if one is."""
+        why = f"({failure.problem}), so no phone rang"
+        proxy = None if failure.place is None or self._loopback else http_environment.blamed_proxy(*failure.place)
+        trusted = http_environment.certificates_variable()
+        if failure.untrusted and not self._loopback:
+            advice = f"check {trusted}, or unset it" if trusted else "for certificates of your own, set SSL_CERT_FILE"
+            named = f", which {trusted} names" if trusted else ""
+            return CarrierUnavailable(
+                f"the certificate of {self._host} is not signed by a trusted authority{named} {why}: {advice}"
+            )
+        if proxy is not None:
+            return CarrierUnavailable(
+                f"{self.base_url} cannot be reached through the proxy at {proxy.host}:{proxy.port} {why}. "
+                f"{proxy.variable} names that proxy: check it, unset {proxy.variable}, or add {self._host} to NO_PROXY"
+            )
+        return CarrierUnavailable(
+            f"nothing answers at {self.base_url} {why}: is the URL right? To call the mock, start it with: offhook mock"
+        )
 
     async def _keys(self) -> Mapping[str, Secret]:
         """Return the auth's headers. Its mistakes are reported under its own name, not the carrier's."""

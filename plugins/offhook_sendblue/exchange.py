@@ -7,17 +7,21 @@ attached to the error that the caller raises.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import ssl
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
 from offhook.secret import RedactingFilter, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Mapping
+
+    import httpcore
 
     from offhook.interfaces import Ids
     from offhook.secret import Secret
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
 MAX_ANSWER_BYTES: Final = 64 * 1024
 #: The waits before further attempts to connect; up to the same time is added at random.
 _CONNECT_WAITS_S: Final = (0.05, 0.15)
-_CONNECT_TIMEOUT_S: Final = 5.0
+#: The method with which a proxy is asked for a connection: nothing of our request.
+_CONNECT: Final = b"CONNECT"
 
 #: Raised before a byte of the request is written.
 _NOT_SENT: Final = (
@@ -36,6 +41,7 @@ _NOT_SENT: Final = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
+    httpx.InvalidURL,
 )
 #: The errors in `_NOT_SENT` after which another attempt may succeed.
 _WORTH_RETRYING: Final = (httpx.ConnectError, httpx.ConnectTimeout)
@@ -68,10 +74,19 @@ class Failure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """No answer was received; `problem` says why, without secrets."""
+    """No answer was received.
+
+    Attributes:
+        failure: whether the request was sent.
+        problem: why, without secrets.
+        place: host and port to which the last connection was tried: those of the URL, or of a proxy; None if unknown.
+        untrusted: whether the certificate of the other end was the problem.
+    """
 
     failure: Failure
     problem: str
+    place: tuple[str, int] | None = None
+    untrusted: bool = False
 
 
 class _Keys(httpx.Auth):
@@ -86,6 +101,10 @@ class _Keys(httpx.Auth):
         yield request
 
 
+class _ConnectedError(Exception):
+    """The connection is up, and the request has not been sent."""
+
+
 class _Progress:
     """How far a request got."""
 
@@ -95,23 +114,77 @@ class _Progress:
         self.answer: HttpAnswer | None = None
         self.oversized = False
         self.body = bytearray()
+        #: Where the last connection was tried, see `NoAnswer`.
+        self.place: tuple[str, int] | None = None
+        self._stream: httpcore.AsyncNetworkStream | None = None
 
-    async def trace(self, event: str, info: object) -> None:
-        """httpcore's trace extension."""
+    async def aclose(self) -> None:
+        """Close the last connection. httpcore leaves it open when it is cancelled during the TLS handshake."""
+        if self._stream is not None:
+            await self._stream.aclose()
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """httpcore's trace extension. Transports given by programs may report less than httpcore does."""
         if event.endswith("connect_tcp.started"):
             self.sent = False
+            self.place = str(info.get("host")), int(info.get("port") or 0)
+        elif event.endswith("connect_tcp.complete"):
+            self._stream = info.get("return_value")
         elif event.endswith("send_request_headers.started"):
-            self.sent = True
+            self.sent = getattr(info.get("request"), "method", None) != _CONNECT
+
+    def not_sent(self, error: Exception) -> NoAnswer:
+        return NoAnswer(Failure.NOT_SENT, _describe(error), self.place, _is_untrusted(error))
 
     def outcome(self, problem: str, *, complete: bool) -> HttpAnswer | NoAnswer:
         if self.answer is None:
-            return NoAnswer(Failure.LOST if self.sent else Failure.NOT_SENT, problem)
+            return NoAnswer(Failure.LOST if self.sent else Failure.NOT_SENT, problem, self.place)
         if self.oversized:
             return HttpAnswer(self.answer.status, self.answer.headers, b"", oversized=True)
         if not complete and 200 <= self.answer.status < 300:
             return NoAnswer(Failure.LOST, problem)
         # A refusal remains a refusal when the rest of its page is lost.
         return HttpAnswer(self.answer.status, self.answer.headers, bytes(self.body))
+
+
+class _Reach(_Progress):
+    """Stops a request at the moment at which it would be sent."""
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        await super().trace(event, info)
+        if self.sent and self.place is not None:
+            self.sent = False
+            raise _ConnectedError
+
+
+async def connect_only(
+    client: httpx.AsyncClient, url: str, *, timeout_s: float, ids: Ids
+) -> HttpAnswer | NoAnswer | None:
+    """Connect as a request to `url` would, through proxies and with TLS, and send no request.
+
+    Args:
+        client: made by `client.make_client`, for the network.
+        url: where to connect to.
+        timeout_s: the limit for everything together.
+        ids: randomness for the waits between attempts.
+
+    Returns:
+        None if the connection was made; else why not.
+    """
+    reach = _Reach()
+
+    async def connect() -> None:
+        with contextlib.suppress(_ConnectedError):
+            async with client.stream("HEAD", url, extensions={"trace": reach.trace}):
+                pass
+
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _attempts(connect, reach, ids)
+    except TimeoutError:
+        return NoAnswer(Failure.NOT_SENT, f"no connection within {timeout_s:g} s", reach.place)
+    finally:
+        await reach.aclose()
 
 
 async def post_once(
@@ -129,7 +202,7 @@ async def post_once(
     nothing is repeated.
 
     Args:
-        client: made by `make_client`.
+        client: made by `client.make_client`.
         url: the endpoint.
         document: the JSON body.
         keys: headers that are secrets.
@@ -139,30 +212,29 @@ async def post_once(
     progress = _Progress()
     try:
         async with asyncio.timeout(timeout_s):
-            return await _attempts(client, url, document, keys, progress, ids)
+            failure = await _attempts(lambda: _exchange(client, url, document, keys, progress), progress, ids)
+        return failure or progress.outcome("", complete=True)
     except TimeoutError:
         return progress.outcome(f"no complete answer within {timeout_s:g} s", complete=False)
+    finally:
+        await progress.aclose()
 
 
 async def _attempts(
-    client: httpx.AsyncClient,
-    url: str,
-    document: Mapping[str, str],
-    keys: Mapping[str, Secret],
-    progress: _Progress,
-    ids: Ids,
-) -> HttpAnswer | NoAnswer:
+    attempt: Callable[[], Awaitable[None]], progress: _Progress, ids: Ids
+) -> HttpAnswer | NoAnswer | None:
+    """Make attempts until one has connected; returns None when one has ended well."""
     for wait_s in (*_CONNECT_WAITS_S, None):
         try:
-            await _exchange(client, url, document, keys, progress)
+            await attempt()
         except _NOT_SENT as error:
-            if wait_s is None or not isinstance(error, _WORTH_RETRYING):
-                return NoAnswer(Failure.NOT_SENT, _describe(error))
+            if wait_s is None or not isinstance(error, _WORTH_RETRYING) or _is_untrusted(error):
+                return progress.not_sent(error)
             await asyncio.sleep(wait_s * (1 + ids.below(1000) / 1000))
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        except (httpx.HTTPError, httpx.StreamError) as error:
             return progress.outcome(_describe(error), complete=False)
         else:
-            return progress.outcome("", complete=True)
+            return None
     raise AssertionError("the last attempt has no wait")  # pragma: no cover
 
 
@@ -185,24 +257,12 @@ async def _exchange(
                 return
 
 
-def make_client(*, loopback: bool, timeout_s: float, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
-    """Return an HTTP client for `post_once`.
-
-    Args:
-        loopback: the URL is on this machine: ignore proxies and other settings of the environment.
-        timeout_s: the limit for each single read or write.
-        transport: used instead of the network.
-    """
-    return httpx.AsyncClient(
-        transport=transport,
-        trust_env=not loopback,
-        follow_redirects=False,
-        timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_TIMEOUT_S, timeout_s)),
-        headers={"accept": "application/json", "accept-encoding": "identity"},
-        # The server may close a kept connection just as the next request is sent, and then it is unknown whether the
-        # callee was rung. So each call gets a new connection.
-        limits=httpx.Limits(max_keepalive_connections=0),
-    )
+def _is_untrusted(error: BaseException) -> bool:
+    """Whether an error was caused by a certificate that is not trusted."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
 
 
 def _describe(error: Exception) -> str:

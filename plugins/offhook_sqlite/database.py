@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from offhook.errors import StorageError
+from offhook.records import open_private
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ _REASONS: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_LOCKED: "another connection of this process is writing to it. Try again",
     sqlite3.SQLITE_FULL: "the disk is full. Make room",
     sqlite3.SQLITE_READONLY: "it may not be written to. Change its permissions and its folder's, or choose another",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened, or its folder may not be written to. Check the path",
+    sqlite3.SQLITE_CANTOPEN: (
+        "it is a folder, its path is too long for SQLite, or its folder may not be written to. Choose another path"
+    ),
     sqlite3.SQLITE_NOTADB: "it is not a database, or it is damaged. Move it away, and a new one will be made",
     sqlite3.SQLITE_CORRUPT: "it is damaged. Move it away, and a new one will be made",
     sqlite3.SQLITE_IOERR: "the disk cannot be read or written, or is full. Make room, or check it",
@@ -69,7 +72,7 @@ class NoDatabaseError(Exception):
 def failed(path: Path, doing: str, error: sqlite3.Error) -> StorageError:
     """The error for a person: what `error` means, and what to do."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
-    reason = _REASONS.get(code & 0xFF if code is not None else -1, f"{error}. Move it away, and a new one will be made")
+    reason = _REASONS.get(code & 0xFF if code is not None else -1, f"SQLite reports: {error}")
     return StorageError(f"the calls in {quoted_path(path)} cannot be {doing}: {reason}.")
 
 
@@ -92,7 +95,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         # SQLite's own files beside it get the same permissions. An existing file is not opened: closing it again would
         # release the locks of other connections in this process.
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            os.close(open_private(path, os.O_RDWR | os.O_EXCL))
     except (OSError, ValueError) as error:
         raise StorageError(f"the calls in {quoted_path(path)} cannot be written: {system_reason(error)}.") from None
     with explained(path, "written"):
@@ -172,7 +175,8 @@ def _alone(folder: Path) -> Generator[None]:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"file:{quote(os.fspath(path.absolute()))}?mode={mode}"
+    # The empty authority keeps SQLite from taking the beginning of //x for one; the bytes need not be UTF-8.
+    uri = f"file://{quote(os.fsencode(path.absolute()))}?mode={mode}"
     # A phone may be made in one thread and used in another, but never in two at once.
     return sqlite3.connect(uri, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
 

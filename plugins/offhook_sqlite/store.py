@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from offhook.arguments import check_path
 from offhook.errors import StorageError
 from offhook.interfaces import Archive, DialGuard, Store
-from offhook.records import is_brief, load_json, make_private, mark_interrupted, to_json
+from offhook.paths import expanded, make_folder
+from offhook.records import is_brief, load_json, mark_interrupted, to_json
 from offhook.wording import quoted_path, system_reason
 from offhook_sqlite.archive import Reading
 from offhook_sqlite.claims import Claims
@@ -22,6 +23,7 @@ from offhook_sqlite.owner import Owner, bury, is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
+    from pathlib import Path
 
     from offhook.interfaces import Document
 
@@ -39,16 +41,18 @@ class SqliteStore(Store, Archive, DialGuard):
         path: the database; it is made if it does not exist, and so is its folder.
 
     Raises:
+        ConfigError: it is neither text nor a path.
         StorageError: it cannot be used, see `open_for_writing`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path).absolute()  # stays right when the process changes its folder later
+        # Absolute, so that it stays right when the process changes its folder later.
+        self._path = expanded(check_path(path, "path", "calls.db")).absolute()
         self._live = live_folder(self._path)
         self._process = os.getpid()
         #: How many entries the journal of each call has.
         self._lengths: dict[str, int] = {}
-        make_private(self._path.parent)
+        make_folder(self._path.parent)
         self._connection: sqlite3.Connection | None = open_for_writing(self._path)
         self._file = self._path.stat().st_ino
         self._owner: Owner | None = None
@@ -168,7 +172,7 @@ class SqliteStore(Store, Archive, DialGuard):
             return True
 
     def _become_owner(self) -> Owner:
-        make_private(self._live)
+        make_folder(self._live)
         try:
             return Owner(self._live)
         except OSError as error:

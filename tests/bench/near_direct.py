@@ -11,6 +11,7 @@ from tests.bench.voice import FRAMES_PER_S, Voice
 from offhook.interfaces.clock import SystemClock
 from offhook.interfaces.ids import Ids
 from offhook_wire import rtp
+from offhook_wire.media_counts import MediaCounts
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.peer import Peer, make_certificate
 from offhook_wire.reception import Reception
@@ -67,7 +68,9 @@ class _End:
             on_rtcp=lambda data: None,
             on_down=lambda reason: None,
         )
-        self.reception = Reception(lambda frame: self.voice.hear(frame.pcm), RATE_HZ, asyncio.get_running_loop())
+        self.reception = Reception(
+            lambda frame: self.voice.hear(frame.pcm), RATE_HZ, asyncio.get_running_loop(), counts=MediaCounts()
+        )
         self.pacer = paced(self.voice, self._send)
         self._encoder = OpusEncoder(RATE_HZ)
         self._out = OutStream(Ids())

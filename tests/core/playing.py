@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tests.core.rig import FRAME, RATE_HZ, HoldResampler, frame, ramp
 
 from offhook.interfaces import AudioSource
+from offhook.media.damage import DamageLog
 from offhook.media.playout import Playout
 
 if TYPE_CHECKING:
@@ -26,7 +27,14 @@ class Bench:
         self.notes: list[OffhookError] = []
         self.resamplers: list[tuple[str, int, int, HoldResampler]] = []
         self.resampler = HoldResampler
-        self.playout = Playout(RATE_HZ, self._resample, group.create_task, self.notes.append)
+        self.doing: list[str] = []
+        self.remarks: list[tuple[str, str]] = []
+        self.damage = DamageLog(lambda *entry: self.remarks.append(entry))
+        self.playout = Playout(RATE_HZ, self._resample, group.create_task, self._note, self.damage)
+
+    def _note(self, error: OffhookError, doing: str = "") -> None:
+        self.notes.append(error)
+        self.doing.append(doing)
 
     def _resample(self, kind: str, from_hz: int, to_hz: int) -> HoldResampler:
         made = self.resampler(from_hz, to_hz)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.child_output import without_slowness
+from tests.patience import PATIENCE_S
 
 from offhook.records.home import HOME_VARIABLE
 
@@ -66,7 +68,7 @@ class Mock:
     def run(self, *arguments: str, cwd: Path, **environment: str) -> Done:
         """Run a Python program to its end."""
         process = self.start(*arguments, cwd=cwd, **environment)
-        out, err = process.communicate(timeout=50)
+        out, err = process.communicate(timeout=PATIENCE_S)
         assert self.ready["api_secret"] not in out + err
         assert "Traceback" not in err, err
         return Done(process.returncode, out, err)
@@ -78,7 +80,7 @@ class Mock:
     def close(self) -> Done:
         """Stop the server as ctrl-C does; its recordings are complete then."""
         self._process.send_signal(signal.SIGINT)
-        out, err = self._process.communicate(timeout=10)
+        out, err = self._process.communicate(timeout=PATIENCE_S)
         return Done(self._process.returncode, out, err)
 
     def finish(self) -> None:
@@ -86,7 +88,7 @@ class Mock:
         if self._process.poll() is None:
             done = self.close()
             assert done.code == 0, done.err
-            assert done.err == ""
+            assert without_slowness(done.err) == ""
 
 
 @pytest.fixture

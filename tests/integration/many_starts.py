@@ -10,6 +10,7 @@ import resource
 from dataclasses import dataclass, field
 
 from tests.mockserver.soak import CallStore, number_of
+from tests.patience import PATIENCE_S
 
 from offhook import Call, Phone
 from offhook.errors import OffhookError
@@ -70,7 +71,7 @@ async def main() -> dict[str, object]:
         over.set()
         went = await asyncio.gather(*many)
         loop = asyncio.get_running_loop()
-        until_s = loop.time() + 10
+        until_s = loop.time() + PATIENCE_S
         while (after := Resources.now()).more_than(before) and loop.time() < until_s:
             await asyncio.sleep(0.05)
         one_more = await program.place(STARTS + 2, up, over)

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,7 +199,7 @@ def test_ctrl_c_in_mid_sentence_hangs_up_and_leaves_valid_recordings(
         pytest.fail(process.communicate()[1])
     time.sleep(0.5)  # real time is what this is about: let some of the tone through
     os.kill(process.pid, stop)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + stop, err
     assert "completed: ended by caller" in out
     assert err == ""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.child_output import without_slowness
 from tests.integration.likeness import compare, load
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -34,9 +37,9 @@ def test_for_a_program(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=50,
+        timeout=PATIENCE_S,
     )
-    assert done.stderr == ""
+    assert without_slowness(done.stderr) == ""
     document = json.loads(done.stdout)
     assert (document["disposition"], document["ended_by"], document["cause"]) == ("completed", "caller", 16)
     assert {path.name for path in (tmp_path / "o").iterdir()} == LEFT
@@ -78,7 +81,7 @@ def test_with_a_terminal_it_is_live_and_ctrl_c_hangs_up(tmp_path: Path) -> None:
         screen += part
     os.close(master)
     text = screen.decode()
-    assert process.wait(timeout=15) == 130, text
+    assert process.wait(timeout=PATIENCE_S) == 130, text
     assert "RINGING" in text
     assert "\x1b[" in text
     assert "completed: ended by caller" in text
@@ -105,10 +108,11 @@ def test_without_a_terminal_it_prints_plain_lines_and_the_next_folder_is_new(tmp
         capture_output=True,
         text=True,
         check=True,
-        timeout=50,
+        timeout=PATIENCE_S,
     )
     assert "\x1b" not in done.stdout
-    assert "ACTIVE    the callee published audio (documented)" in done.stdout
+    # The callee's audio may arrive before the message that it publishes.
+    assert re.search(r"^.*ACTIVE +the callee('s first audio was heard| published audio) \(", done.stdout, re.MULTILINE)
     assert "in offhook-demo-2/:" in done.stdout
     assert {path.name for path in (tmp_path / "offhook-demo-2").iterdir()} == LEFT
 
@@ -122,7 +126,7 @@ def test_an_output_folder_that_holds_something_is_refused(tmp_path: Path) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 2
     assert "not empty" in json.loads(done.stdout)["error"]["message"]

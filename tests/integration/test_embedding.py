@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from tests.core.rig import NUMBER, rig, run
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Mock
@@ -77,7 +78,7 @@ def test_the_program_of_the_page_that_handles_signals(mock: Mock, tmp_path: Path
     assert process.stdout is not None
     assert process.stdout.readline() == "dialled\n"
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=15)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (out, err, process.returncode) == ("canceled\n", "", 0)
 
 
@@ -99,3 +100,8 @@ def test_a_cancel_scope_cuts_hanging_up_short_unless_it_is_shielded(shielded: bo
         return [entry.event for entry in call.record.timeline if entry.changed]
 
     assert ("LegClosed" in run(main())) == shielded
+
+
+@pytest.mark.slow
+def test_the_program_of_the_page_that_talks_from_a_thread(mock: Mock, tmp_path: Path) -> None:
+    assert mock.run("-W", "error", "-c", shown("threads"), cwd=tmp_path).out == "completed\n"

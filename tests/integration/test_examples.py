@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import numpy as np
 import pytest
 import soundfile
 import soxr
 from starlette.requests import Request
 from tests.core.rig import NUMBER, rig, run
 from tests.integration.likeness import compare, load
+from tests.patience import PATIENCE_S
 
 from offhook import Secret, errors
 
@@ -87,6 +89,21 @@ def test_speech_bot_answers_and_stops_when_it_is_spoken_over(mock: Mock, folder:
     assert rest.correlation < 0.5, rest  # and no further
 
 
+def test_speech_agent_knows_how_much_of_its_answer_was_sent(mock: Mock, folder: Path) -> None:
+    done = mock.run("speech_agent.py", cwd=folder)
+    spoken_over, end = done.out.splitlines()
+    assert end == "completed", done.err
+    sent_ms = float(spoken_over.removeprefix("spoken over after ").removesuffix(" ms of the answer"))
+    mock.close()
+    (heard,) = mock.recordings.glob("*.callee.wav")
+    samples = load(heard)
+    blocks = np.abs(samples[: len(samples) // 160 * 160]).reshape(-1, 160)
+    loud_ms = 10.0 * np.count_nonzero(blocks.max(axis=1) > 0.05)
+    assert abs(loud_ms - (sent_ms + 3_000)) < 100, (
+        "the callee heard that much of the first answer, and all of the second"
+    )
+
+
 def test_settings_in_code(mock: Mock, folder: Path) -> None:
     ready = mock.ready
     done = mock.run(
@@ -150,7 +167,7 @@ def web_app(mock: Mock, folder: Path) -> Iterator[WebApp]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=15)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert "Application shutdown complete" in err, log + out + err
     assert "Traceback" not in log + out + err, log + out + err
     assert TOKEN not in log + out + err

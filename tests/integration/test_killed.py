@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.child_output import without_slowness
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -27,10 +29,10 @@ def test_a_call_that_is_killed_leaves_its_record_and_its_recording(tmp_path: Pat
         capture_output=True,
         text=True,
         check=False,
-        timeout=55,
+        timeout=PATIENCE_S,
     )
     again = f"OFFHOOK_SEED={seed} repeats it"
-    assert (done.returncode, done.stderr) == (0, ""), f"{done.stderr}\n{again}"
+    assert (done.returncode, without_slowness(done.stderr)) == (0, ""), f"{done.stderr}\n{again}"
     calls = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(calls) == COUNT, again
     for left in calls:
@@ -48,6 +50,6 @@ def test_a_call_that_is_killed_leaves_its_record_and_its_recording(tmp_path: Pat
         assert left["differences"] == 0, shown
         assert left["frames"] * 0.02 - left["samples"] / 16_000 <= LOST_S, shown
     # The moments were spread over the whole of a call, or this has shown nothing.
-    assert sum(left["rung"] and left["frames"] == 0 for left in calls) >= 1, again
-    assert sum(not left["rung"] for left in calls) >= 1, again
+    assert sum(left["rung"] and left["frames"] < 5 for left in calls) >= 10, again
+    assert sum(not left["rung"] for left in calls) >= 5, again
     assert sum(left["frames"] > 60 for left in calls) >= 5, again

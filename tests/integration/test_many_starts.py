@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.child_output import without_slowness
 from tests.integration.many_starts import STARTS
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ ENDS = {"completed, 0 gaps", "join_failed", "join_timeout", "transport_unavailab
 def test_two_hundred_starts_where_sixty_four_files_may_be_open(mock: Mock, tmp_path: Path) -> None:
     done = mock.run("-m", "tests.integration.many_starts", cwd=tmp_path, PYTHONPATH=str(ROOT))
     assert done.code == 0, done.err
-    assert done.err == ""
+    assert without_slowness(done.err) == ""
     told = json.loads(done.out)
     print(told["many"])
     assert told["first"] == ["completed, 0 gaps"] * 2, "calls that were up were harmed"

@@ -10,6 +10,7 @@ import wave
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.plugins.relay_kit import Ear, Talker, until
 from tests.plugins.test_aiortc_rejoin import of_the_leg
 
@@ -91,7 +92,7 @@ def test_a_relay_that_stands_still_for_good_ends_the_call_in_the_grace_and_its_f
             await asyncio.sleep(0.5)
             with stopped(mock):
                 stopped_at_s = loop.time()
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE_S):
                     await call.ended()
                 print(f"a relay that is gone ended the call after {loop.time() - stopped_at_s:.2f} s")
                 assert call.state is CallState.ENDED

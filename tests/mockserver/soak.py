@@ -119,8 +119,7 @@ def check(mock: Mock, store: CallStore, index: int, call: Call, sink: ListSink, 
     mock.tenant.ended.remove(live)
     assert live.to == number_of(index)
     assert live.end is CalleeEnd.CALLER_LEFT
-    assert live.room.closed
-    assert not live.room.members
+    assert mock.rooms.get(live.channel) is None
     both, callees = folder / f"{index}.wav", folder / f"{record.channel}.callee.wav"
     journal, saved = store.take(record.call_id)
     check_call(record, journal=journal, saved=saved, recordings=[both, callees])

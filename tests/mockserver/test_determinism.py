@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.mockserver.scripted_call import CUT_S, RINGING_S, TALK_S, artefacts, talk
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +27,7 @@ def test_a_seed_determines_every_byte_of_a_call(tmp_path: Path) -> None:
     elsewhere = tmp_path / "another process"
     environment = {**os.environ, "PYTHONHASHSEED": "4711", "PYTHONSAFEPATH": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tests.mockserver.scripted_call", "seed 1", str(elsewhere)]
-    subprocess.run(command, env=environment, check=True, timeout=50)
+    subprocess.run(command, env=environment, check=True, timeout=PATIENCE_S)
     assert {name: first[name] == data for name, data in artefacts(elsewhere).items()} == dict.fromkeys(first, True)
 
     talk("seed 2", tmp_path / "other")

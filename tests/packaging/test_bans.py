@@ -1,4 +1,4 @@
-"""Time and randomness come from `offhook.interfaces` alone: ruff refuses every other way to them."""
+"""Time, randomness and settings come from `offhook.interfaces` alone: ruff refuses every other way to them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ WAYS = (
     "import secrets",
     "import uuid",
     "import os\n\nX = os.urandom(4)",
+    "import os\n\nX = os.environ['A']",
+    "import os\n\nX = os.getenv('A')",
 )
 
 
@@ -30,7 +32,7 @@ def refused(text: str, path: str) -> bool:
 
 @pytest.mark.parametrize("path", ["core/offhook/new.py", "core/offhook_wire/new.py", "plugins/offhook_x/new.py"])
 @pytest.mark.parametrize("text", WAYS)
-def test_a_module_that_reads_time_or_randomness_by_itself_is_refused(text: str, path: str) -> None:
+def test_a_module_that_reads_time_randomness_or_settings_by_itself_is_refused(text: str, path: str) -> None:
     assert refused(text, path)
 
 

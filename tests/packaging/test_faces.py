@@ -17,11 +17,13 @@ ROOT = Path(__file__).parents[2]
 FACES = {
     "offhook": {
         "offhook",
+        "offhook.arguments",
         "offhook.call",
         "offhook.cli",
         "offhook.errors",
         "offhook.interfaces",
         "offhook.media",
+        "offhook.paths",
         "offhook.plugin",
         "offhook.records",
         "offhook.secret",

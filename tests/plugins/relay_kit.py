@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
+from tests.patience import PATIENCE_S
 
 from offhook.interfaces.clock import Clock, SystemClock
 from offhook.interfaces.frame import AudioFrame
@@ -65,7 +66,7 @@ class Ear:
         return [frame.position for _, frame in self.audio]
 
 
-async def until(true: Callable[[], bool], what: str, timeout_s: float = 5) -> None:
+async def until(true: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
     """Poll until `true()`; real sockets leave no other way."""
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + timeout_s

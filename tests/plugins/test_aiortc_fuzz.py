@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import random
 import socket
@@ -18,7 +17,6 @@ from tests.plugins.test_aiortc_rejoin import of_the_leg
 from offhook.interfaces.ids import Ids
 from offhook_aiortc.transport import AiortcTransport
 from offhook_wire import rtcp
-from offhook_wire.aiortc_private import SrtpError
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.rtp import RtpPacket
 from offhook_wire.rtp_out import OutStream
@@ -45,22 +43,21 @@ def mutated(data: bytes, chance: random.Random, keep: int) -> bytes:
 def nonsense(peer: Peer, chance: random.Random, payload: bytes) -> None:
     """One packet that is encrypted well and means nothing, or little."""
     ssrc = chance.getrandbits(32)  # a stream of its own, so that SRTP's replay window of the real one is left alone
-    with contextlib.suppress(SrtpError):  # libsrtp itself refuses to send some of it
-        if chance.random() < 0.5:
-            packet = RtpPacket(111, False, chance.getrandbits(16), chance.getrandbits(32), ssrc, payload).encode()
-            first = 0x80 | chance.choice((0, 0x10, 0x20, 0x0F, 0x3F))
-            peer.send_rtp(bytes((first,)) + mutated(packet[1:], chance, 11))
-        else:
-            blocks = [rtcp.ReportBlock(chance.getrandbits(32), 255, 0, chance.getrandbits(32), 0, 0, 0)]
-            whole = chance.choice(
-                (
-                    OutStream(Ids(1)).report(1.0, 1.0, blocks),
-                    rtcp.SenderReport(ssrc, 1, 2, 3, 4, tuple(blocks)).encode(),
-                    rtcp.Bye((ssrc, 1, 2)).encode(),
-                    struct.pack("!BBH", 0x80 | chance.randrange(32), chance.randrange(192, 224), chance.randrange(9)),
-                )
+    if chance.random() < 0.5:
+        packet = RtpPacket(111, False, chance.getrandbits(16), chance.getrandbits(32), ssrc, payload).encode()
+        first = 0x80 | chance.choice((0, 0x10, 0x20, 0x0F, 0x3F))
+        peer.send_rtp(bytes((first,)) + mutated(packet[1:], chance, 11))
+    else:
+        blocks = [rtcp.ReportBlock(chance.getrandbits(32), 255, 0, chance.getrandbits(32), 0, 0, 0)]
+        whole = chance.choice(
+            (
+                OutStream(Ids(1)).report(1.0, 1.0, blocks),
+                rtcp.SenderReport(ssrc, 1, 2, 3, 4, tuple(blocks)).encode(),
+                rtcp.Bye((ssrc, 1, 2)).encode(),
+                struct.pack("!BBH", 0x80 | chance.randrange(32), chance.randrange(192, 224), chance.randrange(9)),
             )
-            peer.send_rtcp(whole[:8].ljust(8, b"\0") + mutated(whole[8:], chance, 0))
+        )
+        peer.send_rtcp(whole[:8].ljust(8, b"\0") + mutated(whole[8:], chance, 0))
 
 
 @dataclass
@@ -153,9 +150,8 @@ def test_nonsense_from_other_programs_at_the_sockets(seed: int) -> None:
             callee.send(tone(index))
             await asyncio.sleep(0.001)
         await until(lambda: len(ear.audio) == len(callee_ear.audio) == 50, "both live, and hear every frame")
-        assert leg.counters()["srtp_errors"] > 50
-        assert leg.counters()["packets_stray"] > 50
-        assert client.peer.srtp_errors > 50
+        assert leg.counters()["packets_stray"] > 100
+        assert relay.room.counters.packets_stray > 100
         assert of_the_leg(ear) == []
         assert troubles == []
         await leg.leave()

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +88,7 @@ def _isolated(flags: str) -> subprocess.CompletedProcess[str]:
         ["unshare", flags, sys.executable, str(Path(__file__).resolve())],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PATIENCE_S,
         env=environment,
         check=False,
     )

@@ -43,6 +43,7 @@ from offhook_aiortc import leg as leg_module
 from offhook_aiortc.transport import AiortcTransport
 from offhook_mockserver.doors.webrtc.client import WebRtcClient
 from offhook_wire.impairment import Impairment
+from offhook_wire.opus_backend import OpusError
 from offhook_wire.relay_protocol import Left
 
 if TYPE_CHECKING:
@@ -148,10 +149,10 @@ def test_a_pause_shows_in_the_position_and_is_not_a_loss() -> None:
         ear = Ear()
         first = await AiortcTransport().join(relay.grant(7), Ear())
         second = await AiortcTransport().join(relay.grant(8), ear)
-        for index in (0, 1, 500, 501):
+        for index in (0, 1, 200, 201):
             first.send(tone(index))
         await until(lambda: len(ear.audio) == 4, "four frames")
-        assert ear.positions == [index * FRAME_SAMPLES for index in (0, 1, 500, 501)]
+        assert ear.positions == [index * FRAME_SAMPLES for index in (0, 1, 200, 201)]
         counters = second.counters()
         assert (counters["frames_concealed"], counters["packets_lost"]) == (0, 0)
         await first.leave()
@@ -328,8 +329,8 @@ def test_a_client_that_is_killed_is_noticed_at_once() -> None:
         relay.room.join_pcm(9, other)
         leg = await AiortcTransport().join(relay.grant(7), ear)
         abort_websocket(leg)
-        await until(lambda: MemberLeft(7, LeaveReason.DROPPED) in other.events, "the others hear of it", 1)
-        await until(lambda: LegDisconnected() in ear.events, "and so does the leg", 1)
+        await until(lambda: MemberLeft(7, LeaveReason.DROPPED) in other.events, "the others hear of it")
+        await until(lambda: LegDisconnected() in ear.events, "and so does the leg")
         await leg.leave()
 
     with_relay(check)
@@ -433,6 +434,15 @@ def test_endpoints_that_are_not_a_relay_on_this_machine_are_rejected_unasked(end
             await transport.join(Grant(APP_ID, "room", Secret("007token"), 1, endpoint), Ear())
 
     asyncio.run(main())
+
+
+def test_check_finds_out_that_there_is_no_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise OpusError("no Opus codec is installed")
+
+    monkeypatch.setattr("offhook_aiortc.transport.default_backend", none)
+    with pytest.raises(TransportUnavailable, match="no Opus codec is installed"):
+        asyncio.run(AiortcTransport().check("http://127.0.0.1:9"))
 
 
 def test_check_distinguishes_no_server_from_another_server() -> None:
@@ -586,6 +596,6 @@ def test_a_join_that_is_not_completed_ends_by_itself() -> None:
         assert answer.status_code == 200
         assert relay.door.connections == 1
         assert relay.room.members == ()
-        await until(lambda: relay.door.connections == 0, "given up", 2)
+        await until(lambda: relay.door.connections == 0, "given up")
 
     with_relay(check, join_timeout_s=0.2)

@@ -10,6 +10,7 @@ from tests.plugins.relay_kit import FRAME_SAMPLES, Ear, Relay, Talker, tone, unt
 from tests.plugins.test_aiortc_rejoin import of_the_leg
 
 from offhook_aiortc.transport import AiortcTransport
+from offhook_wire import pace
 from offhook_wire.impairment import Impairment
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ async def heard_at_once(leg: AiortcLeg, callee: PcmMember, ears: tuple[Ear, Ear]
     ],
     ids=lambda conditions: " ".join(f"{name}={value}" for name, value in conditions.items()),
 )
-def test_losses_duplicates_and_disorder_are_counted_and_over_when_they_are_over(conditions: dict[str, float]) -> None:
+def test_losses_duplicates_and_disorder_are_counted_and_over_when_they_are_over(
+    conditions: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "MOST_AHEAD_S", 60.0)  # ten seconds of audio are sent in one
+
     async def check(relay: Relay) -> None:
         incoming, outgoing = Impairment("in"), Impairment("out")
         ears = Ear(), Ear()

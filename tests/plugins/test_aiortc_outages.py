@@ -168,7 +168,7 @@ def test_the_relay_drops_a_client_from_which_nothing_arrives() -> None:
             client.peer.send_rtcp(ReceiverReport(5).encode())
             await asyncio.sleep(0.1)
         assert ear.events == [MemberJoined(7)], "a report now and then is enough"
-        await until(lambda: ear.events[-1] == MemberLeft(7, LeaveReason.DROPPED), "dropped", 2)
+        await until(lambda: ear.events[-1] == MemberLeft(7, LeaveReason.DROPPED), "dropped")
         await until(lambda: relay.door.connections == 0, "over")
 
     with_client(check, Relay(None, silence_s=0.5))

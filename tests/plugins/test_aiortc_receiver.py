@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from offhook.interfaces.ids import Ids
 from offhook_aiortc.receiver import Receiver
 from offhook_wire import rtcp, rtp
+from offhook_wire.media_counts import MediaCounts
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.rtp_out import OutStream
 
@@ -26,7 +27,7 @@ def with_receiver(check: Callable[[Receiver, Heard], None]) -> None:
         def deliver(uid: int, frame: AudioFrame) -> None:
             heard.append((uid, frame.position))
 
-        hearing = Receiver(deliver, rate_hz=16_000, loop=asyncio.get_running_loop(), wait_ms=5)
+        hearing = Receiver(deliver, rate_hz=16_000, loop=asyncio.get_running_loop(), counts=MediaCounts(), wait_ms=5)
         check(hearing, heard)
         hearing.close()
 

@@ -56,7 +56,7 @@ class TestSomeSilence(Registered):
 
 class TestRecorder(SinkConformance):
     argument = file = "{folder}/heard.wav"
-    wrong_arguments = ("", "\0", "{folder}", "{folder}/missing/heard.wav")
+    wrong_arguments = ("", "\0", "{folder}", "//heard.wav", "file:heard.wav")
 
     def make(self, argument: str) -> AudioSink:
         return PLUGINS.make(PLUGINS.sinks, "recorder", argument)

@@ -90,13 +90,13 @@ def test_a_change_of_rate_is_rejected(tmp_path: Path) -> None:
 
 
 def test_an_impossible_output_is_rejected_when_the_sink_is_made(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"for example recorder:heard\.wav"):
+    with pytest.raises(SpecError, match=r"for example recorder:heard\.wav"):
         RecorderSink("")
     (tmp_path / "a.wav").touch()
     with pytest.raises(StorageError, match="exists already"):
         RecorderSink(str(tmp_path / "a.wav"))
-    with pytest.raises(StorageError, match="folder does not exist"):
-        RecorderSink(str(tmp_path / "none" / "a.wav"))
+    with pytest.raises(StorageError, match="is a file and not a folder"):
+        RecorderSink(str(tmp_path / "a.wav" / "a.wav"))
 
 
 def test_null_takes_anything_but_an_argument() -> None:

@@ -10,6 +10,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from offhook.errors import SourceError
 from offhook.interfaces.frame import AudioFrame, level_dbfs
@@ -114,4 +115,4 @@ for name in ("numpy", "av", "soxr", "soundfile"):
 import offhook_audio.tone, offhook_audio.silence, offhook_audio.recorder, offhook_audio.null
 asyncio.run(offhook_audio.tone.ToneSource(440, 1).read())
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE_S)

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from offhook.errors import SourceError
-from offhook.interfaces.frame import AudioFrame, level_dbfs
+from offhook.interfaces import AudioFrame, Damage, level_dbfs
 from offhook_audio.wav import WavSource
 
 RATE_HZ = 16_000
@@ -193,7 +193,7 @@ def test_the_home_folder_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "a.wav").write_bytes(header(len(PCM)) + PCM)
     assert pcm_of("~/a.wav") == PCM
-    assert "has an invalid path" in refusal("~nobody-of-that-name/a.wav")
+    assert "there is no user" in refusal("~nobody-of-that-name/a.wav")
 
 
 def test_a_missing_path_is_rejected_with_an_example() -> None:
@@ -248,8 +248,8 @@ def test_a_file_without_permission_is_rejected() -> None:
         ),
         (header(len(PCM), channels=0) + PCM, "cannot be decoded (Channel count is zero)"),
         (header(len(PCM), channels=100) + PCM, "has 100 channels; the limit is 64"),
-        (b"RIFF\x10\0\0\0AVI " + bytes(100), "cannot be decoded"),
-        (header(len(PCM))[:12] + header(len(PCM))[36:] + PCM, "has no rate in its header"),
+        (b"RIFF\x10\0\0\0AVI " + bytes(100), "is an AVI file: name a WAV"),
+        (header(len(PCM))[:12] + header(len(PCM))[36:] + PCM, "it has no chunk fmt before its audio"),
     ],
 )
 def test_a_file_that_cannot_be_played_is_rejected(tmp_path: Path, content: bytes, says: str) -> None:
@@ -269,3 +269,119 @@ def test_a_file_that_breaks_off_names_the_place(tmp_path: Path) -> None:
     (tmp_path / "half.flac").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SourceError, match=r"half\.flac' cannot be read after 0\.[0-4] s: flac decoder lost sync\."):
         frames_of(tmp_path / "half.flac")
+
+
+FMT = header(0)[12:36]
+
+
+def riff(
+    length: int,
+    *,
+    whole: int = 0xFFFFFFFF,
+    form: bytes = b"RIFF",
+    before: bytes = b"",
+    pcm: bytes = PCM,
+    after: bytes = b"",
+) -> bytes:
+    return form + struct.pack("<I", whole) + b"WAVE" + before + FMT + b"data" + struct.pack("<I", length) + pcm + after
+
+
+def ds64(length: int, table: bytes = b"") -> bytes:
+    return b"ds64" + struct.pack("<IQQQI", 28 + len(table), length + 72, length, length // 2, len(table) // 12) + table
+
+
+LIST = b"LIST" + struct.pack("<I", 4) + b"INFO"
+OPEN = 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(riff(length) for length in (10**9, 2_000_000_000, 0x7FFFFF00, 0x80000000, 0x80000024, OPEN - 36, OPEN - 1)),
+        riff(10**9, before=LIST),
+        riff(OPEN, form=b"RF64", before=ds64(len(PCM))),
+        riff(OPEN, form=b"RF64", before=ds64(len(PCM)), after=LIST),
+        riff(OPEN, form=b"RF64", before=ds64(len(PCM), b"abcd" + struct.pack("<Q", 12)), after=LIST),
+        riff(OPEN, form=b"RF64", before=ds64(0)),
+        riff(OPEN, form=b"RF64", before=ds64(2**63)),
+        riff(OPEN, form=b"RF64", before=ds64(2**40)),
+        riff(OPEN, form=b"RF64"),
+        riff(len(PCM), form=b"RF64", before=ds64(0), after=LIST),
+        riff(OPEN, form=b"BW64", before=ds64(len(PCM)), after=LIST),
+        riff(OPEN, form=b"BW64", before=ds64(0)),
+        riff(len(PCM), before=b"JUNK" + struct.pack("<I", 28) + bytes(28), after=LIST),
+        riff(len(PCM), whole=0),
+        riff(len(PCM), after=b"\0"),
+        riff(len(PCM) + 1, pcm=PCM + b"\0"),
+    ],
+)
+def test_lengths_that_were_left_open_or_have_64_bits_are_understood(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.wav").write_bytes(content)
+    assert pcm_of(tmp_path / "a.wav") == PCM
+
+
+def test_a_big_endian_length_that_was_left_open_is_understood(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", TONE, RATE_HZ, subtype="PCM_16", endian="BIG")
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = struct.pack(">I", 0x80000000)
+    (tmp_path / "b.wav").write_bytes(content)
+    assert pcm_of(tmp_path / "b.wav") == pcm_of(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (riff(4 * len(PCM)), "is truncated: it promises 128000 bytes of audio and holds 32000. Copy it again"),
+        (riff(1000 * len(PCM)), "is truncated: it promises 32000000 bytes"),
+        (riff(OPEN, form=b"RF64", before=ds64(4 * len(PCM))), "is truncated: it promises 128000 bytes"),
+        (riff(OPEN, form=b"BW64", before=ds64(4 * len(PCM))), "is truncated: it promises 128000 bytes"),
+        (riff(4 * len(PCM), form=b"RF64", before=ds64(0)), "is truncated: it promises 128000 bytes"),
+        (riff(OPEN, form=b"RF64", before=ds64(0), pcm=b"", after=LIST), "holds no audio (0 samples)"),
+        (riff(0, pcm=b"", after=LIST), "holds no audio (0 samples)"),
+        (riff(len(PCM), after=b"data" + struct.pack("<I", len(PCM)) + PCM), "two pieces of audio (two data chunks)"),
+        (riff(len(PCM), after=LIST + b"data" + bytes(4)), "holds two pieces of audio"),
+        (
+            b"RIFF" + bytes(4) + b"WAVE" + b"data" + struct.pack("<I", len(PCM)) + PCM + FMT,
+            "has its audio before its format (the chunk fmt follows data)",
+        ),
+        (riff(10, before=b"LIST" + struct.pack("<I", 9_999_999)), "its chunk 'LIST' promises 9999999 bytes"),
+        (riff(10, before=b"LIST" + struct.pack("<I", 5) + b"INFOx"), "is damaged: at byte 26 it should have a chunk"),
+        (b"\x1aE\xdf\xa3" + bytes(90), "is a WebM or Matroska file: name a WAV, FLAC, Ogg or MP3 file."),
+        (b"\0\0\0\x18ftypM4A " + bytes(90), "is an MP4 or M4A file"),
+        (b"\xff\xf1P\x80" + bytes(90), "is an AAC file"),
+        (b"#!AMR\n" + bytes(90), "is an AMR file"),
+        (b" \n<!DOCTYPE html><title>Not found</title>", "is a web page"),
+        (b"<html></html>", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, whose content was not fetched"),
+    ],
+)  # fmt: skip
+def test_the_refusal_gives_the_true_reason(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "a.wav").write_bytes(content)
+    assert says in refusal(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("kind", ["AIFF", "W64"])
+def test_other_formats_that_are_cut_short_are_refused_as_well(tmp_path: Path, kind: str) -> None:
+    soundfile.write(tmp_path / "whole", TONE, RATE_HZ, format=kind, subtype="PCM_16")
+    whole = (tmp_path / "whole").read_bytes()
+    assert len(pcm_of(tmp_path / "whole")) == len(PCM)
+    (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
+    assert "is truncated: it ends before the length in its header" in refusal(tmp_path / "half")
+    (tmp_path / "start").write_bytes(whole[:20])
+    refusal(tmp_path / "start")
+
+
+def test_channels_that_cancel_out_are_counted(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "stereo.wav", np.stack([TONE, -TONE], axis=1), RATE_HZ, subtype="PCM_16")
+
+    async def main() -> None:
+        source = WavSource(str(tmp_path / "stereo.wav"))
+        damage = Damage()
+        while (frame := await source.read()) is not None:
+            damage += frame.damage
+        await source.aclose()
+        assert source.cancelled_samples == RATE_HZ
+        assert damage == Damage(cancelled=RATE_HZ)
+
+    asyncio.run(main())

@@ -204,6 +204,23 @@ def test_a_compressed_or_oversized_answer_is_rejected() -> None:
         grant_of(HttpAnswer(200, {}, b"", oversized=True), endpoint=None, now_s=NOW_S)
 
 
+@pytest.mark.fault("F7")
+def test_an_answer_with_a_field_twice_is_not_a_grant() -> None:
+    """Another reader could take the other one."""
+    text = json.dumps(documented())
+    twice = text.replace('"uid"', f'"token": "{TOKEN}", "uid"')
+    message = refusal(twice.encode()).message
+    assert "has a field twice ('token')" in message
+    assert TOKEN not in message
+    named = text.replace('"uid"', f'"{TOKEN}": 1, "{TOKEN}": 2, "uid"')
+    assert TOKEN[:16] not in refusal(named.encode()).message
+    assert "not a JSON object" in refusal(b"[" * 100_000).message
+    assert (
+        "not a JSON object"
+        in refusal(text.replace('"Call started"', r'"\\ud800"').replace("\\\\", "\\").encode()).message
+    )
+
+
 @pytest.mark.fault("F4")
 @pytest.mark.parametrize("status", [400, 401, 500])
 def test_texts_of_the_carrier_are_redacted_cleaned_and_cut(status: int) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import traceback
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from offhook.errors import ConfigError
@@ -15,6 +17,8 @@ from offhook.secret import Secret
 from offhook_sendblue import CallableAuth, EnvAuth, KeyAuth
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from offhook.interfaces import Auth
 
 KEY, SECRET = "key-SENTINEL-1", "secret-SENTINEL-2"
@@ -94,6 +98,26 @@ def test_an_error_or_a_bad_value_of_a_callable_is_a_config_error() -> None:
             revealed(CallableAuth(lambda wrong=wrong: wrong))  # type: ignore[misc]  # what an untyped program may do
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: EnvAuth({"SENDBLUE_API_API_KEY": f"{SECRET} x", "SENDBLUE_API_API_SECRET": SECRET}),
+        lambda: CallableAuth(lambda: (f"{SECRET} x", SECRET)),
+        lambda: CallableAuth(lambda: (KEY, SECRET, "third")),  # type: ignore[arg-type, return-value]
+        lambda: CallableAuth(lambda: [SECRET, 1]),  # type: ignore[arg-type, return-value]
+        lambda: CallableAuth(lambda: int(SECRET)),  # type: ignore[arg-type, return-value]
+    ],
+)
+def test_no_frame_of_ours_holds_a_key_that_was_rejected(make: Callable[[], Auth]) -> None:
+    auth = make()
+    with pytest.raises(ConfigError) as caught:
+        asyncio.run(auth.headers("host"))
+    assert caught.value.__context__ is None
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if "offhook_sendblue" in frame.f_code.co_filename]
+    assert frames
+    assert all(SECRET not in repr(value) for frame in frames for value in frame.f_locals.values())
+
+
 def test_no_auth_shows_or_pickles_its_keys() -> None:
     auths = [KeyAuth(KEY, SECRET), EnvAuth({"SENDBLUE_API_API_KEY": KEY, "SENDBLUE_API_API_SECRET": SECRET})]
     for auth in auths:
@@ -110,9 +134,21 @@ def test_both_are_found_through_the_entry_point() -> None:
             "SENDBLUE_API_API_KEY": KEY,
             "SENDBLUE_API_API_SECRET": SECRET,
             "OFFHOOK_FROM_NUMBER": "+18885550199",
-        }
+        },
+        http=httpx.MockTransport(lambda request: httpx.Response(500)),  # the network is not asked
     )
     auth = plugins.auth.find("env")(environment)
     carrier = plugins.carriers.find("sendblue")(environment, auth)
     asyncio.run(carrier.check())
     assert carrier.endpoint is None
+
+
+def test_keys_that_are_exported_and_not_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENDBLUE_API_API_KEY", KEY)
+    monkeypatch.setenv("SENDBLUE_API_API_SECRET", SECRET)
+    with pytest.raises(ConfigError) as caught:
+        asyncio.run(EnvAuth({}).headers("api.sendblue.co"))
+    assert caught.value.message == (
+        "the Sendblue keys are missing: SENDBLUE_API_API_KEY, SENDBLUE_API_API_SECRET are set in this process's "
+        "environment, but Phone() reads no environment: use Phone.from_env()"
+    )

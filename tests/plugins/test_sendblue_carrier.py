@@ -415,6 +415,13 @@ def test_where_grants_are_joined() -> None:
         endpoint(relay_url="http://relay.example")
 
 
+def test_a_traceback_can_show_a_carrier_whose_making_failed() -> None:
+    with pytest.raises(ConfigError) as caught:
+        SendblueCarrier(KeyAuth(KEY, SECRET), from_number=FROM, base_url="ftp://x")
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert "self = SendblueCarrier(not made, from" in shown
+
+
 @pytest.mark.parametrize("timeout_s", [0, -1, float("inf"), float("nan")])
 def test_a_deadline_is_finite(timeout_s: float) -> None:
     with pytest.raises(ConfigError, match="timeout_s"):
@@ -508,3 +515,10 @@ def test_an_auth_without_a_key_id_has_lines_too() -> None:
 
     line = asyncio.run(SendblueCarrier(Bearer(), from_number=FROM, base_url="https://a.test").line_id())
     assert line == f"https://a.test  {FROM}"
+
+
+def test_a_line_that_is_exported_and_not_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_FROM_NUMBER", "+18885550199")
+    carrier = SendblueCarrier(KeyAuth("key", "secret"), from_number="")
+    with pytest.raises(ConfigError, match=r"OFFHOOK_FROM_NUMBER is set in this .* use Phone\.from_env\(\)"):
+        asyncio.run(carrier.line_id())

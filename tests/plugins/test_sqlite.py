@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import offhook_sqlite
-from offhook.errors import StorageError
+from offhook.errors import ConfigError, StorageError
 from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook.secret import MASK, Secret
 from offhook_sqlite import database
@@ -181,12 +182,53 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
     for place, says in (
         (f"{tmp_path}/file/calls.db", "is a file"),
         (f"{tmp_path}/file/deeper/calls.db", "not a folder"),
-        (f"{tmp_path}/folder", "cannot be opened"),
+        (f"{tmp_path}/folder", "it is a folder, its path is too long"),
         (f"{tmp_path}/taken/calls.db", "live' is a file and not"),
+        (f"{tmp_path}/{'d' * 200}/{'d' * 200}/{'d' * 200}/calls.db", "too long for SQLite"),
+        (f"{tmp_path}/{'d' * 300}/calls.db", "the name is too long"),
         ("a\0b/calls.db", "NUL"),
     ):
-        with pytest.raises(StorageError, match=says):
+        with pytest.raises(StorageError, match=says) as caught:
             SqliteStore(place)
+        assert "Move it away" not in caught.value.message, "there is nothing wrong with the file"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["caf\udce9/calls.db", "a?mode=ro", "a#b", "50%25.db", "'quoted'.db", "a b/ c.db", "{two}/calls.db", "~/calls.db"],
+)
+def test_every_name_that_a_file_can_have_is_that_of_a_database(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that are not UTF-8, what means something in a URI, two slashes at the beginning, the home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = name if name.startswith("~") else f"{tmp_path}/{name}".replace("{two}", "two")
+    path = f"/{path}" if "{two}" in name else path
+    store = SqliteStore(path)
+    store.save("call_a", record(ended_at_s=1))
+    store.close()
+    assert Path(path).expanduser().exists()
+    archive = SqliteArchive(path)
+    assert [found["call_id"] for found in archive.records()] == ["call_a"]
+    archive.close()
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("sqlite::memory:", ":memory: is not one: write sqlite:FILE, or none"),
+        ("sqlite:file:calls.db?mode=memory", "needs a path and not a URL"),
+        ("sqlite:sqlite:///calls.db", "needs a path and not a URL"),
+        ("sqlite://calls.db", "write sqlite:calls.db for one in the current folder"),
+        ('sqlite:"calls.db"', "has quotes or a line break in it"),
+        ("sqlite:calls.db\r", "has quotes or a line break in it"),
+        ("sqlite:~unknown-user-xyz/calls.db", "there is no user"),
+    ],
+)
+def test_a_spec_that_names_no_file_is_refused_in_a_sentence(spec: str, says: str) -> None:
+    for opening in (Plugins.load().store, Plugins.load().archive):
+        with pytest.raises(ConfigError, match=re.escape(says)):
+            opening(spec)
 
 
 @contextlib.contextmanager

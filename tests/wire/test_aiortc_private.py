@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 
+import pylibsrtp
 import pytest
+from aioice import stun
+from aioice.candidate import Candidate
 from aioice.ice import CandidatePair, Connection, StunProtocol
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
 
 from offhook_wire import aiortc_private as private
 from offhook_wire.impairment import Impairment
+from offhook_wire.media_counts import MediaCounts
 
-CONNECTION_ATTRIBUTES = ("_protocols", "_check_list", "_check_list_done", "_nominated")
+CONNECTION_ATTRIBUTES = ("_protocols", "_check_list", "_check_list_done", "_nominated", "_queue", "_remote_candidates")
 CONNECTION_METHODS = (
     "_check_periodic",
     "_remote_candidates_expected",
@@ -57,9 +61,13 @@ def test_the_dtls_transport_has_the_srtp_session(name: str) -> None:
     asyncio.run(main())
 
 
+def test_srtp_can_forget_a_stream() -> None:
+    assert callable(pylibsrtp.Session.remove_stream)
+
+
 def test_the_gatherers_connection_is_the_one_the_transport_takes() -> None:
     async def main() -> None:
-        gatherer = private.LoopbackGatherer(controlling=True, on_media=lambda data: None)
+        gatherer = private.LoopbackGatherer(controlling=True, on_media=lambda data: None, counts=MediaCounts())
         ice = RTCIceTransport(gatherer)
         assert ice.role == "controlling", "the role is that of our connection"
         await gatherer.gather()
@@ -71,7 +79,9 @@ def test_the_gatherers_connection_is_the_one_the_transport_takes() -> None:
 
 def test_there_is_no_stun_or_turn_server() -> None:
     async def main() -> None:
-        connection = private.LoopbackGatherer(controlling=True, on_media=lambda data: None).connection
+        connection = private.LoopbackGatherer(
+            controlling=True, on_media=lambda data: None, counts=MediaCounts()
+        ).connection
         assert (connection.stun_server, connection.turn_server) == (None, None)
 
     asyncio.run(main())
@@ -79,7 +89,7 @@ def test_there_is_no_stun_or_turn_server() -> None:
 
 def test_candidates_are_loopback_whatever_the_machine_has() -> None:
     async def main() -> None:
-        connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None)
+        connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None, counts=MediaCounts())
         candidates = await connection.get_component_candidates(1, ["192.0.2.1"])
         assert candidates[0].host == "127.0.0.1"
         assert {candidate.host for candidate in candidates} <= {"127.0.0.1", "::1"}
@@ -92,18 +102,111 @@ def test_candidates_are_loopback_whatever_the_machine_has() -> None:
 def test_media_reaches_the_callback_and_the_rest_the_queue() -> None:
     async def main() -> None:
         media: list[bytes] = []
-        connection = private.LoopbackConnection(controlling=True, on_media=media.append)
+        connection = private.LoopbackConnection(controlling=True, on_media=media.append, counts=MediaCounts())
         await connection.gather_candidates()
         protocol = connection._protocols[0]
         assert isinstance(protocol, StunProtocol)
+        await connection.add_remote_candidate(remote(9))
         for first in (128, 191):
+            protocol.datagram_received(bytes((first,)) + b"stranger", ("127.0.0.1", 10))
             protocol.datagram_received(bytes((first,)) + b"media", ("127.0.0.1", 9))
         for first in (20, 63, 64, 127, 192, 255):
             protocol.datagram_received(bytes((first,)) + b"other", ("127.0.0.1", 9))
         protocol.datagram_received(b"", ("127.0.0.1", 9))
         protocol.datagram_received(b"\0\1 no stun", ("127.0.0.1", 9))
-        assert [data[0] for data in media] == [128, 191]
+        assert media == [b"\x80media", b"\xbfmedia"]
+        assert connection._queue.qsize() == 2
+        assert connection.counts.packets_stray == 8
         await connection.close()
+
+    asyncio.run(main())
+
+
+def remote(port: int) -> Candidate:
+    return Candidate("1", 1, "udp", 1, "127.0.0.1", port, "host")
+
+
+def test_datagrams_of_dtls_wait_up_to_a_bound() -> None:
+    async def main() -> None:
+        connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None, counts=MediaCounts())
+        await connection.gather_candidates()
+        await connection.add_remote_candidate(remote(9))
+        for _ in range(private.MAX_WAITING_DTLS + 3):
+            connection._protocols[0].datagram_received(b"\x16junk", ("127.0.0.1", 9))
+        assert connection._queue.qsize() == private.MAX_WAITING_DTLS
+        assert connection.counts.packets_stray == 3
+        await connection.close()
+
+    asyncio.run(main())
+
+
+def check(connection: Connection, *, number: int, **attributes: object) -> bytes:
+    """A check of the other side, authentic."""
+    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, number.to_bytes(12, "big"))
+    message.attributes = {"USERNAME": f"{connection.local_username}:them", **attributes}
+    message.add_message_integrity(connection.local_password.encode())
+    return bytes(message)
+
+
+def test_authentic_checks_from_ever_new_addresses_cost_a_bounded_number_of_pairs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        connection = private.LoopbackConnection(controlling=False, on_media=lambda data: None, counts=MediaCounts())
+        await connection.gather_candidates()
+        connection.remote_username, connection.remote_password = "them", "theirs"
+        connecting = asyncio.create_task(connection.connect())
+        await asyncio.sleep(0)
+        protocol = connection._protocols[0]
+        for number in range(1, 1001):
+            data = check(connection, number=number, PRIORITY=1, **{"ICE-CONTROLLING": 1})
+            protocol.datagram_received(data, ("127.0.0.1", 1024 + number))
+        lacking = check(connection, number=2000, **{"ICE-CONTROLLING": 1})
+        connection._remote_candidates.pop()
+        protocol.datagram_received(lacking, ("127.0.0.1", 9))
+        assert len(connection._remote_candidates) == private.MAX_REMOTE_ADDRESSES - 1
+        assert len(connection._check_list) == private.MAX_REMOTE_ADDRESSES
+        assert connection.counts.packets_stray == 1000 - private.MAX_REMOTE_ADDRESSES + 1
+        await connection.close()
+        await asyncio.wait((connecting,))
+        assert isinstance(connecting.exception(), ConnectionError)
+
+    with caplog.at_level("DEBUG"):
+        asyncio.run(main())
+    assert [record.name for record in caplog.records if record.name.startswith("aio")] == []
+
+
+def test_a_socket_that_the_system_does_not_empty_holds_a_bounded_amount() -> None:
+    class Stuck(asyncio.DatagramTransport):
+        """What asyncio's transport does when the system takes nothing."""
+
+        waiting = 0
+        closing = False
+
+        def get_write_buffer_size(self) -> int:
+            return self.waiting
+
+        def is_closing(self) -> bool:
+            return self.closing
+
+        def sendto(self, data: bytes | bytearray | memoryview, addr: object = None) -> None:
+            self.waiting += len(data)
+
+    async def main() -> None:
+        connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None, counts=MediaCounts())
+        transport = Stuck()
+        for _ in range(1000):
+            connection.put(transport, bytes(1000), ("127.0.0.1", 9))
+        assert transport.waiting == 1000 * (private.MAX_UNSENT_BYTES // 1000 + 1)
+        assert connection.counts.packets_unsent == 1000 - transport.waiting // 1000
+        await connection.gather_candidates()
+        unsent = connection.counts.packets_unsent
+        connection._protocols[0].error_received(ConnectionRefusedError())
+        assert connection.counts.packets_unsent == unsent + 1, "ICMP says that no socket is there"
+        await connection.close()
+        transport.closing, transport.waiting = True, 0
+        connection.put(transport, b"late", ("127.0.0.1", 9))
+        assert transport.waiting == 0
 
     asyncio.run(main())
 
@@ -111,20 +214,29 @@ def test_media_reaches_the_callback_and_the_rest_the_queue() -> None:
 @pytest.mark.fault("F29")
 def test_datagrams_that_would_break_aiortc_or_aioice_are_dropped_and_counted() -> None:
     async def main() -> None:
-        connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None)
+        connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None, counts=MediaCounts())
         await connection.gather_candidates()
         protocol = connection._protocols[0]
         cut_short = bytes.fromhex("000100042112a442") + bytes(12) + bytes(4)[:3]
-        for data in (b"", b"\x04", b"\x40", b"\xff", b"\0\1 no stun", cut_short):
+        await connection.add_remote_candidate(remote(9))
+        too_long = b"\x80" + bytes(private.MAX_DATAGRAM_BYTES)
+        for data in (b"", b"\x04", b"\x40", b"\xff", b"\0\1 no stun", cut_short, too_long):
             protocol.datagram_received(data, ("127.0.0.1", 9))
-        assert connection.strays == 6
+        assert connection.counts.packets_stray == 7
         assert connection.checks == 0, "no pair is nominated, so no message was from the other side"
         await connection.close()
 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", ["send_data", "send_stun", "datagram_received"])
+@pytest.mark.parametrize(
+    ("owner", "name"), [(Connection, "_Connection__log_info"), (StunProtocol, "_StunProtocol__log_debug")]
+)
+def test_aioice_logs_by_these(owner: type, name: str) -> None:
+    assert callable(getattr(owner, name))
+
+
+@pytest.mark.parametrize("name", ["send_data", "send_stun", "datagram_received", "error_received"])
 def test_the_stun_protocol_sends_and_receives_by(name: str) -> None:
     assert callable(getattr(StunProtocol, name))
 
@@ -136,6 +248,7 @@ def test_paths_are_asked_for_checks_and_media_both_ways() -> None:
             private.LoopbackConnection(
                 controlling=role,
                 on_media=media.append,
+                counts=MediaCounts(),
                 incoming=incoming if role else None,
                 outgoing=outgoing if role else None,
             )
@@ -172,7 +285,10 @@ def test_checks_start_at_once_and_without_the_pause() -> None:
 
     async def main() -> None:
         roles = (True, False)
-        ends = [private.LoopbackConnection(controlling=role, on_media=lambda data: None) for role in roles]
+        ends = [
+            private.LoopbackConnection(controlling=role, on_media=lambda data: None, counts=MediaCounts())
+            for role in roles
+        ]
         for end in ends:
             await end.gather_candidates()
         slept: list[bool] = []

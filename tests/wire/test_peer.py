@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import random
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from offhook.interfaces.ids import Ids
-from offhook_wire import rtp
+from offhook_wire import aiortc_private, rtp
 from offhook_wire.peer import Certificate, Peer, PeerFailed, make_certificate
 from offhook_wire.relay_protocol import Candidate, Dtls, Fingerprint, PeerParameters
 from offhook_wire.rtp_out import OutStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from aiortc import RTCDtlsTransport
 
 CERTIFICATE = make_certificate()
 
@@ -38,7 +43,7 @@ class End:
 
 async def until(true: Callable[[], bool]) -> None:
     loop = asyncio.get_running_loop()
-    deadline_s = loop.time() + 5
+    deadline_s = loop.time() + PATIENCE_S
     while not true():
         assert loop.time() < deadline_s
         await asyncio.sleep(0.001)
@@ -60,7 +65,7 @@ def with_ends(check: Callable[[End, End], Awaitable[None]]) -> None:
 
 async def connect(leg: End, relay: End) -> None:
     ours, theirs = await leg.peer.gather(), await relay.peer.gather()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(leg.peer.connect(theirs), relay.peer.connect(ours))
 
 
@@ -81,7 +86,7 @@ def test_packets_go_both_ways_in_order_and_in_the_clear() -> None:
         await until(lambda: len(leg.rtp) == len(relay.rtp) == 20 and len(relay.rtcp) == 1)
         assert leg.rtp == relay.rtp == sent
         assert relay.rtcp == [report]
-        assert leg.peer.srtp_errors == relay.peer.srtp_errors == 0
+        assert leg.peer.counts.srtp_errors == relay.peer.counts.srtp_errors == 0
 
     with_ends(check)
 
@@ -107,10 +112,10 @@ def test_early_packets_are_kept_to_a_bound() -> None:
     async def check(leg: End, relay: End) -> None:
         for data in packets(70):
             leg.peer._media(data)  # pyright: ignore[reportPrivateUsage] - as the socket would
-        assert leg.peer.early_lost == 6
+        assert leg.peer.counts.packets_early == 6
         await leg.peer.stop()
         leg.peer._media(packets(1)[0])  # pyright: ignore[reportPrivateUsage]
-        assert leg.peer.early_lost == 6
+        assert leg.peer.counts.packets_early == 6
 
     with_ends(check)
 
@@ -135,7 +140,7 @@ def test_candidates_off_this_machine_are_not_used_and_ours_are_learned_from_the_
         ours, theirs = await leg.peer.gather(), await relay.peer.gather()
         foreign = tuple(Candidate(ip, 9) for ip in ("192.0.2.1", "a.local", "relay.example", "2001:db8::1"))
         hidden = dataclasses.replace(ours, ice=dataclasses.replace(ours.ice, candidates=foreign))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.gather(leg.peer.connect(theirs), relay.peer.connect(hidden))
         leg.peer.send_rtp(packets(1)[0])
         await until(lambda: len(relay.rtp) == 1)
@@ -166,8 +171,90 @@ def test_forged_and_replayed_packets_are_counted_and_dropped() -> None:
         relay.peer._media(b"\x80\x6f" + bytes(40))  # pyright: ignore[reportPrivateUsage] - as from the network
         relay.peer._media(b"\x80\xc8" + bytes(40))  # pyright: ignore[reportPrivateUsage]
         relay.peer._media(b"\x80")  # pyright: ignore[reportPrivateUsage]
-        assert relay.peer.srtp_errors == 3
+        assert relay.peer.counts.srtp_errors == 3
         assert (relay.rtp, relay.rtcp) == ([], [])
+
+    with_ends(check)
+
+
+def test_a_packet_that_srtp_does_not_send_is_counted_and_dropped() -> None:
+    async def check(leg: End, relay: End) -> None:
+        await connect(leg, relay)
+        sent = [
+            rtp.RtpPacket(111, False, sequence, 0, 7, b"opus").encode() for sequence in (30_000, 30_001, 20_000, 30_002)
+        ]
+        for data in (*sent[:2], bytes(1499), *sent[2:]):
+            leg.peer.send_rtp(data)
+        leg.peer.send_rtcp(bytes(1499))
+        await until(lambda: len(relay.rtp) == 3)
+        assert relay.rtp == [sent[0], sent[1], sent[3]]
+        assert leg.peer.counts.packets_unsent == 3
+
+    with_ends(check)
+
+
+def test_a_new_ssrc_in_each_packet_costs_a_bounded_amount(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[int] = []
+    forget = aiortc_private.forget_ssrc
+
+    def note(dtls: RTCDtlsTransport, ssrc: int) -> None:
+        forgotten.append(ssrc)
+        forget(dtls, ssrc)
+
+    monkeypatch.setattr(aiortc_private, "forget_ssrc", note)
+
+    async def check(leg: End, relay: End) -> None:
+        await connect(leg, relay)
+        steady = iter(range(1, 1000))
+        for number in range(1000, 1300):
+            leg.peer.send_rtp(rtp.RtpPacket(111, False, 1, 0, number, b"opus").encode())
+            if number % 100 == 0:
+                leg.peer.send_rtp(rtp.RtpPacket(111, False, next(steady), 0, 5, b"opus").encode())
+            await asyncio.sleep(0)
+        await until(lambda: len(relay.rtp) == 303)
+        assert forgotten == list(range(1000, 1000 + 300 + 1 - 128)), "the oldest ones, and never the steady talker"
+        leg.peer.send_rtp(rtp.RtpPacket(111, False, 2, 0, 1000, b"opus").encode())
+        await until(lambda: len(relay.rtp) == 304)
+
+    with_ends(check)
+
+
+def test_junk_in_place_of_dtls_changes_nothing() -> None:
+    async def check(leg: End, relay: End) -> None:
+        troubles: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: troubles.append(context))
+        await connect(leg, relay)
+        chance = random.Random(1)
+        heads = [
+            b"\x16\xfe\xfd" + bytes(10),
+            b"\x15\xfe\xfd" + bytes(8) + b"\0\2\2\x28",
+            b"\x17\xfe\xfd\0\1" + bytes(9),
+            b"\x14",
+        ]
+        for _ in range(500):
+            leg.peer._gatherer.connection.send_now(chance.choice(heads) + chance.randbytes(chance.randrange(60)))  # pyright: ignore[reportPrivateUsage]
+            await asyncio.sleep(0)
+        leg.peer.send_rtp(packets(1)[0])
+        await until(lambda: len(relay.rtp) == 1)
+        assert relay.down == []
+        assert troubles == []
+
+    with_ends(check)
+
+
+def test_large_datagrams_of_strangers_do_not_reach_srtp() -> None:
+    async def check(leg: End, relay: End) -> None:
+        troubles: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: troubles.append(context))
+        await connect(leg, relay)
+        ports = [c.port for end in (leg, relay) for c in (await end.peer.gather()).candidates if c.ip == "127.0.0.1"]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for port in ports:
+                for data in (b"\x80\x6f" + bytes(1499), b"\x80\x6f" + bytes(40), b"\x16" + bytes(40), b""):
+                    stranger.sendto(data, ("127.0.0.1", port))
+        await until(lambda: leg.peer.counts.packets_stray == relay.peer.counts.packets_stray == 4)
+        assert troubles == []
+        assert leg.peer.counts.srtp_errors == relay.peer.counts.srtp_errors == 0
 
     with_ends(check)
 

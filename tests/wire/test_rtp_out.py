@@ -112,3 +112,55 @@ def test_reports_are_compound_and_count_what_was_sent() -> None:
 def test_bye_names_the_stream() -> None:
     out = OutStream(Ids(1))
     assert rtcp.parse(out.bye()) == [rtcp.ReceiverReport(out.ssrc), rtcp.Bye((out.ssrc,))]
+
+
+def forwarded(out: OutStream, sequence: int, timestamp: int, now_s: float) -> rtp.RtpPacket | None:
+    data = out.forward("a", source_packet(sequence, timestamp), now_s)
+    return None if data is None else rtp.parse(data)
+
+
+def test_a_source_that_starts_its_numbering_anew_continues_ours() -> None:
+    """SRTP does not send a number far behind, so the listener would hear nothing more."""
+    for jump in (5_000, 32_768, 59_601, -500):
+        out = OutStream(Ids(1))
+        for index in range(300):
+            last = forwarded(out, 10_000 + index, index * 960, index * 0.02)
+        assert last is not None
+        assert forwarded(out, 10_299 + jump, 77, 6.0) is None, "one alone is a stray"
+        restarted = forwarded(out, 10_300 + jump, 77, 6.02)
+        following = forwarded(out, 10_301 + jump, 77 + 960, 6.04)
+        assert restarted is not None
+        assert following is not None
+        assert rtp.sequence_distance(restarted.sequence, last.sequence) == 1
+        assert rtp.sequence_distance(following.sequence, last.sequence) == 2
+        assert rtp.timestamp_distance(restarted.timestamp, last.timestamp) == 2 * 960
+        assert restarted.marker
+        assert not following.marker
+
+
+def test_a_stray_is_not_forwarded_and_changes_nothing() -> None:
+    out = OutStream(Ids(1))
+    first = forwarded(out, 10, 0, 0.0)
+    assert forwarded(out, 40_000, 0, 0.01) is None
+    second = forwarded(out, 11, 960, 0.02)
+    assert forwarded(out, 40_001, 0, 0.03) is None, "the one before it was long ago"
+    third = forwarded(out, 12, 1920, 0.04)
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert [rtp.sequence_distance(p.sequence, first.sequence) for p in (second, third)] == [1, 2]
+    assert [rtp.timestamp_distance(p.timestamp, first.timestamp) for p in (second, third)] == [960, 1920]
+
+
+@given(st.lists(st.integers(0, 0xFFFF), max_size=200))
+def test_whatever_the_numbers_are_ours_stay_within_what_srtp_sends(sequences: list[int]) -> None:
+    out = OutStream(Ids(1))
+    highest: int | None = None
+    for sequence in sequences:
+        packet = forwarded(out, sequence, 0, 0.0)
+        if packet is None:
+            continue
+        if highest is not None:
+            assert -101 <= rtp.sequence_distance(packet.sequence, highest) <= 3001
+        if highest is None or rtp.sequence_distance(packet.sequence, highest) > 0:
+            highest = packet.sequence

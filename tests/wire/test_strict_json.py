@@ -32,3 +32,40 @@ def test_one_duplicate_among_very_many_names_is_named() -> None:
     fields = ",".join(f'"{name}":0' for name in [*names, names[-1]])
     with pytest.raises(ProtocolError, match=r"^n99999 must not occur twice$"):
         load_object(f"{{{fields}}}")
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_are_not_json_are_rejected(constant: str) -> None:
+    with pytest.raises(ProtocolError, match=r"^message must be a JSON object$"):
+        load_object(f'{{"a": [{constant}]}}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'{"\ud800": 1}',
+        r'{"a": ["x\udfff"]}',
+        '{"a": {"b": "\ud800"}}',
+        '{"a": "\udc00"}'.encode("utf-8", "surrogatepass"),
+        r'{"a": "\udc00\ud800"}',
+    ],
+)
+def test_half_of_a_surrogate_pair_is_rejected_wherever_it_stands(text: str | bytes) -> None:
+    with pytest.raises(ProtocolError, match=r"^message must not hold half of a surrogate pair$"):
+        load_object(text)
+
+
+def test_whole_pairs_and_other_texts_are_read() -> None:
+    assert load_object(r'{"a": "\ud83d\ude00", "b": "\u00e9", "c": "é", "d": "\\ud800"}') == {
+        "a": "\U0001f600",
+        "b": "é",
+        "c": "é",
+        "d": "\\ud800",
+    }
+
+
+def test_a_name_cannot_write_to_a_terminal() -> None:
+    with pytest.raises(ProtocolError) as caught:
+        load_object(r'{"\u001b]0;x\u0007\n": 1, "\u001b]0;x\u0007\n": 2}')
+    assert str(caught.value) == r"\x1b]0;x\x07\n must not occur twice"
+    assert caught.value.within("a\u202e").field == r"a\u202e.\x1b]0;x\x07\n"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from offhook.call.heartbeat import Pause
     from offhook.media.call_media import CallMedia
     from offhook.session.events import Event
     from offhook.session.machine import CallSession
@@ -63,6 +64,18 @@ class AudioFlow:
             and session.callee_present
             and not self._callee_muted
         )
+
+    def paused(self, pause: Pause) -> None:
+        """The event loop turns again. If the whole process stood still, that is a gap like any other."""
+        media = self._media
+        media.slept(pause.slept_s)
+        self._timer.restart()  # what arrived meanwhile is still to be read
+        end = media.position
+        start = max(0, end - round(pause.took_s * media.rate_hz))
+        if pause.whole_process:
+            if not self._in_gap:
+                self._gaps.append(Gap(start / media.rate_hz, end / media.rate_hz))
+            media.drop_between(start, end)
 
     def end(self) -> None:
         """The call is over. Idempotent."""
@@ -115,6 +128,10 @@ class SilenceTimer:
             self.missing = False
             self._arm()
             self._returned()
+
+    def restart(self) -> None:
+        """Begin anew to wait for audio, because none could arrive until now."""
+        self._since_s = self._loop.time()
 
     def _arm(self) -> None:
         self._timer = self._loop.call_at(self._since_s + self._timeout_s, self._check)

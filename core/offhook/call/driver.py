@@ -8,13 +8,18 @@ another. Nothing of a call is left after its end, except plugin code that ignore
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import logging
+import traceback
+from typing import TYPE_CHECKING, Final
 
 from offhook.call.dialing import Dialing
+from offhook.call.heartbeat import Heartbeat
 from offhook.call.our_leg import OurLeg
 from offhook.call.tasks import CallTasks
 from offhook.errors import OffhookError, PluginError
+from offhook.interfaces.numbers import mask_all
 from offhook.records.record_keeper import RecordKeeper
+from offhook.secret import redact
 from offhook.session.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.session.events import DeadlinePassed, Dialed, HangUpRequested, WebhookReported
 from offhook.session.machine import CallSession
@@ -23,6 +28,7 @@ from offhook.session.states import CallState
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from offhook.call.heartbeat import Pause
     from offhook.call.parts import PhoneParts
     from offhook.call.watchdog import Block
     from offhook.interfaces import CarrierReport
@@ -34,6 +40,9 @@ if TYPE_CHECKING:
     from offhook.session.events import Event
     from offhook.session.record import CallRecord
     from offhook.session.states import LegState
+
+
+_log: Final = logging.getLogger("offhook")
 
 
 class Driver:
@@ -54,6 +63,7 @@ class Driver:
         self._finish = asyncio.Event()
         self._releasing = False
         self._mistake: Exception | None = None
+        self._mistake_logged = False
         #: Whether the call was hung up, refused or found impossible before it was dialled.
         self.given_up: bool = False
         self.runner: asyncio.Task[None] | None = None
@@ -68,7 +78,8 @@ class Driver:
         )
         self._tasks = CallTasks(self.timeline.problem, self._own_mistake)
         self._dialing = Dialing(parts.carrier, self._book)
-        self._leg = OurLeg(parts, self._session, self._book, self._tasks, self.feed, recorder)
+        self._heartbeat = Heartbeat(parts.clock, parts.watchdog, self._paused)
+        self._leg = OurLeg(parts, self._session, self._book, self._tasks, self.feed, recorder, self._heartbeat.check)
 
     # ---- what is known
 
@@ -107,6 +118,12 @@ class Driver:
         """Whether nothing of the call is left: its record is final, and all its tasks and parts are released."""
         return self.given_up or (self.runner is not None and self.runner.done())
 
+    @property
+    def mistake(self) -> BaseException | None:
+        """An error in offhook itself that ended the runner; None while it runs."""
+        runner = self.runner
+        return runner.exception() if runner is not None and runner.done() and not runner.cancelled() else None
+
     # ---- what a call and its phone ask for
 
     def start(self, request: DialRequest) -> None:
@@ -119,6 +136,7 @@ class Driver:
         self._book.begin()
         hooks, failed = self._parts.plugins.hooks, self.timeline.observer_failed
         hooks.call_created(self.record.call_id, self.record.number, failed)
+        self._heartbeat.start()
         self.runner = asyncio.create_task(self._run(), name=self.record.call_id)
         if self._parts.watchdog is not None:
             self._parts.watchdog.watch(self._loop_blocked)
@@ -130,7 +148,11 @@ class Driver:
         while not condition() and not (self.runner is not None and self.runner.done()):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
-            await waiter
+            try:
+                await waiter
+            finally:
+                if waiter in self._waiters:  # the wait was cancelled
+                    self._waiters.remove(waiter)
 
     def hang_up(self) -> None:
         """Ask the session to end the call. Idempotent."""
@@ -142,6 +164,16 @@ class Driver:
         if self.runner is not None:
             self.hang_up()
         await self.closed()
+
+    async def end_quietly(self) -> None:
+        """As `end`; an error in offhook itself is logged once, with its traceback, and not raised."""
+        try:
+            await self.end()
+        except Exception as error:
+            if not self._mistake_logged:
+                self._mistake_logged = True
+                lines = mask_all(redact("".join(traceback.format_exception(error))))
+                _log.error("%s: a bug in offhook, please report it\n%s", self.record.call_id, lines)
 
     def report(self, report: CarrierReport) -> bool:
         """Take what the carrier says about the end of a call; returns whether that ended this one.
@@ -198,15 +230,30 @@ class Driver:
         """
         return self._tasks.spawn(work)
 
-    def note(self, error: OffhookError) -> None:
-        """Write down an error that the call survives."""
-        self.timeline.problem(error.message, type(error).__name__)
+    def note(self, error: OffhookError, doing: str = "") -> None:
+        """Write down an error that the call survives; see `RecordKeeper.note`."""
+        self._book.note(error, doing)
 
     def _loop_blocked(self, block: Block) -> None:
         """Note that the event loop was blocked, which may explain a gap."""
         self.timeline.count("loop_blocks")
         self.timeline.count("loop_blocked_ms", round(block.took_s * 1000))
         self.timeline.note("LoopBlocked", block.detail)
+
+    def _paused(self, pause: Pause) -> None:
+        """The loop turns again after a pause: note it first if the whole process stood still, then mend the times."""
+        if pause.whole_process:
+            self.timeline.count("standstills")
+            self.timeline.count("stood_still_ms", round(pause.took_s * 1000))
+            end_s = self._book.now_s()
+            start_s = max(0.0, end_s - pause.took_s)
+            self.timeline.note(
+                "StoodStill",
+                f"the process stood still for {pause.took_s:.2f} s, from {start_s:.2f} s to {end_s:.2f} s: it was "
+                "stopped or paused, got no CPU time, or the machine slept. Nothing was sent or heard in that time",
+            )
+        self._leg.paused(pause)
+        self._arm()  # the loop's timers do not count the time in which the machine slept
 
     def _unwatch(self, _: object) -> None:
         assert self._parts.watchdog is not None
@@ -216,6 +263,7 @@ class Driver:
 
     def feed(self, event: Event) -> None:
         """Take an event: decide, write down, act, arm the timer, wake those who wait."""
+        self._heartbeat.check()
         if self._releasing or self.state is CallState.ENDED:
             return
         due = isinstance(event, DeadlinePassed)
@@ -289,6 +337,7 @@ class Driver:
         """Release everything and make the record final, whether the session has ended or this task was cancelled."""
         try:
             self._releasing = True
+            self._heartbeat.stop()
             self._tasks.cancel_steps()
             await self._leg.release()
             await self._tasks.finish()

@@ -28,6 +28,7 @@ from offhook.session.states import CallState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook.call.heartbeat import Pause
     from offhook.call.parts import PhoneParts
     from offhook.call.tasks import CallTasks
     from offhook.media.stereo_recorder import StereoRecorder
@@ -52,6 +53,7 @@ class OurLeg:
         tasks: run the sources of the call.
         feed: takes events.
         recorder: takes both directions of the call, or None.
+        check_pause: called before a frame of the callee is used, so that a pause of the loop is known.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class OurLeg:
         tasks: CallTasks,
         feed: Callable[[Event], None],
         recorder: StereoRecorder | None,
+        check_pause: Callable[[], None],
     ) -> None:
         self._parts = parts
         self._session = session
@@ -69,6 +72,7 @@ class OurLeg:
         self._tasks = tasks
         self._feed = feed
         self._recorder = recorder
+        self._check_pause = check_pause
         self._leg: Leg | None = None
         self._handler: SafeLegHandler | None = None
         self._flow: AudioFlow | None = None
@@ -88,8 +92,12 @@ class OurLeg:
         )
         try:
             leg = await isolated(parts.transport, "join", lambda: parts.transport.join(grant, handler))
-            problem = interface_mismatch(leg, Leg, is_last_moment=True)
-            self._leg = leg if callable(getattr(leg, "leave", None)) else None  # to leave it, whatever else it lacks
+            try:
+                # To leave it, whatever else it lacks.
+                self._leg = leg if callable(getattr(leg, "leave", None)) else None
+                problem = interface_mismatch(leg, Leg, is_last_moment=True)
+            except BaseException as error:  # an attribute of the leg raised
+                raise as_plugin_error(parts.transport, "join", error) from error
             if problem:
                 raise contract_error(parts.transport, "join", f"returned what cannot be used: {problem}", "Leg")
             if self._releasing:  # the join ignored its cancellation, and the call does not wait for this leg
@@ -133,9 +141,16 @@ class OurLeg:
             self.media.callee_uid = self._session.callee_uid
             self._flow.follow(event)
 
+    def paused(self, pause: Pause) -> None:
+        """The event loop turns again."""
+        if self._flow is not None:
+            self._flow.paused(pause)
+
     def lose(self, error: OffhookError) -> None:
         """Our leg is broken, or never joined."""
         self._book.error = error
+        if self.media is not None:  # before that, entering the call raises the error
+            self._book.timeline.warn(error.message)
         self._feed(LegFailed(error.message))
 
     async def release(self) -> None:
@@ -173,8 +188,11 @@ class OurLeg:
                 self._note,
                 self.lose,
                 self._recorder,
+                remark=self._book.timeline.note,
+                check_pause=self._check_pause,
                 first_audio=lambda uid: self._feed(AudioHeard(uid)),
                 callee_audio=timer.heard,
+                stall_timeout_s=self._session.policy.stall_timeout_s,
             )
         except BaseException as error:
             raise as_plugin_error(leg, "rate_hz", error) from error
@@ -198,7 +216,7 @@ class OurLeg:
         try:
             if left_s < _SHORTEST_S:
                 raise PluginError(name_of(leg), "leave", f"no answer within {limit_s:g} s")
-            await isolated(leg, "leave", leg.leave, left_s)
+            await isolated(leg, "leave", lambda: leg.leave(), left_s)
         except OffhookError as error:
             self._note(error)
         self._leg = None
@@ -210,5 +228,5 @@ class OurLeg:
             except BaseException as error:
                 self._note(as_plugin_error(leg, "counters", error))
 
-    def _note(self, error: OffhookError) -> None:
-        self._book.timeline.problem(error.message, type(error).__name__)
+    def _note(self, error: OffhookError, doing: str = "") -> None:
+        self._book.note(error, doing)

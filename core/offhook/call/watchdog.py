@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError
+from offhook.arguments import check_seconds
 from offhook.secret import redact
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ _STILL_LIMITS: Final = 10
 _LINES: Final = 4
 #: Where the loop's own part of a stack begins.
 _LOOP_MODULES: Final = frozenset({"asyncio.events", "asyncio.base_events", "asyncio.runners"})
+#: The longest sleep of the thread, and how much later than intended it wakes up if the process was stopped, in seconds.
+_OVERSLEPT_S: Final = 0.5
+#: A process that used less of the time than this was stopped; on a busy machine, one that computes gets more.
+_IDLE: Final = 0.05
 #: How long to wait for the thread, in seconds. It ends within microseconds, unless a logging handler that hangs delays
 #: it.
 _JOIN_S: Final = 1.0
@@ -69,13 +73,11 @@ class Watchdog:
             always is.
 
     Raises:
-        ConfigError: `limit_s` is not a positive, finite number of seconds.
+        ConfigError: `limit_s` is not a positive number of seconds up to 1,000,000,000.
     """
 
     def __init__(self, limit_s: float = LIMIT_S) -> None:
-        if not 0 < limit_s < math.inf:
-            raise ConfigError(f"watchdog_limit_s must be a positive, finite number of seconds or None, got {limit_s!r}")
-        self._limit_s = limit_s
+        self._limit_s = check_seconds(limit_s, "watchdog_limit_s")
         self._watch: _Watch | None = None
 
     def watch(self, report: Report) -> None:
@@ -92,6 +94,10 @@ class Watchdog:
             self._watch.reports.remove(report)
             if not self._watch.reports:
                 self._stop()
+
+    def was_stopped(self, took_s: float) -> bool:
+        """Whether the process did not run for most of the last `took_s`; see `_Watch.was_stopped`."""
+        return self._watch is not None and self._watch.was_stopped(took_s)
 
     def _stop(self) -> None:
         watch, self._watch = self._watch, None
@@ -112,6 +118,11 @@ class _Watch:
         self._answered = False
         self._stopped = False
         self._stack: tuple[str, ...] | None = None
+        #: Until when the thread sleeps now, and the CPU time of the process when it fell asleep.
+        self._sleeps_until_s = math.inf
+        self._cpu_s = 0.0
+        #: The last time in which it slept on although it should have woken up, and the process used no CPU time.
+        self._overslept = (-math.inf, -math.inf)
         self._thread = threading.Thread(target=self._run, name="offhook-watchdog", daemon=True)
         self._thread.start()
 
@@ -122,7 +133,38 @@ class _Watch:
                 self._changed.notify()
             self._thread.join(_JOIN_S)
 
+    def was_stopped(self, took_s: float) -> bool:
+        """Whether the process did not run for half of the time or more: the thread slept on although it was due.
+
+        Code that computes and does not let other threads run is told apart by the CPU time that it uses.
+
+        Args:
+            took_s: how long the loop did not turn, until now.
+        """
+        now_s = time.monotonic()
+        self._woke(now_s)
+        due_s, woke_s = self._overslept
+        return woke_s - max(due_s, now_s - took_s) >= took_s / 2
+
+    def _woke(self, now_s: float) -> None:
+        """Note how long the thread has slept beyond its time, if it runs now or could run now."""
+        late_s = now_s - self._sleeps_until_s
+        if late_s > _OVERSLEPT_S and time.process_time() - self._cpu_s < late_s * _IDLE:
+            self._overslept = (self._sleeps_until_s, now_s)
+
     # ---- on the watchdog's thread
+
+    def _wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait in short sleeps, so that the thread notices when the process was stopped."""
+        end_s = time.monotonic() + timeout_s
+        while (rest_s := end_s - time.monotonic()) > 0 and not condition():
+            slice_s = min(rest_s, _OVERSLEPT_S)
+            self._cpu_s = time.process_time()
+            self._sleeps_until_s = time.monotonic() + slice_s
+            self._changed.wait(slice_s)
+            self._woke(time.monotonic())
+        self._sleeps_until_s = math.inf
+        return condition()
 
     def _run(self) -> None:
         with self._changed:
@@ -133,11 +175,11 @@ class _Watch:
                 except RuntimeError:  # the loop was closed, with calls still up
                     return
                 self._await_answer()
-                self._changed.wait_for(lambda: self._stopped, self._limit_s / 2)
+                self._wait(lambda: self._stopped, self._limit_s / 2)
 
     def _await_answer(self) -> None:
         logged = False
-        while not self._changed.wait_for(lambda: self._answered or self._stopped, self._limit_s):
+        while not self._wait(lambda: self._answered or self._stopped, self._limit_s):
             blocked_s = time.monotonic() - self._asked_at_s
             if self.loop.is_closed():
                 self._stopped = True

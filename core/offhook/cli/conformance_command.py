@@ -11,6 +11,8 @@ import typer
 
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.output import print_json, print_line, printed_here
+from offhook.interfaces.environment import Environment
+from offhook.paths import expanded
 
 if TYPE_CHECKING:
     from offhook.plugin.manager import Plugins
@@ -54,7 +56,8 @@ def conformance(
         typer.Option(metavar="CAPABILITY", help="Skip the clauses that depend on this. Repeat it for more."),
     ] = None,
     expected: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A file that lists clauses that are known to fail.")
+        Path | None,
+        typer.Option(parser=expanded, metavar="FILE", help="A file that lists clauses that are known to fail."),
     ] = None,
     clause: Annotated[
         list[str] | None,
@@ -73,7 +76,7 @@ def conformance(
     from offhook.testing.conformance import run_kit  # here, since it imports what only tests need
     from offhook.testing.conformance.lookup import Wanted, clause_ids, find_kit
 
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as Python itself does for a script
+    sys.path.insert(0, os.fspath(expanded(".").absolute()))  # as Python itself does for a script
     wanted = Wanted(
         kind=kind,
         what=what,
@@ -87,7 +90,7 @@ def conformance(
     )
     plugins: Plugins = context.obj
     with printed_here(""):  # the log is part of the tests
-        kit = find_kit(wanted, plugins, os.environ)
+        kit = find_kit(wanted, plugins, Environment.of_process())
         only = clause_ids(kit, tuple(clause or ()))
         report = run_kit(kit, what, only=only, told=_print if not json else lambda result: None)
     if json:

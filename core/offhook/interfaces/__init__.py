@@ -7,7 +7,7 @@ from offhook.interfaces.carrier import Auth, Carrier, CarrierReport
 from offhook.interfaces.clock import Clock, SystemClock, iso_8601
 from offhook.interfaces.diagnosis import Finding, Level
 from offhook.interfaces.dialing import DialGuard, DialRequest
-from offhook.interfaces.environment import Environment
+from offhook.interfaces.environment import Environment, unread
 from offhook.interfaces.far_end import ChannelFarEnd, FarEnd, FarMember, ServiceAnswer, ServiceFarEnd, TokenFault
 from offhook.interfaces.frame import (
     FRAMES_PER_S,
@@ -25,6 +25,7 @@ from offhook.interfaces.frame import (
 from offhook.interfaces.grant import Grant, is_loopback
 from offhook.interfaces.ids import Ids
 from offhook.interfaces.numbers import e164, mask, mask_all
+from offhook.interfaces.samples import FLOAT32, Damage, Samples
 from offhook.interfaces.store import Archive, Document, Store
 from offhook.interfaces.stream import BoundedStream
 from offhook.interfaces.transport import Leg, LegHandler, Transport
@@ -46,6 +47,7 @@ from offhook.session.events import (
 )
 
 __all__ = [
+    "FLOAT32",
     "FRAMES_PER_S",
     "OPUS_RATES_HZ",
     "PTIME_MS",
@@ -63,6 +65,7 @@ __all__ = [
     "CarrierReport",
     "ChannelFarEnd",
     "Clock",
+    "Damage",
     "DialGuard",
     "DialRequest",
     "Direction",
@@ -88,6 +91,7 @@ __all__ = [
     "MemberPublished",
     "MemberUnpublished",
     "Resampler",
+    "Samples",
     "ServiceAnswer",
     "ServiceFarEnd",
     "Store",
@@ -105,4 +109,5 @@ __all__ = [
     "samples_of",
     "samples_per_frame",
     "saturated",
+    "unread",
 ]

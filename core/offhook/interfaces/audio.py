@@ -96,6 +96,10 @@ class Resampler(ABC):
     accurate to one sample.
     """
 
+    #: How many samples were clipped so far, because the converted audio goes beyond full scale. The core reads it when
+    #: the stream has ended, and adds it to the record of the call.
+    clipped_samples: int = 0
+
     @abstractmethod
     def convert(self, pcm: bytes) -> bytes:
         """Convert `pcm` (signed 16-bit little-endian mono) and return the samples that are ready; may be empty."""

@@ -7,8 +7,11 @@ Everything else receives a `Clock`. Deadlines and durations are taken from `mono
 from __future__ import annotations
 
 import datetime
+import inspect
 import time
-from typing import Protocol
+from typing import Final, Protocol, cast
+
+from offhook.arguments import check_methods
 
 
 class Clock(Protocol):
@@ -23,14 +26,36 @@ class Clock(Protocol):
         ...
 
 
+#: A clock that counts the time in which the machine sleeps; the clock of event loops does not. Linux has it under this
+#: name; on macOS the other one counts that time.
+_WITH_SLEEP: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 class SystemClock:
-    """The clock of the machine."""
+    """The clock of the machine. The time in which the machine sleeps counts."""
 
     def monotonic_s(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_WITH_SLEEP)
+
+    def asleep_s(self) -> float:
+        """How long the machine has slept, from an arbitrary start; event loops do not count this time."""
+        return time.clock_gettime(_WITH_SLEEP) - time.monotonic()
 
     def wall_s(self) -> float:
         return time.time()
+
+
+def check_clock(clock: object) -> Clock:
+    """Check an argument that must be a `Clock`.
+
+    Raises:
+        ConfigError: it lacks a method of a clock, or is a class.
+    """
+    guess = ""
+    if inspect.ismodule(clock) or inspect.isroutine(clock):
+        guess = "Write SystemClock() for the machine's clock; both names are in offhook.interfaces"
+    check_methods(clock, "clock", ("monotonic_s", "wall_s"), "a Clock, with monotonic_s() and wall_s()", guess)
+    return cast("Clock", clock)
 
 
 def iso_8601(wall_s: float) -> str:

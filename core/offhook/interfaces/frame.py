@@ -7,12 +7,19 @@ that a file or a packet made from it can show a gap.
 from __future__ import annotations
 
 import math
-import sys
+import operator
 from array import array
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, cast
 
+from offhook.arguments import MOST_HZ
+from offhook.errors import FrameError, SourceError
+from offhook.interfaces.samples import FLOAT64, INT16, UNDAMAGED, Damage, Samples, samples_in
+from offhook.interfaces.samples import pcm_of as pcm_of
+from offhook.interfaces.samples import samples_of as samples_of
+from offhook.interfaces.samples import saturated as saturated
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Self
 
 
@@ -25,8 +32,6 @@ SAMPLE_BYTES: Final = 2
 #: The rates at which Opus runs without conversion (RFC 6716, section 2), in hertz.
 OPUS_RATES_HZ: Final = (8_000, 12_000, 16_000, 24_000, 48_000)
 
-#: The highest rate of a frame, in hertz: audio is not sampled faster.
-MOST_HZ: Final = 768_000
 
 #: Level of digital silence, in dB relative to full scale.
 SILENCE_DBFS: Final = -100.0
@@ -39,33 +44,49 @@ class AudioFrame:
 
     Args:
         pcm: signed 16-bit little-endian samples; an even number of bytes. For floats, use `from_floats`.
-        rate_hz: sampling rate, in hertz.
+        rate_hz: sampling rate, in hertz, as an int.
         position: index of the first sample since the start of the stream, at `rate_hz`.
+        damage: how many of the samples do not have their true value, if the maker of the frame knows it. What is sent
+            to the callee or heard is counted in the record of the call.
 
     Raises:
-        TypeError: `pcm` is not bytes.
-        ValueError: an odd number of bytes, or a rate that is not a number above 0 and up to 768,000 Hz.
+        FrameError: `pcm` is not bytes or has an odd number of bytes; `rate_hz` is not a whole number above 0 and up to
+            768,000; or `position` is not a whole number. It is a `ConfigError`, a `TypeError` and a `ValueError`.
     """
 
-    __slots__ = ("pcm", "position", "rate_hz")
+    __slots__ = ("damage", "pcm", "position", "rate_hz")
 
-    def __init__(self, pcm: bytes, rate_hz: int, position: int = 0) -> None:
+    def __init__(self, pcm: bytes, rate_hz: int, position: int = 0, *, damage: Damage = UNDAMAGED) -> None:
         if type(pcm) is not bytes:
             pcm = _bytes(pcm)
         if len(pcm) & 1:
-            raise ValueError(f"AudioFrame needs whole 16-bit samples, got {len(pcm)} bytes")
-        if not 0 < rate_hz <= MOST_HZ:  # written so that it rejects NaN, too
-            raise ValueError(f"rate_hz must be above 0 and at most {MOST_HZ}, got {rate_hz}")
+            raise FrameError(f"AudioFrame needs whole 16-bit samples, got {len(pcm)} bytes")
+        if type(rate_hz) is not int or not 0 < rate_hz <= MOST_HZ:
+            rate_hz = checked_rate(rate_hz)
+        if type(position) is not int:
+            position = _whole(position, "position")
         self.pcm: bytes = pcm
         self.rate_hz: int = rate_hz
         self.position: int = position
+        self.damage: Damage = damage
 
     @classmethod
     def from_floats(cls, samples: Iterable[float], rate_hz: int, position: int = 0) -> Self:
-        """Make a frame from samples between -1.0 and 1.0; others are clipped, and NaN becomes silence."""
-        # NaN is the one value that differs from itself.
-        whole = [round(max(-1.0, min(1.0, value)) * 32768) if value == value else 0 for value in samples]
-        return cls(pcm_of(saturated(whole)), rate_hz, position)
+        """Make a frame from samples between -1.0 and 1.0.
+
+        Others are clipped, infinity becomes full scale and NaN becomes silence; the frame's `damage` counts them.
+
+        Args:
+            samples: an array of float32 or float64 with one channel, or any iterable of floats. Arrays, of numpy or of
+                anything else with the buffer protocol, are by far the fastest.
+            rate_hz: as for the class.
+            position: as for the class.
+
+        Raises:
+            FrameError: `samples` holds integers or something else, or has several channels; or as for the class.
+        """
+        pcm, damage = _float_samples(samples).mono()
+        return cls(pcm, rate_hz, position, damage=damage)
 
     def __repr__(self) -> str:
         return f"AudioFrame({self.duration_ms:g} ms at {self.rate_hz} Hz, position {self.position})"
@@ -91,6 +112,37 @@ def frames_in(duration_s: float) -> int:
     return round(duration_s * FRAMES_PER_S)
 
 
+def checked_rate(rate_hz: object) -> int:
+    """A sampling rate that a program passed.
+
+    Raises:
+        FrameError: it is not a whole number of hertz above 0 and up to `MOST_HZ`.
+    """
+    if isinstance(rate_hz, int | float) and not 0 < rate_hz <= MOST_HZ:  # written so that it rejects NaN, too
+        raise FrameError(f"rate_hz must be above 0 and at most {MOST_HZ}, got {rate_hz}")
+    return _whole(rate_hz, "rate_hz", most=MOST_HZ)
+
+
+def _whole(number: object, name: str, most: int | None = None) -> int:
+    """A whole number of any type that Python accepts as an index, such as those of numpy."""
+    if not isinstance(number, bool):
+        try:
+            whole = operator.index(cast("int", number))
+        except TypeError:
+            pass
+        else:
+            if most is None or 0 < whole <= most:
+                return whole
+            raise FrameError(f"{name} must be above 0 and at most {most}, got {whole}")
+    guess = ""
+    if isinstance(number, float) and number.is_integer():
+        guess = f". Write {int(number)}"
+    elif isinstance(number, str) and number.strip().isdecimal():
+        guess = f". Write {number.strip()} without quotes"
+    shown = repr(number) if isinstance(number, bool | float) else type(number).__name__
+    raise FrameError(f"{name} must be a whole number, got {shown}{guess}")
+
+
 def _bytes(pcm: object) -> bytes:
     """An immutable copy of an object that holds bytes and nothing else."""
     kind = type(pcm).__name__
@@ -98,31 +150,49 @@ def _bytes(pcm: object) -> bytes:
         view = memoryview(cast("bytes", pcm))
         if view.format in {"b", "B", "c"}:
             return view.tobytes()
-    raise TypeError(
+    raise FrameError(
         f"AudioFrame needs bytes of signed 16-bit little-endian samples, got {kind}. Pass array.tobytes(), or pass "
         "floats to AudioFrame.from_floats"
     )
 
 
-def samples_of(pcm: bytes) -> array[int]:
-    """The samples of little-endian PCM, as an array of native 16-bit integers."""
-    samples = array("h", pcm)
-    if sys.byteorder == "big":  # pragma: no cover - no big-endian machine runs the tests
-        samples.byteswap()
-    return samples
+def _float_samples(samples: object) -> Samples:
+    kind = type(samples).__name__
+    try:
+        found = samples_in(samples)
+    except SourceError as error:
+        raise FrameError(f"AudioFrame.from_floats: {error.message}") from None
+    if found is None:
+        return _floats_in(samples)
+    if isinstance(found, memoryview) or found.code == INT16:
+        what = "bytes" if isinstance(found, memoryview) else "int16"
+        raise FrameError(
+            f"AudioFrame.from_floats needs floats between -1 and 1, got {kind} of {what}. For 16-bit samples, use "
+            "AudioFrame(array.tobytes(), rate_hz)"
+        )
+    if found.channels > 1:
+        raise FrameError(
+            f"AudioFrame.from_floats needs one channel, got {kind} with {found.channels}. Mix it down first, with "
+            "array.mean(axis=1), or pass it to call.play(array, rate_hz=...)"
+        )
+    return found
 
 
-def pcm_of(samples: array[int]) -> bytes:
-    """The little-endian PCM of an array of native 16-bit integers."""
-    if sys.byteorder == "big":  # pragma: no cover - no big-endian machine runs the tests
-        samples = array("h", samples)
-        samples.byteswap()
-    return samples.tobytes()
-
-
-def saturated(values: Iterable[int]) -> array[int]:
-    """An array of 16-bit samples; a value that does not fit becomes the nearest one that does."""
-    return array("h", [-32768 if value < -32768 else min(value, 32767) for value in values])
+def _floats_in(samples: object) -> Samples:
+    """The numbers of an iterable."""
+    if not isinstance(samples, Iterable):
+        raise FrameError(f"AudioFrame.from_floats needs an iterable of floats, got {type(samples).__name__}")
+    values = list(cast("Iterable[object]", samples))
+    for kind in dict.fromkeys(map(type, values)):
+        if hasattr(kind, "__index__") or not hasattr(kind, "__float__"):
+            raise FrameError(
+                f"AudioFrame.from_floats needs floats between -1 and 1, and found {kind.__name__} among its samples. "
+                "Divide 16-bit integers by 32768, or pass their bytes to AudioFrame(pcm, rate_hz)"
+            )
+    try:
+        return Samples(array("d", cast("list[float]", values)).tobytes(), FLOAT64)
+    except TypeError:  # an array of several values for each sample
+        raise FrameError("AudioFrame.from_floats needs one channel: its samples are not single numbers") from None
 
 
 def level_dbfs(pcm: bytes) -> float:

@@ -10,21 +10,16 @@ import re
 from typing import Final
 
 from offhook.errors import NumberRejected
+from offhook.interfaces.emergency_numbers import is_emergency
 from offhook.wording import quoted
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
-_DIGITS: Final = re.compile(r"[^0-9]")
-
-#: Emergency and crisis numbers. Sendblue's security page says that 911 is blocked; offhook never sends
-#: Sendblue such a number.
-EMERGENCY: Final = frozenset(
-    "000 100 101 102 103 108 110 111 112 113 114 115 117 118 119 120 122 123 133 144 155 158 190 191 192 193 194 195 "
-    "197 198 199 911 912 913 933 988 991 992 993 994 995 997 998 999 10111".split()
-)
 
 
 def e164(number: str, what: str = "number") -> str:
     """Check that `number` is an E.164 number that may be dialled, and return it.
+
+    Sendblue's security page says that 911 is blocked; offhook never sends Sendblue an emergency number.
 
     Args:
         number: the number.
@@ -43,12 +38,6 @@ def e164(number: str, what: str = "number") -> str:
             "7 to 15 digits without spaces, for example +14155550123"
         )
     return number
-
-
-def is_emergency(number: str) -> bool:
-    """Whether the digits, with or without a country code of one to three digits, are an emergency number."""
-    digits = _DIGITS.sub("", number)
-    return any(digits[prefix:] in EMERGENCY for prefix in range(4))
 
 
 def mask(number: str) -> str:

@@ -6,7 +6,7 @@ from offhook.media.listening import AudioStream
 from offhook.media.mixing import LEAST_DB, MOST_DB, gain_of
 from offhook.media.pacer import Pacer
 from offhook.media.play_handle import PlayHandle, PlayMode, PlayoutEnd
-from offhook.media.sources import PushSource
+from offhook.media.push_source import PushSource
 from offhook.media.speech import SpeechChange, SpeechDetector, SpeechStarted, SpeechStopped
 from offhook.media.wav_writer import WavWriter
 

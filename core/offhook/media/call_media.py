@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_rate
 from offhook.errors import OffhookError
 from offhook.interfaces.frame import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs, samples_per_frame
+from offhook.interfaces.samples import Damage
+from offhook.media.damage import DamageLog
 from offhook.media.filter_chain import FilterChain
 from offhook.media.listening import AudioStream
 from offhook.media.pacer import Pacer
-from offhook.media.playout import Playout
+from offhook.media.playout import STALL_TIMEOUT_S, Playout
 from offhook.plugin.isolation import as_plugin_error
 
 if TYPE_CHECKING:
@@ -26,10 +29,19 @@ if TYPE_CHECKING:
     from offhook.media.playout_queue import Spawn
     from offhook.media.rate_converter import Resample
     from offhook.media.stereo_recorder import StereoRecorder
+    from offhook.plugin.isolation import Note
 
 
 #: A talker's positions follow the RTP clock; if they differ more than this from our clock, the stream started anew.
 _RESTART_S = 1.0
+
+
+#: How long the packets that waited in a socket take to arrive after the process stood still, in seconds.
+_BURST_S: Final = 0.5
+#: Audio that is this much late arrived in time, in seconds.
+_JITTER_S: Final = 0.2
+#: The stage that listeners at other rates add.
+_HEARD: Final = "conversion of the callee's audio to another rate"
 
 
 class CallMedia:
@@ -42,9 +54,13 @@ class CallMedia:
         note: called with each error of a source or the recording.
         lost: called when the leg cannot send any more.
         recorder: takes both directions, or None.
+        remark: adds an entry to the timeline, of which it gets the name and the text.
+        check_pause: called before a frame of the callee is used; it calls `slept` and `drop_between` if the process
+            stood still until now.
         first_audio: called with a member's uid when the first frame of that member arrives, before the frame is used,
             so that this call may set `callee_uid`.
         callee_audio: called for each frame of the callee.
+        stall_timeout_s: see `Playout`.
     """
 
     def __init__(
@@ -52,12 +68,15 @@ class CallMedia:
         leg: Leg,
         resample: Resample,
         spawn: Spawn,
-        note: Callable[[OffhookError], None],
+        note: Note,
         lost: Callable[[OffhookError], None],
         recorder: StereoRecorder | None,
         *,
+        remark: Callable[[str, str], None],
+        check_pause: Callable[[], None],
         first_audio: Callable[[int], None],
         callee_audio: Callable[[], None],
+        stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._leg = leg
@@ -68,6 +87,7 @@ class CallMedia:
         self._recorder = recorder
         #: The same recorder, kept for its counters after it has been closed or has failed.
         self._recorded = recorder
+        self._check_pause = check_pause
         self._first_audio = first_audio
         self._callee_audio = callee_audio
         self._talkers: set[int] = set()
@@ -78,27 +98,57 @@ class CallMedia:
         self._frame_samples = samples_per_frame(self.rate_hz)
         self._base = 0
         self._anchors: dict[int, int] = {}
+        #: Audio of this time, in positions, is dropped until this moment: it waited in a socket.
+        self._dropped_time = (0, 0)
+        self._drop_until_s = 0.0
         #: Weak, so that a listener can simply be dropped.
         self._listeners: list[weakref.ref[AudioStream]] = []
         self._dropped = 0
         self._ended = False
+        self._ended_at: int | None = None
         self._opened = False
         self._held = False
         self._last_sent = b""
         self._last_heard = b""
-        self.playout: Playout = Playout(self.rate_hz, resample, spawn, note)
-        self.sent_filters: FilterChain = FilterChain(self.rate_hz, note)
-        self.heard_filters: FilterChain = FilterChain(self.rate_hz, note)
+        self._damage = DamageLog(remark)
+        self.playout: Playout = Playout(
+            self.rate_hz, resample, spawn, note, self._damage, stall_timeout_s=stall_timeout_s
+        )
+        self.sent_filters: FilterChain = FilterChain(self.rate_hz, note, self._damage)
+        self.heard_filters: FilterChain = FilterChain(self.rate_hz, note, self._damage)
         #: While this is True, playout goes on, but silence is sent instead.
         self.muted = False
         self.frames_muted: int = 0
         self.frames_heard: int = 0
         self.frames_from_others: int = 0
+        self.frames_stale: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will be heard any more."""
+        return self._ended
 
     @property
     def position(self) -> int:
-        """Now, in samples since the leg joined."""
+        """Now, in samples since the leg joined; after `end`, when that was."""
+        if self._ended_at is not None:
+            return self._ended_at
         return round((self._loop.time() - self._joined_at) * self.rate_hz)
+
+    def slept(self, slept_s: float) -> None:
+        """The machine slept, and the loop's clock did not count that: positions do."""
+        self._joined_at -= slept_s
+        if slept_s and self._pacer.running:
+            self._pace()
+
+    def drop_between(self, start: int, end: int) -> None:
+        """The process stood still between two positions, until now: what the callee said meanwhile is not heard.
+
+        The system keeps the first of the packets that arrive in such a time. Heard in a burst afterwards, they would be
+        a mistake: they are too late for a conversation, and out of place in a recording.
+        """
+        self._dropped_time = (start, end)
+        self._drop_until_s = self._loop.time() + _BURST_S
 
     # ---- towards the callee
 
@@ -158,9 +208,13 @@ class CallMedia:
         if uid != self.callee_uid:
             self.frames_from_others += 1
             return
-        self.frames_heard += 1
+        self._check_pause()
         now = self.position
         anchor = self._anchors.get(uid)
+        if self._drop_until_s and anchor is not None and self._is_stale(anchor + frame.position):
+            self.frames_stale += 1
+            return
+        self.frames_heard += 1
         if anchor is None or abs(anchor + frame.position - now) > _RESTART_S * self.rate_hz:
             anchor = self._anchors[uid] = now - frame.position
         position = anchor + frame.position
@@ -174,12 +228,27 @@ class CallMedia:
                 stream.feed(placed)
             except BaseException as error:
                 self._lose(stream, error)
+            else:
+                if clipped := stream.newly_clipped():
+                    self._damage.at(_HEARD, Damage(clipped), "listen at the call's own rate, or add a filter gain:-3")
         self._record(left=False, position=position, pcm=pcm)
         self._callee_audio()
 
+    def _is_stale(self, position: int) -> bool:
+        """Whether a frame is of the time in which the process stood still, or just before it."""
+        if self._loop.time() > self._drop_until_s:
+            self._drop_until_s = 0.0
+            return False
+        start, end = self._dropped_time
+        return start - _RESTART_S * self.rate_hz < position < end - _JITTER_S * self.rate_hz
+
     def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
-        """A new listener, for the audio from now on."""
-        rate_hz = rate_hz or self.rate_hz
+        """A new listener, for the audio from now on.
+
+        Raises:
+            ConfigError: `rate_hz` is not a sampling rate.
+        """
+        rate_hz = self.rate_hz if rate_hz is None else check_rate(rate_hz)
         resampler = None if rate_hz == self.rate_hz else self._resample("live", self.rate_hz, rate_hz)
         stream = AudioStream(capacity_ms // PTIME_MS, resampler, rate_hz, self._count_drop)
         if self._ended:
@@ -197,6 +266,9 @@ class CallMedia:
         """The call is over: end the listeners' streams and finish the recording."""
         self.close()
         self._ended = True
+        # All recordings of the call reach this place; the last frame that was sent may end a little after now.
+        end = max(self.position, self._recorder.frames if self._recorder is not None else 0)
+        self._ended_at = end
         for stream in self._streams():
             try:
                 stream.flush()
@@ -208,9 +280,9 @@ class CallMedia:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             try:
-                recorder.close()
+                recorder.close(end)
             except OffhookError as error:
-                self._note(error)
+                self._note(error, "finishing the recording of the call failed")
 
     def _count_drop(self) -> None:
         self._dropped += 1
@@ -221,7 +293,7 @@ class CallMedia:
     def _lose(self, stream: AudioStream, error: BaseException) -> None:
         """A resampler failed: its own listener loses the rest, and no other is affected."""
         self.forget(stream)
-        self._note(as_plugin_error(stream.resampler, "convert", error))
+        self._note(as_plugin_error(stream.resampler, "convert", error), "a listener lost the rest of the audio")
 
     def _record(self, *, left: bool, position: int, pcm: bytes) -> None:
         if self._recorder is None:
@@ -230,7 +302,7 @@ class CallMedia:
             (self._recorder.write_left if left else self._recorder.write_right)(position, pcm)
         except OffhookError as error:  # a full disk costs the recording, not the call
             self._recorder = None
-            self._note(error)
+            self._note(error, "the recording of the call ends here")
 
     # ---- what can be asked
 
@@ -251,6 +323,7 @@ class CallMedia:
             **self._leg.counters(),
             "frames_heard": self.frames_heard,
             "frames_from_others": self.frames_from_others,
+            "frames_stale": self.frames_stale,
             "frames_skipped": self._pacer.skipped,
             "frames_muted": self.frames_muted,
             "playout_underruns": counts.underruns,
@@ -261,6 +334,7 @@ class CallMedia:
             "sources_resampled": counts.resampled,
             "filters_failed": self.sent_filters.failed + self.heard_filters.failed,
             "frames_dropped_by_listeners": self._dropped,
+            **self._damage.counters(),
         } | (
             {}
             if recorded is None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from operator import add
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError
+from offhook.arguments import check_number
 from offhook.interfaces.frame import pcm_of, samples_of, saturated
 
 if TYPE_CHECKING:
@@ -24,10 +24,12 @@ _HALF: Final = 1 << (_BITS - 1)
 class Gain:
     """A gain other than 0 dB; made by `gain_of`."""
 
-    __slots__ = ("_factor", "db")
+    __slots__ = ("_factor", "clipped", "db")
 
     def __init__(self, db: float) -> None:
         self.db: float = db
+        #: How many samples it has clipped so far.
+        self.clipped: int = 0
         self._factor = round(10 ** (db / 20) * (1 << _BITS))
 
     def apply(self, pcm: bytes) -> bytes:
@@ -37,6 +39,7 @@ class Gain:
         try:
             return pcm_of(array("h", scaled))
         except OverflowError:
+            self.clipped += beyond_full_scale(scaled)
             return pcm_of(saturated(scaled))
 
 
@@ -46,26 +49,27 @@ def gain_of(db: float) -> Gain | None:
     Raises:
         ConfigError: `db` is not a number from -60 to 20.
     """
-    number = cast("object", db)  # programs may pass anything
-    if not isinstance(number, int | float) or not LEAST_DB <= number <= MOST_DB:
-        raise ConfigError(
-            f"gain_db must be between {LEAST_DB:g} and {MOST_DB:g}, got {db!r}. To send silence, mute the call"
-        )
+    db = check_number(db, "gain_db", least=LEAST_DB, most=MOST_DB, guess="To send silence, mute the call")
     return Gain(db) if db else None
 
 
-def mixed(sounds: Sequence[bytes]) -> bytes:
-    """The sum of at least one sound, all of the same length.
+def mixed(sounds: Sequence[bytes]) -> tuple[bytes, int]:
+    """The sum of at least one sound, all of the same length, and how many of its samples were clipped.
 
     It is clipped after the last addition, so that the order of the sounds does not matter.
     """
     if len(sounds) == 1:
-        return sounds[0]
+        return sounds[0], 0
     first, *others = map(samples_of, sounds)
-    total: Iterable[int] = first
+    total: Sequence[int] = first
     for samples in others:
         total = list(map(add, total, samples))
     try:
-        return pcm_of(array("h", total))
+        return pcm_of(array("h", total)), 0
     except OverflowError:
-        return pcm_of(saturated(total))
+        return pcm_of(saturated(total)), beyond_full_scale(total)
+
+
+def beyond_full_scale(values: Iterable[int]) -> int:
+    """How many of `values` do not fit into 16 bits."""
+    return sum(not -32768 <= value <= 32767 for value in values)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import PluginError
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
+from offhook.interfaces.samples import UNDAMAGED, Damage
 from offhook.plugin.isolation import as_plugin_error, name_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class RateConverter:
         self._from_hz = rate_hz
         self._resample = resample
         self._resampler: Resampler | None = None
+        self._clipped = 0
         #: Whether any frame had a rate other than `rate_hz`.
         self.resampled: bool = False
 
@@ -58,7 +60,17 @@ class RateConverter:
     def rest(self) -> bytes:
         """The audio that the resampler held back; called at the end of the source, or where its rate changes."""
         resampler, self._resampler = self._resampler, None
-        return b"" if resampler is None else _called(resampler, resampler.flush)
+        if resampler is None:
+            return b""
+        try:
+            return _called(resampler, resampler.flush)
+        finally:
+            self._clipped += clipped_by(resampler)
+
+    def damage(self) -> Damage:
+        """What the resamplers did to samples so far."""
+        clipped = self._clipped + (clipped_by(self._resampler) if self._resampler is not None else 0)
+        return Damage(clipped) if clipped else UNDAMAGED
 
     def _parts(self, pcm: bytes, rate_hz: int, size: int) -> Iterator[bytes]:
         if not pcm:
@@ -73,6 +85,12 @@ class RateConverter:
             part = pcm[start : start + size]
             resampler = self._resampler
             yield part if resampler is None else _called(resampler, partial(resampler.convert, part))
+
+
+def clipped_by(resampler: Resampler) -> int:
+    """How many samples a resampler says that it clipped; it is a plugin's, and may say anything."""
+    clipped: object = getattr(resampler, "clipped_samples", 0)
+    return clipped if type(clipped) is int and clipped > 0 else 0
 
 
 def _called(resampler: Resampler, method: Callable[[], bytes]) -> bytes:

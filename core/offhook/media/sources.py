@@ -1,179 +1,181 @@
-"""Sources made from what a program has: frames, iterators of frames, and audio that it pushes."""
+"""Sources made from what a program has: frames and raw audio, alone or in iterables."""
 
 from __future__ import annotations
 
-import asyncio
+import inspect
+import io
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from offhook.errors import OffhookError, SourceClosed, SourceError
+from offhook.errors import SourceError
 from offhook.interfaces import AudioSource
-from offhook.interfaces.frame import AudioFrame
+from offhook.interfaces.frame import AudioFrame, checked_rate
+from offhook.interfaces.samples import samples_in
+from offhook.media.raw_audio import Chunk, Chunks, RawAudio
+from offhook.wording import describe, quoted_path
 
-#: What can be played besides specs and sources.
-Frames: TypeAlias = AudioFrame | Iterable[AudioFrame] | AsyncIterable[AudioFrame]
+#: What can be played besides specs, paths and sources.
+Frames: TypeAlias = Chunk | Iterable[Chunk] | AsyncIterable[Chunk]
+
+_MISSING = "pass it, for example play(audio, rate_hz=24_000)"
+_YIELDED = "the iterable yielded"
+#: Methods of the answers of HTTP clients that yield bytes.
+_STREAMING = ("aiter_bytes", "iter_bytes", "iter_chunked", "iter_content")
 
 
-def frames_source(what: Frames) -> AudioSource:
-    """A source that returns the frames of `what`.
+def frames_source(what: Frames, rate_hz: int | None = None) -> AudioSource:
+    """A source that returns the audio of `what`.
+
+    Args:
+        what: a frame; raw audio, that is bytes of 16-bit little-endian samples or an array of int16 or floats; or an
+            iterable or async iterable of these.
+        rate_hz: the rate of raw audio.
 
     Raises:
-        SourceError: `what` is not one of the types in `Frames`.
+        SourceError: `what` is not one of the types in `Frames`, or is raw audio without a rate.
+        FrameError: `rate_hz` is not a sampling rate.
     """
+    rate_hz = None if rate_hz is None else checked_rate(rate_hz)
     if isinstance(what, AudioFrame):
-        return IterableSource([what])
+        if rate_hz is not None:
+            raise SourceError("play(rate_hz=...) is the rate of raw audio, and an AudioFrame has its own: leave it out")
+        return IterableSource([what], Chunks(None, _MISSING))
+    if (guess := _guess(what)) is not None:
+        raise _refused(what, guess)
+    chunks = Chunks(rate_hz, _MISSING)
     if isinstance(what, AsyncIterable):
-        return AsyncIterableSource(what)
-    if _iterable(what):
-        return IterableSource(what)
-    raise SourceError(
-        f"{type(what).__name__} cannot be played: pass a spec (wav:greeting.wav), an AudioSource, an AudioFrame, or an "
-        "iterable or async iterable of AudioFrame. Raw bytes need their rate: AudioFrame(pcm, rate_hz)"
+        return AsyncIterableSource(what, chunks)
+    if samples_in(what) is not None:
+        return IterableSource((), chunks, chunks.admit(what, "play() got"))
+    if not isinstance(what, Iterable):
+        raise _refused(what, "")
+    if isinstance(what, list | tuple | deque):
+        trial = Chunks(rate_hz, _MISSING)
+        for item in what:
+            trial.admit(item, _YIELDED)
+    return IterableSource(what, chunks)
+
+
+def _refused(what: object, guess: str) -> SourceError:
+    wanted = (
+        "pass a spec (wav:greeting.wav), a pathlib.Path, an AudioSource, an AudioFrame, raw audio with its rate_hz, or "
+        "an iterable or async iterable of frames or raw audio"
     )
+    return SourceError(f"{type(what).__name__} cannot be played: {guess or wanted}")
 
 
-def _iterable(what: object) -> bool:
-    """Whether `what` is an iterable that may hold frames; text and bytes are iterables that cannot."""
-    return isinstance(what, Iterable) and not isinstance(what, bytes | bytearray | memoryview | str)
+def _guess(what: object) -> str | None:
+    """What to write instead of something that is often passed by mistake; None for anything else."""
+    if inspect.iscoroutine(what):
+        what.close()  # or Python would warn that it was never awaited
+        return f"await {what.__name__}() first, and pass what it returns"
+    if inspect.isroutine(what):
+        return f"call it, and pass what it returns: play({what.__name__}(), rate_hz=...)"
+    if isinstance(what, type):
+        return f"{what.__name__} is a class: pass an instance"
+    if isinstance(what, io.IOBase):
+        name: object = getattr(what, "name", None)
+        named = f" {quoted_path(name)}" if isinstance(name, str) else ""
+        return f"pass the path of the file{named} as a pathlib.Path, or its raw samples: play(file.read(), rate_hz=...)"
+    method = next((name for name in _STREAMING if callable(getattr(what, name, None))), "")
+    if method:
+        return f"pass the bytes that it yields: play(response.{method}(), rate_hz=...)"
+    if isinstance(what, str | Mapping):
+        return ""
+    return None
 
 
-def _checked(frame: object) -> AudioFrame:
-    if not isinstance(frame, AudioFrame):
-        raise SourceError(f"the iterable of frames yielded {type(frame).__name__}; expected an AudioFrame")
-    return frame
+class _ChunkSource(AudioSource):
+    """What both sources share: long chunks of raw audio become frames of `PART_MS`.
+
+    Args:
+        chunks: checks what the iterable yields.
+        first: raw audio to begin with.
+    """
+
+    def __init__(self, chunks: Chunks, first: AudioFrame | RawAudio | None = None) -> None:
+        self._chunks = chunks
+        self._raw = first if isinstance(first, RawAudio) else None
+
+    def _take(self) -> AudioFrame | None:
+        """A frame of the chunk that was begun; None if there is none."""
+        raw = self._raw
+        if raw is None:
+            return None
+        frame = raw.take()
+        if raw.taken:
+            self._raw = None
+        return frame
+
+    def _begin(self, chunk: object) -> AudioFrame | None:
+        """The first frame of a chunk."""
+        admitted = self._chunks.admit(chunk, _YIELDED)
+        if isinstance(admitted, AudioFrame):
+            return admitted
+        self._raw = admitted
+        return self._take()
 
 
-class IterableSource(AudioSource):
-    """Frames that exist already."""
+class IterableSource(_ChunkSource):
+    """Audio that exists already.
 
-    def __init__(self, frames: Iterable[AudioFrame]) -> None:
-        self._frames: Iterator[AudioFrame] = iter(frames)
+    Args:
+        frames: yields frames or raw audio.
+        chunks: as for `_ChunkSource`.
+        first: as for `_ChunkSource`.
+
+    Raises:
+        SourceError: `frames` cannot be iterated.
+    """
+
+    def __init__(self, frames: Iterable[object], chunks: Chunks, first: AudioFrame | RawAudio | None = None) -> None:
+        super().__init__(chunks, first)
+        try:
+            self._frames: Iterator[object] = iter(frames)
+        except Exception as error:
+            raise SourceError(f"{type(frames).__name__} cannot be iterated: {describe(error)}") from error
 
     async def read(self) -> AudioFrame | None:
-        for frame in self._frames:
-            return _checked(frame)
-        return None
+        if (frame := self._take()) is not None:
+            return frame
+        for chunk in self._frames:
+            return self._begin(chunk)
+        return self._chunks.rest()
 
     async def aclose(self) -> None:
-        self._frames = iter(())
+        self._frames, self._raw = iter(()), None
 
 
-class AsyncIterableSource(AudioSource):
-    """Frames as they are made, for example by a synthesiser. A generator is closed when playing stops."""
+class AsyncIterableSource(_ChunkSource):
+    """Audio as it is made, for example by a synthesiser. A generator is closed when playing stops.
+
+    Args:
+        frames: yields frames or raw audio.
+        chunks: as for `_ChunkSource`.
+
+    Raises:
+        SourceError: `frames` cannot be iterated.
+    """
 
     live = True
 
-    def __init__(self, frames: AsyncIterable[AudioFrame]) -> None:
-        self._frames: AsyncIterator[AudioFrame] = aiter(frames)
+    def __init__(self, frames: AsyncIterable[object], chunks: Chunks) -> None:
+        super().__init__(chunks)
+        try:
+            self._frames: AsyncIterator[object] = aiter(frames)
+        except Exception as error:
+            raise SourceError(f"{type(frames).__name__} cannot be iterated: {describe(error)}") from error
 
     async def read(self) -> AudioFrame | None:
-        async for frame in self._frames:
-            return _checked(frame)
-        return None
+        if (frame := self._take()) is not None:
+            return frame
+        async for chunk in self._frames:
+            return self._begin(chunk)
+        return self._chunks.rest()
 
     async def aclose(self) -> None:
+        self._raw = None
         close = getattr(self._frames, "aclose", None)  # generators have it; other iterators may not
         if close is not None:
             await close()
-
-
-# Why `PushSource.write` raises `SourceClosed`.
-_ENDED = "end() or fail() was called on this source: nothing can be written after that"
-_OVER = "this source is not played any more: it was cleared, replaced or cancelled, or the call has ended"
-
-
-class PushSource(AudioSource):
-    """A source that a program writes into; its frames are played in the order of the writes.
-
-    Write, then call `end()`; play the source before, in between or after. `write` waits while `high_water_ms` or more
-    of audio is queued, so that a program that is faster than speech is held back.
-
-    Args:
-        high_water_ms: how much audio may be queued before `write` waits, in milliseconds. The last frame may exceed
-            it by any length.
-
-    Raises:
-        SourceError: `high_water_ms` is not positive.
-    """
-
-    live = True
-
-    def __init__(self, *, high_water_ms: float = 200.0) -> None:
-        if not high_water_ms > 0:
-            raise SourceError(f"high_water_ms must be positive, got {high_water_ms!r}")
-        self._high_water_ms = high_water_ms
-        self._frames: deque[AudioFrame] = deque()
-        self._queued_ms = 0.0
-        self._turn = asyncio.Lock()  # writers get their turn in the order of their calls
-        self._space = asyncio.Event()
-        self._arrival = asyncio.Event()
-        self._refusal = ""
-        self._error: OffhookError | None = None
-
-    @property
-    def queued_ms(self) -> float:
-        """The audio that was written and not yet taken for playout, in milliseconds."""
-        return self._queued_ms
-
-    async def write(self, frame: AudioFrame) -> None:
-        """Wait for room, then queue the whole frame.
-
-        A write that is cancelled while it waits has queued nothing, so its frame can be written again; the frames
-        written before it are played.
-
-        Raises:
-            SourceClosed: the source was ended, or its playout is over, for example because the callee barged in and
-                the call was cleared. Writes that are waiting raise it, too.
-            SourceError: `frame` is not an `AudioFrame`.
-        """
-        if not isinstance(frame, AudioFrame):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
-            raise SourceError(f"write() needs an AudioFrame, got {type(frame).__name__}")
-        async with self._turn:
-            while self._queued_ms >= self._high_water_ms and not self._refusal:
-                self._space.clear()
-                await self._space.wait()
-            if self._refusal:
-                raise SourceClosed(self._refusal)
-            self._frames.append(frame)
-            self._queued_ms += frame.duration_ms
-            self._arrival.set()
-
-    def end(self) -> None:
-        """End the source: the frames that were written are played, and then the item is done. Idempotent."""
-        self._close(_ENDED)
-
-    def fail(self, error: Exception) -> None:
-        """End the source with `error`: the frames that were written are played, and then the item ends as failed."""
-        if self._refusal:
-            return
-        if not isinstance(error, OffhookError):
-            problem = SourceError(f"the program that pushed audio failed: {type(error).__name__}: {error}")
-            problem.__cause__ = error
-            error = problem
-        self._error = error
-        self._close(_ENDED)
-
-    async def read(self) -> AudioFrame | None:
-        while not self._frames:
-            if self._refusal:
-                error, self._error = self._error, None
-                if error is not None:
-                    raise error
-                return None
-            self._arrival.clear()
-            await self._arrival.wait()
-        frame = self._frames.popleft()
-        self._queued_ms = self._queued_ms - frame.duration_ms if self._frames else 0.0
-        self._space.set()
-        return frame
-
-    async def aclose(self) -> None:
-        self._frames.clear()
-        self._queued_ms = 0.0
-        self._close(_OVER)
-
-    def _close(self, refusal: str) -> None:
-        self._refusal = self._refusal or refusal
-        self._space.set()
-        self._arrival.set()

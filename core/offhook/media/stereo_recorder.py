@@ -41,7 +41,7 @@ class StereoRecorder:
         look_back_ms: how long to wait for the side that is behind.
 
     Raises:
-        StorageError: the file cannot be created, see `WavWriter`.
+        ConfigError, StorageError: the file cannot be created, see `WavWriter`.
     """
 
     def __init__(self, path: str | os.PathLike[str], rate_hz: int, *, look_back_ms: int = LOOK_BACK_MS) -> None:
@@ -80,20 +80,23 @@ class StereoRecorder:
         """Write audio of the callee; as `write_left`."""
         self._put(_RIGHT, position, pcm)
 
-    def close(self) -> None:
+    def close(self, end: int = 0) -> None:
         """Write the rest and finish the file. Idempotent.
+
+        Args:
+            end: where the call ended, as a position; the file holds silence up to there.
 
         Raises:
             StorageError: the last audio could not be written.
         """
         if not self._file.closed:
             self._write_out(max(self._ends) - self._start)
+            self._file.write_silence(min(max(0, end - self._start), self._most_gap))
             self._file.close()
 
     def discard(self) -> None:
         """Close the file and delete it: nothing was recorded."""
-        self._file.close()
-        self._file.path.unlink(missing_ok=True)
+        self._file.discard()
 
     def _put(self, side: int, position: int, pcm: bytes) -> None:
         samples = samples_of(pcm)

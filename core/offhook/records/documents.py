@@ -10,8 +10,9 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
 
+from offhook.arguments import check_instance
 from offhook.secret import redact
 from offhook.session.facts import evidence_code
 
@@ -33,22 +34,63 @@ def to_json(document: Mapping[str, object], *, indent: int | None = None) -> byt
     return text.encode("utf-8", "backslashreplace")
 
 
-def load_json(text: str | bytes) -> dict[str, object] | None:
-    """The document that `to_json` wrote; None for anything else, such as half a line.
+#: How deeply a document may be nested; ours are by five levels.
+_MOST_NESTED: Final = 32
 
-    In entries and records of an older version, the evidence is replaced by the codes of this version.
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return fields
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_decode: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_not_json).decode
+
+
+def _depth(value: object) -> int:
+    """How deeply `value` is nested; stops counting beyond `_MOST_NESTED`."""
+    depth, level = 0, [value]
+    while level and depth <= _MOST_NESTED:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else cast("list[object]", outer))
+            if isinstance(inner, (dict, list))
+        ]
+    return depth
+
+
+def load_json(text: str | bytes, *, entry: bool = False) -> dict[str, object] | None:
+    """The document that `to_json` wrote; None for anything else.
+
+    That is half a line, an object with a name twice, or one nested more deeply than any of ours. In entries and
+    records of an older version, the evidence is replaced by the codes of this version.
+
+    Args:
+        text: the JSON.
+        entry: it is an entry of a journal; a record may come to hold it, and is more deeply nested then.
+
+    Raises:
+        ConfigError: it is neither text nor bytes.
     """
+    check_instance(text, "text", (str, bytes), "text or bytes")
     try:
-        value: object = json.loads(text)
-    except ValueError:
+        value: object = _decode(text if isinstance(text, str) else text.decode())
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _depth(cast("object", value)) > _MOST_NESTED - 2 * entry:
         return None
     document = cast("dict[str, object]", value)
     timeline = document.get("timeline")
-    for entry in (document, *(cast("list[object]", timeline) if isinstance(timeline, list) else ())):
-        if isinstance(entry, dict) and "evidence" in entry:
-            entry["evidence"] = evidence_code(cast("dict[str, object]", entry)["evidence"])
+    for item in (document, *(cast("list[object]", timeline) if isinstance(timeline, list) else ())):
+        if isinstance(item, dict) and "evidence" in item:
+            item["evidence"] = evidence_code(cast("dict[str, object]", item)["evidence"])
     return document
 
 

@@ -7,49 +7,55 @@ for a phone whose other settings are all in code.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import StorageError
-from offhook.wording import quoted_path, system_reason
+from offhook.arguments import check_path
+from offhook.errors import ConfigError
+from offhook.interfaces.environment import Environment
+from offhook.paths import expanded, home_folder, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 HOME_VARIABLE: Final = "OFFHOOK_HOME"
+_XDG_VARIABLE: Final = "XDG_DATA_HOME"
+_ADVICE: Final = f"To keep records in another folder, set {HOME_VARIABLE}."
 
 
-def home(environment: Mapping[str, str]) -> Path:
+def home(environment: Mapping[str, str] | None) -> Path:
     """The folder for records; it may not exist yet.
 
     Args:
-        environment: where `OFFHOOK_HOME` is looked up before the process's own environment.
+        environment: where `OFFHOOK_HOME` is looked up before the process's own environment, if anywhere.
+
+    Raises:
+        ConfigError: `OFFHOOK_HOME` is not set, and there is no home folder in which the platform keeps data; or
+            `environment` is not a mapping of text.
     """
-    named = environment.get(HOME_VARIABLE) or os.environ.get(HOME_VARIABLE)
+    environment, process = Environment(environment), Environment.of_process()
+    named = environment.get(HOME_VARIABLE) or process.get(HOME_VARIABLE)
     if named:
-        return Path(named)
+        return expanded(named)
+    if not Path(process.get(_XDG_VARIABLE, "")).is_absolute():
+        try:
+            home_folder()
+        except ConfigError as error:
+            raise ConfigError(
+                f"records have no place, because {error.message}, or set {HOME_VARIABLE} to a folder for records, or "
+                "OFFHOOK_STORE=none to keep none"
+            ) from None
     import platformdirs
 
     return platformdirs.user_data_path("offhook", appauthor=False)
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only its owner can open; an existing one is left as it is.
+    """Make the folder for records, so that only its owner can open it; an existing one is left as it is.
 
     Raises:
+        ConfigError: it is not a path.
         StorageError: the folder cannot be made.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except FileExistsError as error:
-        raise StorageError(
-            f"{quoted_path(error.filename)} is a file and not a folder: choose another folder."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise StorageError(
-            f"the folder {quoted_path(folder)} cannot be made: {system_reason(error)}. "
-            "To keep records in another folder, set OFFHOOK_HOME."
-        ) from None
+    make_folder(Path(check_path(folder, "folder", "calls")), _ADVICE)

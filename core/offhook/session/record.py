@@ -50,7 +50,9 @@ class TimelineEntry:
 
 @dataclass(slots=True)
 class Gap:
-    """A time without a connection to the channel: nothing was sent or heard, and recordings hold silence.
+    """A time without a connection to the channel, or in which the whole process stood still.
+
+    Nothing was sent or heard, and recordings hold silence. The timeline shows which it was.
 
     Attributes:
         start_s: its start, in seconds since our leg joined the channel, which is when recordings begin.
@@ -82,7 +84,7 @@ class CallRecord:
         timeline: everything that happened, oldest first.
         counters: what was sent, received, lost, concealed, dropped.
         files: the paths of the recordings; the key names the content of each.
-        gaps: when the connection to the channel was lost.
+        gaps: when the connection to the channel was lost, or the process stood still.
     """
 
     call_id: str

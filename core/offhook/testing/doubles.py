@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from offhook.arguments import check_error, check_function, check_text
 from offhook.errors import StartAmbiguous
 from offhook.interfaces import AudioFilter, AudioSink, Auth, Carrier, Store
 from offhook.interfaces.grant import Grant
@@ -23,10 +24,16 @@ _GIVE_UP_S: Final = 15.0
 
 
 class FixedAuth(Auth):
-    """Returns the same headers for every host."""
+    """Returns the same headers for every host.
+
+    Raises:
+        ConfigError: the value of a header is not text.
+    """
 
     def __init__(self, **headers: str) -> None:
-        self._headers = {name.replace("_", "-"): Secret(value) for name, value in headers.items()}
+        self._headers = {
+            name.replace("_", "-"): Secret(check_text(value, f"the header {name}")) for name, value in headers.items()
+        }
 
     async def headers(self, host: str) -> Mapping[str, Secret]:
         return self._headers
@@ -43,6 +50,9 @@ class ScriptedCarrier(Carrier):
             then ignored. If the service takes longer than 15 s, `start_call` raises `StartAmbiguous`.
         line: the id of its line, see `Carrier.line_id`.
         auth: asked for the headers of each call to the host of `endpoint`, as carriers that send keys do.
+
+    Raises:
+        ConfigError: an argument is of the wrong type.
     """
 
     def __init__(
@@ -55,6 +65,13 @@ class ScriptedCarrier(Carrier):
         line: str | None = None,
         auth: Auth | None = None,
     ) -> None:
+        check_error(answer, "answer")
+        check_error(refuse_check, "refuse_check")
+        for name, text in (("endpoint", endpoint), ("line", line)):
+            if text is not None:
+                check_text(text, name)
+        if service is not None:
+            check_function(service, "service", ("the number of a call",), may_be_async=True)
         self.endpoint = endpoint
         self._answer = answer
         self._refuse_check = refuse_check

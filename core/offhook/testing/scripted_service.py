@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_choice, check_instance
 from offhook.errors import (
     CarrierProtocolError,
     CarrierUnavailable,
+    ConfigError,
     CredentialsRejected,
     RateLimited,
     RequestRejected,
@@ -70,7 +72,7 @@ class ScriptedService(ServiceFarEnd):
         return self._strayed
 
     def answer(self, answer: ServiceAnswer) -> None:
-        self.told = answer
+        self.told = check_choice(answer, "answer", ServiceAnswer)
 
     async def start(self) -> None:
         pass
@@ -79,7 +81,13 @@ class ScriptedService(ServiceFarEnd):
         pass
 
     def carrier(self, environment: Environment, auth: Auth | None = None) -> ScriptedCarrier:
-        """Return a carrier that uses this service, and requests headers from `auth` before each call."""
+        """Return a carrier that uses this service, and requests headers from `auth` before each call.
+
+        Raises:
+            ConfigError: `environment` is not that of this service.
+        """
+        if _LINE_VARIABLE not in check_instance(environment, "environment", Environment, "an Environment"):
+            raise ConfigError(f"environment must hold {_LINE_VARIABLE}: use ScriptedService.environment")
         return ScriptedCarrier(service=self.ring, line=environment[_LINE_VARIABLE], endpoint=_ENDPOINT, auth=auth)
 
     async def ring(self, to: str) -> Grant:

@@ -24,6 +24,9 @@ TURN_PAUSE_MS: Final = 700
 _LATENESS_MS: Final = 200
 #: A talker whose positions differ from the clock by more than this has started anew.
 _MOST_DRIFT_MS: Final = 1000
+#: Audio may be ahead of the clock by this, after a caller whose first frame was late; the recording of a call is never
+#: longer than the call by more.
+_MOST_AHEAD_MS: Final = 2000
 #: Frames that may wait for the recording.
 _MOST_WAITING: Final = frames_in(10.0)
 _CLOSE_TIMEOUT_S: Final = 0.5
@@ -40,6 +43,7 @@ class CalleeEar:
         first_audio_s: seconds from the answer to the caller's first frame; None before it.
         frames_heard: frames taken.
         gap_samples: samples that the caller's positions skipped: lost, or never sent.
+        frames_too_fast: frames dropped because more audio came than time passed.
         frames_unrecorded: frames that the recording could not take.
         spoken: set when the caller has started to speak since `expect_speech`.
         paused: set when the caller has spoken and then been quiet for `TURN_PAUSE_MS`.
@@ -59,6 +63,7 @@ class CalleeEar:
         self.first_audio_s: float | None = None
         self.frames_heard: int = 0
         self.gap_samples: int = 0
+        self.frames_too_fast: int = 0
         self.frames_unrecorded: int = 0
         self.spoken: asyncio.Event = asyncio.Event()
         self.paused: asyncio.Event = asyncio.Event()
@@ -76,9 +81,12 @@ class CalleeEar:
         if self._offset is None or uid != self._talker:
             self._anchor(uid, frame, now)
         position = frame.position + (self._offset or 0)
-        if abs(position - now) > _MOST_DRIFT_MS * self._rate_hz // 1000:
+        if abs(position - now) > _MOST_DRIFT_MS * self._rate_hz // 1000 or position < self._expected:
             self._anchor(uid, frame, now)
             position = frame.position + (self._offset or 0)
+        if position > now + _MOST_AHEAD_MS * self._rate_hz // 1000:
+            self.frames_too_fast += 1
+            return
         if self.first_audio_s is None:
             self.first_audio_s = self._loop.time() - self._answered_at_s
         elif position > self._expected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offhook.errors import OffhookError
+from offhook_mockserver.rooms.room import RoomError
 from offhook_wire.access_token import TokenInvalid
 from offhook_wire.relay_protocol import Refusal
 
@@ -60,4 +61,8 @@ def check_may_join(
     reserved = room.reservations.get(uid)
     if identity is not None and reserved is not None and reserved.identity != identity:
         raise JoinRefused(409, Refusal("replaced", f"another client has joined as uid {uid} in the meantime"))
+    try:
+        room.check_space(uid)
+    except RoomError as error:
+        raise JoinRefused(503, Refusal("unavailable", error.message)) from None
     return room, access

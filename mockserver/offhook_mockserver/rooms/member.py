@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from offhook.interfaces import LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
+from offhook_wire.media_counts import MediaCounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,17 +80,21 @@ class RtpListener(Protocol):
 
 
 @dataclass(slots=True)
-class RoomCounters:
+class RoomCounters(MediaCounts):
     """What did not get through in a room since it was opened, for all its members, including those that have left.
+
+    The counters of `MediaCounts` are those of all WebRTC clients together.
 
     Attributes:
         malformed: packets and messages of members that could not be parsed.
         unheard: frames and packets that members sent before they joined or published, or after they left.
+        misnumbered: packets that were not forwarded, because their numbers were far from those before and after them.
         audio_dropped: audio messages dropped, oldest first, because a client of the PCM door read too slowly.
     """
 
     malformed: int = 0
     unheard: int = 0
+    misnumbered: int = 0
     audio_dropped: int = 0
 
 

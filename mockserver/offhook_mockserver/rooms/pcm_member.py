@@ -6,14 +6,23 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from offhook.interfaces import LeaveReason, LegClosed, MemberPublished, MemberUnpublished
+from offhook.interfaces import (
+    SAMPLE_BYTES,
+    AudioFrame,
+    LeaveReason,
+    LegClosed,
+    MemberPublished,
+    MemberUnpublished,
+    samples_per_frame,
+)
 from offhook_wire import rtp
 from offhook_wire.opus import OpusEncoder
+from offhook_wire.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.interfaces import AudioFrame, Ids
+    from offhook.interfaces import Ids
     from offhook_mockserver.rooms.member import PcmHandler, RoomEvent, RoomView
 
 
@@ -39,10 +48,16 @@ class PcmMember:
         # Passed on at the next turn of the loop, so that `Room.join_pcm` has returned when the handler is called.
         self._waiting: list[RoomEvent] | None = []
         self._lost: asyncio.TimerHandle | None = None
+        self._pace = Pace(room.rate_hz, asyncio.get_running_loop().time)
         self._encoder: OpusEncoder | None = None
+        self._frame_bytes = samples_per_frame(room.rate_hz) * SAMPLE_BYTES
+        #: Samples that do not fill a packet of 20 ms yet, and the position of the first of them.
+        self._pending = b""
+        self._pending_at = 0
         self._sequence = ids.below(0x8000)
         self._origin = ids.uint32()
         self._next_position: int | None = None
+        self._handler_failed = False
 
     @property
     def present(self) -> bool:
@@ -63,22 +78,30 @@ class PcmMember:
     def unpublish(self) -> None:
         """Stop publishing (mute), and notify the others. Idempotent."""
         if self._present and self.published:
+            self._flush()
             self.published = False
             self._room.notify(MemberUnpublished(self.uid), but=self.uid)
 
     def send(self, frame: AudioFrame) -> None:
         """Send up to 20 ms of audio at `rate_hz` now; the others hear it only after `publish`.
 
-        A jump in `frame.position` is time without audio.
+        A jump in `frame.position` is time without audio. What `Pace` does not allow is changed or dropped: positions
+        that step back or leap ahead of time, and audio that is sent faster than it plays.
 
         Raises:
             ValueError: the frame has another rate, or is longer than 20 ms.
         """
-        if frame.rate_hz != self.rate_hz or frame.samples * rtp.CLOCK_HZ > rtp.FRAME_TICKS * self.rate_hz:
+        if frame.rate_hz != self.rate_hz or len(frame.pcm) > self._frame_bytes:
             raise ValueError(f"{frame!r} is not a frame of at most 20 ms at the room's {self.rate_hz} Hz")
         if not (self._present and self.published):
             self._room.counters.unheard += 1
             return
+        position = self._pace.place(frame.position, frame.samples)
+        if position is None:
+            self._room.counters.audio_too_fast += 1
+            return
+        if position != frame.position:
+            frame = AudioFrame(frame.pcm, frame.rate_hz, position)
         for pcm_member in self._room.pcm_members:
             if pcm_member is not self:
                 pcm_member.hear(self.uid, frame)
@@ -91,6 +114,7 @@ class PcmMember:
 
     def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:
         """Leave the room. The others are notified with `reason`; this member's handler gets no event. Idempotent."""
+        self._flush()
         self._room.remove(self, reason)
 
     def lose(self, gone: Callable[[], object] = lambda: None) -> None:
@@ -141,7 +165,9 @@ class PcmMember:
         try:
             self._handler.on_audio(uid, frame)
         except Exception:
-            _log.exception("the handler of PCM member %d failed on audio", self.uid)
+            if not self._handler_failed:  # once, since audio arrives 50 times a second
+                self._handler_failed = True
+                _log.exception("the handler of PCM member %d failed on audio; later failures are not logged", self.uid)
 
     def put_out(self, reason: str | None) -> None:
         """The room has removed this member; `reason` is None if the member left by itself."""
@@ -153,21 +179,41 @@ class PcmMember:
 
     def release_encoder(self) -> None:
         """Close the encoder: no RTP member listens now."""
+        self._pending = b""
         if self._encoder is not None:
             self._encoder.close()
             self._encoder = None
 
     def _send_encoded(self, frame: AudioFrame) -> None:
+        """Send packets of 20 ms, whatever the lengths of frames: a shorter frame waits for the next one."""
+        if self._pending and frame.position != self._pending_at + len(self._pending) // SAMPLE_BYTES:
+            self._flush()
+        if not self._pending:
+            self._pending_at = frame.position
+        pcm = self._pending + frame.pcm
+        if len(pcm) >= self._frame_bytes:
+            self._send_packet(pcm[: self._frame_bytes], self._pending_at)
+            self._pending_at += self._frame_bytes // SAMPLE_BYTES
+            pcm = pcm[self._frame_bytes :]
+        self._pending = pcm
+
+    def _flush(self) -> None:
+        """Send what does not fill a packet, followed by silence."""
+        if self._pending:
+            pcm, self._pending = self._pending, b""
+            self._send_packet(pcm, self._pending_at)
+
+    def _send_packet(self, pcm: bytes, at: int) -> None:
         if self._encoder is None:
             self._encoder = OpusEncoder(self.rate_hz)
-        position = frame.position * rtp.CLOCK_HZ // self.rate_hz
+        position = at * rtp.CLOCK_HZ // self.rate_hz
         packet = rtp.RtpPacket(
             payload_type=rtp.OPUS_PAYLOAD_TYPE,
             marker=position != self._next_position,
             sequence=self._sequence,
             timestamp=(self._origin + position) & 0xFFFF_FFFF,
             ssrc=0,
-            payload=self._encoder.encode(frame.pcm),
+            payload=self._encoder.encode(pcm),
         )
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._next_position = position + rtp.FRAME_TICKS

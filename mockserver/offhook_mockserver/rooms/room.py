@@ -28,12 +28,18 @@ if TYPE_CHECKING:
 
 Member: TypeAlias = PcmMember | RtpMember
 
+#: Members of one room. FaceTime takes 32, and the relay's messages list up to 512; but every frame of every talker goes
+#: to every member, 50 times a second, and with several hundred members one process cannot keep up: joins then take
+#: seconds, in the other rooms too.
+MAX_ROOM_MEMBERS: Final = 128
+#: Different uids that may join a room in its life: each leaves an SSRC with everyone who hears it, in case it returns.
+MOST_UIDS: Final = 1024
 #: Uids are 32 bits and 0 means "choose one for me".
 _UID_LIMIT: Final = 2**32
 
 
 class RoomError(OffhookError):
-    """A room cannot be opened or joined: its name is taken, too many are open, or it is closed."""
+    """A room cannot be opened or joined: its name is taken, too many are open, or it is closed or full."""
 
     code = "room"
 
@@ -78,6 +84,8 @@ class Room:
         #: Whether any member has been in, even for less than a turn of the loop.
         self.visited: bool = False
         self._concealed_before = 0
+        #: The uids that have been in.
+        self._uids: set[int] = set()
         self.counters: RoomCounters = RoomCounters()
         #: By uid, what is kept of its last member, so that a member that comes back is heard, and hears, as before.
         self.reservations: dict[int, Reservation] = {}
@@ -155,6 +163,17 @@ class Room:
             now_s=self._clock.wall_s(),
         )
 
+    def check_space(self, uid: int) -> None:
+        """Check that there is space for a further member, or that `uid` is a member, which would be replaced.
+
+        Doors call it; a callee joins whether there is space or not.
+
+        Raises:
+            RoomError: the room is full.
+        """
+        if uid not in self._members and len(self._members) + len(self._expected) >= MAX_ROOM_MEMBERS:
+            raise RoomError(f"channel {self.channel} has {MAX_ROOM_MEMBERS} members, which is the limit")
+
     def join_pcm(self, uid: int, handler: PcmHandler) -> PcmMember:
         """Join as a member that speaks and hears PCM.
 
@@ -166,9 +185,11 @@ class Room:
             handler: called with events and audio.
 
         Raises:
-            RoomError: the room is closed.
+            RoomError: the room is closed, or has had too many members.
         """
+        self._check_open()
         member = PcmMember(self, uid or self.free_uid(), handler, self._ids)
+        self._check_uid(member.uid)
         self._replace(member.uid)
         for event in self._introduction():
             member.notify(event)
@@ -180,20 +201,22 @@ class Room:
         """Notify `member` of events from now on, although it is not in the room before `admit`.
 
         Raises:
-            RoomError: the room is closed.
+            RoomError: the room is closed or full.
         """
         self._check_open()
+        self.check_space(member.uid)
         self._expected.append(member)
 
     def admit(self, member: RtpMember) -> None:
         """Let an expected member into the room, because its media works, and notify the others.
 
         Raises:
-            RoomError: the room is closed, or the member has left in the meantime.
+            RoomError: the room is closed or has had too many members, or the member has left in the meantime.
         """
         self._check_open()
         if member not in self._expected:
             raise RoomError(f"member {member.uid} left channel {self.channel} before it was admitted")
+        self._check_uid(member.uid)
         self._expected.remove(member)
         self._replace(member.uid)
         member.admitted()
@@ -270,6 +293,12 @@ class Room:
         if self._closed:
             raise RoomError(f"channel {self.channel} is closed")
 
+    def _check_uid(self, uid: int) -> None:
+        if uid not in self._uids and len(self._uids) >= MOST_UIDS:
+            raise RoomError(
+                f"channel {self.channel} has had {MOST_UIDS} different members, which is the limit: dial again"
+            )
+
     def _introduction(self) -> list[RoomEvent]:
         events: list[RoomEvent] = []
         for member in self._members.values():
@@ -279,12 +308,12 @@ class Room:
         return events
 
     def _replace(self, uid: int) -> None:
-        self._check_open()
         if (old := self._members.get(uid)) is not None:
             self.kick(old, "replaced")
 
     def _add(self, member: Member) -> None:
         self._members[member.uid] = member
+        self._uids.add(member.uid)
         self.visited = True
         self._snapshot()
         self.notify(MemberJoined(member.uid), but=member.uid)
@@ -315,7 +344,7 @@ class Room:
             for member in self.pcm_members:
                 member.hear(uid, frame)
 
-        return Reception(deliver, self.rate_hz, asyncio.get_running_loop())
+        return Reception(deliver, self.rate_hz, asyncio.get_running_loop(), counts=self.counters)
 
     def _close_reception(self, uid: int) -> None:
         reception = self._receptions.pop(uid, None)

@@ -149,7 +149,9 @@ class RtpMember:
         """Forward a packet of the member `uid` to this one. A new `source` means that its numbering starts anew."""
         if self._present:
             data = self._stream(uid).forward(source, packet, self._clock.monotonic_s())
-            if data is not None:
+            if data is None:
+                self._room.counters.misnumbered += 1
+            else:
                 self._sender.send_rtp(data)
 
     def talker_left(self, uid: int) -> None:

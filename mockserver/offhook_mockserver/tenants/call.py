@@ -1,4 +1,4 @@
-"""One call of a tenant, and its events."""
+"""One call of a tenant, its events, and what is kept of it when it has ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,22 @@ if TYPE_CHECKING:
 
 
 #: Counters that stay zero in a healthy call.
-_LOSSES: Final = ("malformed", "audio_dropped", "frames_unrecorded", "echo_dropped")
+_LOSSES: Final = (
+    "malformed",
+    "misnumbered",
+    "audio_dropped",
+    "frames_too_fast",
+    "frames_unrecorded",
+    "echo_dropped",
+    "packets_stray",
+    "srtp_errors",
+    "packets_early",
+    "packets_unsent",
+    "audio_too_fast",
+)
+#: How many of its last events are kept of an ended call, and how much of each.
+_EVENTS_KEPT: Final = 20
+_EVENT_CHARACTERS: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +69,47 @@ class MockCall:
     end: CalleeEnd | None = None
 
     def counters(self) -> dict[str, int]:
-        """The counters of the room and of the callee; they are kept when the call has ended."""
+        """The counters of the room and of the callee."""
         room = {**asdict(self.room.counters), "frames_concealed": self.room.frames_concealed}
         return {**room, **self.callee.counters()}
 
     def losses(self) -> dict[str, int]:
         """The counters that stay zero in a healthy call and are above zero in this one."""
-        counters = self.counters()
-        return {name: counters[name] for name in _LOSSES if counters[name]}
+        return _losses(self.counters())
+
+    def ended(self) -> EndedCall:
+        """What is kept of the call. It holds neither the room nor the callee, and so none of their media."""
+        events = tuple(event[:_EVENT_CHARACTERS] for event in self.events[-_EVENTS_KEPT:])
+        return EndedCall(self.channel, self.to, self.from_number, events, self.end, self.counters())
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """What a tenant knows of a call that has ended, in about 2 kB.
+
+    Attributes:
+        channel: the channel that it had.
+        to: the number that it rang.
+        from_number: the line that it was from.
+        events: what happened last, in order: at most 20 events of at most 80 characters.
+        end: how the callee's part ended.
+    """
+
+    channel: str
+    to: str
+    from_number: str
+    events: tuple[str, ...]
+    end: CalleeEnd | None
+    _counters: dict[str, int]
+
+    def counters(self) -> dict[str, int]:
+        """The last counters of its room and its callee."""
+        return dict(self._counters)
+
+    def losses(self) -> dict[str, int]:
+        """The counters that stay zero in a healthy call and are above zero in this one."""
+        return _losses(self._counters)
+
+
+def _losses(counters: dict[str, int]) -> dict[str, int]:
+    return {name: counters[name] for name in _LOSSES if counters[name]}

@@ -28,6 +28,7 @@ from tests.core.rig import (
 
 from offhook import AudioFrame, CallState, Disposition
 from offhook.errors import ConfigError, StorageError
+from offhook.session.events import LegDisconnected, LegFailed
 from offhook.testing import ListSink, VirtualLoop
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def test_a_recording_ends_with_the_call_and_says_how_long_it_is() -> None:
 def test_a_recording_needs_a_length(duration_s: float) -> None:
     async def main() -> None:
         async with rig().phone.dial(NUMBER) as call:
-            with pytest.raises(ConfigError, match="pass a positive, finite number of seconds"):
+            with pytest.raises(ConfigError, match="duration_s must be a positive, finite number of seconds, got "):
                 await call.record_for(duration_s, ListSink())
 
     run(main())
@@ -278,5 +279,47 @@ def test_a_recording_that_fails_at_the_very_end_is_noted(tmp_path: Path) -> None
             await asyncio.sleep(0.05)
             path.unlink()
         assert "it was deleted while it was being written" in call.record.problem
+
+    run(main())
+
+
+@pytest.mark.parametrize("end", ["hang up", "leg lost", "leg gone"])
+def test_all_recordings_of_a_call_have_one_length_and_one_time_axis(tmp_path: Path, end: str) -> None:
+    async def main() -> None:
+        r = rig()
+        r.answer(1)
+        r.talk(1.5, 2, value=222)
+        sink = ListSink()
+        async with r.phone.dial(NUMBER, record=tmp_path / "mix.wav") as call:
+            call.listen(sink)
+            await call.answered()
+            await asyncio.sleep(3)
+            if end == "leg lost":
+                r.transport.tell(LegDisconnected())
+                await call.ended()
+            elif end == "leg gone":
+                r.transport.tell(LegFailed("the network is gone"))
+                await call.ended()
+        assert sink.frames[0].position == 0
+        with wave.open(str(tmp_path / "mix.wav")) as file:
+            assert file.getnframes() == length(sink)
+            assert file.getnframes() >= 4 * RATE_HZ + (5 * RATE_HZ if end == "leg lost" else 0)
+            right = array("h", file.readframes(file.getnframes()))[1::2]
+        heard = [index for index, value in enumerate(right) if value == 222]
+        assert heard == [item.position + at for item in sink.frames for at in range(item.samples)]
+
+    run(main())
+
+
+def test_a_recording_that_begins_later_does_not_begin_with_the_call() -> None:
+    async def main() -> None:
+        r = rig()
+        r.answer(1)
+        sink = ListSink()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            call.listen(sink)
+            await asyncio.sleep(1)
+        assert sink.frames[0].position == RATE_HZ
 
     run(main())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.child_output import without_slowness
 from tests.core.rig import NUMBER, NUMBERS, AudioKit, later, load, now, rig, run
+from tests.patience import PATIENCE_S
 
 import offhook
 from offhook import CallPolicy, Disposition, EndedBy, Phone, Secret
@@ -187,7 +188,7 @@ def test_a_phone_is_made_before_any_loop_runs_and_used_on_one_after_the_other() 
 
 
 def test_two_loops_in_two_threads_have_a_phone_each() -> None:
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=PATIENCE_S)
 
     def program() -> Disposition | None:
         async def main() -> Disposition | None:
@@ -219,7 +220,7 @@ def test_a_loop_in_a_thread_serves_a_program_without_one_and_no_other_loop_may_u
         assert call.over
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(PATIENCE_S)
         loop.close()
 
 
@@ -341,7 +342,7 @@ def test_what_is_logged_holds_no_secret_and_no_number_without_a_filter(caplog: p
         run(main())
         with pytest.raises(StorageError, match=r"was used to call \+1415•••0123"):
             run(refused())
-    assert {record.name for record in caplog.records} == {"offhook", "offhook.plugins", "asyncio"}
+    assert {record.name for record in caplog.records} == {"offhook", "offhook.calls", "offhook.plugins", "asyncio"}
     assert "was used to call" in caplog.text
     for record in caplog.records:
         assert secret.reveal() not in record.getMessage() + repr(record.args)

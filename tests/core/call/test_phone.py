@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,6 +107,22 @@ def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch)
     assert acme.made[-1] == ("aiortc", "real")
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_an_error_of_from_env_does_not_hold_the_environment(given: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tools print the variables of every frame of an error, and a setting may be a key."""
+    secret = "sentinel-SECRET-456"
+    monkeypatch.setenv("SENDBLUE_API_API_SECRET", secret)
+    monkeypatch.setenv("OFFHOOK_TRANSPORT", "nope")
+    with pytest.raises(SpecError) as caught:
+        Phone.from_env(os.environ if given else None, plugins=load(Acme()), store=None)
+    error: BaseException | None = caught.value
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_globals["__name__"].startswith("offhook"):
+                assert all(secret not in repr(value) for value in frame.f_locals.values()), frame.f_code
+        error = error.__cause__ or error.__context__
+
+
 @pytest.mark.parametrize(
     ("kind", "names"), [("auth", "env, vault"), ("carrier", "broker, sendblue"), ("transport", "acme")]
 )
@@ -190,7 +208,7 @@ def test_a_number_that_must_not_be_dialled_makes_no_call_and_no_file(number: str
 def test_a_recording_that_cannot_be_made_is_refused_before_anything_rings(tmp_path: Path) -> None:
     r = rig()
     (tmp_path / "a.wav").write_text("mine")
-    for name, reason in (("a.wav", "exists already"), ("no/a.wav", "folder does not exist"), ("a\0b", "NUL")):
+    for name, reason in (("a.wav", "exists already"), ("a.wav/a.wav", "is a file and not a folder"), ("a\0b", "NUL")):
         with pytest.raises(StorageError, match=reason):
             r.phone.dial(NUMBER, record=f"{tmp_path}/{name}")
     assert (tmp_path / "a.wav").read_text() == "mine"
@@ -264,14 +282,18 @@ def test_stores_are_closed_when_the_phone_cannot_be_made() -> None:
         async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
             pass
 
+    acme, unclosable, guard = Acme(), Unclosable(), OldGuard()
+    with pytest.raises(PluginError, match=r"OldGuard.*plain methods that must be async: claim"):
+        Phone(plugins=load(acme), store=["memory:a", unclosable, guard])
+    assert [store.closed for store in (*acme.stores, unclosable, guard)] == [True, True, True]
+
+
+def test_a_wrong_limit_opens_no_store() -> None:
     acme = Acme()
-    with pytest.raises(ConfigError, match="call_limit"):
-        Phone(plugins=load(acme), store=["memory:a", "memory:b"], call_limit=0)
-    assert [store.closed for store in acme.stores] == [True, True]
-    for store in (Unclosable(), OldGuard()):
-        with pytest.raises(PluginError if isinstance(store, OldGuard) else ConfigError):
-            Phone(plugins=load(acme), store=store, call_limit=0)
-        assert store.closed
+    for limits in ({"call_limit": 0}, {"redial_window_s": -1}, {"watchdog_limit_s": "x"}):
+        with pytest.raises(ConfigError, match=next(iter(limits))):
+            Phone(plugins=load(acme), store="memory:a", **limits)
+    assert not acme.stores
 
 
 def test_a_cancelled_aclose_still_lets_go_of_everything() -> None:

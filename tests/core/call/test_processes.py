@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.child_output import without_slowness
 from tests.core.rig import NUMBER, rig, run
+from tests.patience import PATIENCE_S
 
 import offhook
 from offhook.errors import CallStateError
@@ -72,7 +73,7 @@ def end(tmp_path: Path, body: str = "return", end: str = ASYNCIO_RUN) -> subproc
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE_S,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import NUMBER, PLAIN, later
+from tests.patience import PATIENCE_S
 
 from offhook import Phone
 from offhook.call.watchdog import Block, Watchdog, stack_of
@@ -38,7 +39,7 @@ def dogs() -> list[threading.Thread]:
 
 async def until(condition: Callable[[], object], why: str) -> None:
     """Let the loop turn until something is true."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.005)
     assert condition(), why
@@ -170,7 +171,7 @@ def test_a_loop_that_stands_still_is_not_blocked_and_one_that_is_closed_is_let_g
     loop.run_until_complete(asyncio.sleep(0))
     assert not named(blocks)  # one without a stack says only that the machine was busy
     loop.close()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     assert dogs() == []
 
     async def again() -> None:
@@ -194,7 +195,7 @@ def test_a_loop_that_is_closed_while_it_owes_an_answer_is_let_go() -> None:
     (thread,) = dogs()
     time.sleep(1.5 * LIMIT_S)  # it has asked by now
     loop.close()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
 
 
@@ -255,7 +256,7 @@ def test_a_loop_that_waits_holds_nothing_up() -> None:
     thread.start()
     ready.wait()
     assert thread.ident is not None
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_S
     while sys._current_frames()[thread.ident].f_code.co_name != "select" and time.monotonic() < deadline:
         time.sleep(0.001)
     stack = stack_of(thread.ident)
@@ -268,3 +269,53 @@ def test_a_loop_that_waits_holds_nothing_up() -> None:
 
 def test_a_thread_that_is_gone_has_no_stack() -> None:
     assert stack_of(-1) == ()
+
+
+def test_code_that_lets_no_thread_run_is_told_from_a_process_that_was_stopped() -> None:
+    """Such code uses CPU time; a process that was stopped uses none."""
+
+    async def main() -> None:
+        dog = Watchdog(LIMIT_S)
+        assert not dog.was_stopped(5.0)
+        dog.watch(lambda _: None)
+        watch = dog._watch
+        assert watch is not None
+        with watch._changed:  # its thread cannot wake up now
+            now_s, cpu_s = time.monotonic(), time.process_time()
+            watch._sleeps_until_s, watch._cpu_s = now_s - 3.0, cpu_s - 0.3
+            assert not dog.was_stopped(3.0)
+            watch._cpu_s = cpu_s
+            assert dog.was_stopped(3.0)
+            assert not dog.was_stopped(10.0), "the loop was blocked for longer than that"
+            watch._sleeps_until_s = now_s + 1.0
+            assert dog.was_stopped(3.0), "its thread woke up before the loop did"
+            watch._overslept = (now_s - 9.0, now_s - 5.0)
+            assert not dog.was_stopped(3.0), "that was another time"
+        dog._stop()
+
+    asyncio.run(main())
+
+
+def test_its_thread_notices_that_it_overslept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offhook.call.watchdog._OVERSLEPT_S", 0.02)
+
+    async def main() -> None:
+        dog = Watchdog(LIMIT_S)
+        dog.watch(lambda _: None)
+        watch = dog._watch
+        assert watch is not None
+        watch.stop()
+        slept = []
+
+        def oversleep(timeout_s: float) -> bool:
+            time.sleep(timeout_s + 0.05)
+            slept.append(timeout_s)
+            return False
+
+        with watch._changed:
+            monkeypatch.setattr(watch._changed, "wait", oversleep)
+            assert watch._wait(lambda: bool(slept), 1.0)
+        due_s, woke_s = watch._overslept
+        assert woke_s - due_s >= 0.05
+
+    asyncio.run(main())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer
+from tests.patience import PATIENCE_S
 
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.stopping import CODES, Stop, run, show_cursor
@@ -64,14 +65,14 @@ def kill(number: int) -> None:
 
 
 def wait_for_a_signal(stop: Stop) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while stop.code is None and time.monotonic() < deadline:
         time.sleep(0.001)
 
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until `condition` is true."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 from array import array
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from offhook.errors import ConfigError, FrameError
 from offhook.interfaces.frame import (
     FRAMES_PER_S,
     OPUS_RATES_HZ,
@@ -20,6 +24,17 @@ from offhook.interfaces.frame import (
     samples_per_frame,
     saturated,
 )
+from offhook.interfaces.samples import Damage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Pair:
+    """Claims to be a number, and is not one."""
+
+    def __float__(self) -> float:
+        raise TypeError("two values")
 
 
 def test_a_frame_knows_its_length() -> None:
@@ -84,6 +99,7 @@ def test_floats_are_clipped_and_nan_is_silence() -> None:
     expected = [0, 16384, -16384, 32767, -32768, 32767, -32768, 32767, -32768, 0, 0]
     assert samples_of(frame.pcm).tolist() == expected
     assert (frame.rate_hz, frame.position) == (16_000, 5)
+    assert frame.damage == Damage(clipped=2, sanitised=3)
     assert AudioFrame.from_floats([], 16_000).samples == 0
 
 
@@ -107,3 +123,94 @@ def test_levels() -> None:
 @pytest.mark.parametrize("rate_hz", OPUS_RATES_HZ)
 def test_every_rate_makes_whole_frames(rate_hz: int) -> None:
     assert rate_hz * PTIME_MS % 1000 == 0
+
+
+@pytest.mark.fault("F28")
+@pytest.mark.parametrize(
+    ("rate_hz", "says"),
+    [
+        (24_000.0, r"rate_hz must be a whole number, got 24000\.0\. Write 24000"),
+        ("16000", "rate_hz must be a whole number, got str. Write 16000 without quotes"),
+        ("16 kHz", "rate_hz must be a whole number, got str$"),
+        (None, "rate_hz must be a whole number, got NoneType"),
+        (True, "rate_hz must be a whole number, got True"),
+        (0.5, "rate_hz must be a whole number, got 0.5"),
+        (np.int64(768_001), "rate_hz must be above 0 and at most 768000, got 768001"),
+    ],
+)
+def test_a_rate_of_another_type_is_rejected_as_a_setting(rate_hz: int, says: str) -> None:
+    for make in (AudioFrame, AudioFrame.from_floats):
+        with pytest.raises(FrameError, match=says) as caught:
+            make(b"", rate_hz) if make is AudioFrame else AudioFrame.from_floats([], rate_hz)
+        assert isinstance(caught.value, ConfigError)
+        assert isinstance(caught.value, TypeError)
+        assert isinstance(caught.value, ValueError)
+
+
+def test_whole_numbers_of_other_types_become_ints() -> None:
+    frame = AudioFrame(b"\0\0", np.int64(8_000), np.int32(7))  # type: ignore[arg-type]
+    assert (type(frame.rate_hz), type(frame.position)) == (int, int)
+    with pytest.raises(FrameError, match=r"position must be a whole number, got 1\.5"):
+        AudioFrame(b"\0\0", 8_000, 1.5)  # type: ignore[arg-type]
+
+
+def test_arrays_of_floats_become_frames() -> None:
+    for given in (np.array([0.5, -2.0], np.float32), np.array([0.5, -2.0]), array("f", [0.5, -2.0])):
+        frame = AudioFrame.from_floats(given, 16_000)
+        assert samples_of(frame.pcm).tolist() == [16384, -32768]
+        assert frame.damage == Damage(clipped=1)
+    scalars = AudioFrame.from_floats(iter([np.float32(0.5), 0.25]), 16_000)  # type: ignore[arg-type]
+    assert samples_of(scalars.pcm).tolist() == [16384, 8192]
+    assert scalars.damage == Damage()
+
+
+def test_a_long_array_takes_no_time_by_the_number_of_python_operations() -> None:
+    counted = 0
+
+    def count(*_: object) -> None:
+        nonlocal counted
+        counted += 1
+
+    samples = np.zeros(480_000, np.float32)
+    sys.setprofile(count)
+    try:
+        AudioFrame.from_floats(samples, 48_000)
+    finally:
+        sys.setprofile(None)
+    assert counted < 300, "it is not converted sample by sample"
+
+
+@pytest.mark.fault("F28")
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (
+            np.zeros(4, np.int16),
+            "needs floats between -1 and 1, got ndarray of int16. For 16-bit samples, use AudioFrame",
+        ),
+        (b"\0\0", "needs floats between -1 and 1, got bytes of bytes"),
+        ([0.5, 1000], "found int among its samples. Divide 16-bit integers by 32768"),
+        ([True], "found bool among its samples"),
+        ([np.int16(5)], "found int16 among its samples"),
+        ("ab", "found str among its samples"),
+        ([[0.5, 0.5]], "found list among its samples"),
+        ([Pair()], "needs one channel: its samples are not single numbers"),
+        (7, "needs an iterable of floats, got int"),
+        (None, "needs an iterable of floats, got NoneType"),
+        (np.zeros((480, 2), np.float32), r"needs one channel, got ndarray with 2\. .* call\.play"),
+        (np.zeros((2, 480), np.float32), "AudioFrame.from_floats: samples must have the shape"),
+        (np.zeros(4, np.int32), "AudioFrame.from_floats: samples must be int16, or float32"),
+    ],
+)
+def test_what_is_not_floats_is_rejected(given: list[float], says: str) -> None:
+    with pytest.raises(FrameError, match=says):
+        AudioFrame.from_floats(given, 16_000)
+
+
+def test_an_error_of_the_iterable_is_its_own() -> None:
+    def samples() -> Iterator[float]:
+        yield 0.5
+        raise TypeError("mine")
+
+    with pytest.raises(TypeError, match=r"^mine$"):
+        AudioFrame.from_floats(samples(), 16_000)

@@ -70,8 +70,8 @@ def test_specs_sources_frames_and_iterators_are_played_in_order() -> None:
             assert await call.play(speech()).done() is PlayoutEnd.COMPLETED
             with pytest.raises(SpecError, match="no audio source is called 'nothing'"):
                 call.play("nothing:x")
-            with pytest.raises(SourceError, match="bytes cannot be played"):
-                call.play(b"\0\0")  # type: ignore[arg-type]
+            with pytest.raises(SourceError, match="got bytes, whose rate is not known"):
+                call.play(b"\0\0")
         assert spoken(r.callee) == array("h", ramp(1, 2400))
 
     run(main())
@@ -271,9 +271,11 @@ def test_frames_that_arrive_while_the_leg_leaves_are_ignored() -> None:
                 leg,
                 lambda kind, from_hz, to_hz: Flushed(from_hz, to_hz),
                 asyncio.create_task,
-                noted.append,
+                lambda error, doing="": noted.append(error),
                 noted.append,
                 None,
+                remark=lambda *_: None,
+                check_pause=lambda: None,
                 first_audio=members.append,
                 callee_audio=lambda: None,
             )

@@ -12,6 +12,7 @@ from tests.core.rig import FRAME, RATE_HZ, frame
 from offhook import AudioFrame
 from offhook.errors import CallStateError, PluginError, SourceError
 from offhook.interfaces import AudioFilter
+from offhook.media.damage import DamageLog
 from offhook.media.filter_chain import FilterChain
 from offhook.testing import ListFilter
 
@@ -71,7 +72,7 @@ def notes() -> list[OffhookError]:
 
 @pytest.fixture
 def chain(notes: list[OffhookError]) -> FilterChain:
-    return FilterChain(RATE_HZ, notes.append)
+    return FilterChain(RATE_HZ, lambda error, doing="": notes.append(error), DamageLog(lambda *_: None))
 
 
 def test_filters_are_applied_in_the_order_they_were_added(chain: FilterChain) -> None:

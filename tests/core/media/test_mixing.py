@@ -38,9 +38,15 @@ def test_0_db_is_none() -> None:
     assert gain_of(0) is gain_of(0.0) is gain_of(-0.0) is None
 
 
-@pytest.mark.parametrize("db", [-60.1, 20.1, float("nan"), float("inf"), float("-inf"), "6", None, 1j])
+@pytest.mark.parametrize("db", [-60.1, 20.1])
 def test_a_gain_out_of_range_is_rejected(db: float) -> None:
-    with pytest.raises(ConfigError, match="gain_db must be between -60 and 20, got ") as caught:
+    with pytest.raises(ConfigError, match=f"gain_db must be between -60 and 20, got {db}. To send silence, mute"):
+        gain_of(db)
+
+
+@pytest.mark.parametrize("db", [float("nan"), float("inf"), float("-inf"), "6", None, True])
+def test_a_gain_is_a_number(db: float) -> None:
+    with pytest.raises(ConfigError, match="gain_db must be a number between -60 and 20, got ") as caught:
         gain_of(db)
     assert repr(db) in str(caught.value)
 
@@ -54,15 +60,15 @@ def test_the_limits_are_gains() -> None:
 
 def test_one_sound_alone_is_not_changed() -> None:
     sound = pcm(1, -2)
-    assert mixed([sound]) is sound
+    assert mixed([sound])[0] is sound
 
 
 @given(st.integers(2, 5).flatmap(lambda count: st.lists(st.tuples(*[SAMPLES] * count), max_size=8)))
 def test_the_sum_is_exact_and_clipped_after_the_last_addition(moments: list[tuple[int, ...]]) -> None:
     count = len(moments[0]) if moments else 2
     sounds = [pcm(*(moment[index] for moment in moments)) for index in range(count)]
-    assert samples_of(mixed(sounds)).tolist() == [max(-32768, min(32767, sum(moment))) for moment in moments]
+    assert samples_of(mixed(sounds)[0]).tolist() == [max(-32768, min(32767, sum(moment))) for moment in moments]
 
 
 def test_loud_sounds_that_cancel_out_are_not_clipped_on_the_way() -> None:
-    assert mixed([pcm(30000), pcm(30000), pcm(-30000)]) == pcm(30000)
+    assert mixed([pcm(30000), pcm(30000), pcm(-30000)]) == (pcm(30000), 0)

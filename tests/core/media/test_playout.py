@@ -260,7 +260,7 @@ def test_an_async_generator_is_closed_when_it_is_cleared_wherever_it_waits() -> 
             PluginError,
             f"plugin '{NAME}Broken' failed in read: returned bytes; expected an AudioFrame",
         ),
-        (frames_source([frame(5), 7]), SourceError, "the iterable of frames yielded int"),  # type: ignore[list-item]
+        (frames_source(iter([frame(5), 7])), SourceError, "the iterable yielded int"),  # type: ignore[arg-type]
     ],
 )
 def test_a_source_that_fails_is_noted_and_the_next_plays(

@@ -92,7 +92,7 @@ def test_a_closed_list_returns_no_more_frames() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("what", [b"\0\0", bytearray(2), memoryview(b"\0\0"), 7, None, object()])
+@pytest.mark.parametrize("what", [7, None, object(), {}, 0.5])
 def test_the_rejection_lists_what_can_be_played(what: object) -> None:
     with pytest.raises(SourceError, match=rf"^{type(what).__name__} cannot be played: pass a spec"):
         frames_source(what)  # type: ignore[arg-type]
@@ -104,14 +104,16 @@ def test_text_is_not_an_iterable_of_frames() -> None:
 
 
 def test_an_iterator_of_something_else_is_rejected_when_it_is_read() -> None:
-    async def bytes_later() -> AsyncIterator[AudioFrame]:
-        yield b"\0\0"  # type: ignore[misc]
+    async def bytes_later() -> AsyncIterator[bytes]:
+        yield b"\0\0"
 
     async def main() -> None:
-        with pytest.raises(SourceError, match="yielded bytes; expected an AudioFrame"):
-            await frames_source([b"\0\0"]).read()  # type: ignore[list-item]
-        source = frames_source(bytes_later())
-        with pytest.raises(SourceError, match="yielded bytes; expected an AudioFrame"):
+        for source in (frames_source(iter([b"\0\0"])), frames_source(bytes_later())):
+            with pytest.raises(SourceError, match=r"the iterable yielded bytes, .*: pass it, .* rate_hz=24_000"):
+                await source.read()
+            await source.aclose()
+        source = frames_source(iter(["AAAA"]))  # type: ignore[arg-type]
+        with pytest.raises(SourceError, match=r"yielded str; expected an AudioFrame\. .*b64decode"):
             await source.read()
         await source.aclose()
 

@@ -155,3 +155,17 @@ def test_an_existing_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
     with pytest.raises(StorageError, match="exists already"):
         StereoRecorder(tmp_path / "a.wav", RATE_HZ)
+
+
+def test_a_recording_reaches_the_end_that_is_passed(tmp_path: Path) -> None:
+    for name, end, length in (
+        ("a", 5 * RATE_HZ, 5 * RATE_HZ),
+        ("b", 0, 320),
+        ("c", 9_000 * RATE_HZ, 3_600 * RATE_HZ + 320),
+    ):
+        recorder = StereoRecorder(tmp_path / f"{name}.wav", RATE_HZ)
+        recorder.write_left(0, bytes(640))
+        recorder.close(end)
+        recorder.close(end + 1)
+        with wave.open(str(tmp_path / f"{name}.wav")) as file:
+            assert file.getnframes() == length

@@ -40,9 +40,24 @@ def test_a_record_without_its_timeline_is_brief() -> None:
     assert not is_brief({"ended_at_s": 1.0, "timeline": []})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", b"\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "7", b"\xff"),
+        *('{"call_id": "a", "call_id": "b"}', '{"a": [{"b": 1, "b": 1}]}'),
+        *('{"a": NaN}', '{"a": -Infinity}'),
+        *('{"a":' * 33 + "1" + "}" * 33, '{"a":' + "[" * 32 + "]" * 32 + "}", '{"a":' + "[" * 100_000),
+    ],
+)
 def test_text_that_is_not_a_document_is_none(text: str | bytes) -> None:
     assert load_json(text) is None
+
+
+def test_a_document_nested_as_deeply_as_allowed_is_restored() -> None:
+    text = '{"a":' * 31 + "{}" + "}" * 31
+    document = load_json(text)
+    assert document is not None
+    assert to_json(document, indent=None).decode().replace(" ", "") == text
 
 
 def test_recordings_in_a_folder_are_named_from_there(tmp_path: Path) -> None:

@@ -429,3 +429,63 @@ def test_the_table_has_every_kind_of_callee(does: Callable[[Step], bool] | type[
     steps = [step for script in NUMBERS.values() for step in script.steps]
     assert any(isinstance(step, does) if isinstance(does, type) else does(step) for step in steps)
     assert all(step.path.is_file() for step in steps if isinstance(step, Say))
+
+
+@pytest.mark.parametrize(
+    "position_of",
+    [
+        lambda index: index * FRAME,
+        lambda index: index * FRAME + (index % 2) * 2**40,
+        lambda index: (index % 2) * 15_000,
+        lambda index: 0,
+        lambda index: index * RATE_HZ,
+    ],
+    ids=["steady", "leaps", "back and forth", "still", "a second each"],
+)
+def test_a_recording_is_as_long_as_the_call_whatever_the_talker_sends(position_of: Callable[[int], int]) -> None:
+    async def main() -> None:
+        tape = Tape()
+        scene = Scene(Answer(), tape=tape)
+        caller = Caller(scene.room)
+        caller.member.publish()
+        await asyncio.sleep(0.01)
+        sent = 0
+        for _ in range(200):
+            for _ in range(20):
+                caller.member.send(AudioFrame(bytes(2 * FRAME), RATE_HZ, position_of(sent)))
+                sent += 1
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(3)
+        caller.member.leave()
+        await scene.end()
+        ear = scene.callee.ear
+        assert ear is not None
+        assert tape.end == pytest.approx(7.01 * RATE_HZ, abs=2 * FRAME)
+        assert max(frame.position for frame in tape.frames[:-1]) < 6.2 * RATE_HZ, "never more than 2 s ahead"
+        ends = [frame.position + frame.samples for frame in tape.frames]
+        assert all(frame.position >= end for frame, end in zip(tape.frames[1:], ends, strict=False))
+        assert ear.frames_too_fast + scene.room.counters.audio_too_fast + ear.frames_heard == sent
+        assert scene.callee.counters()["frames_too_fast"] == ear.frames_too_fast
+
+    run_virtual(main())
+
+
+def test_two_talkers_at_once_do_not_make_the_recording_longer() -> None:
+    async def main() -> None:
+        tape = Tape()
+        scene = Scene(Answer(), tape=tape)
+        caller = Caller(scene.room)
+        other = scene.room.join_pcm(8, caller)
+        caller.member.publish()
+        other.publish()
+        await asyncio.sleep(0.01)
+        for index in range(500):
+            for member in (caller.member, other):
+                member.send(AudioFrame(bytes(2 * FRAME), RATE_HZ, index * FRAME))
+            await asyncio.sleep(0.02)
+        other.leave()
+        caller.member.leave()
+        await scene.end()
+        assert tape.end <= 12.1 * RATE_HZ
+
+    run_virtual(main())

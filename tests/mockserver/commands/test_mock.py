@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import pwd
 import re
 import signal
 import socket
@@ -14,9 +15,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from offhook_mockserver.callees.numbers import NUMBERS
-from offhook_mockserver.commands import serving
+from offhook_mockserver.commands.settings import shell_word, store_setting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +41,7 @@ def begin(*arguments: str, pipe_bytes: int = -1) -> subprocess.Popen[str]:
 
 def start_calls(ready: dict[str, str], number: str, count: int = 1) -> list[str]:
     """Place calls over one connection; their channels."""
-    connection = http.client.HTTPConnection("127.0.0.1", int(ready["port"]), timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", int(ready["port"]), timeout=PATIENCE_S)
     keys = {"sb-api-key-id": ready["api_key"], "sb-api-secret-key": ready["api_secret"]}
     body = json.dumps({"phoneNumber": number, "fromNumber": ready["from_number"]})
     channels: list[str] = []
@@ -52,7 +54,7 @@ def start_calls(ready: dict[str, str], number: str, count: int = 1) -> list[str]
 
 def refused(*arguments: str) -> str:
     process = begin(*arguments)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2, err
     assert out == ""
     assert "Traceback" not in err
@@ -73,7 +75,7 @@ def test_programs_get_one_json_line_then_a_line_an_event_and_a_clean_stop(stop: 
     assert lines[0].endswith(f"{channel} +1415•••0101 ringing\n")
     assert lines[1].endswith(f"{channel} +1415•••0101 answered\n")
     process.send_signal(stop)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     assert err == ""
     assert ready["api_secret"] not in out
@@ -93,7 +95,7 @@ def test_people_see_what_stopped_it() -> None:
     }
     start_calls(ready, NEVER_ANSWERS, 2)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, "offhook mock: stopped by SIGTERM, 2 calls ended\n")
 
 
@@ -106,23 +108,12 @@ def test_an_unread_pipe_blocks_neither_calls_nor_the_stop() -> None:
         # Each makes a line of some 70 bytes, far more than the pipe holds.
         start_calls(ready, NEVER_ANSWERS, 300)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
-        _, err = process.communicate(timeout=10)
+        assert process.wait(timeout=PATIENCE_S) == 0
+        _, err = process.communicate(timeout=PATIENCE_S)
         assert err == ""
     finally:
         process.kill()
         process.communicate()
-
-
-def test_the_oldest_of_too_many_lines_are_dropped_and_counted(capfd: pytest.CaptureFixture[str]) -> None:
-    printer = serving.LinePrinter()
-    for number in range(serving.MOST_LINES + 3):
-        printer.print(f"line {number}")
-    printer.start()
-    printer.finish(10)
-    lines = capfd.readouterr().out.splitlines()
-    assert lines[0] == "(3 lines were dropped here, because the output was not read)"
-    assert lines[1:] == [f"line {number}" for number in range(3, serving.MOST_LINES + 3)]
 
 
 @pytest.mark.slow
@@ -136,7 +127,7 @@ def test_closing_the_pipe_does_not_end_the_server() -> None:
         for _ in range(2):
             start_calls(ready, NEVER_ANSWERS)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
         assert process.stderr.read() == ""
     finally:
         process.kill()
@@ -153,7 +144,7 @@ def test_people_see_what_to_export_what_to_try_and_the_numbers() -> None:
         lines.append(process.stdout.readline())
         assert lines[-1], process.communicate()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, "offhook mock: stopped by SIGINT, 0 calls ended\n")
     text = "".join(lines)
     for name in ("SENDBLUE_API_BASE_URL", "SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET", "OFFHOOK_FROM_NUMBER"):
@@ -162,6 +153,27 @@ def test_people_see_what_to_export_what_to_try_and_the_numbers() -> None:
     assert "offhook call +14155550123" in text
     for number, script in NUMBERS.items():
         assert f"{number}  {script.summary}" in text
+
+
+@pytest.mark.parametrize("name", ["plain", "with a 'quote'", "caf\udce9", "a\x1b[31m", "back\\slash\udce9'"])
+def test_the_printed_store_is_a_word_of_a_shell(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_HOME", f"{tmp_path}/{name}")
+    word = shell_word(store_setting())
+    monkeypatch.undo()
+    assert word.isprintable()
+    shown = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout
+    assert os.fsdecode(shown) == f"sqlite:{tmp_path}/{name}/mock.db"
+
+
+def test_without_a_home_folder_the_mock_prints_a_store_that_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_entry(uid: int) -> None:
+        raise KeyError(uid)
+
+    with monkeypatch.context() as patch:
+        for variable in ("OFFHOOK_HOME", "HOME", "XDG_DATA_HOME"):
+            patch.delenv(variable, raising=False)
+        patch.setattr(pwd, "getpwuid", no_entry)
+        assert store_setting() == "none"
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from tests.patience import PATIENCE_S
+
 from offhook.plugin.manager import Plugins
 from offhook_mockserver.far_ends.pcm import PcmFarEnd
 from offhook_mockserver.far_ends.wire import Wire
@@ -28,7 +30,7 @@ class Ends:
 
     async def connect(self) -> tuple[Streams, Streams]:
         near = await asyncio.open_connection("127.0.0.1", self.wire.port)
-        return near, await asyncio.wait_for(self.served.get(), 5)
+        return near, await asyncio.wait_for(self.served.get(), PATIENCE_S)
 
 
 def on_a_wire(check: Callable[[Ends], Awaitable[None]]) -> None:
@@ -39,7 +41,7 @@ def on_a_wire(check: Callable[[Ends], Awaitable[None]]) -> None:
         def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             ends.served.put_nowait((reader, writer))
 
-        async with asyncio.timeout(10), await asyncio.start_server(served, "127.0.0.1", 0) as server:
+        async with asyncio.timeout(PATIENCE_S), await asyncio.start_server(served, "127.0.0.1", 0) as server:
             await wire.start(server.sockets[0].getsockname()[1])
             try:
                 await check(ends)
@@ -111,7 +113,7 @@ def test_a_connection_to_a_closed_port_is_aborted() -> None:
         await wire.start(port)
         reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
         with contextlib.suppress(ConnectionError):
-            assert await asyncio.wait_for(reader.read(1), 5) == b""
+            assert await asyncio.wait_for(reader.read(1), PATIENCE_S) == b""
         writer.close()
         await wire.aclose()
         assert not wire.sides

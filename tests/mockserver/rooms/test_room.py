@@ -9,6 +9,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from offhook.interfaces.clock import SystemClock
 from offhook.interfaces.frame import AudioFrame, level_dbfs
@@ -16,10 +17,11 @@ from offhook.interfaces.ids import Ids
 from offhook.secret import Secret
 from offhook.session.events import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 from offhook.testing import LoopClock, run_virtual
-from offhook_mockserver.rooms.room import Room, RoomError
+from offhook_mockserver.rooms import room as room_module
+from offhook_mockserver.rooms.room import MAX_ROOM_MEMBERS, Room, RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.rooms.rtp_member import RtpMember
-from offhook_wire import rtcp, rtp
+from offhook_wire import pace, rtcp, rtp
 from offhook_wire.access_token import TokenInvalid, mint
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.rtp_out import OutStream
@@ -362,9 +364,9 @@ def test_wait_ended_returns_at_the_bye_or_at_its_timeout() -> None:
     async def check(room: Room) -> None:
         talker = Talker(room, 1)
         talker.say(0)
-        await asyncio.wait_for(talker.member.wait_ended(0.001), 1)  # its own limit, not ours, must end it
+        await asyncio.wait_for(talker.member.wait_ended(0.001), PATIENCE_S)  # its own limit, not ours, must end it
         talker.bye()
-        await asyncio.wait_for(talker.member.wait_ended(30), 1)
+        await asyncio.wait_for(talker.member.wait_ended(2 * PATIENCE_S), PATIENCE_S)
 
     in_loop(check)
 
@@ -535,3 +537,153 @@ def test_a_lost_pcm_member_is_removed_unless_it_recovers() -> None:
         member.lose()
 
     run_virtual(main())
+
+
+def test_a_full_room_takes_no_further_client_but_its_callee_and_one_that_replaces_a_member() -> None:
+    async def main() -> None:
+        room = make_room()
+        for uid in range(1, MAX_ROOM_MEMBERS + 1):
+            room.check_space(uid)
+            room.join_pcm(uid, Ear())
+        room.check_space(1)
+        with pytest.raises(RoomError, match=f"{MAX_ROOM_MEMBERS} members"):
+            room.check_space(0)
+        with pytest.raises(RoomError, match=f"{MAX_ROOM_MEMBERS} members"):
+            room.check_space(MAX_ROOM_MEMBERS + 1)
+        assert room.join_pcm(0, Ear()).present, "a callee"
+        room.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("samples", [1, 40, 160, 200, 320])
+def test_frames_of_any_length_are_heard_in_packets_of_20_ms_at_their_own_pace(samples: int) -> None:
+    """One packet for each short frame would play as 20 ms, and make a second of audio last for many."""
+
+    async def check(room: Room) -> None:
+        ear, listener = Ear(), Talker(room, 8)
+        room.join_pcm(9, ear)
+        talker = room.join_pcm(7, Ear())
+        talker.publish()
+        total = 4000
+        for start in range(0, total, samples):
+            talker.send(AudioFrame(bytes(2 * samples), RATE_HZ, start))
+        talker.leave()
+        assert sum(frame.samples for _, frame in ear.audio) == len(range(0, total, samples)) * samples
+        packets = listener.wire.rtp
+        assert len(packets) == math.ceil(len(range(0, total, samples)) * samples / 320)
+        assert {b.timestamp - a.timestamp & 0xFFFF_FFFF for a, b in itertools.pairwise(packets)} == {960}
+
+    in_loop(check)
+
+
+def test_a_gap_ends_a_packet_that_is_not_full() -> None:
+    async def check(room: Room) -> None:
+        listener = Talker(room, 8)
+        talker = room.join_pcm(7, Ear())
+        talker.publish()
+        for position in (0, 100, 1000, 1100):
+            talker.send(AudioFrame(bytes(200), RATE_HZ, position))
+        talker.unpublish()
+        first, second = listener.wire.rtp
+        assert second.timestamp - first.timestamp & 0xFFFF_FFFF == 3000
+        assert second.marker
+
+    in_loop(check)
+
+
+def test_a_talker_faster_than_real_time_is_held_to_it_and_counted() -> None:
+    async def main() -> None:
+        room = make_room()
+        ear, rtp_talker = Ear(), Talker(room, 8)
+        room.join_pcm(9, ear)
+        talker = room.join_pcm(7, Ear())
+        talker.publish()
+        for index in range(2000):
+            talker.send(tone(index))
+            rtp_talker.say(index)
+        for uid in (7, 8):
+            last = max(frame.position + frame.samples for who, frame in ear.audio if who == uid)
+            assert last <= RATE_HZ * (pace.MOST_AHEAD_S + 0.1)
+        assert len(rtp_talker.wire.rtp) < 300, "neither do WebRTC members hear the PCM member's flood"
+        assert room.counters.audio_too_fast > 2 * 1700
+        await asyncio.sleep(10)
+        before = len(ear.audio)
+        for index in range(2000, 2050):
+            talker.send(tone(index))
+            await asyncio.sleep(0.02)
+        assert len(ear.audio) == before + 50, "it is heard again as soon as it keeps to time"
+        room.close()
+
+    run_virtual(main())
+
+
+def test_a_packet_of_120_ms_is_heard_in_frames_that_every_door_can_send() -> None:
+    async def check(room: Room) -> None:
+        ear, talker = Ear(), Talker(room, 8)
+        room.join_pcm(9, ear)
+        for index in range(5):
+            payload = bytes([0x7B, 0x06]) + bytes(60)
+            talker.member.on_rtp(talker.stream.packet(payload, index * 5760, 0.0, ticks=5760))
+        assert [frame.position for _, frame in ear.audio] == [320 * index for index in range(30)]
+        assert {frame.samples for _, frame in ear.audio} == {320}
+
+    in_loop(check)
+
+
+def test_numbers_that_jump_are_counted_and_the_talker_is_heard_on() -> None:
+    async def check(room: Room) -> None:
+        talker, listener = Talker(room, 8), Talker(room, 9, seed=2)
+        payload = talker.encoder.encode(tone(0).pcm)
+        for sequence in (*range(100, 400), *range(60_000, 60_020)):
+            talker.member.on_rtp(rtp.RtpPacket(111, False, sequence, 0, 5, payload).encode())
+        assert len(listener.wire.rtp) == 319
+        steps = {b.sequence - a.sequence for a, b in itertools.pairwise(listener.wire.rtp)}
+        assert steps == {1}
+        assert room.counters.misnumbered == 1
+
+    in_loop(check)
+
+
+def test_ever_new_uids_are_refused_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each uid leaves a stream with every listener, for the case that it comes back."""
+    monkeypatch.setattr(room_module, "MOST_UIDS", 20)
+
+    async def check(room: Room) -> None:
+        listener = Talker(room, 1)
+        late = RtpMember(room, 99, Wire(), Ear(), clock=SystemClock(), ids=Ids(5))
+        room.expect(late)
+        for uid in range(2, 21):
+            member = room.join_pcm(uid, Ear())
+            member.publish()
+            member.send(tone(0))
+            member.leave()
+        with pytest.raises(RoomError, match="has had 20 different members"):
+            room.join_pcm(21, Ear())
+        with pytest.raises(RoomError, match="has had 20 different members"):
+            room.admit(late)
+        late.leave()
+        assert not late.present
+        room.join_pcm(20, Ear())
+        assert len(listener.member.streams) == 19
+
+    in_loop(check)
+
+
+def test_a_handler_that_fails_on_audio_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Ear):
+        def on_audio(self, uid: int, frame: AudioFrame) -> None:
+            super().on_audio(uid, frame)
+            raise ZeroDivisionError
+
+    async def check(room: Room) -> None:
+        ear = Broken()
+        room.join_pcm(9, ear)
+        talker = room.join_pcm(7, Ear())
+        talker.publish()
+        for index in range(100):
+            talker.send(tone(index))
+        assert len(ear.audio) == 100
+        assert len(caplog.records) == 1
+
+    in_loop(check)

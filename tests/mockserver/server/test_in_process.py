@@ -122,7 +122,7 @@ def test_recordings_that_cannot_be_written_are_refused_at_the_start(tmp_path: Pa
         async with mocked(recordings=tmp_path / "file"):
             pass
 
-    with pytest.raises(StorageError, match="cannot write to the recordings folder"):
+    with pytest.raises(StorageError, match="is a file and not a folder"):
         run_virtual(main())
 
 

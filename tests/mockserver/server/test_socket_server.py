@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from tests.patience import PATIENCE_S
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -65,8 +66,7 @@ def test_it_listens_on_loopback_only_on_a_port_of_its_own() -> None:
             assert one.port != two.port
             assert one.url == f"http://127.0.0.1:{one.port}"
             assert one._server is not None
-            for listener in one._server.servers:
-                assert [bound.getsockname()[0] for bound in listener.sockets] == ["127.0.0.1"]
+            assert one._server.address == ("127.0.0.1", one.port)
 
     asyncio.run(main())
 
@@ -170,7 +170,7 @@ def test_a_port_can_be_used_again_and_a_taken_one_is_named() -> None:
 
 @pytest.mark.parametrize("port", [-1, 70_000])
 def test_an_invalid_port_is_refused(port: int) -> None:
-    with pytest.raises(ConfigError, match=f"port {port}"):
+    with pytest.raises(ConfigError, match=f"port must be between 0 and 65,535, got {port}"):
         asyncio.run(MockServer(MockSettings(port=port), plugins=Plugins()).start())
 
 
@@ -217,7 +217,7 @@ def test_a_channel_that_no_caller_joins_is_closed() -> None:
             await until_gone(server)
             assert call.end is CalleeEnd.CALLER_ABSENT
             assert len(server.rooms) == 0
-            assert list(server.tenant.ended) == [call]
+            assert list(server.tenant.ended) == [call.ended()]
 
     asyncio.run(main())
 
@@ -228,7 +228,7 @@ def test_a_declined_call_keeps_its_channel_until_the_caller_has_joined() -> None
         script = Script("declines at once", (Decline(),))
         async with MockServer(settings, plugins=Plugins(), script_for=lambda number: script) as server:
             call = await start_call(server)
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE_S):
                 while call.end is None:
                     await asyncio.sleep(0.001)
             assert server.rooms.get(call.channel) is call.room
@@ -238,18 +238,24 @@ def test_a_declined_call_keeps_its_channel_until_the_caller_has_joined() -> None
     asyncio.run(main())
 
 
-def test_a_callee_that_fails_is_reported_and_ends_only_its_own_call(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callee_that_fails_is_reported_and_ends_only_its_own_call(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    noise = tmp_path / "noise.wav"
+    noise.write_bytes(b"no audio")
+
     async def main() -> None:
         events: list[CallEvent] = []
         settings = MockSettings(tenant=TenantSettings(join_window_s=0.2))
-        missing = Script("says what is not there", (Answer(), Say(SPEECH / "missing.wav")))
+        unreadable = Script("says what cannot be read", (Answer(), Say(noise)))
         async with MockServer(
-            settings, plugins=Plugins.load(), script_for=lambda number: missing, on_event=events.append
+            settings, plugins=Plugins.load(), script_for=lambda number: unreadable, on_event=events.append
         ) as server:
             call = await start_call(server)
             await until_gone(server)
         assert call.end is CalleeEnd.FAILED
-        assert "missing.wav" in events[-1].what
+        assert "noise.wav" in events[-1].what
+        assert "noise.wav" in caplog.text
         assert {event.number for event in events} == {"+1415•••0123"}
 
     asyncio.run(main())
@@ -279,9 +285,7 @@ def test_a_phone_calls_speaks_is_heard_and_hears_the_reply(tmp_path: Path) -> No
             await until_gone(server)
         (ended,) = server.tenant.ended
         assert ended.events[-2:] == ["callee says hello.wav", "callee hung up"]
-        ear = ended.callee.ear
-        assert ear is not None
-        assert ear.gap_samples == 0
+        assert ended.counters()["gap_samples"] == 0
         with wave.open(str(tmp_path / f"{ended.channel}.callee.wav")) as recording:
             assert (recording.getframerate(), recording.getnchannels()) == (16_000, 1)
             assert 3.5 < recording.getnframes() / 16_000 < 7
@@ -305,3 +309,14 @@ def test_stopping_in_mid_call_leaves_a_whole_recording(tmp_path: Path) -> None:
     (recording,) = tmp_path.glob("*.callee.wav")
     with wave.open(str(recording)) as file:
         assert file.getnframes() > 0.5 * 16_000
+
+
+def test_what_uvicorn_would_read_from_the_environment_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "abc")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+
+    async def main() -> None:
+        async with MockServer() as server:
+            assert server.port
+
+    asyncio.run(main())

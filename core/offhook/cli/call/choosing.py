@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 from offhook.cli.call.display import NoDisplay, PlainDisplay
+from offhook.cli.streams import terminal
+from offhook.interfaces.environment import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,12 +21,15 @@ def choose(*, json: bool, environment: Mapping[str, str] | None = None) -> Displ
         json: whether the command prints a JSON document, and nothing else.
         environment: `NO_COLOR` (no-color.org) in it means plain lines; the process's own by default.
     """
-    environment = os.environ if environment is None else environment
+    environment = Environment.of_process() if environment is None else environment
     if json:
         return NoDisplay()
-    if environment.get("NO_COLOR") or not sys.stdout.isatty() or environment.get("TERM") == "dumb":
+    stream = terminal()
+    if environment.get("NO_COLOR") or stream is None or environment.get("TERM") == "dumb":
         return PlainDisplay()
-    # Here, since it imports rich, which would slow down the start of every command.
+    # Here, since rich would slow down the start of every command.
+    from rich.console import Console
+
     from offhook.cli.call.live_display import LiveDisplay
 
-    return LiveDisplay()
+    return LiveDisplay(Console(file=stream, highlight=False))

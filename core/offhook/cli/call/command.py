@@ -10,12 +10,15 @@ import typer
 from offhook.call.phone import Phone
 from offhook.cli.call.choosing import choose
 from offhook.cli.call.conversation import open_sources
+from offhook.cli.call.folder import check_out
 from offhook.cli.call.placing import CallOrder, CallResult, place, report
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.output import error_document, print_complaint, print_json, print_line
 from offhook.cli.stopping import run
 from offhook.errors import OffhookError
 from offhook.interfaces.numbers import mask
+from offhook.paths import expanded
+from offhook.plugin.spec import Spec
 from offhook.records.stores import AUTO
 from offhook.session.policy import CallPolicy
 
@@ -65,7 +68,8 @@ def call(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, and nothing else.")] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A new or empty folder for recordings, record and journal.")
+        Path | None,
+        typer.Option(parser=expanded, metavar="DIR", help="A new or empty folder for recordings, record and journal."),
     ] = None,
 ) -> None:
     """Place a call, say something, listen, hang up.
@@ -106,6 +110,10 @@ async def try_out(order: CallOrder, open_phone: Callable[[], Phone], *, as_json:
     problem: OffhookError | None = None
     try:
         async with open_phone() as phone:
+            if order.out is not None:
+                check_out(order.out)
+            for spec in order.listen:
+                phone.plugins.sinks.find(Spec.parse(spec).name)
             sources: list[AudioSource] = []
             try:
                 open_sources(phone, order.say, sources)

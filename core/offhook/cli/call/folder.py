@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError
+from offhook.paths import make_folder, obstacle, remove_folders
 from offhook.wording import quoted_path
 
 if TYPE_CHECKING:
@@ -34,21 +35,15 @@ class CallFolder:
         path: the folder; it is made if it does not exist.
 
     Raises:
-        ConfigError: the folder is not empty, or cannot be made.
+        ConfigError: the folder is not empty, or cannot be used.
+        StorageError: it cannot be made.
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            empty = not any(path.iterdir())
-        except OSError as error:
-            raise ConfigError(f"the output folder {quoted_path(path)} cannot be used: {error.strerror}") from None
-        if not empty:
-            raise ConfigError(
-                f"the output folder {quoted_path(path)} is not empty, and offhook never overwrites files: "
-                "choose a new folder"
-            )
-        self._path = path
+        check_out(path)
+        self._made_folders = make_folder(path, "Choose another folder for --out.")
+        # Absolute: a path that begins with ~ would begin with the home folder in the specs below.
+        self._path = path.absolute()
 
     @property
     def store(self) -> str:
@@ -83,6 +78,23 @@ class CallFolder:
             (self._path / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._path.rmdir()
+        remove_folders(self._made_folders[1:])
+
+
+def check_out(path: Path) -> None:
+    """Check that a folder is new or empty and that files can be made in it. It changes nothing.
+
+    Raises:
+        ConfigError: the folder is not empty, or cannot be used.
+    """
+    problem = obstacle(path)
+    if problem:
+        raise ConfigError(f"the output folder cannot be used: {problem}")
+    if path.exists() and any(path.iterdir()):
+        raise ConfigError(
+            f"the output folder {quoted_path(path)} is not empty, and offhook never overwrites files: choose a new "
+            "folder"
+        )
 
 
 def listing(path: Path) -> Iterator[str]:

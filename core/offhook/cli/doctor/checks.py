@@ -6,10 +6,7 @@ They only look, and change nothing. Settings are shown by name alone: a value ma
 from __future__ import annotations
 
 import functools
-import importlib.metadata
-import os
 import platform
-import re
 import ssl
 import sys
 from dataclasses import dataclass
@@ -18,22 +15,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import offhook
 from offhook.call.phone import AUTH, AUTH_VARIABLE, CARRIER, CARRIER_VARIABLE, TRANSPORT_VARIABLE
+from offhook.cli.doctor.settings import home_findings, settings_findings
 from offhook.errors import OffhookError
 from offhook.interfaces.diagnosis import Finding, Level
 from offhook.plugin.discovery import GROUP, OURS
+from offhook.plugin.distributions import read_distributions
 from offhook.plugin.isolation import as_plugin_error
 from offhook.plugin.quarantine import TLS_REPLACED
 from offhook.plugin.registry import RESAMPLERS
 from offhook.plugin.report import NO_HOOK
 from offhook.plugin.spec import Spec, named_by
-from offhook.records.home import home
 from offhook.records.stores import NO_STORE, STORE_VARIABLE, usual_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from importlib.metadata import Distribution
 
     from offhook.interfaces.environment import Environment
+    from offhook.plugin.distributions import Installed
     from offhook.plugin.manager import Plugins
     from offhook.plugin.registry import DiagnosisRegistry, Registry
 
@@ -83,25 +81,27 @@ class Shadowed:
 
 def shadowed() -> list[Shadowed]:
     """Return the distributions with plugins, and offhook itself, that are installed more than once."""
-    first: dict[str, Distribution] = {}
+    first: dict[str, Installed] = {}
     found: list[Shadowed] = []
-    for distribution in importlib.metadata.distributions():
-        name = re.sub(r"[-_.]+", "-", distribution.name or "").lower()
-        if name != OURS and all(point.group != GROUP for point in distribution.entry_points):
+    for distribution in read_distributions(GROUP).readable:
+        if distribution.key != OURS and all(point.group != GROUP for point in distribution.points):
             continue
-        used = first.setdefault(name, distribution)
+        used = first.setdefault(distribution.key, distribution)
         copies = (_where(used), _where(distribution))
         if copies[0] != copies[1]:
             found.append(Shadowed(distribution.name, *copies))
     return found
 
 
-def _where(distribution: Distribution) -> str:
+def _where(distribution: Installed) -> str:
     """Return version and folder. A folder that the path lists twice is resolved, so that it counts as one copy."""
-    return f"{distribution.version} in {Path(str(distribution.locate_file(''))).resolve()}"
+    return f"{distribution.version} in {distribution.folder.resolve()}"
 
 
-def _copies(_: Plugins, __: Environment) -> Iterator[Finding]:
+def _distributions(plugins: Plugins, _: Environment) -> Iterator[Finding]:
+    for item in plugins.unreadable:
+        text = f"it cannot be read and was left out: {item.reason}. Remove or reinstall it"
+        yield Finding(Level.WRONG, f"distribution {item.where}", text)
     for copy in shadowed():
         text = f"installed twice: {copy.used} is in use, {copy.unused} is not. Uninstall one of them"
         yield Finding(Level.WRONG, f"distribution {copy.distribution}", text)
@@ -144,27 +144,11 @@ def _packages(plugins: Plugins, _: Environment) -> Iterator[Finding]:
 
 
 def _settings(_: Plugins, environment: Environment) -> Iterator[Finding]:
-    names = sorted(name for name in environment if name.startswith(("OFFHOOK_", "SENDBLUE_")))
-    empty = [name for name in names if not environment[name]]
-    yield Finding(Level.FINE, "settings", f"set: {', '.join(name for name in names if name not in empty) or 'none'}")
-    if empty:
-        yield Finding(Level.NOTE, "settings", f"empty, which counts as not set: {', '.join(empty)}")
+    return settings_findings(environment)
 
 
 def _home(_: Plugins, environment: Environment) -> Iterator[Finding]:
-    folder = home(environment)
-    if _can_be_written(folder):
-        yield Finding(Level.FINE, "home", f"{folder} can be written")
-    else:
-        wanted = usual_store(environment) != NO_STORE
-        text = f"{folder} cannot be written: set OFFHOOK_HOME to a folder that you can write to"
-        yield Finding(Level.WRONG if wanted else Level.NOTE, "home", text)
-
-
-def _can_be_written(folder: Path) -> bool:
-    """Whether files can be created in `folder`, after creating it if necessary."""
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    return home_findings(environment)
 
 
 def _store(plugins: Plugins, environment: Environment) -> Iterator[Finding]:
@@ -227,12 +211,12 @@ def _part(registry: Registry[Any], variable: str, name: str, environment: Enviro
 
 _CHECKS: Final = (
     (_machine, "versions, platform and TLS"),
-    (_copies, "distributions that are installed twice"),
+    (_distributions, "distributions that cannot be read, or are installed twice"),
     (_plugins, "every plugin: where it is from, or why it was left out"),
     (_hooks, "hooks that several plugins implement"),
     (_packages, "packages that parts need and that are not installed"),
-    (_settings, "settings that are set, by name"),
-    (_home, "whether the folder for records can be written"),
+    (_settings, "settings that are set, by name, and names that are not settings"),
+    (_home, "whether the folder for records can be written, and does not depend on the current folder"),
     (_store, "whether the store can be read"),
     (_parts, "the transport, carrier and auth that settings name"),
     (_resamplers, "whether resamplers are installed"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +31,7 @@ def doctor_command(
     """
     plugins: Plugins = context.obj
     stdout = sys.stdout  # a check that hangs leaves it redirected
-    findings = diagnose(plugins, Environment(os.environ))
+    findings = diagnose(plugins, Environment.of_process())
     wrong = sum(finding.level is Level.WRONG for finding in findings)
     if as_json:
         print_json({"wrong": wrong, "findings": [_document(finding) for finding in findings]}, stdout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,8 @@ from offhook.cli.records.export import export
 from offhook.cli.records.replay import show_replay
 from offhook.cli.records.show import find, show_call, show_list
 from offhook.errors import ConfigError
+from offhook.interfaces.environment import Environment
+from offhook.paths import expanded
 from offhook.plugin.manager import Plugins
 from offhook.plugin.spec import named_by
 from offhook.records.stores import NO_STORE, STORE_VARIABLE, usual_store
@@ -41,7 +42,7 @@ def choose_store(
         ),
     ] = None,
 ) -> None:
-    context.obj = store or usual_store(os.environ)
+    context.obj = store or usual_store(Environment.of_process())
 
 
 @records.command("list")
@@ -72,7 +73,8 @@ def export_command(
         list[str] | None, typer.Argument(metavar="[ID]...", help="The calls to export (default: all).")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder for record-ID.json and journal-ID.jsonl.")
+        Path | None,
+        typer.Option(parser=expanded, metavar="DIR", help="The folder for record-ID.json and journal-ID.jsonl."),
     ] = None,
     json: _Json = False,
 ) -> None:
@@ -102,7 +104,7 @@ def replay_command(context: typer.Context, call_id: _Id) -> None:
 def _archive(context: typer.Context) -> Generator[Archive]:
     if context.obj == NO_STORE:
         raise ConfigError(f"{STORE_VARIABLE} is none, so no calls are stored: name a store, for example --store sqlite")
-    with named_by(STORE_VARIABLE, os.environ, context.obj):
+    with named_by(STORE_VARIABLE, Environment.of_process(), context.obj):
         archive = Plugins.load().archive(context.obj)
     try:
         yield archive

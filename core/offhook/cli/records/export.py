@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from offhook.cli.output import print_json, print_line
 from offhook.cli.records.show import recording_lines
 from offhook.errors import ConfigError, StorageError
+from offhook.paths import make_folder
+from offhook.private_files import write_private
 from offhook.records.documents import to_json
 from offhook.wording import quoted, quoted_path, system_reason
 
@@ -48,15 +50,14 @@ def _write(calls: Sequence[tuple[Document, Sequence[Document]]], out: Path) -> N
             raise ConfigError(f"the call id {quoted(name)} cannot be part of a file name: export the other calls by id")
         files[out / f"record-{name}.json"] = to_json(record, indent=2) + b"\n"
         files[out / f"journal-{name}.jsonl"] = b"".join(to_json(entry) + b"\n" for entry in journal)
-    existing = [path for path in files if path.exists()]
-    if existing:
-        raise ConfigError(
-            f"{quoted_path(existing[0])} already exists, and offhook never overwrites files: choose another folder"
-        )
+    make_folder(out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        existing = [path for path in files if path.exists()]
+        if existing:
+            raise ConfigError(
+                f"{quoted_path(existing[0])} already exists, and offhook never overwrites files: choose another folder"
+            )
         for path, content in files.items():
-            with path.open("xb") as file:
-                file.write(content)
+            write_private(path, content)
     except OSError as error:
         raise StorageError(f"the calls cannot be written to {quoted_path(out)}: {system_reason(error)}.") from None

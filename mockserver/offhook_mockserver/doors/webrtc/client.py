@@ -90,6 +90,7 @@ class WebRtcClient:
             on_rtp=self._on_rtp,
             on_rtcp=self._on_rtcp,
             on_down=self._on_down,
+            counts=room.counters,
             incoming=incoming,
             outgoing=outgoing,
         )

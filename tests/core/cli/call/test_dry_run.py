@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.core.rig import NUMBER, NUMBERS, AudioKit, RampSource, load, rig
@@ -17,6 +17,8 @@ from offhook.errors import ConfigError
 from offhook.testing import LinkedTransport, run_virtual
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from offhook.interfaces.dialing import DialRequest
 
 
@@ -102,3 +104,32 @@ def test_it_is_an_option_of_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert run(["call", NUMBER, "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"would_ring": True, "number": "+1415•••0123", "error": None}
     assert len(phones) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"out": "full"}, "is not empty"),
+        ({"out": "full/file"}, "is a file and not a folder"),
+        ({"listen": ["acme:a.wav"]}, "no audio sink is called 'acme'"),
+        ({"listen": ["Not a spec"]}, "is not a spec"),
+    ],
+)
+def test_outputs_that_a_call_could_not_use_are_found_and_none_is_made(
+    changes: dict[str, Any], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/file").touch()
+    if "out" in changes:
+        changes = {"out": tmp_path / changes["out"]}
+    r = rig(plugins=load(AudioKit()))
+    assert run_virtual(try_out(CallOrder(NUMBER, **changes), lambda: r.phone, as_json=False)) is ExitCode.BAD_USAGE
+    assert problem in capsys.readouterr().err
+
+
+def test_outputs_that_a_call_could_use_are_not_made(tmp_path: Path) -> None:
+    r = rig(plugins=load(AudioKit()))
+    order = CallOrder(NUMBER, listen=["recorder:a.wav"], out=tmp_path / "new/folder")
+    assert run_virtual(try_out(order, lambda: r.phone, as_json=False)) is ExitCode.COMPLETED
+    assert list(tmp_path.iterdir()) == []
+    assert r.carrier.rung == []

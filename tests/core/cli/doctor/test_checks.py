@@ -181,7 +181,7 @@ def test_shadowed_finds_a_distribution_that_is_installed_twice(
     found = [copy for copy in shadowed() if copy.distribution == "acme-offhook"]
     assert {copy.used for copy in found} == {f"0.5 in {other}"}
     assert sorted(copy.unused for copy in found) == [f"1.0 in {tmp_path}", f"2.0 in {tmp_path}"]
-    plugin = next(report for _, report in installed({})[0] if report.name == "acme")
+    plugin = next(report for _, report in installed({}).plugins if report.name == "acme")
     assert plugin.version == "0.5", "and that is the one that is loaded"
 
 
@@ -210,7 +210,7 @@ def test_the_folder_for_records(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     inside = str(tmp_path / "file" / "calls")
     (finding,) = found("home", OFFHOOK_HOME=inside, OFFHOOK_STORE="tape:1")
-    assert finding.text == f"{inside} cannot be written: set OFFHOOK_HOME to a folder that you can write to"
+    assert f"no records can be written: '{tmp_path}/file' is a file and not a folder. Set OFFHOOK_HOME" in finding.text
     assert found("home", level=Level.NOTE, OFFHOOK_HOME=inside), "where nothing is kept it does not matter"
 
 

@@ -13,7 +13,9 @@ from offhook import Phone
 from offhook.cli.call.display import NoDisplay
 from offhook.cli.call.placing import CallOrder, place, report
 from offhook.cli.exit_codes import ExitCode
+from offhook.cli.records.export import export
 from offhook.cli.root import run as offhook
+from offhook.errors import StorageError
 from offhook.interfaces.ids import Ids
 from offhook.plugin.manager import Plugins
 from offhook.testing import LinkedTransport, LoopClock, ScriptedCarrier
@@ -198,7 +200,7 @@ def test_export_writes_files_and_names_the_recordings(capsys: pytest.CaptureFixt
     assert (document["record"]["call_id"], document["journal"][0]["event"]) == (second, "Dialed")
     assert "needs --out DIR" in refused(capsys, "export")
     (tmp_path / "file").touch()
-    assert "cannot be written to" in refused(capsys, "export", first, "--out", str(tmp_path / "file"))
+    assert "is a file and not a folder" in refused(capsys, "export", first, "--out", str(tmp_path / "file"))
 
 
 @pytest.mark.fault("F43")
@@ -326,3 +328,8 @@ def test_an_unknown_store_is_reported_with_the_setting_that_names_it(
         "offhook: OFFHOOK_STORE names 'tape', but no archive is called 'tape' (installed: jsonl, sqlite)"
     )
     assert "secret" not in said
+
+
+def test_a_call_whose_id_is_too_long_for_a_file_is_not_a_bug(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"cannot be written to .*: the name is too long"):
+        export([({"call_id": "x" * 300}, [])], tmp_path / "new", as_json=False)

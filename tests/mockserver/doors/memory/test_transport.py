@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from offhook import AnswerPolicy, AudioFrame, CallPolicy, Phone
-from offhook.errors import JoinFailed, JoinTimeout, SpecError, TokenRejected, TransportError, TransportUnavailable
+from offhook.errors import (
+    ConfigError,
+    JoinFailed,
+    JoinTimeout,
+    SpecError,
+    TokenRejected,
+    TransportError,
+    TransportUnavailable,
+)
 from offhook.interfaces.grant import Grant
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
@@ -38,6 +46,7 @@ from offhook_mockserver.doors.memory.leg import MemoryLeg
 from offhook_mockserver.far_ends import RenewsGrants
 from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.tenants.tenant import TenantSettings
+from offhook_wire import pace
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -572,7 +581,7 @@ def test_one_direction_alone_can_be_lost(direction: Direction) -> None:
         far.send(frame(10))
         assert (len(scene.other.frames), len(scene.ear.frames)) == (sent + 1, heard + 1)
         for share in (-0.1, 1.1):
-            with pytest.raises(ValueError, match="between 0 and 1"):
+            with pytest.raises(ConfigError, match="between 0 and 1"):
                 scene.transport.lose(direction, share)
         await scene.close()
 
@@ -601,7 +610,9 @@ def test_three_seconds_of_lost_audio_are_reported_once_and_so_is_its_return() ->
 
 
 @pytest.mark.fault("F21")
-def test_the_losses_of_a_direction_depend_only_on_the_seed() -> None:
+def test_the_losses_of_a_direction_depend_only_on_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "MOST_AHEAD_S", 60.0)  # all frames are sent at once
+
     async def lost(seed: str, *, both: bool) -> list[int]:
         scene = Scene(seed=seed)
         scene.far()

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.patience import PATIENCE_S
 from tests.plugins.relay_kit import APP_ID, CERTIFICATE, Ear, tone, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -25,9 +26,10 @@ from offhook.secret import Secret
 from offhook.session.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 from offhook_mockserver.doors import limits, outbox
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
-from offhook_mockserver.server.loop_server import RefusableWebSocket
+from offhook_mockserver.rooms.room import MAX_ROOM_MEMBERS
 from offhook_mockserver.server.socket_server import MockServer
-from offhook_wire import pcm_protocol
+from offhook_mockserver.server.websocket_connection import RefusableWebSocket
+from offhook_wire import pace, pcm_protocol
 from offhook_wire.access_token import mint
 from offhook_wire.pcm_protocol import Audio, Join, Unpublish, Welcome
 from offhook_wire.relay_protocol import Leave
@@ -73,7 +75,7 @@ class Client:
         await self.websocket.send(struct.pack("<IQ", 0, position) + pcm)
 
     async def next(self) -> str | bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.websocket.recv()
 
     async def event(self) -> Message:
@@ -196,7 +198,8 @@ def test_events_arrive_in_order_and_once() -> None:
 def test_audio_passes_to_the_bit_in_both_directions() -> None:
     async def check(place: Place) -> None:
         client, _ = await place.enter(uid=0)
-        frames = [tone(index) for index in range(20)] + [AudioFrame(b"\x01\x80", 16_000, 2**40)]
+        frames = [AudioFrame(tone(index).pcm, 16_000, 2**40 + index * 320) for index in range(20)]
+        frames.append(AudioFrame(b"\x01\x80", 16_000, 2**40 + 20 * 320))
         for frame in frames:
             await client.speak(frame.position, frame.pcm)
         await until(lambda: len(place.ear.audio) == len(frames), "all heard")
@@ -440,6 +443,19 @@ def test_pages_of_other_origins_are_refused_before_the_first_message(header: dic
     at_the_door(check)
 
 
+def test_the_client_that_a_full_room_has_no_space_for_is_refused() -> None:
+    async def check(place: Place) -> None:
+        for uid in range(100, 100 + MAX_ROOM_MEMBERS - 2):
+            place.room.join_pcm(uid, Ear())
+        await place.enter()
+        refused = await place.client().ask(**place.join(uid=8))
+        assert (refused["type"], refused["code"]) == ("refused", "unavailable")
+        assert f"{MAX_ROOM_MEMBERS} members" in refused["message"]
+        await place.enter(uid=7)  # which replaces the member
+
+    at_the_door(check)
+
+
 def test_plain_http_gets_a_description_of_the_door() -> None:
     async def check(place: Place) -> None:
         async with httpx.AsyncClient(trust_env=False) as http:
@@ -486,7 +502,9 @@ def test_a_slow_reader_loses_audio_and_no_events() -> None:
 
 
 @pytest.mark.slow
-def test_a_client_that_reads_nothing_is_removed_and_does_no_harm() -> None:
+def test_a_client_that_reads_nothing_is_removed_and_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "MOST_AHEAD_S", 600.0)  # all frames are sent at once
+
     async def check(place: Place) -> None:
         client, _ = await place.enter()
         client.websocket.transport.pause_reading()  # a client that hangs
@@ -618,7 +636,7 @@ def test_the_documented_client_needs_no_media_library_and_uses_the_grant_unchang
         env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from tests.patience import PATIENCE_S
 from tests.plugins.relay_kit import APP_ID, Ear, Relay, tone, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -63,7 +64,7 @@ class Client:
             self.events.append(event)
 
     async def next_event(self) -> protocol.RelayEvent:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return protocol.parse_event(await self.websocket.recv())
 
     def say(self, index: int) -> None:

@@ -1,0 +1,57 @@
+"""Makes the HTTP client. On this machine, it looks at nothing in the environment."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final
+
+import certifi
+import httpx
+
+from offhook.errors import ConfigError
+from offhook.interfaces import is_loopback
+from offhook_sendblue import http_environment
+
+_CONNECT_TIMEOUT_S: Final = 5.0
+
+
+def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    """Return an HTTP client for `post_once`.
+
+    Args:
+        url: what it is for; on this machine, proxies and all other settings of the environment are ignored.
+        timeout_s: the limit for each single read or write.
+        transport: used instead of the network.
+
+    Raises:
+        ConfigError: a variable of the environment keeps the client from working; the message names it.
+    """
+    isolated = is_loopback(url) or transport is not None
+    problem = "" if isolated else next(http_environment.problems(), "")
+    try:
+        if not problem:
+            return httpx.AsyncClient(
+                transport=transport,
+                trust_env=not isolated,
+                verify=_own_certificates(url) if isolated else True,
+                follow_redirects=False,
+                timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_TIMEOUT_S, timeout_s)),
+                headers={"accept": "application/json", "accept-encoding": "identity"},
+                # The server may close a kept connection just as the next request is sent, and then it is unknown
+                # whether the callee was rung. So each call gets a new connection.
+                limits=httpx.Limits(max_keepalive_connections=0),
+            )
+    except Exception as error:  # whatever else httpx, certifi and OpenSSL find; its text may hold a proxy's password
+        problem = (
+            f"the HTTP client cannot be made ({type(error).__name__}): check the variables of the environment for "
+            "proxies and certificates, for example with offhook doctor"
+        )
+    raise ConfigError(problem)
+
+
+def _own_certificates(url: str) -> ssl.SSLContext:
+    """Trust certifi's certificates, as httpx does. Python's own function for this reads the environment."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if url.startswith("https:"):
+        context.load_verify_locations(cafile=certifi.where())
+    return context

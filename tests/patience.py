@@ -1,0 +1,16 @@
+"""How long tests wait for what must happen: as long as pytest lets them, so that a busy machine fails none of them.
+
+``PYTEST_TIMEOUT=600`` gives every test ten times its usual limit, those with a limit of their own included.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+#: The usual limit of a test, as in pyproject.toml.
+_USUAL_S: Final = 60.0
+#: The limit of a test. A wait without a bound would do as well, but hides which wait it was.
+PATIENCE_S: Final = float(os.environ.get("PYTEST_TIMEOUT") or _USUAL_S)
+#: How much longer than usual everything may take.
+FACTOR: Final = max(1.0, PATIENCE_S / _USUAL_S)

@@ -1,0 +1,203 @@
+"""Servers that are not kind to a client of a relay: each is refused, within bounds of bytes and of time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from tests.plugins.relay_kit import Ear, until
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from offhook.errors import JoinFailed, TransportUnavailable
+from offhook.interfaces import Grant
+from offhook.secret import Secret
+from offhook_aiortc import websocket as websocket_module
+from offhook_aiortc.http import RelayAnswer, exchange
+from offhook_aiortc.transport import AiortcTransport
+from offhook_aiortc.websocket import open_websocket
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+BOMB = gzip.compress(bytes(64 * 1024 * 1024))
+
+
+@contextlib.asynccontextmanager
+async def serving(script: Script) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server that answers each request with `script`; its URL, and the heads of the requests."""
+    heads: list[bytes] = []
+    served: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        served.add(task)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            await script(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
+    finally:
+        server.close()
+        for task in served:
+            task.cancel()
+        await asyncio.gather(*served, return_exceptions=True)
+
+
+def answering(head: str, *parts: bytes) -> Script:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for part in (f"HTTP/1.1 {head}\r\n\r\n".encode(), *parts):
+            writer.write(part)
+            await writer.drain()
+
+    return script
+
+
+async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        writer.write(b"8000\r\n" + bytes(0x8000) + b"\r\n")
+        await writer.drain()
+
+
+async def endless_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        writer.write(b"X-More: " + b"x" * 1000 + b"\r\n")
+        await writer.drain()
+
+
+def test_an_answer_is_read_whole() -> None:
+    async def main() -> None:
+        async with serving(answering("200 OK\r\nContent-Length: 5", b"he", b"llo")) as (url, heads):
+            assert await exchange("GET", f"{url}/x", timeout_s=5) == RelayAnswer(200, b"hello")
+            assert b"accept-encoding: identity" in heads[0].lower()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "GZIP, gzip"])
+def test_a_compressed_answer_is_refused_and_never_unpacked(coding: str) -> None:
+    async def main() -> None:
+        head = f"200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(BOMB)}"
+        async with serving(answering(head, BOMB)) as (url, _):
+            tracemalloc.start()
+            try:
+                with pytest.raises(JoinFailed, match="compressed"):
+                    await exchange("POST", f"{url}/relay/join", timeout_s=5, document={})
+                with pytest.raises(TransportUnavailable, match=r"not an offhook relay: .* compressed"):
+                    await AiortcTransport().check(url)
+                assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
+            finally:
+                tracemalloc.stop()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("script", [endless, answering("200 OK\r\nContent-Length: 70000", bytes(70_000))])
+def test_a_large_answer_is_refused_at_the_limit(script: Script) -> None:
+    async def main() -> None:
+        async with serving(script) as (url, _):
+            with pytest.raises(JoinFailed, match="larger than 65536 bytes"):
+                await exchange("GET", url, timeout_s=5)
+            with pytest.raises(TransportUnavailable, match="larger than 65536 bytes"):
+                await AiortcTransport().check(url)
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_drips_is_over_in_time() -> None:
+    async def main() -> None:
+        async with serving(dripping) as (url, _):
+            with pytest.raises(TimeoutError):
+                await exchange("GET", url, timeout_s=0.2)
+
+    asyncio.run(main())
+
+
+def test_an_endless_head_is_refused() -> None:
+    async def main() -> None:
+        async with serving(endless_head) as (url, _):
+            with pytest.raises(httpx.RemoteProtocolError):
+                await exchange("GET", url, timeout_s=5)
+
+    asyncio.run(main())
+
+
+def test_a_redirect_is_not_followed_with_the_token() -> None:
+    async def main() -> None:
+        async with serving(answering("200 OK\r\nContent-Length: 2", b"{}")) as (other, others):
+            head = f"307 Temporary Redirect\r\nContent-Length: 0\r\nLocation: {other}/relay/join"
+            async with serving(answering(head)) as (url, _):
+                grant = Grant("a" * 32, "room", Secret("007token"), 1, url)
+                with pytest.raises(JoinFailed, match="HTTP 307"):
+                    await AiortcTransport().join(grant, Ear())
+            assert others == []
+
+    asyncio.run(main())
+
+
+def test_a_redirect_of_the_websocket_is_not_followed_with_the_session() -> None:
+    async def main() -> None:
+        async with serving(answering("200 OK\r\nContent-Length: 2", b"{}")) as (other, others):
+            head = f"302 Found\r\nContent-Length: 0\r\nLocation: {other}/relay/events?sid=x"
+            async with serving(answering(head)) as (url, _):
+                with pytest.raises(InvalidStatus, match="302"):
+                    await open_websocket(f"ws{url[4:]}/relay/events?sid=x", open_timeout_s=5, close_timeout_s=1)
+            assert others == []
+
+    asyncio.run(main())
+
+
+def test_a_relay_that_pings_and_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_module, "MAX_UNSENT_BYTES", 64 * 1024)
+    largest = [0]
+    heads: list[list[bytes]] = []
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from websockets.server import ServerProtocol
+
+        protocol = ServerProtocol()
+        protocol.receive_data(heads[0][0])
+        (request,) = protocol.events_received()
+        protocol.send_response(protocol.accept(request))  # type: ignore[arg-type]  # the handshake's request
+        writer.write(b"".join(protocol.data_to_send()))
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        while True:
+            protocol.send_ping(bytes(125))
+            writer.write(b"".join(protocol.data_to_send()) * 1000)
+            await writer.drain()
+
+    async def main() -> None:
+        async with serving(flood) as (url, requests):
+            heads.append(requests)
+            websocket = await open_websocket(f"ws{url[4:]}/", open_timeout_s=5, close_timeout_s=1)
+
+            def gone() -> bool:
+                largest[0] = max(largest[0], websocket.transport.get_write_buffer_size())
+                return websocket.transport.is_closing()
+
+            await until(gone, "it is left", timeout_s=20)
+            with pytest.raises(ConnectionClosed):
+                await websocket.recv()
+
+    asyncio.run(main())
+    assert largest[0] < 1024 * 1024

@@ -76,7 +76,6 @@ MISTAKES = [
     (builds_badly, "raised ConfigError: step 1 of the script, Say, cannot come before Answer", line(builds_badly, 1)),
     (returns_none, "returned NoneType; expected a Script", line(returns_none)),
     (returns_steps, "returned tuple; expected a Script", line(returns_steps)),
-    (is_async, "returned coroutine; expected a Script", line(is_async)),
     (names_no_file, r"returned a script with Say('nowhere.wav'), and there is no such file", line(names_no_file)),
     (Scripts(), "returned NoneType; expected a Script", line(Scripts.__call__)),
     (partial(print, end=""), "returned NoneType; expected a Script", ""),
@@ -99,6 +98,11 @@ def test_a_mistake_is_raised_where_the_call_is_dialled(
             assert not mock.tenant.calls
 
     run_virtual(main())
+
+
+def test_a_function_that_nothing_would_await_is_refused_when_the_mock_is_made() -> None:
+    with pytest.raises(ConfigError, match=r"got the function is_async\. It is async, and nothing would await it"):
+        InProcessMock(script_for=is_async)  # type: ignore[arg-type]
 
 
 def test_the_cause_keeps_its_traceback() -> None:
@@ -170,18 +174,18 @@ def test_a_file_is_named_by_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("kind", "arguments", "says"),
     [
-        (Script, ((Answer(),), "answers"), "a Script needs a summary first, got tuple"),
-        (Script, ("x", Answer()), "the steps of a Script are a tuple, got Answer"),
-        (Script, ("x", (Answer,)), r"step 1 of the script is the class Answer; write Answer\(...\)"),
-        (Script, ("x", (Answer(), "Echo")), "step 2 of the script is str; expected a step"),
+        (Script, ((Answer(),), "answers"), r"Script\(summary\) must be text, got tuple"),
+        (Script, ("x", Answer()), r"Script\(steps\) must be a tuple of steps, got Answer$"),
+        (Script, ("x", (Answer,)), r"step 1 of the script must be a step, .*got the class Answer\. .*Write Answer\("),
+        (Script, ("x", (Answer(), "Echo")), "step 2 of the script must be a step, such as .*, got 'Echo'"),
         (Script, ("x", (Decline(), Answer(), Answer())), "cannot come after Answer"),
-        (Ring, ("1",), "Ring needs a finite number of seconds from 0 up, got '1'"),
-        (Wait, (-1,), "Wait needs a finite number"),
-        (Wait, (True,), "Wait needs a finite number"),
-        (Ring, (float("nan"),), "Ring needs a finite number"),
-        (Say, ("x.wav", float("inf")), "Say needs a finite number"),
-        (Say, (7,), r"Say\(7\) needs the path of an audio file"),
-        (ListenFor, ("music",), r"ListenFor\('music'\) is not valid; pass Sound.SPEECH or Sound.QUIET"),
+        (Ring, ("1",), r"Ring\(duration_s\) must be a finite number of seconds, 0 or more, got '1'\. Write 1 without"),
+        (Wait, (-1,), r"Wait\(duration_s\) must be a finite number"),
+        (Wait, (True,), r"Wait\(duration_s\) must be a finite number"),
+        (Ring, (float("nan"),), r"Ring\(duration_s\) must be a finite number"),
+        (Say, ("x.wav", float("inf")), r"Say\(duration_s\) must be a positive, finite number"),
+        (Say, (7,), r"Say\(path\) must be a file's name or a path, for example 'hello.wav', got 7"),
+        (ListenFor, ("music",), r"ListenFor\(sound\) must be one of speech, quiet, got 'music'"),
     ],
 )
 def test_a_script_checks_what_it_is_made_of(

@@ -7,7 +7,7 @@ waits for the caller to hang up.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, TypeAlias, get_args
 
 from offhook.arguments import check_choice, check_instance, check_path, check_seconds, check_several, check_text
@@ -73,8 +73,8 @@ class Say:
             check_seconds(duration_s, "Say(duration_s)")
 
 
-class Sound(StrEnum):
-    """What a callee can listen for; the word will do as well."""
+class Sound(Enum):
+    """What a callee can listen for."""
 
     SPEECH = "speech"
     QUIET = "quiet"
@@ -87,7 +87,7 @@ class ListenFor:
     sound: Sound
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sound", check_choice(self.sound, "ListenFor(sound)", Sound))
+        check_choice(self.sound, "ListenFor(sound)", Sound)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ from offhook_mockserver.server import (
     Say,
     Script,
     ScriptError,
-    Sound,
     Wait,
 )
 
@@ -62,6 +61,10 @@ async def is_async(number: str) -> Script:
     return Script("answers", (Answer(),))
 
 
+def returns_a_coroutine(number: str) -> Script:
+    return is_async(number)  # type: ignore[return-value]
+
+
 def names_no_file(number: str) -> Script:
     return Script("says", (Answer(), Say("nowhere.wav")))
 
@@ -76,7 +79,8 @@ MISTAKES = [
     (builds_badly, "raised ConfigError: step 1 of the script, Say, cannot come before Answer", line(builds_badly, 1)),
     (returns_none, "returned NoneType; expected a Script", line(returns_none)),
     (returns_steps, "returned tuple; expected a Script", line(returns_steps)),
-    (names_no_file, r"returned a script with Say('nowhere.wav'), and there is no such file", line(names_no_file)),
+    (returns_a_coroutine, "returned coroutine; expected a Script", line(returns_a_coroutine)),
+    (names_no_file, r"returned a script with Say('nowhere.wav'), a file that does not exist", line(names_no_file)),
     (Scripts(), "returned NoneType; expected a Script", line(Scripts.__call__)),
     (partial(print, end=""), "returned NoneType; expected a Script", ""),
 ]
@@ -98,11 +102,6 @@ def test_a_mistake_is_raised_where_the_call_is_dialled(
             assert not mock.tenant.calls
 
     run_virtual(main())
-
-
-def test_a_function_that_nothing_would_await_is_refused_when_the_mock_is_made() -> None:
-    with pytest.raises(ConfigError, match=r"got the function is_async\. It is async, and nothing would await it"):
-        InProcessMock(script_for=is_async)  # type: ignore[arg-type]
 
 
 def test_the_cause_keeps_its_traceback() -> None:
@@ -175,17 +174,21 @@ def test_a_file_is_named_by_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ("kind", "arguments", "says"),
     [
         (Script, ((Answer(),), "answers"), r"Script\(summary\) must be text, got tuple"),
-        (Script, ("x", Answer()), r"Script\(steps\) must be a tuple of steps, got Answer$"),
-        (Script, ("x", (Answer,)), r"step 1 of the script must be a step, .*got the class Answer\. .*Write Answer\("),
-        (Script, ("x", (Answer(), "Echo")), "step 2 of the script must be a step, such as .*, got 'Echo'"),
+        (Script, ("x", Answer()), r"Script\(steps\) must be a tuple of steps, got Answer"),
+        (
+            Script,
+            ("x", (Answer,)),
+            r"step 1 of the script must be .* got the class Answer.* Write Answer\(...\)",
+        ),
+        (Script, ("x", (Answer(), "Echo")), "step 2 of the script must be a step, such as"),
         (Script, ("x", (Decline(), Answer(), Answer())), "cannot come after Answer"),
-        (Ring, ("1",), r"Ring\(duration_s\) must be a finite number of seconds, 0 or more, got '1'\. Write 1 without"),
+        (Ring, ("1",), r"Ring\(duration_s\) must be a finite number of seconds, 0 or more, got '1'"),
         (Wait, (-1,), r"Wait\(duration_s\) must be a finite number"),
         (Wait, (True,), r"Wait\(duration_s\) must be a finite number"),
         (Ring, (float("nan"),), r"Ring\(duration_s\) must be a finite number"),
         (Say, ("x.wav", float("inf")), r"Say\(duration_s\) must be a positive, finite number"),
-        (Say, (7,), r"Say\(path\) must be a file's name or a path, for example 'hello.wav', got 7"),
-        (ListenFor, ("music",), r"ListenFor\(sound\) must be one of speech, quiet, got 'music'"),
+        (Say, (7,), r"Say\(path\) must be a file.s name or a path"),
+        (ListenFor, ("music",), r"ListenFor\(sound\) must be one of Sound.SPEECH, Sound.QUIET"),
     ],
 )
 def test_a_script_checks_what_it_is_made_of(
@@ -193,7 +196,3 @@ def test_a_script_checks_what_it_is_made_of(
 ) -> None:
     with pytest.raises(ConfigError, match=says):
         kind(*arguments)
-
-
-def test_a_sound_may_be_a_word() -> None:
-    assert ListenFor("speech") == ListenFor(Sound.SPEECH)  # type: ignore[arg-type]

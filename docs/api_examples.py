@@ -22,6 +22,7 @@ from offhook import (
     LegState,
     Outcome,
     Phone,
+    PlayHandle,
     PlayMode,
     PlayoutEnd,
     PushSource,
@@ -29,6 +30,7 @@ from offhook import (
     SpeechDetector,
     SpeechStarted,
     SpeechStopped,
+    ThreadsafeCall,
 )
 
 if TYPE_CHECKING:
@@ -91,6 +93,16 @@ async def push_source(phone: Phone) -> None:
         assert await handle.done() is PlayoutEnd.COMPLETED
 
 
+async def threadsafe_call(phone: Phone) -> None:
+    def greet(call: ThreadsafeCall) -> PlayHandle:
+        return call.play("tone:440,0.1")  # runs in a thread, and returns when the loop has queued the item
+
+    async with phone.dial("+14155550105") as call:
+        await call.answered()
+        handle = await asyncio.to_thread(greet, ThreadsafeCall(call))
+        assert await handle.done() is PlayoutEnd.COMPLETED
+
+
 async def speech_detector(phone: Phone) -> None:
     async with phone.dial("+14155550105") as call:
         await call.answered()
@@ -145,7 +157,7 @@ async def play_mode(phone: Phone) -> None:
 
 
 async def secret(phone: Phone) -> None:
-    key = Secret(os.environ.get("ACME_KEY", "not a real key"))
+    key = Secret(os.environ.get("ACME_KEY", "not a real key"))  # noqa: TID251 - a program may
     print(key)  # shows no character of it
     assert key.reveal()
 
@@ -158,6 +170,7 @@ EXAMPLES: Final[Mapping[str, Callable[[Phone], Awaitable[None]]]] = {
     "AudioStream": audio_stream,
     "AudioFrame": audio_frame,
     "PushSource": push_source,
+    "ThreadsafeCall": threadsafe_call,
     "SpeechDetector": speech_detector,
     "CallPolicy": call_policy,
     "CallRecord": call_record,

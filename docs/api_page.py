@@ -38,7 +38,7 @@ Authors of plugins need [interfaces.md](interfaces.md) and [hooks.md](hooks.md) 
 #: In the order in which a program meets them. Every other name of the face is an error, or is for plugins.
 ORDER: Final = (
     *("Phone", "Call", "CallPolicy", "AnswerPolicy", "PlayHandle", "PlayMode", "PlayoutEnd", "PushSource"),
-    *("AudioStream", "AudioFrame", "SpeechDetector", "SpeechStarted", "SpeechStopped"),
+    *("ThreadsafeCall", "AudioStream", "AudioFrame", "SpeechDetector", "SpeechStarted", "SpeechStopped"),
     *("CallState", "LegState", "Evidence", "Grade", "CallRecord", "TimelineEntry", "Gap"),
     *("Outcome", "Disposition", "EndedBy", "Cause", "BoundedStream", "Secret"),
 )

@@ -135,12 +135,15 @@ class ExampleSource(AudioSource):
 
     def __init__(self, argument: str) -> None:
         self._frames = int(argument)
+        self._position = 0
 
     async def read(self) -> AudioFrame | None:
         if not self._frames:
             return None
         self._frames -= 1
-        return AudioFrame(array("h", [20_000] + [0] * 319).tobytes(), 16_000)
+        frame = AudioFrame(array("h", [20_000] + [0] * 319).tobytes(), 16_000, self._position)
+        self._position += frame.samples
+        return frame
 
     async def aclose(self) -> None:
         self._frames = 0

@@ -8,7 +8,7 @@ RULES = {
         "ExampleAuth",
         [
             "`headers` is awaited on the event loop for every request. Keys may be read from anywhere, but without blocking.",
-            "Values are `Secret`, so that no log and no error contains one. `host` is where the request goes: return nothing for a host that is not yours.",
+            "Values are `Secret`, so that no log and no error contains one. `host` is where the request goes: raise `ConfigError` for a host that is not yours, so that keys go nowhere else.",
             "It is made by a factory that the hook `offhook_auth` registers, or passed as `Phone(auth=...)`.",
         ],
     ),
@@ -59,6 +59,7 @@ RULES = {
             "It is opened when it is made, on the event loop; raise `SourceError` then if anything is wrong.",
             "`read` is awaited on the event loop and may take its time; meanwhile the call sends silence and counts underruns. Do not block: read files in a thread, or in small parts.",
             "It is read some frames ahead, and `read` is cancelled when playing stops; then `aclose` is awaited, with a time limit.",
+            "`position` says where in the source a frame begins, in samples at the frame's rate: add up the samples returned so far. Sinks write silence where it jumps; it never goes back. Playout ignores it.",
             "If `read` raises, that playout ends as `PlayoutEnd.FAILED`; the frames before it are played.",
         ],
     ),

@@ -34,7 +34,7 @@ def visible(module: ModuleType) -> set[str]:
     taken = set(_bound(tree.body, module.__name__.partition(".")[0])) - own
     if not hasattr(module, "__path__"):
         taken &= set(module.__all__)
-    return {name for name in own | taken if not name.startswith("_")}
+    return {name for name in own | taken if not name.startswith("_") and name != "TYPE_CHECKING"}
 
 
 def _bound(body: list[ast.stmt], root: str | None) -> Iterator[str]:

@@ -7,6 +7,7 @@
     │   ├── NumberRejected        a telephone number that must not or cannot be dialled
     │   ├── SpecError             a spec string (``wav:greeting.wav``) that names nothing
     │   ├── SourceError           an audio source that cannot be opened
+    │   │   └── SourceStalled     a source yielded no audio for too long while its end was waited for
     │   ├── FrameError            samples, a rate or a position that cannot be an audio frame
     │   └── MissingExtraError     an optional part of offhook is not installed
     ├── CallStateError            your program: a call used in the wrong order
@@ -18,6 +19,7 @@
     │   ├── DoubleDial            the callee is being called, or was a moment ago
     │   ├── TooManyCalls          the limit of calls at once
     │   └── DialForbidden         a plugin's `offhook_before_dial` refused
+    ├── WaitTimeout               your program: the time limit of a wait was reached; also a `TimeoutError`
     ├── PluginError               the author of a plugin
     ├── CarrierError              the carrier refused, or its answer could not be used
     │   ├── CredentialsRejected   401, 403
@@ -83,6 +85,12 @@ class SourceError(ConfigError):
     """An audio source cannot be opened: missing, empty, truncated, or of an unknown format."""
 
     code = "source"
+
+
+class SourceStalled(SourceError):
+    """A source yielded no audio for the call's `stall_timeout_s` while a program waited for the end of its playout."""
+
+    code = "source_stalled"
 
 
 class FrameError(ConfigError, TypeError, ValueError):
@@ -175,6 +183,12 @@ class DialForbidden(DialRefused):
     """A plugin that was asked before dialling refused the call, or failed."""
 
     code = "dial_forbidden"
+
+
+class WaitTimeout(OffhookError, TimeoutError):
+    """What a program waited for did not happen within its `timeout_s`. The wait changed nothing."""
+
+    code = "wait_timeout"
 
 
 class PluginError(OffhookError):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook.errors import ConfigError, SpecError, StorageError
+from offhook.private_files import make_private_folder
 from offhook.wording import quoted, quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -109,8 +110,7 @@ def make_folder(folder: Path, advice: str = "Choose another folder.") -> tuple[P
     problem, missing = "", tuple[Path, ...]()
     try:
         missing = tuple(path for path in (folder, *folder.parents) if not _is_there(path))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_private_folder(folder)
     except (OSError, ValueError) as error:
         problem = obstacle(folder) or f"the folder {quoted_path(folder)} cannot be made: {system_reason(error)}"
     if problem:

@@ -27,12 +27,16 @@ class Secret:
     """A text that shows itself only through `reveal()`.
 
     It cannot be compared by ``==`` (use `matches`, which takes constant time), pickled or formatted.
+
+    Raises:
+        TypeError: here and in `matches`: the value is not text. (Errors of offhook are redacted, so they are built upon
+            this module and cannot be raised by it.)
     """
 
     __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: str) -> None:
-        self._value = value
+        self._value = _text(value)
         _live.add(self)
 
     def reveal(self) -> str:
@@ -41,7 +45,7 @@ class Secret:
 
     def matches(self, other: str) -> bool:
         """Whether `other` is this secret, compared in constant time."""
-        return hmac.compare_digest(self._value.encode(), other.encode())
+        return hmac.compare_digest(self._value.encode(), _text(other).encode())
 
     @property
     def fingerprint(self) -> str:
@@ -62,6 +66,12 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret cannot be pickled: pass the name of the environment variable or a callable instead")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a Secret needs text, got {type(value).__name__}")
+    return value
 
 
 class _Values:

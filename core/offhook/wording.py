@@ -70,6 +70,8 @@ def describe(error: BaseException) -> str:
     """The class of an error and its text, in one line. Making the text runs foreign code, which may raise."""
     try:
         text = " ".join(str(error).split())[:_LONGEST]
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         text = "(its text cannot be shown)"
     return f"{type(error).__name__}: {text}"

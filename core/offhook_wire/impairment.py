@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from offhook.arguments import wrong
 from offhook.interfaces import Ids
 from offhook_wire.rtp import is_rtcp
 
@@ -20,7 +21,10 @@ class Impairment:
     """Delivers, delays or drops datagrams, which it sees encrypted. All of its random decisions follow from one seed.
 
     Args:
-        seed: any text or number; with the same seed the same datagrams are treated in the same way.
+        seed: any text or whole number; with the same seed the same datagrams are treated in the same way.
+
+    Raises:
+        ConfigError: the seed is neither.
 
     Attributes:
         cut: drop everything: media, checks and handshakes.
@@ -46,6 +50,8 @@ class Impairment:
         self.carried: int = 0
         self.lost: int = 0
         self.duplicated: int = 0
+        if seed is None:  # pyright: ignore[reportUnnecessaryComparison] - programs may pass anything
+            raise wrong("seed", "text or a whole number", seed)
         self._ids = Ids(seed)
         self._losing = 0
         self._due_s = 0.0

@@ -37,7 +37,7 @@ def find_libopus() -> LibopusBackend | None:
 def _candidates() -> Iterator[str]:
     try:
         files = importlib.metadata.files("av") or ()
-    except importlib.metadata.PackageNotFoundError:
+    except Exception:  # it is not installed, or its list of files cannot be read
         files = ()
     for file in files:
         # The wheel's list of files is searched, because auditwheel and delocate put a hash into the name or the folder.

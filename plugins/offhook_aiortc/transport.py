@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from offhook.arguments import (
+    check_function,
+    check_instance,
+    check_number,
+    check_rate,
+    check_seconds,
+    check_whole,
+    wrong,
+)
 from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
-from offhook.interfaces import Ids, SystemClock, Transport
+from offhook.interfaces import OPUS_RATES_HZ, Environment, Transport
 from offhook_aiortc.entrance import Entrance
 from offhook_aiortc.http import exchange
 from offhook_aiortc.leg import AiortcLeg
 from offhook_aiortc.relay_client import base_url, read_refusal
+from offhook_wire.impairment import Impairment
 from offhook_wire.media_counts import MediaCounts
 from offhook_wire.opus import default_backend
 from offhook_wire.opus_backend import OpusError
@@ -22,10 +32,11 @@ from offhook_wire.strict_json import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.interfaces import Clock, Grant, LegHandler
-    from offhook_wire.impairment import Impairment
+    from offhook.interfaces import Clock, Grant, Ids, LegHandler
 
 _CHECK_TIMEOUT_S: Final = 3.0
+#: The longest wait for a missing packet; beyond that, a conversation is not one.
+_MOST_WAIT_MS: Final = 10_000
 
 
 class AiortcTransport(Transport):
@@ -44,6 +55,9 @@ class AiortcTransport(Transport):
             returns whether to lose the packet.
         incoming: impairs everything that legs receive, media included; for tests.
         outgoing: impairs everything that they send.
+
+    Raises:
+        ConfigError: an argument is of the wrong type or out of range.
     """
 
     def __init__(
@@ -61,14 +75,23 @@ class AiortcTransport(Transport):
         incoming: Impairment | None = None,
         outgoing: Impairment | None = None,
     ) -> None:
+        check_rate(rate_hz)
+        if rate_hz not in OPUS_RATES_HZ:
+            raise wrong("rate_hz", "one of " + ", ".join(map(str, OPUS_RATES_HZ)), rate_hz)
+        shared = Environment(clock=clock, ids=ids)  # which checks them
+        if drop is not None:
+            check_function(drop, "drop", ("the number of a packet",))
+        for name, impairment in (("incoming", incoming), ("outgoing", outgoing)):
+            if impairment is not None:
+                check_instance(impairment, name, Impairment, "an offhook_wire.impairment.Impairment")
         self.rate_hz = rate_hz
-        self._bitrate_bps = bitrate_bps
-        self._complexity = complexity
-        self._wait_ms = wait_ms
-        self._clock = clock or SystemClock()
-        self._ids = ids or Ids()
-        self._silence_s = silence_s
-        self._lost_s = lost_s
+        self._bitrate_bps = check_whole(bitrate_bps, "bitrate_bps", least=500, most=512_000, unit="bits per second")
+        self._complexity = check_whole(complexity, "complexity", least=0, most=10)
+        self._wait_ms = check_number(wait_ms, "wait_ms", least=0, most=_MOST_WAIT_MS, unit="milliseconds")
+        self._clock = shared.clock
+        self._ids = shared.ids
+        self._silence_s = check_seconds(silence_s, "silence_s")
+        self._lost_s = check_seconds(lost_s, "lost_s")
         self._drop = drop
         self._incoming = incoming
         self._outgoing = outgoing

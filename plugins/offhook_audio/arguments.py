@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offhook.arguments import check_number
 from offhook.errors import ConfigError, SourceError
 from offhook.wording import quoted
 
@@ -39,6 +40,14 @@ class Number:
                 f"{self.unit}, got {quoted(text)}. Write for example {example}"
             )
         return value
+
+    def check(self, value: object, name: str) -> float:
+        """Check a number that was passed as an argument called `name`.
+
+        Raises:
+            ConfigError: it is not a number in the range.
+        """
+        return check_number(value, name, least=self.least, most=self.most, unit=self.unit)
 
 
 #: The duration of a tone or of silence.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_text
 from offhook.errors import SpecError
 from offhook.interfaces import AudioFilter, AudioFrame, Damage
 from offhook.media import LEAST_DB, MOST_DB, gain_of
@@ -35,6 +36,7 @@ class GainFilter(AudioFilter):
         Raises:
             SpecError: the argument is not a number from -60 to 20.
         """
+        check_text(argument, "argument")
         return cls(_GAIN.read(argument, f"gain:{argument}", "gain:-6", SpecError))
 
     def apply(self, frame: AudioFrame) -> AudioFrame:

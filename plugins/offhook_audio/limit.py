@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_text
 from offhook.errors import SpecError
 from offhook.interfaces import AudioFilter, AudioFrame, pcm_of, samples_of
 from offhook_audio.arguments import Number
@@ -23,9 +24,13 @@ class LimitFilter(AudioFilter):
 
     Args:
         ceiling_dbfs: -60 to 0.
+
+    Raises:
+        ConfigError: `ceiling_dbfs` is not a number in that range.
     """
 
     def __init__(self, ceiling_dbfs: float) -> None:
+        ceiling_dbfs = _CEILING.check(ceiling_dbfs, "ceiling_dbfs")
         self._most = min(32767, round(32768 * 10 ** (ceiling_dbfs / 20)))
 
     @classmethod
@@ -35,6 +40,7 @@ class LimitFilter(AudioFilter):
         Raises:
             SpecError: the argument is not a number from -60 to 0.
         """
+        check_text(argument, "argument")
         return cls(_CEILING.read(argument, f"limit:{argument}", "limit:-3", SpecError))
 
     def apply(self, frame: AudioFrame) -> AudioFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from offhook.arguments import check_text
 from offhook.errors import SpecError
 from offhook.interfaces import AudioSink
 from offhook.wording import quoted
@@ -20,10 +21,11 @@ class NullSink(AudioSink):
 
     Raises:
         SpecError: there is an argument, so another sink was probably meant.
+        ConfigError: it is not text.
     """
 
     def __init__(self, argument: str = "") -> None:
-        if argument:
+        if check_text(argument, "argument"):
             raise SpecError(f"the sink null takes no argument, got {quoted(argument)}: write null, or recorder:PATH")
 
     async def write(self, frame: AudioFrame) -> None:

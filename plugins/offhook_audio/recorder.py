@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import StorageError
+from offhook.arguments import check_path
+from offhook.errors import SpecError
 from offhook.interfaces import AudioSink
 from offhook.media import WavWriter
 from offhook.paths import path_argument
 
 if TYPE_CHECKING:
+    import os
+
     from offhook.interfaces import AudioFrame
 
 #: The longest silence that one jump of the position may make, in seconds.
@@ -23,17 +26,19 @@ class RecorderSink(AudioSink):
     """Records audio from the first frame on, with silence where nothing was heard.
 
     Args:
-        path: the file to create; an existing file is never overwritten. A ``*`` in its name is replaced by the first
-            number that makes a new name: ``reply-*.wav``.
+        path: the file to create, whose name ends with ``.wav`` or has no ending; an existing file is never
+            overwritten. A ``*`` in its name is replaced by the first number that makes a new name: ``reply-*.wav``.
 
     Raises:
-        StorageError: the path is missing, or the file cannot be created.
+        ConfigError: the path is missing or of the wrong type, or its name ends with something other than ``.wav``.
+        StorageError: the file cannot be created.
     """
 
-    def __init__(self, path: str) -> None:
-        if not path:
-            raise StorageError("the sink recorder needs the path of the file to create, for example recorder:heard.wav")
-        self._file = WavWriter(path_argument("recorder", path), _RATE_BEFORE_AUDIO_HZ)
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if path == "":
+            raise SpecError("the sink recorder needs the path of the file to create, for example recorder:heard.wav")
+        named = check_path(path, "path", "heard.wav")
+        self._file = WavWriter(path_argument("recorder", named), _RATE_BEFORE_AUDIO_HZ)
         #: Position of the next frame if nothing is missing; None before the first.
         self._expected: int | None = None
         #: Jumps of the position that were longer than `MOST_GAP_S`, and were shortened to that.

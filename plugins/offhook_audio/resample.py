@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from offhook.arguments import check_rate
 from offhook.interfaces import SAMPLE_BYTES, Resampler
 
 
@@ -18,14 +19,12 @@ class ExactResampler(Resampler):
         to_hz: rate of the output.
 
     Raises:
-        ValueError: a rate is not positive.
+        ConfigError: a rate is not a whole number of hertz from 1 to 768,000.
     """
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
-        if from_hz <= 0 or to_hz <= 0:
-            raise ValueError(f"rates must be positive, got {from_hz} Hz and {to_hz} Hz")
-        self._from_hz = from_hz
-        self._to_hz = to_hz
+        self._from_hz = check_rate(from_hz, "from_hz")
+        self._to_hz = check_rate(to_hz, "to_hz")
         self._taken = 0
         self._given = 0
         self._flushed = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from offhook.arguments import check_text
 from offhook.interfaces import SAMPLE_BYTES, AudioFrame, AudioSource, samples_per_frame
 from offhook_audio.arguments import DURATION
 
@@ -15,13 +16,16 @@ class SilenceSource(AudioSource):
     """Silence at 16 kHz in frames of 20 ms.
 
     Args:
-        duration_s: length in seconds; None for no end.
+        duration_s: length in seconds, 0.001 to 86,400; None for no end.
+
+    Raises:
+        ConfigError: `duration_s` is not a number in that range.
     """
 
     rate_hz = RATE_HZ
 
     def __init__(self, duration_s: float | None = None) -> None:
-        self._end = None if duration_s is None else round(duration_s * RATE_HZ)
+        self._end = None if duration_s is None else round(DURATION.check(duration_s, "duration_s") * RATE_HZ)
         self._position = 0
 
     @classmethod
@@ -31,6 +35,7 @@ class SilenceSource(AudioSource):
         Raises:
             SourceError: the argument is not a number of seconds in the range.
         """
+        check_text(argument, "argument")
         if not argument:
             return cls()
         return cls(DURATION.read(argument, f"silence:{argument}", "silence:2.5"))

@@ -6,6 +6,7 @@ import math
 import struct
 from typing import Final
 
+from offhook.arguments import check_text
 from offhook.errors import SourceError
 from offhook.interfaces import AudioFrame, AudioSource, samples_per_frame
 from offhook.wording import quoted
@@ -25,16 +26,21 @@ class ToneSource(AudioSource):
 
     Args:
         frequency_hz: 1 to 7900.
-        duration_s: length in seconds; None for no end.
+        duration_s: length in seconds, 0.001 to 86,400; None for no end.
         level_dbfs: level as `offhook.interfaces.level_dbfs` measures it (root mean square), -90 to -3.02.
+
+    Raises:
+        ConfigError: an argument is not a number in its range.
     """
 
     rate_hz = RATE_HZ
 
     def __init__(self, frequency_hz: float, duration_s: float | None = None, level_dbfs: float = -20.0) -> None:
+        frequency_hz = _FREQUENCY.check(frequency_hz, "frequency_hz")
+        level_dbfs = _LEVEL.check(level_dbfs, "level_dbfs")
         self._step = 2 * math.pi * frequency_hz / RATE_HZ
         self._amplitude = 32768 * math.sqrt(2) * 10 ** (level_dbfs / 20)
-        self._end = None if duration_s is None else round(duration_s * RATE_HZ)
+        self._end = None if duration_s is None else round(DURATION.check(duration_s, "duration_s") * RATE_HZ)
         self._position = 0
 
     @classmethod
@@ -44,6 +50,7 @@ class ToneSource(AudioSource):
         Raises:
             SourceError: the frequency is missing, a number is out of range, or there are too many.
         """
+        check_text(argument, "argument")
         spec = f"tone:{argument}"
         parts = argument.split(",")
         if not argument or len(parts) > 3:

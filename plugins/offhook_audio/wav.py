@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import soundfile
 
+from offhook.arguments import check_path
 from offhook.errors import ConfigError, SourceError
 from offhook.interfaces import FLOAT32, AudioFrame, AudioSource, Samples
 from offhook.paths import path_argument
@@ -41,12 +42,14 @@ class WavSource(AudioSource):
         path: the file; ``~`` is the home folder.
 
     Raises:
+        ConfigError: the path is neither text nor a path.
         SourceError: the file is missing, a folder, a device, unreadable, empty, truncated or not audio.
     """
 
-    def __init__(self, path: str) -> None:
-        if not path:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if path == "":
             raise SourceError("the source wav needs the path of an audio file, for example wav:greeting.wav")
+        path = check_path(path, "path", "greeting.wav")
         self._shown = quoted_path(path)
         #: Samples that were NaN (played as silence) or infinite (played as full scale).
         self.sanitised_samples: int = 0

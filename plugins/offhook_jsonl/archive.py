@@ -7,6 +7,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING
 
+from offhook.arguments import check_path, check_text, check_whole
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Archive
 from offhook.paths import path_argument
@@ -29,12 +30,14 @@ class JsonLinesArchive(Archive):
 
     Raises:
         SpecError: no folder is given.
+        ConfigError: it is neither text nor a path.
         StorageError: it cannot be read.
     """
 
-    def __init__(self, folder: str) -> None:
-        if not folder:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if folder == "":
             raise SpecError("jsonl: needs a folder, for example jsonl:calls")
+        folder = check_path(folder, "folder", "calls")
         self._folder = path_argument("jsonl", folder)
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -44,6 +47,8 @@ class JsonLinesArchive(Archive):
 
     def records(self, limit: int | None = None) -> Sequence[Document]:
         """See `Archive.records`. Files that are not records of ours are skipped."""
+        if limit is not None:
+            check_whole(limit, "limit", least=0, unit="records")
         in_use = self._in_use()
         found: list[dict[str, object]] = []
         for path in self._folder.glob("record*.json"):
@@ -60,10 +65,12 @@ class JsonLinesArchive(Archive):
 
     def record(self, call_id: str) -> Document | None:
         """See `Archive.record`."""
+        check_text(call_id, "call_id")
         return next((record for record in self.records() if record["call_id"] == call_id), None)
 
     def journal(self, call_id: str) -> Sequence[Document]:
         """See `Archive.journal`. Incomplete lines are skipped."""
+        check_text(call_id, "call_id")
         try:
             lines = (self._folder / JOURNAL).read_bytes().splitlines()
         except FileNotFoundError:

@@ -14,10 +14,11 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_path
 from offhook.errors import SpecError, StorageError
 from offhook.interfaces import Store
 from offhook.paths import make_folder, path_argument
-from offhook.records import load_json, to_json, with_relative_paths
+from offhook.records import load_json, open_private, to_json, with_relative_paths, write_private
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -43,19 +44,21 @@ class JsonLinesStore(Store):
 
     Raises:
         SpecError: no folder is given.
+        ConfigError: it is neither text nor a path.
         StorageError: it cannot be made or written to.
     """
 
-    def __init__(self, folder: str) -> None:
-        if not folder:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if folder == "":
             raise SpecError("jsonl: needs a folder, for example jsonl:calls")
+        folder = check_path(folder, "folder", "calls")
         self._folder = path_argument("jsonl", folder)
         #: The record file of each call that this store has written.
         self._records: dict[str, Path] = {}
         self._journal = -1
         make_folder(self._folder)
         try:
-            self._journal = os.open(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            self._journal = open_private(self._folder / JOURNAL, os.O_RDWR | os.O_APPEND)
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(self._journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
             # A process that died in the middle of a line left half a line, which must not spoil our first line.
@@ -100,8 +103,9 @@ class JsonLinesStore(Store):
         self._require_open()
         new = path.with_name(f".{path.name}.new")
         try:
-            new.write_bytes(
-                to_json({"call_id": call_id, **with_relative_paths(record, self._folder)}, indent=2) + b"\n"
+            new.unlink(missing_ok=True)  # left by a process that died
+            write_private(
+                new, to_json({"call_id": call_id, **with_relative_paths(record, self._folder)}, indent=2) + b"\n"
             )
             new.replace(path)
         except OSError as error:
@@ -122,7 +126,8 @@ class JsonLinesStore(Store):
     def _probe(self) -> None:
         """Make and remove a file: a journal may be writable in a folder that does not allow new files."""
         probe = self._folder / f".{RECORD}.new"
-        probe.touch()
+        probe.unlink(missing_ok=True)
+        write_private(probe, b"")
         probe.unlink()
 
     def _record_path(self, call_id: str) -> Path:

@@ -10,8 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+from offhook.arguments import check_function, check_settings
 from offhook.errors import ConfigError, OffhookError
-from offhook.interfaces import Auth
+from offhook.interfaces import Auth, unread
 from offhook.secret import Secret
 
 if TYPE_CHECKING:
@@ -57,15 +58,20 @@ class EnvAuth(Auth):
 
     Args:
         environment: the process's environment, or a test's.
+
+    Raises:
+        ConfigError: it is not a mapping of text.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
+        self._environment = check_settings(environment, "environment")
         # Kept, because a secret is redacted from texts only while the object exists.
         self._headers: Mapping[str, Secret] = {}
 
     async def headers(self, host: str) -> Mapping[str, Secret]:
         missing = [name for name in (KEY_VARIABLE, SECRET_VARIABLE) if not self._environment.get(name)]
+        if missing and (ignored := unread(self._environment, missing)):
+            raise ConfigError(f"the Sendblue keys are missing: {ignored}")
         if missing:
             raise ConfigError(
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: export your Sendblue keys, "
@@ -84,9 +90,13 @@ class CallableAuth(Auth):
     Args:
         keys: returns ``(key id, secret key)``, or an awaitable of it. A plain function runs on the event loop, so it
             must not block; one that has to wait should be a coroutine function.
+
+    Raises:
+        ConfigError: it cannot be called without arguments.
     """
 
     def __init__(self, keys: Callable[[], KeyPair | Awaitable[KeyPair]]) -> None:
+        check_function(keys, "keys", may_be_async=True)
         self._keys = keys
         self._headers: Mapping[str, Secret] = {}
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
+from offhook.arguments import check_instance, check_seconds, check_text
 from offhook.errors import CarrierUnavailable, ConfigError, NumberRejected, PluginError, StartAmbiguous
-from offhook.interfaces import Carrier, Clock, Ids, SystemClock, e164, is_loopback, mask
+from offhook.interfaces import Auth, Carrier, Clock, Environment, Ids, e164, is_loopback, mask, unread
 from offhook.plugin import isolated, name_of
 from offhook.secret import Secret
 from offhook_sendblue import baseurl, http_environment
@@ -20,7 +20,7 @@ from offhook_sendblue.exchange import Failure, NoAnswer, connect_only, post_once
 if TYPE_CHECKING:
     import httpx
 
-    from offhook.interfaces import Auth, DialRequest, Environment, Grant
+    from offhook.interfaces import DialRequest, Grant
 
 DEFAULT_BASE_URL: Final = "https://api.sendblue.co"
 BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
@@ -45,7 +45,8 @@ class SendblueCarrier(Carrier):
         http: an httpx transport instead of the network's own, for a server in the same process.
 
     Raises:
-        ConfigError: a URL to which keys must not be sent, or a time limit that is not positive and finite.
+        ConfigError: an argument is of the wrong type, a URL to which keys must not be sent, or a time limit that is not
+            positive and finite.
     """
 
     def __init__(
@@ -60,14 +61,18 @@ class SendblueCarrier(Carrier):
         ids: Ids | None = None,
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        if not 0 < timeout_s < math.inf:
-            raise ConfigError(f"timeout_s must be a positive, finite number of seconds, got {timeout_s!r}")
+        check_instance(auth, "auth", Auth, "an Auth, such as EnvAuth(os.environ) or KeyAuth(key, secret)")
+        shared = Environment(clock=clock, ids=ids, http=http)  # which checks them
+        check_text(from_number, "from_number", "+14155550123")
+        check_text(base_url, "base_url", DEFAULT_BASE_URL)
+        if relay_url is not None:
+            check_text(relay_url, "relay_url", "http://127.0.0.1:8080")
         self.base_url: str = baseurl.checked(base_url, f"the base URL ({BASE_URL_VARIABLE})")
         self.from_number = from_number
         self._auth = auth
-        self._timeout_s = timeout_s
-        self._clock: Clock = clock or SystemClock()
-        self._ids = ids or Ids()
+        self._timeout_s = check_seconds(timeout_s, "timeout_s")
+        self._clock: Clock = shared.clock
+        self._ids = shared.ids
         self._host = urlsplit(self.base_url).hostname or ""
         self._loopback = is_loopback(self.base_url)
         self._http = http
@@ -82,7 +87,12 @@ class SendblueCarrier(Carrier):
         """Settings from `SENDBLUE_API_BASE_URL`, `OFFHOOK_FROM_NUMBER` and `OFFHOOK_RELAY_URL`; empty means unset.
 
         Clock, randomness and HTTP transport are also the environment's.
+
+        Raises:
+            ConfigError: `environment` is not an `Environment`, or as the constructor.
         """
+        guess = "Write Environment(environment)" if hasattr(environment, "items") else ""
+        check_instance(environment, "environment", Environment, "an offhook.interfaces.Environment", guess)
         return cls(
             auth,
             from_number=environment.get(FROM_NUMBER_VARIABLE, ""),
@@ -126,6 +136,8 @@ class SendblueCarrier(Carrier):
     def _line(self, from_number: str | None) -> str:
         line = from_number or self.from_number
         if not line:
+            if ignored := unread({}, (FROM_NUMBER_VARIABLE,)):
+                raise ConfigError(f"no number to call from is set: {ignored}")
             raise ConfigError(
                 f"no number to call from is set: set {FROM_NUMBER_VARIABLE} to your FaceTime line "
                 "(`offhook mock` prints one to export), or name one for the call (from_number, --from)"

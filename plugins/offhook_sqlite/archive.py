@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from offhook.arguments import check_path, check_text, check_whole
 from offhook.interfaces import Archive
 from offhook.paths import expanded
 from offhook.records import is_brief, is_unfinished, load_json, mark_interrupted
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Document
 
+#: SQLite counts rows in 64 bits.
+_MOST_ROWS = 2**63 - 1
 _RECORDS = "SELECT call_id, owner, record FROM calls"
 
 
@@ -30,16 +33,20 @@ class Reading:
 
     def records(self, limit: int | None = None) -> list[Document]:
         """See `Archive.records`."""
+        if limit is not None:
+            check_whole(limit, "limit", least=0, most=_MOST_ROWS, unit="records")
         rows = self._connection.execute(f"{_RECORDS} ORDER BY number DESC LIMIT ?", (-1 if limit is None else limit,))
         return [self._shown(*row) for row in rows.fetchall()]
 
     def record(self, call_id: str) -> Document | None:
         """See `Archive.record`."""
+        check_text(call_id, "call_id")
         row = self._connection.execute(f"{_RECORDS} WHERE call_id = ?", (call_id,)).fetchone()
         return None if row is None else self._shown(*row)
 
     def journal(self, call_id: str) -> list[Document]:
         """See `Archive.journal`."""
+        check_text(call_id, "call_id")
         rows = self._connection.execute("SELECT entry FROM journal WHERE call_id = ? ORDER BY seq", (call_id,))
         return [entry for (text,) in rows.fetchall() if (entry := load_json(text, entry=True)) is not None]
 
@@ -58,11 +65,12 @@ class SqliteArchive(Archive):
         path: the database. If it does not exist, the archive has no calls.
 
     Raises:
+        ConfigError: it is neither text nor a path.
         StorageError: it cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = expanded(path)
+        self._path = expanded(check_path(path, "path", "calls.db"))
         self._connection: sqlite3.Connection | None = None
         try:
             self._connection = open_for_reading(self._path)

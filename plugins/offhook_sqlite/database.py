@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from offhook.errors import StorageError
+from offhook.records import open_private
 from offhook.wording import quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         # SQLite's own files beside it get the same permissions. An existing file is not opened: closing it again would
         # release the locks of other connections in this process.
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            os.close(open_private(path, os.O_RDWR | os.O_EXCL))
     except (OSError, ValueError) as error:
         raise StorageError(f"the calls in {quoted_path(path)} cannot be written: {system_reason(error)}.") from None
     with explained(path, "written"):

@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import Ids
+from offhook.records import open_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ class Owner:
     def _take(self, name: str) -> bool:
         """Make and lock a file. Another store's `bury` may find it before it is locked, and remove it."""
         path = self._folder / name
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._fd = open_private(path, os.O_RDWR | os.O_EXCL)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             taken = os.stat(path).st_ino == os.fstat(self._fd).st_ino  # noqa: PTH116 - beside fstat

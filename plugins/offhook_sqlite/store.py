@@ -10,6 +10,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING
 
+from offhook.arguments import check_path
 from offhook.errors import StorageError
 from offhook.interfaces import Archive, DialGuard, Store
 from offhook.paths import expanded, make_folder
@@ -40,11 +41,13 @@ class SqliteStore(Store, Archive, DialGuard):
         path: the database; it is made if it does not exist, and so is its folder.
 
     Raises:
+        ConfigError: it is neither text nor a path.
         StorageError: it cannot be used, see `open_for_writing`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = expanded(path).absolute()  # stays right when the process changes its folder later
+        # Absolute, so that it stays right when the process changes its folder later.
+        self._path = expanded(check_path(path, "path", "calls.db")).absolute()
         self._live = live_folder(self._path)
         self._process = os.getpid()
         #: How many entries the journal of each call has.

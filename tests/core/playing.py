@@ -27,9 +27,14 @@ class Bench:
         self.notes: list[OffhookError] = []
         self.resamplers: list[tuple[str, int, int, HoldResampler]] = []
         self.resampler = HoldResampler
+        self.doing: list[str] = []
         self.remarks: list[tuple[str, str]] = []
         self.damage = DamageLog(lambda *entry: self.remarks.append(entry))
-        self.playout = Playout(RATE_HZ, self._resample, group.create_task, self.notes.append, self.damage)
+        self.playout = Playout(RATE_HZ, self._resample, group.create_task, self._note, self.damage)
+
+    def _note(self, error: OffhookError, doing: str = "") -> None:
+        self.notes.append(error)
+        self.doing.append(doing)
 
     def _resample(self, kind: str, from_hz: int, to_hz: int) -> HoldResampler:
         made = self.resampler(from_hz, to_hz)

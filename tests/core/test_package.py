@@ -63,6 +63,18 @@ def test_building_a_phone_pulls_in_no_sdk_either(tmp_path: Path) -> None:
     assert python(code, tmp_path) == "[]"
 
 
+def test_names_and_rooms_are_imported_on_first_use(tmp_path: Path) -> None:
+    code = (
+        "import sys, offhook; print([name for name in sys.modules if name in ('typing', 'asyncio', 'offhook.errors')])"
+    )
+    assert python(code, tmp_path) == "[]"
+    assert set(offhook.__all__) <= set(dir(offhook))
+    for room in ("errors", "secret", "session", "interfaces", "media", "plugin", "call", "records", "wording"):
+        vars(offhook).pop(room, None)
+        assert getattr(offhook, room) is sys.modules[f"offhook.{room}"]
+        setattr(offhook, room, sys.modules[f"offhook.{room}"])
+
+
 def test_the_folders_of_the_repository_are_not_packages(tmp_path: Path) -> None:
     code = "from importlib.util import find_spec; print([find_spec(n) for n in ('core', 'plugins', 'mockserver')])"
     assert python(code, tmp_path) == "[None, None, None]"

@@ -233,3 +233,11 @@ def test_a_secret_that_is_made_while_a_text_is_redacted_does_no_harm(monkeypatch
     assert redact("the token is 007-sentinel") == "the token is [secret]"
     assert live.looks == 2
     assert token
+
+
+@pytest.mark.parametrize("value", [None, 5, b"hunter2", Secret("a-secret-in-a-secret")])
+def test_a_secret_is_text(value: object) -> None:
+    with pytest.raises(TypeError, match=f"^a Secret needs text, got {type(value).__name__}$"):
+        Secret(value)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^a Secret needs text"):
+        Secret("hunter2").matches(value)  # type: ignore[arg-type]

@@ -100,3 +100,8 @@ def test_a_cancel_scope_cuts_hanging_up_short_unless_it_is_shielded(shielded: bo
         return [entry.event for entry in call.record.timeline if entry.changed]
 
     assert ("LegClosed" in run(main())) == shielded
+
+
+@pytest.mark.slow
+def test_the_program_of_the_page_that_talks_from_a_thread(mock: Mock, tmp_path: Path) -> None:
+    assert mock.run("-W", "error", "-c", shown("threads"), cwd=tmp_path).out == "completed\n"

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 FACES = {
     "offhook": {
         "offhook",
+        "offhook.arguments",
         "offhook.call",
         "offhook.cli",
         "offhook.errors",

@@ -90,7 +90,7 @@ def test_a_change_of_rate_is_rejected(tmp_path: Path) -> None:
 
 
 def test_an_impossible_output_is_rejected_when_the_sink_is_made(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"for example recorder:heard\.wav"):
+    with pytest.raises(SpecError, match=r"for example recorder:heard\.wav"):
         RecorderSink("")
     (tmp_path / "a.wav").touch()
     with pytest.raises(StorageError, match="exists already"):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import offhook_audio
+from offhook.errors import ConfigError
 from offhook.plugin.manager import DISABLE_VARIABLE, Plugins
 from offhook_audio.resample_file import FileResampler
 from offhook_audio.resample_live import LiveResampler
@@ -127,8 +128,8 @@ def test_a_flushed_stream_is_over(kind: Callable[[int, int], Resampler]) -> None
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_rates_are_positive(kind: Callable[[int, int], Resampler]) -> None:
-    for rates in ((0, 8_000), (8_000, -1)):
-        with pytest.raises(ValueError, match="rates must be positive"):
+    for rates, name in (((0, 8_000), "from_hz"), ((8_000, -1), "to_hz")):
+        with pytest.raises(ConfigError, match=f"{name} must be between 1 and 768,000 hertz, got"):
             kind(*rates)
 
 

@@ -141,3 +141,14 @@ def test_both_are_found_through_the_entry_point() -> None:
     carrier = plugins.carriers.find("sendblue")(environment, auth)
     asyncio.run(carrier.check())
     assert carrier.endpoint is None
+
+
+def test_keys_that_are_exported_and_not_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENDBLUE_API_API_KEY", KEY)
+    monkeypatch.setenv("SENDBLUE_API_API_SECRET", SECRET)
+    with pytest.raises(ConfigError) as caught:
+        asyncio.run(EnvAuth({}).headers("api.sendblue.co"))
+    assert caught.value.message == (
+        "the Sendblue keys are missing: SENDBLUE_API_API_KEY, SENDBLUE_API_API_SECRET are set in this process's "
+        "environment, but Phone() reads no environment: use Phone.from_env()"
+    )

@@ -515,3 +515,10 @@ def test_an_auth_without_a_key_id_has_lines_too() -> None:
 
     line = asyncio.run(SendblueCarrier(Bearer(), from_number=FROM, base_url="https://a.test").line_id())
     assert line == f"https://a.test  {FROM}"
+
+
+def test_a_line_that_is_exported_and_not_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_FROM_NUMBER", "+18885550199")
+    carrier = SendblueCarrier(KeyAuth("key", "secret"), from_number="")
+    with pytest.raises(ConfigError, match=r"OFFHOOK_FROM_NUMBER is set in this .* use Phone\.from_env\(\)"):
+        asyncio.run(carrier.line_id())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from offhook.call.call import Call
 from offhook.call.phone import Phone
+from offhook.call.threadsafe import ThreadsafeCall
 
 __all__ = [
     "Call",
     "Phone",
+    "ThreadsafeCall",
 ]

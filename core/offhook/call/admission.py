@@ -13,7 +13,8 @@ import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, DoubleDial, OffhookError, TooManyCalls
+from offhook.arguments import check_seconds, check_whole
+from offhook.errors import DoubleDial, OffhookError, TooManyCalls
 from offhook.interfaces import DialGuard
 from offhook.interfaces.grant import is_loopback
 from offhook.interfaces.numbers import mask
@@ -41,6 +42,24 @@ _RELEASE_TIMEOUT_S: Final = 2.0
 CALL_LIMIT: Final = 100
 
 
+def check_call_limit(call_limit: object) -> int:
+    """Check the limit of calls at once.
+
+    Raises:
+        ConfigError: see `Admission`.
+    """
+    return check_whole(call_limit, "call_limit", least=1)
+
+
+def check_redial_window(redial_window_s: object) -> float | None:
+    """Check the time for which a callee stays guarded.
+
+    Raises:
+        ConfigError: see `Admission`.
+    """
+    return None if redial_window_s is None else check_seconds(redial_window_s, "redial_window_s", zero=True)
+
+
 class Admission:
     """Admits the calls of one phone.
 
@@ -54,7 +73,8 @@ class Admission:
             machine.
 
     Raises:
-        ConfigError: a limit that is not at least 1, or a window that is not a finite number of seconds from 0 up.
+        ConfigError: a limit that is not a whole number of at least 1, or a window that is not a number of seconds from
+            0 to 1,000,000,000.
     """
 
     def __init__(
@@ -67,10 +87,7 @@ class Admission:
         call_limit: int = CALL_LIMIT,
         redial_window_s: float | None = None,
     ) -> None:
-        if call_limit < 1:
-            raise ConfigError(f"call_limit must be at least 1, got {call_limit!r}")
-        if redial_window_s is not None and not 0 <= redial_window_s < float("inf"):
-            raise ConfigError(f"redial_window_s must be finite and at least 0 seconds, got {redial_window_s!r}")
+        call_limit, redial_window_s = check_call_limit(call_limit), check_redial_window(redial_window_s)
         if redial_window_s is None:
             redial_window_s = 0.0 if carrier.endpoint and is_loopback(carrier.endpoint) else REDIAL_WINDOW_S
         self._carrier = carrier

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import inspect
 import os
 import warnings
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offhook.errors import CallStateError, ConfigError, JoinTimeout, OffhookError, SourceError, StartAmbiguous
-from offhook.interfaces import AudioSink, AudioSource
+from offhook.arguments import check_choice, check_seconds, wrong
+from offhook.errors import CallStateError, ConfigError, JoinTimeout, SourceError, StartAmbiguous
+from offhook.interfaces import AudioFilter, AudioSink, AudioSource
 from offhook.interfaces.frame import SILENCE_DBFS
-from offhook.media.listening import SINK_MS, check_duration, record_for, record_rest
+from offhook.interfaces.loops import check_timeout, within
+from offhook.media.listening import LISTENER_MS, record_for, record_rest, waiting_ms
 from offhook.media.mixing import gain_of
-from offhook.media.play_handle import PlayMode
+from offhook.media.play_handle import PlayMode, label_of
+from offhook.media.sinks import FunctionSink, check_sink
 from offhook.media.sources import Frames, frames_source
 from offhook.plugin.isolation import contract_error
-from offhook.plugin.part_checks import interface_mismatch
+from offhook.plugin.part_checks import check_part, interface_mismatch
+from offhook.plugin.spec import check_file
 from offhook.session.outcome import EndedBy
 from offhook.session.states import CallState, LegState
 from offhook.wording import quoted
@@ -26,18 +34,23 @@ if TYPE_CHECKING:
 
     from offhook.call.driver import Driver
     from offhook.call.parts import PhoneParts
-    from offhook.interfaces import AudioFilter
     from offhook.interfaces.stream import BoundedStream
     from offhook.media.call_media import CallMedia
     from offhook.media.listening import AudioStream
     from offhook.media.play_handle import PlayHandle
+    from offhook.media.sinks import Sink
     from offhook.session.record import CallRecord, TimelineEntry
 
 
-#: How much audio may wait for a listener, in milliseconds.
-LISTENER_MS = 2_000
 #: How long to wait after a playout before leaving, in seconds: buffers on the way to the callee hold that much audio.
 TAIL_S = 0.2
+
+
+class _Direction(StrEnum):
+    """Which audio a filter changes."""
+
+    SENT = "sent"
+    HEARD = "heard"
 
 
 class Call:
@@ -47,6 +60,9 @@ class Call:
     also returns, without an error, when the call is declined or hung up before that: then `answered()` returns False,
     and `play()`, `listen()` and the like raise `CallStateError`.
     Leaving it hangs up, whatever happened inside.
+
+    Methods must be called on the call's own event loop; from another thread or loop they raise `CallStateError` before
+    they do anything. Properties can be read anywhere. Other threads use a `ThreadsafeCall`.
 
     Raises, on entering:
         ConfigError, TransportError: the call could not work; nothing has rung.
@@ -84,6 +100,8 @@ class Call:
             driver.hang_up()
             await driver.closed()
             raise
+        if driver.mistake is not None:
+            await driver.closed()  # raises it
         outcome = self.record.outcome
         if outcome is None or driver.media is not None or outcome.ended_by in (EndedBy.CALLER, EndedBy.CALLEE):
             return self  # a webhook may report that the callee declined before we were in the channel
@@ -100,45 +118,80 @@ class Call:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.hang_up()
+        """Hang up, whatever happened inside. The error that the body raised is the one that leaves ``async with``."""
+        try:
+            self._parts.must_be_ours()
+        except CallStateError as misuse:
+            if error is None:
+                raise
+            self._driver.timeline.warn(misuse.message)
+            return
+        await self._driver.end_quietly()
 
-    async def answered(self) -> bool:
+    async def answered(self, *, timeout_s: float | None = None) -> bool:
         """Wait for the answer, or for the end. A call that went badly raises no error: its record shows how it went.
+
+        The policy's `setup_timeout_s` and `ring_timeout_s` limit the wait.
+
+        Args:
+            timeout_s: how long to wait at most; None for no limit of its own. The call goes on after that.
 
         Returns:
             Whether the call was answered. If not, it may have ended before our leg joined: then there is no audio, and
             `play()`, `listen()` and the like raise `CallStateError`.
 
         Raises:
+            WaitTimeout: neither happened within `timeout_s`.
+            ConfigError: `timeout_s` is not a finite number of seconds from 0 up.
             CallStateError: the call was not entered, or lives on another event loop.
         """
         self._must_be_entered("answered")
         waiting = (CallState.IDLE, CallState.DIALING, CallState.RINGING)
-        await self._driver.until(lambda: self.over or self.state not in waiting)
+        await within("answered", timeout_s, lambda: self._driver.until(lambda: self.over or self.state not in waiting))
         return self.record.answered_at_s is not None
 
-    async def ended(self) -> None:
-        """Wait until the call is over and nothing of it is left.
+    async def ended(self, *, timeout_s: float | None = None) -> None:
+        """Wait until the call is over and nothing of it is left. The policy's timers limit the wait.
+
+        Args:
+            timeout_s: how long to wait for the end at most; None for no limit of its own. The call goes on after that.
+                Releasing a call that is over takes its own limited time, see `Phone.aclose`.
 
         Raises:
+            WaitTimeout: the call was not over within `timeout_s`.
+            ConfigError: `timeout_s` is not a finite number of seconds from 0 up.
             CallStateError: the call was not entered, or lives on another event loop.
         """
         self._must_be_entered("ended")
-        await self._driver.until(lambda: self.over)
+        await within("ended", timeout_s, lambda: self._driver.until(lambda: self.over))
         await self._driver.closed()
 
-    async def hang_up(self, *, after: Literal["playout"] | None = None) -> None:
+    async def hang_up(self, *, after: Literal["playout"] | None = None, timeout_s: float | None = None) -> None:
         """End the call and wait until nothing of it is left. Idempotent and bounded.
 
         Args:
             after: ``"playout"`` waits first until everything that is queued or mixed in has been sent, and 200 ms more,
-                so that the last word is not cut.
+                so that the last word is not cut. An item whose source stalls, which means that it yields no audio for
+                the policy's `stall_timeout_s`, is dropped as failed, and the items behind it are still sent.
+            timeout_s: how long to wait for the playout at most; None for no limit of its own. What has not been sent
+                by then ends as `PlayoutEnd.CALL_ENDED`.
+
+        Raises:
+            ConfigError: `after` or `timeout_s` is not valid.
+            CallStateError: the call lives on another event loop.
         """
         self._parts.must_be_ours()
+        check_timeout("hang_up", timeout_s)
+        if after is not None and after != "playout":
+            raise wrong("after", "'playout' or None", after)
+        if after is None and timeout_s is not None:
+            raise ConfigError("hang_up(timeout_s=...) limits the wait for the playout: pass after='playout' as well")
         media = self._driver.media
         if after == "playout" and media is not None and self.state is CallState.ACTIVE:
-            await media.playout.drained()
-            await asyncio.sleep(TAIL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await media.playout.drained()
+                await asyncio.sleep(TAIL_S)
         await self._driver.end()
 
     def __reduce__(self) -> NoReturn:
@@ -150,6 +203,11 @@ class Call:
     def state(self) -> CallState:
         """The state of the call."""
         return self._driver.state
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that the call and its phone are used on; None before they are used on one."""
+        return self._parts.residence.loop
 
     @property
     def over(self) -> bool:
@@ -187,6 +245,7 @@ class Call:
 
     def events(self) -> BoundedStream[TimelineEntry]:
         """The timeline from now on, until the call has ended. A slow reader loses the oldest, which are counted."""
+        self._parts.must_be_ours()
         return self._driver.timeline.stream()
 
     @property
@@ -232,16 +291,12 @@ class Call:
             CallStateError: 4 items are mixed in already.
         """
         media = self._media("play")
-        try:
-            mode = PlayMode(mode)
-        except ValueError:
-            modes = ", ".join(PlayMode)
-            raise ConfigError(f"play(mode={mode!r}) is not a mode; choose one of {modes}") from None
+        mode = check_choice(mode, "mode", PlayMode)
         gain = gain_of(gain_db)
         media.playout.admit(mode)  # before a file is opened
         source = self._source(what, rate_hz)
         source.taken = True
-        return media.playout.add(source, mode, gain)
+        return media.playout.add(source, mode, gain, label_of(what))
 
     def _source(self, what: str | os.PathLike[str] | AudioSource | Frames, rate_hz: int | None) -> AudioSource:
         if not isinstance(what, str | os.PathLike | AudioSource):
@@ -251,7 +306,7 @@ class Call:
             raise ConfigError(f"play(rate_hz=...) is the rate of raw audio, and {shown} has its own: leave it out")
         if isinstance(what, AudioSource):
             return _checked(what)
-        return self._parts.plugins.source(what if isinstance(what, str) else f"wav:{os.fsdecode(what)}")
+        return self._parts.plugins.source(what)
 
     def clear(self) -> float:
         """Stop playing at once and drop what is queued or mixed in (barge-in).
@@ -301,15 +356,20 @@ class Call:
             The filter, for `remove_filter`.
 
         Raises:
-            ConfigError: a spec is unknown, or has a bad argument; or the direction is not valid.
+            ConfigError: `what` is neither a spec nor a filter; a spec is unknown, or has a bad argument; or the
+                direction is not valid.
             CallStateError: the filter was added to a call before.
+            PluginError: the filter has async methods that must be plain.
         """
+        given: object = what  # programs may pass anything
+        if not isinstance(given, str):
+            wanted = "a spec such as 'limit:-3', or an AudioFilter"
+            guess = "Derive a class from offhook.AudioFilter whose apply() calls it" if inspect.isroutine(given) else ""
+            check_part(given, AudioFilter, "add_filter()", wanted, guess)
+        way = check_choice(direction, "direction", _Direction)
         media = self._media("add_filter")
-        chains = {"sent": media.sent_filters, "heard": media.heard_filters}
-        if direction not in chains:
-            raise ConfigError(f"add_filter(direction={direction!r}) is not a direction; choose sent or heard")
         made = self._parts.plugins.filter(what, media.rate_hz) if isinstance(what, str) else what
-        chains[direction].add(made)
+        (media.sent_filters if way is _Direction.SENT else media.heard_filters).add(made)
         return made
 
     def remove_filter(self, audio_filter: AudioFilter) -> bool:
@@ -317,7 +377,12 @@ class Call:
 
         Returns:
             Whether it was in use; False also when it failed and was removed before.
+
+        Raises:
+            ConfigError: it is not a filter.
         """
+        guess = "Pass the filter that add_filter() returned for this spec" if isinstance(audio_filter, str) else ""
+        check_part(audio_filter, AudioFilter, "remove_filter()", guess=guess)
         media = self._media("remove_filter")
         return media.sent_filters.remove(audio_filter) or media.heard_filters.remove(audio_filter)
 
@@ -336,47 +401,80 @@ class Call:
 
         A frame's position counts samples at that rate since our leg joined the channel (`record.joined_at_s`). All
         streams and recordings of a call start there, so that they fit together.
+
+        Raises:
+            ConfigError: `rate_hz` is not a whole number from 1 to 768,000.
         """
         return self._media("audio").listen(rate_hz, LISTENER_MS)
 
-    def listen(self, sink: str | AudioSink) -> None:
+    def listen(self, sink: str | os.PathLike[str] | Sink) -> None:
         """Send the callee's audio into a sink, from now until the call has ended.
 
-        Args:
-            sink: a spec (``recorder:heard.wav``), or a sink that was opened with `Phone.sink`.
-        """
-        media = self._media("listen")
-        if isinstance(sink, str):
-            sink = self._parts.plugins.sink(sink)
-        self._driver.spawn(self._listen(media, media.listen(None, SINK_MS), sink))
+        A function is called once for each frame, in a task of its own, and awaited if it is async. At most 2 s of audio
+        wait for it; if it is slower, the oldest frames are dropped and counted in the record
+        (`frames_dropped_by_listeners`). A plain function runs on the event loop, so it must not block.
 
-    async def record_for(self, duration_s: float, file: str | os.PathLike[str] | AudioSink) -> float:
+        A sink or function that fails is noted in the record and called no more, and the call goes on. After the call's
+        end, nothing is opened and nothing is called; a sink that was passed is closed.
+
+        Args:
+            sink: a spec (``recorder:heard.wav``), the path of a WAV file to make (``Path("heard.wav")``), a sink that
+                was opened with `Phone.sink` or is your own, or a function of one `AudioFrame`.
+
+        Raises:
+            ConfigError: `sink` is none of these, or a spec or a path cannot be used.
+            StorageError: the file cannot be made.
+            PluginError: the sink is an `AudioSink` with plain methods that must be async.
+        """
+        check_sink(sink, "listen()", "a spec such as 'recorder:heard.wav', a pathlib.Path")
+        media = self._media("listen")
+        opened = self._sink(media, sink)
+        if opened is not None:
+            self._driver.spawn(self._listen(media, media.listen(None, waiting_ms(opened)), opened))
+
+    async def record_for(self, duration_s: float, file: str | os.PathLike[str] | Sink) -> float:
         """Record the callee for some time, or until the call ends.
+
+        After the call's end, no file is made.
 
         Args:
             duration_s: how long.
-            file: the WAV file to make, or a sink that was opened with `Phone.sink`.
+            file: the WAV file to make, a sink that was opened with `Phone.sink` or is your own, or a function of one
+                `AudioFrame`, as for `listen`.
 
         Returns:
             How many seconds were recorded.
 
         Raises:
-            ConfigError: `duration_s` is not a positive, finite number of seconds.
+            ConfigError: `duration_s` is not a positive, finite number of seconds, or `file` is none of these.
             StorageError: the recording cannot be written.
+            PluginError: the sink or the function failed.
         """
-        check_duration(duration_s)
+        duration_s = check_seconds(duration_s, "duration_s")
+        check_sink(file, "record_for()", "a file's name or path")
+        if isinstance(file, str):
+            file = Path(check_file(file, "record_for()", (item.name for item in self._parts.plugins.sinks)))
         media = self._media("record_for")
-        sink = file if isinstance(file, AudioSink) else self._parts.plugins.sink(f"recorder:{file}")
-        return await record_for(media, sink, duration_s)
+        sink = self._sink(media, file)
+        return 0.0 if sink is None else await record_for(media, sink, duration_s)
 
     # ---- inside
+
+    def _sink(self, media: CallMedia, what: str | os.PathLike[str] | Sink) -> AudioSink | None:
+        """A sink that `check_sink` let pass, opened; None if the call is over and nothing needs to be closed."""
+        if isinstance(what, AudioSink):
+            return what
+        if media.ended or self.state in (CallState.ENDING, CallState.ENDED):
+            return None
+        return FunctionSink(what) if callable(what) else self._parts.plugins.sink(what)
 
     async def _listen(self, media: CallMedia, stream: AudioStream, sink: AudioSink) -> None:
         """Write the callee's audio to a sink until the call ends. If the sink fails, note it; the call goes on."""
         try:
-            await record_rest(media, stream, sink)
-        except OffhookError as error:
-            self._driver.note(error)
+            await record_rest(media, stream, sink, self._driver.note)
+        except asyncio.CancelledError:  # some time after the end of the call: it is too slow, and loses what waits
+            self._driver.timeline.count("frames_dropped_by_listeners", stream.discard())
+            raise
 
     def _must_be_entered(self, verb: str) -> None:
         self._parts.must_be_ours()
@@ -384,6 +482,7 @@ class Call:
             raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
 
     def _media(self, verb: str, brackets: str = "()") -> CallMedia:
+        self._parts.must_be_ours()
         if self._driver.media is None:
             if self._entered and (self.over or self.state is CallState.ENDING):
                 how = f" ({self.record.disposition})" if self.record.disposition else ""

@@ -8,14 +8,18 @@ another. Nothing of a call is left after its end, except plugin code that ignore
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import logging
+import traceback
+from typing import TYPE_CHECKING, Final
 
 from offhook.call.dialing import Dialing
 from offhook.call.heartbeat import Heartbeat
 from offhook.call.our_leg import OurLeg
 from offhook.call.tasks import CallTasks
 from offhook.errors import OffhookError, PluginError
+from offhook.interfaces.numbers import mask_all
 from offhook.records.record_keeper import RecordKeeper
+from offhook.secret import redact
 from offhook.session.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.session.events import DeadlinePassed, Dialed, HangUpRequested, WebhookReported
 from offhook.session.machine import CallSession
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
     from offhook.session.states import LegState
 
 
+_log: Final = logging.getLogger("offhook")
+
+
 class Driver:
     """Drives the session of one call.
 
@@ -56,6 +63,7 @@ class Driver:
         self._finish = asyncio.Event()
         self._releasing = False
         self._mistake: Exception | None = None
+        self._mistake_logged = False
         #: Whether the call was hung up, refused or found impossible before it was dialled.
         self.given_up: bool = False
         self.runner: asyncio.Task[None] | None = None
@@ -110,6 +118,12 @@ class Driver:
         """Whether nothing of the call is left: its record is final, and all its tasks and parts are released."""
         return self.given_up or (self.runner is not None and self.runner.done())
 
+    @property
+    def mistake(self) -> BaseException | None:
+        """An error in offhook itself that ended the runner; None while it runs."""
+        runner = self.runner
+        return runner.exception() if runner is not None and runner.done() and not runner.cancelled() else None
+
     # ---- what a call and its phone ask for
 
     def start(self, request: DialRequest) -> None:
@@ -134,7 +148,11 @@ class Driver:
         while not condition() and not (self.runner is not None and self.runner.done()):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
-            await waiter
+            try:
+                await waiter
+            finally:
+                if waiter in self._waiters:  # the wait was cancelled
+                    self._waiters.remove(waiter)
 
     def hang_up(self) -> None:
         """Ask the session to end the call. Idempotent."""
@@ -146,6 +164,16 @@ class Driver:
         if self.runner is not None:
             self.hang_up()
         await self.closed()
+
+    async def end_quietly(self) -> None:
+        """As `end`; an error in offhook itself is logged once, with its traceback, and not raised."""
+        try:
+            await self.end()
+        except Exception as error:
+            if not self._mistake_logged:
+                self._mistake_logged = True
+                lines = mask_all(redact("".join(traceback.format_exception(error))))
+                _log.error("%s: a bug in offhook, please report it\n%s", self.record.call_id, lines)
 
     def report(self, report: CarrierReport) -> bool:
         """Take what the carrier says about the end of a call; returns whether that ended this one.
@@ -202,9 +230,9 @@ class Driver:
         """
         return self._tasks.spawn(work)
 
-    def note(self, error: OffhookError) -> None:
-        """Write down an error that the call survives."""
-        self.timeline.problem(error.message, type(error).__name__)
+    def note(self, error: OffhookError, doing: str = "") -> None:
+        """Write down an error that the call survives; see `RecordKeeper.note`."""
+        self._book.note(error, doing)
 
     def _loop_blocked(self, block: Block) -> None:
         """Note that the event loop was blocked, which may explain a gap."""

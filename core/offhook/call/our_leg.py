@@ -92,8 +92,12 @@ class OurLeg:
         )
         try:
             leg = await isolated(parts.transport, "join", lambda: parts.transport.join(grant, handler))
-            problem = interface_mismatch(leg, Leg, is_last_moment=True)
-            self._leg = leg if callable(getattr(leg, "leave", None)) else None  # to leave it, whatever else it lacks
+            try:
+                # To leave it, whatever else it lacks.
+                self._leg = leg if callable(getattr(leg, "leave", None)) else None
+                problem = interface_mismatch(leg, Leg, is_last_moment=True)
+            except BaseException as error:  # an attribute of the leg raised
+                raise as_plugin_error(parts.transport, "join", error) from error
             if problem:
                 raise contract_error(parts.transport, "join", f"returned what cannot be used: {problem}", "Leg")
             if self._releasing:  # the join ignored its cancellation, and the call does not wait for this leg
@@ -145,6 +149,8 @@ class OurLeg:
     def lose(self, error: OffhookError) -> None:
         """Our leg is broken, or never joined."""
         self._book.error = error
+        if self.media is not None:  # before that, entering the call raises the error
+            self._book.timeline.warn(error.message)
         self._feed(LegFailed(error.message))
 
     async def release(self) -> None:
@@ -186,6 +192,7 @@ class OurLeg:
                 check_pause=self._check_pause,
                 first_audio=lambda uid: self._feed(AudioHeard(uid)),
                 callee_audio=timer.heard,
+                stall_timeout_s=self._session.policy.stall_timeout_s,
             )
         except BaseException as error:
             raise as_plugin_error(leg, "rate_hz", error) from error
@@ -209,7 +216,7 @@ class OurLeg:
         try:
             if left_s < _SHORTEST_S:
                 raise PluginError(name_of(leg), "leave", f"no answer within {limit_s:g} s")
-            await isolated(leg, "leave", leg.leave, left_s)
+            await isolated(leg, "leave", lambda: leg.leave(), left_s)
         except OffhookError as error:
             self._note(error)
         self._leg = None
@@ -221,5 +228,5 @@ class OurLeg:
             except BaseException as error:
                 self._note(as_plugin_error(leg, "counters", error))
 
-    def _note(self, error: OffhookError) -> None:
-        self._book.timeline.problem(error.message, type(error).__name__)
+    def _note(self, error: OffhookError, doing: str = "") -> None:
+        self._book.note(error, doing)

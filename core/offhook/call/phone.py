@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard
+from offhook.arguments import check_instance
+from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard, check_call_limit, check_redial_window
 from offhook.call.call import Call
 from offhook.call.driver import Driver
 from offhook.call.parts import PhoneParts
 from offhook.call.watchdog import LIMIT_S, Watchdog
 from offhook.errors import CallStateError, ConfigError, OffhookError
-from offhook.interfaces import Carrier, DialGuard, Transport
+from offhook.interfaces import Auth, Carrier, CarrierReport, DialGuard, Transport
 from offhook.interfaces.clock import SystemClock
 from offhook.interfaces.dialing import DialRequest
-from offhook.interfaces.environment import Environment
+from offhook.interfaces.environment import Environment, unread
 from offhook.interfaces.grant import is_loopback
+from offhook.interfaces.numbers import mask_all
 from offhook.media.stereo_recorder import StereoRecorder
-from offhook.plugin.isolation import CLOSE_TIMEOUT_S, contract_error, isolated
+from offhook.plugin.isolation import close_isolated, contract_error
 from offhook.plugin.manager import Plugins
-from offhook.plugin.part_checks import interface_mismatch
-from offhook.plugin.spec import named_by
-from offhook.records.stores import AUTO, NO_STORE, STORE_VARIABLE, interrupted, open_stores, usual_store
-from offhook.session.policy import CallPolicy
+from offhook.plugin.part_checks import check_part, interface_mismatch
+from offhook.plugin.spec import check_file, named_by
+from offhook.records.stores import AUTO, NO_STORE, STORE_VARIABLE, check_stores, interrupted, open_stores, usual_store
+from offhook.session.policy import CallPolicy, check_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,11 +36,13 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from offhook.interfaces import AudioSink, AudioSource, Auth, CarrierReport, Store
+    from offhook.interfaces import AudioSink, AudioSource, Store
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.ids import Ids
     from offhook.interfaces.store import Document
 
+
+_log: Final = logging.getLogger("offhook")
 
 CARRIER: Final = "sendblue"
 AUTH: Final = "env"
@@ -49,6 +54,10 @@ AUTH_VARIABLE: Final = "OFFHOOK_AUTH"
 TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
 
 
+#: The settings that decide where calls are joined.
+_ROUTE: Final = ("SENDBLUE_API_BASE_URL", "OFFHOOK_RELAY_URL", CARRIER_VARIABLE, TRANSPORT_VARIABLE)
+
+
 class PhoneSettings(TypedDict, total=False):
     """The arguments of `Phone` except the environment; `Phone` describes them."""
 
@@ -57,7 +66,7 @@ class PhoneSettings(TypedDict, total=False):
     transport: Transport | str | None
     policy: CallPolicy | None
     plugins: Iterable[object] | Plugins
-    store: Store | str | Sequence[Store | str] | None
+    store: Store | str | os.PathLike[str] | Sequence[Store | str | os.PathLike[str]] | None
     call_limit: int
     redial_window_s: float | None
     watchdog_limit_s: float | None
@@ -69,7 +78,8 @@ class PhoneSettings(TypedDict, total=False):
 class Phone:
     """Places calls.
 
-    Several phones can live in one process and share nothing. A phone may be made before an event loop runs.
+    Several phones can live in one process and share nothing. A phone may be made before an event loop runs. Methods
+    that are called from another thread or event loop than the phone's raise `CallStateError` before they do anything.
 
     Args:
         carrier: rings the callee: a `Carrier`, or the name of an installed one; `sendblue` by default.
@@ -79,10 +89,11 @@ class Phone:
             relay on this machine and `agora` for Agora itself.
         policy: timers and the answer policy of every call, unless a call brings its own.
         plugins: modules or objects with hooks, beside the installed ones.
-        store: keeps journals and records: a `Store`, a spec, or several, each of which keeps everything; None keeps
-            nothing. ``auto``, the default, uses the store that `OFFHOOK_STORE` in `environment` names (a spec, or
-            ``none``). If that is not set, it uses ``sqlite`` for a carrier given by name, and no store for a carrier
-            object, which may be a test double: pass ``store="sqlite"`` if that carrier rings people.
+        store: keeps journals and records: a `Store`, a spec, the path of an SQLite database (`pathlib.Path`), or
+            several, each of which keeps everything; None keeps nothing. ``auto``, the default, uses the store that
+            `OFFHOOK_STORE` in `environment` names (a spec, or ``none``). If that is not set, it uses ``sqlite`` for a
+            carrier given by name, and no store for a carrier object, which may be a test double: pass
+            ``store="sqlite"`` if that carrier rings people.
         environment: settings for the parts that are given by name; none by default.
         call_limit: how many calls may be up at once; a further one is refused before anything rings.
         redial_window_s: how long after a call the phone refuses to dial its callee again: 30 s by default, and 0 if
@@ -95,7 +106,8 @@ class Phone:
             the same process.
 
     Raises:
-        ConfigError: something that is named is not installed, or lacks its settings.
+        ConfigError: an argument is of the wrong type or out of range, or something that is named is not installed or
+            lacks its settings.
         StorageError: a store cannot be opened.
         PluginError: one of `plugins` cannot be used, or the carrier, the transport or the guard is not a valid one.
 
@@ -110,7 +122,7 @@ class Phone:
         transport: Transport | str | None = None,
         policy: CallPolicy | None = None,
         plugins: Iterable[object] | Plugins = (),
-        store: Store | str | Sequence[Store | str] | None = AUTO,
+        store: Store | str | os.PathLike[str] | Sequence[Store | str | os.PathLike[str]] | None = AUTO,
         environment: Mapping[str, str] | None = None,
         call_limit: int = CALL_LIMIT,
         redial_window_s: float | None = None,
@@ -119,11 +131,26 @@ class Phone:
         ids: Ids | None = None,
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        reads_environment = environment is not None
         settings = environment = Environment(environment, clock=clock, ids=ids, http=http)  # hides what may be keys
+        self.policy: CallPolicy = CallPolicy() if policy is None else check_policy(policy)
+        carrier = CARRIER if carrier is None else carrier
+        auth = AUTH if auth is None else auth
+        given: tuple[tuple[str, object, type], ...] = (
+            ("carrier", carrier, Carrier),
+            ("auth", auth, Auth),
+            ("transport", "" if transport is None else transport, Transport),
+        )
+        for name, part, kind in given:
+            if not isinstance(part, str):
+                check_part(part, kind, name, f"the name of an installed {name}, or an instance of {kind.__name__}")
+        check_stores(store)
+        limits = (check_call_limit(call_limit), check_redial_window(redial_window_s))
+        watchdog = None
+        if watchdog_limit_s is not None:
+            watchdog = Watchdog(watchdog_limit_s)  # made now, so that a wrong limit opens no store
         self.plugins: Plugins = plugins if isinstance(plugins, Plugins) else Plugins.load(plugins, settings)
         self.plugins.check_required(settings)
-        self.policy: CallPolicy = policy or CallPolicy()
-        carrier, auth = carrier or CARRIER, auth or AUTH
         usual = usual_store(settings) if isinstance(carrier, str) else settings.get(STORE_VARIABLE, NO_STORE)
         if isinstance(carrier, str):
             if isinstance(auth, str):
@@ -134,11 +161,7 @@ class Phone:
         if transport is None:
             transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
         if isinstance(transport, str):
-            transport = self._transport(transport, carrier, settings)
-        for part, kind in ((carrier, Carrier), (transport, Transport)):
-            problem = interface_mismatch(part, kind)
-            if problem:
-                raise contract_error(part, "Phone", problem, kind.__name__)
+            transport = self._transport(transport, carrier, settings, reads_environment=reads_environment)
         stores = open_stores(self.plugins, store, usual, settings)
         #: Records of calls that died with their process and were not reported before.
         self.interrupted: Sequence[Document] = interrupted(stores)
@@ -152,18 +175,16 @@ class Phone:
                 self.plugins.hooks,
                 guard,
                 settings.clock,
-                call_limit=call_limit,
-                redial_window_s=redial_window_s,
+                call_limit=limits[0],
+                redial_window_s=limits[1],
             )
-            watchdog = None
-            if watchdog_limit_s is not None and isinstance(settings.clock, SystemClock):
-                watchdog = Watchdog(watchdog_limit_s)
+            if not isinstance(settings.clock, SystemClock):
+                watchdog = None
             self._parts = PhoneParts(
                 carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
             )
         except BaseException:
-            with contextlib.suppress(OffhookError):  # the earlier error is the one to raise
-                stores.close()
+            stores.close()  # the earlier error is the one to raise
             raise
         #: The drivers of the calls that have not been released entirely.
         self._drivers: list[Driver] = []
@@ -185,13 +206,19 @@ class Phone:
             ConfigError: a setting is missing or wrong; the message names it.
         """
         environment = Environment.of_process() if environment is None else Environment(environment)
-        settings["carrier"] = settings.get("carrier") or environment.get(CARRIER_VARIABLE)
-        settings["auth"] = settings.get("auth") or environment.get(AUTH_VARIABLE)
-        settings["transport"] = settings.get("transport") or environment.get(TRANSPORT_VARIABLE) or None
+        if settings.get("carrier") is None:
+            settings["carrier"] = environment.get(CARRIER_VARIABLE) or None
+        if settings.get("auth") is None:
+            settings["auth"] = environment.get(AUTH_VARIABLE) or None
+        if settings.get("transport") is None:
+            settings["transport"] = environment.get(TRANSPORT_VARIABLE) or None
         return cls(environment=environment, **settings)
 
-    def _transport(self, name: str, carrier: Carrier, settings: Environment) -> Transport:
+    def _transport(self, name: str, carrier: Carrier, settings: Environment, *, reads_environment: bool) -> Transport:
         if name == "agora" and all(item.name != "agora" for item in self.plugins.transports):
+            ignored = "" if reads_environment else unread(settings, _ROUTE)
+            if ignored:
+                raise ConfigError(f"nothing says where this phone should call: {ignored}")
             where = carrier.endpoint or "Agora itself"
             raise ConfigError(
                 f"this call would be joined at {where}, and this version of offhook has no Agora transport yet, so "
@@ -224,14 +251,17 @@ class Phone:
 
         Raises:
             NumberRejected: a number is not E.164 or is an emergency number, or the two numbers are the same.
+            ConfigError: an argument is of the wrong type, or the name of the recording does not end with ``.wav``.
             StorageError: the recording cannot be made.
             CallStateError: the phone was closed, this process was forked from the phone's process, or the running event
                 loop differs from the phone's loop.
         """
-        request = self._request(number, policy=policy or self.policy, redial=redial, from_number=from_number)
+        policy = self.policy if policy is None else policy
+        request = self._request(number, policy=policy, redial=redial, from_number=from_number)
         recorder = None
         if record is not None:
-            recorder = StereoRecorder(record, self._parts.transport.rate_hz)
+            path = check_file(record, "record", (item.name for item in self.plugins.sinks))
+            recorder = StereoRecorder(path, self._parts.transport.rate_hz)
         driver = Driver(request, self._parts, recorder)
         if recorder is not None:
             # The absolute path, since the record is read elsewhere. It is set before the first save, since a call that
@@ -286,26 +316,39 @@ class Phone:
             accepted the call, and not earlier.
 
         Raises:
+            ConfigError: `report` is not a `CarrierReport`.
             CallStateError: this is not the phone's process or event loop. From another thread, use
                 ``loop.call_soon_threadsafe(phone.report, report)``.
         """
+        check_instance(report, "report", CarrierReport, "an offhook.interfaces.CarrierReport")
         self._parts.must_be_ours(needs_loop=True)
         return any(driver.report(report) for driver in self._drivers)
 
-    def source(self, spec: str) -> AudioSource:
+    def source(self, spec: str | os.PathLike[str]) -> AudioSource:
         """Open an audio source now, for `Call.play()`, so that a mistake in it is found before anything rings.
 
+        Args:
+            spec: a spec (``wav:greeting.wav``), or the path of an audio file (``Path("greeting.wav")``).
+
         Raises:
-            ConfigError: the spec is unknown, or what it names cannot be opened.
+            ConfigError: the spec is unknown, or what it names cannot be opened; or it is neither text nor a path.
+            CallStateError: this was called from another thread or event loop than the phone's.
         """
+        self._parts.must_be_ours()
         return self.plugins.source(spec)
 
-    def sink(self, spec: str) -> AudioSink:
+    def sink(self, spec: str | os.PathLike[str]) -> AudioSink:
         """Open an audio sink now, for `Call.listen()` or `Call.record_for()`.
 
+        Args:
+            spec: a spec (``recorder:heard.wav``), or the path of the WAV file to make (``Path("heard.wav")``).
+
         Raises:
-            ConfigError: the spec is unknown, or what it names cannot be written.
+            ConfigError: the spec is unknown or has a bad argument; or it is neither text nor a path.
+            StorageError: the file cannot be made.
+            CallStateError: this was called from another thread or event loop than the phone's.
         """
+        self._parts.must_be_ours()
         return self.plugins.sink(spec)
 
     def __reduce__(self) -> NoReturn:
@@ -314,12 +357,23 @@ class Phone:
     # ---- its life
 
     async def __aenter__(self) -> Self:
+        self._parts.must_be_ours()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.aclose()
+        """Hang up and release everything, as `aclose` does, and log what could not be closed instead of raising it.
+
+        An error that the body of ``async with`` raised leaves it unchanged.
+        """
+        try:
+            problems = await self._release()
+        except CallStateError as misuse:
+            if error is None:
+                raise
+            problems = [misuse]
+        _log_problems(problems)
 
     async def aclose(self) -> None:
         """Hang up all calls and release everything. Idempotent.
@@ -331,22 +385,39 @@ class Phone:
         watchdog names that code.
 
         Raises:
-            PluginError: the transport, the carrier or the store could not be closed; the others were.
-            CallStateError: this process was forked from the phone's process, or the running event loop differs from
-                the phone's loop.
+            PluginError: the transport, the carrier or a store could not be closed; the others were. Only the first
+                such error is raised; the others are logged. Leaving ``async with phone`` logs all of them instead.
+            CallStateError: this process was forked from the phone's process, or this was called from another thread or
+                another event loop than the phone's.
         """
+        problems = await self._release()
+        _log_problems(problems[1:])
+        if problems:
+            raise problems[0]
+
+    async def _release(self) -> list[OffhookError]:
+        """Hang up and close everything; returns one error for each part that could not be closed."""
         self._parts.must_be_ours()
         self._closed = True
         drivers, self._drivers = self._drivers, []
-        transport, carrier = self._parts.transport, self._parts.carrier
+        parts, problems = self._parts, list[OffhookError]()
         async with contextlib.AsyncExitStack() as stack:  # whatever fails on the way, everything is closed
-            stack.callback(self._parts.stores.close)
-            stack.push_async_callback(_close, carrier)
-            stack.push_async_callback(_close, transport)
+            stack.callback(lambda: problems.extend(parts.stores.close()))
+            stack.push_async_callback(_close, parts.carrier, problems)
+            stack.push_async_callback(_close, parts.transport, problems)
             async with asyncio.TaskGroup() as group:
                 for driver in drivers:
-                    group.create_task(driver.end())
+                    group.create_task(driver.end_quietly())
+        return problems
 
 
-async def _close(part: Carrier | Transport) -> None:
-    await isolated(part, "aclose", part.aclose, CLOSE_TIMEOUT_S)
+async def _close(part: Carrier | Transport, problems: list[OffhookError]) -> None:
+    try:
+        await close_isolated(part)
+    except OffhookError as error:
+        problems.append(error)
+
+
+def _log_problems(problems: Iterable[OffhookError]) -> None:
+    for problem in problems:
+        _log.warning("on closing a phone: %s", mask_all(problem.message))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError
+from offhook.arguments import check_seconds
 from offhook.secret import redact
 
 if TYPE_CHECKING:
@@ -73,13 +73,11 @@ class Watchdog:
             always is.
 
     Raises:
-        ConfigError: `limit_s` is not a positive, finite number of seconds.
+        ConfigError: `limit_s` is not a positive number of seconds up to 1,000,000,000.
     """
 
     def __init__(self, limit_s: float = LIMIT_S) -> None:
-        if not 0 < limit_s < math.inf:
-            raise ConfigError(f"watchdog_limit_s must be a positive, finite number of seconds or None, got {limit_s!r}")
-        self._limit_s = limit_s
+        self._limit_s = check_seconds(limit_s, "watchdog_limit_s")
         self._watch: _Watch | None = None
 
     def watch(self, report: Report) -> None:

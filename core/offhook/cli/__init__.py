@@ -5,18 +5,21 @@ The names are imported on first use, so that importing this package does not imp
 
 from __future__ import annotations
 
+import atexit
 import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False  # without importing typing, see `offhook.cli.early`
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
     from offhook.cli.call.choosing import choose
     from offhook.cli.call.display import Display
     from offhook.cli.call.folder import CALLEE_HEARD
     from offhook.cli.call.placing import CallOrder, CallResult, place, report
+    from offhook.cli.early import EarlySignals
     from offhook.cli.exit_codes import ExitCode
+    from offhook.cli.output import print_complaint, print_json, print_line
     from offhook.cli.stopping import Stop, run
 
 __all__ = [
@@ -24,11 +27,15 @@ __all__ = [
     "CallOrder",
     "CallResult",
     "Display",
+    "EarlySignals",
     "ExitCode",
     "Stop",
     "choose",
     "main",
     "place",
+    "print_complaint",
+    "print_json",
+    "print_line",
     "report",
     "run",
 ]
@@ -42,23 +49,35 @@ _HOMES: Final[Mapping[str, str]] = {
     "Stop": "offhook.cli.stopping",
     "choose": "offhook.cli.call.choosing",
     "place": "offhook.cli.call.placing",
+    "print_complaint": "offhook.cli.output",
+    "print_json": "offhook.cli.output",
+    "print_line": "offhook.cli.output",
     "report": "offhook.cli.call.placing",
     "run": "offhook.cli.stopping",
+    "EarlySignals": "offhook.cli.early",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)
 
 
 def main() -> None:
     """Run the command line with the process's arguments and exit with its code."""
-    try:
-        from offhook.cli.root import run  # here, since it imports typer
+    from offhook.cli.early import EarlySignals, end_with
 
+    with EarlySignals():
+        from offhook.cli.streams import guard_streams
+
+        guard_streams()
+        from offhook.cli.root import run
+    try:
         code = run(sys.argv[1:])
-    except KeyboardInterrupt:  # before there is anything to hang up
+    except KeyboardInterrupt:  # there was nothing to hang up
         code = 130
+    atexit.register(end_with, code)
     sys.exit(code)

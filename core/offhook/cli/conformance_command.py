@@ -43,6 +43,14 @@ def conformance(
     foreign_host: Annotated[
         str, typer.Option(metavar="HOST", help="For an auth: a host that must not receive its keys.")
     ] = "",
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="For a carrier or a transport: a setting besides the shell's and the far end's. {OTHER} in VALUE is "
+            "the far end's setting of that name. Repeat it for more.",
+        ),
+    ] = None,
     not_claimed: Annotated[
         list[str] | None,
         typer.Option(metavar="CAPABILITY", help="Skip the clauses that depend on this. Repeat it for more."),
@@ -60,7 +68,8 @@ def conformance(
     """Test a plugin against the contract of its kind, clause by clause.
 
     In the spec of a sink or a store, write {folder} for the folder to write to: {folder} is replaced by a new folder
-    for each clause.
+    for each clause. A part is made with the settings of the shell; for a carrier or a transport, the settings of its
+    far end replace those of the same name.
 
     Exit codes: 0 no clause failed, 1 a clause failed, 2 there is nothing to test.
     """
@@ -77,6 +86,7 @@ def conformance(
         foreign_host=foreign_host,
         not_claimed=tuple(not_claimed or ()),
         expected=expected,
+        settings=tuple(setting or ()),
     )
     plugins: Plugins = context.obj
     with printed_here(""):  # the log is part of the tests

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 import offhook
-from offhook.cli.output import print_line
+from offhook.cli.output import print_line, print_text
 from offhook.errors import ConfigError
 from offhook.wording import nearest_name, quoted
 
@@ -30,7 +30,7 @@ def docs_command(
     Exit codes: 0 printed, 2 no such page or section.
     """
     if page is not None:
-        typer.echo(read(page), nl=False)
+        print_text(read(page).removesuffix("\n"))
         return
     pages = all_pages()
     for path in pages:

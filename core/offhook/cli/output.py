@@ -1,7 +1,8 @@
 """What the command line prints: lines without unprintable characters, one JSON document, errors and the log.
 
 The text can come from plugins, from stores that other programs can write, and from peers. It must not move the cursor,
-change colours or start a new line.
+change colours or start a new line. Everything that commands print goes through here, and from here to the streams of
+`offhook.cli.streams`, which escape what other code prints and never raise.
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import sys
 from typing import TYPE_CHECKING
-
-import typer
 
 from offhook.plugin.isolation import PLUGINS_LOGGER
 from offhook.secret import RedactingFilter
@@ -26,17 +26,23 @@ if TYPE_CHECKING:
 
 def print_line(text: str = "", file: TextIO | None = None) -> None:
     """Print one line on standard output, or to `file`; unprintable characters in it are escaped."""
-    typer.echo(printable(text), file)
+    (file or sys.stdout).write(f"{printable(text)}\n")
+
+
+def print_text(text: str) -> None:
+    """Print text of several lines on standard output; unprintable characters in a line are escaped."""
+    for line in text.split("\n"):
+        print_line(line)
 
 
 def print_json(document: object, file: TextIO | None = None) -> None:
     """Print a document on standard output, or to `file`, as one line of JSON, which escapes everything but ASCII."""
-    typer.echo(json.dumps(document), file)
+    (file or sys.stdout).write(f"{json.dumps(document)}\n")
 
 
 def print_complaint(text: str) -> None:
     """Print one line on standard error that begins with ``offhook:``."""
-    typer.echo(printable(f"offhook: {text}"), err=True)
+    print_line(f"offhook: {text}", sys.stderr)
 
 
 def error_document(error: OffhookError) -> dict[str, object]:
@@ -45,10 +51,17 @@ def error_document(error: OffhookError) -> dict[str, object]:
 
 
 class LogFormatter(logging.Formatter):
-    """Formats log records with unprintable characters escaped; the lines of a traceback stay lines."""
+    """Formats each log record as one line, with unprintable characters escaped, line breaks included.
+
+    The lines of a traceback stay lines. They are indented, so that none of them can look like a record.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(printable(line) for line in super().format(record).split("\n"))
+        first, *rest = super().format(record).split("\n")
+        return "\n".join([first, *(f"    {printable(line)}" for line in rest)])
 
 
 def log_to_stderr(level: int) -> None:

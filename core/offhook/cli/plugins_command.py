@@ -29,6 +29,8 @@ def plugins_command(
             print_line(line)
     for note in plugins.notes:
         print_line(f"  {note}")
+    for item in plugins.unreadable:
+        print_line(f"  {item}")
     for registry in plugins.registries():
         print_line()
         print_line(registry.kind)
@@ -57,6 +59,7 @@ def _document(plugins: Plugins) -> dict[str, object]:
     return {
         "plugins": [asdict(report) for report in plugins.reports],
         "notes": plugins.notes,
+        "unreadable": [{"where": item.where, "reason": item.reason} for item in plugins.unreadable],
         "parts": [
             {
                 "kind": registry.kind,

@@ -5,24 +5,28 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import offhook
 from offhook.cli import built_in
+from offhook.cli.early import EarlySignals
 from offhook.cli.exit_codes import ExitCode, code_for_error
 from offhook.cli.output import log_to_stderr, log_warnings_safely, print_complaint, print_line, printed_here
+from offhook.cli.streams import lost_output
 from offhook.errors import OffhookError
 from offhook.plugin.isolation import as_plugin_error
 from offhook.secret import redact
-from offhook.wording import printable
+from offhook.wording import describe, printable
 
 if TYPE_CHECKING:
     from typer.core import TyperGroup
 
     from offhook.plugin.manager import Plugins
     from offhook.plugin.registry import Command, Registration
+
+_log = logging.getLogger(__name__)
 
 
 def build(plugins: Plugins) -> TyperGroup:
@@ -36,6 +40,7 @@ def build(plugins: Plugins) -> TyperGroup:
     )
     app.callback()(_root)
     root = typer.main.get_group(app)
+    _make_plain(root)
     for registration in plugins.commands:
         _mount(root, registration)
     return root
@@ -51,9 +56,18 @@ def _mount(root: TyperGroup, registration: Registration[Command]) -> None:
         doing = f"{registration.name!r} is not a command that typer can use: "
         problem = as_plugin_error(registration.plugin, "offhook_command", error, doing)
         command = typer.main.get_command(_app(_unavailable(problem), ignore_unknown_options=True))
+    _make_plain(command)
     command.name = registration.name
     command.short_help = printable(registration.summary) or command.short_help
     root.add_command(command)
+
+
+def _make_plain(command: Any) -> None:
+    """Print help and usage errors without rich: it would read the texts of plugins and arguments as its markup, and
+    write escape sequences."""
+    command.rich_markup_mode = None
+    for below in getattr(command, "commands", {}).values():
+        _make_plain(below)
 
 
 def _app(command: Command, **settings: bool) -> typer.Typer:
@@ -81,8 +95,8 @@ def run(arguments: list[str]) -> int:
     log_warnings_safely()
     try:
         with printed_here():
-            with contextlib.redirect_stdout(sys.stderr):  # documents must hold nothing that plugins print
-                plugins = built_in.load()
+            with EarlySignals(), contextlib.redirect_stdout(sys.stderr):
+                plugins = built_in.load()  # documents must hold nothing that plugins print
             for complaint in plugins.complaints:
                 print_complaint(complaint)
             build(plugins)(args=arguments, prog_name="offhook", obj=plugins)
@@ -92,11 +106,11 @@ def run(arguments: list[str]) -> int:
         print_complaint(error.message)
         code = code_for_error(error)
     except Exception as error:
-        if logging.getLogger("offhook").isEnabledFor(logging.DEBUG):
-            raise
-        what = redact(f"{type(error).__name__}: {error}")
-        print_complaint(f"this is a bug in offhook: {what}. Please report it with the output of -vv")
+        _log.debug("this is a bug in offhook", exc_info=True)
+        print_complaint(f"this is a bug in offhook: {redact(describe(error))}. Please report it with the output of -vv")
         code = ExitCode.FAILED
+    if lost := lost_output():
+        print_complaint(f"standard output lacks a part of what was printed: {lost}")
     return code if isinstance(code, int) else ExitCode.COMPLETED
 
 

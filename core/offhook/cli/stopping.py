@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
 
+from offhook.cli import early
 from offhook.cli.exit_codes import ExitCode
+from offhook.cli.streams import STDERR, STDOUT, write_if_accepted, written_in_background
 from offhook.interfaces.clock import SystemClock
 from offhook.plugin.isolation import cancel_and_wait
 
@@ -34,12 +36,8 @@ _T = TypeVar("_T")
 DRAIN_S: Final = 4.8
 #: The signals that end a command, and the exit code of each.
 CODES: Final[Mapping[signal.Signals, ExitCode]] = {
-    signal.SIGINT: ExitCode.INTERRUPTED,
-    signal.SIGTERM: ExitCode.TERMINATED,
-    signal.SIGHUP: ExitCode.HUNG_UP,
+    signal.Signals(number): ExitCode(code) for number, code in early.CODES.items()
 }
-_STDOUT: Final = 1
-_STDERR: Final = 2
 
 
 class Stop:
@@ -125,7 +123,8 @@ class Stop:
             try:
                 received = self._receiver.recv(1)
             except TimeoutError:
-                os.write(_STDERR, f"offhook: not everything ended within {self._drain_s:g} s; left it\n".encode())
+                text = f"offhook: not everything ended within {self._drain_s:g} s; left it\n"
+                write_if_accepted(STDERR, text.encode())
                 self._end_now()
                 return
             if not received:
@@ -150,7 +149,7 @@ class Stop:
         for act in reversed(self._acts):
             with contextlib.suppress(Exception):  # nothing may keep the process from ending
                 act()
-        show_cursor(_STDOUT)  # a display that cannot finish has hidden it
+        show_cursor(STDOUT)  # a display that cannot finish has hidden it
         assert self.code is not None
         self._end(self.code)
 
@@ -158,7 +157,7 @@ class Stop:
 def show_cursor(descriptor: int) -> None:
     """Show the cursor again if the descriptor is a terminal's."""
     if os.isatty(descriptor):
-        os.write(descriptor, b"\x1b[?25h")
+        write_if_accepted(descriptor, b"\x1b[?25h")
 
 
 def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None = None) -> _T:
@@ -189,7 +188,8 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
     runner = asyncio.Runner()
     stop.listen()
     try:
-        return runner.run(whole())
+        with written_in_background(lambda: stop.code is not None):
+            return runner.run(whole())
     except asyncio.CancelledError:
         if stop.code is None:
             raise

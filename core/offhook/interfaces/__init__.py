@@ -7,7 +7,7 @@ from offhook.interfaces.carrier import Auth, Carrier, CarrierReport
 from offhook.interfaces.clock import Clock, SystemClock, iso_8601
 from offhook.interfaces.diagnosis import Finding, Level
 from offhook.interfaces.dialing import DialGuard, DialRequest
-from offhook.interfaces.environment import Environment
+from offhook.interfaces.environment import Environment, unread
 from offhook.interfaces.far_end import ChannelFarEnd, FarEnd, FarMember, ServiceAnswer, ServiceFarEnd, TokenFault
 from offhook.interfaces.frame import (
     FRAMES_PER_S,
@@ -109,4 +109,5 @@ __all__ = [
     "samples_of",
     "samples_per_frame",
     "saturated",
+    "unread",
 ]

@@ -29,6 +29,10 @@ class AudioSource(ABC):
 
         The core converts frames to the leg's rate.
 
+        `frame.position` counts the samples from the beginning of the source: each frame begins where the one before
+        ended, or later where the source has a gap. It is for code that reads the source itself, such as a sink, which
+        writes silence for a gap. Playout ignores it, and plays one frame after the other.
+
         Raises:
             SourceError: the rest cannot be read.
         """

@@ -7,8 +7,11 @@ Everything else receives a `Clock`. Deadlines and durations are taken from `mono
 from __future__ import annotations
 
 import datetime
+import inspect
 import time
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
+
+from offhook.arguments import check_methods
 
 
 class Clock(Protocol):
@@ -40,6 +43,19 @@ class SystemClock:
 
     def wall_s(self) -> float:
         return time.time()
+
+
+def check_clock(clock: object) -> Clock:
+    """Check an argument that must be a `Clock`.
+
+    Raises:
+        ConfigError: it lacks a method of a clock, or is a class.
+    """
+    guess = ""
+    if inspect.ismodule(clock) or inspect.isroutine(clock):
+        guess = "Write SystemClock() for the machine's clock; both names are in offhook.interfaces"
+    check_methods(clock, "clock", ("monotonic_s", "wall_s"), "a Clock, with monotonic_s() and wall_s()", guess)
+    return cast("Clock", clock)
 
 
 def iso_8601(wall_s: float) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
+from offhook.arguments import check_flag, check_number, check_text
 from offhook.errors import NumberRejected
 from offhook.interfaces.numbers import e164, mask
-from offhook.session.policy import CallPolicy
+from offhook.session.policy import CallPolicy, check_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class DialRequest:
 
     Raises:
         NumberRejected: a number is not E.164, is an emergency number, or both numbers are the same.
+        ConfigError: an attribute is of the wrong type.
 
     Attributes:
         call_id: our name for the call.
@@ -41,6 +43,12 @@ class DialRequest:
     redial: bool = False
 
     def __post_init__(self) -> None:
+        check_text(self.call_id, "call_id")
+        check_text(self.line, "line")
+        check_number(self.wall_s, "wall_s", unit="seconds since 1970")
+        check_flag(self.dry_run, "dry_run")
+        check_flag(self.redial, "redial")
+        check_policy(self.policy)
         e164(self.number)
         if self.from_number is not None:
             e164(self.from_number, "number to call from")

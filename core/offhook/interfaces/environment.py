@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_methods, check_settings
 from offhook.errors import ConfigError
-from offhook.interfaces.clock import SystemClock
-from offhook.interfaces.ids import Ids
+from offhook.interfaces.clock import SystemClock, check_clock
+from offhook.interfaces.ids import Ids, check_ids
 
 if TYPE_CHECKING:
     from typing import Self
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from offhook.interfaces.clock import Clock
 
 
+_HTTP: Final = "an asynchronous httpx transport, such as httpx.AsyncHTTPTransport() or what a mock's http() returns"
 #: The names of settings that offhook defines begin with these; only their values are checked.
 PREFIXES: Final = ("OFFHOOK_", "SENDBLUE_")
 _QUOTES: Final = ('""', "''", "``", "“”", "‘’")
@@ -36,6 +38,9 @@ class Environment(Mapping[str, str]):
         clock: the time; the machine's clock by default.
         ids: identifiers and random numbers; from the system's entropy by default.
         http: an httpx transport for reaching HTTP servers, instead of the network; None for the network.
+
+    Raises:
+        ConfigError: an argument is of the wrong type.
     """
 
     def __init__(
@@ -46,11 +51,15 @@ class Environment(Mapping[str, str]):
         ids: Ids | None = None,
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._variables: Mapping[str, str] = variables or {}
+        self._variables: Mapping[str, str] = {}
         if isinstance(variables, Environment):
             self._variables = variables._variables
-        self.clock: Clock = clock or SystemClock()
-        self.ids: Ids = ids or Ids()
+        elif variables is not None:
+            self._variables = check_settings(variables, "environment")
+        self.clock: Clock = SystemClock() if clock is None else check_clock(clock)
+        self.ids: Ids = Ids() if ids is None else check_ids(ids)
+        if http is not None:
+            check_methods(http, "http", ("handle_async_request",), _HTTP)
         self.http = http
 
     @classmethod
@@ -90,3 +99,19 @@ class Environment(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._variables)
+
+
+def unread(settings: Mapping[str, str], names: Iterable[str]) -> str:
+    """Why settings that a program has exported are not used; empty if none of them is set in the process.
+
+    Args:
+        settings: the settings of a phone.
+        names: variables that are missing in them.
+    """
+    lost = [name for name in names if os.environ.get(name) and not settings.get(name)]
+    if not lost:
+        return ""
+    return (
+        f"{', '.join(lost)} {'is' if len(lost) == 1 else 'are'} set in this process's environment, but Phone() reads "
+        "no environment: use Phone.from_env()"
+    )

@@ -189,6 +189,8 @@ class ServiceAnswer(Enum):
     HANG = "hang"
     #: Nothing listens at its address.
     UNREACHABLE = "unreachable"
+    #: It redirects the request, each time with another status, to another host, another port or another path.
+    REDIRECT = "redirect"
 
 
 class ServiceFarEnd(FarEnd):
@@ -196,9 +198,11 @@ class ServiceFarEnd(FarEnd):
 
     Attributes:
         number: the number that tests may ask it to ring.
+        host: the host that keys must be requested for; empty if carriers send it no keys.
     """
 
     number: str = "+14155550123"
+    host: str = ""
 
     @property
     @abstractmethod
@@ -216,6 +220,14 @@ class ServiceFarEnd(FarEnd):
     def rung(self) -> Sequence[str]:
         """The numbers that it was asked to ring, one entry for each request, refused requests included."""
         ...
+
+    @property
+    def strayed(self) -> Sequence[str]:
+        """The requests that followed a redirect, each as the place where it arrived.
+
+        A far end that does not support `ServiceAnswer.REDIRECT` has the capability ``redirect`` in `not_claimed`.
+        """
+        return ()
 
     @abstractmethod
     def answer(self, answer: ServiceAnswer) -> None:

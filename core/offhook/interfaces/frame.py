@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, cast
 
+from offhook.arguments import MOST_HZ
 from offhook.errors import FrameError, SourceError
 from offhook.interfaces.samples import FLOAT64, INT16, UNDAMAGED, Damage, Samples, samples_in
 from offhook.interfaces.samples import pcm_of as pcm_of
@@ -31,8 +32,6 @@ SAMPLE_BYTES: Final = 2
 #: The rates at which Opus runs without conversion (RFC 6716, section 2), in hertz.
 OPUS_RATES_HZ: Final = (8_000, 12_000, 16_000, 24_000, 48_000)
 
-#: The highest rate of a frame, in hertz: audio is not sampled faster.
-MOST_HZ: Final = 768_000
 
 #: Level of digital silence, in dB relative to full scale.
 SILENCE_DBFS: Final = -100.0

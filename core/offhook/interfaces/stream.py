@@ -6,6 +6,9 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from offhook.arguments import check_function, check_whole
+from offhook.interfaces.loops import LoopAffinity
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,16 +19,22 @@ _T = TypeVar("_T")
 class BoundedStream(Generic[_T]):
     """An async iterator over the newest `capacity` items. It ends when it is closed and empty.
 
+    Its methods raise `CallStateError` when they are called from another thread or event loop than the stream's own.
     When you are done, give up your reference to the stream; the producer holds only a weak one.
 
     Args:
         capacity: how many items may wait; at most this many are kept.
         on_drop: called once for each item that is thrown away.
+
+    Raises:
+        ConfigError: an argument is of the wrong type, or `capacity` is less than 1.
     """
 
     def __init__(self, capacity: int, on_drop: Callable[[], None] = lambda: None) -> None:
+        self._affinity = LoopAffinity("this stream")
+        check_function(on_drop, "on_drop")
         self._items: deque[_T] = deque()
-        self._capacity = capacity
+        self._capacity = check_whole(capacity, "capacity", least=1, unit="items")
         self._on_drop = on_drop
         self._wake = asyncio.Event()
         self._closed = False
@@ -34,24 +43,38 @@ class BoundedStream(Generic[_T]):
 
     def put(self, item: _T) -> None:
         """Add an item; if the stream is full, the oldest one is thrown away."""
+        self._affinity.check()
         if self._closed:
             return
         if len(self._items) == self._capacity:
-            self._items.popleft()
-            self.dropped += 1
-            self._on_drop()
+            self._throw_away()
         self._items.append(item)
         self._wake.set()
 
+    def discard(self) -> int:
+        """Throw away all items that wait, and return how many they were."""
+        count = len(self._items)
+        for _ in range(count):
+            self._throw_away()
+        return count
+
+    def _throw_away(self) -> None:
+        self._items.popleft()
+        self.dropped += 1
+        self._on_drop()
+
     def close(self) -> None:
         """End the stream; items that wait can still be read. Idempotent."""
+        self._affinity.check()
         self._closed = True
         self._wake.set()
 
     def __aiter__(self) -> BoundedStream[_T]:
+        self._affinity.check()
         return self
 
     async def __anext__(self) -> _T:
+        self._affinity.check()
         while not self._items:
             if self._closed:
                 raise StopAsyncIteration

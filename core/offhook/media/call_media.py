@@ -11,6 +11,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_rate
 from offhook.errors import OffhookError
 from offhook.interfaces.frame import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs, samples_per_frame
 from offhook.interfaces.samples import Damage
@@ -18,7 +19,7 @@ from offhook.media.damage import DamageLog
 from offhook.media.filter_chain import FilterChain
 from offhook.media.listening import AudioStream
 from offhook.media.pacer import Pacer
-from offhook.media.playout import Playout
+from offhook.media.playout import STALL_TIMEOUT_S, Playout
 from offhook.plugin.isolation import as_plugin_error
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from offhook.media.playout_queue import Spawn
     from offhook.media.rate_converter import Resample
     from offhook.media.stereo_recorder import StereoRecorder
+    from offhook.plugin.isolation import Note
 
 
 #: A talker's positions follow the RTP clock; if they differ more than this from our clock, the stream started anew.
@@ -58,6 +60,7 @@ class CallMedia:
         first_audio: called with a member's uid when the first frame of that member arrives, before the frame is used,
             so that this call may set `callee_uid`.
         callee_audio: called for each frame of the callee.
+        stall_timeout_s: see `Playout`.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class CallMedia:
         leg: Leg,
         resample: Resample,
         spawn: Spawn,
-        note: Callable[[OffhookError], None],
+        note: Note,
         lost: Callable[[OffhookError], None],
         recorder: StereoRecorder | None,
         *,
@@ -73,6 +76,7 @@ class CallMedia:
         check_pause: Callable[[], None],
         first_audio: Callable[[int], None],
         callee_audio: Callable[[], None],
+        stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._leg = leg
@@ -107,7 +111,9 @@ class CallMedia:
         self._last_sent = b""
         self._last_heard = b""
         self._damage = DamageLog(remark)
-        self.playout: Playout = Playout(self.rate_hz, resample, spawn, note, self._damage)
+        self.playout: Playout = Playout(
+            self.rate_hz, resample, spawn, note, self._damage, stall_timeout_s=stall_timeout_s
+        )
         self.sent_filters: FilterChain = FilterChain(self.rate_hz, note, self._damage)
         self.heard_filters: FilterChain = FilterChain(self.rate_hz, note, self._damage)
         #: While this is True, playout goes on, but silence is sent instead.
@@ -116,6 +122,11 @@ class CallMedia:
         self.frames_heard: int = 0
         self.frames_from_others: int = 0
         self.frames_stale: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will be heard any more."""
+        return self._ended
 
     @property
     def position(self) -> int:
@@ -232,8 +243,12 @@ class CallMedia:
         return start - _RESTART_S * self.rate_hz < position < end - _JITTER_S * self.rate_hz
 
     def listen(self, rate_hz: int | None, capacity_ms: int) -> AudioStream:
-        """A new listener, for the audio from now on."""
-        rate_hz = rate_hz or self.rate_hz
+        """A new listener, for the audio from now on.
+
+        Raises:
+            ConfigError: `rate_hz` is not a sampling rate.
+        """
+        rate_hz = self.rate_hz if rate_hz is None else check_rate(rate_hz)
         resampler = None if rate_hz == self.rate_hz else self._resample("live", self.rate_hz, rate_hz)
         stream = AudioStream(capacity_ms // PTIME_MS, resampler, rate_hz, self._count_drop)
         if self._ended:
@@ -267,7 +282,7 @@ class CallMedia:
             try:
                 recorder.close(end)
             except OffhookError as error:
-                self._note(error)
+                self._note(error, "finishing the recording of the call failed")
 
     def _count_drop(self) -> None:
         self._dropped += 1
@@ -278,7 +293,7 @@ class CallMedia:
     def _lose(self, stream: AudioStream, error: BaseException) -> None:
         """A resampler failed: its own listener loses the rest, and no other is affected."""
         self.forget(stream)
-        self._note(as_plugin_error(stream.resampler, "convert", error))
+        self._note(as_plugin_error(stream.resampler, "convert", error), "a listener lost the rest of the audio")
 
     def _record(self, *, left: bool, position: int, pcm: bytes) -> None:
         if self._recorder is None:
@@ -287,7 +302,7 @@ class CallMedia:
             (self._recorder.write_left if left else self._recorder.write_right)(position, pcm)
         except OffhookError as error:  # a full disk costs the recording, not the call
             self._recorder = None
-            self._note(error)
+            self._note(error, "the recording of the call ends here")
 
     # ---- what can be asked
 

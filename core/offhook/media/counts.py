@@ -15,7 +15,7 @@ class PlayoutCounts:
     stalls: int = 0
     #: Sources that were read to their end.
     ended: int = 0
-    #: Sources that raised, or returned something other than audio.
+    #: Sources that raised, returned something other than audio, or stalled while their end was waited for.
     failed: int = 0
     #: Sources that had to wait for room in the buffer, because they were faster than playout.
     held_back: int = 0

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook.errors import CallStateError, OffhookError, PluginError
+from offhook.errors import CallStateError, PluginError
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.plugin.isolation import as_plugin_error, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from offhook.interfaces import AudioFilter
     from offhook.media.damage import DamageLog
+    from offhook.plugin.isolation import Note
 
 
 class FilterChain:
@@ -27,7 +26,7 @@ class FilterChain:
         damage: takes what filters do to samples, as their frames say.
     """
 
-    def __init__(self, rate_hz: int, note: Callable[[OffhookError], None], damage: DamageLog) -> None:
+    def __init__(self, rate_hz: int, note: Note, damage: DamageLog) -> None:
         self._rate_hz = rate_hz
         self._note = note
         self._damage = damage
@@ -72,7 +71,9 @@ class FilterChain:
                     raise PluginError(name_of(audio_filter), "apply", problem)
             except BaseException as error:  # CancelledError too: no task runs here that could be cancelled
                 self.failed += 1
-                self._note(as_plugin_error(audio_filter, "apply", error))
+                self._note(
+                    as_plugin_error(audio_filter, "apply", error), f"the filter {name_of(audio_filter)} was removed"
+                )
                 self.remove(audio_filter)
             else:
                 pcm = filtered.pcm
@@ -90,7 +91,7 @@ class FilterChain:
         try:
             audio_filter.close()
         except BaseException as error:
-            self._note(as_plugin_error(audio_filter, "close", error))
+            self._note(as_plugin_error(audio_filter, "close", error), f"closing the filter {name_of(audio_filter)}")
 
 
 def _problem(filtered: object, size: int, rate_hz: int) -> str:

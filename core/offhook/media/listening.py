@@ -8,21 +8,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import math
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook.errors import ConfigError
+from offhook.arguments import check_rate
+from offhook.errors import OffhookError, PluginError
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.interfaces.stream import BoundedStream
 from offhook.media.rate_converter import clipped_by
-from offhook.plugin.isolation import CLOSE_TIMEOUT_S, isolated
+from offhook.media.sinks import FunctionSink
+from offhook.plugin.isolation import CLOSE_TIMEOUT_S, cancel_and_wait, close_isolated, isolated, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook.interfaces import AudioSink, Resampler
+    from offhook.plugin.isolation import Note
 
 
+#: How much audio may wait for a listener, in milliseconds.
+LISTENER_MS: Final = 2_000
 #: How much audio may wait for a sink, in milliseconds, since a sink may stall on a disk.
 SINK_MS: Final = 10_000
 
@@ -30,6 +34,16 @@ SINK_MS: Final = 10_000
 #: A recording that begins within this time after our leg has joined begins with the call, with silence before its first
 #: audio, in seconds. So recordings that were begun at once fit together.
 BEGIN_S: Final = 0.5
+
+
+def waiting_ms(sink: AudioSink) -> int:
+    """How much audio may wait for a sink, in milliseconds; a function is a listener like any other."""
+    return LISTENER_MS if isinstance(sink, FunctionSink) else SINK_MS
+
+
+def _name(sink: AudioSink) -> object:
+    """What errors name: a function is named itself, and not the sink that calls it."""
+    return sink.name if isinstance(sink, FunctionSink) else sink
 
 
 class AudioStream(BoundedStream[AudioFrame]):
@@ -42,6 +56,9 @@ class AudioStream(BoundedStream[AudioFrame]):
         resampler: converts from the leg's rate, or None.
         rate_hz: the rate of this stream.
         on_drop: called for each frame that is dropped.
+
+    Raises:
+        ConfigError: an argument is of the wrong type or out of range.
     """
 
     def __init__(
@@ -52,7 +69,7 @@ class AudioStream(BoundedStream[AudioFrame]):
         on_drop: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(capacity, on_drop)
-        self.rate_hz = rate_hz
+        self.rate_hz = check_rate(rate_hz)
         self.resampler = resampler
         self._expected: int | None = None
         self._given = 0
@@ -60,6 +77,7 @@ class AudioStream(BoundedStream[AudioFrame]):
 
     def feed(self, frame: AudioFrame) -> None:
         """Take a frame from the leg."""
+        self._affinity.check()
         if self.resampler is None:
             self.put(frame)
             return
@@ -71,11 +89,13 @@ class AudioStream(BoundedStream[AudioFrame]):
 
     def flush(self) -> None:
         """The call is over: yield what the resampler held back."""
+        self._affinity.check()
         if self.resampler is not None:
             self._give(self.resampler.flush())
 
     def newly_clipped(self) -> int:
         """How many samples its resampler has clipped since this was called last."""
+        self._affinity.check()
         if self.resampler is None:
             return 0
         before, self._clipped = self._clipped, clipped_by(self.resampler)
@@ -107,67 +127,69 @@ class Heard(Protocol):
         ...
 
 
-async def record_rest(heard: Heard, stream: AudioStream, sink: AudioSink) -> None:
-    """Write the callee's audio to a sink until the call ends, and close the sink.
+async def record_rest(heard: Heard, stream: AudioStream, sink: AudioSink, note: Note) -> None:
+    """Write the callee's audio to a sink until the call ends, and close the sink. Whatever the sink raises is noted.
 
     Args:
         heard: the media of the call.
         stream: a stream of `heard`, made for this sink.
         sink: what to write to.
-
-    Raises:
-        PluginError, StorageError: the sink failed.
+        note: called with each error of the sink.
     """
+    doing = f"listening with {name_of(_name(sink))} failed"
     start = heard.position
     try:
         await record_stream(stream, sink, 0 if start < BEGIN_S * heard.rate_hz else start)
         await mark(sink, heard.rate_hz, heard.position)
+    except OffhookError as error:
+        note(error, doing)
     except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
         raise
     except BaseException:
-        await _close(heard, stream, sink)
+        await _close(heard, stream, sink, note, doing)
         raise
-    await _close(heard, stream, sink)
+    await _close(heard, stream, sink, note, doing)
 
 
 async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
     """Write the callee's audio to a sink for some time, or until the call ends, and close the sink.
 
+    It takes at most 10.5 s longer than `duration_s`, even if the sink hangs.
+
     Returns:
         How many seconds were recorded.
 
     Raises:
-        PluginError, StorageError: the sink failed.
+        PluginError, StorageError: the sink failed; its first error.
     """
-    stream, start = heard.listen(None, SINK_MS), heard.position
+    stream, start = heard.listen(None, waiting_ms(sink)), heard.position
     end = start + round(duration_s * heard.rate_hz)
+    writing = asyncio.create_task(record_stream(stream, sink, start, end))
     try:
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(duration_s):
-                    reached = await record_stream(stream, sink, start, end)
-                    end = min(end, max(reached, heard.position))  # the call ended first
+            await asyncio.wait({writing}, timeout=duration_s)
         finally:
             heard.forget(stream)
-        await mark(sink, heard.rate_hz, end)
-    finally:
-        await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+            stuck = await cancel_and_wait({writing})
+        if stuck:
+            raise PluginError(name_of(_name(sink)), "write", "did not end when it was cancelled, and was left behind")
+        if not writing.cancelled():
+            end = min(end, max(writing.result(), heard.position))  # the call ended first
+        await mark(sink, heard.rate_hz, end, CLOSE_TIMEOUT_S)
+    except BaseException:
+        with contextlib.suppress(OffhookError):  # the earlier error is the one to raise
+            await close_isolated(sink)
+        raise
+    await close_isolated(sink)
     return (end - start) / heard.rate_hz
 
 
-def check_duration(duration_s: float) -> None:
-    """Find out whether a recording can be that long, before its file is made.
-
-    Raises:
-        ConfigError: it is not a positive, finite number of seconds.
-    """
-    if not 0 < duration_s < math.inf:
-        raise ConfigError(f"record_for({duration_s!r}): pass a positive, finite number of seconds")
-
-
-async def _close(heard: Heard, stream: AudioStream, sink: AudioSink) -> None:
+async def _close(heard: Heard, stream: AudioStream, sink: AudioSink, note: Note, doing: str) -> None:
     heard.forget(stream)
-    await isolated(sink, "aclose", sink.aclose, CLOSE_TIMEOUT_S)
+    try:
+        await close_isolated(sink)
+    except OffhookError as error:
+        note(error, doing)
 
 
 async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: int | None = None) -> int:
@@ -189,11 +211,15 @@ async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: i
         if last - first < frame.samples:
             pcm = frame.pcm[SAMPLE_BYTES * first : SAMPLE_BYTES * last]
             frame = AudioFrame(pcm, frame.rate_hz, frame.position + first)
-        await isolated(sink, "write", functools.partial(sink.write, frame))
+        await _write(sink, frame)
         reached = max(reached, frame.position + frame.samples)
     return reached
 
 
-async def mark(sink: AudioSink, rate_hz: int, position: int) -> None:
+async def mark(sink: AudioSink, rate_hz: int, position: int, timeout_s: float | None = None) -> None:
     """Write an empty frame where a recording begins or ends, so that silence up to there is kept."""
-    await isolated(sink, "write", lambda: sink.write(AudioFrame(b"", rate_hz, position)))
+    await _write(sink, AudioFrame(b"", rate_hz, position), timeout_s)
+
+
+async def _write(sink: AudioSink, frame: AudioFrame, timeout_s: float | None = None) -> None:
+    await isolated(_name(sink), "write", functools.partial(sink.write, frame), timeout_s)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from operator import add
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError
+from offhook.arguments import check_number
 from offhook.interfaces.frame import pcm_of, samples_of, saturated
 
 if TYPE_CHECKING:
@@ -49,11 +49,7 @@ def gain_of(db: float) -> Gain | None:
     Raises:
         ConfigError: `db` is not a number from -60 to 20.
     """
-    number = cast("object", db)  # programs may pass anything
-    if not isinstance(number, int | float) or not LEAST_DB <= number <= MOST_DB:
-        raise ConfigError(
-            f"gain_db must be between {LEAST_DB:g} and {MOST_DB:g}, got {db!r}. To send silence, mute the call"
-        )
+    db = check_number(db, "gain_db", least=LEAST_DB, most=MOST_DB, guess="To send silence, mute the call")
     return Gain(db) if db else None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from offhook.arguments import MOST_S, check_function, check_methods, check_whole
 from offhook.interfaces.frame import PTIME_MS
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ class Pacer:
         tick: called with the index of the frame that is due; must not block or raise.
         ptime_ms: length of a frame, in milliseconds.
         max_lag_ms: the longest delay that it catches up frame by frame, in milliseconds.
+
+    Raises:
+        ConfigError: an argument is of the wrong type or out of range.
     """
 
     def __init__(
@@ -34,6 +38,10 @@ class Pacer:
         ptime_ms: int = PTIME_MS,
         max_lag_ms: int = 200,
     ) -> None:
+        check_methods(loop, "loop", ("call_at", "time"), "an event loop, such as asyncio.get_running_loop()")
+        check_function(tick, "tick", ("the index of a frame",))
+        check_whole(ptime_ms, "ptime_ms", least=1, most=1_000, unit="milliseconds")
+        check_whole(max_lag_ms, "max_lag_ms", least=0, most=1_000 * MOST_S, unit="milliseconds")
         self._loop = loop
         self._tick = tick
         self._ptime_s = ptime_ms / 1000

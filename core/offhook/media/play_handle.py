@@ -6,7 +6,9 @@ import asyncio
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
+from offhook.interfaces.loops import LoopAffinity, within
 from offhook.interfaces.samples import UNDAMAGED, Damage
+from offhook.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
     from offhook.errors import OffhookError
     from offhook.interfaces import AudioSource
     from offhook.media.mixing import Gain
+
+
+def label_of(what: object) -> str:
+    """What is played, for messages: a spec, or the name of a generator or a class."""
+    if isinstance(what, str):
+        return quoted(what)
+    name: object = getattr(what, "__name__", None)  # of a generator
+    kind = type(what).__name__
+    return f"{kind} {name}" if isinstance(name, str) else kind
 
 
 class PlayMode(StrEnum):
@@ -40,12 +51,16 @@ class PlayoutEnd(Enum):
     CANCELED = "canceled"
     #: The call ended first.
     CALL_ENDED = "call_ended"
-    #: Its source failed; `PlayHandle.problem` is the error.
+    #: Its source failed, or stalled while its end was waited for; `PlayHandle.problem` is the error.
     FAILED = "failed"
 
 
 class PlayHandle:
-    """One item of playout; returned by `Call.play()`."""
+    """One item of playout; returned by `Call.play()`.
+
+    Its methods raise `CallStateError` when they are called from another thread or event loop than the call's; its
+    properties can be read anywhere. Other threads use `ThreadsafeCall.wait` and `ThreadsafeCall.cancel`.
+    """
 
     def __init__(
         self,
@@ -53,12 +68,18 @@ class PlayHandle:
         rate_hz: int,
         drop: Callable[[PlayHandle, PlayoutEnd], None],
         gain: Gain | None = None,
+        label: str = "",
     ) -> None:
+        self._affinity = LoopAffinity("this playout")
         self._rate_hz = rate_hz
         self._drop = drop
         self._end: asyncio.Future[PlayoutEnd] = asyncio.get_running_loop().create_future()
         self._problem: OffhookError | None = None
         self.source = source
+        #: What is played, for messages.
+        self.label = label or type(source).__name__
+        #: How many tasks wait in `done`.
+        self.waiters = 0
         self.gain = gain
         self.samples_sent = 0
         #: How many of its samples do not have their true value: clipped, NaN, cancelled out.
@@ -74,9 +95,30 @@ class PlayHandle:
         self.failure: OffhookError | None = None
         self.dropped = False
 
-    async def done(self) -> PlayoutEnd:
-        """Wait until all of it was sent, or the rest was dropped. Returns how it ended, and does not raise."""
-        return await asyncio.shield(self._end)
+    async def done(self, *, timeout_s: float | None = None) -> PlayoutEnd:
+        """Wait until all of it was sent, or the rest was dropped. A failed playout raises no error.
+
+        The wait ends at the latest with the call. While it lasts, the source must not stall: when the item's turn has
+        come and its source yields no audio for the call's `stall_timeout_s`, the item ends as `PlayoutEnd.FAILED` and
+        `problem` is a `SourceStalled`. While nothing waits for its end, a source may pause for any time.
+
+        Args:
+            timeout_s: how long to wait at most; None for no limit of its own. The item goes on after that.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            WaitTimeout: it was not over within `timeout_s`.
+            ConfigError: `timeout_s` is not a finite number of seconds from 0 up.
+            CallStateError: this was called on another event loop than the call's.
+        """
+        self._affinity.check()
+        self.waiters += 1
+        try:
+            return await within("done", timeout_s, lambda: asyncio.shield(self._end))
+        finally:
+            self.waiters -= 1
 
     @property
     def position_ms(self) -> float:
@@ -98,12 +140,18 @@ class PlayHandle:
         return f"PlayHandle({type(self.source).__name__}, {self.position_ms:.0f} ms sent, {state})"
 
     def cancel(self) -> float:
-        """Drop the rest of this item; the items queued behind it go on. Returns the milliseconds that were sent."""
+        """Drop the rest of this item; the items queued behind it go on. Returns the milliseconds that were sent.
+
+        Raises:
+            CallStateError: this was called from another thread or event loop than the call's.
+        """
+        self._affinity.check()
         self._drop(self, PlayoutEnd.CANCELED)
         return self.position_ms
 
     def finish(self, end: PlayoutEnd, problem: OffhookError | None = None) -> None:
         """Set how it ended; calls after the first change nothing."""
+        self._affinity.check()
         if not self._end.done():
             self._problem = problem
             self._end.set_result(end)

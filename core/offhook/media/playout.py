@@ -10,7 +10,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import CallStateError, OffhookError
+from offhook.errors import CallStateError
 from offhook.interfaces.frame import SAMPLE_BYTES, samples_per_frame
 from offhook.interfaces.samples import Damage
 from offhook.media.counts import PlayoutCounts
@@ -19,16 +19,17 @@ from offhook.media.play_handle import PlayHandle, PlayMode, PlayoutEnd
 from offhook.media.playout_queue import PlayoutQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from offhook.interfaces import AudioSource
     from offhook.media.damage import DamageLog
     from offhook.media.playout_queue import Spawn
     from offhook.media.rate_converter import Resample
+    from offhook.plugin.isolation import Note
 
 
 #: How many items can be mixed in at once.
 MIXED_AT_ONCE: Final = 4
+#: How long a source may yield no audio while the end of its playout is waited for, in seconds.
+STALL_TIMEOUT_S: Final = 5.0
 
 
 class Playout:
@@ -41,6 +42,7 @@ class Playout:
         note: called with the error of a source.
         damage: takes what items, mixing and gain do to samples.
         high_water_ms: how far sources are read ahead, in milliseconds.
+        stall_timeout_s: how long a source may yield no audio while the end of its playout is waited for.
     """
 
     def __init__(
@@ -48,22 +50,27 @@ class Playout:
         rate_hz: int,
         resample: Resample,
         spawn: Spawn,
-        note: Callable[[OffhookError], None],
+        note: Note,
         damage: DamageLog,
         *,
         high_water_ms: int = 200,
+        stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
         self.rate_hz = rate_hz
         self._damage = damage
         self.counts: PlayoutCounts = PlayoutCounts()
         self.silence: bytes = bytes(samples_per_frame(rate_hz) * SAMPLE_BYTES)
         self._spawn = spawn
-        self._make_queue = partial(PlayoutQueue, rate_hz, resample, spawn, note, self.counts, damage, high_water_ms)
+        self._make_queue = partial(
+            PlayoutQueue, rate_hz, resample, spawn, note, self.counts, damage, high_water_ms, stall_timeout_s
+        )
         self._queue = self._make_queue()
         self._mixed: list[PlayoutQueue] = []
         self._gain: Gain | None = None
         self._idle = asyncio.Event()
         self._idle.set()
+        #: How many tasks wait in `drained`.
+        self._draining = 0
         self._closed = False
 
     def admit(self, mode: PlayMode) -> None:
@@ -80,15 +87,23 @@ class Playout:
                     "cancel() one, or play this one with mode='queue'"
                 )
 
-    def add(self, source: AudioSource, mode: PlayMode = PlayMode.QUEUE, gain: Gain | None = None) -> PlayHandle:
+    def add(
+        self, source: AudioSource, mode: PlayMode = PlayMode.QUEUE, gain: Gain | None = None, label: str = ""
+    ) -> PlayHandle:
         """Play a source; when the call has ended, only close it.
+
+        Args:
+            source: what to play.
+            mode: what happens to the audio that is playing.
+            gain: the gain of this item.
+            label: what is played, for messages; the source's class if empty.
 
         Raises:
             CallStateError: as in `admit`.
         """
         self.admit(mode)
         queue = self._make_queue() if mode is PlayMode.MIX else self._queue
-        handle = PlayHandle(source, self.rate_hz, queue.drop, gain)
+        handle = PlayHandle(source, self.rate_hz, queue.drop, gain, label)
         if self._closed:
             handle.finish(PlayoutEnd.CALL_ENDED)
             self._spawn(queue.close_source(handle, None))
@@ -103,7 +118,7 @@ class Playout:
 
     def take(self) -> bytes:
         """The next frame of 20 ms at the leg's rate; silence when nothing is playing."""
-        frame = self._queue.take()
+        frame = self._queue.take(self._draining > 0)
         if self._mixed:
             frame = self._mix(frame)
         if frame is None:
@@ -120,7 +135,8 @@ class Playout:
         return frame
 
     def _mix(self, frame: bytes | None) -> bytes | None:
-        sounds = [sound for sound in (frame, *(queue.take() for queue in self._mixed)) if sound is not None]
+        taken = (queue.take(self._draining > 0) for queue in self._mixed)
+        sounds = [sound for sound in (frame, *taken) if sound is not None]
         self._mixed = [queue for queue in self._mixed if not queue.idle]
         if not sounds:
             return None
@@ -136,8 +152,15 @@ class Playout:
         return played
 
     async def drained(self) -> None:
-        """Wait until all audio that is queued or mixed in has been sent or dropped."""
-        await self._idle.wait()
+        """Wait until all audio that is queued or mixed in has been sent or dropped.
+
+        An item whose source yields no audio for the stall timeout meanwhile is dropped as failed.
+        """
+        self._draining += 1
+        try:
+            await self._idle.wait()
+        finally:
+            self._draining -= 1
 
     @property
     def gain_db(self) -> float:

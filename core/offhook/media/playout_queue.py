@@ -11,20 +11,21 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from offhook.errors import OffhookError, SourceStalled
 from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES, samples_per_frame
 from offhook.interfaces.samples import Damage
 from offhook.media.play_handle import PlayoutEnd
 from offhook.media.rate_converter import RateConverter
-from offhook.plugin.isolation import as_plugin_error
+from offhook.plugin.isolation import as_plugin_error, close_isolated, is_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from offhook.errors import OffhookError
     from offhook.media.counts import PlayoutCounts
     from offhook.media.damage import DamageLog
     from offhook.media.play_handle import PlayHandle
     from offhook.media.rate_converter import Resample
+    from offhook.plugin.isolation import Note
 
     Spawn = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
 
@@ -40,10 +41,11 @@ class PlayoutQueue:
         rate_hz: the leg's rate.
         resample: returns a resampler of a kind (``live``, ``file``) between two rates.
         spawn: starts a task that the call owns.
-        note: called with the error of a source.
+        note: called with each error of a source.
         counts: the counts of the call, to which this queue adds.
         damage: takes what happens to samples on their way from the source.
         high_water_ms: how far sources are read ahead, in milliseconds.
+        stall_timeout_s: how long a source may yield no audio while the end of its playout is waited for.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class PlayoutQueue:
         rate_hz: int,
         resample: Resample,
         spawn: Spawn,
-        note: Callable[[OffhookError], None],
+        note: Note,
         counts: PlayoutCounts,
         damage: DamageLog,
         high_water_ms: int,
+        stall_timeout_s: float,
     ) -> None:
         self.rate_hz = rate_hz
         self._resample = resample
@@ -72,6 +75,9 @@ class PlayoutQueue:
         self._space = asyncio.Event()
         self._feeding: tuple[PlayHandle, asyncio.Task[None]] | None = None
         self._dry = False
+        self._stall_timeout_s = stall_timeout_s
+        #: Frames in a row for which the item at the head had no audio while its end was waited for.
+        self._stalled_frames = 0
 
     # ---- for its owner
 
@@ -80,8 +86,12 @@ class PlayoutQueue:
         self._queue.append(handle)
         self._feed_next()
 
-    def take(self) -> bytes | None:
-        """The next frame of 20 ms at the leg's rate, or None when it has no audio."""
+    def take(self, waited_for: bool = False) -> bytes | None:
+        """The next frame of 20 ms at the leg's rate, or None when it has no audio.
+
+        Args:
+            waited_for: whether a task waits for the end of all playout, so that a source must not stall.
+        """
         if self._sent:
             self.settle()
         if not self._queue:
@@ -101,7 +111,10 @@ class PlayoutQueue:
         self._dry = self._dry and not full
         if self._buffered_bytes * 2 <= self._high_water_bytes:  # not every time: waking the feeder costs a task switch
             self._space.set()
-        return frame if full else self._fill_up(frame, size)
+        if full:
+            self._stalled_frames = 0
+            return frame
+        return self._fill_up(frame, size, waited_for)
 
     def settle(self) -> None:
         """End the items whose last frame was taken: its 20 ms have passed."""
@@ -114,17 +127,18 @@ class PlayoutQueue:
         for handle in reversed(tuple(self._queue)):  # from the back, so that the feeder does not start on another item
             self.drop(handle, end)
 
-    def drop(self, handle: PlayHandle, end: PlayoutEnd) -> None:
+    def drop(self, handle: PlayHandle, end: PlayoutEnd, problem: OffhookError | None = None) -> None:
         """Drop the rest of one item."""
         if handle not in self._queue:
             return
         if handle is self._queue[0]:
             self._dry = False
+            self._stalled_frames = 0
         self._queue.remove(handle)
         handle.dropped = True
         self._buffer = deque(item for item in self._buffer if item[0] is not handle)
         self._buffered_bytes -= handle.buffered_bytes
-        handle.finish(end)
+        handle.finish(end, problem)
         self._space.set()
         if handle.read_to_end:
             return
@@ -176,22 +190,39 @@ class PlayoutQueue:
         self._buffered_bytes -= size - missing
         return b"".join(parts)
 
-    def _fill_up(self, frame: bytes, size: int) -> bytes | None:
+    def _fill_up(self, frame: bytes, size: int, waited_for: bool) -> bytes | None:
         """Fill up a short frame with silence. Counts an underrun if the item at the head has begun and not ended."""
         head = self._queue[0] if self._queue else None
-        if head is not None and head.samples_sent and not head.read_to_end:
-            head.underruns += 1
-            self._counts.underruns += 1
-            if not self._dry:
-                self._counts.stalls += 1
-            self._dry = True
+        if head is not None and not head.read_to_end:
+            if head.samples_sent:
+                head.underruns += 1
+                self._counts.underruns += 1
+                if not self._dry:
+                    self._counts.stalls += 1
+                self._dry = True
+            if frame:
+                self._stalled_frames = 0
+            elif waited_for or any(handle.waiters for handle in self._queue):
+                self._count_stall(head)
         return frame.ljust(size, b"\0") if frame else None
+
+    def _count_stall(self, head: PlayHandle) -> None:
+        """The item at the head had no audio for a frame, and its end is waited for; it fails after the stall timeout.
+
+        Nothing is counted while no task waits: a source may pause for as long as it likes.
+        """
+        self._stalled_frames += 1
+        if self._stalled_frames * PTIME_MS < self._stall_timeout_s * 1000:
+            return
+        self._fail(head, SourceStalled(f"its source returned no audio for {self._stall_timeout_s:g} s"))
+        self.drop(head, PlayoutEnd.FAILED, head.failure)
 
     def _retire(self) -> None:
         """Remove the first items of the queue if all their audio was read and sent; they end after this frame."""
         while self._queue and self._queue[0].read_to_end and not self._queue[0].buffered_bytes:
             self._sent.append(self._queue.popleft())
             self._dry = False
+            self._stalled_frames = 0
 
     # ---- the feeder
 
@@ -206,15 +237,19 @@ class PlayoutQueue:
     async def _feed(self, handle: PlayHandle) -> None:
         """Read one source to its end into the buffer. Whatever the source raises, the call goes on."""
         converter = RateConverter(handle.source, self.rate_hz, self._resample)
+        reader = asyncio.current_task()
         error: BaseException | None = None
         try:
             await self._read(handle, converter)
         except asyncio.CancelledError as cancelled:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if reader is None or reader.cancelling():
                 self._add_damage(handle, converter.damage())
                 raise
             error = cancelled  # this task was not cancelled: the source itself raised CancelledError
+        except GeneratorExit as raised:
+            if not is_running(reader):
+                raise  # the loop was closed under the call
+            error = raised
         except BaseException as raised:
             error = raised
         if not handle.dropped:
@@ -238,14 +273,12 @@ class PlayoutQueue:
 
     async def close_source(self, handle: PlayHandle, reader: asyncio.Task[None] | None) -> None:
         """Close a source, after the task that reads it has ended."""
+        if reader is not None:
+            await asyncio.wait({reader})
         try:
-            if reader is not None:
-                await asyncio.wait({reader})
-            await handle.source.aclose()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._note(as_plugin_error(handle.source, "aclose", error))
+            await close_isolated(handle.source)
+        except OffhookError as error:
+            self._note(error, f"closing {handle.label} failed")
 
     async def _read(self, handle: PlayHandle, converter: RateConverter) -> None:
         source = handle.source
@@ -301,4 +334,4 @@ class PlayoutQueue:
     def _fail(self, handle: PlayHandle, error: BaseException) -> None:
         self._counts.failed += 1
         handle.failure = as_plugin_error(handle.source, "read", error)
-        self._note(handle.failure)
+        self._note(handle.failure, f"playing {handle.label} failed")

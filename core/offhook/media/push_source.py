@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_instance, check_number
 from offhook.errors import OffhookError, SourceClosed, SourceError
 from offhook.interfaces import AudioSource
 from offhook.interfaces.frame import checked_rate
+from offhook.interfaces.loops import LoopAffinity
 from offhook.media.raw_audio import Chunks, RawAudio
 
 if TYPE_CHECKING:
@@ -22,11 +24,16 @@ _ENDED = "end() or fail() was called on this source: nothing can be written afte
 _OVER = "this source is not played any more: it was cleared, replaced or cancelled, or the call has ended"
 
 
+#: The longest queue, in milliseconds: an hour, of any rate.
+_MOST_MS: Final = 3_600_000
+
+
 class PushSource(AudioSource):
     """A source that a program writes into; its chunks are played in the order of the writes.
 
     Write, then call `end()`; play the source before, in between or after. `write` waits while `high_water_ms` or more
-    of audio is queued, so that a program that is faster than speech is held back.
+    of audio is queued, so that a program that is faster than speech is held back. Methods that are called from another
+    thread or event loop than the source's raise `CallStateError`; other threads use `ThreadsafeCall.feed`.
 
     Args:
         rate_hz: the rate of raw audio, in hertz. Without it, only frames can be written, which have their own.
@@ -34,16 +41,16 @@ class PushSource(AudioSource):
             it by any length.
 
     Raises:
-        ConfigError: `rate_hz` is not a sampling rate, or `high_water_ms` is not a positive number.
+        ConfigError: `rate_hz` is not a sampling rate, or `high_water_ms` is not a number above 0 and at most 3,600,000.
     """
 
     live = True
 
     def __init__(self, *, rate_hz: int | None = None, high_water_ms: float = 200.0) -> None:
-        mark = cast("object", high_water_ms)  # programs may pass anything
-        if isinstance(mark, bool) or not isinstance(mark, int | float) or not mark > 0:
-            raise SourceError(f"high_water_ms must be positive, got {mark!r}")
-        self._high_water_ms = high_water_ms
+        self._affinity = LoopAffinity("this PushSource")
+        self._high_water_ms: float = check_number(
+            high_water_ms, "high_water_ms", above=0, most=_MOST_MS, unit="milliseconds"
+        )
         self._chunks = Chunks(None if rate_hz is None else checked_rate(rate_hz), _MISSING)
         self._queue: deque[AudioFrame | RawAudio] = deque()
         self._queued_ms = 0.0
@@ -74,6 +81,7 @@ class PushSource(AudioSource):
                 the call was cleared. Writes that are waiting raise it, too.
             SourceError: `chunk` is not audio, or is raw audio of a source without `rate_hz`.
         """
+        self._affinity.check()
         self._chunks.check(chunk, _GOT)  # before it waits
         async with self._turn:
             while self._queued_ms >= self._high_water_ms and not self._refusal:
@@ -88,10 +96,17 @@ class PushSource(AudioSource):
 
     def end(self) -> None:
         """End the source: what was written is played, and then the item is done. Idempotent."""
+        self._affinity.check()
         self._close(_ENDED)
 
     def fail(self, error: Exception) -> None:
-        """End the source with `error`: what was written is played, and then the item ends as failed."""
+        """End the source with `error`: what was written is played, and then the item ends as failed.
+
+        Raises:
+            ConfigError: it is not an exception.
+        """
+        self._affinity.check()
+        check_instance(error, "error", BaseException, "an exception")
         if self._refusal:
             return
         if not isinstance(error, OffhookError):
@@ -102,6 +117,7 @@ class PushSource(AudioSource):
         self._close(_ENDED)
 
     async def read(self) -> AudioFrame | None:
+        self._affinity.check()
         while not self._queue:
             if self._refusal:
                 if (rest := self._chunks.rest()) is not None:
@@ -121,6 +137,7 @@ class PushSource(AudioSource):
         return frame
 
     async def aclose(self) -> None:
+        self._affinity.check()
         self._queue.clear()
         self._queued_ms = 0.0
         self._close(_OVER)

@@ -8,12 +8,11 @@ detector.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from offhook.interfaces.frame import level_dbfs
-
-if TYPE_CHECKING:
-    from offhook.interfaces.frame import AudioFrame
+from offhook.arguments import MOST_S, check_instance, check_number, check_rate, check_whole
+from offhook.errors import ConfigError
+from offhook.interfaces.frame import SILENCE_DBFS, AudioFrame, level_dbfs
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,19 @@ class SpeechDetector:
         threshold_dbfs: a frame at this level (root mean square) or above is loud.
         start_ms: speech has started after this much loud audio without a break; shorter noises are ignored.
         hang_ms: speech has stopped after this much quiet without a break; shorter pauses belong to the speech.
+
+    Raises:
+        ConfigError: an argument is of the wrong type or out of range.
     """
 
     def __init__(self, rate_hz: int, threshold_dbfs: float = -45.0, start_ms: int = 60, hang_ms: int = 500) -> None:
-        self.rate_hz = rate_hz
-        self.threshold_dbfs = threshold_dbfs
-        self._start = start_ms * rate_hz // 1000
-        self._hang = hang_ms * rate_hz // 1000
+        self.rate_hz: int = check_rate(rate_hz)
+        self.threshold_dbfs: float = check_number(
+            threshold_dbfs, "threshold_dbfs", least=SILENCE_DBFS, most=0, unit="dBFS"
+        )
+        most = 1000 * MOST_S
+        self._start = check_whole(start_ms, "start_ms", least=0, most=most, unit="milliseconds") * self.rate_hz // 1000
+        self._hang = check_whole(hang_ms, "hang_ms", least=0, most=most, unit="milliseconds") * self.rate_hz // 1000
         #: The end of the stream so far; None before the first frame.
         self._end: int | None = None
         #: The first sample of the loud audio that goes on now, and the first sample after the last loud one.
@@ -68,10 +73,14 @@ class SpeechDetector:
         started again; it does not count as silence.
 
         Raises:
-            ValueError: the frame has another rate.
+            ConfigError: it is not a frame, or has another rate.
         """
+        check_instance(frame, "frame", AudioFrame, "an AudioFrame")
         if frame.rate_hz != self.rate_hz:
-            raise ValueError(f"frame at {frame.rate_hz} Hz, detector at {self.rate_hz} Hz: convert the frame first")
+            raise ConfigError(
+                f"frame at {frame.rate_hz} Hz, detector at {self.rate_hz} Hz: convert the frame first, for "
+                f"example with call.audio(rate_hz={self.rate_hz})"
+            )
         if self._end is None:
             self._end = self._quiet_from = frame.position
         elif (step := frame.position - self._end) < 0:
@@ -92,7 +101,12 @@ class SpeechDetector:
         return change
 
     def advance(self, position: int) -> SpeechChange | None:
-        """Process silence up to `position`. Returns what changed, or None. For streams that pause without frames."""
+        """Process silence up to `position`. Returns what changed, or None. For streams that pause without frames.
+
+        Raises:
+            ConfigError: `position` is not a whole number.
+        """
+        check_whole(position, "position")
         if self._end is None or position <= self._end:
             return None
         self._end = position

@@ -41,7 +41,7 @@ class StereoRecorder:
         look_back_ms: how long to wait for the side that is behind.
 
     Raises:
-        StorageError: the file cannot be created, see `WavWriter`.
+        ConfigError, StorageError: the file cannot be created, see `WavWriter`.
     """
 
     def __init__(self, path: str | os.PathLike[str], rate_hz: int, *, look_back_ms: int = LOOK_BACK_MS) -> None:

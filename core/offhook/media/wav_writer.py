@@ -11,15 +11,15 @@ import contextlib
 import errno
 import os
 import struct
-from typing import TYPE_CHECKING, Final, NoReturn
+from pathlib import Path
+from typing import Final, NoReturn
 
-from offhook.errors import StorageError
+from offhook.arguments import check_instance, check_path, check_rate, check_whole
+from offhook.errors import ConfigError, StorageError
 from offhook.interfaces.frame import SAMPLE_BYTES
 from offhook.paths import expanded, make_folder, remove_folders
-from offhook.wording import quoted_path, system_reason
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from offhook.private_files import open_private
+from offhook.wording import quoted, quoted_path, system_reason
 
 #: How much audio may be held in memory, in milliseconds.
 FLUSH_MS: Final = 200
@@ -33,30 +33,52 @@ _PCM: Final = 1
 _HOLE_BYTES: Final = 65_536
 
 
+#: The header has 16 bits for the bytes of all channels.
+_MOST_CHANNELS: Final = 32_767
+#: The endings of names that a WAV file may have; a name without an ending is fine, too.
+_ENDINGS: Final = frozenset({"", ".wav", ".wave"})
+
+
+def _checked(path: str | os.PathLike[str]) -> str:
+    """The path of a file to record to.
+
+    Raises:
+        ConfigError: it is not a path, or its ending is that of another format.
+    """
+    named = check_path(path, "path", "heard.wav")
+    ending = Path(named).suffix
+    if ending.lower() not in _ENDINGS:
+        raise ConfigError(
+            f"cannot record to {quoted_path(path)}: recordings are WAV files, and {quoted(ending)} is not an ending of "
+            f"one. Write {quoted_path(Path(named).with_suffix('.wav'))}, and convert the file after the call"
+        )
+    return named
+
+
 class WavWriter:
     """A 16-bit PCM WAV file that is being written.
 
     Args:
-        path: the file to create, in a folder that is made if necessary; ``~`` is the home folder, and a ``*`` in its
-            name is replaced by the first number that makes a new name.
+        path: the file to create, in a folder that is made if necessary. Its name ends with ``.wav`` (or ``.wave``) or
+            has no ending; ``~`` is the home folder, and a ``*`` in the name is replaced by the first number that makes
+            a new name.
         rate_hz: sampling rate.
         channels: number of channels; samples are interleaved.
         most_bytes: the limit of audio in the file, in bytes.
 
     Raises:
         StorageError: the file exists already, its folder cannot be made or written to, or the disk is full.
-        ConfigError: the path begins with ``~``, and that home folder is not known.
+        ConfigError: an argument is of the wrong type or out of range, the name promises another format, or the path
+            begins with ``~`` and that home folder is not known.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], rate_hz: int, channels: int = 1, *, most_bytes: int = MOST_BYTES
     ) -> None:
-        if rate_hz <= 0 or channels <= 0:
-            raise ValueError(f"channels and rate_hz must be positive, got {channels} and {rate_hz}")
-        self.path: Path = expanded(path)
-        self.rate_hz: int = rate_hz
-        self.channels = channels
-        self._most_bytes = most_bytes
+        self.path: Path = expanded(_checked(path))
+        self.rate_hz: int = check_rate(rate_hz)
+        self.channels: int = check_whole(channels, "channels", least=1, most=_MOST_CHANNELS)
+        self._most_bytes = check_whole(most_bytes, "most_bytes", least=0, most=MOST_BYTES, unit="bytes")
         self._pending = bytearray()
         self._stored_bytes = 0
         self._fd = -1
@@ -73,16 +95,16 @@ class WavWriter:
 
     def _create(self) -> int:
         """Create the file, readable by its owner only, since it holds a private conversation."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        flags = os.O_WRONLY | os.O_EXCL
         pattern = self.path
         if "*" not in pattern.name:
-            return os.open(pattern, flags, 0o600)
+            return open_private(pattern, flags)
         number = 0
         while True:
             number += 1
             self.path = pattern.with_name(pattern.name.replace("*", str(number)))
             with contextlib.suppress(FileExistsError):
-                return os.open(self.path, flags, 0o600)
+                return open_private(self.path, flags)
 
     @property
     def frames(self) -> int:
@@ -103,8 +125,10 @@ class WavWriter:
         """Change the rate of a file that holds no audio yet.
 
         Raises:
+            ConfigError: it is not a rate.
             StorageError: the file holds audio, or the header cannot be written.
         """
+        check_rate(rate_hz)
         self._require_open()
         if self.frames and rate_hz != self.rate_hz:
             raise StorageError(
@@ -118,11 +142,12 @@ class WavWriter:
         """Add audio: signed 16-bit little-endian, interleaved, a whole number of samples per channel.
 
         Raises:
-            ValueError: not a whole number of samples per channel.
+            ConfigError: not bytes, or not a whole number of samples per channel.
             StorageError: the file cannot be written any more; what was written before stays readable.
         """
+        check_instance(pcm, "pcm", (bytes, bytearray, memoryview), "bytes of 16-bit samples")
         if len(pcm) % self._align:
-            raise ValueError(f"pcm must be whole 16-bit samples for {self.channels} channels, got {len(pcm)} bytes")
+            raise ConfigError(f"pcm must be whole 16-bit samples for {self.channels} channels, got {len(pcm)} bytes")
         self._admit(len(pcm))
         self._pending += pcm
         if len(self._pending) * 1000 >= FLUSH_MS * self.rate_hz * self._align:
@@ -132,9 +157,10 @@ class WavWriter:
         """Add `frames` samples per channel of silence; this takes no time, however many there are.
 
         Raises:
+            ConfigError: `frames` is not a whole number of at least 0.
             StorageError: as in `write`.
         """
-        size = frames * self._align
+        size = check_whole(frames, "frames", least=0) * self._align
         if size <= _HOLE_BYTES:
             self.write(bytes(size))
             return

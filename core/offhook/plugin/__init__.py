@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from offhook.old_paths import keep_old_paths
 from offhook.plugin.discovery import DISABLE_VARIABLE, REQUIRE_VARIABLE
 from offhook.plugin.hookspecs import hookimpl
 from offhook.plugin.isolation import PLUGINS_LOGGER, isolated, name_of
 from offhook.plugin.manager import Plugins
-from offhook.plugin.old_paths import keep_old_paths
 from offhook.plugin.registry import (
     ArchiveRegistry,
     AuthRegistry,
@@ -23,6 +23,7 @@ from offhook.plugin.registry import (
     TransportRegistry,
 )
 from offhook.plugin.report import PluginReport
+from offhook.plugin.user_code import line_of, line_shown
 
 __all__ = [
     "DISABLE_VARIABLE",
@@ -46,5 +47,7 @@ __all__ = [
     "hookimpl",
     "isolated",
     "keep_old_paths",
+    "line_of",
+    "line_shown",
     "name_of",
 ]

@@ -6,14 +6,15 @@ on every machine.
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import sys
+from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces.environment import Environment
+from offhook.plugin.distributions import Unreadable, read_distributions
 from offhook.plugin.report import BUILT_IN, GIVEN, PluginReport
 from offhook.wording import nearest_name, quoted
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.machinery import ModuleSpec
     from importlib.metadata import EntryPoint
+
+    from offhook.plugin.distributions import Installed
 
 
 GROUP: Final = "offhook"
@@ -32,8 +35,23 @@ DISABLE_VARIABLE: Final = "OFFHOOK_DISABLE_PLUGINS"
 REQUIRE_VARIABLE: Final = "OFFHOOK_REQUIRE_PLUGINS"
 
 
-def installed(environment: Mapping[str, str]) -> tuple[list[tuple[EntryPoint, PluginReport]], list[str]]:
-    """Returns the entry points in the order of loading, with a report for each, and a message for each problem.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is installed.
+
+    Attributes:
+        plugins: the entry points in the order of loading, with a report for each.
+        notes: a message for each problem of the settings.
+        unreadable: the distributions that cannot be read.
+    """
+
+    plugins: list[tuple[EntryPoint, PluginReport]]
+    notes: list[str]
+    unreadable: list[Unreadable]
+
+
+def installed(environment: Mapping[str, str]) -> Found:
+    """Find the installed plugins.
 
     Args:
         environment: holds `OFFHOOK_DISABLE_PLUGINS`.
@@ -41,22 +59,22 @@ def installed(environment: Mapping[str, str]) -> tuple[list[tuple[EntryPoint, Pl
     disabled = {name.strip() for name in Environment(environment).as_written(DISABLE_VARIABLE).split(",")} - {""}
     names: set[str] = set()
     found: list[tuple[EntryPoint, PluginReport]] = []
-    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=_order):
+    distributions = read_distributions(GROUP)
+    points = [(point, owner) for owner in distributions.firsts() for point in owner.points if point.group == GROUP]
+    for point, owner in sorted(points, key=_order):
         module = point.value.partition(":")[0].strip()
-        report = PluginReport(point.name, module=module, origin=origin_of(module))
-        if point.dist is not None:
-            report.distribution, report.version = point.dist.name, point.dist.version
+        report = PluginReport(point.name, owner.name, owner.version, module, origin_of(module))
         both = {point.name, f"{point.name}@{report.distribution}"}
         names |= both
         if disabled & both:
             report.disabled, report.problem = True, f"not loaded: {DISABLE_VARIABLE} names it"
         found.append((point, report))
-    return found, [_unknown(name, names) for name in sorted(disabled - names)]
+    return Found(found, [_unknown(name, names) for name in sorted(disabled - names)], distributions.unreadable)
 
 
-def _order(point: EntryPoint) -> tuple[bool, str, str]:
-    distribution = point.dist.name if point.dist is not None else ""
-    return distribution != OURS, point.name, distribution
+def _order(item: tuple[EntryPoint, Installed]) -> tuple[bool, str, str]:
+    point, owner = item
+    return owner.name != OURS, point.name, owner.name
 
 
 def _unknown(name: str, names: set[str]) -> str:

@@ -7,8 +7,8 @@ native code are. None of these may end the event loop. Only ctrl-C is not a plug
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-import sysconfig
 import traceback
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,11 +16,28 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from offhook.errors import FrameError, OffhookError, PluginError
 from offhook.interfaces.numbers import mask_all
 from offhook.plugin.report import INTERFACES_PAGE
+from offhook.plugin.user_code import is_pythons
 from offhook.secret import redact
 from offhook.wording import describe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+    from typing import Protocol
+
+    class AsyncCloseable(Protocol):
+        """A part that is closed with `aclose`."""
+
+        def aclose(self) -> Awaitable[None]: ...
+
+    class Note(Protocol):
+        """Writes down an error that the call survives.
+
+        Args:
+            error: the error.
+            doing: what failed because of it, for people; empty if the error's message says that.
+        """
+
+        def __call__(self, error: OffhookError, doing: str = "") -> None: ...
 
 
 _T = TypeVar("_T")
@@ -38,9 +55,6 @@ LET_GO_S: Final = 0.25
 _distributions: Final[dict[str, str]] = {}
 #: The problem in the error about a plugin that raises a CancelledError of its own.
 _CANCELLED: Final = "raised CancelledError, although its caller did not cancel it"
-
-_STANDARD_LIBRARY: Final = f"{sysconfig.get_path('stdlib')}/"
-_INSTALLED: Final = ("/site-packages/", "/dist-packages/")
 
 #: Tasks that ignored their cancellation: held here, since the event loop only holds its tasks weakly.
 _left_behind: Final[set[asyncio.Task[Any]]] = set()
@@ -65,7 +79,8 @@ def name_of(plugin: object) -> str:
 def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str = "") -> OffhookError:
     """Returns `error` itself if it is an `OffhookError`, else a `PluginError` that names the plugin and the line.
 
-    The whole traceback is logged at DEBUG.
+    The whole traceback is logged at DEBUG. An `OffhookError` of a plugin's own class whose message cannot be read is
+    wrapped as well.
 
     Args:
         plugin: the plugin's name, or an object that it made.
@@ -74,19 +89,31 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
         doing: text to put before the description of the error.
 
     Raises:
-        KeyboardInterrupt, GeneratorExit: `error` is one of these, which are not mistakes of a plugin.
+        KeyboardInterrupt: `error` is this one, which is not a mistake of a plugin.
     """
-    if isinstance(error, KeyboardInterrupt | GeneratorExit):
+    if isinstance(error, KeyboardInterrupt):
         raise error
-    if isinstance(error, OffhookError) and not isinstance(error, FrameError):  # a frame is made by the plugin itself
+    # A frame is made by the plugin itself, so a FrameError is its mistake.
+    if isinstance(error, OffhookError) and not isinstance(error, FrameError) and _has_message(error):
         return error
     line = author_line(error)
     wrapped = PluginError(name_of(plugin), hook, f"{doing}{describe(error)}" + (f" ({line})" if line else ""))
     wrapped.__cause__ = error  # its author needs the traceback
     if _log.isEnabledFor(logging.DEBUG):
-        lines = mask_all(redact("".join(traceback.format_exception(error))))
-        _log.debug("plugin %r failed in %s\n%s", wrapped.plugin, hook, lines)
+        text = "plugin %r failed in %s"
+        record = _log.makeRecord(_log.name, logging.DEBUG, __file__, 0, text, (wrapped.plugin, hook), None)
+        record.exc_text = mask_all(redact("".join(traceback.format_exception(error)))).rstrip()
+        _log.handle(record)
     return wrapped
+
+
+def _has_message(error: OffhookError) -> bool:
+    """Whether the message of an error can be read: a plugin may have broken it in a class of its own."""
+    try:
+        error.message.strip()
+    except Exception:
+        return False
+    return True
 
 
 def author_line(error: BaseException) -> str:
@@ -95,15 +122,9 @@ def author_line(error: BaseException) -> str:
     for frame, number in traceback.walk_tb(error.__traceback__):
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         file = frame.f_code.co_filename
-        if package != "offhook" and not _is_pythons(file):
+        if package != "offhook" and not is_pythons(file):
             line = f"{PurePath(file).name}:{number}"
     return line
-
-
-def _is_pythons(file: str) -> bool:
-    """Whether a file is part of Python; installed packages can be below the standard library's folder as well."""
-    in_library = file.startswith(_STANDARD_LIBRARY) and not any(folder in file for folder in _INSTALLED)
-    return in_library or file.startswith("<frozen ")
 
 
 def contract_error(plugin: object, hook: str, problem: str, interface: str) -> PluginError:
@@ -144,6 +165,15 @@ async def isolated(
     return work.result()
 
 
+async def close_isolated(part: AsyncCloseable, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+    """Close a part; see `isolated`. The method is looked up inside the isolation, since the part may not have it.
+
+    Raises:
+        PluginError, OffhookError: see `isolated`.
+    """
+    await isolated(part, "aclose", lambda: part.aclose(), timeout_s)
+
+
 async def _uncancelled(plugin: object, hook: str, method: Callable[[], Awaitable[_T]]) -> _T:
     """Await in this task, and distinguish a CancelledError that the plugin raises from a cancellation of the task."""
     try:
@@ -157,15 +187,42 @@ async def _uncancelled(plugin: object, hook: str, method: Callable[[], Awaitable
 
 async def _typed(plugin: object, hook: str, method: Callable[[], Awaitable[_T]]) -> _T:
     """Await what a plugin returns, and convert exceptions inside the task: a SystemExit that left it ends the loop."""
+    task = asyncio.current_task()
     try:
-        return await method()
+        returned = method()
+        if problem := _not_awaitable(returned):
+            raise PluginError(name_of(plugin), hook, problem)
+        return await returned
     except asyncio.CancelledError:
         raise
+    except GeneratorExit as error:
+        if not is_running(task):
+            raise  # the loop was closed, and this coroutine with it
+        raise as_plugin_error(plugin, hook, error) from error
     except BaseException as error:
         typed = as_plugin_error(plugin, hook, error)
         if typed is error:
             raise
         raise typed from error
+
+
+def _not_awaitable(returned: object) -> str:
+    """What is wrong with a result that cannot be awaited; empty if it can."""
+    if inspect.isawaitable(returned):
+        return ""
+    return f"returned {type(returned).__name__}; expected an awaitable, as from an async def"
+
+
+def is_running(task: asyncio.Task[Any] | None) -> bool:
+    """Whether `task` is the one that runs now.
+
+    This distinguishes a GeneratorExit that a plugin raises from that of a coroutine which Python closes because its
+    loop is gone.
+    """
+    try:
+        return task is not None and asyncio.current_task() is task
+    except RuntimeError:  # no loop runs
+        return False
 
 
 async def cancel_and_wait(tasks: Iterable[asyncio.Task[_T]], within_s: float = LET_GO_S) -> set[asyncio.Task[_T]]:

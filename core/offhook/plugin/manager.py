@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
+from offhook.arguments import check_flag, check_instance, check_rate, check_several, wrong
 from offhook.errors import ConfigError, OffhookError, SpecError
 from offhook.interfaces import (
     Archive,
@@ -50,6 +52,8 @@ from offhook.wording import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from offhook.plugin.distributions import Unreadable
+
 
 __all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
 
@@ -57,6 +61,28 @@ _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
 _log: Final = logging.getLogger(PLUGINS_LOGGER)
+
+
+#: Parts of messages about arguments that are specs or paths.
+_SPEC: Final = "a spec such as "
+_OR_PATH: Final = " or a pathlib.Path"
+
+
+def _objects(given: object, name: str) -> tuple[object, ...]:
+    """Plugins that a program passed."""
+    objects = check_several(given, name, "a list of modules or objects with hooks")
+    for item in objects:
+        if item is None or isinstance(item, str | bytes | bool | int | float):
+            guess = "Import the module, and pass it instead of its name" if isinstance(item, str) else ""
+            raise wrong(f"each of {name}", "a module or an object with hooks", item, guess)
+    return objects
+
+
+def _made_already(what: object, verb: str) -> str:
+    """The guess for a part or a function where the spec of a part is wanted."""
+    if isinstance(what, AudioSource | AudioSink):
+        return f"It is open already: pass it to call.{verb}()"
+    return "Pass the function to call.listen() itself" if verb == "listen" and callable(what) else ""
 
 
 def _settings(environment: Mapping[str, str] | None) -> Environment:
@@ -70,8 +96,11 @@ class Plugins:
     """The loaded plugins, and one registry for each kind of thing they add."""
 
     def __init__(self, *, commands: bool = False) -> None:
+        check_flag(commands, "commands")
         #: Messages about the settings and the installation, rather than about one plugin.
         self.notes: list[str] = []
+        #: The installed distributions that cannot be read. None of our plugins need be among them.
+        self.unreadable: list[Unreadable] = []
         self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth", Auth)
         self.carriers: Registry[CarrierFactory] = Registry("carrier", "offhook_carrier", Carrier)
         self.transports: Registry[TransportFactory] = Registry("transport", "offhook_transport", Transport)
@@ -110,14 +139,17 @@ class Plugins:
                 loaded first, so that a plugin cannot take a name of theirs; they cannot be disabled.
 
         Raises:
+            ConfigError: an argument is of the wrong type.
             PluginError: one of `extra` or `builtin` cannot be used. An installed plugin that cannot be used is left
                 out and reported.
         """
+        extra, builtin = _objects(extra, "plugins"), _objects(builtin, "builtin")
         plugins = cls(commands=commands)
-        points, plugins.notes = installed(_settings(environment))
+        found = installed(_settings(environment))
+        plugins.notes, plugins.unreadable = found.notes, found.unreadable
         for plugin in builtin:
             plugins._loader.given(plugin, BUILT_IN)
-        for point, report in points:
+        for point, report in found.plugins:
             plugins._loader.installed(point, report)
         for plugin in extra:
             plugins._loader.given(plugin)
@@ -144,48 +176,60 @@ class Plugins:
 
     @property
     def complaints(self) -> list[str]:
-        """A message for each problem of a plugin that is not disabled, and of the settings."""
+        """A message for each problem of a plugin that is not disabled, of the settings, and for each distribution that
+        cannot be read and may hold plugins."""
         found = [f"plugin {report.label} was left out: {report.problem}" for report in self.problems]
         found += [f"plugin {report.label}: {note}" for report in self.reports for note in report.notes]
-        return found + self.notes
+        return found + self.notes + self._unread
+
+    @property
+    def _unread(self) -> list[str]:
+        return [str(item) for item in self.unreadable if item.may_hold_plugins]
 
     @property
     def problems(self) -> list[PluginReport]:
         """The plugins that were left out because they failed, without those that are disabled."""
         return [report for report in self.reports if report.problem and not report.disabled]
 
-    def check_required(self, environment: Mapping[str, str]) -> None:
+    def check_required(self, environment: Mapping[str, str] | None) -> None:
         """Check that the plugins that `OFFHOOK_REQUIRE_PLUGINS` names are loaded.
 
         An installed plugin that fails is left out; if it was to decide which numbers may be dialled, its rule would be
         missing too.
 
         Raises:
-            ConfigError: one of them is not loaded; the message says why.
+            ConfigError: one of them is not loaded; the message says why. Or `environment` is not a mapping of text.
         """
         required = [name.strip() for name in _settings(environment).as_written(REQUIRE_VARIABLE).split(",")]
         for name in filter(None, required):
             named = [report for report in self.reports if report.name == name]
             if not any(not report.problem for report in named):
-                why = "; ".join(report.problem for report in named) or "no plugin has that name; see: offhook plugins"
+                absent = "; ".join(["no plugin has that name", *self._unread, "see: offhook plugins"])
+                why = "; ".join(report.problem for report in named) or absent
                 raise ConfigError(f"{REQUIRE_VARIABLE} names {quoted(name)}, which is not loaded: {why}")
 
-    def source(self, text: str) -> AudioSource:
-        """Open the audio source that the spec `text` names.
+    def source(self, what: str | os.PathLike[str]) -> AudioSource:
+        """Open the audio source that a spec names, or the audio file at a path (`pathlib.Path`).
 
         Raises:
             SpecError, MissingExtraError, SourceError: no source has that name, or it cannot be opened.
+            ConfigError: `what` is neither text nor a path.
         """
-        spec = Spec.parse(text)
+        if not isinstance(what, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+            raise wrong("source()", f"{_SPEC}'wav:greeting.wav'{_OR_PATH}", what, _made_already(what, "play"))
+        spec = Spec.of(what, "wav")
         return self.make(self.sources, spec.name, spec.argument)
 
-    def sink(self, text: str) -> AudioSink:
-        """Open the audio sink that the spec `text` names.
+    def sink(self, what: str | os.PathLike[str]) -> AudioSink:
+        """Open the audio sink that a spec names, or the recording at a path (`pathlib.Path`).
 
         Raises:
             SpecError, MissingExtraError, StorageError: no part has that name, or it cannot be opened.
+            ConfigError: `what` is neither text nor a path.
         """
-        spec = Spec.parse(text)
+        if not isinstance(what, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+            raise wrong("sink()", f"{_SPEC}'recorder:heard.wav'{_OR_PATH}", what, _made_already(what, "listen"))
+        spec = Spec.of(what, "recorder")
         return self.make(self.sinks, spec.name, spec.argument)
 
     def filter(self, text: str, rate_hz: int) -> AudioFilter:
@@ -193,26 +237,34 @@ class Plugins:
 
         Raises:
             SpecError, MissingExtraError: no filter has that name, or it cannot be made.
+            ConfigError: `text` is not text, or `rate_hz` is not a rate.
         """
+        check_rate(rate_hz)
         spec = Spec.parse(text)
         return self.make(self.filters, spec.name, spec.argument, rate_hz)
 
-    def store(self, text: str, environment: Mapping[str, str] | None = None) -> Store:
-        """Open the store that the spec `text` names, with settings from `environment`; the process's own by default.
+    def store(self, what: str | os.PathLike[str], environment: Mapping[str, str] | None = None) -> Store:
+        """Open the store that a spec names, or the SQLite database at a path (`pathlib.Path`).
+
+        Args:
+            what: the spec or the path.
+            environment: the settings; the process's own by default.
 
         Raises:
             SpecError, MissingExtraError, StorageError: no part has that name, or it cannot be opened.
+            ConfigError: an argument is of the wrong type.
         """
-        spec = Spec.parse(text)
+        spec = Spec.of(what, "sqlite")
         return self.make(self.stores, spec.name, spec.argument, _settings(environment))
 
-    def archive(self, text: str, environment: Mapping[str, str] | None = None) -> Archive:
-        """Open what the store of the spec `text` has written, for reading only; it creates and changes nothing.
+    def archive(self, what: str | os.PathLike[str], environment: Mapping[str, str] | None = None) -> Archive:
+        """Open what the store of a spec or a path has written, for reading only; it creates and changes nothing.
 
         Raises:
             SpecError, MissingExtraError, StorageError: no archive has that name, or it cannot be read.
+            ConfigError: an argument is of the wrong type.
         """
-        spec = Spec.parse(text)
+        spec = Spec.of(what, "sqlite")
         if all(item.name != spec.name for item in self.archives) and any(
             item.name == spec.name for item in self.stores
         ):
@@ -225,7 +277,10 @@ class Plugins:
 
         Raises:
             SpecError, MissingExtraError: no such resampler is installed.
+            ConfigError: `kind` is not text, or a rate is not a rate.
         """
+        check_rate(from_hz, "from_hz")
+        check_rate(to_hz, "to_hz")
         return self.make(self.resamplers, kind, from_hz, to_hz)
 
     def make(self, registry: Registry[Callable[[Unpack[_Ts]], _T]], name: str, *arguments: *_Ts) -> _T:
@@ -236,10 +291,11 @@ class Plugins:
             PluginError: it raised something that is not an `OffhookError`, or returned something that does not fit the
                 registry's interface.
         """
+        check_instance(registry, "registry", Registry, "a registry, for example plugins.sources")
         try:
             factory = registry.find(name)
         except SpecError as error:
-            raise SpecError(f"{error.message}{left_out(self.reports)}") from None
+            raise SpecError(f"{error.message}{left_out(self.reports, self._unread)}") from None
         plugin = registry.plugin_of(name)
         try:
             with quarantine(functools.partial(self._note, plugin)):

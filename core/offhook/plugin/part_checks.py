@@ -7,6 +7,8 @@ import inspect
 import re
 from typing import Final, cast
 
+from offhook.arguments import wrong
+from offhook.plugin.isolation import contract_error
 from offhook.wording import quoted
 
 #: A valid name: like the names in specs, but with a limit on its length.
@@ -65,6 +67,27 @@ def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = 
     if must_be_async and not is_last_moment:
         return f"{kind.__name__} has plain methods that must be async: {', '.join(must_be_async)}"
     return ""
+
+
+def check_part(part: object, interface: type, name: str, wanted: str = "", guess: str = "") -> None:
+    """Check a part that a program passes, before it is used.
+
+    Args:
+        part: what was passed.
+        interface: what it should be.
+        name: what the caller calls it.
+        wanted: what else is accepted, for the message; by default, only an instance of `interface`.
+        guess: what to write instead of what was passed, as a sentence.
+
+    Raises:
+        ConfigError: it is not an instance of `interface`.
+        PluginError: it is one, and breaks the contract: a method is async that must be plain, or the other way round.
+    """
+    if isinstance(part, type) or not isinstance(part, interface):
+        raise wrong(name, wanted or f"an instance of a subclass of {interface.__name__}", part, guess)
+    problem = interface_mismatch(part, interface)
+    if problem:
+        raise contract_error(part, name.rstrip("()"), problem, interface.__name__)
 
 
 def _has_members(part: object, interface: type) -> bool:

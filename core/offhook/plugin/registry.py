@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
+from offhook.arguments import check_text
 from offhook.errors import MissingExtraError, PluginError, SpecError
 from offhook.plugin.discovery import disabling, is_installed
 from offhook.plugin.part_checks import interface_mismatch, registration_problem
@@ -163,8 +164,9 @@ class Registry(Generic[_F]):
         Raises:
             SpecError: no factory has that name; the message lists the known names.
             MissingExtraError: something that it needs is not installed.
+            ConfigError: `name` is not text.
         """
-        registration = self._registrations.get(name)
+        registration = self._registrations.get(check_text(name, f"the name of the {self.kind}"))
         if registration is None:
             problem = f"no {self.kind} is called {quoted(name)}"
             if name in self._hints:

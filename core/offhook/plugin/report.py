@@ -12,7 +12,7 @@ from offhook.secret import redact
 from offhook.wording import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 #: Part of the note about an unmarked function whose name looks like a hook's.
@@ -71,13 +71,13 @@ class PluginReport:
         self.traceback = [redact(line) for line in _own_lines(cause)]
 
 
-def left_out(reports: Iterable[PluginReport]) -> str:
-    """The end of an error about an unknown name: the plugins that were left out or may have a misspelt hook, since one
-    of them may have had the name; empty for none."""
+def left_out(reports: Iterable[PluginReport], unreadable: Sequence[str] = ()) -> str:
+    """The end of an error about an unknown name: the plugins that were left out or may have a misspelt hook, and the
+    distributions that cannot be read, since one of them may have had the name; empty for none."""
     reports = [report for report in reports if not report.disabled]
     absent = [f"{report.label}: {report.problem}" for report in reports if report.problem]
     misspelt = [f"{report.label}: {note}" for report in reports for note in report.notes if NO_HOOK in note]
-    sentences = {"Left out": absent, "Misspelt": misspelt}
+    sentences = {"Left out": absent, "Misspelt": misspelt, "Unreadable": unreadable}
     return "".join(f". {head}: {'; '.join(items)}" for head, items in sentences.items() if items)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from offhook.private_files import open_private, write_private
 from offhook.records.documents import (
     is_brief,
     is_unfinished,
@@ -23,8 +24,10 @@ __all__ = [
     "load_json",
     "make_private",
     "mark_interrupted",
+    "open_private",
     "recordings",
     "replay",
     "to_json",
     "with_relative_paths",
+    "write_private",
 ]

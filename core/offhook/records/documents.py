@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
 
+from offhook.arguments import check_instance
 from offhook.secret import redact
 from offhook.session.facts import evidence_code
 
@@ -76,7 +77,11 @@ def load_json(text: str | bytes, *, entry: bool = False) -> dict[str, object] | 
     Args:
         text: the JSON.
         entry: it is an entry of a journal; a record may come to hold it, and is more deeply nested then.
+
+    Raises:
+        ConfigError: it is neither text nor bytes.
     """
+    check_instance(text, "text", (str, bytes), "text or bytes")
     try:
         value: object = json.loads(text, object_pairs_hook=_unique, parse_constant=_not_json)
     except (ValueError, RecursionError):

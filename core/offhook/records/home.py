@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_path
 from offhook.errors import ConfigError
 from offhook.interfaces.environment import Environment
 from offhook.paths import expanded, home_folder, make_folder
@@ -23,16 +24,17 @@ _XDG_VARIABLE: Final = "XDG_DATA_HOME"
 _ADVICE: Final = f"To keep records in another folder, set {HOME_VARIABLE}."
 
 
-def home(environment: Mapping[str, str]) -> Path:
+def home(environment: Mapping[str, str] | None) -> Path:
     """The folder for records; it may not exist yet.
 
     Args:
-        environment: where `OFFHOOK_HOME` is looked up before the process's own environment.
+        environment: where `OFFHOOK_HOME` is looked up before the process's own environment, if anywhere.
 
     Raises:
-        ConfigError: `OFFHOOK_HOME` is not set, and there is no home folder in which the platform keeps data.
+        ConfigError: `OFFHOOK_HOME` is not set, and there is no home folder in which the platform keeps data; or
+            `environment` is not a mapping of text.
     """
-    process = Environment.of_process()
+    environment, process = Environment(environment), Environment.of_process()
     named = environment.get(HOME_VARIABLE) or process.get(HOME_VARIABLE)
     if named:
         return expanded(named)
@@ -53,6 +55,7 @@ def make_private(folder: Path) -> None:
     """Make the folder for records, so that only its owner can open it; an existing one is left as it is.
 
     Raises:
+        ConfigError: it is not a path.
         StorageError: the folder cannot be made.
     """
-    make_folder(folder, _ADVICE)
+    make_folder(Path(check_path(folder, "folder", "calls")), _ADVICE)

@@ -93,6 +93,16 @@ class RecordKeeper:
         if step.changed or not isinstance(event, DeadlinePassed):
             self.timeline.event(type(event).__name__, self._detail(event), step, at_s, self._facts(event))
 
+    def note(self, error: OffhookError, doing: str = "") -> None:
+        """Write down an error that the call survives.
+
+        Args:
+            error: the error.
+            doing: what failed because of it, for people; empty if the error's message says that.
+        """
+        sentence = f"{doing}: {error.message}" if doing else error.message
+        self.timeline.problem(sentence, type(error).__name__)
+
     def _facts(self, event: Event) -> dict[str, object]:
         """What replay needs besides the event's name; the first entry also holds the policy."""
         facts = {

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
+from offhook.arguments import check_several, wrong
 from offhook.errors import JournalError, OffhookError
 from offhook.session.events import DeadlinePassed, Dialed
 from offhook.session.facts import evidence_code, is_event, to_event
@@ -81,8 +82,12 @@ def replay(journal: Sequence[Document]) -> Replay:
 
     Raises:
         JournalError: an entry lacks a time or a name.
-        ConfigError: the policy is not valid.
+        ConfigError: the policy is not valid, or `journal` is not a list of entries.
     """
+    entries = check_several(journal, "journal", "a list of entries, such as archive.journal(call_id)")
+    for entry in entries:
+        if not isinstance(entry, Mapping):
+            raise wrong("each entry of journal", "a mapping", entry)
     session = CallSession(_policy(journal), strict=False)
     result = Replay(session.policy)
     for number, entry in enumerate(journal, start=1):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+import os
+from typing import TYPE_CHECKING, Final, cast
 
+from offhook.arguments import check_several, is_several
 from offhook.errors import OffhookError
 from offhook.interfaces import DialGuard, Store
 from offhook.plugin.isolation import as_plugin_error
+from offhook.plugin.part_checks import check_part
 from offhook.plugin.spec import named_by
 from offhook.records.documents import interrupted_sentence
 
@@ -54,30 +57,24 @@ class Stores:
         found: dict[object, Document] = {}
         for store in self._stores:
             try:
-                records = store.interrupted()
+                found.update((record.get("call_id"), record) for record in store.interrupted())
             except BaseException as error:
                 raise as_plugin_error(store, "interrupted", error) from error
-            found.update((record.get("call_id"), record) for record in records)
         return list(found.values())
 
     def of_call(self, call_id: str) -> CallStores:
         """The stores, for one call."""
         return CallStores(call_id, self._stores)
 
-    def close(self) -> None:
-        """Close all of them.
-
-        Raises:
-            OffhookError: a store could not be closed; the first error, raised after all have been tried.
-        """
-        first: OffhookError | None = None
+    def close(self) -> list[OffhookError]:
+        """Close all of them; returns one error for each that could not be closed."""
+        problems: list[OffhookError] = []
         for store in self._stores:
             try:
                 store.close()
             except BaseException as error:
-                first = first or as_plugin_error(store, "close", error)
-        if first is not None:
-            raise first
+                problems.append(as_plugin_error(store, "close", error))
+        return problems
 
 
 class CallStores:
@@ -102,7 +99,7 @@ class CallStores:
         """Add an entry to every journal; returns one sentence for each that failed."""
         problems: list[str] = []
         for place, store in tuple(self._journals.items()):
-            problem = _attempt(store, "append", store.append, self._call_id, entry)
+            problem = _append(store, self._call_id, entry)
             if problem is not None:
                 del self._journals[place]
                 self._reported[place] = self._behind[place] = problem
@@ -129,7 +126,7 @@ class CallStores:
             document = record
             if final or place not in self._journals:
                 document = whole = whole or {**record, "timeline": timeline()}
-            problem = _attempt(store, "save", store.save, self._call_id, document)
+            problem = _save(store, self._call_id, document)
             if problem is None:
                 self._reported.pop(place, None)
                 if place in self._journals:
@@ -143,40 +140,65 @@ class CallStores:
         return failures, news
 
 
-def _attempt(
-    store: Store, name: str, method: Callable[[str, Document], None], call_id: str, document: Document
-) -> str | None:
+def _append(store: Store, call_id: str, entry: Document) -> str | None:
+    return _attempt(store, "append", lambda: store.append(call_id, entry))
+
+
+def _save(store: Store, call_id: str, record: Document) -> str | None:
+    return _attempt(store, "save", lambda: store.save(call_id, record))
+
+
+def _attempt(store: Store, name: str, method: Callable[[], None]) -> str | None:
+    """Call a store; the method is looked up inside as well, since a store may not have it."""
     try:
-        method(call_id, document)
+        method()
     except BaseException as error:
         return as_plugin_error(store, name, error).message
     return None
 
 
+def check_stores(given: object) -> tuple[Store | str | os.PathLike[str], ...]:
+    """Check what a program passes as a phone's stores, before any is opened.
+
+    Raises:
+        ConfigError: something is not a store, a spec or a path.
+        PluginError: a store has async methods.
+    """
+    if given is None:
+        return ()
+    items = check_several(given, "store", "") if is_several(given) and not isinstance(given, Store) else (given,)
+    for item in items:
+        if not isinstance(item, str | os.PathLike):
+            check_part(item, Store, "store", "a spec such as 'sqlite', a pathlib.Path, a Store, several, or None")
+    return cast("tuple[Store | str | os.PathLike[str], ...]", items)
+
+
 def open_stores(
-    plugins: Plugins, given: Store | str | Sequence[Store | str] | None, usual: str, environment: Mapping[str, str]
+    plugins: Plugins,
+    given: Store | str | os.PathLike[str] | Sequence[Store | str | os.PathLike[str]] | None,
+    usual: str,
+    environment: Mapping[str, str],
 ) -> Stores:
     """Open the stores that are named by a spec; when one cannot be opened, those opened before it are closed.
 
     Args:
         plugins: where specs are looked up.
-        given: stores and specs, as passed to the phone.
+        given: stores, specs and paths, as passed to the phone.
         usual: the spec that `AUTO` stands for.
         environment: settings for stores that are named by a spec.
 
     Raises:
         SpecError, MissingExtraError, StorageError: a store cannot be opened.
     """
-    items = [] if given is None else [given] if isinstance(given, str | Store) else list(given)
-    specs = [usual if item == AUTO else item for item in items]
+    specs = [usual if item == AUTO else item for item in check_stores(given)]
     opened: list[Store] = []
     stores: list[Store] = []
     try:
         for item in specs:
-            if not isinstance(item, str):
+            if isinstance(item, Store):
                 stores.append(item)
             elif item != NO_STORE:
-                with named_by(STORE_VARIABLE, environment, item):
+                with named_by(STORE_VARIABLE, environment, os.fspath(item)):
                     opened.append(plugins.store(item, environment))
                 stores.append(opened[-1])
     except OffhookError:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 
 _log: Final = logging.getLogger("offhook")
+#: Problems of calls have a logger of their own, since the command line shows them itself.
+CALLS_LOGGER: Final = "offhook.calls"
+_problems: Final = logging.getLogger(CALLS_LOGGER)
+
+#: How many sentences of one call are remembered, so that each is logged once.
+_MOST_LOGGED: Final = 100
 
 #: How many entries a listener may leave waiting, and how many a record keeps.
 EVENTS_WAITING = 256
@@ -67,6 +73,7 @@ class Timeline:
         self._clean = clean
         self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
         self._closed = False
+        self._logged: set[str] = set()
 
     def event(self, name: str, detail: str, step: Step, at_s: float, facts: Mapping[str, object]) -> None:
         """Add what the session made of an event."""
@@ -110,10 +117,21 @@ class Timeline:
         self.problem(error.message)
 
     def problem(self, sentence: str, kind: str = "PluginError") -> None:
-        """Note something that went wrong and that the call survives. The record keeps the first such problem."""
+        """Note and log something that went wrong and that the call survives. The record keeps the first such problem.
+
+        When the timeline is closed, it is only logged.
+        """
+        self.warn(sentence)
         if not self._closed:
             self.record.problem = self.record.problem or self._clean(sentence)
             self.note(kind, sentence)
+
+    def warn(self, sentence: str) -> None:
+        """Log a warning about the call; a sentence that was logged before is not logged again."""
+        clean = self._clean(sentence)
+        if clean not in self._logged and len(self._logged) < _MOST_LOGGED:
+            self._logged.add(clean)
+            _problems.warning("%s: %s", self.record.call_id, clean)
 
     def remark(self, sentence: str) -> None:
         """Note a harmless mistake of a plugin; when the timeline is closed, log it instead."""

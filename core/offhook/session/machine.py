@@ -14,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from offhook.arguments import check_flag
 from offhook.errors import CallStateError, ImpossibleEvent
 from offhook.session.actions import CloseMedia, FinishCall, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
 from offhook.session.endings import ENDINGS, REPORTED_CAUSES
@@ -38,7 +39,7 @@ from offhook.session.events import (
 )
 from offhook.session.impossible import is_impossible
 from offhook.session.outcome import Disposition
-from offhook.session.policy import AnswerPolicy, CallPolicy
+from offhook.session.policy import AnswerPolicy, CallPolicy, check_policy
 from offhook.session.states import (
     CALL_TABLE,
     COUPLING,
@@ -112,7 +113,9 @@ class CallSession:
     strict_by_default: ClassVar[bool] = False
 
     def __init__(self, policy: CallPolicy, *, strict: bool | None = None) -> None:
-        self.policy = policy
+        self.policy: CallPolicy = check_policy(policy)
+        if strict is not None:
+            check_flag(strict, "strict")
         self._strict = self.strict_by_default if strict is None else strict
         #: How many events were impossible in the state they met, see `impossible.py`.
         self.impossible_events: int = 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from offhook.arguments import check_choice, check_flag, check_instance, check_seconds
 from offhook.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,11 +40,15 @@ class CallPolicy:
         max_duration_s: from the answer until the call hangs up by itself.
         release_timeout_s: from hanging up until the call is over, whatever the network does.
         renew_before_s: how long before a grant expires to ask for a fresh one.
+        stall_timeout_s: how long a source may yield no audio while `Call.hang_up(after="playout")` or
+            `PlayHandle.done()` waits for the end of its playout; then its item fails with `SourceStalled`. The time
+            counts only while the item's turn has come and the call is connected.
         audio_timeout_s: how long one direction may be without audio before `AudioLost` is noted.
         end_on_audio_loss: whether `AudioLost` ends the call; by default it is noted and the call goes on.
 
     Raises:
-        ConfigError: a timer is not a positive, finite number of seconds, or `answer` is not an `AnswerPolicy`.
+        ConfigError: a timer is not a positive number of seconds up to 1,000,000,000, `answer` is not an `AnswerPolicy`,
+            or `end_on_audio_loss` is not a bool.
     """
 
     answer: AnswerPolicy = AnswerPolicy.CALLEE_PUBLISHED
@@ -54,16 +58,26 @@ class CallPolicy:
     max_duration_s: float = 3600.0
     release_timeout_s: float = 2.0
     renew_before_s: float = 30.0
+    stall_timeout_s: float = 5.0
     audio_timeout_s: float = 3.0
     end_on_audio_loss: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.answer, AnswerPolicy):  # pyright: ignore[reportUnnecessaryIsInstance] - settings are text
-            raise ConfigError(f"answer must be an AnswerPolicy such as AnswerPolicy.CALLEE_JOINED, got {self.answer!r}")
+        check_choice(self.answer, "answer", AnswerPolicy)
+        check_flag(self.end_on_audio_loss, "end_on_audio_loss")
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name.endswith("_s") and not (isinstance(value, int | float) and 0 < value < math.inf):
-                raise ConfigError(f"{field.name} must be a positive, finite number of seconds, got {value!r}")
+            if field.name.endswith("_s"):
+                object.__setattr__(self, field.name, check_seconds(getattr(self, field.name), field.name))
+
+
+def check_policy(policy: object, name: str = "policy") -> CallPolicy:
+    """Check an argument that must be a `CallPolicy`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    guess = f"Write CallPolicy(answer={policy})" if isinstance(policy, AnswerPolicy) else ""
+    return check_instance(policy, name, CallPolicy, "a CallPolicy, for example CallPolicy(ring_timeout_s=30)", guess)
 
 
 def policy_document(policy: CallPolicy) -> dict[str, object]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import warnings
 
+from offhook.interfaces.clock import Clock
 from offhook.interfaces.far_end import ChannelFarEnd, FarEnd, FarMember, ServiceAnswer, ServiceFarEnd, TokenFault
-from offhook.plugin.old_paths import keep_old_paths as _keep_old_paths
+from offhook.interfaces.ids import Ids
+from offhook.old_paths import keep_old_paths as _keep_old_paths
+from offhook.session.events import Direction
 from offhook.testing.doubles import FixedAuth, ListFilter, ListSink, MemoryStore, ScriptedCarrier
 from offhook.testing.invariants import check_call, timeline_lines, violations
 from offhook.testing.linked.channel import LinkedMember
@@ -17,9 +20,12 @@ from offhook.testing.virtual_time import LoopClock, NothingScheduledError, Virtu
 
 __all__ = [
     "ChannelFarEnd",
+    "Clock",
+    "Direction",
     "FarEnd",
     "FarMember",
     "FixedAuth",
+    "Ids",
     "LinkedFarEnd",
     "LinkedMember",
     "LinkedTransport",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
+from offhook.arguments import check_error, check_function, check_text
 from offhook.errors import StartAmbiguous
 from offhook.interfaces import AudioFilter, AudioSink, Auth, Carrier, Store
 from offhook.interfaces.grant import Grant
@@ -22,10 +24,16 @@ _GIVE_UP_S: Final = 15.0
 
 
 class FixedAuth(Auth):
-    """Returns the same headers for every host."""
+    """Returns the same headers for every host.
+
+    Raises:
+        ConfigError: the value of a header is not text.
+    """
 
     def __init__(self, **headers: str) -> None:
-        self._headers = {name.replace("_", "-"): Secret(value) for name, value in headers.items()}
+        self._headers = {
+            name.replace("_", "-"): Secret(check_text(value, f"the header {name}")) for name, value in headers.items()
+        }
 
     async def headers(self, host: str) -> Mapping[str, Secret]:
         return self._headers
@@ -41,6 +49,10 @@ class ScriptedCarrier(Carrier):
         service: called with the number of each call to get the grant, for example `ScriptedService.ring`; `answer` is
             then ignored. If the service takes longer than 15 s, `start_call` raises `StartAmbiguous`.
         line: the id of its line, see `Carrier.line_id`.
+        auth: asked for the headers of each call to the host of `endpoint`, as carriers that send keys do.
+
+    Raises:
+        ConfigError: an argument is of the wrong type.
     """
 
     def __init__(
@@ -51,12 +63,22 @@ class ScriptedCarrier(Carrier):
         endpoint: str | None = "http://127.0.0.1:9",
         service: Callable[[str], Awaitable[Grant]] | None = None,
         line: str | None = None,
+        auth: Auth | None = None,
     ) -> None:
+        check_error(answer, "answer")
+        check_error(refuse_check, "refuse_check")
+        for name, text in (("endpoint", endpoint), ("line", line)):
+            if text is not None:
+                check_text(text, name)
+        if service is not None:
+            check_function(service, "service", ("the number of a call",), may_be_async=True)
         self.endpoint = endpoint
         self._answer = answer
         self._refuse_check = refuse_check
         self._service = service
         self._line = line
+        self._auth = auth
+        self._host = urlsplit(endpoint or "").hostname or ""
         #: Clear it to hold back the answer.
         self.gate: asyncio.Event = asyncio.Event()
         self.gate.set()
@@ -76,6 +98,8 @@ class ScriptedCarrier(Carrier):
         self.requests.append(request)
         self.rung.append(request.number)
         await self.gate.wait()
+        if self._auth is not None:
+            await self._auth.headers(self._host)
         if self._service is not None:
             return await self._asked(self._service(request.number))
         if self._answer is not None:

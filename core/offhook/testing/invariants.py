@@ -9,19 +9,20 @@ left behind: `Resources` checks it. I7, every await can be cancelled: needs a te
 from __future__ import annotations
 
 import wave
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
 
+from offhook.arguments import check_instance, check_path, check_seconds, check_several, wrong
 from offhook.secret import redact
-from offhook.session.policy import CallPolicy
-from offhook.session.record import entry_document, record_document
+from offhook.session.policy import CallPolicy, check_policy
+from offhook.session.record import CallRecord, entry_document, record_document
 from offhook.session.states import CALL_TABLE, LEG_TABLE, CallState, LegState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence, Set
-    from pathlib import Path
 
     from offhook.interfaces.store import Document
-    from offhook.session.record import CallRecord
 
 #: How late a timer may fire, in seconds; pass more in a test that runs in real time.
 TOLERANCE_S: Final = 0.05
@@ -54,17 +55,32 @@ def violations(
         policy: the policy of the call; the default policy by default.
         recordings: the WAV files that it left.
         tolerance_s: how late a timer may fire.
+
+    Raises:
+        ConfigError: an argument is of the wrong type.
     """
-    found = [*_end(record), *_steps(record), *_bounds(record, policy or CallPolicy(), tolerance_s)]
+    _check_record(record)
+    policy = CallPolicy() if policy is None else check_policy(policy)
+    check_seconds(tolerance_s, "tolerance_s", zero=True)
+    files = check_several(recordings, "recordings", "a list of the paths of WAV files")
+    paths = [Path(check_path(file, "each of recordings", "heard.wav")) for file in files]
+    entries: list[Document] = []
     if journal is not None:
-        found += _journal(record, [dict(entry) for entry in journal])
+        entries = [
+            _document(entry, "each of journal") for entry in check_several(journal, "journal", "a list of entries")
+        ]
+    if saved is not None:
+        _document(saved, "saved")
+    found = [*_end(record), *_steps(record), *_bounds(record, policy, tolerance_s)]
+    if journal is not None:
+        found += _journal(record, [dict(entry) for entry in entries])
     if saved is not None and dict(saved) != record_document(record):
         found.append("I5: the record in the store is not the final record")
-    for text in (repr(record), repr(saved), *(repr(entry) for entry in journal or ())):
+    for text in (repr(record), repr(saved), *(repr(entry) for entry in entries)):
         if redact(text) != text:
             found.append("I6: the record or the journal contains a secret")
     found += [f"I8: counter {name} is {value}" for name, value in record.counters.items() if value < 0]
-    found += [problem for path in recordings if (problem := _recording(path))]
+    found += [problem for path in paths if (problem := _recording(path))]
     return found
 
 
@@ -80,6 +96,7 @@ def check_call(
     """Assert that a finished call violates no invariant; arguments as for `violations`.
 
     Raises:
+        ConfigError: an argument is of the wrong type.
         AssertionError: the call violates an invariant; the message lists every violation, and the timeline.
     """
     found = violations(
@@ -90,12 +107,28 @@ def check_call(
 
 
 def timeline_lines(record: CallRecord) -> list[str]:
-    """Return the timeline for people, one line for each entry."""
+    """Return the timeline for people, one line for each entry.
+
+    Raises:
+        ConfigError: `record` is not a `CallRecord`.
+    """
+    _check_record(record)
     return [
         f"  {entry.at_s:10.6f} {entry.event:18} {entry.call.value:8} {entry.leg.value:12} "
         f"{entry.evidence.value if entry.evidence else ''} {entry.detail}".rstrip()
         for entry in record.timeline
     ]
+
+
+def _check_record(record: object) -> None:
+    guess = "Pass its record: call.record" if hasattr(record, "record") else ""
+    check_instance(record, "record", CallRecord, "a CallRecord, such as call.record", guess)
+
+
+def _document(given: object, name: str) -> Document:
+    if not isinstance(given, Mapping):
+        raise wrong(name, "a mapping, as a store was passed it", given)
+    return cast("Document", given)
 
 
 def _end(record: CallRecord) -> list[str]:

@@ -9,6 +9,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from offhook.arguments import check_instance
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:
@@ -28,7 +30,12 @@ class Resources:
         return cls(tasks, threading.active_count(), open_descriptors())
 
     def more_than(self, before: Resources) -> dict[str, int]:
-        """Return how many more of each there are than in `before`, by name; empty if nothing was left behind."""
+        """Return how many more of each there are than in `before`, by name; empty if nothing was left behind.
+
+        Raises:
+            ConfigError: `before` is not `Resources`.
+        """
+        check_instance(before, "before", Resources, "the Resources that now() returned earlier")
         differences = {name: getattr(self, name) - getattr(before, name) for name in self.__slots__}
         return {name: more for name, more in differences.items() if more > 0}
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_choice, check_instance
 from offhook.errors import (
     CarrierProtocolError,
     CarrierUnavailable,
+    ConfigError,
     CredentialsRejected,
     RateLimited,
     RequestRejected,
@@ -39,10 +41,12 @@ class ScriptedService(ServiceFarEnd):
     """
 
     virtual_time = True
+    host = "127.0.0.1"
 
     def __init__(self) -> None:
         self.told: ServiceAnswer = ServiceAnswer.ACCEPT
         self._rung: list[str] = []
+        self._strayed: list[str] = []
         self._ids = Ids(1)
         self._clock = LoopClock()
         self._auth = FixedAuth(x_scripted_key="a-key-that-nobody-has")
@@ -63,8 +67,12 @@ class ScriptedService(ServiceFarEnd):
     def rung(self) -> list[str]:
         return self._rung
 
+    @property
+    def strayed(self) -> list[str]:
+        return self._strayed
+
     def answer(self, answer: ServiceAnswer) -> None:
-        self.told = answer
+        self.told = check_choice(answer, "answer", ServiceAnswer)
 
     async def start(self) -> None:
         pass
@@ -72,9 +80,15 @@ class ScriptedService(ServiceFarEnd):
     async def aclose(self) -> None:
         pass
 
-    def carrier(self, environment: Environment) -> ScriptedCarrier:
-        """Return a carrier that uses this service."""
-        return ScriptedCarrier(service=self.ring, line=environment[_LINE_VARIABLE], endpoint=_ENDPOINT)
+    def carrier(self, environment: Environment, auth: Auth | None = None) -> ScriptedCarrier:
+        """Return a carrier that uses this service, and requests headers from `auth` before each call.
+
+        Raises:
+            ConfigError: `environment` is not that of this service.
+        """
+        if _LINE_VARIABLE not in check_instance(environment, "environment", Environment, "an Environment"):
+            raise ConfigError(f"environment must hold {_LINE_VARIABLE}: use ScriptedService.environment")
+        return ScriptedCarrier(service=self.ring, line=environment[_LINE_VARIABLE], endpoint=_ENDPOINT, auth=auth)
 
     async def ring(self, to: str) -> Grant:
         """Answer a request of a carrier.
@@ -104,5 +118,6 @@ def _error_for(answer: ServiceAnswer) -> CarrierError:
         ServiceAnswer.FAIL: CarrierUnavailable("the service is failing", may_have_rung=True),
         ServiceAnswer.NONSENSE: CarrierProtocolError("the service answered with something else", may_have_rung=True),
         ServiceAnswer.LOSE: StartAmbiguous("the answer was lost"),
+        ServiceAnswer.REDIRECT: CarrierProtocolError("the service redirects the request", may_have_rung=True),
     }
     return errors.get(answer) or StartAmbiguous("the carrier stopped waiting for the answer")

@@ -12,6 +12,9 @@ import contextlib
 import selectors
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
 
+from offhook.arguments import check_number, check_seconds, wrong
+from offhook.testing.waiting_tasks import where_tasks_wait
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from concurrent.futures import Executor
@@ -22,7 +25,10 @@ _Ts = TypeVarTuple("_Ts")
 
 
 class NothingScheduledError(RuntimeError):
-    """Every task waits for something that can never happen: no timer, no ready socket, and the clock is not held."""
+    """Every task waits for something that can never happen: no timer, no ready socket, and the clock is not held.
+
+    The message names, for each task that waits, the line of the test or the program where it waits.
+    """
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -64,8 +70,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._held -= 1
 
     def block(self, seconds: float) -> None:
-        """Let time pass without a turn of the loop, as long computations do."""
-        self._now_s += seconds
+        """Let time pass without a turn of the loop, as long computations do.
+
+        Raises:
+            ConfigError: `seconds` is not a number of seconds of at least 0.
+        """
+        self._now_s += check_seconds(seconds, "seconds", zero=True)
 
     def jump(self, delay_s: float | None) -> bool:
         """Move the clock to the next timer; returns False while it is held.
@@ -76,7 +86,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self._held:
             return False
         if delay_s is None:
-            raise NothingScheduledError("every task waits and no timer is scheduled: this test would hang for ever")
+            raise NothingScheduledError(
+                "every task waits and no timer is scheduled: this test would hang for ever. The tasks wait in:\n"
+                + "\n".join(f"  {line}" for line in where_tasks_wait(self) or ["(no task: a future is waited for)"])
+            )
         self._now_s += delay_s
         return True
 
@@ -94,10 +107,14 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class LoopClock:
-    """A `Clock` that reads the running loop; its wall time starts at `epoch_s`."""
+    """A `Clock` that reads the running loop; its wall time starts at `epoch_s`.
+
+    Raises:
+        ConfigError: `epoch_s` is not a number of seconds of at least 0.
+    """
 
     def __init__(self, epoch_s: float = 1_795_000_000.0) -> None:
-        self._epoch_s = epoch_s
+        self._epoch_s = check_number(epoch_s, "epoch_s", least=0, unit="seconds since 1970")
 
     def monotonic_s(self) -> float:
         return asyncio.get_running_loop().time()
@@ -107,7 +124,14 @@ class LoopClock:
 
 
 def run_virtual(main: Coroutine[object, object, _T]) -> _T:
-    """Run a coroutine on a new `VirtualLoop` and return its result."""
+    """Run a coroutine on a new `VirtualLoop` and return its result.
+
+    Raises:
+        ConfigError: `main` is not a coroutine.
+    """
+    given: object = main  # programs may pass anything
+    if not asyncio.iscoroutine(given):
+        raise wrong("main", "a coroutine, for example main()", given)
     factory: Callable[[], asyncio.AbstractEventLoop] = VirtualLoop
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)

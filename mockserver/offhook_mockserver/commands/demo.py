@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json as json_
+import os
 import shutil
 import sys
 import tempfile
@@ -18,16 +19,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offhook import CallPolicy, Phone
-from offhook.cli import CALLEE_HEARD, CallOrder, CallResult, choose, place, report, run
+from offhook.cli import CALLEE_HEARD, CallOrder, CallResult, choose, place, print_line, report, run
 from offhook.errors import TransportUnavailable
 from offhook.paths import expanded
+from offhook.records import open_private
 from offhook.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Collection
 
     from offhook.cli import Display, Stop
     from offhook.interfaces import Store
+    from offhook.plugin import Plugins
 
 
 #: A number of the mock's table: the callee answers, listens and replies.
@@ -36,9 +39,12 @@ SPEECH = Path(__file__).parents[1] / "callees" / "clips"
 #: How long the server's process may take to be ready, and to end.
 _READY_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 5.0
+#: How much is read at a time of what the server prints. A longer line is split.
+_PIECE_BYTES = 65_536
 
 
 def demo(
+    context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, and nothing else.")] = False,
     out: Annotated[
         Path | None,
@@ -52,8 +58,10 @@ def demo(
     """
     folder = out or _unused_folder()
     if not json:
-        typer.echo(f"calling {NUMBER}, a simulated callee in a mock server on this machine; nothing leaves the machine")
-    placed = run(lambda stop: _demo(folder, choose(json=json), stop))
+        print_line(f"calling {NUMBER}, a simulated callee in a mock server on this machine; nothing leaves the machine")
+    plugins: Plugins = context.obj
+    printed = frozenset(f"offhook: {complaint}" for complaint in plugins.complaints)
+    placed = run(lambda stop: _demo(folder, choose(json=json), stop, printed))
     raise typer.Exit(report(placed, as_json=json, out=folder))
 
 
@@ -65,12 +73,12 @@ def _unused_folder() -> Path:
     return folder
 
 
-async def _demo(folder: Path, display: Display, stop: Stop) -> CallResult:
+async def _demo(folder: Path, display: Display, stop: Stop, printed: Collection[str]) -> CallResult:
     with (
         tempfile.TemporaryDirectory(prefix="offhook-") as recordings,
         stop.last_act(lambda: shutil.rmtree(recordings, ignore_errors=True)),
     ):
-        async with _server(Path(recordings), stop) as environment:
+        async with _server(Path(recordings), stop, printed) as environment:
 
             def open_phone(store: Store | None) -> Phone:
                 return Phone.from_env(environment, policy=CallPolicy(ring_timeout_s=15), store=store)
@@ -89,21 +97,32 @@ async def _demo(folder: Path, display: Display, stop: Stop) -> CallResult:
 
 
 def _keep(recordings: Path, folder: Path) -> None:
-    """Move what the callee heard to the other files; the recording is complete, because the server has ended."""
+    """Copy what the callee heard to the other files; the recording is complete, because the server has ended."""
     for recording in recordings.glob("*.callee.wav"):
-        shutil.move(recording, folder / CALLEE_HEARD)
+        descriptor = open_private(folder / CALLEE_HEARD, os.O_WRONLY | os.O_EXCL)
+        with recording.open("rb") as source, open(descriptor, "wb") as target:  # noqa: PTH123 - a descriptor
+            shutil.copyfileobj(source, target)
 
 
 @contextlib.asynccontextmanager
-async def _server(recordings: Path, stop: Stop) -> AsyncGenerator[dict[str, str]]:
-    """Run the mock server in a process of its own; yields the environment that a caller needs to reach it."""
+async def _server(recordings: Path, stop: Stop, printed: Collection[str]) -> AsyncGenerator[dict[str, str]]:
+    """Run the mock server in a process of its own; yields the environment that a caller needs to reach it.
+
+    Args:
+        recordings: the folder for what callees hear.
+        stop: ends the server before this process is ended at once.
+        printed: what this process has printed on standard error already; the server says the same about plugins.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "offhook", "mock", "--json", "--recordings", str(recordings)),
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,
         start_new_session=True,  # ctrl-C is for the caller, which stops the server after hanging up
     )
     assert process.stdout is not None
+    assert process.stderr is not None
+    passing_on = asyncio.create_task(_pass_on(process.stderr, printed))
     draining: asyncio.Task[None] | None = None
     with stop.last_act(process.kill):
         try:
@@ -131,9 +150,22 @@ async def _server(recordings: Path, stop: Stop) -> AsyncGenerator[dict[str, str]
                 await process.wait()
             if draining is not None:
                 await draining
+            await passing_on
+
+
+async def _pass_on(stream: asyncio.StreamReader, printed: Collection[str]) -> None:
+    """Print what the server prints on standard error, except what this process has printed already."""
+    rest = b""
+    while piece := await stream.read(_PIECE_BYTES):
+        *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > _PIECE_BYTES:
+            lines, rest = [*lines, rest], b""
+        for text in (line.decode(errors="replace") for line in lines):
+            if text not in printed:
+                print_line(text, sys.stderr)
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:
     """Read what the server prints, so that the server never blocks on a full pipe."""
-    while await stream.readline():
+    while await stream.read(_PIECE_BYTES):
         pass

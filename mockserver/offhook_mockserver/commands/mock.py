@@ -1,19 +1,29 @@
-"""``offhook mock``: the mock server as a command."""
+"""``offhook mock``: the mock server as a command, and ``offhook mock exec``: one for as long as a command runs."""
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from offhook.cli import EarlySignals, print_line, run
+from offhook.errors import ConfigError
 from offhook.paths import expanded
 
 if TYPE_CHECKING:
     from offhook.cli import Stop
 
+mock: typer.Typer = typer.Typer(
+    invoke_without_command=True, add_completion=False, subcommand_metavar="[exec -- COMMAND...]"
+)
 
-def mock(
+
+@mock.callback()
+def serve_command(
+    context: typer.Context,
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="Where to listen on 127.0.0.1; 0: any free port.")
     ] = 0,
@@ -22,20 +32,56 @@ def mock(
         Path | None,
         typer.Option(parser=expanded, metavar="DIR", help="Record what each callee hears to DIR/CHANNEL.callee.wav."),
     ] = None,
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            parser=expanded,
+            metavar="FILE",
+            help="Keep the settings in FILE while it runs, for a shell, Docker or python-dotenv.",
+        ),
+    ] = None,
 ) -> None:
     """Run a mock of Sendblue and of the channel behind it, with callees who answer, talk and hang up.
 
     While it runs, it prints one line for each event of a call. Ctrl-C stops it: it ends the calls and finishes their
     recordings. A second ctrl-C does not wait for that. Without --json, it prints what stopped it to standard error.
     """
-    from offhook.cli import run
-    from offhook_mockserver.commands.serving import serve
-    from offhook_mockserver.server.socket_server import MockSettings
+    with EarlySignals():
+        from offhook_mockserver.commands.serving import MockOptions, serve
+
+    options = MockOptions(port=port, recordings=recordings, env_file=env_file, as_json=json)
+    if context.invoked_subcommand is not None:
+        context.obj = options
+        return
 
     async def serve_and_report(stop: Stop) -> None:
-        calls = await serve(MockSettings(port=port, recordings=recordings), as_json=json)
+        calls = await serve(options, stop)
         if stop.code is not None and not json:
             ended = "1 call" if calls == 1 else f"{calls} calls"
-            typer.echo(f"offhook mock: stopped by {stop.signal_name}, {ended} ended", err=True)
+            print_line(f"offhook mock: stopped by {stop.signal_name}, {ended} ended", sys.stderr)
 
     run(serve_and_report)
+
+
+@mock.command("exec", context_settings={"allow_interspersed_args": False})
+def exec_command(
+    context: typer.Context,
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments.")],
+) -> None:
+    """Start a mock, run COMMAND with its settings in the environment, and stop the mock.
+
+    Options of the mock are before exec: offhook mock --recordings DIR exec -- COMMAND.
+
+    Exit codes: COMMAND's own; 125 the mock failed, 126 COMMAND cannot be run, 127 COMMAND was not found, 128 and the
+    number of the signal that ended COMMAND. Signals are passed on to COMMAND.
+    """
+    with EarlySignals():
+        from offhook_mockserver.commands.executing import execute
+        from offhook_mockserver.commands.serving import MockOptions
+
+    options: MockOptions = context.obj
+    if options.as_json:
+        raise ConfigError(
+            "--json prints the settings, and exec passes them to COMMAND in its environment: leave it out"
+        )
+    raise typer.Exit(asyncio.run(execute(options, command)))

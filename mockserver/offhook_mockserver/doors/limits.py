@@ -1,4 +1,4 @@
-"""Limits of a client's WebSocket, at every door. Limits of HTTP requests are in `server/limits.py`."""
+"""Limits of a client's WebSocket, at every door. Limits of connections and of HTTP are in `server/limits.py`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from offhook.interfaces import frames_in
 
 #: The largest message that a client may send, in bytes.
 MAX_MESSAGE_BYTES: Final = 64 * 1024
+#: Frames that one message may arrive in, control frames between them included.
+MAX_PIECES: Final = 64
 #: A WebSocket is pinged at this interval, and closed when nothing has arrived for `SILENCE_S`.
 PING_INTERVAL_S: Final = 2.0
 SILENCE_S: Final = 7.0

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.far_ends.memory import MemoryFarEnd
     from offhook_mockserver.far_ends.pcm import PcmFarEnd
-    from offhook_mockserver.far_ends.renewal import RenewsGrants
     from offhook_mockserver.far_ends.sendblue import SendblueFarEnd
     from offhook_mockserver.far_ends.webrtc import RelayFarEnd
+    from offhook_mockserver.server.renewal import RenewsGrants
 
 __all__ = ["MemoryFarEnd", "PcmFarEnd", "RelayFarEnd", "RenewsGrants", "SendblueFarEnd"]
 
 _HOMES: Final[Mapping[str, str]] = {
     "MemoryFarEnd": "offhook_mockserver.far_ends.memory",
     "PcmFarEnd": "offhook_mockserver.far_ends.pcm",
-    "RenewsGrants": "offhook_mockserver.far_ends.renewal",
+    "RenewsGrants": "offhook_mockserver.server.renewal",
     "SendblueFarEnd": "offhook_mockserver.far_ends.sendblue",
     "RelayFarEnd": "offhook_mockserver.far_ends.webrtc",
 }

@@ -6,14 +6,17 @@ mock.
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import urlsplit
 
 from offhook.interfaces import Environment, Ids
 from offhook.session import Grade
 from offhook.testing import FixedAuth, LoopClock, ServiceAnswer, ServiceFarEnd
 from offhook_mockserver.callees.script import Decline, Script
 from offhook_mockserver.faces.refusals import ApiRefusal, refuse
+from offhook_mockserver.faces.sendblue.start_call import START_CALL
 from offhook_mockserver.server.asgi_transport import AsgiTransport, NetworkFault
 from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.tenants.tenant import TenantSettings
@@ -39,6 +42,14 @@ _STATUS: Final[Mapping[ServiceAnswer, int]] = {
     ServiceAnswer.RATE_LIMIT: 429,
     ServiceAnswer.FAIL: 503,
 }
+#: Statuses and places of redirects, used in turns. The last place is at the same host, another path.
+_ELSEWHERE: Final = "https://elsewhere.example.com"
+_OTHER_PORT: Final = "http://127.0.0.1:8"
+_REDIRECTS: Final = (
+    *((status, f"{_ELSEWHERE}{START_CALL}") for status in (307, 308, 301, 302, 303)),
+    (307, f"{_OTHER_PORT}{START_CALL}"),
+    (307, f"{START_CALL}?again"),
+)
 _FAULTS: Final[Mapping[ServiceAnswer, NetworkFault]] = {
     ServiceAnswer.LOSE: NetworkFault(lose_answer=True),
     ServiceAnswer.UNREACHABLE: NetworkFault(refuse=True),
@@ -58,8 +69,11 @@ class SendblueFarEnd(ServiceFarEnd):
             tenant=TenantSettings(join_window_s=_JOIN_WINDOW_S),
             script_for=lambda number: _SCRIPT,
         )
+        self.host: str = urlsplit(self._mock.environment["SENDBLUE_API_BASE_URL"]).hostname or ""
         self._answer = ServiceAnswer.ACCEPT
         self._rung: list[str] = []
+        self._strayed: list[str] = []
+        self._redirects = itertools.cycle(_REDIRECTS)
         self._http = _Network(self)
 
     @property
@@ -74,6 +88,10 @@ class SendblueFarEnd(ServiceFarEnd):
     def auth(self) -> Auth:
         tenant = self._mock.tenant
         return FixedAuth(sb_api_key_id=tenant.api_key.reveal(), sb_api_secret_key=tenant.api_secret.reveal())
+
+    @property
+    def strayed(self) -> list[str]:
+        return self._strayed
 
     @property
     def rung(self) -> list[str]:
@@ -103,8 +121,15 @@ class SendblueFarEnd(ServiceFarEnd):
         answer = self._answer
         body = await receive()
         self._note(cast("bytes", body.get("body", b"")))
+        if scope["query_string"] == b"again":
+            self._strayed.append("another path of the same host")
         if answer is ServiceAnswer.HANG:
             await receive()  # returns when the client has disconnected
+        elif answer is ServiceAnswer.REDIRECT:
+            status, place = next(self._redirects)
+            headers = [(b"location", place.encode())]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
         elif answer is ServiceAnswer.NONSENSE:
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
             await send({"type": "http.response.body", "body": b"<!doctype html><title>Welcome</title>"})
@@ -124,7 +149,8 @@ class SendblueFarEnd(ServiceFarEnd):
         await app(scope, once_more, send)
 
     def _note(self, body: bytes) -> None:
-        self._rung.append(str(json.loads(body).get("phoneNumber")))
+        if body:  # a request that asks for nothing, such as that of a check, rings no number
+            self._rung.append(str(json.loads(body).get("phoneNumber")))
 
 
 class _Network(AsgiTransport):
@@ -135,5 +161,8 @@ class _Network(AsgiTransport):
         self._far_end = far_end
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        place = f"{request.url.scheme}://{request.url.netloc.decode()}"
+        if place in {_ELSEWHERE, _OTHER_PORT}:
+            self._far_end.strayed.append(place)
         with self.fault(self._far_end.fault):
             return await super().handle_async_request(request)

@@ -1,5 +1,6 @@
 """One mock, behind a socket or on a test's loop, with the guard and the limits of its HTTP.
 
+Together with `offhook.testing`, this module has everything that a test needs, the steps of callees' scripts included.
 Its names are imported on first use, so that each needs only its own libraries.
 """
 
@@ -11,18 +12,78 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from offhook_mockserver.callees.script import (
+        Answer,
+        Decline,
+        Drop,
+        Echo,
+        HangUp,
+        ListenFor,
+        NeverAnswer,
+        Ring,
+        Say,
+        Script,
+        ScriptError,
+        Sound,
+        Step,
+        Wait,
+    )
     from offhook_mockserver.server.asgi_transport import NetworkFault
     from offhook_mockserver.server.in_process import InProcessMock
+    from offhook_mockserver.server.renewal import RenewsGrants
     from offhook_mockserver.server.socket_server import MockServer, MockSettings
+    from offhook_mockserver.tenants.call import CallEvent, MockCall
     from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
 
-__all__ = ["InProcessMock", "MockServer", "MockSettings", "NetworkFault", "Tenant", "TenantSettings"]
+__all__ = [
+    "Answer",
+    "CallEvent",
+    "Decline",
+    "Drop",
+    "Echo",
+    "HangUp",
+    "InProcessMock",
+    "ListenFor",
+    "MockCall",
+    "MockServer",
+    "MockSettings",
+    "NetworkFault",
+    "NeverAnswer",
+    "RenewsGrants",
+    "Ring",
+    "Say",
+    "Script",
+    "ScriptError",
+    "Sound",
+    "Step",
+    "Tenant",
+    "TenantSettings",
+    "Wait",
+]
 
+_SCRIPT: Final = "offhook_mockserver.callees.script"
 _HOMES: Final[Mapping[str, str]] = {
+    "Answer": _SCRIPT,
+    "Decline": _SCRIPT,
+    "Drop": _SCRIPT,
+    "Echo": _SCRIPT,
+    "HangUp": _SCRIPT,
+    "ListenFor": _SCRIPT,
+    "NeverAnswer": _SCRIPT,
+    "Ring": _SCRIPT,
+    "Say": _SCRIPT,
+    "Script": _SCRIPT,
+    "ScriptError": _SCRIPT,
+    "Sound": _SCRIPT,
+    "Step": _SCRIPT,
+    "Wait": _SCRIPT,
     "InProcessMock": "offhook_mockserver.server.in_process",
     "MockServer": "offhook_mockserver.server.socket_server",
     "MockSettings": "offhook_mockserver.server.socket_server",
     "NetworkFault": "offhook_mockserver.server.asgi_transport",
+    "CallEvent": "offhook_mockserver.tenants.call",
+    "MockCall": "offhook_mockserver.tenants.call",
+    "RenewsGrants": "offhook_mockserver.server.renewal",
     "Tenant": "offhook_mockserver.tenants.tenant",
     "TenantSettings": "offhook_mockserver.tenants.tenant",
 }

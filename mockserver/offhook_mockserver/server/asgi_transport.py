@@ -15,10 +15,24 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from offhook.arguments import (
+    check_flag,
+    check_function,
+    check_instance,
+    check_seconds,
+    check_several,
+    check_text,
+    check_whole,
+    wrong,
+)
+from offhook_mockserver.faces.mistakes import MISTAKE
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
 
     from starlette.types import ASGIApp, Message, Scope
+
+    from offhook.errors import OffhookError
 
     Trace = Callable[[str, dict[str, object]], Awaitable[None]]
 
@@ -43,6 +57,9 @@ class NetworkFault:
         lose_answer: the application answers the request, and the connection is reset before the answer's first byte.
         reset_after: the connection is reset after this number of bytes of the answer's body; None for never.
         dribble_s: the answer's body arrives byte by byte, with this pause before each, in seconds.
+
+    Raises:
+        ConfigError: an attribute is of the wrong type or negative.
     """
 
     refuse: bool = False
@@ -50,6 +67,13 @@ class NetworkFault:
     lose_answer: bool = False
     reset_after: int | None = None
     dribble_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("refuse", "lose_request", "lose_answer"):
+            check_flag(getattr(self, name), name)
+        if self.reset_after is not None:
+            check_whole(self.reset_after, "reset_after", least=0, unit="bytes")
+        check_seconds(self.dribble_s, "dribble_s", zero=True)
 
 
 class AsgiTransport(httpx.AsyncBaseTransport):
@@ -59,20 +83,33 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         app: the application.
         client: the address that the application sees as the client's.
 
+    Raises:
+        ConfigError: `app` is not an ASGI application, or `client` is not a host and a port.
+
     Attributes:
         requests: requests that reached the application.
     """
 
     def __init__(self, app: ASGIApp, *, client: tuple[str, int] = ("127.0.0.1", 50_000)) -> None:
+        check_function(app, "app", ("scope", "receive", "send"), may_be_async=True)
+        pair = check_several(client, "client", "a host and a port")
+        if len(pair) != 2:
+            raise wrong("client", "a host and a port", client)
+        host, port = pair
         self._app = app
-        self._client = client
+        self._client = (check_text(host, "client"), check_whole(port, "client", least=0, most=65_535))
         self._fault = NetworkFault()
         self._running: set[asyncio.Task[None]] = set()
         self.requests: int = 0
 
     @contextlib.contextmanager
     def fault(self, fault: NetworkFault) -> Generator[None]:
-        """Apply a fault to every request that begins inside the `with` block."""
+        """Apply a fault to every request that begins inside the `with` block.
+
+        Raises:
+            ConfigError: it is not a `NetworkFault`.
+        """
+        check_instance(fault, "fault", NetworkFault, "a NetworkFault, such as NetworkFault(refuse=True)")
         before, self._fault = self._fault, fault
         try:
             yield
@@ -91,7 +128,9 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         body = await _body_of(request)
         await trace("http11.send_request_body.complete", {"request": request})
         self.requests += 1
-        exchange = _Exchange(self._app, _scope_of(request, self._client), body)
+        scope = _scope_of(request, self._client)
+        exchange = _Exchange(self._app, scope, body)
+        scope["extensions"][MISTAKE] = exchange.fail
         task = asyncio.create_task(exchange.run())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -99,6 +138,8 @@ class AsgiTransport(httpx.AsyncBaseTransport):
             if fault.lose_answer:
                 exchange.drain()
                 await asyncio.wait((task,))
+                if exchange.mistake is not None:
+                    raise exchange.mistake
                 raise httpx.ReadError("connection reset before the answer arrived", request=request)
             status, headers = await exchange.head(_read_timeout_of(request))
         except BaseException:
@@ -129,6 +170,7 @@ class _Exchange:
         self._gone = asyncio.Event()
         self._unread = False
         self.complete = False
+        self.mistake: OffhookError | None = None
 
     async def run(self) -> None:
         try:
@@ -162,6 +204,13 @@ class _Exchange:
         except TimeoutError:
             raise httpx.ReadTimeout("the rest of the answer did not arrive in time") from None
 
+    def fail(self, error: OffhookError) -> None:
+        """Raise a mistake of the test in the client, in place of any answer."""
+        self.mistake = error
+        if not self._unread and not self._head.done():
+            self._head.set_exception(error)
+        self._unread = True
+
     def drain(self) -> None:
         """Discard the answer; the application does not notice."""
         self._unread = True
@@ -185,7 +234,8 @@ class _Exchange:
         match message:
             case {"type": "http.response.start", "status": int(status), **rest}:
                 headers = [(bytes(name), bytes(value)) for name, value in rest.get("headers", ())]  # type: ignore[attr-defined]
-                self._head.set_result((status, headers))
+                if not self._head.done():  # a mistake of the test was reported instead
+                    self._head.set_result((status, headers))
             case {"type": "http.response.body", **rest}:
                 if rest.get("body"):
                     await self._put(bytes(rest["body"]))  # type: ignore[call-overload]

@@ -9,9 +9,11 @@ body takes. No answer has CORS headers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from offhook.session import Grade
+from offhook_mockserver.doors.limits import LINGER_S
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, refuse
 from offhook_mockserver.server.limits import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADERS
 
@@ -54,13 +56,14 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
+        request = _Request(receive)
         try:
             headers = self._check_headers(scope)
             body = b""
             if scope["type"] == "http":
-                body = await self._whole_body(headers, receive)
+                body = await self._whole_body(headers, request)
         except RequestRefused as refused:
-            await _answer(scope, receive, send, refused)
+            await _answer(scope, request, send, refused)
             return
         except _Gone:
             return
@@ -93,7 +96,7 @@ class Guard:
             raise RequestRefused(FOREIGN_ORIGIN, "pages of another origin may not use this server")
         return headers if not write or scope["type"] == "websocket" else _checked_write(headers)
 
-    async def _whole_body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+    async def _whole_body(self, headers: Mapping[str, str], request: _Request) -> bytes:
         too_large = RequestRefused(BODY_TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
         declared = headers.get("content-length", "0")
         if declared.isascii() and declared.isdigit() and int(declared[:20]) > MAX_BODY_BYTES:
@@ -101,19 +104,30 @@ class Guard:
         body = bytearray()
         try:
             async with asyncio.timeout(self._body_timeout_s):
-                more = True
-                while more:
-                    message = await receive()
+                while not request.complete:
+                    message = await request()
                     if message["type"] == "http.disconnect":
                         raise _Gone
                     body += message.get("body", b"")
                     if len(body) > MAX_BODY_BYTES:
                         raise too_large
-                    more = message.get("more_body", False)
         except TimeoutError:
             problem = f"the body did not arrive within {self._body_timeout_s:g} s"
             raise RequestRefused(BODY_TOO_SLOW, problem) from None
         return bytes(body)
+
+
+class _Request:
+    """A `receive` that knows whether the body of the request has arrived completely."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.complete = False
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.complete = not (message["type"] == "http.request" and message.get("more_body", False))
+        return message
 
 
 class _Gone(Exception):
@@ -139,12 +153,23 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def _answer(scope: Scope, receive: Receive, send: Send, refused: RequestRefused) -> None:
-    """Answer in Sendblue's error shape, and close: the rest of the request is not read."""
+async def _answer(scope: Scope, request: _Request, send: Send, refused: RequestRefused) -> None:
+    """Answer in Sendblue's error shape, discard what the client still sends, and close."""
     if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
-        await receive()
+        await request()
         await send({"type": "websocket.close", "code": 1008})
         return
     response = refuse(refused.refusal, str(refused))
     response.raw_headers += [(b"connection", b"close"), _NOSNIFF]
-    await response(scope, receive, send)
+    if scope["type"] == "websocket":
+        await response(scope, request, send)
+        return
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": bytes(response.body), "more_body": True})
+    # The answer is complete, by its length. A connection that is closed while the client still sends is reset, and the
+    # client's system may then discard the answer.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while not request.complete:
+                await request()
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_settings, check_several, wrong
 from offhook.call import Phone
 from offhook_mockserver.server.asgi_transport import AsgiTransport
 from offhook_mockserver.server.mock import Mock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
 
     from offhook.interfaces import Store, Transport
     from offhook.session import CallPolicy
@@ -46,7 +48,7 @@ class InProcessMock(Mock):
         *,
         policy: CallPolicy | None = None,
         plugins: Iterable[object] = (),
-        store: Store | str | None = None,
+        store: Store | str | os.PathLike[str] | Sequence[Store | str | os.PathLike[str]] | None = None,
         transport: Transport | str = "memory",
         http: AsgiTransport | None = None,
         environment: Mapping[str, str] | None = None,
@@ -59,14 +61,23 @@ class InProcessMock(Mock):
             transport: a transport that `transport()` returned, to control its network; or the name of a transport.
             http: an HTTP transport that `http()` returned, to cause faults on it.
             environment: settings that are added to the mock's, or replace them.
+
+        Raises:
+            ConfigError: an argument is of the wrong type.
+            PluginError: one of `plugins` cannot be used.
         """
+        more = check_several(plugins, "plugins", "a list of modules or objects with hooks")
+        if transport is None:  # pyright: ignore[reportUnnecessaryComparison] - programs may pass anything
+            raise wrong("transport", "the name of a transport, or what transport() returned", transport)
+        if environment is not None:
+            check_settings(environment, "environment")
         return Phone(
             policy=policy,
-            plugins=[self, *plugins],
+            plugins=[self, *more],
             store=store,
             transport=transport,
             environment={**self.environment, **(environment or {})},
             clock=self.clock,
             ids=self.ids,
-            http=http or self.http(),
+            http=self.http() if http is None else http,
         )

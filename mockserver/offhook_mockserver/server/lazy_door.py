@@ -7,9 +7,9 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from starlette.responses import JSONResponse
 from starlette.routing import Router
 
+from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.refusals import UnknownRoute
 from offhook_wire.pcm_protocol import PCM_PATH
 from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH, Refusal, RefusalAnswer
@@ -80,7 +80,7 @@ class LazyDoor:
                 'run pip install "offhook[mock]" and start the mock again'
             )
             _log.warning("%s", problem)
-            self._app = JSONResponse(RefusalAnswer(Refusal("unavailable", problem)).to_json(), 503)
+            self._app = JsonAnswer(RefusalAnswer(Refusal("unavailable", problem)).to_json(), 503)
             return
         from offhook_mockserver.doors.webrtc.door import WebRtcDoor
 

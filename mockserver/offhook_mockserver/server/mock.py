@@ -6,18 +6,21 @@ register the transport ``memory``, which joins their rooms.
 
 from __future__ import annotations
 
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final, Self
 
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
 
+from offhook.arguments import check_function, check_instance, check_path, check_text
 from offhook.errors import StorageError
-from offhook.interfaces import Grant, Ids, SystemClock
+from offhook.interfaces import Environment, Grant, Ids
 from offhook.paths import expanded, make_folder
 from offhook.plugin import Plugins, hookimpl
 from offhook.secret import Secret
+from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.numbers import script_for
+from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
 from offhook_mockserver.faces.sendblue.start_call import SendblueApi
 from offhook_mockserver.rooms.room import RoomError
@@ -25,19 +28,19 @@ from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.http_guard import Guard
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
-from offhook_mockserver.tenants.tenant import Tenants, mint_token
+from offhook_mockserver.tenants.tenant import Tenants, check_tenant_settings, mint_token
 from offhook_wire.relay_protocol import Refusal, RefusalAnswer
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
-    from pathlib import Path
     from types import TracebackType
 
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from offhook.interfaces import Clock, Environment
+    from offhook.interfaces import Clock
     from offhook.plugin import TransportRegistry
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.tenants.call import CallEvent
@@ -56,9 +59,14 @@ class Mock:
         ids: all randomness; with a seed, keys, channels and tokens are repeatable.
         plugins: the audio sources, sinks and resamplers; by default, the installed ones.
         tenant: how calls of its first tenant behave.
-        recordings: an existing or new folder for what callees hear, or None.
-        script_for: returns the callee's script for a number; by default, that of the table of fictional numbers.
+        recordings: an existing or new folder for what callees hear, as a path or text; or None.
+        script_for: returns the callee's script for a number; by default, that of the table of fictional numbers. A
+            mistake in it is raised as `ScriptError` where the call is dialled, if that is in this process, and as a
+            refusal with HTTP 422 elsewhere; nothing rings.
         on_event: called with each event of a call.
+
+    Raises:
+        ConfigError: an argument is of the wrong type.
 
     Attributes:
         tenant: its first tenant.
@@ -75,12 +83,22 @@ class Mock:
         ids: Ids | None = None,
         plugins: Plugins | None = None,
         tenant: TenantSettings | None = None,
-        recordings: Path | None = None,
+        recordings: str | os.PathLike[str] | None = None,
         script_for: Callable[[str], Script] = script_for,
         on_event: Callable[[CallEvent], None] = lambda event: None,
     ) -> None:
-        self.clock: Clock = clock or SystemClock()
-        self.ids: Ids = ids or Ids()
+        shared = Environment(clock=clock, ids=ids)  # which checks them
+        if plugins is not None:
+            guess = "Write Plugins.load([...])" if isinstance(plugins, list | tuple) else ""
+            check_instance(plugins, "plugins", Plugins, "offhook.plugin.Plugins", guess)
+        if tenant is not None:
+            check_tenant_settings(tenant, "tenant")
+        if recordings is not None:
+            recordings = Path(check_path(recordings, "recordings", "recordings"))
+        check_function(script_for, "script_for", ("a number",))
+        check_function(on_event, "on_event", ("a CallEvent",))
+        self.clock: Clock = shared.clock
+        self.ids: Ids = shared.ids
         self.tenants: Tenants = Tenants(self.ids)
         self.tenant: Tenant = self.tenants.create(settings=tenant)
         self.rooms: Rooms = Rooms(self.clock, self.ids)
@@ -126,7 +144,9 @@ class Mock:
 
         Raises:
             RoomError: the channel has no live call.
+            ConfigError: `channel` is not text.
         """
+        check_text(channel, "channel")
         for tenant in self.tenants.all():
             if channel in tenant.calls:
                 expires_at_s = int(self.clock.wall_s()) + tenant.settings.token_life_s
@@ -175,7 +195,7 @@ class Mock:
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer requests below ``/relay/``."""
         refusal = Refusal("unavailable", "this mock has no WebRTC relay: join its rooms with the transport memory")
-        await JSONResponse(RefusalAnswer(refusal).to_json(), 503)(scope, receive, send)
+        await JsonAnswer(RefusalAnswer(refusal).to_json(), 503)(scope, receive, send)
 
     def _hosts(self) -> frozenset[str]:
         """The accepted values of a Host header."""
@@ -198,12 +218,13 @@ def _check_folder(folder: Path) -> None:
     try:
         with NamedTemporaryFile(dir=folder):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise StorageError(
-            f"cannot write to the recordings folder {folder}: {error.strerror}. Choose another with --recordings"
+            f"cannot write to the recordings folder {quoted_path(folder)}: {system_reason(error)}. "
+            "Choose another with --recordings"
         ) from None
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
     message = "the mock failed; its log shows why. Please report this"
-    return JSONResponse({"status": "ERROR", "message": message}, 500)
+    return JsonAnswer({"status": "ERROR", "message": message}, 500)

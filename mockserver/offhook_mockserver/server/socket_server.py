@@ -15,17 +15,19 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_instance, check_path, check_whole
 from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.pcm.door import PcmDoor
 from offhook_mockserver.server.lazy_door import LazyDoor
 from offhook_mockserver.server.loop_server import LoopServer
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.server.mock import Mock
+from offhook_mockserver.tenants.tenant import check_tenant_settings
 from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
-    from pathlib import Path
 
     from starlette.types import Receive, Scope, Send
 
@@ -48,13 +50,23 @@ class MockSettings:
 
     Attributes:
         port: where it listens on 127.0.0.1; 0 lets the system choose the port.
-        recordings: an existing or new folder for what callees hear, or None.
+        recordings: an existing or new folder for what callees hear, as a path or text; or None.
         tenant: how calls of its first tenant behave.
+
+    Raises:
+        ConfigError: one of them is of the wrong type, or the port is not one.
     """
 
     port: int = 0
-    recordings: Path | None = None
+    recordings: str | os.PathLike[str] | None = None
     tenant: TenantSettings | None = None
+
+    def __post_init__(self) -> None:
+        check_whole(self.port, "port", least=0, most=65_535)
+        if self.recordings is not None:
+            check_path(self.recordings, "recordings", "recordings")
+        if self.tenant is not None:
+            check_tenant_settings(self.tenant, "tenant")
 
 
 class MockServer(Mock):
@@ -63,6 +75,9 @@ class MockServer(Mock):
     Args:
         settings: where it listens and what it records.
         clock, ids, plugins, script_for, on_event: see `Mock`.
+
+    Raises:
+        ConfigError: an argument is of the wrong type.
     """
 
     def __init__(
@@ -75,6 +90,8 @@ class MockServer(Mock):
         script_for: Callable[[str], Script] = script_for,
         on_event: Callable[[CallEvent], None] = lambda event: None,
     ) -> None:
+        if settings is not None:
+            check_instance(settings, "settings", MockSettings, "MockSettings(...)")
         self.settings: MockSettings = settings or MockSettings()
         super().__init__(
             clock=clock,

@@ -10,6 +10,7 @@ from offhook.errors import OffhookError
 from offhook.interfaces import mask
 from offhook_mockserver.callees.callee import Callee, CalleeEnd
 from offhook_mockserver.callees.numbers import script_for
+from offhook_mockserver.callees.script_source import script_from
 from offhook_mockserver.callees.voice import load_speech
 from offhook_mockserver.tenants.call import CallEvent, MockCall
 
@@ -70,7 +71,9 @@ class Calls:
 
         Raises:
             RoomError: too many channels are open.
+            ScriptError: there is no valid script for `to`, because of a mistake in `script_for`.
         """
+        script = script_from(self._script_for, to)
         channel = f"ft_call_{self._ids.hex(16)}"  # documented: the shape of the example
         room = self._rooms.create(channel, tenant.app_id, tenant.certificate, lost_after_s=tenant.settings.lost_after_s)
 
@@ -82,7 +85,7 @@ class Calls:
 
         callee = Callee(
             room,
-            self._script_for(to),
+            script,
             load_speech=load,
             open_recording=lambda: self._open_recording(channel),
             on_change=change,
@@ -117,7 +120,9 @@ class Calls:
                 call.end = await call.callee.run()
             except Exception as error:
                 call.end = CalleeEnd.FAILED
-                if not isinstance(error, OffhookError):
+                if isinstance(error, OffhookError):
+                    _log.warning("the callee of %s failed: %s", call.channel, error.message)
+                else:
                     _log.exception("the callee of %s failed", call.channel)
                 self._note(call, f"{CalleeEnd.FAILED.text}: {error}")
             else:
@@ -163,4 +168,7 @@ class Calls:
 
     def _note(self, call: MockCall, what: str) -> None:
         call.events.append(what)
-        self._on_event(CallEvent(self._clock.wall_s(), call.channel, mask(call.to), what))
+        try:
+            self._on_event(CallEvent(self._clock.wall_s(), call.channel, mask(call.to), what))
+        except Exception:  # of the test or the program that watches
+            _log.exception("on_event of this mock failed")

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
+from offhook.arguments import check_instance, check_seconds, check_several, check_whole, wrong
+from offhook.interfaces import e164
 from offhook.secret import Secret
 from offhook_wire.access_token import mint
 
@@ -33,6 +35,9 @@ class TenantSettings:
         join_window_s: how long after start-call a caller may join; then the call is given up.
         grace_s: how long a caller that dropped may be away.
         lost_after_s: how long a channel keeps a member whose connection is lost, before it counts as dropped.
+
+    Raises:
+        ConfigError: one of them is not a number of seconds; `token_life_s` must be a whole number of at least 1.
     """
 
     token_life_s: int = 3600
@@ -40,6 +45,20 @@ class TenantSettings:
     join_window_s: float = 60.0
     grace_s: float = 5.0
     lost_after_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        check_whole(self.token_life_s, "token_life_s", least=1, most=0xFFFFFFFF, unit="seconds")
+        for name in ("max_call_s", "join_window_s", "grace_s", "lost_after_s"):
+            check_seconds(getattr(self, name), name, zero=True)
+
+
+def check_tenant_settings(given: object, name: str = "settings") -> TenantSettings:
+    """Check an argument that must be `TenantSettings`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    return check_instance(given, name, TenantSettings, "TenantSettings(...)")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,7 +94,17 @@ class Tenants:
         self._by_key: dict[str, Tenant] = {}
 
     def create(self, *, lines: tuple[str, ...] = (DEFAULT_LINE,), settings: TenantSettings | None = None) -> Tenant:
-        """A new tenant with a fresh key pair, app id and certificate."""
+        """A new tenant with a fresh key pair, app id and certificate.
+
+        Raises:
+            ConfigError: an argument is of the wrong type, a line is not an E.164 number, or there is none.
+        """
+        numbers = check_several(lines, "lines", "a tuple of E.164 numbers")
+        if not numbers:
+            raise wrong("lines", "a tuple of at least one E.164 number", lines)
+        lines = tuple(e164(cast("str", number), "line") for number in numbers)
+        if settings is not None:
+            check_tenant_settings(settings)
         tenant = Tenant(
             # The prefix shows a reader that these are not live keys.
             api_key=Secret(f"mock_key_{self._ids.hex(24)}"),

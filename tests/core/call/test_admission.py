@@ -545,9 +545,9 @@ def test_giving_back_is_idempotent() -> None:
     ("settings", "problem"),
     [
         ({"call_limit": 0}, "call_limit must be at least 1, got 0"),
-        ({"redial_window_s": -1}, "redial_window_s must be finite and at least 0 seconds, got -1"),
-        ({"redial_window_s": float("inf")}, "redial_window_s must be finite and at least 0 seconds, got inf"),
-        ({"redial_window_s": float("nan")}, "redial_window_s must be finite and at least 0 seconds, got nan"),
+        ({"redial_window_s": -1}, "redial_window_s must be a finite number of seconds, 0 or more, got -1"),
+        ({"redial_window_s": float("inf")}, "redial_window_s must be a finite number of seconds, 0 or more, got inf"),
+        ({"redial_window_s": float("nan")}, "redial_window_s must be a finite number of seconds, 0 or more, got nan"),
     ],
 )
 def test_limits_that_limit_nothing_are_refused(settings: dict[str, object], problem: str) -> None:

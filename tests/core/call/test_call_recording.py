@@ -92,7 +92,7 @@ def test_a_recording_ends_with_the_call_and_says_how_long_it_is() -> None:
 def test_a_recording_needs_a_length(duration_s: float) -> None:
     async def main() -> None:
         async with rig().phone.dial(NUMBER) as call:
-            with pytest.raises(ConfigError, match="pass a positive, finite number of seconds"):
+            with pytest.raises(ConfigError, match="duration_s must be a positive, finite number of seconds, got "):
                 await call.record_for(duration_s, ListSink())
 
     run(main())

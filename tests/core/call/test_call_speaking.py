@@ -143,7 +143,7 @@ def test_what_cannot_be_played_is_refused_before_anything_is_opened_or_ended() -
             await call.answered()
             playing = call.play("level:7")
             for wrong in ("loud", "", "MIX", 7, None):
-                with pytest.raises(ConfigError, match="is not a mode; choose one of queue, replace, mix"):
+                with pytest.raises(ConfigError, match="mode must be one of queue, replace, mix, got "):
                     call.play("level:1", mode=wrong)  # type: ignore[arg-type]
             with pytest.raises(ConfigError, match="gain_db must be between -60 and 20, got 99"):
                 call.play("level:1", mode="replace", gain_db=99)
@@ -219,7 +219,7 @@ def test_the_gain_of_a_call() -> None:
             call.gain_db = -20
             await asyncio.sleep(0.02)
             for wrong in (20.5, -61, float("nan")):
-                with pytest.raises(ConfigError, match="gain_db must be between -60 and 20"):
+                with pytest.raises(ConfigError, match=r"gain_db must be (a number )?between -60 and 20, got "):
                     call.gain_db = wrong
             assert call.gain_db == -20
             call.gain_db = 0
@@ -305,7 +305,7 @@ def test_a_filter_cannot_be_added_twice_or_nowhere() -> None:
             added = call.add_filter(Negative())
             with pytest.raises(CallStateError, match="was added to a call already"):
                 call.add_filter(added, direction="heard")
-            with pytest.raises(ConfigError, match=r"direction='both'\) is not a direction"):
+            with pytest.raises(ConfigError, match="direction must be one of sent, heard, got 'both'"):
                 call.add_filter(Negative(), direction="both")  # type: ignore[arg-type]
             with pytest.raises(SpecError, match="no audio filter is called 'nothing'"):
                 call.add_filter("nothing:1")

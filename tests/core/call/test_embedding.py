@@ -342,7 +342,7 @@ def test_what_is_logged_holds_no_secret_and_no_number_without_a_filter(caplog: p
         run(main())
         with pytest.raises(StorageError, match=r"was used to call \+1415•••0123"):
             run(refused())
-    assert {record.name for record in caplog.records} == {"offhook", "offhook.plugins", "asyncio"}
+    assert {record.name for record in caplog.records} == {"offhook", "offhook.calls", "offhook.plugins", "asyncio"}
     assert "was used to call" in caplog.text
     for record in caplog.records:
         assert secret.reveal() not in record.getMessage() + repr(record.args)

@@ -282,14 +282,18 @@ def test_stores_are_closed_when_the_phone_cannot_be_made() -> None:
         async def release(self, key: str, call_id: str, now_s: float, hold_s: float) -> None:
             pass
 
+    acme, unclosable, guard = Acme(), Unclosable(), OldGuard()
+    with pytest.raises(PluginError, match=r"OldGuard.*plain methods that must be async: claim"):
+        Phone(plugins=load(acme), store=["memory:a", unclosable, guard])
+    assert [store.closed for store in (*acme.stores, unclosable, guard)] == [True, True, True]
+
+
+def test_a_wrong_limit_opens_no_store() -> None:
     acme = Acme()
-    with pytest.raises(ConfigError, match="call_limit"):
-        Phone(plugins=load(acme), store=["memory:a", "memory:b"], call_limit=0)
-    assert [store.closed for store in acme.stores] == [True, True]
-    for store in (Unclosable(), OldGuard()):
-        with pytest.raises(PluginError if isinstance(store, OldGuard) else ConfigError):
-            Phone(plugins=load(acme), store=store, call_limit=0)
-        assert store.closed
+    for limits in ({"call_limit": 0}, {"redial_window_s": -1}, {"watchdog_limit_s": "x"}):
+        with pytest.raises(ConfigError, match=next(iter(limits))):
+            Phone(plugins=load(acme), store="memory:a", **limits)
+    assert not acme.stores
 
 
 def test_a_cancelled_aclose_still_lets_go_of_everything() -> None:

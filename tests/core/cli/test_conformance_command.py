@@ -28,7 +28,7 @@ class Source(AudioSource):
 
     async def read(self):
         self.left -= 1
-        return AudioFrame(bytes(640), 16_000) if self.left >= 0 else None
+        return AudioFrame(bytes(640), 16_000, 320 * (4 - self.left)) if self.left >= 0 else None
 
     async def aclose(self):
         self.left = 0
@@ -58,6 +58,13 @@ def store(argument, environment):
 def carrier(environment, auth):
     return ScriptedCarrier()
 
+class Settled(ScriptedCarrier):
+    def __init__(self, environment, auth):
+        for name in ("ACME_URL", "ACME_LINE"):
+            if name not in environment:
+                raise ConfigError(f"set {name}")
+        super().__init__(endpoint=environment["ACME_URL"], line=environment["ACME_LINE"])
+
 def nothing(argument):
     return None
 
@@ -70,7 +77,7 @@ def fails(argument):
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with an unfinished plugin, as the current folder."""
     (tmp_path / "acme_thing.py").write_text(ACME)
-    (tmp_path / "expected.toml").write_text('contract = 1\n[expected_failures]\nsink-1 = "x"\nsource-99 = "x"\n')
+    (tmp_path / "expected.toml").write_text('contract = 2\n[expected_failures]\nsink-1 = "x"\nsource-99 = "x"\n')
     (tmp_path / "acme_failing.py").write_text("import a_package_that_is_missing")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path[:])
@@ -93,7 +100,7 @@ def test_a_registered_spec(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["conformance", "source", "tone:440,0.1"]) == 0
     *table, summary = capsys.readouterr().out.splitlines()
     assert table[0] == "source-1       passed            read() returns AudioFrames of whole samples"
-    assert summary == "source tone:440,0.1, contract 1: 12 passed, 0 failed, 0 not claimed, 0 expected failure"
+    assert summary == "source tone:440,0.1, contract 2: 13 passed, 0 failed, 0 not claimed, 0 expected failure"
 
 
 @pytest.mark.parametrize(
@@ -106,9 +113,9 @@ def test_a_registered_spec(capsys: pytest.CaptureFixture[str]) -> None:
         (["resampler", "live", "--clause", "resampler-11"], "1 passed, 0 failed, 0 not claimed"),
         (["filter", "gain:3", "--clause", "filter-1"], "1 passed, 0 failed, 0 not claimed"),
         (["carrier", "sendblue", "--clause", "carrier-2"], "1 passed, 0 failed, 0 not claimed"),
-        (["source", "acme_thing:Source", "--argument", "one"], "12 passed, 0 failed, 0 not claimed"),
+        (["source", "acme_thing:Source", "--argument", "one"], "13 passed, 0 failed, 0 not claimed"),
         (["source", "acme_thing:Made.source", "--argument", "one", "--clause", "source-1"], "1 passed, 0 failed"),
-        (["auth", "acme_thing:auth", "--not-claimed", "settings"], "7 passed, 0 failed, 4 not claimed"),
+        (["auth", "acme_thing:auth", "--not-claimed", "settings"], "9 passed, 0 failed, 4 not claimed"),
         (
             ["auth", "acme_thing:bound", "--host", "api.acme.test", "--clause", "auth-1", "--clause", "auth-9"],
             "1 passed",
@@ -123,6 +130,41 @@ def test_a_registered_spec(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_can_be_tested(arguments: list[str], counts: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["conformance", *arguments]) == 0
     assert counts in capsys.readouterr().out.splitlines()[-1]
+
+
+SETTLED = ("conformance", "carrier", "acme_thing:Settled", "--far-end", "sendblue", "--clause", "carrier-6")
+
+
+def test_a_carrier_has_the_settings_of_the_shell_and_those_of_its_far_end_by_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ACME_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("OFFHOOK_FROM_NUMBER", "the far end's setting replaces this")
+    assert run([*SETTLED]) == 2
+    error = capsys.readouterr().err
+    assert (
+        "cannot be made: set ACME_LINE (it is made with the settings of the shell and those of its far end: " in error
+    )
+    assert "OFFHOOK_FROM_NUMBER" in error
+    assert "add others with --setting NAME=VALUE" in error
+    assert run([*SETTLED, "--setting", "ACME_LINE={OFFHOOK_FROM_NUMBER}"]) == 0, "two far ends have two lines"
+    assert run([*SETTLED, "--setting", "ACME_LINE=the same"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([*SETTLED[1:], "--setting", "ACME_LINE"], "--setting takes NAME=VALUE, got 'ACME_LINE'"),
+        (
+            [*SETTLED[1:], "--setting", "X={NOPE}"],
+            "--setting X: the far end has no setting NOPE; it has: OFFHOOK_FROM_",
+        ),
+        (["source", "silence:1", "--setting", "X=1"], "--setting is for a carrier or a transport: 'silence:1' has the"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["conformance", *arguments]) == 2
+    assert says in capsys.readouterr().err
 
 
 def test_skipped_clauses_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +185,7 @@ def test_a_failure_exits_with_1_unless_it_is_expected(folder: Path, capsys: pyte
     assert not document["passed"]
     assert [item["id"] for item in document["clauses"] if item["verdict"] == "failed"] == ["source-9"]
     expected = folder / "expected.toml"
-    expected.write_text('contract = 1\n[expected_failures]\nsource-9 = "it is a test"\n')
+    expected.write_text('contract = 2\n[expected_failures]\nsource-9 = "it is a test"\n')
     assert run([*broken, "--expected", str(expected)]) == 0
     assert "1 expected failure" in capsys.readouterr().out
 

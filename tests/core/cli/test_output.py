@@ -53,8 +53,20 @@ def test_the_log_is_escaped_and_keeps_the_lines_of_tracebacks(capsys: pytest.Cap
         logging.getLogger("acme").exception("the peer sent %s", "\x1b[31m")
     first, second, *_, last = capsys.readouterr().err.splitlines()
     assert first.endswith("ERROR acme: the peer sent \\x1b[31m")
-    assert second == "Traceback (most recent call last):"
-    assert last == "ValueError: \\x1b[2J"
+    assert second == "    Traceback (most recent call last):"
+    assert last == "    ValueError: \\x1b[2J"
+
+
+def test_no_line_of_the_log_is_forged(capsys: pytest.CaptureFixture[str]) -> None:
+    forged = "\r\n2026-11-29 12:00:00,000 INFO offhook: all is well\n"
+    log_to_stderr(logging.INFO)
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        logging.getLogger(f"acme.{forged}").exception("the peer sent %s", forged, stack_info=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert "the peer sent \\r\\n2026-11-29" in lines[0]
+    assert all(line.startswith("    ") for line in lines[1:])
 
 
 def test_warnings_that_python_prints_are_escaped_and_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,9 +229,12 @@ def test_what_plugins_print_while_they_load_goes_to_standard_error(
 
 
 @pytest.mark.usefixtures("commands")
-def test_vv_shows_the_traceback_of_a_bug() -> None:
-    with pytest.raises(ZeroDivisionError):
-        run(["-vv", "buggy"])
+def test_vv_shows_the_traceback_of_a_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["-vv", "buggy"]) == ExitCode.FAILED
+    *_, raising, error, complaint = capsys.readouterr().err.splitlines()
+    assert raising.strip() == 'raise ZeroDivisionError("oops")'
+    assert error == "    ZeroDivisionError: oops"
+    assert "this is a bug in offhook: ZeroDivisionError: oops" in complaint
 
 
 @pytest.mark.usefixtures("commands")
@@ -256,6 +259,20 @@ def test_a_plugin_that_fails_is_named_and_the_rest_works(
     monkeypatch.setattr(Plugins, "load", with_a_broken_one)
     assert run(["--version"]) == 0
     assert capsys.readouterr().err == "offhook: plugin broken (acme 1.0) was left out: RuntimeError: no licence\n"
+
+
+def test_lost_output_is_mentioned_and_changes_no_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(offhook.cli.root, "lost_output", lambda: "No space left on device")
+    assert run(["--version"]) == 0
+    said = "offhook: standard output lacks a part of what was printed: No space left on device\n"
+    assert capsys.readouterr().err == said
+
+
+def test_texts_of_plugins_and_arguments_are_not_read_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["call", "+14155550123", "[/red]", "[bold]x"]) == ExitCode.BAD_USAGE
+    assert "[/red]" in capsys.readouterr().err
 
 
 def test_the_entry_point_exits_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -271,7 +271,7 @@ def test_frames_that_arrive_while_the_leg_leaves_are_ignored() -> None:
                 leg,
                 lambda kind, from_hz, to_hz: Flushed(from_hz, to_hz),
                 asyncio.create_task,
-                noted.append,
+                lambda error, doing="": noted.append(error),
                 noted.append,
                 None,
                 remark=lambda *_: None,

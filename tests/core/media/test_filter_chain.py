@@ -72,7 +72,7 @@ def notes() -> list[OffhookError]:
 
 @pytest.fixture
 def chain(notes: list[OffhookError]) -> FilterChain:
-    return FilterChain(RATE_HZ, notes.append, DamageLog(lambda *_: None))
+    return FilterChain(RATE_HZ, lambda error, doing="": notes.append(error), DamageLog(lambda *_: None))
 
 
 def test_filters_are_applied_in_the_order_they_were_added(chain: FilterChain) -> None:

@@ -38,9 +38,15 @@ def test_0_db_is_none() -> None:
     assert gain_of(0) is gain_of(0.0) is gain_of(-0.0) is None
 
 
-@pytest.mark.parametrize("db", [-60.1, 20.1, float("nan"), float("inf"), float("-inf"), "6", None, 1j])
+@pytest.mark.parametrize("db", [-60.1, 20.1])
 def test_a_gain_out_of_range_is_rejected(db: float) -> None:
-    with pytest.raises(ConfigError, match="gain_db must be between -60 and 20, got ") as caught:
+    with pytest.raises(ConfigError, match=f"gain_db must be between -60 and 20, got {db}. To send silence, mute"):
+        gain_of(db)
+
+
+@pytest.mark.parametrize("db", [float("nan"), float("inf"), float("-inf"), "6", None, True])
+def test_a_gain_is_a_number(db: float) -> None:
+    with pytest.raises(ConfigError, match="gain_db must be a number between -60 and 20, got ") as caught:
         gain_of(db)
     assert repr(db) in str(caught.value)
 

@@ -394,7 +394,7 @@ def test_raw_audio_and_paths_are_played_in_a_call(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mark", ["200", None, True, [], -1, float("nan")])
 def test_a_wrong_mark_is_refused(mark: float) -> None:
-    with pytest.raises(ConfigError, match="high_water_ms must be positive, got"):
+    with pytest.raises(ConfigError, match="high_water_ms must be "):
         PushSource(high_water_ms=mark)
 
 

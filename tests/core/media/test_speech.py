@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from offhook.errors import ConfigError
 from offhook.interfaces.frame import AudioFrame
 from offhook.media.speech import SpeechChange, SpeechDetector, SpeechStarted, SpeechStopped
 
@@ -116,5 +117,5 @@ def test_the_threshold_is_a_setting() -> None:
 
 
 def test_another_rate_is_rejected() -> None:
-    with pytest.raises(ValueError, match="frame at 8000 Hz, detector at 16000 Hz"):
+    with pytest.raises(ConfigError, match="frame at 8000 Hz, detector at 16000 Hz"):
         SpeechDetector(RATE_HZ).feed(AudioFrame(b"", 8_000))

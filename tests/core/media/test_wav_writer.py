@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.errors import StorageError
+from offhook.errors import ConfigError, StorageError
 from offhook.media.wav_writer import FLUSH_MS, WavWriter
 from offhook.wording import quoted_path
 
@@ -278,14 +278,29 @@ def test_closing_twice_is_fine(tmp_path: Path) -> None:
     assert contents(tmp_path / "a.wav")[2] == TEN_MS
 
 
-def test_misuse_is_a_value_error(tmp_path: Path) -> None:
-    for rate_hz, channels in ((0, 1), (8_000, 0)):
-        with pytest.raises(ValueError, match="channels and rate_hz must be positive"):
-            WavWriter(tmp_path / "a.wav", rate_hz, channels)
+def test_misuse_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="rate_hz must be between 1 and 768,000 hertz, got 0"):
+        WavWriter(tmp_path / "a.wav", 0, 1)
+    with pytest.raises(ConfigError, match="channels must be between 1 and 32,767, got 0"):
+        WavWriter(tmp_path / "a.wav", 8_000, 0)
     writer = WavWriter(tmp_path / "a.wav", 8_000, 2)
-    with pytest.raises(ValueError, match="got 6 bytes"):
+    with pytest.raises(ConfigError, match="got 6 bytes"):
         writer.write(bytes(6))
     writer.close()
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.MP3", "a.wav.flac", "a.2026", "b/a.ogg"])
+def test_a_name_that_promises_another_format_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"recordings are WAV files, and '\.\w+' is not an ending of one") as caught:
+        WavWriter(tmp_path / name, 8_000)
+    assert str(tmp_path / name)[:-4] in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.WAV", "a.wave", "a", "a-*.wav"])
+def test_a_name_may_have_the_ending_of_a_wav_file_or_none(tmp_path: Path, name: str) -> None:
+    WavWriter(tmp_path / name, 8_000).close()
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_paths_are_shown_whole_escaped_and_not_endless() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_ours_come_first(install: Callable[..., str]) -> None:
     install("aaa")
-    names = [point.name for point, _ in installed({})[0]]
+    names = [point.name for point, _ in installed({}).plugins]
     assert names == [*sorted(names[:-1]), "aaa"]
 
 

@@ -123,7 +123,7 @@ def test_a_cancellation_by_the_caller_is_passed_on() -> None:
 
 def test_something_that_cannot_be_awaited_is_the_plugins_fault() -> None:
     async def main() -> None:
-        with pytest.raises(PluginError, match="TypeError"):
+        with pytest.raises(PluginError, match="returned int; expected an awaitable, as from an async def"):
             await isolated(Acme(), "give", lambda: 7)  # type: ignore[arg-type,return-value]
 
     run(main())
@@ -149,3 +149,12 @@ def test_a_cancellation_that_a_plugin_raises_is_not_taken_for_the_callers(timeou
         PluginError, match="failed in leave: raised CancelledError, although its caller did not cancel it"
     ):
         run(isolated("acme", "leave", lost, timeout_s))
+
+
+def test_ctrl_c_while_an_error_is_described_is_passed_on() -> None:
+    class Slow(Exception):
+        def __str__(self) -> str:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        describe(Slow())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,7 +24,7 @@ from offhook.secret import Secret
 from offhook.testing import LinkedTransport, ListFilter, MemoryStore, ScriptedCarrier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
     from pathlib import Path
 
     from offhook.plugin.manager import PluginReport
@@ -175,15 +176,6 @@ def test_the_process_environment_is_read_by_default(
     assert reports(Plugins.load())["acme"].problem == f"not loaded: {DISABLE_VARIABLE} names it"
 
 
-def test_a_distribution_without_metadata_of_its_own_is_still_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib import metadata
-
-    point = metadata.EntryPoint("json", "json", "offhook")  # made by hand: it knows no distribution
-    monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
-    (report,) = Plugins.load().reports
-    assert (report.label, report.problem) == ("json ()", "")
-
-
 class Observer:
     def __init__(self, name: str, seen: list[object]) -> None:
         self._name, self._seen = name, seen
@@ -307,14 +299,25 @@ async def nothing() -> None: ...
         (Wrong.UnknownArgument(), "recordx"),
         (Wrong.Async(), "it is async"),
         (Wrong.Unmarked(), "hookimpl"),
-        (5, "hookimpl"),
-        (None, "hookimpl"),
+        (object(), "it implements no hook: decorate its functions with offhook.hookimpl"),
     ],
 )
 def test_a_plugin_that_is_passed_to_the_phone_must_work(plugin: object, says: str) -> None:
     with pytest.raises(PluginError, match=says) as raised:
         load(plugin)
     assert raised.value.plugin.endswith("(given to the phone)")
+
+
+@pytest.mark.parametrize("plugin", [5, None, "acme", b"acme", 0.5])
+def test_a_plugin_that_is_passed_to_the_phone_is_an_object(plugin: object) -> None:
+    with pytest.raises(ConfigError, match="each of plugins must be a module or an object with hooks, got "):
+        load(plugin)
+
+
+@pytest.mark.parametrize("plugins", [5, None, "acme", math, {}, Observer])
+def test_plugins_are_passed_in_a_list(plugins: Iterable[object]) -> None:
+    with pytest.raises(ConfigError, match="plugins must be a list of modules or objects with hooks, got "):
+        Plugins.load(plugins, ALONE)
 
 
 def test_a_given_plugin_does_not_push_out_an_installed_one_of_its_name(install: Callable[..., str]) -> None:

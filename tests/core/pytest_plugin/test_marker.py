@@ -113,7 +113,12 @@ def test_a_test_that_waits_for_nothing_fails_instead_of_hanging(run) -> None:  #
         await asyncio.Event().wait()
     """)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*NothingScheduledError*"])
+    result.stdout.fnmatch_lines(
+        ["*NothingScheduledError*", "*test_*.py:* in test_hangs, which awaits Event.wait (task *"]
+    )
+    assert (
+        "offhook_pytest/running.py" not in result.stdout.str().partition("The tasks wait in:")[2].partition("\nE ")[0]
+    )
 
 
 def test_async_fixtures_and_plain_functions_are_rejected_in_one_sentence(run) -> None:  # type: ignore[no-untyped-def]

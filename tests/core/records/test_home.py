@@ -36,7 +36,11 @@ def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_what_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for place, says in (("file", "is a file and not a folder"), ("file/x", "is a file"), ("file/x/y", "not a folder")):
+    for place, says in (
+        ("file", "is a file and not a folder"),
+        ("file/x", "not a folder"),
+        ("file/x/y", "not a folder"),
+    ):
         with pytest.raises(StorageError, match=says):
             make_private(tmp_path / place)
     with pytest.raises(StorageError, match="NUL"):

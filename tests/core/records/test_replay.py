@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.core.rig import NUMBER, Rig, frame, later, rig, run
 
 from offhook import AnswerPolicy, CallPolicy, CallState, OffhookError
-from offhook.errors import RequestRejected, StartAmbiguous
+from offhook.errors import ConfigError, RequestRejected, StartAmbiguous
 from offhook.records.replay import replay
 from offhook.session.events import (
     AudioLost,
@@ -268,3 +268,9 @@ def test_an_invalid_journal_is_rejected(entry: dict[str, object]) -> None:
         replay([*simple()[:1], entry])
     with pytest.raises(OffhookError, match="does not hold a valid call policy"):
         replay([{"at_s": 0.0, "event": "Dialed", "facts": None}])
+
+
+@pytest.mark.parametrize("journal", [5, None, "journal.jsonl", {}, [5], [[]]])
+def test_a_journal_is_a_list_of_entries(journal: object) -> None:
+    with pytest.raises(ConfigError, match="journal must be a "):
+        replay(journal)  # type: ignore[arg-type]

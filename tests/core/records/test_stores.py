@@ -175,8 +175,8 @@ def test_the_guard_is_the_first_store_that_is_one() -> None:
 
 def test_all_are_closed_even_where_one_fails() -> None:
     first, second, third = Failing("close"), Failing("close"), MemoryStore()
-    with pytest.raises(PluginError, match="Failing' failed in close: OSError"):
-        Stores([first, second, third]).close()
+    problems = Stores([first, second, third]).close()
+    assert ["Failing' failed in close: OSError" in problem.message for problem in problems] == [True, True]
     assert (first.closed, second.closed, third.closed) == (True, True, True)
 
 

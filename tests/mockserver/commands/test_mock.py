@@ -18,7 +18,7 @@ import pytest
 from tests.patience import PATIENCE_S
 
 from offhook_mockserver.callees.numbers import NUMBERS
-from offhook_mockserver.commands import serving
+from offhook_mockserver.commands.settings import shell_word, store_setting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,17 +116,6 @@ def test_an_unread_pipe_blocks_neither_calls_nor_the_stop() -> None:
         process.communicate()
 
 
-def test_the_oldest_of_too_many_lines_are_dropped_and_counted(capfd: pytest.CaptureFixture[str]) -> None:
-    printer = serving.LinePrinter()
-    for number in range(serving.MOST_LINES + 3):
-        printer.print(f"line {number}")
-    printer.start()
-    printer.finish(10)
-    lines = capfd.readouterr().out.splitlines()
-    assert lines[0] == "(3 lines were dropped here, because the output was not read)"
-    assert lines[1:] == [f"line {number}" for number in range(3, serving.MOST_LINES + 3)]
-
-
 @pytest.mark.slow
 def test_closing_the_pipe_does_not_end_the_server() -> None:
     process = begin("--json")
@@ -169,7 +158,7 @@ def test_people_see_what_to_export_what_to_try_and_the_numbers() -> None:
 @pytest.mark.parametrize("name", ["plain", "with a 'quote'", "caf\udce9", "a\x1b[31m", "back\\slash\udce9'"])
 def test_the_printed_store_is_a_word_of_a_shell(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OFFHOOK_HOME", f"{tmp_path}/{name}")
-    word = serving._store()
+    word = shell_word(store_setting())
     monkeypatch.undo()
     assert word.isprintable()
     shown = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout
@@ -184,7 +173,7 @@ def test_without_a_home_folder_the_mock_prints_a_store_that_keeps_nothing(monkey
         for variable in ("OFFHOOK_HOME", "HOME", "XDG_DATA_HOME"):
             patch.delenv(variable, raising=False)
         patch.setattr(pwd, "getpwuid", no_entry)
-        assert serving._store() == "none"
+        assert store_setting() == "none"
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from offhook.secret import Secret
 from offhook.session.events import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.rooms import room as room_module
-from offhook_mockserver.rooms.room import Room, RoomError
+from offhook_mockserver.rooms.room import MAX_ROOM_MEMBERS, Room, RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_wire import pace, rtcp, rtp
@@ -537,6 +537,23 @@ def test_a_lost_pcm_member_is_removed_unless_it_recovers() -> None:
         member.lose()
 
     run_virtual(main())
+
+
+def test_a_full_room_takes_no_further_client_but_its_callee_and_one_that_replaces_a_member() -> None:
+    async def main() -> None:
+        room = make_room()
+        for uid in range(1, MAX_ROOM_MEMBERS + 1):
+            room.check_space(uid)
+            room.join_pcm(uid, Ear())
+        room.check_space(1)
+        with pytest.raises(RoomError, match=f"{MAX_ROOM_MEMBERS} members"):
+            room.check_space(0)
+        with pytest.raises(RoomError, match=f"{MAX_ROOM_MEMBERS} members"):
+            room.check_space(MAX_ROOM_MEMBERS + 1)
+        assert room.join_pcm(0, Ear()).present, "a callee"
+        room.close()
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("samples", [1, 40, 160, 200, 320])

@@ -14,7 +14,7 @@ from websockets.typing import Origin
 
 from offhook.plugin.manager import Plugins
 from offhook_mockserver.server import http_guard as guard
-from offhook_mockserver.server import loop_server
+from offhook_mockserver.server.http_connection import BoundedConnection
 from offhook_mockserver.server.socket_server import MockServer
 
 CALL = {"phoneNumber": "+14155550102", "fromNumber": "+18885550199"}
@@ -157,7 +157,7 @@ def test_a_body_that_stalls_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.fault("F44")
 @pytest.mark.parametrize("data", [b"", b"POST /facetime/start-call HT", b"GET / HTTP/1.1\r\nhost: x\r\n"])
 def test_a_connection_whose_headers_never_end_is_closed(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop_server.BoundedConnection, "header_timeout_s", 0.05)
+    monkeypatch.setattr(BoundedConnection, "header_timeout_s", 0.05)
 
     async def main() -> None:
         async with server() as mock:
@@ -167,7 +167,7 @@ def test_a_connection_whose_headers_never_end_is_closed(data: bytes, monkeypatch
 
 
 def test_other_clients_do_not_keep_a_connection_open_whose_headers_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop_server.BoundedConnection, "header_timeout_s", 0.1)
+    monkeypatch.setattr(BoundedConnection, "header_timeout_s", 0.1)
 
     async def main() -> None:
         async with server() as mock, httpx.AsyncClient(base_url=mock.url, trust_env=False) as client:
@@ -181,7 +181,7 @@ def test_other_clients_do_not_keep_a_connection_open_whose_headers_never_end(mon
 
 def test_a_websocket_outlives_the_limit_on_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     """After an upgrade the connection belongs to the WebSocket, which may be quiet for long."""
-    monkeypatch.setattr(loop_server.BoundedConnection, "header_timeout_s", 0.05)
+    monkeypatch.setattr(BoundedConnection, "header_timeout_s", 0.05)
 
     async def echo(scope: object, receive: object, send: object) -> None:
         await receive()  # type: ignore[operator]  # ASGI

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import math
@@ -17,21 +18,23 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
 )
-from offhook.testing import ScriptedCarrier, ScriptedService, ServiceAnswer
+from offhook.interfaces.grant import Grant
+from offhook.secret import Secret
+from offhook.testing import ScriptedCarrier, ScriptedService, ServiceAnswer, VirtualLoop
 from offhook.testing.conformance import CarrierConformance
 
 if TYPE_CHECKING:
     from offhook.interfaces import Auth, DialRequest
     from offhook.interfaces.environment import Environment
-    from offhook.interfaces.grant import Grant
 
 
 class Good(ScriptedCarrier):
     """The double, with access to its service."""
 
-    def __init__(self, service: ScriptedService, environment: Environment) -> None:
-        super().__init__(service=service.ring, line=environment["SCRIPTED_LINE"])
+    def __init__(self, service: ScriptedService, environment: Environment, auth: Auth) -> None:
+        super().__init__(service=service.ring, line=environment["SCRIPTED_LINE"], auth=auth)
         self.far_end = service
+        self.auth = auth
 
     @property
     def answer(self) -> ServiceAnswer:
@@ -103,16 +106,32 @@ class SwallowsCancellations(Good):
             raise CarrierUnavailable("the call was given up") from None
 
 
+class ReturnsWhenCancelled(Good):
+    async def start_call(self, request: DialRequest) -> Grant:
+        try:
+            return await super().start_call(request)
+        except asyncio.CancelledError:
+            self.far_end.answer(ServiceAnswer.ACCEPT)
+            return await super().start_call(request)
+
+
+class ChecksOnWhenCancelled(Good):
+    async def check(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.01)
+
+
 class StaysOccupied(Good):
     busy = False
 
     async def start_call(self, request: DialRequest) -> Grant:
         if self.busy and self.answer is ServiceAnswer.ACCEPT:
             raise CarrierUnavailable("a call is being started")
-        self.busy = self.answer is ServiceAnswer.HANG
-        grant = await super().start_call(request)
-        self.busy = False
-        return grant
+        try:
+            return await super().start_call(request)
+        except asyncio.CancelledError:
+            self.busy = True
+            raise
 
 
 class LeavesATask(Good):
@@ -137,8 +156,8 @@ class BreaksWhenClosed(Good):
 class KeepsDescriptors(Good):
     kept: list[int]
 
-    def __init__(self, service: ScriptedService, environment: Environment) -> None:
-        super().__init__(service, environment)
+    def __init__(self, service: ScriptedService, environment: Environment, auth: Auth) -> None:
+        super().__init__(service, environment, auth)
         self.kept = []
 
     async def start_call(self, request: DialRequest) -> Grant:
@@ -162,6 +181,43 @@ class TellsTheNumber(Good):
             return await super().start_call(request)
         except RequestRejected as error:
             raise RequestRejected(f"{error.message}: {request.number}") from None
+
+
+class NotesTheKey(Good):
+    async def start_call(self, request: DialRequest) -> Grant:
+        try:
+            return await super().start_call(request)
+        except CarrierUnavailable as error:
+            error.add_note(f"asked with {await self.keys()}")
+            raise
+
+    async def keys(self) -> list[str]:
+        return [secret.reveal() for secret in (await self.auth.headers("127.0.0.1")).values()]
+
+
+class HasTheKeyInItsFrame(NotesTheKey):
+    async def start_call(self, request: DialRequest) -> Grant:
+        keys = await self.keys()
+        self.asked_with = len(keys)
+        return await Good.start_call(self, request)
+
+
+class ShowsItsLastToken(Good):
+    last = ""
+
+    async def start_call(self, request: DialRequest) -> Grant:
+        grant = await super().start_call(request)
+        self.last = self.last or grant.token.reveal()
+        return grant
+
+    def __repr__(self) -> str:
+        return f"ShowsItsLastToken({self.last})"
+
+
+class SetsAVariable(NotesTheKey):
+    async def start_call(self, request: DialRequest) -> Grant:
+        os.environ["ACME_KEYS"] = " ".join(await self.keys())
+        return await Good.start_call(self, request)
 
 
 class TakesBadKeysForARefusal(Good):
@@ -201,6 +257,8 @@ class RaisesWhatItsParserDoes(Good):
         try:
             return await super().start_call(request)
         except CarrierProtocolError:
+            if self.answer is ServiceAnswer.REDIRECT:
+                raise
             raise ValueError("Expecting value: line 1 column 1 (char 0)") from None
 
 
@@ -239,12 +297,92 @@ class AsksAgain(Good):
             raise
 
 
+class AsksAgainLater(Good):
+    async def start_call(self, request: DialRequest) -> Grant:
+        try:
+            return await super().start_call(request)
+        except CarrierUnavailable as error:
+            if error.may_have_rung:
+                asyncio.get_running_loop().call_later(30, self.far_end.rung.append, request.number)
+            raise
+
+
+class AsksAgainAfterHanging(Good):
+    async def start_call(self, request: DialRequest) -> Grant:
+        try:
+            return await super().start_call(request)
+        except StartAmbiguous:
+            if self.answer is ServiceAnswer.HANG:
+                return await super().start_call(request)
+            raise
+
+
+class IsDoneAfterAFailure(Good):
+    failed = False
+
+    async def start_call(self, request: DialRequest) -> Grant:
+        if self.failed and self.answer is ServiceAnswer.ACCEPT:
+            raise CarrierUnavailable("the last call failed")
+        try:
+            return await super().start_call(request)
+        except CredentialsRejected:
+            self.failed = True
+            raise
+
+
+class FollowsRedirects(Good):
+    async def start_call(self, request: DialRequest) -> Grant:
+        if self.answer is ServiceAnswer.REDIRECT:
+            self.far_end.strayed.append("https://elsewhere.example.com")
+        return await super().start_call(request)
+
+
+class FollowsRedirectsToCheck(Good):
+    async def check(self) -> None:
+        if self.answer is ServiceAnswer.REDIRECT:
+            self.far_end.strayed.append("https://elsewhere.example.com")
+
+
+class TakesARedirectForAGrant(Good):
+    async def start_call(self, request: DialRequest) -> Grant:
+        try:
+            return await super().start_call(request)
+        except CarrierProtocolError:
+            if self.answer is not ServiceAnswer.REDIRECT:
+                raise
+            return Grant("0" * 32, "elsewhere", Secret("007-token"), 0, self.endpoint)
+
+
+class KeepsItsKeys(Good):
+    kept: object = None
+
+    async def start_call(self, request: DialRequest) -> Grant:
+        if self.kept is not None:
+            self._auth = None
+        self.kept = self.auth
+        return await super().start_call(request)
+
+
+class AsksForAnyHost(Good):
+    async def start_call(self, request: DialRequest) -> Grant:
+        await self.auth.headers("")
+        return await super().start_call(request)
+
+
+class HoldsTheLoop(Good):
+    async def start_call(self, request: DialRequest) -> Grant:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.block(0.3)
+        return await super().start_call(request)
+
+
 class GoodKit(CarrierConformance):
     plugin: type[Good] = Good
 
     def make(self, environment: Environment, auth: Auth) -> Good:
         assert isinstance(self.far_end, ScriptedService)
-        return self.plugin(self.far_end, environment)
+        return self.plugin(self.far_end, environment, auth)
 
     def make_far_end(self) -> ScriptedService:
         return ScriptedService()
@@ -263,15 +401,21 @@ BROKEN: Final[dict[str, dict[type[Good], str]]] = {
     "carrier-7": {TellsItsKeyInTheLine: "line_id() contains a key"},
     "carrier-8": {CallsOneAtATime: "CarrierUnavailable: another call is being started"},
     "carrier-9": {
-        SwallowsCancellations: "cancelled in turn 1: CarrierUnavailable was raised",
+        SwallowsCancellations: "start_call() (hang) was cancelled after 1.000 s and raised CarrierUnavailable",
+        ReturnsWhenCancelled: "start_call() (hang) was cancelled after 1.000 s and returned, although",
+        ChecksOnWhenCancelled: "check() was cancelled after 1 turns of the loop and returned, although",
         StaysOccupied: "CarrierUnavailable: a call is being started",
     },
     "carrier-10": {LeavesATask: "the carrier left behind: 1 tasks", ClosesOnce: "RuntimeError: closed already"},
     "carrier-11": {BreaksWhenClosed: "AttributeError was raised: 'NoneType' object has no attribute 'post'"},
     "carrier-12": {KeepsDescriptors: "20 calls left behind: 20 descriptors"},
     "carrier-13": {
-        LogsTheNumber: "a secret appears in: ringing +14155550123",
-        TellsTheNumber: "a secret appears in: the service refused the call: +14155550123",
+        LogsTheNumber: "the number appears in a log record of acme at DEBUG",
+        TellsTheNumber: "the number appears in the arguments of a RequestRejected, the message of a RequestRejected",
+        NotesTheKey: "a key or a token appears in a note of a CarrierUnavailable",
+        HasTheKeyInItsFrame: "a key or a token appears in the variable keys of start_call() (broken_carrier.py, line ",
+        ShowsItsLastToken: "a key or a token appears in repr(carrier, after a call), repr(carrier, after failures)",
+        SetsAVariable: "a key or a token appears in the environment of the process",
     },
     "carrier-14": {TakesBadKeysForARefusal: "expected CredentialsRejected: RequestRejected was raised"},
     "carrier-15": {TakesARefusalForARing: "RequestRejected has may_have_rung=True, not False"},
@@ -281,5 +425,20 @@ BROKEN: Final[dict[str, dict[type[Good], str]]] = {
     "carrier-19": {TakesALostAnswerForNone: "expected StartAmbiguous: CarrierUnavailable was raised"},
     "carrier-20": {WaitsForEver: "did not happen within 60 s: start_call() ends (hang)"},
     "carrier-21": {TakesNobodyForALoss: "expected CarrierUnavailable: StartAmbiguous was raised"},
-    "carrier-22": {AsksAgain: "lose: the number was rung 2 times"},
+    "carrier-22": {
+        AsksAgain: "lose: the number was rung 2 times",
+        AsksAgainLater: "fail: the number was rung 2 times",
+        AsksAgainAfterHanging: "hang: the number was rung 2 times",
+        IsDoneAfterAFailure: "reject keys, then a call that the service accepts: CarrierUnavailable was raised",
+    },
+    "carrier-23": {
+        FollowsRedirects: "start_call() followed a redirect to https://elsewhere.example.com: keys and number are for",
+        FollowsRedirectsToCheck: "check() followed a redirect to https://elsewhere.example.com",
+        TakesARedirectForAGrant: "the service redirected the call: nothing was raised",
+    },
+    "carrier-24": {
+        KeepsItsKeys: "call 2 requested no headers from the auth: keys may have rotated",
+        AsksForAnyHost: "headers were requested for '', but the service is 127.0.0.1",
+    },
+    "carrier-25": {HoldsTheLoop: "start_call() blocked the event loop for "},
 }

@@ -90,6 +90,12 @@ class IsUsed(GainFilter):
     taken = True
 
 
+class ChangesItsInput(GainFilter):
+    def apply(self, frame: AudioFrame) -> AudioFrame:
+        frame.pcm = super().apply(frame).pcm
+        return frame
+
+
 class GoodKit(FilterConformance):
     argument = "20"
     plugin: type[GainFilter] = GainFilter
@@ -99,7 +105,10 @@ class GoodKit(FilterConformance):
 
 
 BROKEN: Final[dict[str, dict[type[GainFilter], str]]] = {
-    "filter-1": {LosesASample: "returned 239 samples at 12000 Hz for 240 at 12000 Hz"},
+    "filter-1": {
+        LosesASample: "returned 239 samples at 12000 Hz for 240 at 12000 Hz",
+        ChangesItsInput: "apply() changed the frame that it was given, which others may hold: return another one",
+    },
     "filter-2": {DividesBySilence: "ZeroDivisionError: division by zero"},
     "filter-3": {
         DividesByLength: "ZeroDivisionError: division by zero",

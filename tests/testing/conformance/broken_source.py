@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
@@ -41,6 +42,8 @@ class GivesAllAtOnce(ToneSource):
         if self.given or frame is None:
             return frame
         self.given = True
+        self._position += 11 * 16_000 - frame.samples
+        self._end = None if self._end is None else self._end + 11 * 16_000
         return AudioFrame(bytes(11 * 32_000), 16_000)
 
 
@@ -59,7 +62,7 @@ class NeverEnds(ToneSource):
     async def read(self) -> AudioFrame | None:
         frame = await super().read()
         if frame is None and self._end:
-            return AudioFrame(b"", 16_000)
+            return AudioFrame(b"", 16_000, self._position)
         return frame
 
     async def aclose(self) -> None:
@@ -154,8 +157,111 @@ class LeavesATask(ToneSource):
         return await super().read()
 
 
+class GivesBytesLater(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        late = frame is not None and frame.position > 6_000
+        return frame.pcm if late else frame  # type: ignore[return-value,union-attr]
+
+
+class GivesAllAtOnceLater(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        if frame is None or frame.position != 6_080:
+            return frame
+        self._position += 11 * 16_000 - frame.samples
+        self._end = None if self._end is None else self._end + 11 * 16_000
+        return AudioFrame(bytes(11 * 32_000), 16_000, frame.position)
+
+
+class HangsAtItsEnd(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        if frame is None and self._end:
+            await asyncio.sleep(math.inf)
+        return frame
+
+    async def aclose(self) -> None:
+        self._position = self._end = 0
+
+
+class NeverEndsInTime(ToneSource):
+    """Lasts for ever, as live audio does: 20 ms every 20 ms."""
+
+    async def read(self) -> AudioFrame | None:
+        if self._end:
+            await asyncio.sleep(0.02)
+            self._end += 320
+        return await super().read()
+
+    async def aclose(self) -> None:
+        self._position = self._end = 0
+
+
+class HangsWhenClosed(ClosesOnce):
+    async def read(self) -> AudioFrame | None:
+        if self.closed:
+            await asyncio.sleep(math.inf)
+        return await super().read()
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class EndsWhenCancelled(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        try:
+            await asyncio.sleep(0.001)
+        except asyncio.CancelledError:
+            return None
+        return await super().read()
+
+
+class LeavesATaskWhenCancelled(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        reading = asyncio.create_task(asyncio.sleep(math.inf))
+        await asyncio.sleep(0)
+        reading.cancel()
+        return await super().read()
+
+
+class SharesItsPosition(ToneSource):
+    last: ClassVar[int] = 0
+
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        if frame is None:
+            return None
+        type(self).last += frame.samples
+        return AudioFrame(frame.pcm, frame.rate_hz, self.last)
+
+    async def aclose(self) -> None:
+        await super().aclose()
+
+
+class GoesBack(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        if frame is None or frame.position < 3_200:
+            return frame
+        return AudioFrame(frame.pcm, frame.rate_hz, frame.position - 3_200)
+
+
+class CountsNothing(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        return frame and AudioFrame(frame.pcm, frame.rate_hz)
+
+
+class CountsInSeconds(ToneSource):
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        return frame and AudioFrame(frame.pcm, frame.rate_hz, frame.position / 16_000)  # type: ignore[arg-type]
+
+
 class GoodKit(SourceConformance):
     argument = "440,0.5"
+    ends_within_s = 0.5
     plugin: type[ToneSource] = ToneSource
 
     def make(self, argument: str) -> AudioSource:
@@ -163,19 +269,42 @@ class GoodKit(SourceConformance):
 
 
 BROKEN: Final[dict[str, dict[type[ToneSource], str]]] = {
-    "source-1": {GivesBytes: "read() returned bytes, not an AudioFrame"},
+    "source-1": {
+        GivesBytes: "read() returned bytes, not an AudioFrame",
+        GivesBytesLater: "read() returned bytes, not an AudioFrame",
+    },
     "source-2": {BeginsEmpty: "its first 10 frames are empty"},
-    "source-3": {GivesAllAtOnce: "returned a frame of 11 s: split it"},
+    "source-3": {
+        GivesAllAtOnce: "returned a frame of 11 s: split it",
+        GivesAllAtOnceLater: "returned a frame of 11 s: split it",
+    },
     "source-4": {
         BeginsAnew: "after its end read() returned AudioFrame(20 ms at 16000 Hz, position 0)",
-        NeverEnds: "no end after 100000 frames",
+        NeverEnds: "no end within 0.5 s, after ",
+        NeverEndsInTime: "no end within 0.5 s, after 25 frames with 0.5 s of audio: if it ends later, raise",
+        HangsAtItsEnd: "did not happen within 5 s: read() returns",
     },
     "source-5": {ClosesOnce: "ValueError: closed already"},
-    "source-6": {BreaksWhenClosed: "ValueError was raised: I/O operation on closed file"},
-    "source-7": {DoesNotLetGo: "did not happen within 5 s: a cancelled read() ends"},
+    "source-6": {
+        BreaksWhenClosed: "ValueError was raised: I/O operation on closed file",
+        HangsWhenClosed: "did not happen within 5 s: read() returns",
+    },
+    "source-7": {
+        DoesNotLetGo: "did not happen within 5 s: read() ends when it is cancelled after 1 turns of the loop",
+        EndsWhenCancelled: "read() was cancelled after 1 turns of the loop and returned, although it must raise Canc",
+        LeavesATaskWhenCancelled: "a cancelled read() left behind: ",
+    },
     "source-8": {IsSurprisedLater: "made with '\\x00': nothing was raised"},
     "source-9": {IsUsed: "taken is True before it was played", SaysNothingOfLive: "live is None, not a bool"},
-    "source-10": {SharesItsEnd: "closing one source ended the other"},
+    "source-10": {
+        SharesItsEnd: "closing one source ended the other",
+        SharesItsPosition: "one source begins at position ",
+    },
     "source-11": {HoldsTheLoop: " s for 0.20 s of audio"},
     "source-12": {LeavesATask: "the source left behind: 1 tasks"},
+    "source-13": {
+        GoesBack: "which ended at position 3200: positions go back; count the samples returned so far",
+        CountsNothing: "which ended at position 320: positions go back; count the samples returned so far",
+        CountsInSeconds: "is float, not int",
+    },
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.records.documents import is_unfinished, mark_interrupted
+from offhook.testing import VirtualLoop
 from offhook.testing.conformance import StoreConformance
 from offhook_sqlite.archive import SqliteArchive
 from offhook_sqlite.store import SqliteStore
@@ -229,6 +230,31 @@ class ForgetsTheDead(SqliteStore):
         return await super().claim(key, call_id, now_s)
 
 
+class LooksBeforeItClaims(SqliteStore):
+    """Takes a key that was free when it looked, although another call has taken it meanwhile."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.seen: set[str] = set()
+
+    async def claim(self, key: str, call_id: str, now_s: float, if_killed_s: float = 0.0) -> str | None:
+        free = key not in self.seen
+        await asyncio.sleep(0.01)
+        holder = await super().claim(key, call_id, now_s, if_killed_s)
+        again = key in self.seen
+        self.seen.add(key)
+        return None if free and again else holder
+
+
+class WritesToAServer(SqliteStore):
+    def append(self, call_id: str, entry: Document) -> None:
+        with contextlib.suppress(RuntimeError):  # a child process has no loop
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualLoop)
+            loop.block(0.3)
+        super().append(call_id, entry)
+
+
 class GoodKit(StoreConformance):
     argument = "{folder}/calls.db"
     plugin: type[SqliteStore | SqliteArchive] = SqliteStore
@@ -268,4 +294,6 @@ BROKEN: Final[dict[str, dict[type[SqliteStore | SqliteArchive], str]]] = {
     "store-22": {HoldsOn: "the hold was released, but the key is not free"},
     "store-23": {ObeysStrangers: "a call released a key that it did not hold"},
     "store-24": {ForgetsTheDead: "the process died, and its key was free at once"},
+    "store-25": {LooksBeforeItClaims: "of 10 calls that claimed a key at once, "},
+    "store-26": {WritesToAServer: "append() or save() blocked the event loop for "},
 }

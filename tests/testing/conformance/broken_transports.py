@@ -9,12 +9,22 @@ import asyncio
 import contextlib
 import logging
 import threading
+from array import array
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
-from offhook.interfaces.frame import AudioFrame, level_dbfs
-from offhook.session.events import GrantExpiring, LeaveReason, LegClosed, LegDisconnected, MemberLeft, MemberPublished
-from offhook.testing import LinkedFarEnd
+from offhook.errors import JoinFailed, TokenRejected, TransportError, TransportUnavailable
+from offhook.interfaces.frame import AudioFrame, level_dbfs, pcm_of, samples_of
+from offhook.session.events import (
+    GrantExpiring,
+    LeaveReason,
+    LegClosed,
+    LegDisconnected,
+    MemberLeft,
+    MemberPublished,
+    MemberUnpublished,
+)
+from offhook.testing import LinkedFarEnd, VirtualLoop
+from offhook.testing.linked.channel import LinkedChannel
 from offhook.testing.linked.leg import LinkedLeg
 from offhook.testing.linked.transport import LinkedTransport
 
@@ -22,7 +32,6 @@ if TYPE_CHECKING:
     from offhook.interfaces import Leg, LegHandler
     from offhook.interfaces.grant import Grant
     from offhook.session.events import LegEvent
-    from offhook.testing.linked.channel import LinkedChannel
 
 
 # 1
@@ -35,6 +44,16 @@ class TakesNoUid(LinkedTransport):
         leg = super().enter(channel, uid, handler)
         leg.uid = uid
         return leg
+
+
+class JoinsSlowly(LinkedTransport):
+    """join() takes 8 s."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        assert isinstance(self.far_end, LinkedFarEnd)
+        if self.far_end.verify(grant, grant.uid) > 60:  # tokens that expire are not the matter here
+            await asyncio.sleep(8)
+        return await super().join(grant, handler)
 
 
 # 2
@@ -73,6 +92,18 @@ class ExpiredIsInvalid(LinkedTransport):
             return await super().join(grant, handler)
         except TokenRejected as error:
             raise TokenRejected(error.message, 8) from None
+
+
+class IgnoresARefusal(LinkedTransport):
+    """Returns a leg that is in no channel when a token has expired."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        try:
+            return await super().join(grant, handler)
+        except TokenRejected as error:
+            if error.reason == 9 and grant.channel == "room":
+                return self.enter(LinkedChannel("nowhere", guarded=True), grant.uid, handler)
+            raise
 
 
 # 4
@@ -129,6 +160,16 @@ class LeavesOnce(LinkedTransport):
             await super().leave()
 
 
+class SwallowsTheCancellationOfLeave(LinkedTransport):
+    """leave() goes on when it is cancelled, and does not say that it was."""
+
+    class leg_class(LinkedLeg):
+        async def leave(self) -> None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.001)
+            await super().leave()
+
+
 # 6
 
 
@@ -178,6 +219,34 @@ class RefusesAndIsGone(LinkedTransport):
                 raise
 
 
+class RefusesShortFrames(LinkedTransport):
+    """Frames must have exactly 20 ms."""
+
+    class leg_class(LinkedLeg):
+        def send(self, frame: AudioFrame) -> None:
+            if frame.samples < self.rate_hz // 50:
+                raise ValueError("the encoder takes 20 ms")
+            super().send(frame)
+
+
+class JittersPositions(LinkedTransport):
+    """Every second frame claims to begin before the frame before it has ended."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            shift = 10 * (self._counts["frames_received"] % 2)
+            super().hear(uid, AudioFrame(frame.pcm, frame.rate_hz, frame.position + shift))
+
+
+class CountsFast(LinkedTransport):
+    """Positions grow faster than samples are heard."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            shift = 100 * min(12, self._counts["frames_received"])
+            super().hear(uid, AudioFrame(frame.pcm, frame.rate_hz, frame.position + shift))
+
+
 # 9
 
 
@@ -220,6 +289,38 @@ class Queues(LinkedTransport):
             super().reconnect()
             for uid, frame in self.__dict__.pop("kept", []):
                 self.hear(uid, frame)
+
+
+class QueuesALittle(LinkedTransport):
+    """Keeps the last 0.6 s of an outage, and sends them before the audio after it."""
+
+    class leg_class(LinkedLeg):
+        def send(self, frame: AudioFrame) -> None:
+            kept: list[AudioFrame] = self.__dict__.setdefault("kept", [])
+            if self.cut:
+                self.kept = [*kept, frame][-30:]
+            elif kept:
+                self.kept = []
+                for late in kept:
+                    self.channel.carry(late)
+            super().send(frame)
+
+
+class StaysLate(LinkedTransport):
+    """After an outage, everything is heard a quarter of a second late."""
+
+    class leg_class(LinkedLeg):
+        late = False
+
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            if self.late:
+                asyncio.get_running_loop().call_later(0.25, super().hear, uid, frame)
+            else:
+                super().hear(uid, frame)
+
+        def reconnect(self) -> None:
+            self.late = self.late or self.cut
+            super().reconnect()
 
 
 class CountsNothing(LinkedTransport):
@@ -324,6 +425,16 @@ class TimeStandsStill(LinkedTransport):
             super().hear(uid, AudioFrame(frame.pcm, frame.rate_hz, frame.position - self.less))
 
 
+class CountsAnew(LinkedTransport):
+    """The counters of a new connection begin at 0."""
+
+    class leg_class(LinkedLeg):
+        def reconnect(self) -> None:
+            if self.cut:
+                self._counts["frames_sent"] = 0
+            super().reconnect()
+
+
 # 17
 
 
@@ -342,6 +453,17 @@ class SaysItTwice(LinkedTransport):
         def give_up(self, problem: str) -> None:
             super().give_up(problem)
             self.handler.on_event(LegClosed())
+
+
+class FailsWithItsToken(LinkedTransport):
+    """The reason of LegFailed contains the token."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        leg = await super().join(grant, handler)
+        assert isinstance(leg, LinkedLeg)
+        give_up = leg.give_up
+        leg.give_up = lambda problem: give_up(f"{problem} ({grant.token.reveal()})")  # type: ignore[method-assign]
+        return leg
 
 
 # 18
@@ -519,6 +641,60 @@ class SaysWhichToken(LinkedTransport):
             raise
 
 
+class NotesItsToken(LinkedTransport):
+    """A note of its error contains the rejected token."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        try:
+            return await super().join(grant, handler)
+        except TokenRejected as error:
+            error.add_note(grant.token.reveal())
+            raise
+
+
+class RaisesFromItsRequest(LinkedTransport):
+    """The context of its error, which is suppressed, contains the rejected token."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        try:
+            return await super().join(grant, handler)
+        except TokenRejected as error:
+            try:
+                raise KeyError({"token": grant.token.reveal()})
+            except KeyError:
+                raise TokenRejected(error.message, error.reason) from None
+
+
+class HasItsTokenInAVariable(LinkedTransport):
+    """A variable of join() contains the token, which tools show beside a traceback."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        message = {"token": grant.token.reveal()}
+        assert message
+        return await super().join(grant, handler)
+
+
+class PrintsItsToken(LinkedTransport):
+    """renew() prints the token."""
+
+    class leg_class(LinkedLeg):
+        async def renew(self, grant: Grant) -> None:
+            print("renewing with", grant.token.reveal())
+            await super().renew(grant)
+
+
+class NotesItsTokenWhenCancelled(LinkedTransport):
+    """A note of CancelledError contains the token."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        try:
+            await asyncio.sleep(0)
+            return await super().join(grant, handler)
+        except asyncio.CancelledError as error:
+            error.add_note(grant.token.reveal())
+            raise
+
+
 # 26
 
 
@@ -563,20 +739,206 @@ class WaitsForAnAnswer(LinkedTransport):
         await super().check(endpoint)
 
 
+# 28
+
+
+class WaitsWithMutes(LinkedTransport):
+    """Reports a mute 250 ms later, in case it is short."""
+
+    class leg_class(LinkedLeg):
+        def happened(self, event: LegEvent) -> None:
+            if event == MemberUnpublished(2):
+                asyncio.get_running_loop().call_later(0.25, super().happened, event)
+            else:
+                super().happened(event)
+
+
+# 29
+
+
+class WaitsForMore(LinkedTransport):
+    """The first sound after silence is sent with the frame after it."""
+
+    class leg_class(LinkedLeg):
+        quiet = 0
+        waiting: AudioFrame | None = None
+
+        def send(self, frame: AudioFrame) -> None:
+            waiting, self.waiting = self.waiting, None
+            if waiting is not None:
+                super().send(waiting)
+            loud = level_dbfs(frame.pcm) > -90
+            if loud and self.quiet >= 8:
+                self.waiting = frame
+            else:
+                super().send(frame)
+            self.quiet = 0 if loud else self.quiet + 1
+
+
+class DropsWhatWaits(LinkedTransport):
+    """The first sound after silence is sent 21 ms later, and dropped if we leave before."""
+
+    class leg_class(LinkedLeg):
+        quiet = 0
+
+        def send(self, frame: AudioFrame) -> None:
+            loud = level_dbfs(frame.pcm) > -90
+            if loud and self.quiet >= 8:
+                asyncio.get_running_loop().call_later(0.021, super().send, frame)
+            else:
+                super().send(frame)
+            self.quiet = 0 if loud else self.quiet + 1
+
+
+# 30
+
+
+class IsTooQuiet(LinkedTransport):
+    """Audio is heard at half of its level."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            half = array("h", [sample // 2 for sample in samples_of(frame.pcm)])
+            super().hear(uid, AudioFrame(pcm_of(half), frame.rate_hz, frame.position))
+
+
+class SwapsBytes(LinkedTransport):
+    """Samples are taken for big-endian ones, unless they are silent."""
+
+    class leg_class(LinkedLeg):
+        def send(self, frame: AudioFrame) -> None:
+            if self._counts["frames_sent"]:
+                samples = samples_of(frame.pcm)
+                samples.byteswap()
+                frame = AudioFrame(pcm_of(samples), frame.rate_hz, frame.position)
+            super().send(frame)
+
+
+# 31
+
+
+class ForgetsTheMeantime(LinkedTransport):
+    """What happened during an outage is never reported."""
+
+    class leg_class(LinkedLeg):
+        def reconnect(self) -> None:
+            self._missed.clear()
+            super().reconnect()
+
+
+# 32
+
+
+class BlocksToJoin(LinkedTransport):
+    """join() resolves a name without asyncio."""
+
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        _block(0.32)
+        return await super().join(grant, handler)
+
+
+class BlocksToRenew(LinkedTransport):
+    """renew() waits for its answer without asyncio."""
+
+    class leg_class(LinkedLeg):
+        async def renew(self, grant: Grant) -> None:
+            _block(0.32)
+            await super().renew(grant)
+
+
+def _block(seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.block(seconds)
+
+
+# 33
+
+
+class SwallowsTheCancellationOfCheck(LinkedTransport):
+    """check() goes on when it is cancelled."""
+
+    async def check(self, endpoint: str | None) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.01)
+        await super().check(endpoint)
+
+
+class SwallowsTheCancellationOfRenew(LinkedTransport):
+    """renew() takes a cancellation for a lost connection."""
+
+    class leg_class(LinkedLeg):
+        async def renew(self, grant: Grant) -> None:
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                raise TransportError("the token could not be sent") from None
+            await super().renew(grant)
+
+
+# as in real time
+
+
+class IsLate(LinkedTransport):
+    """Everything is heard 300 ms late, both ways."""
+
+    class leg_class(LinkedLeg):
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            asyncio.get_running_loop().call_later(0.3, super().hear, uid, frame)
+
+        def send(self, frame: AudioFrame) -> None:
+            self.later = asyncio.get_running_loop().call_later(0.3, super().send, frame)
+
+
+class Batches(LinkedTransport):
+    """Frames are sent five at a time."""
+
+    class leg_class(LinkedLeg):
+        def send(self, frame: AudioFrame) -> None:
+            self.batch = [*getattr(self, "batch", []), frame]
+            if len(self.batch) == 5:
+                for each in self.batch:
+                    super().send(each)
+                self.batch = []
+
+
+#: Transports that break many clauses on virtual time, where nothing may be late: for a kit that waits as in real time,
+#: each with a clause that it breaks and the message.
+BROKEN_IN_REAL_TIME: Final[dict[type[LinkedTransport], tuple[str, str]]] = {
+    IsLate: (
+        "transport-28",
+        "audio to us is late: it is heard 300 ms after it was sent; at most 200 ms are allowed (most_delay_s)",
+    ),
+    Batches: (
+        "transport-29",
+        "the last frame from us before a pause was not heard: audio must not wait for more audio",
+    ),
+}
+
+
 #: For each clause the transports that break it alone, each with the message with which the kit reports it.
 BROKEN: Final[dict[str, dict[type[LinkedTransport], str]]] = {
-    "transport-1": {TakesNoUid: "uid 0 asks the channel to choose a uid, but the channel sees a member with uid 0"},
+    "transport-1": {
+        TakesNoUid: "uid 0 asks the channel to choose a uid, but the channel sees a member with uid 0",
+        JoinsSlowly: "did not happen within 5 s: join() returns",
+    },
     "transport-2": {
         ReplacedInSilence: "was accepted, and the first leg received LegClosed 0 times",
         RefusesAndPutsOut: "was refused, and the first leg received LegClosed 1 times",
     },
-    "transport-3": {ExpiredIsInvalid: "a token (expired) has reason 9, but TokenRejected says 8"},
+    "transport-3": {
+        ExpiredIsInvalid: "a token (expired) has reason 9, but TokenRejected says 8",
+        IgnoresARefusal: "the channel refused a token (expired), and join() ignored that: it returned a leg",
+    },
     "transport-4": {
         LeavesHalfAJoin: "did not happen within 5 s: the channel sees no member after a join cancelled after 1 turns",
         LeavesATimer: "did not happen within 5 s: cancelled joins leave no task",
         SwallowsCancellation: "join() cancelled after 1 turns of the loop did not raise CancelledError",
     },
-    "transport-5": {LeavesOnce: "RuntimeError: not in the channel"},
+    "transport-5": {
+        LeavesOnce: "RuntimeError: not in the channel",
+        SwallowsTheCancellationOfLeave: "leave() cancelled after 1 turns of the loop did not raise CancelledError",
+    },
     "transport-6": {NeverClosed: "check() of a closed transport must raise TransportUnavailable"},
     "transport-7": {
         FirstFrameOpens: "the first frame from us was a loud tone, but the first audio heard has -100 dBFS"
@@ -584,11 +946,16 @@ BROKEN: Final[dict[str, dict[type[LinkedTransport], str]]] = {
     "transport-8": {
         TakesAnything: "send(AudioFrame(20 ms at 8000 Hz, position 0)) on a leg at 16000 Hz must raise ValueError",
         RefusesAndIsGone: "is not a frame of at most 20 ms at the leg's 1 Hz",
+        RefusesShortFrames: "ValueError: the encoder takes 20 ms",
+        JittersPositions: "each frame begins where the one before ended, or later",
+        CountsFast: "positions of audio that was spoken without a pause jump by 56.25 ms in all: they count samples",
     },
     "transport-9": {HoldsUp: "a frame to us was heard 8.0 ms after it was spoken"},
     "transport-10": {LosesNowAndThen: "are missing after 13 s"},
     "transport-11": {
-        Queues: "3.00 s of the audio of an outage of 3 s were heard after it (to us): drop late audio",
+        Queues: "3.00 s of the audio of an outage of 3 s were heard after it (to us); at most 0.2 s are allowed",
+        QueuesALittle: "0.60 s of the audio of an outage of 3 s were heard after it (from us); at most 0.2 s are",
+        StaysLate: "audio to us is late after an outage: it is heard 250 ms after it was sent; at most 200 ms are",
         CountsNothing: "counters with lost or dropped in their names grow by the 150 frames",
     },
     "transport-12": {TakesItForAnOutage: "received: [MemberJoined(uid=3), LegDisconnected()]"},
@@ -601,10 +968,14 @@ BROKEN: Final[dict[str, dict[type[LinkedTransport], str]]] = {
         TellsTwice: "MemberJoined(uid=4), MemberJoined(uid=2)], expected [",
     },
     "transport-15": {EverybodyQuits: "a member dropped, but [MemberLeft(uid=3, reason=<LeaveReason.QUIT"},
-    "transport-16": {TimeStandsStill: "jump by 0.02 s over an outage of 3.00 s"},
+    "transport-16": {
+        TimeStandsStill: "jump by 0.02 s over an outage of 3.00 s",
+        CountsAnew: "the counter frames_sent fell from ",
+    },
     "transport-17": {
         NeverGivesUp: "did not happen within 6 s: the handler receives LegFailed",
         SaysItTwice: "received after LegFailed: [LegClosed(reason='left')]; nothing may follow it",
+        FailsWithItsToken: "the reason of LegFailed contains the token: it is written down",
     },
     "transport-18": {SaysNothingBefore: "did not happen within 6 s: the handler receives GrantExpiring"},
     "transport-19": {Deafened: "no audio was heard within 5 s: to us"},
@@ -621,14 +992,37 @@ BROKEN: Final[dict[str, dict[type[LinkedTransport], str]]] = {
     },
     "transport-24": {CountsTwice: "send() accepted 25 frames, but frames_sent grew by 50"},
     "transport-25": {
-        ShowsItsGrant: "the grant's token appears in: repr(transport)",
+        ShowsItsGrant: "the grant's token appears in: repr(transport, closed), repr(transport, while a leg is up)",
         LogsItsGrant: "the grant's token appears in: a log record of broken at DEBUG",
-        SaysWhichToken: "the grant's token appears in: the message of a TokenRejected",
+        SaysWhichToken: "the grant's token appears in: the arguments of a TokenRejected, the message of a TokenRej",
+        NotesItsToken: "the grant's token appears in: a note of a TokenRejected",
+        RaisesFromItsRequest: "the grant's token appears in: the arguments of a KeyError, the message of a KeyError",
+        HasItsTokenInAVariable: "the grant's token appears in: the variable message of join() (broken_transports.py",
+        PrintsItsToken: "the grant's token appears in: stdout",
+        NotesItsTokenWhenCancelled: "the grant's token appears in: a note of a CancelledError",
     },
     "transport-26": {KnowsThemAlready: "received MemberJoined("},
     "transport-27": {
         ChecksNothing: "check() accepted http://127.0.0.1:",
         RefusesTheLiving: "check() rejected the far end while a leg was up there: a leg is there already",
         WaitsForAnAnswer: "did not happen within 5 s: check() of http://127.0.0.1:",
+    },
+    "transport-28": {WaitsWithMutes: "events are late: MemberUnpublished is received after 250 ms; at most 200 ms are"},
+    "transport-29": {
+        WaitsForMore: "the last frame from us before a pause was not heard: audio must not wait for more audio",
+        DropsWhatWaits: "the last frame before leave() was a loud tone, but the loudest audio heard has -100 dBFS",
+    },
+    "transport-30": {
+        IsTooQuiet: "a tone of 400 Hz to us changed its level by -6.0 dB; at most 3 dB are allowed",
+        SwapsBytes: "a tone of 400 Hz was sent from us, and what was heard is only partly that tone",
+    },
+    "transport-31": {ForgetsTheMeantime: "5 published, 6 joined; reported after it: nothing"},
+    "transport-32": {
+        BlocksToJoin: "join() or leave() blocked the event loop for ",
+        BlocksToRenew: "renew() blocked the event loop for ",
+    },
+    "transport-33": {
+        SwallowsTheCancellationOfCheck: "check() was cancelled after 1 turns of the loop and returned, although",
+        SwallowsTheCancellationOfRenew: "renew() was cancelled after 1 turns of the loop and raised TransportError",
     },
 }

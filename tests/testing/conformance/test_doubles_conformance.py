@@ -32,7 +32,7 @@ class TestFixedAuth(AuthConformance):
 class TestScriptedCarrier(CarrierConformance):
     def make(self, environment: Environment, auth: Auth) -> ScriptedCarrier:
         assert isinstance(self.far_end, ScriptedService)
-        return self.far_end.carrier(environment)
+        return self.far_end.carrier(environment, auth)
 
     def make_far_end(self) -> ScriptedService:
         return ScriptedService()

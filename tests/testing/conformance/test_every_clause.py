@@ -51,6 +51,8 @@ def test_good_plugins_pass_and_every_clause_has_a_broken_one(kit: type[Conforman
     assert KITS[kit.kind] in kit.__mro__
 
 
+@pytest.mark.filterwarnings("ignore:.* are old:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(
     ("id", "plugin", "problem"),
     [

@@ -8,12 +8,14 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.testing.conformance.broken_transports import BROKEN, ChecksNothing, KeepsAThread
+from tests.testing.conformance.broken_transports import BROKEN, BROKEN_IN_REAL_TIME, ChecksNothing, IsLate, KeepsAThread
 
+from offhook.interfaces.frame import level_dbfs
 from offhook.testing.conformance import KITS, TransportConformance, Verdict, run_kit
 from offhook.testing.conformance.clause import tests_of as clauses_of
 from offhook.testing.conformance.transport.clauses import CAPABILITIES
 from offhook.testing.linked.far_end import LinkedFarEnd
+from offhook.testing.linked.leg import LinkedLeg
 from offhook.testing.linked.transport import LinkedTransport
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Leg, LegHandler, Transport
     from offhook.interfaces.environment import Environment
+    from offhook.interfaces.frame import AudioFrame
     from offhook.interfaces.grant import Grant
 
 
@@ -85,6 +88,64 @@ def test_a_broken_transport_fails_its_clause_and_no_other(
     assert problem in report.failed[0].detail
 
 
+class AsInRealTime(Quick):
+    """Waits, and tolerates, as on real sockets."""
+
+    rest_s = 0.4
+
+    def either(self, virtual: float, real: float) -> float:
+        return real
+
+
+@pytest.mark.parametrize(
+    ("broken", "clause", "problem"),
+    [(broken, clause, problem) for broken, (clause, problem) in BROKEN_IN_REAL_TIME.items()],
+)
+def test_what_is_late_fails_a_clause_in_real_time_too(broken: type[LinkedTransport], clause: str, problem: str) -> None:
+    report = run_kit(type("Late", (AsInRealTime,), {"broken": broken}), only=[clause])
+    (failed,) = report.failed
+    assert problem in failed.detail
+
+
+class IsLateOnce(LinkedTransport):
+    """One frame is late, as when the machine is busy."""
+
+    class leg_class(LinkedLeg):
+        quiet = 0
+        late = False
+
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            loud = level_dbfs(frame.pcm) > -90
+            if loud and self.quiet >= 8 and not self.late:
+                self.late = True
+                asyncio.get_running_loop().call_later(0.3, super().hear, uid, frame)
+            else:
+                super().hear(uid, frame)
+            self.quiet = 0 if loud else self.quiet + 1
+
+
+def test_a_frame_that_is_late_once_is_excused() -> None:
+    assert run_kit(type("Late", (AsInRealTime,), {"broken": IsLateOnce}), only=["transport-28", "transport-29"]).passed
+
+
+class Careless(LinkedFarEnd):
+    """Lets every token in."""
+
+    def verify(self, grant: Grant, uid: int) -> float:
+        return 600.0
+
+
+def test_a_far_end_that_lets_a_bad_token_in_is_reported_as_that() -> None:
+    kit = type("Careless", (Quick,), {"make_far_end": lambda self: Careless()})
+    (failed,) = run_kit(kit, only=["transport-3"]).failed
+    assert failed.detail == "a token (forged) opened the channel"
+
+
+def test_what_is_late_is_not_said_to_be_missing() -> None:
+    (failed,) = run_kit(type("Late", (Quick,), {"broken": IsLate}), only=["transport-9"]).failed
+    assert "of 500 frames to us 14 are late: the last one was heard 300 ms after it was spoken" in failed.detail
+
+
 class SlowToJoin(LinkedTransport):
     """A correct transport whose join() waits."""
 
@@ -120,7 +181,7 @@ def test_a_transport_that_cannot_be_made_fails_every_clause() -> None:
 def test_capabilities_that_are_not_claimed_are_left_out_of_other_clauses_too(monkeypatch: pytest.MonkeyPatch) -> None:
     report = run_kit(type("Modest", (Quick,), {"not_claimed": dict.fromkeys(CAPABILITIES, "modesty")}))
     assert report.passed
-    assert report.count(Verdict.NOT_CLAIMED) == 4
+    assert report.count(Verdict.NOT_CLAIMED) == 5
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     (result,) = run_kit(Quick, only=["transport-26"]).results
     assert result.verdict is Verdict.NOT_CLAIMED
@@ -130,5 +191,5 @@ def test_capabilities_that_are_not_claimed_are_left_out_of_other_clauses_too(mon
 def test_every_clause_has_a_broken_transport() -> None:
     assert KITS["transport"] is TransportConformance
     assert [clause.id for clause, _ in clauses_of(TransportConformance)] == list(BROKEN)
-    assert list(BROKEN) == [f"transport-{number}" for number in range(1, 28)], "numbers never change"
+    assert list(BROKEN) == [f"transport-{number}" for number in range(1, 34)], "numbers never change"
     assert all(BROKEN.values())

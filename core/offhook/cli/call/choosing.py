@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from offhook.cli.call.display import NoDisplay, PlainDisplay
+from offhook.cli.streams import terminal
 from offhook.interfaces.environment import Environment
 
 if TYPE_CHECKING:
@@ -24,9 +24,12 @@ def choose(*, json: bool, environment: Mapping[str, str] | None = None) -> Displ
     environment = Environment.of_process() if environment is None else environment
     if json:
         return NoDisplay()
-    if environment.get("NO_COLOR") or not sys.stdout.isatty() or environment.get("TERM") == "dumb":
+    stream = terminal()
+    if environment.get("NO_COLOR") or stream is None or environment.get("TERM") == "dumb":
         return PlainDisplay()
-    # Here, since it imports rich, which would slow down the start of every command.
+    # Here, since rich would slow down the start of every command.
+    from rich.console import Console
+
     from offhook.cli.call.live_display import LiveDisplay
 
-    return LiveDisplay()
+    return LiveDisplay(Console(file=stream, highlight=False))

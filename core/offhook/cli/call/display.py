@@ -11,6 +11,7 @@ from offhook.session.record import entry_document
 
 if TYPE_CHECKING:
     from offhook.call.call import Call
+    from offhook.errors import OffhookError
     from offhook.session.record import CallRecord, TimelineEntry
 
 
@@ -23,8 +24,13 @@ class Display(ABC):
         ...
 
     @abstractmethod
-    def finish(self, record: CallRecord) -> None:
-        """Show how it ended."""
+    def finish(self, record: CallRecord, error: OffhookError | None = None) -> None:
+        """Show how it ended.
+
+        Args:
+            record: the record of the call.
+            error: an error that the command prints on standard error; it is not shown a second time.
+        """
         ...
 
 
@@ -35,7 +41,7 @@ class NoDisplay(Display):
         async for _ in call.events():
             pass
 
-    def finish(self, record: CallRecord) -> None:
+    def finish(self, record: CallRecord, error: OffhookError | None = None) -> None:
         pass
 
 
@@ -52,8 +58,8 @@ class PlainDisplay(Display):
     def _show(self, entry: TimelineEntry) -> None:
         print_line(line(entry))
 
-    def finish(self, record: CallRecord) -> None:
-        for text in summary(record):
+    def finish(self, record: CallRecord, error: OffhookError | None = None) -> None:
+        for text in summary(record, error):
             print_line(text)
 
 
@@ -62,8 +68,8 @@ def line(entry: TimelineEntry) -> str:
     return entry_line(entry_document("", entry))
 
 
-def summary(record: CallRecord) -> list[str]:
-    """Return the end of a call as one line, and the problem as a second one if there was a problem."""
+def summary(record: CallRecord, error: OffhookError | None = None) -> list[str]:
+    """Return the end of a call as one line, and the problem as a second one if there was one other than `error`."""
     outcome = record.outcome
     if outcome is None:
         return ["the call did not begin"]
@@ -71,4 +77,5 @@ def summary(record: CallRecord) -> list[str]:
     if record.answered_at_s is not None and record.ended_at_s is not None:
         spoken = f" after {record.ended_at_s - record.answered_at_s:.1f} s of conversation"
     text = f"{outcome.disposition.value}: ended by {outcome.ended_by.value}{spoken} (Q.850 cause {int(outcome.cause)})"
-    return [text, record.problem] if record.problem else [text]
+    known = error is not None and error.message == record.problem
+    return [text, record.problem] if record.problem and not known else [text]

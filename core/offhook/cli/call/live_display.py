@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
@@ -14,9 +14,10 @@ from offhook.session.states import CallState
 from offhook.wording import printable
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from offhook.call.call import Call
+    from offhook.errors import OffhookError
     from offhook.session.record import CallRecord
 
 
@@ -30,11 +31,11 @@ class LiveDisplay(Display):
     """Shows the timeline as it grows, and below it two level meters that move ten times a second.
 
     Args:
-        console: where to show them; standard output by default.
+        console: where to show them. It may move the cursor, so every text from outside is escaped here.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False)
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     async def follow(self, call: Call) -> None:
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
@@ -55,8 +56,8 @@ class LiveDisplay(Display):
             meter("callee", call.level_heard_dbfs),
         )
 
-    def finish(self, record: CallRecord) -> None:
-        for text in summary(record):
+    def finish(self, record: CallRecord, error: OffhookError | None = None) -> None:
+        for text in summary(record, error):
             self._console.print(Text(printable(text), style="bold"))
 
 

@@ -13,10 +13,11 @@ from offhook.cli.call.folder import CallFolder, listing
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
 from offhook.cli.output import error_document, print_complaint, print_json, print_line, printed_here
 from offhook.errors import ConfigError, OffhookError
-from offhook.plugin.isolation import isolated
+from offhook.plugin.isolation import close_isolated
 from offhook.plugin.manager import Plugins
 from offhook.records.documents import interrupted_sentence, with_relative_paths
 from offhook.records.stores import INTERRUPTED_LOGGER
+from offhook.records.timeline import CALLS_LOGGER
 from offhook.session.record import record_document
 
 if TYPE_CHECKING:
@@ -100,10 +101,13 @@ async def place(
         async with phone:
             for interrupted in phone.interrupted:
                 print_complaint(interrupted_sentence(interrupted))
-            await _place(phone, order, folder, display, result)
+            with printed_here(CALLS_LOGGER):  # the display and the record show these problems
+                await _place(phone, order, folder, display, result)
     except OffhookError as error:
         result.error = error
         result.code = code_for_error(error)
+    if result.record is not None and result.record.ended_at_s is not None:
+        display.finish(result.record, result.error)
     if stop is not None and stop.code is not None:
         result.code = stop.code
     if folder is not None and (result.record is None or not result.record.dialed_at):
@@ -143,14 +147,15 @@ async def _place(
     finally:
         parts: list[AudioSource | AudioSink] = [*sources, *sinks]  # sinks that were not passed to a call
         for part in parts:
-            await isolated(part, "aclose", part.aclose, _CLOSE_TIMEOUT_S)
+            try:
+                await close_isolated(part, _CLOSE_TIMEOUT_S)
+            except OffhookError as error:  # an error that is on its way replaces this one
+                result.error, result.code = error, code_for_error(error)
         if following is not None and call is not None:
             if call.record.ended_at_s is None:  # it was not dialled
                 following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following
-            if call.record.ended_at_s is not None:
-                display.finish(call.record)
 
 
 def _uncancel() -> None:

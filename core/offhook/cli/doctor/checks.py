@@ -6,9 +6,7 @@ They only look, and change nothing. Settings are shown by name alone: a value ma
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import platform
-import re
 import ssl
 import sys
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from offhook.cli.doctor.settings import home_findings, settings_findings
 from offhook.errors import OffhookError
 from offhook.interfaces.diagnosis import Finding, Level
 from offhook.plugin.discovery import GROUP, OURS
+from offhook.plugin.distributions import read_distributions
 from offhook.plugin.isolation import as_plugin_error
 from offhook.plugin.quarantine import TLS_REPLACED
 from offhook.plugin.registry import RESAMPLERS
@@ -30,9 +29,9 @@ from offhook.records.stores import NO_STORE, STORE_VARIABLE, usual_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from importlib.metadata import Distribution
 
     from offhook.interfaces.environment import Environment
+    from offhook.plugin.distributions import Installed
     from offhook.plugin.manager import Plugins
     from offhook.plugin.registry import DiagnosisRegistry, Registry
 
@@ -82,25 +81,27 @@ class Shadowed:
 
 def shadowed() -> list[Shadowed]:
     """Return the distributions with plugins, and offhook itself, that are installed more than once."""
-    first: dict[str, Distribution] = {}
+    first: dict[str, Installed] = {}
     found: list[Shadowed] = []
-    for distribution in importlib.metadata.distributions():
-        name = re.sub(r"[-_.]+", "-", distribution.name or "").lower()
-        if name != OURS and all(point.group != GROUP for point in distribution.entry_points):
+    for distribution in read_distributions(GROUP).readable:
+        if distribution.key != OURS and all(point.group != GROUP for point in distribution.points):
             continue
-        used = first.setdefault(name, distribution)
+        used = first.setdefault(distribution.key, distribution)
         copies = (_where(used), _where(distribution))
         if copies[0] != copies[1]:
             found.append(Shadowed(distribution.name, *copies))
     return found
 
 
-def _where(distribution: Distribution) -> str:
+def _where(distribution: Installed) -> str:
     """Return version and folder. A folder that the path lists twice is resolved, so that it counts as one copy."""
-    return f"{distribution.version} in {Path(str(distribution.locate_file(''))).resolve()}"
+    return f"{distribution.version} in {distribution.folder.resolve()}"
 
 
-def _copies(_: Plugins, __: Environment) -> Iterator[Finding]:
+def _distributions(plugins: Plugins, _: Environment) -> Iterator[Finding]:
+    for item in plugins.unreadable:
+        text = f"it cannot be read and was left out: {item.reason}. Remove or reinstall it"
+        yield Finding(Level.WRONG, f"distribution {item.where}", text)
     for copy in shadowed():
         text = f"installed twice: {copy.used} is in use, {copy.unused} is not. Uninstall one of them"
         yield Finding(Level.WRONG, f"distribution {copy.distribution}", text)
@@ -210,7 +211,7 @@ def _part(registry: Registry[Any], variable: str, name: str, environment: Enviro
 
 _CHECKS: Final = (
     (_machine, "versions, platform and TLS"),
-    (_copies, "distributions that are installed twice"),
+    (_distributions, "distributions that cannot be read, or are installed twice"),
     (_plugins, "every plugin: where it is from, or why it was left out"),
     (_hooks, "hooks that several plugins implement"),
     (_packages, "packages that parts need and that are not installed"),

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 from offhook.errors import ConfigError
 from offhook.interfaces.environment import Environment
 from offhook.secret import Secret
+from offhook.testing.conformance.cancelling import cancel_everywhere
 from offhook.testing.conformance.clause import NotClaimed, clause
+from offhook.testing.conformance.exposure import SHORTEST, Exposure, watched
 from offhook.testing.conformance.kit import Conformance
-from offhook.testing.conformance.probes import error_of, everything_logged, shown
+from offhook.testing.conformance.probes import ending_of, error_of, leaves_nothing, shown
+from offhook.testing.conformance.turns import does_not_block
 
 if TYPE_CHECKING:
     from offhook.interfaces import Auth
@@ -24,8 +27,7 @@ if TYPE_CHECKING:
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: RFC 9110, section 5.5, without the characters that only old servers accept.
 _VALUE: Final = re.compile(r"[!-~]([ \t!-~]*[!-~])?")
-#: Shorter values appear in texts by chance.
-_SHORTEST: Final = 6
+_MANY: Final = 20
 
 
 class AuthConformance(Conformance):
@@ -69,12 +71,6 @@ class AuthConformance(Conformance):
         """See `Conformance.prepare`."""
         self._environ = dict(os.environ)
 
-    def tidy(self) -> None:
-        """See `Conformance.tidy`. Changes to the environment of the process are undone."""
-        for name in os.environ.keys() - self._environ.keys():
-            del os.environ[name]
-        os.environ.update(self._environ.items() - os.environ.items())
-
     def _made(self) -> Auth:
         return self.make(Environment(self.variables))
 
@@ -99,9 +95,16 @@ class AuthConformance(Conformance):
             assert isinstance(value, Secret), f"the header {name!r} is {type(value).__name__}, not a Secret"
             assert value, f"the header {name!r} is empty"
 
-    @clause("auth-2", "names and values of headers are valid in HTTP: no blanks around them, no line breaks")
+    @clause(
+        "auth-2",
+        "names and values of headers are valid in HTTP: no blanks around them, no line breaks, no name twice",
+    )
     async def test_headers_are_legal(self) -> None:
-        for name, text in (await self._values(self._made())).items():
+        values = await self._values(self._made())
+        assert len({name.lower() for name in values}) == len(values), (
+            f"a header is there twice, since case does not matter in names: {', '.join(sorted(values))}"
+        )
+        for name, text in values.items():
             assert _TOKEN.fullmatch(name), f"{name!r} is not a valid name of a header (RFC 9110, 5.6.2)"
             assert not text or _VALUE.fullmatch(text), (
                 f"the value of {name!r} is not a valid value of a header (RFC 9110, 5.5)"
@@ -115,10 +118,16 @@ class AuthConformance(Conformance):
             later = set(await self._values(auth))
             assert later == first, f"it returned {', '.join(sorted(first))} first, {', '.join(sorted(later))} later"
 
-    @clause("auth-4", "headers() can be called several times at once")
+    @clause("auth-4", "headers() can be called several times at once, and each call returns all headers")
     async def test_it_can_be_asked_by_several_at_once(self) -> None:
         auth = self._made()
-        await self.bounded(asyncio.gather(*(self._values(auth) for _ in range(10))), "ten calls of headers() return")
+        await self._values(auth)
+        alone = set(await self._values(auth))
+        calls = asyncio.gather(*(self._values(auth) for _ in range(10)))
+        for headers in await self.bounded(calls, "ten calls of headers() return"):
+            assert set(headers) == alone, (
+                f"it returned {', '.join(sorted(alone))} alone, {', '.join(sorted(headers)) or 'nothing'} at once"
+            )
 
     @clause("auth-5", "after the keys change, headers() returns the new ones", capability="rotation")
     async def test_keys_rotate(self) -> None:
@@ -127,20 +136,33 @@ class AuthConformance(Conformance):
         await self.rotate(auth)
         assert await self._values(auth) != before, "the keys changed, but the headers did not"
 
-    @clause("auth-6", "without keys, headers() raises a ConfigError that says so", capability="settings")
+    @clause(
+        "auth-6",
+        "without keys, or with empty settings, headers() raises a ConfigError that says so",
+        capability="settings",
+    )
     async def test_without_keys(self) -> None:
-        error = await error_of(self._made_with({}))
-        assert isinstance(error, ConfigError), f"made without settings: {shown(error)}"
-        assert len(error.message.split()) >= 3, f"the message does not say what is missing: {error.message!r}"
+        for what, variables in (("without settings", {}), ("with empty settings", dict.fromkeys(self.variables, ""))):
+            error = await error_of(self._made_with(variables))
+            assert isinstance(error, ConfigError), f"made {what}: {shown(error)}"
+            assert len(error.message.split()) >= 3, f"the message does not say what is missing: {error.message!r}"
 
-    @clause("auth-7", "the error for a missing setting does not contain a key", capability="settings")
+    @clause(
+        "auth-7",
+        "a missing setting raises a ConfigError or is not needed, and the error does not show a key",
+        capability="settings",
+    )
     async def test_errors_hold_no_key(self) -> None:
         settings = _RecordingEnvironment(self.variables)
         values = await self._long_values(settings)
         gc.collect()  # earlier secrets that are still alive would be masked in the errors
         for name in sorted(settings.read):
             error = await error_of(self._made_with({key: self.variables[key] for key in self.variables if key != name}))
-            assert error is None or not _any_in(values, str(error)), f"without {name}, the error contains a key"
+            exposure = Exposure()
+            exposure.add_error(error)
+            places = exposure.places_of(values)
+            assert not places, f"without {name}, the error shows a key: {', '.join(places)}"
+            assert error is None or isinstance(error, ConfigError), f"without {name}: {shown(error)}"
 
     async def _made_with(self, variables: Mapping[str, str]) -> None:
         await self.make(Environment(variables)).headers(self.host)
@@ -148,33 +170,51 @@ class AuthConformance(Conformance):
     async def _long_values(self, settings: Environment) -> list[str]:
         """Return the keys in clear, without words such as Bearer; no Secret is kept, so that nothing is masked."""
         values = (await self._values(self.make(settings))).values()
-        return [word for value in values for word in value.split()[-1:] if len(word) >= _SHORTEST]
+        return [word for value in values for word in value.split()[-1:] if len(word) >= SHORTEST]
 
-    @clause("auth-8", "its keys appear neither in its repr() nor in a log")
+    @clause(
+        "auth-8",
+        "its keys appear nowhere: not in its repr(), before or after headers() was called, nor in a log, a warning, an "
+        "error, the output, the environment or a child process",
+    )
     async def test_keys_are_not_shown(self) -> None:
-        values = await self._long_values(Environment(self.variables))
-        with everything_logged() as lines:
+        with watched() as exposure:
+            values = await self._long_values(Environment(self.variables))
+            gc.collect()  # earlier secrets that are still alive would be masked in errors
             auth = self._made()
-            text = f"{auth!r} {auth} {await auth.headers(self.host)!r}"
-        assert not _any_in(values, text), "its repr() contains a key"
-        assert not _any_in(values, "\n".join(lines)), "a logged line contains a key"
+            exposure.add_object("auth", auth)
+            exposure.add_object("headers()", await auth.headers(self.host))
+            exposure.add_object("auth, after headers() was called", auth)
+            for host in self._foreign_hosts():
+                exposure.add_error(await error_of(auth.headers(host)))
+            asking = asyncio.ensure_future(auth.headers(self.host))
+            await asyncio.sleep(0)
+            asking.cancel()
+            exposure.add_error(await ending_of(asking))
+            exposure.add_object("auth, after headers() was called", auth)
+            del auth, asking
+            gc.collect()  # finalizers may print as well
+        places = exposure.places_of(values)
+        assert not places, f"a key appears in {', '.join(places)}"
 
     @clause("auth-9", "headers() for a host that the keys are not for raises a ConfigError")
     async def test_keys_are_for_their_host(self) -> None:
         if not self.foreign_host:
             raise NotClaimed("skipped: no foreign host was given (foreign_host of the kit, --foreign-host)")
-        error = await error_of(self._made().headers(self.foreign_host))
-        assert isinstance(error, ConfigError), f"headers({self.foreign_host!r}): {shown(error)}"
+        for host in self._foreign_hosts():
+            error = await error_of(self._made().headers(host))
+            assert isinstance(error, ConfigError), f"headers({host!r}): {shown(error)}"
 
-    @clause("auth-10", "headers() can be cancelled and called again afterwards")
+    def _foreign_hosts(self) -> tuple[str, ...]:
+        """Hosts that must not get the keys: the given one, and others whose names contain that of the right host."""
+        if not self.foreign_host:
+            return ()
+        return (self.foreign_host, f"not-{self.host}", f"{self.host}.{self.foreign_host}", "")
+
+    @clause("auth-10", "a cancelled headers() raises CancelledError, and headers() can be called again afterwards")
     async def test_asking_can_be_cancelled(self) -> None:
         auth = self._made()
-        for turns in range(3):
-            asking = asyncio.ensure_future(self._values(auth))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            asking.cancel()
-            await self.bounded(asyncio.wait({asking}), "a cancelled headers() ends")
+        await cancel_everywhere(self, lambda: self._values(auth), "headers()")
         await self.bounded(self._values(auth), "headers() returns after a call was cancelled")
 
     @clause("auth-11", "it does not change the environment of the process")
@@ -182,6 +222,18 @@ class AuthConformance(Conformance):
         await self._values(self._made())
         changed = sorted({name for name, _ in self._environ.items() ^ os.environ.items()})
         assert not changed, f"it changed {', '.join(changed)}"
+
+    @clause("auth-12", "headers() does not block the event loop")
+    async def test_it_does_not_hold_the_loop(self) -> None:
+        await does_not_block(lambda: self._values(self._made()), "headers()")
+
+    @clause("auth-13", f"after {_MANY} calls of headers() it holds no more descriptors and tasks than after one")
+    async def test_many_calls_hold_no_more(self) -> None:
+        auth = self._made()
+        await self._values(auth)
+        async with leaves_nothing(f"{_MANY} calls of headers()"):
+            for _ in range(_MANY):
+                await self._values(auth)
 
 
 class _RecordingEnvironment(Environment):
@@ -195,7 +247,3 @@ class _RecordingEnvironment(Environment):
         value = super().__getitem__(name)
         self.read.add(name)
         return value
-
-
-def _any_in(values: list[str], text: str) -> bool:
-    return any(value in text for value in values)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
 from offhook.interfaces.far_end import ServiceAnswer
 from offhook.interfaces.grant import Grant
 from offhook.secret import Secret
+from offhook.testing.conformance.cancelling import cancel_everywhere
 from offhook.testing.conformance.carrier_answers import CarrierAnswers
 from offhook.testing.conformance.clause import NotClaimed, clause
-from offhook.testing.conformance.probes import error_of, everything_logged, leaves_nothing, shown
+from offhook.testing.conformance.exposure import SHORTEST, watched
+from offhook.testing.conformance.probes import ending_of, error_of, leaves_nothing, shown
+from offhook.testing.conformance.turns import does_not_block
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from offhook.interfaces import Carrier
+    from offhook.testing.conformance.exposure import Exposure
 
 _APP_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
 _MOST_CHANNEL: Final = 256
-#: Shorter values appear in texts by chance.
-_SHORTEST: Final = 6
 _MANY: Final = 20
 _AT_ONCE: Final = 5
 
@@ -28,7 +34,8 @@ _AT_ONCE: Final = 5
 class CarrierConformance(CarrierAnswers):
     """What a carrier must do. A subclass implements `make` and `make_far_end`.
 
-    Capabilities: ``other_line``: calls can be placed from more than one line; the far end provides the lines.
+    Capabilities: ``keys``: it sends the headers of its auth; ``other_line``: calls can be placed from more than one
+    line; the far end provides the lines; ``redirect``: its service may redirect a request.
     """
 
     @clause("carrier-1", "check() rings no number and can be repeated")
@@ -97,18 +104,19 @@ class CarrierConformance(CarrierAnswers):
             grants = await asyncio.gather(*calls)
             assert len({grant.channel for grant in grants}) == _AT_ONCE, "two calls got the same channel"
 
-    @clause("carrier-9", "a cancelled start_call() ends at once, and the next one works as usual")
+    @clause(
+        "carrier-9",
+        "a cancelled start_call(), check() or line_id() raises CancelledError at once, and the next one works as usual",
+    )
     async def test_a_call_can_be_cancelled(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
-            service.answer(ServiceAnswer.HANG)
-            for turns in (0, 1, 5, 25):
-                starting = asyncio.ensure_future(carrier.start_call(self.request(service)))
-                for _ in range(turns):
-                    await asyncio.sleep(0)
-                starting.cancel()
-                await self.bounded(asyncio.wait({starting}), f"start_call() cancelled in turn {turns} ends")
-                assert starting.cancelled(), f"cancelled in turn {turns}: {shown(starting.exception())}"
-            service.answer(ServiceAnswer.ACCEPT)
+            await cancel_everywhere(self, carrier.check, "check()")
+            await cancel_everywhere(self, carrier.line_id, "line_id()")
+            for answer in (ServiceAnswer.HANG, ServiceAnswer.ACCEPT):
+                service.answer(answer)
+                await cancel_everywhere(
+                    self, lambda: carrier.start_call(self.request(service)), f"start_call() ({answer.value})"
+                )
             await carrier.start_call(self.request(service))
 
     @clause("carrier-10", "aclose() can be called twice, and before the first call, and releases everything")
@@ -145,33 +153,59 @@ class CarrierConformance(CarrierAnswers):
                 for _ in range(_MANY):
                     await carrier.start_call(self.request(service))
 
-    @clause("carrier-13", "no key, token or number appears in its repr(), in a log or in an error")
+    @clause(
+        "carrier-13",
+        "no key, token or number appears anywhere: not in its repr(), before or after a call, nor in a log, a warning, "
+        "an error, the output, the environment or a child process",
+    )
     async def test_nothing_is_given_away(self) -> None:
-        texts: list[str] = []
-        secrets = await self._secrets_seen(texts)
-        for text in texts:
-            assert not any(secret in text for secret in secrets), f"a secret appears in: {text[:400]}"
+        with watched() as exposure:
+            number, secrets = await self._use(exposure)
+        for what, texts, in_variables in (("a key or a token", secrets, True), ("the number", [number], False)):
+            places = exposure.places_of(texts, in_variables=in_variables)
+            assert not places, f"{what} appears in {', '.join(places)}"
 
-    async def _secrets_seen(self, texts: list[str]) -> list[str]:
-        """Place a call for each kind of answer, collect all texts, and return the secrets that must not be in them."""
-        with everything_logged() as lines:
-            async with self.service() as service, self.carrier() as carrier:
-                secrets = [service.number, *await self._keys()]
-                token = (await carrier.start_call(self.request(service))).token.reveal()
-                for answer in (
-                    ServiceAnswer.REJECT_KEYS,
-                    ServiceAnswer.REFUSE,
-                    ServiceAnswer.RATE_LIMIT,
-                    ServiceAnswer.FAIL,
-                    ServiceAnswer.NONSENSE,
-                ):
-                    service.answer(answer)
-                    error = await error_of(carrier.start_call(self.request(service)))
-                    texts.append(f"{error} {error!r}")
-                texts.append(repr(carrier))
-        texts += lines
-        return [*secrets, token]
+    async def _use(self, exposure: Exposure) -> tuple[str, list[str]]:
+        """Use a carrier in every way and collect what it shows; returns the number, and the keys and the token."""
+        async with self.service() as service, self.carrier() as carrier:
+            exposure.add_object("carrier", carrier)
+            await carrier.check()
+            grant = await carrier.start_call(self.request(service))
+            exposure.add_object("start_call()", grant)
+            exposure.add_object("carrier, after a call", carrier)
+            starting = asyncio.ensure_future(carrier.start_call(self.request(service)))
+            await asyncio.sleep(0)
+            starting.cancel()
+            # The frames of an HTTP client in the middle of a request are not the carrier's.
+            exposure.add_error(await ending_of(starting), variables=False)
+            for answer in self._failures():
+                service.answer(answer)
+                exposure.add_error(await self.failure(service, carrier))
+            exposure.add_object("carrier, after failures", carrier)
+            service.answer(ServiceAnswer.ACCEPT)
+            await carrier.aclose()
+            exposure.add_error(await error_of(carrier.start_call(self.request(service))))
+            secrets = [*await self._keys(), grant.token.reveal()]
+            number = service.number
+        del carrier
+        gc.collect()  # finalizers may print as well
+        return number, secrets
+
+    @clause("carrier-25", "check(), line_id() and start_call() do not block the event loop")
+    async def test_it_does_not_hold_the_loop(self) -> None:
+        async with self.service() as service:
+            uses: dict[str, Callable[[Carrier], Awaitable[object]]] = {
+                "check()": lambda carrier: carrier.check(),
+                "line_id()": lambda carrier: carrier.line_id(),
+                "start_call()": lambda carrier: carrier.start_call(self.request(service)),
+            }
+            for what, use in uses.items():
+                await does_not_block(partial(self._with_new, use), what)
+
+    async def _with_new(self, use: Callable[[Carrier], Awaitable[object]]) -> None:
+        async with self.carrier() as carrier:
+            await use(carrier)
 
     async def _keys(self) -> list[str]:
         headers: Mapping[str, Secret] = await self.far_end.auth.headers("")
-        return [secret.reveal() for secret in headers.values() if len(secret.reveal()) >= _SHORTEST]
+        return [secret.reveal() for secret in headers.values() if len(secret.reveal()) >= SHORTEST]

@@ -12,10 +12,12 @@ from offhook.errors import (
     CarrierProtocolError,
     CarrierUnavailable,
     CredentialsRejected,
+    OffhookError,
     RateLimited,
     RequestRejected,
     StartAmbiguous,
 )
+from offhook.interfaces import Auth
 from offhook.interfaces.dialing import DialRequest
 from offhook.interfaces.far_end import ServiceAnswer
 from offhook.testing.conformance.clause import clause
@@ -25,12 +27,29 @@ from offhook.testing.conformance.probes import error_of, shown
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from offhook.interfaces import Auth, Carrier
+    from offhook.interfaces import Carrier
     from offhook.interfaces.environment import Environment
     from offhook.interfaces.far_end import ServiceFarEnd
+    from offhook.secret import Secret
 
+#: How long the kit watches for a second request on virtual time, in seconds.
+_AGAIN_S: Final = 60.0
+#: As many as a far end may have kinds of redirects.
+_REDIRECTS: Final = 8
 #: The longest wait that a carrier may ask for.
 _MOST_WAIT_S: Final = 86_400.0
+
+
+class RecordingAuth(Auth):
+    """Records the hosts that headers are requested for."""
+
+    def __init__(self, auth: Auth) -> None:
+        self.hosts: list[str] = []
+        self._auth = auth
+
+    async def headers(self, host: str) -> Mapping[str, Secret]:
+        self.hosts.append(host)
+        return await self._auth.headers(host)
 
 
 class CarrierAnswers(Conformance):
@@ -38,15 +57,19 @@ class CarrierAnswers(Conformance):
 
     Attributes:
         give_up_s: how long a carrier may wait for an answer before it gives up.
-        again_s: how long after a failure the kit watches for a second request.
+        again_s: how long after a failure the kit watches for a second request; in virtual time it watches for a minute.
     """
 
     kind = "carrier"
     capabilities: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
+            "keys": "It sends the headers of the auth that it is made with.",
             "other_line": "Calls can be placed from more than one line.",
+            "redirect": "Its service is reached by HTTP, which may redirect a request.",
         }
     )
+    #: The auth of the carrier that was made last.
+    _asked_auth: RecordingAuth
     give_up_s: float = 60.0
     again_s: float = 1.0
 
@@ -81,7 +104,8 @@ class CarrierAnswers(Conformance):
     @contextlib.asynccontextmanager
     async def carrier(self, environment: Environment | None = None) -> AsyncGenerator[Carrier]:
         """A carrier for the far end, closed at the end; errors of closing are ignored: one clause tests closing."""
-        carrier = self.make(environment or self.far_end.environment, self.far_end.auth)
+        self._asked_auth = RecordingAuth(self.far_end.auth)
+        carrier = self.make(environment or self.far_end.environment, self._asked_auth)
         try:
             yield carrier
         finally:
@@ -152,21 +176,73 @@ class CarrierAnswers(Conformance):
     async def test_nothing_listens(self) -> None:
         await self._must_be(ServiceAnswer.UNREACHABLE, CarrierUnavailable, may_have_rung=False)
 
-    @clause("carrier-22", "whatever the answer, the request is not repeated")
+    @clause("carrier-22", "whatever the answer, the request is not repeated, and the next call works as usual")
     async def test_it_is_never_asked_again(self) -> None:
-        for answer in (
-            ServiceAnswer.FAIL,
-            ServiceAnswer.NONSENSE,
-            ServiceAnswer.LOSE,
-            ServiceAnswer.RATE_LIMIT,
-            ServiceAnswer.REFUSE,
-        ):
+        for answer in self._failures():
             async with self.service() as service, self.carrier() as carrier:
                 rung = len(service.rung)
                 service.answer(answer)
-                await error_of(carrier.start_call(self.request(service)))
+                await self.failure(service, carrier)
                 service.answer(ServiceAnswer.ACCEPT)
-                await asyncio.sleep(self.again_s)
+                await asyncio.sleep(max(self.again_s, _AGAIN_S) if self.virtual_time else self.again_s)
                 times = len(service.rung) - rung
                 assert times <= 1, f"{answer.value}: the number was rung {times} times"
+                error = await error_of(carrier.start_call(self.request(service)))
+                assert error is None, f"{answer.value}, then a call that the service accepts: {shown(error)}"
             self.far_end = self.make_far_end()
+
+    async def failure(self, service: ServiceFarEnd, carrier: Carrier) -> Exception | None:
+        """Place a call and return its error; a carrier that does not give up in time, which another clause tests, is
+        cancelled.
+        """
+        try:
+            async with asyncio.timeout(self.give_up_s):
+                return await error_of(carrier.start_call(self.request(service)))
+        except TimeoutError:
+            return None
+
+    def _failures(self) -> list[ServiceAnswer]:
+        """All answers that are no grant; in real time without the one that takes as long as the carrier's patience."""
+        left_out = {ServiceAnswer.ACCEPT}
+        if not self.virtual_time:
+            left_out.add(ServiceAnswer.HANG)
+        if not self.claims("redirect"):
+            left_out.add(ServiceAnswer.REDIRECT)
+        return [answer for answer in ServiceAnswer if answer not in left_out]
+
+    @clause(
+        "carrier-23",
+        "if the service redirects a request: a CarrierError, and no request to another host, port or path",
+        capability="redirect",
+    )
+    async def test_redirects_are_not_followed(self) -> None:
+        async with self.service() as service, self.carrier() as carrier:
+            service.answer(ServiceAnswer.REDIRECT)
+            for _ in range(_REDIRECTS):
+                for what in ("check()", "start_call()"):
+                    request = carrier.check() if what == "check()" else self._start(service, carrier)
+                    error = await error_of(request)
+                    assert not service.strayed, (
+                        f"{what} followed a redirect to {service.strayed[0]}: keys and number are for the service alone"
+                    )
+                    assert error is not None or what == "check()", "the service redirected the call: nothing was raised"
+                    assert error is None or isinstance(error, OffhookError), f"{what}: {shown(error)}"
+
+    async def _start(self, service: ServiceFarEnd, carrier: Carrier) -> None:
+        await carrier.start_call(self.request(service))
+
+    @clause(
+        "carrier-24",
+        "each start_call() requests the headers from the auth anew, for the host that the request goes to",
+        capability="keys",
+    )
+    async def test_keys_are_requested_for_each_call(self) -> None:
+        async with self.service() as service, self.carrier() as carrier:
+            for number in range(3):
+                self._asked_auth.hosts.clear()
+                await carrier.start_call(self.request(service))
+                hosts = self._asked_auth.hosts
+                assert hosts, f"call {number + 1} requested no headers from the auth: keys may have rotated"
+                if service.host:
+                    wrong = [host for host in hosts if host != service.host]
+                    assert not wrong, f"headers were requested for {wrong[0]!r}, but the service is {service.host}"

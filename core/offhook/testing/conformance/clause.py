@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 #: The version of the contract; it grows when a clause is added, changed in meaning or removed.
-CONTRACT: Final = 1
+CONTRACT: Final = 2
 
 _ATTRIBUTE: Final = "offhook_clause"
 

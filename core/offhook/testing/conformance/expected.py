@@ -2,7 +2,7 @@
 
 ::
 
-    contract = 1
+    contract = 2
 
     [expected_failures]
     transport-16 = "does not come back after an outage yet"
@@ -26,7 +26,7 @@ def read_expected(path: Path) -> dict[str, str]:
     Raises:
         ConfigError: the file cannot be read, is for another version of the contract, or has another form.
     """
-    form = 'write contract = 1, then below [expected_failures] lines such as transport-16 = "why"'
+    form = f'write contract = {CONTRACT}, then below [expected_failures] lines such as transport-16 = "why"'
     try:
         document: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -36,7 +36,7 @@ def read_expected(path: Path) -> dict[str, str]:
     if document.get("contract") != CONTRACT:
         raise ConfigError(
             f"{path} is for version {document.get('contract')!r} of the contract and offhook has version {CONTRACT}: "
-            "read `offhook docs conformance` for what changed"
+            f"read `offhook docs conformance` for what changed, then write contract = {CONTRACT}"
         )
     known = document.get("expected_failures", {})
     if not isinstance(known, dict) or not all(

@@ -70,12 +70,21 @@ class FilterConformance(Conformance):
         finally:
             error_in(audio_filter.close)
 
-    @clause("filter-1", "apply() returns a frame of the same length and rate, at 8, 12, 16, 24 and 48 kHz")
+    @clause(
+        "filter-1",
+        "apply() returns a frame of the same length and rate, at 8, 12, 16, 24 and 48 kHz, and does not change the "
+        "given one",
+    )
     async def test_it_fits_at_every_rate(self) -> None:
         for rate_hz in OPUS_RATES_HZ:
             with self._made(rate_hz) as audio_filter:
                 for index in range(_FRAMES):
-                    _apply(audio_filter, _frame(index, rate_hz))
+                    frame = _frame(index, rate_hz)
+                    before = frame.pcm, frame.position
+                    _apply(audio_filter, frame)
+                    assert (frame.pcm, frame.position) == before, (
+                        "apply() changed the frame that it was given, which others may hold: return another one"
+                    )
 
     @clause("filter-2", "it accepts silence, from the first frame on")
     async def test_it_takes_silence(self) -> None:

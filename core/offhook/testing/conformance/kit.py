@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from offhook.errors import ConfigError
 from offhook.plugin.isolation import cancel_and_wait
 from offhook.testing.conformance.clause import CONTRACT, ClauseFailed, FailsAsExpected, NotClaimed
 from offhook.testing.conformance.expected import read_expected
+from offhook.testing.conformance.turns import LOOK_S, Turns
 from offhook.testing.virtual_time import VirtualLoop
 
 if TYPE_CHECKING:
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
     from offhook.testing.conformance.clause import Clause
 
 _E = TypeVar("_E", bound=BaseException)
+_T = TypeVar("_T")
 
-#: The interval at which a condition is checked.
-_LOOK_S: Final = 0.005
+#: How often the kit looks at most whether a call of a plugin has ended.
+_MOST_LOOKS: Final = 100
 
 
 class Conformance:
@@ -76,14 +79,15 @@ class Conformance:
             AssertionError: it does not hold within the limit.
         """
         within_s = self.patience_s if within_s is None else within_s
-        loop = asyncio.get_running_loop()
+        loop, turns = asyncio.get_running_loop(), Turns()
         end_s = loop.time() + within_s
         while not true():
-            assert loop.time() < end_s, f"did not happen within {within_s:g} s: {what}"
-            await asyncio.sleep(_LOOK_S)
+            assert loop.time() < end_s, turns.too_late(what, within_s)
+            await asyncio.sleep(LOOK_S)
+            turns.turn()
 
-    async def bounded(self, work: Awaitable[object], what: str, within_s: float | None = None) -> None:
-        """Wait for something that must end by itself, even if it cannot be cancelled.
+    async def bounded(self, work: Awaitable[_T], what: str, within_s: float | None = None) -> _T:
+        """Wait for something that must end by itself, even if it cannot be cancelled, and return its result.
 
         Args:
             work: the awaitable.
@@ -95,11 +99,16 @@ class Conformance:
         """
         within_s = self.patience_s if within_s is None else within_s
         task = asyncio.ensure_future(work)
-        await asyncio.wait({task}, timeout=within_s)
+        look_s = max(LOOK_S, within_s / _MOST_LOOKS)
+        loop, turns = asyncio.get_running_loop(), Turns(look_s)
+        end_s = loop.time() + within_s
+        while not task.done() and loop.time() < end_s:
+            await asyncio.wait({task}, timeout=min(look_s, end_s - loop.time()))
+            turns.turn()
         if not task.done():
             task.cancel()
-            raise AssertionError(f"did not happen within {within_s:g} s: {what}")
-        await task
+            raise AssertionError(turns.too_late(what, within_s))
+        return await task
 
     async def raises(self, kind: type[_E], work: Awaitable[object], otherwise: str) -> _E:
         """Wait for something that must raise, and return the error.
@@ -139,13 +148,15 @@ class Conformance:
         if self.contract != CONTRACT:
             raise ConfigError(
                 f"this kit was written for version {self.contract} of the contract and offhook has version {CONTRACT}: "
-                "read `offhook docs conformance` for what changed, then set contract in your class"
+                f"read `offhook docs conformance` for what changed, then set contract = {CONTRACT} in your class"
             )
+        environment = dict(os.environ)
         try:
             self.prepare()
             self._run_prepared(clause, check)
         finally:
             self.tidy()
+            _restore(environment)
 
     def run_try_out(self) -> None:
         """Run `try_out` on a loop, as a clause is run.
@@ -193,6 +204,13 @@ class Conformance:
     def _expected(self) -> Mapping[str, str]:
         known = self.expected_failures
         return read_expected(known) if isinstance(known, Path) else known
+
+
+def _restore(environment: Mapping[str, str]) -> None:
+    """Undo what a plugin changed in the environment of the process, so that no other clause sees it."""
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment.items() - os.environ.items())
 
 
 def run_on_loop(check: Callable[[], Awaitable[None]], timeout_s: float, *, virtual: bool) -> None:

@@ -7,7 +7,7 @@ import functools
 import importlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from offhook.errors import ConfigError, OffhookError
 from offhook.interfaces import AudioFilter, AudioSink, AudioSource, Auth, Carrier, Resampler, Store, Transport
@@ -19,6 +19,7 @@ from offhook.testing.conformance.auth import AuthConformance
 from offhook.testing.conformance.clause import tests_of
 from offhook.testing.conformance.expected import read_expected
 from offhook.testing.conformance.kits import KITS
+from offhook.testing.conformance.settings import with_settings
 from offhook.wording import nearest_name, quoted
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Archive
     from offhook.interfaces.environment import Environment
+    from offhook.interfaces.far_end import FarEnd
     from offhook.plugin.registry import Registry
     from offhook.testing.conformance.kit import Conformance
 
@@ -64,6 +66,8 @@ class Wanted:
         foreign_host: for an auth, a host that must not get the keys; empty to skip that clause.
         not_claimed: capabilities that are not claimed.
         expected: the file of expected failures, or None.
+        settings: further settings for a carrier or a transport, as ``NAME=VALUE``; ``{OTHER}`` in a value becomes the
+            far end's setting of that name.
     """
 
     kind: str
@@ -74,6 +78,7 @@ class Wanted:
     foreign_host: str = ""
     not_claimed: tuple[str, ...] = ()
     expected: Path | None = None
+    settings: tuple[str, ...] = ()
 
 
 def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -> type[Conformance]:
@@ -82,7 +87,8 @@ def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -
     Args:
         wanted: what to test.
         plugins: the plugins among which names are looked up.
-        environment: the settings for an auth.
+        environment: the settings of the shell. An auth is made with these; a carrier, a transport or a store with these
+            and, where they differ, with those of its far end or its kit.
 
     Raises:
         ConfigError: the plugin does not exist, cannot be made, or cannot be tested this way.
@@ -90,10 +96,12 @@ def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -
     base = KITS.get(wanted.kind)
     if base is None:
         raise ConfigError(f"{quoted(wanted.kind)} plugins do not have a kit: give one of {', '.join(KITS)}")
+    if wanted.settings and wanted.kind not in _KINDS_WITH_FAR_END:
+        raise ConfigError(f"--setting is for a carrier or a transport: {quoted(wanted.what)} has the shell's settings")
     if wanted.kind != "auth" and (wanted.host or wanted.foreign_host):
         raise ConfigError(f"--host and --foreign-host are for an auth, but {quoted(wanted.what)} is a {wanted.kind}")
     name, argument, factory = _find_factory(wanted, plugins)
-    attributes: dict[str, object] = {"make": functools.partialmethod(_make, wanted, name, factory)}
+    attributes: dict[str, object] = {"make": functools.partialmethod(_make, wanted, name, factory, environment)}
     if wanted.kind in _KINDS_WITH_FAR_END:
         attributes["make_far_end"] = _far_end(wanted, name, plugins)
     else:
@@ -111,6 +119,8 @@ def find_kit(wanted: Wanted, plugins: Plugins, environment: Mapping[str, str]) -
         kit().run_try_out()
     except Exception as error:
         problem = str(error) if isinstance(error, OffhookError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, ConfigError) and wanted.kind in _KINDS_WITH_FAR_END:
+            problem += f" ({_settings_of(kit(), wanted)})"
         if wanted.kind == "auth" and not wanted.host:
             problem += f" (requested the headers for {AuthConformance.host}; give another host with --host HOST)"
         raise ConfigError(f"the {wanted.kind} {quoted(wanted.what)} cannot be made: {redact(problem)}") from error
@@ -130,7 +140,16 @@ def clause_ids(kit: type[Conformance], wanted: tuple[str, ...]) -> tuple[str, ..
     return wanted
 
 
-def _make(kit: Conformance, wanted: Wanted, name: str, factory: Callable[..., object], *arguments: object) -> object:
+def _make(
+    kit: Conformance,
+    wanted: Wanted,
+    name: str,
+    factory: Callable[..., object],
+    shell: Mapping[str, str],
+    *arguments: object,
+) -> object:
+    if wanted.kind != "auth":  # an auth has the settings of the shell already, and a clause takes them away
+        arguments = tuple(with_settings(argument, shell, wanted.settings) for argument in arguments)
     beside: Sequence[object] = getattr(getattr(kit, "far_end", None), "plugins", ())
     if name and beside:
         loaded = Plugins.load(beside)
@@ -140,6 +159,20 @@ def _make(kit: Conformance, wanted: Wanted, name: str, factory: Callable[..., ob
     if not isinstance(made, interface):
         raise ConfigError(f"the factory returned {type(made).__name__}, not an offhook.interfaces.{interface.__name__}")
     return made
+
+
+class _WithFarEnd(Protocol):
+    def make_far_end(self) -> FarEnd: ...
+
+
+def _settings_of(kit: Conformance, wanted: Wanted) -> str:
+    """Say with which settings a carrier or a transport is made, and how to add others."""
+    far_end = cast("_WithFarEnd", kit).make_far_end()
+    of_far_end = ", ".join(sorted(far_end.environment)) or "none"
+    return (
+        f"it is made with the settings of the shell and those of its far end: {of_far_end}; add others with --setting "
+        "NAME=VALUE, where {OTHER} in VALUE is the far end's setting of that name"
+    )
 
 
 def _find_factory(wanted: Wanted, plugins: Plugins) -> tuple[str, str, Callable[..., object]]:

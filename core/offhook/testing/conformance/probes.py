@@ -1,10 +1,9 @@
-"""Probes for clauses: errors raised, resources left behind, lines logged, time for which the loop was blocked."""
+"""Probes for clauses: errors raised, resources left behind, time for which the loop was blocked."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -30,6 +29,15 @@ async def error_of(work: Awaitable[object]) -> Exception | None:
     try:
         await work
     except Exception as error:
+        return error
+    return None
+
+
+async def ending_of(task: Awaitable[object]) -> BaseException | None:
+    """Wait for a task and return what it raised, a cancellation as well, or None."""
+    try:
+        await task
+    except (Exception, asyncio.CancelledError) as error:
         return error
     return None
 
@@ -69,26 +77,6 @@ async def leaves_nothing(what: str) -> AsyncGenerator[None]:
         if not more:
             return
     raise AssertionError(f"{what} left behind: {', '.join(f'{count} {name}' for name, count in more.items())}")
-
-
-@contextlib.contextmanager
-def everything_logged() -> Generator[list[str]]:
-    """Collect what any logger logs in the body, at any level, with tracebacks."""
-    lines: list[str] = []
-
-    class Collect(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(self.format(record))
-
-    root = logging.getLogger()
-    handler, level = Collect(logging.NOTSET), root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    try:
-        yield lines
-    finally:
-        root.setLevel(level)
-        root.removeHandler(handler)
 
 
 async def quick_enough(run: Callable[[], Awaitable[tuple[float, float]]]) -> None:

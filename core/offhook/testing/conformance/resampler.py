@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -33,6 +34,8 @@ _AMPLITUDE: Final = 16_000.0
 _LEAST, _MOST = _AMPLITUDE * 10 ** (-1 / 20), _AMPLITUDE * 10 ** (1 / 20)
 _DAMPED: Final = _AMPLITUDE / 100
 _MOST_DELAY_MS: Final = 20
+#: The level of the tone, less 6 dB.
+_LEAST_DBFS: Final = 20 * math.log10(_AMPLITUDE / math.sqrt(2) / 32768) - 6
 
 
 class ResamplerConformance(Conformance):
@@ -66,7 +69,7 @@ class ResamplerConformance(Conformance):
     @clause("resampler-1", "the output, flush() included, is as long as the input times the ratio, to one sample")
     async def test_lengths_are_exact(self) -> None:
         for from_hz, to_hz in PAIRS:
-            for samples in (1, samples_per_frame(from_hz), from_hz // 10 + 7):
+            for samples in (1, samples_per_frame(from_hz), from_hz // 10 + 7, from_hz):
                 output = len(self._convert(tone(440, from_hz, samples), from_hz, to_hz)) / SAMPLE_BYTES
                 expected = samples * to_hz / from_hz
                 assert abs(output - expected) <= 1, (
@@ -188,3 +191,14 @@ class ResamplerConformance(Conformance):
             return clock.monotonic_s() - began_s, 0.2
 
         await quick_enough(convert)
+
+    @clause("resampler-15", "the first and the last 10 ms of a tone come out, to 6 dB")
+    async def test_the_ends_come_out(self) -> None:
+        for from_hz, to_hz in PAIRS:
+            output = self._convert(tone(1_000, from_hz, from_hz // 5), from_hz, to_hz)
+            size = to_hz // 100 * SAMPLE_BYTES
+            for where, pcm in (("first", output[:size]), ("last", output[-size:])):
+                level = level_dbfs(pcm)
+                assert level >= _LEAST_DBFS, (
+                    f"from {from_hz} to {to_hz} Hz the {where} 10 ms of a tone came out with {level:.0f} dBFS"
+                )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_choice, check_instance, check_whole
 from offhook.interfaces.far_end import FarMember
+from offhook.interfaces.frame import AudioFrame
 from offhook.session.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 
 if TYPE_CHECKING:
-    from offhook.interfaces.frame import AudioFrame
     from offhook.session.events import LegEvent
     from offhook.testing.linked.leg import LinkedLeg
 
 
 #: Uids that a channel chooses are greater than this.
 _FIRST_CHOSEN: Final = 1_000
+#: Uids have 32 bits.
+MOST_UID: Final = 0xFFFFFFFF
 
 
 class LinkedMember(FarMember):
@@ -42,12 +45,22 @@ class LinkedMember(FarMember):
         self._channel.tell(MemberUnpublished(self.uid))
 
     def say(self, frame: AudioFrame) -> None:
-        """Send a frame to our leg, which hears it at once."""
+        """Send a frame to our leg, which hears it at once.
+
+        Raises:
+            ConfigError: it is not an `AudioFrame`.
+        """
+        check_instance(frame, "frame", AudioFrame, "an AudioFrame")
         if self.publishing or not self._channel.guarded:
             self._channel.speak(self.uid, frame)
 
     def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:
-        """Leave the channel."""
+        """Leave the channel.
+
+        Raises:
+            ConfigError: `reason` is not a `LeaveReason`.
+        """
+        check_choice(reason, "reason", LeaveReason)
         self.in_channel = self.publishing = False
         self._channel.tell(MemberLeft(self.uid, reason))
 
@@ -78,7 +91,12 @@ class LinkedChannel:
         return [*(member.uid for member in self.members if member.in_channel), *(leg.uid for leg in self.legs)]
 
     def member(self, uid: int) -> LinkedMember:
-        """Add a member, who has not joined yet."""
+        """Add a member, who has not joined yet.
+
+        Raises:
+            ConfigError: `uid` is not a whole number of 32 bits.
+        """
+        check_whole(uid, "uid", least=0, most=MOST_UID)
         member = LinkedMember(self, uid)
         self.members.append(member)
         return member

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_choice, check_number, check_seconds, check_text, check_whole
 from offhook.errors import TokenRejected
 from offhook.interfaces.environment import Environment
 from offhook.interfaces.far_end import ChannelFarEnd, TokenFault
 from offhook.interfaces.grant import Grant
 from offhook.interfaces.ids import Ids
 from offhook.secret import Secret
-from offhook.testing.linked.channel import LinkedChannel
+from offhook.testing.linked.channel import MOST_UID, LinkedChannel
 from offhook.testing.linked.transport import LinkedTransport
 from offhook.testing.virtual_time import LoopClock
 
@@ -36,12 +37,15 @@ class LinkedFarEnd(ChannelFarEnd):
 
     Args:
         give_up_s: how long a leg waits for the network before it fails.
+
+    Raises:
+        ConfigError: here and in its methods: an argument is of the wrong type or out of range.
     """
 
     virtual_time = True
 
     def __init__(self, *, give_up_s: float = GIVE_UP_S) -> None:
-        self._give_up_s = give_up_s
+        self._give_up_s = check_seconds(give_up_s, "give_up_s")
         self._ids = Ids("linked")
         self._environment = Environment({}, clock=LoopClock(), ids=self._ids)
         self._channels: dict[str, LinkedChannel] = {}
@@ -67,6 +71,10 @@ class LinkedFarEnd(ChannelFarEnd):
         return None
 
     def grant(self, channel: str, *, uid: int = 0, life_s: float = 600.0, fault: TokenFault | None = None) -> Grant:
+        check_number(life_s, "life_s", unit="seconds")
+        check_whole(uid, "uid", least=0, most=MOST_UID)
+        if fault is not None:
+            check_choice(fault, "fault", TokenFault)
         self.channel(channel)
         token = f"007{self._ids.hex(40)}"
         opens = f"{channel}_other" if fault is TokenFault.OTHER_CHANNEL else channel
@@ -82,6 +90,8 @@ class LinkedFarEnd(ChannelFarEnd):
         return self.channel(channel).member(uid)
 
     def put_out(self, channel: str, uid: int, reason: str) -> None:
+        check_whole(uid, "uid", least=0, most=MOST_UID)
+        check_text(reason, "reason")
         for leg in tuple(self.channel(channel).legs):
             if leg.uid == uid:
                 leg.put_out(reason)
@@ -102,7 +112,7 @@ class LinkedFarEnd(ChannelFarEnd):
 
     def channel(self, name: str) -> LinkedChannel:
         """Return the channel of that name, created on first use."""
-        return self._channels.setdefault(name, LinkedChannel(name, guarded=True))
+        return self._channels.setdefault(check_text(name, "channel"), LinkedChannel(name, guarded=True))
 
     def transport(self) -> LinkedTransport:
         """Return a new transport for these channels."""

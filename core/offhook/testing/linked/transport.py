@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from offhook.arguments import check_error, check_methods, check_rate, check_text
 from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
 from offhook.interfaces import Transport
 from offhook.testing.linked.channel import LinkedChannel, LinkedMember
@@ -44,6 +45,9 @@ class LinkedTransport(Transport):
         refuse_join: what `join` raises, or None.
         refuse_renew: what a leg's `renew` raises, or None; may be changed during a call.
         far_end: the far end whose channels it joins; by default it has one channel of its own, which any grant opens.
+
+    Raises:
+        ConfigError: an argument is of the wrong type or out of range.
     """
 
     #: The class of its legs; tests of the conformance kit use others.
@@ -58,7 +62,12 @@ class LinkedTransport(Transport):
         refuse_renew: Exception | None = None,
         far_end: FarChannels | None = None,
     ) -> None:
-        self.rate_hz = rate_hz
+        check_error(refuse_check, "refuse_check")
+        check_error(refuse_join, "refuse_join")
+        check_error(refuse_renew, "refuse_renew")
+        if far_end is not None:
+            check_methods(far_end, "far_end", ("channel", "verify", "reachable"), "a LinkedFarEnd or None")
+        self.rate_hz = check_rate(rate_hz)
         self._refuse_check = refuse_check
         self._refuse_join = refuse_join
         self.refuse_renew = refuse_renew
@@ -104,7 +113,12 @@ class LinkedTransport(Transport):
         self._channel.speak(uid, frame)
 
     def kick(self, reason: str) -> None:
-        """Remove our leg from the channel."""
+        """Remove our leg from the channel.
+
+        Raises:
+            ConfigError: `reason` is not text.
+        """
+        check_text(reason, "reason")
         if self.leg is not None:
             self.leg.put_out(reason)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_number
 from offhook.interfaces import Direction, Ids
 
 if TYPE_CHECKING:
@@ -33,11 +34,9 @@ class LossyDirection:
         """From now on lose this share of the frames, from 0 to 1.
 
         Raises:
-            ValueError: `share` is not between 0 and 1.
+            ConfigError: `share` is not a number between 0 and 1.
         """
-        if not 0 <= share <= 1:
-            raise ValueError(f"share must be between 0 and 1, got {share!r}")
-        self._share = round(share * _PARTS)
+        self._share = round(check_number(share, "share", least=0, most=1) * _PARTS)
 
     def passes(self) -> bool:
         """Whether the next frame arrives."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
+from offhook.arguments import check_choice, check_rate, check_seconds, wrong
 from offhook.errors import JoinFailed, JoinTimeout, TokenRejected, TransportUnavailable
-from offhook.interfaces import Transport, is_loopback
+from offhook.interfaces import Direction, Transport, is_loopback
 from offhook.wording import quoted
 from offhook_mockserver.doors.memory.leg import MemoryLeg
 from offhook_mockserver.doors.memory.network import MemoryNetwork
@@ -19,7 +20,7 @@ from offhook_wire.access_token import TokenInvalid
 from offhook_wire.relay_protocol import JOIN_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Clock, Direction, Grant, Ids, LegHandler
+    from offhook.interfaces import Clock, Grant, Ids, LegHandler
     from offhook_mockserver.rooms.room import Room
     from offhook_mockserver.rooms.rooms import Rooms
 
@@ -53,6 +54,9 @@ class MemoryTransport(Transport):
         detect_s: how long a leg takes to notice that its network is cut; it never notices a shorter cut.
         give_up_s: how long a leg tries to reconnect.
 
+    Raises:
+        ConfigError: an argument is of the wrong type or out of range.
+
     Attributes:
         legs: the joined legs, oldest first.
         rate_hz: see above.
@@ -61,9 +65,11 @@ class MemoryTransport(Transport):
     def __init__(
         self, mock: RoomOwner, *, rate_hz: int = 16_000, detect_s: float = DETECT_S, give_up_s: float = GIVE_UP_S
     ) -> None:
-        self.rate_hz = rate_hz
-        self.detect_s = detect_s
-        self.give_up_s = give_up_s
+        if isinstance(mock, type) or not all(hasattr(mock, name) for name in ("clock", "ids", "rooms", "url")):
+            raise wrong("mock", "a mock, such as InProcessMock()", mock)
+        self.rate_hz = check_rate(rate_hz)
+        self.detect_s = check_seconds(detect_s, "detect_s", zero=True)
+        self.give_up_s = check_seconds(give_up_s, "give_up_s", zero=True)
         self.legs: list[MemoryLeg] = []
         self._mock = mock
         self._network = MemoryNetwork(mock.ids)
@@ -88,8 +94,9 @@ class MemoryTransport(Transport):
         """From now on lose a share of one direction's frames, all by default. The mock's seed decides which.
 
         Raises:
-            ValueError: `share` is not between 0 and 1.
+            ConfigError: `direction` is not a `Direction`, or `share` is not between 0 and 1.
         """
+        check_choice(direction, "direction", Direction)
         self._network.direction(direction).lose(share)
 
     async def check(self, endpoint: str | None) -> None:

@@ -59,6 +59,7 @@ _log = logging.getLogger(__name__)
 _BREACHES: Final[Mapping[int, str]] = {
     1002: "violates the protocol",
     1007: "is not UTF-8",
+    1008: "has too many frames",
     1009: "is too large",
 }
 

@@ -11,10 +11,10 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from offhook_mockserver.doors.client import FAREWELL_S
+from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.limits import MOST_JOINING
 from offhook_mockserver.doors.pcm.client import PcmClient
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
@@ -79,7 +79,7 @@ class PcmDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
             body = {"relay": "offhook", "door": "pcm", "protocol": PCM_PROTOCOL, "path": PCM_PATH}
-            await JSONResponse(body)(scope, receive, send)
+            await JsonAnswer(body)(scope, receive, send)
             return
         task = asyncio.current_task()
         assert task is not None

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
+from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.limits import MOST_JOINING
 from offhook_mockserver.doors.webrtc.client import WebRtcClient
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
@@ -109,7 +110,7 @@ class WebRtcDoor:
             await client.wait_over()
 
     async def _health(self, request: Request) -> Response:
-        return JSONResponse(Health().to_json())
+        return JsonAnswer(Health().to_json())
 
     async def _join(self, request: Request) -> Response:
         try:
@@ -139,7 +140,7 @@ class WebRtcDoor:
             return _refuse(503, Refusal("unavailable", str(error)))
         finally:
             self._gathering -= 1
-        return JSONResponse(answer.to_json())
+        return JsonAnswer(answer.to_json())
 
     async def _expect(self, room: Room, wanted: JoinRequest, access: AccessToken) -> JoinAnswer:
         if self._certificate is None:
@@ -194,4 +195,4 @@ async def _body(request: Request) -> bytes:
 
 
 def _refuse(status: int, refusal: Refusal) -> Response:
-    return JSONResponse(RefusalAnswer(refusal).to_json(), status)
+    return JsonAnswer(RefusalAnswer(refusal).to_json(), status)

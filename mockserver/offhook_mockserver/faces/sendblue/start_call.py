@@ -7,14 +7,17 @@ refusals: their statuses and texts are what careful clients in the field expect.
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
-from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from offhook.errors import NumberRejected
 from offhook.interfaces import e164
 from offhook.session import Grade
+from offhook_mockserver.callees.script import ScriptError
+from offhook_mockserver.doors.json_answer import JsonAnswer
+from offhook_mockserver.faces.mistakes import report_mistake
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, UnknownRoute, refuse
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.tenant import mint_token
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.calls import Calls
     from offhook_mockserver.tenants.tenant import Tenant, Tenants
 
+
+_log: Final = logging.getLogger(__name__)
 
 START_CALL: Final = "/facetime/start-call"
 
@@ -58,6 +63,10 @@ KEYS_WRONG: Final = ApiRefusal(401, Grade.ASSUMED)
 NOT_JSON: Final = ApiRefusal(400, Grade.ASSUMED)
 BAD_FIELD: Final = ApiRefusal(400, Grade.ASSUMED)
 NOT_OUR_LINE: Final = ApiRefusal(400, Grade.ASSUMED)
+#: Digits of a number in a body.
+_MAX_DIGITS: Final = 100
+#: A mistake in the test. The status is one after which clients know that nothing rang.
+SCRIPT_WRONG: Final = ApiRefusal(422, Grade.ASSUMED)
 #: A limit of the mock's own.
 TOO_MANY_CALLS: Final = ApiRefusal(503, Grade.ASSUMED)
 
@@ -94,18 +103,22 @@ class SendblueApi:
                 )
             if to == from_number:
                 raise RequestRefused(BAD_FIELD, "phoneNumber and fromNumber are the same: a line cannot call itself")
-            return self._ring(tenant, to, from_number)
+            return self._ring(request, tenant, to, from_number)
         except RequestRefused as refused:
             return refuse(refused.refusal, str(refused))
 
-    def _ring(self, tenant: Tenant, to: str, from_number: str) -> Response:
+    def _ring(self, request: Request, tenant: Tenant, to: str, from_number: str) -> Response:
         try:
             call = self._calls.start(tenant, to, from_number)
         except RoomError as error:
             raise RequestRefused(TOO_MANY_CALLS, error.message) from None
+        except ScriptError as error:
+            report_mistake(request.scope, error)
+            _log.error("%s", error.message)
+            raise RequestRefused(SCRIPT_WRONG, error.message) from None
         token = mint_token(tenant, call.channel, clock=self._clock, ids=self._ids)
         agora = {"appId": tenant.app_id, "channelName": call.channel, "token": token, "uid": 0}
-        return JSONResponse({"status": "OK", "message": "Call started", "agora": agora})
+        return JsonAnswer({"status": "OK", "message": "Call started", "agora": agora})
 
     def _authenticate(self, request: Request) -> Tenant:
         key, secret = _header(request, _KEY_HEADERS), _header(request, _SECRET_HEADERS)
@@ -130,7 +143,9 @@ def _header(request: Request, names: tuple[str, ...]) -> str:
 def _parse(body: bytes) -> dict[str, object]:
     """Parse a JSON object; duplicate keys, NaN and nesting that is too deep for the parser are rejected."""
     try:
-        value: object = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_not_json)
+        value: object = json.loads(
+            body.decode(), object_pairs_hook=_unique, parse_constant=_not_json, parse_int=_integer
+        )
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise RequestRefused(NOT_JSON, f"the body is not valid JSON: {reason}") from None
@@ -144,6 +159,13 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(fields) != len(pairs):
         raise ValueError("it has a key twice")
     return fields
+
+
+def _integer(digits: str) -> int:
+    # Python's own limit is 4,300 digits, its message names a function of Python's, and it can be switched off.
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"it has a number of more than {_MAX_DIGITS} digits")
+    return int(digits)
 
 
 def _not_json(constant: str) -> NoReturn:

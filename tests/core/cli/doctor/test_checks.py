@@ -181,7 +181,7 @@ def test_shadowed_finds_a_distribution_that_is_installed_twice(
     found = [copy for copy in shadowed() if copy.distribution == "acme-offhook"]
     assert {copy.used for copy in found} == {f"0.5 in {other}"}
     assert sorted(copy.unused for copy in found) == [f"1.0 in {tmp_path}", f"2.0 in {tmp_path}"]
-    plugin = next(report for _, report in installed({})[0] if report.name == "acme")
+    plugin = next(report for _, report in installed({}).plugins if report.name == "acme")
     assert plugin.version == "0.5", "and that is the one that is loaded"
 
 

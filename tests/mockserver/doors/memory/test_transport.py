@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from offhook import AnswerPolicy, AudioFrame, CallPolicy, Phone
-from offhook.errors import JoinFailed, JoinTimeout, SpecError, TokenRejected, TransportError, TransportUnavailable
+from offhook.errors import (
+    ConfigError,
+    JoinFailed,
+    JoinTimeout,
+    SpecError,
+    TokenRejected,
+    TransportError,
+    TransportUnavailable,
+)
 from offhook.interfaces.grant import Grant
 from offhook.interfaces.ids import Ids
 from offhook.plugin.hookspecs import hookimpl
@@ -573,7 +581,7 @@ def test_one_direction_alone_can_be_lost(direction: Direction) -> None:
         far.send(frame(10))
         assert (len(scene.other.frames), len(scene.ear.frames)) == (sent + 1, heard + 1)
         for share in (-0.1, 1.1):
-            with pytest.raises(ValueError, match="between 0 and 1"):
+            with pytest.raises(ConfigError, match="between 0 and 1"):
                 scene.transport.lose(direction, share)
         await scene.close()
 

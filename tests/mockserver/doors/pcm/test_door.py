@@ -26,8 +26,9 @@ from offhook.secret import Secret
 from offhook.session.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 from offhook_mockserver.doors import limits, outbox
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
-from offhook_mockserver.server.loop_server import RefusableWebSocket
+from offhook_mockserver.rooms.room import MAX_ROOM_MEMBERS
 from offhook_mockserver.server.socket_server import MockServer
+from offhook_mockserver.server.websocket_connection import RefusableWebSocket
 from offhook_wire import pace, pcm_protocol
 from offhook_wire.access_token import mint
 from offhook_wire.pcm_protocol import Audio, Join, Unpublish, Welcome
@@ -442,6 +443,19 @@ def test_pages_of_other_origins_are_refused_before_the_first_message(header: dic
     at_the_door(check)
 
 
+def test_the_client_that_a_full_room_has_no_space_for_is_refused() -> None:
+    async def check(place: Place) -> None:
+        for uid in range(100, 100 + MAX_ROOM_MEMBERS - 2):
+            place.room.join_pcm(uid, Ear())
+        await place.enter()
+        refused = await place.client().ask(**place.join(uid=8))
+        assert (refused["type"], refused["code"]) == ("refused", "unavailable")
+        assert f"{MAX_ROOM_MEMBERS} members" in refused["message"]
+        await place.enter(uid=7)  # which replaces the member
+
+    at_the_door(check)
+
+
 def test_plain_http_gets_a_description_of_the_door() -> None:
     async def check(place: Place) -> None:
         async with httpx.AsyncClient(trust_env=False) as http:
@@ -589,7 +603,9 @@ from pathlib import Path
 for name in ("aiortc", "aioice", "av", "numpy", "soundfile", "soxr", "pylibsrtp"):
     sys.modules[name] = None
 import httpx
+from offhook.interfaces import Grant
 from offhook.plugin import Plugins
+from offhook.secret import Secret
 from offhook_mockserver.callees.script import Answer, Script, Wait
 from offhook_mockserver.server import MockServer
 
@@ -604,7 +620,8 @@ async def main():
         async with httpx.AsyncClient(trust_env=False, headers=headers) as http:
             grant = (await http.post(server.url + "/facetime/start-call", json=numbers)).json()["agora"]
         (call,) = tenant.calls.values()
-        await echo(server.url, grant["appId"], grant["channelName"], grant["token"], 0.1)
+        token = Secret(grant["token"])
+        await echo(Grant(grant["appId"], grant["channelName"], token, grant["uid"], server.url), 0.1)
         print(call.callee.ear.frames_heard, "frames of ours were heard")
 
 asyncio.run(main())

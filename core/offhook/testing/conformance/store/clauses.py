@@ -10,6 +10,7 @@ from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.probes import error_in, leaves_nothing, shown
 from offhook.testing.conformance.store.archive import StoreArchive
 from offhook.testing.conformance.store.guard import StoreGuard
+from offhook.testing.conformance.turns import does_not_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,3 +86,14 @@ class StoreConformance(StoreArchive, StoreGuard):
         async with leaves_nothing("the store"):
             with self.opened() as store:
                 store.append(self.call_id(), {"event": "Dialed"})
+
+    @clause("store-26", "append() and save() do not block the event loop for long: they run between frames of audio")
+    async def test_writing_does_not_hold_the_loop(self) -> None:
+        with self.opened() as store:
+
+            async def write() -> None:
+                call_id = self.call_id()
+                store.append(call_id, {"event": "Dialed"})
+                store.save(call_id, self.record_of(0))
+
+            await does_not_block(write, "append() or save()")

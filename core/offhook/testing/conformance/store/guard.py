@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: The wall time at the start of a clause.
 _NOW_S: Final = 1_795_000_000.0
 _HOLD_S: Final = 30.0
+_AT_ONCE: Final = 10
 
 
 class StoreGuard(StoreMaking):
@@ -112,6 +113,14 @@ class StoreGuard(StoreMaking):
             assert await guard.claim(key, "call_b", _NOW_S + _HOLD_S + 1) is None, (
                 "the process died, and its key is still taken after if_killed_s"
             )
+
+    @clause("store-25", "of several calls that claim a key at once, one gets it", capability="guard")
+    async def test_claims_at_once(self) -> None:
+        key = _key()
+        with self._guard() as guard:
+            claims = [guard.claim(key, f"call_{index}", _NOW_S) for index in range(_AT_ONCE)]
+            got = (await asyncio.gather(*claims)).count(None)
+            assert got == 1, f"of {_AT_ONCE} calls that claimed a key at once, {got} got it"
 
 
 def _key() -> str:

@@ -1,4 +1,4 @@
-"""The conformance kit for transports: 27 clauses, run against a far end."""
+"""The conformance kit for transports: 33 clauses, run against a far end."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from offhook.interfaces.frame import FRAMES_PER_S, PTIME_MS, AudioFrame, level_d
 from offhook.session.events import MemberPublished, MemberUnpublished
 from offhook.testing.conformance.clause import clause
 from offhook.testing.conformance.transport.kit import TransportKit
-from offhook.testing.conformance.transport.stage import CHANNEL, PTIME_S, Voice, talk
+from offhook.testing.conformance.transport.stage import CHANNEL, PTIME_S, Sound, Voice, talk
 
 if TYPE_CHECKING:
-    from offhook.testing.conformance.transport.stage import Pair
+    from offhook.testing.conformance.transport.stage import Pair, Way
 
 
 #: How late a frame may be on virtual time.
@@ -39,7 +39,7 @@ class AudioClauses(TransportKit):
             voices = Voice(leg.send, leg.rate_hz), Voice(member.say, leg.rate_hz)
             # One loud frame, then silence: a side that misses the first frame hears nothing.
             await talk(1, *voices)
-            await talk(20, *voices, silent=True)
+            await talk(20, *voices, sound=Sound.SILENCE)
             await stage.rest()
             for way, heard in (("from us", member.heard), ("to us", [frame for _, frame in ear.audio])):
                 level = level_dbfs(b"".join(frame.pcm for frame in heard[:3]))
@@ -50,7 +50,8 @@ class AudioClauses(TransportKit):
 
     @clause(
         "transport-8",
-        "frames heard have rate_hz, at most 20 ms and growing positions; send() raises ValueError for other frames",
+        "frames heard have rate_hz, at most 20 ms and positions that count samples; send() accepts shorter frames, and "
+        "raises ValueError for longer ones and for other rates",
     )
     async def test_frames(self) -> None:
         async with self.stage() as stage:
@@ -64,7 +65,13 @@ class AudioClauses(TransportKit):
                 assert frame.rate_hz == rate_hz, f"{frame!r} was heard on a leg at {rate_hz} Hz"
                 assert frame.duration_ms <= PTIME_MS, f"{frame!r} was heard; a frame has at most {PTIME_MS} ms"
             for before, after in pairwise(pair.heard):
-                assert after.position > before.position, f"{after!r} was heard after {before!r}: positions must grow"
+                assert after.position >= before.position + before.samples, (
+                    f"{after!r} was heard after {before!r}: each frame begins where the one before ended, or later"
+                )
+            gaps_ms = _gaps_ms(pair.heard)
+            assert gaps_ms <= _MISSING * PTIME_MS, (
+                f"positions of audio that was spoken without a pause jump by {gaps_ms:g} ms in all: they count samples"
+            )
             await stage.rest()
             pair.forget_audio()
             other_hz = 8_000 if rate_hz != 8_000 else 16_000
@@ -77,6 +84,8 @@ class AudioClauses(TransportKit):
                 assert refused, f"send({wrong!r}) on a leg at {rate_hz} Hz must raise ValueError"
             await stage.rest()
             assert not pair.member.heard, "a member heard a frame that send() rejected"
+            pair.leg.send(AudioFrame(pair.ours.tone[: len(pair.ours.tone) // 4 * 2], rate_hz, pair.ours.position))
+            pair.ours.pause(PTIME_S)
             await stage.flow(pair)
 
     @clause(
@@ -88,17 +97,32 @@ class AudioClauses(TransportKit):
             pair = await stage.pair()
             await talk(_PACED_S * FRAMES_PER_S, pair.ours, pair.theirs)
             await stage.rest()
-            for way, said_at_s, heard_at_s in _ways(pair):
-                self._no_drift(way, said_at_s, heard_at_s)
-                missing = len(said_at_s) - len(heard_at_s)
-                assert abs(missing) <= self.either(0, _MISSING), (
-                    f"of {len(said_at_s)} frames {way} {missing} are missing"
-                )
+            await self._all_heard(pair, self.either(0, _MISSING))
+            for way in pair.ways:
+                self._no_drift(way)
                 # In real time other programs run as well; there the check for drift is enough.
-                late_s = max(heard - said for said, heard in zip(said_at_s, heard_at_s, strict=False))
+                late_s = max(heard - said for said, heard in zip(way.said_at_s, way.heard_at_s, strict=False))
                 assert late_s <= self.either(_LATE_S, math.inf), (
-                    f"a frame {way} was heard {late_s * 1000:.1f} ms after it was spoken"
+                    f"a frame {way.name} was heard {late_s * 1000:.1f} ms after it was spoken"
                 )
+
+    async def _all_heard(self, pair: Pair, tolerance: float) -> None:
+        """Check that as much audio was heard as was spoken; what arrives later is late and not missing."""
+        missing = [_missing(way) for way in pair.ways]
+        if max(missing) > tolerance:
+            await asyncio.sleep(self.patience_s)
+        for way, before in zip(pair.ways, missing, strict=True):
+            said, late = len(way.said_at_s), before - _missing(way)
+            if before > tolerance and late > before / 2:
+                last_s = way.heard_at_s[-1] - way.said_at_s[-1]
+                raise AssertionError(
+                    f"of {said} frames {way.name} {late:.0f} are late: the last one was heard {last_s * 1000:.0f} ms "
+                    "after it was spoken"
+                )
+            assert before <= tolerance, (
+                f"of {said} frames {way.name} {before:.1f} are missing after {said * PTIME_S:g} s"
+            )
+            assert -before <= tolerance, f"{said} frames were spoken {way.name}, and {-before:.1f} more were heard"
 
     @clause("transport-10", "over ten minutes as much audio arrives as is sent, and its delay does not grow")
     async def test_long_audio(self) -> None:
@@ -107,25 +131,22 @@ class AudioClauses(TransportKit):
             frames = round((self.long_audio_s or self.either(600, 10)) / PTIME_S)
             await talk(frames, pair.ours, pair.theirs)
             await stage.rest()
-            said = frames * len(pair.theirs.tone) // 2
-            heard_by = {"to us": pair.heard, "from us": pair.member.heard}
-            for way, said_at_s, heard_at_s in _ways(pair):
-                heard = sum(frame.samples for frame in heard_by[way])
-                missing = (said - heard) / said * frames
-                assert abs(missing) <= max(_MISSING, frames / 1000), (
-                    f"of {frames} frames {way} {missing:.1f} are missing after {frames * PTIME_S:g} s"
-                )
-                self._no_drift(way, said_at_s, heard_at_s)
+            await self._all_heard(pair, max(_MISSING, frames / 1000))
+            for way in pair.ways:
+                self._no_drift(way)
 
-    def _no_drift(self, way: str, said_at_s: list[float], heard_at_s: list[float]) -> None:
+    def _no_drift(self, way: Way) -> None:
         few = FRAMES_PER_S
-        assert len(heard_at_s) >= 2 * few, f"of {len(said_at_s)} frames {way} only {len(heard_at_s)} were heard"
+        said, heard = len(way.said_at_s), len(way.heard_at_s)
+        assert heard >= 2 * few, f"of {said} frames {way.name} only {heard} were heard"
         first_s, last_s = (
-            statistics.median(heard - said for said, heard in zip(said_at_s[part], heard_at_s[part], strict=True))
+            statistics.median(
+                heard - said for said, heard in zip(way.said_at_s[part], way.heard_at_s[part], strict=True)
+            )
             for part in (slice(0, few), slice(-few, None))
         )
         assert last_s - first_s < PTIME_S, (
-            f"the delay of audio {way} grew from {first_s * 1000:.1f} ms to {last_s * 1000:.1f} ms: "
+            f"the delay of audio {way.name} grew from {first_s * 1000:.1f} ms to {last_s * 1000:.1f} ms: "
             "late audio must be caught up with or dropped"
         )
 
@@ -135,7 +156,7 @@ class AudioClauses(TransportKit):
     async def test_silence_mute_and_pause(self) -> None:
         async with self.stage() as stage:
             pair = await stage.pair()
-            await talk(25, pair.ours, pair.theirs, silent=True)
+            await talk(25, pair.ours, pair.theirs, sound=Sound.SILENCE)
             await stage.rest()
             for way, heard in (("to us", pair.heard), ("from us", pair.member.heard)):
                 assert len(heard) >= 24, f"of 25 silent frames {way} {len(heard)} were heard: silence is audio too"
@@ -175,8 +196,12 @@ def _silence(rate_hz: int, duration_ms: int) -> AudioFrame:
     return AudioFrame(bytes(2 * (rate_hz * duration_ms // 1000)), rate_hz)
 
 
-def _ways(pair: Pair) -> list[tuple[str, list[float], list[float]]]:
-    return [
-        ("to us", pair.theirs.said_at_s, pair.ear.audio_at_s),
-        ("from us", pair.ours.said_at_s, pair.member.heard_at_s),
-    ]
+def _gaps_ms(heard: list[AudioFrame]) -> float:
+    """By how much the positions of frames jump, beside the frames themselves."""
+    gaps = (after.position - before.position - before.samples for before, after in pairwise(heard))
+    return sum(gaps) * 1000 / heard[0].rate_hz
+
+
+def _missing(way: Way) -> float:
+    """How much less was heard than was spoken, in frames of 20 ms."""
+    return len(way.said_at_s) - sum(frame.duration_ms for frame in way.heard) / PTIME_MS

@@ -1,4 +1,4 @@
-"""The conformance kit for transports: 27 clauses, run against a far end."""
+"""The conformance kit for transports: 33 clauses, run against a far end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ class TransportConformance(JoiningClauses, AudioClauses, MemberClauses, OutageCl
             cut. It must be longer than the transport's own limit.
         outage_s: the length of an outage that a leg must survive. It must be longer than the transport needs to notice
             an outage, and shorter than the transport's own limit for giving up.
-        first_dbfs: the least level at which a loud first frame must be heard; a codec needs a moment to settle.
+        first_dbfs: the least level at which a loud first or last frame must be heard; a codec needs a moment to settle.
+        most_delay_s: how long audio and events may take from one end to the other, in real time. On virtual time audio
+            may take 5 ms.
+        late_audio_s: how much of the audio that was sent during an outage may be heard after it.
         ending_s: how long a program may take to end.
         long_audio_s: how long audio runs in the long clause: ten minutes, or 10 s.
         cycles: the number of joins and leaves in a row: 100, or 20.

@@ -38,7 +38,7 @@ class JoiningClauses(TransportKit):
     )
     async def test_join_gives_a_leg(self) -> None:
         async with self.stage() as stage:
-            leg, _ = await stage.join()
+            leg, _ = await self.bounded(stage.join(), "join() returns")
             assert leg.rate_hz == stage.transport.rate_hz, (
                 f"the leg's rate_hz is {leg.rate_hz} and the transport's is {stage.transport.rate_hz}: they must be "
                 "equal, since a recording is opened before the leg is joined"
@@ -78,7 +78,7 @@ class JoiningClauses(TransportKit):
             for fault, reason in _REASONS.items():
                 grant = stage.far.grant(CHANNEL, uid=OUR_UID, fault=fault)
                 what = f"a token ({fault.value})"
-                error = await self.raises(TransportError, stage.join(grant=grant), f"{what} opened the channel")
+                error = await self.refused(stage, grant, what)
                 assert isinstance(error, TokenRejected), f"{what} must raise TokenRejected, not {type(error).__name__}"
                 assert error.reason == reason, f"{what} has reason {reason}, but TokenRejected says {error.reason}"
                 await stage.rest()
@@ -149,8 +149,13 @@ class JoiningClauses(TransportKit):
                     leaving = asyncio.create_task(leg.leave())
                     for _ in range(turns):
                         await asyncio.sleep(0)
+                    done = leaving.done()
                     leaving.cancel()
                     await asyncio.wait({leaving})
+                    assert done or leaving.cancelled(), (
+                        f"leave() cancelled after {turns} turns of the loop did not raise CancelledError: let it "
+                        "propagate"
+                    )
                 await leg.leave()
 
             ways: dict[str, Callable[[Leg], Awaitable[None]]] = {

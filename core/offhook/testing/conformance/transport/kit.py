@@ -6,6 +6,7 @@ import contextlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from offhook.errors import TransportError
 from offhook.testing.conformance.kit import Conformance
 from offhook.testing.conformance.transport.stage import Stage
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import Transport
     from offhook.interfaces.environment import Environment
     from offhook.interfaces.far_end import ChannelFarEnd
+    from offhook.interfaces.grant import Grant
 
 
 #: The optional features of a transport. Some far ends cannot test all of them.
@@ -36,6 +38,8 @@ class TransportKit(Conformance):
     give_up_s: float = 30.0
     outage_s: float = 3.0
     first_dbfs: float = -30.0
+    most_delay_s: float = 0.2
+    late_audio_s: float = 0.2
     ending_s: float = 5.0
     long_audio_s: float | None = None
     cycles: int | None = None
@@ -79,6 +83,21 @@ class TransportKit(Conformance):
             finally:
                 far_end.mend()
                 await self.bounded(transport.aclose(), "the transport's aclose() returns")
+
+    async def refused(self, stage: Stage, grant: Grant, what: str) -> TransportError:
+        """Join with a token that the channel refuses, and return the error.
+
+        Raises:
+            AssertionError: join() returned a leg.
+        """
+        try:
+            await stage.join(grant.channel, grant=grant)
+        except TransportError as error:
+            return error
+        await stage.rest()
+        if grant.uid in stage.far.uids(grant.channel):
+            raise AssertionError(f"{what} opened the channel")
+        raise AssertionError(f"the channel refused {what}, and join() ignored that: it returned a leg")
 
     def either(self, virtual: float, real: float) -> float:
         """Return `virtual` if the clause runs on virtual time, else `real`."""

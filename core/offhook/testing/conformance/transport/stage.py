@@ -11,12 +11,13 @@ import math
 import threading
 from array import array
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook.interfaces.frame import PTIME_MS, AudioFrame, pcm_of, samples_per_frame
+from offhook.interfaces.frame import PTIME_MS, AudioFrame, level_dbfs, pcm_of, samples_per_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from offhook.interfaces import Leg, Transport
     from offhook.interfaces.far_end import ChannelFarEnd, FarMember
@@ -32,8 +33,20 @@ OUR_UID: Final = 7
 THEIR_UID: Final = 2
 PTIME_S: Final = PTIME_MS / 1000
 #: Loud, with whole waves in 20 ms, so that frames follow one another without a click.
-_TONE_HZ: Final = 400
-_AMPLITUDE: Final = 12_000
+TONE_HZ: Final = 400
+OTHER_TONE_HZ: Final = 1_000
+AMPLITUDE: Final = 12_000
+#: A frame of the tone has -11 dBFS; a codec leaves nearly all of that.
+_LOUD_DBFS: Final = -25.0
+
+
+class Sound(Enum):
+    """What a voice says."""
+
+    TONE = "a tone"
+    #: Another one, to tell what was said at one time from what was said at another.
+    OTHER_TONE = "another tone"
+    SILENCE = "silence"
 
 
 class Ear:
@@ -90,6 +103,7 @@ class Voice:
 
     Attributes:
         position: the position of the next frame.
+        sounds: 20 ms of each sound.
         said_at_s: when each frame was spoken, in loop time.
     """
 
@@ -99,12 +113,20 @@ class Voice:
         self._say = say
         self._rate_hz = rate_hz
         self._samples = samples_per_frame(rate_hz)
-        self.tone: bytes = _tone(rate_hz, self._samples)
-        self.silence: bytes = bytes(2 * self._samples)
+        self.sounds: Mapping[Sound, bytes] = {
+            Sound.TONE: _tone(TONE_HZ, rate_hz, self._samples),
+            Sound.OTHER_TONE: _tone(OTHER_TONE_HZ, rate_hz, self._samples),
+            Sound.SILENCE: bytes(2 * self._samples),
+        }
 
-    def speak(self, pcm: bytes | None = None) -> None:
-        """Speak 20 ms: `pcm`, or the tone."""
-        frame = AudioFrame(self.tone if pcm is None else pcm, self._rate_hz, self.position)
+    @property
+    def tone(self) -> bytes:
+        """20 ms of the tone."""
+        return self.sounds[Sound.TONE]
+
+    def speak(self, sound: Sound = Sound.TONE) -> None:
+        """Speak for 20 ms."""
+        frame = AudioFrame(self.sounds[sound], self._rate_hz, self.position)
         self.position += self._samples
         self.said_at_s.append(asyncio.get_running_loop().time())
         self._say(frame)
@@ -114,14 +136,36 @@ class Voice:
         self.position += round(duration_s / PTIME_S) * self._samples
 
 
-async def talk(frames: int, *voices: Voice, silent: bool = False) -> None:
+async def talk(frames: int, *voices: Voice, sound: Sound = Sound.TONE) -> None:
     """Let each voice speak a frame every 20 ms; a late frame is spoken immediately."""
     loop = asyncio.get_running_loop()
     start_s = loop.time()
     for index in range(1, frames + 1):
         for voice in voices:
-            voice.speak(voice.silence if silent else None)
+            voice.speak(sound)
         await asyncio.sleep(max(0.0, start_s + index * PTIME_S - loop.time()))
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The audio of one direction.
+
+    Attributes:
+        name: "to us" or "from us".
+        said_at_s: when each frame was spoken, in loop time.
+        heard: the frames heard.
+        heard_at_s: when each frame was heard.
+    """
+
+    name: str
+    said_at_s: list[float]
+    heard: list[AudioFrame]
+    heard_at_s: list[float]
+
+    def loud_at_s(self) -> float | None:
+        """When the first loud frame was heard, or None."""
+        heard = zip(self.heard, self.heard_at_s, strict=False)
+        return next((at_s for frame, at_s in heard if level_dbfs(frame.pcm) >= _LOUD_DBFS), None)
 
 
 @dataclass
@@ -138,6 +182,14 @@ class Pair:
     def heard(self) -> list[AudioFrame]:
         """The frames that we heard from the member."""
         return [frame for uid, frame in self.ear.audio if uid == self.member.uid]
+
+    @property
+    def ways(self) -> tuple[Way, Way]:
+        """Both directions."""
+        return (
+            Way("to us", self.theirs.said_at_s, self.heard, self.ear.audio_at_s),
+            Way("from us", self.ours.said_at_s, self.member.heard, self.member.heard_at_s),
+        )
 
     def forget_audio(self) -> None:
         """Forget the audio of both directions."""
@@ -205,17 +257,25 @@ class Stage:
             ways = [way for way, heard in (("to us", pair.heard), ("from us", pair.member.heard)) if not heard]
             raise AssertionError(f"no audio was heard within {self.kit.patience_s:g} s: {', '.join(ways)}")
         await self.rest()
+        await self.quiet(pair)
         pair.forget_audio()
 
-    async def rest(self) -> None:
-        """Wait until audio and events on their way have arrived."""
-        await asyncio.sleep(self.kit.rest_s)
+    async def quiet(self, pair: Pair) -> None:
+        """Wait until no more audio arrives."""
+        heard = -1
+        while (now := len(pair.heard) + len(pair.member.heard)) != heard:
+            heard = now
+            await self.rest(2 * PTIME_S)
+
+    async def rest(self, duration_s: float | None = None) -> None:
+        """Wait until audio and events on their way have arrived, or for `duration_s`."""
+        await asyncio.sleep(self.kit.rest_s if duration_s is None else duration_s)
 
     async def received(self, ear: Ear, kind: type[LegEvent], within_s: float | None = None) -> None:
         """Wait until the handler received an event of a class."""
         await self.kit.until(lambda: ear.count(kind), f"the handler receives {kind.__name__}", within_s)
 
 
-def _tone(rate_hz: int, samples: int) -> bytes:
-    step = 2 * math.pi * _TONE_HZ / rate_hz
-    return pcm_of(array("h", [round(_AMPLITUDE * math.sin(step * index)) for index in range(samples)]))
+def _tone(frequency_hz: int, rate_hz: int, samples: int) -> bytes:
+    step = 2 * math.pi * frequency_hz / rate_hz
+    return pcm_of(array("h", [round(AMPLITUDE * math.sin(step * index)) for index in range(samples)]))

@@ -23,6 +23,8 @@ from offhook.interfaces import Carrier, Grant, is_loopback
 from offhook.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
     from offhook.interfaces import Auth, DialRequest, Environment
 
 _TIMEOUT_S: Final = 15.0
@@ -30,6 +32,18 @@ _CONNECT_S: Final = 5.0
 _MOST_BYTES: Final = 64 * 1024
 #: Raised before a byte of the request has left: nothing rang.
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+class _Keys(httpx.Auth):
+    """Puts the keys into the request at the last moment: tools that report errors show the variables of our frames."""
+
+    def __init__(self, headers: Mapping[str, Secret]) -> None:
+        self._headers = headers
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        for name, secret in self._headers.items():
+            request.headers[name] = secret.reveal()
+        yield request
 
 
 class AcmeCarrier(Carrier):
@@ -63,11 +77,11 @@ class AcmeCarrier(Carrier):
     async def start_call(self, request: DialRequest) -> Grant:
         if self._client.is_closed:
             raise CarrierUnavailable("this carrier was closed, so nobody was rung: make a new one")
-        keys = {name: secret.reveal() for name, secret in (await self._auth.headers(self._host)).items()}
+        keys = _Keys(await self._auth.headers(self._host))
         numbers = {"phoneNumber": request.number, "fromNumber": request.from_number or self._from}
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                posted = self._client.stream("POST", f"{self._url}/facetime/start-call", json=numbers, headers=keys)
+                posted = self._client.stream("POST", f"{self._url}/facetime/start-call", json=numbers, auth=keys)
                 async with posted as response:
                     body = await _body(response)
         except _NOT_SENT as error:

@@ -6,13 +6,14 @@ The table holds the paths that our documentation printed. All other names were i
 from __future__ import annotations
 
 import sys
-import warnings
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False  # without importing typing: `offhook` imports this, see there
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import ModuleType
+    from typing import Final
+else:
+    ModuleType = type(sys)
 
 _INTERFACES: Final = "offhook.interfaces"
 _PLUGIN: Final = "offhook.plugin"
@@ -57,6 +58,9 @@ class _OldModule(ModuleType):
         home = self._home_of.get(name)
         if home is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        import warnings
+        from importlib import import_module
+
         warnings.warn(
             f"{self.__name__}.{name} has moved: write `from {home} import {name}`. The next version of offhook "
             "will not have the old path",

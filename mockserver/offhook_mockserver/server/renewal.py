@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from offhook.arguments import check_methods
 from offhook.plugin import hookimpl
 
 if TYPE_CHECKING:
@@ -17,11 +18,15 @@ class RenewsGrants:
     Args:
         mock: the mock that has the channels.
 
+    Raises:
+        ConfigError: it is not a mock.
+
     Attributes:
         renewed: how many fresh grants it has returned.
     """
 
     def __init__(self, mock: Mock) -> None:
+        check_methods(mock, "mock", ("renew",), "a mock, such as InProcessMock()")
         self._mock = mock
         self.renewed: int = 0
 

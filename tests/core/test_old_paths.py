@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 from offhook import testing
-from offhook.plugin.old_paths import MOVED
+from offhook.old_paths import MOVED
 
 PATHS = [(old, home, name) for old, homes in MOVED.items() for home, names in homes.items() for name in names.split()]
 PATHS += [

@@ -1,0 +1,18 @@
+"""An HTTP answer in JSON that can hold every text."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.responses import JSONResponse
+
+
+class JsonAnswer(JSONResponse):
+    """An answer in ASCII.
+
+    What a client sent may be part of it, and Starlette's own class raises for half of a surrogate pair, which JSON
+    can hold and UTF-8 cannot.
+    """
+
+    def render(self, content: object) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()

@@ -1,0 +1,235 @@
+"""Every public call, found in the faces by itself, and those whose arguments are not refused, with the reason.
+
+A call that is neither in `valid_calls` of the test nor in `NOT_CHECKED` fails the test: none is forgotten.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import inspect
+from dataclasses import dataclass, is_dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+#: The faces, and the modules behind the names that a program imports from the built-in plugins and the mock.
+MODULES: Final = (
+    "offhook",
+    "offhook.interfaces",
+    "offhook.media",
+    "offhook.plugin",
+    "offhook.records",
+    "offhook.session",
+    "offhook.secret",
+    "offhook.testing",
+    "offhook_mockserver.server",
+    "offhook_mockserver.far_ends",
+    "offhook_mockserver.callees.script",
+    "offhook_mockserver.doors.memory.transport",
+    "offhook_audio.gain",
+    "offhook_audio.limit",
+    "offhook_audio.null",
+    "offhook_audio.recorder",
+    "offhook_audio.resample_file",
+    "offhook_audio.resample_live",
+    "offhook_audio.silence",
+    "offhook_audio.tone",
+    "offhook_audio.wav",
+    "offhook_sendblue",
+    "offhook_jsonl.archive",
+    "offhook_jsonl.store",
+    "offhook_sqlite.archive",
+    "offhook_sqlite.store",
+    "offhook_aiortc.transport",
+    "offhook_wire.impairment",
+)
+
+_MADE: Final = "the core makes it, and a program only reads it"
+_LEG: Final = "legs report it; call/leg_handler.py checks it where it arrives"
+_ARITHMETIC: Final = (
+    "arithmetic for the insides of parts. A ConfigError there could leave a carrier that has rung, which would claim "
+    "that it has not; any other error becomes a PluginError"
+)
+_STORES: Final = "for stores: it takes documents that the core or load_json made"
+_LOADER: Final = "the loader calls it, and refuses with a PluginError what a plugin passes"
+_TEST: Final = "a test may let the leg report anything, as a broken one would"
+_INSIDE: Final = "for the test kit's own parts"
+
+#: Public calls whose arguments are not refused with a ConfigError, with the reason. A dot at the end stands for all
+#: calls of a class.
+NOT_CHECKED: Final[Mapping[str, str]] = {
+    "AudioHeard.": _MADE,
+    "AudioLost.": _LEG,
+    "AudioReturned.": _LEG,
+    "AudioStream.feed": _MADE,
+    "BoundedStream.put": _MADE,
+    "Call.__init__": _MADE,
+    "CallAccepted.": _MADE,
+    "CallRecord.": _MADE,
+    "CallRefused.": _MADE,
+    "CallSession.handle": "the driver calls it; impossible events have an error of their own",
+    "Damage.": _MADE,
+    "Environment.as_written": "parts ask for a name of their own",
+    "Environment.problem_with": "parts ask for a name of their own",
+    "FarMember.": _INSIDE,
+    "Finding.": "a check of the doctor makes it, and what it raises is shown as its finding",
+    "FinishCall.": _MADE,
+    "Gap.": _MADE,
+    "Grant.": "carriers make it after they have rung: a ConfigError would claim that nothing rang",
+    "GrantRenewed.": _MADE,
+    "Impairment.carry": _INSIDE,
+    "LegClosed.": _LEG,
+    "LegFailed.": _LEG,
+    "LinkedFarEnd.reachable": _INSIDE,
+    "LinkedFarEnd.verify": _INSIDE,
+    "LinkedMember.__init__": _INSIDE,
+    "LinkedTransport.enter": _INSIDE,
+    "LinkedTransport.forget": _INSIDE,
+    "LinkedTransport.speak": _TEST,
+    "LinkedTransport.tell": _TEST,
+    "MemberJoined.": _LEG,
+    "MemberLeft.": _LEG,
+    "MemberPublished.": _LEG,
+    "MemberUnpublished.": _LEG,
+    "MemoryFarEnd.": _INSIDE,
+    "Outcome.": _MADE,
+    "PcmFarEnd.": _INSIDE,
+    "PlayHandle.": _MADE,
+    "PluginReport.": _MADE,
+    "Reading.": "inside the store",
+    "RedactingFilter.filter": "the interface of logging.Filter",
+    "Registry.__init__": _LOADER,
+    "Registry.add": _LOADER,
+    "Registry.check": _LOADER,
+    "Registry.factory_of": _LOADER,
+    "Registry.forget": _LOADER,
+    "Registry.hint": _LOADER,
+    "Registry.plugin_of": _LOADER,
+    "RelayFarEnd.": _INSIDE,
+    "RenewalFailed.": _MADE,
+    "Replay.": _MADE,
+    "ReplayedEntry.": _MADE,
+    "Resources.__init__": _MADE,
+    "Samples.": "inside AudioFrame, play() and PushSource, which check what they pass to it",
+    "ScriptedService.ring": "the carrier calls it",
+    "Secret.": "it raises TypeError: the errors of offhook are built upon its module",
+    "SendblueFarEnd.app": "ASGI",
+    "SpeechStarted.": _MADE,
+    "SpeechStopped.": _MADE,
+    "Step.": _MADE,
+    "Tenant.": "Tenants.create makes it",
+    "TimelineEntry.": _MADE,
+    "VirtualLoop.jump": _INSIDE,
+    "VirtualLoop.run_in_executor": "asyncio's",
+    "VirtualLoop.shutdown_default_executor": "asyncio's",
+    "WebhookReported.": _MADE,
+    "e164": "it raises NumberRejected for every number that is not one; its other argument is for messages",
+    "entry_document": _STORES,
+    "frames_in": _ARITHMETIC,
+    "is_brief": _STORES,
+    "is_loopback": _ARITHMETIC,
+    "is_unfinished": _STORES,
+    "iso_8601": _ARITHMETIC,
+    "isolated": _LOADER,
+    "keep_old_paths": _LOADER,
+    "level_dbfs": _ARITHMETIC,
+    "live_folder": "inside the store",
+    "mark_interrupted": _STORES,
+    "mask": _ARITHMETIC,
+    "mask_all": _ARITHMETIC,
+    "name_of": "any object has a name",
+    "pcm_of": _ARITHMETIC,
+    "record_document": _STORES,
+    "recordings": _STORES,
+    "redact": _ARITHMETIC,
+    "samples_of": _ARITHMETIC,
+    "samples_per_frame": _ARITHMETIC,
+    "saturated": _ARITHMETIC,
+    "to_json": _STORES,
+    "unread": _ARITHMETIC,
+    "with_relative_paths": _STORES,
+    "Ids.below": _ARITHMETIC,
+    "Ids.hex": _ARITHMETIC,
+}
+
+#: Parameters of calls that are checked otherwise.
+EXCEPT: Final[Mapping[str, str]] = {
+    "AudioFrame.__init__(damage)": _MADE,
+    "AudioStream.__init__(resampler)": _MADE,
+    "Plugins.make(arguments)": "they are the factory's own",
+    "Phone.from_env(settings)": "they are the arguments of Phone",
+}
+
+
+@dataclass(frozen=True)
+class PublicCall:
+    """A public call: its name, and its parameters with their annotations."""
+
+    name: str
+    parameters: Mapping[str, str]
+
+
+def public_calls(*, everything: bool = False) -> Iterator[PublicCall]:
+    """Every call of a public function, constructor, method or setter that takes an argument from its caller.
+
+    Args:
+        everything: yield the calls in `NOT_CHECKED`, too.
+    """
+    for call in _all_calls():
+        if everything or (call.name not in NOT_CHECKED and f"{call.name.partition('.')[0]}." not in NOT_CHECKED):
+            yield call
+
+
+def _all_calls() -> Iterator[PublicCall]:
+    seen: set[object] = set()
+    for module in map(importlib.import_module, MODULES):
+        listed = getattr(module, "__all__", None) or [
+            name
+            for name, value in vars(module).items()
+            if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+        ]
+        for name in listed:
+            value = getattr(module, name)
+            if value in seen if isinstance(value, type) or inspect.isfunction(value) else True:
+                continue
+            seen.add(value)
+            if inspect.isfunction(value):
+                if not name.startswith("offhook_"):  # hooks, which the loader calls
+                    yield from _call(name, value, bound=False)
+            elif not issubclass(value, BaseException | enum.Enum):
+                yield from _calls_of(value)
+
+
+def _calls_of(kind: type) -> Iterator[PublicCall]:
+    if Protocol in kind.__bases__:
+        return
+    for name in ["__init__", *(name for name in dir(kind) if not name.startswith("_"))]:
+        member = inspect.getattr_static(kind, name)
+        if isinstance(member, property):
+            if member.fset is not None:
+                yield PublicCall(f"{kind.__name__}.{name}", {"value": "float"})
+            continue
+        function = member.__func__ if isinstance(member, classmethod) else member
+        if not inspect.isfunction(function) or name.startswith("offhook_"):
+            continue
+        made_by_us = function.__module__.startswith("offhook") or (name == "__init__" and is_dataclass(kind))
+        if made_by_us and (name == "__init__" or not _of_interface(kind, name)):
+            yield from _call(f"{kind.__name__}.{name}", function, bound=True)
+
+
+def _of_interface(kind: type, name: str) -> bool:
+    """Whether the core calls this method, since it belongs to an interface for parts or to ASGI."""
+    interfaces = [
+        base for base in kind.__mro__ if base.__module__.startswith("offhook.interfaces") and base is not kind
+    ]
+    abstract = kind.__module__.startswith("offhook.interfaces") and inspect.isabstract(kind)
+    return name == "relay" or abstract or any(name in vars(base) for base in interfaces)
+
+
+def _call(name: str, function: Callable[..., object], *, bound: bool) -> Iterator[PublicCall]:
+    parameters = list(inspect.signature(function).parameters.values())[bound:]
+    if parameters:
+        annotations = {parameter.name: str(parameter.annotation) for parameter in parameters}
+        yield PublicCall(name, {key: text for key, text in annotations.items() if f"{name}({key})" not in EXCEPT})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
 
@@ -49,21 +49,23 @@ def _not_json(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-_decode: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_not_json).decode
-
-
 def _depth(value: object) -> int:
     """How deeply `value` is nested; stops counting beyond `_MOST_NESTED`."""
     depth, level = 0, [value]
     while level and depth <= _MOST_NESTED:
         depth += 1
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else cast("list[object]", outer))
-            if isinstance(inner, (dict, list))
-        ]
+        level = [inner for outer in level for inner in _inside(outer) if _is_nested(inner)]
     return depth
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, (dict, list))
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).values()
+    return cast("list[object]", value)
 
 
 def load_json(text: str | bytes, *, entry: bool = False) -> dict[str, object] | None:
@@ -82,7 +84,7 @@ def load_json(text: str | bytes, *, entry: bool = False) -> dict[str, object] | 
     check_instance(text, "text", (str, bytes), "text or bytes")
     check_flag(entry, "entry")
     try:
-        value: object = _decode(text if isinstance(text, str) else text.decode())
+        value: object = json.loads(text, object_pairs_hook=_unique, parse_constant=_not_json)
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict) or _depth(cast("object", value)) > _MOST_NESTED - 2 * entry:

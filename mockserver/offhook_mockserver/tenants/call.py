@@ -79,7 +79,7 @@ class MockCall:
 
     def ended(self) -> EndedCall:
         """What is kept of the call. It holds neither the room nor the callee, and so none of their media."""
-        events = tuple(event[:_EVENT_CHARACTERS] for event in self.events[-_EVENTS_KEPT:])
+        events = [event[:_EVENT_CHARACTERS] for event in self.events[-_EVENTS_KEPT:]]
         return EndedCall(self.channel, self.to, self.from_number, events, self.end, self.counters())
 
 
@@ -98,7 +98,7 @@ class EndedCall:
     channel: str
     to: str
     from_number: str
-    events: tuple[str, ...]
+    events: list[str]
     end: CalleeEnd | None
     _counters: dict[str, int]
 

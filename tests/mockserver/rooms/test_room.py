@@ -497,6 +497,19 @@ def test_a_member_that_said_bye_and_stays_is_muted_after_a_second() -> None:
     asyncio.run(main())
 
 
+def test_a_bye_that_names_only_other_streams_ends_nothing() -> None:
+    async def check(room: Room) -> None:
+        talker = Talker(room, 1)
+        talker.say(0)
+        talker.member.on_rtcp(
+            rtcp.ReceiverReport(talker.stream.ssrc).encode() + rtcp.Bye((talker.stream.ssrc ^ 1,)).encode()
+        )
+        talker.member._report()  # pyright: ignore[reportPrivateUsage] - as its timer would after a second
+        assert talker.member.published
+
+    in_loop(check)
+
+
 def test_watchers_are_called_once_a_turn_and_never_see_a_replaced_member_away() -> None:
     async def main() -> None:
         room = Rooms(LoopClock(), Ids("watch")).create("c", "a" * 32, Secret("c" * 32))

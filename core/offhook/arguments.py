@@ -261,7 +261,8 @@ def check_several(given: object, name: str, wanted: str) -> tuple[object, ...]:
     """
     if not is_several(given):
         item = getattr(given, "__name__", "...")
-        guess = "" if hasattr(given, "__len__") or given is None else f"Write {name}=[{item}]"
+        one = name.isidentifier() and given is not None and not hasattr(given, "__len__")
+        guess = f"Write {name}=[{item}]" if one else ""
         raise wrong(name, wanted, given, guess)
     return tuple(cast("Iterable[object]", given))
 

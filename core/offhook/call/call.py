@@ -361,6 +361,7 @@ class Call:
             CallStateError: the filter was added to a call before.
             PluginError: the filter has async methods that must be plain.
         """
+        self._parts.must_be_ours()
         given: object = what  # programs may pass anything
         if not isinstance(given, str):
             wanted = "a spec such as 'limit:-3', or an AudioFilter"
@@ -381,6 +382,7 @@ class Call:
         Raises:
             ConfigError: it is not a filter.
         """
+        self._parts.must_be_ours()
         guess = "Pass the filter that add_filter() returned for this spec" if isinstance(audio_filter, str) else ""
         check_part(audio_filter, AudioFilter, "remove_filter()", guess=guess)
         media = self._media("remove_filter")
@@ -426,6 +428,7 @@ class Call:
             StorageError: the file cannot be made.
             PluginError: the sink is an `AudioSink` with plain methods that must be async.
         """
+        self._parts.must_be_ours()
         check_sink(sink, "listen()", "a spec such as 'recorder:heard.wav', a pathlib.Path")
         media = self._media("listen")
         opened = self._sink(media, sink)
@@ -450,6 +453,7 @@ class Call:
             StorageError: the recording cannot be written.
             PluginError: the sink or the function failed.
         """
+        self._parts.must_be_ours()
         duration_s = check_seconds(duration_s, "duration_s")
         check_sink(file, "record_for()", "a file's name or path")
         if isinstance(file, str):

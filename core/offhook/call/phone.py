@@ -320,8 +320,8 @@ class Phone:
             CallStateError: this is not the phone's process or event loop. From another thread, use
                 ``loop.call_soon_threadsafe(phone.report, report)``.
         """
-        check_instance(report, "report", CarrierReport, "an offhook.interfaces.CarrierReport")
         self._parts.must_be_ours(needs_loop=True)
+        check_instance(report, "report", CarrierReport, "an offhook.interfaces.CarrierReport")
         return any(driver.report(report) for driver in self._drivers)
 
     def source(self, spec: str | os.PathLike[str]) -> AudioSource:

@@ -6,19 +6,20 @@ import asyncio
 import concurrent.futures
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from offhook.arguments import check_instance
+from offhook.call.call import Call
 from offhook.errors import CallStateError, WaitTimeout
 from offhook.interfaces.loops import check_timeout, within
-from offhook.media.play_handle import PlayMode
+from offhook.media.play_handle import PlayHandle, PlayMode
+from offhook.media.push_source import PushSource
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Awaitable, Callable
     from typing import Literal, NoReturn
 
-    from offhook.call.call import Call
     from offhook.interfaces import AudioSource
-    from offhook.media.play_handle import PlayHandle, PlayoutEnd
-    from offhook.media.push_source import PushSource
+    from offhook.media.play_handle import PlayoutEnd
     from offhook.media.raw_audio import Chunk
     from offhook.media.sources import Frames
     from offhook.session.record import CallRecord
@@ -44,6 +45,7 @@ class ThreadsafeCall:
 
     Raises:
         CallStateError: the call was not entered on an event loop.
+        ConfigError: `call` is not a `Call`.
 
     Raises, from every method:
         CallStateError: the call's event loop has stopped for good, or this is its own thread.
@@ -52,6 +54,7 @@ class ThreadsafeCall:
     """
 
     def __init__(self, call: Call) -> None:
+        check_instance(call, "call", Call, "a Call that was entered")
         if call.loop is None:
             raise CallStateError("ThreadsafeCall needs a call that was entered: async with phone.dial(...) as call")
         self._call = call
@@ -114,18 +117,22 @@ class ThreadsafeCall:
             chunk: the audio.
             timeout_s: how long to wait for room at most; None for no limit of its own. The wait ends with the call.
         """
+        _check_source(source)
         self._waited("feed", timeout_s, lambda: within("feed", timeout_s, lambda: source.write(chunk)))
 
     def end(self, source: PushSource) -> None:
         """End a source: what was fed is played, and then its item is done; see `PushSource.end`."""
+        _check_source(source)
         self._prompt("end", source.end)
 
     def wait(self, handle: PlayHandle, *, timeout_s: float | None = None) -> PlayoutEnd:
         """Wait until an item was played, and return how it ended; see `PlayHandle.done`."""
+        _check_handle(handle)
         return self._waited("wait", timeout_s, lambda: handle.done(timeout_s=timeout_s))
 
     def cancel(self, handle: PlayHandle) -> float:
         """Drop the rest of an item, and return the milliseconds that were sent; see `PlayHandle.cancel`."""
+        _check_handle(handle)
         return self._prompt("cancel", handle.cancel)
 
     def clear(self) -> float:
@@ -205,3 +212,11 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
         return asyncio.get_running_loop() is loop
     except RuntimeError:
         return False
+
+
+def _check_handle(handle: object) -> None:
+    check_instance(handle, "handle", PlayHandle, "the PlayHandle that play() returned")
+
+
+def _check_source(source: object) -> None:
+    check_instance(source, "source", PushSource, "a PushSource")

@@ -53,6 +53,7 @@ class BoundedStream(Generic[_T]):
 
     def discard(self) -> int:
         """Throw away all items that wait, and return how many they were."""
+        self._affinity.check()
         count = len(self._items)
         for _ in range(count):
             self._throw_away()

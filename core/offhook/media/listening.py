@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 from typing import TYPE_CHECKING, Final, Protocol
 
 from offhook.arguments import check_rate
@@ -222,4 +221,4 @@ async def mark(sink: AudioSink, rate_hz: int, position: int, timeout_s: float | 
 
 
 async def _write(sink: AudioSink, frame: AudioFrame, timeout_s: float | None = None) -> None:
-    await isolated(_name(sink), "write", functools.partial(sink.write, frame), timeout_s)
+    await isolated(_name(sink), "write", lambda: sink.write(frame), timeout_s)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
 
-from offhook.arguments import check_instance
+from offhook.arguments import check_flag, check_instance
 from offhook.secret import redact
 from offhook.session.facts import evidence_code
 
@@ -79,9 +79,10 @@ def load_json(text: str | bytes, *, entry: bool = False) -> dict[str, object] | 
         entry: it is an entry of a journal; a record may come to hold it, and is more deeply nested then.
 
     Raises:
-        ConfigError: it is neither text nor bytes.
+        ConfigError: `text` is neither text nor bytes, or `entry` is not a bool.
     """
     check_instance(text, "text", (str, bytes), "text or bytes")
+    check_flag(entry, "entry")
     try:
         value: object = json.loads(text, object_pairs_hook=_unique, parse_constant=_not_json)
     except (ValueError, RecursionError):

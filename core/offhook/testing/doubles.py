@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from offhook.arguments import check_error, check_function, check_text
+from offhook.arguments import check_error, check_function, check_instance, check_text
 from offhook.errors import StartAmbiguous
 from offhook.interfaces import AudioFilter, AudioSink, Auth, Carrier, Store
 from offhook.interfaces.grant import Grant
@@ -77,6 +77,8 @@ class ScriptedCarrier(Carrier):
         self._refuse_check = refuse_check
         self._service = service
         self._line = line
+        if auth is not None:
+            check_instance(auth, "auth", Auth, "an Auth, such as FixedAuth(), or None")
         self._auth = auth
         self._host = urlsplit(endpoint or "").hostname or ""
         #: Clear it to hold back the answer.

@@ -35,7 +35,7 @@ def script_from(script_for: Callable[[str], Script], number: str) -> Script:
         raise ScriptError(f"script_for({mask(number)!r}) of the mock {returned}{_at(_home(script_for))}")
     for step in script.steps:
         if isinstance(step, Say) and not step.path.is_file():
-            missing = f"returned a script with Say({quoted_path(step.path)}), and there is no such file"
+            missing = f"returned a script with Say({quoted_path(step.path)}), a file that does not exist"
             raise ScriptError(f"script_for({mask(number)!r}) of the mock {missing}{_at(_home(script_for))}")
     return script
 

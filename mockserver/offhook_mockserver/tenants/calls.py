@@ -71,7 +71,7 @@ class Calls:
 
         Raises:
             RoomError: too many channels are open.
-            ScriptError: there is no valid script for `to`, because of a mistake in `script_for`.
+            ScriptError: `script_for` raised an error, or returned something that cannot be played.
         """
         script = script_from(self._script_for, to)
         channel = f"ft_call_{self._ids.hex(16)}"  # documented: the shape of the example

@@ -218,13 +218,13 @@ def test_limits_that_are_not_valid_are_refused_and_change_nothing() -> None:
         handle = call.play(music())
         for wrong in (-1, float("nan"), float("inf"), "5", True):
             for wait in (call.answered, call.ended, handle.done):
-                with pytest.raises(ConfigError, match="timeout_s="):
+                with pytest.raises(ConfigError, match=r"timeout_s\) must be a finite number of seconds, 0 or more"):
                     await wait(timeout_s=wrong)  # type: ignore[arg-type]
-            with pytest.raises(ConfigError, match="timeout_s="):
+            with pytest.raises(ConfigError, match=r"timeout_s\) must be a finite number of seconds, 0 or more"):
                 await call.hang_up(after="playout", timeout_s=wrong)  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="pass after='playout' as well"):
             await call.hang_up(timeout_s=5)
-        with pytest.raises(ConfigError, match="hang_up\\(after='play'\\) is not valid"):
+        with pytest.raises(ConfigError, match="after must be 'playout' or None, got 'play'"):
             await call.hang_up(after="play")  # type: ignore[arg-type]
         assert not call.over
 

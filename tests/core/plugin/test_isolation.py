@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import logging
+from pathlib import Path
 
 import pytest
 from tests.core.rig import NUMBER, run
@@ -158,3 +160,17 @@ def test_ctrl_c_while_an_error_is_described_is_passed_on() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         describe(Slow())
+
+
+def test_a_method_is_looked_up_inside_the_isolation() -> None:
+    """A part may lack the method, or a property may raise: an attribute among the arguments is read outside."""
+    root = Path(__file__).parents[3]
+    found = [
+        f"{path.relative_to(root)}:{node.lineno}"
+        for folder in ("core/offhook", "plugins", "mockserver")
+        for path in (root / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"isolated", "_attempt"}
+        if not isinstance(node.args[2], ast.Lambda | ast.Name)
+    ]
+    assert not found

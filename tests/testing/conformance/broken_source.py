@@ -253,10 +253,10 @@ class CountsNothing(ToneSource):
         return frame and AudioFrame(frame.pcm, frame.rate_hz)
 
 
-class CountsInSeconds(ToneSource):
+class CountsDown(ToneSource):
     async def read(self) -> AudioFrame | None:
         frame = await super().read()
-        return frame and AudioFrame(frame.pcm, frame.rate_hz, frame.position / 16_000)  # type: ignore[arg-type]
+        return frame and AudioFrame(frame.pcm, frame.rate_hz, frame.position - 8_000)
 
 
 class GoodKit(SourceConformance):
@@ -305,6 +305,6 @@ BROKEN: Final[dict[str, dict[type[ToneSource], str]]] = {
     "source-13": {
         GoesBack: "which ended at position 3200: positions go back; count the samples returned so far",
         CountsNothing: "which ended at position 320: positions go back; count the samples returned so far",
-        CountsInSeconds: "is float, not int",
+        CountsDown: "AudioFrame(20 ms at 16000 Hz, position -8000) has a negative position",
     },
 }

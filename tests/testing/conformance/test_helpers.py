@@ -349,7 +349,7 @@ class BareService(ScriptedService):
 
     virtual_time = False
     host = ""
-    not_claimed: Mapping[str, str] = {"redirect": "it is no HTTP server"}
+    not_claimed: Mapping[str, str] = {"redirect": "it is not an HTTP server"}
     strayed = ServiceFarEnd.strayed  # type: ignore[assignment]
 
 

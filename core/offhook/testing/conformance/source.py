@@ -227,9 +227,7 @@ class SourceConformance(WithFolder):
             async for frame in self._frames(source, _MANY):
                 if not isinstance(frame, AudioFrame):
                     continue
-                position: object = frame.position
-                assert isinstance(position, int), f"the position of {frame!r} is {type(position).__name__}, not int"
-                assert position >= 0, f"{frame!r} has a negative position"
+                assert frame.position >= 0, f"{frame!r} has a negative position"
                 if before is not None:
                     # In seconds, since the rate may change; to one sample, since it is then rounded.
                     ended_s = (before.position + before.samples) / before.rate_hz

@@ -172,7 +172,6 @@ class LifeClauses(TransportKit):
         error = await ending_of(joining)
         # The frames of a library in the middle of its work are not the transport's.
         exposure.add_error(error, variables=False)
-        if error is not None:
-            return
-        leg, _ = joining.result()  # it was done before it could be cancelled
-        await leg.leave()
+        # It may have been done before it could be cancelled.
+        for leg, _ in [joining.result()] if error is None else []:
+            await leg.leave()

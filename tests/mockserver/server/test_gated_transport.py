@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from offhook_mockserver.server.gated_transport import GatedTransport
 from offhook_mockserver.server.loopback import listen
@@ -27,7 +27,7 @@ def test_writes_to_a_client_that_has_reset_its_connection_are_dropped_without_a_
             accepted, _address = listener.accept()
             accepted.setblocking(False)
             transport, _protocol = await loop.connect_accepted_socket(asyncio.Protocol, accepted)
-            gate = GatedTransport(cast("asyncio.Transport", transport))
+            gate = GatedTransport(transport)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()  # with a reset
             for _ in range(20):

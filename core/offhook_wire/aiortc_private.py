@@ -260,3 +260,19 @@ def forget_ssrc(dtls: RTCDtlsTransport, ssrc: int) -> None:
     """Free what libsrtp keeps to decrypt an SSRC; its next packet would begin anew."""
     with contextlib.suppress(pylibsrtp.Error):  # it is gone already
         dtls._rx_srtp.remove_stream(ssrc)
+
+
+def release(dtls: RTCDtlsTransport, connection: LoopbackConnection) -> None:
+    """Free what a transport that was stopped holds in C libraries, and undo the circles of its connection.
+
+    Python would free both too, once it looks for circles; until then it knows nothing of the size of the former.
+    """
+    stopped = cast("Any", dtls)  # aiortc's annotations do not say that these are None at first
+    stopped._ssl = stopped._rx_srtp = stopped._tx_srtp = None
+    connection._check_list.clear()
+    connection._early_checks.clear()
+    connection._on_media = _drop
+
+
+def _drop(data: bytes) -> None:
+    """Take media after the end."""

@@ -188,7 +188,7 @@ class _MediaFirstProtocol(StunProtocol):
         self._connection.put(self.transport, bytes(message), addr)
 
     def _take(self, raw: bytes, addr: tuple[Any, ...]) -> None:
-        """Pass a datagram on, or drop it and count it. Never raises, whatever arrives and whoever sent it."""
+        """Pass a datagram on, or drop it and count it. Never raises, whatever arrives and from wherever."""
         first = raw[0] if 0 < len(raw) <= MAX_DATAGRAM_BYTES else -1
         if _FIRST_MEDIA <= first <= _LAST_MEDIA or _FIRST_DTLS <= first <= _LAST_DTLS:
             # Any program on this machine can send to this socket; only the other side's addresses carry media.

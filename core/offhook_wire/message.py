@@ -218,7 +218,7 @@ class _Codec:
         # All required fields were there; if there are no more, none is unknown.
         if not self._open and len(value) != self._exactly and not value.keys() <= self._names:
             unknown = next(name for name in value if name not in self._names)
-            raise ProtocolError(unknown[:64], "is not a field of this message")
+            raise ProtocolError(unknown, "is not a field of this message")
         return message
 
     def _read_fields(self, fields: Json) -> Message:

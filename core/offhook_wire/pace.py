@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 #: How far audio may be ahead of the time since the talker's first frame: the first frame may have been late by as much,
 #: on a machine that is busy.
 MOST_AHEAD_S: Final = 5.0
+#: A numbering that begins further up begins here. Positions are 64 bits in messages, and the later ones must fit, too.
+MOST_FIRST: Final = 2**62
 #: A position this far back is a new numbering; less is an overlap, of a talker that reads positions off a clock.
 _OVERLAP_S: Final = 1.0
 
@@ -41,9 +43,9 @@ class Pace:
             duration: its length.
         """
         if self._first is None:
-            self._first, self._start_s = position, self._time()
-            self._expected = position + duration
-            return position
+            self._first, self._start_s = min(position, MOST_FIRST), self._time()
+            self._offset, self._expected = self._first - position, self._first + duration
+            return self._first
         now = self._first + int((self._time() - self._start_s) * self._rate_hz)
         latest = now + int(MOST_AHEAD_S * self._rate_hz)
         offset = self._offset

@@ -12,16 +12,19 @@ JsonValue: TypeAlias = Json | list[object] | str | float | None
 
 #: The `field` of an error that concerns the whole message.
 WHOLE = "message"
+#: The longest `field` of an error.
+_MOST_FIELD: Final = 80
 
 
 class ProtocolError(ValueError):
     """A message does not follow the protocol; `field` names the place, for example ``ice.candidates[0].port``.
 
-    Names come from the other side, so what is unprintable in `field` is escaped.
+    Names come from the other side, so what is unprintable in `field` is escaped, and a long one is cut: the text has
+    to fit into an answer.
     """
 
     def __init__(self, field: str, problem: str) -> None:
-        field = printable(field)
+        field = printable(field[:_MOST_FIELD])[:_MOST_FIELD]
         super().__init__(f"{field} {problem}")
         self.field = field
         self.problem = problem
@@ -38,7 +41,7 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> Json:
         seen: set[str] = set()  # one pass: the text can be a peer's, with very many names
         for name, _ in pairs:
             if name in seen:
-                raise ProtocolError(name[:64], "must not occur twice")
+                raise ProtocolError(name, "must not occur twice")
             seen.add(name)
     return fields
 

@@ -184,7 +184,7 @@ class Mutator:
             case 2 if isinstance(parent, dict):
                 parent[key] = _copy(parent[chance.choice(list(parent))])
             case 3 if isinstance(parent, list):
-                parent += (_copy(parent) or []) * chance.choice((1, 2, 700 // len(parent)))
+                parent += _copies(parent, chance.choice((1, 2, 700 // len(parent))))
             case 4 if isinstance(parent, list):
                 del parent[key]
             case _:
@@ -197,7 +197,7 @@ class Mutator:
             return chance.choice(NUMBERS) + chance.randrange(-2, 3)
         if isinstance(value, str) and chance.random() < 0.5:
             if not value or chance.random() < 0.2:
-                return value * chance.choice((2, 20, 300))
+                return (value * chance.choice((2, 20, 300)))[:MOST_BYTES]
             at = chance.randrange(len(value))
             return value[:at] + chance.choice(("", " ", "\0", "\ud83d", "\n", "é", "9", value[at:])) + value[at + 1 :]
         if chance.random() < 0.05:
@@ -223,3 +223,17 @@ def _copy(value: Any) -> Any:
         return json.loads(json.dumps(value)) if isinstance(value, (dict, list)) else value
     except RecursionError:
         return None
+
+
+def _copies(items: list[Any], times: int) -> list[Any]:
+    """The items this number of times, or once if that is longer than any input.
+
+    Each is a copy of its own, so that a later change is made in one of them: made in all, changes would multiply, and
+    a few of them make gigabytes.
+    """
+    try:
+        text = json.dumps(items)[1:-1]
+        copies: list[Any] = json.loads(f"[{','.join([text] * (times if len(text) * times <= MOST_BYTES else 1))}]")
+    except RecursionError:
+        return []
+    return copies

@@ -49,6 +49,13 @@ def test_the_seed_determines_the_inputs() -> None:
     assert max(map(len, first)) <= MOST_BYTES
 
 
+def test_no_document_grows_without_limit() -> None:
+    """Only its beginning is used: the rest, gigabytes once in some hours, was memory that a parser seemed to keep."""
+    sample = b'{"a":[{"b":[["xxxxxxxxxxxxxxxx"]]}],"c":"x"}'
+    mutator = Mutator("a", [sample], text=True)
+    assert max(len(mutator._document(sample)) for _ in range(3000)) < 20 * MOST_BYTES
+
+
 def test_an_error_a_hang_and_a_leak_are_faults() -> None:
     kept: list[bytes] = []
 

@@ -69,3 +69,11 @@ def test_a_name_cannot_write_to_a_terminal() -> None:
         load_object(r'{"\u001b]0;x\u0007\n": 1, "\u001b]0;x\u0007\n": 2}')
     assert str(caught.value) == r"\x1b]0;x\x07\n must not occur twice"
     assert caught.value.within("a\u202e").field == r"a\u202e.\x1b]0;x\x07\n"
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "\u202e" * 64, "\U000e0001" * 10_000])
+def test_a_name_that_is_shown_fits_into_an_answer(name: str) -> None:
+    error = ProtocolError(name, "must not occur twice").within("list[3]")
+    assert f"{error}".isprintable()
+    assert len(error.field) <= 80
+    assert error.field.startswith("list[3].")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offhook.errors import OffhookError
+from offhook.wording import quoted
 from offhook_mockserver.rooms.room import RoomError
 from offhook_wire.access_token import TokenInvalid
 from offhook_wire.relay_protocol import Refusal
@@ -48,12 +49,12 @@ def check_may_join(
     room = rooms.get(channel)
     if room is None:
         problem = (
-            f"no channel {channel!r} is open here: the call has ended, or no caller joined in time, or another "
+            f"no channel {quoted(channel)} is open here: the call has ended, or no caller joined in time, or another "
             "mock started it. Dial again, and join at the mock that issued the grant"
         )
         raise JoinRefused(404, Refusal("no_such_channel", problem))
     if room.app_id != app_id:
-        raise JoinRefused(403, Refusal("app_id", f"channel {channel!r} belongs to another app id"))
+        raise JoinRefused(403, Refusal("app_id", f"channel {quoted(channel)} belongs to another app id"))
     try:
         access = room.verify(token, uid)
     except TokenInvalid as error:

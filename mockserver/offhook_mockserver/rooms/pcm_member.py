@@ -185,9 +185,16 @@ class PcmMember:
             self._encoder = None
 
     def _send_encoded(self, frame: AudioFrame) -> None:
-        """Send packets of 20 ms, whatever the lengths of frames: a shorter frame waits for the next one."""
-        if self._pending and frame.position != self._pending_at + len(self._pending) // SAMPLE_BYTES:
-            self._flush()
+        """Send packets of 20 ms, whatever the lengths of frames: a shorter frame waits for the next one.
+
+        A short gap is filled with silence, so that frames with gaps between them do not become one packet each.
+        """
+        if self._pending:
+            until_frame = (frame.position - self._pending_at) * SAMPLE_BYTES
+            if until_frame < self._frame_bytes:
+                self._pending = self._pending.ljust(until_frame, b"\0")
+            else:
+                self._flush()
         if not self._pending:
             self._pending_at = frame.position
         pcm = self._pending + frame.pcm

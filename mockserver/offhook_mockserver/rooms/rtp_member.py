@@ -135,7 +135,8 @@ class RtpMember:
             if isinstance(packet, rtcp.SenderReport):
                 if self._talking is not None and packet.ssrc == self._talking.ssrc:
                     self._talking.heard_report(packet, self._clock.monotonic_s())
-            elif isinstance(packet, rtcp.Bye):
+            # A BYE that names only other streams, such as one given up after a collision, does not end this one.
+            elif isinstance(packet, rtcp.Bye) and (self._talking is None or self._talking.ssrc in packet.ssrcs):
                 self._ended.set()
 
     # What the room calls

@@ -1,4 +1,7 @@
-"""A transport whose reading two sides can pause: the protocol above it, and the server, which shares out the loop."""
+"""A transport whose reading two sides can pause: the protocol above it, and the server, which shares out the loop.
+
+What is written to a connection that is closing is dropped, and not logged.
+"""
 
 from __future__ import annotations
 
@@ -46,10 +49,13 @@ class GatedTransport(asyncio.Transport):
         return self._transport.is_reading()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._transport.write(data)
+        # asyncio logs a warning for each write to a connection that is lost.
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
-        self._transport.writelines(list_of_data)
+        if not self._transport.is_closing():
+            self._transport.writelines(list_of_data)
 
     def write_eof(self) -> None:
         self._transport.write_eof()

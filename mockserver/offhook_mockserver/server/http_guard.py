@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Sendblue documents none of these; most are limits of the mock's own.
 REPEATED_HEADER: Final = ApiRefusal(400, Grade.ASSUMED)
+TWO_LENGTHS: Final = ApiRefusal(400, Grade.ASSUMED)
 FOREIGN_ORIGIN: Final = ApiRefusal(403, Grade.ASSUMED)
 BODY_TOO_SLOW: Final = ApiRefusal(408, Grade.ASSUMED)
 BODY_TOO_LARGE: Final = ApiRefusal(413, Grade.ASSUMED)
@@ -86,6 +87,9 @@ class Guard:
             if key in headers and key in {"host", "origin", "content-type"}:
                 raise RequestRefused(REPEATED_HEADER, f"more than one {key} header")
             headers[key] = value.decode("latin-1")
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # Two programs on the way may read different bodies (RFC 9112, section 6.1).
+            raise RequestRefused(TWO_LENGTHS, "a request may have Content-Length or Transfer-Encoding, but not both")
         host = headers.get("host", "").lower()
         if host not in self._hosts():
             message = "the Host header must be one of this server's own loopback names"

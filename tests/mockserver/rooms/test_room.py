@@ -24,6 +24,7 @@ from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_wire import pace, rtcp, rtp
 from offhook_wire.access_token import TokenInvalid, mint
 from offhook_wire.opus import OpusEncoder
+from offhook_wire.pcm_protocol import Audio
 from offhook_wire.rtp_out import OutStream
 
 if TYPE_CHECKING:
@@ -496,6 +497,19 @@ def test_a_member_that_said_bye_and_stays_is_muted_after_a_second() -> None:
     asyncio.run(main())
 
 
+def test_a_bye_that_names_only_other_streams_ends_nothing() -> None:
+    async def check(room: Room) -> None:
+        talker = Talker(room, 1)
+        talker.say(0)
+        talker.member.on_rtcp(
+            rtcp.ReceiverReport(talker.stream.ssrc).encode() + rtcp.Bye((talker.stream.ssrc ^ 1,)).encode()
+        )
+        talker.member._report()  # pyright: ignore[reportPrivateUsage] - as its timer would after a second
+        assert talker.member.published
+
+    in_loop(check)
+
+
 def test_watchers_are_called_once_a_turn_and_never_see_a_replaced_member_away() -> None:
     async def main() -> None:
         room = Rooms(LoopClock(), Ids("watch")).create("c", "a" * 32, Secret("c" * 32))
@@ -573,6 +587,39 @@ def test_frames_of_any_length_are_heard_in_packets_of_20_ms_at_their_own_pace(sa
         packets = listener.wire.rtp
         assert len(packets) == math.ceil(len(range(0, total, samples)) * samples / 320)
         assert {b.timestamp - a.timestamp & 0xFFFF_FFFF for a, b in itertools.pairwise(packets)} == {960}
+
+    in_loop(check)
+
+
+def test_short_gaps_are_filled_so_that_packets_are_no_more_than_time_allows() -> None:
+    """One packet for each short frame would cost an encoding each, and play 20 ms for a sample."""
+
+    async def check(room: Room) -> None:
+        listener = Talker(room, 8)
+        talker = room.join_pcm(7, Ear())
+        talker.publish()
+        for position in range(0, 3200, 2):
+            talker.send(AudioFrame(bytes(2), RATE_HZ, position))
+        talker.leave()
+        packets = listener.wire.rtp
+        assert len(packets) == 10
+        assert {b.timestamp - a.timestamp & 0xFFFF_FFFF for a, b in itertools.pairwise(packets)} == {960}
+
+    in_loop(check)
+
+
+@pytest.mark.parametrize("first", [2**63, 2**64 - 1])
+def test_positions_at_the_end_of_their_range_fit_into_the_messages_to_others(first: int) -> None:
+    async def check(room: Room) -> None:
+        ear = Ear()
+        room.join_pcm(9, ear)
+        talker = room.join_pcm(7, Ear())
+        talker.publish()
+        for position in (first, 0, 2**64 - 320, 320):
+            talker.send(AudioFrame(bytes(640), RATE_HZ, position))
+        heard = [Audio.parse(Audio(uid, frame.position, frame.pcm).to_bytes()).position for uid, frame in ear.audio]
+        assert len(heard) == 4
+        assert heard == sorted(heard)
 
     in_loop(check)
 

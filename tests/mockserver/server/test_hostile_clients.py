@@ -135,6 +135,20 @@ def test_a_body_of_too_many_chunks_is_refused(chunks: int, status: int) -> None:
 
 
 @pytest.mark.fault("F44")
+def test_a_body_of_two_lengths_is_refused_and_what_follows_is_not_a_request() -> None:
+    async def check(mock: MockServer) -> None:
+        async with HostileClient(mock.port) as client:
+            head = client.head(POST, {**CHUNKED, "content-length": "5"})
+            await client.send(head + b"0\r\n\r\n" + client.head("GET /relay/pcm HTTP/1.1"))
+            got, body = await client.answer()
+            assert got == 400
+            assert "not both" in json.loads(body)["message"]
+            assert await client.rest() == b""
+
+    with_mock(check)
+
+
+@pytest.mark.fault("F44")
 @pytest.mark.parametrize("trailer", [False, True])
 @pytest.mark.parametrize("lines", [b"a:b\r\n" * 5000, b"a: " + b"b" * 40_000])
 def test_endless_headers_and_trailers_are_refused(trailer: bool, lines: bytes) -> None:

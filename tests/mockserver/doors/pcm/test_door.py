@@ -243,6 +243,7 @@ def test_a_client_publishes_by_talking_and_stops_when_it_says_so() -> None:
     ("changed", "code", "reason"),
     [
         ({"channel": "elsewhere"}, "no_such_channel", None),
+        ({"channel": "\u202e" * 256}, "no_such_channel", None),
         ({"app_id": "b" * 32}, "app_id", None),
         ({"token": "007nonsense"}, "token_rejected", 8),
         ({"token": "other uid"}, "token_rejected", 8),
@@ -383,6 +384,7 @@ def test_tokens_are_said_to_expire_renewed_refused_and_expire() -> None:
         ("[]", "object"),
         ('{"type":"dance"}', "type must be leave, renew or unpublish"),
         ('{"type":"leave","now":true}', "now is not a field"),
+        (json.dumps({"type": "leave", "\u202e" * 64: 1}), "is not a field"),
         ('{"type":"renew"}', "token is missing"),
         ("[" * 5000, "JSON object"),
         ("x" * 9000, "8192 characters"),

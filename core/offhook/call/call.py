@@ -290,7 +290,7 @@ class Call:
                 cannot be opened; a source was played before; or the rate, the mode or the gain is not valid.
             CallStateError: 4 items are mixed in already.
         """
-        media = self._media("play")
+        media = self._media("play", needs_loop=True)
         mode = check_choice(mode, "mode", PlayMode)
         gain = gain_of(gain_db)
         media.playout.admit(mode)  # before a file is opened
@@ -428,7 +428,7 @@ class Call:
             StorageError: the file cannot be made.
             PluginError: the sink is an `AudioSink` with plain methods that must be async.
         """
-        self._parts.must_be_ours()
+        self._parts.must_be_ours(needs_loop=True)
         check_sink(sink, "listen()", "a spec such as 'recorder:heard.wav', a pathlib.Path")
         media = self._media("listen")
         if self._is_ending(media):
@@ -494,8 +494,8 @@ class Call:
         if not self._entered and not self.over:
             raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
 
-    def _media(self, verb: str, brackets: str = "()") -> CallMedia:
-        self._parts.must_be_ours()
+    def _media(self, verb: str, brackets: str = "()", *, needs_loop: bool = False) -> CallMedia:
+        self._parts.must_be_ours(needs_loop=needs_loop)
         if self._driver.media is None:
             if self._entered and (self.over or self.state is CallState.ENDING):
                 how = f" ({self.record.disposition})" if self.record.disposition else ""

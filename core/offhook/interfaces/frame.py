@@ -119,13 +119,14 @@ def frames_in(duration_s: float) -> int:
 
 def _bytes(pcm: object) -> bytes:
     """An immutable copy of an object that holds bytes and nothing else."""
+    given = pcm  # not narrowed by what follows
     if isinstance(pcm, bytes | bytearray | memoryview):
         view = memoryview(cast("bytes", pcm))
         if view.format in {"b", "B", "c"}:
             return view.tobytes()
     raise _refused(
         "AudioFrame needs bytes of signed 16-bit little-endian samples",
-        pcm,
+        given,
         "Pass array.tobytes(), or pass floats to AudioFrame.from_floats",
     )
 

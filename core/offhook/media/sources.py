@@ -71,6 +71,7 @@ def _refused(what: object, guess: str) -> SourceError:
 
 def _guess(what: object) -> str | None:
     """What to write instead of something that is often passed by mistake; None for anything else."""
+    answer = what  # not narrowed by what follows
     if inspect.isawaitable(what) and not isinstance(what, AsyncIterable):  # a task can be iterated, and is not audio
         discard(what)
         return f"await {what.__name__ + '()' if inspect.iscoroutine(what) else 'it'} first, and pass what it returns"
@@ -84,12 +85,16 @@ def _guess(what: object) -> str | None:
         name: object = getattr(what, "name", None)
         named = f" {quoted_path(name)}" if isinstance(name, str) else ""
         return f"pass the path of the file{named} as a pathlib.Path, or its raw samples: play(file.read(), rate_hz=...)"
-    method = next((name for name in _STREAMING if callable(getattr(what, name, None))), "")
-    if method:
+    if method := _streaming_method(answer):
         return f"pass the bytes that it yields: play(response.{method}(), rate_hz=...)"
     if isinstance(what, str | Mapping):
         return ""
     return None
+
+
+def _streaming_method(answer: object) -> str:
+    """The method of an HTTP client's answer that yields bytes; empty for anything else."""
+    return next((name for name in _STREAMING if callable(getattr(answer, name, None))), "")
 
 
 class _ChunkSource(StandIn, AudioSource):

@@ -272,7 +272,7 @@ def test_a_task_is_refused_and_not_taken_for_an_empty_iterable(done: bool) -> No
         if done:
             await task
         with pytest.raises(SourceError, match="Task cannot be played: await it first, and pass what it returns"):
-            frames_source(task, RATE_HZ)  # type: ignore[arg-type]
+            frames_source(task, RATE_HZ)
         await task
 
     run(main())

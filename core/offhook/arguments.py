@@ -46,10 +46,15 @@ def wrong(name: str, wanted: str, given: object, guess: str = "") -> ConfigError
         given: what was passed. A coroutine is closed, since it will not be awaited.
         guess: what to write instead, as a sentence; by default, the guess that fits every argument of that kind.
     """
+    guess = guess or _guess(given)
+    discard(given)
+    return ConfigError(f"{name} must be {wanted}, got {shown(given)}" + (f". {guess}" if guess else ""))
+
+
+def discard(given: object) -> None:
+    """Close a coroutine that was passed by mistake; Python would warn that it was never awaited."""
     if inspect.iscoroutine(given):
         given.close()
-    guess = guess or _guess(given)
-    return ConfigError(f"{name} must be {wanted}, got {shown(given)}" + (f". {guess}" if guess else ""))
 
 
 def shown(given: object) -> str:
@@ -62,8 +67,10 @@ def shown(given: object) -> str:
         return f"{type(given).__name__}.{given.name}"
     if isinstance(given, str):
         return quoted(given)
-    if isinstance(given, int | float):
-        return repr(given) if isinstance(given, float) or abs(given) < 10**20 else "an int of more than 20 digits"
+    if isinstance(given, numbers.Integral):  # also those of numpy
+        return str(given) if abs(int(given)) < 10**20 else "an int of more than 20 digits"
+    if isinstance(given, numbers.Real):
+        return str(given)
     if inspect.iscoroutine(given):
         return f"the coroutine {given.__name__}()"
     if inspect.isasyncgen(given):
@@ -380,9 +387,12 @@ def _unquoted(given: object, fits: Callable[[float], bool]) -> str:
 
 def _guess(given: object) -> str:
     if isinstance(given, type):
+        if issubclass(given, Enum):
+            return f"Write one of its members, for example {shown(next(iter(given), None))}"
         return f"Did you forget the parentheses? Write {given.__name__}(...)"
-    if inspect.iscoroutine(given):
+    if inspect.isawaitable(given):
         return "Did you forget to await it?"
     if inspect.isroutine(given):
-        return f"Did you forget to call it? Write {given.__name__}(...)"
+        written = f" Write {given.__name__}(...)" if given.__name__.isidentifier() else ""  # a lambda's is not one
+        return f"Did you forget to call it?{written}"
     return ""

@@ -74,4 +74,4 @@ def describe(error: BaseException) -> str:
         raise
     except BaseException:
         text = "(its text cannot be shown)"
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

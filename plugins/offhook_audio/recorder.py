@@ -25,6 +25,8 @@ _RATE_BEFORE_AUDIO_HZ: Final = 16_000
 class RecorderSink(AudioSink):
     """Records audio from the first frame on, with silence where nothing was heard.
 
+    If it is closed before any frame was written, it deletes its file.
+
     Args:
         path: the file to create, whose name ends with ``.wav`` or has no ending; an existing file is never
             overwritten. A ``*`` in its name is replaced by the first number that makes a new name: ``reply-*.wav``.
@@ -61,4 +63,7 @@ class RecorderSink(AudioSink):
         self._expected = frame.position + frame.samples
 
     async def aclose(self) -> None:
-        self._file.close()
+        if self._expected is None and not self._file.closed:
+            self._file.discard()
+        else:
+            self._file.close()

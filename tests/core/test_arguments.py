@@ -91,6 +91,8 @@ def generator() -> Iterator[int]:
         ("y" * 50, f"got '{'y' * 37}...'"),
         (Color.RED, "got Color.RED"),
         (Mode.MIX, "got Mode.MIX"),
+        (Mode, "got the class Mode. Write one of its members, for example Mode.MIX"),
+        (lambda: None, "got the function <lambda>. Did you forget to call it?"),
         (Secret, "got the class Secret. Did you forget the parentheses? Write Secret(...)"),
         (Secret("hunter2-hunter2"), "got Secret"),
         ({"key": "hunter2"}, "got dict"),

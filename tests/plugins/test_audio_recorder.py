@@ -80,8 +80,20 @@ def test_empty_frames_mark_where_the_recording_begins_and_ends(tmp_path: Path) -
 
 
 def test_a_call_without_audio_leaves_a_valid_file(tmp_path: Path) -> None:
-    record(tmp_path / "a.wav")
+    record(tmp_path / "a.wav", AudioFrame(b"", 8_000, 0))  # as a call marks where a recording begins
     assert recorded(tmp_path / "a.wav")[1] == b""
+
+
+def test_a_recorder_that_was_never_written_leaves_no_file(tmp_path: Path) -> None:
+    async def main() -> None:
+        sink = RecorderSink(tmp_path / "made" / "a.wav")
+        await sink.aclose()
+        (tmp_path / "made").mkdir()
+        (tmp_path / "made" / "a.wav").write_text("of another program")
+        await sink.aclose()
+
+    asyncio.run(main())
+    assert (tmp_path / "made" / "a.wav").read_text() == "of another program"
 
 
 def test_a_change_of_rate_is_rejected(tmp_path: Path) -> None:

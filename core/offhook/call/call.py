@@ -15,12 +15,12 @@ from offhook.errors import CallStateError, ConfigError, JoinTimeout, SourceError
 from offhook.interfaces import AudioFilter, AudioSink, AudioSource
 from offhook.interfaces.frame import SILENCE_DBFS
 from offhook.interfaces.loops import check_timeout, within
-from offhook.media.listening import LISTENER_MS, record_for, record_rest, waiting_ms
+from offhook.media.listening import LISTENER_MS, close_sink, record_for, record_rest, waiting_ms
 from offhook.media.mixing import gain_of
 from offhook.media.play_handle import PlayMode, label_of
 from offhook.media.sinks import FunctionSink, check_sink
 from offhook.media.sources import Frames, frames_source
-from offhook.plugin.isolation import contract_error
+from offhook.plugin.isolation import close_isolated, contract_error, name_of
 from offhook.plugin.part_checks import check_part, interface_mismatch
 from offhook.plugin.spec import check_file
 from offhook.session.events import Direction
@@ -283,7 +283,7 @@ class Call:
                 cannot be opened; a source was played before; or the rate, the mode or the gain is not valid.
             CallStateError: 4 items are mixed in already.
         """
-        media = self._media("play")
+        media = self._media("play", needs_loop=True)
         mode = check_choice(mode, "mode", PlayMode)
         gain = gain_of(gain_db)
         media.playout.admit(mode)  # before a file is opened
@@ -421,12 +421,16 @@ class Call:
             StorageError: the file cannot be made.
             PluginError: the sink is an `AudioSink` with plain methods that must be async.
         """
-        self._parts.must_be_ours()
+        self._parts.must_be_ours(needs_loop=True)
         check_sink(sink, "listen()", "a spec such as 'recorder:heard.wav', a pathlib.Path")
         media = self._media("listen")
-        opened = self._sink(media, sink)
-        if opened is not None:
-            self._driver.spawn(self._listen(media, media.listen(None, waiting_ms(opened)), opened))
+        if self._is_ending(media):
+            if isinstance(sink, AudioSink):
+                self._driver.spawn(close_sink(sink, self._driver.note), name=f"closing {name_of(sink)}")
+            return
+        opened = self._sink(sink)
+        stream = media.listen(None, waiting_ms(opened))
+        self._driver.spawn(self._listen(media, stream, opened), name=f"listening with {name_of(opened)}")
 
     async def record_for(self, duration_s: float, file: str | os.PathLike[str] | Sink) -> float:
         """Record the callee for some time, or until the call ends.
@@ -452,17 +456,22 @@ class Call:
         if isinstance(file, str):
             file = Path(check_file(file, "record_for()", (item.name for item in self._parts.plugins.sinks)))
         media = self._media("record_for")
-        sink = self._sink(media, file)
-        return 0.0 if sink is None else await record_for(media, sink, duration_s)
+        if self._is_ending(media):
+            if isinstance(file, AudioSink):
+                await close_isolated(file)
+            return 0.0
+        return await record_for(media, self._sink(file), duration_s)
 
     # ---- inside
 
-    def _sink(self, media: CallMedia, what: str | os.PathLike[str] | Sink) -> AudioSink | None:
-        """A sink that `check_sink` let pass, opened; None if the call is over and nothing needs to be closed."""
+    def _is_ending(self, media: CallMedia) -> bool:
+        """Whether nothing more will be heard, so that nothing is opened to listen."""
+        return media.ended or self.state in (CallState.ENDING, CallState.ENDED)
+
+    def _sink(self, what: str | os.PathLike[str] | Sink) -> AudioSink:
+        """A sink that `check_sink` let pass, opened."""
         if isinstance(what, AudioSink):
             return what
-        if media.ended or self.state in (CallState.ENDING, CallState.ENDED):
-            return None
         return FunctionSink(what) if callable(what) else self._parts.plugins.sink(what)
 
     async def _listen(self, media: CallMedia, stream: AudioStream, sink: AudioSink) -> None:
@@ -478,8 +487,8 @@ class Call:
         if not self._entered and not self.over:
             raise CallStateError(f"{verb}() needs a call that was entered: async with phone.dial(...) as call")
 
-    def _media(self, verb: str, brackets: str = "()") -> CallMedia:
-        self._parts.must_be_ours()
+    def _media(self, verb: str, brackets: str = "()", *, needs_loop: bool = False) -> CallMedia:
+        self._parts.must_be_ours(needs_loop=needs_loop)
         if self._driver.media is None:
             if self._entered and (self.over or self.state is CallState.ENDING):
                 how = f" ({self.record.disposition})" if self.record.disposition else ""

@@ -209,8 +209,9 @@ class Driver:
             self.runner.result()
 
     def give_up(self) -> None:
-        """Nothing was dialled, and nothing will be: leave no empty recording behind."""
+        """Nothing was dialled, and nothing will be: end the streams of events, and leave no empty recording behind."""
         self.given_up = True
+        self.timeline.end_streams()
         self._leg.discard_recording()
         self._wake()
 
@@ -222,13 +223,14 @@ class Driver:
             if all(entry.detail != error.message for entry in self.record.timeline):
                 self.note(error)  # unless the store that is the guard has failed before, for the same reason
 
-    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:
         """Start a task that ends with the call: it gets a moment to finish, and is then cancelled.
 
+        `name` says what it does, for messages.
         `closed` also waits for a task that is started after the end because it has to close a source that was opened
         too late.
         """
-        return self._tasks.spawn(work)
+        return self._tasks.spawn(work, name=name)
 
     def note(self, error: OffhookError, doing: str = "") -> None:
         """Write down an error that the call survives; see `RecordKeeper.note`."""

@@ -40,15 +40,15 @@ class CallTasks:
 
     def step(self, work: Coroutine[None, None, None]) -> None:
         """Start something that the session asked for."""
-        self._begin(work, self._steps)
+        self._begin(work, self._steps, getattr(work, "__qualname__", "a step"))
 
-    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Start a task of the other kind.
+    def spawn(self, work: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:
+        """Start a task of the other kind; `name` says what it does, for messages.
 
         The next `finish` also waits for a task that is started after the end because it has to close a source that was
         opened too late.
         """
-        return self._begin(work, self._others)
+        return self._begin(work, self._others, name)
 
     def cancel_steps(self) -> None:
         """Cancel all steps: the call is over, and they are of no use any more."""
@@ -70,8 +70,8 @@ class CallTasks:
             task.cancel()
         self._leave_behind(await wait_cancelled(self._steps | self._others, _LET_GO_S))
 
-    def _begin(self, work: Coroutine[None, None, None], kept: set[asyncio.Task[None]]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._owned(work), name=getattr(work, "__qualname__", None))
+    def _begin(self, work: Coroutine[None, None, None], kept: set[asyncio.Task[None]], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._owned(work), name=name)
         kept.add(task)
         task.add_done_callback(kept.discard)
         task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never runs `work`

@@ -11,9 +11,9 @@ from array import array
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook.arguments import MOST_HZ, check_rate, check_whole
+from offhook.arguments import MOST_HZ, check_instance, check_rate, check_whole, discard
 from offhook.errors import ConfigError, FrameError, SourceError
-from offhook.interfaces.samples import FLOAT64, INT16, UNDAMAGED, Damage, Samples, samples_in
+from offhook.interfaces.samples import FLOAT64, UNDAMAGED, Damage, Samples, samples_in
 from offhook.interfaces.samples import pcm_of as pcm_of
 from offhook.interfaces.samples import samples_of as samples_of
 from offhook.interfaces.samples import saturated as saturated
@@ -49,8 +49,9 @@ class AudioFrame:
             to the callee or heard is counted in the record of the call.
 
     Raises:
-        FrameError: `pcm` is not bytes or has an odd number of bytes; `rate_hz` is not a whole number above 0 and up to
-            768,000; or `position` is not a whole number. It is a `ConfigError`, a `TypeError` and a `ValueError`.
+        FrameError: `pcm` is not bytes or has an odd number of bytes; `rate_hz` is not a whole number from 1 to 768,000;
+            `position` is not a whole number; or `damage` is not a `Damage`. It is a `ConfigError`, a `TypeError` and a
+            `ValueError`.
     """
 
     __slots__ = ("damage", "pcm", "position", "rate_hz")
@@ -60,10 +61,15 @@ class AudioFrame:
             pcm = _bytes(pcm)
         if len(pcm) & 1:
             raise FrameError(f"AudioFrame needs whole 16-bit samples, got {len(pcm)} bytes")
-        if type(rate_hz) is not int or not 0 < rate_hz <= MOST_HZ:
-            rate_hz = checked_rate(rate_hz)
-        if type(position) is not int:
-            position = _checked_position(position)
+        try:  # frames are made often, so that the usual ones are checked without a call
+            if type(rate_hz) is not int or not 0 < rate_hz <= MOST_HZ:
+                rate_hz = check_rate(rate_hz)
+            if type(position) is not int:
+                position = check_whole(position, "position")
+            if damage is not UNDAMAGED:
+                check_instance(damage, "damage", Damage, "a Damage")
+        except ConfigError as error:
+            raise FrameError(error.message) from None
         self.pcm: bytes = pcm
         self.rate_hz: int = rate_hz
         self.position: int = position
@@ -111,56 +117,45 @@ def frames_in(duration_s: float) -> int:
     return round(duration_s * FRAMES_PER_S)
 
 
-def checked_rate(rate_hz: object) -> int:
-    """A sampling rate that a program passed; as `check_rate`, with the error of frames.
-
-    Raises:
-        FrameError: it is not a whole number of hertz from 1 to `MOST_HZ`.
-    """
-    try:
-        return check_rate(rate_hz)
-    except ConfigError as error:
-        raise FrameError(error.message) from None
-
-
-def _checked_position(position: object) -> int:
-    try:
-        return check_whole(position, "position")
-    except ConfigError as error:
-        raise FrameError(error.message) from None
-
-
 def _bytes(pcm: object) -> bytes:
     """An immutable copy of an object that holds bytes and nothing else."""
-    kind = type(pcm).__name__
+    given = pcm  # not narrowed by what follows
     if isinstance(pcm, bytes | bytearray | memoryview):
         view = memoryview(cast("bytes", pcm))
         if view.format in {"b", "B", "c"}:
             return view.tobytes()
-    raise FrameError(
-        f"AudioFrame needs bytes of signed 16-bit little-endian samples, got {kind}. Pass array.tobytes(), or pass "
-        "floats to AudioFrame.from_floats"
+    raise _refused(
+        "AudioFrame needs bytes of signed 16-bit little-endian samples",
+        given,
+        "Pass array.tobytes(), or pass floats to AudioFrame.from_floats",
     )
+
+
+def _refused(needs: str, given: object, cure: str = "") -> FrameError:
+    discard(given)
+    return FrameError(f"{needs}, got {type(given).__name__}" + (f". {cure}" if cure else ""))
+
+
+_FLOATS: Final = "AudioFrame.from_floats needs "
+_INTEGERS: Final = (
+    "Divide 16-bit integers by 32768, or pass their bytes to AudioFrame(pcm, rate_hz), for example array.tobytes()"
+)
 
 
 def _float_samples(samples: object) -> Samples:
     kind = type(samples).__name__
     try:
-        found = samples_in(samples)
+        found = samples_in(samples, floats_only=True)
     except SourceError as error:
         raise FrameError(f"AudioFrame.from_floats: {error.message}") from None
     if found is None:
         return _floats_in(samples)
-    if isinstance(found, memoryview) or found.code == INT16:
-        what = "bytes" if isinstance(found, memoryview) else "int16"
-        raise FrameError(
-            f"AudioFrame.from_floats needs floats between -1 and 1, got {kind} of {what}. For 16-bit samples, use "
-            "AudioFrame(array.tobytes(), rate_hz)"
-        )
+    if isinstance(found, memoryview):
+        raise FrameError(f"{_FLOATS}floats between -1 and 1, got {kind}. {_INTEGERS}")
     if found.channels > 1:
         raise FrameError(
-            f"AudioFrame.from_floats needs one channel, got {kind} with {found.channels}. Mix it down first, with "
-            "array.mean(axis=1), or pass it to call.play(array, rate_hz=...)"
+            f"{_FLOATS}one channel, got {kind} with {found.channels}. Mix it down first, with array.mean(axis=1), or "
+            "pass it to call.play(array, rate_hz=...)"
         )
     return found
 
@@ -168,18 +163,16 @@ def _float_samples(samples: object) -> Samples:
 def _floats_in(samples: object) -> Samples:
     """The numbers of an iterable."""
     if not isinstance(samples, Iterable):
-        raise FrameError(f"AudioFrame.from_floats needs an iterable of floats, got {type(samples).__name__}")
+        raise _refused(f"{_FLOATS}an array or an iterable of floats", samples)
     values = list(cast("Iterable[object]", samples))
     for kind in dict.fromkeys(map(type, values)):
         if hasattr(kind, "__index__") or not hasattr(kind, "__float__"):
-            raise FrameError(
-                f"AudioFrame.from_floats needs floats between -1 and 1, and found {kind.__name__} among its samples. "
-                "Divide 16-bit integers by 32768, or pass their bytes to AudioFrame(pcm, rate_hz)"
-            )
+            cure = f". {_INTEGERS}" if hasattr(kind, "__index__") else ""
+            raise FrameError(f"{_FLOATS}floats between -1 and 1, and found {kind.__name__} among its samples{cure}")
     try:
         return Samples(array("d", cast("list[float]", values)).tobytes(), FLOAT64)
     except TypeError:  # an array of several values for each sample
-        raise FrameError("AudioFrame.from_floats needs one channel: its samples are not single numbers") from None
+        raise FrameError(f"{_FLOATS}one channel: its samples are not single numbers") from None
 
 
 def level_dbfs(pcm: bytes) -> float:

@@ -106,8 +106,12 @@ class Samples:
         return _WIDTHS[self.code] * self.channels
 
 
-def samples_in(given: object) -> Samples | memoryview | None:
+def samples_in(given: object, *, floats_only: bool = False) -> Samples | memoryview | None:
     """The samples of an object that has the buffer protocol, or can be made an array of numpy, copied.
+
+    Args:
+        given: the object.
+        floats_only: refuse arrays of integers.
 
     Returns:
         Samples of an array of int16 or floats; the view of an object that holds plain bytes, since only its reader
@@ -126,10 +130,13 @@ def samples_in(given: object) -> Samples | memoryview | None:
             return None
         raise SourceError(f"{kind} cannot be read as samples: {describe(error)}") from None
     order, code = view.format[:-1], view.format[-1:]
-    if order not in {"", "@", "=", "<", ">", "!"} or (code not in _WIDTHS and code not in _BYTES):
+    known = order in {"", "@", "=", "<", ">", "!"} and (code in _WIDTHS or code in _BYTES)
+    if not known or (floats_only and code == INT16):
+        wanted = "" if floats_only else "int16, or "
+        cure = "Divide integers" if floats_only else "Convert them to int16 if their values fit, or divide integers"
         raise SourceError(
-            f"samples must be int16, or float32 or float64 between -1 and 1, got {kind} of {_type_name(view)}. "
-            "Convert them first, for example with .astype('int16') if their values fit"
+            f"samples must be {wanted}float32 or float64 between -1 and 1, got {kind} of {_type_name(view)}. {cure} by "
+            "their full scale, for example array / 32768 for 16 bits"
         )
     channels = _channels(view, kind)
     if code in _BYTES:
@@ -149,18 +156,21 @@ def samples_in(given: object) -> Samples | memoryview | None:
 def _channels(view: memoryview, kind: str) -> int:
     if view.ndim == 1:
         return 1
-    if view.ndim == 2 and view.shape is not None and 0 < view.shape[1] <= MOST_CHANNELS:
-        return view.shape[1]
+    rows, columns = view.shape if view.ndim == 2 and view.shape is not None else (0, 0)
+    if 0 < columns <= MOST_CHANNELS:
+        return columns
     cure = f"pass one channel, or mix it down to at most {MOST_CHANNELS} channels first"
-    if view.ndim == 2 and view.shape is not None and 0 < view.shape[0] <= MOST_CHANNELS:
+    if 0 < rows <= MOST_CHANNELS < columns:
         cure = "its channels come first, so transpose it (array.T)"
+    elif not view.ndim:
+        cure = "it is a single number, so collect its samples in an array"
     shape = f"{kind} of the shape {view.shape}"
     raise SourceError(f"samples must have the shape (samples,) or (samples, channels), got {shape}: {cure}")
 
 
 def _type_name(view: memoryview) -> str:
     code = view.format[-1:]
-    if code in "iIlLqQnNH":
+    if code in "hiIlLqQnNH":
         return f"{'u' if code.isupper() and code != 'N' else ''}int{8 * view.itemsize}"
     return {"?": "bool", "g": "long double", "O": "objects"}.get(view.format, f"the format {view.format!r}")
 

@@ -40,11 +40,6 @@ def waiting_ms(sink: AudioSink) -> int:
     return LISTENER_MS if isinstance(sink, FunctionSink) else SINK_MS
 
 
-def _name(sink: AudioSink) -> object:
-    """What errors name: a function is named itself, and not the sink that calls it."""
-    return sink.name if isinstance(sink, FunctionSink) else sink
-
-
 class AudioStream(BoundedStream[AudioFrame]):
     """The callee's audio for one listener.
 
@@ -135,19 +130,20 @@ async def record_rest(heard: Heard, stream: AudioStream, sink: AudioSink, note: 
         sink: what to write to.
         note: called with each error of the sink.
     """
-    doing = f"listening with {name_of(_name(sink))} failed"
     start = heard.position
     try:
         await record_stream(stream, sink, 0 if start < BEGIN_S * heard.rate_hz else start)
         await mark(sink, heard.rate_hz, heard.position)
     except OffhookError as error:
-        note(error, doing)
+        note(error, _failed(sink))
     except GeneratorExit:  # the loop was closed under the call: nothing can be waited for any more
         raise
     except BaseException:
-        await _close(heard, stream, sink, note, doing)
+        heard.forget(stream)
+        await close_sink(sink, note)
         raise
-    await _close(heard, stream, sink, note, doing)
+    heard.forget(stream)
+    await close_sink(sink, note)
 
 
 async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
@@ -171,7 +167,7 @@ async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
             heard.forget(stream)
             stuck = await cancel_and_wait({writing})
         if stuck:
-            raise PluginError(name_of(_name(sink)), "write", "did not end when it was cancelled, and was left behind")
+            raise PluginError(name_of(sink), "write", "did not end when it was cancelled, and was left behind")
         if not writing.cancelled():
             end = min(end, max(writing.result(), heard.position))  # the call ended first
         await mark(sink, heard.rate_hz, end, CLOSE_TIMEOUT_S)
@@ -183,12 +179,16 @@ async def record_for(heard: Heard, sink: AudioSink, duration_s: float) -> float:
     return (end - start) / heard.rate_hz
 
 
-async def _close(heard: Heard, stream: AudioStream, sink: AudioSink, note: Note, doing: str) -> None:
-    heard.forget(stream)
+async def close_sink(sink: AudioSink, note: Note) -> None:
+    """Close a sink; an error that it raises is noted."""
     try:
         await close_isolated(sink)
     except OffhookError as error:
-        note(error, doing)
+        note(error, _failed(sink))
+
+
+def _failed(sink: AudioSink) -> str:
+    return f"listening with {name_of(sink)} failed"
 
 
 async def record_stream(stream: AudioStream, sink: AudioSink, start: int, end: int | None = None) -> int:
@@ -221,4 +221,4 @@ async def mark(sink: AudioSink, rate_hz: int, position: int, timeout_s: float | 
 
 
 async def _write(sink: AudioSink, frame: AudioFrame, timeout_s: float | None = None) -> None:
-    await isolated(_name(sink), "write", lambda: sink.write(frame), timeout_s)
+    await isolated(sink, "write", lambda: sink.write(frame), timeout_s)

@@ -137,7 +137,7 @@ class PlayHandle:
 
     def __repr__(self) -> str:
         state = self.ended.value if self.ended else "waiting or playing"
-        return f"PlayHandle({type(self.source).__name__}, {self.position_ms:.0f} ms sent, {state})"
+        return f"PlayHandle({self.label}, {self.position_ms:.0f} ms sent, {state})"
 
     def cancel(self) -> float:
         """Drop the rest of this item; the items queued behind it go on. Returns the milliseconds that were sent.

@@ -106,7 +106,7 @@ class Playout:
         handle = PlayHandle(source, self.rate_hz, queue.drop, gain, label)
         if self._closed:
             handle.finish(PlayoutEnd.CALL_ENDED)
-            self._spawn(queue.close_source(handle, None))
+            self._spawn(queue.close_source(handle, None), name=f"closing {handle.label}")
             return handle
         if mode is PlayMode.REPLACE:
             self._drop_all(PlayoutEnd.REPLACED)

@@ -19,7 +19,8 @@ from offhook.media.rate_converter import RateConverter
 from offhook.plugin.isolation import as_plugin_error, close_isolated, is_running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
+    from typing import Protocol
 
     from offhook.media.counts import PlayoutCounts
     from offhook.media.damage import DamageLog
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from offhook.media.rate_converter import Resample
     from offhook.plugin.isolation import Note
 
-    Spawn = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
+    class Spawn(Protocol):
+        """Starts a task; its name says what it does, for messages."""
+
+        def __call__(self, work: Coroutine[None, None, None], /, *, name: str) -> asyncio.Task[None]: ...
 
 
 #: After this many empty frames in a row, a source is read at the pace of frames, not as fast as it returns.
@@ -148,7 +152,7 @@ class PlayoutQueue:
             task = self._feeding[1]
             task.cancel()
             self._feeding = None
-        self._spawn(self.close_source(handle, task))
+        self._spawn(self.close_source(handle, task), name=f"closing {handle.label}")
         self._feed_next()
 
     @property
@@ -231,7 +235,7 @@ class PlayoutQueue:
             return
         for handle in self._queue:
             if not handle.read_to_end:
-                self._feeding = handle, self._spawn(self._feed(handle))
+                self._feeding = handle, self._spawn(self._feed(handle), name=f"playing {handle.label}")
                 return
 
     async def _feed(self, handle: PlayHandle) -> None:

@@ -6,10 +6,9 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from offhook.arguments import check_instance, check_number
-from offhook.errors import OffhookError, SourceClosed, SourceError
+from offhook.arguments import check_instance, check_number, check_rate
+from offhook.errors import OffhookError, SourceClosed, SourceError, WaitTimeout
 from offhook.interfaces import AudioSource
-from offhook.interfaces.frame import checked_rate
 from offhook.interfaces.loops import LoopAffinity
 from offhook.media.raw_audio import Chunks, RawAudio
 
@@ -26,6 +25,8 @@ _OVER = "this source is not played any more: it was cleared, replaced or cancell
 
 #: The longest queue, in milliseconds: an hour, of any rate.
 _MOST_MS: Final = 3_600_000
+#: How long `PushSource.write` waits for room in a source that is not played, in seconds: longer than a callee rings.
+UNPLAYED_S: Final = 120.0
 
 
 class PushSource(AudioSource):
@@ -51,7 +52,7 @@ class PushSource(AudioSource):
         self._high_water_ms: float = check_number(
             high_water_ms, "high_water_ms", above=0, most=_MOST_MS, unit="milliseconds"
         )
-        self._chunks = Chunks(None if rate_hz is None else checked_rate(rate_hz), _MISSING)
+        self._chunks = Chunks(None if rate_hz is None else check_rate(rate_hz), _MISSING)
         self._queue: deque[AudioFrame | RawAudio] = deque()
         self._queued_ms = 0.0
         self._turn = asyncio.Lock()  # writers get their turn in the order of their calls
@@ -80,19 +81,31 @@ class PushSource(AudioSource):
             SourceClosed: the source was ended, or its playout is over, for example because the callee barged in and
                 the call was cleared. Writes that are waiting raise it, too.
             SourceError: `chunk` is not audio, or is raw audio of a source without `rate_hz`.
+            WaitTimeout: the source is full, and was not played for 120 s. Nothing of `chunk` was queued.
         """
         self._affinity.check()
         self._chunks.check(chunk, _GOT)  # before it waits
         async with self._turn:
             while self._queued_ms >= self._high_water_ms and not self._refusal:
                 self._space.clear()
-                await self._space.wait()
+                await self._wait_for_space()
             if self._refusal:
                 raise SourceClosed(self._refusal)
             admitted = self._chunks.admit(chunk, _GOT)  # here, since halves of samples are joined in the order of turns
             self._queue.append(admitted)
             self._queued_ms += admitted.duration_ms
             self._arrival.set()
+
+    async def _wait_for_space(self) -> None:
+        try:
+            async with asyncio.timeout(None if self.taken else UNPLAYED_S):
+                await self._space.wait()
+        except TimeoutError:
+            if not self.taken:  # it may be played by now, and wait for its turn
+                raise WaitTimeout(
+                    f"write() waited {UNPLAYED_S:g} s for room in a source that is not played: pass it to call.play(), "
+                    f"since a source takes {self._high_water_ms:g} ms of audio in advance"
+                ) from None
 
     def end(self) -> None:
         """End the source: what was written is played, and then the item is done. Idempotent."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from offhook.arguments import discard
 from offhook.errors import SourceError
 from offhook.interfaces.frame import SAMPLE_BYTES, AudioFrame
 from offhook.interfaces.samples import Damage, Samples, samples_in
@@ -36,7 +38,16 @@ _FILES: Final[Mapping[bytes, str]] = {
     b"OggS": "an Ogg file",
     b"fLaC": "a FLAC file",
     b"ID3": "an MP3 file",
+    b"FORM": "an AIFF file",
+    b"\x1a\x45\xdf\xa3": "a WebM file",
 }
+#: Rates of frames of layer III, in kbit/s, by the index in their header, for MPEG-1 and for MPEG-2 and 2.5.
+_MP3_KBITS: Final = (
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
+)
+#: Sampling rates in hertz by the version and the index in a header: MPEG-2.5, none, MPEG-2, MPEG-1.
+_MP3_HZ: Final = ((11_025, 12_000, 8_000, 0), (0, 0, 0, 0), (22_050, 24_000, 16_000, 0), (44_100, 48_000, 32_000, 0))
 
 
 @dataclass(slots=True)
@@ -142,6 +153,11 @@ class Chunks:
             cure = f", whose rate is not known: {self._missing}"
         elif isinstance(chunk, str):
             cure += ". If it is base64, decode it first: base64.b64decode(text)"
+        elif inspect.isawaitable(chunk):
+            cure += ". Await it first"
+        elif hasattr(chunk, "__float__"):
+            cure += ". If it is one of many samples, pass them all in one array, for example array.array('f', samples)"
+        discard(chunk)
         return SourceError(f"{giver} {type(chunk).__name__}{cure}")
 
 
@@ -152,8 +168,24 @@ def check_not_a_file(data: bytes) -> None:
         SourceError: they are.
     """
     kind = next((what for start, what in _FILES.items() if data.startswith(start)), "")
+    if data[4:8] == b"ftyp":
+        kind = "an MP4 file"
+    elif _begins_as_mp3(data):
+        kind = "MP3"
     if kind and (kind != "a WAV file" or data[8:12] in {b"WAVE", b""}):
         raise SourceError(
             f"these bytes are {kind} and not raw samples: write them to a file and play its path, or ask their maker "
             "for raw PCM"
         )
+
+
+def _begins_as_mp3(data: bytes) -> bool:
+    """Whether two frames of MP3 (ISO/IEC 11172-3, layer III) follow one another, which samples do not do by chance."""
+    if len(data) < 4 or data[0] != 0xFF or data[1] & 0xE6 != 0xE2:
+        return False
+    version = data[1] >> 3 & 3
+    rate_hz, kbits = _MP3_HZ[version][data[2] >> 2 & 3], _MP3_KBITS[version != 3][data[2] >> 4]
+    if not rate_hz or not kbits:
+        return False
+    size = (144_000 if version == 3 else 72_000) * kbits // rate_hz + (data[2] >> 1 & 1)
+    return data[size : size + 2] == data[:2]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
 import os
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from offhook.arguments import check_function, check_path, wrong
+from offhook.arguments import check_function, check_path, shown, wrong
+from offhook.errors import PluginError
 from offhook.interfaces import AudioSink
 from offhook.plugin.part_checks import check_part
+from offhook.plugin.user_code import StandIn, name_in_code
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,7 +25,7 @@ FrameFunction: TypeAlias = "Callable[[AudioFrame], Awaitable[object] | object]"
 Sink: TypeAlias = "AudioSink | FrameFunction"
 
 
-class FunctionSink(AudioSink):
+class FunctionSink(StandIn, AudioSink):
     """Calls a function with each frame, and awaits what it returns if that can be awaited.
 
     Args:
@@ -35,8 +38,7 @@ class FunctionSink(AudioSink):
     def __init__(self, function: FrameFunction) -> None:
         check_function(function, "the sink", ("one AudioFrame",), may_be_async=True)
         self._function = function
-        #: How messages name the function.
-        self.name: str = _name_of(function)
+        self.stands_for = name_in_code(function)
 
     async def write(self, frame: AudioFrame) -> None:
         """Call the function; a frame without samples only marks a position, and is left out."""
@@ -45,6 +47,9 @@ class FunctionSink(AudioSink):
         result = self._function(frame)
         if inspect.isawaitable(result):
             await result
+        elif inspect.isgenerator(result) or inspect.isasyncgen(result):
+            problem = f"returned {shown(result)}, and nothing runs that: use a function without yield"
+            raise PluginError(self.stands_for, "write", problem)
         else:
             await asyncio.sleep(0)  # a function that lags behind must not keep the loop from turning
 
@@ -84,11 +89,8 @@ def _guess(what: object) -> str:
     for method, use in (("put_nowait", "its put_nowait"), ("append", "its append")):
         if callable(getattr(what, method, None)):
             return f"Pass {use}: listen(x.{method})"
+    if isinstance(what, io.IOBase):
+        return "Pass the path of the file as a pathlib.Path"
     if callable(getattr(what, "write", None)):
         return "Derive its class from offhook.AudioSink, or pass a function of one AudioFrame"
     return ""
-
-
-def _name_of(function: object) -> str:
-    kind = function if inspect.isroutine(function) else type(function)
-    return f"{getattr(kind, '__module__', None) or '?'}.{getattr(kind, '__qualname__', '?')}"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import io
+import queue
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
+from offhook.arguments import check_rate, discard
 from offhook.errors import SourceError
 from offhook.interfaces import AudioSource
-from offhook.interfaces.frame import AudioFrame, checked_rate
+from offhook.interfaces.frame import AudioFrame
 from offhook.interfaces.samples import samples_in
 from offhook.media.raw_audio import Chunk, Chunks, RawAudio
+from offhook.plugin.user_code import StandIn, name_in_code
 from offhook.wording import describe, quoted_path
 
 #: What can be played besides specs, paths and sources.
@@ -34,9 +38,9 @@ def frames_source(what: Frames, rate_hz: int | None = None) -> AudioSource:
 
     Raises:
         SourceError: `what` is not one of the types in `Frames`, or is raw audio without a rate.
-        FrameError: `rate_hz` is not a sampling rate.
+        ConfigError: `rate_hz` is not a sampling rate.
     """
-    rate_hz = None if rate_hz is None else checked_rate(rate_hz)
+    rate_hz = None if rate_hz is None else check_rate(rate_hz)
     if isinstance(what, AudioFrame):
         if rate_hz is not None:
             raise SourceError("play(rate_hz=...) is the rate of raw audio, and an AudioFrame has its own: leave it out")
@@ -67,34 +71,43 @@ def _refused(what: object, guess: str) -> SourceError:
 
 def _guess(what: object) -> str | None:
     """What to write instead of something that is often passed by mistake; None for anything else."""
-    if inspect.iscoroutine(what):
-        what.close()  # or Python would warn that it was never awaited
-        return f"await {what.__name__}() first, and pass what it returns"
-    if inspect.isroutine(what):
-        return f"call it, and pass what it returns: play({what.__name__}(), rate_hz=...)"
+    answer = what  # not narrowed by what follows
+    if inspect.isawaitable(what) and not isinstance(what, AsyncIterable):  # a task can be iterated, and is not audio
+        discard(what)
+        return f"await {what.__name__ + '()' if inspect.iscoroutine(what) else 'it'} first, and pass what it returns"
     if isinstance(what, type):
         return f"{what.__name__} is a class: pass an instance"
+    if callable(what) and not isinstance(what, Iterable | AsyncIterable) and samples_in(what) is None:
+        return "call it, and pass what it returns: play(function(), rate_hz=...)"
+    if isinstance(what, asyncio.Queue | queue.Queue | queue.SimpleQueue):
+        return "yield its items from an async generator, or write them into a PushSource"
     if isinstance(what, io.IOBase):
         name: object = getattr(what, "name", None)
         named = f" {quoted_path(name)}" if isinstance(name, str) else ""
         return f"pass the path of the file{named} as a pathlib.Path, or its raw samples: play(file.read(), rate_hz=...)"
-    method = next((name for name in _STREAMING if callable(getattr(what, name, None))), "")
-    if method:
+    if method := _streaming_method(answer):
         return f"pass the bytes that it yields: play(response.{method}(), rate_hz=...)"
     if isinstance(what, str | Mapping):
         return ""
     return None
 
 
-class _ChunkSource(AudioSource):
+def _streaming_method(answer: object) -> str:
+    """The method of an HTTP client's answer that yields bytes; empty for anything else."""
+    return next((name for name in _STREAMING if callable(getattr(answer, name, None))), "")
+
+
+class _ChunkSource(StandIn, AudioSource):
     """What both sources share: long chunks of raw audio become frames of `PART_MS`.
 
     Args:
+        frames: what is iterated.
         chunks: checks what the iterable yields.
         first: raw audio to begin with.
     """
 
-    def __init__(self, chunks: Chunks, first: AudioFrame | RawAudio | None = None) -> None:
+    def __init__(self, frames: object, chunks: Chunks, first: AudioFrame | RawAudio | None = None) -> None:
+        self.stands_for = name_in_code(frames)
         self._chunks = chunks
         self._raw = first if isinstance(first, RawAudio) else None
 
@@ -130,7 +143,7 @@ class IterableSource(_ChunkSource):
     """
 
     def __init__(self, frames: Iterable[object], chunks: Chunks, first: AudioFrame | RawAudio | None = None) -> None:
-        super().__init__(chunks, first)
+        super().__init__(frames, chunks, first)
         try:
             self._frames: Iterator[object] = iter(frames)
         except Exception as error:
@@ -161,7 +174,7 @@ class AsyncIterableSource(_ChunkSource):
     live = True
 
     def __init__(self, frames: AsyncIterable[object], chunks: Chunks) -> None:
-        super().__init__(chunks)
+        super().__init__(frames, chunks)
         try:
             self._frames: AsyncIterator[object] = aiter(frames)
         except Exception as error:

@@ -37,6 +37,7 @@ _HOLE_BYTES: Final = 65_536
 _MOST_CHANNELS: Final = 32_767
 #: The endings of names that a WAV file may have; a name without an ending is fine, too.
 _ENDINGS: Final = frozenset({"", ".wav", ".wave"})
+_A_FOLDER: Final = "it is a folder: name a file in it"
 
 
 def _checked(path: str | os.PathLike[str]) -> str:
@@ -82,6 +83,8 @@ class WavWriter:
         self._pending = bytearray()
         self._stored_bytes = 0
         self._fd = -1
+        if os.fspath(path).endswith("/"):
+            raise StorageError(f"cannot record to {quoted_path(path)}: {_A_FOLDER}.")
         self._made_folders = make_folder(self.path.parent)
         try:
             self._fd = self._create()
@@ -91,7 +94,9 @@ class WavWriter:
                 self._release()
                 self.path.unlink(missing_ok=True)
             remove_folders(self._made_folders)
-            raise StorageError(f"cannot record to {quoted_path(path)}: {system_reason(error)}.") from None
+            is_folder = isinstance(error, FileExistsError) and self.path.is_dir()
+            reason = _A_FOLDER if is_folder else system_reason(error)
+            raise StorageError(f"cannot record to {quoted_path(path)}: {reason}.") from None
 
     def _create(self) -> int:
         """Create the file, readable by its owner only, since it holds a private conversation."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from offhook.errors import FrameError, OffhookError, PluginError
 from offhook.interfaces.numbers import mask_all
 from offhook.plugin.report import INTERFACES_PAGE
-from offhook.plugin.user_code import is_pythons
+from offhook.plugin.user_code import StandIn, is_pythons
 from offhook.secret import redact
 from offhook.wording import describe
 
@@ -66,9 +66,14 @@ def remember_distribution(module: str, distribution: str) -> None:
 
 
 def name_of(plugin: object) -> str:
-    """The dotted name of an object's class, with its distribution if that is known; a str is returned unchanged."""
+    """The dotted name of an object's class, with its distribution if that is known; a str is returned unchanged.
+
+    For a `StandIn`, it is the name of what it stands for.
+    """
     if isinstance(plugin, str):
         return plugin
+    if isinstance(plugin, StandIn):
+        return plugin.stands_for
     module = package = type(plugin).__module__
     while package and package not in _distributions:
         package = package.rpartition(".")[0]

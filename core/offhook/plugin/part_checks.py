@@ -7,7 +7,7 @@ import inspect
 import re
 from typing import Final, cast
 
-from offhook.arguments import wrong
+from offhook.arguments import discard, wrong
 from offhook.plugin.isolation import contract_error
 from offhook.wording import quoted
 
@@ -51,7 +51,7 @@ def interface_mismatch(part: object, interface: type, *, is_last_moment: bool = 
             all members but is not a subclass.
     """
     if inspect.iscoroutine(part):
-        part.close()  # or Python would warn that it was never awaited
+        discard(part)
         return "got a coroutine: make the factory a plain function"
     if isinstance(part, type):
         return f"got the class {part.__name__}: an instance of it is needed"

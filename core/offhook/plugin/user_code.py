@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sysconfig
 import traceback
@@ -29,6 +30,24 @@ _OURS: Final = frozenset(
 )
 _STANDARD_LIBRARY: Final = f"{sysconfig.get_path('stdlib')}/"
 _INSTALLED: Final = ("/site-packages/", "/dist-packages/")
+
+
+class StandIn:
+    """A part that the core makes from an object of the user's code, such as a function or a generator.
+
+    Attributes:
+        stands_for: the name of that object; errors of the part name it.
+    """
+
+    stands_for: str
+
+
+def name_in_code(thing: object) -> str:
+    """The dotted name of a function or a generator, or else of an object's class."""
+    named = thing if isinstance(getattr(thing, "__qualname__", None), str) else type(thing)
+    frame: object = getattr(thing, "gi_frame", None) or getattr(thing, "ag_frame", None)
+    module = frame.f_globals.get("__name__") if inspect.isframe(frame) else getattr(named, "__module__", None)
+    return f"{module or '?'}.{getattr(named, '__qualname__', '?')}"
 
 
 def is_pythons(file: str) -> bool:

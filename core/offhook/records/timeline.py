@@ -73,6 +73,7 @@ class Timeline:
         self._clean = clean
         self._streams: weakref.WeakSet[BoundedStream[TimelineEntry]] = weakref.WeakSet()
         self._closed = False
+        self._streams_ended = False
         self._logged: set[str] = set()
 
     def event(self, name: str, detail: str, step: Step, at_s: float, facts: Mapping[str, object]) -> None:
@@ -153,7 +154,7 @@ class Timeline:
     def stream(self) -> BoundedStream[TimelineEntry]:
         """A stream of the entries from now on."""
         stream = BoundedStream[TimelineEntry](EVENTS_WAITING)
-        if self._closed:
+        if self._streams_ended:
             stream.close()
         self._streams.add(stream)
         return stream
@@ -177,5 +178,10 @@ class Timeline:
         """The record is final: save it and end the streams."""
         self.save()
         self._closed = True
+        self.end_streams()
+
+    def end_streams(self) -> None:
+        """Nothing more will happen to the call: end its streams, and those that are made later."""
+        self._streams_ended = True
         for stream in self._streams:
             stream.close()

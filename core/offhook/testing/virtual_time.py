@@ -12,7 +12,8 @@ import contextlib
 import selectors
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
 
-from offhook.arguments import check_number, check_seconds, wrong
+from offhook.arguments import check_number, check_seconds, discard, wrong
+from offhook.errors import CallStateError
 from offhook.testing.waiting_tasks import where_tasks_wait
 
 if TYPE_CHECKING:
@@ -128,10 +129,18 @@ def run_virtual(main: Coroutine[object, object, _T]) -> _T:
 
     Raises:
         ConfigError: `main` is not a coroutine.
+        CallStateError: an event loop runs here already.
     """
     given: object = main  # programs may pass anything
     if not asyncio.iscoroutine(given):
         raise wrong("main", "a coroutine, for example main()", given)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        discard(given)
+        raise CallStateError("run_virtual() starts an event loop, and one runs here: await the coroutine instead")
     factory: Callable[[], asyncio.AbstractEventLoop] = VirtualLoop
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, cast
 
+from offhook.arguments import discard
 from offhook.interfaces import mask, mask_all
 from offhook.plugin import line_of, line_shown
 from offhook.wording import describe, quoted_path
@@ -23,13 +24,14 @@ def script_from(script_for: Callable[[str], Script], number: str) -> Script:
     """
     try:
         script = cast("object", script_for(number))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also CancelledError, and what pytest.fail raises: the call has not rung
         where = line_of(error) or _home(script_for)
         raise ScriptError(
             f"script_for({mask(number)!r}) of the mock raised {mask_all(describe(error))}{_at(where)}"
         ) from error
-    if inspect.iscoroutine(script):
-        script.close()  # or Python would warn that it was never awaited
+    discard(script)
     if not isinstance(script, Script):
         returned = f"returned {type(script).__name__}; expected a Script"
         raise ScriptError(f"script_for({mask(number)!r}) of the mock {returned}{_at(_home(script_for))}")

@@ -371,7 +371,7 @@ def test_a_bug_of_ours_is_logged_once_and_the_body_s_error_leaves(caplog: pytest
             async def bug() -> None:
                 raise AssertionError(f"a bug with {NUMBER}")
 
-            call._driver.spawn(bug())
+            call._driver.spawn(bug(), name="a bug")
 
         r.answer()
         with pytest.raises(BodyError):  # noqa: PT012

@@ -275,3 +275,14 @@ def test_counters_that_cannot_be_read_cost_nothing_else() -> None:
         assert "failed in counters: KeyError" in call.record.problem
 
     run(main())
+
+
+def test_the_events_of_a_call_that_was_not_dialled_end() -> None:
+    async def main() -> None:
+        r = rig()
+        call = r.phone.dial(NUMBER)
+        before = call.events()
+        await call.hang_up()
+        assert [entry async for entry in before] == [entry async for entry in call.events()] == []
+
+    run(main())

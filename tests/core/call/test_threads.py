@@ -28,7 +28,7 @@ from offhook import (
 )
 from offhook.call import threadsafe
 from offhook.errors import CallStateError, ConfigError, SourceClosed, SpecError, WaitTimeout
-from offhook.testing import LinkedTransport, LoopClock, ScriptedCarrier
+from offhook.testing import LinkedTransport, ListSink, LoopClock, ScriptedCarrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -381,3 +381,18 @@ def test_a_thread_in_virtual_time() -> None:
             assert call.muted
 
     run(main())
+
+
+def test_what_needs_a_loop_is_refused_when_none_runs_any_more() -> None:
+    async def main() -> Call:
+        r = rig()
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+        return call
+
+    call = run(main())
+    for verb in (lambda: call.play(frame()), lambda: call.listen(ListSink())):
+        with pytest.raises(CallStateError, match="must be used on its event loop, and no loop runs on this thread"):
+            verb()
+    call.mute()

@@ -108,7 +108,7 @@ def test_memory_is_copied() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (np.zeros(4, np.int32), "got ndarray of int32. Convert them first"),
+        (np.zeros(4, np.int32), "got ndarray of int32. Convert them to int16"),
         (np.zeros(4, np.uint16), "got ndarray of uint16"),
         (np.zeros(4, np.int64), "got ndarray of int64"),
         (np.zeros(4, np.bool_), "got ndarray of bool"),

@@ -7,10 +7,11 @@ from array import array
 
 import pytest
 from tests.core.playing import bench
-from tests.core.rig import FRAME, RATE_HZ, frame, now, ramp, run
+from tests.core.rig import FRAME, NUMBER, RATE_HZ, frame, now, ramp, rig, run
 
-from offhook import AudioFrame, PlayMode, PlayoutEnd, PushSource
-from offhook.errors import CallStateError, ConfigError, SourceClosed, SourceError
+from offhook import AudioFrame, CallPolicy, PlayMode, PlayoutEnd, PushSource
+from offhook.errors import CallStateError, ConfigError, SourceClosed, SourceError, WaitTimeout
+from offhook.media.push_source import UNPLAYED_S
 
 
 def test_frames_are_played_in_order_until_end_is_called() -> None:
@@ -47,6 +48,41 @@ def test_a_write_waits_above_the_mark_until_there_is_room() -> None:
             assert now() == 60
             source.end()
             assert (await b.take(4))[::FRAME].tolist() == [1, 2, 3, 4]
+
+    run(main())
+
+
+def test_a_write_to_a_source_that_is_not_played_fails_in_the_end_and_can_be_repeated() -> None:
+    async def main() -> None:
+        source = PushSource(high_water_ms=20)
+        await source.write(frame(1))
+        with pytest.raises(WaitTimeout, match=r"waited 120 s .*: pass it to call\.play\(\), .* 20 ms of audio"):
+            await source.write(frame(2))
+        assert now() == UNPLAYED_S
+        async with bench() as b:
+            b.playout.add(source)
+            await source.write(frame(2))
+            source.end()
+            assert (await b.take(2))[::FRAME].tolist() == [1, 2]
+
+    run(main())
+
+
+def test_a_write_to_a_source_whose_turn_comes_late_waits_for_that() -> None:
+    async def main() -> None:
+        r = rig(policy=CallPolicy(max_duration_s=1000))
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            call.play(AudioFrame(ramp(1, RATE_HZ), RATE_HZ) for _ in range(200))
+            source = PushSource(high_water_ms=20)
+            await source.write(frame(1))
+            early = asyncio.create_task(source.write(frame(2)))
+            await asyncio.sleep(60)
+            call.play(source)
+            began_s = now()
+            await early
+            assert now() - began_s > UNPLAYED_S
 
     run(main())
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
+import queue
 from array import array
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -140,8 +141,8 @@ def test_half_a_sample_at_the_end_is_left_out_and_noted(how: str) -> None:
             else:
                 what: dict[str, Callable[[], object]] = {
                     "alone": lambda: pcm,
-                    "list": partial(list, [pcm]),
-                    "stream": partial(stream, [pcm]),
+                    "list": functools.partial(list, [pcm]),
+                    "stream": functools.partial(stream, [pcm]),
                 }
                 source = frames_source(what[how](), RATE_HZ)  # type: ignore[arg-type]
             handle = b.playout.add(source)
@@ -202,6 +203,11 @@ class AsyncOdd:
         raise RuntimeError("no voice")
 
 
+def mp3(second: int, third: int, size: int) -> bytes:
+    """Two frames of `size` bytes, whose headers begin with FF and the given bytes."""
+    return (bytes([0xFF, second, third, 0]) + bytes(size - 4)) * 2
+
+
 RIFF = b"RIFF\x24\0\0\0WAVEfmt "
 RATE = r"whose rate is not known: pass it, for example play\(audio, rate_hz=24_000\)"
 
@@ -213,7 +219,7 @@ RATE = r"whose rate is not known: pass it, for example play\(audio, rate_hz=24_0
         (np.zeros(4, np.float32), None, rf"^play\(\) got ndarray, {RATE}"),
         ([b"\0\0"], None, rf"^the iterable yielded bytes, {RATE}"),
         ([frame(), b"\0\0"], None, rf"^the iterable yielded bytes, {RATE}"),
-        ([frame(), 7], RATE_HZ, "the iterable yielded int; expected an AudioFrame, bytes or an array of samples$"),
+        ([frame(), 7], RATE_HZ, r"the iterable yielded int; .* pass them all in one array, for example array\.array"),
         ([0.5, 0.25], RATE_HZ, "the iterable yielded float"),
         (["AAAA"], RATE_HZ, r"the iterable yielded str; .*If it is base64, decode it first: base64\.b64decode"),
         (frame(), RATE_HZ, "is the rate of raw audio, and an AudioFrame has its own: leave it out"),
@@ -221,7 +227,7 @@ RATE = r"whose rate is not known: pass it, for example play\(audio, rate_hz=24_0
         (b"\0\0", 0, "rate_hz must be between 1 and 768,000 hertz, got 0"),
         (np.zeros((2, 480), np.float32), RATE_HZ, "its channels come first, so transpose it"),
         (np.zeros(480, np.int32), RATE_HZ, "got ndarray of int32"),
-        (speak, RATE_HZ, r"function cannot be played: call it, and pass what it returns: play\(speak\(\), rate_hz"),
+        (speak, RATE_HZ, r"function cannot be played: call it, and pass what it returns: play\(function\(\), rate_hz"),
         (AudioSource, None, "AudioSource is a class: pass an instance"),
         (Response(), RATE_HZ, r"Response cannot be played: .*play\(response\.aiter_bytes\(\), rate_hz=\.\.\.\)"),
         (Lines(), RATE_HZ, r"pass the path of the file 'speech\.wav' as a pathlib\.Path"),
@@ -234,6 +240,15 @@ RATE = r"whose rate is not known: pass it, for example play\(audio, rate_hz=24_0
         (b"ID3\4" + bytes(60), RATE_HZ, "these bytes are an MP3 file"),
         (b"OggS" + bytes(60), RATE_HZ, "these bytes are an Ogg file"),
         (b"fLaC" + bytes(60), RATE_HZ, "these bytes are a FLAC file"),
+        (b"\x1a\x45\xdf\xa3" + bytes(60), RATE_HZ, "these bytes are a WebM file"),
+        (b"\0\0\0\x1cftypM4A " + bytes(60), RATE_HZ, "these bytes are an MP4 file"),
+        (mp3(0xF3, 0x44, 96), RATE_HZ, "these bytes are MP3 and not raw samples"),
+        (mp3(0xFB, 0x92, 418), RATE_HZ, "these bytes are MP3 and not raw samples"),
+        (functools.partial(speak), RATE_HZ, "partial cannot be played: call it, and pass what it returns"),
+        (asyncio.Queue(), RATE_HZ, "Queue cannot be played: yield its items from an async generator"),
+        (queue.SimpleQueue(), RATE_HZ, "SimpleQueue cannot be played: .* write them into a PushSource"),
+        ([np.float32(0.5)], RATE_HZ, "float32 of the shape .*: it is a single number, so collect its samples"),
+        (np.zeros((4, 0)), RATE_HZ, "of the shape .*: pass one channel"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_played_is_refused_at_the_call(what: object, rate_hz: int | None, says: str) -> None:
@@ -246,6 +261,74 @@ def test_what_cannot_be_played_is_refused_at_the_call(what: object, rate_hz: int
                 call.play(what, rate_hz=rate_hz)  # type: ignore[arg-type]
             assert call.queued_ms == 0
             assert call.record.problem == ""
+
+    run(main())
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_task_is_refused_and_not_taken_for_an_empty_iterable(done: bool) -> None:
+    async def main() -> None:
+        task = asyncio.create_task(asyncio.sleep(0, b"\0\0"))
+        if done:
+            await task
+        with pytest.raises(SourceError, match="Task cannot be played: await it first, and pass what it returns"):
+            frames_source(task, RATE_HZ)
+        await task
+
+    run(main())
+
+
+def test_a_coroutine_that_is_yielded_is_refused_and_closed() -> None:
+    async def main() -> None:
+        waiting = speak()
+        with pytest.raises(SourceError, match=r"the iterable yielded coroutine; expected .*\. Await it first$"):
+            await frames_source(iter([waiting]), RATE_HZ).read()  # type: ignore[arg-type]
+        with pytest.raises(RuntimeError, match="cannot reuse"):
+            waiting.send(None)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        mp3(0xF3, 0x44, 96)[:90],  # too short for a second frame
+        mp3(0xF3, 0x44, 97),  # no second frame where one should be
+        mp3(0xF3, 0x4C, 96),  # no such rate
+        mp3(0xEB, 0x44, 96),  # no such version
+        mp3(0xF3, 0x04, 96),  # no such bit rate
+        mp3(0xF5, 0x44, 96),  # another layer
+        b"\xff\xf3",
+    ],
+)
+def test_samples_that_look_a_little_like_mp3_are_played(data: bytes) -> None:
+    async def main() -> None:
+        assert (await read(frames_source(data, RATE_HZ)))[0].tobytes() == data
+
+    run(main())
+
+
+def test_a_failure_names_the_programs_generator() -> None:
+    async def main() -> None:
+        r = rig()
+        r.answer()
+
+        def fails() -> Iterator[bytes]:
+            yield b"\0\0" * 160
+            raise ValueError("no voice")
+
+        async def fails_too() -> AsyncIterator[bytes]:
+            for chunk in fails():
+                yield chunk
+
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            for audio, name in ((fails(), "fails"), (fails_too(), "fails_too"), (map(float, ["x"]), "builtins.map")):
+                handle = call.play(audio, rate_hz=RATE_HZ)  # type: ignore[arg-type]
+                assert await handle.done() is PlayoutEnd.FAILED
+                assert isinstance(handle.problem, PluginError)
+                assert handle.problem.plugin.endswith(name)
+                assert handle.problem.plugin.startswith((__name__, "builtins"))
 
     run(main())
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.core.rig import frame
 
-from offhook.errors import ConfigError
+from offhook.errors import ConfigError, PluginError
 from offhook.media.listening import LISTENER_MS, SINK_MS, waiting_ms
 from offhook.media.sinks import FunctionSink, check_sink
 from offhook.testing import ListSink
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from offhook import AudioFrame
 
 
 def test_a_function_gets_frames_with_samples_only() -> None:
@@ -23,7 +29,19 @@ def test_a_function_gets_frames_with_samples_only() -> None:
         await sink.aclose()
         await sink.aclose()
         assert len(frames.frames) == 1
-        assert sink.name == "offhook.testing.doubles.ListSink.write"
+        assert sink.stands_for == "offhook.testing.doubles.ListSink.write"
+
+    asyncio.run(main())
+
+
+def test_a_function_that_returns_a_generator_fails_since_nothing_runs_it() -> None:
+    async def asynchronous(item: AudioFrame) -> AsyncIterator[int]:
+        yield item.samples
+
+    async def main() -> None:
+        for function in (lambda item: (sample for sample in item.pcm), lambda item: asynchronous(item)):
+            with pytest.raises(PluginError, match=r"lambda.*returned the .*generator .*, and nothing runs that"):
+                await FunctionSink(function).write(frame())
 
     asyncio.run(main())
 
@@ -32,7 +50,7 @@ def test_an_object_is_named_by_its_class() -> None:
     class Ear:
         def __call__(self, frame: object) -> None: ...
 
-    assert FunctionSink(Ear()).name.endswith("test_an_object_is_named_by_its_class.<locals>.Ear")
+    assert FunctionSink(Ear()).stands_for.endswith("test_an_object_is_named_by_its_class.<locals>.Ear")
 
 
 def test_a_function_of_something_else_is_no_sink() -> None:

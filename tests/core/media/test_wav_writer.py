@@ -153,7 +153,8 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
         ("file/b/a.wav", "is a file and not a folder. Choose another folder"),
         ("x" * 300 + ".wav", "name is too long"),
         ("a\0b.wav", "NUL"),
-        (".", "exists already"),
+        (".", "is a folder: name a file in it"),
+        ("new/", "is a folder: name a file in it"),
     ],
 )
 def test_an_impossible_path_is_rejected_with_the_reason(tmp_path: Path, name: str, says: str) -> None:

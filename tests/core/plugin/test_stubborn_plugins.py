@@ -114,9 +114,9 @@ def test_closing_a_phone_is_bounded_when_everything_hangs(tmp_path: Path) -> Non
         assert call.record.disposition is Disposition.COMPLETED
         assert r.store.records[call.record.call_id]["ended_at_s"] is not None
         (late,) = [entry.detail for entry in call.record.timeline if "was not done 2 s after" in entry.detail]
-        assert "Call._listen" in late
+        assert f"closing StubbornSource, listening with {__name__}.StubbornSink, playing StubbornSource" in late
         (left,) = [entry.detail for entry in call.record.timeline if "left behind" in entry.detail]
-        assert "PlayoutQueue._feed" in left
+        assert "playing StubbornSource" in left
         with pytest.raises(PluginError, match="failed in aclose: no answer within 5 s"):
             await closing
         assert now() - began_s == pytest.approx(15, abs=0.01), "and 5.25 s each for the transport and the carrier"

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from offhook.errors import ConfigError
+from offhook.errors import CallStateError, ConfigError
 from offhook.testing import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
 
 
@@ -45,6 +45,19 @@ def test_a_test_that_would_hang_fails() -> None:
 
     with pytest.raises(NothingScheduledError, match="would hang for ever"):
         run_virtual(main())
+
+
+def test_a_second_loop_is_not_started_inside_a_running_one() -> None:
+    async def inner() -> None: ...
+
+    async def main() -> None:
+        waiting = inner()
+        with pytest.raises(CallStateError, match=r"one runs here: await the coroutine instead"):
+            run_virtual(waiting)
+        with pytest.raises(RuntimeError, match="cannot reuse"):
+            waiting.send(None)
+
+    run_virtual(main())
 
 
 def test_sockets_work_when_both_ends_are_on_the_loop() -> None:

@@ -45,6 +45,18 @@ def raises(number: str) -> Script:
     return {"+1": Script("", ())}[number]
 
 
+def is_cancelled(number: str) -> Script:
+    raise asyncio.CancelledError
+
+
+def fails_the_test(number: str) -> Script:
+    pytest.fail("no call was expected")
+
+
+def exits(number: str) -> Script:
+    raise SystemExit(1)
+
+
 def builds_badly(number: str) -> Script:
     return Script("talks first", (Say("hello.wav"), Answer()))
 
@@ -76,6 +88,9 @@ class Scripts:
 
 MISTAKES = [
     (raises, "raised KeyError: '+1415•••0190'", line(raises, 1)),
+    (is_cancelled, "raised CancelledError", line(is_cancelled, 1)),
+    (fails_the_test, "raised Failed: no call was expected", line(fails_the_test, 1)),
+    (exits, "raised SystemExit: 1", line(exits, 1)),
     (builds_badly, "raised ConfigError: step 1 of the script, Say, cannot come before Answer", line(builds_badly, 1)),
     (returns_none, "returned NoneType; expected a Script", line(returns_none)),
     (returns_steps, "returned tuple; expected a Script", line(returns_steps)),

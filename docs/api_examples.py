@@ -22,7 +22,6 @@ from offhook import (
     LegState,
     Outcome,
     Phone,
-    PlayHandle,
     PlayMode,
     PlayoutEnd,
     PushSource,
@@ -94,12 +93,10 @@ async def push_source(phone: Phone) -> None:
 
 
 async def threadsafe_call(phone: Phone) -> None:
-    def greet(call: ThreadsafeCall) -> PlayHandle:
-        return call.play("tone:440,0.1")  # runs in a thread, and returns when the loop has queued the item
-
     async with phone.dial("+14155550105") as call:
         await call.answered()
-        handle = await asyncio.to_thread(greet, ThreadsafeCall(call))
+        ours = ThreadsafeCall(call)
+        handle = await asyncio.to_thread(ours.play, "tone:440,0.1")  # returns when the loop has queued the item
         assert await handle.done() is PlayoutEnd.COMPLETED
 
 

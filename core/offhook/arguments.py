@@ -6,6 +6,7 @@ there is a natural guess, what to write instead. A bool is not accepted as a num
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import math
@@ -148,9 +149,10 @@ def check_whole(given: object, name: str, *, least: float = -math.inf, most: flo
         return least <= value <= most and value == math.floor(value)
 
     if not isinstance(given, bool) and hasattr(type(given), "__index__"):
-        value = operator.index(cast("int", given))
-        if least <= value <= most:
-            return value
+        with contextlib.suppress(TypeError):  # arrays have it, and raise unless they hold one number
+            given = operator.index(cast("int", given))
+            if least <= given <= most:
+                return given
     guess = _unquoted(given, fits)
     if isinstance(given, float) and math.isfinite(given) and fits(given):
         guess = f"Write {int(given)}"

@@ -188,7 +188,7 @@ class _MediaFirstProtocol(StunProtocol):
         self._connection.put(self.transport, bytes(message), addr)
 
     def _take(self, raw: bytes, addr: tuple[Any, ...]) -> None:
-        """Pass a datagram on, or drop it and count it. Never raises, whatever arrives and whoever sent it."""
+        """Pass a datagram on, or drop it and count it. Never raises, whatever arrives and from wherever."""
         first = raw[0] if 0 < len(raw) <= MAX_DATAGRAM_BYTES else -1
         if _FIRST_MEDIA <= first <= _LAST_MEDIA or _FIRST_DTLS <= first <= _LAST_DTLS:
             # Any program on this machine can send to this socket; only the other side's addresses carry media.
@@ -260,3 +260,19 @@ def forget_ssrc(dtls: RTCDtlsTransport, ssrc: int) -> None:
     """Free what libsrtp keeps to decrypt an SSRC; its next packet would begin anew."""
     with contextlib.suppress(pylibsrtp.Error):  # it is gone already
         dtls._rx_srtp.remove_stream(ssrc)
+
+
+def release(dtls: RTCDtlsTransport, connection: LoopbackConnection) -> None:
+    """Free what a transport that was stopped holds in C libraries, and undo the circles of its connection.
+
+    Python would free both too, once it looks for circles; until then it knows nothing of the size of the former.
+    """
+    stopped = cast("Any", dtls)  # aiortc's annotations do not say that these are None at first
+    stopped._ssl = stopped._rx_srtp = stopped._tx_srtp = None
+    connection._check_list.clear()
+    connection._early_checks.clear()
+    connection._on_media = _drop
+
+
+def _drop(data: bytes) -> None:
+    """Take media after the end."""

@@ -82,9 +82,9 @@ class Peer:
         outgoing: Impairment | None = None,
     ) -> None:
         self.counts: MediaCounts = counts or MediaCounts()
-        self._on_rtp = on_rtp
-        self._on_rtcp = on_rtcp
-        self._on_down = on_down
+        self._on_rtp: Callable[[bytes], None] = on_rtp
+        self._on_rtcp: Callable[[bytes], None] = on_rtcp
+        self._on_down: Callable[[str], None] = on_down
         self._heard = 0
         self._gatherer = private.LoopbackGatherer(
             controlling=controlling,
@@ -191,6 +191,9 @@ class Peer:
         # The DTLS reader was cancelled but not awaited: let it end.
         await asyncio.sleep(0)
         self._dtls.remove_all_listeners()
+        private.release(self._dtls, self._gatherer.connection)
+        # The owner of a peer is the owner of these, and would be kept until Python looks for circles.
+        self._on_rtp = self._on_rtcp = self._on_down = _ignore
 
     def _send(self, protect: Callable[[RTCDtlsTransport, bytes], bytes], data: bytes) -> None:
         if not self._up:
@@ -237,6 +240,10 @@ class Peer:
             # Lost consent closes ICE first; a goodbye over DTLS does not change the state of ICE.
             lost = self._ice.state != "completed"
             self._on_down("the connection was lost" if lost else "the other side ended the connection")
+
+
+def _ignore(what: bytes | str) -> None:
+    """Take what a peer that was stopped reports."""
 
 
 def _is_loopback(address: str) -> bool:

@@ -91,10 +91,8 @@ class Reception:
         if payload == b"":
             self._pace.place(position, 0)
             return
-        # Before decoding, which costs more than anything else here.
-        ticks = (
-            0 if payload is None else duration_ticks(payload)
-        ) or FRAME_TICKS  # what cannot be decoded is concealed
+        # Before decoding, which costs more than anything else here. What is lost or cannot be decoded is concealed.
+        ticks = (duration_ticks(payload) if payload is not None else 0) or FRAME_TICKS
         placed = self._pace.place(position, ticks)
         if placed is None:
             self._counts.audio_too_fast += 1

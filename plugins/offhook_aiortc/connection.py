@@ -234,7 +234,7 @@ class Connection:
             case _ if len(self._waiting) < _MAX_WAITING:
                 self._waiting.append(lambda: self._handler.on_relay_event(event))
             case _:
-                self._lost(f"the relay sent more than {_MAX_WAITING} events before we were in the channel")
+                self._lost(f"the relay sent more than {_MAX_WAITING} packets and events before we were in the channel")
 
     def _renewal_answered(self, refused: TransportError | None) -> None:
         grant = self._renewals.answered(refused)

@@ -19,7 +19,7 @@ _log = logging.Logger(f"{__name__}.messages", logging.INFO)
 _log.parent = logging.getLogger(__name__)
 
 
-class BoundedConnection(ClientConnection):
+class BoundedWebSocket(ClientConnection):
     """A connection that is cut off when the other side does not read what it owes."""
 
     def data_received(self, data: bytes) -> None:
@@ -53,5 +53,5 @@ async def open_websocket(url: str, *, open_timeout_s: float, close_timeout_s: fl
         max_size=MAX_MESSAGE_BYTES,
         open_timeout=open_timeout_s,
         close_timeout=close_timeout_s,
-        create_connection=BoundedConnection,
+        create_connection=BoundedWebSocket,
     )

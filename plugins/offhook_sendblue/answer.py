@@ -101,8 +101,9 @@ def retry_after_s(value: str | None, now_s: float) -> float | None:
     """
     if value is None:
         return None
-    if _SECONDS.fullmatch(value.strip()):
-        wait_s = float(value)
+    seconds = value.strip()  # also of control characters, which float() does not ignore
+    if _SECONDS.fullmatch(seconds):
+        wait_s = float(seconds)
     else:
         try:
             wait_s = email.utils.parsedate_to_datetime(value).timestamp() - now_s

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 KEY_LOG: Final = "SSLKEYLOGFILE"
 #: The certificates that are trusted, instead of those of certifi; the first that is set counts.
 CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-NO_PROXY: Final = "no_proxy"
 _SCHEMES: Final = ("http", "https", "all")
 #: What other clients read. Users expect it to count here, too.
 _NOT_READ: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -163,23 +162,29 @@ def _proxy_problems() -> Iterator[str]:
     variable = _variable("no") or _SYSTEM
     for entry in filter(None, exceptions):
         if not _is_readable(entry):
-            brackets = (
-                "write an IPv6 address without brackets" if "[" in entry else "it knows no networks of IPv6 addresses"
-            )
-            yield f"{variable} has the entry {quoted(entry)}, which the HTTP client cannot read ({brackets}): remove it"
+            reason = ""
+            if entry.startswith("["):
+                reason = " (write an IPv6 address without brackets)"
+            elif _is_ipv6(entry):
+                reason = " (it knows no networks of IPv6 addresses)"
+            yield f"{variable} has the entry {quoted(entry)}, which the HTTP client cannot read{reason}: remove it"
 
 
 def _is_readable(entry: str) -> bool:
     """Whether httpx can read an entry of `NO_PROXY`: it makes a URL of each, even if no proxy is set."""
-    try:
-        ipaddress.IPv6Address(entry.partition("/")[0])
-    except ValueError:
-        url = entry if "://" in entry else f"all://*{entry}"
-    else:
-        url = f"all://[{entry}]"
+    url = f"all://[{entry}]" if _is_ipv6(entry) else entry if "://" in entry else f"all://*{entry}"
     try:
         httpx.URL(url)
     except (ValueError, httpx.InvalidURL):
+        return False
+    return True
+
+
+def _is_ipv6(entry: str) -> bool:
+    """Whether an entry is an IPv6 address, or a network of them."""
+    try:
+        ipaddress.IPv6Address(entry.partition("/")[0])
+    except ValueError:
         return False
     return True
 

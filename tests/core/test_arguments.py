@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from offhook.arguments import (
@@ -184,8 +185,9 @@ def test_whole_numbers_are_accepted_and_become_int() -> None:
         (True, {}, "x must be a whole number, got True"),
         (math.inf, {}, "x must be a whole number, got inf"),
         (math.nan, {}, "x must be a whole number, got nan"),
+        (np.array([1, 2]), {}, "x must be a whole number, got ndarray"),
         (None, {"least": 1}, "x must be a whole number of at least 1, got None"),
-        (Index(), {"most": 6}, "x must be a whole number of at most 6, got Index"),
+        (Index(), {"most": 6}, "x must be at most 6, got 7"),
     ],
 )
 def test_other_whole_numbers_are_refused(given: object, limits: dict[str, object], says: str) -> None:

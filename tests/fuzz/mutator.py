@@ -184,7 +184,7 @@ class Mutator:
             case 2 if isinstance(parent, dict):
                 parent[key] = _copy(parent[chance.choice(list(parent))])
             case 3 if isinstance(parent, list):
-                parent += _copy(parent) * chance.choice((1, 2, 700 // len(parent)))
+                parent += (_copy(parent) or []) * chance.choice((1, 2, 700 // len(parent)))
             case 4 if isinstance(parent, list):
                 del parent[key]
             case _:

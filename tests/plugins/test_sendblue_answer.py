@@ -165,6 +165,7 @@ def test_rejected_keys_are_named_by_header_and_variable() -> None:
         ("٣", None),
         ("30", 30.0),
         (" 30 ", 30.0),
+        ("3\x1f", 3.0),
         ("-5", 0.0),
         ("1000000000", 3600.0),
         ("Wed, 18 Nov 2026 09:47:40 GMT", 1_794_995_260 - NOW_S),

@@ -81,17 +81,18 @@ def found(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("SSLKEYLOGFILE", "/nonexistent/keys.log", "its folder does not exist"),
+        ("SSLKEYLOGFILE", "{folder}/missing/keys.log", "its folder does not exist"),
         ("SSLKEYLOGFILE", "{folder}", "it is a folder"),
         ("SSLKEYLOGFILE", "{folder}/" + "x" * 300, "the name is too long"),
-        ("SSL_CERT_FILE", "/nonexistent/ca.pem", "that file does not exist"),
+        ("SSL_CERT_FILE", "{folder}/missing.pem", "that file does not exist"),
         ("SSL_CERT_FILE", "{folder}", "that is not a file"),
         ("SSL_CERT_FILE", "{folder}/empty", "holds no certificates"),
-        ("SSL_CERT_DIR", "/nonexistent", "no certificates that OpenSSL can find"),
+        ("SSL_CERT_DIR", "{folder}/missing", "no certificates that OpenSSL can find"),
         ("SSL_CERT_DIR", "{folder}", "no certificates that OpenSSL can find"),
         ("NO_PROXY", "localhost,fd07:b51a:cc66:f0::/64", "no networks of IPv6 addresses): remove it"),
         ("no_proxy", "localhost,[::1]", "without brackets"),
-        ("NO_PROXY", "http://a:b", "has the entry 'http://a:b'"),
+        ("NO_PROXY", "http://a:b", "has the entry 'http://a:b', which the HTTP client cannot read: remove it"),
+        ("NO_PROXY", "fd00::/x", "no networks of IPv6 addresses): remove it"),
         ("ALL_PROXY", "socks5://127.0.0.1:1", 'pip install "httpx[socks]"'),
         ("all_proxy", "socks://127.0.0.1:1", "write socks5://"),
         ("HTTPS_PROXY", f"http://user:{PASSWORD}/@proxy:1", "not the URL of a proxy"),
@@ -157,7 +158,7 @@ def test_what_nobody_foresaw_is_a_sentence_as_well(monkeypatch: pytest.MonkeyPat
 
 def test_on_this_machine_the_environment_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (
-        ("SSLKEYLOGFILE", "/nonexistent/keys.log"),
+        ("SSLKEYLOGFILE", "/dev/null/keys.log"),
         ("SSL_CERT_FILE", "/nonexistent"),
         ("NO_PROXY", "[::1]"),
         ("ALL_PROXY", "socks://x"),

@@ -19,7 +19,15 @@ from offhook_wire import aiortc_private as private
 from offhook_wire.impairment import Impairment
 from offhook_wire.media_counts import MediaCounts
 
-CONNECTION_ATTRIBUTES = ("_protocols", "_check_list", "_check_list_done", "_nominated", "_queue", "_remote_candidates")
+CONNECTION_ATTRIBUTES = (
+    "_protocols",
+    "_check_list",
+    "_check_list_done",
+    "_nominated",
+    "_queue",
+    "_remote_candidates",
+    "_early_checks",
+)
 CONNECTION_METHODS = (
     "_check_periodic",
     "_remote_candidates_expected",
@@ -52,7 +60,7 @@ def test_candidate_pairs_have_the_state(name: str) -> None:
     assert name in CandidatePair.State.__members__
 
 
-@pytest.mark.parametrize("name", ["_rx_srtp", "_tx_srtp"])
+@pytest.mark.parametrize("name", ["_rx_srtp", "_tx_srtp", "_ssl"])
 def test_the_dtls_transport_has_the_srtp_session(name: str) -> None:
     async def main() -> None:
         ice = RTCIceTransport(RTCIceGatherer([]))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import random
 import socket
+import weakref
 from typing import TYPE_CHECKING
 
+import pylibsrtp
 import pytest
+from OpenSSL import SSL
 from tests.patience import PATIENCE_S
 
 from offhook.interfaces.ids import Ids
@@ -274,6 +278,33 @@ def test_a_connect_that_is_cancelled_anywhere_leaves_nothing() -> None:
             await leg.peer.stop()
             await relay.peer.stop()
             await until(lambda before=before: asyncio.all_tasks() == before)  # type: ignore[misc]
+
+    asyncio.run(main())
+
+
+def test_a_peer_that_was_stopped_holds_neither_its_owner_nor_memory_of_c_libraries() -> None:
+    def heap() -> int:
+        gc.collect()
+        return len([item for item in gc.get_objects() if type(item) in (SSL.Connection, pylibsrtp.Session)])
+
+    async def main() -> None:
+        before = heap()
+        gc.disable()
+        try:
+            leg, relay = End(controlling=True), End(controlling=False)
+            await connect(leg, relay)
+            assert heap() == before + 6
+            await leg.peer.stop()
+            await relay.peer.stop()
+            held = [item for item in gc.get_objects() if type(item) in (SSL.Connection, pylibsrtp.Session)]
+            assert len(held) == before, "freed at once, and not when Python looks for circles"
+            owner = weakref.ref(leg)
+            peer = leg.peer
+            del leg
+            assert owner() is None
+            assert not peer.up
+        finally:
+            gc.enable()
 
     asyncio.run(main())
 

@@ -46,7 +46,7 @@ def check_call_limit(call_limit: object) -> int:
     """Check the limit of calls at once.
 
     Raises:
-        ConfigError: see `Admission`.
+        ConfigError: it is not a whole number of at least 1.
     """
     return check_whole(call_limit, "call_limit", least=1)
 
@@ -55,7 +55,7 @@ def check_redial_window(redial_window_s: object) -> float | None:
     """Check the time for which a callee stays guarded.
 
     Raises:
-        ConfigError: see `Admission`.
+        ConfigError: it is neither None nor a number of seconds from 0 to 1,000,000,000.
     """
     return None if redial_window_s is None else check_seconds(redial_window_s, "redial_window_s", zero=True)
 
@@ -68,13 +68,9 @@ class Admission:
         hooks: the hooks of the plugins, which may refuse a call.
         guard: remembers which callees are being called.
         clock: the time.
-        call_limit: how many calls may be up at once.
-        redial_window_s: how long a callee stays guarded after a call; None means 30 s, or 0 s if the endpoint is this
-            machine.
-
-    Raises:
-        ConfigError: a limit that is not a whole number of at least 1, or a window that is not a number of seconds from
-            0 to 1,000,000,000.
+        call_limit: how many calls may be up at once; checked by `check_call_limit`.
+        redial_window_s: how long a callee stays guarded after a call, checked by `check_redial_window`; None means
+            30 s, or 0 s if the endpoint is this machine.
     """
 
     def __init__(
@@ -87,7 +83,6 @@ class Admission:
         call_limit: int = CALL_LIMIT,
         redial_window_s: float | None = None,
     ) -> None:
-        call_limit, redial_window_s = check_call_limit(call_limit), check_redial_window(redial_window_s)
         if redial_window_s is None:
             redial_window_s = 0.0 if carrier.endpoint and is_loopback(carrier.endpoint) else REDIAL_WINDOW_S
         self._carrier = carrier

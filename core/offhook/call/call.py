@@ -7,7 +7,6 @@ import contextlib
 import inspect
 import os
 import warnings
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from offhook.media.sources import Frames, frames_source
 from offhook.plugin.isolation import contract_error
 from offhook.plugin.part_checks import check_part, interface_mismatch
 from offhook.plugin.spec import check_file
+from offhook.session.events import Direction
 from offhook.session.outcome import EndedBy
 from offhook.session.states import CallState, LegState
 from offhook.wording import quoted
@@ -44,13 +44,6 @@ if TYPE_CHECKING:
 
 #: How long to wait after a playout before leaving, in seconds: buffers on the way to the callee hold that much audio.
 TAIL_S = 0.2
-
-
-class _Direction(StrEnum):
-    """Which audio a filter changes."""
-
-    SENT = "sent"
-    HEARD = "heard"
 
 
 class Call:
@@ -207,7 +200,7 @@ class Call:
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The event loop that the call and its phone are used on; None before they are used on one."""
-        return self._parts.residence.loop
+        return self._parts.affinity.loop
 
     @property
     def over(self) -> bool:
@@ -367,10 +360,10 @@ class Call:
             wanted = "a spec such as 'limit:-3', or an AudioFilter"
             guess = "Derive a class from offhook.AudioFilter whose apply() calls it" if inspect.isroutine(given) else ""
             check_part(given, AudioFilter, "add_filter()", wanted, guess)
-        way = check_choice(direction, "direction", _Direction)
+        way = check_choice(direction, "direction", Direction)
         media = self._media("add_filter")
         made = self._parts.plugins.filter(what, media.rate_hz) if isinstance(what, str) else what
-        (media.sent_filters if way is _Direction.SENT else media.heard_filters).add(made)
+        (media.sent_filters if way is Direction.SENT else media.heard_filters).add(made)
         return made
 
     def remove_filter(self, audio_filter: AudioFilter) -> bool:

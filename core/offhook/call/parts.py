@@ -58,7 +58,7 @@ class PhoneParts:
     ids: Ids
     admission: Admission
     watchdog: Watchdog | None = None
-    residence: Affinity = field(default_factory=Affinity)
+    affinity: Affinity = field(default_factory=Affinity)
 
     def must_be_ours(self, *, needs_loop: bool = False) -> None:
         """Reject use in another process, on another thread or on another loop than the phone's; see `Affinity.check`.
@@ -66,7 +66,7 @@ class PhoneParts:
         Raises:
             CallStateError: see `Affinity.check`.
         """
-        self.residence.check(needs_loop=needs_loop)
+        self.affinity.check(needs_loop=needs_loop)
 
     async def check(self) -> None:
         """Check whether a call could be placed and joined.

@@ -7,13 +7,12 @@ that a file or a packet made from it can show a gap.
 from __future__ import annotations
 
 import math
-import operator
 from array import array
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook.arguments import MOST_HZ
-from offhook.errors import FrameError, SourceError
+from offhook.arguments import MOST_HZ, check_rate, check_whole
+from offhook.errors import ConfigError, FrameError, SourceError
 from offhook.interfaces.samples import FLOAT64, INT16, UNDAMAGED, Damage, Samples, samples_in
 from offhook.interfaces.samples import pcm_of as pcm_of
 from offhook.interfaces.samples import samples_of as samples_of
@@ -64,7 +63,7 @@ class AudioFrame:
         if type(rate_hz) is not int or not 0 < rate_hz <= MOST_HZ:
             rate_hz = checked_rate(rate_hz)
         if type(position) is not int:
-            position = _whole(position, "position")
+            position = _checked_position(position)
         self.pcm: bytes = pcm
         self.rate_hz: int = rate_hz
         self.position: int = position
@@ -113,34 +112,22 @@ def frames_in(duration_s: float) -> int:
 
 
 def checked_rate(rate_hz: object) -> int:
-    """A sampling rate that a program passed.
+    """A sampling rate that a program passed; as `check_rate`, with the error of frames.
 
     Raises:
-        FrameError: it is not a whole number of hertz above 0 and up to `MOST_HZ`.
+        FrameError: it is not a whole number of hertz from 1 to `MOST_HZ`.
     """
-    if isinstance(rate_hz, int | float) and not 0 < rate_hz <= MOST_HZ:  # written so that it rejects NaN, too
-        raise FrameError(f"rate_hz must be above 0 and at most {MOST_HZ}, got {rate_hz}")
-    return _whole(rate_hz, "rate_hz", most=MOST_HZ)
+    try:
+        return check_rate(rate_hz)
+    except ConfigError as error:
+        raise FrameError(error.message) from None
 
 
-def _whole(number: object, name: str, most: int | None = None) -> int:
-    """A whole number of any type that Python accepts as an index, such as those of numpy."""
-    if not isinstance(number, bool):
-        try:
-            whole = operator.index(cast("int", number))
-        except TypeError:
-            pass
-        else:
-            if most is None or 0 < whole <= most:
-                return whole
-            raise FrameError(f"{name} must be above 0 and at most {most}, got {whole}")
-    guess = ""
-    if isinstance(number, float) and number.is_integer():
-        guess = f". Write {int(number)}"
-    elif isinstance(number, str) and number.strip().isdecimal():
-        guess = f". Write {number.strip()} without quotes"
-    shown = repr(number) if isinstance(number, bool | float) else type(number).__name__
-    raise FrameError(f"{name} must be a whole number, got {shown}{guess}")
+def _checked_position(position: object) -> int:
+    try:
+        return check_whole(position, "position")
+    except ConfigError as error:
+        raise FrameError(error.message) from None
 
 
 def _bytes(pcm: object) -> bytes:

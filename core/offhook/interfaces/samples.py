@@ -69,7 +69,7 @@ UNDAMAGED: Final = Damage()
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Samples of one or several channels, as they were passed; a copy that nobody else can change.
+    """Samples of one or several channels, as they were passed; an immutable copy.
 
     Attributes:
         data: the samples in the machine's byte order, interleaved.
@@ -210,7 +210,7 @@ def _cancelled(before: float, after: float, count: int) -> int:
 
 
 def _by_numpy(data: bytes, code: str, channels: int) -> tuple[bytes, Damage]:
-    numpy = sys.modules["numpy"]  # imported by whoever made the array
+    numpy = sys.modules["numpy"]  # the array is one of numpy, so it is imported
     block = numpy.frombuffer(data, code).reshape(-1, channels)
     if code == INT16 and channels == 1:
         return block.astype("<i2").tobytes(), UNDAMAGED

@@ -329,7 +329,7 @@ class PlayoutQueue:
             self._damage.add(damage)
 
     def _note_damage(self, handle: PlayHandle) -> None:
-        self._damage.item_ended(type(handle.source).__name__, handle.damage, handle.samples_read)
+        self._damage.item_ended(handle.label, handle.damage, handle.samples_read)
 
     def _fail(self, handle: PlayHandle, error: BaseException) -> None:
         self._counts.failed += 1

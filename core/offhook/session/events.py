@@ -7,7 +7,7 @@ the carrier. Transports make leg events, so the fields of leg events are public 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class LeaveReason(Enum):
     DROPPED = "dropped"
 
 
-class Direction(Enum):
+class Direction(StrEnum):
     """Which way audio goes, seen from us."""
 
     #: From us to the callee.

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from offhook.errors import ConfigError
 from offhook.testing import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
 
 
@@ -107,3 +108,11 @@ def test_the_loop_clock_reads_the_loop() -> None:
         assert (clock.monotonic_s(), clock.wall_s()) == (2.5, 1_002.5)
 
     run_virtual(main())
+
+
+def test_a_function_that_was_not_called_is_refused() -> None:
+    async def main() -> None:
+        pass
+
+    with pytest.raises(ConfigError, match=r"main must be a coroutine, for example main\(\)"):
+        run_virtual(main)  # type: ignore[arg-type]

@@ -115,6 +115,25 @@ class ReturnsWhenCancelled(Good):
             return await super().start_call(request)
 
 
+class RingsOnWhenCancelled(Good):
+    """Prepares and places the call in a task of its own, which its cancellation does not reach."""
+
+    calls: tuple[asyncio.Task[Grant], ...] = ()
+
+    async def start_call(self, request: DialRequest) -> Grant:
+        self.calls = (*self.calls, asyncio.ensure_future(self._prepared(request)))
+        return await asyncio.shield(self.calls[-1])
+
+    async def _prepared(self, request: DialRequest) -> Grant:
+        await asyncio.sleep(0.3)
+        return await super().start_call(request)
+
+    async def aclose(self) -> None:
+        for call in self.calls:
+            call.cancel()
+        await asyncio.gather(*self.calls, return_exceptions=True)
+
+
 class ChecksOnWhenCancelled(Good):
     async def check(self) -> None:
         with contextlib.suppress(asyncio.CancelledError):
@@ -404,6 +423,7 @@ BROKEN: Final[dict[str, dict[type[Good], str]]] = {
         SwallowsCancellations: "start_call() (hang) was cancelled after 1.000 s and raised CarrierUnavailable",
         ReturnsWhenCancelled: "start_call() (hang) was cancelled after 1.000 s and returned, although",
         ChecksOnWhenCancelled: "check() was cancelled after 1 turns of the loop and returned, although",
+        RingsOnWhenCancelled: "start_call() was cancelled, and the number was rung after that",
         StaysOccupied: "CarrierUnavailable: a call is being started",
     },
     "carrier-10": {LeavesATask: "the carrier left behind: 1 tasks", ClosesOnce: "RuntimeError: closed already"},

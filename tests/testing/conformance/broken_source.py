@@ -239,6 +239,29 @@ class SharesItsPosition(ToneSource):
         await super().aclose()
 
 
+class SharesItsAudio(ToneSource):
+    """Sources that are read at the same time take turns at one stream of half a second."""
+
+    readers: ClassVar[set[ToneSource]] = set()
+    left: ClassVar[int] = 0
+
+    async def read(self) -> AudioFrame | None:
+        frame = await super().read()
+        if frame is None:
+            return None
+        if not self.readers:
+            type(self).left = 8_000
+        self.readers.add(self)
+        if not self.left:
+            return None
+        type(self).left -= frame.samples
+        return frame
+
+    async def aclose(self) -> None:
+        self.readers.discard(self)
+        await super().aclose()
+
+
 class GoesBack(ToneSource):
     async def read(self) -> AudioFrame | None:
         frame = await super().read()
@@ -299,6 +322,7 @@ BROKEN: Final[dict[str, dict[type[ToneSource], str]]] = {
     "source-10": {
         SharesItsEnd: "closing one source ended the other",
         SharesItsPosition: "one source begins at position ",
+        SharesItsAudio: "two sources that are read in turns do not return what each returns alone",
     },
     "source-11": {HoldsTheLoop: " s for 0.20 s of audio"},
     "source-12": {LeavesATask: "the source left behind: 1 tasks"},

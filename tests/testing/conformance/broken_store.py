@@ -31,6 +31,20 @@ class ClosesOnce(SqliteStore):
         super().close()
 
 
+class AddsToTheEntry(SqliteStore):
+    def append(self, call_id: str, entry: Document) -> None:
+        super().append(call_id, entry)
+        if isinstance(entry, dict):
+            entry["call_id"] = call_id
+
+
+class TakesTheTimeline(SqliteStore):
+    def save(self, call_id: str, record: Document) -> None:
+        super().save(call_id, record)
+        if isinstance(record, dict):
+            record.pop("timeline", None)
+
+
 class BreaksWhenClosed(SqliteStore):
     closed = False
 
@@ -267,7 +281,11 @@ class GoodKit(StoreConformance):
 
 
 BROKEN: Final[dict[str, dict[type[SqliteStore | SqliteArchive], str]]] = {
-    "store-1": {ClosesOnce: "ValueError: closed already"},
+    "store-1": {
+        ClosesOnce: "ValueError: closed already",
+        AddsToTheEntry: "append() changed the document that it was given",
+        TakesTheTimeline: "save() changed the document that it was given",
+    },
     "store-2": {BreaksWhenClosed: "AttributeError was raised: 'NoneType' object has no attribute 'execute'"},
     "store-3": {TakesAnyArgument: "made with '\\x00': nothing was raised"},
     "store-4": {GivesUpForAnother: "LookupError: another store has taken over"},

@@ -238,6 +238,17 @@ class JittersPositions(LinkedTransport):
             super().hear(uid, AudioFrame(frame.pcm, frame.rate_hz, frame.position + shift))
 
 
+class HearsOneTalker(LinkedTransport):
+    """Audio of every member is heard as that of the first one who talked."""
+
+    class leg_class(LinkedLeg):
+        talker = 0
+
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            self.talker = self.talker or uid
+            super().hear(self.talker, frame)
+
+
 class CountsFast(LinkedTransport):
     """Positions grow faster than samples are heard."""
 
@@ -948,6 +959,7 @@ BROKEN: Final[dict[str, dict[type[LinkedTransport], str]]] = {
         RefusesAndIsGone: "is not a frame of at most 20 ms at the leg's 1 Hz",
         RefusesShortFrames: "ValueError: the encoder takes 20 ms",
         JittersPositions: "each frame begins where the one before ended, or later",
+        HearsOneTalker: "two members talked at once, and member 3 was heard as uid 2",
         CountsFast: "positions of audio that was spoken without a pause jump by 56.25 ms in all: they count samples",
     },
     "transport-9": {HoldsUp: "a frame to us was heard 8.0 ms after it was spoken"},

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from offhook.interfaces import Carrier
+    from offhook.interfaces.far_end import ServiceFarEnd
     from offhook.testing.conformance.exposure import Exposure
 
 _APP_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
@@ -106,7 +107,8 @@ class CarrierConformance(CarrierAnswers):
 
     @clause(
         "carrier-9",
-        "a cancelled start_call(), check() or line_id() raises CancelledError at once, and the next one works as usual",
+        "a cancelled start_call(), check() or line_id() raises CancelledError at once, rings no number after that, and "
+        "the next one works as usual",
     )
     async def test_a_call_can_be_cancelled(self) -> None:
         async with self.service() as service, self.carrier() as carrier:
@@ -115,9 +117,19 @@ class CarrierConformance(CarrierAnswers):
             for answer in (ServiceAnswer.HANG, ServiceAnswer.ACCEPT):
                 service.answer(answer)
                 await cancel_everywhere(
-                    self, lambda: carrier.start_call(self.request(service)), f"start_call() ({answer.value})"
+                    self,
+                    lambda: carrier.start_call(self.request(service)),
+                    f"start_call() ({answer.value})",
+                    after=lambda: self._rings_no_more(service),
                 )
             await carrier.start_call(self.request(service))
+
+    async def _rings_no_more(self, service: ServiceFarEnd) -> None:
+        """Check that a cancelled call does not go on; in real time its request may still be on its way."""
+        if self.virtual_time:
+            rung = len(service.rung)
+            await asyncio.sleep(self.again_s)
+            assert len(service.rung) == rung, "start_call() was cancelled, and the number was rung after that"
 
     @clause("carrier-10", "aclose() can be called twice, and before the first call, and releases everything")
     async def test_it_lets_go(self) -> None:

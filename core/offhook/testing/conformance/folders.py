@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from offhook.testing.conformance.clause import NotClaimed
 from offhook.testing.conformance.kit import Conformance
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 #: Replaced in an argument by the folder of the clause.
 FOLDER: Final = "{folder}"
@@ -44,6 +48,16 @@ class WithFolder(Conformance):
         """
         if FOLDER not in self.argument:
             raise NotClaimed(f"the argument {self.argument!r} does not contain {FOLDER}")
+
+    @contextlib.contextmanager
+    def elsewhere(self) -> Generator[None]:
+        """Use another folder in the body, for a second plugin of the same argument; it is removed at the end."""
+        ours, self._folder = self._folder, None
+        try:
+            yield
+        finally:
+            self.leave_folder()
+            self._folder = ours
 
     def tidy(self) -> None:
         """See `Conformance.tidy`."""

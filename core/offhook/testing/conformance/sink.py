@@ -13,7 +13,7 @@ from offhook.errors import ConfigError, OffhookError, StorageError
 from offhook.interfaces.frame import OPUS_RATES_HZ, AudioFrame, samples_per_frame
 from offhook.testing.conformance.cancelling import cancel_everywhere
 from offhook.testing.conformance.clause import NotClaimed, clause
-from offhook.testing.conformance.folders import WithFolder
+from offhook.testing.conformance.folders import FOLDER, WithFolder
 from offhook.testing.conformance.probes import Held, error_in, error_of, leaves_nothing, quick_enough, shown
 from offhook.testing.conformance.tones import tone
 
@@ -164,11 +164,15 @@ class SinkConformance(WithFolder):
                 missing_s = ((index + 1) * _FRAME - samples) / _RATE_HZ
                 assert missing_s <= _MOST_WAITING_S, f"the file lacks {missing_s:.1f} s of the audio written"
 
-    @clause("sink-12", "its file contains the audio as it was written, at its rate, and silence for the gaps")
+    @clause("sink-12", "its file contains its own audio as it was written, at its rate, and silence for the gaps")
     async def test_the_file_is_whole(self) -> None:
         path = self._file()
-        async with self._opened() as sink:
+        async with self._opened() as sink, contextlib.AsyncExitStack() as stack:
             await sink.write(_frame(0, 8_000))
+            if FOLDER in self.argument:  # another sink, with a file of its own
+                stack.enter_context(self.elsewhere())
+                other = await stack.enter_async_context(self._opened())
+                await other.write(_frame(5, 8_000))
             await sink.write(_frame(10, 8_000))
         rate_hz, samples = _read(path)
         assert rate_hz == 8_000, f"audio at 8000 Hz was written at {rate_hz} Hz"

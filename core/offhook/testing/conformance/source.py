@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _SOME: Final = 10
 _MANY: Final = 500
 _MANY_S: Final = 1.0
+#: The number of frames of two sources that are compared.
+_COMPARED: Final = 50
 _MOST_FRAME_MS: Final = 10_000.0
 
 
@@ -71,10 +74,12 @@ class SourceConformance(WithFolder):
     async def _read(self, source: AudioSource) -> object:
         return await self.bounded(source.read(), "read() returns")
 
-    async def _frames(self, source: AudioSource, most: int = _SOME) -> AsyncIterator[object]:
-        """Read frames until the source ends, at most `most` and not for longer than a second."""
+    async def _frames(
+        self, source: AudioSource, most: int = _SOME, within_s: float | None = None
+    ) -> AsyncIterator[object]:
+        """Read frames until the source ends, at most `most` and not for longer than `within_s` (a second)."""
         clock = SystemClock()
-        end_s = clock.monotonic_s() + _MANY_S
+        end_s = clock.monotonic_s() + (_MANY_S if within_s is None else within_s)
         for _ in range(most):
             frame: object = None
             with contextlib.suppress(AssertionError):  # another clause tests whether read() returns
@@ -184,7 +189,8 @@ class SourceConformance(WithFolder):
 
     @clause(
         "source-10",
-        "two sources of one argument are independent: each begins anew, and closing one leaves the other open",
+        "two sources of one argument are independent: each begins anew and returns what it returns alone, and closing "
+        "one leaves the other open",
         capability="side_by_side",
     )
     async def test_two_are_two(self) -> None:
@@ -199,6 +205,23 @@ class SourceConformance(WithFolder):
             assert len(set(positions)) <= 1, (
                 f"one source begins at position {positions[0]}, the other, after the first was read, at {positions[-1]}"
             )
+        alone, again = await self._read_in_turns(1), await self._read_in_turns(1)
+        if alone == again:  # live audio, for example, is never the same
+            for found in await self._read_in_turns(2):
+                assert found == alone[0], "two sources that are read in turns do not return what each returns alone"
+
+    async def _read_in_turns(self, count: int) -> list[list[bytes]]:
+        """Open some sources and read a frame of each in turns; returns the samples of each."""
+        found: list[list[bytes]] = [[] for _ in range(count)]
+        async with contextlib.AsyncExitStack() as stack:
+            sources = [await stack.enter_async_context(self._opened()) for _ in range(count)]
+            readers = [aiter(self._frames(source, _COMPARED, math.inf)) for source in sources]
+            for _ in range(_COMPARED):
+                for reader, pcm in zip(readers, found, strict=True):
+                    frame = await anext(reader, None)
+                    if isinstance(frame, AudioFrame):
+                        pcm.append(frame.pcm)
+        return found
 
     @clause("source-11", "reading blocks the loop for less time than the audio lasts")
     async def test_reading_does_not_hold_the_loop(self) -> None:

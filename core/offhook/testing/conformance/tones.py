@@ -29,6 +29,16 @@ def amplitude_of(pcm: bytes, frequency_hz: float, rate_hz: int) -> float:
     return 2 * math.hypot(real, imaginary) / sum(window)
 
 
+def is_mostly(pcm: bytes, frequency_hz: float, rate_hz: int) -> bool:
+    """Whether more than half of the power of some audio is of one frequency; for whole waves of it."""
+    step = 2 * math.pi * frequency_hz / rate_hz
+    samples = samples_of(pcm)
+    power = sum(value * value for value in samples)
+    real = sum(value * math.cos(step * at) for at, value in enumerate(samples))
+    imaginary = sum(value * math.sin(step * at) for at, value in enumerate(samples))
+    return power > 0 and 2 * (real * real + imaginary * imaginary) > 0.5 * power * len(samples)
+
+
 def highest_step(pcm: bytes) -> int:
     """Return the greatest difference between two consecutive samples."""
     samples = samples_of(pcm)

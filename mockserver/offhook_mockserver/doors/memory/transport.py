@@ -96,8 +96,7 @@ class MemoryTransport(Transport):
         Raises:
             ConfigError: `direction` is not a `Direction`, or `share` is not between 0 and 1.
         """
-        check_choice(direction, "direction", Direction)
-        self._network.direction(direction).lose(share)
+        self._network.direction(check_choice(direction, "direction", Direction)).lose(share)
 
     async def check(self, endpoint: str | None) -> None:
         if self._closed:

@@ -6,9 +6,8 @@ refusals: their statuses and texts are what careful clients in the field expect.
 
 from __future__ import annotations
 
-import json
 import logging
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final
 
 from starlette.routing import BaseRoute, Route
 
@@ -21,6 +20,7 @@ from offhook_mockserver.faces.mistakes import report_mistake
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, UnknownRoute, refuse
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.tenant import mint_token
+from offhook_wire.strict_json import WHOLE, ProtocolError, load_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,8 +63,6 @@ KEYS_WRONG: Final = ApiRefusal(401, Grade.ASSUMED)
 NOT_JSON: Final = ApiRefusal(400, Grade.ASSUMED)
 BAD_FIELD: Final = ApiRefusal(400, Grade.ASSUMED)
 NOT_OUR_LINE: Final = ApiRefusal(400, Grade.ASSUMED)
-#: Digits of a number in a body.
-_MAX_DIGITS: Final = 100
 #: A mistake in the test. The status is one after which clients know that nothing rang.
 SCRIPT_WRONG: Final = ApiRefusal(422, Grade.ASSUMED)
 #: A limit of the mock's own.
@@ -141,35 +139,11 @@ def _header(request: Request, names: tuple[str, ...]) -> str:
 
 
 def _parse(body: bytes) -> dict[str, object]:
-    """Parse a JSON object; duplicate keys, NaN and nesting that is too deep for the parser are rejected."""
     try:
-        value: object = json.loads(
-            body.decode(), object_pairs_hook=_unique, parse_constant=_not_json, parse_int=_integer
-        )
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise RequestRefused(NOT_JSON, f"the body is not valid JSON: {reason}") from None
-    if not isinstance(value, dict):
-        raise RequestRefused(NOT_JSON, "the body must be a JSON object")
-    return cast("dict[str, object]", value)
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("it has a key twice")
-    return fields
-
-
-def _integer(digits: str) -> int:
-    # Python's own limit is 4,300 digits, its message names a function of Python's, and it can be switched off.
-    if len(digits) > _MAX_DIGITS:
-        raise ValueError(f"it has a number of more than {_MAX_DIGITS} digits")
-    return int(digits)
-
-
-def _not_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+        return load_object(body)
+    except ProtocolError as error:
+        place = "the body" if error.field == WHOLE else f"the body: {error.field}"
+        raise RequestRefused(NOT_JSON, f"{place} {error.problem}") from None
 
 
 def _number(fields: dict[str, object], name: str) -> str:

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from offhook.interfaces.ids import Ids
 from offhook.session.events import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished
+from offhook_mockserver.doors.webrtc import client as door_client
 from offhook_wire import relay_protocol as protocol
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.peer import Peer, make_certificate

@@ -26,8 +26,8 @@ PAGE = (Path(__file__).parents[4] / "docs/reference/sendblue-door.md").read_text
 CALL: Final = {"phoneNumber": "+14155550102", "fromNumber": "+18885550199"}
 #: For each row of the table of refusals: headers that are changed (None: left out), and the body.
 REQUESTS: Final[Mapping[str, tuple[Mapping[str, str | None], str]]] = {
-    "the body is not JSON, or has a key twice": ({}, '{"phoneNumber": "+1", "phoneNumber": "+1"}'),
-    "the body is JSON, but not an object": ({}, "[]"),
+    "the body is not a JSON object": ({}, "[]"),
+    "the body has a name twice": ({}, '{"phoneNumber": "+1", "phoneNumber": "+1"}'),
     "a number is missing": ({}, json.dumps({"fromNumber": CALL["fromNumber"]})),
     "a number is not a string": ({}, json.dumps({**CALL, "fromNumber": 18885550199})),
     "a number is not E.164": ({}, json.dumps({**CALL, "phoneNumber": "4155550102"})),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -34,15 +35,23 @@ class StoreConformance(StoreArchive, StoreGuard):
         with self.opened():
             pass
 
-    @clause("store-1", "it accepts entries and records of calls, and close() can be called twice, also when unused")
+    @clause(
+        "store-1",
+        "it accepts entries and records of calls and does not change them, and close() can be called twice, also when "
+        "unused",
+    )
     async def test_it_takes_entries_and_records(self) -> None:
         with self.opened() as unused:
             unused.close()
             unused.close()
         with self.opened() as store:
             call_id = self.call_id()
-            store.append(call_id, {"event": "Dialed", "at_s": 0.0})
-            store.save(call_id, self.record_of(0))
+            entry, record = {"event": "Dialed", "at_s": 0.0}, self.record_of(0, timeline=[{"event": "Dialed"}])
+            before = copy.deepcopy((entry, record))
+            store.append(call_id, entry)
+            store.save(call_id, record)
+            for what, given, was in zip(("append()", "save()"), (entry, record), before, strict=True):
+                assert given == was, f"{what} changed the document that it was given, which other stores get as well"
             store.close()
             store.close()
 

@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING, Final
 from offhook.interfaces.frame import FRAMES_PER_S, PTIME_MS, AudioFrame, level_dbfs
 from offhook.session.events import MemberPublished, MemberUnpublished
 from offhook.testing.conformance.clause import clause
+from offhook.testing.conformance.tones import is_mostly
 from offhook.testing.conformance.transport.kit import TransportKit
-from offhook.testing.conformance.transport.stage import CHANNEL, PTIME_S, Sound, Voice, talk
+from offhook.testing.conformance.transport.stage import (
+    CHANNEL,
+    OTHER_TONE_HZ,
+    PTIME_S,
+    THIRD_UID,
+    TONE_HZ,
+    Sound,
+    Voice,
+    talk,
+)
 
 if TYPE_CHECKING:
-    from offhook.testing.conformance.transport.stage import Pair, Way
+    from offhook.testing.conformance.transport.stage import Pair, Stage, Way
 
 
 #: How late a frame may be on virtual time.
@@ -50,8 +60,8 @@ class AudioClauses(TransportKit):
 
     @clause(
         "transport-8",
-        "frames heard have rate_hz, at most 20 ms and positions that count samples; send() accepts shorter frames, and "
-        "raises ValueError for longer ones and for other rates",
+        "frames heard have the uid of their talker, rate_hz, at most 20 ms and positions that count samples; send() "
+        "accepts shorter frames, and raises ValueError for longer ones and for other rates",
     )
     async def test_frames(self) -> None:
         async with self.stage() as stage:
@@ -87,6 +97,27 @@ class AudioClauses(TransportKit):
             pair.leg.send(AudioFrame(pair.ours.tone[: len(pair.ours.tone) // 4 * 2], rate_hz, pair.ours.position))
             pair.ours.pause(PTIME_S)
             await stage.flow(pair)
+            await self._two_talkers(stage, pair)
+
+    async def _two_talkers(self, stage: Stage, pair: Pair) -> None:
+        """Check whose audio is heard while two members talk at once."""
+        third = stage.far.member(CHANNEL, THIRD_UID)
+        pair.ear.events.clear()
+        third.join()
+        third.publish()
+        await stage.received(pair.ear, MemberPublished)
+        voice = Voice(third.say, pair.leg.rate_hz)
+        for _ in range(FRAMES_PER_S // 2):
+            pair.theirs.speak()
+            voice.speak(Sound.OTHER_TONE)
+            await asyncio.sleep(PTIME_S)
+        await stage.rest()
+        for talker, tone_hz in ((pair.member, TONE_HZ), (third, OTHER_TONE_HZ)):
+            heard_as = {uid for uid, frame in pair.ear.audio if is_mostly(frame.pcm, tone_hz, frame.rate_hz)}
+            assert heard_as == {talker.uid}, (
+                f"two members talked at once, and member {talker.uid} was heard as "
+                f"{' and '.join(f'uid {uid}' for uid in sorted(heard_as)) or 'no uid'}"
+            )
 
     @clause(
         "transport-9",

@@ -1,4 +1,4 @@
-"""Clauses about the delay of audio, its last frame, its pitch and level about blocked and cancelled calls."""
+"""Clauses about the delay of audio, its last frame, its pitch and level, and about blocked and cancelled calls."""
 
 from __future__ import annotations
 

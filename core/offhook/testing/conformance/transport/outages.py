@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import TokenRejected
 from offhook.interfaces.far_end import TokenFault
-from offhook.interfaces.frame import FRAMES_PER_S, samples_of
+from offhook.interfaces.frame import FRAMES_PER_S
 from offhook.session.events import (
     GrantExpiring,
     LegClosed,
@@ -23,6 +22,7 @@ from offhook.session.events import (
     MemberUnpublished,
 )
 from offhook.testing.conformance.clause import clause
+from offhook.testing.conformance.tones import is_mostly
 from offhook.testing.conformance.transport.fidelity import FidelityClauses
 from offhook.testing.conformance.transport.stage import (
     CHANNEL,
@@ -68,7 +68,7 @@ class OutageClauses(FidelityClauses):
             await talk(FRAMES_PER_S, pair.ours, pair.theirs)
             await asyncio.sleep(1.0)
             for way in pair.ways:
-                late_s = sum(frame.duration_ms for frame in way.heard if _is_other_tone(frame)) / 1000
+                late_s = sum(frame.duration_ms for frame in way.heard if _is_late(frame)) / 1000
                 assert late_s <= self.late_audio_s, (
                     f"{late_s:.2f} s of the audio of an outage of {self.outage_s:g} s were heard after it "
                     f"({way.name}); at most {self.late_audio_s:g} s are allowed (late_audio_s): drop late audio"
@@ -270,14 +270,9 @@ def _change(event: LegEvent) -> str:
             return ""
 
 
-def _is_other_tone(frame: AudioFrame) -> bool:
-    """Whether a frame is more of the tone that is spoken during outages than of anything else."""
-    step = 2 * math.pi * OTHER_TONE_HZ / frame.rate_hz
-    samples = samples_of(frame.pcm)
-    power = sum(value * value for value in samples)
-    real = sum(value * math.cos(step * at) for at, value in enumerate(samples))
-    imaginary = sum(value * math.sin(step * at) for at, value in enumerate(samples))
-    return power > 0 and 2 * (real * real + imaginary * imaginary) > 0.5 * power * len(samples)
+def _is_late(frame: AudioFrame) -> bool:
+    """Whether a frame is of the tone that is spoken during outages."""
+    return is_mostly(frame.pcm, OTHER_TONE_HZ, frame.rate_hz)
 
 
 def _lost(leg: Leg) -> int:

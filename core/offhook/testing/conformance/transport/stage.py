@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 import math
 import threading
-from array import array
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook.interfaces.frame import PTIME_MS, AudioFrame, level_dbfs, pcm_of, samples_per_frame
+from offhook.interfaces.frame import PTIME_MS, AudioFrame, level_dbfs, samples_per_frame
+from offhook.testing.conformance.tones import tone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +31,7 @@ OTHER_CHANNEL: Final = "other_room"
 #: Our uid, and that of the other member.
 OUR_UID: Final = 7
 THEIR_UID: Final = 2
+THIRD_UID: Final = 3
 PTIME_S: Final = PTIME_MS / 1000
 #: Loud, with whole waves in 20 ms, so that frames follow one another without a click.
 TONE_HZ: Final = 400
@@ -114,8 +115,8 @@ class Voice:
         self._rate_hz = rate_hz
         self._samples = samples_per_frame(rate_hz)
         self.sounds: Mapping[Sound, bytes] = {
-            Sound.TONE: _tone(TONE_HZ, rate_hz, self._samples),
-            Sound.OTHER_TONE: _tone(OTHER_TONE_HZ, rate_hz, self._samples),
+            Sound.TONE: tone(TONE_HZ, rate_hz, self._samples, AMPLITUDE),
+            Sound.OTHER_TONE: tone(OTHER_TONE_HZ, rate_hz, self._samples, AMPLITUDE),
             Sound.SILENCE: bytes(2 * self._samples),
         }
 
@@ -274,8 +275,3 @@ class Stage:
     async def received(self, ear: Ear, kind: type[LegEvent], within_s: float | None = None) -> None:
         """Wait until the handler received an event of a class."""
         await self.kit.until(lambda: ear.count(kind), f"the handler receives {kind.__name__}", within_s)
-
-
-def _tone(frequency_hz: int, rate_hz: int, samples: int) -> bytes:
-    step = 2 * math.pi * frequency_hz / rate_hz
-    return pcm_of(array("h", [round(AMPLITUDE * math.sin(step * index)) for index in range(samples)]))

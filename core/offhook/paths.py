@@ -1,7 +1,8 @@
 """Paths that are given as text, in settings, specs and options, and the folders that they name.
 
-Two rules hold everywhere. A path that begins with ``~`` or ``~user`` begins with that user's home folder. offhook makes
-the folders that it writes to, and those above them, readable by their owner only; what it reads must exist.
+Two rules hold everywhere. A path that begins with ``~`` or ``~user`` begins with that user's home folder; one that
+begins with a variable, such as ``$HOME``, is rejected. offhook makes the folders that it writes to, and those above
+them, readable by their owner only; what it reads must exist.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError, SpecError, StorageError
 from offhook.private_files import make_private_folder
@@ -19,15 +21,23 @@ from offhook.wording import quoted, quoted_path, system_reason
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: A variable at the beginning of a path. A shell replaces it, but a file of settings, or a Dockerfile, may not.
+_VARIABLE: Final = re.compile(r"\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\})(?=/|$)", re.ASCII)
+
 
 def expanded(path: str | os.PathLike[str]) -> Path:
     """Return a path with the home folder in place of a ``~`` or ``~user`` at its beginning.
 
     Raises:
-        ConfigError: there is no such user, or the home folder is not known; or the path is relative, and the current
-            folder was removed.
+        ConfigError: there is no such user, or the home folder is not known; the path begins with a variable of the
+            shell, such as ``$HOME``; or it is relative, and the current folder was removed.
     """
     text = os.fspath(path)
+    if variable := _VARIABLE.match(text):
+        raise ConfigError(
+            f"{quoted_path(text)} begins with {variable[0]}, which was not replaced by its value: write the path in "
+            f"full, or begin it with ~ for the home folder; for a file whose name begins with $, write ./{text}"
+        )
     if not text.startswith("~"):
         if not text.startswith("/"):
             _require_current_folder(text)

@@ -57,7 +57,7 @@ _REASONS: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_FULL: "the disk is full. Make room",
     sqlite3.SQLITE_READONLY: "it may not be written to. Change its permissions and its folder's, or choose another",
     sqlite3.SQLITE_CANTOPEN: (
-        "it is a folder, its path is too long for SQLite, or its folder may not be written to. Choose another path"
+        "its path is too long for SQLite, or its folder may not be written to. Choose another path"
     ),
     sqlite3.SQLITE_NOTADB: "it is not a database, or it is damaged. Move it away, and a new one will be made",
     sqlite3.SQLITE_CORRUPT: "it is damaged. Move it away, and a new one will be made",
@@ -98,6 +98,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             os.close(open_private(path, os.O_RDWR | os.O_EXCL))
     except (OSError, ValueError) as error:
         raise StorageError(f"the calls in {quoted_path(path)} cannot be written: {system_reason(error)}.") from None
+    _require_file(path, "written")
     with explained(path, "written"):
         connection = _connect(path, "rw")
         try:
@@ -121,12 +122,14 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         StorageError: it cannot be read.
     """
     try:
-        if not path.stat().st_size:  # made by a process that died at once
-            raise NoDatabaseError
+        size = path.stat().st_size
     except FileNotFoundError:
         raise NoDatabaseError from None
     except (OSError, ValueError) as error:
         raise StorageError(f"the calls in {quoted_path(path)} cannot be read: {system_reason(error)}.") from None
+    _require_file(path, "read")
+    if not size:  # made by a process that died at once
+        raise NoDatabaseError
     log = path.with_name(f"{path.name}-wal")
     with explained(path, "read"):
         try:
@@ -138,6 +141,13 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
                 raise
             # The folder has no log and does not allow one, so the file alone holds everything.
             return _open_known(path, "ro&immutable=1")
+
+
+def _require_file(path: Path, doing: str) -> None:
+    """Reject folders, pipes and devices, which SQLite reports as a disk that cannot be read."""
+    if not path.is_file() and path.exists():
+        kind = "a folder" if path.is_dir() else "not a file"
+        raise StorageError(f"the calls in {quoted_path(path)} cannot be {doing}: it is {kind}. Choose another path.")
 
 
 def _open_known(path: Path, mode: str) -> sqlite3.Connection:

@@ -32,6 +32,17 @@ def test_a_tilde_at_the_beginning_is_the_home_folder(tmp_path: Path, monkeypatch
         assert expanded(path) == Path(path)
 
 
+@pytest.mark.parametrize("path", ["$HOME", "$HOME/a", "${XDG_DATA_HOME}/a"])
+def test_a_variable_that_no_shell_has_replaced_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError, match=r"which was not replaced by its value: write the path in full.*write \./\$"):
+        expanded(path)
+
+
+@pytest.mark.parametrize("path", ["a/$HOME", "./$HOME", "$", "$1/a", "$price-list", "${a", "$café"])
+def test_a_dollar_sign_elsewhere_is_part_of_a_name(path: str) -> None:
+    assert expanded(path) == Path(path)
+
+
 @pytest.mark.parametrize("home", [None, "", "relative"])
 def test_without_a_home_in_the_environment_it_is_that_of_the_user(
     home: str | None, monkeypatch: pytest.MonkeyPatch

@@ -177,12 +177,15 @@ def test_a_database_of_something_else_is_left_alone(path: Path) -> None:
 def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "live").touch()
     for place, says in (
         (f"{tmp_path}/file/calls.db", "is a file"),
         (f"{tmp_path}/file/deeper/calls.db", "not a folder"),
-        (f"{tmp_path}/folder", "it is a folder, its path is too long"),
+        (f"{tmp_path}/folder", "cannot be written: it is a folder"),
+        (f"{tmp_path}/pipe", "cannot be written: it is not a file"),
+        ("/dev/null", "cannot be written: it is not a file"),
         (f"{tmp_path}/taken/calls.db", "live' is a file and not"),
         (f"{tmp_path}/{'d' * 200}/{'d' * 200}/{'d' * 200}/calls.db", "too long for SQLite"),
         (f"{tmp_path}/{'d' * 300}/calls.db", "the name is too long"),
@@ -191,6 +194,13 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
         with pytest.raises(StorageError, match=says) as caught:
             SqliteStore(place)
         assert "Move it away" not in caught.value.message, "there is nothing wrong with the file"
+
+
+def test_what_is_not_a_file_holds_no_calls_and_is_not_called_a_broken_disk(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place, says in ((tmp_path, "a folder"), (tmp_path / "pipe", "not a file"), ("/dev/null", "not a file")):
+        with pytest.raises(StorageError, match=rf"cannot be read: it is {says}\. Choose another path"):
+            SqliteArchive(str(place))
 
 
 @pytest.mark.parametrize(

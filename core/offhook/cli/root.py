@@ -97,9 +97,10 @@ def run(arguments: list[str]) -> int:
         with printed_here():
             with EarlySignals(), contextlib.redirect_stdout(sys.stderr):
                 plugins = built_in.load()  # documents must hold nothing that plugins print
+                application = build(plugins)
             for complaint in plugins.complaints:
                 print_complaint(complaint)
-            build(plugins)(args=arguments, prog_name="offhook", obj=plugins)
+            application(args=arguments, prog_name="offhook", obj=plugins)
     except SystemExit as exit_:  # typer always ends with it
         code = exit_.code
     except OffhookError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _HTTP: Final = "an asynchronous httpx transport, such as httpx.AsyncHTTPTransport() or what a mock's http() returns"
 #: The names of settings that offhook defines begin with these; only their values are checked.
 PREFIXES: Final = ("OFFHOOK_", "SENDBLUE_")
+#: Control characters and format characters, such as the mark with which some editors begin a file.
+_HIDDEN: Final = ("Cc", "Cf")
 _QUOTES: Final = ('""', "''", "``", "“”", "‘’")
 
 
@@ -30,8 +33,8 @@ class Environment(Mapping[str, str]):
 
     The factory of the part receives it. It is a mapping of the settings. It never shows their values, and neither do
     the frames of a traceback that it is in, because settings may be keys. Looking up a setting of offhook raises
-    `ConfigError` if its value has blanks, line breaks or quotes around it: some ways to read a file of settings leave
-    them there.
+    `ConfigError` if its value has blanks, line breaks, invisible characters or quotes around it: some ways to read a
+    file of settings leave them there.
 
     Args:
         variables: the settings, named and written as environment variables are.
@@ -84,8 +87,7 @@ class Environment(Mapping[str, str]):
     def problem_with(self, name: str) -> str:
         """One sentence about what stands around the value of a setting of offhook; empty if nothing does."""
         value = self.as_written(name) if name.startswith(PREFIXES) else ""
-        if value != value.strip():
-            around = "a line break" if set("\r\n") & {value[0], value[-1]} else "blanks"
+        if around := _around(value):
             return f"the value of {name} has {around} around it: remove what is around it where {name} is set"
         if value[:1] + value[-1:] in _QUOTES and len(value) > 1:
             return f"the value of {name} has quotes around it, which are part of it: write it without them"
@@ -99,6 +101,17 @@ class Environment(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._variables)
+
+
+def _around(value: str) -> str:
+    """What cannot be seen at the beginning or the end of a value; empty if nothing is there."""
+    ends = value[:1], value[-1:]
+    if set("\r\n") & {*ends}:
+        return "a line break"
+    if value != value.strip():
+        return "blanks"
+    hidden = next((end for end in ends if end and unicodedata.category(end) in _HIDDEN), "")
+    return f"an invisible character ({ascii(hidden)[1:-1]})" if hidden else ""
 
 
 def unread(settings: Mapping[str, str], names: Iterable[str]) -> str:

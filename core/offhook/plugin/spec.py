@@ -38,6 +38,8 @@ class Spec:
             raise wrong("the spec", "text, for example 'wav:greeting.wav'", text)
         name, _, argument = text.partition(":")
         if not _NAME.fullmatch(name):
+            if _NAME.fullmatch(name.lower()):
+                raise SpecError(f"{quoted(text)} is not a spec: names are in lower case, so write {name.lower()}")
             raise SpecError(
                 f"{quoted(text)} is not a spec: write NAME or NAME:ARGUMENT, for example wav:greeting.wav to play or "
                 "recorder:heard.wav to record"

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offhook.cli import root
 from offhook.cli.early import CODES, EarlySignals, end_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from typer.core import TyperGroup
+
+    from offhook.plugin import Plugins
 
 #: Stops at the first import of each module in turn, as slowly as a loaded machine does, until a signal arrives.
 STOPS_AT = """
@@ -63,6 +68,22 @@ def test_the_handlers_are_restored_and_ignored_signals_stay_ignored(exits: list[
     with EarlySignals():
         os.kill(os.getpid(), signal.SIGHUP)
     assert exits == []
+    assert {number: signal.getsignal(number) for number in CODES} == before
+
+
+def test_it_lasts_until_the_commands_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plugins' commands are built from their own code, which can be slow, and can print."""
+    before = {number: signal.getsignal(number) for number in CODES}
+    inside: list[object] = []
+
+    def build(plugins: Plugins) -> TyperGroup:
+        inside.extend(signal.getsignal(number) for number in CODES if signal.getsignal(number) != before[number])
+        return real(plugins)
+
+    real = root.build
+    monkeypatch.setattr(root, "build", build)
+    assert root.run(["--version"]) == 0
+    assert len(inside) == len(CODES)
     assert {number: signal.getsignal(number) for number in CODES} == before
 
 

@@ -33,6 +33,9 @@ def test_it_is_a_mapping_of_the_settings() -> None:
         ("none\t", "blanks around it"),
         ("none\u00a0", "blanks around it"),
         (" ", "blanks around it"),
+        ("\ufeffnone", r"an invisible character \(\\ufeff\) around it"),
+        ("none\u200b", r"an invisible character \(\\u200b\) around it"),
+        ("\x1bnone", r"an invisible character \(\\x1b\) around it"),
         ('"none"', "quotes around it"),
         ("'none'", "quotes around it"),
         ("“none”", "quotes around it"),
@@ -47,7 +50,7 @@ def test_what_stands_around_a_value_is_refused_by_the_name_of_the_setting(value:
         assert environment.as_written("OFFHOOK_STORE") == value
 
 
-@pytest.mark.parametrize("value", ["", '"', "it's", 'say "hello"', "a b", "'a' b"])
+@pytest.mark.parametrize("value", ["", '"', "it's", 'say "hello"', "a b", "'a' b", "caf\udce9", "a\ufeffb"])
 def test_any_other_value_is_as_it_was_written(value: str) -> None:
     assert Environment({"OFFHOOK_STORE": value})["OFFHOOK_STORE"] == value
 

@@ -137,7 +137,6 @@ def test_every_rate_makes_whole_frames(rate_hz: int) -> None:
         (True, "got True$"),
         (0.5, r"got 0\.5$"),
         (np.array([8_000, 8_000]), "got ndarray$"),
-        (np.array([8_000, 8_000]), "got ndarray$"),
         (np.int64(768_001), "rate_hz must be between 1 and 768,000 hertz, got 768001"),
     ],
 )

@@ -14,3 +14,8 @@ _USUAL_S: Final = 60.0
 PATIENCE_S: Final = float(os.environ.get("PYTEST_TIMEOUT") or _USUAL_S)
 #: How much longer than usual everything may take.
 FACTOR: Final = max(1.0, PATIENCE_S / _USUAL_S)
+
+
+def busy() -> bool:
+    """Whether so many programs want the processors that a program which is ready may wait longer than a frame lasts."""
+    return os.getloadavg()[0] > 3 * (os.cpu_count() or 1)

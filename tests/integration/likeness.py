@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
+from tests.patience import busy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,15 @@ class Likeness:
     correlation: float
     missing_ms: int
     speech_ms: int
+
+    def assert_whole(self, least: float = 0.9) -> None:
+        """The recording is that speech, all of it. Beside many busy programs, where audio is late, most of it."""
+        if busy():
+            assert self.correlation > 0.7, self
+            assert self.missing_ms < 0.25 * self.speech_ms, self
+        else:
+            assert self.correlation > least, self
+            assert self.missing_ms == 0, self
 
 
 def load(path: Path) -> Samples:

@@ -173,7 +173,7 @@ def test_outputs_that_cannot_be_written(quiet_mock: Mock, tmp_path: Path) -> Non
     for arguments in (
         ("--out", "taken"),
         ("--listen", "recorder:there.wav"),
-        ("--listen", "recorder:no/such/folder/heard.wav"),
+        ("--listen", "recorder:there.wav/folder/heard.wav"),
         ("--out", "there.wav"),
     ):
         done = quiet_mock.offhook("call", ANSWERS, *arguments, cwd=tmp_path)

@@ -178,7 +178,7 @@ def test_outputs_that_cannot_be_written(quiet_mock: Mock, tmp_path: Path) -> Non
     ):
         done = quiet_mock.offhook("call", ANSWERS, *arguments, cwd=tmp_path)
         assert done.code == 2, done.err
-        assert arguments[1].removeprefix("recorder:") in sentence(done)
+        assert arguments[1].removeprefix("recorder:").split("/")[0] in sentence(done)
     assert (tmp_path / "there.wav").read_text() == "mine"
     assert list(quiet_mock.recordings.iterdir()) == []
 

@@ -115,7 +115,7 @@ def test_the_verbs_after_the_end_end_at_once() -> None:
         assert (source.closed, source.read_samples) == (1, 0)
         assert sink.closed
         assert recorded.closed
-        assert length(recorded) == 0
+        assert recorded.frames == []
 
     run(main())
 

@@ -10,6 +10,7 @@ from dataclasses import fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
 
+from offhook.arguments import shown
 from offhook.errors import JournalError
 from offhook.session import events, outcome
 from offhook.session.states import Evidence
@@ -88,7 +89,16 @@ def evidence_text(written: object) -> str:
 
 
 def _typed(hint: Any, value: object) -> object:
-    """`value` in the type of its field: enumerations are stored by their values."""
-    if isinstance(hint, types.UnionType) or value is None:
-        return value
-    return hint(value) if isinstance(hint, type) and issubclass(hint, Enum) else value
+    """`value` in the type of its field: enumerations are stored by their values, and whole seconds may be an int.
+
+    Raises:
+        TypeError, ValueError: it is not of that type.
+    """
+    kinds: tuple[type, ...] = get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for kind in kinds:
+        if issubclass(kind, Enum) and value is not None:
+            return kind(value)
+    if type(value) not in kinds and not (float in kinds and type(value) is int):
+        names = ("None" if kind is types.NoneType else kind.__name__ for kind in kinds)
+        raise TypeError(f"{shown(value)} is not {' or '.join(names)}")
+    return value

@@ -16,7 +16,6 @@ from tests.core.rig import (
     RampSource,
     frame,
     later,
-    length,
     load,
     now,
     ramp,

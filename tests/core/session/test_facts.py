@@ -9,7 +9,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from offhook.errors import OffhookError
+from offhook.errors import JournalError, OffhookError
 from offhook.session import events, outcome
 from offhook.session.events import CallRefused, Event, GrantRenewed, MemberJoined
 from offhook.session.facts import is_event, to_event, to_facts
@@ -58,3 +58,13 @@ def test_an_unknown_event_or_wrong_facts_are_rejected(name: str, facts: dict[str
         to_event(name, facts)
     assert to_event("MemberJoined", {"uid": 1}) == MemberJoined(1)
     assert not is_event("StorageError")
+
+
+@pytest.mark.parametrize("value", ["NaN", "5", [5.0], {"s": 5.0}, True])
+def test_a_fact_of_another_type_is_refused_before_the_session_counts_with_it(value: object) -> None:
+    with pytest.raises(JournalError, match="is not float or None"):
+        to_event("CallAccepted", {"expires_at_s": value})
+
+
+def test_whole_seconds_are_a_number_of_seconds() -> None:
+    assert to_event("CallAccepted", {"expires_at_s": 5}) == to_event("CallAccepted", {"expires_at_s": 5.0})

@@ -144,7 +144,7 @@ class SafeStream(io.TextIOBase):
     def __init__(self, writer: Writer, encoding: str, *, styled: bool = False) -> None:
         self.encoding = encoding
         self.writer = writer
-        self.buffer = _Bytes(self)
+        self.buffer: io.RawIOBase = _Bytes(self)
         self._encoder = codecs.getincrementalencoder(encoding)("backslashreplace")
         self._styled = styled
 

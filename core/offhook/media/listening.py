@@ -63,7 +63,7 @@ class AudioStream(BoundedStream[AudioFrame]):
         on_drop: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(capacity, on_drop)
-        self.rate_hz = check_rate(rate_hz)
+        self.rate_hz: int = check_rate(rate_hz)
         self.resampler = resampler
         self._expected: int | None = None
         self._given = 0

@@ -77,9 +77,9 @@ class PlayHandle:
         self._problem: OffhookError | None = None
         self.source = source
         #: What is played, for messages.
-        self.label = label or type(source).__name__
+        self.label: str = label or type(source).__name__
         #: How many tasks wait in `done`.
-        self.waiters = 0
+        self.waiters: int = 0
         self.gain = gain
         self.samples_sent = 0
         #: How many of its samples do not have their true value: clipped, NaN, cancelled out.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import queue
 from functools import partial
 from pathlib import Path
@@ -224,6 +225,7 @@ class Half(AudioSink):
         (queue.Queue(), r"got Queue\. Pass its put_nowait"),
         ([], r"got list\. Pass its append: listen\(x\.append\)"),
         (Duck(), r"got Duck\. Derive its class from offhook\.AudioSink, or pass a function"),
+        (io.BytesIO(), r"got BytesIO\. Pass the path of the file as a pathlib\.Path"),
         (5, "or a function of one AudioFrame, got 5"),
         (None, "got None"),
         (asyncio, "got the module asyncio"),

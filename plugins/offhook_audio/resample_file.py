@@ -14,6 +14,8 @@ from offhook_audio.resample import ExactResampler
 class FileResampler(ExactResampler):
     """See `ExactResampler`."""
 
+    clipped_samples: int = 0
+
     def __init__(self, from_hz: int, to_hz: int) -> None:
         super().__init__(from_hz, to_hz)
         # Not int16: for that soxr adds dither, which turns silence into noise of one step.

@@ -18,6 +18,8 @@ from offhook_audio.resample import ExactResampler
 class LiveResampler(ExactResampler):
     """See `ExactResampler`."""
 
+    clipped_samples: int = 0
+
     def __init__(self, from_hz: int, to_hz: int) -> None:
         super().__init__(from_hz, to_hz)
         # Not av.AudioResampler: its graph starts an idle native thread for each processor.

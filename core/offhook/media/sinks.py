@@ -38,7 +38,7 @@ class FunctionSink(StandIn, AudioSink):
     def __init__(self, function: FrameFunction) -> None:
         check_function(function, "the sink", ("one AudioFrame",), may_be_async=True)
         self._function = function
-        self.stands_for = name_in_code(function)
+        self.stands_for: str = name_in_code(function)
 
     async def write(self, frame: AudioFrame) -> None:
         """Call the function; a frame without samples only marks a position, and is left out."""

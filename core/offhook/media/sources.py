@@ -107,7 +107,7 @@ class _ChunkSource(StandIn, AudioSource):
     """
 
     def __init__(self, frames: object, chunks: Chunks, first: AudioFrame | RawAudio | None = None) -> None:
-        self.stands_for = name_in_code(frames)
+        self.stands_for: str = name_in_code(frames)
         self._chunks = chunks
         self._raw = first if isinstance(first, RawAudio) else None
 

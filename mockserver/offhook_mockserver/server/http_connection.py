@@ -25,6 +25,8 @@ from offhook_mockserver.server.raw_answer import refusal
 from offhook_mockserver.server.websocket_connection import RefusableWebSocket
 
 if TYPE_CHECKING:
+    import logging
+
     from uvicorn import Config
     from uvicorn.protocols.http.h11_impl import RequestResponseCycle
     from uvicorn.server import ServerState
@@ -48,8 +50,8 @@ class CountingParser(h11.Connection):
         problem: the same for people.
     """
 
-    status = 400
-    problem = "the request is not valid HTTP/1.1"
+    status: int = 400
+    problem: str = "the request is not valid HTTP/1.1"
 
     _lines = 0
     _chunks = 0
@@ -121,9 +123,12 @@ class BoundedConnection(BoundedIo, H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self.incidents = incidents
         self.turnstile = turnstile
-        self.logger = incidents.uvicorn_log
-        self._parser = self.conn = CountingParser()
-        self.ws_protocol_class = partial(RefusableWebSocket, incidents=incidents, turnstile=turnstile)  # type: ignore[assignment]  # a factory
+        self.logger: logging.Logger = incidents.uvicorn_log
+        self.conn: CountingParser = CountingParser()
+        self._parser = self.conn
+        self.ws_protocol_class: partial[RefusableWebSocket] = partial(
+            RefusableWebSocket, incidents=incidents, turnstile=turnstile
+        )  # type: ignore[assignment]  # a factory
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)

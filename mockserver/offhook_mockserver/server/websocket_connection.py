@@ -14,6 +14,8 @@ from offhook_mockserver.server.raw_answer import refusal
 from offhook_wire.liveness import LivenessTimer
 
 if TYPE_CHECKING:
+    import logging
+
     from uvicorn import Config
     from uvicorn._types import ASGISendEvent
     from uvicorn.server import ServerState
@@ -68,7 +70,8 @@ class RefusableWebSocket(BoundedIo, WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.incidents = incidents
         self.turnstile = turnstile
-        self.logger = self.conn.logger = incidents.uvicorn_log
+        self.logger: logging.Logger = incidents.uvicorn_log
+        self.conn.logger = self.logger
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -143,7 +146,7 @@ class RefusableWebSocket(BoundedIo, WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
-            self.handshake_complete = True
+            self.handshake_complete: bool = True
 
     def _count_piece(self) -> bool:
         """Count a frame of a fragmented message; False when it has too many, and the WebSocket fails."""
@@ -163,12 +166,12 @@ class RefusableWebSocket(BoundedIo, WebSocketsSansIOProtocol):
         close = self.conn.close_sent
         if close is not None and not self.close_sent:
             self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
-        self.close_sent = True
+        self.close_sent: bool = True
         self.transport.write(b"".join(self.conn.data_to_send()))
         self._close_gently()
 
     def _fail(self, code: int, reason: str) -> None:
-        self.frames = []
+        self.frames: list[bytes] = []
         self.conn.fail(code, reason)
         self.handle_parser_exception()
 
@@ -179,7 +182,7 @@ class RefusableWebSocket(BoundedIo, WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         # While this timer is set, uvicorn leaves the transport open when the application ends.
-        self.close_timer = self.loop.call_later(self.linger_s, self.transport.close)
+        self.close_timer: asyncio.TimerHandle | None = self.loop.call_later(self.linger_s, self.transport.close)
         self._linger()
 
     def _linger(self) -> None:

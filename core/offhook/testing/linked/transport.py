@@ -67,7 +67,7 @@ class LinkedTransport(Transport):
         check_error(refuse_renew, "refuse_renew")
         if far_end is not None:
             check_methods(far_end, "far_end", ("channel", "verify", "reachable"), "a LinkedFarEnd or None")
-        self.rate_hz = check_rate(rate_hz)
+        self.rate_hz: int = check_rate(rate_hz)
         self._refuse_check = refuse_check
         self._refuse_join = refuse_join
         self.refuse_renew = refuse_renew

@@ -67,9 +67,9 @@ class MemoryTransport(Transport):
     ) -> None:
         if isinstance(mock, type) or not all(hasattr(mock, name) for name in ("clock", "ids", "rooms", "url")):
             raise wrong("mock", "a mock, such as InProcessMock()", mock)
-        self.rate_hz = check_rate(rate_hz)
-        self.detect_s = check_seconds(detect_s, "detect_s", zero=True)
-        self.give_up_s = check_seconds(give_up_s, "give_up_s", zero=True)
+        self.rate_hz: int = check_rate(rate_hz)
+        self.detect_s: float = check_seconds(detect_s, "detect_s", zero=True)
+        self.give_up_s: float = check_seconds(give_up_s, "give_up_s", zero=True)
         self.legs: list[MemoryLeg] = []
         self._mock = mock
         self._network = MemoryNetwork(mock.ids)

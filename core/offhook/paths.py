@@ -29,7 +29,7 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     """Return a path with the home folder in place of a ``~`` or ``~user`` at its beginning.
 
     Raises:
-        ConfigError: there is no such user, or the home folder is not known; the path begins with a variable of the
+        ConfigError: the user does not exist, or the home folder is not known; the path begins with a variable of the
             shell, such as ``$HOME``; or it is relative, and the current folder was removed.
     """
     text = os.fspath(path)
@@ -65,7 +65,7 @@ def home_folder(user: str = "") -> Path:
     """Return the home folder of a user; empty means the one who runs this process: `HOME`, or the password database.
 
     Raises:
-        ConfigError: there is no such user, or the home folder is not known.
+        ConfigError: the user does not exist, or the home folder is not known.
     """
     try:
         if user:

@@ -136,7 +136,7 @@ class _Watch:
     def was_stopped(self, took_s: float) -> bool:
         """Whether the process did not run for half of the time or more: the thread slept on although it was due.
 
-        Code that computes and does not let other threads run is told apart by the CPU time that it uses.
+        Code that computes and does not let other threads run uses CPU time; a process that stands still does not.
 
         Args:
             took_s: how long the loop did not turn, until now.

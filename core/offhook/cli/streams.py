@@ -57,7 +57,7 @@ class Writer:
 
     @property
     def lost(self) -> str:
-        """Why text was lost, for example because the disk is full; empty if none was, or there is no reader."""
+        """Why text was lost, for example because the disk is full. Empty if none was lost, or if nothing reads it."""
         return "" if self._lost is None or self._lost.errno in _UNREAD else os.strerror(self._lost.errno or 0)
 
     def write(self, data: bytes) -> None:
@@ -235,7 +235,7 @@ def terminal() -> TextIO | None:
 
 
 def lost_output() -> str:
-    """Why text for standard output was lost, see `Writer.lost`; empty if none was."""
+    """Why text for standard output was lost; empty if no text was lost. See `Writer.lost`."""
     return sys.stdout.writer.lost if isinstance(sys.stdout, SafeStream) else ""
 
 

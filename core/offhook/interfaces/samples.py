@@ -28,7 +28,7 @@ _CANCELLED: Final = 0.01
 _AUDIBLE: Final = 10 ** (-50 / 10)
 #: Fewer samples than this say nothing about whether channels cancel out.
 _FEWEST: Final = 64
-#: Values beyond this cannot be told apart after clipping; larger ones would overflow in sums.
+#: Values beyond this are all the same after clipping; larger ones would overflow in sums.
 _MOST: Final = 1e30
 
 #: Type codes of arrays of samples: 16-bit integers, and floats of 32 and 64 bits.

@@ -19,7 +19,7 @@ class Progress(Protocol):
     """Receives how far a download is."""
 
     def at(self, received: int, total: int | None) -> None:
-        """So much is there, of so much as is known."""
+        """`received` bytes are there; None if the size is not known."""
         ...
 
     def note(self, text: str) -> None:

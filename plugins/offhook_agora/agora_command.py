@@ -58,7 +58,7 @@ def fetch_command(
     environment = Environment.of_process()
     folder = expanded(into).absolute() if into else default_folder(environment)
     order = Order(folder, url, expanded(archive).absolute() if archive else None, sha256, trust_first)
-    progress = make_progress(stream_terminal(sys.stderr))
+    progress = make_progress(stream_terminal(sys.stderr), environment)
     try:
         fetched = Fetch(order, environment, Machine.here(), progress).run()
     finally:

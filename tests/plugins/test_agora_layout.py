@@ -418,7 +418,7 @@ def test_a_real_library_is_read_as_a_loader_reads_it() -> None:
     library = Library.read(File(spec.origin), symbols=True)
     assert library.processor == HERE.processor
     assert b"PyInit__ssl" in library.symbols
-    assert ctypes.CDLL(spec.origin).PyInit__ssl
+    assert ctypes.CDLL(spec.origin).PyInit__ssl is not None
 
 
 def test_no_damage_to_a_library_is_more_than_an_error(tmp_path: Path) -> None:

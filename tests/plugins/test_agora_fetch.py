@@ -750,6 +750,19 @@ def test_the_command_prints_the_hash_on_stdout_and_progress_on_stderr(server: Se
     assert json.loads((into / "offhook-agora-sdk.json").read_text("ascii"))["kind"] == "agora"
 
 
+def test_a_fetch_that_is_killed_can_be_typed_again(server: Server, bench: Bench) -> None:
+    server.files["/sdk.zip"] = Served(ZIP, cuts=[100])
+    server.go_on.clear()
+    environment = {**os.environ, "OFFHOOK_HOME": str(bench.home)}
+    command = [sys.executable, "-m", "offhook", "agora", "fetch", "--url", server.url(), "--trust-first"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        assert server.started.wait(20)
+        assert "another fetch" in bench.refused(TransportUnavailable, server.url(), trust=True)
+        process.kill()
+    server.go_on.set()
+    assert bench.fetch(server.url(), trust=True).sha256 == SHA256
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["--url", "https://a.example/", "--zip", "b.zip"], ["--sha256", "a" * 64, "--trust-first"], ["--sha256", "x"], []],

@@ -41,8 +41,9 @@ def make_progress(terminal: TextIO | None, environment: Environment) -> Progress
         terminal: standard error, if it is a terminal.
         environment: `NO_COLOR` (no-color.org) and ``TERM=dumb`` in it mean plain lines.
     """
-    plain = terminal is None or environment.as_written("NO_COLOR") or environment.as_written("TERM") == "dumb"
-    return PlainProgress() if plain else BarProgress(terminal)
+    if terminal is None or environment.as_written("NO_COLOR") or environment.as_written("TERM") == "dumb":
+        return PlainProgress()
+    return BarProgress(terminal)
 
 
 class PlainProgress:

@@ -66,9 +66,21 @@ class ChildHost(Host):
         layout: where the SDK is.
         settings: those of the phone.
         main: the module that the child runs; tests pass doubles.
+        start_s: how long it may take until the SDK is loaded.
+        silent_s: after this time without a sign of life, its legs are disconnected.
+        hung_s: after this time, it is killed.
     """
 
-    def __init__(self, layout: SdkLayout, settings: Mapping[str, str], *, main: str = boot.MAIN) -> None:
+    def __init__(
+        self,
+        layout: SdkLayout,
+        settings: Mapping[str, str],
+        *,
+        main: str = boot.MAIN,
+        start_s: float = START_S,
+        silent_s: float = SILENT_S,
+        hung_s: float = HUNG_S,
+    ) -> None:
         super().__init__()
         self._layout = layout
         self._settings = settings
@@ -81,10 +93,11 @@ class ChildHost(Host):
         #: Why we killed it; empty while we have not.
         self._killed = ""
         self._watches = (
-            LivenessTimer(lambda: self._alive, SILENT_S, self.silence),
-            LivenessTimer(lambda: self._alive, HUNG_S, self._hung),
+            LivenessTimer(lambda: self._alive, silent_s, self.silence),
+            LivenessTimer(lambda: self._alive, hung_s, self._hung),
         )
-        self._start_timer = self._loop.call_later(START_S, self._too_slow)
+        self._hung_s = hung_s
+        self._start_timer = self._loop.call_later(start_s, self._kill, f"it did not load the SDK within {start_s:g} s")
         self._end_timer: asyncio.TimerHandle | None = None
         self._starting = self._loop.create_task(self._start())
 
@@ -155,9 +168,6 @@ class ChildHost(Host):
             output=write,
         )
 
-    def _too_slow(self) -> None:
-        self._kill(f"it did not load the SDK within {START_S:g} s")
-
     # ---- what it says
 
     def _received(self, message: FromChild | Audio) -> None:
@@ -177,7 +187,7 @@ class ChildHost(Host):
 
     def _hung(self, hung: bool) -> None:
         if hung:
-            self._kill(f"it did not answer for {HUNG_S:g} s")
+            self._kill(f"it did not answer for {self._hung_s:g} s")
 
     # ---- its end
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 APP_ID = "a" * 32
 PATIENCE_S = 20.0
 RATE_HZ = 16_000
+MAIN = "tests.plugins.offhook_agora.double"
 
 
 class Ear:
@@ -56,16 +57,17 @@ class Doubles:
 
     Args:
         how: how the child misbehaves when it starts; the name of its folder of libraries.
+        limits: those of `ChildHost`.
     """
 
-    def __init__(self, how: str = "starts", main: str = "tests.plugins.offhook_agora.double") -> None:
+    def __init__(self, how: str = "starts", **limits: float) -> None:
         self.how = how
-        self.main = main
+        self.limits = limits
         self.hosts: list[ChildHost] = []
 
     def __call__(self, layout: SdkLayout, settings: Environment) -> ChildHost:
         fake = SdkLayout(layout.package, layout.libraries / self.how, layout.version, layout.kind)
-        self.hosts.append(ChildHost(fake, settings, main=self.main))
+        self.hosts.append(ChildHost(fake, settings, main=MAIN, **self.limits))
         return self.hosts[-1]
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tests.plugins.offhook_agora.kit import Ear, grant, frame, transport, until, Doubles
+from tests.plugins.offhook_agora.kit import Doubles, Ear, frame, grant, transport, until
 
 from offhook.interfaces import MemberJoined, MemberPublished
 

@@ -246,8 +246,9 @@ class Membership:
             self._outgoing.refused(piece)
 
     def _flush(self, number: int) -> None:
+        given = self._outgoing.given  # rather than `dropped`: the SDK can be behind what we think it has played
         heard, dropped = self._outgoing.flush(self._now())
-        if dropped and self._connection is not None:
+        if given and self._connection is not None:
             self._call(self._connection.interrupt_audio)  # returns -1000 when it works
         per_ms = self._join.rate_hz // 1000
         self._emit(Flushed(self.leg, number, heard // per_ms, dropped // per_ms))

@@ -103,11 +103,9 @@ class ConnectionObserver(_Observer):
     def on_disconnected(self, connection: object, info: ConnectionInfo, reason: int) -> int:
         """Also counts after the leg has begun to leave: the teardown waits for it."""
         self._presence.gone.set()
-        return self._ended(reason)
-
-    @_fenced
-    def _ended(self, reason: int) -> None:
-        self._presence.ended(reason)
+        if self._presence.generation == self._generation:
+            self._presence.ended(reason)
+        return 1
 
     @_fenced
     def on_connection_failure(self, connection: object, info: ConnectionInfo, reason: int) -> None:

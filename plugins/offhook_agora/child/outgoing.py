@@ -28,12 +28,14 @@ class Outgoing:
         dropped: frames that were too far ahead.
         underruns: how often the SDK had nothing left though the frames followed each other.
         flushed: frames that were dropped before the SDK had them.
+        given: whether the SDK was given anything since the last flush.
     """
 
     def __init__(self, rate_hz: int, lead_ms: int) -> None:
         self.dropped: int = 0
         self.underruns: int = 0
         self.flushed: int = 0
+        self.given: bool = False
         self._clock = PlayoutClock(rate_hz)
         self._ms_bytes = rate_hz // 1000 * SAMPLE_BYTES
         self._lead_s = lead_ms / 1000
@@ -92,6 +94,7 @@ class Outgoing:
         self.flushed += self._held_frames
         self._forget_held()
         self._expected = None
+        self.given = False
         heard = self._clock.heard(now_s)
         return heard, held + self._clock.flush(now_s)
 
@@ -107,6 +110,7 @@ class Outgoing:
             self._held, self._until_s = rest, now_s + _REST_S
         if not piece:
             return None
+        self.given = True
         self._clock.push(len(piece) // SAMPLE_BYTES, now_s)
         return piece
 

@@ -108,9 +108,10 @@ class Watch:
             return
         if class_name in REMOVED:
             self._watch_removed(watched)
-        handle = _HANDLES.get(class_name)
-        for name in [name for name in vars(watched) if not name.startswith("_")] if handle else ():
-            self._replace(watched, name, functools.partial(self._checked_release, handle=handle))
+        if class_name in _HANDLES:
+            handle = _HANDLES[class_name]
+            for name in [name for name in vars(watched) if not name.startswith("_")]:
+                self._replace(watched, name, functools.partial(self._checked_release, handle=handle))
         if class_name == "RTCConnection":
             self._replace(watched, "push_audio_pcm_data", self._checked_push)
             self._replace(watched, "register_audio_frame_observer", self._checked_observer)
@@ -125,7 +126,7 @@ class Watch:
         def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
             if getattr(self_, handle, None) is None and not _called_by_upstream(sys._getframe(1)):
                 owner = type(self_).__name__
-                self.report("use_after_release", f"{owner}.{original.__name__}() after {owner}.release()", self_)
+                self.report("use after release", f"{owner}.{original.__name__}() after {owner}.release()", self_)
             return original(self_, *args, **kwargs)
 
         return call
@@ -137,11 +138,11 @@ class Watch:
             except TypeError:
                 if _is_read_only(data):
                     detail = f"push_audio_pcm_data() needs a bytearray, got {type(data).__name__}, and sent nothing"
-                    self.report("read_only_buffer", detail, self_)
+                    self.report("bytes in place of a bytearray", detail, self_)
                 raise
             if result == -1002:
                 detail = "push_audio_pcm_data() returned -1002: the length is not a whole number of milliseconds"
-                self.report("length_refused", detail, self_)
+                self.report("length of a push", detail, self_)
             return result
 
         return call
@@ -154,7 +155,7 @@ class Watch:
             finally:
                 if second:
                     detail = "register_audio_frame_observer() needs to be called once for a connection"
-                    self.report("second_observer", detail, self_)
+                    self.report("second observer", detail, self_)
 
         return call
 
@@ -179,7 +180,7 @@ class Watch:
         return call
 
     def _report_none(self, method: str, about: object) -> None:
-        self.report("callback_returned_none", f"{method}() returned None and must return an int", about)
+        self.report("callback that returns None", f"{method}() returned None and must return an int", about)
 
     def _watch_removed(self, watched: type) -> None:
         removed = {name: use for name, use in REMOVED[watched.__name__].items() if not hasattr(watched, name)}
@@ -189,8 +190,8 @@ class Watch:
         def missing(self_: Any, name: str) -> Any:
             frame = sys._getframe(1)
             if name in removed and _is_look_up(frame) and not _called_by_upstream(frame):
-                owner = type(self_).__name__
-                self.report("removed_method", f"{owner}.{name}() is not in this version: {removed[name]}", self_)
+                method = f"{type(self_).__name__}.{name}"
+                self.report(f"removed method {method}", f"{method}() is not in this version: {removed[name]}", self_)
             return object.__getattribute__(self_, name)  # raises what it would without this function
 
         missing.__name__ = "__getattr__"

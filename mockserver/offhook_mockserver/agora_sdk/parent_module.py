@@ -20,7 +20,7 @@ import sys
 
 
 def _find(folder):
-    """The folder of upstream's package: the one beside this package, else the installed one, found without importing."""
+    """The folder of upstream's package: the one in this folder, else the installed one, which is not imported."""
     own = os.path.join(folder, "upstream", "agora")
     for package in [own, *(os.path.join(entry or os.curdir, "agora") for entry in sys.path)]:
         if os.path.isfile(os.path.join(package, "rtc", "agora_service.py")):

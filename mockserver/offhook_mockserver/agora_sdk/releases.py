@@ -58,8 +58,8 @@ def release(version: str, sha256: str = "") -> Release:
         )
     if not (known or sha256):
         raise ConfigError(
-            f"the hash of {PROJECT} {version} is not known here (known: {', '.join(KNOWN)}): add --sha256 with the hash "
-            "of its source archive"
+            f"the hash of {PROJECT} {version} is not known here (known: {', '.join(KNOWN)}): add --sha256 with the "
+            "hash of its source archive"
         )
     return Release(version, sha256 or known)
 

@@ -74,18 +74,28 @@ async def obtain(wanted: Release, cache: Path | None = None, timeout_s: float = 
     """
     folder = (home({}) / "cache" / "agora") if cache is None else cache
     kept = folder / f"{PROJECT}-{wanted.version}.tar.gz"
-    with contextlib.suppress(OSError, ValueError):
-        archive = kept.read_bytes()
-        if _has_hash(archive, wanted):
-            return archive
-    archive = await _download(wanted, timeout_s)
-    with contextlib.suppress(OSError, ValueError, StorageError):  # without a copy, it is downloaded again next time
-        make_folder(folder)
-        descriptor, new = tempfile.mkstemp(dir=folder)
+    archive = _kept(kept)
+    if not _has_hash(archive, wanted):
+        archive = await _download(wanted, timeout_s)
+        _keep(archive, kept)
+    return archive
+
+
+def _kept(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError):
+        return b""
+
+
+def _keep(archive: bytes, path: Path) -> None:
+    """Keep a copy; without one, the archive is downloaded again next time."""
+    with contextlib.suppress(OSError, ValueError, StorageError):
+        make_folder(path.parent)
+        descriptor, new = tempfile.mkstemp(dir=path.parent)
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
             file.write(archive)
-        Path(new).replace(kept)
-    return archive
+        Path(new).replace(path)
 
 
 def _has_hash(archive: bytes, wanted: Release) -> bool:

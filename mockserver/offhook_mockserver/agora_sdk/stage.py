@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from offhook.errors import ConfigError, StorageError
+from offhook.paths import make_folder
 from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.agora_sdk import misuse_watch
 from offhook_mockserver.agora_sdk.build import build
@@ -81,7 +82,7 @@ def stage(into: Path, package: Path | None, archive: bytes = b"", version: str =
     """
     folder = into.resolve()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent, "Choose another folder for --into.")
         with _alone_in(folder.parent):
             check_replaceable(folder)
             with tempfile.TemporaryDirectory(
@@ -96,9 +97,7 @@ def stage(into: Path, package: Path | None, archive: bytes = b"", version: str =
                 _write_ours(new, version)
                 _put_in_place(new, folder, Path(name, "old"))
     except (OSError, ValueError) as error:
-        raise StorageError(
-            f"the SDK folder {quoted_path(into)} cannot be written: {system_reason(error)}."
-        ) from None
+        raise StorageError(f"the SDK folder {quoted_path(into)} cannot be written: {system_reason(error)}.") from None
     return Staged(folder, version, package or folder / "upstream" / "agora")
 
 
@@ -111,6 +110,7 @@ def check_replaceable(folder: Path) -> None:
     """
     if not os.path.lexists(folder):
         return
+    folder = folder.resolve()
     if not folder.is_dir():
         raise ConfigError(f"--into needs a folder, and {quoted_path(folder)} is a file")
     if not any(folder.iterdir()):
@@ -162,12 +162,9 @@ def _write_ours(new: Path, version: str) -> None:
 def _put_in_place(new: Path, folder: Path, old: Path) -> None:
     """Let `new` take the place of `folder`, whose content moves to `old`, from where it is removed."""
     new.chmod(0o755)  # the folder around it is private; this one holds nothing of the user's
-    try:
+    if not folder.is_dir() or not any(folder.iterdir()):
         new.rename(folder)  # in place of an empty folder, or of none
         return
-    except OSError:
-        if not folder.is_dir() or not any(folder.iterdir()):
-            raise
     folder.rename(old)
     try:
         new.rename(folder)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.cli import EarlySignals, print_json, print_line, run
+from offhook.cli import print_json, print_line, run
 from offhook.errors import ConfigError
 from offhook.interfaces import Environment
 from offhook.paths import expanded
 from offhook.wording import quoted_path
 
 if TYPE_CHECKING:
-    from offhook.cli import Stop
     from offhook_mockserver.agora_sdk.stage import Staged
+    from offhook_mockserver.commands.serving import MockOptions
 
 _RELAY = "OFFHOOK_RELAY_URL"
 _API = "SENDBLUE_API_BASE_URL"
@@ -31,7 +31,8 @@ def agora_sdk_command(
     sdk: Annotated[
         str,
         typer.Option(
-            metavar="VERSION", help="Lay out this version of Agora's Python layer. Default: the installed one, or 2.4.10."
+            metavar="VERSION",
+            help="Lay out this version of Agora's Python layer. Default: the installed one, or 2.4.10.",
         ),
     ] = "",
     sdist: Annotated[
@@ -51,14 +52,10 @@ def agora_sdk_command(
     the source archive as pip would, checks its hash, and unpacks it, without running its installer.
     It writes to DIR, and keeps a copy of the archive in offhook's data folder; it installs nothing.
     """
-    with EarlySignals():
-        from offhook_mockserver.agora_sdk.stage import Staged  # noqa: F401 - imported under the signals
-        from offhook_mockserver.commands.serving import MockOptions
-
     options: MockOptions = context.obj
     if sdk and sdist:
         raise ConfigError("--sdk and --sdist both name the Python layer: leave one of them out")
-    staged = run(lambda stop: _stage(into, sdk, sdist, sha256, stop))
+    staged = run(lambda stop: _stage(into, sdk, sdist, sha256))
     settings = _settings(staged, options.port)
     if json or options.as_json:
         print_json({"folder": str(staged.folder), "sdk": staged.version, "settings": settings})
@@ -66,12 +63,12 @@ def agora_sdk_command(
     _print(staged, settings)
 
 
-async def _stage(into: Path, sdk: str, sdist: Path | None, sha256: str, stop: Stop) -> Staged:
+async def _stage(into: Path, sdk: str, sdist: Path | None, sha256: str) -> Staged:
     from offhook_mockserver.agora_sdk.releases import DEFAULT, release
     from offhook_mockserver.agora_sdk.sdist import obtain, read_archive
     from offhook_mockserver.agora_sdk.stage import check_replaceable, installed_package, stage
 
-    check_replaceable(into.resolve())  # before anything is downloaded
+    check_replaceable(into)  # before anything is downloaded
     package, archive, version = None, b"", ""
     if sdist is not None:
         found, archive = read_archive(sdist, sha256)

@@ -1,4 +1,4 @@
-"""usage: python both.py SPEECH.wav HEARD.wav SECONDS < GRANT: sends a file in one push and writes down what comes back."""
+"""usage: python both.py SPEECH.wav HEARD.wav SECONDS < GRANT: sends a file in one push, writes down the answer."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""usage: python pcm_send.py SPEECH.wav < GRANT: sends a file in pieces of 10 ms, each at its time, as a bot's TTS does."""
+"""usage: python pcm_send.py SPEECH.wav < GRANT: sends a file in pieces of 10 ms, at their times."""
 
 import json
 import sys

@@ -18,7 +18,7 @@ from agora.rtc.rtc_connection_observer import IRTCConnectionObserver
 class Caller(IRTCConnectionObserver, IAudioFrameObserver):
     def __init__(self, service, grant, path):
         self.callee, self.disconnected = threading.Event(), threading.Event()
-        self.file = wave.open(path, "wb")
+        self.file = wave.open(path, "wb")  # noqa: SIM115 - closed at the end of the call
         self.file.setparams((1, 2, rate, 0, "NONE", ""))
         self.connection = service.create_rtc_connection(
             RTCConnConfig(auto_subscribe_audio=1),

@@ -59,10 +59,9 @@ class Host(ABC):
         self._alive = 0
         self._watches = (
             LivenessTimer(lambda: self._alive, silent_s, self._silence),
-            LivenessTimer(
-                lambda: self._alive, hung_s, lambda hung: hung and self.hung(f"it did not answer for {hung_s:g} s")
-            ),
+            LivenessTimer(lambda: self._alive, hung_s, self._on_hung),
         )
+        self._hung_s = hung_s
         self._start_timer = self._loop.call_later(
             start_s, lambda: self.hung(f"it did not load the SDK within {start_s:g} s")
         )
@@ -171,3 +170,7 @@ class Host(ABC):
     def _silence(self, silent: bool) -> None:
         for seat in tuple(self.seats.values()):
             seat.on_silence(silent)
+
+    def _on_hung(self, hung: bool) -> None:
+        if hung:
+            self.hung(f"it did not answer for {self._hung_s:g} s")

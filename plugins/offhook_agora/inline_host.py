@@ -47,7 +47,8 @@ class InlineHost(Host):
             self._engine.handle(message)
 
     def send(self, audio: Audio) -> None:
-        self.post(audio)
+        if not self.problem:
+            self._engine.handle(audio)
 
     def lost(self, number: int) -> int:
         return self._lost[number]

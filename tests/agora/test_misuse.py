@@ -1,19 +1,18 @@
-"""Misuse of the SDK is named on the mock's output, once each; the program sees what it sees over Agora's own library."""
+"""Misuse of the SDK is named on the mock's output, once each, and the program sees what upstream's own code does."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.agora.sdk_programs import run, start_call
 from tests.integration.conftest import Mock
-from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from tests.agora.conftest import SdkFolders
 
 HELLO: Final = "+14155550108"
 SILENT: Final = "+14155550106"
@@ -45,22 +44,14 @@ MISUSES: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
 }
 
 
-@pytest.fixture
-def mock(tmp_path: Path) -> Iterator[Mock]:
-    server = Mock(tmp_path)
-    yield server
-    if server.pid:
-        server.finish()
-
-
 @pytest.mark.trap("1.3")
 @pytest.mark.trap("1.4")
 @pytest.mark.trap("1.7")
 @pytest.mark.parametrize("name", MISUSES)
 @pytest.mark.parametrize("version", ["2.4.10", "2.3.4"])
-def test_it_is_named_once(sdk_folders: object, tmp_path: Path, name: str, version: str) -> None:
+def test_it_is_named_once(sdk_folders: SdkFolders, tmp_path: Path, name: str, version: str) -> None:
     number, printed, seen = MISUSES[name]
-    folder = sdk_folders(version)  # type: ignore[operator]
+    folder = sdk_folders(version)
     mock = Mock(tmp_path)
     try:
         ended = run(mock, folder, "misuse", name, grant=start_call(mock, number))

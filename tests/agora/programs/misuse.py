@@ -1,4 +1,4 @@
-"""usage: python misuse.py NAME < GRANT: misuses Agora's SDK in one way, twice, and prints what the program itself sees."""
+"""usage: python misuse.py NAME < GRANT: misuses Agora's SDK in one way, twice, and prints what it sees."""
 
 import json
 import sys

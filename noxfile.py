@@ -87,9 +87,9 @@ def kits(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All other tests but `soak`, the slow ones too: real sockets, real media, real servers."""
+    """All other tests but `soak` and `agora`, the slow ones too: real sockets, real media, real servers."""
     install(session, "test")
-    others = ("tests", "--ignore=tests/core", "--ignore=tests/testing", "-m", "not soak")
+    others = ("tests", "--ignore=tests/core", "--ignore=tests/testing", "-m", "not soak and not agora")
     session.run("pytest", *others, *FOUR_PROCESSES, *session.posargs)
 
 
@@ -111,7 +111,7 @@ def fuzz(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """The fast tests."""
     install(session, "test")
-    session.run("pytest", "tests", "-m", "not slow", *FOUR_PROCESSES, *session.posargs)
+    session.run("pytest", "tests", "-m", "not slow and not agora", *FOUR_PROCESSES, *session.posargs)
 
 
 @nox.session(reuse_venv=False)

@@ -296,6 +296,19 @@ def test_the_command(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["wrong"] == 1
 
 
+@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.3")
+def test_an_sdk_that_ends_its_process_is_only_reported(site: Path, tmp_path: Path) -> None:
+    upstream(site)  # to import it raises SystemExit
+    sdk = sdk_folder(tmp_path / "sdk")
+    path = os.pathsep.join(sys.path)
+    done = _command("agora", "check", "--json", OFFHOOK_AGORA_SDK=str(sdk), PYTHONPATH=path)
+    assert done.returncode == 1, done.stderr
+    *fine, last = json.loads(done.stdout)["findings"]
+    assert {found["level"] for found in fine} == {"fine"}
+    assert (last["topic"], last["level"]) == ("agora import", "wrong")
+
+
 def test_the_doctor() -> None:
     done = _command("doctor", "--json")
     topics = {found["topic"]: found["level"] for found in json.loads(done.stdout)["findings"]}

@@ -231,6 +231,12 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     assert f"fetch --into '{tmp_path / 'my sdk'}'" in message
 
 
+def test_a_folder_for_the_mock_that_does_not_exist(tmp_path: Path) -> None:
+    settings = {"OFFHOOK_AGORA_SDK": str(tmp_path / "sdk"), "SENDBLUE_API_BASE_URL": "http://127.0.0.1:8080"}
+    with pytest.raises(TransportUnavailable, match=r"type: offhook mock agora-sdk --into"):
+        find_sdk(Environment(settings))
+
+
 def test_the_folder_inside(tmp_path: Path) -> None:
     sdk = sdk_folder(tmp_path / "sdk")
     assert f"set it to '{sdk}'" in _refusal(TransportUnavailable, sdk / "agora_sdk")

@@ -87,7 +87,7 @@ def test_all_is_well(site: Path, tmp_path: Path) -> None:
     assert not (site / "RAN").exists()
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1a")
 @pytest.mark.parametrize(("installer", "said"), [("uv", "uv throws it away"), ("pip", "a wheel holds none")])
 def test_only_the_layer(site: Path, installer: str, said: str) -> None:
     upstream(site, installer=installer)
@@ -104,14 +104,14 @@ def test_only_the_libraries(home: Path) -> None:
         assert f'pip install "{REQUIREMENT}"' in text
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2c")
 def test_an_unrelated_package(site: Path) -> None:
     (site / "agora").mkdir()
     (site / "agora" / "__init__.py").write_text("raise SystemExit", "ascii")
     assert "is called agora but is not Agora's" in _wrong()[0]
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2c")
 def test_an_unrelated_package_before_upstreams(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     upstream(site)
     (tmp_path / "other" / "agora").mkdir(parents=True)
@@ -122,7 +122,7 @@ def test_an_unrelated_package_before_upstreams(site: Path, tmp_path: Path, monke
     assert "another package called agora" in text
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2a")
 @pytest.mark.parametrize(
     ("machine", "said"),
     [
@@ -146,7 +146,7 @@ def test_the_mocks_library_may_be_built_on_musl(tmp_path: Path) -> None:
 
 
 @linux_only
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2a")
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -168,7 +168,7 @@ def test_a_library_that_cannot_be_loaded(site: Path, tmp_path: Path, content: by
 
 
 @linux_only
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.3b")
 def test_a_library_that_lacks_functions(site: Path, tmp_path: Path) -> None:
     upstream(site, symbols=(*SYMBOLS, "agora_new_in_this_version"))
     sdk = sdk_folder(tmp_path / "sdk", address="https://download.example/older.zip")
@@ -179,7 +179,7 @@ def test_a_library_that_lacks_functions(site: Path, tmp_path: Path) -> None:
     assert native_address(site / "agora", HERE) in _notes(settings)[0]
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1b")
 def test_a_library_that_was_made_for_another_version(site: Path, tmp_path: Path) -> None:
     upstream(site)
     sdk = sdk_folder(tmp_path / "sdk", address="https://download.example/older.zip")
@@ -189,7 +189,7 @@ def test_a_library_that_was_made_for_another_version(site: Path, tmp_path: Path)
     assert not _notes({"OFFHOOK_AGORA_SDK": str(sdk)})
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1b")
 def test_libraries_beside_the_package_of_another_version(site: Path) -> None:
     package = upstream(site)
     (package / "agora_sdk").mkdir()
@@ -232,7 +232,7 @@ def test_a_folder_that_was_not_completed(tmp_path: Path) -> None:
     assert f"type: offhook agora fetch --into {tmp_path / 'sdk'}" in text
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2b")
 def test_the_path_for_other_programs(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     upstream(site)
     sdk = sdk_folder(tmp_path / "sdk")
@@ -296,8 +296,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["wrong"] == 1
 
 
-@pytest.mark.trap("2.1")
-@pytest.mark.trap("2.3")
+@pytest.mark.trap("2.1c")
 def test_an_sdk_that_ends_its_process_is_only_reported(site: Path, tmp_path: Path) -> None:
     upstream(site)  # to import it raises SystemExit
     sdk = sdk_folder(tmp_path / "sdk")

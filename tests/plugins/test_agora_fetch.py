@@ -199,7 +199,7 @@ def test_a_foreign_authority(server: Server, bench: Bench, tmp_path: Path, monke
     assert not server.asked
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1d")
 def test_the_default_that_upstream_switches_off_is_not_used(
     server: Server, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -524,7 +524,7 @@ def test_a_root_is_not_replaced(server: Server, bench: Bench) -> None:
     assert "mount point" in bench.refused(ConfigError, server.url(), trust=True, into=Path("/"))
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2a")
 @pytest.mark.parametrize(
     ("machine", "said"),
     [
@@ -688,7 +688,7 @@ def test_an_archive_with_the_library_at_its_root_or_deep(bench: Bench, tmp_path:
         assert (bench.folder / "agora_sdk" / "libaosl.so").is_file()
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2a")
 def test_a_library_of_another_processor(bench: Bench, tmp_path: Path) -> None:
     content = archive({f"a/{name}": elf(machine=AARCH64) for name in LINUX.needed_libraries})
     message = _refused_archive(bench, tmp_path, content)
@@ -707,7 +707,7 @@ def test_a_library_that_is_missing_or_cut(bench: Bench, tmp_path: Path) -> None:
     assert "is truncated" in _refused_archive(bench, tmp_path, archive(cut))
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.3b")
 def test_what_is_unpacked_must_have_the_functions(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

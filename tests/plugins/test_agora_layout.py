@@ -77,7 +77,7 @@ def _own_address(package: Path) -> str:
     return native_address(package, HERE)
 
 
-@pytest.mark.trap("2.3")
+@pytest.mark.trap("2.3a")
 def test_nothing_of_the_sdk_is_imported(site: Path, tmp_path: Path) -> None:
     upstream(site)
     sdk_folder(tmp_path / "sdk")
@@ -101,7 +101,7 @@ def test_nothing_of_the_sdk_is_imported(site: Path, tmp_path: Path) -> None:
     assert not (site / "RAN").exists()
 
 
-@pytest.mark.trap("2.3")
+@pytest.mark.trap("2.1b")
 def test_no_network_is_needed(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the network was used")
@@ -142,7 +142,7 @@ def test_an_incomplete_folder_of_fetch_is_passed_over(site: Path, home: Path) ->
     assert find_sdk(_environment()).libraries == package / "agora_sdk"
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1b")
 @pytest.mark.parametrize("address", ["https://download.example/older.zip", "", ADDRESS + "\n"])
 def test_libraries_of_another_version_beside_the_package(site: Path, address: str) -> None:
     package = upstream(site)
@@ -160,7 +160,7 @@ def test_an_older_package_that_records_no_address(site: Path) -> None:
     assert find_sdk(_environment()).version == "2.3.4"
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1a")
 @pytest.mark.parametrize(("installer", "said"), [("uv", "uv throws it away"), ("pip", "a wheel holds none"), ("x", "")])
 def test_a_package_without_libraries(site: Path, installer: str, said: str) -> None:
     upstream(site, installer=installer)
@@ -169,14 +169,14 @@ def test_a_package_without_libraries(site: Path, installer: str, said: str) -> N
     assert message.endswith("type: offhook agora fetch")
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1b")
 def test_an_empty_folder_that_a_failed_download_has_left(site: Path) -> None:
     package = upstream(site)
     (package / "agora_sdk").mkdir()
     assert "offhook agora fetch" in _refusal(TransportUnavailable)
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2c")
 def test_an_unrelated_package_called_agora(site: Path) -> None:
     (site / "agora").mkdir()
     (site / "agora" / "__init__.py").write_text("raise SystemExit('imported')", "ascii")
@@ -301,7 +301,7 @@ def test_a_marker_with_other_types(tmp_path: Path) -> None:
 
 
 @linux_only
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2a")
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -360,14 +360,14 @@ def test_a_good_folder(tmp_path: Path) -> None:
     assert not _texts(libraries(tmp_path / "sdk"), symbols=frozenset(SYMBOLS))
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2a")
 def test_glibc_that_is_too_old(tmp_path: Path) -> None:
     folder = libraries(tmp_path / "sdk", main=elf(glibc=["GLIBC_2.4", "GLIBC_2.31", "GLIBC_PRIVATE", "GLIBC_2.32.1"]))
     (text,) = _texts(folder)
     assert "needs glibc 2.32, and this system has 2.31" in text
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.3b")
 def test_functions_that_are_missing(tmp_path: Path) -> None:
     folder = libraries(tmp_path / "sdk", main=elf(["agora_other"], undefined=SYMBOLS))
     (text,) = _texts(folder, symbols=frozenset(SYMBOLS))

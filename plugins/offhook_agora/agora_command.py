@@ -32,9 +32,7 @@ def fetch_command(
     archive: Annotated[
         str, typer.Option("--zip", metavar="FILE", help="Unpack a zip file that you have, and reach no network.")
     ] = "",
-    sha256: Annotated[
-        str, typer.Option("--sha256", metavar="HEX", help="Accept only an archive with this hash.")
-    ] = "",
+    sha256: Annotated[str, typer.Option("--sha256", metavar="HEX", help="Accept only an archive with this hash.")] = "",
     trust_first: Annotated[
         bool,
         typer.Option("--trust-first", help="Accept an archive whose hash is not known, and hold the next one to it."),
@@ -70,7 +68,9 @@ def fetch_command(
     if fetched.checked:
         print_line(f"the library has all {fetched.checked} functions that the installed Python layer looks up")
     else:
-        print_line("no Python layer is installed yet, so it was not checked against one: type offhook agora check later")
+        print_line(
+            "no Python layer is installed yet, so it was not checked against one: type offhook agora check later"
+        )
     print_line(f"Agora's native library is in {shell_path(fetched.folder)}")
     if into:
         print_line(f"export {SDK_VARIABLE}={shell_path(fetched.folder)}")

@@ -77,9 +77,7 @@ class Hosts:
         for host in self._hosts:
             if host.problem:
                 continue
-            if app_id is None or (
-                host.app_id in {None, app_id} and len(host.seats) + host.reserved < self._most
-            ):
+            if app_id is None or (host.app_id in {None, app_id} and len(host.seats) + host.reserved < self._most):
                 return host
         host = self._make()
         self._hosts.append(host)

@@ -126,9 +126,7 @@ class Download:
                     self.was_resumed = True
                     self._receive(response, have, state.total)
                     return
-                self._progress.note(
-                    "the server has another file now, or only sends it whole: it is fetched anew"
-                )
+                self._progress.note("the server has another file now, or only sends it whole: it is fetched anew")
                 if response.status_code == 200:
                     self._start(response)
                     return
@@ -266,7 +264,12 @@ def _read_state(work: Path) -> _State | None:
         return None
     entries = cast("dict[str, object]", document) if isinstance(document, dict) else {}
     address, validator, total = (entries.get(name) for name in ("address", "validator", "total"))
-    if isinstance(address, str) and isinstance(validator, str) and validator.isascii() and isinstance(total, int | None):
+    if (
+        isinstance(address, str)
+        and isinstance(validator, str)
+        and validator.isascii()
+        and isinstance(total, int | None)
+    ):
         return _State(address, validator, total)
     return None
 

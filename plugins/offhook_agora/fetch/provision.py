@@ -144,7 +144,9 @@ class Fetch:
             try:
                 self._folder.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StorageError(f"{quoted_path(self._folder.parent)} cannot be made: {system_reason(error)}") from None
+                raise StorageError(
+                    f"{quoted_path(self._folder.parent)} cannot be made: {system_reason(error)}"
+                ) from None
         make_folder(self._work, "To fetch into another folder, use --into.")
 
     def _tidy(self) -> None:
@@ -206,7 +208,11 @@ class Fetch:
         problem = next(problems(new / LIBRARIES, self._machine, symbols), "")
         if problem:
             own = native_address(package, self._machine) if package else ""
-            cure = f": the Python layer in {quoted_path(package)} names {printable(own)}" if package and own != address else ""
+            cure = (
+                f": the Python layer in {quoted_path(package)} names {printable(own)}"
+                if package and own != address
+                else ""
+            )
             raise TransportUnavailable(f"what was fetched cannot be used, and nothing was changed: {problem}{cure}")
         try:
             write_marker(new, Marker("agora", _version(address, package, self._machine), address, sha256))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -68,9 +67,7 @@ def fetch_command(
     if fetched.checked:
         print_line(f"the library has all {fetched.checked} functions that the installed Python layer looks up")
     else:
-        print_line(
-            "no Python layer is installed yet, so it was not checked against one: type offhook agora check later"
-        )
+        print_line("the Python layer is not installed yet; when it is, type: offhook agora check")
     print_line(f"Agora's native library is in {shell_path(fetched.folder)}")
     if into:
         print_line(f"export {SDK_VARIABLE}={shell_path(fetched.folder)}")

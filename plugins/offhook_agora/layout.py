@@ -73,9 +73,10 @@ def find_sdk(environment: Environment) -> SdkLayout:
     problem = machine_problem(machine) if layout.kind == "agora" else ""
     if problem:
         raise TransportUnavailable(f"{_WHAT} cannot work here: {problem}")
-    problem = next(problems(layout.libraries, machine), "")
-    if problem:
-        raise TransportUnavailable(f"{_WHAT} cannot use its native library: {problem}; {remedy(layout)}")
+    wrong = next(problems(layout.libraries, machine), None)
+    if wrong:
+        cure = wrong.cure or remedy(layout)
+        raise TransportUnavailable(f"{_WHAT} cannot use its native library: {wrong.text}; {cure}")
     return layout
 
 
@@ -89,10 +90,10 @@ def place_sdk(environment: Environment, machine: Machine) -> SdkLayout:
     Raises:
         TransportUnavailable, MissingExtraError, ConfigError: as `find_sdk`.
     """
-    folder, marker = _chosen(environment)
+    folder, marker = chosen_folder(environment)
     package = find_package(folder)
     if package is None:
-        raise _without_package()
+        raise without_package()
     if folder is None or marker is None:
         problem = beside_problem(package, machine)
         if problem:
@@ -181,8 +182,16 @@ def shell_path(path: Path) -> str:
     return shlex.quote(printable(str(path)))
 
 
-def _chosen(environment: Environment) -> tuple[Path | None, Marker | None]:
-    """The SDK folder to use, and what it holds; None if there is none, so that only the installed package is left."""
+def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]:
+    """Return the SDK folder to use, and what it holds.
+
+    The latter is None if the folder is not there, or not complete, so that only a package may have libraries; both are
+    None if there is no place for the folder either.
+
+    Raises:
+        TransportUnavailable: `OFFHOOK_AGORA_SDK` names a folder that is not a complete SDK folder, or cannot be read.
+        ConfigError: its value is not a path.
+    """
     named = named_folder(environment)
     if named is not None:
         marker = read_marker(named)
@@ -208,7 +217,8 @@ def _incomplete(folder: Path) -> str:
     )
 
 
-def _without_package() -> TransportUnavailable | MissingExtraError:
+def without_package() -> TransportUnavailable | MissingExtraError:
+    """Return the error that says that the Python layer is missing."""
     other = next(packages_called_agora(), None)
     if other is None or is_file(other.parent / MARKER):
         return MissingExtraError(REQUIREMENT, _WHAT, ("agora",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.wording import quoted, quoted_path
@@ -14,7 +15,22 @@ if TYPE_CHECKING:
 
     from offhook_agora.machine import Machine
 
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a folder of libraries.
+
+    Attributes:
+        text: what is wrong and where, without a full stop.
+        cure: what to do; empty if the folder must be made anew.
+    """
+
+    text: str
+    cure: str = ""
+
+
 _ENDINGS: Final = (".so", ".dylib")
+_READABLE: Final = "make it readable for the user that runs this program"
 #: How many files of a folder are looked at.
 _MOST_FILES: Final = 100
 
@@ -33,8 +49,8 @@ def machine_problem(machine: Machine) -> str:
     return ""
 
 
-def problems(libraries: Path, machine: Machine, symbols: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Yield one sentence for each thing that is wrong with a folder of libraries; what to do about it is not in it.
+def problems(libraries: Path, machine: Machine, symbols: frozenset[str] = frozenset()) -> Iterator[Problem]:
+    """Yield what is wrong with a folder of libraries.
 
     Libraries for macOS are only looked for, and not read.
 
@@ -47,13 +63,14 @@ def problems(libraries: Path, machine: Machine, symbols: frozenset[str] = frozen
         names = sorted(entry.name for entry in os.scandir(libraries) if entry.name.endswith(_ENDINGS))
         mounted = os.statvfs(libraries).f_flag
     except (OSError, ValueError) as error:
-        yield f"{quoted_path(libraries)} cannot be read: {_reason(error)}"
+        yield Problem(f"{quoted_path(libraries)} cannot be read: {_reason(error)}", _READABLE)
         return
     if mounted & getattr(os, "ST_NOEXEC", 0):
-        yield f"{quoted_path(libraries)} is on a file system that is mounted noexec, so nothing in it can be loaded"
+        text = f"{quoted_path(libraries)} is on a file system that is mounted noexec, so nothing in it can be loaded"
+        yield Problem(text, "fetch into a folder on another one, with offhook agora fetch --into DIR")
     missing = [name for name in machine.needed_libraries if not _is_there(libraries / name)]
     if missing:
-        yield f"{quoted_path(libraries)} lacks {' and '.join(missing)}"
+        yield Problem(f"{quoted_path(libraries)} lacks {' and '.join(missing)}")
     if machine.system != "linux":
         return
     for name in sorted({*machine.needed_libraries} - {*missing} | {*names[:_MOST_FILES]}):
@@ -62,24 +79,25 @@ def problems(libraries: Path, machine: Machine, symbols: frozenset[str] = frozen
         )
 
 
-def _library_problems(path: Path, machine: Machine, symbols: frozenset[str]) -> Iterator[str]:
+def _library_problems(path: Path, machine: Machine, symbols: frozenset[str]) -> Iterator[Problem]:
     try:
         library = Library.read(path, symbols=bool(symbols))
     except NotALibrary as error:
-        yield f"{quoted_path(path)} {error}"
+        yield Problem(f"{quoted_path(path)} {error}")
         return
     except (OSError, ValueError) as error:
-        yield f"{quoted_path(path)} cannot be read: {_reason(error)}"
+        yield Problem(f"{quoted_path(path)} cannot be read: {_reason(error)}", _READABLE)
         return
     if library.processor != machine.processor:
-        yield f"{quoted_path(path)} is built for {library.processor}, and this machine is {machine.processor}"
+        yield Problem(f"{quoted_path(path)} is built for {library.processor}, and this machine is {machine.processor}")
         return
     if library.glibc and machine.glibc and library.glibc > machine.glibc:
         needed, here = (".".join(map(str, version)) for version in (library.glibc, machine.glibc))
-        yield f"{quoted_path(path)} needs glibc {needed}, and this system has {here}, which is too old"
+        text = f"{quoted_path(path)} needs glibc {needed}, and this system has {here}, which is too old"
+        yield Problem(text, "use a newer system or image")
     lacking = sorted(symbol for symbol in symbols if symbol.encode() not in library.symbols)
     if lacking:
-        yield (
+        yield Problem(
             f"{quoted_path(path)} lacks {len(lacking)} of the {len(symbols)} functions that the Python layer looks up, "
             f"such as {quoted(lacking[0])}: it belongs to another version"
         )

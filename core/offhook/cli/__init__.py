@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from offhook.cli.exit_codes import ExitCode, code_for_error
     from offhook.cli.output import print_complaint, print_json, print_line
     from offhook.cli.stopping import Stop, run
+    from offhook.cli.streams import stream_terminal
 
 __all__ = [
     "CALLEE_HEARD",
@@ -39,6 +40,7 @@ __all__ = [
     "print_line",
     "report",
     "run",
+    "stream_terminal",
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
@@ -56,6 +58,7 @@ _HOMES: Final[Mapping[str, str]] = {
     "print_line": "offhook.cli.output",
     "report": "offhook.cli.call.placing",
     "run": "offhook.cli.stopping",
+    "stream_terminal": "offhook.cli.streams",
     "EarlySignals": "offhook.cli.early",
 }
 

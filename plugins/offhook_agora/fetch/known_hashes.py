@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from offhook.errors import ConfigError, StorageError
 from offhook.records import make_private, open_private
@@ -89,7 +89,7 @@ class KnownHashes:
 
     def _read(self) -> dict[str, str]:
         """All that is written down. A file that cannot be read is an error: no hash would be held to any more."""
-        document: Any = None
+        document: object = None
         try:
             with self._path.open("rb") as file:
                 raw = file.read(_LARGEST + 1)
@@ -98,7 +98,7 @@ class KnownHashes:
             return {}
         except (OSError, ValueError, RecursionError):
             pass
-        entries = cast("object", document.get("sha256")) if isinstance(document, dict) else None
+        entries = cast("dict[str, object]", document).get("sha256") if isinstance(document, dict) else None
         hashes = cast("dict[str, object]", entries) if isinstance(entries, dict) else {"": None}
         if not all(isinstance(sha256, str) and _SHA256.fullmatch(sha256) for sha256 in hashes.values()):
             raise ConfigError(

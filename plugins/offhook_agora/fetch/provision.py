@@ -197,23 +197,23 @@ class Fetch:
         known = bool(wanted) or (not address and self._hashes.is_known(sha256))
         if not known and not order.trust_first:
             raise ConfigError(
-                f"the archive has the SHA-256 {sha256}, which is not known: compare it with the one that you were given "
-                f"and pass --sha256 {sha256}, or accept it with --trust-first"
+                f"the archive has the SHA-256 {sha256}, which is not known: compare it with the one that you were "
+                f"given and pass --sha256 {sha256}, or accept it with --trust-first"
             )
         new = self._work / "new"
         new.mkdir()
         unpack(archive, new / LIBRARIES, self._machine.main_library, self._limits)
         package = find_package(None)
         symbols = bound_symbols(package) if package else frozenset[str]()
-        problem = next(problems(new / LIBRARIES, self._machine, symbols), "")
-        if problem:
+        wrong = next(problems(new / LIBRARIES, self._machine, symbols), None)
+        if wrong:
             own = native_address(package, self._machine) if package else ""
-            cure = (
-                f": the Python layer in {quoted_path(package)} names {printable(own)}"
-                if package and own != address
-                else ""
+            wish = f"the installed Python layer wants --url {printable(own)}" if own not in ("", address) else ""
+            cure = wrong.cure or wish
+            text = wrong.text.replace(f"{new}/", "")
+            raise TransportUnavailable(
+                f"the archive cannot be used, so nothing was changed: {text}{cure and f'; {cure}'}"
             )
-            raise TransportUnavailable(f"what was fetched cannot be used, and nothing was changed: {problem}{cure}")
         try:
             write_marker(new, Marker("agora", _version(address, package, self._machine), address, sha256))
         except OSError as error:
@@ -235,8 +235,8 @@ def _mismatch(address: str, sha256: str, wanted: str, *, named: bool) -> str:
     if named or not address:
         return f"the archive has the SHA-256 {sha256} and not {wanted}, which --sha256 names: nothing was unpacked"
     return (
-        f"{address} sent a file with the SHA-256 {sha256}, and an earlier one had {wanted}, so nothing was unpacked: if "
-        f"you know from elsewhere that the new one is right, pass --sha256 {sha256}"
+        f"{address} sent a file with the SHA-256 {sha256}, and an earlier one had {wanted}, so nothing was unpacked: "
+        f"if you know from elsewhere that the new one is right, pass --sha256 {sha256}"
     )
 
 

@@ -37,8 +37,8 @@ def check_target(folder: Path) -> None:
         )
     if folder.is_mount():
         raise ConfigError(
-            f"{quoted_path(folder)} is a mount point, so it cannot be replaced as a whole: name a folder in it, such as "
-            f"--into {shell_path(folder / 'agora')}"
+            f"{quoted_path(folder)} is a mount point, so it cannot be replaced as a whole: name a folder in it, such "
+            f"as --into {shell_path(folder / 'agora')}"
         )
     problem = obstacle(folder.parent) or (obstacle(folder) if folder.is_dir() else "")
     if problem:
@@ -48,8 +48,8 @@ def check_target(folder: Path) -> None:
     names = {path.name for path in folder.iterdir()} if folder.exists() else set[str]()
     if names - {LIBRARIES} and MARKER not in names:
         raise ConfigError(
-            f"{quoted_path(folder)} holds other files, and a fetch replaces the whole folder: name a new or an empty one "
-            "with --into"
+            f"{quoted_path(folder)} holds other files, and a fetch replaces the whole folder: name a new or an empty "
+            "one with --into"
         )
     try:
         marker = read_marker(folder)

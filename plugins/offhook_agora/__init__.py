@@ -1,4 +1,4 @@
-"""Agora's channel: finds, fetches and checks Agora's SDK, which never runs in this process."""
+"""Agora's channel: finds, fetches and checks Agora's SDK, and joins channels with it, in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,22 @@ from offhook.plugin import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from offhook.interfaces import Environment, Finding
-    from offhook.plugin import CommandRegistry, DiagnosisRegistry
+    from offhook.interfaces import Environment, Finding, Transport
+    from offhook.plugin import CommandRegistry, DiagnosisRegistry, TransportRegistry
 
-__all__ = ["offhook_command", "offhook_diagnosis"]
+__all__ = ["offhook_command", "offhook_diagnosis", "offhook_transport"]
+
+
+@hookimpl
+def offhook_transport(registry: TransportRegistry) -> None:
+    """Add the transport. It needs no package: `check` looks for the SDK, which may be in a folder of its own."""
+    registry.add("agora", _agora, summary="Agora itself, through Agora's SDK in a process of its own")
+
+
+def _agora(environment: Environment) -> Transport:
+    from offhook_agora.transport import AgoraTransport
+
+    return AgoraTransport(environment)
 
 
 @hookimpl

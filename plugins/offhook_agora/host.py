@@ -84,7 +84,7 @@ class Host(ABC):
 
     @abstractmethod
     def send(self, audio: Audio) -> None:
-        """Send a frame of a leg to the engine, as `post` does. While the engine does not keep up, frames are dropped."""
+        """Send a frame of a leg to the engine, as `post` does. Frames with which it does not keep up are dropped."""
         ...
 
     @abstractmethod

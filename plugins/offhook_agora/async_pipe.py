@@ -23,7 +23,8 @@ _In = TypeVar("_In")
 class AsyncPipe(Generic[_In]):
     """Sends and receives on the running loop, without waiting. Made on the loop that it is used on.
 
-    What is received counts as taken when `on_message` has returned. After `close`, and after `on_end`, neither is called.
+    What is received counts as taken when `on_message` has returned. Neither function is called after `close` or after
+    `on_end`.
 
     Args:
         connection: one end of a socket pair; closed by `close`.
@@ -58,9 +59,7 @@ class AsyncPipe(Generic[_In]):
             PipeBroken: this process was forked from the one that made the pipe.
         """
         if os.getpid() != self._pid:
-            raise PipeBroken(
-                "fork", "a call belongs to the process that placed it, and not to processes forked from it"
-            )
+            raise PipeBroken("fork", "a call belongs to the process that placed it, not to a process forked from it")
         if self._closed:
             return
         self._link.send(message)
@@ -78,7 +77,7 @@ class AsyncPipe(Generic[_In]):
         return self._link.lost(leg)
 
     def close(self) -> None:
-        """Close the socket. Idempotent. In a forked process it leaves the loop alone, which it shares with its parent."""
+        """Close the socket. Idempotent. In a forked process it leaves the loop alone, which is the parent's as well."""
         if self._closed:
             return
         self._closed = True

@@ -65,6 +65,7 @@ class ChildHost(Host):
     Args:
         layout: where the SDK is.
         settings: those of the phone.
+        starts: held while a process is started, so that one after the other needs the descriptors for that.
         main: the module that the child runs; tests pass doubles.
         start_s: how long it may take until the SDK is loaded.
         silent_s: after this time without a sign of life, its legs are disconnected.
@@ -75,6 +76,7 @@ class ChildHost(Host):
         self,
         layout: SdkLayout,
         settings: Mapping[str, str],
+        starts: asyncio.Lock,
         *,
         main: str = boot.MAIN,
         start_s: float = START_S,
@@ -84,6 +86,7 @@ class ChildHost(Host):
         super().__init__()
         self._layout = layout
         self._settings = settings
+        self._starts = starts
         self._main = main
         self._process = Process()
         self._output: Output | None = None
@@ -138,7 +141,8 @@ class ChildHost(Host):
 
     async def _start(self) -> None:
         try:
-            await self._spawn()
+            async with self._starts:
+                await self._spawn()
         except (OSError, RuntimeError) as error:  # no descriptor, no memory, no thread
             self._over(f"its child process cannot be started: {describe(error)}")
 

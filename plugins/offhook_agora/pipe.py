@@ -201,6 +201,8 @@ class Link(Generic[_In]):
         if leg not in self._untaken:  # it was forgotten meanwhile
             return
         self._untaken[leg] -= 1
+        if not self._untaken[leg]:
+            del self._untaken[leg]
         self._to_credit[leg] += 1
         if self._to_credit[leg] >= (AUDIO_WINDOW if leg else EVENT_WINDOW) // 4 and self.broken is None:
             self._frame(CONTROL, Credit(leg, self._to_credit.pop(leg)).to_text().encode())

@@ -19,10 +19,14 @@ from offhook_agora.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     from offhook.interfaces import Grant, LegHandler
     from offhook_agora.host import Host
     from offhook_agora.layout import SdkLayout
+
+    #: Of an SDK, the settings of the phone, and a lock that is held while a process is started.
+    MakeHost: TypeAlias = Callable[[SdkLayout, Environment, asyncio.Lock], Host]
 
 #: The time limit for joining, the start of a child included.
 JOIN_S: Final = 10.0
@@ -45,15 +49,15 @@ class AgoraTransport(Transport):
         environment: Environment | None = None,
         *,
         settings: Settings | None = None,
-        make_host: Callable[[SdkLayout, Environment], Host] | None = None,
+        make_host: MakeHost | None = None,
     ) -> None:
         self._environment = Environment() if environment is None else environment
         if settings is not None:
             check_instance(settings, "settings", Settings, "an offhook_agora.settings.Settings")
         self._settings = Settings.of(self._environment) if settings is None else settings
         self.rate_hz: int = self._settings.rate_hz
-        usual = InlineHost if self._settings.process == "inline" else ChildHost
-        self._make_host: Callable[[SdkLayout, Environment], Host] = make_host or usual
+        self._make_host: MakeHost = make_host or (InlineHost if self._settings.process == "inline" else ChildHost)
+        self._starts = asyncio.Lock()
         self._layout: SdkLayout | None = None
         most = self._settings.calls_per_child if self._settings.process == "child" else None
         self._hosts = Hosts(self._host, most)
@@ -111,7 +115,7 @@ class AgoraTransport(Transport):
             raise TransportUnavailable("this transport was closed: make a new one")
 
     def _host(self) -> Host:
-        return self._make_host(find_sdk(self._environment), self._environment)
+        return self._make_host(find_sdk(self._environment), self._environment, self._starts)
 
 
 def _check_kind(layout: SdkLayout, endpoint: str | None) -> None:

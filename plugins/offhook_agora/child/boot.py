@@ -1,7 +1,7 @@
 """Start of the child process: it dies with its parent, leaves no core, and then imports the rest of offhook.
 
-Run as ``python -I boot.py FD PARENT_PID``, with the standard library alone. FD is one end of a socket pair; over it come
-the import path and the module to run, before any message. It holds no secret, and nor do the arguments.
+Run as ``python -I boot.py FD PARENT_PID``, with the standard library alone. FD is one end of a socket pair, which first
+brings the import path and the module to run. No secret is in that or in the arguments.
 """
 
 from __future__ import annotations

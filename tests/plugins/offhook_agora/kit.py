@@ -65,9 +65,9 @@ class Doubles:
         self.limits = limits
         self.hosts: list[ChildHost] = []
 
-    def __call__(self, layout: SdkLayout, settings: Environment) -> ChildHost:
+    def __call__(self, layout: SdkLayout, settings: Environment, starts: asyncio.Lock) -> ChildHost:
         fake = SdkLayout(layout.package, layout.libraries / self.how, layout.version, layout.kind)
-        self.hosts.append(ChildHost(fake, settings, main=MAIN, **self.limits))
+        self.hosts.append(ChildHost(fake, settings, starts, main=MAIN, **self.limits))
         return self.hosts[-1]
 
     @property

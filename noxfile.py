@@ -105,7 +105,7 @@ def agora(session: nox.Session) -> None:
     """The contract tests over the Python layer of Agora's SDK. They need a C compiler; CI runs them as well."""
     install(session, "test")
     session.install("pip")  # downloads the Python layer's source archive; uv's environments have none
-    session.run("pytest", "tests/agora", "-m", "agora", *TWO_PROCESSES, *session.posargs)
+    session.run("pytest", "tests/agora", "-m", "agora", *FOUR_PROCESSES, *session.posargs)
 
 
 @nox.session(name="agora-versions", default=False)

@@ -15,10 +15,28 @@ if TYPE_CHECKING:
 __all__ = ["offhook_command", "offhook_diagnosis", "offhook_transport"]
 
 
+@hookimpl
+def offhook_transport(registry: TransportRegistry) -> None:
+    """Add the transport. It needs no package: `check` looks for the SDK, which may be in a folder of its own."""
+    registry.add("agora", _agora, summary="Agora itself, through Agora's SDK in a process of its own")
+
+
 def _agora(environment: Environment) -> Transport:
     from offhook_agora.transport import AgoraTransport
 
     return AgoraTransport(environment)
+
+
+@hookimpl
+def offhook_command(registry: CommandRegistry) -> None:
+    from offhook_agora.agora_command import agora
+
+    registry.add("agora", agora, summary="Fetch Agora's native library, check Agora's SDK, and try one live call.")
+
+
+@hookimpl
+def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
+    registry.add("agora-sdk", _sdk, summary="Agora's SDK: both of its halves, and whether they fit this machine")
 
 
 def _sdk(environment: Environment) -> Iterable[Finding]:
@@ -26,23 +44,3 @@ def _sdk(environment: Environment) -> Iterable[Finding]:
     from offhook_agora.machine import Machine
 
     return findings(environment, Machine.here(), wanted=False)
-
-
-@hookimpl
-def offhook_transport(registry: TransportRegistry) -> None:
-    """Add the transport. It needs no package: `check` looks for the SDK, which may be in a folder of its own."""
-    registry.add("agora", _agora, summary="Agora itself, through Agora's SDK in a process of its own")
-
-
-@hookimpl
-def offhook_command(registry: CommandRegistry) -> None:
-    """Add the commands that fetch and check the SDK."""
-    from offhook_agora.agora_command import agora
-
-    registry.add("agora", agora, summary="Fetch Agora's native library, and check Agora's SDK.")
-
-
-@hookimpl
-def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
-    """Add the check of the SDK."""
-    registry.add("agora-sdk", _sdk, summary="Agora's SDK: both of its halves, and whether they fit this machine")

@@ -1,4 +1,4 @@
-"""``offhook agora``: fetches Agora's native library, and checks the SDK."""
+"""``offhook agora``: fetches Agora's native library, checks the SDK, and tries one live call."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from offhook.paths import expanded
 from offhook_agora.diagnosis import findings
 from offhook_agora.layout import SDK_VARIABLE, default_folder, shell_path
 from offhook_agora.machine import Machine
+from offhook_agora.smoke.command import smoke
 
 agora = typer.Typer(
     name="agora",
-    help="Fetch Agora's native library, and check Agora's SDK.",
+    help="Fetch Agora's native library, check Agora's SDK, and try one live call.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -101,3 +102,6 @@ def check_command(
                 print_line(f"        {line}")
     if wrong:
         raise typer.Exit(ExitCode.FAILED)
+
+
+agora.command("smoke")(smoke)

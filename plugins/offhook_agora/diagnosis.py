@@ -44,6 +44,10 @@ _TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
 _BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
 _PATH_VARIABLE: Final = "LD_LIBRARY_PATH"
 _LAYER, _LIBRARY, _SETTINGS = "agora layer", "agora library", "agora settings"
+_INSTALLER: Final = (
+    "its installer downloads native code over TLS that is not verified; to do without it, type: offhook docs "
+    "agora-sdk-install",
+)
 _MB: Final = 1_000_000
 
 
@@ -98,7 +102,7 @@ def _static_findings(environment: Environment, machine: Machine) -> Iterator[Fin
         yield Finding(Level.WRONG, _LIBRARY, problem)
         return
     if package is None:
-        yield Finding(Level.WRONG, _LAYER, without_package().message)
+        yield Finding(Level.WRONG, _LAYER, without_package().message, _INSTALLER)
     else:
         inside = marker is not None and folder in package.parents
         yield from _layer_findings(package, (marker.sdk if marker and inside else "") or version_of(package))

@@ -439,6 +439,21 @@ def test_a_folder_is_replaced_as_a_whole(server: Server, bench: Bench) -> None:
     assert not (bench.folder / "agora_sdk" / "old.so").exists()
 
 
+def test_the_layer_that_a_user_has_put_there_is_kept(server: Server, bench: Bench) -> None:
+    package = upstream(bench.folder / "upstream")
+    assert bench.fetch(server.url(), trust=True).checked == len(SYMBOLS)
+    assert bench.fetch(server.url()).checked == len(SYMBOLS)
+    assert (package / "rtc" / "agora_service.py").is_file()
+    assert not (package.parent / "RAN").exists()
+    # A fetch that was killed when the layer had been moved already.
+    (bench.work / "new").mkdir(parents=True)
+    (bench.folder / "upstream").rename(bench.work / "new" / "upstream")
+    bench.folder.rename(bench.work / "old")
+    server.files["/sdk.zip"] = Served(status=500)
+    bench.refused(TransportUnavailable, server.url())
+    assert (package / "rtc" / "agora_service.py").is_file()
+
+
 def test_a_fetch_that_was_killed_between_its_last_steps(server: Server, bench: Bench) -> None:
     bench.fetch(server.url(), trust=True)
     bench.work.mkdir()

@@ -156,7 +156,7 @@ class Fetch:
     def _tidy(self) -> None:
         """Undo what a fetch that was killed has left, but for what it had received."""
         try:
-            recover(self._folder, self._work / "old")
+            recover(self._folder, self._work / "old", self._work / "new")
         except OSError as error:
             raise StorageError(f"{quoted_path(self._folder)} cannot be put back: {system_reason(error)}") from None
         for name in ("new", "old"):
@@ -207,7 +207,7 @@ class Fetch:
         new = self._work / "new"
         new.mkdir()
         unpack(archive, new / LIBRARIES, self._machine.main_library, self._limits)
-        package = find_package(None)
+        package = find_package(self._folder)
         symbols = bound_symbols(package) if package else frozenset[str]()
         wrong = next(problems(new / LIBRARIES, self._machine, symbols), None)
         if wrong:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import ConfigError, StorageError, TransportUnavailable
 from offhook.paths import obstacle
 from offhook.wording import quoted_path, system_reason
-from offhook_agora.layout import LIBRARIES, shell_path
+from offhook_agora.layout import LIBRARIES, UPSTREAM, shell_path
 from offhook_agora.marker import MARKER, read_marker
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def check_target(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{quoted_path(folder)} is a file and not a folder: name a folder with --into")
     names = {path.name for path in folder.iterdir()} if folder.exists() else set[str]()
-    if names - {LIBRARIES} and MARKER not in names:
+    if names - {LIBRARIES, UPSTREAM} and MARKER not in names:
         raise ConfigError(
             f"{quoted_path(folder)} holds other files, and a fetch replaces the whole folder: name a new or an empty "
             "one with --into"
@@ -69,6 +69,8 @@ def work_folder(folder: Path) -> Path:
 def replace(folder: Path, new: Path, old: Path) -> None:
     """Put a new folder in the place of an old one; if that fails, the old one stays.
 
+    Upstream's Python layer in the old one, which a user has put there, is kept.
+
     Args:
         folder: the target; it may not exist.
         new: what takes its place.
@@ -82,20 +84,31 @@ def replace(folder: Path, new: Path, old: Path) -> None:
         if moved:
             folder.rename(old)
         try:
+            _move(old / UPSTREAM, new / UPSTREAM)
             new.rename(folder)
         except OSError:
             if moved:
-                old.rename(folder)
+                recover(folder, old, new)
             raise
     except OSError as error:
         raise StorageError(f"{quoted_path(folder)} cannot be replaced: {system_reason(error)}") from None
     shutil.rmtree(old, ignore_errors=True)
 
 
-def recover(folder: Path, old: Path) -> None:
-    """Put the old folder back, if a fetch was killed between the two steps of `replace`."""
+def recover(folder: Path, old: Path, new: Path) -> None:
+    """Put the old folder back, if a fetch was stopped in `replace`.
+
+    Raises:
+        OSError: it cannot be put back.
+    """
     if old.is_dir() and not folder.exists():
+        _move(new / UPSTREAM, old / UPSTREAM)
         old.rename(folder)
+
+
+def _move(source: Path, target: Path) -> None:
+    if source.exists():
+        source.rename(target)
 
 
 def _package_folders() -> Iterator[Path]:

@@ -14,7 +14,7 @@ from offhook.errors import OffhookError
 from offhook.interfaces import Environment, Finding, Level, is_loopback
 from offhook.wording import printable, quoted_path
 from offhook_agora.fetch.download import waiting
-from offhook_agora.fetch.target import work_folder
+from offhook_agora.fetch.target import resolved, work_folder
 from offhook_agora.layout import (
     LIBRARIES,
     SDK_VARIABLE,
@@ -175,7 +175,7 @@ def _interrupted(environment: Environment) -> Iterator[Finding]:
     try:
         folders = (named_folder(environment), default_folder(environment))
         for folder in filter(None, folders):
-            if (part := waiting(work_folder(folder.resolve()))) is not None:
+            if (part := waiting(work_folder(resolved(folder)))) is not None:
                 of = f" of {part[1] / _MB:.1f}" if part[1] else ""
                 text = f"a fetch was cut off after {part[0] / _MB:.1f}{of} MB; to go on, type the same command again"
                 yield Finding(Level.NOTE, _LIBRARY, text, (f"the part is in {quoted_path(work_folder(folder))}",))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import site
+import stat
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,17 +37,20 @@ def check_target(folder: Path) -> None:
             f"{quoted_path(folder)} is where Python packages are installed, and a fetch writes nothing there: leave "
             "--into out, or name a folder of your own"
         )
+    problem = obstacle(folder.parent)
+    if problem:
+        raise StorageError(f"{problem}. To fetch into another folder, use --into")
     if folder.is_mount():
         raise ConfigError(
             f"{quoted_path(folder)} is a mount point, so it cannot be replaced as a whole: name a folder in it, such "
             f"as --into {shell_path(folder / 'agora')}"
         )
-    problem = obstacle(folder.parent) or (obstacle(folder) if folder.is_dir() else "")
-    if problem:
-        raise StorageError(f"{problem}. To fetch into another folder, use --into")
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{quoted_path(folder)} is a file and not a folder: name a folder with --into")
-    names = {path.name for path in folder.iterdir()} if folder.exists() else set[str]()
+    try:
+        names = {path.name for path in folder.iterdir()} if folder.exists() else set[str]()
+    except OSError as error:
+        raise StorageError(f"{quoted_path(folder)} cannot be read: {system_reason(error)}") from None
     if names - {LIBRARIES, UPSTREAM} and MARKER not in names:
         raise ConfigError(
             f"{quoted_path(folder)} holds other files, and a fetch replaces the whole folder: name a new or an empty "
@@ -58,6 +63,35 @@ def check_target(folder: Path) -> None:
     if marker and marker.kind == "mock":
         raise ConfigError(
             f"{quoted_path(folder)} holds the mock's SDK (offhook mock agora-sdk): name another folder with --into"
+        )
+
+
+def resolved(folder: Path) -> Path:
+    """Return a folder with symbolic links followed, since a fetch replaces what they lead to.
+
+    Raises:
+        ConfigError: they lead in a circle.
+    """
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError):
+        raise ConfigError(f"{quoted_path(folder)} leads in a circle of symbolic links: name another folder") from None
+
+
+def check_work_folder(work: Path) -> None:
+    """Check that no other user can change what is checked in a work folder, such as one below ``/tmp``.
+
+    Raises:
+        StorageError: one can.
+    """
+    try:
+        found = work.lstat()
+    except OSError as error:
+        raise StorageError(f"{quoted_path(work)} cannot be used: {system_reason(error)}") from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise StorageError(
+            f"{quoted_path(work)} is a link, or other users can write there, and a fetch would work in it: remove it, "
+            "or name another folder with --into"
         )
 
 
@@ -107,7 +141,7 @@ def recover(folder: Path, old: Path, new: Path) -> None:
 
 
 def _move(source: Path, target: Path) -> None:
-    if source.exists():
+    if source.exists() and not target.exists():
         source.rename(target)
 
 

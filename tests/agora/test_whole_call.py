@@ -67,18 +67,26 @@ def test_speech_arrives_whole_on_both_sides(process: str, mock: Mock, tmp_path: 
     assert "007eJ" not in json.dumps(document)
 
 
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_call_survives_its_child(how: signal.Signals, mock: Mock, tmp_path: Path) -> None:
     calling = mock.start(
-        "-m", "offhook", "call", ANSWERS, "--for", "12", "--out", "o", "--json", "--say", "tone:", cwd=tmp_path
+        "-m",
+        "offhook",
+        "call",
+        ANSWERS,
+        "--for",
+        "12",
+        "--out",
+        "o",
+        "--json",
+        "--say",
+        f"wav:{SPEECH / 'greeting.wav'}",
+        cwd=tmp_path,
     )
     journal = tmp_path / "o/journal.jsonl"
     while not (journal.exists() and '"active"' in journal.read_text()):
+        assert calling.poll() is None, calling.communicate()
         time.sleep(0.05)
     (child,) = descendants(calling.pid)
     os.kill(child, how)

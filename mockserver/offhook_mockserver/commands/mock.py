@@ -12,12 +12,13 @@ import typer
 from offhook.cli import EarlySignals, print_line, run
 from offhook.errors import ConfigError
 from offhook.paths import expanded
+from offhook_mockserver.commands.agora_sdk import agora_sdk_command
 
 if TYPE_CHECKING:
     from offhook.cli import Stop
 
 mock: typer.Typer = typer.Typer(
-    invoke_without_command=True, add_completion=False, subcommand_metavar="[exec -- COMMAND...]"
+    invoke_without_command=True, add_completion=False, subcommand_metavar="[exec -- COMMAND... | agora-sdk --into DIR]"
 )
 
 
@@ -85,3 +86,6 @@ def exec_command(
             "--json prints the settings, and exec passes them to COMMAND in its environment: leave it out"
         )
     raise typer.Exit(asyncio.run(execute(options, command)))
+
+
+mock.command("agora-sdk")(agora_sdk_command)

@@ -1,4 +1,4 @@
-"""Agora's channel: finds, fetches and checks Agora's SDK, which never runs in this process."""
+"""Agora's channel: joins channels through Agora's SDK, in a process of its own; finds, fetches and checks the SDK."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from offhook.plugin import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from offhook.interfaces import Environment, Finding
-    from offhook.plugin import CommandRegistry, DiagnosisRegistry
+    from offhook.interfaces import Environment, Finding, Transport
+    from offhook.plugin import CommandRegistry, DiagnosisRegistry, TransportRegistry
 
-__all__ = ["offhook_command", "offhook_diagnosis"]
+__all__ = ["offhook_command", "offhook_diagnosis", "offhook_transport"]
 
 
 @hookimpl
@@ -27,8 +27,20 @@ def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
     registry.add("agora-sdk", _sdk, summary="Agora's SDK: both of its halves, and whether they fit this machine")
 
 
+@hookimpl
+def offhook_transport(registry: TransportRegistry) -> None:
+    """Add the transport. It needs no package: `check` looks for the SDK, which may be in a folder of its own."""
+    registry.add("agora", _transport, summary="Agora itself, through Agora's SDK in a process of its own")
+
+
 def _sdk(environment: Environment) -> Iterable[Finding]:
     from offhook_agora.diagnosis import findings
     from offhook_agora.machine import Machine
 
     return findings(environment, Machine.here(), wanted=False)
+
+
+def _transport(environment: Environment) -> Transport:
+    from offhook_agora.transport import AgoraTransport
+
+    return AgoraTransport(environment)

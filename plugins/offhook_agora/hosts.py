@@ -22,10 +22,10 @@ class Hosts:
 
     Args:
         make: returns a new host, which starts by itself.
-        most: how many legs share a host at most.
+        most: how many legs share a host at most; None for one host that takes them all.
     """
 
-    def __init__(self, make: Callable[[], Host], most: int) -> None:
+    def __init__(self, make: Callable[[], Host], most: int | None) -> None:
         self._make = make
         self._most = most
         self._hosts: list[Host] = []
@@ -74,16 +74,17 @@ class Hosts:
             await asyncio.wait(self._ending)
 
     def _choose(self, app_id: str | None) -> Host:
-        for host in self._hosts:
+        for host in tuple(self._hosts):
             if host.problem:
-                continue
-            if app_id is None or (
-                host.app_id in {None, app_id} and len(host.seats) + host.reserved < self._most
-            ):
+                self._end(host)
+            elif app_id is None or self._most is None or self._fits(host, app_id, self._most):
                 return host
         host = self._make()
         self._hosts.append(host)
         return host
+
+    def _fits(self, host: Host, app_id: str, most: int) -> bool:
+        return host.app_id in {None, app_id} and len(host.seats) + host.reserved < most
 
     def _end(self, host: Host) -> None:
         if (timer := self._timers.pop(host, None)) is not None:

@@ -31,6 +31,8 @@ _SHOWN: Final = 300
 #: more than that, and loses what does not fit into the pipe.
 _READ_BYTES: Final = 65_536
 _PAUSE_S: Final = 0.1
+#: The status of a process that could not be started, as shells have it.
+_NEVER_STARTED: Final = 127
 
 
 class Output:
@@ -102,7 +104,7 @@ class Process:
 
     Attributes:
         pid: its process id; 0 until it has started.
-        ended: done when it has ended, with its exit status, as `subprocess` counts it.
+        ended: done when it has ended, with its exit status as `subprocess` counts it, also if it never started.
     """
 
     def __init__(self) -> None:
@@ -111,7 +113,13 @@ class Process:
         self.ended: asyncio.Future[int] = self._loop.create_future()
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._process: subprocess.Popen[bytes] | None = None
+        self._launched = False
         self._unwanted = False
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._launched and not self.ended.done()
 
     async def start(
         self, arguments: Sequence[str], environment: Mapping[str, str], *, passed: int, output: int
@@ -127,6 +135,7 @@ class Process:
         Raises:
             OSError: it cannot be started.
         """
+        self._launched = True
         run = threading.Thread(
             target=self._run, args=(arguments, environment, passed, output), name="offhook agora child", daemon=True
         )
@@ -134,6 +143,7 @@ class Process:
             run.start()
         except BaseException:
             _close(passed, output)
+            self.ended.cancel()
             raise
         try:
             await self._started
@@ -162,6 +172,7 @@ class Process:
             )
         except (OSError, ValueError) as error:
             self._tell(_fail, self._started, OSError(*error.args))
+            self._tell(_finish, self.ended, _NEVER_STARTED)
             return
         finally:
             _close(passed, output)

@@ -105,8 +105,9 @@ class LegSeat(Seat):
         self._left = asyncio.Event()
         self._in_channel = False
         self._numbers = itertools.count(1)
-        self._renewals: dict[int, tuple[Grant, asyncio.Future[None]]] = {}
+        self._renewals: dict[int, tuple[asyncio.Future[None], Callable[[], None]]] = {}
         self._counts: Counts | None = None
+        self._lost = 0
         self._leaving = False
 
     async def join(self, request: Callable[[int], Join]) -> None:
@@ -143,8 +144,9 @@ class LegSeat(Seat):
         """
         number = next(self._numbers)
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        answer.add_done_callback(lambda done: done.cancelled() or done.exception() or renewed(grant))
-        self._renewals[number] = (grant, answer)
+        # Its error is for the task that renews, which may have been cancelled; a late answer is used as well.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._renewals[number] = (answer, lambda: renewed(grant))
         self._host.post(Renew(self.number, number, grant.token))
         try:
             async with asyncio.timeout(RENEW_S):
@@ -163,7 +165,7 @@ class LegSeat(Seat):
                 async with asyncio.timeout(LEAVE_S):
                     await self._left.wait()
         except TimeoutError:
-            self._host.hang(f"it did not leave a channel within {LEAVE_S:g} s")
+            self._host.stuck(f"it did not leave a channel within {LEAVE_S:g} s")
         finally:
             self._fail_renewals("we left the channel")
             self._host.remove(self.number)
@@ -172,9 +174,10 @@ class LegSeat(Seat):
     def counters(self) -> dict[str, int]:
         """The engine's counts so far, by name."""
         counts = self._counts or Counts(self.number)
+        self._lost = max(self._lost, self._host.lost(self.number))  # the host forgets it with the seat
         return {
             **{f"sdk_{item.name}": getattr(counts, item.name) for item in fields(counts) if item.name != "leg"},
-            "sdk_frames_dropped_on_the_way": self._host.lost(self.number),
+            "sdk_frames_dropped_on_the_way": self._lost,
         }
 
     # ---- called by the host
@@ -234,10 +237,11 @@ class LegSeat(Seat):
             self._joined.set_exception(error)
 
     def _answer_renewal(self, message: Renewed | RenewalRefused) -> None:
-        _, answer = self._renewals.pop(message.number, (None, None))
-        if answer is None or answer.done():
+        if message.number not in self._renewals:
             return
+        answer, accept = self._renewals.pop(message.number)
         if isinstance(message, Renewed):
+            accept()
             answer.set_result(None)
             return
         number = _TOKEN_REASONS.get(message.reason)
@@ -246,6 +250,5 @@ class LegSeat(Seat):
 
     def _fail_renewals(self, problem: str) -> None:
         renewals, self._renewals = self._renewals, {}
-        for _, answer in renewals.values():
-            if not answer.done():
-                answer.set_exception(TransportError(f"the token was not renewed: {problem}"))
+        for answer, _ in renewals.values():
+            answer.set_exception(TransportError(f"the token was not renewed: {problem}"))

@@ -298,8 +298,20 @@ def test_a_renewal_is_made_on_the_leg_s_thread_and_answered(engine: Running) -> 
     assert ("renew_token", "offhook agora leg 1") in engine.library.calls
 
 
-@pytest.mark.parametrize("refuse", ["result", "error", "executed"])
-def test_a_renewal_that_is_refused_says_so(engine: Running, refuse: str) -> None:
+def test_a_renewal_that_the_sdk_confirms_is_answered_at_once(engine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(membership, "_RENEWAL_S", 600.0)
+    connection = engine.joined()
+    engine.engine.handle(m.Renew(1, 8, Secret("007-fresh")))
+    engine.called("renew_token")
+    native(lambda: connection.observer.on_api_call_executed(connection, 0, "rtc.renew_token", ""))
+    assert engine.until(m.Renewed).number == 8
+
+
+@pytest.mark.parametrize(
+    ("refuse", "reason"),
+    [("result", m.Reason.SDK), ("error", m.Reason.TOKEN), ("executed", m.Reason.TOKEN_EXPIRED)],
+)
+def test_a_renewal_that_is_refused_says_so(engine: Running, refuse: str, reason: m.Reason) -> None:
     connection = engine.joined()
     if refuse == "result":
         engine.library.results["renew_token"] = -8
@@ -309,9 +321,9 @@ def test_a_renewal_that_is_refused_says_so(engine: Running, refuse: str) -> None
         native(lambda: connection.observer.on_error(connection, 110, "invalid token"))
     if refuse == "executed":
         engine.called("renew_token")
-        native(lambda: connection.observer.on_api_call_executed(connection, 110, "rtc.renewToken", ""))
+        native(lambda: connection.observer.on_api_call_executed(connection, 109, "rtc.renewToken", ""))
     refused = engine.until(m.RenewalRefused)
-    assert refused.number == 8
+    assert (refused.number, refused.reason) == (8, reason)
     assert not any(isinstance(message, m.Renewed) for message in engine.seen)
 
 

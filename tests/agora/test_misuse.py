@@ -33,11 +33,16 @@ MISUSES: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
             "AttributeError 'LocalUser' object has no attribute 'publish_audio'",
         ),
     ),
-    "none": (HELLO, ("result of a callback: on_playback_audio_frame_before_mixing() returned None",), ()),
+    "none": (HELLO, ("callback that returns None: on_playback_audio_frame_before_mixing() returned None",), ()),
     "after_release": (
         SILENT,
         ("use after release",),
         ("-1000", "AttributeError 'NoneType' object has no attribute '_release'"),
+    ),
+    "early": (
+        SILENT,
+        ("second observer",),
+        ("AttributeError 'LocalUser' object has no attribute 'unregister_audio_frame_observer'",),
     ),
     "call_in_callback": (SILENT, ("sdk call in a callback",), ()),
     "nothing": (HELLO, (), ()),
@@ -67,4 +72,5 @@ def test_it_is_named_once(sdk_folders: SdkFolders, tmp_path: Path, name: str, ve
     assert len(reports) == len(printed), done.out
     for name_, line in zip(printed, reports, strict=True):
         assert f"misuse: {name_}" in line
-    assert "misuse" not in ended.err
+    # Before the program has joined, the mock cannot know: it is said on standard error as well.
+    assert ended.err.count("misuse") == (name == "early"), ended.err

@@ -48,7 +48,7 @@ TRAPS: Final[dict[str, tuple[str, dict[str, tuple[str, str]]]]] = {
         "1.8a": ("Importing logs at ERROR and may draw a bar; each subscription and each capability change prints a line", "The child's output is a pipe that we read: it is logged at DEBUG, redacted, and never reaches our standard output"),
     }),
     "2.1": ("Where the native libraries are", {
-        "2.1a": ("The installer puts them beside the package, in no list of files, and only for pip and the source archive; uv and wheels install none", "`offhook agora fetch` puts them into a folder of ours or yours; see [the page](../how-to/agora-sdk.md)"),
+        "2.1a": ("The installer puts them beside the package, in no list of files, and only for pip and the source archive; uv and wheels install none", "`offhook agora fetch` puts them into a folder of ours or yours; see [the page](../how-to/agora-sdk-install.md)"),
         "2.1b": ("The first import downloads what is missing, over TLS without verification and with no checksum, and deletes the folder first", "`agora/__init__.py` is never run: a parent module of ours stands in its place, so that nothing is downloaded or deleted"),
         "2.1c": ("An import fails as URLError, OSError, AttributeError or `SystemExit(1)`", "Caught, all of them, in the child: `TransportUnavailable` with one sentence; the process lives on"),
         "2.1d": ("It replaces the TLS default of the whole process by an unverified one, twice", "It happens in the child, where the default is put back after the import; the parent never imports the SDK"),

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import OffhookError
+from offhook.errors import ConfigError
 from offhook.interfaces import Environment
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _LIBRARY: Final = ("-shared", "-fPIC", "-fvisibility=hidden")
 _LONGEST_S: Final = 120.0
 
 
-class AgoraBuildError(OffhookError):
+class AgoraBuildError(ConfigError):
     """The stand-in for Agora's native library cannot be built: no compiler, or the compiler failed."""
 
     code = "agora_build"

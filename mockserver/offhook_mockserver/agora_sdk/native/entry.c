@@ -1,12 +1,9 @@
 #include "entry.h"
 
-#include <unistd.h>
-
 #include "misuse.h"
 
 bool enter(const char *function) {
-    /* Our threads do not exist in a forked process, and one of them may have held the lock. */
-    if (library.process != 0 && library.process != (int)getpid()) {
+    if (library_is_foreign()) {
         static bool said;
         if (!said) {
             said = true;

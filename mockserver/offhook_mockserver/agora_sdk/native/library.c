@@ -90,6 +90,10 @@ static void close_pipe(void) {
     library.wake[0] = library.wake[1] = -1;
 }
 
+bool library_is_foreign(void) {
+    return library.process != 0 && library.process != (int)getpid();
+}
+
 bool library_start(void) {
     if (library.running) {
         return true;

@@ -134,7 +134,7 @@ struct connection {
     unsigned attempts;
     struct remote *remotes;
     bool ready; /* there is something to read or write */
-    uint32_t misuses_sent; /* a bit for each kind */
+    uint64_t misuses_sent; /* a bit for each name */
 
     /* Speaking. */
     bool speaking;         /* a spurt is under way */
@@ -177,7 +177,7 @@ struct library {
     struct farewell *farewells;
     struct timing timing;
     bool running, stopping;
-    int process; /* in which the threads run */
+    _Atomic int process; /* in which the threads run */
     pthread_t net, events, audio;
     int wake[2];
     bool woken;
@@ -206,6 +206,10 @@ static inline void unlock(void) {
 /* Start and stop the threads; `library_stop` is called under the lock, which it releases meanwhile. */
 bool library_start(void);
 void library_stop(void);
+
+/* Whether this process was forked from the one that runs the library: our threads do not exist here, and one of them
+ * may have held the lock. */
+bool library_is_foreign(void);
 
 /* Have the network thread look at everything now. */
 void wake_net(void);

@@ -11,8 +11,10 @@ from typing import Final
 from offhook.interfaces import SAMPLE_BYTES
 from offhook_agora.playout_clock import PlayoutClock
 
-#: More than this is never ahead: what is heard later than that is dropped.
+#: What is more than this ahead is dropped, rather than be heard late: twice the usual lead.
 MOST_AHEAD_MS: Final = 200
+#: With a longer lead, this much more than it: frames arrive early at times.
+_ROOM_MS: Final = 100
 #: How long less than a millisecond of audio waits for what follows it.
 _REST_S: Final = 0.04
 
@@ -40,7 +42,7 @@ class Outgoing:
         self._ms_bytes = rate_hz // 1000 * SAMPLE_BYTES
         self._lead_s = lead_ms / 1000
         self._lead_bytes = lead_ms * self._ms_bytes
-        self._most_bytes = MOST_AHEAD_MS * self._ms_bytes
+        self._most_bytes = max(MOST_AHEAD_MS, lead_ms + _ROOM_MS) * self._ms_bytes
         #: What the SDK does not have yet.
         self._held = bytearray()
         self._held_frames = 0

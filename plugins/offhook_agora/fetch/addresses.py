@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: The version of upstream's Python layer that the addresses belong to: they are those in its source.
 PINNED_SDK: Final = "2.4.10"
+_PORTS: Final = range(1, 65536)
 _RELEASES: Final = "https://download.agora.io/sdk/release"
 _LINUX_X86_64: Final = (
     f"{_RELEASES}/agora_rtc_sdk_x86_64-linux-gnu-v4.4.32.174_28020_SERVER_20260601_1240_1144448_20251021_1427-3a.zip"
@@ -49,6 +50,8 @@ def checked_address(text: str, base: httpx.URL | None = None) -> httpx.URL:
             f"{what} must begin with https://, got {quoted(text)}: what is fetched runs on this machine, so it is only "
             "fetched over verified TLS"
         )
+    if url.port is not None and url.port not in _PORTS:
+        raise ConfigError(f"{what} has the port {url.port}, and ports are 1 to 65535: {quoted(text)}")
     if url.userinfo:
         raise ConfigError(f"{what} holds a user name or a password: fetch the file yourself and pass it with --zip")
     return url.copy_with(fragment=None)

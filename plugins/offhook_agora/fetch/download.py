@@ -54,11 +54,12 @@ class _State:
 
 def waiting(work: Path) -> tuple[int, int | None] | None:
     """Return how much of an archive a folder holds, and of how much; None if there is no part of one."""
-    state = _read_state(work)
     try:
-        return (work / _PART).stat().st_size, state.total if state else None
+        size = _size(work / _PART)
     except OSError:
-        return None
+        size = 0
+    state = _read_state(work) if size else None
+    return (size, state.total if state else None) if size else None
 
 
 class Download:

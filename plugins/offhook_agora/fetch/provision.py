@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, StorageError, TransportUnavailable
+from offhook.errors import ConfigError, OffhookError, StorageError, TransportUnavailable
 from offhook.paths import make_folder
 from offhook.records import home, make_private, open_private
 from offhook.wording import printable, quoted_path, system_reason
 from offhook_agora.fetch.addresses import PINNED_SDK, checked_address, pinned_address, shown
-from offhook_agora.fetch.download import Download
+from offhook_agora.fetch.download import Download, waiting
 from offhook_agora.fetch.folder_lock import locked
 from offhook_agora.fetch.known_hashes import KnownHashes, checked_hash
 from offhook_agora.fetch.limits import Limits
@@ -125,8 +125,12 @@ class Fetch:
         busy = f"another fetch into {quoted_path(self._folder)} is running: wait until it has ended"
         with locked(self._work / "lock", busy):
             self._tidy()
-            # If this fails, what was received stays for the next time.
-            archive, sha256 = self._downloaded(url, wanted) if url else self._copied()
+            try:
+                archive, sha256 = self._downloaded(url, wanted) if url else self._copied()
+            except OffhookError:
+                if not waiting(self._work):  # what was received stays for the next time
+                    shutil.rmtree(self._work, ignore_errors=True)
+                raise
             try:
                 fetched = self._used(archive, address, sha256, wanted)
             except (ConfigError, TransportUnavailable):
@@ -186,7 +190,7 @@ class Fetch:
         except (OSError, ValueError) as error:
             problem = _reason(error)
         if problem:
-            raise StorageError(f"{quoted_path(source)} cannot be copied: {problem}")
+            raise StorageError(f"{quoted_path(source)} cannot be copied: {problem}; check the path that --zip names")
         return copy, _hash(copy)
 
     def _used(self, archive: Path, address: str, sha256: str, wanted: str) -> Fetched:

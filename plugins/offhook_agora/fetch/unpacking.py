@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import struct
 import zipfile
@@ -60,6 +61,8 @@ def unpack(archive: Path, into: Path, main_library: str, limits: Limits) -> None
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError, ValueError):
         problem = "it is damaged, or is not a zip file"
     except OSError as error:
+        if error.errno == errno.EINVAL:  # its directory leads to a place before its beginning
+            raise TransportUnavailable("the archive was not unpacked: it is damaged") from None
         raise StorageError(f"{quoted_path(into)} cannot be unpacked: {system_reason(error)}") from None
     if problem:
         raise TransportUnavailable(f"the archive was not unpacked: {problem}")

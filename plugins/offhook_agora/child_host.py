@@ -13,11 +13,10 @@ from offhook.interfaces import Environment
 from offhook.wording import describe
 from offhook_agora.async_pipe import AsyncPipe
 from offhook_agora.child import boot
-from offhook_agora.host import Host
-from offhook_agora.messages import PROTOCOL, Alive, Audio, Closed, Failed, Left, Ready, Refused, Start, Stop
+from offhook_agora.host import HUNG_S, SILENT_S, START_S, Host
+from offhook_agora.messages import PROTOCOL, Audio, Closed, Failed, Left, Refused, Start, Stop
 from offhook_agora.pipe import PipeBroken, parent_link
 from offhook_agora.process import Output, Process, describe_status
-from offhook_wire.liveness import LivenessTimer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from offhook_agora.layout import SdkLayout
     from offhook_agora.messages import FromChild, ToChild
 
-#: How long a child may take until the SDK is loaded: less than a transport has to join.
-START_S: Final = 9.0
-#: After this time without a sign of life, its legs are disconnected.
-SILENT_S: Final = 2.5
-#: After this time, it is killed.
-HUNG_S: Final = 5.0
 #: How long a child may take to end when it is asked to, and how long the system may take to end one that is killed.
 STOP_S: Final = 1.0
 #: How long to wait, after the end of the connection, for the end of the process, which explains it.
@@ -67,9 +60,7 @@ class ChildHost(Host):
         settings: those of the phone.
         starts: held while a process is started, so that one after the other needs the descriptors for that.
         main: the module that the child runs; tests pass doubles.
-        start_s: how long it may take until the SDK is loaded.
-        silent_s: after this time without a sign of life, its legs are disconnected.
-        hung_s: after this time, it is killed.
+        start_s, silent_s, hung_s: see `Host`.
     """
 
     def __init__(
@@ -83,7 +74,7 @@ class ChildHost(Host):
         silent_s: float = SILENT_S,
         hung_s: float = HUNG_S,
     ) -> None:
-        super().__init__()
+        super().__init__(start_s, silent_s, hung_s)
         self._layout = layout
         self._settings = settings
         self._starts = starts
@@ -92,15 +83,8 @@ class ChildHost(Host):
         self._output: Output | None = None
         self._pipe: AsyncPipe[FromChild] | None = None
         self._connected = False
-        self._alive = 0
         #: Why we killed it; empty while we have not.
         self._killed = ""
-        self._watches = (
-            LivenessTimer(lambda: self._alive, silent_s, self.silence),
-            LivenessTimer(lambda: self._alive, hung_s, self._hung),
-        )
-        self._hung_s = hung_s
-        self._start_timer = self._loop.call_later(start_s, self._kill, f"it did not load the SDK within {start_s:g} s")
         self._end_timer: asyncio.TimerHandle | None = None
         self._starting = self._loop.create_task(self._start())
 
@@ -120,9 +104,10 @@ class ChildHost(Host):
     def lost(self, number: int) -> int:
         return 0 if self._pipe is None else self._pipe.lost(number)
 
-    def hang(self, reason: str) -> None:
-        if len(self.seats) <= 1:
-            self._kill(reason)
+    def hung(self, reason: str) -> None:
+        if not self._killed and not self.problem:
+            self._killed = reason
+            self._process.kill()
 
     async def aclose(self) -> None:
         """See `Host.aclose`."""
@@ -178,32 +163,16 @@ class ChildHost(Host):
         if isinstance(message, Audio):
             self.heard(message)
             return
-        if isinstance(message, Alive):
-            self._alive += 1
-            return
-        if isinstance(message, Ready):
-            self._start_timer.cancel()
-            for watch in self._watches:
-                watch.start()
         self.received(message)
         if self._pipe is not None and isinstance(message, Left | Refused | Closed | Failed):
             self._pipe.forget(message.leg)
 
-    def _hung(self, hung: bool) -> None:
-        if hung:
-            self._kill(f"it did not answer for {self._hung_s:g} s")
-
     # ---- its end
-
-    def _kill(self, reason: str) -> None:
-        if not self._killed and not self.problem:
-            self._killed = reason
-            self._process.kill()
 
     def _disconnected(self, reason: PipeBroken) -> None:
         self._connected = False
         if reason.why not in {"closed", "truncated"}:
-            self._kill(reason.message)
+            self.hung(reason.message)
         self._explain_soon()
 
     def _exited(self, _ended: asyncio.Future[int]) -> None:
@@ -230,9 +199,6 @@ class ChildHost(Host):
 
     def _over(self, problem: str) -> None:
         """Release everything, and put the legs out. Idempotent."""
-        for watch in self._watches:
-            watch.stop()
-        self._start_timer.cancel()
         if self._end_timer is not None:
             self._end_timer.cancel()
         if self._pipe is not None:

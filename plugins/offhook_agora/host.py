@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from offhook.errors import TransportUnavailable
 from offhook_agora.messages import Alive, Ready, Unusable
+from offhook_wire.liveness import LivenessTimer
 
 if TYPE_CHECKING:
     from offhook_agora.messages import Audio, FromChild, ToChild
+
+#: How long the SDK may take to load: less than a transport has to join.
+START_S: Final = 9.0
+#: After this time without a sign of life of the engine, its legs are disconnected.
+SILENT_S: Final = 2.5
+#: After this time, it has hung for good.
+HUNG_S: Final = 5.0
 
 
 class Seat(Protocol):
@@ -36,6 +44,9 @@ class Seat(Protocol):
 class Host(ABC):
     """Runs the SDK.
 
+    Args:
+        start_s, silent_s, hung_s: see `START_S`, `SILENT_S` and `HUNG_S`.
+
     Attributes:
         app_id: the app id of its legs; None while it had none.
         seats: its legs, by number.
@@ -43,8 +54,17 @@ class Host(ABC):
         problem: why it has ended, or cannot be used; empty while it can.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start_s: float = START_S, silent_s: float = SILENT_S, hung_s: float = HUNG_S) -> None:
         self._loop = asyncio.get_running_loop()
+        self._alive = 0
+        self._watches = (
+            LivenessTimer(lambda: self._alive, silent_s, self._silence),
+            LivenessTimer(lambda: self._alive, hung_s, self._on_hung),
+        )
+        self._hung_s = hung_s
+        self._start_timer = self._loop.call_later(
+            start_s, lambda: self.hung(f"it did not load the SDK within {start_s:g} s")
+        )
         self.app_id: str | None = None
         self.seats: dict[int, Seat] = {}
         self.reserved: int = 0
@@ -93,9 +113,14 @@ class Host(ABC):
         ...
 
     @abstractmethod
-    def hang(self, reason: str) -> None:
-        """The engine does not do what it was asked to: end it if that harms no other leg."""
+    def hung(self, reason: str) -> None:
+        """The engine does not work any more: end it."""
         ...
+
+    def stuck(self, reason: str) -> None:
+        """The engine does not do what a leg asked it to: end it if that harms no other leg."""
+        if len(self.seats) <= 1:
+            self.hung(reason)
 
     @abstractmethod
     async def aclose(self) -> None:
@@ -110,10 +135,13 @@ class Host(ABC):
             case Ready():
                 if not self._ready.done():
                     self._ready.set_result(None)
+                    self._start_timer.cancel()
+                    for watch in self._watches:
+                        watch.start()
             case Unusable():
                 self.end(message.message)
             case Alive():
-                pass
+                self._alive += 1
             case _:
                 seat = self.seats.get(message.leg)
                 if seat is not None:
@@ -125,18 +153,24 @@ class Host(ABC):
         if seat is not None:
             seat.on_audio(audio)
 
-    def silence(self, silent: bool) -> None:
-        """The engine does not answer, or answers again."""
-        for seat in tuple(self.seats.values()):
-            seat.on_silence(silent)
-
     def end(self, problem: str) -> None:
         """The host is of no more use, and its legs are out. Idempotent."""
         if self.problem:
             return
         self.problem = problem
+        self._start_timer.cancel()
+        for watch in self._watches:
+            watch.stop()
         if not self._ready.done():
             self._ready.set_exception(TransportUnavailable(f"Agora's SDK cannot be used: {problem}"))
         seats, self.seats = self.seats, {}
         for seat in seats.values():
             seat.on_lost(problem)
+
+    def _silence(self, silent: bool) -> None:
+        for seat in tuple(self.seats.values()):
+            seat.on_silence(silent)
+
+    def _on_hung(self, hung: bool) -> None:
+        if hung:
+            self.hung(f"it did not answer for {self._hung_s:g} s")

@@ -226,12 +226,20 @@ class AgoraLeg(Leg):
             grant.endpoint,
         )
 
-    def _drop_seat(self) -> None:
+    def _drop_seat(self, unheard_s: float = 0.0) -> None:
+        """Leave the seat in the background, once the audio that waits in the SDK has been heard."""
         seat, self._seat = self._seat, None
         if seat is not None:
-            leaving = self._loop.create_task(seat.leave())
+            leaving = self._loop.create_task(self._leave(seat, 0.0 if self._disconnected else unheard_s))
             self._releases[leaving] = seat
             leaving.add_done_callback(self._seat_left)
+
+    async def _leave(self, seat: LegSeat, after_s: float) -> None:
+        try:
+            if after_s:
+                await asyncio.sleep(after_s)
+        finally:
+            await seat.leave()
 
     def _seat_left(self, leaving: asyncio.Task[None]) -> None:
         self._earlier = _sum(self._earlier, self._releases.pop(leaving).counters())
@@ -350,7 +358,7 @@ class AgoraLeg(Leg):
             return
         self._closed = True
         self._members.close()
-        self._drop_seat()
+        self._drop_seat(self._unheard.left_s(self._clock.monotonic_s()))
         self._release_task = self._loop.create_task(self._release())
 
     async def _release(self) -> None:

@@ -165,7 +165,7 @@ class LegSeat(Seat):
                 async with asyncio.timeout(LEAVE_S):
                     await self._left.wait()
         except TimeoutError:
-            self._host.hang(f"it did not leave a channel within {LEAVE_S:g} s")
+            self._host.stuck(f"it did not leave a channel within {LEAVE_S:g} s")
         finally:
             self._fail_renewals("we left the channel")
             self._host.remove(self.number)

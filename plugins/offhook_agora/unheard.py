@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+#: The engine drops what is further ahead than this.
+_MOST_S: Final = 0.3
+
 
 class Unheard:
     """The audio that waits in the SDK: it plays at its own pace, and begins `lead_ms` after the first of a spurt.
@@ -27,6 +32,10 @@ class Unheard:
 
     def flush(self, now_s: float) -> float:
         """All of it was dropped. Returns its length in milliseconds."""
-        unheard_s = min(self._sent_s, max(0.0, self._until_s - now_s))
+        unheard_s = min(self._sent_s, self.left_s(now_s))
         self._until_s = self._sent_s = 0.0
         return unheard_s * 1000
+
+    def left_s(self, now_s: float) -> float:
+        """How long it takes until all of it is heard: at most what the SDK holds."""
+        return min(_MOST_S, max(0.0, self._until_s - now_s))

@@ -19,7 +19,7 @@ __all__ = ["offhook_command", "offhook_diagnosis", "offhook_transport"]
 def offhook_command(registry: CommandRegistry) -> None:
     from offhook_agora.agora_command import agora
 
-    registry.add("agora", agora, summary="Fetch Agora's native library, and check Agora's SDK.")
+    registry.add("agora", agora, summary="Fetch Agora's native library, check Agora's SDK, and try one live call.")
 
 
 @hookimpl

@@ -59,7 +59,7 @@ def fetch_command(
     environment = Environment.of_process()
     folder = expanded(into).absolute() if into else default_folder(environment)
     order = Order(folder, url, expanded(archive).absolute() if archive else None, sha256, trust_first)
-    progress = make_progress(stream_terminal(sys.stderr))
+    progress = make_progress(stream_terminal(sys.stderr), environment)
     try:
         fetched = Fetch(order, environment, Machine.here(), progress).run()
     finally:
@@ -80,9 +80,13 @@ def check_command(
 ) -> None:
     """Check whether calls over Agora can work here: both halves of the SDK, and whether they fit this machine.
 
-    Nothing of the SDK runs in this process, and nothing is downloaded. Exit codes: 0 nothing is wrong, 1 something is.
+    Nothing of the SDK runs in this process, and nothing is downloaded. If nothing is wrong so far, the SDK is loaded in
+    a process of its own. Exit codes: 0 nothing is wrong, 1 something is.
     """
-    found = list(findings(Environment.of_process(), Machine.here(), wanted=True))
+    from offhook_agora.proof import prove
+
+    environment = Environment.of_process()
+    found = list(findings(environment, Machine.here(), wanted=True, prove=lambda layout: prove(layout, environment)))
     wrong = sum(finding.level is Level.WRONG for finding in found)
     if as_json:
         document = [

@@ -100,7 +100,8 @@ def _static_findings(environment: Environment, machine: Machine) -> Iterator[Fin
     if package is None:
         yield Finding(Level.WRONG, _LAYER, without_package().message)
     else:
-        yield from _layer_findings(package)
+        inside = marker is not None and folder in package.parents
+        yield from _layer_findings(package, (marker.sdk if marker and inside else "") or version_of(package))
     if folder and marker:
         layout = SdkLayout(package or Path(), folder / LIBRARIES, marker.sdk, marker.kind)
         yield from _library_findings(layout, package, machine)
@@ -116,8 +117,7 @@ def _static_findings(environment: Environment, machine: Machine) -> Iterator[Fin
     yield from _kind_findings(kind, environment)
 
 
-def _layer_findings(package: Path) -> Iterator[Finding]:
-    version = version_of(package)
+def _layer_findings(package: Path, version: str) -> Iterator[Finding]:
     of = f"version {version}" if version else "a version that is not known"
     yield Finding(Level.FINE, _LAYER, f"{of} in {quoted_path(package)}")
     first = next(packages_called_agora(), package)

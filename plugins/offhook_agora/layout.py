@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError, MissingExtraError, TransportUnavailable
+from offhook.interfaces import is_loopback
 from offhook.paths import expanded
 from offhook.records import home
 from offhook.wording import printable, quoted_path
@@ -33,6 +34,7 @@ REQUIREMENT: Final = "agora-python-server-sdk==2.4.10"
 LIBRARIES: Final = "agora_sdk"
 #: Which library upstream's own installer has unpacked: the address, on one line.
 VERSION_FILE: Final = "version.txt"
+_BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
 _WHAT: Final = "the transport agora"
 
 
@@ -172,9 +174,11 @@ def beside_problem(package: Path, machine: Machine) -> str:
 def remedy(layout: SdkLayout) -> str:
     """Return the command that makes the folder of the libraries anew, as the end of a sentence."""
     folder = layout.libraries.parent
-    if folder == layout.package:
-        return "type: offhook agora fetch"
-    return f"type: offhook {'mock agora-sdk' if layout.kind == 'mock' else 'agora fetch'} --into {shell_path(folder)}"
+    return "type: offhook agora fetch" if folder == layout.package else _command(folder, layout.kind)
+
+
+def _command(folder: Path, kind: Kind) -> str:
+    return f"type: offhook {'mock agora-sdk' if kind == 'mock' else 'agora fetch'} --into {shell_path(folder)}"
 
 
 def shell_path(path: Path) -> str:
@@ -196,7 +200,8 @@ def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]
     if named is not None:
         marker = read_marker(named)
         if marker is None:
-            raise TransportUnavailable(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named)}")
+            kind: Kind = "mock" if is_loopback(environment.as_written(_BASE_URL_VARIABLE)) else "agora"
+            raise TransportUnavailable(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named, kind)}")
         return named, marker
     try:
         folder = default_folder(environment)
@@ -205,15 +210,15 @@ def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]
     return folder, read_marker(folder)
 
 
-def _incomplete(folder: Path) -> str:
+def _incomplete(folder: Path, kind: Kind) -> str:
     inside = folder.parent
     if folder.name == LIBRARIES and is_file(inside / MARKER):
         return f"{quoted_path(folder)} is inside an SDK folder; set it to {quoted_path(inside)}"
     if not _is_folder(folder):
-        return f"{quoted_path(folder)} is not a folder; type: offhook agora fetch --into {shell_path(folder)}"
+        return f"{quoted_path(folder)} is not a folder; {_command(folder, kind)}"
     return (
-        f"{quoted_path(folder)} has no {MARKER}, so it is not an SDK folder or was not completed; type: offhook agora "
-        f"fetch --into {shell_path(folder)}"
+        f"{quoted_path(folder)} has no {MARKER}, so it is not an SDK folder or was not completed; "
+        f"{_command(folder, kind)}"
     )
 
 

@@ -35,7 +35,7 @@ TRAPS: Final[dict[str, tuple[str, dict[str, tuple[str, str]]]]] = {
         "1.5d": ("The same uid elsewhere, a kick and a ban end the connection with numbers of their own", "The leg ends with the reason; it does not fight for the uid"),
     }),
     "1.6": ("Barge-in", {
-        "1.6a": ("`interrupt_audio()` returns -1000 on success, and under AI_SERVER it unpublishes and publishes again", "`clear()` empties the track's send buffer, and reads no return value of it"),
+        "1.6a": ("`interrupt_audio()` returns -1000 on success, and under AI_SERVER it unpublishes and publishes again", "`clear()` calls it, reads no return value of it, and counts itself what was heard; the default scenario publishes nothing again"),
         "1.6b": ("`is_push_to_rtc_completed()` guesses by the wall clock and is true on a fresh connection", "A clock of our own on the monotonic clock knows what is queued; `clear()` returns what was heard, in ms"),
     }),
     "1.7": ("Teardown, deadlocks, crashes", {

@@ -44,9 +44,7 @@ MISUSES: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
 }
 
 
-@pytest.mark.trap("1.3")
-@pytest.mark.trap("1.4")
-@pytest.mark.trap("1.7")
+@pytest.mark.trap("1.1d", "1.3a", "1.3c", "1.4a", "1.4b", "1.7b")
 @pytest.mark.parametrize("name", MISUSES)
 @pytest.mark.parametrize("version", ["2.4.10", "2.3.4"])
 def test_it_is_named_once(sdk_folders: SdkFolders, tmp_path: Path, name: str, version: str) -> None:

@@ -85,16 +85,16 @@ class Watch:
 
     def report(self, name: str, detail: str, about: object) -> None:
         """Report a misuse, once for each object that it is about; raises nothing."""
-        reported = self._reported.setdefault(about, set())
-        if (name, detail) in reported:
-            return
-        reported.add((name, detail))
         try:
+            reported = self._reported.setdefault(about, set())
+            if (name, detail) in reported:
+                return
+            reported.add((name, detail))
             library: Any = self._library()
             send = library["offhook_agora_report"]  # a function object of our own, without upstream's types
             send.argtypes, send.restype = (ctypes.c_char_p, ctypes.c_char_p), None
             send(name.encode(), detail.encode(errors="replace"))
-        except Exception:  # another library: the program goes on as it would without a watch
+        except Exception:  # such as another library: the program goes on as it would without a watch
             pass
 
     def attach(self, module: ModuleType, class_name: str) -> None:
@@ -163,7 +163,7 @@ class Watch:
         def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(self_, *args, **kwargs)
             if result is None:
-                self._report_none(method, self_)
+                self._report_none(method, self_.local_user)  # the observer itself is a structure, and has no hash
             return result
 
         return call
@@ -179,8 +179,9 @@ class Watch:
 
         return call
 
+    # The library reports other results that are not valid by the same name; of None, it sees a random number.
     def _report_none(self, method: str, about: object) -> None:
-        self.report("callback that returns None", f"{method}() returned None and must return an int", about)
+        self.report("result of a callback", f"{method}() returned None and must return an int", about)
 
     def _watch_removed(self, watched: type) -> None:
         removed = {name: use for name, use in REMOVED[watched.__name__].items() if not hasattr(watched, name)}

@@ -14,6 +14,7 @@ import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import opcode
 import sys
 import weakref
@@ -124,7 +125,7 @@ class Watch:
 
     def _checked_release(self, original: Callable[..., Any], *, handle: str) -> Callable[..., Any]:
         def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            if getattr(self_, handle, None) is None and not _called_by_upstream(sys._getframe(1)):
+            if getattr(self_, handle, None) is None and not _called_by_upstream(_caller()):
                 owner = type(self_).__name__
                 self.report("use after release", f"{owner}.{original.__name__}() after {owner}.release()", self_)
             return original(self_, *args, **kwargs)
@@ -181,7 +182,7 @@ class Watch:
 
     # The library reports other results that are not valid by the same name; of None, it sees a random number.
     def _report_none(self, method: str, about: object) -> None:
-        self.report("result of a callback", f"{method}() returned None and must return an int", about)
+        self.report("callback that returns None", f"{method}() returned None and must return an int", about)
 
     def _watch_removed(self, watched: type) -> None:
         removed = {name: use for name, use in REMOVED[watched.__name__].items() if not hasattr(watched, name)}
@@ -189,7 +190,7 @@ class Watch:
             return
 
         def missing(self_: Any, name: str) -> Any:
-            frame = sys._getframe(1)
+            frame = _caller()
             if name in removed and _is_look_up(frame) and not _called_by_upstream(frame):
                 method = f"{type(self_).__name__}.{name}"
                 self.report(f"removed method {method}", f"{method}() is not in this version: {removed[name]}", self_)
@@ -245,12 +246,19 @@ def _is_read_only(data: object) -> bool:
         return False
 
 
-def _called_by_upstream(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__")
+def _caller() -> FrameType | None:
+    """The frame that has called the function that calls this one."""
+    frame = inspect.currentframe()
+    return frame.f_back.f_back if frame is not None and frame.f_back is not None else None
+
+
+def _called_by_upstream(frame: FrameType | None) -> bool:
+    name = frame.f_globals.get("__name__") if frame is not None else None
     return isinstance(name, str) and name.startswith("agora.")
 
 
-def _is_look_up(frame: FrameType) -> bool:
+def _is_look_up(frame: FrameType | None) -> bool:
     """Whether a frame looks an attribute up by its name, and does not ask whether there is one."""
-    code, at = frame.f_code.co_code, frame.f_lasti
-    return 0 <= at < len(code) and opcode.opname[code[at]] in _LOOK_UPS
+    if frame is None or frame.f_lasti < 0:
+        return False
+    return opcode.opname[frame.f_code.co_code[frame.f_lasti]] in _LOOK_UPS

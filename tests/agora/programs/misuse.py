@@ -53,6 +53,8 @@ events, ear = ConnectionEvents(), Ear(None if name == "none" else 1)
 connection.register_observer(events)
 connection.get_local_user().set_playback_audio_frame_before_mixing_parameters(1, 16000)
 connection.register_audio_frame_observer(ear, 0, None)
+if name == "early":
+    twice(lambda: connection.register_audio_frame_observer(ear, 0, None))
 connection.connect(grant["token"], grant["channelName"], str(grant["uid"]))
 connection.publish_audio()
 if not events.callee.wait(20):

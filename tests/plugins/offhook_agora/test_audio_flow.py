@@ -87,6 +87,29 @@ def test_a_short_word_is_pushed_when_the_lead_has_passed() -> None:
     assert outgoing.deadline_s() is None
 
 
+@pytest.mark.parametrize("late_s", [-0.015, 0.0, 0.03])
+def test_a_pause_keeps_its_length_however_late_the_next_frame_is(late_s: float) -> None:
+    outgoing = Outgoing(RATE_HZ, 100)
+    pushed_s = []
+    for index in range(10):
+        begin_s = (index // 5) * 1.0 + late_s * (index // 5)
+        now_s = begin_s + index * 0.02
+        if outgoing.add(pcm(20), index * 320 + (index // 5) * RATE_HZ, now_s):
+            pushed_s.append(now_s)
+        deadline_s = outgoing.deadline_s()
+        if deadline_s is not None and deadline_s <= now_s + 0.02 and outgoing.due(deadline_s):
+            pushed_s.append(deadline_s)
+    assert [round(at_s - pushed_s[0], 6) for at_s in pushed_s[:2]] == [0, 1.1]
+
+
+def test_a_pause_that_the_positions_do_not_tell_begins_a_new_time() -> None:
+    outgoing = Outgoing(RATE_HZ, 100)
+    outgoing.add(pcm(20), 0, 5.0)
+    assert outgoing.due(5.1)
+    outgoing.add(pcm(20), 320, 9.0)
+    assert outgoing.deadline_s() == pytest.approx(9.1)
+
+
 @pytest.mark.parametrize("lead_ms", [0, 20, 100, 200])
 def test_at_every_lead_all_audio_arrives_in_order(lead_ms: int) -> None:
     outgoing = Outgoing(RATE_HZ, lead_ms)

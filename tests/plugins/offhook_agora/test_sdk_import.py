@@ -49,9 +49,7 @@ def test_a_python_layer_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "rtc").mkdir()  # another package of the name agora
     error = fails(tmp_path, libraries(tmp_path / "lib"))
     assert error.code == "layer"
-    assert error.text == (
-        f"the Python layer of Agora's SDK is not in {tmp_path}. Run: offhook agora check"
-    )
+    assert error.text == (f"the Python layer of Agora's SDK is not in {tmp_path}. Run: offhook agora check")
 
 
 @pytest.mark.trap("2.1a")

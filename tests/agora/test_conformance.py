@@ -52,3 +52,9 @@ class TestInAChild(AgoraKit):
 
 class TestInThisProcess(AgoraKit):
     process = "inline"
+
+    @pytest.fixture(autouse=True)
+    def _library(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The library reads the environment of its process, which is this one."""
+        for name, value in AgoraFarEnd().environment.items():
+            monkeypatch.setenv(name, value)

@@ -27,19 +27,23 @@ agora = typer.Typer(
 @agora.command("fetch")
 def fetch_command(
     url: Annotated[
-        str, typer.Option("--url", metavar="URL", help="Fetch this address instead of the one that offhook knows.")
-    ] = "",
+        str | None,
+        typer.Option("--url", metavar="URL", help="Fetch this address instead of the one that offhook knows."),
+    ] = None,
     archive: Annotated[
-        str, typer.Option("--zip", metavar="FILE", help="Unpack a zip file that you have, and reach no network.")
-    ] = "",
-    sha256: Annotated[str, typer.Option("--sha256", metavar="HEX", help="Accept only an archive with this hash.")] = "",
+        str | None, typer.Option("--zip", metavar="FILE", help="Unpack a zip file that you have, and reach no network.")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", metavar="HEX", help="Accept only an archive with this hash.")
+    ] = None,
     trust_first: Annotated[
         bool,
         typer.Option("--trust-first", help="Accept an archive whose hash is not known, and hold the next one to it."),
     ] = False,
     into: Annotated[
-        str, typer.Option("--into", metavar="DIR", help="Make this folder instead of the one in offhook's own folder.")
-    ] = "",
+        str | None,
+        typer.Option("--into", metavar="DIR", help="Make this folder instead of the one in offhook's own folder."),
+    ] = None,
 ) -> None:
     """Fetch Agora's native library, check it, and put it where offhook finds it.
 
@@ -52,13 +56,16 @@ def fetch_command(
     from offhook_agora.fetch.progress import make_progress
     from offhook_agora.fetch.provision import Fetch, Order
 
+    for option, value in (("--url", url), ("--zip", archive), ("--sha256", sha256), ("--into", into)):
+        if value == "":
+            raise ConfigError(f"{option} is empty: leave it out, or check the variable that it is from")
     if url and archive:
         raise ConfigError("--url and --zip exclude each other: pass one of them")
     if sha256 and trust_first:
         raise ConfigError("--sha256 and --trust-first exclude each other: with the hash, nothing has to be trusted")
     environment = Environment.of_process()
     folder = expanded(into).absolute() if into else default_folder(environment)
-    order = Order(folder, url, expanded(archive).absolute() if archive else None, sha256, trust_first)
+    order = Order(folder, url or "", expanded(archive).absolute() if archive else None, sha256 or "", trust_first)
     progress = make_progress(stream_terminal(sys.stderr), environment)
     try:
         fetched = Fetch(order, environment, Machine.here(), progress).run()

@@ -32,6 +32,8 @@ SDK_VARIABLE: Final = "OFFHOOK_AGORA_SDK"
 #: What to install for upstream's Python layer: the version whose native library `offhook agora fetch` fetches.
 REQUIREMENT: Final = "agora-python-server-sdk==2.4.10"
 LIBRARIES: Final = "agora_sdk"
+#: Below an SDK folder: a folder with upstream's Python layer, where that is not installed.
+UPSTREAM: Final = "upstream"
 #: Which library upstream's own installer has unpacked: the address, on one line.
 VERSION_FILE: Final = "version.txt"
 _BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
@@ -130,7 +132,7 @@ def find_package(folder: Path | None) -> Path | None:
     Args:
         folder: an SDK folder, if one was chosen.
     """
-    own = None if folder is None else folder / "upstream" / "agora"
+    own = None if folder is None else folder / UPSTREAM / "agora"
     candidates = [*([own] if own else []), *packages_called_agora()]
     return next((package for package in candidates if is_upstream(package)), None)
 
@@ -224,7 +226,8 @@ def _incomplete(folder: Path, kind: Kind) -> str:
 
 def without_package() -> TransportUnavailable | MissingExtraError:
     """Return the error that says that the Python layer is missing."""
-    other = next(packages_called_agora(), None)
+    # Without its own file, a package is what an uninstalled one has left: its installer lists no library.
+    other = next((package for package in packages_called_agora() if is_file(package / "__init__.py")), None)
     if other is None or is_file(other.parent / MARKER):
         return MissingExtraError(REQUIREMENT, _WHAT, ("agora",))
     return TransportUnavailable(

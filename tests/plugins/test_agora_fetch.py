@@ -27,6 +27,7 @@ from offhook_agora.fetch.addresses import pinned_address
 from offhook_agora.fetch.limits import Limits
 from offhook_agora.fetch.progress import PlainProgress, make_progress
 from offhook_agora.fetch.provision import Fetch, Fetched, Order
+from offhook_agora.fetch.target import replace
 from offhook_agora.machine import Machine
 from offhook_agora.marker import Marker, read_marker
 
@@ -439,6 +440,30 @@ def test_a_folder_is_replaced_as_a_whole(server: Server, bench: Bench) -> None:
     assert not (bench.folder / "agora_sdk" / "old.so").exists()
 
 
+def test_the_layer_that_a_user_has_put_there_is_kept(server: Server, bench: Bench) -> None:
+    package = upstream(bench.folder / "upstream")
+    assert bench.fetch(server.url(), trust=True).checked == len(SYMBOLS)
+    assert bench.fetch(server.url()).checked == len(SYMBOLS)
+    assert (package / "rtc" / "agora_service.py").is_file()
+    assert not (package.parent / "RAN").exists()
+    # A fetch that was killed when the layer had been moved already.
+    (bench.work / "new").mkdir(parents=True)
+    (bench.folder / "upstream").rename(bench.work / "new" / "upstream")
+    bench.folder.rename(bench.work / "old")
+    server.files["/sdk.zip"] = Served(status=500)
+    bench.refused(TransportUnavailable, server.url())
+    assert (package / "rtc" / "agora_service.py").is_file()
+
+
+def test_what_cannot_be_put_in_place_changes_nothing(tmp_path: Path) -> None:
+    folder, old = tmp_path / "sdk", tmp_path / "old"
+    package = upstream(folder / "upstream")
+    with pytest.raises(StorageError, match="cannot be replaced"):
+        replace(folder, tmp_path / "missing", old)
+    assert package.is_dir()
+    assert not old.exists()
+
+
 def test_a_fetch_that_was_killed_between_its_last_steps(server: Server, bench: Bench) -> None:
     bench.fetch(server.url(), trust=True)
     bench.work.mkdir()
@@ -518,6 +543,24 @@ def test_a_folder_with_a_damaged_marker_is_replaced(server: Server, bench: Bench
     (bench.folder / "offhook-agora-sdk.json").write_text(marker, "ascii")
     bench.fetch(server.url(), trust=True)
     assert read_marker(bench.folder)
+
+
+def test_a_work_folder_of_somebody_else_is_not_used(server: Server, bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    work = tmp_path / ".sdk.fetch"
+    work.symlink_to(tmp_path / "theirs")
+    assert "is a link" in bench.refused(StorageError, server.url(), trust=True, into=tmp_path / "sdk")
+    work.unlink()
+    work.mkdir()
+    work.chmod(0o777)
+    assert "other users" in bench.refused(StorageError, server.url(), trust=True, into=tmp_path / "sdk")
+    assert not server.asked
+
+
+def test_links_in_a_circle(server: Server, bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert "circle" in bench.refused(ConfigError, server.url(), trust=True, into=tmp_path / "a" / "sdk")
 
 
 def test_a_root_is_not_replaced(server: Server, bench: Bench) -> None:
@@ -765,7 +808,7 @@ def test_a_fetch_that_is_killed_can_be_typed_again(server: Server, bench: Bench)
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--url", "https://a.example/", "--zip", "b.zip"], ["--sha256", "a" * 64, "--trust-first"], ["--sha256", "x"], []],
+    [["--url", "https://a.example/", "--zip", "b.zip"], ["--sha256", "a" * 64, "--trust-first"], ["--zip", ""], []],
 )
 def test_wrong_arguments(bench: Bench, arguments: list[str]) -> None:
     done = _command(bench, "fetch", *arguments)

@@ -176,6 +176,13 @@ def test_an_empty_folder_that_a_failed_download_has_left(site: Path) -> None:
     assert "offhook agora fetch" in _refusal(TransportUnavailable)
 
 
+@pytest.mark.trap("2.1a")
+def test_what_an_uninstalled_package_has_left_is_not_taken_for_another(site: Path) -> None:
+    libraries(site / "agora" / "agora_sdk")
+    (site / "agora" / "version.txt").write_text(ADDRESS, "ascii")
+    assert REQUIREMENT in _refusal(MissingExtraError)
+
+
 @pytest.mark.trap("2.2c")
 def test_an_unrelated_package_called_agora(site: Path) -> None:
     (site / "agora").mkdir()

@@ -25,6 +25,7 @@ MISUSES: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
         ("second observer",),
         ("AttributeError 'LocalUser' object has no attribute 'unregister_audio_frame_observer'",),
     ),
+    "second_user_observer": (SILENT, ("second observer",), ("0",)),
     "removed": (
         SILENT,
         ("removed method AgoraService.create_media_node_factory", "removed method LocalUser.publish_audio"),

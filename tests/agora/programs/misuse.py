@@ -8,6 +8,7 @@ import time
 from agora.rtc.agora_base import AgoraServiceConfig, AudioScenarioType, RTCConnConfig, RtcConnectionPublishConfig
 from agora.rtc.agora_service import AgoraService
 from agora.rtc.audio_frame_observer import IAudioFrameObserver
+from agora.rtc.local_user_observer import IRTCLocalUserObserver
 from agora.rtc.rtc_connection_observer import IRTCConnectionObserver
 
 
@@ -65,6 +66,9 @@ elif name == "length":
     twice(lambda: connection.push_audio_pcm_data(bytearray(882), 44100, 1))
 elif name == "second_observer":
     twice(lambda: connection.register_audio_frame_observer(ear, 0, None))
+elif name == "second_user_observer":
+    connection.register_local_user_observer(IRTCLocalUserObserver())
+    twice(lambda: connection.register_local_user_observer(IRTCLocalUserObserver()))
 elif name == "removed":
     print("asked:", hasattr(service, "create_custom_audio_track_pcm"))
     twice(lambda: service.create_media_node_factory())

@@ -24,8 +24,9 @@ from offhook_mockserver.agora_sdk.sdist import obtain
 
 HERE = Path(__file__).parent
 USUAL = ("2.4.9", "2.3.4", "newest")
-#: Tests that name their version run on it in the session `agora`.
-OPTIONS = ("-k", "not 2.3.4 and not 2.4.9", "-q", "-n", "4", "--dist", "worksteal")
+#: Tests that name their version run on it in the session `agora`, and those of folders and of this do not depend on it.
+OTHERS = "not 2.3.4 and not 2.4.9 and not test_sdk_folder and not test_surface"
+OPTIONS = ("-k", OTHERS, "-q", "-n", "4", "--dist", "worksteal")
 SHOWN = 60
 TIMEOUT_S = 600
 

@@ -53,8 +53,8 @@ class _Item:
         return name if name == self._mark else None
 
 
-def _report_of_a_skip(mark: str) -> str:
-    report = pytest.TestReport("a::b", ("a", 0, "b"), {}, "skipped", ("a.py", 1, "no compiler"), "setup")
+def _report_of_a_skip(mark: str, why: str) -> str:
+    report = pytest.TestReport("a::b", ("a", 0, "b"), {}, "skipped", ("a.py", 1, why), "setup")
     making = pytest_runtest_makereport(_Item(mark), None)  # type: ignore[arg-type]
     next(making)
     with pytest.raises(StopIteration) as stopped:
@@ -63,10 +63,16 @@ def _report_of_a_skip(mark: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("ci", "mark", "outcome"), [("1", "agora", "failed"), ("", "agora", "skipped"), ("1", "slow", "skipped")]
+    ("ci", "mark", "why", "outcome"),
+    [
+        ("1", "agora", "no compiler", "failed"),
+        ("", "agora", "no compiler", "skipped"),
+        ("1", "slow", "no compiler", "skipped"),
+        ("1", "agora", "transport-17: giving up is not claimed: the call decides", "skipped"),
+    ],
 )
 def test_in_ci_a_skipped_test_over_the_sdk_fails(
-    ci: str, mark: str, outcome: str, monkeypatch: pytest.MonkeyPatch
+    ci: str, mark: str, why: str, outcome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", ci)
-    assert _report_of_a_skip(mark) == outcome
+    assert _report_of_a_skip(mark, why) == outcome

@@ -143,6 +143,7 @@ def test_renewal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.trap("1.6b")
 def test_flushing_returns_what_waits_in_the_sdk(tmp_path: Path) -> None:
     async def main() -> None:
         async with transport(tmp_path, settings=Settings(lead_ms=200)) as agora:
@@ -160,6 +161,7 @@ def test_flushing_returns_what_waits_in_the_sdk(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.trap("2.3c")
 def test_calls_of_an_app_id_share_a_child_up_to_a_limit(tmp_path: Path) -> None:
     async def main() -> None:
         doubles = Doubles()

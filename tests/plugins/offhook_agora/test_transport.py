@@ -42,6 +42,7 @@ def test_an_sdk_that_does_not_join_there(kind: str, endpoint: str | None, tmp_pa
     asyncio.run(main())
 
 
+@pytest.mark.fault("F40")
 def test_no_sdk_is_one_sentence_and_the_transport_can_be_used_later(tmp_path: Path) -> None:
     async def main() -> None:
         environment = Environment({"OFFHOOK_AGORA_SDK": str(tmp_path / "sdk")})
@@ -197,6 +198,7 @@ def ended(pid: int) -> bool:
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+@pytest.mark.fault("F41")
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
 @pytest.mark.parametrize("child_is_stopped", [False, True])
 def test_a_child_dies_with_its_parent(child_is_stopped: bool, tmp_path: Path) -> None:

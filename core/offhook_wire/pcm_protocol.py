@@ -75,6 +75,20 @@ class Unpublish(Message):
     TYPE: ClassVar[str | None] = "unpublish"
 
 
+@dataclass(frozen=True, slots=True)
+class Misuse(Message):
+    """The client's library noticed that the program uses it in a way that Agora's own library punishes.
+
+    Attributes:
+        name: which way; the mock prints each name once for each call.
+        detail: what was done, for people.
+    """
+
+    TYPE: ClassVar[str | None] = "misuse"
+    name: Annotated[str, Text(100)]
+    detail: relay.ShortText
+
+
 #: After a `Refusal` the WebSocket closes.
 PcmEvent: TypeAlias = (
     Welcome
@@ -88,7 +102,7 @@ PcmEvent: TypeAlias = (
     | relay.Renewed
     | relay.RenewalRefused
 )
-PcmClientMessage: TypeAlias = relay.Leave | relay.Renew | Unpublish
+PcmClientMessage: TypeAlias = relay.Leave | relay.Renew | Unpublish | Misuse
 
 #: These raise `ProtocolError` for a text that is not such a message.
 parse_event: Final[Callable[[str | bytes], PcmEvent]] = one_of(get_args(PcmEvent))

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from offhook.plugin import hookimpl
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Environment, Transport
-    from offhook.plugin import TransportRegistry
+    from collections.abc import Iterable
 
-__all__ = ["offhook_transport"]
+    from offhook.interfaces import Environment, Finding, Transport
+    from offhook.plugin import CommandRegistry, DiagnosisRegistry, TransportRegistry
+
+__all__ = ["offhook_command", "offhook_diagnosis", "offhook_transport"]
 
 
 def _agora(environment: Environment) -> Transport:
@@ -23,3 +25,22 @@ def _agora(environment: Environment) -> Transport:
 def offhook_transport(registry: TransportRegistry) -> None:
     """Add the transport. It needs no package: `check` looks for the SDK, which may be in a folder of its own."""
     registry.add("agora", _agora, summary="Agora itself, through Agora's SDK in a process of its own")
+
+
+@hookimpl
+def offhook_command(registry: CommandRegistry) -> None:
+    from offhook_agora.agora_command import agora
+
+    registry.add("agora", agora, summary="Fetch Agora's native library, and check Agora's SDK.")
+
+
+@hookimpl
+def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
+    registry.add("agora-sdk", _sdk, summary="Agora's SDK: both of its halves, and whether they fit this machine")
+
+
+def _sdk(environment: Environment) -> Iterable[Finding]:
+    from offhook_agora.diagnosis import findings
+    from offhook_agora.machine import Machine
+
+    return findings(environment, Machine.here(), wanted=False)

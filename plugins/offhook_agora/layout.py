@@ -6,6 +6,7 @@ Nothing here imports the SDK, loads a library or reaches the network.
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import ConfigError, MissingExtraError, TransportUnavailable
 from offhook.paths import expanded
 from offhook.records import home
-from offhook.wording import quoted_path
+from offhook.wording import printable, quoted_path
+from offhook_agora.libraries import machine_problem, problems
 from offhook_agora.machine import Machine
 from offhook_agora.marker import MARKER, Kind, Marker, read_marker
-from offhook_agora.upstream import is_upstream, native_address, records_address, version_of
+from offhook_agora.upstream import installer_of, is_upstream, native_address, records_address, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,21 +68,37 @@ def find_sdk(environment: Environment) -> SdkLayout:
         MissingExtraError: the Python layer is not installed.
         ConfigError: a setting names no usable path.
     """
-    folder, marker = _chosen(environment)
-    package = find_package(folder)
     machine = Machine.here()
+    layout = place_sdk(environment, machine)
+    problem = machine_problem(machine) if layout.kind == "agora" else ""
+    if problem:
+        raise TransportUnavailable(f"{_WHAT} cannot work here: {problem}")
+    wrong = next(problems(layout.libraries, machine), None)
+    if wrong:
+        cure = wrong.cure or remedy(layout)
+        raise TransportUnavailable(f"{_WHAT} cannot use its native library: {wrong.text}; {cure}")
+    return layout
+
+
+def place_sdk(environment: Environment, machine: Machine) -> SdkLayout:
+    """Return where the SDK is, as `find_sdk` does, without reading the libraries.
+
+    Args:
+        environment: the settings.
+        machine: the machine that the libraries are for.
+
+    Raises:
+        TransportUnavailable, MissingExtraError, ConfigError: as `find_sdk`.
+    """
+    folder, marker = chosen_folder(environment)
+    package = find_package(folder)
     if package is None:
-        raise _without_package()
+        raise without_package()
     if folder is None or marker is None:
         problem = beside_problem(package, machine)
         if problem:
-            raise TransportUnavailable(f"{_WHAT} has no native library: {problem}")
+            raise TransportUnavailable(f"{_WHAT} has no native library: {problem}; type: offhook agora fetch")
         return SdkLayout(package, package / LIBRARIES, version_of(package), "agora")
-    missing = missing_libraries(folder / LIBRARIES, machine)
-    if missing:
-        raise TransportUnavailable(
-            f"{_WHAT} cannot use {quoted_path(folder)}, which lacks {', '.join(missing)}: {remedy(folder, marker.kind)}"
-        )
     version = (marker.sdk if folder in package.parents else "") or version_of(package)
     return SdkLayout(package, folder / LIBRARIES, version, marker.kind)
 
@@ -134,37 +152,46 @@ def packages_called_agora() -> Iterator[Path]:
             yield path
 
 
-def missing_libraries(libraries: Path, machine: Machine) -> list[str]:
-    """Return the names of the libraries that a folder lacks; raises nothing."""
-    return [name for name in machine.needed_libraries if not _is_file(libraries / name)]
-
-
 def beside_problem(package: Path, machine: Machine) -> str:
-    """Return why the libraries beside a package cannot be used, and what to do; empty if they can."""
+    """Return why the libraries that upstream's installer puts beside its package cannot be used; empty if they can."""
     libraries = package / LIBRARIES
-    missing = missing_libraries(libraries, machine)
-    if len(missing) == len(machine.needed_libraries):
-        return f"none is installed beside {quoted_path(package)}; type: offhook agora fetch"
-    if missing:
-        return f"{quoted_path(libraries)} lacks {', '.join(missing)}; type: offhook agora fetch"
+    if not is_file(libraries / machine.main_library):
+        installer = installer_of(package)
+        lost = {"uv": "uv throws it away when it installs", "pip": "a wheel holds none"}.get(installer, "")
+        return f"{quoted_path(package)} was installed without it{f' ({lost})' if lost else ''}"
     if records_address(package):
         wanted, unpacked = native_address(package, machine), _first_line(package / VERSION_FILE)
         if wanted and unpacked != wanted:
             return (
                 f"the one in {quoted_path(libraries)} belongs to another version of the Python layer, which would "
-                "delete it; type: offhook agora fetch"
+                "delete it when it is imported"
             )
     return ""
 
 
-def remedy(folder: Path, kind: Kind) -> str:
-    """Return the command that makes an SDK folder anew."""
-    command = "mock agora-sdk" if kind == "mock" else "agora fetch"
-    return f"type: offhook {command} --into {quoted_path(folder)}"
+def remedy(layout: SdkLayout) -> str:
+    """Return the command that makes the folder of the libraries anew, as the end of a sentence."""
+    folder = layout.libraries.parent
+    if folder == layout.package:
+        return "type: offhook agora fetch"
+    return f"type: offhook {'mock agora-sdk' if layout.kind == 'mock' else 'agora fetch'} --into {shell_path(folder)}"
 
 
-def _chosen(environment: Environment) -> tuple[Path | None, Marker | None]:
-    """The SDK folder to use, and what it holds; None if there is none, so that only the installed package is left."""
+def shell_path(path: Path) -> str:
+    """Return a path as a shell reads it, with unprintable characters escaped."""
+    return shlex.quote(printable(str(path)))
+
+
+def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]:
+    """Return the SDK folder to use, and what it holds.
+
+    The latter is None if the folder is not there, or not complete, so that only a package may have libraries; both are
+    None if there is no place for the folder either.
+
+    Raises:
+        TransportUnavailable: `OFFHOOK_AGORA_SDK` names a folder that is not a complete SDK folder, or cannot be read.
+        ConfigError: its value is not a path.
+    """
     named = named_folder(environment)
     if named is not None:
         marker = read_marker(named)
@@ -180,19 +207,20 @@ def _chosen(environment: Environment) -> tuple[Path | None, Marker | None]:
 
 def _incomplete(folder: Path) -> str:
     inside = folder.parent
-    if folder.name == LIBRARIES and _is_file(inside / MARKER):
+    if folder.name == LIBRARIES and is_file(inside / MARKER):
         return f"{quoted_path(folder)} is inside an SDK folder; set it to {quoted_path(inside)}"
     if not _is_folder(folder):
-        return f"{quoted_path(folder)} is not a folder; type: offhook agora fetch --into {quoted_path(folder)}"
+        return f"{quoted_path(folder)} is not a folder; type: offhook agora fetch --into {shell_path(folder)}"
     return (
         f"{quoted_path(folder)} has no {MARKER}, so it is not an SDK folder or was not completed; type: offhook agora "
-        f"fetch --into {quoted_path(folder)}"
+        f"fetch --into {shell_path(folder)}"
     )
 
 
-def _without_package() -> TransportUnavailable | MissingExtraError:
+def without_package() -> TransportUnavailable | MissingExtraError:
+    """Return the error that says that the Python layer is missing."""
     other = next(packages_called_agora(), None)
-    if other is None or _is_file(other.parent / MARKER):
+    if other is None or is_file(other.parent / MARKER):
         return MissingExtraError(REQUIREMENT, _WHAT, ("agora",))
     return TransportUnavailable(
         f"{_WHAT} cannot use the package {quoted_path(other)}, which is called agora but is not Agora's; type: "
@@ -208,7 +236,8 @@ def _first_line(path: Path) -> str:
         return ""
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether a path is a file; False if that cannot be found out."""
     try:
         return path.is_file()
     except (OSError, ValueError):

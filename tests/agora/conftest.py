@@ -8,14 +8,16 @@ set, they fail. `OFFHOOK_TEST_AGORA_SDIST` names a source archive of another ver
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from tests.integration.conftest import Mock
 
 import offhook_mockserver.agora_sdk
 from offhook.errors import OffhookError
@@ -48,12 +50,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def sdk_folders(pytestconfig: pytest.Config) -> SdkFolders:
     """Returns the SDK folder of a version, such as ``sdk_folders("2.3.4")``."""
-    cache = Path(pytestconfig.cache.mkdir("agora")) if pytestconfig.cache else pytestconfig.rootpath / ".pytest_cache"
+    cache = Path(pytestconfig.cache.mkdir("agora"))
 
     def folder_of(version: str) -> Path:
         return _folder(cache, version)
 
     return folder_of
+
+
+@pytest.fixture(scope="session")
+def sdk_archive(pytestconfig: pytest.Config) -> bytes:
+    """Upstream's source archive of the default version."""
+    with _skipping():
+        return _archive(Path(pytestconfig.cache.mkdir("agora")), DEFAULT)[1]
 
 
 @pytest.fixture(scope="session")
@@ -63,18 +72,24 @@ def sdk_folder(sdk_folders: SdkFolders) -> Path:
 
 
 def _folder(cache: Path, version: str) -> Path:
-    try:
+    with _skipping():
         found, archive = _archive(cache, version)
         folder = cache / f"sdk-{found.version or 'other'}-{_fingerprint(archive)}"
         with (cache / f"{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (folder / MARKER).exists():
                 stage(folder, None, archive, found.version)
+        return folder
+
+
+@contextlib.contextmanager
+def _skipping() -> Iterator[None]:
+    try:
+        yield
     except OffhookError as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(error.message)
-    return folder
 
 
 def _archive(cache: Path, version: str) -> tuple[Release, bytes]:
@@ -94,3 +109,13 @@ def _fingerprint(archive: bytes) -> str:
     for path in sorted(path for path in SOURCES.rglob("*") if path.suffix in {".py", ".c", ".h"}):
         digest.update(f"{path.relative_to(SOURCES)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+@pytest.fixture
+def mock(tmp_path: Path) -> Iterator[Mock]:
+    """A mock server of the test's own, in another process."""
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    server = Mock(recordings)
+    yield server
+    server.finish()

@@ -120,6 +120,7 @@ PCM: tuple[Message, ...] = (
     pcm_protocol.Welcome(7, 16_000, "place", (pcm_protocol.Present(8, published=False),)),
     pcm_protocol.Joined(7),
     pcm_protocol.Unpublish(),
+    pcm_protocol.Misuse("name", "detail"),
     relay_protocol.Refusal("busy", "try again"),
 )
 

@@ -27,6 +27,7 @@ EVENTS: list[tuple[protocol.PcmEvent, str]] = [
 CLIENT_MESSAGES: list[tuple[protocol.PcmClientMessage, str]] = [
     (relay.Leave(), '{"type":"leave"}'),
     (protocol.Unpublish(), '{"type":"unpublish"}'),
+    (protocol.Misuse("name", "what"), '{"type":"misuse","name":"name","detail":"what"}'),
 ]
 JOINS = [
     (protocol.Join("a", "b", Secret("c")), '{"type":"join","app_id":"a","channel":"b","token":"c","uid":0}'),

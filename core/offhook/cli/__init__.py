@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from offhook.cli.exit_codes import ExitCode
     from offhook.cli.output import print_complaint, print_json, print_line
     from offhook.cli.stopping import Stop, run
+    from offhook.cli.streams import stream_terminal
 
 __all__ = [
     "CALLEE_HEARD",
@@ -38,6 +39,7 @@ __all__ = [
     "print_line",
     "report",
     "run",
+    "stream_terminal",
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
@@ -54,6 +56,7 @@ _HOMES: Final[Mapping[str, str]] = {
     "print_line": "offhook.cli.output",
     "report": "offhook.cli.call.placing",
     "run": "offhook.cli.stopping",
+    "stream_terminal": "offhook.cli.streams",
     "EarlySignals": "offhook.cli.early",
 }
 

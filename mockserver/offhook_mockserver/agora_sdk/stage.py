@@ -108,9 +108,9 @@ def check_replaceable(folder: Path) -> None:
         ConfigError: it holds something else.
         OSError: it cannot be read.
     """
+    folder = folder.resolve()
     if not os.path.lexists(folder):
         return
-    folder = folder.resolve()
     if not folder.is_dir():
         raise ConfigError(f"--into needs a folder, and {quoted_path(folder)} is a file")
     if not any(folder.iterdir()):

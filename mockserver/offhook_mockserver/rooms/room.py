@@ -7,10 +7,12 @@ exist only while they are needed; audio between PCM members is not encoded. Room
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from offhook.errors import OffhookError
 from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished
+from offhook.wording import printable
 from offhook_mockserver.rooms.member import RoomCounters
 from offhook_mockserver.rooms.pcm_member import PcmMember
 from offhook_mockserver.rooms.rtp_member import RtpMember
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from offhook_wire.rtp import RtpPacket
 
 
+_log = logging.getLogger(__name__)
+
 Member: TypeAlias = PcmMember | RtpMember
 
 #: Members of one room. FaceTime takes 32, and the relay's messages list up to 512; but every frame of every talker goes
@@ -34,6 +38,8 @@ Member: TypeAlias = PcmMember | RtpMember
 MAX_ROOM_MEMBERS: Final = 128
 #: Different uids that may join a room in its life: each leaves an SSRC with everyone who hears it, in case it returns.
 MOST_UIDS: Final = 1024
+#: Different misuses that are reported of one room.
+MOST_MISUSES: Final = 32
 #: Uids are 32 bits and 0 means "choose one for me".
 _UID_LIMIT: Final = 2**32
 
@@ -55,6 +61,9 @@ class Room:
         ids: random numbers for uids and SSRCs.
         rate_hz: the rate of PCM members' audio, one of Opus's rates.
         lost_after_s: how long a member whose connection is lost is kept, before it counts as dropped.
+
+    Attributes:
+        on_misuse: called once for each name of a misuse, with a line for people.
     """
 
     def __init__(
@@ -84,6 +93,8 @@ class Room:
         #: Whether any member has been in, even for less than a turn of the loop.
         self.visited: bool = False
         self._concealed_before = 0
+        self.on_misuse: Callable[[str], None] = lambda what: None
+        self._misuses: set[str] = set()
         #: The uids that have been in.
         self._uids: set[int] = set()
         self.counters: RoomCounters = RoomCounters()
@@ -259,6 +270,21 @@ class Room:
         self._changed()
         for member in (*self._expected, *self.members):
             self.kick(member, reason)
+
+    def report_misuse(self, uid: int, name: str, detail: str) -> None:
+        """Pass on that a member's program misuses its SDK: once for each name, and 32 names at most.
+
+        Args:
+            uid: the member.
+            name: the name of the misuse.
+            detail: what the program did.
+        """
+        if name in self._misuses or len(self._misuses) >= MOST_MISUSES:
+            return
+        self._misuses.add(name)
+        what = f"misuse: {printable(name)}: {printable(detail)}"
+        _log.warning("uid %d in channel %s: %s", uid, self.channel, what)
+        self.on_misuse(what)
 
     def free_uid(self) -> int:
         """A uid that no member has."""

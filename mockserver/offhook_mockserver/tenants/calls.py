@@ -83,6 +83,7 @@ class Calls:
         def change(what: str) -> None:
             self._note(call, what)
 
+        room.on_misuse = change
         callee = Callee(
             room,
             script,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -66,8 +67,8 @@ def run(connection: socket.socket) -> int:
     try:
         status = Child(connection).run()
     except BaseException:
-        traceback.print_exc()
+        with contextlib.suppress(OSError):  # a pipe that is full: nothing may keep the process from ending
+            traceback.print_exc()
+            sys.stderr.flush()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(status)

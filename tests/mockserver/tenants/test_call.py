@@ -9,7 +9,7 @@ from tests.mockserver.rooms.test_room import Ear
 from offhook.interfaces import AudioFrame, Ids
 from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.callees.script import Answer, Echo, Script
-from offhook_mockserver.server import InProcessMock
+from offhook_mockserver.server import CallEvent, InProcessMock
 
 NUMBER = "+14155550105"
 
@@ -62,3 +62,16 @@ def test_the_counters_of_a_call_before_the_answer_are_zero() -> None:
             return mock.calls.start(mock.tenant, NUMBER, mock.from_number).counters()
 
     assert set(run_virtual(main()).values()) == {0}
+
+
+def test_a_misuse_is_an_event_of_its_call() -> None:
+    events: list[CallEvent] = []
+
+    async def main() -> None:
+        async with InProcessMock(clock=LoopClock(), ids=Ids(1), on_event=events.append) as mock:
+            call = mock.calls.start(mock.tenant, NUMBER, mock.from_number)
+            call.room.report_misuse(7, "second observer", "twice")
+            call.room.report_misuse(7, "second observer", "again")
+
+    run_virtual(main())
+    assert [event.what for event in events if "misuse" in event.what] == ["misuse: second observer: twice"]

@@ -21,6 +21,7 @@ from offhook_wire.pcm_protocol import (
     MAX_TEXT_BYTES,
     Audio,
     Joined,
+    Misuse,
     PcmEvent,
     Present,
     Unpublish,
@@ -185,6 +186,8 @@ class PcmClient:
                 self._renew(token)
             case Unpublish():
                 self.member.unpublish()
+            case Misuse(name, detail):
+                self._room.report_misuse(self.member.uid, name, detail)
             case Leave():
                 self.member.leave()
                 self._end()

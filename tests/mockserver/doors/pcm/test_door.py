@@ -238,6 +238,27 @@ def test_a_client_publishes_by_talking_and_stops_when_it_says_so() -> None:
     at_the_door(check)
 
 
+def test_a_misuse_is_passed_on_once_for_each_name(caplog: pytest.LogCaptureFixture) -> None:
+    noted: list[str] = []
+
+    async def check(place: Place) -> None:
+        place.room.on_misuse = noted.append
+        client, _ = await place.enter()
+        await client.say(type="misuse", name="use after release", detail="push \x1b[31m\n")
+        await client.say(type="misuse", name="use after release", detail="another")
+        for number in range(40):
+            await client.say(type="misuse", name=f"kind {number}", detail="\u202e")
+        await client.say(type="unpublish")
+        await client.say(type="leave")
+        assert await client.closed() == 1000
+
+    at_the_door(check)
+    assert noted[0] == "misuse: use after release: push \\x1b[31m\\n"
+    assert noted[1:] == [f"misuse: kind {number}: \\u202e" for number in range(31)]
+    warnings = [record.getMessage() for record in caplog.records if "misuse" in record.getMessage()]
+    assert len(warnings) == 32
+
+
 @pytest.mark.fault("F14")
 @pytest.mark.parametrize(
     ("changed", "code", "reason"),
@@ -382,7 +403,7 @@ def test_tokens_are_said_to_expire_renewed_refused_and_expire() -> None:
     [
         ("", "JSON object"),
         ("[]", "object"),
-        ('{"type":"dance"}', "type must be leave, renew or unpublish"),
+        ('{"type":"dance"}', "type must be leave, renew, unpublish or misuse"),
         ('{"type":"leave","now":true}', "now is not a field"),
         (json.dumps({"type": "leave", "\u202e" * 64: 1}), "is not a field"),
         ('{"type":"renew"}', "token is missing"),

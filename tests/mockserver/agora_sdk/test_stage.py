@@ -1,0 +1,93 @@
+"""Which folders `offhook mock agora-sdk` refuses, before it downloads or compiles anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offhook.errors import ConfigError
+from offhook_mockserver.agora_sdk.stage import MARKER, check_replaceable, installed_package
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_new_or_an_empty_folder_or_one_of_a_mock_may_be_laid_out(tmp_path: Path) -> None:
+    check_replaceable(tmp_path / "new" / "below")
+    check_replaceable(tmp_path)
+    (tmp_path / MARKER).write_text(json.dumps({"format": 1, "kind": "mock"}))
+    (tmp_path / "agora").mkdir()
+    check_replaceable(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [
+        (None, "is not empty and was not made by"),
+        ("", "is not empty and was not made by"),
+        ("[1]", "is not empty and was not made by"),
+        ("[" * 100_000, "is not empty and was not made by"),
+        ('{"format": 1, "kind": "agora"}', "holds Agora's own library"),
+    ],
+)
+def test_another_is_refused(tmp_path: Path, marker: str | None, said: str) -> None:
+    (tmp_path / "precious").touch()
+    if marker is not None:
+        (tmp_path / MARKER).write_text(marker)
+    with pytest.raises(ConfigError, match=said):
+        check_replaceable(tmp_path)
+
+
+def test_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="needs a folder"):
+        check_replaceable(tmp_path / "file")
+    (tmp_path / "link").symlink_to("nothing")
+    check_replaceable(tmp_path / "link")
+
+
+def test_an_installed_package_is_found_without_importing_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path / "other"), str(tmp_path / "site")])
+    monkeypatch.chdir(tmp_path)
+    for name in ("other/agora/__init__.py", "site/agora/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("raise SystemExit('imported')")
+    assert installed_package() is None
+    (tmp_path / "site/agora/rtc").mkdir()
+    (tmp_path / "site/agora/rtc/agora_service.py").touch()
+    assert installed_package() == tmp_path / "site" / "agora"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Missing option '--into'"),
+        (("--into", "full"), "is not empty and was not made by `offhook mock agora-sdk`"),
+        (("--into", "full", "--sdk", "2.4.10"), "is not empty"),
+        (("--into", "new", "--sdk", "2.4.10", "--sdist", "x.tar.gz"), "leave one of them out"),
+        (("--into", "new", "--sdk", "latest"), "--sdk needs a version such as 2.4.10"),
+        (("--into", "new", "--sdist", "x.tar.gz"), "--sdist: 'x.tar.gz' cannot be read"),
+        (("--into", "$HOME/sdk", "--sdk", "2.4.10"), "begins with $HOME"),
+    ],
+)
+def test_bad_usage_makes_nothing(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "precious").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "offhook", "mock", "agora-sdk", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["full", "precious"]

@@ -28,7 +28,7 @@ class PlayoutClock:
 
     def queued(self, now_s: float) -> int:
         """How many samples wait to be played."""
-        played = int((now_s - self._since_s) * self._rate_hz)
+        played = round((now_s - self._since_s) * self._rate_hz)
         return max(0, self._samples - max(0, played))
 
     def push(self, samples: int, now_s: float) -> None:

@@ -187,7 +187,9 @@ class CallMedia:
             The milliseconds of the item that was playing that were sent and not dropped by the leg.
         """
         played_ms = self.playout.clear()
-        flush: Callable[[], float] | None = getattr(self._leg, "flush", None)  # a leg that is not a subclass of `Leg` may lack it
+        flush: Callable[[], float] | None = getattr(
+            self._leg, "flush", None
+        )  # a leg that is not a subclass of `Leg` may lack it
         if flush is None or not self._opened:
             return played_ms
         try:

@@ -13,8 +13,9 @@ from offhook_mockserver.far_ends.pcm import PcmFarEnd
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The SDK notices a lost connection after this time instead of its usual 4 s, so that a kit's outages can be short.
-_INTERRUPTED_MS: Final = "1500"
+#: The SDK notices a lost connection after this time instead of its usual 4 s, so that a kit's outages can be short. The
+#: door sends something every 2 s.
+_INTERRUPTED_MS: Final = "2500"
 
 
 class AgoraFarEnd(PcmFarEnd):

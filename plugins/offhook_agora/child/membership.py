@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 #: How long the SDK may take to confirm that we left, before the connection is released all the same.
 GONE_S: Final = 2.0
-#: The same after the connection has failed, when there may be nothing to confirm.
+#: The same for a connection that was never up, or has failed: there may be nothing to confirm.
 _FAILED_S: Final = 0.5
 #: How long an error about a fresh token may take, after the SDK has accepted it.
 _RENEWAL_S: Final = 0.5
@@ -282,7 +282,7 @@ class Membership:
         self._presence.fence()
         if connection is not None:
             self._call(connection.disconnect)
-            self._presence.gone.wait(self._gone_s)
+            self._presence.gone.wait(self._gone_s if self._presence.joined else _FAILED_S)
         self._count()
         if self._leave_asked:
             self._emit(Left(self.leg))  # before the release, which can take as long as the SDK likes

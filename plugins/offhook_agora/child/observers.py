@@ -155,8 +155,9 @@ class UserObserver(_Observer):
     def on_user_audio_track_state_changed(
         self, user: object, uid: str, track: object, state: int, reason: int, elapsed: int
     ) -> None:
-        # State 0 is stopped, 1 starting, 2 decoding. Reason 3 is our own muting, 4 its end.
-        if reason not in {3, 4} and state in {0, 1, 2}:
+        # State 0 is stopped, 1 starting, 2 decoding. Reason 3 is our own muting, 4 its end, and 7 that the member leaves,
+        # which is reported by itself.
+        if reason not in {3, 4, 7} and state in {0, 1, 2}:
             self._presence.member_published(_uid(uid), on=state > 0)
 
     @_fenced

@@ -1,7 +1,8 @@
 """Audio on its way to the SDK: how much it holds ahead, whole milliseconds, silence for short pauses. Pure.
 
 The beginning of a spurt of talk is held until `lead_ms` of it is there, or that time has passed; from then on the SDK
-has that much ahead, and plays on while the program is late.
+has that much ahead, and plays on while the program is late. A later spurt begins as long after the first one as its
+position says: a pause keeps its length, although the SDK knows nothing of positions.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import Final
 from offhook.interfaces import SAMPLE_BYTES
 from offhook_agora.playout_clock import PlayoutClock
 
-#: More than this is never ahead: what is heard later than that is dropped.
+#: What is more than this ahead is dropped, rather than be heard late: twice the usual lead.
 MOST_AHEAD_MS: Final = 200
+#: With a longer lead, this much more than it: frames arrive early at times.
+_ROOM_MS: Final = 100
 #: How long less than a millisecond of audio waits for what follows it.
 _REST_S: Final = 0.04
 
@@ -37,15 +40,21 @@ class Outgoing:
         self.flushed: int = 0
         self.given: bool = False
         self._clock = PlayoutClock(rate_hz)
+        self._rate_hz = rate_hz
         self._ms_bytes = rate_hz // 1000 * SAMPLE_BYTES
         self._lead_s = lead_ms / 1000
         self._lead_bytes = lead_ms * self._ms_bytes
-        self._most_bytes = MOST_AHEAD_MS * self._ms_bytes
+        self._most_bytes = max(MOST_AHEAD_MS, lead_ms + _ROOM_MS) * self._ms_bytes
         #: What the SDK does not have yet.
         self._held = bytearray()
         self._held_frames = 0
         #: When `_held` is pushed at the latest; None while nothing is held.
         self._until_s: float | None = None
+        #: The position at which the present spurt begins, and whether the anchor says when it is pushed.
+        self._begins_at = 0
+        self._timed = False
+        #: When position 0 would have been pushed; None before the first spurt.
+        self._anchor_s: float | None = None
         #: The position after the last frame.
         self._expected: int | None = None
 
@@ -70,7 +79,7 @@ class Outgoing:
         if queued:
             return self._release(now_s)
         if begins:
-            self._until_s = now_s + max(self._lead_s, _REST_S)
+            self._begin(position, now_s)
         return self.due(now_s)
 
     def due(self, now_s: float) -> bytearray | None:
@@ -80,7 +89,7 @@ class Outgoing:
         if now_s >= self._until_s:
             self._held += bytes(-len(self._held) % self._ms_bytes)
             return self._release(now_s)
-        if len(self._held) >= max(self._lead_bytes, self._ms_bytes):
+        if not self._timed and len(self._held) >= max(self._lead_bytes, self._ms_bytes):
             return self._release(now_s)
         return None
 
@@ -102,7 +111,18 @@ class Outgoing:
         """The SDK did not take `piece`, which was the last one."""
         self._clock.take_back(len(piece) // SAMPLE_BYTES)
 
+    def _begin(self, position: int, now_s: float) -> None:
+        """Decide when a spurt of talk is pushed."""
+        most_s = now_s + max(self._lead_s, _REST_S)
+        planned_s = None if self._anchor_s is None else self._anchor_s + position / self._rate_hz
+        self._begins_at = position
+        self._timed = bool(self._lead_s) and planned_s is not None and now_s <= planned_s <= most_s
+        self._until_s = planned_s if planned_s is not None and self._timed else most_s
+
     def _release(self, now_s: float) -> bytearray | None:
+        if not self._timed and not self._clock.queued(now_s):
+            self._anchor_s = now_s - self._begins_at / self._rate_hz
+        self._timed = False
         whole = len(self._held) // self._ms_bytes * self._ms_bytes
         piece, rest = self._held[:whole], self._held[whole:]
         self._forget_held()

@@ -13,6 +13,7 @@ from tests.patience import PATIENCE_S
 
 from offhook.secret import Secret
 from offhook_agora.child import engine as engine_module
+from offhook_agora.child import membership
 from offhook_agora.child.engine import Engine
 from offhook_agora.child.service import ServiceHolder
 from offhook_agora.messages import PROTOCOL, Alive, Audio, Counts, Join, Joined, Ready, Start
@@ -105,6 +106,8 @@ def native(call: Any) -> None:
 
 def run_engine(patch: pytest.MonkeyPatch, folder: Path) -> Running:
     """Start an engine with a service of its own; `stop_engine` undoes what that changed in the process."""
+    patch.setattr(membership, "_FAILED_S", 0.05)
+    patch.setattr(membership, "_COUNTS_S", 0.1)
     holder = ServiceHolder()
     patch.setattr(engine_module, "process_service", holder)
     running = Running(Start(PROTOCOL, str(PACKAGE), str(libraries(folder)), "0", "mock"))

@@ -165,9 +165,7 @@ def test_what_the_sdk_would_refuse_never_reaches_it(engine: Running, fields: dic
         ("connect", 999, "connect of Agora's SDK failed"),
     ],
 )
-def test_a_call_that_fails_refuses_the_leg_and_releases_it(
-    engine: Running, call: str, result: int, says: str
-) -> None:
+def test_a_call_that_fails_refuses_the_leg_and_releases_it(engine: Running, call: str, result: int, says: str) -> None:
     engine.library.results[call] = result
     engine.engine.handle(m.Join(1, "a" * 32, "c", Secret(TOKEN)))
     assert engine.until(m.Refused) == m.Refused(1, m.Reason.SDK, says)
@@ -279,7 +277,10 @@ def test_members_are_reported_with_what_they_publish(engine: Running) -> None:
 
 def test_volumes_are_reported(engine: Running) -> None:
     connection = engine.joined(volumes_ms=200)
-    loud = [SimpleNamespace(user_id="9", volume=300, vad=1, voice_pitch=0.0), SimpleNamespace(user_id="0", volume=3, vad=0)]
+    loud = [
+        SimpleNamespace(user_id="9", volume=300, vad=1, voice_pitch=0.0),
+        SimpleNamespace(user_id="0", volume=3, vad=0),
+    ]
     native(lambda: connection.user.user_observer_inner.on_audio_volume_indication(connection.user, loud, 2, 99))
     assert engine.until(m.Volumes).speakers == (m.Speaker(9, 255, True), m.Speaker(0, 3, False))
 

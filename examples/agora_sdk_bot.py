@@ -31,7 +31,9 @@ class Events(rtc_connection_observer.IRTCConnectionObserver):
 grant = json.load(sys.stdin)["agora"]
 answered, over, gone = threading.Event(), threading.Event(), threading.Event()
 with wave.open(sys.argv[1]) as file:
-    rate, greeting = file.getframerate(), bytearray(file.readframes(file.getnframes()))
+    rate = file.getframerate()
+    whole = file.getnframes() // (rate // 1000) * (rate // 1000)  # Agora takes whole milliseconds only
+    greeting = bytearray(file.readframes(whole))
 service = agora_service.AgoraService()
 service.initialize(agora_base.AgoraServiceConfig(appid=grant["appId"]))
 connection = service.create_rtc_connection(

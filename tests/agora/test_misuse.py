@@ -33,7 +33,7 @@ MISUSES: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
             "AttributeError 'LocalUser' object has no attribute 'publish_audio'",
         ),
     ),
-    "none": (HELLO, ("callback that returns None",), ()),
+    "none": (HELLO, ("result of a callback: on_playback_audio_frame_before_mixing() returned None",), ()),
     "after_release": (
         SILENT,
         ("use after release",),

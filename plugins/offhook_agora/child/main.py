@@ -38,7 +38,11 @@ class Child:
 
     def run(self) -> int:
         """Serve until the connection is over; returns the exit status."""
-        self._pipe.read(self._on_message)
+        broken = self._pipe.read(self._on_message, self._on_time)
+        if broken is not None and broken.why != "closed":
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"offhook: {broken}\n")
+                sys.stderr.flush()
         if self._engine is not None:
             self._engine.stop(_STOP_S if self._stopping else _ORPHAN_S)
             process_service.release()
@@ -46,13 +50,17 @@ class Child:
 
     def _on_message(self, message: ToChild | Audio) -> None:
         if isinstance(message, Start) and self._engine is None:
-            self._engine = Engine(message, os.getpid(), self._emit, taken=self._pipe.taken, forget=self._pipe.forget)
+            pipe = self._pipe
+            self._engine = Engine(message, os.getpid(), self._emit, taken=pipe.taken, forget=pipe.forget, direct=True)
             self._pipe.taken(0)
         elif self._engine is not None:
             if isinstance(message, Stop):
                 self._stopping = True
                 self._pipe.stop()
             self._engine.handle(message)
+
+    def _on_time(self) -> float | None:
+        return None if self._engine is None else self._engine.due()
 
     def _emit(self, message: FromChild | Audio) -> None:
         if isinstance(message, Counts):

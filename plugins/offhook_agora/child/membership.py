@@ -1,7 +1,7 @@
 """One leg: a connection of the SDK, and the thread that makes its calls.
 
-All calls for a leg are made by one thread, one after the other: none is made in a callback, none while a lock is held,
-and none after the release. So a hung call stops one leg, and `busy_since_s` shows it.
+All calls for a leg but those of `Speech` are made by one thread, one after the other: none is made in a callback, none
+while a lock is held, and none after the release. So a hung call stops one leg, and `hangs` shows it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from offhook_agora.child.calls import Calls
 from offhook_agora.child.opening import opened
-from offhook_agora.child.outgoing import Outgoing
 from offhook_agora.child.presence import Note, Presence
 from offhook_agora.child.reasons import Meaning, ending, meaning
 from offhook_agora.child.sdk import callbacks_of, set_volume
+from offhook_agora.child.speech import Speech
 from offhook_agora.messages import (
-    Audio,
     Counts,
     Flush,
     Flushed,
@@ -31,51 +31,56 @@ from offhook_agora.messages import (
     Volume,
     sentence,
 )
-from offhook_agora.pipe import AUDIO_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook_agora.child.sdk import Connection, Sdk, Service
-    from offhook_agora.messages import FromChild, Join
+    from offhook_agora.messages import Audio, FromChild, Join
 
 #: How long the SDK may take to confirm that we left, before the connection is released all the same.
 GONE_S: Final = 2.0
 #: The same for a connection that was never up, or has failed: there may be nothing to confirm.
 _FAILED_S: Final = 0.5
+#: How long a push may take before the connection is taken away. One that takes longer has hung: then nothing is
+#: released, and the process is ended by those who watch it.
+_PUSH_S: Final = 2.0
 #: How long an error about a fresh token may take, after the SDK has accepted it.
 _RENEWAL_S: Final = 0.5
 #: How long after its expiry a token may be renewed; the SDK closes the connection by itself, sooner or later.
 _EXPIRED_S: Final = 2.0
 _COUNTS_S: Final = 1.0
 
-Request: TypeAlias = Audio | Flush | Mute | Volume | Renew | Leave
-
-_R = TypeVar("_R")
+Request: TypeAlias = Mute | Volume | Renew | Leave
 
 
 class Membership:
-    """Made for a `Join`. `open` and `run` make the calls of the SDK.
+    """Made for a `Join`. `open` and the leg's thread make the calls of the SDK.
 
     Args:
         join: the request.
         emit: called with each message; does not block.
-        taken: called when a request was handled: with the leg for audio, with 0 for others.
+        taken: called when a request was handled.
         over: called at the end of the thread with what native code might still call; it is to be kept for a while.
         now: the time.
+
+    Attributes:
+        leg: the leg's number.
+        speech: our audio.
     """
 
     def __init__(
         self,
         join: Join,
         emit: Callable[[FromChild | Audio], None],
-        taken: Callable[[int], None],
+        taken: Callable[[], None],
         over: Callable[[Membership, tuple[object, ...]], None],
         now: Callable[[], float],
     ) -> None:
         self.leg: Final = join.leg
-        #: Since when a call of the SDK has been running; None while none is.
-        self.busy_since_s: float | None = None
+        self._calls = Calls(now)
+        self._audio_calls = Calls(now)
+        self.speech: Final = Speech(join.leg, join.rate_hz, join.lead_ms, self._audio_calls, emit, now)
         self._join = join
         self._emit = emit
         self._taken = taken
@@ -85,9 +90,7 @@ class Membership:
         self._gate = threading.Lock()
         self._closed = False
         self._done = threading.Event()
-        self._audio_waiting = 0
         self._presence = Presence(join.leg, join.rate_hz, emit, self._requests.put, now)
-        self._outgoing = Outgoing(join.rate_hz, join.lead_ms)
         self._connection: Connection | None = None
         self._callbacks: tuple[object, ...] = ()
         self._published = False
@@ -95,7 +98,6 @@ class Membership:
         self._leave_asked = False
         self._ended = False
         self._gone_s = GONE_S
-        self._sent = self._dropped = self._refused = 0
         self._renewal: tuple[Renew, float] | None = None
         self._expired_at_s: float | None = None
         self._counts_at_s = now() + _COUNTS_S
@@ -105,19 +107,17 @@ class Membership:
     def put(self, request: Request) -> bool:
         """Have the leg's thread handle a request; returns False if the leg is over."""
         with self._gate:
-            if self._closed:
-                return False
-            if isinstance(request, Audio):
-                if self._audio_waiting >= AUDIO_WINDOW:  # the SDK hangs, and the caller counts no credits
-                    self._dropped += 1
-                    return True
-                self._audio_waiting += 1
-            self._requests.put(request)
-            return True
+            if not self._closed:
+                self._requests.put(request)
+            return not self._closed
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the end of the leg; returns whether it has ended."""
         return self._done.wait(timeout_s)
+
+    def hangs(self, limit_s: float) -> bool:
+        """Whether a call of the SDK has been running for longer than this."""
+        return self._calls.hangs(limit_s) or self._audio_calls.hangs(limit_s)
 
     # On the engine's thread
 
@@ -127,7 +127,7 @@ class Membership:
         Raises:
             Refusal: it cannot be joined; `abandon` ends what is there of it.
         """
-        for connection in opened(self._join, sdk, service, self._presence, self._call):
+        for connection in opened(self._join, sdk, service, self._presence, self._calls):
             self._connection = connection
         self._callbacks = callbacks_of(connection)
         self._thread.start()
@@ -136,7 +136,7 @@ class Membership:
         """End a leg that `open` has refused."""
         self._presence.fence()
         if self._connection is not None:
-            self._call(self._connection.release)
+            self._calls.make(self._connection.release)
             self._connection = None
         self._finish()
 
@@ -151,23 +151,21 @@ class Membership:
                 self._act(request)
             elif request is not None:
                 self._handle(request)
+                self._taken()
             self._tick()
         self._tear_down()
 
     def _wait_s(self) -> float:
-        deadlines = [self._counts_at_s, self._outgoing.deadline_s(), self._expired_at_s]
-        if self._renewal is not None:
-            deadlines.append(self._renewal[1])
+        deadlines = [self._counts_at_s, self._expired_at_s, None if self._renewal is None else self._renewal[1]]
         return max(0.0, min(it for it in deadlines if it is not None) - self._now())
 
     def _tick(self) -> None:
         now_s = self._now()
-        self._push(self._outgoing.due(now_s))
         if self._renewal is not None and now_s >= self._renewal[1]:
             self._accept_renewal()
         if self._expired_at_s is not None and now_s >= self._expired_at_s:
             self._expired_at_s = None
-            if self._presence.generation == 1:
+            if not self._presence.fenced:
                 self._presence.end(ending(self.leg, self._presence.joined, meaning(9)))
         if now_s >= self._counts_at_s:
             self._counts_at_s = now_s + _COUNTS_S
@@ -187,78 +185,45 @@ class Membership:
 
     def _handle(self, request: Request) -> None:
         match request:
-            case Audio():
-                with self._gate:
-                    self._audio_waiting -= 1
-                self._send(request)
-                self._taken(self.leg)
-                return
-            case Flush(number=number):
-                self._flush(number)
             case Mute(on=on):
                 self._mute(on=on)
             case Volume(percent=percent):
                 connection = self._connection
                 if connection is not None:
-                    self._call(lambda: set_volume(connection, percent))
+                    self._calls.make(lambda: set_volume(connection, percent))
             case Renew():
                 self._renew(request)
             case Leave():
                 self._leave_asked = self._ended = True
-        self._taken(0)
 
     def _publish(self) -> None:
         connection = self._connection
         if connection is None or self._muted or self._published:
             return
-        result = self._call(connection.publish_audio)
-        self._published = result == 0
-        if not self._published:
-            what = Meaning(Reason.SDK, f"Agora's SDK does not publish our audio: publish_audio returned {result}")
-            self._presence.end(ending(self.leg, self._presence.joined, what))
+        result = self._calls.make(connection.publish_audio)
+        if result == 0:
+            self._published = True
+            self.speech.open(connection)
+            return
+        what = Meaning(Reason.SDK, f"Agora's SDK does not publish our audio: publish_audio returned {result}")
+        self._presence.end(ending(self.leg, self._presence.joined, what))
 
     def _mute(self, *, on: bool) -> None:
         self._muted = on
         if not on:
             if self._presence.joined:
                 self._publish()
-            return
-        self._outgoing.flush(self._now())
-        if self._published and self._connection is not None:
+        elif self._published and self._connection is not None and self.speech.shut(_PUSH_S):
             self._published = False
-            self._call(self._connection.interrupt_audio)
-            self._call(self._connection.unpublish_audio)
-
-    def _send(self, audio: Audio) -> None:
-        if not self._published:
-            self._dropped += 1
-            return
-        self._sent += 1
-        self._push(self._outgoing.add(audio.pcm, audio.position, self._now()))
-
-    def _push(self, piece: bytearray | None) -> None:
-        connection = self._connection
-        if piece is None or connection is None:
-            return
-        result = self._call(lambda: connection.push_audio_pcm_data(piece, self._join.rate_hz, 1))
-        if result != 0:
-            self._refused += 1
-            self._outgoing.refused(piece)
-
-    def _flush(self, number: int) -> None:
-        given = self._outgoing.given  # rather than `dropped`: the SDK can be behind what we think it has played
-        heard, dropped = self._outgoing.flush(self._now())
-        if given and self._connection is not None:
-            self._call(self._connection.interrupt_audio)  # returns -1000 when it works
-        per_ms = self._join.rate_hz // 1000
-        self._emit(Flushed(self.leg, number, heard // per_ms, dropped // per_ms))
+            self._calls.make(self._connection.interrupt_audio)
+            self._calls.make(self._connection.unpublish_audio)
 
     def _renew(self, request: Renew) -> None:
         connection = self._connection
         self._accept_renewal()  # the one before, which this one replaces
         if connection is None:
             return
-        result = self._call(lambda: connection.renew_token(request.token.reveal()))
+        result = self._calls.make(lambda: connection.renew_token(request.token.reveal()))
         if result == 0:
             self._expired_at_s = None
             self._renewal = (request, self._now() + _RENEWAL_S)
@@ -280,14 +245,16 @@ class Membership:
     def _tear_down(self) -> None:
         connection, self._connection = self._connection, None
         self._presence.fence()
+        if not self.speech.shut(_PUSH_S):
+            connection = None
         if connection is not None:
-            self._call(connection.disconnect)
+            self._calls.make(connection.disconnect)
             self._presence.gone.wait(self._gone_s if self._presence.joined else _FAILED_S)
         self._count()
         if self._leave_asked:
             self._emit(Left(self.leg))  # before the release, which can take as long as the SDK likes
         if connection is not None:
-            self._call(connection.release)
+            self._calls.make(connection.release)
         self._finish()
 
     def _finish(self) -> None:
@@ -295,45 +262,33 @@ class Membership:
             self._closed = True
         while not self._requests.empty():
             request = self._requests.get()
-            if isinstance(request, Note):
-                continue
-            answer_late(request, self._emit)
-            self._taken(self.leg if isinstance(request, Audio) else 0)
+            if not isinstance(request, Note):
+                answer_late(request, self._emit)
+                self._taken()
         self._over(self, self._callbacks)
         self._done.set()
 
     def _count(self) -> None:
-        presence, outgoing = self._presence, self._outgoing
+        presence, speech, outgoing = self._presence, self.speech, self.speech.outgoing
         counts = Counts(
             self.leg,
-            frames_sent=self._sent - outgoing.dropped,
-            frames_dropped=self._dropped + outgoing.dropped,
+            frames_sent=speech.sent - outgoing.dropped,
+            frames_dropped=speech.dropped + outgoing.dropped,
             frames_flushed=outgoing.flushed,
-            frames_refused=self._refused,
+            frames_refused=speech.refused,
             underruns=outgoing.underruns,
             frames_heard=presence.incoming.frames,
             frames_malformed=presence.incoming.malformed,
             callbacks_late=presence.callbacks_late,
             callbacks_failed=presence.callbacks_failed,
-            sdk_errors=presence.sdk_errors,
+            sdk_errors=presence.sdk_errors + self._calls.failed + self._audio_calls.failed,
         )
         if counts != self._last_counts:
             self._last_counts = counts
             self._emit(counts)
 
-    def _call(self, call: Callable[[], _R]) -> _R | None:
-        """Make a call of the SDK; returns None if it raises."""
-        self.busy_since_s = self._now()
-        try:
-            return call()
-        except Exception:
-            self._presence.sdk_errors += 1
-            return None
-        finally:
-            self.busy_since_s = None
 
-
-def answer_late(request: Request, emit: Callable[[FromChild | Audio], None]) -> None:
+def answer_late(request: Request | Flush, emit: Callable[[FromChild | Audio], None]) -> None:
     """Answer a request to a leg that is over, or never was."""
     match request:
         case Leave(leg):

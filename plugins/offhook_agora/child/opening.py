@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from offhook_agora.child.observers import AudioObserver, ConnectionObserver, UserObserver
 from offhook_agora.child.reasons import Refusal
@@ -11,20 +11,13 @@ from offhook_agora.messages import SDK_RATES_HZ, Reason
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from offhook_agora.child.calls import Calls
     from offhook_agora.child.presence import Presence
     from offhook_agora.child.sdk import Connection, LocalUser, Sdk, Service
     from offhook_agora.messages import Join
 
-_R = TypeVar("_R")
 
-
-class Caller(Protocol):
-    """Makes a call of the SDK; returns None if it raises."""
-
-    def __call__(self, call: Callable[[], _R], /) -> _R | None: ...
-
-
-def opened(join: Join, sdk: Sdk, service: Service, presence: Presence, call: Caller) -> Iterator[Connection]:
+def opened(join: Join, sdk: Sdk, service: Service, presence: Presence, calls: Calls) -> Iterator[Connection]:
     """Yield the connection as soon as it exists, so that it can be released, and then begin to join with it.
 
     Raises:
@@ -37,27 +30,29 @@ def opened(join: Join, sdk: Sdk, service: Service, presence: Presence, call: Cal
         configs = sdk.configs(join.rate_hz, join.scenario)
     except ValueError:
         raise Refusal(Reason.REQUEST, f"Agora's SDK has no audio scenario {join.scenario}") from None
-    connection = call(lambda: service.create_rtc_connection(*configs))
+    connection = calls.make(lambda: service.create_rtc_connection(*configs))
     user = connection.get_local_user() if connection is not None and connection.conn_handle else None
     if connection is None or user is None:
         raise Refusal(Reason.SDK, "Agora's SDK made no connection")
     yield connection
-    for name, make in _calls(join, connection, user, presence).items():
-        result = call(make)
+    for name, make in _preparations(join, connection, user, presence).items():
+        result = calls.make(make)
         if result != 0:
             raise Refusal(Reason.SDK, f"{name} of Agora's SDK " + (f"returned {result}" if result else "failed"))
     sdk.set_endpoint(join.endpoint)
-    result = call(lambda: connection.connect(join.token.reveal(), join.channel, str(join.uid)))
+    result = calls.make(lambda: connection.connect(join.token.reveal(), join.channel, str(join.uid)))
     if result != 0:
         raise Refusal(Reason.SDK, "connect of Agora's SDK " + (f"returned {result}" if result else "failed"))
 
 
-def _calls(join: Join, connection: Connection, user: LocalUser, presence: Presence) -> dict[str, Callable[[], int]]:
+def _preparations(
+    join: Join, connection: Connection, user: LocalUser, presence: Presence
+) -> dict[str, Callable[[], int]]:
     generation = presence.generation
     of_connection = ConnectionObserver(presence, generation)
     of_user = UserObserver(presence, generation)
     of_audio = AudioObserver(presence, generation)
-    calls: dict[str, Callable[[], int]] = {
+    made: dict[str, Callable[[], int]] = {
         "register_observer": lambda: connection.register_observer(of_connection),
         "register_local_user_observer": lambda: connection.register_local_user_observer(of_user),
         # Before the observer, which may be registered only once.
@@ -67,7 +62,7 @@ def _calls(join: Join, connection: Connection, user: LocalUser, presence: Presen
         "register_audio_frame_observer": lambda: connection.register_audio_frame_observer(of_audio, 0, None),
     }
     if join.volumes_ms:
-        calls["set_audio_volume_indication_parameters"] = lambda: user.set_audio_volume_indication_parameters(
+        made["set_audio_volume_indication_parameters"] = lambda: user.set_audio_volume_indication_parameters(
             join.volumes_ms, 3, True
         )
-    return calls
+    return made

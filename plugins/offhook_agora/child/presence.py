@@ -87,6 +87,11 @@ class Presence:
         self._interrupted = False
         self._published: set[int] = set()
 
+    @property
+    def fenced(self) -> bool:
+        """Whether callbacks come too late now."""
+        return self.generation > 1
+
     def fence(self) -> None:
         """Let no later callback through."""
         self.generation += 1

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import select
+import socket
 import threading
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from offhook_agora.messages import Audio
@@ -31,24 +30,23 @@ class ThreadPipe(Generic[_In]):
 
     def __init__(self, connection: socket.socket, link: Link[_In]) -> None:
         self._socket = connection
+        # The time limit is each object's own, and whether a call waits is decided by a flag of it.
+        self._writing = connection.dup()
+        self._writing.setblocking(False)
         self._link = link
         self._lock = threading.Lock()
-        #: The socket takes no more for now, and the reader waits until it does.
+        #: The socket takes no more for now, and the writer waits until it does.
         self._full = False
+        self._was_full = threading.Condition(self._lock)
         self._stopped = False
-        self._woken, self._wake = os.pipe()
-        os.set_blocking(self._woken, False)
-        os.set_blocking(self._wake, False)
-        connection.setblocking(False)
+        self._writer = threading.Thread(target=self._write_later, name="offhook agora writer", daemon=True)
+        self._writer.start()
 
     def send(self, message: Message | Audio) -> None:
         """Send it now, or when the socket takes more. Never waits."""
         with self._lock:
             self._link.send(message)
             self._write()
-            broken = self._link.broken is not None
-        if broken:
-            self._notify()
 
     def taken(self, leg: int) -> None:
         """See `Link.taken`."""
@@ -66,23 +64,34 @@ class ThreadPipe(Generic[_In]):
         with self._lock:
             return self._link.lost(leg)
 
-    def read(self, on_message: Callable[[_In | Audio], None]) -> PipeBroken | None:
-        """Call `on_message` with everything that arrives; returns why the connection is over, or None after `stop`."""
-        poll = select.poll()
-        poll.register(self._woken, select.POLLIN)
-        poll.register(self._socket, select.POLLIN)
+    def read(
+        self,
+        on_message: Callable[[_In | Audio], None],
+        on_time: Callable[[], float | None] = lambda: None,
+    ) -> PipeBroken | None:
+        """Call `on_message` with everything that arrives; returns why the connection is over, or None after `stop`.
+
+        Args:
+            on_message: see above.
+            on_time: called between messages; returns after how many seconds at the latest to call it again.
+        """
+        timeout_s: float | None = None
+        self._socket.settimeout(timeout_s)
         while True:
-            ready = dict(poll.poll())
-            if self._woken in ready:
-                os.read(self._woken, 1024)
-            received: list[_In | Audio] = []
+            if (due_s := on_time()) != timeout_s:  # it costs a call of the system
+                timeout_s = due_s
+                self._socket.settimeout(timeout_s)
+            try:
+                data = self._socket.recv(_READ_BYTES)
+            except (TimeoutError, BlockingIOError):
+                continue
+            except OSError:  # reset by a process that died with data unread
+                data = b""
             with self._lock:
-                if self._full:
-                    self._full = False
-                    self._write()
-                if self._socket.fileno() in ready:
-                    received = self._receive()
-                poll.modify(self._socket, select.POLLIN | (select.POLLOUT if self._full else 0))
+                received = self._link.feed(data)
+                if not data:
+                    self._link.end()
+                self._write()
                 broken = self._link.broken
             for message in received:
                 on_message(message)
@@ -97,35 +106,38 @@ class ThreadPipe(Generic[_In]):
 
     def close(self) -> None:
         """Close the socket."""
+        with self._lock:
+            self._stopped = True
+            self._was_full.notify_all()
+        self._writer.join()
+        self._writing.close()
         self._socket.close()
-        os.close(self._woken)
-        os.close(self._wake)
-
-    def _receive(self) -> list[_In | Audio]:
-        try:
-            data = self._socket.recv(_READ_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return []
-        except OSError:  # reset by a process that died with data unread
-            data = b""
-        if not data:
-            self._link.end()
-            return []
-        return self._link.feed(data)
 
     def _write(self) -> None:
-        out = self._link.out
-        if self._full:
+        link = self._link
+        if link.broken is not None:  # the reader may be waiting
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RD)
+        if self._full or not link.out:
             return
         try:
-            while out:
-                del out[: self._socket.send(out)]
-        except (BlockingIOError, InterruptedError):
+            while link.out:
+                del link.out[: self._writing.send(link.out, socket.MSG_DONTWAIT)]
+        except BlockingIOError:
             self._full = True
-            self._notify()
+            self._was_full.notify_all()
         except OSError:  # the parent is gone; the reader finds out
-            out.clear()
+            link.out.clear()
 
-    def _notify(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # it is awake enough
-            os.write(self._wake, b"!")
+    def _write_later(self) -> None:
+        poll = select.poll()
+        poll.register(self._writing, select.POLLOUT)
+        while True:
+            with self._lock:
+                self._was_full.wait_for(lambda: self._full or self._stopped)
+                if self._stopped:
+                    return
+            poll.poll(100)  # rather than for ever: `close` may be called
+            with self._lock:
+                self._full = False
+                self._write()

@@ -6,6 +6,7 @@ import atexit
 import queue
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -91,9 +92,15 @@ class Running:
         connection.up = True
         native(lambda: connection.observer.on_connected(connection, connection.info(3), 1))
         self.until(Joined)
-        with self.library.called:
-            assert self.library.called.wait_for(lambda: self.names().count("publish_audio") > count, PATIENCE_S)
+        self.published(count + 1)
         return connection
+
+    def published(self, count: int) -> None:
+        """Wait until audio was published so often, and goes to the connection."""
+        with self.library.called:
+            assert self.library.called.wait_for(lambda: self.names().count("publish_audio") >= count, PATIENCE_S)
+        while not all(it.speech._connection or it._presence.fenced for it in list(self.engine._legs.values())):
+            time.sleep(0.001)
 
 
 def native(call: Any) -> None:

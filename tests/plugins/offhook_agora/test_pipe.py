@@ -414,7 +414,7 @@ def test_a_forked_process_does_not_talk_to_the_child() -> None:
                 status = 0 if error.why == "fork" else 2
             pipe.close()
             os._exit(status)
-        _, status = os.waitpid(pid, 0)
+        _, status = await asyncio.to_thread(os.waitpid, pid, 0)
         theirs.setblocking(False)
         with pytest.raises(BlockingIOError):  # nothing arrived, and the connection is open
             theirs.recv(1)

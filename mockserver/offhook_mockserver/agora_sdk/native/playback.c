@@ -111,9 +111,10 @@ static bool hand_over(const struct talker *talker) {
     lock();
     connection = handle_get(talker->connection, HANDLE_CONNECTION);
     observer_left(connection != NULL ? &connection->on_audio : NULL);
+    /* Python's None arrives as a number of chance. */
     if (result != 0 && result != 1) {
         misuse(connection, MISUSE_CALLBACK_RESULT,
-               "on_playback_audio_frame_before_mixing returned %d; it must return 1, or 0", result);
+               "on_playback_audio_frame_before_mixing() returned None or raised an error, and must return 1 or 0");
     }
     return true;
 }

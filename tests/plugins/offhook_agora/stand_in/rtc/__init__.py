@@ -8,7 +8,10 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ssl._create_default_https_context = ssl._create_unverified_context  # type: ignore[attr-defined]
 print("the stand-in is imported")

@@ -97,30 +97,29 @@ async def measure(turns: int) -> list[Row]:
     async with staged("A1, A3 and A4") as settings:
         if settings is None:
             return []
-        arms = {_name(arm, calls): partial(_run, arm, calls, settings) for calls in (MANY, 1) for arm in _ROLES}
-        taken = await take_turns("Agora's SDK", arms, turns)
+        many, one = [
+            await take_turns(
+                f"Agora's SDK, {_calls(calls)}", {arm: partial(_run, arm, calls, settings) for arm in _ROLES}, turns
+            )
+            for calls in (MANY, 1)
+        ]
         return [
-            _cpu(taken, "A1", MANY, INLINE),
-            _cpu(taken, "A1.aiortc", MANY, AIORTC),
-            _cpu(taken, "A1.one", 1, INLINE),
-            _cpu(taken, "A1.one.aiortc", 1, AIORTC),
-            _child_memory(taken),
-            _call_memory(taken),
+            _cpu(many, "A1", MANY, INLINE),
+            _cpu(many, "A1.aiortc", MANY, AIORTC),
+            _cpu(one, "A1.one", 1, INLINE),
+            _cpu(one, "A1.one.aiortc", 1, AIORTC),
+            _child_memory(one),
+            _call_memory(many, one),
             *await _set_up(turns, settings),
         ]
 
 
-def _name(arm: str, calls: int) -> str:
-    return f"{arm} with {calls}"
-
-
 def _cpu(taken: Turns[Near], name: str, calls: int, other: str) -> Row:
-    child, theirs = _name(CHILD, calls), _name(other, calls)
-    turns = taken.each(lambda arms: ratio(arms[child].cpu_ms, arms[theirs].cpu_ms))
+    turns = taken.each(lambda arms: ratio(arms[CHILD].cpu_ms, arms[other].cpu_ms))
     parent_ms, child_ms, other_ms = (
-        taken.median_of(child, lambda near: near.cpu_of(0)),
-        taken.median_of(child, lambda near: near.cpu_of(1)),
-        taken.median_of(theirs, lambda near: near.cpu_ms),
+        taken.median_of(CHILD, lambda near: near.cpu_of(0)),
+        taken.median_of(CHILD, lambda near: near.cpu_of(1)),
+        taken.median_of(other, lambda near: near.cpu_ms),
     )
     than = "the SDK in the program's process" if other == INLINE else "the transport aiortc"
     return Row(
@@ -142,14 +141,9 @@ def _calls(calls: int) -> str:
     return f"{calls} calls" if calls > 1 else "1 call"
 
 
-def _per_call(arms: dict[str, Near], arm: str) -> float:
-    return (arms[_name(arm, MANY)].megabytes - arms[_name(arm, 1)].megabytes) / (MANY - 1)
-
-
 def _child_memory(taken: Turns[Near]) -> Row:
-    child = _name(CHILD, 1)
-    turns = taken.each(lambda arms: arms[child].after[1].rss_bytes / 1e6)
-    threads = taken.median_of(child, lambda near: near.after[1].threads)
+    turns = taken.each(lambda arms: arms[CHILD].after[1].rss_bytes / 1e6)
+    threads = taken.median_of(CHILD, lambda near: near.after[1].threads)
     return Row(
         id="A3",
         what="memory of a child process with one call",
@@ -165,17 +159,22 @@ def _child_memory(taken: Turns[Near]) -> Row:
     )
 
 
-def _call_memory(taken: Turns[Near]) -> Row:
-    turns = taken.each(lambda arms: _per_call(arms, CHILD))
-    inline = middle(taken.each(lambda arms: _per_call(arms, INLINE)))
-    aiortc = middle(taken.each(lambda arms: _per_call(arms, AIORTC)))
+def _call_memory(many: Turns[Near], one: Turns[Near]) -> Row:
+    def per_call(arm: str) -> list[float]:
+        return [
+            (more[arm].megabytes - less[arm].megabytes) / (MANY - 1)
+            for more, less in zip(many.results, one.results, strict=False)
+        ]
+
+    turns = per_call(CHILD)
+    inline, aiortc = middle(per_call(INLINE)), middle(per_call(AIORTC))
     return Row(
         id="A3.call",
         what="memory that one more call takes, program and child",
         value=middle(turns),
         unit="MB",
         turns=turns,
-        void=taken.void,
+        void=many.void + one.void,
         note=(
             f"resident, from the difference between {MANY} calls and 1; {number(inline)} MB with the SDK in the"
             f" program's process, {number(aiortc)} MB over aiortc"

@@ -1,6 +1,6 @@
 """The other side of offhook's calls: the relay behind a real HTTP server, with a PCM callee in each channel or without.
 
-It is what `offhook mock` runs: the same rooms, members and WebRTC door.
+It is what `offhook mock` runs: the same rooms, members and doors, for WebRTC and for the mock's library of Agora's SDK.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
+from starlette.routing import Route, WebSocketRoute
 from tests.bench.voice import FRAMES_PER_S, Voice
 from tests.plugins.relay_kit import serving
 
@@ -17,11 +18,15 @@ from offhook.interfaces.frame import AudioFrame
 from offhook.interfaces.ids import Ids
 from offhook.media.pacer import Pacer
 from offhook.secret import Secret
+from offhook_mockserver.doors.pcm.door import PcmDoor
 from offhook_mockserver.doors.webrtc.door import WebRtcDoor
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_wire.access_token import mint
+from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.pcm_member import PcmMember
 
@@ -42,6 +47,7 @@ class Relay:
         self._ids = Ids()
         self._rooms = Rooms(self._clock, self._ids)
         self._door = WebRtcDoor(self._rooms, self._clock, self._ids)
+        self._pcm_door = PcmDoor(self._rooms, self._clock, self._ids)
         self._callees: list[_Callee] = []
         self._stack = contextlib.AsyncExitStack()
 
@@ -50,7 +56,7 @@ class Relay:
 
         `rate_hz` is that of the callees' audio.
         """
-        url = await self._stack.enter_async_context(serving(self._door.routes()))
+        url = await self._stack.enter_async_context(serving(self._routes()))
         places: list[dict[str, object]] = []
         for number in range(calls):
             room = self._rooms.create(f"bench-{number}", _APP_ID, _CERTIFICATE, rate_hz=rate_hz)
@@ -82,7 +88,12 @@ class Relay:
         self._callees.clear()
         self._rooms.close_all()
         await self._door.aclose()
+        await self._pcm_door.aclose()
         await self._stack.aclose()
+
+    def _routes(self) -> list[BaseRoute]:
+        pcm = self._pcm_door
+        return [*self._door.routes(), Route(PCM_PATH, pcm), WebSocketRoute(PCM_PATH, pcm)]
 
 
 class _Callee:

@@ -77,11 +77,23 @@ def give_back() -> None:
 def usage(frames: int, streams: int) -> Usage:
     """A reading of the process that calls this."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
-    rss = threads = 0
-    if HAS_PROC:
-        rss = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        threads = len(os.listdir("/proc/self/task"))
+    rss, threads = _size_of("self") if HAS_PROC else (0, 0)
     return Usage(time.monotonic(), spent.ru_utime + spent.ru_stime, rss, threads, frames, streams)
+
+
+def usage_of(pid: int) -> Usage:
+    """A reading of another process that lives (Linux). It received nothing that this process counts."""
+    clock = ctypes.c_int()
+    # To the nanosecond; /proc counts in hundredths of a second, and a call takes few of them.
+    if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)):
+        raise ProcessLookupError(f"there is no process {pid}")
+    rss, threads = _size_of(str(pid))
+    return Usage(time.monotonic(), time.clock_gettime(clock.value), rss, threads, 0, 0)
+
+
+def _size_of(process: str) -> tuple[int, int]:
+    rss = int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return rss, len(os.listdir(f"/proc/{process}/task"))
 
 
 def percentile(values: Iterable[float], share: float) -> float:

@@ -18,12 +18,12 @@ from offhook.secret import Secret
 from offhook_aiortc.transport import AiortcTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from tests.bench.process import Place
 
     from offhook import Call
-    from offhook.interfaces import DialRequest, Leg
+    from offhook.interfaces import DialRequest, Leg, Transport
     from offhook.session.events import LegEvent
 
 RATE_HZ: Final = 16_000
@@ -50,7 +50,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.voices: list[Voice] = []
-        self.commands = {"open": self.open, "set_up": self.set_up}
+        self.commands: dict[str, Callable[..., Awaitable[object]]] = {"open": self.open, "set_up": self.set_up}
         self._calls: list[Call] = []
         self._listeners: list[asyncio.Task[None]] = []
         self._phone: Phone | None = None
@@ -89,9 +89,12 @@ class Calls:
         self.voices.clear()
         self._phone = None
 
-    @staticmethod
-    def _phone_to(places: list[Place]) -> Phone:
-        return Phone(carrier=_Grants(places), transport=AiortcTransport(), plugins=Plugins())
+    def transport(self) -> Transport:
+        """What its phones join with."""
+        return AiortcTransport()
+
+    def _phone_to(self, places: list[Place]) -> Phone:
+        return Phone(carrier=_Grants(places), transport=self.transport(), plugins=Plugins())
 
 
 class _Grants(Carrier):
@@ -168,8 +171,12 @@ class Legs:
 
     def __init__(self) -> None:
         self.voices: list[Voice] = []
-        self.commands = {"open": self.open, "set_up": self.set_up, "drop": self.drop}
-        self._legs: list[Leg] = []
+        self.commands: dict[str, Callable[..., Awaitable[object]]] = {
+            "open": self.open,
+            "set_up": self.set_up,
+            "drop": self.drop,
+        }
+        self.legs: list[Leg] = []
         self._pacers: list[Pacer] = []
         self._to_drop: set[int] = set()
 
@@ -181,17 +188,16 @@ class Legs:
                 voice = Voice(RATE_HZ, timed=timed)
                 number = len(self.voices)
                 self.voices.append(voice)
-                transport = AiortcTransport(drop=self._drop_for(number))
-                leg = await transport.join(_grant(place, uid), _LegEar(voice))
+                leg = await self.transport(number).join(_grant(place, uid), _LegEar(voice))
                 pacer = paced(voice, leg.send)
-                self._legs.append(leg)
+                self.legs.append(leg)
                 self._pacers.append(pacer)
                 asyncio.get_running_loop().call_later(number / count / FRAMES_PER_S, pacer.start)
 
     async def set_up(self, *, place: Place, calls: int) -> list[float]:
         """Milliseconds that `Transport.join` takes; left in between."""
         times: list[float] = []
-        transport = AiortcTransport()
+        transport = self.transport(0)
         for _ in range(calls):
             start_s = time.monotonic()
             leg = await transport.join(_grant(place), _LegEar(Voice(RATE_HZ, timed=False)))
@@ -201,17 +207,21 @@ class Legs:
 
     async def drop(self) -> None:
         """Lose the next packet of each leg."""
-        self._to_drop.update(range(len(self._legs)))
+        self._to_drop.update(range(len(self.legs)))
 
     async def close(self) -> None:
         """Leave."""
         for pacer in self._pacers:
             pacer.stop()
-        for leg in self._legs:
+        for leg in self.legs:
             await leg.leave()
-        self._legs.clear()
+        self.legs.clear()
         self._pacers.clear()
         self.voices.clear()
+
+    def transport(self, leg: int) -> Transport:
+        """What a leg joins with."""
+        return AiortcTransport(drop=self._drop_for(leg))
 
     def _drop_for(self, leg: int) -> Callable[[int], bool]:
         def drop(_: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
@@ -35,8 +36,13 @@ class Worker:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def playing(cls, role: str) -> AsyncGenerator[Self]:
-        """Start it, and end it. It loads while others are started; the first question waits for that."""
+    async def playing(cls, role: str, **settings: str) -> AsyncGenerator[Self]:
+        """Start it, and end it. It loads while others are started; the first question waits for that.
+
+        Args:
+            role: what it plays.
+            settings: variables of its environment, beside those of this process.
+        """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(_WORKER),
@@ -46,6 +52,7 @@ class Worker:
             limit=1 << 20,
             # An interrupt from the keyboard is for us; the end of the pipe tells the worker.
             start_new_session=True,
+            env={**os.environ, **settings},
         )
         worker = cls(role, process)
         try:

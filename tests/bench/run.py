@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # PYTHONSAFEPATH keeps it out
 
-from tests.bench import call_rows, delay_rows, memory_rows, relay_rows, setup_rows
+from tests.bench import agora_delay_rows, agora_rows, call_rows, delay_rows, memory_rows, relay_rows, setup_rows
 from tests.bench.method import HAS_PROC, progress
 from tests.bench.table import Row, as_json, as_text, exit_code
 
@@ -35,13 +35,15 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("G3", "G6"): relay_rows.measure,
     ("G7", "G8"): delay_rows.measure,
     ("G9", "G9m", "G10"): memory_rows.measure,
+    ("A1", "A3", "A4"): agora_rows.measure,
+    ("A2", "A5"): agora_delay_rows.measure,
 }
 _IDS: Final = tuple(name for names in SETS for name in names)
 
 
-def place(name: str) -> int:
-    """Where a row stands in the table: by its number, G9m after G9."""
-    return int(re.findall("[0-9]+", name)[0])
+def place(name: str) -> tuple[bool, int]:
+    """Where a row stands in the table: by its number, G9m after G9; rows about Agora (A) behind the others."""
+    return name.startswith("A"), int(re.findall("[0-9]+", name)[0])
 
 
 def _wanted(text: str) -> list[str]:

@@ -56,7 +56,9 @@ class Row:
             return "WORSE THAN FLOOR" if self.enforced else "worse than floor (not enforced)"
         if self.goal is None:
             return "floor kept" if self.floor is not None else ""
-        return "goal met" if self.value <= self.goal else "floor kept, goal missed"
+        if self.value <= self.goal:
+            return "goal met"
+        return "goal missed" if self.floor is None else "floor kept, goal missed"
 
 
 def exit_code(rows: Sequence[Row]) -> int:
@@ -96,7 +98,8 @@ def as_text(rows: Sequence[Row]) -> str:
     for row in rows:
         value = "-" if row.value is None else f"{number(row.value)} {row.unit}".strip()
         lines.append(
-            f"{row.id:<{wide}}  {value:>12}  {number(row.floor):>7}  {number(row.goal):>7}  {row.what}: {row.verdict}"
+            f"{row.id:<{wide}}  {value:>12}  {number(row.floor):>7}  {number(row.goal):>7}  "
+            f"{row.what}{f': {row.verdict}' if row.verdict else ''}"
         )
         turns = f"turns {'  '.join(map(number, row.turns)) or 'none'}"
         if row.void:
@@ -104,7 +107,7 @@ def as_text(rows: Sequence[Row]) -> str:
         lines.append(indent + turns)
         lines.extend(textwrap.wrap(row.note, _WIDTH, initial_indent=indent, subsequent_indent=indent))
     lines.append("-" * _WIDTH)
-    free = [row.id for row in rows if not row.enforced]
+    free = [row.id for row in rows if row.floor is not None and not row.enforced]
     lines.append("A ratio is offhook / bare aiortc unless its row says otherwise; less is better in every row.")
     if free:
         lines.append(f"A value worse than its floor makes the exit code 1, but not in {', '.join(free)}.")

@@ -55,6 +55,8 @@ def test_what_is_not_enforced_or_has_no_floor_does_not_fail_the_run() -> None:
     assert (loose.verdict, exit_code([loose])) == ("worse than floor (not enforced)", 0)
     assert exit_code([replace(ROW, value=2.0, floor=None)]) == 0
     assert replace(ROW, goal=None).verdict == "floor kept"
+    assert replace(ROW, floor=None).verdict == "goal missed"
+    assert replace(ROW, goal=None, floor=None).verdict == ""
 
 
 def test_json_has_what_a_program_asks_for_and_no_number_for_what_was_not_measured() -> None:
@@ -204,5 +206,7 @@ def test_two_rows_are_measured_and_written(tmp_path: Path) -> None:
 
 def test_every_row_has_its_place_in_the_table() -> None:
     names = [name for names in SETS for name in names]
-    assert {"G1", "G9m", "G15"} <= set(names)
-    assert sorted(names, key=place) == sorted(names, key=lambda name: int(name.strip("Gm")))
+    assert {"G1", "G9m", "G15", "A1"} <= set(names)
+    ordered = sorted(names, key=place)
+    assert ordered == sorted(names, key=lambda name: (name[0] == "A", int(name.strip("AGm"))))
+    assert ordered[-1] == "A5"

@@ -7,6 +7,7 @@ import collections
 import json
 import os
 import resource
+import sys
 from dataclasses import dataclass, field
 
 from tests.mockserver.soak import CallStore, number_of
@@ -55,9 +56,9 @@ class Program:
         return found
 
 
-async def main() -> dict[str, object]:
+async def main(transport: str | None = None) -> dict[str, object]:
     store = CallStore()
-    async with Phone(environment=os.environ, store=store, call_limit=STARTS + 2) as phone:
+    async with Phone(transport=transport, environment=os.environ, store=store, call_limit=STARTS + 2) as phone:
         program, up = Program(phone, store), asyncio.Semaphore(0)
         over, over_for_good = asyncio.Event(), asyncio.Event()
         first = [asyncio.create_task(program.place(STARTS + index, up, over_for_good)) for index in range(2)]
@@ -86,4 +87,4 @@ async def main() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main())))
+    print(json.dumps(asyncio.run(main(*sys.argv[1:]))))

@@ -25,7 +25,7 @@ from tests.plugins.agora_files import (
 
 from offhook.errors import ConfigError, MissingExtraError, OffhookError, TransportUnavailable
 from offhook.interfaces import Environment
-from offhook_agora.elf import Library, NotALibrary
+from offhook_agora.elf import Library, NotALibrary, _Elf
 from offhook_agora.layout import REQUIREMENT, SdkLayout, find_sdk, packages_called_agora
 from offhook_agora.libraries import problems
 from offhook_agora.machine import Machine
@@ -432,6 +432,16 @@ def test_a_real_library_is_read_as_a_loader_reads_it() -> None:
     assert library.processor == HERE.processor
     assert b"PyInit__ssl" in library.symbols
     assert ctypes.CDLL(spec.origin).PyInit__ssl is not None
+
+
+def test_a_library_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.so"
+    path.write_bytes(elf())
+    with path.open("rb") as file:
+        opened = _Elf(file.fileno())
+        os.truncate(path, 200)
+        with pytest.raises(NotALibrary, match="is truncated"):
+            list(opened.symbols())
 
 
 def test_no_damage_to_a_library_is_more_than_an_error(tmp_path: Path) -> None:

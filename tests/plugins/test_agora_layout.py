@@ -277,7 +277,7 @@ def test_a_relative_path(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         '{"format": 1, "kind": "other\\u001b"}',
         '{"kind": "agora"}',
         "[" * 20_000,
-        " " * 100_000,
+        '{"format": 1, "kind": "agora"}' + " " * 100_000,
     ],
 )
 def test_a_damaged_marker(tmp_path: Path, text: str) -> None:
@@ -471,7 +471,15 @@ def test_what_a_package_says(site: Path) -> None:
     assert bound_symbols(package) == set(SYMBOLS)
 
 
-@pytest.mark.parametrize("text", ["def (", "\0", "x = " + "(" * 5000, "#" * 2_000_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def (",
+        "\0",
+        "x = " + "(" * 5000,
+        "def f():\n    url = 'https://a.example/'\na = agora_lib.agora_a\n#" + "-" * 2_000_000,
+    ],
+)
 def test_a_package_that_cannot_be_read(site: Path, text: str) -> None:
     package = upstream(site)
     for path in package.rglob("*.py"):

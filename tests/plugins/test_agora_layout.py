@@ -116,6 +116,26 @@ def test_nothing_is_installed() -> None:
     assert f'pip install "{REQUIREMENT}"' in message
 
 
+def test_the_current_folder_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.syspath_prepend("")
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here").rmdir()
+    assert REQUIREMENT in _refusal(MissingExtraError)
+
+
+def test_a_finder_that_fails(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Finder:
+        def find_spec(self, *_: object) -> None:
+            raise RuntimeError("broken")
+
+    package = upstream(site)
+    sdk = sdk_folder(tmp_path / "sdk")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+        assert find_sdk(_environment(sdk)).package == package
+
+
 def test_a_named_folder(site: Path, tmp_path: Path) -> None:
     package = upstream(site, version="2.4.9")
     sdk = sdk_folder(tmp_path / "sdk")

@@ -42,7 +42,8 @@ RULES = {
             "The leg reconnects by itself, with pauses that grow; the core only waits, for the call's `grace_s`.",
             "`renew` has 10 s. `leave` has the call's `release_timeout_s`; it must work without a network, when called again, and from a cancelled task. After it, the handler is not called any more, neither with events nor with audio.",
             "`counters` are written to the record under plain names. Lost and dropped frames are counted under names that contain `lost` or `dropped` (`frames_lost`, `frames_dropped`): during an outage these must grow by its frames, in at least one direction. Count the frames passed to `send` from the moment at which the network was gone, even before the leg noticed (a dead TCP connection accepts frames for a while); or count the frames that were not heard, by the jump of positions. `transport-11` adds them up.",
-            "If `send` raises, the leg counts as broken: offhook leaves it, and the call ends.",
+            "`flush` is called when the callee barges in (`Call.clear`). Only a leg that queues what it sends needs one of its own; what it returns is subtracted from what the callee heard.",
+            "If `send` or `flush` raises, the leg counts as broken: offhook leaves it, and the call ends.",
         ],
     ),
     "LegHandler": (

@@ -51,7 +51,12 @@ def offhook_far_end(registry: FarEndRegistry) -> None:
     registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))
     registry.add("aiortc", _relay_far_end, summary="a relay on this machine", extra=extra, needs=relay)
     summary = "the PCM door of a mock, behind a wire that can be cut"
-    registry.add("pcm", _pcm_far_end, summary=summary, extra=extra, needs=("av", "starlette", "uvicorn", "websockets"))
+    needs = ("av", "starlette", "uvicorn", "websockets")
+    registry.add("pcm", _pcm_far_end, summary=summary, extra=extra, needs=needs)
+    summary = "the PCM door of a mock, at which the mock's build of Agora's SDK joins"
+    registry.add(
+        "agora", _agora_far_end, summary=summary, extra=extra, needs=("av", "starlette", "uvicorn", "websockets")
+    )
 
 
 def _sendblue_far_end() -> FarEnd:
@@ -86,3 +91,9 @@ def _pcm_far_end() -> FarEnd:
     from offhook_mockserver.far_ends.pcm import PcmFarEnd
 
     return PcmFarEnd()
+
+
+def _agora_far_end() -> FarEnd:
+    from offhook_mockserver.far_ends.agora import AgoraFarEnd
+
+    return AgoraFarEnd()

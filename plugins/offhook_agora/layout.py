@@ -6,18 +6,21 @@ Nothing here imports the SDK, loads a library or reaches the network.
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError, MissingExtraError, TransportUnavailable
+from offhook.interfaces import is_loopback
 from offhook.paths import expanded
 from offhook.records import home
-from offhook.wording import quoted_path
+from offhook.wording import printable, quoted_path
+from offhook_agora.libraries import machine_problem, problems
 from offhook_agora.machine import Machine
 from offhook_agora.marker import MARKER, Kind, Marker, read_marker
-from offhook_agora.upstream import is_upstream, native_address, records_address, version_of
+from offhook_agora.upstream import installer_of, is_upstream, native_address, records_address, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +32,11 @@ SDK_VARIABLE: Final = "OFFHOOK_AGORA_SDK"
 #: What to install for upstream's Python layer: the version whose native library `offhook agora fetch` fetches.
 REQUIREMENT: Final = "agora-python-server-sdk==2.4.10"
 LIBRARIES: Final = "agora_sdk"
+#: Below an SDK folder: a folder with upstream's Python layer, where that is not installed.
+UPSTREAM: Final = "upstream"
 #: Which library upstream's own installer has unpacked: the address, on one line.
 VERSION_FILE: Final = "version.txt"
+_BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
 _WHAT: Final = "the transport agora"
 
 
@@ -66,21 +72,37 @@ def find_sdk(environment: Environment) -> SdkLayout:
         MissingExtraError: the Python layer is not installed.
         ConfigError: a setting names no usable path.
     """
-    folder, marker = _chosen(environment)
-    package = find_package(folder)
     machine = Machine.here()
+    layout = place_sdk(environment, machine)
+    problem = machine_problem(machine) if layout.kind == "agora" else ""
+    if problem:
+        raise TransportUnavailable(f"{_WHAT} cannot work here: {problem}")
+    wrong = next(problems(layout.libraries, machine), None)
+    if wrong:
+        cure = wrong.cure or remedy(layout)
+        raise TransportUnavailable(f"{_WHAT} cannot use its native library: {wrong.text}; {cure}")
+    return layout
+
+
+def place_sdk(environment: Environment, machine: Machine) -> SdkLayout:
+    """Return where the SDK is, as `find_sdk` does, without reading the libraries.
+
+    Args:
+        environment: the settings.
+        machine: the machine that the libraries are for.
+
+    Raises:
+        TransportUnavailable, MissingExtraError, ConfigError: as `find_sdk`.
+    """
+    folder, marker = chosen_folder(environment)
+    package = find_package(folder)
     if package is None:
-        raise _without_package()
+        raise without_package()
     if folder is None or marker is None:
         problem = beside_problem(package, machine)
         if problem:
-            raise TransportUnavailable(f"{_WHAT} has no native library: {problem}")
+            raise TransportUnavailable(f"{_WHAT} has no native library: {problem}; type: offhook agora fetch")
         return SdkLayout(package, package / LIBRARIES, version_of(package), "agora")
-    missing = missing_libraries(folder / LIBRARIES, machine)
-    if missing:
-        raise TransportUnavailable(
-            f"{_WHAT} cannot use {quoted_path(folder)}, which lacks {', '.join(missing)}: {remedy(folder, marker.kind)}"
-        )
     version = (marker.sdk if folder in package.parents else "") or version_of(package)
     return SdkLayout(package, folder / LIBRARIES, version, marker.kind)
 
@@ -110,7 +132,7 @@ def find_package(folder: Path | None) -> Path | None:
     Args:
         folder: an SDK folder, if one was chosen.
     """
-    own = None if folder is None else folder / "upstream" / "agora"
+    own = None if folder is None else folder / UPSTREAM / "agora"
     candidates = [*([own] if own else []), *packages_called_agora()]
     return next((package for package in candidates if is_upstream(package)), None)
 
@@ -134,42 +156,54 @@ def packages_called_agora() -> Iterator[Path]:
             yield path
 
 
-def missing_libraries(libraries: Path, machine: Machine) -> list[str]:
-    """Return the names of the libraries that a folder lacks; raises nothing."""
-    return [name for name in machine.needed_libraries if not _is_file(libraries / name)]
-
-
 def beside_problem(package: Path, machine: Machine) -> str:
-    """Return why the libraries beside a package cannot be used, and what to do; empty if they can."""
+    """Return why the libraries that upstream's installer puts beside its package cannot be used; empty if they can."""
     libraries = package / LIBRARIES
-    missing = missing_libraries(libraries, machine)
-    if len(missing) == len(machine.needed_libraries):
-        return f"none is installed beside {quoted_path(package)}; type: offhook agora fetch"
-    if missing:
-        return f"{quoted_path(libraries)} lacks {', '.join(missing)}; type: offhook agora fetch"
+    if not is_file(libraries / machine.main_library):
+        installer = installer_of(package)
+        lost = {"uv": "uv throws it away when it installs", "pip": "a wheel holds none"}.get(installer, "")
+        return f"{quoted_path(package)} was installed without it{f' ({lost})' if lost else ''}"
     if records_address(package):
         wanted, unpacked = native_address(package, machine), _first_line(package / VERSION_FILE)
         if wanted and unpacked != wanted:
             return (
                 f"the one in {quoted_path(libraries)} belongs to another version of the Python layer, which would "
-                "delete it; type: offhook agora fetch"
+                "delete it when it is imported"
             )
     return ""
 
 
-def remedy(folder: Path, kind: Kind) -> str:
-    """Return the command that makes an SDK folder anew."""
-    command = "mock agora-sdk" if kind == "mock" else "agora fetch"
-    return f"type: offhook {command} --into {quoted_path(folder)}"
+def remedy(layout: SdkLayout) -> str:
+    """Return the command that makes the folder of the libraries anew, as the end of a sentence."""
+    folder = layout.libraries.parent
+    return "type: offhook agora fetch" if folder == layout.package else _command(folder, layout.kind)
 
 
-def _chosen(environment: Environment) -> tuple[Path | None, Marker | None]:
-    """The SDK folder to use, and what it holds; None if there is none, so that only the installed package is left."""
+def _command(folder: Path, kind: Kind) -> str:
+    return f"type: offhook {'mock agora-sdk' if kind == 'mock' else 'agora fetch'} --into {shell_path(folder)}"
+
+
+def shell_path(path: Path) -> str:
+    """Return a path as a shell reads it, with unprintable characters escaped."""
+    return shlex.quote(printable(str(path)))
+
+
+def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]:
+    """Return the SDK folder to use, and what it holds.
+
+    The latter is None if the folder is not there, or not complete, so that only a package may have libraries; both are
+    None if there is no place for the folder either.
+
+    Raises:
+        TransportUnavailable: `OFFHOOK_AGORA_SDK` names a folder that is not a complete SDK folder, or cannot be read.
+        ConfigError: its value is not a path.
+    """
     named = named_folder(environment)
     if named is not None:
         marker = read_marker(named)
         if marker is None:
-            raise TransportUnavailable(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named)}")
+            kind: Kind = "mock" if is_loopback(environment.as_written(_BASE_URL_VARIABLE)) else "agora"
+            raise TransportUnavailable(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named, kind)}")
         return named, marker
     try:
         folder = default_folder(environment)
@@ -178,21 +212,23 @@ def _chosen(environment: Environment) -> tuple[Path | None, Marker | None]:
     return folder, read_marker(folder)
 
 
-def _incomplete(folder: Path) -> str:
+def _incomplete(folder: Path, kind: Kind) -> str:
     inside = folder.parent
-    if folder.name == LIBRARIES and _is_file(inside / MARKER):
+    if folder.name == LIBRARIES and is_file(inside / MARKER):
         return f"{quoted_path(folder)} is inside an SDK folder; set it to {quoted_path(inside)}"
     if not _is_folder(folder):
-        return f"{quoted_path(folder)} is not a folder; type: offhook agora fetch --into {quoted_path(folder)}"
+        return f"{quoted_path(folder)} is not a folder; {_command(folder, kind)}"
     return (
-        f"{quoted_path(folder)} has no {MARKER}, so it is not an SDK folder or was not completed; type: offhook agora "
-        f"fetch --into {quoted_path(folder)}"
+        f"{quoted_path(folder)} has no {MARKER}, so it is not an SDK folder or was not completed; "
+        f"{_command(folder, kind)}"
     )
 
 
-def _without_package() -> TransportUnavailable | MissingExtraError:
-    other = next(packages_called_agora(), None)
-    if other is None or _is_file(other.parent / MARKER):
+def without_package() -> TransportUnavailable | MissingExtraError:
+    """Return the error that says that the Python layer is missing."""
+    # Without its own file, a package is what an uninstalled one has left: its installer lists no library.
+    other = next((package for package in packages_called_agora() if is_file(package / "__init__.py")), None)
+    if other is None or is_file(other.parent / MARKER):
         return MissingExtraError(REQUIREMENT, _WHAT, ("agora",))
     return TransportUnavailable(
         f"{_WHAT} cannot use the package {quoted_path(other)}, which is called agora but is not Agora's; type: "
@@ -208,7 +244,8 @@ def _first_line(path: Path) -> str:
         return ""
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether a path is a file; False if that cannot be found out."""
     try:
         return path.is_file()
     except (OSError, ValueError):

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from offhook.errors import TransportUnavailable
-from offhook.records import open_private
 from offhook.wording import quoted, quoted_path, system_reason
 
 if TYPE_CHECKING:
@@ -82,7 +81,8 @@ def write_marker(folder: Path, marker: Marker) -> None:
     """
     text = json.dumps({"format": _FORMAT, **asdict(marker)}, indent=1)
     waiting = folder / f"{MARKER}.{os.getpid()}"
-    with os.fdopen(open_private(waiting, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+    # Not private: another user may run what one user has fetched.
+    with waiting.open("wb") as file:
         file.write(text.encode("ascii") + b"\n")
         file.flush()
         os.fsync(file.fileno())

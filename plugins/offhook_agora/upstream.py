@@ -33,15 +33,18 @@ def is_upstream(package: Path) -> bool:
 
 def version_of(package: Path) -> str:
     """Return the version of an installed package, from the name of its metadata; empty if there is none."""
+    folder = _metadata(package)
+    return folder.stem.split("-")[1] if folder else ""
+
+
+def installer_of(package: Path) -> str:
+    """Return which program installed a package, such as ``pip`` or ``uv``; empty if that is not known."""
+    folder = _metadata(package)
     try:
-        names = sorted(path.name for path in package.parent.glob(_DISTRIBUTIONS))
-    except OSError:
-        return ""
-    for name in names:
-        stem, _, ending = name.rpartition(".")
-        if ending in ("dist-info", "egg-info"):
-            return stem.split("-")[1]
-    return ""
+        text = (folder / "INSTALLER").read_text("ascii")[:20].strip() if folder else ""
+    except (OSError, ValueError):
+        text = ""
+    return text if text.isalnum() else ""
 
 
 def native_address(package: Path, machine: Machine) -> str:
@@ -63,7 +66,7 @@ def records_address(package: Path) -> bool:
 def bound_symbols(package: Path) -> frozenset[str]:
     """Return the names of the functions that a package looks up in the native library when a call imports it."""
     rtc = package / "rtc"
-    waiting, seen, found = list(_ENTRANCES), set[str](), set[str]()
+    waiting, seen, found = list[str](_ENTRANCES), set[str](), set[str]()
     while waiting:
         name = waiting.pop()
         if name in seen:
@@ -78,6 +81,15 @@ def bound_symbols(package: Path) -> frozenset[str]:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "agora_lib"
         }
     return frozenset(found)
+
+
+def _metadata(package: Path) -> Path | None:
+    """The folder of a package's metadata, which its installer has put beside it."""
+    try:
+        folders = sorted(package.parent.glob(_DISTRIBUTIONS))
+    except OSError:
+        return None
+    return next((folder for folder in folders if folder.suffix in (".dist-info", ".egg-info")), None)
 
 
 def _tree(path: Path) -> ast.Module:

@@ -24,12 +24,13 @@ from offhook.interfaces import (
     LegReconnected,
 )
 from offhook_aiortc.delivery import Delivery
-from offhook_aiortc.handler_gate import HandlerGate
 from offhook_aiortc.members import Members
 from offhook_aiortc.receiver import Receiver
-from offhook_aiortc.rejoin import ATTEMPT_TIMEOUT_S, Backoff, rejoin
+from offhook_aiortc.rejoin import ATTEMPT_TIMEOUT_S, rejoin
 from offhook_aiortc.relay_client import PutOut, base_url
 from offhook_wire import rtcp, rtp
+from offhook_wire.backoff import Backoff
+from offhook_wire.handler_gate import HandlerGate
 from offhook_wire.liveness import LivenessTimer
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.relay_protocol import (

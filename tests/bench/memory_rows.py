@@ -33,7 +33,7 @@ _TALK_S: Final = 60
 _HALF_FRAME_S: Final = 0.01
 _RUNS_PER_TURN: Final = 2
 #: The core by itself, whatever is installed beside it.
-_ALONE: Final = {DISABLE_VARIABLE: "sendblue,aiortc,audio,jsonl,sqlite,mockserver"}
+_ALONE: Final = {DISABLE_VARIABLE: "sendblue,agora,aiortc,audio,jsonl,sqlite,mockserver"}
 
 
 class _Counter:

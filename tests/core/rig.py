@@ -44,7 +44,7 @@ FRAME = RATE_HZ // 50
 #: Short timers, each of a length of its own.
 POLICY = CallPolicy(setup_timeout_s=10, ring_timeout_s=30, grace_s=5, max_duration_s=60, release_timeout_s=2)
 #: The core is tested by itself: whatever is installed beside it stays out.
-ALONE = {DISABLE_VARIABLE: "sendblue,aiortc,audio,jsonl,sqlite,mockserver"}
+ALONE = {DISABLE_VARIABLE: "sendblue,agora,aiortc,audio,jsonl,sqlite,mockserver"}
 
 
 def load(*extra: object) -> Plugins:

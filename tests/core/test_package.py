@@ -57,7 +57,7 @@ def test_building_a_phone_pulls_in_no_sdk_either(tmp_path: Path) -> None:
         "from offhook import Phone\n"
         "from offhook.testing import LinkedTransport, ScriptedCarrier\n"
         "Phone(carrier=ScriptedCarrier(), transport=LinkedTransport(),"
-        " environment={'OFFHOOK_DISABLE_PLUGINS': 'sendblue,aiortc,audio,jsonl,sqlite,mockserver'})\n"
+        " environment={'OFFHOOK_DISABLE_PLUGINS': 'sendblue,agora,aiortc,audio,jsonl,sqlite,mockserver'})\n"
         "print(sorted(set('sqlite3 platformdirs httpx typer av aiortc numpy starlette'.split()) & set(sys.modules)))"
     )
     assert python(code, tmp_path) == "[]"

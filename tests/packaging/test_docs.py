@@ -73,6 +73,15 @@ def test_every_row_of_the_fault_catalogue_that_says_so_is_tested() -> None:
     assert sorted(table["COVERED"] - set(tested)) == []
 
 
+def test_every_trap_of_the_sdk_is_tested() -> None:
+    """By a test of its own: a mark that names a whole section covers none of its traps by itself."""
+    sections = runpy.run_path(str(ROOT / "docs/trap_rows.py"))["TRAPS"]
+    traps = {trap for _, rows in sections.values() for trap in rows}
+    tested = set(generator().trap_tests())
+    assert tested <= traps | set(sections), "a test is marked with a trap that is not in the table"
+    assert sorted(traps - tested) == []
+
+
 def test_the_files_that_the_architecture_names_are_there() -> None:
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     named = re.findall(r"`((?:core|plugins|mockserver|tests)/[\w/.*-]+)`", page)

@@ -31,8 +31,8 @@ from offhook.session.events import (
     MemberLeft,
     MemberPublished,
 )
-from offhook_aiortc.rejoin import Backoff
 from offhook_aiortc.transport import AiortcTransport
+from offhook_wire.backoff import Backoff
 
 BREAKS = {"WebSocket": abort_websocket, "peer": end_peer}
 

@@ -305,9 +305,10 @@ class Call:
         """Stop playing at once and drop what is queued or mixed in (barge-in).
 
         Returns:
-            How many milliseconds of the item that was playing had been sent; for a mixed item, ask its handle.
+            How many milliseconds of the item that was playing had been sent, without what the transport still had in
+            its queue and dropped as well. For a mixed item, ask its handle.
         """
-        return self._media("clear").playout.clear()
+        return self._media("clear").clear()
 
     def mute(self) -> None:
         """Send silence from the next frame on. Playout continues unheard: positions advance and handles end."""

@@ -46,6 +46,8 @@ _log: Final = logging.getLogger("offhook")
 
 CARRIER: Final = "sendblue"
 AUTH: Final = "env"
+#: The transport to Agora itself.
+AGORA: Final = "agora"
 #: Names the carrier; `sendblue` without it.
 CARRIER_VARIABLE: Final = "OFFHOOK_CARRIER"
 #: Names the auth; `env` without it.
@@ -159,9 +161,13 @@ class Phone:
             with named_by(CARRIER_VARIABLE, settings, carrier):
                 carrier = self.plugins.make(self.plugins.carriers, carrier, settings, auth)
         if transport is None:
-            transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else "agora"
+            transport = "aiortc" if carrier.endpoint and is_loopback(carrier.endpoint) else AGORA
+            ignored = "" if reads_environment or transport != AGORA else unread(settings, _ROUTE)
+            if ignored:
+                raise ConfigError(f"nothing says where this phone should call: {ignored}")
         if isinstance(transport, str):
-            transport = self._transport(transport, carrier, settings, reads_environment=reads_environment)
+            with named_by(TRANSPORT_VARIABLE, settings, transport):
+                transport = self.plugins.make(self.plugins.transports, transport, settings)
         stores = open_stores(self.plugins, store, usual, settings)
         #: Records of calls that died with their process and were not reported before.
         self.interrupted: Sequence[Document] = interrupted(stores)
@@ -213,19 +219,6 @@ class Phone:
         if settings.get("transport") is None:
             settings["transport"] = environment.get(TRANSPORT_VARIABLE) or None
         return cls(environment=environment, **settings)
-
-    def _transport(self, name: str, carrier: Carrier, settings: Environment, *, reads_environment: bool) -> Transport:
-        if name == "agora" and all(item.name != "agora" for item in self.plugins.transports):
-            ignored = "" if reads_environment else unread(settings, _ROUTE)
-            if ignored:
-                raise ConfigError(f"nothing says where this phone should call: {ignored}")
-            where = carrier.endpoint or "Agora itself"
-            raise ConfigError(
-                f"this call would be joined at {where}, and this version of offhook has no Agora transport yet, so "
-                "nothing is dialled. To call the mock server instead, start `offhook mock` and set what it prints"
-            )
-        with named_by(TRANSPORT_VARIABLE, settings, name):
-            return self.plugins.make(self.plugins.transports, name, settings)
 
     # ---- calls
 

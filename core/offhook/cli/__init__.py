@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from offhook.cli.call.folder import CALLEE_HEARD
     from offhook.cli.call.placing import CallOrder, CallResult, place, report
     from offhook.cli.early import EarlySignals
-    from offhook.cli.exit_codes import ExitCode
+    from offhook.cli.exit_codes import ExitCode, code_for_error
     from offhook.cli.output import print_complaint, print_json, print_line
     from offhook.cli.stopping import Stop, run
+    from offhook.cli.streams import stream_terminal
 
 __all__ = [
     "CALLEE_HEARD",
@@ -31,6 +32,7 @@ __all__ = [
     "ExitCode",
     "Stop",
     "choose",
+    "code_for_error",
     "main",
     "place",
     "print_complaint",
@@ -38,12 +40,14 @@ __all__ = [
     "print_line",
     "report",
     "run",
+    "stream_terminal",
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
     "CALLEE_HEARD": "offhook.cli.call.folder",
     "Display": "offhook.cli.call.display",
     "ExitCode": "offhook.cli.exit_codes",
+    "code_for_error": "offhook.cli.exit_codes",
     "CallOrder": "offhook.cli.call.placing",
     "CallResult": "offhook.cli.call.placing",
     "Stop": "offhook.cli.stopping",
@@ -54,6 +58,7 @@ _HOMES: Final[Mapping[str, str]] = {
     "print_line": "offhook.cli.output",
     "report": "offhook.cli.call.placing",
     "run": "offhook.cli.stopping",
+    "stream_terminal": "offhook.cli.streams",
     "EarlySignals": "offhook.cli.early",
 }
 

@@ -228,7 +228,15 @@ def _safe(stream: TextIO | None, descriptor: int) -> TextIO:
 
 def terminal() -> TextIO | None:
     """Standard output for text that moves the cursor, if it is a terminal; else None. See `SafeStream.terminal`."""
-    stream = sys.stdout
+    return stream_terminal(sys.stdout)
+
+
+def stream_terminal(stream: TextIO | SafeStream) -> TextIO | None:
+    """Standard output or standard error for text that moves the cursor, if it is a terminal; else None.
+
+    Args:
+        stream: `sys.stdout` or `sys.stderr`.
+    """
     if isinstance(stream, SafeStream):
         return cast("TextIO | None", stream.terminal)
     return stream if stream.isatty() else None

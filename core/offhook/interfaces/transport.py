@@ -47,6 +47,15 @@ class Leg(ABC):
         """
         ...
 
+    def flush(self) -> float:
+        """Drop the audio that was sent and has not been heard yet. Returns its length in milliseconds.
+
+        A leg that queues what it sends, as an SDK does, overrides this: it is how a barge-in stops the voice at once.
+        The default, for a leg that sends in `send`, drops nothing and returns 0. Never blocks, and never raises because
+        of the network.
+        """
+        return 0.0
+
     @abstractmethod
     def counters(self) -> dict[str, int]:
         """Return how much was sent, received, lost, late and concealed so far, by name. Values never fall."""

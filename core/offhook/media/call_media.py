@@ -180,6 +180,24 @@ class CallMedia:
         self.playout.close()
         self._last_sent = b""
 
+    def clear(self) -> float:
+        """Drop everything that was not heard, in playout and in the leg.
+
+        Returns:
+            The milliseconds of the item that was playing that were sent and not dropped by the leg.
+        """
+        played_ms = self.playout.clear()
+        flush: Callable[[], float] | None = getattr(
+            self._leg, "flush", None
+        )  # a leg that is not a subclass of `Leg` may lack it
+        if flush is None or not self._opened:
+            return played_ms
+        try:
+            return max(0.0, played_ms - flush())
+        except BaseException as error:
+            self._lost(as_plugin_error(self._leg, "flush", error))
+            return played_ms
+
     def _tick(self, index: int) -> None:
         position = self._base + index * self._frame_samples
         pcm = self.playout.take()

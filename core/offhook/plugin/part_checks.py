@@ -91,8 +91,9 @@ def check_part(part: object, interface: type, name: str, wanted: str = "", guess
 
 
 def _has_members(part: object, interface: type) -> bool:
-    methods = [name for name, method in vars(interface).items() if inspect.isfunction(method)]
-    return all(callable(getattr(part, name, None)) for name in methods)
+    """Whether `part` has what every subclass of `interface` must define itself."""
+    names: frozenset[str] = getattr(interface, "__abstractmethods__", frozenset())
+    return all(callable(getattr(part, name, None)) for name in names)
 
 
 @functools.lru_cache(maxsize=256)

@@ -14,6 +14,7 @@ import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import opcode
 import sys
 import weakref
@@ -85,16 +86,16 @@ class Watch:
 
     def report(self, name: str, detail: str, about: object) -> None:
         """Report a misuse, once for each object that it is about; raises nothing."""
-        reported = self._reported.setdefault(about, set())
-        if (name, detail) in reported:
-            return
-        reported.add((name, detail))
         try:
+            reported = self._reported.setdefault(about, set())
+            if (name, detail) in reported:
+                return
+            reported.add((name, detail))
             library: Any = self._library()
             send = library["offhook_agora_report"]  # a function object of our own, without upstream's types
             send.argtypes, send.restype = (ctypes.c_char_p, ctypes.c_char_p), None
             send(name.encode(), detail.encode(errors="replace"))
-        except Exception:  # another library: the program goes on as it would without a watch
+        except Exception:  # such as another library: the program goes on as it would without a watch
             pass
 
     def attach(self, module: ModuleType, class_name: str) -> None:
@@ -124,7 +125,7 @@ class Watch:
 
     def _checked_release(self, original: Callable[..., Any], *, handle: str) -> Callable[..., Any]:
         def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            if getattr(self_, handle, None) is None and not _called_by_upstream(sys._getframe(1)):
+            if getattr(self_, handle, None) is None and not _called_by_upstream(_caller()):
                 owner = type(self_).__name__
                 self.report("use after release", f"{owner}.{original.__name__}() after {owner}.release()", self_)
             return original(self_, *args, **kwargs)
@@ -163,7 +164,7 @@ class Watch:
         def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(self_, *args, **kwargs)
             if result is None:
-                self._report_none(method, self_)
+                self._report_none(method, self_.local_user)  # the observer itself is a structure, and has no hash
             return result
 
         return call
@@ -179,6 +180,7 @@ class Watch:
 
         return call
 
+    # The library reports other results that are not valid by the same name; of None, it sees a random number.
     def _report_none(self, method: str, about: object) -> None:
         self.report("callback that returns None", f"{method}() returned None and must return an int", about)
 
@@ -188,7 +190,7 @@ class Watch:
             return
 
         def missing(self_: Any, name: str) -> Any:
-            frame = sys._getframe(1)
+            frame = _caller()
             if name in removed and _is_look_up(frame) and not _called_by_upstream(frame):
                 method = f"{type(self_).__name__}.{name}"
                 self.report(f"removed method {method}", f"{method}() is not in this version: {removed[name]}", self_)
@@ -244,12 +246,19 @@ def _is_read_only(data: object) -> bool:
         return False
 
 
-def _called_by_upstream(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__")
+def _caller() -> FrameType | None:
+    """The frame that has called the function that calls this one."""
+    frame = inspect.currentframe()
+    return frame.f_back.f_back if frame is not None and frame.f_back is not None else None
+
+
+def _called_by_upstream(frame: FrameType | None) -> bool:
+    name = frame.f_globals.get("__name__") if frame is not None else None
     return isinstance(name, str) and name.startswith("agora.")
 
 
-def _is_look_up(frame: FrameType) -> bool:
+def _is_look_up(frame: FrameType | None) -> bool:
     """Whether a frame looks an attribute up by its name, and does not ask whether there is one."""
-    code, at = frame.f_code.co_code, frame.f_lasti
-    return 0 <= at < len(code) and opcode.opname[code[at]] in _LOOK_UPS
+    if frame is None or frame.f_lasti < 0:
+        return False
+    return opcode.opname[frame.f_code.co_code[frame.f_lasti]] in _LOOK_UPS

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from offhook_mockserver.far_ends.agora import AgoraFarEnd
     from offhook_mockserver.far_ends.memory import MemoryFarEnd
     from offhook_mockserver.far_ends.pcm import PcmFarEnd
     from offhook_mockserver.far_ends.sendblue import SendblueFarEnd
     from offhook_mockserver.far_ends.webrtc import RelayFarEnd
     from offhook_mockserver.server.renewal import RenewsGrants
 
-__all__ = ["MemoryFarEnd", "PcmFarEnd", "RelayFarEnd", "RenewsGrants", "SendblueFarEnd"]
+__all__ = ["AgoraFarEnd", "MemoryFarEnd", "PcmFarEnd", "RelayFarEnd", "RenewsGrants", "SendblueFarEnd"]
 
 _HOMES: Final[Mapping[str, str]] = {
+    "AgoraFarEnd": "offhook_mockserver.far_ends.agora",
     "MemoryFarEnd": "offhook_mockserver.far_ends.memory",
     "PcmFarEnd": "offhook_mockserver.far_ends.pcm",
     "RenewsGrants": "offhook_mockserver.server.renewal",

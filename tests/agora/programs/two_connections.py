@@ -59,7 +59,7 @@ for caller, words in zip(callers, (speech, backwards), strict=True):
     if not caller.callee.wait(20):
         sys.exit("no callee")
     caller.connection.push_audio_pcm_data(words, rate, 1)
-time.sleep(len(speech) / 2 / rate + 1)
+time.sleep(len(speech) / 2 / rate + 6)  # the callees reply
 for caller in callers:
     caller.end()
 service.release()

@@ -48,7 +48,7 @@ imported = footprint(loop)
 async def main():
     transport = offhook.testing.LinkedTransport()
     callee = transport.member()
-    off = {"OFFHOOK_DISABLE_PLUGINS": "sendblue,aiortc,audio,jsonl,sqlite,mockserver"}
+    off = {"OFFHOOK_DISABLE_PLUGINS": "sendblue,agora,aiortc,audio,jsonl,sqlite,mockserver"}
     phone = offhook.Phone(carrier=offhook.testing.ScriptedCarrier(), transport=transport, environment=off)
     async with phone, phone.dial("+14155550123") as call:
         callee.join()

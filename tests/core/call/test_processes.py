@@ -30,7 +30,7 @@ from offhook import AudioFrame, Phone
 from offhook.testing import LinkedTransport, ListSink, ScriptedCarrier
 
 def new_phone(transport):
-    off = {{"OFFHOOK_DISABLE_PLUGINS": "sendblue,aiortc,audio,jsonl,mockserver"}}
+    off = {{"OFFHOOK_DISABLE_PLUGINS": "sendblue,agora,aiortc,audio,jsonl,mockserver"}}
     return Phone(carrier=ScriptedCarrier(), transport=transport, environment=off, watchdog_limit_s=5)
 
 async def speech():

@@ -204,10 +204,11 @@ def test_a_phone_without_arguments_names_from_env_where_a_mock_is_set(monkeypatc
         "nothing says where this phone should call: SENDBLUE_API_BASE_URL is set in this process's environment, but "
         "Phone() reads no environment: use Phone.from_env()"
     )
-    with pytest.raises(ConfigError, match="no Agora transport yet"):
-        Phone(carrier=Agora(), plugins=PLAIN, environment={})
+    for settings in ({"environment": {}}, {"transport": "agora"}):
+        with pytest.raises(ConfigError, match="no transport is called 'agora'"):
+            Phone(carrier=Agora(), plugins=PLAIN, **settings)  # type: ignore[arg-type]
     monkeypatch.delenv("SENDBLUE_API_BASE_URL")
-    with pytest.raises(ConfigError, match="no Agora transport yet"):
+    with pytest.raises(ConfigError, match="no transport is called 'agora'"):
         Phone(carrier=Agora(), plugins=PLAIN)
 
 

@@ -236,7 +236,7 @@ def test_a_failure_exits_with_1_unless_it_is_expected(folder: Path, capsys: pyte
         ),
         (
             ["transport", "acme_thing:fails"],
-            "an import path does not name one: give --far-end NAME (for a transport: aiortc, memory, pcm), or",
+            "an import path does not name one: give --far-end NAME (for a transport: agora, aiortc, memory, pcm), or",
         ),
         (["carrier", "sendblue", "--far-end", "nope"], "no far end is called 'nope': give --far-end NAME (for a carr"),
         (

@@ -108,7 +108,7 @@ def test_a_bad_number_is_rejected_in_one_sentence(
         (["--for", "0"], "--for"),
         (["--for", "nan"], "--for"),
         (["--ring-timeout", "-1"], "ring_timeout_s"),
-        ([], "no Agora transport yet"),
+        ([], "are not set: export your Sendblue keys"),
         (["--transport", "bogus"], "no transport is called 'bogus'"),
     ],
 )

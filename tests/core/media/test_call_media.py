@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from tests.core.rig import (
@@ -28,11 +28,13 @@ from offhook import AudioFrame, CallState, Disposition, PlayoutEnd
 from offhook.errors import CallStateError, SourceError, SpecError
 from offhook.media.call_media import CallMedia
 from offhook.testing import LinkedTransport, ListSink
+from offhook.testing.linked.leg import LinkedLeg
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from offhook.errors import OffhookError
+    from offhook.interfaces import Grant, Leg, LegHandler
 
 
 def test_what_is_played_before_the_answer_is_said_after_it_from_its_start() -> None:
@@ -92,6 +94,79 @@ def test_barge_in_says_how_much_was_said() -> None:
             await asyncio.sleep(1)
             assert len(spoken(r.callee)) == played_ms * RATE_HZ / 1000
             assert call.level_sent_dbfs == -100
+
+    run(main())
+
+
+class QueueingLeg(LinkedLeg):
+    """Has a queue of which `queued_ms` are not heard yet."""
+
+    queued_ms: float | None = 60.0
+
+    def flush(self) -> float:
+        return self.queued_ms  # type: ignore[return-value]  # a wrong one on purpose
+
+
+class QueueingTransport(LinkedTransport):
+    leg_class = QueueingLeg
+
+
+@pytest.mark.parametrize(("sent_s", "heard_ms"), [(1.01, 940), (0.03, 0)])
+def test_barge_in_takes_off_what_the_leg_dropped_from_its_queue(sent_s: float, heard_ms: float) -> None:
+    async def main() -> None:
+        r = rig(transport=QueueingTransport())
+        r.answer(1)
+        async with r.phone.dial(NUMBER) as call:
+            assert call.clear() == 0
+            await call.answered()
+            call.play(RampSource(10 * RATE_HZ))
+            await asyncio.sleep(sent_s)
+            assert call.clear() == heard_ms
+
+    run(main())
+
+
+def test_a_leg_whose_flush_returns_nothing_is_broken() -> None:
+    async def main() -> None:
+        transport = QueueingTransport()
+        r = rig(transport=transport)
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            assert isinstance(transport.leg, QueueingLeg)
+            transport.leg.queued_ms = None
+            call.play(RampSource(RATE_HZ))
+            await asyncio.sleep(0.11)
+            assert call.clear() == 100
+            await call.ended()
+            assert call.record.disposition is Disposition.FAILED
+            assert "QueueingLeg' failed in flush" in str(call.record.problem)
+
+    run(main())
+
+
+class LegWithoutFlush:
+    """A leg that is not a `Leg`, with what a leg had to have before there was `flush`."""
+
+    def __init__(self, leg: Leg) -> None:
+        self.rate_hz = leg.rate_hz
+        self.send, self.counters, self.renew, self.leave = leg.send, leg.counters, leg.renew, leg.leave
+
+
+class DuckTransport(LinkedTransport):
+    async def join(self, grant: Grant, handler: LegHandler) -> Leg:
+        return cast("Leg", LegWithoutFlush(await super().join(grant, handler)))
+
+
+def test_a_leg_that_is_not_a_subclass_needs_no_flush() -> None:
+    async def main() -> None:
+        r = rig(transport=DuckTransport())
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            call.play(RampSource(RATE_HZ))
+            await asyncio.sleep(0.11)
+            assert call.clear() == 100
 
     run(main())
 

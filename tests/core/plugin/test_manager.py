@@ -443,7 +443,7 @@ def test_our_plugins_load_first_and_can_be_disabled(install: Callable[..., str])
             registry.add("aiortc", lambda environment: None)
         """,
     )
-    others = "sendblue,audio,jsonl,sqlite,mockserver"
+    others = "sendblue,agora,audio,jsonl,sqlite,mockserver"
     refused = reports(load_with({DISABLE_VARIABLE: others}))["aaa"].problem
     assert "failed in offhook_transport: 'aiortc' is taken by plugin 'aiortc (offhook " in refused
     assert "or disable that plugin as a whole with OFFHOOK_DISABLE_PLUGINS=aiortc (read" in refused
@@ -486,8 +486,8 @@ def test_problems_are_logged_for_programs(install: Callable[..., str], caplog: p
         "plugin empty (empty-offhook 1.0): offhook_nothing is named like a hook, but offhook has no such hook",
         "plugin empty (empty-offhook 1.0): it implements no hook",
         "OFFHOOK_DISABLE_PLUGINS names 'aiotrc', but no plugin has that name; did you mean aiortc?",
-        "OFFHOOK_DISABLE_PLUGINS names 'x', but no plugin has that name; installed: aiortc, audio, bad, empty, jsonl, "
-        "mockserver, sendblue, sqlite",
+        "OFFHOOK_DISABLE_PLUGINS names 'x', but no plugin has that name; installed: agora, aiortc, audio, bad, empty, "
+        "jsonl, mockserver, sendblue, sqlite",
     ]
 
 

@@ -93,7 +93,9 @@ void membership_connect(struct connection *connection) {
 }
 
 void membership_leave(struct connection *connection, bool silent) {
-    if (connection->phase == PHASE_JOINED) {
+    /* After a join whose answer has not arrived, the room may have us: it gets the farewell after the join. */
+    bool there = connection->phase == PHASE_JOINED || (connection->phase == PHASE_DIALLING && connection->join_sent);
+    if (there && connection->ws != NULL) {
         static const char text[] = "{\"type\":\"leave\"}";
         struct websocket *ws = connection->ws;
         connection->ws = NULL;

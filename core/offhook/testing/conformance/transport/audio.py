@@ -33,6 +33,8 @@ _LATE_S: Final = 0.005
 #: Frames that may be missing from a long run, or one in a thousand if that is more.
 _MISSING: Final = 2
 _PACED_S: Final = 10
+#: The number of attempts at a pause in real time.
+_TRIES: Final = 8
 
 
 class AudioClauses(TransportKit):
@@ -206,6 +208,14 @@ class AudioClauses(TransportKit):
             await self._pause(pair)
 
     async def _pause(self, pair: Pair) -> None:
+        """Check the positions over a pause; in real time, other programs run as well, so one attempt must succeed."""
+        tries = round(self.either(1, _TRIES))
+        while (problem := await self._jump_of_a_pause(pair)) and tries > 1:
+            tries -= 1
+        assert not problem, problem
+
+    async def _jump_of_a_pause(self, pair: Pair) -> str:
+        """Pause for a second; returns which positions do not jump by that, or nothing."""
         pair.ear.events.clear()
         pair.forget_audio()
         await talk(25, pair.ours, pair.theirs)
@@ -218,9 +228,9 @@ class AudioClauses(TransportKit):
         for way, heard in (("to us", pair.heard), ("from us", pair.member.heard)):
             jumps_s = [(after.position - before.position) / after.rate_hz for before, after in pairwise(heard)]
             longest_s = max(jumps_s, default=0.0)
-            assert abs(longest_s - 1.0) <= PTIME_S + 0.001, (
-                f"positions of audio {way} jump by {longest_s:.3f} s over a pause of 1 s: they must jump by 1 s"
-            )
+            if abs(longest_s - 1.0) > PTIME_S + 0.001:
+                return f"positions of audio {way} jump by {longest_s:.3f} s over a pause of 1 s: they must jump by 1 s"
+        return ""
 
 
 def _silence(rate_hz: int, duration_ms: int) -> AudioFrame:

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from offhook.interfaces import AudioFrame, LegDisconnected, LegEvent, LegHandler, LegReconnected
-from offhook_aiortc.handler_gate import HandlerGate
+from offhook_wire.handler_gate import HandlerGate
 
 FRAME = AudioFrame(bytes(640), 16_000, 0)
 

@@ -1,0 +1,1 @@
+"""What runs in the child process: the start of the process, and the engine that makes every call of the SDK."""

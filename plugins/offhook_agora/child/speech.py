@@ -1,0 +1,133 @@
+"""Our audio of one leg, pushed to the SDK by the thread on which it arrives.
+
+Pushes are made by the engine's audio thread alone, so that they stay in order without a lock. The leg's thread opens
+the way to the connection, and shuts it before it takes the connection away: then it waits until no push is under way.
+No lock is held while the SDK runs.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from offhook_agora.child.outgoing import Outgoing
+from offhook_agora.messages import Flushed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook_agora.child.calls import Calls
+    from offhook_agora.child.sdk import Connection
+    from offhook_agora.messages import Audio, FromChild
+
+_R = TypeVar("_R")
+
+
+class Speech:
+    """All methods but `open` and `shut` are called on the engine's audio thread.
+
+    Args:
+        leg: the leg's number.
+        rate_hz: the rate of its audio.
+        lead_ms: how much the SDK holds ahead.
+        calls: makes the calls of the SDK.
+        emit: called with each answer.
+        now: the time.
+
+    Attributes:
+        outgoing: paces the audio, and counts.
+        sent: frames that were not dropped here.
+        dropped: frames that arrived while there was no way to the connection.
+        refused: pieces that the SDK did not take.
+    """
+
+    def __init__(
+        self,
+        leg: int,
+        rate_hz: int,
+        lead_ms: int,
+        calls: Calls,
+        emit: Callable[[FromChild | Audio], None],
+        now: Callable[[], float],
+    ) -> None:
+        self.outgoing = Outgoing(rate_hz, lead_ms)
+        self.sent: int = 0
+        self.dropped: int = 0
+        self.refused: int = 0
+        self._leg = leg
+        self._rate_hz = rate_hz
+        self._calls = calls
+        self._emit = emit
+        self._now = now
+        self._changed = threading.Condition()
+        self._connection: Connection | None = None
+        self._busy = False
+        #: The way was shut: what was queued before is gone.
+        self._stale = False
+
+    # On the leg's thread
+
+    def open(self, connection: Connection) -> None:
+        """Audio goes to this connection from now on."""
+        with self._changed:
+            self._connection = connection
+
+    def shut(self, timeout_s: float) -> bool:
+        """Let no more audio through; returns whether no push is under way any more."""
+        with self._changed:
+            self._connection = None
+            self._stale = True
+            return self._changed.wait_for(lambda: not self._busy, timeout_s)
+
+    # On the audio thread
+
+    def send(self, audio: Audio) -> None:
+        """Push a frame, or hold it."""
+        now_s = self._now()
+        self._refresh(now_s)
+        if self._connection is None:
+            self.dropped += 1
+            return
+        self.sent += 1
+        self._push(self.outgoing.add(audio.pcm, audio.position, now_s))
+
+    def due(self) -> None:
+        """Push what is held, once its time has come."""
+        now_s = self._now()
+        self._refresh(now_s)
+        self._push(self.outgoing.due(now_s))
+
+    def flush(self, number: int) -> None:
+        """Empty the SDK, and say how much it had."""
+        self._refresh(self._now())
+        given = self.outgoing.given  # rather than what is left: the SDK can be behind what we think it has played
+        heard, dropped = self.outgoing.flush(self._now())
+        if given:
+            self._with(lambda connection: connection.interrupt_audio())  # returns -1000 when it works
+        per_ms = self._rate_hz // 1000
+        self._emit(Flushed(self._leg, number, heard // per_ms, dropped // per_ms))
+
+    def _refresh(self, now_s: float) -> None:
+        if self._stale:
+            self._stale = False
+            self.outgoing.flush(now_s)
+
+    def _push(self, piece: bytearray | None) -> None:
+        if piece is None:
+            return
+        if self._with(lambda connection: connection.push_audio_pcm_data(piece, self._rate_hz, 1)) != 0:
+            self.refused += 1
+            self.outgoing.refused(piece)
+
+    def _with(self, call: Callable[[Connection], _R]) -> _R | None:
+        with self._changed:
+            connection = self._connection
+            if connection is None:
+                return None
+            self._busy = True
+        try:
+            return self._calls.make(lambda: call(connection))
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()

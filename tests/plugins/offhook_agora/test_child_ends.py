@@ -1,0 +1,264 @@
+"""Whatever ends a child, or keeps it from answering, its legs come back in another child, and this process lives on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.plugins.offhook_agora.kit import Doubles, Ear, frame, grant, transport, until
+
+from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
+from offhook.interfaces import (
+    LeaveReason,
+    LegClosed,
+    LegDisconnected,
+    LegFailed,
+    LegReconnected,
+    MemberJoined,
+    MemberLeft,
+    MemberPublished,
+    MemberUnpublished,
+)
+from offhook.testing import Resources
+from offhook_agora import transport as transport_module
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from offhook_agora.leg import AgoraLeg
+
+AGAIN = [MemberJoined(2), MemberPublished(2), LegDisconnected(), LegReconnected()]
+
+
+async def comes_back(leg: AgoraLeg, ear: Ear, doubles: Doubles, *, cut_s: float = 0.0) -> None:
+    """The leg is disconnected and back once each, in another child, under its uid, with the gap marked."""
+    await until(lambda: LegReconnected() in ear.events, "the leg is back")
+    assert ear.events == AGAIN
+    assert len(doubles.hosts) == 2
+    assert leg.uid == 7
+    heard = len(ear.audio)
+    leg.send(frame(320_000))
+    await until(lambda: len(ear.audio) > heard, "audio flows again")
+    after = ear.audio[-1][1].position - 320_000  # the double echoes positions, which count from its own join
+    assert after >= cut_s * 16_000
+    counters = leg.counters()
+    assert (counters["rejoins"], counters["reconnections"]) == (1, 1)
+    await asyncio.sleep(0)
+    assert ear.events == AGAIN
+
+
+@pytest.mark.fault("F41")
+@pytest.mark.trap("1.7d")
+@pytest.mark.parametrize("how", ["sys.exit", "os._exit", "abort", "garbage", "closes", "spins", "mute"])
+def test_a_leg_comes_back_in_another_child(how: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        doubles = Doubles(silent_s=0.5, hung_s=1.0)
+        async with transport(tmp_path, doubles) as agora:
+            ear = Ear()
+            leg = await agora.join(grant(how), ear)
+            leg.send(frame())
+            await comes_back(leg, ear, doubles)
+            assert not doubles.hosts[0]._process.running
+
+    asyncio.run(main())
+    assert "Traceback" not in caplog.text
+
+
+def test_a_child_that_is_killed(tmp_path: Path) -> None:
+    async def main() -> None:
+        doubles = Doubles()
+        async with transport(tmp_path, doubles) as agora:
+            ears = [Ear(), Ear()]
+            legs = [await agora.join(grant(f"room{index}"), ear) for index, ear in enumerate(ears)]
+            await until(lambda: all(len(ear.events) == 2 for ear in ears), "the member is there")
+            os.kill(doubles.pid, signal.SIGKILL)
+            for leg, ear in zip(legs, ears, strict=True):
+                await comes_back(leg, ear, doubles)
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F41")
+@pytest.mark.trap("1.7a", "1.7d")
+def test_a_child_that_is_stopped_is_killed(tmp_path: Path) -> None:
+    async def main() -> None:
+        doubles = Doubles(silent_s=0.5, hung_s=1.0)
+        async with transport(tmp_path, doubles) as agora:
+            ear = Ear()
+            leg = await agora.join(grant(), ear)
+            stopped = doubles.pid
+            await until(lambda: len(ear.events) == 2, "the member is there")
+            os.kill(stopped, signal.SIGSTOP)
+            await until(lambda: LegDisconnected() in ear.events, "the leg is disconnected")
+            assert leg.counters()["frames_dropped"] == 0
+            leg.send(frame())
+            assert leg.counters()["frames_dropped"] == 1
+            await comes_back(leg, ear, doubles, cut_s=1.0)
+            with pytest.raises(ProcessLookupError):
+                os.kill(stopped, signal.SIGCONT)
+
+    asyncio.run(main())
+
+
+def test_a_child_that_is_stopped_for_a_moment_goes_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        doubles = Doubles(silent_s=0.5, hung_s=20.0)
+        async with transport(tmp_path, doubles) as agora:
+            ear = Ear()
+            leg = await agora.join(grant(), ear)
+            await until(lambda: len(ear.events) == 2, "the member is there")
+            os.kill(doubles.pid, signal.SIGSTOP)
+            await until(lambda: LegDisconnected() in ear.events, "the leg is disconnected")
+            os.kill(doubles.pid, signal.SIGCONT)
+            await until(lambda: LegReconnected() in ear.events, "the leg is back")
+            assert ear.events == AGAIN
+            assert (len(doubles.hosts), leg.counters()["rejoins"]) == (1, 0)
+
+    asyncio.run(main())
+
+
+def test_leaving_takes_a_second_when_the_child_is_stopped(tmp_path: Path) -> None:
+    async def main() -> None:
+        doubles = Doubles()
+        async with transport(tmp_path, doubles) as agora:
+            leg = await agora.join(grant(), Ear())
+            os.kill(doubles.pid, signal.SIGSTOP)
+            await leg.leave()
+            await until(lambda: not doubles.hosts[0]._process.running, "a child that hangs is killed")
+
+    asyncio.run(main())
+
+
+def test_a_child_that_does_not_leave_one_channel_stays_for_the_others(tmp_path: Path) -> None:
+    async def main() -> None:
+        doubles = Doubles()
+        async with transport(tmp_path, doubles) as agora:
+            ear = Ear()
+            stuck = await agora.join(grant("never-leaves"), Ear())
+            other = await agora.join(grant(), ear)
+            await stuck.leave()
+            other.send(frame())
+            await until(lambda: ear.audio, "the other leg is heard")
+            assert ear.events == AGAIN[:2]
+
+    asyncio.run(main())
+
+
+@pytest.mark.trap("1.8a")
+def test_a_flood_on_standard_output_harms_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        doubles = Doubles()
+        async with transport(tmp_path, doubles) as agora:
+            ear = Ear()
+            leg = await agora.join(grant("floods"), ear)
+            for index in range(10):
+                leg.send(frame(320 * index))
+            await until(lambda: len(ear.audio) == 10, "audio flows")
+            assert ear.events == AGAIN[:2]
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F40")
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("exits", r"exited with status 3; the last that it wrote: cannot load libagora\x1b[2J_rtc_sdk.so"),
+        ("unusable", "the library lacks agora_service_create"),
+        ("old", "speaks version 2 of the protocol"),
+        ("never-starts", "killed because it did not load the SDK within 0.5 s"),
+    ],
+)
+def test_a_child_that_does_not_start_is_explained(how: str, says: str, tmp_path: Path) -> None:
+    async def main() -> None:
+        doubles = Doubles(how, start_s=0.5) if how == "never-starts" else Doubles(how)
+        async with transport(tmp_path, doubles) as agora:
+            with pytest.raises(TransportUnavailable) as caught:
+                await agora.check(None)
+            assert says in caught.value.message
+            assert "\n" not in caught.value.message
+            with pytest.raises(JoinFailed, match="Agora's SDK cannot be used"):
+                await agora.join(grant(), Ear())
+            await until(lambda: not any(host._process.running for host in doubles.hosts), "no child is left")
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F13")
+def test_a_join_that_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_module, "JOIN_S", 1.5)
+
+    async def main() -> None:
+        async with transport(tmp_path) as agora:
+            await agora.check(None)
+            with pytest.raises(JoinTimeout, match=r"did not join the channel within 1\.5 s"):
+                await agora.join(grant("unanswered"), Ear())
+            await (await agora.join(grant(), Ear())).leave()
+
+    asyncio.run(main())
+
+
+def test_members_are_compared_after_a_rejoin(tmp_path: Path) -> None:
+    async def main() -> None:
+        doubles = Doubles()
+        async with transport(tmp_path, doubles) as agora:
+            ear = Ear()
+            await agora.join(grant("members"), ear)
+            await until(lambda: len(ear.events) == 7, "the members are there")
+            ear.events.clear()
+            os.kill(doubles.pid, signal.SIGKILL)
+            expected = {
+                LegDisconnected(),
+                LegReconnected(),
+                MemberJoined(6),
+                MemberPublished(5),
+                MemberLeft(3, LeaveReason.DROPPED),
+                MemberUnpublished(4),
+            }
+            await until(lambda: expected <= set(ear.events), "the changes are reported")
+            assert len(ear.events) == len(expected)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("reason", "event"),
+    [
+        ("token_expired", LegClosed("token expired")),
+        ("replaced", LegClosed("replaced")),
+        ("kicked", LegClosed("kicked")),
+        ("token", LegFailed("the channel refused us: token")),
+        ("app_id", LegFailed("the channel refused us: app_id")),
+    ],
+)
+def test_a_leg_that_may_not_rejoin_is_out(reason: str, event: object, tmp_path: Path) -> None:
+    async def main() -> None:
+        doubles = Doubles()
+        async with transport(tmp_path, doubles) as agora:
+            ear = Ear()
+            leg = await agora.join(grant(f"refused-{reason}-again"), ear)
+            os.kill(doubles.pid, signal.SIGKILL)
+            await until(lambda: event in ear.events, "the leg is out")
+            assert ear.events[-1] == event
+            assert ear.events.count(LegReconnected()) == 0
+            await leg.leave()
+
+    asyncio.run(main())
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    async def main() -> None:
+        before = Resources.now()
+        doubles = Doubles()
+        async with transport(tmp_path, doubles) as agora:
+            for _ in range(3):
+                leg = await agora.join(grant(), Ear())
+                os.kill(doubles.pid, signal.SIGKILL)
+                await leg.leave()
+            await agora.join(grant(), Ear())
+        await until(lambda: not Resources.now().more_than(before), "no task, thread or descriptor is left")
+
+    asyncio.run(main())

@@ -92,13 +92,13 @@ def test_two_legs_hear_each_other_bit_for_bit(mock: Mock, sdk_folders: SdkFolder
     assert first is not None
 
     # A flush drops what was sent and has not been heard.
-    for number in range(50, 58):
+    for number in range(50, 55):
         child.say(m.Audio(1, 0, number * FRAME, tone(number)))
     child.say(m.Flush(1, 9))
     flushed = child.until(m.Flushed)
     assert flushed.number == 9
-    assert 100 <= flushed.dropped_ms <= 160
-    assert 980 <= flushed.heard_ms + flushed.dropped_ms - 160 <= 1_000
+    assert 80 <= flushed.dropped_ms <= 200
+    assert flushed.heard_ms + flushed.dropped_ms >= 1_080
 
     child.say(m.Mute(1, True))
     assert child.until(m.MemberUnpublished) == m.MemberUnpublished(2, 101)
@@ -147,6 +147,8 @@ def test_legs_that_come_and_go_leave_nothing(mock: Mock, sdk_folder: Path, child
     child.start(sdk_folder / "upstream" / "agora", sdk_folder / "agora_sdk")
     child.until(m.Ready)
     call = Call(mock)
+    child.say(call.join(1_000, 99))  # the call ends when its first member leaves
+    child.until(m.Joined)
     for leg in range(1, 41):
         child.say(call.join(leg, 100 + leg))
         child.until(m.Joined)

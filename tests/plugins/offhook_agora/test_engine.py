@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import sys
 import threading
@@ -15,6 +16,7 @@ from tests.plugins.offhook_agora.sdk_stand_in import TOKEN, Running, native, run
 
 from offhook.secret import Secret
 from offhook_agora import messages as m
+from offhook_agora.child import engine as engine_module
 from offhook_agora.child import membership, renewal
 from offhook_agora.child.reasons import MEANINGS
 
@@ -83,8 +85,13 @@ def test_certificates_are_checked_before_during_and_after_the_import(
 
 @pytest.mark.trap("1.8")
 def test_what_the_sdk_prints_and_logs_goes_nowhere(
-    engine: Running, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    engine: Running,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # A program that wants to see everything.
+    monkeypatch.setattr(logging.getLogger("agora.rtc.stand_in"), "level", logging.DEBUG)
     with caplog.at_level("DEBUG"):
         connection = engine.joined()
         native(lambda: connection.observer.on_token_privilege_will_expire(connection, TOKEN))
@@ -496,17 +503,33 @@ def test_a_callback_never_waits_for_a_call_of_the_sdk(engine: Running) -> None:
     engine.called("release")
 
 
-def test_while_a_call_hangs_the_engine_is_not_alive_and_other_legs_work(engine: Running) -> None:
+def test_while_a_call_hangs_the_engine_is_not_alive_and_other_legs_work(
+    engine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "ALIVE_S", 0.02)
+    monkeypatch.setattr(engine_module, "HUNG_S", 0.1)
     engine.until(m.Alive)
     engine.joined(1)
     other = engine.joined(2)
     engine.library.hanging["adjust_publish_volume"] = threading.Event()
     engine.engine.handle(m.Volume(1, 50))
     engine.called("adjust_publish_volume")
-    deadline = time.monotonic() + PATIENCE_S
-    while not engine.engine._hangs():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    looks = threading.Semaphore(0)
+    hangs = engine.engine._hangs
+
+    def look() -> bool:
+        hung = hangs()
+        if hung:
+            looks.release()
+        return hung
+
+    monkeypatch.setattr(engine.engine, "_hangs", look)
+    assert looks.acquire(timeout=PATIENCE_S)
+    while not engine.emitted.empty():
+        engine.emitted.get()
+    for _ in range(3):
+        assert looks.acquire(timeout=PATIENCE_S)
+    assert engine.emitted.empty(), "nothing says that it is alive"
     engine.engine.handle(m.Audio(2, 0, 0, pcm(20)))
     engine.called("push_audio_pcm_data")
     assert other.pushed

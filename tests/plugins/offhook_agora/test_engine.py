@@ -401,6 +401,19 @@ def test_a_flush_empties_the_sdk_and_says_how_much_was_heard(engine: Running) ->
     assert sum(len(data) for data, _ in connection.pushed) == len(pcm(140))
 
 
+def test_what_was_held_before_a_mute_is_not_sent_after_it(engine: Running) -> None:
+    connection = engine.joined(lead_ms=200)
+    for index in range(3):
+        engine.engine.handle(m.Audio(1, 0, index * 320, pcm(20)))
+    engine.engine.handle(m.Mute(1, True))
+    engine.called("unpublish_audio")
+    engine.engine.handle(m.Mute(1, False))
+    engine.published(2)
+    engine.engine.handle(m.Flush(1, 1))
+    assert engine.until(m.Flushed) == m.Flushed(1, 1, 0, 0)
+    assert not connection.pushed
+
+
 def test_what_the_sdk_does_not_take_is_counted(engine: Running) -> None:
     engine.joined()
     engine.library.results["push_audio_pcm_data"] = -201

@@ -1,6 +1,4 @@
-"""The transport ``agora`` does what the conformance kit for transports asks, over upstream's unmodified Python layer and
-the mock's native library: in a child process and in this one.
-"""
+"""The transport ``agora`` passes the conformance kit, over upstream's unmodified layer and the mock's native library."""
 
 from __future__ import annotations
 
@@ -52,3 +50,9 @@ class TestInAChild(AgoraKit):
 
 class TestInThisProcess(AgoraKit):
     process = "inline"
+
+    @pytest.fixture(autouse=True)
+    def _library(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The library reads the environment of its process, which is this one."""
+        for name, value in AgoraFarEnd().environment.items():
+            monkeypatch.setenv(name, value)

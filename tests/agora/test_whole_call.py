@@ -109,7 +109,7 @@ def descendants(pid: int) -> list[int]:
 def test_without_an_sdk_nothing_rings(mock: Mock, tmp_path: Path) -> None:
     done = mock.offhook("call", ANSWERS, cwd=tmp_path, OFFHOOK_AGORA_SDK=str(tmp_path / "none"))
     assert done.code in (1, 2)
-    assert "offhook agora fetch" in done.err
+    assert "type: offhook" in done.err
     assert len(done.err.strip().splitlines()) == 1
     assert list(mock.recordings.iterdir()) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import fcntl
 import hashlib
 import io
 import json
@@ -19,11 +20,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
-from tests.plugins.agora_files import AARCH64, LINUX, SYMBOLS, Served, Server, archive, elf, https_server, upstream
+from tests.plugins.agora_files import (
+    AARCH64,
+    HERE,
+    LINUX,
+    SYMBOLS,
+    X86_64,
+    Served,
+    Server,
+    archive,
+    elf,
+    https_server,
+    upstream,
+)
 
+from offhook.cli.root import run
 from offhook.errors import ConfigError, OffhookError, StorageError, TransportUnavailable
 from offhook.interfaces import Environment
 from offhook_agora.fetch.addresses import pinned_address
+from offhook_agora.fetch.folder_lock import locked
 from offhook_agora.fetch.limits import Limits
 from offhook_agora.fetch.progress import PlainProgress, make_progress
 from offhook_agora.fetch.provision import Fetch, Fetched, Order
@@ -341,6 +356,20 @@ def test_a_file_that_changed_without_saying_so_starts_anew(server: Server, bench
     assert any("wrong hash" in note for note in bench.progress.notes)
 
 
+def test_a_server_that_sends_a_part_of_another_file(server: Server, bench: Bench) -> None:
+    server.files["/sdk.zip"] = Served(ZIP[::-1], etag='"zero"', cuts=[100, 0])
+    bench.refused(TransportUnavailable, server.url(), sha256=SHA256)
+    server.files["/sdk.zip"] = Served(ZIP, always=True)
+    bench.fetch(server.url(), sha256=SHA256)
+    assert any("another file" in note for note in bench.progress.notes)
+    assert not any("wrong hash" in note for note in bench.progress.notes)
+
+
+def test_an_archive_that_cannot_be_written(server: Server, bench: Bench) -> None:
+    (bench.work / "archive.part").mkdir(parents=True)
+    assert "cannot be written" in bench.refused(StorageError, server.url(), trust=True)
+
+
 def test_a_server_without_parts(server: Server, bench: Bench) -> None:
     server.files["/sdk.zip"] = Served(ZIP, cuts=[100, 0], ranges=False)
     bench.refused(TransportUnavailable, server.url(), sha256=SHA256)
@@ -371,7 +400,7 @@ def test_a_part_of_another_address_is_not_used(server: Server, bench: Bench) -> 
     server.files["/other.zip"] = Served(ZIP[::-1], cuts=[100, 0])
     bench.refused(TransportUnavailable, server.url("/other.zip"), trust=True)
     bench.fetch(server.url(), sha256=SHA256)
-    assert server.asked[-1] == ("/sdk.zip", "")
+    assert server.asked[2:] == [("/sdk.zip", "")]
 
 
 def test_what_is_whole_is_not_fetched_again(server: Server, bench: Bench) -> None:
@@ -406,6 +435,32 @@ def test_a_server_that_sends_nothing(server: Server, bench: Bench) -> None:
 def test_an_encoding_that_was_not_asked_for(server: Server, bench: Bench) -> None:
     server.files["/sdk.zip"] = Served(ZIP, headers={"Content-Encoding": "gzip"})
     assert "encoding" in bench.refused(TransportUnavailable, server.url(), trust=True)
+
+
+def test_a_lock_whose_file_was_removed_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, waits, holds, ends = tmp_path / "lock", threading.Event(), threading.Event(), threading.Event()
+    flock = fcntl.flock
+
+    def waiter() -> None:
+        with locked(path, ""):
+            holds.set()
+            ends.wait(20)
+
+    def announced(descriptor: int, operation: int) -> None:
+        waits.set()
+        flock(descriptor, operation)
+
+    with locked(path, ""):
+        monkeypatch.setattr(fcntl, "flock", announced)
+        thread = threading.Thread(target=waiter)
+        thread.start()
+        assert waits.wait(20)
+        path.unlink()
+    assert holds.wait(20)
+    with pytest.raises(TransportUnavailable, match="busy"), locked(path, "busy"):
+        pass
+    ends.set()
+    thread.join()
 
 
 def test_two_at_once(server: Server, bench: Bench) -> None:
@@ -648,7 +703,8 @@ GOOD = {f"agora_sdk/{name}": elf() for name in LINUX.needed_libraries}
     ],
 )
 def test_names_that_lead_elsewhere(bench: Bench, tmp_path: Path, name: str) -> None:
-    _refused_archive(bench, tmp_path, archive({**GOOD, name: b"evil"}))
+    message = _refused_archive(bench, tmp_path, archive({**GOOD, name: b"evil"}))
+    assert "is not the name of a file" in message or "have one name" in message or "name of a folder" in message
 
 
 def _with(name: str, mode: int, flags: int = 0) -> bytes:
@@ -664,6 +720,25 @@ def _with(name: str, mode: int, flags: int = 0) -> bytes:
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
 def test_links_and_devices(bench: Bench, tmp_path: Path, kind: int) -> None:
     assert "link or a device" in _refused_archive(bench, tmp_path, _with("agora_sdk/link", kind | 0o777))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_with_one_name(bench: Bench, tmp_path: Path) -> None:
+    buffer = io.BytesIO(archive(GOOD))
+    with zipfile.ZipFile(buffer, "a") as file:
+        file.writestr("agora_sdk/libaosl.so", b"evil")
+    assert "have one name" in _refused_archive(bench, tmp_path, buffer.getvalue())
+
+
+def test_a_directory_that_is_too_long(bench: Bench, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for number in range(130):
+            entry = zipfile.ZipInfo(str(number))
+            entry.comment = bytes(65_535)
+            file.writestr(entry, b"")
+    limits = Limits(files=1000)
+    assert "64-bit format" in _refused_archive(bench, tmp_path, buffer.getvalue(), limits)
 
 
 def test_a_bomb(bench: Bench, tmp_path: Path) -> None:
@@ -779,8 +854,6 @@ def _command(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_prints_the_hash_on_stdout_and_progress_on_stderr(server: Server, bench: Bench) -> None:
-    from tests.plugins.agora_files import HERE, X86_64
-
     code = {"x86_64": X86_64, "aarch64": AARCH64}.get(HERE.processor, 0)
     content = archive({f"a/{name}": elf(machine=code) for name in HERE.needed_libraries})
     server.files["/sdk.zip"] = Served(content)
@@ -806,16 +879,30 @@ def test_a_fetch_that_is_killed_can_be_typed_again(server: Server, bench: Bench)
     assert bench.fetch(server.url(), trust=True).sha256 == SHA256
 
 
+def test_the_command_says_that_a_setting_counts_first(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = {"x86_64": X86_64, "aarch64": AARCH64}.get(HERE.processor, 0)
+    (tmp_path / "sdk.zip").write_bytes(archive({f"a/{name}": elf(machine=code) for name in HERE.needed_libraries}))
+    monkeypatch.setenv("OFFHOOK_HOME", str(bench.home))
+    monkeypatch.setenv("OFFHOOK_AGORA_SDK", "/elsewhere")
+    assert run(["agora", "fetch", "--zip", str(tmp_path / "sdk.zip"), "--trust-first"]) == 0
+    assert "OFFHOOK_AGORA_SDK is set" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["--url", "https://a.example/", "--zip", "b.zip"], ["--sha256", "a" * 64, "--trust-first"], ["--zip", ""], []],
 )
-def test_wrong_arguments(bench: Bench, arguments: list[str]) -> None:
-    done = _command(bench, "fetch", *arguments)
-    assert done.returncode == 2
-    assert done.stderr.startswith("offhook: ")
-    assert done.stderr.count("\n") == 1
-    assert not done.stdout
+def test_wrong_arguments(
+    bench: Bench, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OFFHOOK_HOME", str(bench.home))
+    assert run(["agora", "fetch", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("offhook: ")
+    assert err.count("\n") == 1
+    assert not out
 
 
 def test_plain_progress(capsys: pytest.CaptureFixture[str]) -> None:

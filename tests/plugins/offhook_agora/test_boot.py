@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from offhook_agora.messages import (
     Stop,
     Unusable,
 )
+from offhook_agora.pipe import EVENT_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +177,21 @@ def test_damage_on_the_connection_ends_the_child(children: list[Child], tmp_path
     child.until(Ready)
     child.socket.sendall(b"GET / HTTP/1.1\r\n\r\n")
     assert child.process.wait(PATIENCE_S) == 0
+
+
+def test_a_parent_that_does_not_take_events_ends_the_child(children: list[Child], tmp_path: Path) -> None:
+    child = started(children, tmp_path / "lib")
+    child.until(Ready)
+    for number in range(1, EVENT_WINDOW):
+        child.say(Leave(number))
+    while child.process.poll() is None:  # it gives credit for these, and receives none
+        child.link.feed(child.socket.recv(65_536))
+        if child.link.broken is None and not child.link.out:
+            child.link.send(Leave(1))
+            with contextlib.suppress(OSError):
+                child.say()
+    assert child.process.wait(PATIENCE_S) == 0
+    assert child.output() == f"offhook: the other process left {EVENT_WINDOW} messages unread\n"
 
 
 def test_a_child_that_is_stopped_is_not_alive_until_it_goes_on(children: list[Child], tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_settings_of_the_environment() -> None:
     assert given == Settings("inline", 3, SCENARIOS["default"], 0, 8_000)
     for wrong in ({"lead_ms": 500}, {"rate_hz": 11_025}, {"process": "x"}, {"calls_per_child": 0}, {"scenario": -1}):
         with pytest.raises(ConfigError):
-            Settings(**wrong)  # type: ignore[arg-type]
+            Settings(**wrong)
 
 
 def test_a_child_inherits_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,22 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def agora(session: nox.Session) -> None:
+    """The contract tests over the Python layer of Agora's SDK. They need a C compiler; CI runs them as well."""
+    install(session, "test")
+    session.install("pip")  # downloads the Python layer's source archive; uv's environments have none
+    session.run("pytest", "tests/agora", "-m", "agora", *FOUR_PROCESSES, *session.posargs)
+
+
+@nox.session(name="agora-versions", default=False)
+def agora_versions(session: nox.Session) -> None:
+    """The same on other versions of that layer, with what changed in each: `nox -s agora-versions -- 2.4.9 newest`."""
+    install(session, "test")
+    session.install("pip")
+    session.run("python", "tests/agora/versions.py", *session.posargs)
+
+
+@nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
     """Every parser of what others wrote, with as many inputs each as are given: `nox -s fuzz -- 1000000`."""
     install(session, "test")

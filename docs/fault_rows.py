@@ -22,7 +22,7 @@ ROWS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "Joining, and the token": {
         "F13": ("Joining never comes to an end", "`JoinTimeout` by the setup timer; the record says that it may have rung"),
-        "F14": ("A token that is forged, or for another channel, uid or app", "`TokenRejected` with Agora's reason; not tried again"),
+        "F14": ("A token that is forged, or for another channel, uid or app", "`TokenRejected` with Agora's reason, 8 or 9; not tried again"),
         "F15": ("The token ends in mid-call and is renewed", "No gap in the audio; `GrantRenewed` in the timeline"),
         "F16": ("The token ends and cannot be renewed", "The call ends by itself just before, cause 57, recordings finished"),
         "F17": ("Clocks that differ, or are set in mid-call", "Deadlines follow the monotonic clock; times never run back"),
@@ -54,8 +54,8 @@ ROWS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "Plugins": {
         "F39": ("Plugins that raise, exit, hang, give nonsense, are there twice or answer no hook", "`PluginError` that names plugin, distribution and hook. What cannot be loaded or read is left out and reported; an observer is recorded and the call goes on; a leg ends the call in order; a rule that fails has refused, and of renewals the next is asked. A leg's calls from other threads are taken over to the loop, 250 at once. No part's error leaves `async with` of a call or a phone"),
-        "F40": ("Agora's SDK is absent, exits, or turns off TLS checks", "Absent: `MissingExtraError` before anything rings. At import and in factories: `SystemExit` is a `PluginError`, the TLS hook is put back and reported, and what is printed stays out of documents. What an SDK does later is not watched, and the Agora transport, which keeps its SDK in a process of its own, does not exist yet"),
-        "F41": ("Callbacks after release; native code that crashes", "Each join has a `SafeLegHandler`: what comes after the leg has left is ignored, counted and noted once; after the end, logged once. Native code that crashes still takes the process with it: the process of its own comes with the Agora transport"),
+        "F40": ("Agora's SDK is absent, exits, or turns off TLS checks", "Absent, incomplete or for another machine: `TransportUnavailable` or `MissingExtraError` before anything rings, in one sentence that says what to type. It is imported in a process of its own only, over a parent module of ours that downloads and deletes nothing; a `SystemExit`, the TLS default and what is printed stay in that process. For any other plugin: at import and in factories `SystemExit` is a `PluginError`, the TLS hook is put back and reported, and what is printed stays out of documents"),
+        "F41": ("Callbacks after release; native code that crashes or hangs", "Each join has a `SafeLegHandler`: what comes after the leg has left is ignored, counted and noted once; after the end, logged once. The SDK's process may crash, abort, exit, hang or stand still: within a bound the leg rejoins from a fresh process while the call's grace and the token last, with the gap marked, or the call ends as `failed`, with the reason in its record. It ends with ours, whatever ended ours"),
     },
     "Records and recordings": {
         "F42": ("Disk full, folder read-only or gone, file deleted or there already", "It costs the recording or the record, not the call; nothing is written over"),

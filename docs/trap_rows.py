@@ -35,20 +35,20 @@ TRAPS: Final[dict[str, tuple[str, dict[str, tuple[str, str]]]]] = {
         "1.5d": ("The same uid elsewhere, a kick and a ban end the connection with numbers of their own", "The leg ends with the reason; it does not fight for the uid"),
     }),
     "1.6": ("Barge-in", {
-        "1.6a": ("`interrupt_audio()` returns -1000 on success, and under AI_SERVER it unpublishes and publishes again", "`clear()` empties the track's send buffer, and reads no return value of it"),
+        "1.6a": ("`interrupt_audio()` returns -1000 on success, and under AI_SERVER it unpublishes and publishes again", "`clear()` calls it, reads no return value of it, and counts itself what was heard; the default scenario publishes nothing again"),
         "1.6b": ("`is_push_to_rtc_completed()` guesses by the wall clock and is true on a fresh connection", "A clock of our own on the monotonic clock knows what is queued; `clear()` returns what was heard, in ms"),
     }),
     "1.7": ("Teardown, deadlocks, crashes", {
         "1.7a": ("Disconnect, unregister and release wait for callbacks in flight: a lock held across them hangs for ever", "No lock is held across an SDK call, and none is made on the event loop; a child that hangs is killed"),
         "1.7b": ("`disconnect()` after `release()` hands a null pointer to native code, and a second `release()` raises", "A membership is released once, by a state of its own"),
         "1.7c": ("A destroy right after a disconnect is delicate", "Waits for `on_disconnected`, 2 s at most, and then releases; the service is released at the end of the process alone"),
-        "1.7d": ("Native code that crashes or aborts takes the process with it", "The SDK runs in a child process: the leg rejoins from a fresh one within the call's grace, with the gap marked, or ends as `MediaLost`"),
+        "1.7d": ("Native code that crashes or aborts takes the process with it", "The SDK runs in a child process: the leg rejoins from a fresh one within the call's grace, with the gap marked, or the call ends as `failed` with the reason"),
     }),
     "1.8": ("What it prints", {
         "1.8a": ("Importing logs at ERROR and may draw a bar; each subscription and each capability change prints a line", "The child's output is a pipe that we read: it is logged at DEBUG, redacted, and never reaches our standard output"),
     }),
     "2.1": ("Where the native libraries are", {
-        "2.1a": ("The installer puts them beside the package, in no list of files, and only for pip and the source archive; uv and wheels install none", "`offhook agora fetch` puts them into a folder of ours or yours; see [the page](../how-to/agora-sdk.md)"),
+        "2.1a": ("The installer puts them beside the package, in no list of files, and only for pip and the source archive; uv and wheels install none", "`offhook agora fetch` puts them into a folder of ours or yours; see [what was measured](../how-to/agora-sdk-install.md)"),
         "2.1b": ("The first import downloads what is missing, over TLS without verification and with no checksum, and deletes the folder first", "`agora/__init__.py` is never run: a parent module of ours stands in its place, so that nothing is downloaded or deleted"),
         "2.1c": ("An import fails as URLError, OSError, AttributeError or `SystemExit(1)`", "Caught, all of them, in the child: `TransportUnavailable` with one sentence; the process lives on"),
         "2.1d": ("It replaces the TLS default of the whole process by an unverified one, twice", "It happens in the child, where the default is put back after the import; the parent never imports the SDK"),

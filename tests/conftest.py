@@ -16,7 +16,7 @@ from offhook.records.stores import STORE_VARIABLE
 from offhook.session.machine import CallSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 
@@ -30,6 +30,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if FACTOR > 1 and (marker := item.get_closest_marker("timeout")) is not None:
             item.add_marker(pytest.mark.timeout(marker.args[0] * FACTOR), append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With ``CI``, a test marked ``agora`` that is skipped fails: a missing compiler must not look like success.
+
+    A clause that a plugin does not claim is not run, anywhere.
+    """
+    report = yield
+    wanted = os.environ.get("CI") and item.get_closest_marker("agora") is not None
+    if report.skipped and wanted and "is not claimed" not in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, although CI is set: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")

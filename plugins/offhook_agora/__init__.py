@@ -1,4 +1,4 @@
-"""Agora's channel: joins channels through Agora's SDK, in a process of its own; finds, fetches and checks the SDK."""
+"""Agora's channel: finds, fetches and checks Agora's SDK, and joins channels with it, in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,10 +16,22 @@ __all__ = ["offhook_command", "offhook_diagnosis", "offhook_transport"]
 
 
 @hookimpl
+def offhook_transport(registry: TransportRegistry) -> None:
+    """Add the transport. It needs no package: `check` looks for the SDK, which may be in a folder of its own."""
+    registry.add("agora", _agora, summary="Agora itself, through Agora's SDK in a process of its own")
+
+
+def _agora(environment: Environment) -> Transport:
+    from offhook_agora.transport import AgoraTransport
+
+    return AgoraTransport(environment)
+
+
+@hookimpl
 def offhook_command(registry: CommandRegistry) -> None:
     from offhook_agora.agora_command import agora
 
-    registry.add("agora", agora, summary="Fetch Agora's native library, and check Agora's SDK.")
+    registry.add("agora", agora, summary="Fetch Agora's native library, check Agora's SDK, and try one live call.")
 
 
 @hookimpl
@@ -27,20 +39,8 @@ def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
     registry.add("agora-sdk", _sdk, summary="Agora's SDK: both of its halves, and whether they fit this machine")
 
 
-@hookimpl
-def offhook_transport(registry: TransportRegistry) -> None:
-    """Add the transport. It needs no package: `check` looks for the SDK, which may be in a folder of its own."""
-    registry.add("agora", _transport, summary="Agora itself, through Agora's SDK in a process of its own")
-
-
 def _sdk(environment: Environment) -> Iterable[Finding]:
     from offhook_agora.diagnosis import findings
     from offhook_agora.machine import Machine
 
     return findings(environment, Machine.here(), wanted=False)
-
-
-def _transport(environment: Environment) -> Transport:
-    from offhook_agora.transport import AgoraTransport
-
-    return AgoraTransport(environment)

@@ -1,4 +1,4 @@
-"""``offhook agora``: fetches Agora's native library, and checks the SDK."""
+"""``offhook agora``: fetches Agora's native library, checks the SDK, and tries one live call."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from offhook.paths import expanded
 from offhook_agora.diagnosis import findings
 from offhook_agora.layout import SDK_VARIABLE, default_folder, shell_path
 from offhook_agora.machine import Machine
+from offhook_agora.smoke.command import smoke
 
 agora = typer.Typer(
     name="agora",
-    help="Fetch Agora's native library, and check Agora's SDK.",
+    help="Fetch Agora's native library, check Agora's SDK, and try one live call.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -26,19 +27,23 @@ agora = typer.Typer(
 @agora.command("fetch")
 def fetch_command(
     url: Annotated[
-        str, typer.Option("--url", metavar="URL", help="Fetch this address instead of the one that offhook knows.")
-    ] = "",
+        str | None,
+        typer.Option("--url", metavar="URL", help="Fetch this address instead of the one that offhook knows."),
+    ] = None,
     archive: Annotated[
-        str, typer.Option("--zip", metavar="FILE", help="Unpack a zip file that you have, and reach no network.")
-    ] = "",
-    sha256: Annotated[str, typer.Option("--sha256", metavar="HEX", help="Accept only an archive with this hash.")] = "",
+        str | None, typer.Option("--zip", metavar="FILE", help="Unpack a zip file that you have, and reach no network.")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", metavar="HEX", help="Accept only an archive with this hash.")
+    ] = None,
     trust_first: Annotated[
         bool,
         typer.Option("--trust-first", help="Accept an archive whose hash is not known, and hold the next one to it."),
     ] = False,
     into: Annotated[
-        str, typer.Option("--into", metavar="DIR", help="Make this folder instead of the one in offhook's own folder.")
-    ] = "",
+        str | None,
+        typer.Option("--into", metavar="DIR", help="Make this folder instead of the one in offhook's own folder."),
+    ] = None,
 ) -> None:
     """Fetch Agora's native library, check it, and put it where offhook finds it.
 
@@ -51,14 +56,17 @@ def fetch_command(
     from offhook_agora.fetch.progress import make_progress
     from offhook_agora.fetch.provision import Fetch, Order
 
+    for option, value in (("--url", url), ("--zip", archive), ("--sha256", sha256), ("--into", into)):
+        if value == "":
+            raise ConfigError(f"{option} is empty: leave it out, or check the variable that it is from")
     if url and archive:
         raise ConfigError("--url and --zip exclude each other: pass one of them")
     if sha256 and trust_first:
         raise ConfigError("--sha256 and --trust-first exclude each other: with the hash, nothing has to be trusted")
     environment = Environment.of_process()
     folder = expanded(into).absolute() if into else default_folder(environment)
-    order = Order(folder, url, expanded(archive).absolute() if archive else None, sha256, trust_first)
-    progress = make_progress(stream_terminal(sys.stderr))
+    order = Order(folder, url or "", expanded(archive).absolute() if archive else None, sha256 or "", trust_first)
+    progress = make_progress(stream_terminal(sys.stderr), environment)
     try:
         fetched = Fetch(order, environment, Machine.here(), progress).run()
     finally:
@@ -79,9 +87,13 @@ def check_command(
 ) -> None:
     """Check whether calls over Agora can work here: both halves of the SDK, and whether they fit this machine.
 
-    Nothing of the SDK runs in this process, and nothing is downloaded. Exit codes: 0 nothing is wrong, 1 something is.
+    Nothing of the SDK runs in this process, and nothing is downloaded. If nothing is wrong so far, the SDK is loaded in
+    a process of its own. Exit codes: 0 nothing is wrong, 1 something is.
     """
-    found = list(findings(Environment.of_process(), Machine.here(), wanted=True))
+    from offhook_agora.proof import prove
+
+    environment = Environment.of_process()
+    found = list(findings(environment, Machine.here(), wanted=True, prove=lambda layout: prove(layout, environment)))
     wrong = sum(finding.level is Level.WRONG for finding in found)
     if as_json:
         document = [
@@ -97,3 +109,6 @@ def check_command(
                 print_line(f"        {line}")
     if wrong:
         raise typer.Exit(ExitCode.FAILED)
+
+
+agora.command("smoke")(smoke)

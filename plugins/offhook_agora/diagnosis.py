@@ -14,7 +14,7 @@ from offhook.errors import OffhookError
 from offhook.interfaces import Environment, Finding, Level, is_loopback
 from offhook.wording import printable, quoted_path
 from offhook_agora.fetch.download import waiting
-from offhook_agora.fetch.target import work_folder
+from offhook_agora.fetch.target import resolved, work_folder
 from offhook_agora.layout import (
     LIBRARIES,
     SDK_VARIABLE,
@@ -44,6 +44,10 @@ _TRANSPORT_VARIABLE: Final = "OFFHOOK_TRANSPORT"
 _BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
 _PATH_VARIABLE: Final = "LD_LIBRARY_PATH"
 _LAYER, _LIBRARY, _SETTINGS = "agora layer", "agora library", "agora settings"
+_INSTALLER: Final = (
+    "its installer downloads native code over TLS that is not verified; to do without it, type: offhook docs "
+    "agora-sdk-install",
+)
 _MB: Final = 1_000_000
 
 
@@ -98,9 +102,10 @@ def _static_findings(environment: Environment, machine: Machine) -> Iterator[Fin
         yield Finding(Level.WRONG, _LIBRARY, problem)
         return
     if package is None:
-        yield Finding(Level.WRONG, _LAYER, without_package().message)
+        yield Finding(Level.WRONG, _LAYER, without_package().message, _INSTALLER)
     else:
-        yield from _layer_findings(package)
+        inside = marker is not None and folder in package.parents
+        yield from _layer_findings(package, (marker.sdk if marker and inside else "") or version_of(package))
     if folder and marker:
         layout = SdkLayout(package or Path(), folder / LIBRARIES, marker.sdk, marker.kind)
         yield from _library_findings(layout, package, machine)
@@ -116,8 +121,7 @@ def _static_findings(environment: Environment, machine: Machine) -> Iterator[Fin
     yield from _kind_findings(kind, environment)
 
 
-def _layer_findings(package: Path) -> Iterator[Finding]:
-    version = version_of(package)
+def _layer_findings(package: Path, version: str) -> Iterator[Finding]:
     of = f"version {version}" if version else "a version that is not known"
     yield Finding(Level.FINE, _LAYER, f"{of} in {quoted_path(package)}")
     first = next(packages_called_agora(), package)
@@ -171,7 +175,7 @@ def _interrupted(environment: Environment) -> Iterator[Finding]:
     try:
         folders = (named_folder(environment), default_folder(environment))
         for folder in filter(None, folders):
-            if (part := waiting(work_folder(folder.resolve()))) is not None:
+            if (part := waiting(work_folder(resolved(folder)))) is not None:
                 of = f" of {part[1] / _MB:.1f}" if part[1] else ""
                 text = f"a fetch was cut off after {part[0] / _MB:.1f}{of} MB; to go on, type the same command again"
                 yield Finding(Level.NOTE, _LIBRARY, text, (f"the part is in {quoted_path(work_folder(folder))}",))

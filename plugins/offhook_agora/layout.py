@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError, MissingExtraError, TransportUnavailable
+from offhook.interfaces import is_loopback
 from offhook.paths import expanded
 from offhook.records import home
 from offhook.wording import printable, quoted_path
@@ -31,8 +32,11 @@ SDK_VARIABLE: Final = "OFFHOOK_AGORA_SDK"
 #: What to install for upstream's Python layer: the version whose native library `offhook agora fetch` fetches.
 REQUIREMENT: Final = "agora-python-server-sdk==2.4.10"
 LIBRARIES: Final = "agora_sdk"
+#: Below an SDK folder: a folder with upstream's Python layer, where that is not installed.
+UPSTREAM: Final = "upstream"
 #: Which library upstream's own installer has unpacked: the address, on one line.
 VERSION_FILE: Final = "version.txt"
+_BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
 _WHAT: Final = "the transport agora"
 
 
@@ -128,7 +132,7 @@ def find_package(folder: Path | None) -> Path | None:
     Args:
         folder: an SDK folder, if one was chosen.
     """
-    own = None if folder is None else folder / "upstream" / "agora"
+    own = None if folder is None else folder / UPSTREAM / "agora"
     candidates = [*([own] if own else []), *packages_called_agora()]
     return next((package for package in candidates if is_upstream(package)), None)
 
@@ -172,9 +176,11 @@ def beside_problem(package: Path, machine: Machine) -> str:
 def remedy(layout: SdkLayout) -> str:
     """Return the command that makes the folder of the libraries anew, as the end of a sentence."""
     folder = layout.libraries.parent
-    if folder == layout.package:
-        return "type: offhook agora fetch"
-    return f"type: offhook {'mock agora-sdk' if layout.kind == 'mock' else 'agora fetch'} --into {shell_path(folder)}"
+    return "type: offhook agora fetch" if folder == layout.package else _command(folder, layout.kind)
+
+
+def _command(folder: Path, kind: Kind) -> str:
+    return f"type: offhook {'mock agora-sdk' if kind == 'mock' else 'agora fetch'} --into {shell_path(folder)}"
 
 
 def shell_path(path: Path) -> str:
@@ -196,7 +202,8 @@ def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]
     if named is not None:
         marker = read_marker(named)
         if marker is None:
-            raise TransportUnavailable(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named)}")
+            kind: Kind = "mock" if is_loopback(environment.as_written(_BASE_URL_VARIABLE)) else "agora"
+            raise TransportUnavailable(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named, kind)}")
         return named, marker
     try:
         folder = default_folder(environment)
@@ -205,21 +212,22 @@ def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]
     return folder, read_marker(folder)
 
 
-def _incomplete(folder: Path) -> str:
+def _incomplete(folder: Path, kind: Kind) -> str:
     inside = folder.parent
     if folder.name == LIBRARIES and is_file(inside / MARKER):
         return f"{quoted_path(folder)} is inside an SDK folder; set it to {quoted_path(inside)}"
     if not _is_folder(folder):
-        return f"{quoted_path(folder)} is not a folder; type: offhook agora fetch --into {shell_path(folder)}"
+        return f"{quoted_path(folder)} is not a folder; {_command(folder, kind)}"
     return (
-        f"{quoted_path(folder)} has no {MARKER}, so it is not an SDK folder or was not completed; type: offhook agora "
-        f"fetch --into {shell_path(folder)}"
+        f"{quoted_path(folder)} has no {MARKER}, so it is not an SDK folder or was not completed; "
+        f"{_command(folder, kind)}"
     )
 
 
 def without_package() -> TransportUnavailable | MissingExtraError:
     """Return the error that says that the Python layer is missing."""
-    other = next(packages_called_agora(), None)
+    # Without its own file, a package is what an uninstalled one has left: its installer lists no library.
+    other = next((package for package in packages_called_agora() if is_file(package / "__init__.py")), None)
     if other is None or is_file(other.parent / MARKER):
         return MissingExtraError(REQUIREMENT, _WHAT, ("agora",))
     return TransportUnavailable(

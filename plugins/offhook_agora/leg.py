@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import TransportError
+from offhook.errors import OffhookError, TransportError
 from offhook.interfaces import (
     FRAMES_PER_S,
     PTIME_MS,
@@ -256,7 +256,7 @@ class AgoraLeg(Leg):
                 if error.reason in _FINAL:
                     self._out_of_channel(LegFailed(error.message))
                     return
-            except (TransportError, TimeoutError):
+            except (OffhookError, TimeoutError):
                 continue
             else:
                 self._rejoining = None

@@ -6,13 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_instance
-from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
+from offhook.errors import ConfigError, JoinFailed, JoinTimeout, TransportUnavailable
 from offhook.interfaces import Environment, Transport, is_loopback
 from offhook_agora.child_host import ChildHost
 from offhook_agora.hosts import Hosts
 from offhook_agora.inline_host import InlineHost
-from offhook_agora.layout import find_sdk
+from offhook_agora.layout import find_sdk, place_sdk
 from offhook_agora.leg import AgoraLeg
+from offhook_agora.machine import Machine
 from offhook_agora.mock_door import check_door
 from offhook_agora.seat import NotJoined
 from offhook_agora.settings import Settings
@@ -38,6 +39,7 @@ class AgoraTransport(Transport):
     Args:
         environment: where the SDK is, and the clock and the ids.
         settings: by default those of the environment.
+        find: finds the SDK and looks into its libraries, in another thread.
         make_host: returns a host for the SDK; tests pass doubles.
 
     Raises:
@@ -49,16 +51,17 @@ class AgoraTransport(Transport):
         environment: Environment | None = None,
         *,
         settings: Settings | None = None,
+        find: Callable[[Environment], SdkLayout] = find_sdk,
         make_host: MakeHost | None = None,
     ) -> None:
         self._environment = Environment() if environment is None else environment
         if settings is not None:
             check_instance(settings, "settings", Settings, "an offhook_agora.settings.Settings")
         self._settings = Settings.of(self._environment) if settings is None else settings
+        self._find = find
         self.rate_hz: int = self._settings.rate_hz
         self._make_host: MakeHost = make_host or (InlineHost if self._settings.process == "inline" else ChildHost)
         self._starts = asyncio.Lock()
-        self._layout: SdkLayout | None = None
         most = self._settings.calls_per_child if self._settings.process == "child" else None
         self._hosts = Hosts(self._host, most)
         self._legs: set[AgoraLeg] = set()
@@ -67,8 +70,7 @@ class AgoraTransport(Transport):
     async def check(self, endpoint: str | None) -> None:
         """See `Transport.check`: finds the SDK, loads it where calls will run, and asks a mock for its door."""
         self._must_be_open()
-        layout = find_sdk(self._environment)
-        _check_kind(layout, endpoint)
+        _check_kind(await asyncio.to_thread(self._find, self._environment), endpoint)
         if endpoint is not None:
             await check_door(endpoint)
         async with self._hosts.reserved(None):
@@ -86,13 +88,13 @@ class AgoraTransport(Transport):
         )
         try:
             self._must_be_open()
-            _check_kind(find_sdk(self._environment), grant.endpoint)
+            _check_kind(self._layout(), grant.endpoint)
             self._legs.add(leg)
             await leg.join(grant, JOIN_S)
         except NotJoined as error:
             await leg.leave()
             raise error.for_caller() from None
-        except TransportUnavailable as error:
+        except (ConfigError, TransportUnavailable) as error:  # the SDK was removed since `check`
             await leg.leave()
             raise JoinFailed(error.message) from error
         except TimeoutError:
@@ -115,7 +117,10 @@ class AgoraTransport(Transport):
             raise TransportUnavailable("this transport was closed: make a new one")
 
     def _host(self) -> Host:
-        return self._make_host(find_sdk(self._environment), self._environment, self._starts)
+        return self._make_host(self._layout(), self._environment, self._starts)
+
+    def _layout(self) -> SdkLayout:
+        return place_sdk(self._environment, Machine.here())
 
 
 def _check_kind(layout: SdkLayout, endpoint: str | None) -> None:

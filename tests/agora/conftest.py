@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from tests.agora.native_program import Sdk
 from tests.integration.conftest import Mock
 
 import offhook_mockserver.agora_sdk
@@ -119,3 +120,9 @@ def mock(tmp_path: Path) -> Iterator[Mock]:
     server = Mock(recordings)
     yield server
     server.finish()
+
+
+@pytest.fixture
+def sdk(sdk_folder: Path) -> Sdk:
+    """Agora's SDK in this process, over the mock's native library."""
+    return Sdk(sdk_folder)

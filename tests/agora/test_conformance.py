@@ -1,6 +1,4 @@
-"""The transport ``agora`` does what the conformance kit for transports asks, over upstream's unmodified Python layer and
-the mock's native library: in a child process and in this one.
-"""
+"""The transport ``agora`` passes the conformance kit, over upstream's unmodified layer and the mock's native library."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_a_callee_hears_all_of_what_a_program_sends(mock: Mock, folder: Path) ->
     compare(load(GREETING), heard).assert_whole()
 
 
-@pytest.mark.parametrize(("rate", "channels"), [(16_000, 1), (48_000, 2), (8_000, 1), (24_000, 1)])
+@pytest.mark.parametrize(("rate", "channels"), [(48_000, 2), (8_000, 1), (24_000, 1)])
 def test_a_program_hears_all_of_what_a_callee_says(
     mock: Mock, sdk_folder: Path, tmp_path: Path, rate: int, channels: int
 ) -> None:
@@ -58,7 +58,7 @@ def test_a_program_hears_all_of_what_a_callee_says(
     compare(load(CLIPS / "hello.wav"), load(tmp_path / "heard.wav")).assert_whole()
 
 
-def test_receiving_on_other_versions(mock: Mock, folder: Path, tmp_path: Path) -> None:
+def test_a_program_hears_a_callee_over_each_version(mock: Mock, folder: Path, tmp_path: Path) -> None:
     ended = run(mock, folder, "pcm_receive", tmp_path / "heard.wav", 16_000, 1, grant=start_call(mock, HELLO))
     ended.assert_well()
     compare(load(CLIPS / "hello.wav"), load(tmp_path / "heard.wav")).assert_whole()

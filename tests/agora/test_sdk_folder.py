@@ -51,8 +51,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.trap("2.1")
-@pytest.mark.trap("2.3")
+@pytest.mark.trap("2.1b", "2.1d")
 @pytest.mark.parametrize("version", ["2.4.10", "2.4.9", "2.3.4"])
 def test_the_package_is_imported_from_upstreams_files_and_nothing_is_downloaded_or_deleted(
     sdk_folders: SdkFolders, version: str

@@ -119,7 +119,7 @@ def test_a_carrier_that_answers_badly(
         ({"OFFHOOK_FROM_NUMBER": "+18885550000"}, 4, "fromNumber"),
         ({"OFFHOOK_FROM_NUMBER": ANSWERS}, 2, "itself"),
         ({"SENDBLUE_API_BASE_URL": "http://api.sendblue.co"}, 2, "https"),
-        ({"SENDBLUE_API_BASE_URL": "https://api.sendblue.co"}, 2, "offhook agora fetch"),
+        ({"OFFHOOK_TRANSPORT": "agora", "OFFHOOK_AGORA_SDK": "/no/such/folder"}, 1, "is not a folder; type: offhook"),
         ({"SENDBLUE_API_BASE_URL": free_url(), "OFFHOOK_RELAY_URL": "the mock"}, 1, "offhook mock"),
         ({"OFFHOOK_RELAY_URL": free_url()}, 1, "nothing is listening"),
         ({"OFFHOOK_TRANSPORT": "carrier-pigeon"}, 2, "carrier-pigeon"),

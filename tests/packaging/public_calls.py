@@ -97,6 +97,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "MemoryFarEnd.": _INSIDE,
     "MockCall.": _MADE,
     "Outcome.": _MADE,
+    "AgoraFarEnd.": _INSIDE,
     "PcmFarEnd.": _INSIDE,
     "PlayHandle.__init__": _MADE,
     "PlayHandle.finish": _MADE,

@@ -115,7 +115,7 @@ def test_a_plugin_that_is_uninstalled_while_a_setting_still_names_it(command: Of
     for said in (wrong, refused.stderr):
         assert "no transport is called 'acme'" in said
         assert "OFFHOOK_TRANSPORT" in said
-        assert "installed: aiortc" in said
+        assert "installed: agora, aiortc" in said
     assert "Traceback" not in refused.stderr
 
 
@@ -162,7 +162,7 @@ def test_a_plugin_whose_metadata_is_there_and_whose_module_is_gone(command: Offh
     site.install("acme-offhook", "1.0", point="acme", module="acme", transport="acme")
     (site.folder / "acme.py").unlink()
     transports, problems = command.transports(site)
-    assert set(transports) == {"aiortc"}
+    assert set(transports) == {"agora", "aiortc"}
     assert "ModuleNotFoundError: No module named 'acme'" in problems["acme acme-offhook 1.0"]
     (wrong,) = command.wrong(site)
     assert "acme (acme-offhook 1.0)" in wrong

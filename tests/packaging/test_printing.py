@@ -19,6 +19,8 @@ ALLOWED = {
     # It may move the cursor, and escapes each text itself.
     "core/offhook/cli/call/choosing.py": {"Console"},
     "core/offhook/cli/call/live_display.py": {"live.console.print", "_console.print"},
+    # It moves the cursor of a progress bar, and escapes each text itself.
+    "plugins/offhook_agora/fetch/progress.py": {"Console", "_bar.console.print"},
     # Pipes and journals, not terminals.
     "core/offhook/testing/conformance/killed_child.py": {"os.write"},
     # What a plugin printed while a clause had the streams, passed on to them.

@@ -175,6 +175,7 @@ class Served:
         status: another status instead of the file.
         location: an address to redirect to.
         ranges: whether parts are served.
+        always: whether a part is served even if the file has changed.
         length: whether the length is announced.
         headers: sent as well.
     """
@@ -186,6 +187,7 @@ class Served:
     status: int = 0
     location: str = ""
     ranges: bool = True
+    always: bool = False
     length: bool = True
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -265,8 +267,9 @@ class Server:
             handler.end_headers()
             return
         start, body = 0, served.body
-        valid = handler.headers.get("If-Range", "") in (served.etag, served.modified)
-        if served.ranges and wanted and valid:
+        condition = handler.headers.get("If-Range", "")
+        valid = condition in (served.etag, served.modified) and not condition.startswith("W/")
+        if served.ranges and wanted and (valid or served.always):
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
             handler.send_response(206)
             handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")

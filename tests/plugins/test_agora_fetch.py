@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import fcntl
 import hashlib
 import io
 import json
@@ -21,12 +22,15 @@ import pytest
 import trustme
 from tests.plugins.agora_files import AARCH64, LINUX, SYMBOLS, Served, Server, archive, elf, https_server, upstream
 
+from offhook.cli.root import run
 from offhook.errors import ConfigError, OffhookError, StorageError, TransportUnavailable
 from offhook.interfaces import Environment
 from offhook_agora.fetch.addresses import pinned_address
+from offhook_agora.fetch.folder_lock import locked
 from offhook_agora.fetch.limits import Limits
 from offhook_agora.fetch.progress import PlainProgress, make_progress
 from offhook_agora.fetch.provision import Fetch, Fetched, Order
+from offhook_agora.fetch.target import replace
 from offhook_agora.machine import Machine
 from offhook_agora.marker import Marker, read_marker
 
@@ -164,8 +168,8 @@ def test_what_was_trusted_once_is_held_to_its_hash(server: Server, bench: Bench)
         assert SHA256 in message
     assert read_marker(bench.folder) == Marker("agora", "", server.url(), SHA256)
     # The user may know better, and is held to that from then on.
-    assert bench.fetch(server.url(), sha256=hashlib.sha256(other).hexdigest())
-    assert bench.fetch(server.url())
+    bench.fetch(server.url(), sha256=hashlib.sha256(other).hexdigest())
+    bench.fetch(server.url())
 
 
 def test_what_could_not_be_used_is_not_trusted(server: Server, bench: Bench) -> None:
@@ -199,7 +203,7 @@ def test_a_foreign_authority(server: Server, bench: Bench, tmp_path: Path, monke
     assert not server.asked
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1d")
 def test_the_default_that_upstream_switches_off_is_not_used(
     server: Server, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +263,7 @@ def test_only_https_addresses(bench: Bench, url: str) -> None:
 def test_a_redirect_is_followed(server: Server, bench: Bench) -> None:
     server.files["/a"] = Served(location="/b")
     server.files["/b"] = Served(location=server.url())
-    assert bench.fetch(server.url("/a"), trust=True)
+    bench.fetch(server.url("/a"), trust=True)
     assert [path for path, _ in server.asked] == ["/a", "/b", "/sdk.zip"]
 
 
@@ -294,7 +298,7 @@ def test_nothing_listens(server: Server, bench: Bench) -> None:
 
 def test_what_is_cut_off_goes_on_by_itself(server: Server, bench: Bench) -> None:
     server.files["/sdk.zip"] = Served(ZIP, cuts=[100, 200])
-    assert bench.fetch(server.url(), sha256=SHA256)
+    bench.fetch(server.url(), sha256=SHA256)
     assert [part for _, part in server.asked] == ["", "bytes=100-", "bytes=300-"]
 
 
@@ -304,7 +308,7 @@ def test_what_is_cut_off_goes_on_the_next_time(server: Server, bench: Bench) -> 
     assert "type the command again" in message
     assert (bench.work / "archive.part").read_bytes() == ZIP[:100]
     assert not bench.folder.exists()
-    assert bench.fetch(server.url(), sha256=SHA256)
+    bench.fetch(server.url(), sha256=SHA256)
     assert server.asked[-1][1] == "bytes=100-"
     assert not bench.work.exists()
 
@@ -313,14 +317,14 @@ def test_a_part_is_resumed_by_its_time_where_the_etag_is_weak(server: Server, be
     modified = "Sat, 01 Aug 2026 10:00:00 GMT"
     server.files["/sdk.zip"] = Served(ZIP, etag='W/"one"', modified=modified, cuts=[100, 0])
     bench.refused(TransportUnavailable, server.url(), sha256=SHA256)
-    assert bench.fetch(server.url(), sha256=SHA256)
+    bench.fetch(server.url(), sha256=SHA256)
     assert server.asked[-1][1] == "bytes=100-"
 
 
 def test_without_a_validator_it_starts_anew(server: Server, bench: Bench) -> None:
     server.files["/sdk.zip"] = Served(ZIP, etag="", cuts=[100, 0])
     bench.refused(TransportUnavailable, server.url(), sha256=SHA256)
-    assert bench.fetch(server.url(), sha256=SHA256)
+    bench.fetch(server.url(), sha256=SHA256)
     assert [part for _, part in server.asked] == ["", "", ""]
 
 
@@ -328,7 +332,7 @@ def test_a_file_that_changed_in_between_starts_anew(server: Server, bench: Bench
     server.files["/sdk.zip"] = Served(ZIP[::-1], etag='"zero"', cuts=[100, 0])
     bench.refused(TransportUnavailable, server.url(), sha256=SHA256)
     server.files["/sdk.zip"] = Served(ZIP)
-    assert bench.fetch(server.url(), sha256=SHA256)
+    bench.fetch(server.url(), sha256=SHA256)
     assert any("another file" in note for note in bench.progress.notes)
 
 
@@ -336,14 +340,28 @@ def test_a_file_that_changed_without_saying_so_starts_anew(server: Server, bench
     server.files["/sdk.zip"] = Served(ZIP[::-1], cuts=[100, 0])
     bench.refused(TransportUnavailable, server.url(), sha256=SHA256)
     server.files["/sdk.zip"] = Served(ZIP)
-    assert bench.fetch(server.url(), sha256=SHA256)
+    bench.fetch(server.url(), sha256=SHA256)
     assert any("wrong hash" in note for note in bench.progress.notes)
+
+
+def test_a_server_that_sends_a_part_of_another_file(server: Server, bench: Bench) -> None:
+    server.files["/sdk.zip"] = Served(ZIP[::-1], etag='"zero"', cuts=[100, 0])
+    bench.refused(TransportUnavailable, server.url(), sha256=SHA256)
+    server.files["/sdk.zip"] = Served(ZIP, always=True)
+    bench.fetch(server.url(), sha256=SHA256)
+    assert any("another file" in note for note in bench.progress.notes)
+    assert not any("wrong hash" in note for note in bench.progress.notes)
+
+
+def test_an_archive_that_cannot_be_written(server: Server, bench: Bench) -> None:
+    (bench.work / "archive.part").mkdir(parents=True)
+    assert "cannot be written" in bench.refused(StorageError, server.url(), trust=True)
 
 
 def test_a_server_without_parts(server: Server, bench: Bench) -> None:
     server.files["/sdk.zip"] = Served(ZIP, cuts=[100, 0], ranges=False)
     bench.refused(TransportUnavailable, server.url(), sha256=SHA256)
-    assert bench.fetch(server.url(), sha256=SHA256)
+    bench.fetch(server.url(), sha256=SHA256)
 
 
 @pytest.mark.parametrize("header", ["bytes 0-9/10", "bytes 100-199/*", "nonsense", "bytes 100-1/5", ""])
@@ -354,7 +372,7 @@ def test_an_answer_that_does_not_fit_starts_anew(server: Server, bench: Bench, h
     # The last header of a name counts here; what the server itself says would fit.
     served.etag = '"other"' if not header else served.etag
     served.headers["Content-Range"] = header
-    assert bench.fetch(server.url(), sha256=SHA256)
+    bench.fetch(server.url(), sha256=SHA256)
 
 
 @pytest.mark.parametrize("state", ["{", "[]", '{"address": 1}', '{"address": "", "validator": "é", "total": 5}', ""])
@@ -362,15 +380,15 @@ def test_a_damaged_note_about_a_part_starts_anew(server: Server, bench: Bench, s
     server.files["/sdk.zip"] = Served(ZIP, cuts=[100, 0])
     bench.refused(TransportUnavailable, server.url(), sha256=SHA256)
     (bench.work / "archive.json").write_text(state, "utf-8")
-    assert bench.fetch(server.url(), sha256=SHA256)
+    bench.fetch(server.url(), sha256=SHA256)
     assert server.asked[-1][1] == ""
 
 
 def test_a_part_of_another_address_is_not_used(server: Server, bench: Bench) -> None:
     server.files["/other.zip"] = Served(ZIP[::-1], cuts=[100, 0])
     bench.refused(TransportUnavailable, server.url("/other.zip"), trust=True)
-    assert bench.fetch(server.url(), sha256=SHA256)
-    assert server.asked[-1] == ("/sdk.zip", "")
+    bench.fetch(server.url(), sha256=SHA256)
+    assert server.asked[2:] == [("/sdk.zip", "")]
 
 
 def test_what_is_whole_is_not_fetched_again(server: Server, bench: Bench) -> None:
@@ -378,7 +396,7 @@ def test_what_is_whole_is_not_fetched_again(server: Server, bench: Bench) -> Non
     bench.refused(TransportUnavailable, server.url(), sha256=SHA256)
     (bench.work / "archive.part").write_bytes(ZIP)
     asked = len(server.asked)
-    assert bench.fetch(server.url(), sha256=SHA256)
+    bench.fetch(server.url(), sha256=SHA256)
     assert len(server.asked) == asked
 
 
@@ -405,6 +423,32 @@ def test_a_server_that_sends_nothing(server: Server, bench: Bench) -> None:
 def test_an_encoding_that_was_not_asked_for(server: Server, bench: Bench) -> None:
     server.files["/sdk.zip"] = Served(ZIP, headers={"Content-Encoding": "gzip"})
     assert "encoding" in bench.refused(TransportUnavailable, server.url(), trust=True)
+
+
+def test_a_lock_whose_file_was_removed_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, waits, holds, ends = tmp_path / "lock", threading.Event(), threading.Event(), threading.Event()
+    flock = fcntl.flock
+
+    def waiter() -> None:
+        with locked(path, ""):
+            holds.set()
+            ends.wait(20)
+
+    def announced(descriptor: int, operation: int) -> None:
+        waits.set()
+        flock(descriptor, operation)
+
+    with locked(path, ""):
+        monkeypatch.setattr(fcntl, "flock", announced)
+        thread = threading.Thread(target=waiter)
+        thread.start()
+        assert waits.wait(20)
+        path.unlink()
+    assert holds.wait(20)
+    with pytest.raises(TransportUnavailable, match="busy"), locked(path, "busy"):
+        pass
+    ends.set()
+    thread.join()
 
 
 def test_two_at_once(server: Server, bench: Bench) -> None:
@@ -437,6 +481,30 @@ def test_a_folder_is_replaced_as_a_whole(server: Server, bench: Bench) -> None:
     (bench.folder / "agora_sdk" / "old.so").write_bytes(b"")
     bench.fetch(server.url())
     assert not (bench.folder / "agora_sdk" / "old.so").exists()
+
+
+def test_the_layer_that_a_user_has_put_there_is_kept(server: Server, bench: Bench) -> None:
+    package = upstream(bench.folder / "upstream")
+    assert bench.fetch(server.url(), trust=True).checked == len(SYMBOLS)
+    assert bench.fetch(server.url()).checked == len(SYMBOLS)
+    assert (package / "rtc" / "agora_service.py").is_file()
+    assert not (package.parent / "RAN").exists()
+    # A fetch that was killed when the layer had been moved already.
+    (bench.work / "new").mkdir(parents=True)
+    (bench.folder / "upstream").rename(bench.work / "new" / "upstream")
+    bench.folder.rename(bench.work / "old")
+    server.files["/sdk.zip"] = Served(status=500)
+    bench.refused(TransportUnavailable, server.url())
+    assert (package / "rtc" / "agora_service.py").is_file()
+
+
+def test_what_cannot_be_put_in_place_changes_nothing(tmp_path: Path) -> None:
+    folder, old = tmp_path / "sdk", tmp_path / "old"
+    package = upstream(folder / "upstream")
+    with pytest.raises(StorageError, match="cannot be replaced"):
+        replace(folder, tmp_path / "missing", old)
+    assert package.is_dir()
+    assert not old.exists()
 
 
 def test_a_fetch_that_was_killed_between_its_last_steps(server: Server, bench: Bench) -> None:
@@ -520,11 +588,29 @@ def test_a_folder_with_a_damaged_marker_is_replaced(server: Server, bench: Bench
     assert read_marker(bench.folder)
 
 
+def test_a_work_folder_of_somebody_else_is_not_used(server: Server, bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    work = tmp_path / ".sdk.fetch"
+    work.symlink_to(tmp_path / "theirs")
+    assert "is a link" in bench.refused(StorageError, server.url(), trust=True, into=tmp_path / "sdk")
+    work.unlink()
+    work.mkdir()
+    work.chmod(0o777)
+    assert "other users" in bench.refused(StorageError, server.url(), trust=True, into=tmp_path / "sdk")
+    assert not server.asked
+
+
+def test_links_in_a_circle(server: Server, bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert "circle" in bench.refused(ConfigError, server.url(), trust=True, into=tmp_path / "a" / "sdk")
+
+
 def test_a_root_is_not_replaced(server: Server, bench: Bench) -> None:
     assert "mount point" in bench.refused(ConfigError, server.url(), trust=True, into=Path("/"))
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2a")
 @pytest.mark.parametrize(
     ("machine", "said"),
     [
@@ -558,7 +644,7 @@ def test_a_file_needs_a_known_hash_too(bench: Bench, tmp_path: Path) -> None:
 def test_a_file_that_was_fetched_elsewhere_is_known(server: Server, bench: Bench, tmp_path: Path) -> None:
     bench.fetch(server.url(), trust=True)
     (tmp_path / "sdk.zip").write_bytes(ZIP)
-    assert bench.fetch(zip_=tmp_path / "sdk.zip", into=tmp_path / "other")
+    bench.fetch(zip_=tmp_path / "sdk.zip", into=tmp_path / "other")
 
 
 def test_a_file_that_cannot_be_read(bench: Bench, tmp_path: Path) -> None:
@@ -605,7 +691,8 @@ GOOD = {f"agora_sdk/{name}": elf() for name in LINUX.needed_libraries}
     ],
 )
 def test_names_that_lead_elsewhere(bench: Bench, tmp_path: Path, name: str) -> None:
-    _refused_archive(bench, tmp_path, archive({**GOOD, name: b"evil"}))
+    message = _refused_archive(bench, tmp_path, archive({**GOOD, name: b"evil"}))
+    assert "is not the name of a file" in message or "have one name" in message or "name of a folder" in message
 
 
 def _with(name: str, mode: int, flags: int = 0) -> bytes:
@@ -621,6 +708,25 @@ def _with(name: str, mode: int, flags: int = 0) -> bytes:
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
 def test_links_and_devices(bench: Bench, tmp_path: Path, kind: int) -> None:
     assert "link or a device" in _refused_archive(bench, tmp_path, _with("agora_sdk/link", kind | 0o777))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_with_one_name(bench: Bench, tmp_path: Path) -> None:
+    buffer = io.BytesIO(archive(GOOD))
+    with zipfile.ZipFile(buffer, "a") as file:
+        file.writestr("agora_sdk/libaosl.so", b"evil")
+    assert "have one name" in _refused_archive(bench, tmp_path, buffer.getvalue())
+
+
+def test_a_directory_that_is_too_long(bench: Bench, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for number in range(130):
+            entry = zipfile.ZipInfo(str(number))
+            entry.comment = bytes(65_535)
+            file.writestr(entry, b"")
+    limits = Limits(files=1000)
+    assert "64-bit format" in _refused_archive(bench, tmp_path, buffer.getvalue(), limits)
 
 
 def test_a_bomb(bench: Bench, tmp_path: Path) -> None:
@@ -688,7 +794,7 @@ def test_an_archive_with_the_library_at_its_root_or_deep(bench: Bench, tmp_path:
         assert (bench.folder / "agora_sdk" / "libaosl.so").is_file()
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2a")
 def test_a_library_of_another_processor(bench: Bench, tmp_path: Path) -> None:
     content = archive({f"a/{name}": elf(machine=AARCH64) for name in LINUX.needed_libraries})
     message = _refused_archive(bench, tmp_path, content)
@@ -707,7 +813,7 @@ def test_a_library_that_is_missing_or_cut(bench: Bench, tmp_path: Path) -> None:
     assert "is truncated" in _refused_archive(bench, tmp_path, archive(cut))
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.3b")
 def test_what_is_unpacked_must_have_the_functions(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -750,20 +856,36 @@ def test_the_command_prints_the_hash_on_stdout_and_progress_on_stderr(server: Se
     assert json.loads((into / "offhook-agora-sdk.json").read_text("ascii"))["kind"] == "agora"
 
 
+def test_a_fetch_that_is_killed_can_be_typed_again(server: Server, bench: Bench) -> None:
+    server.files["/sdk.zip"] = Served(ZIP, cuts=[100])
+    server.go_on.clear()
+    environment = {**os.environ, "OFFHOOK_HOME": str(bench.home)}
+    command = [sys.executable, "-m", "offhook", "agora", "fetch", "--url", server.url(), "--trust-first"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        assert server.started.wait(20)
+        assert "another fetch" in bench.refused(TransportUnavailable, server.url(), trust=True)
+        process.kill()
+    server.go_on.set()
+    assert bench.fetch(server.url(), trust=True).sha256 == SHA256
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--url", "https://a.example/", "--zip", "b.zip"], ["--sha256", "a" * 64, "--trust-first"], ["--sha256", "x"], []],
+    [["--url", "https://a.example/", "--zip", "b.zip"], ["--sha256", "a" * 64, "--trust-first"], ["--zip", ""], []],
 )
-def test_wrong_arguments(bench: Bench, arguments: list[str]) -> None:
-    done = _command(bench, "fetch", *arguments)
-    assert done.returncode == 2
-    assert done.stderr.startswith("offhook: ")
-    assert done.stderr.count("\n") == 1
-    assert not done.stdout
+def test_wrong_arguments(
+    bench: Bench, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OFFHOOK_HOME", str(bench.home))
+    assert run(["agora", "fetch", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("offhook: ")
+    assert err.count("\n") == 1
+    assert not out
 
 
 def test_plain_progress(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = make_progress(None)
+    progress = make_progress(None, Environment())
     assert isinstance(progress, PlainProgress)
     for received in range(101):
         progress.at(received * 1_000_000, 100_000_000)
@@ -781,7 +903,9 @@ def test_a_bar_on_a_terminal() -> None:
             return True
 
     out = Terminal()
-    progress = make_progress(out)
+    for dumb in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert isinstance(make_progress(out, Environment(dumb)), PlainProgress)
+    progress = make_progress(out, Environment())
     progress.at(0, None)
     progress.at(50_000_000, 100_000_000)
     progress.note("[red]cut off")

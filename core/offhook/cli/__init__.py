@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from offhook.cli.call.folder import CALLEE_HEARD
     from offhook.cli.call.placing import CallOrder, CallResult, place, report
     from offhook.cli.early import EarlySignals
-    from offhook.cli.exit_codes import ExitCode
+    from offhook.cli.exit_codes import ExitCode, code_for_error
     from offhook.cli.output import print_complaint, print_json, print_line
     from offhook.cli.stopping import Stop, run
     from offhook.cli.streams import stream_terminal
@@ -32,6 +32,7 @@ __all__ = [
     "ExitCode",
     "Stop",
     "choose",
+    "code_for_error",
     "main",
     "place",
     "print_complaint",
@@ -46,6 +47,7 @@ _HOMES: Final[Mapping[str, str]] = {
     "CALLEE_HEARD": "offhook.cli.call.folder",
     "Display": "offhook.cli.call.display",
     "ExitCode": "offhook.cli.exit_codes",
+    "code_for_error": "offhook.cli.exit_codes",
     "CallOrder": "offhook.cli.call.placing",
     "CallResult": "offhook.cli.call.placing",
     "Stop": "offhook.cli.stopping",

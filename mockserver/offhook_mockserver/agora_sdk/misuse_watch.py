@@ -182,7 +182,7 @@ class Watch:
 
     # The library reports other results that are not valid by the same name; of None, it sees a random number.
     def _report_none(self, method: str, about: object) -> None:
-        self.report("result of a callback", f"{method}() returned None and must return an int", about)
+        self.report("callback that returns None", f"{method}() returned None and must return an int", about)
 
     def _watch_removed(self, watched: type) -> None:
         removed = {name: use for name, use in REMOVED[watched.__name__].items() if not hasattr(watched, name)}

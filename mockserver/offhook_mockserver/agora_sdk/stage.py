@@ -29,6 +29,7 @@ from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.agora_sdk import misuse_watch
 from offhook_mockserver.agora_sdk.build import build
 from offhook_mockserver.agora_sdk.parent_module import TEXT
+from offhook_mockserver.agora_sdk.releases import PROJECT
 from offhook_mockserver.agora_sdk.unpacking import SERVICE, unpack
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ def installed_package() -> Path | None:
             if (package / SERVICE).is_file():
                 return package
     return None
+
+
+def version_of(package: Path) -> str:
+    """Return the version of an installed package, from the name of its metadata; empty if there is none."""
+    names = sorted(path.name for path in package.parent.glob(f"{PROJECT.replace('-', '_')}-*.dist-info"))
+    return names[0].removesuffix(".dist-info").rpartition("-")[2] if names else ""
 
 
 def stage(into: Path, package: Path | None, archive: bytes = b"", version: str = "") -> Staged:

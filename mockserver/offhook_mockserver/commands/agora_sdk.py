@@ -66,7 +66,7 @@ def agora_sdk_command(
 async def _stage(into: Path, sdk: str, sdist: Path | None, sha256: str) -> Staged:
     from offhook_mockserver.agora_sdk.releases import DEFAULT, release
     from offhook_mockserver.agora_sdk.sdist import obtain, read_archive
-    from offhook_mockserver.agora_sdk.stage import check_replaceable, installed_package, stage
+    from offhook_mockserver.agora_sdk.stage import check_replaceable, installed_package, stage, version_of
 
     check_replaceable(into)  # before anything is downloaded
     package, archive, version = None, b"", ""
@@ -76,6 +76,8 @@ async def _stage(into: Path, sdk: str, sdist: Path | None, sha256: str) -> Stage
     elif sdk or (package := installed_package()) is None:
         wanted = release(sdk or DEFAULT, sha256)
         archive, version = await obtain(wanted), wanted.version
+    else:
+        version = version_of(package)
     return await asyncio.to_thread(stage, into, package, archive, version)
 
 

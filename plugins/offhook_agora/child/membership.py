@@ -180,8 +180,8 @@ class Membership:
             self._expired_at_s = self._now() + _EXPIRED_S
         elif note is Note.TOKEN_ACCEPTED:
             self._accept_renewal()
-        elif note is Note.TOKEN_REFUSED and self._renewal is not None:
-            self._refuse_renewal(self._renewal[0], meaning(8))
+        elif self._renewal is not None and note in {Note.TOKEN_REFUSED, Note.TOKEN_TOO_OLD}:
+            self._refuse_renewal(self._renewal[0], meaning(9 if note is Note.TOKEN_TOO_OLD else 8))
 
     def _handle(self, request: Request) -> None:
         match request:

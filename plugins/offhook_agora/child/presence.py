@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook_agora.child.incoming import Incoming
 from offhook_agora.child.reasons import ending, meaning
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from offhook_agora.messages import Audio, Closed, Failed, FromChild, Refused
 
-#: Errors of the SDK that concern a token: expired, invalid.
-_TOKEN_ERRORS = frozenset({109, 110})
+#: Errors of the SDK that concern a token.
+_EXPIRED: Final = 109
+_INVALID: Final = 110
 #: Speakers of whom `Volumes` tells.
 _MOST_SPEAKERS = 64
 
@@ -43,8 +44,9 @@ class Note(Enum):
     TOKEN_EXPIRED = auto()
     #: The channel has accepted a fresh token.
     TOKEN_ACCEPTED = auto()
-    #: The SDK reported an error about a token.
+    #: The SDK reported an error about a token: not valid, or expired.
     TOKEN_REFUSED = auto()
+    TOKEN_TOO_OLD = auto()
 
 
 class Presence:
@@ -136,13 +138,19 @@ class Presence:
     def error(self, code: int) -> None:
         """The SDK reported an error that ends nothing."""
         self.sdk_errors += 1
-        if abs(code) in _TOKEN_ERRORS:
-            self._note(Note.TOKEN_REFUSED)
+        if abs(code) in {_EXPIRED, _INVALID}:
+            self._refused(code)
 
     def executed(self, call: str, error: int) -> None:
         """A call of the SDK was carried out; interesting where its own result says nothing yet."""
         if "renew" in call.lower():
-            self._note(Note.TOKEN_REFUSED if error else Note.TOKEN_ACCEPTED)
+            if error:
+                self._refused(error)
+            else:
+                self._note(Note.TOKEN_ACCEPTED)
+
+    def _refused(self, code: int) -> None:
+        self._note(Note.TOKEN_TOO_OLD if abs(code) == _EXPIRED else Note.TOKEN_REFUSED)
 
     # The members
 

@@ -35,7 +35,7 @@ def locked(path: Path, busy: str) -> Generator[None]:
     try:
         while descriptor < 0:
             descriptor = _take(path, wait=not busy)
-    except BlockingIOError:
+    except (BlockingIOError, FileNotFoundError):  # held, or removed by its holder just now
         raise TransportUnavailable(busy) from None
     except OSError as error:
         raise StorageError(f"{quoted_path(path)} cannot be locked: {system_reason(error)}") from None

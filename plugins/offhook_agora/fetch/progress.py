@@ -6,9 +6,12 @@ import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
 from offhook.cli import print_line
+from offhook.wording import printable
 
 if TYPE_CHECKING:
     from typing import TextIO
+
+    from offhook.interfaces import Environment
 
 _MB: Final = 1_000_000
 #: A plain line is printed for each tenth of a download, or for this much if its size is not known.
@@ -19,7 +22,7 @@ class Progress(Protocol):
     """Receives how far a download is."""
 
     def at(self, received: int, total: int | None) -> None:
-        """So much is there, of so much as is known."""
+        """`received` bytes are there; None if the size is not known."""
         ...
 
     def note(self, text: str) -> None:
@@ -31,13 +34,16 @@ class Progress(Protocol):
         ...
 
 
-def make_progress(terminal: TextIO | None) -> Progress:
+def make_progress(terminal: TextIO | None, environment: Environment) -> Progress:
     """Return what shows the progress of a download.
 
     Args:
         terminal: standard error, if it is a terminal.
+        environment: `NO_COLOR` (no-color.org) and ``TERM=dumb`` in it mean plain lines.
     """
-    return PlainProgress() if terminal is None else BarProgress(terminal)
+    if terminal is None or environment.as_written("NO_COLOR") or environment.as_written("TERM") == "dumb":
+        return PlainProgress()
+    return BarProgress(terminal)
 
 
 class PlainProgress:
@@ -83,7 +89,7 @@ class BarProgress:
         self._bar.update(self._task, completed=received, total=total)
 
     def note(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False, emoji=False)
+        self._bar.console.print(printable(text), markup=False, highlight=False, emoji=False)
 
     def close(self) -> None:
         self._bar.stop()

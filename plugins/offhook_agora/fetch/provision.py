@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, OffhookError, StorageError, TransportUnavailable
+from offhook.errors import ConfigError, StorageError, TransportUnavailable
 from offhook.paths import make_folder
 from offhook.records import home, make_private, open_private
 from offhook.wording import printable, quoted_path, system_reason
@@ -19,7 +19,7 @@ from offhook_agora.fetch.download import Download, waiting
 from offhook_agora.fetch.folder_lock import locked
 from offhook_agora.fetch.known_hashes import KnownHashes, checked_hash
 from offhook_agora.fetch.limits import Limits
-from offhook_agora.fetch.target import check_target, recover, replace, work_folder
+from offhook_agora.fetch.target import check_target, check_work_folder, recover, replace, resolved, work_folder
 from offhook_agora.fetch.unpacking import unpack
 from offhook_agora.layout import LIBRARIES, find_package
 from offhook_agora.libraries import machine_problem, problems
@@ -72,6 +72,10 @@ class Fetched:
     checked: int
 
 
+class _Unusable(TransportUnavailable):
+    """What was received is not what was asked for, or cannot be used: it is not kept."""
+
+
 class Fetch:
     """Carries one order out.
 
@@ -97,7 +101,7 @@ class Fetch:
         self._progress = progress
         self._limits = limits or Limits()
         self._hashes = KnownHashes(home(environment))
-        self._folder = order.folder.resolve()
+        self._folder = resolved(order.folder)
         self._work = work_folder(self._folder)
 
     def run(self) -> Fetched:
@@ -127,36 +131,33 @@ class Fetch:
             self._tidy()
             try:
                 archive, sha256 = self._downloaded(url, wanted) if url else self._copied()
-            except OffhookError:
-                if not waiting(self._work):  # what was received stays for the next time
-                    shutil.rmtree(self._work, ignore_errors=True)
-                raise
-            try:
                 fetched = self._used(archive, address, sha256, wanted)
-            except (ConfigError, TransportUnavailable):
-                shutil.rmtree(self._work, ignore_errors=True)
+            except BaseException as error:
+                # What was received stays for the next time, unless it is what was refused.
+                if isinstance(error, _Unusable) or not waiting(self._work):
+                    shutil.rmtree(self._work, ignore_errors=True)
                 raise
             shutil.rmtree(self._work, ignore_errors=True)
         return fetched
 
     def _make_folders(self) -> None:
         data = self._hashes.folder
-        if data in self._folder.parents:
+        if resolved(data) in self._folder.parents:
             make_private(data)
         else:
             # Others may use a library that one user has fetched, as in an image for containers.
             try:
                 self._folder.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StorageError(
-                    f"{quoted_path(self._folder.parent)} cannot be made: {system_reason(error)}"
-                ) from None
+                parent = quoted_path(self._folder.parent)
+                raise StorageError(f"{parent} cannot be made: {system_reason(error)}") from None
         make_folder(self._work, "To fetch into another folder, use --into.")
+        check_work_folder(self._work)
 
     def _tidy(self) -> None:
         """Undo what a fetch that was killed has left, but for what it had received."""
         try:
-            recover(self._folder, self._work / "old")
+            recover(self._folder, self._work / "old", self._work / "new")
         except OSError as error:
             raise StorageError(f"{quoted_path(self._folder)} cannot be put back: {system_reason(error)}") from None
         for name in ("new", "old"):
@@ -197,7 +198,7 @@ class Fetch:
         """Check an archive, unpack it, check what it holds, and put it in place."""
         order = self._order
         if wanted and sha256 != wanted:
-            raise TransportUnavailable(_mismatch(address, sha256, wanted, named=bool(order.sha256)))
+            raise _Unusable(_mismatch(address, sha256, wanted, named=bool(order.sha256)))
         known = bool(wanted) or (not address and self._hashes.is_known(sha256))
         if not known and not order.trust_first:
             raise ConfigError(
@@ -206,8 +207,11 @@ class Fetch:
             )
         new = self._work / "new"
         new.mkdir()
-        unpack(archive, new / LIBRARIES, self._machine.main_library, self._limits)
-        package = find_package(None)
+        try:
+            unpack(archive, new / LIBRARIES, self._machine.main_library, self._limits)
+        except TransportUnavailable as error:
+            raise _Unusable(error.message) from None
+        package = find_package(self._folder)
         symbols = bound_symbols(package) if package else frozenset[str]()
         wrong = next(problems(new / LIBRARIES, self._machine, symbols), None)
         if wrong:
@@ -215,9 +219,7 @@ class Fetch:
             wish = f"the installed Python layer wants --url {printable(own)}" if own not in ("", address) else ""
             cure = wrong.cure or wish
             text = wrong.text.replace(f"{new}/", "")
-            raise TransportUnavailable(
-                f"the archive cannot be used, so nothing was changed: {text}{cure and f'; {cure}'}"
-            )
+            raise _Unusable(f"the archive cannot be used, so nothing was changed: {text}{cure and f'; {cure}'}")
         try:
             write_marker(new, Marker("agora", _version(address, package, self._machine), address, sha256))
         except OSError as error:

@@ -8,6 +8,7 @@ import time
 from agora.rtc.agora_base import AgoraServiceConfig, AudioScenarioType, RTCConnConfig, RtcConnectionPublishConfig
 from agora.rtc.agora_service import AgoraService
 from agora.rtc.audio_frame_observer import IAudioFrameObserver
+from agora.rtc.local_user_observer import IRTCLocalUserObserver
 from agora.rtc.rtc_connection_observer import IRTCConnectionObserver
 
 
@@ -53,6 +54,8 @@ events, ear = ConnectionEvents(), Ear(None if name == "none" else 1)
 connection.register_observer(events)
 connection.get_local_user().set_playback_audio_frame_before_mixing_parameters(1, 16000)
 connection.register_audio_frame_observer(ear, 0, None)
+if name == "early":
+    twice(lambda: connection.register_audio_frame_observer(ear, 0, None))
 connection.connect(grant["token"], grant["channelName"], str(grant["uid"]))
 connection.publish_audio()
 if not events.callee.wait(20):
@@ -63,6 +66,9 @@ elif name == "length":
     twice(lambda: connection.push_audio_pcm_data(bytearray(882), 44100, 1))
 elif name == "second_observer":
     twice(lambda: connection.register_audio_frame_observer(ear, 0, None))
+elif name == "second_user_observer":
+    connection.register_local_user_observer(IRTCLocalUserObserver())
+    twice(lambda: connection.register_local_user_observer(IRTCLocalUserObserver()))
 elif name == "removed":
     print("asked:", hasattr(service, "create_custom_audio_track_pcm"))
     twice(lambda: service.create_media_node_factory())

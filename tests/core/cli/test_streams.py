@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offhook.cli import streams
-from offhook.cli.streams import SafeStream, Writer, guard_streams, lost_output, terminal, write_if_accepted
+from offhook.cli.streams import (
+    SafeStream,
+    Writer,
+    guard_streams,
+    lost_output,
+    stream_terminal,
+    terminal,
+    write_if_accepted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,6 +247,7 @@ def test_a_stream_that_is_no_file_of_ours_may_be_a_terminal(monkeypatch: pytest.
     out = Terminal()
     monkeypatch.setattr(sys, "stdout", out)
     assert terminal() is out
+    assert stream_terminal(out) is out
 
 
 def test_last_words_are_written_only_where_they_are_accepted(pipe: tuple[int, int]) -> None:

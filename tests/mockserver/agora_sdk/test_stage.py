@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook.errors import ConfigError
-from offhook_mockserver.agora_sdk.stage import MARKER, check_replaceable, installed_package
+from offhook_mockserver.agora_sdk.stage import MARKER, check_replaceable, installed_package, version_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,11 @@ def test_an_installed_package_is_found_without_importing_it(tmp_path: Path, monk
     assert installed_package() is None
     (tmp_path / "site/agora/rtc").mkdir()
     (tmp_path / "site/agora/rtc/agora_service.py").touch()
-    assert installed_package() == tmp_path / "site" / "agora"
+    package = tmp_path / "site" / "agora"
+    assert installed_package() == package
+    assert version_of(package) == ""
+    (tmp_path / "site" / "agora_python_server_sdk-2.4.9.dist-info").mkdir()
+    assert version_of(package) == "2.4.9"
 
 
 @pytest.mark.slow

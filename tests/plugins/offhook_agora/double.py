@@ -74,7 +74,7 @@ class Double:
                     self.handle(message)
                     self.link.taken(message.leg if isinstance(message, Audio) else 0)
                 assert self.link.broken is None, self.link.broken
-            if self.alive and self.legs is not None and time.monotonic() >= due_s:
+            if self.alive and time.monotonic() >= due_s:
                 number, due_s = number + 1, time.monotonic() + ALIVE_S
                 self.say(Alive(number))
             self.write()

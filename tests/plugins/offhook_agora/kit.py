@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from offhook.interfaces import AudioFrame, Environment, Grant
 from offhook.secret import Secret
 from offhook_agora.child_host import ChildHost
-from offhook_agora.layout import SdkLayout
+from offhook_agora.layout import SdkLayout, place_sdk
 from offhook_agora.machine import Machine
 from offhook_agora.marker import Marker, write_marker
 from offhook_agora.transport import AgoraTransport
@@ -52,6 +52,11 @@ def sdk_folder(folder: Path, kind: str = "mock") -> Path:
     return folder
 
 
+def find(environment: Environment) -> SdkLayout:
+    """Find the SDK, without looking into its libraries."""
+    return place_sdk(environment, Machine.here())
+
+
 class Doubles:
     """Makes hosts whose child is the double.
 
@@ -88,7 +93,7 @@ async def transport(
     """A transport over doubles, closed at the end."""
     place = sdk_folder(folder / "sdk", kind)
     environment = Environment({"OFFHOOK_AGORA_SDK": str(place), **(variables or {})})
-    made = AgoraTransport(environment, settings=settings, make_host=doubles or Doubles())
+    made = AgoraTransport(environment, settings=settings, find=find, make_host=doubles or Doubles())
     try:
         yield made
     finally:

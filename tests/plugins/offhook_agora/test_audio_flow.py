@@ -21,7 +21,7 @@ def pcm(ms: float, rate_hz: int = RATE_HZ, value: int = 1) -> bytes:
 # What the SDK has queued
 
 
-@pytest.mark.trap("1.6")
+@pytest.mark.trap("1.6b")
 def test_the_clock_knows_what_waits_without_adding_up_errors() -> None:
     clock = PlayoutClock(RATE_HZ)
     for index in range(180_000):  # an hour of frames, each a little late
@@ -69,6 +69,7 @@ def test_what_was_pushed_is_heard_or_flushed_or_waits(steps: list[tuple[str, int
 # To the SDK
 
 
+@pytest.mark.trap("1.4c")
 def test_the_beginning_is_held_until_the_lead_is_there_and_then_nothing_is() -> None:
     outgoing = Outgoing(RATE_HZ, 100)
     pieces = [outgoing.add(pcm(20), index * 320, index * 0.02) for index in range(8)]
@@ -148,6 +149,7 @@ def test_frames_of_any_length_become_whole_milliseconds(lengths: list[int], rate
     assert len(got) % (rate_hz // 1000 * 2) == 0
 
 
+@pytest.mark.trap("1.4c")
 def test_more_than_200_ms_ahead_is_dropped_and_counted() -> None:
     outgoing = Outgoing(RATE_HZ, 100)
     got = sum(len(outgoing.add(pcm(20), index * 320, 1.0) or b"") for index in range(50))
@@ -182,6 +184,7 @@ def test_an_underrun_is_counted_and_begins_a_new_lead() -> None:
     assert outgoing.add(pcm(20), 960, 0.5) == pcm(40)
 
 
+@pytest.mark.trap("1.6b")
 def test_a_flush_forgets_what_is_held_and_counts_what_was_heard() -> None:
     outgoing = Outgoing(RATE_HZ, 100)
     for index in range(3):
@@ -227,6 +230,7 @@ def test_positions_count_from_the_join() -> None:
     assert talk(incoming(), every_10_ms(102.0, 6)) == [(2_000, 20), (2_020, 20), (2_040, 20)]
 
 
+@pytest.mark.trap("1.3b")
 def test_a_pause_is_a_jump() -> None:
     positions = talk(incoming(), [*every_10_ms(101.0, 4), *every_10_ms(103.0, 4)])
     assert positions == [(1_000, 20), (1_020, 20), (3_000, 20), (3_020, 20)]

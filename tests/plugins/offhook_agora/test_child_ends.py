@@ -50,6 +50,8 @@ async def comes_back(leg: AgoraLeg, ear: Ear, doubles: Doubles, *, cut_s: float 
     assert ear.events == AGAIN
 
 
+@pytest.mark.fault("F41")
+@pytest.mark.trap("1.7d")
 @pytest.mark.parametrize("how", ["sys.exit", "os._exit", "abort", "garbage", "closes", "spins", "mute"])
 def test_a_leg_comes_back_in_another_child(how: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
@@ -79,6 +81,8 @@ def test_a_child_that_is_killed(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.fault("F41")
+@pytest.mark.trap("1.7a", "1.7d")
 def test_a_child_that_is_stopped_is_killed(tmp_path: Path) -> None:
     async def main() -> None:
         doubles = Doubles(silent_s=0.5, hung_s=1.0)
@@ -143,6 +147,7 @@ def test_a_child_that_does_not_leave_one_channel_stays_for_the_others(tmp_path: 
     asyncio.run(main())
 
 
+@pytest.mark.trap("1.8a")
 def test_a_flood_on_standard_output_harms_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         doubles = Doubles()
@@ -157,6 +162,7 @@ def test_a_flood_on_standard_output_harms_nothing(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.fault("F40")
 @pytest.mark.parametrize(
     ("how", "says"),
     [
@@ -181,6 +187,7 @@ def test_a_child_that_does_not_start_is_explained(how: str, says: str, tmp_path:
     asyncio.run(main())
 
 
+@pytest.mark.fault("F13")
 def test_a_join_that_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport_module, "JOIN_S", 1.5)
 

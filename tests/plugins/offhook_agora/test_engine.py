@@ -51,8 +51,8 @@ def end(connection: Any, reason: int, how: str = "on_disconnected") -> None:
 # Loading
 
 
-@pytest.mark.trap("2.1")
-@pytest.mark.trap("2.3")
+@pytest.mark.fault("F40")
+@pytest.mark.trap("2.1d")
 def test_certificates_are_checked_before_during_and_after_the_import(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -81,7 +81,7 @@ def test_certificates_are_checked_before_during_and_after_the_import(
     assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED
 
 
-@pytest.mark.trap("1.8")
+@pytest.mark.trap("1.8a")
 def test_what_the_sdk_prints_and_logs_goes_nowhere(
     engine: Running, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -96,7 +96,7 @@ def test_what_the_sdk_prints_and_logs_goes_nowhere(
 # Joining
 
 
-@pytest.mark.trap("1.1")
+@pytest.mark.trap("1.1c", "1.1d", "1.2a", "1.3c")
 def test_the_calls_of_a_leg_are_made_in_order_and_on_threads_of_the_engine(engine: Running) -> None:
     connection = engine.joined(volumes_ms=200)
     engine.engine.handle(m.Leave(1))
@@ -121,7 +121,7 @@ def test_the_calls_of_a_leg_are_made_in_order_and_on_threads_of_the_engine(engin
     assert (connection.token, connection.uid) == (TOKEN, "5")
 
 
-@pytest.mark.trap("1.1")
+@pytest.mark.trap("1.1a")
 def test_an_app_id_that_the_service_does_not_take_is_refused(engine: Running) -> None:
     engine.engine.handle(m.Join(1, "refused", "c", Secret(TOKEN)))
     refused = engine.until(m.Refused)
@@ -130,7 +130,7 @@ def test_an_app_id_that_the_service_does_not_take_is_refused(engine: Running) ->
     assert engine.names().count("initialize") == 2
 
 
-@pytest.mark.trap("2.3")
+@pytest.mark.trap("1.1b")
 def test_a_second_app_id_is_refused(engine: Running) -> None:
     engine.joined()
     engine.engine.handle(m.Join(2, "b" * 32, "c", Secret(TOKEN)))
@@ -141,7 +141,7 @@ def test_a_second_app_id_is_refused(engine: Running) -> None:
     )
 
 
-@pytest.mark.trap("1.4")
+@pytest.mark.trap("1.4b")
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
@@ -193,7 +193,8 @@ def test_audio_that_cannot_be_published_ends_the_leg(engine: Running) -> None:
 # Every reason of the connection
 
 
-@pytest.mark.trap("1.5")
+@pytest.mark.fault("F14")
+@pytest.mark.trap("1.1e", "1.5a")
 @pytest.mark.parametrize("how", ["on_disconnected", "on_connection_failure"])
 @pytest.mark.parametrize("number", [*MEANINGS, 77])
 def test_each_reason_before_the_join_refuses_it(engine: Running, number: int, how: str) -> None:
@@ -205,7 +206,8 @@ def test_each_reason_before_the_join_refuses_it(engine: Running, number: int, ho
     assert engine.seen[1:] == [refused]
 
 
-@pytest.mark.trap("1.5")
+@pytest.mark.fault("F18")
+@pytest.mark.trap("1.5a", "1.5d")
 @pytest.mark.parametrize(
     ("number", "kind", "reason"),
     [
@@ -234,7 +236,7 @@ def test_each_reason_in_the_call_ends_the_leg(
     assert not any(isinstance(message, m.MemberJoined) for message in engine.seen)
 
 
-@pytest.mark.trap("1.5")
+@pytest.mark.trap("1.5b")
 def test_an_outage_is_reported_once_in_each_direction(engine: Running) -> None:
     connection = engine.joined()
     observer, info = connection.observer, connection.info(4)
@@ -289,7 +291,8 @@ def test_volumes_are_reported(engine: Running) -> None:
 # Tokens
 
 
-@pytest.mark.trap("1.5")
+@pytest.mark.fault("F15")
+@pytest.mark.trap("1.5c")
 def test_a_renewal_is_made_on_the_leg_s_thread_and_answered(engine: Running) -> None:
     connection = engine.joined()
     engine.engine.handle(m.Renew(1, 8, Secret("007-fresh")))
@@ -298,8 +301,20 @@ def test_a_renewal_is_made_on_the_leg_s_thread_and_answered(engine: Running) -> 
     assert ("renew_token", "offhook agora leg 1") in engine.library.calls
 
 
-@pytest.mark.parametrize("refuse", ["result", "error", "executed"])
-def test_a_renewal_that_is_refused_says_so(engine: Running, refuse: str) -> None:
+def test_a_renewal_that_the_sdk_confirms_is_answered_at_once(engine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(membership, "_RENEWAL_S", 600.0)
+    connection = engine.joined()
+    engine.engine.handle(m.Renew(1, 8, Secret("007-fresh")))
+    engine.called("renew_token")
+    native(lambda: connection.observer.on_api_call_executed(connection, 0, "rtc.renew_token", ""))
+    assert engine.until(m.Renewed).number == 8
+
+
+@pytest.mark.parametrize(
+    ("refuse", "reason"),
+    [("result", m.Reason.SDK), ("error", m.Reason.TOKEN), ("executed", m.Reason.TOKEN_EXPIRED)],
+)
+def test_a_renewal_that_is_refused_says_so(engine: Running, refuse: str, reason: m.Reason) -> None:
     connection = engine.joined()
     if refuse == "result":
         engine.library.results["renew_token"] = -8
@@ -309,12 +324,14 @@ def test_a_renewal_that_is_refused_says_so(engine: Running, refuse: str) -> None
         native(lambda: connection.observer.on_error(connection, 110, "invalid token"))
     if refuse == "executed":
         engine.called("renew_token")
-        native(lambda: connection.observer.on_api_call_executed(connection, 110, "rtc.renewToken", ""))
+        native(lambda: connection.observer.on_api_call_executed(connection, 109, "rtc.renewToken", ""))
     refused = engine.until(m.RenewalRefused)
-    assert refused.number == 8
+    assert (refused.number, refused.reason) == (8, reason)
     assert not any(isinstance(message, m.Renewed) for message in engine.seen)
 
 
+@pytest.mark.fault("F16")
+@pytest.mark.trap("1.5c")
 def test_an_expired_token_ends_the_leg_when_the_sdk_does_not(engine: Running) -> None:
     connection = engine.joined()
     native(lambda: connection.observer.on_token_privilege_did_expire(connection))
@@ -324,7 +341,7 @@ def test_an_expired_token_ends_the_leg_when_the_sdk_does_not(engine: Running) ->
 # Audio out
 
 
-@pytest.mark.trap("1.4")
+@pytest.mark.trap("1.4a")
 def test_audio_reaches_the_sdk_in_whole_milliseconds_as_a_bytearray(engine: Running) -> None:
     connection = engine.joined(rate_hz=24_000)
     position = 0
@@ -367,7 +384,7 @@ def test_audio_before_the_join_and_while_muted_is_dropped_and_counted(engine: Ru
     assert engine.names().count("unpublish_audio") == 1
 
 
-@pytest.mark.trap("1.6")
+@pytest.mark.trap("1.6a")
 def test_a_flush_empties_the_sdk_and_says_how_much_was_heard(engine: Running) -> None:
     connection = engine.joined(lead_ms=100)
     for index in range(7):
@@ -380,6 +397,7 @@ def test_a_flush_empties_the_sdk_and_says_how_much_was_heard(engine: Running) ->
     assert sum(len(data) for data, _ in connection.pushed) == len(pcm(140))
 
 
+@pytest.mark.trap("1.4d")
 def test_what_the_sdk_does_not_take_is_counted(engine: Running) -> None:
     engine.joined()
     engine.library.results["push_audio_pcm_data"] = -201
@@ -392,7 +410,7 @@ def test_what_the_sdk_does_not_take_is_counted(engine: Running) -> None:
 # Audio in
 
 
-@pytest.mark.trap("1.3")
+@pytest.mark.trap("1.3b")
 def test_frames_of_10_ms_become_frames_of_20_ms(engine: Running) -> None:
     connection = engine.joined()
     results: list[int] = []
@@ -410,7 +428,7 @@ def test_frames_of_10_ms_become_frames_of_20_ms(engine: Running) -> None:
     assert (first.leg, first.uid) == (1, 9)
 
 
-@pytest.mark.trap("1.3")
+@pytest.mark.trap("1.3a")
 def test_frames_of_another_kind_and_our_own_failures_are_counted(engine: Running) -> None:
     connection = engine.joined()
     native(lambda: heard(connection, "9", frame(pcm(10), rate_hz=48_000)))
@@ -422,7 +440,7 @@ def test_frames_of_another_kind_and_our_own_failures_are_counted(engine: Running
     assert not engine.audio
 
 
-@pytest.mark.trap("1.2")
+@pytest.mark.trap("1.2b")
 def test_the_scenario_is_kept_when_the_far_side_lacks_ai_qos(engine: Running) -> None:
     connection = engine.joined(scenario=9)
     assert connection.observer.on_aiqos_capability_missing(connection, 3) == -1
@@ -431,7 +449,7 @@ def test_the_scenario_is_kept_when_the_far_side_lacks_ai_qos(engine: Running) ->
 # The end, and hangs
 
 
-@pytest.mark.trap("1.7")
+@pytest.mark.trap("1.7c")
 def test_the_release_waits_for_the_end_of_the_connection(engine: Running) -> None:
     connection = engine.joined()
     connection.confirms = False
@@ -443,7 +461,7 @@ def test_the_release_waits_for_the_end_of_the_connection(engine: Running) -> Non
     engine.called("release")
 
 
-@pytest.mark.trap("1.7")
+@pytest.mark.trap("1.7c")
 @pytest.mark.slow
 def test_a_connection_that_does_not_confirm_its_end_is_released_after_2_s(engine: Running) -> None:
     connection = engine.joined()
@@ -454,7 +472,8 @@ def test_a_connection_that_does_not_confirm_its_end_is_released_after_2_s(engine
     assert 1.9 < time.monotonic() - before < 2 + PATIENCE_S
 
 
-@pytest.mark.trap("1.7")
+@pytest.mark.fault("F41")
+@pytest.mark.trap("1.7c")
 def test_callbacks_after_the_release_find_their_objects_and_change_nothing(engine: Running) -> None:
     connection = engine.joined()
     observer, audio = connection.observer, connection.user.audio_frame_observer
@@ -471,7 +490,25 @@ def test_callbacks_after_the_release_find_their_objects_and_change_nothing(engin
     assert any(audio in kept for kept in engine.engine._kept)
 
 
-@pytest.mark.trap("1.7")
+@pytest.mark.trap("1.7b")
+def test_a_leg_is_released_once_and_nothing_is_asked_of_it_afterwards(engine: Running) -> None:
+    connection = engine.joined()
+    end(connection, 3)
+    engine.until(m.Closed)
+    engine.called("release")
+    for message in (m.Audio(1, 0, 0, pcm(20)), m.Flush(1, 1), m.Mute(1, True), m.Leave(1)):
+        engine.engine.handle(message)
+    engine.until(m.Left)
+    engine.joined(2)
+    engine.engine.handle(m.Leave(2))
+    engine.until(m.Left)
+    names = engine.names()
+    assert names.count("release") == 2
+    after = names[names.index("release") + 1 :]
+    assert after[0] == "create_rtc_connection", "that of the second leg"
+
+
+@pytest.mark.trap("1.7a")
 def test_a_callback_never_waits_for_a_call_of_the_sdk(engine: Running) -> None:
     """The deadlock of 1.7: the SDK waits in a call for callbacks in flight, and a callback for a lock of the caller."""
     connection = engine.joined()
@@ -484,6 +521,7 @@ def test_a_callback_never_waits_for_a_call_of_the_sdk(engine: Running) -> None:
     engine.called("release")
 
 
+@pytest.mark.trap("1.7a")
 def test_while_a_call_hangs_the_engine_is_not_alive_and_other_legs_work(engine: Running) -> None:
     engine.until(m.Alive)
     engine.joined(1)

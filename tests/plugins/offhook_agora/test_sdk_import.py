@@ -52,7 +52,7 @@ def test_a_python_layer_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert error.text == (f"the Python layer of Agora's SDK is not in {tmp_path}. Run: offhook agora check")
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1a")
 @pytest.mark.parametrize("name", ["libaosl.so", "libagora_rtc_sdk.so"])
 @pytest.mark.skipif(sys.platform != "linux", reason="the libraries of Linux")
 def test_a_library_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
@@ -63,7 +63,7 @@ def test_a_library_that_is_not_there_is_named(tmp_path: Path, name: str) -> None
     assert error.text.startswith(f"{name}, a library of Agora's SDK, is not in {folder}")
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1c")
 @pytest.mark.skipif(sys.platform != "linux", reason="the libraries of Linux")
 def test_a_library_that_cannot_be_loaded_is_named_with_the_system_s_reason(tmp_path: Path) -> None:
     folder = libraries(tmp_path / "lib")
@@ -85,7 +85,7 @@ except OSError as e:
 """
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1c", "2.3b")
 @pytest.mark.parametrize(
     ("code", "kind", "says"),
     [
@@ -115,7 +115,7 @@ def test_an_import_that_fails_is_explained(layer: Path, tmp_path: Path, code: st
     assert error.text.endswith("Run: offhook agora check")
 
 
-@pytest.mark.trap("2.2")
+@pytest.mark.trap("2.2c")
 def test_another_module_named_agora_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = ModuleType("agora")
     monkeypatch.setitem(sys.modules, "agora", other)
@@ -125,7 +125,7 @@ def test_another_module_named_agora_is_left_alone(tmp_path: Path, monkeypatch: p
     assert sys.modules["agora"] is other
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1b")
 def test_the_parent_module_of_upstream_never_runs(layer: Path, tmp_path: Path) -> None:
     (layer / "__init__.py").write_text("raise SystemExit('it would download, and delete')", encoding="utf-8")
     folder = libraries(tmp_path / "lib")
@@ -135,7 +135,7 @@ def test_the_parent_module_of_upstream_never_runs(layer: Path, tmp_path: Path) -
     forget_sdk()
 
 
-@pytest.mark.trap("2.1")
+@pytest.mark.trap("2.1d")
 def test_an_sdk_that_finds_another_way_to_turn_off_certificates_does_not_succeed(
     layer: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,7 +12,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from tests.plugins.offhook_agora.kit import Doubles, Ear, frame, grant, sdk_folder, transport, until
+from tests.plugins.offhook_agora.kit import Doubles, Ear, find, frame, grant, sdk_folder, transport, until
 
 from offhook.errors import ConfigError, JoinFailed, MissingExtraError, TransportUnavailable
 from offhook.interfaces import Environment
@@ -42,10 +42,11 @@ def test_an_sdk_that_does_not_join_there(kind: str, endpoint: str | None, tmp_pa
     asyncio.run(main())
 
 
+@pytest.mark.fault("F40")
 def test_no_sdk_is_one_sentence_and_the_transport_can_be_used_later(tmp_path: Path) -> None:
     async def main() -> None:
         environment = Environment({"OFFHOOK_AGORA_SDK": str(tmp_path / "sdk")})
-        agora = AgoraTransport(environment, make_host=Doubles())
+        agora = AgoraTransport(environment, find=find, make_host=Doubles())
         for _ in range(2):
             with pytest.raises(TransportUnavailable, match="offhook agora fetch"):
                 await agora.check(None)
@@ -124,7 +125,7 @@ def test_settings_of_the_environment() -> None:
     assert given == Settings("inline", 3, SCENARIOS["default"], 0, 8_000)
     for wrong in ({"lead_ms": 500}, {"rate_hz": 11_025}, {"process": "x"}, {"calls_per_child": 0}, {"scenario": -1}):
         with pytest.raises(ConfigError):
-            Settings(**wrong)  # type: ignore[arg-type]
+            Settings(**wrong)
 
 
 def test_a_child_inherits_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,6 +198,7 @@ def ended(pid: int) -> bool:
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+@pytest.mark.fault("F41")
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
 @pytest.mark.parametrize("child_is_stopped", [False, True])
 def test_a_child_dies_with_its_parent(child_is_stopped: bool, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ static const char *const our_names[MISUSE_KINDS] = {
 struct report {
     agora_handle connection; /* 0: any */
     unsigned name;
+    bool early; /* no connection had joined */
     char detail[DETAIL_SIZE];
 };
 
@@ -83,22 +84,40 @@ static struct connection *joined(agora_handle preferred) {
     return connection;
 }
 
+/* Whether a report of this name waits for a connection to join. */
+static bool waits_for_a_join(unsigned name) {
+    for (size_t i = 0; i < reports.size; i++) {
+        if (reports.waiting[i].name == name && joined(reports.waiting[i].connection) == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Observers are registered before a connection joins, so a report may have to wait until one has. Such a report is
+ * printed as well: a program may end before that. */
 static void report(struct connection *connection, unsigned name, const char *detail) {
     reports.counts[name]++;
     struct connection *through = joined(connection != NULL ? connection->self : 0);
     if (through == NULL || reports.size == MOST_WAITING) {
         print_once(name, detail);
+    }
+    if (reports.size == MOST_WAITING || (through == NULL && waits_for_a_join(name))) {
         return;
     }
-    if (through->misuses_sent & UINT64_C(1) << name) {
-        return;
+    if (through != NULL) {
+        if (through->misuses_sent & UINT64_C(1) << name) {
+            return;
+        }
+        through->misuses_sent |= UINT64_C(1) << name;
     }
-    through->misuses_sent |= UINT64_C(1) << name;
     struct report *waiting = &reports.waiting[reports.size++];
-    waiting->connection = through->self;
-    waiting->name = name;
+    *waiting = (struct report){.name = name, .early = through == NULL};
+    waiting->connection = through != NULL ? through->self : connection != NULL ? connection->self : 0;
     snprintf(waiting->detail, sizeof waiting->detail, "%s", detail);
-    wake_net();
+    if (through != NULL) {
+        wake_net();
+    }
 }
 
 void misuse(struct connection *connection, enum misuse kind, const char *format, ...) {
@@ -128,20 +147,34 @@ AGORA_API void offhook_agora_report(const char *name, const char *detail) {
     }
 }
 
+static void send_report(struct connection *connection, const struct report *waiting) {
+    if (waiting->early) {
+        if (connection->misuses_sent & UINT64_C(1) << waiting->name) {
+            return;
+        }
+        connection->misuses_sent |= UINT64_C(1) << waiting->name;
+    }
+    char text[2048] = "{\"type\":\"misuse\",\"name\":";
+    bool fits = json_quote(text, sizeof text, reports.names[waiting->name]);
+    strncat(text, ",\"detail\":", sizeof text - strlen(text) - 1);
+    fits = fits && json_quote(text, sizeof text, waiting->detail);
+    strncat(text, "}", sizeof text - strlen(text) - 1);
+    if (!fits || !websocket_send(connection->ws, WEBSOCKET_TEXT, text, strlen(text))) {
+        print_once(waiting->name, waiting->detail);
+    }
+}
+
 void misuse_send(void) {
+    size_t left = 0;
     for (size_t i = 0; i < reports.size; i++) {
-        struct report *waiting = &reports.waiting[i];
-        struct connection *connection = joined(waiting->connection);
-        char text[2048] = "{\"type\":\"misuse\",\"name\":";
-        bool fits = json_quote(text, sizeof text, reports.names[waiting->name]);
-        strncat(text, ",\"detail\":", sizeof text - strlen(text) - 1);
-        fits = fits && json_quote(text, sizeof text, waiting->detail);
-        strncat(text, "}", sizeof text - strlen(text) - 1);
-        if (connection == NULL || !fits || !websocket_send(connection->ws, WEBSOCKET_TEXT, text, strlen(text))) {
-            print_once(waiting->name, waiting->detail);
+        struct connection *connection = joined(reports.waiting[i].connection);
+        if (connection != NULL) {
+            send_report(connection, &reports.waiting[i]);
+        } else {
+            reports.waiting[left++] = reports.waiting[i];
         }
     }
-    reports.size = 0;
+    reports.size = left;
 }
 
 void misuse_stop(void) {

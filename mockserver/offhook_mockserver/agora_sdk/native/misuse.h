@@ -20,14 +20,15 @@ enum misuse {
     MISUSE_KINDS
 };
 
-/* Report, under the lock: to the mock if `connection`, or else any connection, is joined, and to stderr otherwise. */
+/* Report, under the lock: to the mock if `connection`, or else any connection, is joined; otherwise to stderr at once,
+ * and to the mock when a connection joins. */
 void misuse(struct connection *connection, enum misuse kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Say something on stderr that is not the fault of the program's order of calls. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Send what waits; called by the network thread under the lock. */
+/* Send what waits, if a connection is joined; called by the network thread under the lock. */
 void misuse_send(void);
 
 /* Forget reports that wait, and say them on stderr instead. */

@@ -214,7 +214,7 @@ class Joined(Message):
 
 @dataclass(frozen=True, slots=True)
 class Refused(Message):
-    """Our leg did not join. Nothing of it is left."""
+    """Our leg did not join. Nothing follows about it."""
 
     TYPE: ClassVar[str | None] = "refused"
     leg: LegNumber
@@ -240,7 +240,7 @@ class Reconnected(Message):
 
 @dataclass(frozen=True, slots=True)
 class Closed(Message):
-    """Our leg was put out of the channel; nothing of it is left."""
+    """Our leg was put out of the channel. Nothing follows about it but `Counts`, and `Left` for a `Leave`."""
 
     TYPE: ClassVar[str | None] = "closed"
     leg: LegNumber
@@ -250,7 +250,7 @@ class Closed(Message):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Message):
-    """The SDK gave our leg up; nothing of it is left."""
+    """The SDK gave our leg up. Nothing follows about it but `Counts`, and `Left` for a `Leave`."""
 
     TYPE: ClassVar[str | None] = "failed"
     leg: LegNumber
@@ -366,7 +366,7 @@ class Counts(Message):
 
     Attributes:
         frames_sent: that the SDK accepted.
-        frames_dropped: that were more than 200 ms ahead, or arrived while muted or before the leg had joined.
+        frames_dropped: that were too far ahead, or arrived while muted or before the leg published.
         frames_flushed: that `Flush` dropped before the SDK had them.
         frames_refused: that the SDK refused.
         underruns: how often the SDK ran out of audio while we were sending.
@@ -406,7 +406,7 @@ class Alive(Message):
 
 @dataclass(frozen=True, slots=True)
 class Credit(Message):
-    """The receiver has taken so many frames of a leg's audio, or (leg 0) so many control messages."""
+    """The receiver has taken `taken` frames of a leg's audio, or (leg 0) that number of control messages."""
 
     TYPE: ClassVar[str | None] = "credit"
     leg: Annotated[int, Range(0, 2**32 - 1)]

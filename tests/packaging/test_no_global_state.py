@@ -38,6 +38,7 @@ ALLOWED = {
     "offhook.cli.records.command.records": "typer's description of commands; filled while the module is imported",
     "offhook_mockserver.commands.mock.mock": "likewise",
     "offhook_agora.agora_command.agora": "likewise",
+    "offhook_agora.child.service.process_service": "the SDK serves one app id in the life of a process",
     "offhook.testing.conformance.tones.tone": "a sine is the same whoever asks; 64 of them at most",
     "offhook_sqlite.owner._owners": "a fork copies every lock of the process at once, whoever has taken it",
     "offhook_sqlite.store._inherited": "connections that a forked child may neither use nor close",

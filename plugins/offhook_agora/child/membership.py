@@ -12,9 +12,10 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from offhook_agora.child.calls import Calls
-from offhook_agora.child.opening import opened
+from offhook_agora.child.opening import connect, new_connection
 from offhook_agora.child.presence import Note, Presence
 from offhook_agora.child.reasons import Meaning, ending, meaning
+from offhook_agora.child.renewal import Renewals
 from offhook_agora.child.sdk import callbacks_of, set_volume
 from offhook_agora.child.speech import Speech
 from offhook_agora.messages import (
@@ -27,9 +28,7 @@ from offhook_agora.messages import (
     Reason,
     Renew,
     RenewalRefused,
-    Renewed,
     Volume,
-    sentence,
 )
 
 if TYPE_CHECKING:
@@ -45,8 +44,6 @@ _FAILED_S: Final = 0.5
 #: How long a push may take before the connection is taken away. One that takes longer has hung: then nothing is
 #: released, and the process is ended by those who watch it.
 _PUSH_S: Final = 2.0
-#: How long an error about a fresh token may take, after the SDK has accepted it.
-_RENEWAL_S: Final = 0.5
 #: How long after its expiry a token may be renewed; the SDK closes the connection by itself, sooner or later.
 _EXPIRED_S: Final = 2.0
 _COUNTS_S: Final = 1.0
@@ -98,7 +95,7 @@ class Membership:
         self._leave_asked = False
         self._ended = False
         self._gone_s = GONE_S
-        self._renewal: tuple[Renew, float] | None = None
+        self._renewals = Renewals(self._calls, emit, now)
         self._expired_at_s: float | None = None
         self._counts_at_s = now() + _COUNTS_S
         self._last_counts = Counts(join.leg)
@@ -127,8 +124,9 @@ class Membership:
         Raises:
             Refusal: it cannot be joined; `abandon` ends what is there of it.
         """
-        for connection in opened(self._join, sdk, service, self._presence, self._calls):
-            self._connection = connection
+        connection, user = new_connection(self._join, sdk, service, self._calls)
+        self._connection = connection
+        connect(self._join, sdk, connection, user, self._presence, self._calls)
         self._callbacks = callbacks_of(connection)
         self._thread.start()
 
@@ -156,13 +154,12 @@ class Membership:
         self._tear_down()
 
     def _wait_s(self) -> float:
-        deadlines = [self._counts_at_s, self._expired_at_s, None if self._renewal is None else self._renewal[1]]
+        deadlines = [self._counts_at_s, self._expired_at_s, self._renewals.deadline_s]
         return max(0.0, min(it for it in deadlines if it is not None) - self._now())
 
     def _tick(self) -> None:
         now_s = self._now()
-        if self._renewal is not None and now_s >= self._renewal[1]:
-            self._accept_renewal()
+        self._renewals.due(now_s)
         if self._expired_at_s is not None and now_s >= self._expired_at_s:
             self._expired_at_s = None
             if not self._presence.fenced:
@@ -176,12 +173,13 @@ class Membership:
             self._ended, self._gone_s = True, _FAILED_S
         elif note is Note.JOINED:
             self._publish()
-        elif note is Note.TOKEN_EXPIRED and self._renewal is None:
-            self._expired_at_s = self._now() + _EXPIRED_S
+        elif note is Note.TOKEN_EXPIRED:
+            if self._renewals.deadline_s is None:
+                self._expired_at_s = self._now() + _EXPIRED_S
         elif note is Note.TOKEN_ACCEPTED:
-            self._accept_renewal()
-        elif self._renewal is not None and note in {Note.TOKEN_REFUSED, Note.TOKEN_TOO_OLD}:
-            self._refuse_renewal(self._renewal[0], meaning(9 if note is Note.TOKEN_TOO_OLD else 8))
+            self._renewals.accepted()
+        else:
+            self._renewals.invalid(expired=note is Note.TOKEN_TOO_OLD)
 
     def _handle(self, request: Request) -> None:
         match request:
@@ -192,7 +190,8 @@ class Membership:
                 if connection is not None:
                     self._calls.make(lambda: set_volume(connection, percent))
             case Renew():
-                self._renew(request)
+                if self._connection is not None and self._renewals.ask(request, self._connection):
+                    self._expired_at_s = None
             case Leave():
                 self._leave_asked = self._ended = True
 
@@ -217,28 +216,6 @@ class Membership:
             self._published = False
             self._calls.make(self._connection.interrupt_audio)
             self._calls.make(self._connection.unpublish_audio)
-
-    def _renew(self, request: Renew) -> None:
-        connection = self._connection
-        self._accept_renewal()  # the one before, which this one replaces
-        if connection is None:
-            return
-        result = self._calls.make(lambda: connection.renew_token(request.token.reveal()))
-        if result == 0:
-            self._expired_at_s = None
-            self._renewal = (request, self._now() + _RENEWAL_S)
-        else:
-            what = Meaning(Reason.SDK, f"renew_token of Agora's SDK returned {result}")
-            self._refuse_renewal(request, what)
-
-    def _accept_renewal(self) -> None:
-        if self._renewal is not None:
-            self._emit(Renewed(self.leg, self._renewal[0].number))
-            self._renewal = None
-
-    def _refuse_renewal(self, request: Renew, what: Meaning) -> None:
-        self._renewal = None
-        self._emit(RenewalRefused(self.leg, request.number, what.reason, sentence(what.text)))
 
     # The end
 

@@ -51,8 +51,8 @@ def _nothing(*arguments: object) -> int:
 
 class _Observer:
     def __init__(self, presence: Presence, generation: int) -> None:
-        self._presence = presence
-        self._generation = generation
+        self.presence = presence
+        self.generation = generation
 
     def __getattr__(self, name: str) -> Callable[..., int]:
         if name.startswith("on_"):
@@ -68,8 +68,8 @@ def _fenced(method: Callable[Concatenate[_O, _P], None]) -> Callable[Concatenate
     """Run the method only while its leg is in the channel; count when it is not, and when the method raises."""
 
     def run(self: _O, /, *arguments: _P.args, **options: _P.kwargs) -> int:
-        presence = self._presence
-        if presence.generation != self._generation:
+        presence = self.presence
+        if presence.generation != self.generation:
             presence.callbacks_late += 1
             return 1
         try:
@@ -86,58 +86,58 @@ class ConnectionObserver(_Observer):
 
     @_fenced
     def on_connected(self, connection: object, info: ConnectionInfo, reason: int) -> None:
-        self._presence.connected(_uid(info.local_user_id))
+        self.presence.connected(_uid(info.local_user_id))
 
     @_fenced
     def on_reconnecting(self, connection: object, info: ConnectionInfo, reason: int) -> None:
-        self._presence.interrupted()
+        self.presence.interrupted()
 
     @_fenced
     def on_connection_lost(self, connection: object, info: ConnectionInfo) -> None:
-        self._presence.interrupted()
+        self.presence.interrupted()
 
     @_fenced
     def on_reconnected(self, connection: object, info: ConnectionInfo, reason: int) -> None:
-        self._presence.connected(_uid(info.local_user_id))
+        self.presence.connected(_uid(info.local_user_id))
 
     def on_disconnected(self, connection: object, info: ConnectionInfo, reason: int) -> int:
         """Also counts after the leg has begun to leave: the teardown waits for it."""
-        self._presence.gone.set()
-        if self._presence.generation == self._generation:
-            self._presence.ended(reason)
+        self.presence.gone.set()
+        if self.presence.generation == self.generation:
+            self.presence.ended(reason)
         return 1
 
     @_fenced
     def on_connection_failure(self, connection: object, info: ConnectionInfo, reason: int) -> None:
-        self._presence.ended(reason)
+        self.presence.ended(reason)
 
     @_fenced
     def on_connection_license_validation_failure(self, connection: object, reason: int) -> None:
-        self._presence.ended(21)
+        self.presence.ended(21)
 
     @_fenced
     def on_token_privilege_will_expire(self, connection: object, token: str) -> None:
-        self._presence.token_expiring()
+        self.presence.token_expiring()
 
     @_fenced
     def on_token_privilege_did_expire(self, connection: object) -> None:
-        self._presence.token_expired()
+        self.presence.token_expired()
 
     @_fenced
     def on_error(self, connection: object, code: int, text: str) -> None:
-        self._presence.error(code)
+        self.presence.error(code)
 
     @_fenced
     def on_api_call_executed(self, connection: object, error: int, call: str, arguments: str) -> None:
-        self._presence.executed(call, error)
+        self.presence.executed(call, error)
 
     @_fenced
     def on_user_joined(self, connection: object, uid: str) -> None:
-        self._presence.member_joined(_uid(uid))
+        self.presence.member_joined(_uid(uid))
 
     @_fenced
     def on_user_left(self, connection: object, uid: str, reason: int) -> None:
-        self._presence.member_left(_uid(uid), dropped=reason == 1)
+        self.presence.member_left(_uid(uid), dropped=reason == 1)
 
     def on_aiqos_capability_missing(self, connection: object, scenario: int) -> int:
         """Keep the scenario: a switch would publish anew from inside this callback."""
@@ -149,20 +149,20 @@ class UserObserver(_Observer):
 
     @_fenced
     def on_user_audio_track_subscribed(self, user: object, uid: str, track: object) -> None:
-        self._presence.member_published(_uid(uid), on=True)
+        self.presence.member_published(_uid(uid), on=True)
 
     @_fenced
     def on_user_audio_track_state_changed(
         self, user: object, uid: str, track: object, state: int, reason: int, elapsed: int
     ) -> None:
-        # State 0 is stopped, 1 starting, 2 decoding. Reason 3 is our own muting, 4 its end, and 7 that the member leaves,
-        # which is reported by itself.
+        # State 0 is stopped, 1 starting, 2 decoding. Reason 3 is our own muting, 4 its end. Reason 7 is that the member
+        # leaves, which is reported by itself.
         if reason not in {3, 4, 7} and state in {0, 1, 2}:
-            self._presence.member_published(_uid(uid), on=state > 0)
+            self.presence.member_published(_uid(uid), on=state > 0)
 
     @_fenced
     def on_audio_volume_indication(self, user: object, speakers: Sequence[Loudness], number: int, total: int) -> None:
-        self._presence.volumes([(int(it.user_id or 0), it.volume, bool(it.vad)) for it in speakers])
+        self.presence.volumes([(int(it.user_id or 0), it.volume, bool(it.vad)) for it in speakers])
 
 
 class AudioObserver(_Observer):
@@ -173,4 +173,4 @@ class AudioObserver(_Observer):
         self, user: object, channel: str, uid: str, frame: Frame, vad_state: int, vad_pcm: object
     ) -> None:
         right = (frame.bytes_per_sample, frame.channels) == (2, 1)
-        self._presence.audio(_uid(uid), bytes(frame.buffer) if right else b"", frame.samples_per_sec)
+        self.presence.audio(_uid(uid), bytes(frame.buffer) if right else b"", frame.samples_per_sec)

@@ -9,7 +9,7 @@ from offhook_agora.child.reasons import Refusal
 from offhook_agora.messages import SDK_RATES_HZ, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from offhook_agora.child.calls import Calls
     from offhook_agora.child.presence import Presence
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from offhook_agora.messages import Join
 
 
-def opened(join: Join, sdk: Sdk, service: Service, presence: Presence, calls: Calls) -> Iterator[Connection]:
-    """Yield the connection as soon as it exists, so that it can be released, and then begin to join with it.
+def new_connection(join: Join, sdk: Sdk, service: Service, calls: Calls) -> tuple[Connection, LocalUser]:
+    """Make a connection, which has to be released.
 
     Raises:
-        Refusal: it cannot be joined.
+        Refusal: there is no such connection.
     """
     if join.rate_hz not in SDK_RATES_HZ:
         rates = ", ".join(map(str, SDK_RATES_HZ))
@@ -34,15 +34,24 @@ def opened(join: Join, sdk: Sdk, service: Service, presence: Presence, calls: Ca
     user = connection.get_local_user() if connection is not None and connection.conn_handle else None
     if connection is None or user is None:
         raise Refusal(Reason.SDK, "Agora's SDK made no connection")
-    yield connection
+    return connection, user
+
+
+def connect(join: Join, sdk: Sdk, connection: Connection, user: LocalUser, presence: Presence, calls: Calls) -> None:
+    """Register what is called with events and audio, and begin to join.
+
+    Raises:
+        Refusal: a call of the SDK failed.
+    """
     for name, make in _preparations(join, connection, user, presence).items():
-        result = calls.make(make)
-        if result != 0:
-            raise Refusal(Reason.SDK, f"{name} of Agora's SDK " + (f"returned {result}" if result else "failed"))
+        _succeed(name, calls.make(make))
     sdk.set_endpoint(join.endpoint)
-    result = calls.make(lambda: connection.connect(join.token.reveal(), join.channel, str(join.uid)))
+    _succeed("connect", calls.make(lambda: connection.connect(join.token.reveal(), join.channel, str(join.uid))))
+
+
+def _succeed(name: str, result: int | None) -> None:
     if result != 0:
-        raise Refusal(Reason.SDK, "connect of Agora's SDK " + (f"returned {result}" if result else "failed"))
+        raise Refusal(Reason.SDK, f"{name} of Agora's SDK " + (f"returned {result}" if result else "failed"))
 
 
 def _preparations(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Errors of the SDK that concern a token.
 _EXPIRED: Final = 109
 _INVALID: Final = 110
-#: Speakers of whom `Volumes` tells.
+#: Speakers in one `Volumes`.
 _MOST_SPEAKERS = 64
 
 

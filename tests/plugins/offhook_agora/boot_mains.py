@@ -1,4 +1,4 @@
-"""What children of the tests run: this module's `run` says what it found, and then hangs as it is told."""
+"""What children of the tests run: this module's `run` says what it found, and then hangs as the parent wants."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def stop_engine(running: Running) -> None:
     for event in running.library.hanging.values():
         event.set()
     assert running.engine.stop(PATIENCE_S)
-    holder = engine_module.process_service
+    holder: ServiceHolder = vars(engine_module)["process_service"]
     assert holder.release()
     atexit.unregister(holder.release)
     forget_sdk()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,10 +11,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.patience import PATIENCE_S
+from tests.plugins.offhook_agora.child_process import Child
 from tests.plugins.offhook_agora.sdk_stand_in import APP_ID, PACKAGE, libraries
 
 from offhook.secret import Secret
@@ -21,75 +23,19 @@ from offhook_agora.child import boot
 from offhook_agora.messages import (
     PROTOCOL,
     Alive,
-    Audio,
-    FromChild,
     Join,
     Leave,
     Left,
     Ready,
-    Start,
     Stop,
     Unusable,
 )
-from offhook_agora.pipe import parent_link
+from offhook_agora.pipe import EVENT_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-
-
-class Child:
-    """A child of this process, over the plain socket."""
-
-    def __init__(self, *, main: str = boot.MAIN, parent: int | None = None, extra: tuple[int, ...] = ()) -> None:
-        self.socket, theirs = socket.socketpair()
-        self.socket.settimeout(PATIENCE_S)
-        command = boot.command(theirs.fileno())
-        if parent is not None:
-            command[-1] = str(parent)
-        self.process = subprocess.Popen(
-            command,
-            pass_fds=(theirs.fileno(), *extra),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={"PATH": os.environ["PATH"]},
-            start_new_session=True,
-        )
-        theirs.close()
-        self.link = parent_link()
-        self.waiting: list[FromChild | Audio] = []
-        self.order = boot.order([*sys.path, str(HERE)], main)
-
-    def say(self, *messages: Any) -> None:
-        for message in messages:
-            self.link.send(message)
-        self.socket.sendall(self.link.out)
-        self.link.out.clear()
-
-    def until(self, kind: type[Any]) -> Any:
-        while True:
-            while self.waiting:
-                message = self.waiting.pop(0)
-                self.link.taken(message.leg if isinstance(message, Audio) else 0)
-                if isinstance(message, kind):
-                    return message
-            data = self.socket.recv(65_536)
-            assert data, f"the child has ended: {self.output()}"
-            self.waiting += self.link.feed(data)
-            assert self.link.broken is None, self.link.broken
-
-    def output(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.read().decode()
-
-    def close(self) -> None:
-        self.socket.close()
-        self.process.kill()
-        self.process.wait(PATIENCE_S)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
 
 
 @pytest.fixture
@@ -190,8 +136,7 @@ def test_a_parent_that_is_killed_leaves_no_child(how: str) -> None:
 def started(children: list[Child], folder: Path, package: Path = PACKAGE) -> Child:
     child = Child()
     children.append(child)
-    child.socket.sendall(child.order)
-    child.say(Start(PROTOCOL, str(package), str(libraries(folder)), "2.4.10", "mock"))
+    child.start(package, libraries(folder), "2.4.10")
     return child
 
 
@@ -232,6 +177,21 @@ def test_damage_on_the_connection_ends_the_child(children: list[Child], tmp_path
     child.until(Ready)
     child.socket.sendall(b"GET / HTTP/1.1\r\n\r\n")
     assert child.process.wait(PATIENCE_S) == 0
+
+
+def test_a_parent_that_does_not_take_events_ends_the_child(children: list[Child], tmp_path: Path) -> None:
+    child = started(children, tmp_path / "lib")
+    child.until(Ready)
+    for number in range(1, EVENT_WINDOW):
+        child.say(Leave(number))
+    while child.process.poll() is None:  # it gives credit for these, and receives none
+        child.link.feed(child.socket.recv(65_536))
+        if child.link.broken is None and not child.link.out:
+            child.link.send(Leave(1))
+            with contextlib.suppress(OSError):
+                child.say()
+    assert child.process.wait(PATIENCE_S) == 0
+    assert child.output() == f"offhook: the other process left {EVENT_WINDOW} messages unread\n"
 
 
 def test_a_child_that_is_stopped_is_not_alive_until_it_goes_on(children: list[Child], tmp_path: Path) -> None:

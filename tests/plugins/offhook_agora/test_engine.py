@@ -15,7 +15,7 @@ from tests.plugins.offhook_agora.sdk_stand_in import TOKEN, Running, native, run
 
 from offhook.secret import Secret
 from offhook_agora import messages as m
-from offhook_agora.child import membership
+from offhook_agora.child import membership, renewal
 from offhook_agora.child.reasons import MEANINGS
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ def end(connection: Any, reason: int, how: str = "on_disconnected") -> None:
 def test_certificates_are_checked_before_during_and_after_the_import(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = ssl._create_default_https_context  # type: ignore[attr-defined]
+    before = ssl._create_default_https_context
     seen: list[object] = []
     stopping = threading.Event()
 
     def watch() -> None:
         while not stopping.is_set():
-            seen.append(ssl._create_default_https_context)  # type: ignore[attr-defined]
+            seen.append(ssl._create_default_https_context)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -76,7 +76,7 @@ def test_certificates_are_checked_before_during_and_after_the_import(
         stopping.set()
         watcher.join()
     assert copied._create_default_https_context is not before
-    assert ssl._create_default_https_context is before  # type: ignore[attr-defined]
+    assert ssl._create_default_https_context is before
     assert set(map(id, seen)) == {id(before)}
     assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED
 
@@ -302,7 +302,7 @@ def test_a_renewal_is_made_on_the_leg_s_thread_and_answered(engine: Running) -> 
 
 
 def test_a_renewal_that_the_sdk_confirms_is_answered_at_once(engine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(membership, "_RENEWAL_S", 600.0)
+    monkeypatch.setattr(renewal, "_ANSWER_S", 600.0)
     connection = engine.joined()
     engine.engine.handle(m.Renew(1, 8, Secret("007-fresh")))
     engine.called("renew_token")

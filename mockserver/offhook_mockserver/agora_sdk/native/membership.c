@@ -15,6 +15,8 @@
 #define ATTEMPT_NS (11000 * MS_NS)
 #define FIRST_RETRY_MS 100
 #define LAST_RETRY_MS 2000
+/* A connection that was lost sooner than this after its attempt began does not begin the pauses between attempts anew. */
+#define SHORT_NS (2000 * MS_NS)
 /* Agora's codes of errors for a refused renewal. */
 enum { ERROR_TOKEN_EXPIRED = 109, ERROR_TOKEN_INVALID = 110 };
 
@@ -51,8 +53,9 @@ static void put_out(struct connection *connection, int reason) {
 }
 
 static void retry(struct connection *connection, int64_t now) {
-    unsigned doublings = connection->attempts < 5 ? connection->attempts : 5;
-    int64_t pause_ms = (int64_t)FIRST_RETRY_MS << doublings;
+    /* The first attempt after a loss is made at once. */
+    unsigned doublings = connection->attempts < 6 ? connection->attempts : 6;
+    int64_t pause_ms = doublings > 0 ? (int64_t)FIRST_RETRY_MS << (doublings - 1) : 0;
     websocket_free(connection->ws);
     connection->ws = NULL;
     connection->phase = PHASE_WAITING;
@@ -62,11 +65,10 @@ static void retry(struct connection *connection, int64_t now) {
 
 /* The network is gone, or seems to be. */
 static void interrupted(struct connection *connection, int64_t now) {
-    websocket_free(connection->ws);
-    connection->ws = NULL;
-    connection->phase = PHASE_WAITING;
-    connection->attempts = 0;
-    connection->retry_ns = now;
+    if (now - connection->attempt_ns > SHORT_NS) {
+        connection->attempts = 0;
+    }
+    retry(connection, now);
     connection->lost_ns = now;
     connection->lost_reported = false;
     connection->state = STATE_RECONNECTING;
@@ -79,7 +81,7 @@ void membership_connect(struct connection *connection) {
     connection->state = STATE_CONNECTING;
     connection->phase = PHASE_WAITING;
     connection->retry_ns = connection->started_ns = now;
-    connection->attempts = 0;
+    connection->attempts = 1; /* so that the next one is not made at once */
     connection->lost_ns = 0;
     connection->speech_ns = 0;
     connection->position = 0;

@@ -39,9 +39,7 @@ _MOST: Final = 10_000
 class _StampingEngine(Engine):
     """The SDK's end: takes the times of what arrives, and stamps what leaves."""
 
-    def __init__(
-        self, start: Start, pid: int, emit: Callable[[FromChild | Audio], None], **others: Callable[..., Any]
-    ) -> None:
+    def __init__(self, start: Start, pid: int, emit: Callable[[FromChild | Audio], None], **others: Any) -> None:
         self._took_ns: deque[int] = deque(maxlen=_MOST)
 
         def stamped(message: FromChild | Audio) -> None:

@@ -50,7 +50,7 @@ class Place:
         return b"".join(frame.pcm for _, frame in self.ear.audio)
 
     async def hears(self, size: int) -> bytes:
-        """Wait until the other member has heard so many bytes."""
+        """Wait until the other member has heard `size` bytes."""
         await until(lambda: len(self.heard) >= size, f"{size} bytes at the other member")
         return self.heard
 

@@ -194,7 +194,7 @@ def _carried(taken: Turns[Shared], legs: int) -> Row:
     )
     return Row(
         id=f"A5.{legs}",
-        what=f"delay there and back, p99, with {legs} legs in a child, over the median with one",
+        what=f"delay there and back, p99, with {legs} leg{'s' if legs > 1 else ''} in a child, over the median with one",
         value=middle(turns),
         unit="ms",
         turns=turns,

@@ -79,6 +79,10 @@ def fetch_command(
     print_line(f"Agora's native library is in {shell_path(fetched.folder)}")
     if into:
         print_line(f"export {SDK_VARIABLE}={shell_path(fetched.folder)}")
+    elif environment.as_written(SDK_VARIABLE):
+        print_line(
+            f"{SDK_VARIABLE} is set, and the folder that it names counts first: unset it, or fetch into that one"
+        )
 
 
 @agora.command("check")

@@ -113,7 +113,7 @@ def default_folder(environment: Environment) -> Path:
     Raises:
         ConfigError: no folder for data is known.
     """
-    return home(environment) / "agora"
+    return (home(environment) / "agora").absolute()
 
 
 def named_folder(environment: Environment) -> Path | None:
@@ -146,11 +146,14 @@ def packages_called_agora() -> Iterator[Path]:
     seen = set[Path]()
     try:
         spec = importlib.util.find_spec("agora")
-    except (ImportError, ValueError, AttributeError):  # a module without a spec was put into `sys.modules`
-        spec = None
-    found = list(spec.submodule_search_locations or ()) if spec else []
+        found = list(spec.submodule_search_locations or ()) if spec else []
+    except Exception:  # a finder of another package, or a module without a spec in `sys.modules`
+        found = []
     for place in [*(Path(place) for place in found), *(Path(entry or ".") / "agora" for entry in sys.path)]:
-        path = place.absolute()
+        try:
+            path = place.absolute()
+        except OSError:  # the current folder was removed
+            continue
         if path not in seen and _is_folder(path):
             seen.add(path)
             yield path

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from offhook_agora.machine import Machine
 
-#: The file by which upstream's package is told from others that are called ``agora``.
+#: The file by which upstream's package is recognised: others are called ``agora`` too.
 SERVICE: Final = "rtc/agora_service.py"
 #: The modules that a call imports.
 _ENTRANCES: Final = ("agora_service", "rtc_connection")

@@ -50,7 +50,7 @@ class Place:
         return b"".join(frame.pcm for _, frame in self.ear.audio)
 
     async def hears(self, size: int) -> bytes:
-        """Wait until the other member has heard so many bytes."""
+        """Wait until the other member has heard `size` bytes."""
         await until(lambda: len(self.heard) >= size, f"{size} bytes at the other member")
         return self.heard
 
@@ -71,11 +71,14 @@ class Place:
 
 @contextlib.asynccontextmanager
 async def place(sdk: Sdk, *, life_s: float = 600.0) -> AsyncIterator[Place]:
-    """A room with its far end. Afterwards the library has freed everything, and has no thread any more."""
+    """A room with its far end. Afterwards the library has freed everything, and has no thread more than before.
+
+    In the same process, a transport that runs the SDK in it keeps a service, with its threads, to the end.
+    """
     far = PcmFarEnd()
     await far.start()
     grant = far.grant(CHANNEL, life_s=life_s)
-    handles = sdk.handles()
+    handles, threads = sdk.handles(), native_threads()
     sdk.library.offhook_agora_set_endpoint(far.endpoint.encode())
     service = sdk.started(grant.app_id)
     here = Place(sdk, far, service, grant)
@@ -87,7 +90,7 @@ async def place(sdk: Sdk, *, life_s: float = 600.0) -> AsyncIterator[Place]:
         sdk.library.offhook_agora_set_endpoint(None)
         await far.aclose()
     assert sdk.handles() == handles
-    assert not native_threads()
+    assert native_threads() == threads
 
 
 def native_threads() -> list[str]:

@@ -53,7 +53,7 @@ def test_audio_crosses_to_the_bit_at_the_rooms_rate(sdk: Sdk) -> None:
         pushed, said = os.urandom(16_000), os.urandom(16_000)
         assert program.push(pushed[:320]) == program.push(pushed[320:10_016]) == program.push(pushed[10_016:]) == 0
         position = here.say(said[:9_600])
-        here.say(said[9_600:], position, samples=37)
+        here.say(said[9_600:], position, samples=77)
         assert await here.hears(16_000) == pushed
         await program.until(lambda: len(program.pcm) >= 16_000, "audio")
         assert program.pcm == said

@@ -21,6 +21,8 @@ ALLOWED = {
     "core/offhook/cli/call/live_display.py": {"live.console.print", "_console.print"},
     # It moves the cursor of a progress bar, and escapes each text itself.
     "plugins/offhook_agora/fetch/progress.py": {"Console", "_bar.console.print"},
+    # To the pipe from which the parent reads it, escapes it and logs it.
+    "plugins/offhook_agora/child/main.py": {"sys.stderr.write", "traceback.print_exc"},
     # Pipes and journals, not terminals.
     "core/offhook/testing/conformance/killed_child.py": {"os.write"},
     # What a plugin printed while a clause had the streams, passed on to them.

@@ -146,7 +146,9 @@ def upstream(
     (rtc / "rtc_connection.py").write_text(
         f"from agora.rtc._ctypes_handle._data import x\nb = agora_lib.{second}\n", "utf-8"
     )
-    (rtc / "local_user.py").write_text("".join(f"c = agora_lib.{name}\n" for name in rest), "utf-8")
+    (rtc / "local_user.py").write_text(
+        "from .agora_service import x\n" + "".join(f"c = agora_lib.{name}\n" for name in rest), "utf-8"
+    )
     (rtc / "_ctypes_handle" / "_data.py").write_text("from .. import agora_lib\n", "utf-8")
     (rtc / "external_processor.py").write_text("d = agora_lib.agora_not_imported\n", "utf-8")
     metadata = parent / f"agora_python_server_sdk-{version}.dist-info"

@@ -20,7 +20,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
-from tests.plugins.agora_files import AARCH64, LINUX, SYMBOLS, Served, Server, archive, elf, https_server, upstream
+from tests.plugins.agora_files import (
+    AARCH64,
+    HERE,
+    LINUX,
+    SYMBOLS,
+    X86_64,
+    Served,
+    Server,
+    archive,
+    elf,
+    https_server,
+    upstream,
+)
 
 from offhook.cli.root import run
 from offhook.errors import ConfigError, OffhookError, StorageError, TransportUnavailable
@@ -842,8 +854,6 @@ def _command(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_prints_the_hash_on_stdout_and_progress_on_stderr(server: Server, bench: Bench) -> None:
-    from tests.plugins.agora_files import HERE, X86_64
-
     code = {"x86_64": X86_64, "aarch64": AARCH64}.get(HERE.processor, 0)
     content = archive({f"a/{name}": elf(machine=code) for name in HERE.needed_libraries})
     server.files["/sdk.zip"] = Served(content)
@@ -867,6 +877,17 @@ def test_a_fetch_that_is_killed_can_be_typed_again(server: Server, bench: Bench)
         process.kill()
     server.go_on.set()
     assert bench.fetch(server.url(), trust=True).sha256 == SHA256
+
+
+def test_the_command_says_that_a_setting_counts_first(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = {"x86_64": X86_64, "aarch64": AARCH64}.get(HERE.processor, 0)
+    (tmp_path / "sdk.zip").write_bytes(archive({f"a/{name}": elf(machine=code) for name in HERE.needed_libraries}))
+    monkeypatch.setenv("OFFHOOK_HOME", str(bench.home))
+    monkeypatch.setenv("OFFHOOK_AGORA_SDK", "/elsewhere")
+    assert run(["agora", "fetch", "--zip", str(tmp_path / "sdk.zip"), "--trust-first"]) == 0
+    assert "OFFHOOK_AGORA_SDK is set" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

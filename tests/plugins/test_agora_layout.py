@@ -25,7 +25,7 @@ from tests.plugins.agora_files import (
 
 from offhook.errors import ConfigError, MissingExtraError, OffhookError, TransportUnavailable
 from offhook.interfaces import Environment
-from offhook_agora.elf import Library, NotALibrary
+from offhook_agora.elf import Library, NotALibrary, _Elf
 from offhook_agora.layout import REQUIREMENT, SdkLayout, find_sdk, packages_called_agora
 from offhook_agora.libraries import problems
 from offhook_agora.machine import Machine
@@ -114,6 +114,26 @@ def test_no_network_is_needed(site: Path, tmp_path: Path, monkeypatch: pytest.Mo
 def test_nothing_is_installed() -> None:
     message = _refusal(MissingExtraError)
     assert f'pip install "{REQUIREMENT}"' in message
+
+
+def test_the_current_folder_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.syspath_prepend("")
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here").rmdir()
+    assert REQUIREMENT in _refusal(MissingExtraError)
+
+
+def test_a_finder_that_fails(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Finder:
+        def find_spec(self, *_: object) -> None:
+            raise RuntimeError("broken")
+
+    package = upstream(site)
+    sdk = sdk_folder(tmp_path / "sdk")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+        assert find_sdk(_environment(sdk)).package == package
 
 
 def test_a_named_folder(site: Path, tmp_path: Path) -> None:
@@ -277,7 +297,7 @@ def test_a_relative_path(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         '{"format": 1, "kind": "other\\u001b"}',
         '{"kind": "agora"}',
         "[" * 20_000,
-        " " * 100_000,
+        '{"format": 1, "kind": "agora"}' + " " * 100_000,
     ],
 )
 def test_a_damaged_marker(tmp_path: Path, text: str) -> None:
@@ -434,6 +454,16 @@ def test_a_real_library_is_read_as_a_loader_reads_it() -> None:
     assert ctypes.CDLL(spec.origin).PyInit__ssl is not None
 
 
+def test_a_library_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.so"
+    path.write_bytes(elf())
+    with path.open("rb") as file:
+        opened = _Elf(file.fileno())
+        os.truncate(path, 200)
+        with pytest.raises(NotALibrary, match="is truncated"):
+            list(opened.symbols())
+
+
 def test_no_damage_to_a_library_is_more_than_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.so"
     for whole in (elf(), elf(gnu_hash=True)):
@@ -461,7 +491,15 @@ def test_what_a_package_says(site: Path) -> None:
     assert bound_symbols(package) == set(SYMBOLS)
 
 
-@pytest.mark.parametrize("text", ["def (", "\0", "x = " + "(" * 5000, "#" * 2_000_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def (",
+        "\0",
+        "x = " + "(" * 5000,
+        "def f():\n    url = 'https://a.example/'\na = agora_lib.agora_a\n#" + "-" * 2_000_000,
+    ],
+)
 def test_a_package_that_cannot_be_read(site: Path, text: str) -> None:
     package = upstream(site)
     for path in package.rglob("*.py"):

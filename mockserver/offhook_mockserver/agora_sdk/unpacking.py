@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError
+from offhook.wording import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +34,16 @@ def unpack(archive: bytes, into: Path) -> None:
         OSError: a file cannot be written.
     """
     try:
-        # Read as a stream: a header that lies about the size of a member cannot make this read more than there is.
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-            for path, content in _files(tar):
-                target = into.joinpath(*path.parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-    except (tarfile.TarError, EOFError, ValueError, UnicodeError) as error:
-        raise ConfigError(f"the source archive of Agora's SDK cannot be unpacked: {error}") from None
+            files = list(_files(tar))
+    except ConfigError:
+        raise
+    except Exception as error:  # an archive can be damaged in many ways, and tarfile raises what each of them causes
+        raise ConfigError(f"the source archive of Agora's SDK cannot be unpacked: {describe(error)}") from None
+    for path, content in files:
+        target = into.joinpath(*path.parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
     if not (into / _PACKAGE / SERVICE).is_file():
         raise ConfigError(f"the archive holds no {_PACKAGE}/{SERVICE}: it is not a source archive of Agora's SDK")
 

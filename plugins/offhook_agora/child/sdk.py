@@ -166,9 +166,7 @@ def load(package: Path, libraries: Path) -> Sdk:
     seeded = _seed(package, libraries)
     finder = _Finder()
     sys.meta_path.insert(0, finder)
-    logger = logging.getLogger("agora")
-    logger.propagate = False  # at DEBUG, upstream logs tokens
-    logger.setLevel(logging.CRITICAL + 1)
+    _silence()
     hook = getattr(ssl, _TLS_HOOK)
     try:
         if sys.platform == "linux":
@@ -185,6 +183,15 @@ def load(package: Path, libraries: Path) -> Sdk:
             setattr(ssl, _TLS_HOOK, hook)
             _log.warning("Agora's SDK turned off the checking of certificates in this process; offhook restored it")
     return Sdk(modules[0], modules[3], sys.modules["agora.rtc"])
+
+
+def _silence() -> None:
+    """Keep what upstream logs from all handlers: at DEBUG it logs tokens, and at ERROR what its calls return anyway."""
+    logger = logging.getLogger("agora")
+    logger.propagate = False
+    logger.setLevel(logging.CRITICAL + 1)
+    if not logger.handlers:  # without one, errors would go to standard error
+        logger.addHandler(logging.NullHandler())
 
 
 def _check_files(package: Path, libraries: Path) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _PART: Final = "archive.part"
 _STATE: Final = "archive.json"
 _LARGEST_STATE: Final = 64 * 1024
+#: The time limit of a connection, its handshake included.
+_CONNECT_S: Final = 30.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _LENGTH: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 #: How many errors, each the cause of the one before, are looked at.
@@ -193,7 +195,9 @@ def _client(idle_s: float) -> httpx.Client:
     """An HTTP client that verifies certificates: with those of `SSL_CERT_FILE` or `SSL_CERT_DIR`, if one is set."""
     try:
         return httpx.Client(
-            timeout=idle_s, follow_redirects=False, headers={"Accept-Encoding": "identity", "User-Agent": "offhook"}
+            timeout=httpx.Timeout(idle_s, connect=_CONNECT_S),
+            follow_redirects=False,
+            headers={"Accept-Encoding": "identity", "User-Agent": "offhook"},
         )
     # httpx puts no type to what it says about an unusable proxy; a text may hold the proxy's password.
     except Exception:

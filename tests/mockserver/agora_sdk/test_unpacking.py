@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import tarfile
 from typing import TYPE_CHECKING
@@ -64,6 +65,15 @@ def test_nothing_is_written_outside_and_no_link_or_device(tmp_path: Path, bad: t
 def test_what_is_not_an_archive_of_the_sdk_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ConfigError, match="archive"):
         unpack(content, tmp_path)
+
+
+@pytest.mark.parametrize("at", range(0, len(archive()), 7))
+def test_a_damaged_archive_is_refused_or_harmless(tmp_path: Path, at: int) -> None:
+    whole = bytearray(archive())
+    whole[at] ^= 0xFF
+    with contextlib.suppress(ConfigError):
+        unpack(bytes(whole), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} <= {"agora"}
 
 
 def test_an_archive_that_grows_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

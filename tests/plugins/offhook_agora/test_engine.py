@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import sys
 import threading
@@ -15,6 +16,7 @@ from tests.plugins.offhook_agora.sdk_stand_in import TOKEN, Running, native, run
 
 from offhook.secret import Secret
 from offhook_agora import messages as m
+from offhook_agora.child import engine as engine_module
 from offhook_agora.child import membership, renewal
 from offhook_agora.child.reasons import MEANINGS
 
@@ -83,14 +85,21 @@ def test_certificates_are_checked_before_during_and_after_the_import(
 
 @pytest.mark.trap("1.8a")
 def test_what_the_sdk_prints_and_logs_goes_nowhere(
-    engine: Running, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    engine: Running, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with caplog.at_level("DEBUG"):
-        connection = engine.joined()
-        native(lambda: connection.observer.on_token_privilege_will_expire(connection, TOKEN))
-        engine.until(m.TokenExpiring)
+    # A program that wants to see everything. (pytest itself listens at loggers that do not propagate.)
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", records.append)
+    monkeypatch.setattr(logging.getLogger("agora.rtc.stand_in"), "level", logging.DEBUG)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [handler])
+    monkeypatch.setattr(root, "level", logging.DEBUG)
+    connection = engine.joined()
+    native(lambda: connection.observer.on_token_privilege_will_expire(connection, TOKEN))
+    engine.until(m.TokenExpiring)
     assert capfd.readouterr() == ("", "")
-    assert not caplog.records
+    assert not [record for record in records if record.name.startswith("agora")]
 
 
 # Joining
@@ -397,6 +406,19 @@ def test_a_flush_empties_the_sdk_and_says_how_much_was_heard(engine: Running) ->
     assert sum(len(data) for data, _ in connection.pushed) == len(pcm(140))
 
 
+def test_what_was_held_before_a_mute_is_not_sent_after_it(engine: Running) -> None:
+    connection = engine.joined(lead_ms=200)
+    for index in range(3):
+        engine.engine.handle(m.Audio(1, 0, index * 320, pcm(20)))
+    engine.engine.handle(m.Mute(1, True))
+    engine.called("unpublish_audio")
+    engine.engine.handle(m.Mute(1, False))
+    engine.published(2)
+    engine.engine.handle(m.Flush(1, 1))
+    assert engine.until(m.Flushed) == m.Flushed(1, 1, 0, 0)
+    assert not connection.pushed
+
+
 @pytest.mark.trap("1.4d")
 def test_what_the_sdk_does_not_take_is_counted(engine: Running) -> None:
     engine.joined()
@@ -522,17 +544,33 @@ def test_a_callback_never_waits_for_a_call_of_the_sdk(engine: Running) -> None:
 
 
 @pytest.mark.trap("1.7a")
-def test_while_a_call_hangs_the_engine_is_not_alive_and_other_legs_work(engine: Running) -> None:
+def test_while_a_call_hangs_the_engine_is_not_alive_and_other_legs_work(
+    engine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "ALIVE_S", 0.02)
+    monkeypatch.setattr(engine_module, "HUNG_S", 0.1)
     engine.until(m.Alive)
     engine.joined(1)
     other = engine.joined(2)
     engine.library.hanging["adjust_publish_volume"] = threading.Event()
     engine.engine.handle(m.Volume(1, 50))
     engine.called("adjust_publish_volume")
-    deadline = time.monotonic() + PATIENCE_S
-    while not engine.engine._hangs():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    looks = threading.Semaphore(0)
+    hangs = engine.engine._hangs
+
+    def look() -> bool:
+        hung = hangs()
+        if hung:
+            looks.release()
+        return hung
+
+    monkeypatch.setattr(engine.engine, "_hangs", look)
+    assert looks.acquire(timeout=PATIENCE_S)
+    while not engine.emitted.empty():
+        engine.emitted.get()
+    for _ in range(3):
+        assert looks.acquire(timeout=PATIENCE_S)
+    assert engine.emitted.empty(), "nothing says that it is alive"
     engine.engine.handle(m.Audio(2, 0, 0, pcm(20)))
     engine.called("push_audio_pcm_data")
     assert other.pushed

@@ -159,7 +159,7 @@ static int connect_now(struct connection *connection, const char *token, const c
         return AGORA_BAD_ARGUMENT;
     }
     token = token != NULL ? token : "";
-    /* What is too long is cut to something that is too long all the same, or is no token. */
+    /* A text that is too long is kept as an empty one, which fails for the same reason. */
     snprintf(connection->token, sizeof connection->token, "%s", strlen(token) <= MOST_TOKEN ? token : "");
     snprintf(connection->channel, sizeof connection->channel, "%s", strlen(channel) <= MOST_CHANNEL ? channel : "");
     connection->wanted_uid = wanted;

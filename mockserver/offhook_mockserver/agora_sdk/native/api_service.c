@@ -134,7 +134,7 @@ AGORA_API agora_handle agora_service_create_media_node_factory(agora_handle hand
     return factory;
 }
 
-/* Agora's Python layer destroys the factory after the service: that is no misuse. */
+/* Agora's Python layer destroys the factory after the service: that is not a misuse. */
 AGORA_API int agora_media_node_factory_destroy(agora_handle handle) {
     if (!enter(__func__)) {
         return AGORA_FAILED;

@@ -7,7 +7,8 @@ bool enter(const char *function) {
         static bool said;
         if (!said) {
             said = true;
-            complain("misuse: fork: %s was called in a process that was forked after the SDK was initialised", function);
+            complain("misuse: fork: %s was called in a process that was forked after the SDK was initialised",
+                     function);
         }
         return false;
     }

@@ -12,10 +12,10 @@
 /* A program that blocks the thread of events loses indications of volume first; see `push`. */
 #define MOST_EVENTS 20000
 #define MOST_VOLUMES 1000
-/* A callback may hold up a call that waits for it without remark for so long, in seconds. */
+/* A call that waits longer than this for a callback, in seconds, is reported. */
 #define REMARK_S 5
-/* A call that is made inside a callback waits for callbacks of the other thread for at most so long: two that wait for
- * one another would wait for ever. */
+/* The longest time, in seconds, that a call made inside a callback waits for callbacks of the other thread: two that
+ * wait for one another would wait for ever. */
 #define INSIDE_S 1
 
 enum event_kind { EVENT_STATE, EVENT_MEMBER, EVENT_TEXT, EVENT_USER, EVENT_VOLUMES, EVENT_CAPABILITIES };

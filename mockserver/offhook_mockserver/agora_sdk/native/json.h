@@ -28,7 +28,7 @@ const char *json_text(const struct json *object, const char *key);
 int64_t json_integer(const struct json *object, const char *key, int64_t otherwise);
 bool json_true(const struct json *object, const char *key);
 
-/* Append `text` as a JSON text to `into`, with its quotes; only ASCII may leave. Return false if there is no space. */
+/* Append `text` as a JSON text to `into`, with its quotes, in ASCII. Return false if there is no space. */
 bool json_quote(char *into, size_t size, const char *text);
 
 #endif

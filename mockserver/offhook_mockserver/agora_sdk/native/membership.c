@@ -15,7 +15,7 @@
 #define ATTEMPT_NS (11000 * MS_NS)
 #define FIRST_RETRY_MS 100
 #define LAST_RETRY_MS 2000
-/* A connection that was lost sooner than this after its attempt began does not begin the pauses between attempts anew. */
+/* A connection that is lost sooner than this after its attempt began counts as one more failed attempt. */
 #define SHORT_NS (2000 * MS_NS)
 /* Agora's codes of errors for a refused renewal. */
 enum { ERROR_TOKEN_EXPIRED = 109, ERROR_TOKEN_INVALID = 110 };
@@ -358,7 +358,7 @@ int64_t membership_turn(struct connection *connection, int64_t now) {
     }
     enum websocket_state state = connection->ws != NULL ? websocket_state(connection->ws) : WEBSOCKET_OPEN;
     if (state == WEBSOCKET_REFUSED && !connection->joined_before) {
-        complain("the mock has no PCM door at /relay/pcm, or refused to open it: is the address that of `offhook mock`?");
+        complain("the mock has no PCM door at /relay/pcm, or refused to open it: is it the address of `offhook mock`?");
         fail(connection, REASON_REFUSED);
     } else if ((state == WEBSOCKET_CLOSED || state == WEBSOCKET_REFUSED) && connection->phase == PHASE_JOINED) {
         interrupted(connection, now);

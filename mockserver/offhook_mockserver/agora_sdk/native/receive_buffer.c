@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A frame's rest is awaited for so long: longer than the gaps between messages on a busy machine. */
+/* How long the rest of a frame is awaited: longer than the gaps between messages on a busy machine. */
 #define INCOMPLETE_NS 100000000
 /* A program that takes no frames keeps the newest second. */
 #define MOST_FRAMES 100

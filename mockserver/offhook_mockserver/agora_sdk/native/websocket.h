@@ -21,7 +21,7 @@ enum websocket_kind { WEBSOCKET_TEXT = 1, WEBSOCKET_BINARY = 2 };
 
 struct websocket;
 
-/* Begin to connect. Return NULL if there is no descriptor or no memory. */
+/* Begin to connect. Return NULL if descriptors or memory are used up. */
 struct websocket *websocket_dial(const struct endpoint *endpoint, const char *path);
 
 /* Close at once, and free. NULL is ignored. */

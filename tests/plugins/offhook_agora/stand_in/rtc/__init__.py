@@ -41,7 +41,7 @@ class Library:
 
     def call(self, name: str) -> int:
         print("the stand-in is called:", name)
-        logging.getLogger("agora.rtc.stand_in").debug("token %s", "007-secret")
+        logging.getLogger("agora.rtc.stand_in").error("token %s", "007-secret")
         with self.called:
             self.calls.append((name, threading.current_thread().name))
             self.running.add(name)

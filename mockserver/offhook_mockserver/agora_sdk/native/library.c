@@ -135,6 +135,7 @@ void library_stop(void) {
     pthread_join(library.audio, NULL);
     lock();
     library.running = false;
+    library.process = 0; /* a process that is forked from now on may start a library of its own */
     close_pipe();
     events_drop();
     farewells_end();

@@ -11,6 +11,7 @@ import httpx
 from offhook.errors import TransportUnavailable
 from offhook_wire.pcm_protocol import PCM_PATH
 from offhook_wire.strict_json import ProtocolError, load_object
+from offhook_wire.unreachable import unreachable
 
 _TIMEOUT_S: Final = 3.0
 _MOST_BYTES: Final = 8_192
@@ -38,10 +39,7 @@ async def check_door(endpoint: str) -> None:
                 if len(body) > _MOST_BYTES:
                     break
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
-        problem = "no answer in time" if isinstance(error, TimeoutError | httpx.TimeoutException) else "no connection"
-        raise TransportUnavailable(
-            f"nothing is listening at {base} ({problem}): start it with `offhook mock`"
-        ) from None
+        raise TransportUnavailable(unreachable(base, error)) from None
     try:
         door = load_object(bytes(body))
     except ProtocolError:

@@ -43,7 +43,9 @@ class Settings:
 
     Attributes:
         process: whether the SDK runs in a child process, or ``inline`` in this one.
-        calls_per_child: how many legs share a child at most.
+        calls_per_child: how many legs share a child at most. Row A5 of docs/benchmarks.md: up to 20, audio is no later
+            than with one. Half of that leaves room for the codecs of Agora's library, which the mock's has not; and the
+            more legs share a child, the more are interrupted when it dies.
         scenario: the number of the SDK's audio scenario.
         lead_ms: how much audio the SDK holds ahead of what is heard.
         rate_hz: rate of the legs' audio, in both directions.

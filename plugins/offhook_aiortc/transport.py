@@ -28,6 +28,7 @@ from offhook_wire.opus_backend import OpusError
 from offhook_wire.peer import Certificate, PeerFailed, make_certificate
 from offhook_wire.relay_protocol import HEALTH_PATH, JOIN_TIMEOUT_S, PROTOCOL, Health
 from offhook_wire.strict_json import ProtocolError
+from offhook_wire.unreachable import unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,12 +116,7 @@ class AiortcTransport(Transport):
                 f"the server at {base} is not an offhook relay: {error.message}. Use the URL that `offhook mock` prints"
             ) from error
         except (httpx.HTTPError, TimeoutError, OSError) as error:
-            problem = (
-                "no answer in time" if isinstance(error, TimeoutError | httpx.TimeoutException) else "no connection"
-            )
-            raise TransportUnavailable(
-                f"nothing is listening at {base} ({problem}): start it with `offhook mock`"
-            ) from error
+            raise TransportUnavailable(unreachable(base, error)) from error
         try:
             health = Health.parse(answer.body)
         except ProtocolError as error:

@@ -192,9 +192,10 @@ def _carried(taken: Turns[Shared], legs: int) -> Row:
         taken.median_of(arm, lambda shared: shared.underruns),
         taken.median_of(arm, lambda shared: shared.heard),
     )
+    together = f"{legs} legs" if legs > 1 else "1 leg"
     return Row(
         id=f"A5.{legs}",
-        what=f"delay there and back, p99, with {legs} legs in a child, over the median with one",
+        what=f"delay there and back, p99, with {together} in a child, over the median with one",
         value=middle(turns),
         unit="ms",
         turns=turns,

@@ -35,7 +35,8 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("G3", "G6"): relay_rows.measure,
     ("G7", "G8"): delay_rows.measure,
     ("G9", "G9m", "G10"): memory_rows.measure,
-    ("A1", "A3", "A4"): agora_rows.measure,
+    ("A1", "A3"): agora_rows.measure,
+    ("A4",): agora_rows.measure_set_up,
     ("A2", "A5"): agora_delay_rows.measure,
 }
 _IDS: Final = tuple(name for names in SETS for name in names)

@@ -1,0 +1,44 @@
+"""Why a mock on this machine was not reached, from the error of the HTTP client."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: What this process or machine has run out of: then it is not known whether anything listens.
+_SHORTAGES: Final[Mapping[int, str]] = {
+    errno.EMFILE: "this program has too many files open; raise its limit (ulimit -n), or place fewer calls at once",
+    errno.ENFILE: "this machine has too many files open; close programs, or raise its limit",
+    errno.ENOBUFS: "this machine has no memory left for connections",
+    errno.ENOMEM: "this machine has no memory left",
+}
+#: How many causes of an error are looked at.
+_MOST_CAUSES: Final = 20
+
+
+def unreachable(base: str, error: Exception) -> str:
+    """Return why `base` was not reached, and what to do, as a sentence.
+
+    Args:
+        base: the URL that was asked.
+        error: what the client raised; the system's error is among its causes.
+    """
+    if shortage := _shortage(error):
+        return f"{base} cannot be reached: {shortage}"
+    problem = "no answer in time" if isinstance(error, TimeoutError | httpx.TimeoutException) else "no connection"
+    return f"nothing is listening at {base} ({problem}): start it with `offhook mock`"
+
+
+def _shortage(error: BaseException | None) -> str:
+    for _ in range(_MOST_CAUSES):
+        if error is None:
+            break
+        if isinstance(error, OSError) and (shortage := _SHORTAGES.get(error.errno or 0)):
+            return shortage
+        error = error.__cause__ or error.__context__
+    return ""

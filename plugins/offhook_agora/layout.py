@@ -195,7 +195,7 @@ def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]
     """Return the SDK folder to use, and what it holds.
 
     The latter is None if the folder is not there, or not complete, so that only a package may have libraries; both are
-    None if there is no place for the folder either.
+    None if the folder has no place either.
 
     Raises:
         TransportUnavailable: `OFFHOOK_AGORA_SDK` names a folder that is not a complete SDK folder, or cannot be read.

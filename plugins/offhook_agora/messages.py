@@ -295,7 +295,7 @@ class MemberUnpublished(Message):
 
 @dataclass(frozen=True, slots=True)
 class MemberLeft(Message):
-    """A member is no longer in the channel: it left, or it vanished."""
+    """A member has gone: it left, or it vanished."""
 
     TYPE: ClassVar[str | None] = "member_left"
     leg: LegNumber

@@ -74,7 +74,7 @@ def build(upstream: Path, into: Path, *, cc: str | None = None, flags: Sequence[
         flags: further arguments for the compiler, such as ``-fsanitize=address``.
 
     Raises:
-        AgoraBuildError: there is no compiler, it failed, or `upstream` is not a Python layer.
+        AgoraBuildError: the compiler is missing or failed, or `upstream` is not a Python layer.
     """
     names = bound(upstream)
     compiler = _compiler(cc)

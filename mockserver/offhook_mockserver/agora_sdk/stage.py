@@ -83,7 +83,7 @@ def stage(into: Path, package: Path | None, archive: bytes = b"", version: str =
         version: the version of the Python layer; empty if it is not known.
 
     Raises:
-        ConfigError: the folder holds something else; there is no C compiler, or it cannot compile the library; the
+        ConfigError: the folder holds something else; the C compiler is missing, or cannot compile the library; the
             archive is not one of the SDK.
         StorageError: the folder cannot be written.
     """

@@ -21,7 +21,7 @@ def new_connection(join: Join, sdk: Sdk, service: Service, calls: Calls) -> tupl
     """Make a connection, which has to be released.
 
     Raises:
-        Refusal: there is no such connection.
+        Refusal: the connection does not exist.
     """
     if join.rate_hz not in SDK_RATES_HZ:
         rates = ", ".join(map(str, SDK_RATES_HZ))

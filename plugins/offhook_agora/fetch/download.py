@@ -55,7 +55,7 @@ class _State:
 
 
 def waiting(work: Path) -> tuple[int, int | None] | None:
-    """Return how much of an archive a folder holds, and of how much; None if there is no part of one."""
+    """Return how much of an archive a folder holds, and of how much; None if it holds no part of one."""
     try:
         size = _size(work / _PART)
     except OSError:

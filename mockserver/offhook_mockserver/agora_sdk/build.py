@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from offhook.errors import ConfigError
 from offhook.interfaces import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 #: The folder of the C source.
 NATIVE: Final = Path(__file__).parent / "native"
@@ -28,6 +29,19 @@ NATIVE: Final = Path(__file__).parent / "native"
 _EMPTY: Final = ("aosl", "agora-fdkaac")
 _BOUND: Final = re.compile(r"\bagora_lib\.([A-Za-z_]\w*)")
 _DEFINED: Final = re.compile(r"^AGORA_API [^;{=]*?\b(\w+)\(", re.MULTILINE)
+#: Functions without which a call sounds the same, by a part of their names. Upstream calls most of them by itself.
+_HARMLESS: Final = (
+    *("_parameter_", "_enable_extension", "_set_log_", "_audio_encoder_config", "_send_delay_ms", "_extra_send_ms"),
+    *("_destroy", "_unregister_", "_unpublish_", "_unsubscribe_"),
+)
+#: What the mock does not carry, by a part of the names of functions for it.
+_NOT_CARRIED: Final = {
+    "video": "MISUSE_VIDEO",
+    "intra_request": "MISUSE_VIDEO",
+    "encoded": "MISUSE_ENCODED_AUDIO",
+    "meta_data": "MISUSE_DATA_MESSAGE",
+    "control_packet": "MISUSE_DATA_MESSAGE",
+}
 _C11: Final = ("-std=c11", "-D_GNU_SOURCE", "-D_DARWIN_C_SOURCE", "-Wall", "-Wextra")
 _LIBRARY: Final = ("-shared", "-fPIC", "-fvisibility=hidden")
 #: A compilation takes a few seconds; a compiler that takes longer hangs.
@@ -79,16 +93,14 @@ def build(upstream: Path, into: Path, *, cc: str | None = None, flags: Sequence[
     names = bound(upstream)
     compiler = _compiler(cc)
     into.mkdir(parents=True, exist_ok=True)
-    stubs = into / "stubs.c"
-    lines = [f'__attribute__((visibility("default"))) long {name}(void) {{ return 0; }}' for name in names - defined()]
-    declarations = [f"long {name}(void);" for name in names - defined()]
-    stubs.write_text("\n".join([*sorted(declarations), *sorted(lines), ""]), encoding="utf-8")
-    sources = [*sorted(NATIVE.glob("*.c")), stubs]
-    _link(compiler, ["-O2", *flags], sources, into / library_name("agora_rtc_sdk"), ["-lpthread", "-lm"])
-    empty = into / "empty.c"
-    empty.write_text("typedef int nothing;\n", encoding="utf-8")
-    for name in _EMPTY:
-        _link(compiler, [], [empty], into / library_name(name), [])
+    with tempfile.TemporaryDirectory(dir=into, prefix=".build-", ignore_cleanup_errors=True) as folder:
+        stubs, empty = Path(folder, "stubs.c"), Path(folder, "empty.c")
+        stubs.write_text(_stubs(names - defined()), encoding="utf-8")
+        empty.write_text("typedef int nothing;\n", encoding="utf-8")
+        sources = [*sorted(NATIVE.glob("*.c")), stubs]
+        _link(compiler, ["-O2", *flags], sources, into / library_name("agora_rtc_sdk"), ["-lpthread", "-lm"])
+        for name in _EMPTY:
+            _link(compiler, [], [empty], into / library_name(name), [])
 
 
 def library_name(name: str) -> str:
@@ -96,6 +108,22 @@ def library_name(name: str) -> str:
     if sys.platform == "darwin":
         return "libAgoraRtcKit.dylib" if name == "agora_rtc_sdk" else f"lib{name}.dylib"
     return f"lib{name}.so"
+
+
+def _stubs(names: Iterable[str]) -> str:
+    lines = ['#include "misuse.h"']
+    for name in sorted(names):
+        kind = _misuse_of(name)
+        body = f'return not_modelled({kind}, "{name}");' if kind else "return 0;"
+        lines.append(f"AGORA_API long {name}(void);\nAGORA_API long {name}(void) {{ {body} }}")
+    return "\n".join([*lines, ""])
+
+
+def _misuse_of(name: str) -> str:
+    """What a program does wrong that calls a function that has no effect; empty if it loses nothing."""
+    if any(part in name for part in _HARMLESS):
+        return ""
+    return next((kind for part, kind in _NOT_CARRIED.items() if part in name), "MISUSE_NOT_MODELLED")
 
 
 def _compiler(cc: str | None) -> list[str]:

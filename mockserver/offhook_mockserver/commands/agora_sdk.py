@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,7 +80,11 @@ async def _stage(into: Path, sdk: str, sdist: Path | None, sha256: str) -> Stage
         archive, version = await obtain(wanted, on_download=_say), wanted.version
     else:
         version = version_of(package)
-    return await asyncio.to_thread(stage, into, package, archive, version)
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(stage, into, package, archive, version, stop)
+    finally:
+        stop.set()  # for a thread that goes on after ctrl-C
 
 
 def _say(doing: str) -> None:

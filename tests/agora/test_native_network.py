@@ -160,6 +160,29 @@ def test_loopback_addresses(sdk: Sdk, url: str) -> None:
     assert sdk.library.offhook_agora_set_endpoint(None) == 0
 
 
+def test_a_mock_that_does_not_answer_is_named(
+    sdk: Sdk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OFFHOOK_AGORA_GIVE_UP_MS", "1000")
+
+    async def main() -> None:
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        sdk.library.offhook_agora_set_endpoint(address.encode())
+        service = sdk.started("a" * 32)
+        program = Program(sdk, service)
+        assert program.connection.connect("007token", CHANNEL, "0") == 0
+        assert (await program.first("on_connection_failure"))[2] == 4
+        await program.release()
+        service.release()
+        sdk.library.offhook_agora_set_endpoint(None)
+        server.close()
+        said = f"no mock answers at {address}: is `offhook mock` running? It is tried again for 1 s"
+        assert capfd.readouterr().err.count(said) == 1
+
+    asyncio.run(main())
+
+
 def frame(opcode: int, data: bytes, *, first: int = 0x80, mask: int = 0) -> bytes:
     size = len(data)
     length = bytes([mask | size]) if size < 126 else bytes([mask | 126]) + size.to_bytes(2, "big")

@@ -6,15 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from offhook.errors import ConfigError
 from offhook_mockserver.agora_sdk.stage import MARKER, check_replaceable, installed_package, version_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_new_or_an_empty_folder_or_one_of_a_mock_may_be_laid_out(tmp_path: Path) -> None:
@@ -49,6 +46,11 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
         check_replaceable(tmp_path / "file")
     (tmp_path / "link").symlink_to("nothing")
     check_replaceable(tmp_path / "link")
+
+
+def test_a_mount_point_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"'/' is a mount point, which cannot be replaced: pass a folder in it"):
+        check_replaceable(Path("/"))
 
 
 def test_an_installed_package_is_found_without_importing_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

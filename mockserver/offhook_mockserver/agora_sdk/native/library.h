@@ -121,6 +121,7 @@ struct connection {
     enum phase phase;
     struct websocket *ws;
     bool join_sent, joined_before;
+    bool unreachable; /* said once, before a connection has joined */
     uint32_t uid;
     char uid_text[12];
     char place[257];

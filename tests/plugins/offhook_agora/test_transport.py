@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.plugins.offhook_agora.kit import Doubles, Ear, find, frame, grant, sdk_folder, transport, until
 
-from offhook.errors import ConfigError, JoinFailed, MissingExtraError, TransportUnavailable
+from offhook.errors import ConfigError, JoinFailed, TransportNotSetUp, TransportUnavailable
 from offhook.interfaces import Environment
 from offhook.plugin.manager import Plugins
 from offhook_agora.child_host import child_environment
@@ -294,5 +294,5 @@ def test_the_layer_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(sys, "path", [])
     place = sdk_folder(tmp_path / "sdk")
     (place / "upstream/agora/rtc/agora_service.py").unlink()
-    with pytest.raises(MissingExtraError, match="agora-python-server-sdk"):
+    with pytest.raises(TransportNotSetUp, match="offhook mock agora-sdk --into"):
         find_sdk(Environment({"OFFHOOK_AGORA_SDK": str(place)}))

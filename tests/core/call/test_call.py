@@ -137,6 +137,7 @@ def network_lost_with_a_reason(r: Rig) -> None:
 
 @pytest.mark.fault("F19")
 @pytest.mark.fault("F34")
+@pytest.mark.trap("1.5b")
 @pytest.mark.parametrize(
     ("script", "outcome", "ended_at_s", "problem"),
     [

@@ -128,6 +128,7 @@ def test_settings_of_the_environment() -> None:
             Settings(**wrong)
 
 
+@pytest.mark.trap("2.2b")
 def test_a_child_inherits_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENDBLUE_API_API_SECRET", "secret-of-a-test")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
@@ -145,6 +146,7 @@ def of_process(pid: int, name: str) -> bytes:
     return Path(f"/proc/{pid}/{name}").read_bytes()
 
 
+@pytest.mark.trap("1.5c")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_token_is_in_no_argument_variable_or_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook.interfaces import Environment, Finding, Level, is_loopback
+from offhook.interfaces import Environment, Finding, Level
 from offhook.wording import printable, quoted_path
 from offhook_agora.fetch.download import waiting
 from offhook_agora.fetch.target import resolved, work_folder
@@ -24,6 +24,7 @@ from offhook_agora.layout import (
     default_folder,
     find_package,
     is_file,
+    joins_mock,
     named_folder,
     packages_called_agora,
     place_sdk,
@@ -198,7 +199,7 @@ def _interrupted(environment: Environment) -> Iterator[Finding]:
 
 def _kind_findings(kind: Kind, environment: Environment) -> Iterator[Finding]:
     """Whether the library is the one for where the calls go."""
-    to_mock = is_loopback(environment.as_written(_BASE_URL_VARIABLE))
+    to_mock = joins_mock(environment)
     if kind == "mock" and not to_mock:
         text = (
             f"{SDK_VARIABLE} names the mock's SDK, which joins only channels of a mock on this machine, and "

@@ -37,6 +37,7 @@ UPSTREAM: Final = "upstream"
 #: Which library upstream's own installer has unpacked: the address, on one line.
 VERSION_FILE: Final = "version.txt"
 _BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
+_RELAY_URL_VARIABLE: Final = "OFFHOOK_RELAY_URL"
 _WHAT: Final = "the transport agora"
 
 
@@ -97,7 +98,7 @@ def place_sdk(environment: Environment, machine: Machine) -> SdkLayout:
     folder, marker = chosen_folder(environment)
     package = find_package(folder)
     if package is None:
-        raise without_package(folder, marker)
+        raise without_package(folder, marker, to_mock=joins_mock(environment))
     if folder is None or marker is None:
         problem = beside_problem(package, machine)
         if problem:
@@ -205,7 +206,7 @@ def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]
     if named is not None:
         marker = read_marker(named)
         if marker is None:
-            kind: Kind = "mock" if is_loopback(environment.as_written(_BASE_URL_VARIABLE)) else "agora"
+            kind: Kind = "mock" if joins_mock(environment) else "agora"
             raise TransportNotSetUp(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named, kind)}")
         return named, marker
     try:
@@ -227,17 +228,30 @@ def _incomplete(folder: Path, kind: Kind) -> str:
     )
 
 
-def without_package(folder: Path | None = None, marker: Marker | None = None) -> TransportNotSetUp | MissingExtraError:
+def joins_mock(environment: Environment) -> bool:
+    """Whether the settings send calls to a mock on this machine."""
+    return is_loopback(environment.as_written(_RELAY_URL_VARIABLE) or environment.as_written(_BASE_URL_VARIABLE))
+
+
+def without_package(
+    folder: Path | None = None, marker: Marker | None = None, *, to_mock: bool = False
+) -> TransportNotSetUp | MissingExtraError:
     """Return the error that says that the Python layer is missing.
 
     Args:
         folder: the SDK folder, if one was chosen.
         marker: what it holds.
+        to_mock: whether the SDK is wanted for calls to a mock, for which Agora's own is of no use.
     """
     if folder is not None and marker is not None and marker.kind == "mock":
         return TransportNotSetUp(
             f"{_WHAT} finds no Python layer of Agora's SDK, neither installed nor in {quoted_path(folder)}, which was "
             f"made where one was installed; {_command(folder, 'mock')}"
+        )
+    if to_mock:
+        return TransportNotSetUp(
+            f"{_WHAT} needs the mock's SDK to join a mock, and it is not installed; type: offhook mock agora-sdk "
+            f"--into DIR, and set {SDK_VARIABLE} to DIR; or use the transport aiortc"
         )
     # Without its own file, a package is what an uninstalled one has left: its installer lists no library.
     other = next((package for package in packages_called_agora() if is_file(package / "__init__.py")), None)

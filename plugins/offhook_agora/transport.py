@@ -152,6 +152,6 @@ def _check_kind(layout: SdkLayout, endpoint: str | None) -> None:
         )
     if endpoint is not None and layout.kind == "agora":
         raise TransportNotSetUp(
-            f"Agora's own SDK cannot join at {endpoint}, which is a mock: unset OFFHOOK_TRANSPORT to use aiortc there, "
-            "or make the mock's SDK folder: offhook mock agora-sdk --into DIR"
+            f"Agora's own SDK cannot join at {endpoint}, which is a mock: use the transport aiortc there, the default, "
+            "or make the mock's SDK folder, and name it in OFFHOOK_AGORA_SDK: offhook mock agora-sdk --into DIR"
         )

@@ -249,6 +249,12 @@ def test_a_folder_of_the_mock_without_the_layer(tmp_path: Path, monkeypatch: pyt
     assert "pip" not in message  # which would run the installer that the mock's SDK does without
 
 
+@pytest.mark.parametrize("name", ["SENDBLUE_API_BASE_URL", "OFFHOOK_RELAY_URL"])
+def test_nothing_is_here_and_the_call_is_to_a_mock(name: str) -> None:
+    with pytest.raises(TransportNotSetUp, match=r"type: offhook mock agora-sdk --into DIR, and set OFFHOOK_AGORA_SDK"):
+        find_sdk(Environment({name: "http://127.0.0.1:8080"}))
+
+
 # A setting that names something else.
 
 

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.permissions import bound_by_permissions
 from tests.plugins.agora_files import AARCH64, ADDRESS, HERE, SYMBOLS, X86_64, elf, sdk_folder, upstream
 
 from offhook.interfaces import Environment, Finding, Level
@@ -200,7 +201,6 @@ def test_libraries_beside_the_package_of_another_version(site: Path) -> None:
     assert "would delete it" in text
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_may_not_be_read(site: Path, tmp_path: Path) -> None:
     upstream(site)
     sdk = sdk_folder(tmp_path / "sdk")
@@ -208,7 +208,8 @@ def test_a_folder_that_may_not_be_read(site: Path, tmp_path: Path) -> None:
         mode = closed.stat().st_mode
         closed.chmod(0)
         try:
-            (text, *_) = _wrong({"OFFHOOK_AGORA_SDK": str(sdk)})
+            with bound_by_permissions():
+                (text, *_) = _wrong({"OFFHOOK_AGORA_SDK": str(sdk)})
         finally:
             closed.chmod(mode)
         assert "readable for the user" in text or "not a folder" in text

@@ -1,4 +1,4 @@
-"""The transport ``agora`` passes the conformance kit, over upstream's unmodified layer and the mock's native library."""
+"""The transport ``agora`` passes the conformance kit, over upstream's unmodified layer and the mock's library."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from offhook.interfaces import AudioFrame, Environment, Grant
@@ -65,7 +66,7 @@ class Doubles:
         limits: those of `ChildHost`.
     """
 
-    def __init__(self, how: str = "starts", **limits: float) -> None:
+    def __init__(self, how: str = "starts", limits: Mapping[str, float] = MappingProxyType({})) -> None:
         self.how = how
         self.limits = limits
         self.hosts: list[ChildHost] = []

@@ -67,7 +67,7 @@ def test_a_leg_comes_back_in_another_child(
     how: str, limits: dict[str, float], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
-        doubles = Doubles(**limits)
+        doubles = Doubles(limits=limits)
         async with transport(tmp_path, doubles) as agora:
             ear = Ear()
             leg = await agora.join(grant(how), ear)
@@ -98,7 +98,7 @@ def test_a_child_that_is_killed(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_child_that_is_stopped_is_killed(tmp_path: Path) -> None:
     async def main() -> None:
-        doubles = Doubles(**SHORT)
+        doubles = Doubles(limits=SHORT)
         async with transport(tmp_path, doubles) as agora:
             ear = Ear()
             leg = await agora.join(grant(), ear)
@@ -118,7 +118,7 @@ def test_a_child_that_is_stopped_is_killed(tmp_path: Path) -> None:
 
 def test_a_child_that_is_stopped_for_a_moment_goes_on(tmp_path: Path) -> None:
     async def main() -> None:
-        doubles = Doubles(silent_s=1.0, hung_s=60.0)
+        doubles = Doubles(limits={"silent_s": 1.0, "hung_s": 60.0})
         async with transport(tmp_path, doubles) as agora:
             ear = Ear()
             leg = await agora.join(grant(), ear)
@@ -187,7 +187,7 @@ def test_a_flood_on_standard_output_harms_nothing(tmp_path: Path) -> None:
 )
 def test_a_child_that_does_not_start_is_explained(how: str, says: str, tmp_path: Path) -> None:
     async def main() -> None:
-        doubles = Doubles(how, start_s=0.5) if how == "never-starts" else Doubles(how)
+        doubles = Doubles(how, {"start_s": 0.5}) if how == "never-starts" else Doubles(how)
         async with transport(tmp_path, doubles) as agora:
             with pytest.raises(TransportUnavailable) as caught:
                 await agora.check(None)

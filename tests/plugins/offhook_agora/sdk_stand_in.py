@@ -73,11 +73,6 @@ class Running:
             done = self.library.called.wait_for(lambda: name in self.names(), PATIENCE_S)
         assert done, f"{name} was not called: {self.library.calls}"
 
-    def took(self, frames: int, leg: int = 1) -> None:
-        """Wait until this number of frames was pushed or is held."""
-        while self.engine._legs[leg].speech.sent < frames:
-            time.sleep(0.001)
-
     def names(self) -> list[str]:
         return [name for name, _ in self.library.calls]
 

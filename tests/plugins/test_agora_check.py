@@ -72,6 +72,21 @@ def test_the_doctor_does_not_mind_what_is_not_wanted() -> None:
     assert REQUIREMENT in found.text
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_setting_that_is_not_valid(wanted: bool) -> None:
+    message = _wrong({"OFFHOOK_AGORA_SCENARIO": "choros"}, wanted=wanted)[0]
+    assert message.startswith("OFFHOOK_AGORA_SCENARIO must be one of")
+    assert "did you mean chorus?" in message
+
+
+def test_the_mocks_folder_without_the_layer(tmp_path: Path) -> None:
+    sdk = sdk_folder(tmp_path / "sdk", "mock")
+    settings = {"OFFHOOK_AGORA_SDK": str(sdk), "SENDBLUE_API_BASE_URL": MOCK}
+    (found,) = (found for found in _all(settings) if found.level is Level.WRONG)
+    assert found.text.endswith(f"type: offhook mock agora-sdk --into {sdk}")
+    assert not found.lines  # the remark on pip's installer is not about this remedy
+
+
 @pytest.mark.parametrize("settings", [{"OFFHOOK_TRANSPORT": "agora"}, {"OFFHOOK_AGORA_SDK": "/missing"}])
 def test_the_doctor_minds_what_a_setting_asks_for(settings: dict[str, str]) -> None:
     assert _wrong(settings, wanted=False)

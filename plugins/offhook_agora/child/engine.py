@@ -168,7 +168,7 @@ class Engine:
             if membership is None:
                 answer_late(message, self._emit)
             else:
-                membership.speech.flush(message.number)
+                membership.speech.flush()
             self._taken(0)
         elif membership is None:
             self._forget(message.leg)

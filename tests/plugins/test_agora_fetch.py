@@ -37,7 +37,7 @@ from tests.plugins.agora_files import (
 )
 
 from offhook.cli.root import run
-from offhook.errors import ConfigError, OffhookError, StorageError, TransportUnavailable
+from offhook.errors import ConfigError, OffhookError, StorageError, TransportNotSetUp, TransportUnavailable
 from offhook.interfaces import Environment
 from offhook_agora.fetch.addresses import pinned_address
 from offhook_agora.fetch.folder_lock import locked
@@ -634,7 +634,7 @@ def test_a_root_is_not_replaced(server: Server, bench: Bench) -> None:
     ],
 )
 def test_a_machine_that_agora_builds_nothing_for(bench: Bench, machine: Machine, said: str) -> None:
-    assert said in bench.refused(TransportUnavailable, trust=True, machine=machine)
+    assert said in bench.refused(TransportNotSetUp, trust=True, machine=machine)
 
 
 def test_the_addresses_are_those_of_the_pinned_version() -> None:

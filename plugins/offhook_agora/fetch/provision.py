@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, StorageError, TransportUnavailable
+from offhook.errors import ConfigError, StorageError, TransportNotSetUp, TransportUnavailable
 from offhook.paths import make_folder
 from offhook.records import home, make_private, open_private
 from offhook.wording import printable, quoted_path, system_reason
@@ -109,13 +109,14 @@ class Fetch:
 
         Raises:
             ConfigError: the order cannot be carried out: the archive is unknown, or the folder is not accepted.
-            TransportUnavailable: the library does not fit this machine; the archive cannot be fetched, has another hash
-                or is damaged; or another fetch into the folder is running.
+            TransportNotSetUp: Agora has no library for this machine.
+            TransportUnavailable: what was fetched does not fit this machine; the archive cannot be fetched, has another
+                hash or is damaged; or another fetch into the folder is running.
             StorageError: the folder or the archive cannot be read or written.
         """
         order = self._order
         if problem := machine_problem(self._machine):
-            raise TransportUnavailable(f"nothing was fetched: {problem}")
+            raise TransportNotSetUp(f"nothing was fetched: {problem}")
         url = None if order.archive else checked_address(order.url or pinned_address(self._machine))
         address = shown(url) if url else ""
         wanted = checked_hash(order.sha256) if order.sha256 else self._hashes.of_address(address) if address else ""

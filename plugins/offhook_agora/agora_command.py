@@ -16,7 +16,7 @@ from offhook_agora.layout import SDK_VARIABLE, default_folder, shell_path
 from offhook_agora.machine import Machine
 from offhook_agora.smoke.command import smoke
 
-agora = typer.Typer(
+agora: typer.Typer = typer.Typer(
     name="agora",
     help="Fetch Agora's native library, check Agora's SDK, and try one live call.",
     no_args_is_help=True,

@@ -32,6 +32,7 @@ from offhook_agora.layout import (
     without_package,
 )
 from offhook_agora.libraries import machine_problem, problems
+from offhook_agora.settings import Settings
 from offhook_agora.upstream import bound_symbols, is_upstream, native_address, version_of
 
 if TYPE_CHECKING:
@@ -67,11 +68,13 @@ def findings(
             asks for it.
         prove: imports the SDK in another process, and returns how that went; it is called if nothing else is wrong.
     """
+    settings = tuple(_setting_findings(environment))
+    yield from settings
     if not wanted and not _is_wanted(environment):
         text = f"not installed, and only needed for calls over Agora itself: {without_package().message}"
         yield Finding(Level.NOTE, _LAYER, text)
         return
-    wrong = False
+    wrong = bool(settings)
     for finding in _static_findings(environment, machine):
         wrong = wrong or finding.level is Level.WRONG
         yield finding
@@ -89,6 +92,14 @@ def _is_wanted(environment: Environment) -> bool:
         return False
 
 
+def _setting_findings(environment: Environment) -> Iterator[Finding]:
+    """Which settings of the transport are not valid."""
+    try:
+        Settings.of(environment)
+    except OffhookError as error:
+        yield Finding(Level.WRONG, _SETTINGS, error.message)
+
+
 def _static_findings(environment: Environment, machine: Machine) -> Iterator[Finding]:
     try:
         folder, marker = chosen_folder(environment)
@@ -102,7 +113,9 @@ def _static_findings(environment: Environment, machine: Machine) -> Iterator[Fin
         yield Finding(Level.WRONG, _LIBRARY, problem)
         return
     if package is None:
-        yield Finding(Level.WRONG, _LAYER, without_package().message, _INSTALLER)
+        yield Finding(
+            Level.WRONG, _LAYER, without_package(folder, marker).message, _INSTALLER if kind == "agora" else ()
+        )
     else:
         inside = marker is not None and folder in package.parents
         yield from _layer_findings(package, (marker.sdk if marker and inside else "") or version_of(package))

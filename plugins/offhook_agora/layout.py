@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, MissingExtraError, TransportUnavailable
+from offhook.errors import ConfigError, MissingExtraError, TransportNotSetUp
 from offhook.interfaces import is_loopback
 from offhook.paths import expanded
 from offhook.records import home
@@ -67,7 +67,7 @@ def find_sdk(environment: Environment) -> SdkLayout:
         environment: the settings.
 
     Raises:
-        TransportUnavailable: the libraries are missing, incomplete, or of another version than the Python layer; or the
+        TransportNotSetUp: the libraries are missing, incomplete, or of another version than the Python layer; or the
             only package called ``agora`` is another one.
         MissingExtraError: the Python layer is not installed.
         ConfigError: a setting names no usable path.
@@ -76,11 +76,11 @@ def find_sdk(environment: Environment) -> SdkLayout:
     layout = place_sdk(environment, machine)
     problem = machine_problem(machine) if layout.kind == "agora" else ""
     if problem:
-        raise TransportUnavailable(f"{_WHAT} cannot work here: {problem}")
+        raise TransportNotSetUp(f"{_WHAT} cannot work here: {problem}")
     wrong = next(problems(layout.libraries, machine), None)
     if wrong:
         cure = wrong.cure or remedy(layout)
-        raise TransportUnavailable(f"{_WHAT} cannot use its native library: {wrong.text}; {cure}")
+        raise TransportNotSetUp(f"{_WHAT} cannot use its native library: {wrong.text}; {cure}")
     return layout
 
 
@@ -92,16 +92,16 @@ def place_sdk(environment: Environment, machine: Machine) -> SdkLayout:
         machine: the machine that the libraries are for.
 
     Raises:
-        TransportUnavailable, MissingExtraError, ConfigError: as `find_sdk`.
+        TransportNotSetUp, MissingExtraError, ConfigError: as `find_sdk`.
     """
     folder, marker = chosen_folder(environment)
     package = find_package(folder)
     if package is None:
-        raise without_package()
+        raise without_package(folder, marker)
     if folder is None or marker is None:
         problem = beside_problem(package, machine)
         if problem:
-            raise TransportUnavailable(f"{_WHAT} has no native library: {problem}; type: offhook agora fetch")
+            raise TransportNotSetUp(f"{_WHAT} has no native library: {problem}; type: offhook agora fetch")
         return SdkLayout(package, package / LIBRARIES, version_of(package), "agora")
     version = (marker.sdk if folder in package.parents else "") or version_of(package)
     return SdkLayout(package, folder / LIBRARIES, version, marker.kind)
@@ -198,7 +198,7 @@ def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]
     None if the folder has no place either.
 
     Raises:
-        TransportUnavailable: `OFFHOOK_AGORA_SDK` names a folder that is not a complete SDK folder, or cannot be read.
+        TransportNotSetUp: `OFFHOOK_AGORA_SDK` names a folder that is not a complete SDK folder, or cannot be read.
         ConfigError: its value is not a path.
     """
     named = named_folder(environment)
@@ -206,7 +206,7 @@ def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]
         marker = read_marker(named)
         if marker is None:
             kind: Kind = "mock" if is_loopback(environment.as_written(_BASE_URL_VARIABLE)) else "agora"
-            raise TransportUnavailable(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named, kind)}")
+            raise TransportNotSetUp(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named, kind)}")
         return named, marker
     try:
         folder = default_folder(environment)
@@ -227,13 +227,23 @@ def _incomplete(folder: Path, kind: Kind) -> str:
     )
 
 
-def without_package() -> TransportUnavailable | MissingExtraError:
-    """Return the error that says that the Python layer is missing."""
+def without_package(folder: Path | None = None, marker: Marker | None = None) -> TransportNotSetUp | MissingExtraError:
+    """Return the error that says that the Python layer is missing.
+
+    Args:
+        folder: the SDK folder, if one was chosen.
+        marker: what it holds.
+    """
+    if folder is not None and marker is not None and marker.kind == "mock":
+        return TransportNotSetUp(
+            f"{_WHAT} finds no Python layer of Agora's SDK, neither installed nor in {quoted_path(folder)}, which was "
+            f"made where one was installed; {_command(folder, 'mock')}"
+        )
     # Without its own file, a package is what an uninstalled one has left: its installer lists no library.
     other = next((package for package in packages_called_agora() if is_file(package / "__init__.py")), None)
     if other is None or is_file(other.parent / MARKER):
         return MissingExtraError(REQUIREMENT, _WHAT, ("agora",))
-    return TransportUnavailable(
+    return TransportNotSetUp(
         f"{_WHAT} cannot use the package {quoted_path(other)}, which is called agora but is not Agora's; type: "
         f'pip install "{REQUIREMENT}" in an environment without it'
     )

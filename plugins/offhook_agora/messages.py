@@ -330,7 +330,7 @@ class Counts(Message):
         frames_malformed: frames of members that were not what was asked for.
         callbacks_late: callbacks of the SDK after the leg had left.
         callbacks_failed: callbacks in which our code failed.
-        sdk_errors: errors that the SDK reported.
+        errors: errors that the SDK reported.
     """
 
     TYPE: ClassVar[str | None] = "counts"
@@ -345,7 +345,7 @@ class Counts(Message):
     frames_malformed: Number = 0
     callbacks_late: Number = 0
     callbacks_failed: Number = 0
-    sdk_errors: Number = 0
+    errors: Number = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,8 @@ NOT_HTTP = [
     b"HTTP/1.1 200 OK\r\n\r\n",
     b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: bad\r\n\r\n",
     b"HTTP/1.1 101 x\r\nno colon\r\n\r\n",
+    b"HTTP/1.1 101 x\r\n\nUpgrade: websocket\r\n\r\n",
+    b"HTTP/1.1 101 x\n\n\r\n\r\n",
     b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
     b"x" * 20_000,
 ]
@@ -265,6 +267,7 @@ def with_a_server(sdk: Sdk, answer: bytes | None, pieces: list[bytes] | None) ->
 
     async def main() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        handles = sdk.handles()
         port = server.sockets[0].getsockname()[1]
         assert sdk.library.offhook_agora_set_endpoint(f"http://127.0.0.1:{port}".encode()) == 0
         service = sdk.started("a" * 32)
@@ -276,6 +279,6 @@ def with_a_server(sdk: Sdk, answer: bytes | None, pieces: list[bytes] | None) ->
         service.release()
         sdk.library.offhook_agora_set_endpoint(None)
         server.close()
-        assert sdk.handles() == 0
+        assert sdk.handles() == handles
 
     asyncio.run(main())

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.permissions import bound_by_permissions
 from tests.plugins.agora_files import AARCH64, ADDRESS, HERE, SYMBOLS, X86_64, elf, sdk_folder, upstream
 
 from offhook.cli.root import run
@@ -69,6 +70,21 @@ def test_the_doctor_does_not_mind_what_is_not_wanted() -> None:
     (found,) = _all(wanted=False)
     assert found.level is Level.NOTE
     assert REQUIREMENT in found.text
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_setting_that_is_not_valid(wanted: bool) -> None:
+    message = _wrong({"OFFHOOK_AGORA_SCENARIO": "choros"}, wanted=wanted)[0]
+    assert message.startswith("OFFHOOK_AGORA_SCENARIO must be one of")
+    assert "did you mean chorus?" in message
+
+
+def test_the_mocks_folder_without_the_layer(tmp_path: Path) -> None:
+    sdk = sdk_folder(tmp_path / "sdk", "mock")
+    settings = {"OFFHOOK_AGORA_SDK": str(sdk), "SENDBLUE_API_BASE_URL": MOCK}
+    (found,) = (found for found in _all(settings) if found.level is Level.WRONG)
+    assert found.text.endswith(f"type: offhook mock agora-sdk --into {sdk}")
+    assert not found.lines  # the remark on pip's installer is not about this remedy
 
 
 @pytest.mark.parametrize("settings", [{"OFFHOOK_TRANSPORT": "agora"}, {"OFFHOOK_AGORA_SDK": "/missing"}])
@@ -199,7 +215,6 @@ def test_libraries_beside_the_package_of_another_version(site: Path) -> None:
     assert "would delete it" in text
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_may_not_be_read(site: Path, tmp_path: Path) -> None:
     upstream(site)
     sdk = sdk_folder(tmp_path / "sdk")
@@ -207,7 +222,8 @@ def test_a_folder_that_may_not_be_read(site: Path, tmp_path: Path) -> None:
         mode = closed.stat().st_mode
         closed.chmod(0)
         try:
-            (text, *_) = _wrong({"OFFHOOK_AGORA_SDK": str(sdk)})
+            with bound_by_permissions():
+                (text, *_) = _wrong({"OFFHOOK_AGORA_SDK": str(sdk)})
         finally:
             closed.chmod(mode)
         assert "readable for the user" in text or "not a folder" in text

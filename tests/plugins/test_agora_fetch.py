@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 from tests.patience import PATIENCE_S
+from tests.permissions import bound_by_permissions
 from tests.plugins.agora_files import (
     AARCH64,
     HERE,
@@ -530,10 +531,10 @@ def test_a_fetch_that_was_killed_between_its_last_steps(server: Server, bench: B
     assert read_marker(bench.folder)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder(server: Server, bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(0o500)
-    message = bench.refused(StorageError, server.url(), trust=True, into=tmp_path / "closed" / "sdk")
+    with bound_by_permissions():
+        message = bench.refused(StorageError, server.url(), trust=True, into=tmp_path / "closed" / "sdk")
     assert "may not be written to" in message
     assert not server.asked
 

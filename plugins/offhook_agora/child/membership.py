@@ -237,7 +237,7 @@ class Membership:
             frames_malformed=presence.incoming.malformed,
             callbacks_late=presence.callbacks_late,
             callbacks_failed=presence.callbacks_failed,
-            sdk_errors=presence.sdk_errors + self._calls.failed + self._audio_calls.failed,
+            errors=presence.sdk_errors + self._calls.failed + self._audio_calls.failed,
         )
         if counts != self._last_counts:
             self._last_counts = counts

@@ -71,9 +71,9 @@ class Presence:
         now: Callable[[], float],
     ) -> None:
         self.generation: int = 1
-        self.gone = threading.Event()
+        self.gone: threading.Event = threading.Event()
         self.joined: bool = False
-        self.incoming = Incoming(leg, rate_hz)
+        self.incoming: Incoming = Incoming(leg, rate_hz)
         self.callbacks_late: int = 0
         self.callbacks_failed: int = 0
         self.sdk_errors: int = 0

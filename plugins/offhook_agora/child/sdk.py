@@ -47,7 +47,7 @@ class SdkUnusable(Exception):
     def __init__(self, code: Code, text: str) -> None:
         super().__init__(text)
         self.code: Code = code
-        self.text = sentence(text)
+        self.text: str = sentence(text)
 
 
 class LocalUser(Protocol):

@@ -50,7 +50,7 @@ class Speech:
         emit: Callable[[FromChild | Audio], None],
         now: Callable[[], float],
     ) -> None:
-        self.outgoing = Outgoing(rate_hz, lead_ms)
+        self.outgoing: Outgoing = Outgoing(rate_hz, lead_ms)
         self.sent: int = 0
         self.dropped: int = 0
         self.refused: int = 0

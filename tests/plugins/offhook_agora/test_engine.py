@@ -418,9 +418,11 @@ def test_frames_of_10_ms_become_frames_of_20_ms(engine: Running) -> None:
 @pytest.mark.trap("1.3a")
 def test_frames_of_another_kind_and_our_own_failures_are_counted(engine: Running) -> None:
     connection = engine.joined()
-    native(lambda: heard(connection, "9", frame(pcm(10), rate_hz=48_000)))
-    native(lambda: heard(connection, "9", frame(pcm(10), channels=2)))
-    native(lambda: heard(connection, "an account", frame(pcm(10))))
+    results: list[object] = []
+    native(lambda: results.append(heard(connection, "9", frame(pcm(10), rate_hz=48_000))))
+    native(lambda: results.append(heard(connection, "9", frame(pcm(10), channels=2))))
+    native(lambda: results.append(heard(connection, "an account", frame(pcm(10)))))
+    assert results == [1, 1, 1]  # None would be an error of upstream for each frame
     counts = engine.until(m.Counts)
     while (counts.frames_malformed, counts.callbacks_failed) != (2, 1):
         counts = engine.until(m.Counts)

@@ -15,7 +15,7 @@ import pytest
 from tests.patience import PATIENCE_S
 from tests.plugins.offhook_agora.kit import Doubles, Ear, find, frame, grant, sdk_folder, transport, until
 
-from offhook.errors import ConfigError, JoinFailed, MissingExtraError, TransportUnavailable
+from offhook.errors import ConfigError, JoinFailed, TransportNotSetUp, TransportUnavailable
 from offhook.interfaces import Environment
 from offhook.plugin.manager import Plugins
 from offhook_agora.child_host import child_environment
@@ -129,6 +129,7 @@ def test_settings_of_the_environment() -> None:
             Settings(**wrong)
 
 
+@pytest.mark.trap("2.2b")
 def test_a_child_inherits_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENDBLUE_API_API_SECRET", "secret-of-a-test")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
@@ -146,6 +147,7 @@ def of_process(pid: int, name: str) -> bytes:
     return Path(f"/proc/{pid}/{name}").read_bytes()
 
 
+@pytest.mark.trap("1.5c")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_token_is_in_no_argument_variable_or_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
@@ -293,5 +295,5 @@ def test_the_layer_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(sys, "path", [])
     place = sdk_folder(tmp_path / "sdk")
     (place / "upstream/agora/rtc/agora_service.py").unlink()
-    with pytest.raises(MissingExtraError, match="agora-python-server-sdk"):
+    with pytest.raises(TransportNotSetUp, match="offhook mock agora-sdk --into"):
         find_sdk(Environment({"OFFHOOK_AGORA_SDK": str(place)}))

@@ -203,7 +203,9 @@ static inline void unlock(void) {
     pthread_mutex_unlock(&library.lock);
 }
 
-/* Start and stop the threads; `library_stop` is called under the lock, which it releases meanwhile. */
+/* Start and stop the threads; `library_stop` is called under the lock, which it releases meanwhile. Who starts waits
+ * with `library_settle` first, for another thread that stops them. */
+void library_settle(void);
 bool library_start(void);
 void library_stop(void);
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from offhook.errors import TransportNotSetUp
-from offhook.wording import quoted, quoted_path, system_reason
+from offhook.wording import quoted, quoted_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +53,8 @@ def read_marker(folder: Path) -> Marker | None:
         return None
     except (OSError, ValueError) as error:
         raise TransportNotSetUp(
-            f"{quoted_path(path)} cannot be read ({_reason(error)}): make the folder readable for the user that runs "
-            "this program"
+            f"{quoted_path(path)} cannot be read ({unread_reason(error)}): make the folder readable for the user that "
+            "runs this program"
         ) from None
     try:
         document: object = json.loads(raw)
@@ -89,5 +89,8 @@ def write_marker(folder: Path, marker: Marker) -> None:
     waiting.replace(folder / MARKER)
 
 
-def _reason(error: OSError | ValueError) -> str:
-    return error.strerror or "the system reports no reason" if isinstance(error, OSError) else system_reason(error)
+def unread_reason(error: OSError | ValueError) -> str:
+    """Why a file cannot be read, without the advice of `system_reason`, which is about files to write."""
+    if isinstance(error, OSError):
+        return error.strerror or "the system reports no reason"
+    return "the path holds a NUL character"

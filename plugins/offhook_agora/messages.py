@@ -88,8 +88,6 @@ class Start(Message):
         package: the folder of upstream's Python layer, which holds ``rtc/agora_service.py``.
         libraries: the folder of the native libraries.
         sdk: the version of the Python layer; None if it is not known.
-        kind: whose libraries they are.
-        folder: a folder that the SDK may write its logs and data to; None leaves it to the SDK.
     """
 
     TYPE: ClassVar[str | None] = "start"
@@ -97,8 +95,6 @@ class Start(Message):
     package: Folder
     libraries: Folder
     sdk: Annotated[str, Text(64)] | None = None
-    kind: Literal["agora", "mock"] = "agora"
-    folder: Folder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +169,12 @@ class Ready(Message):
 class Unusable(Message):
     """The SDK cannot be loaded; the child ends.
 
-    `code` is for programs: ``missing``, ``library``, ``symbol``, ``occupied``, ``layer`` or ``start``.
+    `code` is for programs: ``missing``, ``library``, ``symbol``, ``occupied`` or ``layer``.
     """
 
     TYPE: ClassVar[str | None] = "unusable"
     protocol: Number
-    code: Literal["missing", "library", "symbol", "occupied", "layer", "start"]
+    code: Literal["missing", "library", "symbol", "occupied", "layer"]
     message: Sentence
 
 

@@ -164,7 +164,7 @@ def emit(message):
 
 watcher = threading.Thread(target=watch)
 watcher.start()
-engine = Engine(Start(PROTOCOL, sys.argv[1], sys.argv[2], None, "mock"), 1, emit)
+engine = Engine(Start(PROTOCOL, sys.argv[1], sys.argv[2]), 1, emit)
 assert loaded.wait(60)
 engine.stop(5)
 stop.set()

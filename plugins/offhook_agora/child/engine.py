@@ -220,7 +220,7 @@ class Engine:
 
     def _open(self, sdk: Sdk, join: Join, membership: Membership) -> None:
         try:
-            service = process_service.get(sdk, join.app_id, self._start.folder)
+            service = process_service.get(sdk, join.app_id)
             membership.open(sdk, service)
         except Refusal as refusal:
             self._emit(Refused(join.leg, refusal.reason, sentence(refusal.text)))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-Code: TypeAlias = Literal["missing", "library", "symbol", "occupied", "layer", "start"]
+Code: TypeAlias = Literal["missing", "library", "symbol", "occupied", "layer"]
 
 _log: Final = logging.getLogger("offhook.agora")
 
@@ -103,10 +103,9 @@ class Sdk:
         service: Service = self._service.AgoraService()
         return service
 
-    def service_config(self, app_id: str, folder: str | None) -> object:
+    def service_config(self, app_id: str) -> object:
         """Return the configuration of a service without video and without sound devices."""
-        folders = {"log_path": f"{folder}/sdk.log", "data_dir": folder, "config_dir": folder} if folder else {}
-        return self._base.AgoraServiceConfig(appid=app_id, enable_audio_device=0, enable_video=0, **folders)
+        return self._base.AgoraServiceConfig(appid=app_id, enable_audio_device=0, enable_video=0)
 
     def configs(self, rate_hz: int, scenario: int) -> tuple[object, object]:
         """Return the configurations of a connection: of what it receives, and of what it publishes.

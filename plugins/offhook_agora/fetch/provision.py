@@ -23,7 +23,7 @@ from offhook_agora.fetch.target import check_target, check_work_folder, recover,
 from offhook_agora.fetch.unpacking import unpack
 from offhook_agora.layout import LIBRARIES, find_package
 from offhook_agora.libraries import machine_problem, problems
-from offhook_agora.marker import Marker, write_marker
+from offhook_agora.marker import Marker, unread_reason, write_marker
 from offhook_agora.upstream import bound_symbols, native_address, version_of
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Fetch:
                 with os.fdopen(open_private(copy, os.O_WRONLY | os.O_TRUNC), "wb") as target:
                     shutil.copyfileobj(file, target, _PIECE)
         except (OSError, ValueError) as error:
-            problem = _reason(error)
+            problem = unread_reason(error)
         if problem:
             raise StorageError(f"{quoted_path(source)} cannot be copied: {problem}; check the path that --zip names")
         return copy, _hash(copy)
@@ -252,8 +252,4 @@ def _hash(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise StorageError(f"{quoted_path(path)} cannot be read: {_reason(error)}") from None
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else "") or "the system reports no reason"
+        raise StorageError(f"{quoted_path(path)} cannot be read: {unread_reason(error)}") from None

@@ -51,7 +51,7 @@ from offhook_agora.pipe import (
 )
 from offhook_wire.strict_json import ProtocolError
 
-START = Start(PROTOCOL, "/package", "/libraries", "2.4.10", "mock")
+START = Start(PROTOCOL, "/package", "/libraries", "2.4.10")
 READY = Ready(PROTOCOL, 7, "2.4.10")
 PCM = b"\x01\x02" * 320
 

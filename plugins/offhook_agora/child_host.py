@@ -147,7 +147,7 @@ class ChildHost(Host):
         # Smaller than what the socket holds, so that it is sent at once, before the pipe sends anything.
         ours.send(boot.order(_import_path(), self._main))
         layout = self._layout
-        start = Start(PROTOCOL, str(layout.package), str(layout.libraries), layout.version or None, layout.kind)
+        start = Start(PROTOCOL, str(layout.package), str(layout.libraries), layout.version or None)
         self._pipe.send(start)
         self._process.ended.add_done_callback(self._exited)
         await self._process.start(

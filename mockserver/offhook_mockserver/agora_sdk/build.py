@@ -24,7 +24,7 @@ from offhook.errors import ConfigError
 from offhook.interfaces import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: The folder of the C source.
 NATIVE: Final = Path(__file__).parent / "native"
@@ -38,7 +38,7 @@ _HARMLESS: Final = (
     *("_destroy", "_unregister_", "_unpublish_", "_unsubscribe_"),
 )
 #: What the mock does not carry, by a part of the names of functions for it.
-_NOT_CARRIED: Final = {
+_NOT_CARRIED: Final[Mapping[str, str]] = {
     "video": "MISUSE_VIDEO",
     "intra_request": "MISUSE_VIDEO",
     "encoded": "MISUSE_ENCODED_AUDIO",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import soundfile
-from tests.agora.sdk_programs import CLIPS, HERE, environment, run, start_call
+from tests.agora.sdk_programs import CLIPS, HERE, assert_heard, environment, run, start_call
 from tests.integration.likeness import compare, load
 
 if TYPE_CHECKING:
@@ -55,21 +55,20 @@ def test_a_program_hears_all_of_what_a_callee_says(
     ended.assert_well()
     assert ended.out.splitlines()[-1] == f"shapes [({rate}, {channels}, {rate // 100}, 2)]"
     assert {"connected 3 1", "subscribed", "left 0", "disconnected 1 5"} <= set(ended.out.splitlines())
-    compare(load(CLIPS / "hello.wav"), load(tmp_path / "heard.wav")).assert_whole()
+    assert_heard(load(tmp_path / "heard.wav"), "hello")
 
 
 def test_a_program_hears_a_callee_over_each_version(mock: Mock, folder: Path, tmp_path: Path) -> None:
     ended = run(mock, folder, "pcm_receive", tmp_path / "heard.wav", 16_000, 1, grant=start_call(mock, HELLO))
     ended.assert_well()
-    compare(load(CLIPS / "hello.wav"), load(tmp_path / "heard.wav")).assert_whole()
+    assert_heard(load(tmp_path / "heard.wav"), "hello")
 
 
 def test_both_talk_at_the_same_time(mock: Mock, folder: Path, tmp_path: Path) -> None:
     ended = run(mock, folder, "both", GREETING, tmp_path / "heard.wav", 6, grant=start_call(mock, TALKS_OVER))
     ended.assert_well()
     assert "pushed 0" in ended.out
-    for clip in ("hello", "reply"):
-        compare(load(CLIPS / f"{clip}.wav"), load(tmp_path / "heard.wav")).assert_whole()
+    assert_heard(load(tmp_path / "heard.wav"), "hello", "reply")
     (heard,) = heard_by_callees(mock).values()
     compare(load(GREETING), heard).assert_whole()
 
@@ -85,12 +84,9 @@ def test_two_calls_in_one_process_do_not_mix(mock: Mock, folder: Path, tmp_path:
     for words, other, recording in zip((forwards, backwards), (backwards, forwards), by_callees, strict=True):
         compare(words, recording).assert_whole()
         assert compare(other, recording).correlation < 0.5
-    hello, reply = load(CLIPS / "hello.wav"), load(CLIPS / "reply.wav")
-    first, second = map(load, paths)
-    compare(hello, first).assert_whole()
-    compare(reply, first).assert_whole()
-    compare(reply, second).assert_whole()
-    assert compare(hello, second).correlation < 0.5
+    assert_heard(load(paths[0]), "hello", "reply")
+    assert_heard(load(paths[1]), "reply")
+    assert compare(load(CLIPS / "hello.wav"), load(paths[1])).correlation < 0.5
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")

@@ -7,8 +7,8 @@ from typing import Final
 #: Section, its title, then trap: what the SDK does, what offhook does. A test is marked with a section or with a trap.
 TRAPS: Final[dict[str, tuple[str, dict[str, tuple[str, str]]]]] = {
     "1.1": ("The order of one call", {
-        "1.1a": ("`initialize()` returns 0 although the app id was rejected: a later result overwrites the first", "Reads `service.inited` and nothing else; a service that is not up is `TransportUnavailable`"),
-        "1.1b": ("A second `initialize()` returns 0 and ignores its arguments, so a process cannot change its app id; after `release()` the service is unusable", "One child process for each app id; the service is made once in it and released when the child ends"),
+        "1.1a": ("`initialize()` returns 0 although the app id was rejected: a later result overwrites the first", "Reads `service.inited` and nothing else; a service that is not up is `JoinFailed`, since the app id comes with the grant"),
+        "1.1b": ("A second `initialize()` returns 0 and ignores its arguments, so a process cannot change its app id; after `release()` the service is unusable", "One child process for each app id; once a service is up in it, it is the only one, and is released when the child ends"),
         "1.1c": ("Events that occur before an observer is registered are lost", "Registers both observers, then the playback format, then the audio observer, and connects last"),
         "1.1d": ("The subscription of remote audio is off by default, and a second audio observer raises AttributeError", "Sets `auto_subscribe_audio`; registers one audio observer for each connection"),
         "1.1e": ("`connect()` returns 0 before anything is decided; the uid is text, and \"0\" asks for one", "Joined means `on_connected`, or the join fails with its reason or by the setup timer; the uid that was assigned is read from the event"),
@@ -18,14 +18,14 @@ TRAPS: Final[dict[str, tuple[str, dict[str, tuple[str, str]]]]] = {
         "1.2b": ("The inherited `on_aiqos_capability_missing` returns None, and upstream then raises TypeError inside a native callback", "Always overridden: it returns -1, which keeps the scenario"),
     }),
     "1.3": ("Receiving", {
-        "1.3a": ("An audio callback that returns None, or raises, makes one TypeError per frame in `sys.unraisablehook`, and the frames go on", "Every callback returns an int; a failure is caught, counted and reported once"),
+        "1.3a": ("An audio callback that returns None, or raises, makes one TypeError per frame in `sys.unraisablehook`, and the frames go on", "Every callback returns an int; a failure is caught and counted (`sdk_callbacks_failed`)"),
         "1.3b": ("Frames have the length that the SDK likes, and the playback rate must be set before the audio observer", "Lengths are read from each frame; two frames of 10 ms become one of 20 ms; positions count samples, and a pause is a jump"),
         "1.3c": ("Callbacks come on native threads; an SDK call or work inside one can stop the SDK", "A callback copies and queues, with a limit; no SDK call is made inside one"),
     }),
     "1.4": ("Sending", {
         "1.4a": ("`bytes` raises TypeError: the buffer must be writable", "Pushes a bytearray"),
         "1.4b": ("No buffer of 11.025, 22.05 or 44.1 kHz is accepted: -1002, whatever its length", "A leg has 8, 12, 16, 24, 32 or 48 kHz; other rates are converted before the SDK sees them"),
-        "1.4c": ("It accepts far more than real time (1,000 s), so whoever pushes decides the cost of an interruption", "Keeps 100 ms (`OFFHOOK_AGORA_LEAD_MS`) ahead, on absolute deadlines; more than 200 ms ahead is dropped and counted"),
+        "1.4c": ("It accepts far more than real time (1,000 s), so the program that pushes decides what an interruption costs", "Keeps 100 ms (`OFFHOOK_AGORA_LEAD_MS`) ahead, on absolute deadlines; more than 200 ms ahead is dropped and counted"),
         "1.4d": ("Refusals are return values, -201 for a full queue", "Each return value is read; a refused frame is counted"),
     }),
     "1.5": ("Events and their numbers", {
@@ -50,7 +50,7 @@ TRAPS: Final[dict[str, tuple[str, dict[str, tuple[str, str]]]]] = {
     "2.1": ("Where the native libraries are", {
         "2.1a": ("The installer puts them beside the package, in no list of files, and only for pip and the source archive; uv and wheels install none", "`offhook agora fetch` puts them into a folder of ours or yours; see [what was measured](../how-to/agora-sdk-install.md)"),
         "2.1b": ("The first import downloads what is missing, over TLS without verification and with no checksum, and deletes the folder first", "`agora/__init__.py` is never run: a parent module of ours stands in its place, so that nothing is downloaded or deleted"),
-        "2.1c": ("An import fails as URLError, OSError, AttributeError or `SystemExit(1)`", "Caught, all of them, in the child: `TransportUnavailable` with one sentence; the process lives on"),
+        "2.1c": ("An import fails as URLError, OSError, AttributeError or `SystemExit(1)`", "Caught, all of them, in the child: `TransportNotSetUp` with one sentence; the process lives on"),
         "2.1d": ("It replaces the TLS default of the whole process by an unverified one, twice", "It happens in the child, where the default is put back after the import; the parent never imports the SDK"),
     }),
     "2.2": ("Platforms", {

@@ -31,6 +31,7 @@
     │   └── GrantUnavailable      no plugin returned a fresh grant for a call that is up
     └── TransportError            the channel
         ├── TransportUnavailable  cannot be used at all; found out before anything rings
+        │   └── TransportNotSetUp because of settings, of files, or of what is installed
         └── JoinFailed            the channel did not let us in
             ├── TokenRejected     because of the token: forged, expired, for another channel
             └── JoinTimeout       the channel never answered
@@ -286,6 +287,12 @@ class TransportUnavailable(TransportError):
     """The transport cannot work here; found out before anything rings."""
 
     code = "transport_unavailable"
+
+
+class TransportNotSetUp(TransportUnavailable):
+    """The transport cannot work with these settings, with these files, or with what is installed on this machine."""
+
+    code = "transport_not_set_up"
 
 
 class JoinFailed(TransportError):

@@ -16,7 +16,7 @@ from offhook_agora.layout import SDK_VARIABLE, default_folder, shell_path
 from offhook_agora.machine import Machine
 from offhook_agora.smoke.command import smoke
 
-agora = typer.Typer(
+agora: typer.Typer = typer.Typer(
     name="agora",
     help="Fetch Agora's native library, check Agora's SDK, and try one live call.",
     no_args_is_help=True,
@@ -51,7 +51,7 @@ def fetch_command(
     that was written down. Certificates are always verified; SSL_CERT_FILE names others. A fetch that was cut off goes
     on when the command is typed again, and one that fails leaves an earlier folder as it is.
 
-    Exit codes: 0 fetched, 1 the archive or the network is at fault, 2 the arguments or the folder are.
+    Exit codes: 0 fetched, 1 the archive or the network is at fault, 2 the arguments, the folder or this machine are.
     """
     from offhook_agora.fetch.progress import make_progress
     from offhook_agora.fetch.provision import Fetch, Order

@@ -154,7 +154,7 @@ class ChildHost(Host):
         self._pipe = AsyncPipe(ours, parent_link(), self._received, self._disconnected)
         self._connected = True
         layout = self._layout
-        start = Start(PROTOCOL, str(layout.package), str(layout.libraries), layout.version or None, layout.kind)
+        start = Start(PROTOCOL, str(layout.package), str(layout.libraries), layout.version or None)
         self._pipe.send(start)
         self._process.ended.add_done_callback(self._exited)
         await self._process.start(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook.interfaces import Environment, Finding, Level, is_loopback
+from offhook.interfaces import Environment, Finding, Level
 from offhook.wording import printable, quoted_path
 from offhook_agora.fetch.download import waiting
 from offhook_agora.fetch.target import resolved, work_folder
@@ -24,6 +24,7 @@ from offhook_agora.layout import (
     default_folder,
     find_package,
     is_file,
+    joins_mock,
     named_folder,
     packages_called_agora,
     place_sdk,
@@ -32,6 +33,7 @@ from offhook_agora.layout import (
     without_package,
 )
 from offhook_agora.libraries import machine_problem, problems
+from offhook_agora.settings import Settings
 from offhook_agora.upstream import bound_symbols, is_upstream, native_address, version_of
 
 if TYPE_CHECKING:
@@ -67,11 +69,13 @@ def findings(
             asks for it.
         prove: imports the SDK in another process, and returns how that went; it is called if nothing else is wrong.
     """
+    settings = tuple(_setting_findings(environment))
+    yield from settings
     if not wanted and not _is_wanted(environment):
         text = f"not installed, and only needed for calls over Agora itself: {without_package().message}"
         yield Finding(Level.NOTE, _LAYER, text)
         return
-    wrong = False
+    wrong = bool(settings)
     for finding in _static_findings(environment, machine):
         wrong = wrong or finding.level is Level.WRONG
         yield finding
@@ -89,6 +93,14 @@ def _is_wanted(environment: Environment) -> bool:
         return False
 
 
+def _setting_findings(environment: Environment) -> Iterator[Finding]:
+    """Which settings of the transport are not valid."""
+    try:
+        Settings.of(environment)
+    except OffhookError as error:
+        yield Finding(Level.WRONG, _SETTINGS, error.message)
+
+
 def _static_findings(environment: Environment, machine: Machine) -> Iterator[Finding]:
     try:
         folder, marker = chosen_folder(environment)
@@ -102,7 +114,9 @@ def _static_findings(environment: Environment, machine: Machine) -> Iterator[Fin
         yield Finding(Level.WRONG, _LIBRARY, problem)
         return
     if package is None:
-        yield Finding(Level.WRONG, _LAYER, without_package().message, _INSTALLER)
+        yield Finding(
+            Level.WRONG, _LAYER, without_package(folder, marker).message, _INSTALLER if kind == "agora" else ()
+        )
     else:
         inside = marker is not None and folder in package.parents
         yield from _layer_findings(package, (marker.sdk if marker and inside else "") or version_of(package))
@@ -185,7 +199,7 @@ def _interrupted(environment: Environment) -> Iterator[Finding]:
 
 def _kind_findings(kind: Kind, environment: Environment) -> Iterator[Finding]:
     """Whether the library is the one for where the calls go."""
-    to_mock = is_loopback(environment.as_written(_BASE_URL_VARIABLE))
+    to_mock = joins_mock(environment)
     if kind == "mock" and not to_mock:
         text = (
             f"{SDK_VARIABLE} names the mock's SDK, which joins only channels of a mock on this machine, and "

@@ -6,7 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook.errors import TransportUnavailable
+from offhook.errors import TransportNotSetUp, TransportUnavailable
 from offhook_agora.messages import Alive, Ready, Unusable
 from offhook_wire.liveness import LivenessTimer
 
@@ -139,7 +139,7 @@ class Host(ABC):
                     for watch in self._watches:
                         watch.start()
             case Unusable():
-                self.end(message.message)
+                self.end(message.message, TransportNotSetUp)
             case Alive():
                 self._alive += 1
             case _:
@@ -153,8 +153,13 @@ class Host(ABC):
         if seat is not None:
             seat.on_audio(audio)
 
-    def end(self, problem: str) -> None:
-        """The host is of no more use, and its legs are out. Idempotent."""
+    def end(self, problem: str, kind: type[TransportUnavailable] = TransportUnavailable) -> None:
+        """The host is of no more use, and its legs are out. Idempotent.
+
+        Args:
+            problem: why, for people.
+            kind: the error of those who wait until it is ready.
+        """
         if self.problem:
             return
         self.problem = problem
@@ -162,7 +167,7 @@ class Host(ABC):
         for watch in self._watches:
             watch.stop()
         if not self._ready.done():
-            self._ready.set_exception(TransportUnavailable(f"Agora's SDK cannot be used: {problem}"))
+            self._ready.set_exception(kind(f"Agora's SDK cannot be used: {problem}"))
         seats, self.seats = self.seats, {}
         for seat in seats.values():
             seat.on_lost(problem)

@@ -39,7 +39,7 @@ class InlineHost(Host):
         self._waiting: deque[FromChild | Audio] = deque()
         self._audio: Counter[int] = Counter()
         self._lost: Counter[int] = Counter()
-        start = Start(PROTOCOL, str(layout.package), str(layout.libraries), layout.version or None, layout.kind)
+        start = Start(PROTOCOL, str(layout.package), str(layout.libraries), layout.version or None)
         self._engine = Engine(start, os.getpid(), self._emit)
 
     def post(self, message: ToChild) -> None:

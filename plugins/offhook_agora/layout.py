@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, MissingExtraError, TransportUnavailable
+from offhook.errors import ConfigError, MissingExtraError, TransportNotSetUp
 from offhook.interfaces import is_loopback
 from offhook.paths import expanded
 from offhook.records import home
@@ -38,6 +38,7 @@ UPSTREAM: Final = "upstream"
 #: Which library upstream's own installer has unpacked: the address, on one line.
 VERSION_FILE: Final = "version.txt"
 _BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
+_RELAY_URL_VARIABLE: Final = "OFFHOOK_RELAY_URL"
 _WHAT: Final = "the transport agora"
 
 
@@ -68,7 +69,7 @@ def find_sdk(environment: Environment) -> SdkLayout:
         environment: the settings.
 
     Raises:
-        TransportUnavailable: the libraries are missing, incomplete, or of another version than the Python layer; or the
+        TransportNotSetUp: the libraries are missing, incomplete, or of another version than the Python layer; or the
             only package called ``agora`` is another one.
         MissingExtraError: the Python layer is not installed.
         ConfigError: a setting names no usable path.
@@ -77,11 +78,11 @@ def find_sdk(environment: Environment) -> SdkLayout:
     layout = place_sdk(environment, machine)
     problem = machine_problem(machine) if layout.kind == "agora" else ""
     if problem:
-        raise TransportUnavailable(f"{_WHAT} cannot work here: {problem}")
+        raise TransportNotSetUp(f"{_WHAT} cannot work here: {problem}")
     wrong = next(problems(layout.libraries, machine), None)
     if wrong:
         cure = wrong.cure or remedy(layout)
-        raise TransportUnavailable(f"{_WHAT} cannot use its native library: {wrong.text}; {cure}")
+        raise TransportNotSetUp(f"{_WHAT} cannot use its native library: {wrong.text}; {cure}")
     return layout
 
 
@@ -93,16 +94,16 @@ def place_sdk(environment: Environment, machine: Machine) -> SdkLayout:
         machine: the machine that the libraries are for.
 
     Raises:
-        TransportUnavailable, MissingExtraError, ConfigError: as `find_sdk`.
+        TransportNotSetUp, MissingExtraError, ConfigError: as `find_sdk`.
     """
     folder, marker = chosen_folder(environment)
     package = find_package(folder)
     if package is None:
-        raise without_package()
+        raise without_package(folder, marker, to_mock=joins_mock(environment))
     if folder is None or marker is None:
         problem = beside_problem(package, machine)
         if problem:
-            raise TransportUnavailable(f"{_WHAT} has no native library: {problem}; type: offhook agora fetch")
+            raise TransportNotSetUp(f"{_WHAT} has no native library: {problem}; type: offhook agora fetch")
         return SdkLayout(package, package / LIBRARIES, version_of(package), "agora")
     version = (marker.sdk if folder in package.parents else "") or version_of(package)
     return SdkLayout(package, folder / LIBRARIES, version, marker.kind)
@@ -200,15 +201,15 @@ def chosen_folder(environment: Environment) -> tuple[Path | None, Marker | None]
     None if the folder has no place either.
 
     Raises:
-        TransportUnavailable: `OFFHOOK_AGORA_SDK` names a folder that is not a complete SDK folder, or cannot be read.
+        TransportNotSetUp: `OFFHOOK_AGORA_SDK` names a folder that is not a complete SDK folder, or cannot be read.
         ConfigError: its value is not a path.
     """
     named = named_folder(environment)
     if named is not None:
         marker = read_marker(named)
         if marker is None:
-            kind: Kind = "mock" if is_loopback(environment.as_written(_BASE_URL_VARIABLE)) else "agora"
-            raise TransportUnavailable(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named, kind)}")
+            kind: Kind = "mock" if joins_mock(environment) else "agora"
+            raise TransportNotSetUp(f"{_WHAT} cannot use {SDK_VARIABLE}: {_incomplete(named, kind)}")
         return named, marker
     try:
         folder = default_folder(environment)
@@ -229,13 +230,36 @@ def _incomplete(folder: Path, kind: Kind) -> str:
     )
 
 
-def without_package() -> TransportUnavailable | MissingExtraError:
-    """Return the error that says that the Python layer is missing."""
+def joins_mock(environment: Environment) -> bool:
+    """Whether the settings send calls to a mock on this machine."""
+    return is_loopback(environment.as_written(_RELAY_URL_VARIABLE) or environment.as_written(_BASE_URL_VARIABLE))
+
+
+def without_package(
+    folder: Path | None = None, marker: Marker | None = None, *, to_mock: bool = False
+) -> TransportNotSetUp | MissingExtraError:
+    """Return the error that says that the Python layer is missing.
+
+    Args:
+        folder: the SDK folder, if one was chosen.
+        marker: what it holds.
+        to_mock: whether the SDK is wanted for calls to a mock, for which Agora's own is of no use.
+    """
+    if folder is not None and marker is not None and marker.kind == "mock":
+        return TransportNotSetUp(
+            f"{_WHAT} finds no Python layer of Agora's SDK, neither installed nor in {quoted_path(folder)}, which was "
+            f"made where one was installed; {_command(folder, 'mock')}"
+        )
+    if to_mock:
+        return TransportNotSetUp(
+            f"{_WHAT} needs the mock's SDK to join a mock, and it is not installed; type: offhook mock agora-sdk "
+            f"--into DIR, and set {SDK_VARIABLE} to DIR; or use the transport aiortc"
+        )
     # Without its own file, a package is what an uninstalled one has left: its installer lists no library.
     other = next((package for package in packages_called_agora() if is_file(package / "__init__.py")), None)
     if other is None or is_file(other.parent / MARKER):
         return MissingExtraError(REQUIREMENT, _WHAT, ("agora",))
-    return TransportUnavailable(
+    return TransportNotSetUp(
         f"{_WHAT} cannot use the package {quoted_path(other)}, which is called agora but is not Agora's; type: "
         f'pip install "{REQUIREMENT}" in an environment without it'
     )

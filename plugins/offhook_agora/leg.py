@@ -298,7 +298,7 @@ class AgoraLeg(Leg):
                 self._heard_until.pop(message.uid, None)
             case Disconnected():
                 self._cut = True
-                self._report()
+                self._report("Agora's SDK reports an interruption")
             case Reconnected():
                 self._cut = False
                 self._report()
@@ -326,7 +326,7 @@ class AgoraLeg(Leg):
     def on_silence(self, silent: bool) -> None:
         """The host does not answer, or answers again."""
         self._silent = silent
-        self._report()
+        self._report("Agora's SDK does not answer")
 
     def on_lost(self, reason: str) -> None:
         """The host has ended: rejoin in another one."""
@@ -334,22 +334,22 @@ class AgoraLeg(Leg):
         self._drop_seat()
         self._backoff.was_up(self._clock.monotonic_s() - self._since_s)
         self._cut = True
-        self._report()
+        self._report(f"Agora's SDK failed: {reason}")
         if not self._closed:  # the handler may have called leave()
             self._rejoining = self._loop.create_task(self._rejoin())
 
     def _renewed(self, grant: Grant) -> None:
         self._grant = grant
 
-    def _report(self) -> None:
-        """Report that the connection broke, or is back, if that is news."""
+    def _report(self, reason: str = "") -> None:
+        """Report that the connection broke, or is back, if that is news. `reason` says why it broke."""
         down = self._cut or self._silent
         if down == self._disconnected or self._closed:
             return
         self._disconnected = down
         if down:
             self._missed.update(self._heard_until)
-            self._gate.event(LegDisconnected())
+            self._gate.event(LegDisconnected(reason))
         else:
             self._reconnections += 1
             self._gate.event(LegReconnected())

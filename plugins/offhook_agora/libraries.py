@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.wording import quoted, quoted_path
 from offhook_agora.elf import Library, NotALibrary
+from offhook_agora.marker import unread_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def problems(libraries: Path, machine: Machine, symbols: frozenset[str] = frozen
         names = sorted(entry.name for entry in os.scandir(libraries) if entry.name.endswith(_ENDINGS))
         mounted = os.statvfs(libraries).f_flag
     except (OSError, ValueError) as error:
-        yield Problem(f"{quoted_path(libraries)} cannot be read: {_reason(error)}", _READABLE)
+        yield Problem(f"{quoted_path(libraries)} cannot be read: {unread_reason(error)}", _READABLE)
         return
     if mounted & getattr(os, "ST_NOEXEC", 0):
         text = f"{quoted_path(libraries)} is on a file system that is mounted noexec, so nothing in it can be loaded"
@@ -86,7 +87,7 @@ def _library_problems(path: Path, machine: Machine, symbols: frozenset[str]) -> 
         yield Problem(f"{quoted_path(path)} {error}")
         return
     except (OSError, ValueError) as error:
-        yield Problem(f"{quoted_path(path)} cannot be read: {_reason(error)}", _READABLE)
+        yield Problem(f"{quoted_path(path)} cannot be read: {unread_reason(error)}", _READABLE)
         return
     if library.processor != machine.processor:
         yield Problem(f"{quoted_path(path)} is built for {library.processor}, and this machine is {machine.processor}")
@@ -111,7 +112,3 @@ def _is_there(path: Path) -> bool:
     except (OSError, ValueError):
         return True  # reading it says what is wrong
     return True
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else "") or "the system reports no reason"

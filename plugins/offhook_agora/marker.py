@@ -7,8 +7,8 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from offhook.errors import TransportUnavailable
-from offhook.wording import quoted, quoted_path, system_reason
+from offhook.errors import TransportNotSetUp
+from offhook.wording import quoted, quoted_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def read_marker(folder: Path) -> Marker | None:
     """Return what an SDK folder holds; None if it has no such file, so that the folder is not complete.
 
     Raises:
-        TransportUnavailable: the file cannot be read, or is not one that this version of offhook writes.
+        TransportNotSetUp: the file cannot be read, or is not one that this version of offhook writes.
     """
     path = folder / MARKER
     try:
@@ -52,19 +52,19 @@ def read_marker(folder: Path) -> Marker | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise TransportUnavailable(
-            f"{quoted_path(path)} cannot be read ({_reason(error)}): make the folder readable for the user that runs "
-            "this program"
+        raise TransportNotSetUp(
+            f"{quoted_path(path)} cannot be read ({unread_reason(error)}): make the folder readable for the user that "
+            "runs this program"
         ) from None
     try:
         document: object = json.loads(raw)
     except (ValueError, RecursionError):
         document = None
     if len(raw) > _LARGEST or not isinstance(document, dict):
-        raise TransportUnavailable(f"{quoted_path(path)} is damaged: remove {quoted_path(folder)} and make it again")
+        raise TransportNotSetUp(f"{quoted_path(path)} is damaged: remove {quoted_path(folder)} and make it again")
     entries = cast("dict[str, Any]", document)
     if entries.get("format") != _FORMAT or entries.get("kind") not in ("agora", "mock"):
-        raise TransportUnavailable(
+        raise TransportNotSetUp(
             f"{quoted_path(path)} has format {quoted(str(entries.get('format')))} and kind "
             f"{quoted(str(entries.get('kind')))}, which this version of offhook does not know: update offhook, or make "
             "the folder again"
@@ -89,5 +89,8 @@ def write_marker(folder: Path, marker: Marker) -> None:
     waiting.replace(folder / MARKER)
 
 
-def _reason(error: OSError | ValueError) -> str:
-    return error.strerror or "the system reports no reason" if isinstance(error, OSError) else system_reason(error)
+def unread_reason(error: OSError | ValueError) -> str:
+    """Why a file cannot be read, without the advice of `system_reason`, which is about files to write."""
+    if isinstance(error, OSError):
+        return error.strerror or "the system reports no reason"
+    return "the path holds a NUL character"

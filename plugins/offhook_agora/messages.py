@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias, get_arg
 
 from offhook.interfaces import PTIME_MS, SAMPLE_BYTES
 from offhook.secret import Secret
-from offhook_wire.message import Items, Message, Range, Text, one_of
+from offhook_wire.message import Message, Range, Text, one_of
 from offhook_wire.strict_json import WHOLE, ProtocolError
 
 #: Stands in the first message of each side. Both sides are of one installation, so that they differ only when an
@@ -88,8 +88,6 @@ class Start(Message):
         package: the folder of upstream's Python layer, which holds ``rtc/agora_service.py``.
         libraries: the folder of the native libraries.
         sdk: the version of the Python layer; None if it is not known.
-        kind: whose libraries they are.
-        folder: a folder that the SDK may write its logs and data to; None leaves it to the SDK.
     """
 
     TYPE: ClassVar[str | None] = "start"
@@ -97,8 +95,6 @@ class Start(Message):
     package: Folder
     libraries: Folder
     sdk: Annotated[str, Text(64)] | None = None
-    kind: Literal["agora", "mock"] = "agora"
-    folder: Folder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +105,6 @@ class Join(Message):
         scenario: the number of an audio scenario of the SDK.
         lead_ms: how much audio the SDK holds ahead of what it sends.
         endpoint: the mock's base URL; None for Agora.
-        volumes_ms: how often to report `Volumes`; 0 for never.
     """
 
     TYPE: ClassVar[str | None] = "join"
@@ -122,34 +117,14 @@ class Join(Message):
     scenario: Annotated[int, Range(0, 99)] = 7
     lead_ms: Annotated[int, Range(0, 200)] = 100
     endpoint: Annotated[str, Text(256)] | None = None
-    volumes_ms: Annotated[int, Range(0, 10_000)] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Flush(Message):
-    """Drop what was sent and has not been heard. Answered by `Flushed` with the same number."""
+    """Drop what was sent and has not been heard. Answered by `Flushed`."""
 
     TYPE: ClassVar[str | None] = "flush"
     leg: LegNumber
-    number: Number
-
-
-@dataclass(frozen=True, slots=True)
-class Mute(Message):
-    """Stop publishing, or publish again. Audio that arrives while muted is dropped."""
-
-    TYPE: ClassVar[str | None] = "mute"
-    leg: LegNumber
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Volume(Message):
-    """How loud our audio is; 100 leaves it as it is."""
-
-    TYPE: ClassVar[str | None] = "volume"
-    leg: LegNumber
-    percent: Annotated[int, Range(0, 400)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +169,12 @@ class Ready(Message):
 class Unusable(Message):
     """The SDK cannot be loaded; the child ends.
 
-    `code` is for programs: ``missing``, ``library``, ``symbol``, ``occupied``, ``layer`` or ``start``.
+    `code` is for programs: ``missing``, ``library``, ``symbol``, ``occupied`` or ``layer``.
     """
 
     TYPE: ClassVar[str | None] = "unusable"
     protocol: Number
-    code: Literal["missing", "library", "symbol", "occupied", "layer", "start"]
+    code: Literal["missing", "library", "symbol", "occupied", "layer"]
     message: Sentence
 
 
@@ -333,31 +308,11 @@ class RenewalRefused(Message):
 
 @dataclass(frozen=True, slots=True)
 class Flushed(Message):
-    """How much the leg has sent so far that was heard, and how much of it the `Flush` with this number dropped."""
+    """How much audio a `Flush` dropped."""
 
     TYPE: ClassVar[str | None] = "flushed"
     leg: LegNumber
-    number: Number
-    heard_ms: Milliseconds
     dropped_ms: Milliseconds
-
-
-@dataclass(frozen=True, slots=True)
-class Speaker(Message):
-    """How loud a member is, 0 to 255, and whether the SDK takes it for a voice. `uid` 0 is us."""
-
-    uid: WantedUid
-    volume: Annotated[int, Range(0, 255)]
-    voice: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Volumes(Message):
-    """Who is loud now."""
-
-    TYPE: ClassVar[str | None] = "volumes"
-    leg: LegNumber
-    speakers: Annotated[tuple[Speaker, ...], Items(0, 64)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +321,7 @@ class Counts(Message):
 
     Attributes:
         frames_sent: that the SDK accepted.
-        frames_dropped: that were too far ahead, or arrived while muted or before the leg published.
+        frames_dropped: that were too far ahead, or arrived before the leg published.
         frames_flushed: that `Flush` dropped before the SDK had them.
         frames_refused: that the SDK refused.
         underruns: how often the SDK ran out of audio while we were sending.
@@ -375,7 +330,7 @@ class Counts(Message):
         frames_malformed: frames of members that were not what was asked for.
         callbacks_late: callbacks of the SDK after the leg had left.
         callbacks_failed: callbacks in which our code failed.
-        sdk_errors: errors that the SDK reported.
+        errors: errors that the SDK reported.
     """
 
     TYPE: ClassVar[str | None] = "counts"
@@ -390,7 +345,7 @@ class Counts(Message):
     frames_malformed: Number = 0
     callbacks_late: Number = 0
     callbacks_failed: Number = 0
-    sdk_errors: Number = 0
+    errors: Number = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,7 +404,7 @@ _HEADER: Final = struct.Struct("<IIQ")
 #: One frame at the highest rate.
 MAX_PCM_BYTES: Final = max(SDK_RATES_HZ) * PTIME_MS // 1000 * SAMPLE_BYTES
 
-ToChild: TypeAlias = Start | Join | Flush | Mute | Volume | Renew | Leave | Stop
+ToChild: TypeAlias = Start | Join | Flush | Renew | Leave | Stop
 FromChild: TypeAlias = (
     Ready
     | Unusable
@@ -468,7 +423,6 @@ FromChild: TypeAlias = (
     | Renewed
     | RenewalRefused
     | Flushed
-    | Volumes
     | Counts
     | Alive
 )

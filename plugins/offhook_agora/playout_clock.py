@@ -15,12 +15,10 @@ class PlayoutClock:
 
     Attributes:
         pushed: samples so far, those that were flushed later included.
-        flushed: samples that were dropped before they were played.
     """
 
     def __init__(self, rate_hz: int) -> None:
         self.pushed: int = 0
-        self.flushed: int = 0
         self._rate_hz = rate_hz
         #: The spurt began then, and has this number of samples; when the last of them is played follows from both.
         self._since_s = 0.0
@@ -47,13 +45,4 @@ class PlayoutClock:
         """What waits was dropped; returns how many samples that were."""
         dropped = self.queued(now_s)
         self._samples = 0
-        self.flushed += dropped
         return dropped
-
-    def heard(self, now_s: float) -> int:
-        """How many samples were played so far."""
-        return self.pushed - self.flushed - self.queued(now_s)
-
-    def empty_at_s(self) -> float:
-        """When the last sample that was pushed is played."""
-        return self._since_s + self._samples / self._rate_hz

@@ -23,7 +23,6 @@ from offhook_agora.messages import (
     Renew,
     RenewalRefused,
     Renewed,
-    Volumes,
 )
 
 if TYPE_CHECKING:
@@ -107,6 +106,7 @@ class LegSeat(Seat):
         self._numbers = itertools.count(1)
         self._renewals: dict[int, tuple[asyncio.Future[None], Callable[[], None]]] = {}
         self._counts: Counts | None = None
+        self._flushed_ms = 0
         self._lost = 0
         self._leaving = False
 
@@ -129,7 +129,7 @@ class LegSeat(Seat):
 
     def flush(self) -> None:
         """Drop what was sent and has not been heard."""
-        self._host.post(Flush(self.number, next(self._numbers)))
+        self._host.post(Flush(self.number))
 
     async def renew(self, grant: Grant, renewed: Callable[[Grant], None]) -> None:
         """Use the token of `grant` from now on.
@@ -178,6 +178,7 @@ class LegSeat(Seat):
         return {
             **{f"sdk_{item.name}": getattr(counts, item.name) for item in fields(counts) if item.name != "leg"},
             "sdk_frames_dropped_on_the_way": self._lost,
+            "sdk_ms_flushed": self._flushed_ms,
         }
 
     # ---- called by the host
@@ -199,8 +200,8 @@ class LegSeat(Seat):
                 self._left.set()
             case Counts():
                 self._counts = message
-            case Flushed() | Volumes():
-                pass
+            case Flushed():
+                self._flushed_ms += message.dropped_ms
             case _:
                 if isinstance(message, Closed | Failed):
                     self._left.set()

@@ -18,8 +18,6 @@ CALLS_VARIABLE: Final = "OFFHOOK_AGORA_CALLS_PER_CHILD"
 SCENARIO_VARIABLE: Final = "OFFHOOK_AGORA_SCENARIO"
 LEAD_VARIABLE: Final = "OFFHOOK_AGORA_LEAD_MS"
 RATE_VARIABLE: Final = "OFFHOOK_AGORA_RATE_HZ"
-#: What doctor knows beside `OFFHOOK_AGORA_SDK`.
-VARIABLES: Final = (PROCESS_VARIABLE, CALLS_VARIABLE, SCENARIO_VARIABLE, LEAD_VARIABLE, RATE_VARIABLE)
 
 #: The SDK's audio scenarios. Its own default, ``ai_server``, needs a far end of its kind, and Sendblue's is not known.
 SCENARIOS: Final[Mapping[str, int]] = {

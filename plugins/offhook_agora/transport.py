@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_instance
-from offhook.errors import ConfigError, JoinFailed, JoinTimeout, TransportUnavailable
+from offhook.errors import ConfigError, JoinFailed, JoinTimeout, TransportNotSetUp, TransportUnavailable
 from offhook.interfaces import Environment, Transport, is_loopback
 from offhook_agora.child_host import ChildHost
 from offhook_agora.hosts import Hosts
@@ -70,6 +70,7 @@ class AgoraTransport(Transport):
     async def check(self, endpoint: str | None) -> None:
         """See `Transport.check`: finds the SDK, loads it where calls will run, and asks a mock for its door."""
         self._must_be_open()
+        _check_endpoint(endpoint)  # first: without an SDK, installing one would be of no use
         _check_kind(await asyncio.to_thread(self._find, self._environment), endpoint)
         if endpoint is not None:
             await check_door(endpoint)
@@ -88,6 +89,7 @@ class AgoraTransport(Transport):
         )
         try:
             self._must_be_open()
+            _check_endpoint(grant.endpoint)
             _check_kind(self._layout(), grant.endpoint)
             self._legs.add(leg)
             await leg.join(grant, JOIN_S)
@@ -123,25 +125,33 @@ class AgoraTransport(Transport):
         return place_sdk(self._environment, Machine.here())
 
 
-def _check_kind(layout: SdkLayout, endpoint: str | None) -> None:
-    """Check that the SDK that was found joins where the grant is for.
+def _check_endpoint(endpoint: str | None) -> None:
+    """Check that there is an SDK that joins where the grant is for.
 
     Raises:
-        TransportUnavailable: it does not.
+        TransportNotSetUp: there is none.
     """
     if endpoint is not None and not is_loopback(endpoint):
-        raise TransportUnavailable(
+        raise TransportNotSetUp(
             f"the transport agora joins at Agora, or at a mock on this machine, and not at {endpoint}: unset "
             "OFFHOOK_RELAY_URL, or set it to what `offhook mock` prints"
         )
+
+
+def _check_kind(layout: SdkLayout, endpoint: str | None) -> None:
+    """Check that the SDK that was found is the one that joins where the grant is for.
+
+    Raises:
+        TransportNotSetUp: it is the other one.
+    """
     if endpoint is None and layout.kind == "mock":
-        raise TransportUnavailable(
+        raise TransportNotSetUp(
             "the SDK folder is the mock's, which joins only at a mock on this machine, and this call would be joined "
             "at Agora: set SENDBLUE_API_BASE_URL to what `offhook mock` prints; for Agora, unset OFFHOOK_AGORA_SDK and "
             "type: offhook agora fetch"
         )
     if endpoint is not None and layout.kind == "agora":
-        raise TransportUnavailable(
-            f"Agora's own SDK cannot join at {endpoint}, which is a mock: unset OFFHOOK_TRANSPORT to use aiortc there, "
-            "or make the mock's SDK folder: offhook mock agora-sdk --into DIR"
+        raise TransportNotSetUp(
+            f"Agora's own SDK cannot join at {endpoint}, which is a mock: use the transport aiortc there, the default, "
+            "or make the mock's SDK folder, and name it in OFFHOOK_AGORA_SDK: offhook mock agora-sdk --into DIR"
         )

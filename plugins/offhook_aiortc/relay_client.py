@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from offhook.errors import JoinFailed, TokenRejected, TransportUnavailable
+from offhook.errors import JoinFailed, TokenRejected, TransportNotSetUp
 from offhook.interfaces import is_loopback
 from offhook_aiortc.http import exchange
 from offhook_wire.relay_protocol import (
@@ -40,15 +40,15 @@ def base_url(endpoint: str | None) -> str:
     """Return the URL of a grant's relay.
 
     Raises:
-        TransportUnavailable: `endpoint` is not a relay on this machine.
+        TransportNotSetUp: `endpoint` is not a relay on this machine.
     """
     if endpoint is None:
-        raise TransportUnavailable(
+        raise TransportNotSetUp(
             "the transport aiortc joins relays on this machine, not Agora itself: use a transport for Agora,"
             " or set OFFHOOK_RELAY_URL to what `offhook mock` prints"
         )
     if not is_loopback(endpoint) or urlsplit(endpoint).scheme != "http":
-        raise TransportUnavailable(
+        raise TransportNotSetUp(
             f"the transport aiortc joins relays on this machine only, at http://127.0.0.1:PORT, not at {endpoint!r}"
         )
     return endpoint.rstrip("/")

@@ -15,7 +15,7 @@ from offhook.arguments import (
     check_whole,
     wrong,
 )
-from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
+from offhook.errors import JoinFailed, JoinTimeout, TransportNotSetUp, TransportUnavailable
 from offhook.interfaces import OPUS_RATES_HZ, Environment, Transport
 from offhook_aiortc.entrance import Entrance
 from offhook_aiortc.http import exchange
@@ -108,7 +108,7 @@ class AiortcTransport(Transport):
         try:
             default_backend()
         except OpusError as error:
-            raise TransportUnavailable(str(error)) from error
+            raise TransportNotSetUp(str(error)) from error
         try:
             answer = await exchange("GET", base + HEALTH_PATH, timeout_s=_CHECK_TIMEOUT_S)
         except JoinFailed as error:

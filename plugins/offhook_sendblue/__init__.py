@@ -62,6 +62,14 @@ def _http_client(environment: Environment) -> Iterable[Finding]:
     return findings(loopback=is_loopback(environment.get(BASE_URL_VARIABLE, "")))
 
 
+def _route(environment: Environment) -> Iterable[Finding]:
+    from offhook.interfaces import Finding, Level
+    from offhook_sendblue.carrier import route_problem
+
+    problem = route_problem(environment)
+    return (Finding(Level.WRONG, "route", problem),) if problem else ()
+
+
 @hookimpl
 def offhook_auth(registry: AuthRegistry) -> None:
     registry.add("env", _env_auth, summary="Sendblue's key pair from SENDBLUE_API_API_KEY and SENDBLUE_API_API_SECRET")
@@ -80,3 +88,4 @@ def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
         summary="what the HTTP client finds in the environment: proxies and certificates",
         needs=("httpx",),
     )
+    registry.add("route", _route, summary="whether grants are joined where the API rings", needs=("httpx",))

@@ -30,6 +30,21 @@ START_CALL: Final = "/facetime/start-call"
 _CONNECT_LIMIT_S: Final = 8.0
 
 
+def route_problem(environment: Environment) -> str:
+    """Return why calls would ring a person and be joined somewhere else; empty if they would not.
+
+    The relay of a mock does not have the channels of Sendblue's own API. A base URL that is neither may have it behind.
+    """
+    relay_url = environment.as_written(RELAY_URL_VARIABLE)
+    base_url = environment.as_written(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
+    if not is_loopback(relay_url) or urlsplit(base_url).hostname != urlsplit(DEFAULT_BASE_URL).hostname:
+        return ""
+    return (
+        f"{RELAY_URL_VARIABLE} names a mock, and {BASE_URL_VARIABLE} does not: Sendblue would ring a person, and "
+        f"offhook would not be in that call. Unset {RELAY_URL_VARIABLE}, or set {BASE_URL_VARIABLE} to the mock as well"
+    )
+
+
 class SendblueCarrier(Carrier):
     """Places FaceTime calls through Sendblue, or through anything on this machine that answers as Sendblue does.
 
@@ -93,6 +108,8 @@ class SendblueCarrier(Carrier):
         """
         guess = "Write Environment(environment)" if hasattr(environment, "items") else ""
         check_instance(environment, "environment", Environment, "an offhook.interfaces.Environment", guess)
+        if problem := route_problem(environment):
+            raise ConfigError(problem)
         return cls(
             auth,
             from_number=environment.get(FROM_NUMBER_VARIABLE, ""),

@@ -49,21 +49,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def sdk_folders(pytestconfig: pytest.Config) -> SdkFolders:
+def sdk_cache(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where archives and SDK folders are kept for the next run; with ``-p no:cacheprovider``, for this run."""
+    if pytestconfig.pluginmanager.has_plugin("cacheprovider"):
+        return Path(pytestconfig.cache.mkdir("agora"))
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "agora"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sdk_folders(sdk_cache: Path) -> SdkFolders:
     """Returns the SDK folder of a version, such as ``sdk_folders("2.3.4")``."""
-    cache = Path(pytestconfig.cache.mkdir("agora"))
 
     def folder_of(version: str) -> Path:
-        return _folder(cache, version)
+        return _folder(sdk_cache, version)
 
     return folder_of
 
 
 @pytest.fixture(scope="session")
-def sdk_archive(pytestconfig: pytest.Config) -> bytes:
+def sdk_archive(sdk_cache: Path) -> bytes:
     """Upstream's source archive of the default version."""
     with _skipping():
-        return _archive(Path(pytestconfig.cache.mkdir("agora")), DEFAULT)[1]
+        return _archive(sdk_cache, DEFAULT)[1]
 
 
 @pytest.fixture(scope="session")

@@ -89,19 +89,8 @@ def test_two_legs_hear_each_other_bit_for_bit(mock: Mock, sdk_folders: SdkFolder
     # A flush drops what was sent and has not been heard.
     for number in range(50, 55):
         child.say(m.Audio(1, 0, number * FRAME, tone(number)))
-    child.say(m.Flush(1, 9))
-    flushed = child.until(m.Flushed)
-    assert flushed.number == 9
-    assert 80 <= flushed.dropped_ms <= 200
-    assert flushed.heard_ms + flushed.dropped_ms >= 1_080
-
-    child.say(m.Mute(1, True))
-    assert child.until(m.MemberUnpublished) == m.MemberUnpublished(2, 101)
-    child.say(m.Mute(1, False), m.Volume(1, 50))
-    for number in range(100, 110):  # the first of them may come before the SDK publishes again
-        child.say(m.Audio(1, 0, number * FRAME, tone(20)))
-        time.sleep(0.02)
-    assert child.until(m.MemberPublished) == m.MemberPublished(2, 101)
+    child.say(m.Flush(1))
+    assert 80 <= child.until(m.Flushed).dropped_ms <= 200
 
     child.say(m.Renew(1, 4, Secret(call.agora["token"])))
     assert child.until(m.Renewed).number == 4
@@ -175,7 +164,7 @@ def emit(message):
 
 watcher = threading.Thread(target=watch)
 watcher.start()
-engine = Engine(Start(PROTOCOL, sys.argv[1], sys.argv[2], None, "mock"), 1, emit)
+engine = Engine(Start(PROTOCOL, sys.argv[1], sys.argv[2]), 1, emit)
 assert loaded.wait(60)
 engine.stop(5)
 stop.set()

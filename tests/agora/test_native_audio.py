@@ -256,6 +256,22 @@ def test_silence_is_handed_over_on_request(sdk: Sdk, monkeypatch: pytest.MonkeyP
     in_a_room(sdk, check)
 
 
+def test_silence_of_a_member_that_joins_later_is_handed_over_on_request(
+    sdk: Sdk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with place(sdk) as here:
+            monkeypatch.setenv("OFFHOOK_AGORA_IDLE_FRAMES", "1")
+            another = sdk.started(here.grant.app_id)  # settings are read each time, also by a library that runs
+            program = here.program()
+            await program.joined(here.grant)
+            here.join()
+            await program.until(lambda: len(program.frames) >= 20, "frames")
+            another.release()
+
+    asyncio.run(main())
+
+
 def test_what_is_pushed_before_joining_waits(sdk: Sdk) -> None:
     async def check(here: Place) -> None:
         program = here.program()

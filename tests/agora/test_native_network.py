@@ -160,6 +160,29 @@ def test_loopback_addresses(sdk: Sdk, url: str) -> None:
     assert sdk.library.offhook_agora_set_endpoint(None) == 0
 
 
+def test_a_mock_that_does_not_answer_is_named(
+    sdk: Sdk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OFFHOOK_AGORA_GIVE_UP_MS", "1000")
+
+    async def main() -> None:
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        sdk.library.offhook_agora_set_endpoint(address.encode())
+        service = sdk.started("a" * 32)
+        program = Program(sdk, service)
+        assert program.connection.connect("007token", CHANNEL, "0") == 0
+        assert (await program.first("on_connection_failure"))[2] == 4
+        await program.release()
+        service.release()
+        sdk.library.offhook_agora_set_endpoint(None)
+        server.close()
+        said = f"no mock answers at {address}: is `offhook mock` running? It is tried again for 1 s"
+        assert capfd.readouterr().err.count(said) == 1
+
+    asyncio.run(main())
+
+
 def frame(opcode: int, data: bytes, *, first: int = 0x80, mask: int = 0) -> bytes:
     size = len(data)
     length = bytes([mask | size]) if size < 126 else bytes([mask | 126]) + size.to_bytes(2, "big")
@@ -172,6 +195,8 @@ NOT_HTTP = [
     b"HTTP/1.1 200 OK\r\n\r\n",
     b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: bad\r\n\r\n",
     b"HTTP/1.1 101 x\r\nno colon\r\n\r\n",
+    b"HTTP/1.1 101 x\r\n\nUpgrade: websocket\r\n\r\n",
+    b"HTTP/1.1 101 x\n\n\r\n\r\n",
     b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
     b"x" * 20_000,
 ]
@@ -265,6 +290,7 @@ def with_a_server(sdk: Sdk, answer: bytes | None, pieces: list[bytes] | None) ->
 
     async def main() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        handles = sdk.handles()
         port = server.sockets[0].getsockname()[1]
         assert sdk.library.offhook_agora_set_endpoint(f"http://127.0.0.1:{port}".encode()) == 0
         service = sdk.started("a" * 32)
@@ -276,6 +302,6 @@ def with_a_server(sdk: Sdk, answer: bytes | None, pieces: list[bytes] | None) ->
         service.release()
         sdk.library.offhook_agora_set_endpoint(None)
         server.close()
-        assert sdk.handles() == 0
+        assert sdk.handles() == handles
 
     asyncio.run(main())

@@ -26,10 +26,10 @@ CC = os.environ.get("CC") or "cc"
 pytestmark = pytest.mark.skipif(shutil.which(CC) is None, reason="needs a C compiler")
 
 
-def compiled(folder: Path, flags: Sequence[str]) -> Path:
-    """The driver, with the library inside; skips the test if the compiler has no such sanitizer."""
-    driver = folder / "driver"
-    sources = [str(HERE / "native" / "driver.c"), *map(str, sorted(NATIVE.glob("*.c")))]
+def compiled(folder: Path, flags: Sequence[str], name: str = "driver") -> Path:
+    """A C program, with the library inside; skips the test if the compiler has no such sanitizer."""
+    driver = folder / name
+    sources = [str(HERE / "native" / f"{name}.c"), *map(str, sorted(NATIVE.glob("*.c")))]
     command = [CC, "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-O1", *flags, f"-I{NATIVE}"]
     done = subprocess.run(
         [*command, "-o", str(driver), *sources, "-lpthread", "-lm"], capture_output=True, text=True, check=False
@@ -77,6 +77,15 @@ def test_a_c_program_on_several_threads(tmp_path: Path, flags: list[str], variab
     assert code == 0, output
     assert "Sanitizer" not in output, output
     assert "heard" in output
+
+
+@pytest.mark.parametrize(("program", "sanitizer"), [("handshake", "address,undefined"), ("services", "thread")])
+def test_a_c_program_without_a_server(tmp_path: Path, program: str, sanitizer: str) -> None:
+    path = compiled(tmp_path, [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"], program)
+    done = subprocess.run([str(path)], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    said = [line for line in done.stderr.splitlines() if "released too early" not in line]
+    assert (done.returncode, said) == (0, [])
+    assert done.stdout in {"done\n", "0 left, done\n"}
 
 
 def test_python_programs_over_a_library_with_address_sanitizer(sdk_folder: Path, tmp_path: Path) -> None:

@@ -169,3 +169,35 @@ asyncio.run(main())
     heard_ms = int((abs(samples) > 0.3).sum()) / 16
     assert float(flushed_ms) > 100
     assert abs(heard_ms - float(cleared_ms)) <= 100, (heard_ms, cleared_ms, flushed_ms)
+
+
+def test_muting_and_the_gain_are_heard(mock: Mock, tmp_path: Path) -> None:
+    """While muted we stay published and send silence, as over every transport."""
+    program = """
+import asyncio, array
+from offhook import AudioFrame, Phone
+
+async def main():
+    async with Phone.from_env() as phone:
+        async with phone.dial("+14155550123") as call:
+            await call.answered()
+            call.play([AudioFrame(array.array("h", [12000, -12000] * 160).tobytes(), 16_000)] * 500)
+            await asyncio.sleep(0.5)
+            call.mute()
+            await asyncio.sleep(0.5)
+            call.gain_db = -12
+            call.unmute()
+            await asyncio.sleep(0.5)
+        print(call.record.channel, call.record.counters["frames_muted"])
+
+asyncio.run(main())
+"""
+    done = mock.run("-c", program, cwd=tmp_path)
+    assert done.code == 0, done.err
+    channel, muted = done.out.split()
+    mock.close()
+    levels = abs(load(mock.recordings / f"{channel}.callee.wav"))
+    loud, soft = (levels > 0.3).nonzero()[0], ((levels > 0.08) & (levels < 0.11)).nonzero()[0]
+    between = levels[loud[-1] + 1 : soft[0]]
+    assert not (between > 0.01).any()
+    assert abs(len(between) / 320 - int(muted)) <= 5, (len(between), muted)

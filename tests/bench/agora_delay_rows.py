@@ -123,8 +123,8 @@ async def _counters(near: Worker) -> Counter[str]:
 
 
 async def measure(turns: int) -> list[Row]:
-    """A2 and A5; nothing where the SDK folder cannot be made."""
-    async with staged("A2 and A5") as settings:
+    """A2; nothing where the SDK folder cannot be made."""
+    async with staged("A2") as settings:
         if settings is None:
             return []
         crossings = await take_turns(
@@ -132,16 +132,23 @@ async def measure(turns: int) -> list[Row]:
             {arm: partial(_cross, role, settings) for arm, role in _ROLES.items()},
             turns,
         )
-        shares = await take_turns(
-            "Agora's SDK, legs in a child", {str(legs): partial(_share, legs, settings) for legs in SHARES}, turns
-        )
         return [
             _added(crossings, "A2.up", UP, 0.5, 0.3),
             _added(crossings, "A2.up.p99", UP, 0.99, 2),
             _added(crossings, "A2.down", DOWN, 0.5, 0.3),
             _added(crossings, "A2.down.p99", DOWN, 0.99, 2),
-            *(_carried(shares, legs) for legs in SHARES),
         ]
+
+
+async def measure_shares(turns: int) -> list[Row]:
+    """A5; nothing where the SDK folder cannot be made."""
+    async with staged("A5") as settings:
+        if settings is None:
+            return []
+        shares = await take_turns(
+            "Agora's SDK, legs in a child", {str(legs): partial(_share, legs, settings) for legs in SHARES}, turns
+        )
+        return [_carried(shares, legs) for legs in SHARES]
 
 
 def _added(taken: Turns[Crossing], name: str, way: str, share: float, goal: float) -> Row:

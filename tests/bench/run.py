@@ -37,7 +37,8 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("G9", "G9m", "G10"): memory_rows.measure,
     ("A1", "A3"): agora_rows.measure,
     ("A4",): agora_rows.measure_set_up,
-    ("A2", "A5"): agora_delay_rows.measure,
+    ("A2",): agora_delay_rows.measure,
+    ("A5",): agora_delay_rows.measure_shares,
 }
 _IDS: Final = tuple(name for names in SETS for name in names)
 

@@ -82,6 +82,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "GrantRenewed.": _MADE,
     "Impairment.carry": _INSIDE,
     "LegClosed.": _LEG,
+    "LegDisconnected.": _LEG,
     "LegFailed.": _LEG,
     "LinkedFarEnd.reachable": _INSIDE,
     "LinkedFarEnd.verify": _INSIDE,

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.patience import PATIENCE_S
+
 from offhook_agora.machine import Machine
 
 if TYPE_CHECKING:
@@ -259,7 +261,7 @@ class Server:
         wanted = handler.headers.get("Range", "")
         self.asked.append((handler.path, wanted))
         self.started.set()
-        self.go_on.wait(20)
+        self.go_on.wait(PATIENCE_S)
         served = self.files.get(path, Served(status=404))
         if served.status or served.location:
             handler.send_response(served.status or 302)

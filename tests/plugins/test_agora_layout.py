@@ -23,7 +23,7 @@ from tests.plugins.agora_files import (
     upstream,
 )
 
-from offhook.errors import ConfigError, MissingExtraError, OffhookError, TransportUnavailable
+from offhook.errors import ConfigError, MissingExtraError, OffhookError, TransportNotSetUp
 from offhook.interfaces import Environment
 from offhook_agora.elf import Library, NotALibrary, _Elf
 from offhook_agora.layout import REQUIREMENT, SdkLayout, find_sdk, packages_called_agora
@@ -167,7 +167,7 @@ def test_an_incomplete_folder_of_fetch_is_passed_over(site: Path, home: Path) ->
 def test_libraries_of_another_version_beside_the_package(site: Path, address: str) -> None:
     package = upstream(site)
     _beside(package, address)
-    message = _refusal(TransportUnavailable)
+    message = _refusal(TransportNotSetUp)
     assert "would delete it" in message
     assert message.endswith("type: offhook agora fetch")
     assert (package / "agora_sdk" / HERE.main_library).is_file()
@@ -184,7 +184,7 @@ def test_an_older_package_that_records_no_address(site: Path) -> None:
 @pytest.mark.parametrize(("installer", "said"), [("uv", "uv throws it away"), ("pip", "a wheel holds none"), ("x", "")])
 def test_a_package_without_libraries(site: Path, installer: str, said: str) -> None:
     upstream(site, installer=installer)
-    message = _refusal(TransportUnavailable)
+    message = _refusal(TransportNotSetUp)
     assert said in message
     assert message.endswith("type: offhook agora fetch")
 
@@ -193,7 +193,7 @@ def test_a_package_without_libraries(site: Path, installer: str, said: str) -> N
 def test_an_empty_folder_that_a_failed_download_has_left(site: Path) -> None:
     package = upstream(site)
     (package / "agora_sdk").mkdir()
-    assert "offhook agora fetch" in _refusal(TransportUnavailable)
+    assert "offhook agora fetch" in _refusal(TransportNotSetUp)
 
 
 @pytest.mark.trap("2.1a")
@@ -207,7 +207,7 @@ def test_what_an_uninstalled_package_has_left_is_not_taken_for_another(site: Pat
 def test_an_unrelated_package_called_agora(site: Path) -> None:
     (site / "agora").mkdir()
     (site / "agora" / "__init__.py").write_text("raise SystemExit('imported')", "ascii")
-    message = _refusal(TransportUnavailable)
+    message = _refusal(TransportNotSetUp)
     assert "is called agora but is not Agora's" in message
     assert REQUIREMENT in message
 
@@ -244,7 +244,15 @@ def test_a_folder_of_the_mock_without_the_layer(tmp_path: Path, monkeypatch: pyt
     sdk = sdk_folder(tmp_path / "sdk", "mock")
     (sdk / "agora").mkdir()
     monkeypatch.syspath_prepend(str(sdk))
-    _refusal(MissingExtraError, sdk)
+    message = _refusal(TransportNotSetUp, sdk)
+    assert message.endswith(f"; type: offhook mock agora-sdk --into {sdk}")
+    assert "pip" not in message  # which would run the installer that the mock's SDK does without
+
+
+@pytest.mark.parametrize("name", ["SENDBLUE_API_BASE_URL", "OFFHOOK_RELAY_URL"])
+def test_nothing_is_here_and_the_call_is_to_a_mock(name: str) -> None:
+    with pytest.raises(TransportNotSetUp, match=r"type: offhook mock agora-sdk --into DIR, and set OFFHOOK_AGORA_SDK"):
+        find_sdk(Environment({name: "http://127.0.0.1:8080"}))
 
 
 # A setting that names something else.
@@ -253,25 +261,25 @@ def test_a_folder_of_the_mock_without_the_layer(tmp_path: Path, monkeypatch: pyt
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for path in (tmp_path / "missing", tmp_path / "file"):
-        assert f"fetch --into {path}" in _refusal(TransportUnavailable, path)
-    message = _refusal(TransportUnavailable, tmp_path / "my sdk")
+        assert f"fetch --into {path}" in _refusal(TransportNotSetUp, path)
+    message = _refusal(TransportNotSetUp, tmp_path / "my sdk")
     assert f"fetch --into '{tmp_path / 'my sdk'}'" in message
 
 
 def test_a_folder_for_the_mock_that_does_not_exist(tmp_path: Path) -> None:
     settings = {"OFFHOOK_AGORA_SDK": str(tmp_path / "sdk"), "SENDBLUE_API_BASE_URL": "http://127.0.0.1:8080"}
-    with pytest.raises(TransportUnavailable, match=r"type: offhook mock agora-sdk --into"):
+    with pytest.raises(TransportNotSetUp, match=r"type: offhook mock agora-sdk --into"):
         find_sdk(Environment(settings))
 
 
 def test_the_folder_inside(tmp_path: Path) -> None:
     sdk = sdk_folder(tmp_path / "sdk")
-    assert f"set it to '{sdk}'" in _refusal(TransportUnavailable, sdk / "agora_sdk")
+    assert f"set it to '{sdk}'" in _refusal(TransportNotSetUp, sdk / "agora_sdk")
 
 
 def test_a_folder_that_was_not_completed(tmp_path: Path) -> None:
     libraries(tmp_path / "sdk" / "agora_sdk")
-    assert "was not completed" in _refusal(TransportUnavailable, tmp_path / "sdk")
+    assert "was not completed" in _refusal(TransportNotSetUp, tmp_path / "sdk")
 
 
 @pytest.mark.parametrize("value", ["$HOME/sdk", "~no-such-user/sdk", " /tmp", '"/tmp"'])
@@ -303,12 +311,12 @@ def test_a_relative_path(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_damaged_marker(tmp_path: Path, text: str) -> None:
     sdk = sdk_folder(tmp_path / "sdk")
     (sdk / "offhook-agora-sdk.json").write_text(text, "ascii")
-    assert "offhook-agora-sdk.json" in _refusal(TransportUnavailable, sdk)
+    assert "offhook-agora-sdk.json" in _refusal(TransportNotSetUp, sdk)
 
 
 def test_a_marker_that_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "sdk" / "offhook-agora-sdk.json").mkdir(parents=True)
-    assert "cannot be read" in _refusal(TransportUnavailable, tmp_path / "sdk")
+    assert "cannot be read" in _refusal(TransportNotSetUp, tmp_path / "sdk")
 
 
 def test_a_marker_is_written_whole(tmp_path: Path) -> None:
@@ -349,7 +357,7 @@ def test_a_library_that_cannot_be_used(site: Path, tmp_path: Path, content: byte
     library.unlink()
     if content is not None:
         library.write_bytes(content)
-    message = _refusal(TransportUnavailable, sdk)
+    message = _refusal(TransportNotSetUp, sdk)
     assert HERE.main_library in message
     assert said in message
     assert message.endswith(f"type: offhook agora fetch --into {sdk}")
@@ -360,7 +368,7 @@ def test_the_remedy_for_a_library_of_the_mock(tmp_path: Path) -> None:
     sdk = sdk_folder(tmp_path / "sdk", "mock")
     upstream(sdk / "upstream")
     (sdk / "agora_sdk" / HERE.main_library).write_bytes(b"")
-    assert _refusal(TransportUnavailable, sdk).endswith(f"type: offhook mock agora-sdk --into {sdk}")
+    assert _refusal(TransportNotSetUp, sdk).endswith(f"type: offhook mock agora-sdk --into {sdk}")
 
 
 @linux_only
@@ -370,13 +378,13 @@ def test_a_library_that_is_a_pipe_or_a_folder(site: Path, tmp_path: Path) -> Non
     library = sdk / "agora_sdk" / HERE.main_library
     library.unlink()
     os.mkfifo(library)
-    _refusal(TransportUnavailable, sdk)
+    _refusal(TransportNotSetUp, sdk)
     library.unlink()
     library.mkdir()
-    assert "cannot be read" in _refusal(TransportUnavailable, sdk)
+    assert "cannot be read" in _refusal(TransportNotSetUp, sdk)
     library.rmdir()
     library.symlink_to("nowhere")
-    assert "cannot be read" in _refusal(TransportUnavailable, sdk)
+    assert "cannot be read" in _refusal(TransportNotSetUp, sdk)
 
 
 def _texts(folder: Path, machine: Machine = LINUX, symbols: frozenset[str] = frozenset()) -> list[str]:

@@ -28,7 +28,8 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
 )
-from offhook.interfaces import Auth, DialRequest
+from offhook.interfaces import Auth, DialRequest, Environment, Level
+from offhook.plugin import Plugins
 from offhook.secret import RedactingFilter, Secret
 from offhook_sendblue import CallableAuth, KeyAuth, SendblueCarrier
 from offhook_wire.access_token import mint
@@ -415,6 +416,31 @@ def test_where_grants_are_joined() -> None:
     assert endpoint(relay_url="http://127.0.0.1:7/") == "http://127.0.0.1:7"
     with pytest.raises(ConfigError, match="OFFHOOK_RELAY_URL"):
         endpoint(relay_url="http://relay.example")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "relay_url", "wrong"),
+    [
+        ("", "http://127.0.0.1:7", True),
+        ("https://api.sendblue.co", "http://localhost:7", True),
+        ("https://gateway.example", "http://127.0.0.1:7", False),
+        ("http://127.0.0.1:7", "http://127.0.0.1:7", False),
+        ("", "", False),
+    ],
+)
+def test_a_person_is_not_rung_for_a_call_that_would_be_joined_at_a_mock(
+    base_url: str, relay_url: str, wrong: bool
+) -> None:
+    environment = Environment({"SENDBLUE_API_BASE_URL": base_url, "OFFHOOK_RELAY_URL": relay_url})
+    plugins = Plugins.load(commands=True)
+    found = list(plugins.make(plugins.diagnosis, "route", environment))
+    if wrong:
+        with pytest.raises(ConfigError, match="Sendblue would ring a person"):
+            SendblueCarrier.from_environment(environment, KeyAuth(KEY, SECRET))
+        assert [finding.level for finding in found] == [Level.WRONG]
+    else:
+        SendblueCarrier.from_environment(environment, KeyAuth(KEY, SECRET))
+        assert not found
 
 
 def test_a_traceback_can_show_a_carrier_whose_making_failed() -> None:

@@ -14,6 +14,7 @@ from offhook.errors import (
     RateLimited,
     RequestRejected,
     StorageError,
+    TransportNotSetUp,
 )
 from offhook.session.outcome import Disposition
 
@@ -30,7 +31,7 @@ class ExitCode(IntEnum):
     COMPLETED = 0
     #: Something broke: the network, the channel, the carrier's answer, a plugin.
     FAILED = 1
-    #: Arguments, settings or files are wrong. Nothing rang.
+    #: Arguments, settings, files or what is installed are wrong. Nothing rang.
     BAD_USAGE = 2
     #: No answer, busy, declined or canceled.
     NOT_ANSWERED = 3
@@ -65,6 +66,7 @@ _ERRORS: Final[Mapping[type[OffhookError], ExitCode]] = {
     RequestRejected: ExitCode.REFUSED,
     RateLimited: ExitCode.REFUSED,
     DialRefused: ExitCode.REFUSED,
+    TransportNotSetUp: ExitCode.BAD_USAGE,
 }
 
 

@@ -95,7 +95,8 @@ class Transport(ABC):
             endpoint: base URL of a relay, or None for Agora itself.
 
         Raises:
-            TransportUnavailable: the endpoint is of the wrong kind, or nothing answers there.
+            TransportNotSetUp: the endpoint is of the wrong kind, or a setting or a file that it needs is wrong.
+            TransportUnavailable: nothing answers there.
             MissingExtraError: a package that it needs is not installed.
         """
         ...

@@ -187,9 +187,8 @@ class CallMedia:
             The milliseconds of the item that was playing that were sent and not dropped by the leg.
         """
         played_ms = self.playout.clear()
-        flush: Callable[[], float] | None = getattr(
-            self._leg, "flush", None
-        )  # a leg that is not a subclass of `Leg` may lack it
+        # A leg that is not a subclass of `Leg` may lack it.
+        flush: Callable[[], float] | None = getattr(self._leg, "flush", None)
         if flush is None or not self._opened:
             return played_ms
         try:

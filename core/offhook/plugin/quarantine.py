@@ -1,8 +1,10 @@
 """Undoes changes to the rest of the process that importing a plugin must not make.
 
-Some SDKs turn off the checking of TLS certificates when they are imported, for every user of urllib in the process
-(Agora's does). `quarantine` restores it and reports that. Exceptions of such an SDK, `SystemExit` included, are left to
-the caller.
+Some SDKs turn off the checking of TLS certificates when they are imported, for every user of urllib in the process.
+`quarantine` restores it and reports that. Exceptions of such an SDK, `SystemExit` included, are left to the caller.
+
+Agora's SDK does so too, but not here: the plugin offhook_agora imports it in a process of its own, and not while it is
+loaded. The quarantine is for plugins that import an SDK in this process, one of somebody else's for Agora included.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from offhook.interfaces.numbers import mask, mask_these
 from offhook.records.call_time import CallTime
 from offhook.records.timeline import Timeline
 from offhook.secret import redact
-from offhook.session.events import CallAccepted, DeadlinePassed, Dialed, LegClosed, LegFailed
+from offhook.session.events import CallAccepted, DeadlinePassed, Dialed, LegClosed, LegDisconnected, LegFailed
 from offhook.session.facts import to_facts
 from offhook.session.outcome import Disposition
 from offhook.session.policy import policy_document
@@ -57,6 +57,8 @@ class RecordKeeper:
         self.error: OffhookError | None = None
         #: Why the last renewal failed.
         self.renewal_problem = ""
+        #: Why our connection broke last, in parentheses; empty if the transport did not say.
+        self._broken = ""
         self.record: CallRecord = CallRecord(call_id, mask(number), "")
         self.timeline: Timeline = Timeline(
             self.record, stores.of_call(call_id), hooks, session, self._time.now_s, self._clean
@@ -85,6 +87,8 @@ class RecordKeeper:
     def keep(self, event: Event, step: Step, at_s: float) -> None:
         """Write down an event that the session took, and its step."""
         record, session = self.record, self._session
+        if isinstance(event, LegDisconnected):
+            self._broken = f" ({event.reason})" if event.reason else ""
         decided = record.apply(event, step, at_s, session.callee_uid, session.outcome)
         if decided and record.disposition is Disposition.FAILED:
             self.timeline.failure(self._explain(event, step.evidence))
@@ -115,7 +119,7 @@ class RecordKeeper:
     def _detail(self, event: Event) -> str:
         if isinstance(event, CallAccepted) and self.grant is not None:
             return f"channel={self.grant.channel} token_sha256={self.grant.token.fingerprint}"
-        return " ".join(f"{name}={value}" for name, value in to_facts(event).items() if value is not None)
+        return " ".join(f"{name}={value}" for name, value in to_facts(event).items() if value not in (None, ""))
 
     def _explain(self, event: Event, evidence: Evidence | None) -> str:
         """One sentence on what broke."""
@@ -129,7 +133,9 @@ class RecordKeeper:
         if isinstance(event, LegFailed | LegClosed):
             return f"the channel was lost: {event.reason}"
         if evidence is Evidence.LEG_LOST:
-            return f"our connection to the channel broke and did not come back within {policy.grace_s:g} s"
+            return (
+                f"our connection to the channel broke{self._broken} and did not come back within {policy.grace_s:g} s"
+            )
         if evidence is Evidence.CALLEE_DROPPED:
             return f"the callee vanished from the channel and did not come back within {policy.grace_s:g} s"
         return f"not in the channel within {policy.setup_timeout_s:g} s of dialling"

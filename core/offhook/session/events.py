@@ -6,7 +6,7 @@ the carrier. Transports make leg events, so the fields of leg events are public 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -114,7 +114,12 @@ class LegJoined:
 
 @dataclass(frozen=True, slots=True)
 class LegDisconnected:
-    """Our connection to the channel broke; the transport is trying to get it back."""
+    """Our connection to the channel broke; the transport is trying to get it back.
+
+    `reason` is for people; empty if none is known. Events are equal whatever their reasons.
+    """
+
+    reason: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ class Watch:
     def __init__(self, library: Callable[[], object]) -> None:
         self._library = library
         self._reported: weakref.WeakKeyDictionary[object, set[tuple[str, str]]] = weakref.WeakKeyDictionary()
+        self._connected: dict[int, weakref.finalize[..., Any]] = {}
 
     def report(self, name: str, detail: str, about: object) -> None:
         """Report a misuse, once for each object that it is about; raises nothing."""
@@ -114,6 +115,8 @@ class Watch:
             for name in [name for name in vars(watched) if not name.startswith("_")]:
                 self._replace(watched, name, functools.partial(self._checked_release, handle=handle))
         if class_name == "RTCConnection":
+            self._replace(watched, "connect", self._checked_connect)
+            self._replace(watched, "release", self._checked_end)
             self._replace(watched, "push_audio_pcm_data", self._checked_push)
             self._replace(watched, "register_audio_frame_observer", self._checked_observer)
             self._replace(watched, "_on_capabilities_changed", self._checked_capabilities)
@@ -131,6 +134,40 @@ class Watch:
             return original(self_, *args, **kwargs)
 
         return call
+
+    def _checked_connect(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """A connection that is dropped without `release()` frees callbacks that the library goes on to call."""
+
+        def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            handle = getattr(self_, "conn_handle", None)
+            if handle is not None and id(self_) not in self._connected:
+                end = weakref.finalize(self_, self._dropped, id(self_), handle)
+                end.atexit = False  # a program may end without a release
+                self._connected[id(self_)] = end
+            return original(self_, *args, **kwargs)
+
+        return call
+
+    def _checked_end(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            end = self._connected.pop(id(self_), None)
+            if end is not None:
+                end.detach()
+            return original(self_, *args, **kwargs)
+
+        return call
+
+    def _dropped(self, identity: int, handle: object) -> None:
+        self._connected.pop(identity, None)
+        detail = "the last reference to a connection is gone before release(): Agora's library may crash"
+        self.report("connection dropped without release", detail, self._library)
+        try:
+            library: Any = self._library()
+            abandon = library["offhook_agora_abandon"]
+            abandon.argtypes, abandon.restype = (ctypes.c_void_p,), None
+            abandon(handle)
+        except Exception:  # as in `report`
+            pass
 
     def _checked_push(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(self_: Any, data: Any, *args: Any, **kwargs: Any) -> Any:

@@ -26,7 +26,7 @@ from offhook.wording import printable, quoted_path, system_reason
 from offhook_mockserver.agora_sdk.releases import PROJECT, Release, release_of_archive
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
 #: How long everything may take: to make an environment with pip if necessary, and to download 100 kB.
 TIMEOUT_S: Final = 180.0
@@ -60,13 +60,19 @@ def read_archive(path: Path, sha256: str = "") -> tuple[Release, bytes]:
     return release_of_archive(hashlib.sha256(archive).hexdigest(), sha256), archive
 
 
-async def obtain(wanted: Release, cache: Path | None = None, timeout_s: float = TIMEOUT_S) -> bytes:
+async def obtain(
+    wanted: Release,
+    cache: Path | None = None,
+    timeout_s: float = TIMEOUT_S,
+    on_download: Callable[[str], object] = lambda doing: None,
+) -> bytes:
     """Return the source archive of a release: the copy that is kept, else a download.
 
     Args:
         wanted: the release.
         cache: the folder of copies; in offhook's data folder by default.
         timeout_s: how long the download may take.
+        on_download: called with a line for people before a download begins.
 
     Raises:
         TransportUnavailable: it cannot be downloaded; what pip said is in the message.
@@ -76,6 +82,7 @@ async def obtain(wanted: Release, cache: Path | None = None, timeout_s: float = 
     kept = folder / f"{PROJECT}-{wanted.version}.tar.gz"
     archive = _kept(kept)
     if not _has_hash(archive, wanted):
+        on_download(f"downloading the source archive of {PROJECT} {wanted.version}, for at most {timeout_s:g} s")
         archive = await _download(wanted, timeout_s)
         _keep(archive, kept)
     return archive

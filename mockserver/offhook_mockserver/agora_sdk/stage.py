@@ -19,6 +19,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -40,6 +41,8 @@ MARKER: Final = "offhook-agora-sdk.json"
 _FORMAT: Final = 1
 _KIND: Final = "mock"
 _LARGEST_MARKER: Final = 65_536
+#: How often it is looked whether another process is done.
+_LOOK_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,13 @@ def version_of(package: Path) -> str:
     return names[0].removesuffix(".dist-info").rpartition("-")[2] if names else ""
 
 
-def stage(into: Path, package: Path | None, archive: bytes = b"", version: str = "") -> Staged:
+def stage(
+    into: Path,
+    package: Path | None,
+    archive: bytes = b"",
+    version: str = "",
+    stop: threading.Event | None = None,
+) -> Staged:
     """Lay out an SDK folder, in place of one that a mock has made before.
 
     Args:
@@ -81,6 +90,7 @@ def stage(into: Path, package: Path | None, archive: bytes = b"", version: str =
         package: the installed Python layer; None to lay out the one of `archive`.
         archive: the source archive, whose hash was checked.
         version: the version of the Python layer; empty if it is not known.
+        stop: ends it early, and has it raise, once it is set; the folder is as it was.
 
     Raises:
         ConfigError: the folder holds something else; the C compiler is missing, or cannot compile the library; the
@@ -90,7 +100,7 @@ def stage(into: Path, package: Path | None, archive: bytes = b"", version: str =
     folder = into.resolve()
     try:
         make_folder(folder.parent, "Choose another folder for --into.")
-        with _alone_in(folder.parent):
+        with _alone_in(folder.parent, stop or threading.Event()):
             check_replaceable(folder)
             with tempfile.TemporaryDirectory(
                 dir=folder.parent, prefix=f".{folder.name}.", ignore_cleanup_errors=True
@@ -100,7 +110,7 @@ def stage(into: Path, package: Path | None, archive: bytes = b"", version: str =
                 if package is None:
                     (new / "upstream").mkdir()
                     unpack(archive, new / "upstream")
-                build(package or new / "upstream" / "agora", new / "agora_sdk")
+                build(package or new / "upstream" / "agora", new / "agora_sdk", stop=stop)
                 _write_ours(new, version)
                 _put_in_place(new, folder, Path(name, "old"))
     except (OSError, ValueError) as error:
@@ -120,6 +130,8 @@ def check_replaceable(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise ConfigError(f"--into needs a folder, and {quoted_path(folder)} is a file")
+    if folder.is_mount():
+        raise ConfigError(f"{quoted_path(folder)} is a mount point, which cannot be replaced: pass a folder in it")
     if not any(folder.iterdir()):
         return
     kind = _kind_of(folder)
@@ -145,14 +157,23 @@ def _kind_of(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _alone_in(parent: Path) -> Generator[None]:
+def _alone_in(parent: Path, stop: threading.Event) -> Generator[None]:
     """Keep other processes from laying out a folder in `parent` meanwhile."""
     descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while not _locked(descriptor):
+            if stop.wait(_LOOK_S):
+                raise ConfigError("stopped while another process lays out a folder there")
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def _write_ours(new: Path, version: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,10 +77,19 @@ async def _stage(into: Path, sdk: str, sdist: Path | None, sha256: str) -> Stage
         version = found.version
     elif sdk or (package := installed_package()) is None:
         wanted = release(sdk or DEFAULT, sha256)
-        archive, version = await obtain(wanted), wanted.version
+        archive, version = await obtain(wanted, on_download=_say), wanted.version
     else:
         version = version_of(package)
-    return await asyncio.to_thread(stage, into, package, archive, version)
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(stage, into, package, archive, version, stop)
+    finally:
+        stop.set()  # for a thread that goes on after ctrl-C
+
+
+def _say(doing: str) -> None:
+    """Say on standard error what takes a while; the settings are on standard output."""
+    print_line(f"{doing} ...", sys.stderr)
 
 
 def _settings(staged: Staged, port: int) -> dict[str, str]:

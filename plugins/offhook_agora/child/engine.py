@@ -170,7 +170,7 @@ class Engine:
             if membership is None:
                 answer_late(message, self._emit)
             else:
-                membership.speech.flush(message.number)
+                membership.speech.flush()
             self._taken(0)
         elif membership is None:
             self._forget(message.leg)
@@ -222,7 +222,7 @@ class Engine:
 
     def _open(self, sdk: Sdk, join: Join, membership: Membership) -> None:
         try:
-            service = process_service.get(sdk, join.app_id, self._start.folder)
+            service = process_service.get(sdk, join.app_id)
             membership.open(sdk, service)
         except Refusal as refusal:
             self._refuse(membership, refusal)

@@ -16,7 +16,7 @@ from offhook_agora.child.opening import connect, new_connection
 from offhook_agora.child.presence import Note, Presence
 from offhook_agora.child.reasons import Meaning, ending, meaning
 from offhook_agora.child.renewal import Renewals
-from offhook_agora.child.sdk import callbacks_of, set_volume
+from offhook_agora.child.sdk import callbacks_of
 from offhook_agora.child.speech import Speech
 from offhook_agora.messages import (
     Counts,
@@ -24,11 +24,9 @@ from offhook_agora.messages import (
     Flushed,
     Leave,
     Left,
-    Mute,
     Reason,
     Renew,
     RenewalRefused,
-    Volume,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +46,7 @@ _PUSH_S: Final = 2.0
 _EXPIRED_S: Final = 2.0
 _COUNTS_S: Final = 1.0
 
-Request: TypeAlias = Mute | Volume | Renew | Leave
+Request: TypeAlias = Renew | Leave
 
 
 class Membership:
@@ -90,8 +88,6 @@ class Membership:
         self._presence = Presence(join.leg, join.rate_hz, emit, self._requests.put, now)
         self._connection: Connection | None = None
         self._callbacks: tuple[object, ...] = ()
-        self._published = False
-        self._muted = False
         self._leave_asked = False
         self._ended = False
         self._gone_s = GONE_S
@@ -183,12 +179,6 @@ class Membership:
 
     def _handle(self, request: Request) -> None:
         match request:
-            case Mute(on=on):
-                self._mute(on=on)
-            case Volume(percent=percent):
-                connection = self._connection
-                if connection is not None:
-                    self._calls.make(lambda: set_volume(connection, percent))
             case Renew():
                 if self._connection is not None and self._renewals.ask(request, self._connection):
                     self._expired_at_s = None
@@ -197,26 +187,15 @@ class Membership:
 
     def _publish(self) -> None:
         connection = self._connection
-        if connection is None or self._muted or self._published:
+        if connection is None:
             return
         result = self._calls.make(connection.publish_audio)
         if result == 0:
-            self._published = True
             self.speech.open(connection)
             return
         returned = "failed" if result is None else f"returned {result}"
         what = Meaning(Reason.SDK, f"Agora's SDK does not publish our audio: publish_audio {returned}")
         self._presence.end(ending(self.leg, self._presence.joined, what))
-
-    def _mute(self, *, on: bool) -> None:
-        self._muted = on
-        if not on:
-            if self._presence.joined:
-                self._publish()
-        elif self._published and self._connection is not None and self.speech.shut(_PUSH_S):
-            self._published = False
-            self._calls.make(self._connection.interrupt_audio)
-            self._calls.make(self._connection.unpublish_audio)
 
     # The end
 
@@ -259,7 +238,7 @@ class Membership:
             frames_malformed=presence.incoming.malformed,
             callbacks_late=presence.callbacks_late,
             callbacks_failed=presence.callbacks_failed,
-            sdk_errors=presence.sdk_errors + self._calls.failed + self._audio_calls.failed,
+            errors=presence.sdk_errors + self._calls.failed + self._audio_calls.failed,
         )
         if counts != self._last_counts:
             self._last_counts = counts
@@ -271,9 +250,7 @@ def answer_late(request: Request | Flush, emit: Callable[[FromChild | Audio], No
     match request:
         case Leave(leg):
             emit(Left(leg))
-        case Flush(leg, number):
-            emit(Flushed(leg, number, 0, 0))
+        case Flush(leg):
+            emit(Flushed(leg, 0))
         case Renew(leg, number):
             emit(RenewalRefused(leg, number, Reason.LEFT, "the leg has left the channel"))
-        case _:
-            pass

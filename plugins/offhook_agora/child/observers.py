@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from offhook_agora.child.presence import Presence
 
@@ -27,14 +27,6 @@ class Frame(Protocol):
     channels: int
     samples_per_sec: int
     buffer: bytearray
-
-
-class Loudness(Protocol):
-    """What is used of upstream's `AudioVolumeInfo`."""
-
-    user_id: str
-    volume: int
-    vad: int
 
 
 def _uid(text: str) -> int:
@@ -159,10 +151,6 @@ class UserObserver(_Observer):
         # leaves, which is reported by itself.
         if reason not in {3, 4, 7} and state in {0, 1, 2}:
             self.presence.member_published(_uid(uid), on=state > 0)
-
-    @_fenced
-    def on_audio_volume_indication(self, user: object, speakers: Sequence[Loudness], number: int, total: int) -> None:
-        self.presence.volumes([(int(it.user_id or 0), it.volume, bool(it.vad)) for it in speakers])
 
 
 class AudioObserver(_Observer):

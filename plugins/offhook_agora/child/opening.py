@@ -61,7 +61,7 @@ def _preparations(
     of_connection = ConnectionObserver(presence, generation)
     of_user = UserObserver(presence, generation)
     of_audio = AudioObserver(presence, generation)
-    made: dict[str, Callable[[], int]] = {
+    return {
         "register_observer": lambda: connection.register_observer(of_connection),
         "register_local_user_observer": lambda: connection.register_local_user_observer(of_user),
         # Before the observer, which may be registered only once.
@@ -70,8 +70,3 @@ def _preparations(
         ),
         "register_audio_frame_observer": lambda: connection.register_audio_frame_observer(of_audio, 0, None),
     }
-    if join.volumes_ms:
-        made["set_audio_volume_indication_parameters"] = lambda: user.set_audio_volume_indication_parameters(
-            join.volumes_ms, 3, True
-        )
-    return made

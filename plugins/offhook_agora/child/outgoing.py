@@ -97,15 +97,14 @@ class Outgoing:
         """When to call `due`."""
         return self._until_s
 
-    def flush(self, now_s: float) -> tuple[int, int]:
-        """Drop what is held, and count what the SDK drops now; returns samples heard so far, and samples dropped."""
+    def flush(self, now_s: float) -> int:
+        """Drop what is held, and count what the SDK drops now; returns how many samples that were."""
         held = len(self._held) // SAMPLE_BYTES
         self.flushed += self._held_frames
         self._forget_held()
         self._expected = None
         self.given = False
-        heard = self._clock.heard(now_s)
-        return heard, held + self._clock.flush(now_s)
+        return held + self._clock.flush(now_s)
 
     def refused(self, piece: bytearray) -> None:
         """The SDK did not take `piece`, which was the last one."""

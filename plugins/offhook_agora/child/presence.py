@@ -16,21 +16,17 @@ from offhook_agora.messages import (
     MemberPublished,
     MemberUnpublished,
     Reconnected,
-    Speaker,
     TokenExpiring,
-    Volumes,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from offhook_agora.messages import Audio, Closed, Failed, FromChild, Refused
 
 #: Errors of the SDK that concern a token.
 _EXPIRED: Final = 109
 _INVALID: Final = 110
-#: Speakers in one `Volumes`.
-_MOST_SPEAKERS = 64
 
 
 class Note(Enum):
@@ -75,9 +71,9 @@ class Presence:
         now: Callable[[], float],
     ) -> None:
         self.generation: int = 1
-        self.gone = threading.Event()
+        self.gone: threading.Event = threading.Event()
         self.joined: bool = False
-        self.incoming = Incoming(leg, rate_hz)
+        self.incoming: Incoming = Incoming(leg, rate_hz)
         self.callbacks_late: int = 0
         self.callbacks_failed: int = 0
         self.sdk_errors: int = 0
@@ -173,11 +169,6 @@ class Presence:
             self._published.discard(uid)
             self._finish(uid, gone=False)
             self._emit(MemberUnpublished(self._leg, uid))
-
-    def volumes(self, speakers: Sequence[tuple[int, int, bool]]) -> None:
-        """Who is loud."""
-        loud = tuple(Speaker(uid, max(0, min(volume, 255)), voice) for uid, volume, voice in speakers[:_MOST_SPEAKERS])
-        self._emit(Volumes(self._leg, loud))
 
     def audio(self, uid: int, pcm: bytes, rate_hz: int) -> None:
         """A piece of a member's audio; empty if it is not 16-bit mono."""

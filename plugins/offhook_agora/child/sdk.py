@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-Code: TypeAlias = Literal["missing", "library", "symbol", "occupied", "layer", "start"]
+Code: TypeAlias = Literal["missing", "library", "symbol", "occupied", "layer"]
 
 _log: Final = logging.getLogger("offhook.agora")
 
@@ -47,14 +47,13 @@ class SdkUnusable(Exception):
     def __init__(self, code: Code, text: str) -> None:
         super().__init__(text)
         self.code: Code = code
-        self.text = sentence(text)
+        self.text: str = sentence(text)
 
 
 class LocalUser(Protocol):
     """What is used of upstream's class of this name."""
 
     def set_playback_audio_frame_before_mixing_parameters(self, channels: int, rate_hz: int) -> int: ...
-    def set_audio_volume_indication_parameters(self, interval_ms: int, smooth: int, voices: bool) -> int: ...
 
 
 class Connection(Protocol):
@@ -69,7 +68,6 @@ class Connection(Protocol):
     def connect(self, token: str, channel: str, uid: str) -> int: ...
     def disconnect(self) -> int: ...
     def publish_audio(self) -> int: ...
-    def unpublish_audio(self) -> int: ...
     def push_audio_pcm_data(self, data: bytearray, rate_hz: int, channels: int) -> int: ...
     def interrupt_audio(self) -> int: ...
     def renew_token(self, token: str) -> int: ...
@@ -105,10 +103,9 @@ class Sdk:
         service: Service = self._service.AgoraService()
         return service
 
-    def service_config(self, app_id: str, folder: str | None) -> object:
+    def service_config(self, app_id: str) -> object:
         """Return the configuration of a service without video and without sound devices."""
-        folders = {"log_path": f"{folder}/sdk.log", "data_dir": folder, "config_dir": folder} if folder else {}
-        return self._base.AgoraServiceConfig(appid=app_id, enable_audio_device=0, enable_video=0, **folders)
+        return self._base.AgoraServiceConfig(appid=app_id, enable_audio_device=0, enable_video=0)
 
     def configs(self, rate_hz: int, scenario: int) -> tuple[object, object]:
         """Return the configurations of a connection: of what it receives, and of what it publishes.
@@ -133,15 +130,6 @@ class Sdk:
         if function is not None:
             function.argtypes = [ctypes.c_char_p]
             function(endpoint.encode() if endpoint else None)
-
-
-def set_volume(connection: Connection, percent: int) -> int:
-    """Set how loud our audio is published; upstream offers that on a track that it keeps to itself."""
-    track: Any = getattr(connection, "_audio_track", None)
-    if track is None:
-        return -1
-    result: int = track.adjust_publish_volume(percent)
-    return result
 
 
 def callbacks_of(connection: Connection) -> tuple[object, ...]:

@@ -30,7 +30,7 @@ class ServiceHolder:
         self._ending = threading.Event()
         self._released = threading.Event()
 
-    def get(self, sdk: Sdk, app_id: str, folder: str | None) -> Service:
+    def get(self, sdk: Sdk, app_id: str) -> Service:
         """Return the service for `app_id`. Called on threads of engines.
 
         Raises:
@@ -51,7 +51,7 @@ class ServiceHolder:
         made: Service | None = None
         try:
             service = sdk.new_service()
-            service.initialize(sdk.service_config(app_id, folder))  # returns 0 whether it worked or not
+            service.initialize(sdk.service_config(app_id))  # returns 0 whether it worked or not
             made = service if service.inited else None
         finally:
             with self._changed:

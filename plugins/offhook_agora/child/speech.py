@@ -50,7 +50,7 @@ class Speech:
         emit: Callable[[FromChild | Audio], None],
         now: Callable[[], float],
     ) -> None:
-        self.outgoing = Outgoing(rate_hz, lead_ms)
+        self.outgoing: Outgoing = Outgoing(rate_hz, lead_ms)
         self.sent: int = 0
         self.dropped: int = 0
         self.refused: int = 0
@@ -62,8 +62,6 @@ class Speech:
         self._changed = threading.Condition()
         self._connection: Connection | None = None
         self._busy = False
-        #: The way was shut: what was queued before is gone.
-        self._stale = False
 
     # On the leg's thread
 
@@ -73,44 +71,33 @@ class Speech:
             self._connection = connection
 
     def shut(self, timeout_s: float) -> bool:
-        """Let no more audio through; returns whether no push is under way any more."""
+        """Let no more audio through, for good; returns whether no push is under way any more."""
         with self._changed:
             self._connection = None
-            self._stale = True
             return self._changed.wait_for(lambda: not self._busy, timeout_s)
 
     # On the audio thread
 
     def send(self, audio: Audio) -> None:
         """Push a frame, or hold it."""
-        now_s = self._now()
-        self._refresh(now_s)
         if self._connection is None:
             self.dropped += 1
             return
         self.sent += 1
-        self._push(self.outgoing.add(audio.pcm, audio.position, now_s))
+        self._push(self.outgoing.add(audio.pcm, audio.position, self._now()))
 
     def due(self) -> None:
         """Push what is held, once its time has come."""
-        now_s = self._now()
-        self._refresh(now_s)
-        self._push(self.outgoing.due(now_s))
+        if self._connection is not None:
+            self._push(self.outgoing.due(self._now()))
 
-    def flush(self, number: int) -> None:
+    def flush(self) -> None:
         """Empty the SDK, and say how much it had."""
-        self._refresh(self._now())
         given = self.outgoing.given  # rather than what is left: the SDK can be behind what we think it has played
-        heard, dropped = self.outgoing.flush(self._now())
+        dropped = self.outgoing.flush(self._now())
         if given:
             self._with(lambda connection: connection.interrupt_audio())  # returns -1000 when it works
-        per_ms = self._rate_hz // 1000
-        self._emit(Flushed(self._leg, number, heard // per_ms, dropped // per_ms))
-
-    def _refresh(self, now_s: float) -> None:
-        if self._stale:
-            self._stale = False
-            self.outgoing.flush(now_s)
+        self._emit(Flushed(self._leg, dropped * 1000 // self._rate_hz))
 
     def _push(self, piece: bytearray | None) -> None:
         if piece is None:

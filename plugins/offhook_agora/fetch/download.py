@@ -87,7 +87,7 @@ class Download:
         self._progress = progress
         self._deadline_s = 0.0
         self._received = 0
-        self.was_resumed = False
+        self.was_resumed: bool = False
 
     def run(self) -> Path:
         """Download the archive, or the rest of it; returns the file.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import ConfigError, StorageError, TransportUnavailable
+from offhook.errors import ConfigError, StorageError, TransportNotSetUp, TransportUnavailable
 from offhook.paths import make_folder
 from offhook.records import home, make_private, open_private
 from offhook.wording import printable, quoted_path, system_reason
@@ -23,7 +23,7 @@ from offhook_agora.fetch.target import check_target, check_work_folder, recover,
 from offhook_agora.fetch.unpacking import unpack
 from offhook_agora.layout import LIBRARIES, find_package
 from offhook_agora.libraries import machine_problem, problems
-from offhook_agora.marker import Marker, write_marker
+from offhook_agora.marker import Marker, unread_reason, write_marker
 from offhook_agora.upstream import bound_symbols, native_address, version_of
 
 if TYPE_CHECKING:
@@ -109,13 +109,14 @@ class Fetch:
 
         Raises:
             ConfigError: the order cannot be carried out: the archive is unknown, or the folder is not accepted.
-            TransportUnavailable: the library does not fit this machine; the archive cannot be fetched, has another hash
-                or is damaged; or another fetch into the folder is running.
+            TransportNotSetUp: Agora has no library for this machine.
+            TransportUnavailable: what was fetched does not fit this machine; the archive cannot be fetched, has another
+                hash or is damaged; or another fetch into the folder is running.
             StorageError: the folder or the archive cannot be read or written.
         """
         order = self._order
         if problem := machine_problem(self._machine):
-            raise TransportUnavailable(f"nothing was fetched: {problem}")
+            raise TransportNotSetUp(f"nothing was fetched: {problem}")
         url = None if order.archive else checked_address(order.url or pinned_address(self._machine))
         address = shown(url) if url else ""
         wanted = checked_hash(order.sha256) if order.sha256 else self._hashes.of_address(address) if address else ""
@@ -189,7 +190,7 @@ class Fetch:
                 with os.fdopen(open_private(copy, os.O_WRONLY | os.O_TRUNC), "wb") as target:
                     shutil.copyfileobj(file, target, _PIECE)
         except (OSError, ValueError) as error:
-            problem = _reason(error)
+            problem = unread_reason(error)
         if problem:
             raise StorageError(f"{quoted_path(source)} cannot be copied: {problem}; check the path that --zip names")
         return copy, _hash(copy)
@@ -251,8 +252,4 @@ def _hash(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise StorageError(f"{quoted_path(path)} cannot be read: {_reason(error)}") from None
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else "") or "the system reports no reason"
+        raise StorageError(f"{quoted_path(path)} cannot be read: {unread_reason(error)}") from None

@@ -41,7 +41,7 @@ class Ear(AudioSink):
 
     def __init__(self) -> None:
         self.seconds: dict[int, Second] = {}
-        self.longest_hole_ms = 0.0
+        self.longest_hole_ms: float = 0.0
         self._loud_until_s: float | None = None
 
     async def write(self, frame: AudioFrame) -> None:

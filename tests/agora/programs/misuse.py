@@ -1,11 +1,18 @@
 """usage: python misuse.py NAME < GRANT: misuses Agora's SDK in one way, twice, and prints what it sees."""
 
+import gc
 import json
 import sys
 import threading
 import time
 
-from agora.rtc.agora_base import AgoraServiceConfig, AudioScenarioType, RTCConnConfig, RtcConnectionPublishConfig
+from agora.rtc.agora_base import (
+    AgoraServiceConfig,
+    AudioPublishType,
+    AudioScenarioType,
+    RTCConnConfig,
+    RtcConnectionPublishConfig,
+)
 from agora.rtc.agora_service import AgoraService
 from agora.rtc.audio_frame_observer import IAudioFrameObserver
 from agora.rtc.local_user_observer import IRTCLocalUserObserver
@@ -84,6 +91,24 @@ elif name == "after_release":
     other.release()
     twice(lambda: other.publish_audio())
     twice(lambda: other.release())
+elif name == "not_modelled":
+    twice(lambda: connection.get_local_user().set_mixed_audio_frame_parameters(1, 16000, 160))
+elif name == "audience":
+    print("role:", connection.get_local_user().get_user_role())
+    connection.get_local_user().set_user_role(2)
+    twice(lambda: connection.publish_audio())
+elif name == "encoded":
+    encoded = RtcConnectionPublishConfig(audio_publish_type=AudioPublishType.AUDIO_PUBLISH_TYPE_ENCODED_PCM)
+    other = service.create_rtc_connection(RTCConnConfig(), encoded)
+    twice(lambda: other.publish_audio())
+    other.release()
+elif name == "dropped":
+    for _ in range(2):
+        other = service.create_rtc_connection(RTCConnConfig(), RtcConnectionPublishConfig())
+        other.register_observer(IRTCConnectionObserver())
+        other.connect("", grant["channelName"], "0")
+        del other
+        gc.collect()
 time.sleep(0.3)
 connection.disconnect()
 events.disconnected.wait(3)

@@ -128,8 +128,16 @@ def network_lost(r: Rig) -> None:
     later(3, r.transport.tell, LegDisconnected())
 
 
+def network_lost_with_a_reason(r: Rig) -> None:
+    r.answer(1)
+    later(1, r.transport.tell, LegDisconnected("the far end restarts"))
+    later(2, r.transport.tell, LegReconnected())
+    later(3, r.transport.tell, LegDisconnected("its process was killed"))
+
+
 @pytest.mark.fault("F19")
 @pytest.mark.fault("F34")
+@pytest.mark.trap("1.5b")
 @pytest.mark.parametrize(
     ("script", "outcome", "ended_at_s", "problem"),
     [
@@ -151,6 +159,12 @@ def network_lost(r: Rig) -> None:
             Outcome(Disposition.FAILED, EndedBy.NETWORK, Cause.NETWORK_OUT_OF_ORDER),
             8,
             "our connection to the channel broke and did not come back within 5 s",
+        ),
+        (
+            network_lost_with_a_reason,
+            Outcome(Disposition.FAILED, EndedBy.NETWORK, Cause.NETWORK_OUT_OF_ORDER),
+            8,
+            "our connection to the channel broke (its process was killed) and did not come back within 5 s",
         ),
         (quits_while_ringing, Outcome(Disposition.NO_ANSWER, EndedBy.CALLEE, Cause.NORMAL_UNSPECIFIED), 3, ""),
         (lambda _: None, Outcome(Disposition.NO_ANSWER, EndedBy.TIMER, Cause.NO_ANSWER), 30, ""),

@@ -32,6 +32,8 @@ from offhook.errors import (
     RequestRejected,
     StartAmbiguous,
     StorageError,
+    TransportNotSetUp,
+    TransportUnavailable,
 )
 from offhook.plugin.manager import PluginReport, Plugins
 from offhook.session.outcome import Disposition
@@ -313,6 +315,8 @@ def test_python_m_offhook(tmp_path: Path) -> None:
         (StorageError("x"), ExitCode.BAD_USAGE),
         (JournalError("x"), ExitCode.FAILED),
         (JoinTimeout("x"), ExitCode.FAILED),
+        (TransportNotSetUp("x"), ExitCode.BAD_USAGE),
+        (TransportUnavailable("x"), ExitCode.FAILED),
         (GrantUnavailable("x"), ExitCode.FAILED),
         (CredentialsRejected("x"), ExitCode.REFUSED),
         (RequestRejected("x"), ExitCode.REFUSED),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +56,33 @@ def test_the_variable_cc_names_the_compiler(layer: Path, tmp_path: Path, monkeyp
     monkeypatch.setenv("CC", "another-cc")
     with pytest.raises(AgoraBuildError, match="'another-cc'"):
         build(layer, tmp_path / "into")
+
+
+def test_a_variable_cc_that_is_not_a_command_is_named(
+    layer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "gcc '")
+    with pytest.raises(AgoraBuildError, match=r'must be a command as in a shell, got "gcc \'"'):
+        build(layer, tmp_path / "into")
+
+
+@pytest.mark.skipif(not hasattr(signal, "pause"), reason="needs pause()")
+def test_a_compiler_is_ended_with_all_its_processes(layer: Path, tmp_path: Path) -> None:
+    compiler = tmp_path / "cc.py"
+    compiler.write_text("import os, signal\nos.fork()\nsignal.pause()\n")
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(AgoraBuildError, match="the compilation was stopped"):
+        build(layer, tmp_path / "into", cc=f"{sys.executable} {compiler}", stop=stop)
+    assert not list((tmp_path / "into").iterdir())
+
+
+def test_nothing_is_left_but_the_libraries(layer: Path, tmp_path: Path) -> None:
+    compiler = tmp_path / "cc.py"
+    compiler.write_text("import sys; open(sys.argv[sys.argv.index('-o') + 1], 'w').close()")
+    build(layer, tmp_path / "into", cc=f"{sys.executable} {compiler}")
+    names = {library_name(name) for name in ("agora_rtc_sdk", "aosl", "agora-fdkaac")}
+    assert {path.name for path in (tmp_path / "into").iterdir()} == names
 
 
 @pytest.mark.parametrize(

@@ -53,20 +53,22 @@ def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     return behave
 
 
-def fetch(cache: Path, **limits: float) -> bytes:
-    return asyncio.run(obtain(WANTED, cache, **limits))
+def fetch(cache: Path, timeout_s: float = PATIENCE_S, on_download: Callable[[str], object] = print) -> bytes:
+    return asyncio.run(obtain(WANTED, cache, timeout_s, on_download))
 
 
 def test_it_is_downloaded_once_and_pip_checks_the_hash(pip: Callable[..., Path], tmp_path: Path) -> None:
     folder = pip(DOWNLOADS)
-    assert fetch(tmp_path / "cache") == ARCHIVE
+    said: list[str] = []
+    assert fetch(tmp_path / "cache", 30, said.append) == ARCHIVE
     arguments = json.loads((folder / "arguments").read_text())
     assert arguments[0] == "download"
     assert {"--no-deps", "--require-hashes", "--no-input"} <= set(arguments)
     requirement = f"agora-python-server-sdk==2.4.10 --hash=sha256:{WANTED.sha256}\n"
     assert (folder / "requirements").read_text() == requirement
     pip("raise SystemExit(1)")
-    assert fetch(tmp_path / "cache") == ARCHIVE
+    assert fetch(tmp_path / "cache", 30, said.append) == ARCHIVE
+    assert said == ["downloading the source archive of agora-python-server-sdk 2.4.10, for at most 30 s"]
 
 
 def test_a_copy_that_was_changed_is_not_used(pip: Callable[..., Path], tmp_path: Path) -> None:

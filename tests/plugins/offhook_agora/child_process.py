@@ -76,7 +76,7 @@ class Child:
     def start(self, package: Path, folder: Path, sdk: str | None = None) -> None:
         """Have it load the SDK."""
         self.socket.sendall(self.order)
-        self.say(Start(PROTOCOL, str(package), str(folder), sdk, "mock"))
+        self.say(Start(PROTOCOL, str(package), str(folder), sdk))
 
     def close(self) -> None:
         self.socket.close()

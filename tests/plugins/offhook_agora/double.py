@@ -96,8 +96,8 @@ class Double:
                 self.join(message)
             case Audio():
                 self.audio(message)
-            case Flush(leg, number):
-                self.say(Flushed(leg, number, 0, 0))
+            case Flush(leg):
+                self.say(Flushed(leg, 0))
             case Renew(leg, number, token):
                 if token.matches("forged"):
                     self.say(RenewalRefused(leg, number, Reason.TOKEN, "the token is not valid"))

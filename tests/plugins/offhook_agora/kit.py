@@ -7,6 +7,8 @@ import contextlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tests.patience import PATIENCE_S
+
 from offhook.interfaces import AudioFrame, Environment, Grant
 from offhook.secret import Secret
 from offhook_agora.child_host import ChildHost
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from offhook_agora.settings import Settings
 
 APP_ID = "a" * 32
-PATIENCE_S = 20.0
 RATE_HZ = 16_000
 MAIN = "tests.plugins.offhook_agora.double"
 

@@ -117,7 +117,7 @@ def run_engine(patch: pytest.MonkeyPatch, folder: Path) -> Running:
     patch.setattr(membership, "_COUNTS_S", 0.1)
     holder = ServiceHolder()
     patch.setattr(engine_module, "process_service", holder)
-    running = Running(Start(PROTOCOL, str(PACKAGE), str(libraries(folder)), "0", "mock"))
+    running = Running(Start(PROTOCOL, str(PACKAGE), str(libraries(folder)), "0"))
     running.until(Ready)
     return running
 

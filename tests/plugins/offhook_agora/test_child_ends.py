@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.plugins.offhook_agora.kit import Doubles, Ear, frame, grant, transport, until
 
-from offhook.errors import JoinFailed, JoinTimeout, TransportUnavailable
+from offhook.errors import JoinFailed, JoinTimeout, TransportNotSetUp, TransportUnavailable
 from offhook.interfaces import (
     LeaveReason,
     LegClosed,
@@ -48,6 +48,11 @@ async def comes_back(leg: AgoraLeg, ear: Ear, doubles: Doubles, *, cut_s: float 
     assert (counters["rejoins"], counters["reconnections"]) == (1, 1)
     await asyncio.sleep(0)
     assert ear.events == AGAIN
+
+
+def why(ear: Ear) -> str:
+    """The reason of the interruption that was reported."""
+    return next(event.reason for event in ear.events if isinstance(event, LegDisconnected))
 
 
 #: Long enough for a child that has to wait for its turn on a busy machine.
@@ -92,6 +97,7 @@ def test_a_child_that_is_killed(tmp_path: Path) -> None:
             os.kill(doubles.pid, signal.SIGKILL)
             for leg, ear in zip(legs, ears, strict=True):
                 await comes_back(leg, ear, doubles)
+                assert why(ear) == "Agora's SDK failed: its child process was killed by SIGKILL"
 
     asyncio.run(main())
 
@@ -109,6 +115,7 @@ def test_a_child_that_is_stopped_is_killed(tmp_path: Path) -> None:
             await until(lambda: len(ear.events) == 2, "the member is there")
             os.kill(stopped, signal.SIGSTOP)
             await until(lambda: LegDisconnected() in ear.events, "the leg is disconnected")
+            assert why(ear) == "Agora's SDK does not answer"
             assert leg.counters()["frames_dropped"] == 0
             leg.send(frame())
             assert leg.counters()["frames_dropped"] == 1
@@ -180,20 +187,27 @@ def test_a_flood_on_standard_output_harms_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.fault("F40")
 @pytest.mark.parametrize(
-    ("how", "says"),
+    ("how", "kind", "says"),
     [
-        ("exits", r"exited with status 3; the last that it wrote: cannot load libagora\x1b[2J_rtc_sdk.so"),
-        ("unusable", "the library lacks agora_service_create"),
-        ("old", "speaks version 2 of the protocol"),
-        ("never-starts", "killed because it did not load the SDK within 0.5 s"),
+        (
+            "exits",
+            TransportUnavailable,
+            r"exited with status 3; the last that it wrote: cannot load libagora\x1b[2J_rtc_sdk.so",
+        ),
+        ("unusable", TransportNotSetUp, "the library lacks agora_service_create"),
+        ("old", TransportUnavailable, "speaks version 2 of the protocol"),
+        ("never-starts", TransportUnavailable, "killed because it did not load the SDK within 0.5 s"),
     ],
 )
-def test_a_child_that_does_not_start_is_explained(how: str, says: str, tmp_path: Path) -> None:
+def test_a_child_that_does_not_start_is_explained(
+    how: str, kind: type[TransportUnavailable], says: str, tmp_path: Path
+) -> None:
     async def main() -> None:
         doubles = Doubles(how, {"start_s": 0.5}) if how == "never-starts" else Doubles(how)
         async with transport(tmp_path, doubles) as agora:
             with pytest.raises(TransportUnavailable) as caught:
                 await agora.check(None)
+            assert type(caught.value) is kind
             assert says in caught.value.message
             assert "\n" not in caught.value.message
             with pytest.raises(JoinFailed, match="Agora's SDK cannot be used"):

@@ -107,7 +107,7 @@ def test_what_the_sdk_prints_and_logs_goes_nowhere(
 
 @pytest.mark.trap("1.1c", "1.1d", "1.2a", "1.3c")
 def test_the_calls_of_a_leg_are_made_in_order_and_on_threads_of_the_engine(engine: Running) -> None:
-    connection = engine.joined(volumes_ms=200)
+    connection = engine.joined()
     engine.engine.handle(m.Leave(1))
     engine.until(m.Left)
     engine.called("release")
@@ -118,7 +118,6 @@ def test_the_calls_of_a_leg_are_made_in_order_and_on_threads_of_the_engine(engin
         "register_local_user_observer",
         "set_playback_audio_frame_before_mixing_parameters",
         "register_audio_frame_observer",
-        "set_audio_volume_indication_parameters",
         "connect",
         "publish_audio",
         "disconnect",
@@ -316,16 +315,6 @@ def test_members_are_reported_with_what_they_publish(engine: Running) -> None:
     ]
 
 
-def test_volumes_are_reported(engine: Running) -> None:
-    connection = engine.joined(volumes_ms=200)
-    loud = [
-        SimpleNamespace(user_id="9", volume=300, vad=1, voice_pitch=0.0),
-        SimpleNamespace(user_id="0", volume=3, vad=0),
-    ]
-    native(lambda: connection.user.user_observer_inner.on_audio_volume_indication(connection.user, loud, 2, 99))
-    assert engine.until(m.Volumes).speakers == (m.Speaker(9, 255, True), m.Speaker(0, 3, False))
-
-
 # Tokens
 
 
@@ -370,7 +359,8 @@ def test_a_renewal_that_is_refused_says_so(engine: Running, refuse: str, reason:
 
 @pytest.mark.fault("F16")
 @pytest.mark.trap("1.5c")
-def test_an_expired_token_ends_the_leg_when_the_sdk_does_not(engine: Running) -> None:
+def test_an_expired_token_ends_the_leg_when_the_sdk_does_not(engine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(membership, "_EXPIRED_S", 0.1)
     connection = engine.joined()
     native(lambda: connection.observer.on_token_privilege_did_expire(connection))
     assert engine.until(m.Closed).reason is m.Reason.TOKEN_EXPIRED
@@ -389,7 +379,7 @@ def test_audio_reaches_the_sdk_in_whole_milliseconds_as_a_bytearray(engine: Runn
         engine.engine.handle(m.Audio(1, 0, position, data))
         position += len(data) // 2
         sent += data
-    engine.engine.handle(m.Flush(1, 1))
+    engine.engine.handle(m.Flush(1))
     engine.until(m.Flushed)
     assert {rate for _, rate in connection.pushed} == {24_000}
     pushed = b"".join(data for data, _ in connection.pushed)
@@ -397,57 +387,30 @@ def test_audio_reaches_the_sdk_in_whole_milliseconds_as_a_bytearray(engine: Runn
     assert len(sent) - len(pushed) < 48
 
 
-def test_audio_before_the_join_and_while_muted_is_dropped_and_counted(engine: Running) -> None:
+def test_audio_before_the_join_is_dropped_and_counted(engine: Running) -> None:
     connection = engine.join()
     engine.engine.handle(m.Audio(1, 0, 0, pcm(20)))
-    engine.engine.handle(m.Flush(1, 1))
+    engine.engine.handle(m.Flush(1))
     engine.until(m.Flushed)
     connection.up = True
     native(lambda: connection.observer.on_connected(connection, connection.info(3), 1))
     engine.published(1)
-    engine.engine.handle(m.Mute(1, True))
-    engine.called("unpublish_audio")
-    engine.engine.handle(m.Audio(1, 0, 320, pcm(20)))
-    engine.engine.handle(m.Flush(1, 1))
-    engine.until(m.Flushed)
-    engine.engine.handle(m.Mute(1, False))
-    engine.published(2)
-    engine.engine.handle(m.Audio(1, 0, 640, pcm(20, value=b"\x07\x07")))
-    engine.engine.handle(m.Volume(1, 50))
+    engine.engine.handle(m.Audio(1, 0, 320, pcm(20, value=b"\x07\x07")))
     counts = engine.until(m.Counts)
-    while (counts.frames_sent, counts.frames_dropped) != (1, 2):
+    while (counts.frames_sent, counts.frames_dropped) != (1, 1):
         counts = engine.until(m.Counts)
     assert [data for data, _ in connection.pushed] == [pcm(20, value=b"\x07\x07")]
-    assert connection._audio_track.percent == 50
-    assert engine.names().count("unpublish_audio") == 1
 
 
 @pytest.mark.trap("1.6a")
-def test_a_flush_empties_the_sdk_and_says_how_much_was_heard(engine: Running) -> None:
+def test_a_flush_empties_the_sdk_and_says_how_much_it_dropped(engine: Running) -> None:
     connection = engine.joined(lead_ms=100)
     for index in range(7):
         engine.engine.handle(m.Audio(1, 0, index * 320, pcm(20)))
-    engine.engine.handle(m.Flush(1, 3))
-    flushed = engine.until(m.Flushed)
-    assert flushed.number == 3
-    assert flushed.heard_ms + flushed.dropped_ms in {139, 140}
+    engine.engine.handle(m.Flush(1))
+    assert engine.until(m.Flushed).dropped_ms <= 140  # a part may have been heard meanwhile
     engine.called("interrupt_audio")  # its -1000 is not an error
     assert sum(len(data) for data, _ in connection.pushed) == len(pcm(140))
-
-
-def test_what_was_held_before_a_mute_is_not_sent_after_it(engine: Running) -> None:
-    connection = engine.joined(lead_ms=200)
-    for index in range(3):
-        engine.engine.handle(m.Audio(1, 0, index * 320, pcm(20)))
-    while engine.taken.count(1) < 3:  # they are handled on another thread than the request to mute
-        time.sleep(0.001)
-    engine.engine.handle(m.Mute(1, True))
-    engine.called("unpublish_audio")
-    engine.engine.handle(m.Mute(1, False))
-    engine.published(2)
-    engine.engine.handle(m.Flush(1, 1))
-    assert engine.until(m.Flushed) == m.Flushed(1, 1, 0, 0)
-    assert not connection.pushed
 
 
 @pytest.mark.trap("1.4d")
@@ -484,9 +447,11 @@ def test_frames_of_10_ms_become_frames_of_20_ms(engine: Running) -> None:
 @pytest.mark.trap("1.3a")
 def test_frames_of_another_kind_and_our_own_failures_are_counted(engine: Running) -> None:
     connection = engine.joined()
-    native(lambda: heard(connection, "9", frame(pcm(10), rate_hz=48_000)))
-    native(lambda: heard(connection, "9", frame(pcm(10), channels=2)))
-    native(lambda: heard(connection, "an account", frame(pcm(10))))
+    results: list[object] = []
+    native(lambda: results.append(heard(connection, "9", frame(pcm(10), rate_hz=48_000))))
+    native(lambda: results.append(heard(connection, "9", frame(pcm(10), channels=2))))
+    native(lambda: results.append(heard(connection, "an account", frame(pcm(10)))))
+    assert results == [1, 1, 1]  # None would be an error of upstream for each frame
     counts = engine.until(m.Counts)
     while (counts.frames_malformed, counts.callbacks_failed) != (2, 1):
         counts = engine.until(m.Counts)
@@ -516,13 +481,17 @@ def test_the_release_waits_for_the_end_of_the_connection(engine: Running) -> Non
 
 @pytest.mark.trap("1.7c")
 @pytest.mark.slow
-def test_a_connection_that_does_not_confirm_its_end_is_released_after_2_s(engine: Running) -> None:
+def test_a_connection_that_does_not_confirm_its_end_is_released_all_the_same(
+    engine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "GONE_S", 0.2)
     connection = engine.joined()
     connection.confirms = False
     before = time.monotonic()
     engine.engine.handle(m.Leave(1))
     engine.until(m.Left)
-    assert 1.9 < time.monotonic() - before < 2 + PATIENCE_S
+    engine.called("release")
+    assert time.monotonic() - before > 0.19
 
 
 @pytest.mark.fault("F41")
@@ -549,7 +518,7 @@ def test_a_leg_is_released_once_and_nothing_is_asked_of_it_afterwards(engine: Ru
     end(connection, 3)
     engine.until(m.Closed)
     engine.called("release")
-    for message in (m.Audio(1, 0, 0, pcm(20)), m.Flush(1, 1), m.Mute(1, True), m.Leave(1)):
+    for message in (m.Audio(1, 0, 0, pcm(20)), m.Flush(1), m.Leave(1)):
         engine.engine.handle(message)
     engine.until(m.Left)
     engine.joined(2)
@@ -567,7 +536,7 @@ def test_a_callback_never_waits_for_a_call_of_the_sdk(engine: Running) -> None:
     connection = engine.joined()
     # From inside each call, on another thread, as a library that waits for its callbacks would need it.
     engine.library.on_call = lambda name: native(lambda: heard(connection, "9", frame(pcm(10))))
-    for message in (m.Audio(1, 0, 0, pcm(20)), m.Flush(1, 1), m.Mute(1, True), m.Renew(1, 2, Secret("007-fresh"))):
+    for message in (m.Audio(1, 0, 0, pcm(20)), m.Flush(1), m.Renew(1, 2, Secret("007-fresh"))):
         engine.engine.handle(message)
     engine.engine.handle(m.Leave(1))
     engine.until(m.Left)
@@ -583,9 +552,9 @@ def test_while_a_call_hangs_the_engine_is_not_alive_and_other_legs_work(
     engine.until(m.Alive)
     engine.joined(1)
     other = engine.joined(2)
-    engine.library.hanging["adjust_publish_volume"] = threading.Event()
-    engine.engine.handle(m.Volume(1, 50))
-    engine.called("adjust_publish_volume")
+    engine.library.hanging["renew_token"] = threading.Event()
+    engine.engine.handle(m.Renew(1, 2, Secret(TOKEN)))
+    engine.called("renew_token")
     looks = threading.Semaphore(0)
     hangs = engine.engine._hangs
 
@@ -605,7 +574,7 @@ def test_while_a_call_hangs_the_engine_is_not_alive_and_other_legs_work(
     engine.engine.handle(m.Audio(2, 0, 0, pcm(20)))
     engine.called("push_audio_pcm_data")
     assert other.pushed
-    engine.library.hanging["adjust_publish_volume"].set()
+    engine.library.hanging["renew_token"].set()
     engine.until(m.Alive)
 
 
@@ -628,16 +597,16 @@ def test_while_a_push_hangs_nothing_grows_and_nothing_is_released(
 
 
 def test_requests_for_a_leg_that_is_not_there_are_answered(engine: Running) -> None:
-    for message in (m.Renew(7, 2, Secret(TOKEN)), m.Leave(7), m.Volume(7, 1), m.Audio(7, 0, 0, pcm(20)), m.Flush(7, 1)):
+    for message in (m.Renew(7, 2, Secret(TOKEN)), m.Leave(7), m.Audio(7, 0, 0, pcm(20)), m.Flush(7)):
         engine.engine.handle(message)
     engine.until(m.Flushed)
     assert engine.seen[1:] == [
         m.RenewalRefused(7, 2, m.Reason.LEFT, "the leg has left the channel"),
         m.Left(7),
-        m.Flushed(7, 1, 0, 0),
+        m.Flushed(7, 0),
     ]
     assert engine.engine.stop(PATIENCE_S)
-    assert engine.taken == [0, 0, 0, 0]
+    assert engine.taken == [0, 0, 0]
 
 
 def test_many_calls_in_turn_leave_nothing(engine: Running) -> None:

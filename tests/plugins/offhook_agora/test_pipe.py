@@ -24,17 +24,15 @@ from offhook_agora.messages import (
     Closed,
     Counts,
     Credit,
-    Flushed,
     FromChild,
     Join,
     Leave,
     Ready,
     Reason,
-    Speaker,
+    Renewed,
     Start,
     Stop,
     ToChild,
-    Volumes,
     parse_from_child,
     parse_to_child,
 )
@@ -53,7 +51,7 @@ from offhook_agora.pipe import (
 )
 from offhook_wire.strict_json import ProtocolError
 
-START = Start(PROTOCOL, "/package", "/libraries", "2.4.10", "mock")
+START = Start(PROTOCOL, "/package", "/libraries", "2.4.10")
 READY = Ready(PROTOCOL, 7, "2.4.10")
 PCM = b"\x01\x02" * 320
 
@@ -100,7 +98,7 @@ def test_messages_to_the_child_are_read_as_they_were_written(message: ToChild) -
 
 @pytest.mark.parametrize(
     "message",
-    [READY, Closed(1, Reason.KICKED, "out"), Counts(1, frames_sent=3), Volumes(1, (Speaker(9, 255, True),)), Alive(3)],
+    [READY, Closed(1, Reason.KICKED, "out"), Counts(1, frames_sent=3), Alive(3)],
     ids=lambda message: type(message).__name__,
 )
 def test_messages_from_the_child_are_read_as_they_were_written(message: FromChild) -> None:
@@ -136,7 +134,7 @@ def test_frames_arrive_whole_however_they_are_split(cuts: list[int], count: int)
     parent, child = opened()
     sent: list[object] = []
     for number in range(count):
-        message = Flushed(1, number, number, 0) if number % 3 == 0 else Audio(1, 9, number * 320, PCM)
+        message = Renewed(1, number) if number % 3 == 0 else Audio(1, 9, number * 320, PCM)
         child.send(message)
         sent.append(message)
     data = bytes(child.out)
@@ -331,7 +329,7 @@ def test_both_ends_over_a_socket_lose_nothing() -> None:
         started.wait(PATIENCE_S)
         for number in range(40):
             child.send(Audio(leg, 2, number, PCM))
-            child.send(Flushed(leg, number, 0, 0))
+            child.send(Renewed(leg, number))
 
     writers = [threading.Thread(target=write, args=(leg,)) for leg in (1, 2, 3)]
 
@@ -364,7 +362,7 @@ def test_both_ends_over_a_socket_lose_nothing() -> None:
     child.close()
     for leg in (1, 2, 3):
         audio = [message.position for message in received if isinstance(message, Audio) and message.leg == leg]
-        events = [message.number for message in received if isinstance(message, Flushed) and message.leg == leg]
+        events = [message.number for message in received if isinstance(message, Renewed) and message.leg == leg]
         assert audio == events == list(range(40))
     assert commands == [START, *(Audio(1, 0, number, PCM) for number in range(30)), Stop()]
 

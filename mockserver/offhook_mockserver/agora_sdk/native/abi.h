@@ -160,6 +160,8 @@ enum {
     AGORA_PCM_OVERFLOW = -201
 };
 
+enum { ROLE_BROADCASTER = 1, ROLE_AUDIENCE = 2 };
+
 /* States of a connection, and the reasons for a change. */
 enum { STATE_DISCONNECTED = 1, STATE_CONNECTING = 2, STATE_CONNECTED = 3, STATE_RECONNECTING = 4, STATE_FAILED = 5 };
 

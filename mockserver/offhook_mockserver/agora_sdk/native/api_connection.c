@@ -81,6 +81,20 @@ AGORA_API void agora_rtc_conn_destroy(agora_handle handle) {
     }
 }
 
+/* Its observers are about to be freed: a program has dropped the connection without releasing it. For the watch in the
+ * Python layer, also inside callbacks; the connection stays in the channel, as it would on Agora. */
+AGORA_API void offhook_agora_abandon(agora_handle handle) {
+    if (library_is_foreign()) {
+        return;
+    }
+    lock();
+    struct connection *connection = handle_get(handle, HANDLE_CONNECTION);
+    if (connection != NULL) {
+        observers_abandon(connection);
+    }
+    unlock();
+}
+
 unsigned connections_release(struct service *service) {
     unsigned count = 0;
     for (struct connection *one = library.connections; one != NULL;) {

@@ -71,13 +71,9 @@ AGORA_API void agora_audio_pcm_data_sender_destroy(agora_handle handle) {
     }
 }
 
-static agora_handle create_track(agora_handle service_handle, agora_handle sender, bool direct, const char *function) {
-    if (!enter(function)) {
-        return 0;
-    }
-    struct service *service = service_of(service_handle, function);
-    struct track *track =
-        service != NULL && sender_of(sender, function) != NULL ? calloc(1, sizeof *track) : NULL;
+/* Under the lock. */
+static agora_handle create_track(struct service *service, agora_handle sender, bool direct) {
+    struct track *track = calloc(1, sizeof *track);
     if (track != NULL) {
         *track = (struct track){.next = library.tracks, .service = service, .sender = sender, .direct = direct};
         track->self = handle_new(HANDLE_TRACK, track);
@@ -85,17 +81,40 @@ static agora_handle create_track(agora_handle service_handle, agora_handle sende
         track->volume = 100;
         library.tracks = track;
     }
-    agora_handle self = track != NULL ? track->self : 0;
+    return track != NULL ? track->self : 0;
+}
+
+static agora_handle create_pcm_track(agora_handle handle, agora_handle sender, bool direct, const char *function) {
+    if (!enter(function)) {
+        return 0;
+    }
+    struct service *service = service_of(handle, function);
+    bool good = service != NULL && sender_of(sender, function) != NULL;
+    agora_handle self = good ? create_track(service, sender, direct) : 0;
     unlock();
     return self;
 }
 
 AGORA_API agora_handle agora_service_create_custom_audio_track_pcm(agora_handle service, agora_handle sender) {
-    return create_track(service, sender, false, __func__);
+    return create_pcm_track(service, sender, false, __func__);
 }
 
 AGORA_API agora_handle agora_service_create_direct_custom_audio_track_pcm(agora_handle service, agora_handle sender) {
-    return create_track(service, sender, true, __func__);
+    return create_pcm_track(service, sender, true, __func__);
+}
+
+/* It can be published, and stays silent: nothing is carried of its sender, which was reported. */
+AGORA_API agora_handle agora_service_create_custom_audio_track_encoded(agora_handle handle, agora_handle sender,
+                                                                       int mix) {
+    (void)sender;
+    (void)mix;
+    if (!enter(__func__)) {
+        return 0;
+    }
+    struct service *service = service_of(handle, __func__);
+    agora_handle self = service != NULL ? create_track(service, 0, false) : 0;
+    unlock();
+    return self;
 }
 
 static void track_free(struct track *track) {

@@ -74,6 +74,7 @@ AGORA_API int agora_service_initialize(agora_handle handle, const struct agora_s
     if (!enter(__func__)) {
         return AGORA_FAILED;
     }
+    library_settle();
     struct service *service = service_of(handle, __func__);
     int result = service != NULL ? initialize(service, config) : AGORA_BAD_ARGUMENT;
     unlock();
@@ -112,7 +113,7 @@ AGORA_API int agora_service_release(agora_handle handle) {
         for (struct service *other = library.services; other != NULL; other = other->next) {
             used = used || other->initialized;
         }
-        if (library.running && !used) {
+        if (library.running && !library.stopping && !used) {
             library_stop();
         }
         result = AGORA_OK;

@@ -30,14 +30,6 @@ AGORA_API agora_handle agora_media_node_factory_create_audio_encoded_frame_sende
     return create(MISUSE_ENCODED_AUDIO, __func__, "encoded audio");
 }
 
-AGORA_API agora_handle agora_service_create_custom_audio_track_encoded(agora_handle service, agora_handle sender,
-                                                                       int mix) {
-    (void)service;
-    (void)sender;
-    (void)mix;
-    return create(MISUSE_ENCODED_AUDIO, __func__, "encoded audio");
-}
-
 AGORA_API void agora_audio_encoded_frame_sender_destroy(agora_handle sender) {
     destroy(sender, __func__);
 }

@@ -83,8 +83,10 @@ AGORA_API agora_handle agora_local_user_capabilities_observer_create(const void 
 AGORA_API void agora_local_user_capabilities_observer_destory(agora_handle handle) {
     if (enter(__func__)) {
         struct capabilities *capabilities = handle_get(handle, HANDLE_CAPABILITIES);
-        handle_end(handle);
-        free(capabilities);
+        if (capabilities != NULL) {
+            handle_end(handle);
+            free(capabilities);
+        }
         unlock();
     }
 }
@@ -159,6 +161,29 @@ AGORA_API int agora_local_user_set_audio_scenario(agora_handle handle, int scena
     return connection != NULL ? AGORA_OK : AGORA_BAD_ARGUMENT;
 }
 
+AGORA_API int agora_local_user_set_user_role(agora_handle handle, int role) {
+    if (!enter(__func__)) {
+        return AGORA_FAILED;
+    }
+    struct connection *connection = user_of(handle, __func__);
+    bool good = connection != NULL && (role == ROLE_BROADCASTER || role == ROLE_AUDIENCE);
+    if (good) {
+        connection->config.client_role = role;
+    }
+    unlock();
+    return good ? AGORA_OK : AGORA_BAD_ARGUMENT;
+}
+
+AGORA_API int agora_local_user_get_user_role(agora_handle handle) {
+    if (!enter(__func__)) {
+        return AGORA_FAILED;
+    }
+    struct connection *connection = user_of(handle, __func__);
+    int role = connection != NULL ? connection->config.client_role : AGORA_BAD_ARGUMENT;
+    unlock();
+    return role;
+}
+
 AGORA_API int agora_local_user_adjust_playback_signal_volume(agora_handle handle, int volume) {
     if (!enter(__func__)) {
         return AGORA_FAILED;
@@ -219,9 +244,12 @@ AGORA_API int agora_local_user_publish_audio(agora_handle handle, agora_handle t
         return AGORA_FAILED;
     }
     struct connection *connection = user_of(handle, __func__);
-    bool encoded = handle_get(track, HANDLE_UNSUPPORTED) != NULL; /* reported when it was created */
-    bool good = connection != NULL && (encoded || track_of(track, __func__) != NULL);
-    if (good && !encoded) {
+    bool good = connection != NULL && track_of(track, __func__) != NULL;
+    if (good) {
+        if (connection->config.client_role == ROLE_AUDIENCE) {
+            misuse(connection, MISUSE_AUDIENCE, "%s was called in the role of the audience, which is not heard on Agora",
+                   __func__);
+        }
         speech_publish(connection, track);
     }
     unlock();

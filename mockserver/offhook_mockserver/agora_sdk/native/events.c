@@ -211,20 +211,35 @@ void observer_clear(struct connection *connection, struct observer *observer) {
     pthread_cond_broadcast(&library.changed);
 }
 
-bool observers_wait(struct connection *connection) {
+/* Unset all observers; return whether a callback of one is in flight. */
+static bool unset_all(struct connection *connection) {
     struct observer *observers[] = {&connection->on_connection, &connection->on_user, &connection->on_audio,
                                     &connection->on_capabilities};
+    bool busy = false;
+    for (size_t i = 0; i < sizeof observers / sizeof *observers; i++) {
+        observers[i]->set = false;
+        busy = busy || busy_elsewhere(observers[i]);
+    }
+    return busy;
+}
+
+bool observers_wait(struct connection *connection) {
     unsigned turns = 0;
     for (;;) {
-        bool busy = connection->waiters > 0;
-        for (size_t i = 0; i < sizeof observers / sizeof *observers; i++) {
-            observers[i]->set = false;
-            busy = busy || busy_elsewhere(observers[i]);
-        }
+        bool busy = unset_all(connection) || connection->waiters > 0;
         if (!busy || !wait_change(connection, &turns)) {
             return !busy;
         }
     }
+}
+
+void observers_abandon(struct connection *connection) {
+    unsigned turns = 0;
+    connection->waiters++;
+    while (unset_all(connection) && turns < INSIDE_S && wait_change(connection, &turns)) {
+    }
+    connection->waiters--;
+    pthread_cond_broadcast(&library.changed);
 }
 
 bool observer_enter(struct connection *connection, struct observer *observer, unsigned slot, agora_callback *call) {

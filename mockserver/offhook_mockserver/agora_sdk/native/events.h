@@ -35,6 +35,9 @@ void observer_clear(struct connection *connection, struct observer *observer);
  * that took too long inside a callback: then the connection must not be freed. */
 bool observers_wait(struct connection *connection);
 
+/* Clear all observers, and wait for their callbacks for a second at most: the caller may hold what they wait for. */
+void observers_abandon(struct connection *connection);
+
 /* Call one function of an observer: mark it, leave the lock, call, return to the lock and unmark it. */
 bool observer_enter(struct connection *connection, struct observer *observer, unsigned slot, agora_callback *call);
 void observer_left(struct observer *observer);

@@ -148,7 +148,8 @@ enum handshake_result handshake_answer(const struct handshake *handshake, const 
     while (line != NULL && ++line < end) {
         const char *next = memchr(line, '\n', (size_t)(end - line));
         const char *stop = next != NULL ? next - 1 : end;
-        const char *colon = memchr(line, ':', (size_t)(stop - line));
+        /* Lines end with CR LF: an empty one, as between two bare LFs, is not a header. */
+        const char *colon = stop > line ? memchr(line, ':', (size_t)(stop - line)) : NULL;
         if (colon == NULL) {
             return HANDSHAKE_REFUSED;
         }

@@ -94,17 +94,22 @@ bool library_is_foreign(void) {
     return library.process != 0 && library.process != (int)getpid();
 }
 
+void library_settle(void) {
+    while (library.stopping) {
+        pthread_cond_wait(&library.changed, &library.lock);
+    }
+}
+
 bool library_start(void) {
+    read_settings();
     if (library.running) {
         return true;
     }
-    read_settings();
     if (!open_pipe()) {
         return false;
     }
     static void *(*const runs[])(void *) = {net_run, events_run, playback_run};
     pthread_t *threads[] = {&library.net, &library.events, &library.audio};
-    library.stopping = false;
     library.woken = false;
     library.process = (int)getpid();
     for (size_t i = 0; i < 3; i++) {
@@ -116,6 +121,8 @@ bool library_start(void) {
                 pthread_join(*threads[i], NULL);
             }
             lock();
+            library.stopping = false;
+            pthread_cond_broadcast(&library.changed);
             close_pipe();
             return false;
         }
@@ -134,7 +141,8 @@ void library_stop(void) {
     pthread_join(library.events, NULL);
     pthread_join(library.audio, NULL);
     lock();
-    library.running = false;
+    library.running = library.stopping = false;
+    pthread_cond_broadcast(&library.changed);
     library.process = 0; /* a process that is forked from now on may start a library of its own */
     close_pipe();
     events_drop();

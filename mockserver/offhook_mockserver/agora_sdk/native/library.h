@@ -121,6 +121,7 @@ struct connection {
     enum phase phase;
     struct websocket *ws;
     bool join_sent, joined_before;
+    bool unreachable; /* said once, before a connection has joined */
     uint32_t uid;
     char uid_text[12];
     char place[257];
@@ -203,7 +204,9 @@ static inline void unlock(void) {
     pthread_mutex_unlock(&library.lock);
 }
 
-/* Start and stop the threads; `library_stop` is called under the lock, which it releases meanwhile. */
+/* Start and stop the threads; `library_stop` is called under the lock, which it releases meanwhile. Who starts waits
+ * with `library_settle` first, for another thread that stops them. */
+void library_settle(void);
 bool library_start(void);
 void library_stop(void);
 

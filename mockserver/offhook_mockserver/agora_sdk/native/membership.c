@@ -53,6 +53,11 @@ static void put_out(struct connection *connection, int reason) {
 }
 
 static void retry(struct connection *connection, int64_t now) {
+    if (!connection->joined_before && !connection->unreachable) {
+        connection->unreachable = true;
+        complain("no mock answers at http://%s: is `offhook mock` running? It is tried again for %lld s",
+                 connection->endpoint.host, (long long)(library.timing.give_up_ns / 1000 / MS_NS));
+    }
     /* The first attempt after a loss is made at once. */
     unsigned doublings = connection->attempts < 6 ? connection->attempts : 6;
     int64_t pause_ms = doublings > 0 ? (int64_t)FIRST_RETRY_MS << (doublings - 1) : 0;
@@ -86,6 +91,7 @@ void membership_connect(struct connection *connection) {
     connection->speech_ns = 0;
     connection->position = 0;
     connection->misuses_sent = 0;
+    connection->unreachable = false;
     connection->uid = connection->wanted_uid;
     snprintf(connection->uid_text, sizeof connection->uid_text, "%u", connection->wanted_uid);
     event_state(connection, ON_CONNECTING, REASON_CONNECTING);

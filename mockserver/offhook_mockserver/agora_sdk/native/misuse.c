@@ -25,6 +25,8 @@ static const char *const our_names[MISUSE_KINDS] = {
     [MISUSE_TEXT_UID] = "user account",
     [MISUSE_REMOTE_STATISTICS] = "statistics of a remote track",
     [MISUSE_EVENTS_OVERFLOW] = "too many events",
+    [MISUSE_AUDIENCE] = "audience that publishes",
+    [MISUSE_NOT_MODELLED] = "not modelled",
 };
 
 struct report {
@@ -127,6 +129,19 @@ void misuse(struct connection *connection, enum misuse kind, const char *format,
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
     report(connection, index_of(our_names[kind]), detail);
+}
+
+/* Upstream's Python layer calls some of these inside callbacks by itself, so that this is not said here. */
+long not_modelled(enum misuse kind, const char *function) {
+    char name[NAME_SIZE], detail[DETAIL_SIZE];
+    snprintf(name, sizeof name, kind == MISUSE_NOT_MODELLED ? "%s: %s" : "%s", our_names[kind], function);
+    snprintf(detail, sizeof detail, "%s has no effect here, and returned 0", function);
+    if (!library_is_foreign()) {
+        lock();
+        report(handle_get(in_callback, HANDLE_CONNECTION), index_of(name), detail);
+        unlock();
+    }
+    return 0;
 }
 
 /* Report a misuse that the library cannot see: for a watch in the Python layer, also inside callbacks. Bytes that are

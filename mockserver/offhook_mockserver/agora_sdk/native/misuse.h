@@ -17,6 +17,8 @@ enum misuse {
     MISUSE_TEXT_UID,
     MISUSE_REMOTE_STATISTICS,
     MISUSE_EVENTS_OVERFLOW,
+    MISUSE_AUDIENCE,
+    MISUSE_NOT_MODELLED, /* with the function in its name */
     MISUSE_KINDS
 };
 
@@ -24,6 +26,9 @@ enum misuse {
  * and to the mock when a connection joins. */
 void misuse(struct connection *connection, enum misuse kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What a generated function does that stands for one of Agora's: report that it has no effect, and return 0. */
+long not_modelled(enum misuse kind, const char *function);
 
 /* Say something on stderr that is not the fault of the program's order of calls. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

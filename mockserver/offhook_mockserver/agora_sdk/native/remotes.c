@@ -76,6 +76,7 @@ void remote_joined(struct connection *connection, uint32_t uid) {
         snprintf(remote->text, sizeof remote->text, "%u", uid);
         *last = remote;
         event_member(connection, ON_USER_JOINED, uid, 0);
+        pthread_cond_signal(&library.audio_wanted); /* its silence may be asked for */
     }
 }
 

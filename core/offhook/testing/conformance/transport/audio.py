@@ -209,10 +209,12 @@ class AudioClauses(TransportKit):
 
     async def _pause(self, pair: Pair) -> None:
         """Check the positions over a pause; in real time, other programs run as well, so one attempt must succeed."""
-        tries = round(self.either(1, _TRIES))
-        while (problem := await self._jump_of_a_pause(pair)) and tries > 1:
-            tries -= 1
-        assert not problem, problem
+        problem = ""
+        for _ in range(round(self.either(1, _TRIES))):
+            problem = await self._jump_of_a_pause(pair)
+            if not problem:
+                return
+        raise AssertionError(problem)
 
     async def _jump_of_a_pause(self, pair: Pair) -> str:
         """Pause for a second; returns which positions do not jump by that, or nothing."""

@@ -15,17 +15,6 @@ class LocalUser:
     def set_playback_audio_frame_before_mixing_parameters(self, channels: int, rate_hz: int) -> int:
         return agora_lib.call("set_playback_audio_frame_before_mixing_parameters")
 
-    def set_audio_volume_indication_parameters(self, interval_ms: int, smooth: int, voices: bool) -> int:
-        return agora_lib.call("set_audio_volume_indication_parameters")
-
-
-class Track:
-    percent = 100
-
-    def adjust_publish_volume(self, percent: int) -> int:
-        self.percent = percent
-        return agora_lib.call("adjust_publish_volume")
-
 
 class RTCConnection:
     conn_handle: int | None = 1
@@ -40,7 +29,6 @@ class RTCConnection:
         self.pushed: list[tuple[bytes, int]] = []
         self.up = False
         self.confirms = True
-        self._audio_track = Track()
         agora_lib.connections.append(self)
 
     def get_local_user(self) -> LocalUser | None:
@@ -66,9 +54,6 @@ class RTCConnection:
 
     def publish_audio(self) -> int:
         return agora_lib.call("publish_audio")
-
-    def unpublish_audio(self) -> int:
-        return agora_lib.call("unpublish_audio")
 
     def push_audio_pcm_data(self, data: bytearray, rate_hz: int, channels: int) -> int:
         if type(data) is not bytearray:

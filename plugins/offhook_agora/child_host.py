@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from offhook.errors import TransportUnavailable
 from offhook.interfaces import Environment
 from offhook.wording import describe
 from offhook_agora.async_pipe import AsyncPipe
@@ -17,6 +19,7 @@ from offhook_agora.host import HUNG_S, SILENT_S, START_S, Host
 from offhook_agora.messages import PROTOCOL, Audio, Closed, Failed, Left, Refused, Start, Stop
 from offhook_agora.pipe import PipeBroken, parent_link
 from offhook_agora.process import Output, Process, describe_status
+from offhook_agora.settings import PROCESS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,30 +131,34 @@ class ChildHost(Host):
         try:
             async with self._starts:
                 await self._spawn()
+        except TransportUnavailable as error:
+            self._over(error.message)
         except (OSError, RuntimeError) as error:  # no descriptor, no memory, no thread
             self._over(f"its child process cannot be started: {describe(error)}")
 
     async def _spawn(self) -> None:
-        ours, theirs = socket.socketpair()
-        try:
+        _check_python()
+        first = boot.order(_import_path(), self._main)
+        with contextlib.ExitStack() as unused:
+            ours, theirs = map(unused.enter_context, socket.socketpair())
+            command = boot.command(theirs.fileno())
+            # Smaller than what the socket holds, so that it is sent at once, before the pipe sends anything.
+            ours.setblocking(False)
+            if ours.send(first) < len(first):
+                raise TransportUnavailable(f"sys.path is too long for a child process: {len(first):,} bytes")
             read, write = os.pipe()
-        except OSError:
-            ours.close()
-            theirs.close()
-            raise
+            unused.pop_all()
         # The child never waits for us to read what it prints: what does not fit is lost.
         os.set_blocking(write, False)
         self._output = Output(read)
         self._pipe = AsyncPipe(ours, parent_link(), self._received, self._disconnected)
         self._connected = True
-        # Smaller than what the socket holds, so that it is sent at once, before the pipe sends anything.
-        ours.send(boot.order(_import_path(), self._main))
         layout = self._layout
         start = Start(PROTOCOL, str(layout.package), str(layout.libraries), layout.version or None)
         self._pipe.send(start)
         self._process.ended.add_done_callback(self._exited)
         await self._process.start(
-            boot.command(theirs.fileno()),
+            command,
             child_environment(layout, self._settings),
             passed=theirs.detach(),
             output=write,
@@ -186,6 +193,8 @@ class ChildHost(Host):
             self._end_timer = self._loop.call_later(_EXPLAIN_S, self._explain)
 
     def _explain(self) -> None:
+        if not self._process.pid:  # it does not run; `_start` knows why
+            return
         if self._killed:
             problem = f"its child process was killed because {self._killed}"
         elif self._process.ended.done():
@@ -208,6 +217,25 @@ class ChildHost(Host):
         self.end(problem)
 
 
+def _check_python() -> None:
+    """Check that this process knows a Python that would run our file, and not the program once more.
+
+    Raises:
+        TransportUnavailable: it does not.
+    """
+    if getattr(sys, "frozen", False):
+        problem = "this program is frozen, and has no Python to start a child process with"
+    elif not os.access(sys.executable or "", os.X_OK):
+        problem = f"sys.executable, which its child process needs, is not a program: {sys.executable!r}"
+    else:
+        return
+    raise TransportUnavailable(f"{problem}; set it, or set {PROCESS_VARIABLE}=inline to do without a child process")
+
+
 def _import_path() -> list[str]:
-    """Where this process finds modules, which may be relative to its working directory."""
-    return [str(Path(place).absolute()) for place in sys.path]
+    """Where this process finds modules, which may be relative to its working directory, if that still exists."""
+    places = list[str]()
+    for place in map(os.fsdecode, sys.path):  # programs add bytes and paths to it, although Python ignores these
+        with contextlib.suppress(FileNotFoundError):
+            places.append(str(Path(place).absolute()))
+    return places

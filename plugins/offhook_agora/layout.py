@@ -6,6 +6,7 @@ Nothing here imports the SDK, loads a library or reaches the network.
 from __future__ import annotations
 
 import importlib.util
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -150,7 +151,8 @@ def packages_called_agora() -> Iterator[Path]:
         found = list(spec.submodule_search_locations or ()) if spec else []
     except Exception:  # a finder of another package, or a module without a spec in `sys.modules`
         found = []
-    for place in [*(Path(place) for place in found), *(Path(entry or ".") / "agora" for entry in sys.path)]:
+    entries = map(os.fsdecode, sys.path)  # programs add bytes and paths to it, although Python ignores these
+    for place in [*(Path(place) for place in found), *(Path(entry or ".") / "agora" for entry in entries)]:
         try:
             path = place.absolute()
         except OSError:  # the current folder was removed

@@ -7,6 +7,7 @@ itself is lost, the leg rejoins in a fresh one, with the same uid and token. Aft
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError, TransportError
@@ -23,6 +24,7 @@ from offhook.interfaces import (
     LegReconnected,
     samples_per_frame,
 )
+from offhook.wording import describe
 from offhook_agora.members import Members
 from offhook_agora.messages import (
     Audio,
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from offhook_agora.hosts import Hosts
     from offhook_agora.messages import FromChild
     from offhook_agora.settings import Settings
+
+_log: Final = logging.getLogger("offhook.agora")
 
 #: The time limit of one attempt to rejoin, the start of a child included.
 ATTEMPT_S: Final = 10.0
@@ -245,6 +249,7 @@ class AgoraLeg(Leg):
         self._earlier = _sum(self._earlier, self._releases.pop(leaving).counters())
 
     async def _rejoin(self) -> None:
+        said = ""
         while True:
             await asyncio.sleep(self._backoff.wait_s())
             try:
@@ -256,8 +261,10 @@ class AgoraLeg(Leg):
                 if error.reason in _FINAL:
                     self._out_of_channel(LegFailed(error.message))
                     return
-            except (OffhookError, TimeoutError):
-                continue
+            except (OffhookError, TimeoutError) as error:
+                if (problem := describe(error)) != said:
+                    _log.warning("our leg in %s could not join again: %s", self._grant.channel, problem)
+                    said = problem
             else:
                 self._rejoining = None
                 return
@@ -323,6 +330,7 @@ class AgoraLeg(Leg):
 
     def on_lost(self, reason: str) -> None:
         """The host has ended: rejoin in another one."""
+        _log.warning("our leg in %s joins again, because Agora's SDK failed: %s", self._grant.channel, reason)
         self._drop_seat()
         self._backoff.was_up(self._clock.monotonic_s() - self._since_s)
         self._cut = True

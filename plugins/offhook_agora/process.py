@@ -16,7 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from offhook.secret import redact
-from offhook.wording import printable
+from offhook.wording import describe, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -170,8 +170,9 @@ class Process:
                 pass_fds=(passed,),
                 start_new_session=True,
             )
-        except (OSError, ValueError) as error:
-            self._tell(_fail, self._started, OSError(*error.args))
+        except Exception as error:
+            known = error if isinstance(error, OSError) else OSError(describe(error))
+            self._tell(_fail, self._started, known.with_traceback(None))
             self._tell(_finish, self.ended, _NEVER_STARTED)
             return
         finally:

@@ -6,6 +6,7 @@ brings the import path and the module to run. No secret is in that or in the arg
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -25,6 +26,7 @@ _PR_SET_DUMPABLE: Final = 4
 
 _LENGTH: Final = struct.Struct("<I")
 _MAX_ORDER: Final = 1024 * 1024
+_STDERR: Final = 2
 
 #: The module that serves the connection; its ``run(connection)`` returns the exit status.
 MAIN: Final = "offhook_agora.child.main"
@@ -60,10 +62,19 @@ def die_with(parent: int) -> None:
 def keep_private(descriptor: int) -> None:
     """Leave no core, let no other process of the user look inside, and inherit no descriptor but this one."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # One by one: the limit can be a thousand million, and closing all numbers below it would take minutes.
+    for other in _open_descriptors():
+        if other > _STDERR and other != descriptor:
+            with contextlib.suppress(OSError):  # that of the listing is closed already
+                os.close(other)
     _prctl(_PR_SET_DUMPABLE, 0)
-    os.closerange(3, descriptor)
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    os.closerange(descriptor + 1, 1_048_576 if most == resource.RLIM_INFINITY else max(most, descriptor + 1))
+
+
+def _open_descriptors() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 (numbers, not paths)
+    except OSError:  # no /proc here; what started this process has closed them, unless it was told not to
+        return []
 
 
 def _prctl(option: int, value: int) -> None:

@@ -18,7 +18,7 @@ class Calls:
 
     Attributes:
         since_s: since when a call has been running; None while none is.
-        failed: calls that raised an error of upstream's Python layer.
+        failed: calls that raised, upstream's sys.exit included.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -31,7 +31,7 @@ class Calls:
         self.since_s = self._now()
         try:
             return call()
-        except Exception:
+        except BaseException:  # upstream calls sys.exit; nothing else interrupts a thread of ours
             self.failed += 1
             return None
         finally:

@@ -15,6 +15,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from offhook.interfaces import SystemClock
+from offhook.secret import redact
+from offhook.wording import describe
 from offhook_agora.child.membership import Membership, answer_late
 from offhook_agora.child.reasons import Refusal
 from offhook_agora.child.sdk import Sdk, SdkUnusable, load
@@ -223,9 +225,14 @@ class Engine:
             service = process_service.get(sdk, join.app_id)
             membership.open(sdk, service)
         except Refusal as refusal:
-            self._emit(Refused(join.leg, refusal.reason, sentence(refusal.text)))
-            membership.abandon()
+            self._refuse(membership, refusal)
+        except BaseException as error:  # upstream may call sys.exit; the other legs of this engine go on
+            self._refuse(membership, Refusal(Reason.SDK, f"Agora's SDK failed: {redact(describe(error))}"))
         self._taken(0)
+
+    def _refuse(self, membership: Membership, refusal: Refusal) -> None:
+        self._emit(Refused(membership.leg, refusal.reason, sentence(refusal.text)))
+        membership.abandon()
 
     def _hangs(self) -> bool:
         return any(membership.hangs(HUNG_S) for membership in list(self._legs.values()))

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: How long the SDK may take to confirm that we left, before the connection is released all the same.
 GONE_S: Final = 2.0
-#: The same for a connection that was never up, or has failed: there may be nothing to confirm.
+#: The same for a connection that was never up, has failed, or does not disconnect: there may be nothing to confirm.
 _FAILED_S: Final = 0.5
 #: How long a push may take before the connection is taken away. One that takes longer has hung: then nothing is
 #: released, and the process is ended by those who watch it.
@@ -193,7 +193,8 @@ class Membership:
         if result == 0:
             self.speech.open(connection)
             return
-        what = Meaning(Reason.SDK, f"Agora's SDK does not publish our audio: publish_audio returned {result}")
+        returned = "failed" if result is None else f"returned {result}"
+        what = Meaning(Reason.SDK, f"Agora's SDK does not publish our audio: publish_audio {returned}")
         self._presence.end(ending(self.leg, self._presence.joined, what))
 
     # The end
@@ -204,8 +205,8 @@ class Membership:
         if not self.speech.shut(_PUSH_S):
             connection = None
         if connection is not None:
-            self._calls.make(connection.disconnect)
-            self._presence.gone.wait(self._gone_s if self._presence.joined else _FAILED_S)
+            left = self._calls.make(connection.disconnect) == 0
+            self._presence.gone.wait(self._gone_s if left and self._presence.joined else _FAILED_S)
         self._count()
         if self._leave_asked:
             self._emit(Left(self.leg))  # before the release, which can take as long as the SDK likes

@@ -160,7 +160,7 @@ def load(package: Path, libraries: Path) -> Sdk:
         if sys.platform == "linux":
             ctypes.CDLL(str(libraries / "libaosl.so"))  # as upstream's parent module does
         modules = [importlib.import_module(f"agora.rtc.{name}") for name in _MODULES]
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # on a thread of ours, nothing but the SDK raises KeyboardInterrupt or SystemExit
         for name in set(sys.modules) - before:
             if seeded and (name == "agora" or name.startswith("agora.")):
                 del sys.modules[name]

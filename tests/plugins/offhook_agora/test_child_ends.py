@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,8 +28,6 @@ from offhook.testing import Resources
 from offhook_agora import transport as transport_module
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from offhook_agora.leg import AgoraLeg
 
 AGAIN = [MemberJoined(2), MemberPublished(2), LegDisconnected(), LegReconnected()]
@@ -82,6 +82,9 @@ def test_a_leg_comes_back_in_another_child(
 
     asyncio.run(main())
     assert "Traceback" not in caplog.text
+    lines = [record.message for record in caplog.records if record.name == "offhook.agora"]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"our leg in {how} joins again, because Agora's SDK failed: its child process ")
 
 
 def test_a_child_that_is_killed(tmp_path: Path) -> None:
@@ -210,6 +213,50 @@ def test_a_child_that_does_not_start_is_explained(
             with pytest.raises(JoinFailed, match="Agora's SDK cannot be used"):
                 await agora.join(grant(), Ear())
             await until(lambda: not any(host._process.running for host in doubles.hosts), "no child is left")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("executable", "", "sys.executable, which its child process needs, is not a program: ''"),
+        ("executable", None, "is not a program: None"),
+        ("executable", "/nowhere/python", "is not a program: '/nowhere/python'"),
+        ("executable", __file__, "is not a program"),
+        ("frozen", True, "this program is frozen"),
+        ("path", ["x" * 250] * 10_000, "sys.path is too long for a child process"),
+    ],
+)
+def test_a_process_that_cannot_start_pythons_says_why(
+    name: str, value: object, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with transport(tmp_path) as agora:
+            before = Resources.now()
+            with monkeypatch.context() as patch:
+                patch.setattr(sys, name, value, raising=False)
+                with pytest.raises(TransportUnavailable) as caught:
+                    await agora.check(None)
+            assert says in caught.value.message
+            assert "closed the connection" not in caught.value.message
+            await agora.aclose()
+            assert Resources.now().descriptors == before.descriptors
+
+    asyncio.run(main())
+
+
+def test_a_working_folder_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    path = [str(Path(place).absolute()) for place in sys.path]
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+
+    async def main() -> None:
+        monkeypatch.setattr(sys, "path", ["", "relative", b"bytes", *path])
+        async with transport(tmp_path) as agora:
+            await agora.check(None)
 
     asyncio.run(main())
 

@@ -184,6 +184,35 @@ def test_a_call_that_fails_refuses_the_leg_and_releases_it(engine: Running, call
     engine.joined(1)  # the number is free again
 
 
+@pytest.mark.parametrize("error", [RuntimeError("no memory"), SystemExit(1), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("call", ["initialize", "connect", "create_rtc_connection"])
+def test_an_error_in_the_sdk_refuses_the_leg_and_others_can_join(
+    engine: Running, call: str, error: BaseException
+) -> None:
+    def fail(name: str) -> None:
+        if name == call:
+            raise error
+
+    engine.library.on_call = fail
+    engine.engine.handle(m.Join(1, "a" * 32, "c", Secret(TOKEN)))
+    refused = engine.until(m.Refused)
+    assert refused.reason is m.Reason.SDK
+    assert "Agora's SDK" in refused.message
+    engine.library.on_call = None
+    engine.joined(1)
+
+
+def test_a_connection_that_does_not_disconnect_is_not_waited_for(
+    engine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "GONE_S", 3600.0)
+    connection = engine.joined()
+    connection.confirms = False
+    engine.library.results["disconnect"] = -1
+    engine.engine.handle(m.Leave(1))
+    engine.until(m.Left)
+
+
 def test_a_leg_number_in_use_is_refused(engine: Running) -> None:
     engine.joined()
     engine.engine.handle(m.Join(1, "a" * 32, "c", Secret(TOKEN)))

@@ -970,7 +970,7 @@ BROKEN: Final[dict[str, dict[type[LinkedTransport], str]]] = {
         StaysLate: "audio to us is late after an outage: it is heard 250 ms after it was sent; at most 200 ms are",
         CountsNothing: "counters with lost or dropped in their names grow by the 150 frames",
     },
-    "transport-12": {TakesItForAnOutage: "received: [MemberJoined(uid=3), LegDisconnected()]"},
+    "transport-12": {TakesItForAnOutage: "received: [MemberJoined(uid=3), LegDisconnected(reason='')]"},
     "transport-13": {
         SuppressesSilence: "of 25 silent frames to us 0 were heard: silence is audio too",
         TellsPauses: "positions of audio to us jump by 0.020 s over a pause of 1 s: they must jump by 1 s",

@@ -191,7 +191,7 @@ class Membership:
             return
         result = self._calls.make(connection.publish_audio)
         if result == 0:
-            self.speech.open(connection)
+            self.speech.open(connection, self._calls)
             return
         returned = "failed" if result is None else f"returned {result}"
         what = Meaning(Reason.SDK, f"Agora's SDK does not publish our audio: publish_audio {returned}")

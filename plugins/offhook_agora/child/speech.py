@@ -2,13 +2,16 @@
 
 Pushes are made by the engine's audio thread alone, so that they stay in order without a lock. The leg's thread opens
 the way to the connection, and shuts it before it takes the connection away: then it waits until no push is under way.
-No lock is held while the SDK runs.
+What arrives before the way is open is kept, and pushed by the leg's thread as it opens. No lock is held while the SDK
+runs.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from offhook_agora.child.outgoing import Outgoing
 from offhook_agora.messages import Flushed
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from offhook_agora.messages import Audio, FromChild
 
 _R = TypeVar("_R")
+
+#: Pieces that are kept until the SDK publishes, a moment after it joined; a piece is at least a frame.
+_MOST_EARLY: Final = 10
 
 
 class Speech:
@@ -37,7 +43,7 @@ class Speech:
     Attributes:
         outgoing: paces the audio, and counts.
         sent: frames that were not dropped here.
-        dropped: frames that arrived while there was no way to the connection.
+        dropped: frames that arrived when the way was shut, and pieces that were too many before it was open.
         refused: pieces that the SDK did not take.
     """
 
@@ -61,26 +67,40 @@ class Speech:
         self._now = now
         self._changed = threading.Condition()
         self._connection: Connection | None = None
+        self._early: deque[bytearray] = deque()
+        self._shut = False
         self._busy = False
 
     # On the leg's thread
 
-    def open(self, connection: Connection) -> None:
-        """Audio goes to this connection from now on."""
-        with self._changed:
-            self._connection = connection
+    def open(self, connection: Connection, calls: Calls) -> None:
+        """Audio goes to this connection from now on, that which is there already first.
+
+        Args:
+            connection: publishes now.
+            calls: makes the calls of the leg's thread.
+        """
+        while True:
+            with self._changed:
+                if not self._early:
+                    self._connection = connection
+                    return
+                piece = self._early.popleft()
+            if calls.make(partial(self._pushed, connection, piece)) != 0:
+                self.refused += 1
 
     def shut(self, timeout_s: float) -> bool:
         """Let no more audio through, for good; returns whether no push is under way any more."""
         with self._changed:
             self._connection = None
+            self._shut = True
             return self._changed.wait_for(lambda: not self._busy, timeout_s)
 
     # On the audio thread
 
     def send(self, audio: Audio) -> None:
         """Push a frame, or hold it."""
-        if self._connection is None:
+        if self._shut:
             self.dropped += 1
             return
         self.sent += 1
@@ -88,23 +108,39 @@ class Speech:
 
     def due(self) -> None:
         """Push what is held, once its time has come."""
-        if self._connection is not None:
+        if not self._shut:
             self._push(self.outgoing.due(self._now()))
 
     def flush(self) -> None:
         """Empty the SDK, and say how much it had."""
         given = self.outgoing.given  # rather than what is left: the SDK can be behind what we think it has played
         dropped = self.outgoing.flush(self._now())
+        with self._changed:
+            self._early.clear()
         if given:
             self._with(lambda connection: connection.interrupt_audio())  # returns -1000 when it works
         self._emit(Flushed(self._leg, dropped * 1000 // self._rate_hz))
 
     def _push(self, piece: bytearray | None) -> None:
-        if piece is None:
+        if piece is None or self._kept(piece):
             return
-        if self._with(lambda connection: connection.push_audio_pcm_data(piece, self._rate_hz, 1)) != 0:
+        if self._with(lambda connection: self._pushed(connection, piece)) != 0:
             self.refused += 1
             self.outgoing.refused(piece)
+
+    def _kept(self, piece: bytearray) -> bool:
+        """Whether the way is not open yet: then the piece waits for that, or is dropped."""
+        with self._changed:
+            if self._connection is not None or self._shut:
+                return False
+            if len(self._early) < _MOST_EARLY:
+                self._early.append(piece)
+            else:
+                self.dropped += 1
+            return True
+
+    def _pushed(self, connection: Connection, piece: bytearray) -> int:
+        return connection.push_audio_pcm_data(piece, self._rate_hz, 1)
 
     def _with(self, call: Callable[[Connection], _R]) -> _R | None:
         with self._changed:

@@ -73,6 +73,11 @@ class Running:
             done = self.library.called.wait_for(lambda: name in self.names(), PATIENCE_S)
         assert done, f"{name} was not called: {self.library.calls}"
 
+    def took(self, frames: int, leg: int = 1) -> None:
+        """Wait until this number of frames was taken."""
+        while leg not in self.engine._legs or self.engine._legs[leg].speech.sent < frames:
+            time.sleep(0.001)
+
     def names(self) -> list[str]:
         return [name for name, _ in self.library.calls]
 

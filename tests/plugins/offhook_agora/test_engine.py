@@ -387,7 +387,43 @@ def test_audio_reaches_the_sdk_in_whole_milliseconds_as_a_bytearray(engine: Runn
     assert len(sent) - len(pushed) < 48
 
 
-def test_audio_before_the_join_is_dropped_and_counted(engine: Running) -> None:
+def test_audio_before_the_sdk_publishes_is_pushed_first(engine: Running) -> None:
+    engine.library.hanging["publish_audio"] = threading.Event()
+    connection = engine.join()
+    engine.engine.handle(m.Audio(1, 0, 0, pcm(20, value=b"\x00\x00")))
+    connection.up = True
+    native(lambda: connection.observer.on_connected(connection, connection.info(3), 1))
+    engine.until(m.Joined)
+    for index in range(1, 4):
+        engine.engine.handle(m.Audio(1, 0, index * 320, pcm(20, value=bytes(2 * [index]))))
+    engine.took(4)
+    assert not connection.pushed
+    engine.library.hanging["publish_audio"].set()
+    engine.published(1)
+    engine.engine.handle(m.Audio(1, 0, 4 * 320, pcm(20, value=bytes(2 * [4]))))
+    engine.took(5)
+    engine.engine.handle(m.Flush(1))  # is done once what was handed over before it is
+    engine.until(m.Flushed)
+    assert [data for data, _ in connection.pushed] == [pcm(20, value=bytes(2 * [index])) for index in range(5)]
+
+
+def test_of_audio_before_the_sdk_publishes_200_ms_are_kept(engine: Running) -> None:
+    engine.library.hanging["publish_audio"] = threading.Event()
+    connection = engine.join()
+    for index in range(12):
+        engine.engine.handle(m.Audio(1, 0, index * 320, pcm(20)))
+    engine.took(12)
+    connection.up = True
+    native(lambda: connection.observer.on_connected(connection, connection.info(3), 1))
+    engine.library.hanging["publish_audio"].set()
+    engine.published(1)
+    counts = engine.until(m.Counts)
+    while counts.frames_dropped != 2:
+        counts = engine.until(m.Counts)
+    assert len(connection.pushed) == 10
+
+
+def test_a_flush_drops_what_the_sdk_does_not_publish_yet(engine: Running) -> None:
     connection = engine.join()
     engine.engine.handle(m.Audio(1, 0, 0, pcm(20)))
     engine.engine.handle(m.Flush(1))
@@ -396,9 +432,9 @@ def test_audio_before_the_join_is_dropped_and_counted(engine: Running) -> None:
     native(lambda: connection.observer.on_connected(connection, connection.info(3), 1))
     engine.published(1)
     engine.engine.handle(m.Audio(1, 0, 320, pcm(20, value=b"\x07\x07")))
-    counts = engine.until(m.Counts)
-    while (counts.frames_sent, counts.frames_dropped) != (1, 1):
-        counts = engine.until(m.Counts)
+    engine.took(2)
+    engine.engine.handle(m.Flush(1))
+    engine.until(m.Flushed)
     assert [data for data, _ in connection.pushed] == [pcm(20, value=b"\x07\x07")]
 
 

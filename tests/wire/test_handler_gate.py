@@ -69,6 +69,6 @@ def test_a_handler_that_raises_is_logged_and_called_again(caplog: pytest.LogCapt
         gate.audio(9, FRAME)
     assert len(handler.calls) == 3
     assert [record.getMessage() for record in caplog.records] == [
-        "the handler of leg 7 failed on LegDisconnected()",
+        "the handler of leg 7 failed on LegDisconnected(reason='')",
         "the handler of leg 7 failed on audio; later failures are not logged",
     ]

@@ -79,6 +79,9 @@ def test_a_second_release_and_a_late_disconnect_do_no_harm(sdk: Sdk) -> None:
         assert program.connection.disconnect() == -2
         with pytest.raises(AttributeError):
             program.connection.release()
+        await here.program().joined(here.grant)  # a report waits for a connection that can bring it to the mock
+        await until(lambda: bool(noted), "the report")
+        assert noted[0].startswith("misuse: use after release: agora_rtc_conn_disconnect was called with a connection")
 
     in_a_room(sdk, check)
 

@@ -84,6 +84,8 @@ class Presence:
         self._now = now
         self._interrupted = False
         self._published: set[int] = set()
+        #: The callback that reported the last refusal of a token; empty once another one has reported it as well.
+        self._refused_by = ""
 
     @property
     def fenced(self) -> bool:
@@ -135,18 +137,23 @@ class Presence:
         """The SDK reported an error that ends nothing."""
         self.sdk_errors += 1
         if abs(code) in {_EXPIRED, _INVALID}:
-            self._refused(code)
+            self._refused("on_error", code)
 
     def executed(self, call: str, error: int) -> None:
         """A call of the SDK was carried out; interesting where its own result says nothing yet."""
         if "renew" in call.lower():
             if error:
-                self._refused(error)
+                self._refused("on_api_call_executed", error)
             else:
+                self._refused_by = ""
                 self._note(Note.TOKEN_ACCEPTED)
 
-    def _refused(self, code: int) -> None:
-        self._note(Note.TOKEN_TOO_OLD if abs(code) == _EXPIRED else Note.TOKEN_REFUSED)
+    def _refused(self, by: str, code: int) -> None:
+        """Note that a token was refused, once: by the time of the second callback, another token may be in question."""
+        repeated = self._refused_by not in ("", by)
+        self._refused_by = "" if repeated else by
+        if not repeated:
+            self._note(Note.TOKEN_TOO_OLD if abs(code) == _EXPIRED else Note.TOKEN_REFUSED)
 
     # The members
 

@@ -337,6 +337,27 @@ def test_a_renewal_that_the_sdk_confirms_is_answered_at_once(engine: Running, mo
     assert engine.until(m.Renewed).number == 8
 
 
+def test_a_refusal_that_is_reported_twice_does_not_refuse_the_next_token(
+    engine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "_ANSWER_S", 600.0)
+    connection = engine.joined()
+    observer = connection.observer
+    for number in (8, 10):
+        engine.engine.handle(m.Renew(1, number, Secret("007-forged")))
+        while connection.token != "007-forged":
+            time.sleep(0.001)
+        native(lambda: observer.on_error(connection, 110, "the token was refused"))
+        assert engine.until(m.RenewalRefused).number == number
+        engine.engine.handle(m.Renew(1, number + 1, Secret("007-fresh")))
+        while connection.token != "007-fresh":
+            time.sleep(0.001)
+        native(lambda: observer.on_api_call_executed(connection, 110, "rtc.renew_token", ""))
+        native(lambda: observer.on_api_call_executed(connection, 0, "rtc.renew_token", ""))
+        assert engine.until(m.Renewed).number == number + 1
+    assert [type(message) for message in engine.seen[2:]] == [m.RenewalRefused, m.Renewed] * 2
+
+
 @pytest.mark.parametrize(
     ("refuse", "reason"),
     [("result", m.Reason.SDK), ("error", m.Reason.TOKEN), ("executed", m.Reason.TOKEN_EXPIRED)],

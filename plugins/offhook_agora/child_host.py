@@ -162,7 +162,15 @@ class ChildHost(Host):
             child_environment(layout, self._settings),
             passed=theirs.detach(),
             output=write,
+            abandoned=self._abandoned,
         )
+
+    def _abandoned(self) -> None:
+        """The loop is closed: close what is left, which does not need it."""
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._output is not None:
+            self._output.close()
 
     # ---- what it says
 

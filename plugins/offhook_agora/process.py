@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import select
 import signal
 import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +33,8 @@ _SHOWN: Final = 300
 #: more than that, and loses what does not fit into the pipe.
 _READ_BYTES: Final = 65_536
 _PAUSE_S: Final = 0.1
+#: How often it is looked whether the loop is closed, so that the child has no one to work for.
+_LOOK_S: Final = 0.5
 #: The status of a process that could not be started, as shells have it.
 _NEVER_STARTED: Final = 127
 
@@ -122,7 +126,13 @@ class Process:
         return self._launched and not self.ended.done()
 
     async def start(
-        self, arguments: Sequence[str], environment: Mapping[str, str], *, passed: int, output: int
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        passed: int,
+        output: int,
+        abandoned: Callable[[], None],
     ) -> None:
         """Start it. When this is cancelled, the process is killed as soon as it runs.
 
@@ -131,13 +141,17 @@ class Process:
             environment: the whole environment of the child.
             passed: a descriptor that the child inherits under the same number; closed here once it is started.
             output: the end of a pipe that becomes its standard output and error; closed likewise.
+            abandoned: called on another thread if the loop is closed while the process runs, which is killed then.
 
         Raises:
             OSError: it cannot be started.
         """
         self._launched = True
         run = threading.Thread(
-            target=self._run, args=(arguments, environment, passed, output), name="offhook agora child", daemon=True
+            target=self._run,
+            args=(arguments, environment, passed, output, abandoned),
+            name="offhook agora child",
+            daemon=True,
         )
         try:
             run.start()
@@ -157,9 +171,16 @@ class Process:
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
 
+    # On the thread
+
     def _run(
-        self, arguments: Sequence[str], environment: Mapping[str, str], passed: int, output: int
-    ) -> None:  # on the thread
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        passed: int,
+        output: int,
+        abandoned: Callable[[], None],
+    ) -> None:
         try:
             process = subprocess.Popen(
                 arguments,
@@ -182,6 +203,12 @@ class Process:
         if self._unwanted:
             process.send_signal(signal.SIGKILL)
         self._tell(_finish, self._started, None)
+        while not _ends(process, _LOOK_S):
+            if self._loop.is_closed():  # the program ended the loop without closing its phone, and lives on
+                process.kill()
+                process.wait()
+                abandoned()
+                return
         self._tell(_finish, self.ended, process.wait())
 
     def _tell(self, call: Callable[..., None], *arguments: object) -> None:
@@ -190,6 +217,27 @@ class Process:
         except RuntimeError:  # the loop is closed: no one waits any more
             self._unwanted = True
             self.kill()
+
+
+def _ends(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Whether it has ended, or ends within this time."""
+    if sys.platform == "linux" and hasattr(os, "pidfd_open"):
+        try:
+            watched = os.pidfd_open(process.pid)
+        except OSError:  # no descriptor is left
+            pass
+        else:
+            try:
+                poll = select.poll()
+                poll.register(watched, select.POLLIN)
+                return bool(poll.poll(timeout_s * 1000))
+            finally:
+                os.close(watched)
+    try:
+        process.wait(timeout_s)  # which looks every 50 ms
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _finish(future: asyncio.Future[object], result: object) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.plugins.offhook_agora.kit import Doubles, Ear, frame, grant, transport, until
+from tests.patience import PATIENCE_S
+from tests.plugins.offhook_agora.kit import Doubles, Ear, find, frame, grant, sdk_folder, transport, until
 
 from offhook.errors import JoinFailed, JoinTimeout, TransportNotSetUp, TransportUnavailable
 from offhook.interfaces import (
+    Environment,
     LeaveReason,
     LegClosed,
     LegDisconnected,
@@ -26,6 +30,7 @@ from offhook.interfaces import (
 )
 from offhook.testing import Resources
 from offhook_agora import transport as transport_module
+from offhook_agora.transport import AgoraTransport
 
 if TYPE_CHECKING:
     from offhook_agora.leg import AgoraLeg
@@ -321,6 +326,26 @@ def test_a_leg_that_may_not_rejoin_is_out(reason: str, event: object, tmp_path: 
             await leg.leave()
 
     asyncio.run(main())
+
+
+def test_a_program_that_ends_its_loop_with_a_leg_up(tmp_path: Path) -> None:
+    doubles = Doubles()
+    before = set(threading.enumerate())
+    environment = Environment({"OFFHOOK_AGORA_SDK": str(sdk_folder(tmp_path / "sdk", "agora"))})
+    held: list[object] = []
+
+    async def main() -> None:
+        mine = AgoraTransport(environment, find=find, make_host=doubles)
+        held.append((mine, await mine.join(grant(), Ear())))
+
+    asyncio.run(main())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive(), "the thread that started the child waits for it"
+    with pytest.raises(ProcessLookupError):
+        os.kill(doubles.hosts[0].pid, 0)
+    held.clear()
+    gc.collect()  # and pytest reports a socket that is closed only now
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:

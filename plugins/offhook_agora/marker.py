@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from offhook.errors import TransportNotSetUp
+from offhook.errors import TransportNotSetUp, TransportUnavailable
 from offhook.wording import quoted, quoted_path
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MARKER: Final = "offhook-agora-sdk.json"
 _FORMAT: Final = 1
 _LARGEST: Final = 64 * 1024
+_SHORTAGES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 #: Whose native library a folder holds: Agora's own, or the mock's.
 Kind = Literal["agora", "mock"]
@@ -44,6 +46,7 @@ def read_marker(folder: Path) -> Marker | None:
 
     Raises:
         TransportNotSetUp: the file cannot be read, or is not one that this version of offhook writes.
+        TransportUnavailable: too many files are open.
     """
     path = folder / MARKER
     try:
@@ -90,7 +93,16 @@ def write_marker(folder: Path, marker: Marker) -> None:
 
 
 def unread_reason(error: OSError | ValueError) -> str:
-    """Why a file cannot be read, without the advice of `system_reason`, which is about files to write."""
+    """Why a file cannot be read, without the advice of `system_reason`, which is about files to write.
+
+    Raises:
+        TransportUnavailable: nothing is wrong with the file: this program or machine has run out of something.
+    """
     if isinstance(error, OSError):
+        if error.errno in _SHORTAGES:
+            raise TransportUnavailable(
+                f"the files of Agora's SDK cannot be read now: {error.strerror}; place fewer calls at once, or raise "
+                "the limit (ulimit -n)"
+            ) from None
         return error.strerror or "the system reports no reason"
     return "the path holds a NUL character"

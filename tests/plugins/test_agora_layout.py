@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from tests.plugins.agora_files import (
     upstream,
 )
 
-from offhook.errors import ConfigError, MissingExtraError, OffhookError, TransportNotSetUp
+from offhook.errors import ConfigError, MissingExtraError, OffhookError, TransportNotSetUp, TransportUnavailable
 from offhook.interfaces import Environment
 from offhook_agora.elf import Library, NotALibrary, _Elf
 from offhook_agora.layout import REQUIREMENT, SdkLayout, find_sdk, packages_called_agora
@@ -317,6 +318,22 @@ def test_a_damaged_marker(tmp_path: Path, text: str) -> None:
 def test_a_marker_that_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "sdk" / "offhook-agora-sdk.json").mkdir(parents=True)
     assert "cannot be read" in _refusal(TransportNotSetUp, tmp_path / "sdk")
+
+
+def test_too_many_open_files_are_not_a_fault_of_the_folder(tmp_path: Path) -> None:
+    sdk = sdk_folder(tmp_path / "sdk")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        with pytest.raises(TransportUnavailable) as caught:
+            read_marker(sdk)
+        with pytest.raises(TransportUnavailable) as of_libraries:
+            list(problems(sdk / "agora_sdk", HERE))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    for error in (caught.value, of_libraries.value):
+        assert type(error) is TransportUnavailable
+        assert "Too many open files; place fewer calls at once" in error.message
 
 
 def test_a_marker_is_written_whole(tmp_path: Path) -> None:

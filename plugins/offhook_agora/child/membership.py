@@ -173,7 +173,7 @@ class Membership:
             if self._renewals.deadline_s is None:
                 self._expired_at_s = self._now() + _EXPIRED_S
         elif note is Note.TOKEN_ACCEPTED:
-            self._renewals.accepted()
+            self._renewals.confirmed()
         else:
             self._renewals.invalid(expired=note is Note.TOKEN_TOO_OLD)
 

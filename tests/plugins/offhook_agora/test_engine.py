@@ -337,6 +337,41 @@ def test_a_renewal_that_the_sdk_confirms_is_answered_at_once(engine: Running, mo
     assert engine.until(m.Renewed).number == 8
 
 
+def test_answers_are_about_the_token_that_was_handed_over(engine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token whose caller gave up is answered before the next one is tried: neither gets the other's answer."""
+    monkeypatch.setattr(renewal, "_ANSWER_S", 600.0)
+    connection = engine.joined()
+    observer = connection.observer
+    for number in range(1, 20):
+        engine.engine.handle(m.Renew(1, number, Secret("007-forged" if number == 2 else f"007-{number}")))
+    assert engine.until(m.RenewalRefused).number == 18, "16 wait for the first"
+    native(lambda: observer.on_api_call_executed(connection, 0, "rtc.renew_token", ""))
+    assert engine.until(m.Renewed).number == 1
+    while connection.token != "007-forged":
+        time.sleep(0.001)
+    native(lambda: observer.on_error(connection, 110, "the token was refused"))
+    while (refused := engine.until(m.RenewalRefused)).number == 19:
+        pass
+    assert (refused.number, refused.reason) == (2, m.Reason.TOKEN)
+
+
+def test_a_confirmation_that_is_late_is_not_about_the_next_token(
+    engine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "_ANSWER_S", 0.05)
+    connection = engine.joined()
+    observer = connection.observer
+    engine.engine.handle(m.Renew(1, 1, Secret("007-fresh")))
+    assert engine.until(m.Renewed).number == 1, "for want of an answer"
+    monkeypatch.setattr(renewal, "_ANSWER_S", 600.0)
+    engine.engine.handle(m.Renew(1, 2, Secret("007-forged")))
+    while connection.token != "007-forged":
+        time.sleep(0.001)
+    native(lambda: observer.on_api_call_executed(connection, 0, "rtc.renew_token", ""))
+    native(lambda: observer.on_error(connection, 110, "the token was refused"))
+    assert engine.until(m.RenewalRefused).number == 2
+
+
 def test_a_refusal_that_is_reported_twice_does_not_refuse_the_next_token(
     engine: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

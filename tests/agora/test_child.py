@@ -82,7 +82,7 @@ def test_two_legs_hear_each_other_bit_for_bit(mock: Mock, sdk_folders: SdkFolder
     for number in range(50, 55):
         child.say(m.Audio(1, 0, number * FRAME, tone(number)))
     child.say(m.Flush(1))
-    assert 80 <= child.until(m.Flushed).dropped_ms <= 200
+    assert 0 < child.until(m.Flushed).dropped_ms <= 200
 
     child.say(m.Renew(1, 4, Secret(call.agora["token"])))
     assert child.until(m.Renewed).number == 4

@@ -8,6 +8,7 @@ leaves its channels in order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import select
@@ -22,6 +23,7 @@ from offhook.wording import describe, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
 
 _log: Final = logging.getLogger("offhook.agora")
 
@@ -203,12 +205,13 @@ class Process:
         if self._unwanted:
             process.send_signal(signal.SIGKILL)
         self._tell(_finish, self._started, None)
-        while not _ends(process, _LOOK_S):
-            if self._loop.is_closed():  # the program ended the loop without closing its phone, and lives on
-                process.kill()
-                process.wait()
-                abandoned()
-                return
+        with _Watch(process) as watch:
+            while not watch.ends_within(_LOOK_S):
+                if self._loop.is_closed():  # the program ended the loop without closing its phone, and lives on
+                    process.kill()
+                    process.wait()
+                    abandoned()
+                    return
         self._tell(_finish, self.ended, process.wait())
 
     def _tell(self, call: Callable[..., None], *arguments: object) -> None:
@@ -219,25 +222,34 @@ class Process:
             self.kill()
 
 
-def _ends(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
-    """Whether it has ended, or ends within this time."""
-    if sys.platform == "linux" and hasattr(os, "pidfd_open"):
+class _Watch:
+    """Waits for the end of a process, with time limits: by a descriptor of it, where the system has such a thing."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._descriptor = -1
+        self._poll = select.poll()
+        if sys.platform == "linux" and hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):  # no descriptor is left, or the kernel is old
+                self._descriptor = os.pidfd_open(process.pid)
+                self._poll.register(self._descriptor, select.POLLIN)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    def ends_within(self, timeout_s: float) -> bool:
+        """Whether the process has ended, or ends within this time."""
+        if self._descriptor >= 0:
+            return bool(self._poll.poll(timeout_s * 1000))
         try:
-            watched = os.pidfd_open(process.pid)
-        except OSError:  # no descriptor is left
-            pass
-        else:
-            try:
-                poll = select.poll()
-                poll.register(watched, select.POLLIN)
-                return bool(poll.poll(timeout_s * 1000))
-            finally:
-                os.close(watched)
-    try:
-        process.wait(timeout_s)  # which looks every 50 ms
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+            self._process.wait(timeout_s)  # which looks every 50 ms
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
 
 def _finish(future: asyncio.Future[object], result: object) -> None:

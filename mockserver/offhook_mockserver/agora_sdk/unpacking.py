@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: The file by which upstream's package is told from others that are called ``agora``.
+#: Upstream's package has this file; unrelated packages called ``agora`` do not.
 SERVICE: Final = "rtc/agora_service.py"
 _PACKAGE: Final = "agora"
 #: Upstream's package has 60 files and 1 MB.

@@ -149,7 +149,9 @@ class AudioClauses(TransportKit):
 
     async def _in_tries(self, pair: Pair, tries: int, attempt: Callable[[], Awaitable[None]]) -> None:
         """Attempt it once in virtual time; in real time other programs run as well, and one of `tries` must succeed."""
-        for left in reversed(range(round(self.either(1, tries)))):
+        left = round(self.either(1, tries))
+        while True:
+            left -= 1
             pair.ear.events.clear()
             pair.forget_audio()
             try:
@@ -158,7 +160,7 @@ class AudioClauses(TransportKit):
                 if not left:
                     raise
             else:
-                break
+                return
 
     async def _all_heard(self, pair: Pair, tolerance: float) -> None:
         """Check that as much audio was heard as was spoken; what arrives later is late and not missing."""

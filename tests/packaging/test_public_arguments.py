@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.core.rig import NUMBER, PLAIN, frame, rig, run
+from tests.packaging.audio_calls import audio_calls
 from tests.packaging.public_calls import EXCEPT, NOT_CHECKED, public_calls
 
 from offhook import AudioFrame, CallPolicy, Phone, PushSource, SpeechDetector, ThreadsafeCall
@@ -217,6 +218,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone) -> dict[str, Valid]:
         "WavSource.__init__": (WavSource, {"path": ...}),
     }
     return {
+        **audio_calls(),
         **doubles,
         **mocks,
         **built_in,

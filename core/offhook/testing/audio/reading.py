@@ -47,10 +47,13 @@ def read_wav(what: str | os.PathLike[str], base: str | os.PathLike[str] | None) 
     if width != SAMPLE_BYTES or channels > MOST_CHANNELS:
         raise SourceError(f"{shown} has {channels} channels of {8 * width} bits; expected 16 bits. {_OTHERS}")
     whole = data[: len(data) - len(data) % (SAMPLE_BYTES * channels)]
+    if not whole:
+        raise SourceError(f"{shown} {_EMPTY}")
     pcm, _ = Samples(samples_of(whole).tobytes(), INT16, channels).mono()
     return path.name, pcm, rate_hz
 
 
+_EMPTY: Final = "holds no samples: check the program that made it"
 _OTHERS: Final = "Other formats need plugins: Clip.read(path, plugins=Plugins.load())"
 
 
@@ -83,7 +86,7 @@ def _drained(source: AudioSource, shown: str) -> tuple[bytes, int]:
     finally:
         _now(source.aclose(), shown)
     if not rate_hz:
-        raise SourceError(f"{shown} holds no samples: check the program that made it")
+        raise SourceError(f"{shown} {_EMPTY}")
     return bytes(pcm), rate_hz
 
 

@@ -41,6 +41,7 @@ from offhook.testing import (
     violations,
 )
 from offhook_aiortc.transport import AiortcTransport
+from offhook_audio.chirp import MarkerSource
 from offhook_audio.gain import GainFilter
 from offhook_audio.limit import LimitFilter
 from offhook_audio.null import NullSink
@@ -202,6 +203,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone) -> dict[str, Valid]:
         "LimitFilter.__init__": (LimitFilter, {"ceiling_dbfs": -1}),
         "LimitFilter.parse": (LimitFilter.parse, {"argument": "-1"}),
         "LiveResampler.__init__": (LiveResampler, {"from_hz": 8_000, "to_hz": 16_000}),
+        "MarkerSource.__init__": (MarkerSource, {}),
         "NullSink.__init__": (NullSink, {}),
         "RecorderSink.__init__": (RecorderSink, {"path": folder / "c.wav"}),
         "SendblueCarrier.__init__": (SendblueCarrier, {"auth": KeyAuth("a", "b"), "from_number": NUMBER}),

@@ -87,7 +87,7 @@ def test_starts_with_before_the_answer() -> None:
 )
 def test_starts_with_nothing_or_something_else(clip: Clip, says: str) -> None:
     verdict = Heard(through_opus(clip)).starts_with(GREETING)
-    explained(verdict, False, f"greeting.wav does not begin anywhere; {says}", "callee.wav is what was heard")
+    explained(verdict, False, f"greeting.wav does not begin anywhere; {says}", "caller.wav is what was heard")
     assert not verdict.about_time
 
 

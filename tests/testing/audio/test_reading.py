@@ -33,7 +33,7 @@ def write(path: Path, *, channels: int = 1, width: int = 2, rate_hz: int = 8_000
 
 
 @pytest.mark.parametrize("plugins", [None, PLUGINS])
-@pytest.mark.parametrize("what", ["hello.wav", "wav:hello.wav", CLIPS / "hello.wav"])
+@pytest.mark.parametrize("what", ["hello.wav", "./hello.wav", "wav:hello.wav", CLIPS / "hello.wav"])
 def test_a_file_by_its_path(what: str | Path, plugins: Plugins | None) -> None:
     clip = Clip.read(what, CLIPS, plugins=plugins)
     assert (clip.name, clip.rate_hz, clip.duration_s) == ("hello.wav", 16_000, pytest.approx(0.68, abs=0.01))
@@ -61,6 +61,7 @@ def test_what_other_sources_play() -> None:
     clip = Clip.read("tone:440,0.5", plugins=PLUGINS)
     assert (clip.name, clip.duration_s) == ("tone:440,0.5", 0.5)
     assert clip.tones(440)
+    assert Clip.read("marker:", plugins=PLUGINS).markers() == pytest.approx([0.0], abs=0.001)
 
     async def inside() -> Clip:
         return Clip.read("tone:440,0.5", plugins=PLUGINS)

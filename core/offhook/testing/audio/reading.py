@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -23,8 +24,10 @@ _T = TypeVar("_T")
 
 #: The longest clip, in seconds, as for what a callee says.
 MOST_CLIP_S: Final = 600
-#: The spec of a file; a text without a colon is a path as well.
+#: The spec of a file.
 _FILE: Final = "wav:"
+#: Every other text that looks like this is the spec of another source; the rest are paths.
+_SPEC: Final = re.compile(r"[a-z][a-z0-9_-]*:")
 
 
 def read_wav(what: str | os.PathLike[str], base: str | os.PathLike[str] | None) -> tuple[str, bytes, int]:
@@ -67,7 +70,7 @@ def read_source(
         SpecError, MissingExtraError: no plugin has such a source.
     """
     name, rest = os.fspath(what), None
-    if isinstance(what, os.PathLike) or name.startswith(_FILE) or ":" not in name:
+    if isinstance(what, os.PathLike) or name.startswith(_FILE) or not _SPEC.match(name):
         path = _placed(name.removeprefix(_FILE), base)
         name, rest = path.name, path
     return name, *_drained(plugins.source(name if rest is None else rest), f"the audio of {quoted(name)}")

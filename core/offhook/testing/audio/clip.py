@@ -84,8 +84,7 @@ class Clip:
         """Read an audio file, or what another source plays.
 
         Args:
-            what: a path, or with `plugins` also a spec with a colon, such as ``tone:440,2``; ``wav:greeting.wav`` is that
-                file.
+            what: a path; with `plugins` also a spec with a colon, such as ``tone:440,2``, or a file of another format.
                 Without `plugins`, only WAV files of 16-bit samples can be read.
             base: the folder of relative paths; the current one by default.
             plugins: what opens files and specs.

@@ -42,8 +42,8 @@ _WINDOW_S: Final = 0.04
 _TOGETHER: Final = 1024
 #: The largest sample.
 _FULL: Final = 32767
-#: Peaks that were cut off are near full scale, and behind a codec rarely at it. Speech that was not cut has one sample in
-#: ten thousand there, even if its largest one is at full scale.
+#: Peaks that were cut off are near full scale, and behind a codec rarely at it. Speech that was not cut has one sample
+#: in ten thousand there, even if its largest one is at full scale.
 _CLIPPED: Final = 0.944 * _FULL
 
 

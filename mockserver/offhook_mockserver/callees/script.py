@@ -38,7 +38,7 @@ from offhook_mockserver.callees.steps.presence import (
 from offhook_mockserver.callees.steps.speaking import BargeIn, Echo, Noise, Say, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from offhook_mockserver.callees.speech import Speech
 
@@ -122,52 +122,71 @@ class Script:
             for number, step in enumerate(given, 1)
         ]
         object.__setattr__(self, "steps", tuple(steps))
-        check_steps(steps)
+        order = StepOrder()
+        for step in steps:
+            order.add(step)
 
     @property
     def speeches(self) -> tuple[Speech, ...]:
         """The audio that it needs, each once."""
         return tuple(dict.fromkeys(chain.from_iterable(step.speeches for step in self.steps)))
 
+    @property
+    def compares(self) -> bool:
+        """Whether a branch depends on what the caller's words sounded like."""
+        return any(isinstance(step, IfHeard) and isinstance(step.condition, SoundsLike) for step in _all(self.steps))
 
-def check_steps(steps: Sequence[Step], *, within_call: bool = False) -> None:
-    """Check the order and the number of steps.
+
+def _all(steps: Sequence[Step]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        for nested in step.nested:
+            yield from _all(nested)
+
+
+class StepOrder:
+    """Checks the order and the number of steps, one after the other.
 
     Args:
-        steps: the steps.
-        within_call: whether the callee has answered before the first.
-
-    Raises:
-        ConfigError: a step is on the wrong side of `Answer` or is never reached, or there are too many.
+        where: what holds the steps, for messages.
+        answered: whether the callee has answered before the first.
+        depth: in how many branches and loops they are.
     """
-    _check_order(steps, answered=within_call, where="the script", depth=0)
-    most = sum(step.most_steps for step in steps)
-    if most > MOST_STEPS:
-        raise ConfigError(
-            f"the script has {most:,} steps, repetitions included, and {MOST_STEPS:,} is the limit: repeat less often"
-        )
 
+    def __init__(self, where: str = "the script", *, answered: bool = False, depth: int = 0) -> None:
+        self.answered: bool = answered
+        self._where = where
+        self._depth = depth
+        self._number = 0
+        self._most_steps = 0
+        self._ended_by = ""
 
-def _check_order(steps: Sequence[Step], *, answered: bool, where: str, depth: int) -> None:
-    if depth > MOST_DEPTH:
-        raise ConfigError(f"branches and loops are nested more than {MOST_DEPTH} deep, which is the limit")
-    nested = depth > 0
-    for number, step in enumerate(steps, 1):
+    def add(self, step: Step) -> None:
+        """Check the next step.
+
+        Raises:
+            ConfigError: it is on the wrong side of `Answer` or is never reached, or there are too many steps.
+        """
+        self._number += 1
         kind = type(step).__name__
-        wrong_side = When.BEFORE if answered else When.AFTER
-        if step.when is wrong_side:
-            side = "after" if answered else "before"
-            hint = " or in a branch" if nested else ""
-            raise ConfigError(f"step {number} of {where}, {kind}, cannot come {side} Answer{hint}")
-        for inner in step.nested:
-            _check_order(inner, answered=answered, where=f"{kind} (step {number})", depth=depth + 1)
-        answered = answered or isinstance(step, Answer)
-    for number, step in enumerate(steps[:-1], 1):
-        if step.always_ends:
-            after = type(steps[number]).__name__
-            raise ConfigError(
-                f"step {number + 1} of {where}, {after}, is never reached: {type(step).__name__} ends the script"
-            )
-    for number, step in enumerate(steps, 1):
+        this = f"step {self._number} of {self._where}, {kind},"
+        if self._ended_by:
+            raise ConfigError(f"{this} is never reached: {self._ended_by} ends the script")
+        if step.when is (When.BEFORE if self.answered else When.AFTER):
+            side = "after" if self.answered else "before"
+            raise ConfigError(f"{this} cannot come {side} Answer")
+        if step.nested and self._depth == MOST_DEPTH:
+            raise ConfigError(f"{this} is nested too deep: branches and loops may be {MOST_DEPTH} deep")
+        for steps in step.nested:
+            order = StepOrder(f"{kind} (step {self._number})", answered=self.answered, depth=self._depth + 1)
+            for inner in steps:
+                order.add(inner)
         if isinstance(step, Repeat) and step.times > 1 and step.always_ends:
-            raise ConfigError(f"step {number} of {where}, Repeat, never repeats: its steps end the script")
+            raise ConfigError(f"{this} never repeats: one of its steps ends the script")
+        self._most_steps += step.most_steps
+        if self._most_steps > MOST_STEPS:
+            raise ConfigError(
+                f"{this} is too much: a script may have {MOST_STEPS:,} steps, repetitions included. Repeat less often"
+            )
+        self.answered = self.answered or isinstance(step, Answer)
+        self._ended_by = kind if step.always_ends else ""

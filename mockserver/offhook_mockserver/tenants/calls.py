@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import AudioSink, Clock, Ids
     from offhook.plugin import Plugins
-    from offhook_mockserver.callees.script import Say, Script
+    from offhook_mockserver.callees.moments import Moment
+    from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.callees.speech import Speech
     from offhook_mockserver.rooms.rooms import Rooms
     from offhook_mockserver.tenants.tenant import Tenant
 
@@ -63,7 +65,7 @@ class Calls:
         self._recordings = recordings
         self._on_event = on_event
         self._script_for = script_for
-        self._speech: dict[tuple[Path, int], bytes] = {}
+        self._speech: dict[tuple[Speech, int], bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, tenant: Tenant, to: str, from_number: str) -> MockCall:
@@ -77,11 +79,15 @@ class Calls:
         channel = f"ft_call_{self._ids.hex(16)}"  # documented: the shape of the example
         room = self._rooms.create(channel, tenant.app_id, tenant.certificate, lost_after_s=tenant.settings.lost_after_s)
 
-        async def load(step: Say) -> bytes:
-            return await self._load(step, room.rate_hz)
+        async def load(speech: Speech) -> bytes:
+            return await self._load(speech, room.rate_hz)
 
         def change(what: str) -> None:
             self._note(call, what)
+
+        def happened(moment: Moment) -> None:
+            if moment.code.is_event:
+                change(moment.text)
 
         room.on_misuse = change
         callee = Callee(
@@ -89,7 +95,7 @@ class Calls:
             script,
             load_speech=load,
             open_recording=lambda: self._open_recording(channel),
-            on_change=change,
+            on_moment=happened,
             max_call_s=tenant.settings.max_call_s,
             join_window_s=tenant.settings.join_window_s,
             grace_s=tenant.settings.grace_s,
@@ -140,7 +146,7 @@ class Calls:
         """Wait until the caller has left, too, or the call's time is up. Assumed: Sendblue does not document it."""
         settings, room = tenant.settings, call.room
         try:
-            if call.end in {CalleeEnd.DECLINED, CalleeEnd.FAILED} and not room.members:
+            if call.end is not None and call.end.may_precede_caller and not room.members:
                 async with asyncio.timeout_at(started_at_s + settings.join_window_s):
                     await room.until(lambda: bool(room.members))
             async with asyncio.timeout_at(started_at_s + settings.max_call_s):
@@ -148,15 +154,15 @@ class Calls:
         except TimeoutError:
             pass
 
-    async def _load(self, step: Say, rate_hz: int) -> bytes:
-        key = (step.path, rate_hz)
+    async def _load(self, speech: Speech, rate_hz: int) -> bytes:
+        key = (speech, rate_hz)
         pcm = self._speech.get(key)
         if pcm is None:
-            pcm = await load_speech(self._plugins, step.path, rate_hz)
+            pcm = await load_speech(self._plugins, speech, rate_hz)
             if len(self._speech) == _MOST_SPEECH:
                 del self._speech[next(iter(self._speech))]
             self._speech[key] = pcm
-        return pcm if step.duration_s is None else pcm[: int(step.duration_s * rate_hz) * 2]
+        return pcm
 
     def _open_recording(self, channel: str) -> AudioSink | None:
         if self._recordings is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.arguments import check_number, check_seconds
 from offhook_mockserver.callees.sounds import Sound
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.callees.step import Stage
 
 #: The longest delay of an echo, in seconds: its frames wait in memory.
-MOST_ECHO_DELAY_S = 10.0
+MOST_ECHO_DELAY_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -62,7 +62,8 @@ METHODS: Final[Mapping[str, Callable[..., CalleeScript]]] = {
 }
 #: Arguments that are steps.
 _NESTED: Final = frozenset({"then", "otherwise", "steps"})
-_AT_LINE: Final = re.compile(r" ?\(at line (\d+), column \d+\)")
+#: How an error of `tomllib` says where it is.
+_AT: Final = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)")
 
 
 def load_scripts(path: str | os.PathLike[str]) -> dict[str, Script]:
@@ -143,9 +144,9 @@ class _Reader:
             self._document: Mapping[str, object] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             message = str(error)
-            if found := _AT_LINE.search(message):
-                self._line = int(found[1])
-            self._fail(_AT_LINE.sub("", message))
+            found = _AT.search(message)
+            self._line = int(found[1]) if found and found[1] else text.count("\n") + 1
+            self._fail(_AT.sub("", message))
         except RecursionError:
             self._fail("its values are nested too deep")
         self._lines = StepLines(text)

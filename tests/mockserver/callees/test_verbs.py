@@ -51,9 +51,7 @@ if TYPE_CHECKING:
 
 
 def sine(hz: float, frames: int) -> bytes:
-    return array(
-        "h", [round(8000 * math.sin(2 * math.pi * hz * n / RATE_HZ)) for n in range(frames * FRAME)]
-    ).tobytes()
+    return array("h", [round(8000 * math.sin(2 * math.pi * hz * n / RATE_HZ)) for n in range(frames * FRAME)]).tobytes()
 
 
 def codes(scene: Scene) -> list[str]:
@@ -267,7 +265,9 @@ def test_it_drops_and_comes_back_with_the_same_uid_and_goes_on() -> None:
         uid = kinds[0][1]
         assert kinds == [(MemberJoined, uid), (MemberLeft, uid), (MemberJoined, uid), (MemberLeft, uid)]
         assert caller.left is LeaveReason.DROPPED
-        assert [when for when, event in caller.events if isinstance(event, MemberJoined)][1] == pytest.approx(3, abs=0.03)
+        assert [when for when, event in caller.events if isinstance(event, MemberJoined)][1] == pytest.approx(
+            3, abs=0.03
+        )
         assert len(caller.loud()) == 50
         assert scene.room.counters.unheard == 0
         ear = scene.callee.ear

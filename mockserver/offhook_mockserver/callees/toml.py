@@ -184,7 +184,7 @@ class _Reader:
         if not isinstance(steps, list):
             self._fail('a callee needs steps: write steps = [{answer = {after_s = 1}}, "hang_up"]')
         builder = _Confined(self._file.parent, self._where)
-        for step_index, step in enumerate(cast("list[object]", steps)):
+        for step_index, step in enumerate(self._counted(steps)):
             self._line = self._lines.of_step(index, step_index)
             self._step(builder, step, depth=0)
         self._line = self._lines.of_callee(index)
@@ -194,9 +194,6 @@ class _Reader:
             self._fail(error.message)
 
     def _step(self, builder: CalleeScript, step: object, *, depth: int) -> None:
-        self._count += 1
-        if self._count > MOST_STEPS:
-            self._fail(f"it has more than {MOST_STEPS:,} steps, which is the limit")
         if depth > MOST_DEPTH:
             self._fail(f"branches and loops may be {MOST_DEPTH} deep")
         values = cast("dict[str, object]", {step: {}} if isinstance(step, str) else step)
@@ -228,13 +225,21 @@ class _Reader:
     def _argument(self, name: str, value: object, depth: int) -> object:
         if name not in _NESTED or not isinstance(value, list):
             return value
-        steps = cast("list[object]", value)
+        steps = self._counted(value)
 
         def add(inner: CalleeScript) -> None:
             for step in steps:
                 self._step(inner, step, depth=depth + 1)
 
         return add
+
+    def _counted(self, steps: object) -> list[object]:
+        """Steps of the file; refused before they are read if there are too many."""
+        found = cast("list[object]", steps)
+        self._count += len(found)
+        if self._count > MOST_STEPS:
+            self._fail(f"it has more than {MOST_STEPS:,} steps, which is the limit")
+        return found
 
     def _where(self) -> str:
         return f"{printable(str(self._file))}:{self._line}"

@@ -8,7 +8,8 @@ from typing import Final
 
 #: A comment, a string of one of the four kinds, a character that opens, closes or separates, or a bare word.
 _TOKEN: Final = re.compile(
-    r'#[^\n]*|"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|[\[\]{},]|[^\s\[\]{},"\'#]+',
+    r'#[^\n]*|"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\''
+    r'|[\[\]{},]|[^\s\[\]{},"\'#]+',
     re.DOTALL,
 )
 _CALLEE: Final = re.compile(r"[ \t]*\[\[[ \t]*callee[ \t]*\]\]")

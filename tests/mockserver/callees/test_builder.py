@@ -221,8 +221,8 @@ def test_a_file_that_cannot_be_audio_is_refused_before_anything_rings(tmp_path: 
     lying[24:28] = bytes(4)
     (tmp_path / "zero.wav").write_bytes(lying)
     assert problem("zero.wav") == "has a header with a rate of 0 Hz"
-    with (tmp_path / "huge.wav").open("wb") as file:
-        file.truncate(4 * 2**30)
+    with (tmp_path / "huge.wav").open("wb") as huge:
+        huge.truncate(4 * 2**30)
     assert problem("huge.wav") == "is larger than 512 MB, which is the limit"
     assert problem("a\0b.wav").startswith("cannot be opened")
 

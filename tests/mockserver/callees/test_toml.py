@@ -167,7 +167,7 @@ def test_deep_branches_are_refused(folder: Path) -> None:
 def test_a_million_steps_are_refused_early(folder: Path) -> None:
     with pytest.raises(ScriptError, match="is larger than 256 kB, which is the limit"):
         load(folder, BEGIN + "steps = [" + '"mute",' * 1_000_000 + "]")
-    with pytest.raises(ScriptError, match=r"more than 10,000 steps, which is the limit .*toml:10003\)"):
+    with pytest.raises(ScriptError, match="it has more than 10,000 steps, which is the limit"):
         load(folder, BEGIN + 'steps = ["answer",' + "\n{wait=1}," * 10_001 + "]")
     too_many = '{if_heard={what="speech",then=[' + '"mute",' * 6_000 + "]}},"
     with pytest.raises(ScriptError, match="it has more than 10,000 steps, which is the limit"):

@@ -34,7 +34,7 @@ MOST_BYTES: Final = 256 * 1024
 _SOURCES: Final = frozenset({"tone", "silence"})
 _CALLEE_KEYS: Final = ("number", "summary", "steps")
 #: The builder's method for each verb.
-METHODS: Final[Mapping[str, Callable[..., CalleeScript]]] = {
+METHODS: Final[Mapping[str, Callable[..., object]]] = {
     "ring": CalleeScript.rings,
     "answer": CalleeScript.answers,
     "decline": CalleeScript.declines,
@@ -97,6 +97,11 @@ def _read(file: Path) -> str:
         return content.decode()
     except UnicodeDecodeError:
         raise ScriptError(f"the script {quoted_path(file)} is not UTF-8 text") from None
+
+
+def _method(verb: str) -> Callable[..., object] | None:
+    """The builder's method for a verb, which takes whatever a file holds, and checks it."""
+    return METHODS.get(verb)
 
 
 class _Confined(CalleeScript):
@@ -184,7 +189,7 @@ class _Reader:
         if not isinstance(steps, list):
             self._fail('a callee needs steps: write steps = [{answer = {after_s = 1}}, "hang_up"]')
         builder = _Confined(self._file.parent, self._where)
-        for step_index, step in enumerate(self._counted(steps)):
+        for step_index, step in enumerate(self._counted(cast("list[object]", steps))):
             self._line = self._lines.of_step(index, step_index)
             self._step(builder, step, depth=0)
         self._line = self._lines.of_callee(index)
@@ -200,7 +205,7 @@ class _Reader:
         if not isinstance(step, str | dict) or len(values) != 1:
             self._fail('a step must be one verb, such as "hang_up" or {wait = 1}')
         ((verb, value),) = values.items()
-        method = METHODS.get(verb)
+        method = _method(verb)
         if method is None:
             self._fail(f"unknown verb {quoted(verb)}{nearest_name(verb, METHODS)}")
         arguments = self._arguments(verb, value, inspect.signature(method).parameters)
@@ -225,7 +230,7 @@ class _Reader:
     def _argument(self, name: str, value: object, depth: int) -> object:
         if name not in _NESTED or not isinstance(value, list):
             return value
-        steps = self._counted(value)
+        steps = self._counted(cast("list[object]", value))
 
         def add(inner: CalleeScript) -> None:
             for step in steps:
@@ -233,13 +238,12 @@ class _Reader:
 
         return add
 
-    def _counted(self, steps: object) -> list[object]:
+    def _counted(self, steps: list[object]) -> list[object]:
         """Steps of the file; refused before they are read if there are too many."""
-        found = cast("list[object]", steps)
-        self._count += len(found)
+        self._count += len(steps)
         if self._count > MOST_STEPS:
             self._fail(f"it has more than {MOST_STEPS:,} steps, which is the limit")
-        return found
+        return steps
 
     def _where(self) -> str:
         return f"{printable(str(self._file))}:{self._line}"

@@ -20,7 +20,8 @@ from offhook.interfaces import e164
 from offhook.paths import expanded
 from offhook.wording import nearest_name, printable, quoted, quoted_path, system_reason
 from offhook_mockserver.callees.builder import CalleeScript
-from offhook_mockserver.callees.script import MOST_DEPTH, MOST_STEPS, Script, ScriptError
+from offhook_mockserver.callees.order import MOST_DEPTH, MOST_STEPS
+from offhook_mockserver.callees.script import Script, ScriptError
 from offhook_mockserver.callees.speech import CLIPS, Speech
 from offhook_mockserver.callees.toml_lines import StepLines
 

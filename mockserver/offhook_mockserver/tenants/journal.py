@@ -10,7 +10,8 @@ from offhook.arguments import check_seconds, check_whole
 from offhook.errors import CallStateError, WaitTimeout
 from offhook.interfaces import mask
 from offhook.session import Grade
-from offhook_mockserver.tenants.entry import Criteria, Entry, EntryKind, clean, clean_text, size_of
+from offhook_mockserver.tenants.criteria import Criteria
+from offhook_mockserver.tenants.entry import Entry, EntryKind, clean, clean_text, size_of
 
 if TYPE_CHECKING:
     import re
@@ -58,6 +59,8 @@ class Journal:
         self._bytes = 0
         self._next = 0
         self._began_s: float | None = None
+        #: `at_s` of the last entry that was restored.
+        self._resumed_s = 0.0
         self._waiters: list[_Waiter] = []
         self._watchers: list[Callable[[Entry], object]] = []
         self._closed = False
@@ -103,7 +106,7 @@ class Journal:
         entry = Entry(
             index=self._next,
             wall_s=self._clock.wall_s(),
-            at_s=now_s - self._began_s,
+            at_s=self._resumed_s + now_s - self._began_s,
             kind=kind,
             channel=channel,
             number=mask(number) if number else "",
@@ -216,7 +219,7 @@ class Journal:
             self._keep(last, size_of(last.text, fields_bytes))
         if last is not None:
             self._next = last.index + 1
-            self._began_s = self._clock.monotonic_s() - last.at_s
+            self._resumed_s = last.at_s
 
     def _keep(self, entry: Entry, size: int) -> None:
         self._entries.append(entry)

@@ -71,7 +71,7 @@ class Criteria:
         return [why for _, check in self._checks if (why := check(entry))]
 
     def __str__(self) -> str:
-        return ", ".join(name for name, _ in self._checks) or "any entry"
+        return ", ".join(name for name, _ in self._checks)
 
     def _add(self, name: str, check: Callable[[Entry], str]) -> None:
         self._checks.append((name, check))

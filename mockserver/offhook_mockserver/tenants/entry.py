@@ -121,7 +121,7 @@ class Entry:
             ConfigError: it is not such an object.
         """
         try:
-            fields, _ = clean(cast("Mapping[str, Json]", document["fields"]))
+            fields, _ = clean(dict(cast("Mapping[str, Json]", document["fields"])))
             return cls(
                 index=int(cast("int", document["index"])),
                 wall_s=float(cast("float", document["wall_s"])),
@@ -154,6 +154,8 @@ def clean_text(text: str) -> str:
 
 def clean(fields: Mapping[str, Json]) -> tuple[dict[str, Json], int]:
     """A copy of `fields` without secrets, with numbers masked, cut to limits; and about how many bytes it takes."""
+    if not fields:
+        return {}, 0
     cleaner = _Cleaner()
     return cast("dict[str, Json]", cleaner.copy(fields, 0)), cleaner.bytes
 

@@ -99,7 +99,7 @@ class Journal:
             fields: the same for programs.
             grade: how certain it is that Sendblue or Agora would do the same.
         """
-        kept, fields_bytes = clean(fields) if fields else ({}, 0)
+        kept, fields_bytes = clean(fields or {})
         now_s = self._clock.monotonic_s()
         if self._began_s is None:
             self._began_s = now_s
@@ -233,7 +233,7 @@ class Journal:
 
     def _why_not(self, criteria: Criteria, count: int, seen: int, timeout_s: float) -> str:
         """Why nothing matched: what was looked for, and the nearest entries with what each missed."""
-        wanted = f"an entry with {criteria}" if count == 1 else f"{count} entries with {criteria}"
+        wanted = ("an entry" if count == 1 else f"{count} entries") + (f" with {criteria}" if str(criteria) else "")
         ended = "before the tenant was removed" if self._closed else f"within {timeout_s:g} s"
         found = f"; {seen} matched" if count > 1 else ""
         lines = [f"the journal did not get {wanted} {ended}{found}"]

@@ -91,9 +91,7 @@ class TenantSnapshot:
 
         parts = known(document, {"format", "version", *(item.name for item in fields(cls))}, "the top level")
         if parts.get("format") != FORMAT or parts.get("version") != VERSION:
-            raise ConfigError(
-                f"the document is not an exported tenant: format must be {FORMAT!r} and version {VERSION}"
-            )
+            raise ConfigError(f"this is not an exported tenant: format must be {FORMAT!r}, and version {VERSION}")
         seed = parts.get("seed")
         return cls(
             seed=None if seed is None else check_text(seed, "seed of the document"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from offhook.interfaces import mask
 
@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.tenants.effects import Effect
     from offhook_wire.impairment import Impairment
+
+
+class FaultOwner(Protocol):
+    """What a fault needs of the register that holds it."""
+
+    @property
+    def on_loop(self) -> Callable[[Callable[[], None]], None]:
+        """Calls a function on the loop of the mock."""
+        ...
+
+    def forget(self, fault: Fault) -> None:
+        """Called on that loop when the fault has ended."""
+        ...
 
 
 class Fault:
@@ -24,10 +37,10 @@ class Fault:
         name: its kind, such as ``lost_answer``.
         what: what it does, for people.
         effect: what it does, as data.
+        owner: the register that holds it.
         times: how often it is applied at most; None for any number.
         to: the number whose calls it applies to; None for all.
         channel: the channel that it applies to; None for all.
-        changed: called when it is undone, or was applied for the last time.
 
     Attributes:
         id, name, what, effect, times, to, channel: see above.
@@ -41,11 +54,11 @@ class Fault:
         name: str,
         what: str,
         effect: Effect,
+        owner: FaultOwner,
         *,
         times: int | None,
         to: str | None,
         channel: str | None,
-        changed: Callable[[Fault], None],
     ) -> None:
         self.id = id
         self.name = name
@@ -56,7 +69,7 @@ class Fault:
         self.channel = channel
         self.count: int = 0
         self.impairments: list[Impairment] = []
-        self._changed = changed
+        self._owner = owner
         self._undone = False
 
     def __repr__(self) -> str:
@@ -109,13 +122,17 @@ class Fault:
         """Count one application."""
         self.count += 1
         if self.spent and not self.effect.lasting:
-            self.undo()
+            self.end()
 
-    def undo(self) -> None:
-        """End the fault: what it holds up goes on, and nothing is impaired any more. Idempotent."""
+    def end(self) -> None:
+        """Undo it; called on the loop of the mock. Idempotent."""
         if not self._undone:
             self._undone = True
-            self._changed(self)
+            self._owner.forget(self)
+
+    def undo(self) -> None:
+        """Undo it: what it holds up goes on, and nothing is impaired any more. Idempotent."""
+        self._owner.on_loop(self.end)
 
     def __enter__(self) -> Self:
         return self

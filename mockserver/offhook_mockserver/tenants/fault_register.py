@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.effects import Effect
 
 _E = TypeVar("_E", bound="Effect")
+_T = TypeVar("_T")
 _Name = TypeVar("_Name", bound=StrEnum)
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,12 @@ class CallLimits(ExchangeLimits, total=False):
     channel: str | None
 
 
+class OnLoop(Protocol):
+    """Calls a function on the mock's loop and returns what it returns."""
+
+    def __call__(self, body: Callable[[], _T], /) -> _T: ...
+
+
 class FaultWatcher(Protocol):
     """Is notified of a tenant's faults. Its methods must not raise."""
 
@@ -62,10 +69,15 @@ class FaultRegister:
     Args:
         on_applied: called with each application: the fault, what happened, for people, and the number and the channel
             of the call, or None where there is none.
+
+    Attributes:
+        on_applied: see above.
+        on_loop: how faults that are made or undone reach the loop of the mock; by default, they are there already.
     """
 
     def __init__(self, on_applied: Callable[[Fault, str, str | None, str | None], None] | None = None) -> None:
         self.on_applied: Callable[[Fault, str, str | None, str | None], None] | None = on_applied
+        self.on_loop: OnLoop = _directly
         self._faults: dict[str, Fault] = {}
         self._watchers: list[FaultWatcher] = []
         self._made = 0
@@ -81,8 +93,12 @@ class FaultRegister:
 
     def clear(self) -> None:
         """Undo all faults. Idempotent."""
-        for fault in tuple(self._faults.values()):
-            fault.undo()
+
+        def undo_all() -> None:
+            for fault in tuple(self._faults.values()):
+                fault.end()
+
+        self.on_loop(undo_all)
 
     def take(self, kind: type[_E], what: str, to: str | None, channel: str | None) -> _E | None:
         """Apply the next fault of a kind to a call: it is counted.
@@ -162,18 +178,25 @@ class FaultRegister:
         if len(self._faults) >= MOST_FAULTS:
             raise ConfigError(f"{MOST_FAULTS} faults are active, which is the limit: undo some")
         self._made += 1
-        fault = Fault(
-            f"f{self._made}", name, what, effect, times=times, to=to, channel=channel, changed=self._undone
-        )
-        self._faults[fault.id] = fault
-        for watcher in tuple(self._watchers):
-            watcher.fault_made(fault)
+        fault = Fault(f"f{self._made}", name, what, effect, self, times=times, to=to, channel=channel)
+
+        def add() -> None:
+            self._faults[fault.id] = fault
+            for watcher in tuple(self._watchers):
+                watcher.fault_made(fault)
+
+        self.on_loop(add)
         return fault
 
-    def _undone(self, fault: Fault) -> None:
+    def forget(self, fault: Fault) -> None:
+        """A fault has ended: notify the watchers. Called on the loop, once for each fault."""
         self._faults.pop(fault.id, None)
         for watcher in tuple(self._watchers):
             watcher.fault_undone(fault)
+
+
+def _directly(body: Callable[[], _T], /) -> _T:
+    return body()
 
 
 def named(given: object, name: str, kinds: type[_Name]) -> _Name:

@@ -47,7 +47,7 @@ def check_may_join(
         JoinRefused: the client may not join.
     """
     room = rooms.get(channel)
-    if room is None:
+    if room is None or room.closed:
         problem = (
             f"no channel {quoted(channel)} is open here: the call has ended, or no caller joined in time, or another "
             "mock started it. Dial again, and join at the mock that issued the grant"

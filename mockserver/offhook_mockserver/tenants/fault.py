@@ -46,6 +46,7 @@ class Fault:
         id, name, what, effect, times, to, channel: see above.
         count: how often it was applied.
         impairments: those of the clients that it impairs.
+        begun: whether a fault of media has impaired anything yet, so that its time runs.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Fault:
         self.channel = channel
         self.count: int = 0
         self.impairments: list[Impairment] = []
+        self.begun = False
         self._owner = owner
         self._undone = False
 
@@ -104,19 +106,18 @@ class Fault:
         """How many of those it dropped."""
         return sum(impairment.lost for impairment in self.impairments)
 
-    def applies(self, to: str | None, channel: str | None) -> bool:
-        """Whether it can be applied to a call.
+    def concerns(self, to: str | None, channel: str | None) -> bool:
+        """Whether it is about a call.
 
         Args:
             to: the number that the call rings; None while that is not known.
             channel: the channel of the call; None before there is one.
         """
-        return (
-            not self._undone
-            and not self.spent
-            and self.to in {None, to}
-            and (self.channel is None or self.channel == channel)
-        )
+        return self.to in {None, to} and (self.channel is None or self.channel == channel)
+
+    def applies(self, to: str | None, channel: str | None) -> bool:
+        """Whether it can be applied once more to a call; for the arguments see `concerns`."""
+        return not self._undone and not self.spent and self.concerns(to, channel)
 
     def applied(self) -> None:
         """Count one application."""

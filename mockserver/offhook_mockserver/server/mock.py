@@ -25,6 +25,7 @@ from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
 from offhook_mockserver.faces.sendblue.start_call import SendblueApi
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
+from offhook_mockserver.server.entrance import Entrance
 from offhook_mockserver.server.http_guard import Guard
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
@@ -73,6 +74,7 @@ class Mock:
         tenants: all tenants.
         rooms: the open channels.
         calls: starts and owns calls.
+        entrance: whether a fault refuses connections.
         app: its whole HTTP interface as an ASGI application, guard included.
     """
 
@@ -99,7 +101,8 @@ class Mock:
         check_function(on_event, "on_event", ("a CallEvent",))
         self.clock: Clock = shared.clock
         self.ids: Ids = shared.ids
-        self.tenants: Tenants = Tenants(self.ids)
+        self.entrance: Entrance = Entrance()
+        self.tenants: Tenants = Tenants(self.ids, self.entrance)
         self.tenant: Tenant = self.tenants.create(settings=tenant)
         self.rooms: Rooms = Rooms(self.clock, self.ids)
         self._recordings = None if recordings is None else expanded(recordings).absolute()

@@ -13,6 +13,7 @@ from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.callees.script_source import script_from
 from offhook_mockserver.callees.voice import load_speech
 from offhook_mockserver.tenants.call import CallEvent, MockCall
+from offhook_mockserver.tenants.call_faults import CallFaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,8 @@ class Calls:
             self._note(call, what)
 
         room.on_misuse = change
+        faults = CallFaults(tenant.faults, room, to)
+        room.faults = faults
         callee = Callee(
             room,
             script,
@@ -97,6 +100,7 @@ class Calls:
         call = MockCall(channel, to, from_number, room, callee)
         tenant.calls[channel] = call
         task = asyncio.create_task(self._run(tenant, call))
+        task.add_done_callback(lambda ended: faults.close())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return call

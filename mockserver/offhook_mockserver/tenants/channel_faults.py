@@ -44,7 +44,9 @@ class ChannelFaults(FaultRegister):
         found = named(flaw, "flaw", GrantFlaw)
         return self._make("malformed_grant", f"grants have the flaw {found}", FlawedGrant(flaw=found), **limits)
 
-    def token(self, flaw: TokenFlaw | str | None = None, *, life_s: int | None = None, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def token(
+        self, flaw: TokenFlaw | str | None = None, *, life_s: int | None = None, **limits: Unpack[ExchangeLimits]
+    ) -> Fault:
         """Grants have a wrong token, or one with another life.
 
         Args:
@@ -110,7 +112,9 @@ class ChannelFaults(FaultRegister):
         """
         check_seconds(after_s, "after_s", zero=True)
         effect = UidTaken(after_s=after_s, stays_s=check_seconds(stays_s, "stays_s", zero=True))
-        return self._make("duplicate_uid", f"another client joins with the same uid after {after_s:g} s", effect, **limits)
+        return self._make(
+            "duplicate_uid", f"another client joins with the same uid after {after_s:g} s", effect, **limits
+        )
 
     def channel_gone(self, *, after_s: float | None = None, **limits: Unpack[CallLimits]) -> Fault:
         """Channels are closed.

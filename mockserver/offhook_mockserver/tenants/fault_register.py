@@ -127,9 +127,7 @@ class FaultRegister:
     def matching(self, kind: type[Effect], to: str | None, channel: str | None) -> list[Fault]:
         """The faults of a kind that apply to a call, the next one first."""
         found = [
-            fault
-            for fault in self._faults.values()
-            if isinstance(fault.effect, kind) and fault.applies(to, channel)
+            fault for fault in self._faults.values() if isinstance(fault.effect, kind) and fault.applies(to, channel)
         ]
         limited = [fault for fault in found if fault.times is not None]
         return limited + [fault for fault in reversed(found) if fault.times is None]

@@ -84,4 +84,4 @@ def arguments_of(name: str) -> dict[str, bool]:
 
 def summary_of(name: str) -> str:
     """What a fault does, in a sentence."""
-    return inspect.getdoc(getattr(Faults, name)).split("\n")[0]
+    return (inspect.getdoc(getattr(Faults, name)) or "").split("\n")[0]

@@ -28,7 +28,9 @@ class HttpFaults(FaultRegister):
 
     # ---- answers that are replaced: the request is not carried out, and nothing rings
 
-    def status(self, status: int, *, body: str | None = None, rings: bool = False, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def status(
+        self, status: int, *, body: str | None = None, rings: bool = False, **limits: Unpack[ExchangeLimits]
+    ) -> Fault:
         """Requests are answered with an HTTP status.
 
         Args:
@@ -150,7 +152,9 @@ class HttpFaults(FaultRegister):
         Raises:
             ConfigError: an argument is of the wrong type.
         """
-        return self._make("lost_answer", "the connection is reset before the answer", BrokenExchange(reset_after=0), **limits)
+        return self._make(
+            "lost_answer", "the connection is reset before the answer", BrokenExchange(reset_after=0), **limits
+        )
 
     def reset(self, *, after_bytes: int = 1, **limits: Unpack[ExchangeLimits]) -> Fault:
         """The connection is reset in the middle of the answer. The phone rings.
@@ -172,7 +176,9 @@ class HttpFaults(FaultRegister):
         Raises:
             ConfigError: an argument is of the wrong type.
         """
-        return self._make("truncated", "answers end in the middle of the body", BrokenExchange(truncated=True), **limits)
+        return self._make(
+            "truncated", "answers end in the middle of the body", BrokenExchange(truncated=True), **limits
+        )
 
     def dribble(self, *, pause_s: float = 1.0, **limits: Unpack[ExchangeLimits]) -> Fault:
         """The answer's body arrives byte by byte. The phone rings.

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Final, cast
 from offhook.arguments import check_instance, check_seconds, check_several, check_whole, wrong
 from offhook.interfaces import e164
 from offhook.secret import Secret
+from offhook_mockserver.tenants.faults import Faults
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
     from offhook.interfaces import Clock, Ids
     from offhook_mockserver.tenants.call import EndedCall, MockCall
+    from offhook_mockserver.tenants.fault_register import FaultWatcher
 
 
 #: The from-number of the documentation's example.
@@ -74,6 +76,7 @@ class Tenant:
         settings: how its calls behave.
         calls: its live calls, by channel.
         ended: what is kept of its last 1,000 ended calls.
+        faults: what goes wrong for it, because a test wants it.
     """
 
     api_key: Secret
@@ -84,13 +87,20 @@ class Tenant:
     settings: TenantSettings = field(default_factory=TenantSettings)
     calls: dict[str, MockCall] = field(default_factory=dict["str", "MockCall"])
     ended: deque[EndedCall] = field(default_factory=lambda: deque["EndedCall"](maxlen=_REMEMBERED))
+    faults: Faults = field(default_factory=Faults)
 
 
 class Tenants:
-    """All tenants of one mock, by their keys."""
+    """All tenants of one mock, by their keys.
 
-    def __init__(self, ids: Ids) -> None:
+    Args:
+        ids: for keys and the like.
+        watcher: is notified of the faults of all tenants; None if none need be.
+    """
+
+    def __init__(self, ids: Ids, watcher: FaultWatcher | None = None) -> None:
         self._ids = ids
+        self._watcher = watcher
         self._by_key: dict[str, Tenant] = {}
 
     def create(self, *, lines: tuple[str, ...] = (DEFAULT_LINE,), settings: TenantSettings | None = None) -> Tenant:
@@ -115,6 +125,8 @@ class Tenants:
             settings=settings or TenantSettings(),
         )
         self._by_key[tenant.api_key.reveal()] = tenant
+        if self._watcher is not None:
+            tenant.faults.watch(self._watcher)
         return tenant
 
     def find(self, api_key: str, api_secret: str) -> Tenant | None:

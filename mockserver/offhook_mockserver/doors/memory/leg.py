@@ -126,9 +126,7 @@ class MemoryLeg(Leg):
             return
         self._frames_sent += 1
         line = self._path.sent
-        passes = self._network.sent.passes() and (
-            line is None or self._path.carry_pcm(line, 0, frame, self._speak)
-        )
+        passes = self._network.sent.passes() and (line is None or self._path.carry_pcm(line, 0, frame, self._speak))
         if not passes:
             self._lost_sent += 1
             self._lost_on_end += 1

@@ -16,9 +16,13 @@ from offhook.interfaces import e164
 from offhook.session import Grade
 from offhook_mockserver.callees.script import ScriptError
 from offhook_mockserver.doors.json_answer import JsonAnswer
+from offhook_mockserver.faces.faulty_answer import BrokenAnswer, replaced
+from offhook_mockserver.faces.flawed_grant import with_flaw
 from offhook_mockserver.faces.mistakes import report_mistake
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, UnknownRoute, refuse
 from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.tenants.effects import BrokenExchange, FlawedGrant, FlawedToken, HttpEffect, ReplacedAnswer
+from offhook_mockserver.tenants.flawed_token import mint_flawed_token
 from offhook_mockserver.tenants.tenant import mint_token
 from offhook_wire.strict_json import WHOLE, ProtocolError, load_object
 
@@ -101,7 +105,14 @@ class SendblueApi:
                 )
             if to == from_number:
                 raise RequestRefused(BAD_FIELD, "phoneNumber and fromNumber are the same: a line cannot call itself")
-            return self._ring(request, tenant, to, from_number)
+            fault = tenant.faults.take(HttpEffect, "a start-call meets the fault", to, None)
+            if fault is None or fault.rings:
+                answer = self._ring(request, tenant, to, from_number)
+            else:
+                answer = JsonAnswer({"status": "ERROR", "message": "a fault of the test"}, 500)
+            if isinstance(fault, ReplacedAnswer):
+                return replaced(fault)
+            return BrokenAnswer(answer, fault) if isinstance(fault, BrokenExchange) else answer
         except RequestRefused as refused:
             return refuse(refused.refusal, str(refused))
 
@@ -114,9 +125,17 @@ class SendblueApi:
             report_mistake(request.scope, error)
             _log.error("%s", error.message)
             raise RequestRefused(SCRIPT_WRONG, error.message) from None
-        token = mint_token(tenant, call.channel, clock=self._clock, ids=self._ids)
-        agora = {"appId": tenant.app_id, "channelName": call.channel, "token": token, "uid": 0}
-        return JsonAnswer({"status": "OK", "message": "Call started", "agora": agora})
+        token = self._token(tenant, to, call.channel)
+        agora: dict[str, object] = {"appId": tenant.app_id, "channelName": call.channel, "token": token, "uid": 0}
+        answer: dict[str, object] = {"status": "OK", "message": "Call started"}
+        flawed = tenant.faults.take(FlawedGrant, "the grant has a flaw", to, call.channel)
+        return JsonAnswer({**answer, "agora": agora} if flawed is None else with_flaw(answer, agora, flawed.flaw))
+
+    def _token(self, tenant: Tenant, to: str, channel: str) -> str:
+        flawed = tenant.faults.take(FlawedToken, "the grant has another token", to, channel)
+        if flawed is None:
+            return mint_token(tenant, channel, clock=self._clock, ids=self._ids)
+        return mint_flawed_token(tenant, channel, flawed, clock=self._clock, ids=self._ids)
 
     def _authenticate(self, request: Request) -> Tenant:
         key, secret = _header(request, _KEY_HEADERS), _header(request, _SECRET_HEADERS)

@@ -170,7 +170,7 @@ class FaultRegister:
         if times is not None:
             check_whole(times, "times", least=1)
         if to is not None:
-            to = e164(check_text(to, "to", "+14155550123"), "to")
+            to = e164(check_text(to, "to", "+14155550123"), "number")
         if channel is not None and not check_text(channel, "channel"):
             raise wrong("channel", "the name of a channel, or None for all", channel)
         if len(self._faults) >= MOST_FAULTS:

@@ -130,10 +130,10 @@ def test_a_flaw_may_be_written_in_several_ways(flaw: str) -> None:
 
 BAD = {
     "times must be at least 1": lambda f: f.lost_answer(times=0),
-    "to: ": lambda f: f.lost_answer(to="0123"),
+    "the number '0123' is not an E.164 number": lambda f: f.lost_answer(to="0123"),
     "channel must be the name of a channel": lambda f: f.kick(channel=""),
-    "status must be a whole number from 400 to 599": lambda f: f.status(200),
-    "after_bytes must be a whole number of bytes, at least 1": lambda f: f.reset(after_bytes=0),
+    "status must be between 400 and 599": lambda f: f.status(200),
+    "after_bytes must be at least 1 bytes": lambda f: f.reset(after_bytes=0),
     "value must be text of printable ASCII": lambda f: f.retry_after("1\r\nset-cookie: x"),
     "to_url must be text of printable ASCII": lambda f: f.redirect("http://ä/"),
     "did you mean": lambda f: f.malformed_grant("uid as txt"),
@@ -142,7 +142,7 @@ BAD = {
     "this network would be good: pass at least one of loss": lambda f: f.media(burst=3),
     "seed must be text": lambda f: f.media(loss=0.1, seed=1.5),
     "direction must be one of 'to_caller'": lambda f: f.media("sideways", loss=0.1),
-    "loss must be a number from 0 to 1": lambda f: f.media(loss=50),
+    "loss must be between 0 and 1": lambda f: f.media(loss=50),
     "for_s must be a positive": lambda f: f.blackout(for_s=0),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
 from starlette.responses import Response
@@ -11,13 +12,15 @@ from starlette.responses import Response
 from offhook.session import Grade
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.refusals import ApiRefusal, refuse
+from offhook_mockserver.tenants.effects import BrokenExchange, ReplacedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from starlette.types import Message, Receive, Scope, Send
 
-    from offhook_mockserver.tenants.effects import BrokenExchange, ReplacedAnswer
+    from offhook_mockserver.tenants.effects import HttpEffect
+    from offhook_mockserver.tenants.settings import ErrorBody
 
 #: The extension of an ASGI scope with the client's connection.
 CONNECTION: Final = "offhook.connection"
@@ -38,22 +41,38 @@ class ClientConnection(Protocol):
         ...
 
 
-def replaced(effect: ReplacedAnswer) -> Response:
-    """The answer that is sent instead of the right one."""
-    if effect.repeat > 1 or effect.gzip:
-        return _LongAnswer(effect)
-    if effect.body is None and effect.status < 400:
-        answer: Response = JsonAnswer({"status": "ERROR", "message": effect.message}, effect.status)
-    elif effect.body is None:
-        answer = refuse(ApiRefusal(effect.status, Grade.ASSUMED), effect.message)
-    else:
+def faulty(effect: HttpEffect, answer: Response | None, shape: ErrorBody) -> Response:
+    """The answer that a client gets, or begins to get.
+
+    Args:
+        effect: what happens to the exchange.
+        answer: the right answer; None if the request was not carried out.
+        shape: the shape of errors of the API.
+    """
+    match effect:
+        case ReplacedAnswer(repeat=1, gzip=False):
+            return _replaced(effect, shape)
+        case ReplacedAnswer():
+            return _LongAnswer(effect)
+        case BrokenExchange():
+            return _BrokenAnswer(answer or Response(), effect)
+        case _:
+            raise AssertionError(f"{effect} does not happen to an answer")
+
+
+def _replaced(effect: ReplacedAnswer, shape: ErrorBody) -> Response:
+    if effect.body is not None:
         answer = Response(effect.body, effect.status, media_type=effect.media_type)
+    elif effect.status < HTTPStatus.BAD_REQUEST:
+        answer = JsonAnswer({"status": "ERROR", "message": effect.message}, effect.status)
+    else:
+        answer = refuse(ApiRefusal(effect.status, Grade.ASSUMED), effect.message, shape)
     for name, value in effect.headers:
         answer.headers[name] = value
     return answer
 
 
-class BrokenAnswer(Response):
+class _BrokenAnswer(Response):
     """A right answer over a bad network.
 
     Args:

@@ -33,22 +33,32 @@ if TYPE_CHECKING:
     from offhook_mockserver.server.renewal import RenewsGrants
     from offhook_mockserver.server.socket_server import MockServer, MockSettings
     from offhook_mockserver.tenants.call import CallEvent, MockCall
-    from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
+    from offhook_mockserver.tenants.clock import TenantClock
+    from offhook_mockserver.tenants.entry import Entry, EntryKind
+    from offhook_mockserver.tenants.journal import Journal, NotSeen
+    from offhook_mockserver.tenants.settings import BridgeJoins, ErrorBody, TenantBounds, TenantSettings
+    from offhook_mockserver.tenants.tenant import Tenant
 
 __all__ = [
     "Answer",
+    "BridgeJoins",
     "CallEvent",
     "Decline",
     "Drop",
     "Echo",
+    "Entry",
+    "EntryKind",
+    "ErrorBody",
     "HangUp",
     "InProcessMock",
+    "Journal",
     "ListenFor",
     "MockCall",
     "MockServer",
     "MockSettings",
     "NetworkFault",
     "NeverAnswer",
+    "NotSeen",
     "RenewsGrants",
     "Ring",
     "Say",
@@ -57,11 +67,14 @@ __all__ = [
     "Sound",
     "Step",
     "Tenant",
+    "TenantBounds",
+    "TenantClock",
     "TenantSettings",
     "Wait",
 ]
 
 _SCRIPT: Final = "offhook_mockserver.callees.script"
+_SETTINGS: Final = "offhook_mockserver.tenants.settings"
 _HOMES: Final[Mapping[str, str]] = {
     "Answer": _SCRIPT,
     "Decline": _SCRIPT,
@@ -85,7 +98,15 @@ _HOMES: Final[Mapping[str, str]] = {
     "MockCall": "offhook_mockserver.tenants.call",
     "RenewsGrants": "offhook_mockserver.server.renewal",
     "Tenant": "offhook_mockserver.tenants.tenant",
-    "TenantSettings": "offhook_mockserver.tenants.tenant",
+    "BridgeJoins": _SETTINGS,
+    "ErrorBody": _SETTINGS,
+    "TenantBounds": _SETTINGS,
+    "TenantSettings": _SETTINGS,
+    "TenantClock": "offhook_mockserver.tenants.clock",
+    "Entry": "offhook_mockserver.tenants.entry",
+    "EntryKind": "offhook_mockserver.tenants.entry",
+    "Journal": "offhook_mockserver.tenants.journal",
+    "NotSeen": "offhook_mockserver.tenants.journal",
 }
 
 

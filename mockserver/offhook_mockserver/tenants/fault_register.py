@@ -93,12 +93,12 @@ class FaultRegister:
 
     def clear(self) -> None:
         """Undo all faults. Idempotent."""
+        self.on_loop(self.end_all)
 
-        def undo_all() -> None:
-            for fault in tuple(self._faults.values()):
-                fault.end()
-
-        self.on_loop(undo_all)
+    def end_all(self) -> None:
+        """Undo all faults; called on the loop of the mock. Idempotent."""
+        for fault in tuple(self._faults.values()):
+            fault.end()
 
     def take(self, kind: type[_E], what: str, to: str | None, channel: str | None) -> _E | None:
         """Apply the next fault of a kind to a call: it is counted.

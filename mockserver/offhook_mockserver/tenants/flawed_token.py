@@ -9,7 +9,7 @@ from offhook_mockserver.tenants.effects import TokenFlaw
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Clock, Ids
+    from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.effects import FlawedToken
     from offhook_mockserver.tenants.tenant import Tenant
 
@@ -19,11 +19,11 @@ _EXPIRED_S: Final = 60
 _OTHER_UID: Final = 4_242_424
 
 
-def mint_flawed_token(tenant: Tenant, channel: str, effect: FlawedToken, *, clock: Clock, ids: Ids) -> str:
-    """A token for a channel of the tenant, as the fault wants it."""
-    flaw = effect.flaw
+def mint_flawed_token(tenant: Tenant, call: MockCall, effect: FlawedToken) -> str:
+    """A token for the channel of one of the tenant's calls, as the fault wants it."""
+    flaw, channel, ids = effect.flaw, call.channel, call.ids
     life_s = tenant.settings.token_life_s if effect.life_s is None else effect.life_s
-    issued_s = int(clock.wall_s())
+    issued_s = int(tenant.clock.wall_s())
     return mint(
         ids.hex(32) if flaw is TokenFlaw.OTHER_APP else tenant.app_id,
         # Signed with another certificate.

@@ -30,7 +30,7 @@ from offhook_wire.access_token import TokenInvalid
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.interfaces import AudioFrame, Clock, Grant, LegEvent, LegHandler
+    from offhook.interfaces import AudioFrame, Grant, LegEvent, LegHandler
     from offhook_mockserver.doors.memory.network import MemoryNetwork
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.room import Room
@@ -55,7 +55,6 @@ class MemoryLeg(Leg):
         uid: its uid there; 0 lets the room choose one.
         handler: called with events and audio.
         network: the network to the room.
-        clock: the time by which tokens expire.
         detect_s: how long it takes to notice that a fault has cut the path to the room.
         give_up_s: how long it tries to reconnect.
         over: called once, when the leg has left the room.
@@ -71,7 +70,6 @@ class MemoryLeg(Leg):
         handler: LegHandler,
         network: MemoryNetwork,
         *,
-        clock: Clock,
         detect_s: float,
         give_up_s: float,
         over: Callable[[MemoryLeg], None],
@@ -93,7 +91,7 @@ class MemoryLeg(Leg):
         self._member = room.join_pcm(uid, self)
         self._path = ClientPath(lambda reason: room.kick(self._member, reason), self._path_changed)
         self._token = TokenLife(
-            clock,
+            room.clock,
             lambda in_s: self._happened(GrantExpiring()),
             lambda: room.kick(self._member, "token expired"),
         )

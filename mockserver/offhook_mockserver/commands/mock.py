@@ -13,12 +13,15 @@ from offhook.cli import EarlySignals, print_line, run
 from offhook.errors import ConfigError
 from offhook.paths import expanded
 from offhook_mockserver.commands.agora_sdk import agora_sdk_command
+from offhook_mockserver.commands.fault import fault
 
 if TYPE_CHECKING:
     from offhook.cli import Stop
 
 mock: typer.Typer = typer.Typer(
-    invoke_without_command=True, add_completion=False, subcommand_metavar="[exec -- COMMAND... | agora-sdk --into DIR]"
+    invoke_without_command=True,
+    add_completion=False,
+    subcommand_metavar="[exec -- COMMAND... | fault COMMAND | agora-sdk --into DIR]",
 )
 
 
@@ -89,3 +92,4 @@ def exec_command(
 
 
 mock.command("agora-sdk")(agora_sdk_command)
+mock.add_typer(fault, name="fault")

@@ -16,6 +16,7 @@ from offhook_mockserver.callees.script_source import script_from
 from offhook_mockserver.callees.voice import load_speech
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.call import MockCall
+from offhook_mockserver.tenants.call_faults import CallFaults
 from offhook_mockserver.tenants.call_log import CallLogs
 from offhook_mockserver.tenants.call_notes import CallNotes
 from offhook_mockserver.tenants.settings import BridgeJoins
@@ -113,13 +114,17 @@ class Calls:
         notes = CallNotes(tenant, call, self._on_event)
         room.on_misuse = notes.misuse
         room.on_member = notes.member
+        room.on_token = notes.token
         room.check_more = lambda: _check_members(tenant)
+        faults = CallFaults(tenant.faults, room, to)
+        room.faults = faults
         tenant.calls[channel] = call
         notes.started()
         call.task = asyncio.create_task(self._run(tenant, call, notes))
         self._tasks.add(call.task)
         # A task that is cancelled before its first step does not run at all, so this is not its own business.
         call.task.add_done_callback(lambda task: self._over(tenant, call, notes, task))
+        call.task.add_done_callback(lambda task: faults.close())
         return call
 
     @property

@@ -60,7 +60,7 @@ class CalleeScript:
     """What a callee will do, in order. Each verb returns the script.
 
     Args:
-        folder: where files with relative names are looked for first; those that are not there are in the current folder.
+        folder: where files with relative names are looked for first, before the current folder.
 
     Raises:
         ScriptError: by every verb: an argument is wrong, a file is missing or not audio, or the step cannot be at this

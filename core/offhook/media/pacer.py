@@ -44,6 +44,8 @@ class Pacer:
         check_whole(max_lag_ms, "max_lag_ms", least=0, most=1_000 * MOST_S, unit="milliseconds")
         self._loop = loop
         self._tick = tick
+        #: A virtual loop can use one timer for all frames.
+        self._again: Callable[[asyncio.Handle | None, float], bool] | None = getattr(loop, "call_again", None)
         self._ptime_s = ptime_ms / 1000
         self._max_lag = max_lag_ms // ptime_ms
         self._started_at = 0.0
@@ -81,7 +83,9 @@ class Pacer:
             self._due_at = self._started_at + self._next * self._ptime_s
             timer = self._timer
             self._tick(index)
-            if self._timer is timer:  # it was neither stopped nor started again
+            if self._timer is not timer:  # it was stopped, or started again
+                return
+            if self._again is None or not self._again(timer, self._due_at):
                 self._timer = self._loop.call_at(self._due_at, self._wake)
         else:
             self._wake_late()

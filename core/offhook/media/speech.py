@@ -16,7 +16,6 @@ from offhook.errors import ConfigError
 from offhook.interfaces.frame import SAMPLE_BYTES, SILENCE_DBFS, AudioFrame, level_dbfs
 from offhook.interfaces.samples import samples_of
 
-
 #: Of the samples of a frame, one in this many is looked at first. A prime number, so that a tone seldom falls in step.
 _STRIDE: Final = 13
 
@@ -56,7 +55,7 @@ class SpeechDetector:
         self.threshold_dbfs: float = check_number(
             threshold_dbfs, "threshold_dbfs", least=SILENCE_DBFS, most=0, unit="dBFS"
         )
-        #: The square root of the energy that a loud frame has at least for each sample, a little more than it needs to be.
+        #: The amplitude of a loud frame, root mean square, and a little more than that.
         self._loud_amplitude = 32768 * 10 ** (self.threshold_dbfs / 20) * (1 + 1e-9)
         most = 1000 * MOST_S
         self._start = check_whole(start_ms, "start_ms", least=0, most=most, unit="milliseconds") * self.rate_hz // 1000

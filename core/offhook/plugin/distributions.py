@@ -138,7 +138,7 @@ def _unchanged(folder: str, stamps: tuple[object, ...]) -> Installed:
 def _stamp(file: str) -> object:
     """What changes when a file is written, replaced or made unreadable; None for a file that cannot be looked at."""
     try:
-        status = os.stat(file)
+        status = os.stat(file)  # noqa: PTH116 - a path would be made for each file of each distribution
     except OSError:
         return None
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

@@ -106,7 +106,7 @@ class PcmMember:
         for pcm_member in room.pcm_members:
             if pcm_member is not self:
                 pcm_member.hear(self.uid, frame)
-        if not self._present:
+        if not self.present:
             return  # a handler has removed this member in the meantime
         if room.rtp_members:
             self._send_encoded(frame)

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.callees.sounds import Heard, Listened
 
+#: pytest leaves the frames of this file out of tracebacks: a mistake is where the verb was called.
+__tracebackhide__: Final = True
 _OURS: Final = __name__.partition(".")[0]
 
 

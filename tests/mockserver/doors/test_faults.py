@@ -137,11 +137,11 @@ def test_a_client_of_the_pcm_door_loses_its_connection_in_a_blackout_and_comes_b
             with contextlib.suppress(Exception):
                 while True:
                     await client.next()
-            again = asyncio.create_task(client.ask(**join(server, call, rejoin=welcome["rejoin"])))
+            again = asyncio.create_task(client.ask(**join(server, call, rejoin=welcome["place"])))
             await asyncio.wait((again,), timeout=0.05)
             assert not again.done()
             assert call.room.members, "the channel keeps it for a while"
-        assert (await again)["rejoin"] == welcome["rejoin"]
+        assert (await again)["place"] == welcome["place"]
         assert fault.count == 1
 
     at_the_pcm_door(test)

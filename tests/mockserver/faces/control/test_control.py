@@ -24,7 +24,7 @@ def run(test: Callable[[InProcessMock, httpx.AsyncClient], Awaitable[None]], **h
             InProcessMock(clock=LoopClock(), ids=Ids(1)) as mock,
             httpx.AsyncClient(transport=mock.http(), base_url=mock.url) as client,
         ):
-            client.headers |= {"authorization": f"Bearer {mock.control_token.reveal()}", **headers}
+            client.headers.update({"authorization": f"Bearer {mock.control_token.reveal()}", **headers})
             await test(mock, client)
 
     run_virtual(main())

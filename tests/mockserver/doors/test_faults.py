@@ -20,7 +20,6 @@ from offhook_mockserver.server import MockServer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from offhook import Call
     from offhook_mockserver.tenants.call import MockCall
 
 NUMBER = "+14155550101"
@@ -183,10 +182,6 @@ def with_a_phone(test: Callable[[MockServer, Phone], Awaitable[None]], policy: C
             await test(server, phone)
 
     asyncio.run(main())
-
-
-def heard(call: Call, name: str) -> int:
-    return call.counters().get(name, 0)
 
 
 @pytest.mark.fault("F21")

@@ -19,7 +19,8 @@ from offhook_mockserver.server import InProcessMock
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from offhook.interfaces import Leg, LegEvent, RoomEvent
+    from offhook.interfaces import Leg, LegEvent
+    from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.faults import Faults
 

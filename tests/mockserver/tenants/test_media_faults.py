@@ -253,7 +253,7 @@ def test_a_blackout_for_good_ends_the_call_within_its_grace() -> None:
 
 
 @pytest.mark.fault("F13")
-def test_nobody_joins_in_a_blackout() -> None:
+def test_joins_wait_in_a_blackout() -> None:
     async def test(mock: InProcessMock) -> None:
         async with mock.phone(policy=CallPolicy(setup_timeout_s=3.0)) as phone:
             mock.tenant.faults.blackout(to=NUMBER)

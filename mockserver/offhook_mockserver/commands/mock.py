@@ -114,7 +114,8 @@ def numbers_command(
 
     options: MockOptions = context.obj
     if not (json or options.as_json):
-        print_line(table(options.scripts))
+        for line in table(options.scripts).split("\n"):
+            print_line(line.strip())
         return
     for number, script in all_numbers(options.scripts).items():
         steps = [step.text for step in script.steps]

@@ -357,7 +357,7 @@ def test_entries_go_to_json_and_back() -> None:
 
 
 @pytest.mark.parametrize("change", [{"kind": "nonsense"}, {"index": "x"}, {"fields": 3}, {"text": None}, {"grade": ""}])
-def test_what_is_no_entry_is_refused(change: dict[str, object]) -> None:
+def test_an_object_that_is_not_an_entry_is_refused(change: dict[str, object]) -> None:
     async def test(journal: Journal) -> None:
         document = {**journal.add(EntryKind.NOTE, "one").to_json(), **change}
         with pytest.raises(ConfigError, match=r"an entry of the journal must be what Entry.to_json\(\) returned"):

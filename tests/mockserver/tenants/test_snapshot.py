@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.mockserver.tenants.scene import NUMBER, OTHER, join, mock_with, on
@@ -14,6 +14,9 @@ from offhook.errors import ConfigError
 from offhook_mockserver.callees.numbers import HELLO
 from offhook_mockserver.callees.script import Answer, HangUp, Say, Script, Wait
 from offhook_mockserver.server import InProcessMock, Tenant, TenantBounds, TenantSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 async def lived(mock: InProcessMock, folder: Path) -> Tenant:
@@ -96,7 +99,7 @@ def test_it_holds_no_key_and_without_the_seed_none_follows_from_it(tmp_path: Pat
         ({"scripts": 1}, "scripts of the document must be text"),
         ({"scripts": "[[callee]]"}, "(scripts)"),
         (
-            {"scripts": f'[[callee]]\nnumber="{NUMBER}"\nsteps=["answer", {{say="/etc/passwd"}}]'},
+            {"scripts": f'[[callee]]\nnumber="{NUMBER}"\nsteps=["answer", {{say="/etc/hosts"}}]'},
             "outside the script's",
         ),
         ({"scripts": "#" * 300_000}, "the scripts are larger than 256 kB"),
@@ -123,7 +126,7 @@ def test_a_document_that_is_not_one_is_refused_by_the_part_that_is_wrong(
 
 
 @pytest.mark.parametrize("document", [None, [], "text"])
-def test_what_is_no_object_is_refused(document: object) -> None:
+def test_something_else_than_an_object_is_refused(document: object) -> None:
     async def test(mock: InProcessMock) -> None:
         with pytest.raises(ConfigError, match="the top level of the document must be an object"):
             mock.tenants.restore(document)

@@ -121,7 +121,7 @@ def test_another_tenants_channel_is_answered_as_one_that_never_existed() -> None
         async def joined(channel: str) -> str:
             grant = Grant(mine.app_id, channel, Secret(token), 0, mock.url)
             with pytest.raises(JoinFailed) as raised:
-                await mock.transport().join(grant, Silent())
+                await mock.transport().join(grant, Silent())  # type: ignore[arg-type]
             return f"{type(raised.value)} {raised.value.message}".replace(channel, "CHANNEL")
 
         assert await joined(theirs.channel) == await joined(never)

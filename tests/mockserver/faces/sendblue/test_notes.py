@@ -112,7 +112,7 @@ def test_a_request_that_no_route_answers_is_unexpected() -> None:
     on(mock_with, test)
 
 
-SHAPES = {
+SHAPES: Mapping[ErrorBody, Mapping[str, object]] = {
     ErrorBody.STATUS_MESSAGE: {"status": "ERROR", "message": "TEXT"},
     ErrorBody.ERROR: {"error": "TEXT"},
     ErrorBody.ERROR_MESSAGE: {"status": "ERROR", "error_code": 400, "error_message": "TEXT"},

@@ -7,9 +7,9 @@ call from the seed and the number of the call. So a tenant is repeatable, whatev
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -198,7 +198,7 @@ class Tenants:
             settings=settings or TenantSettings(),
             bounds=bounds,
         )
-        tenant.faults.on_applied = functools.partial(_note_fault, journal)
+        tenant.faults.on_applied = partial(_note_fault, journal)
         self._by_key[api_key] = tenant
         self.on_created(tenant)
         return tenant

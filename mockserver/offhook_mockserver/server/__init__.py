@@ -52,7 +52,10 @@ if TYPE_CHECKING:
     from offhook_mockserver.server.socket_server import MockServer, MockSettings
     from offhook_mockserver.tenants.call import CallEvent, MockCall
     from offhook_mockserver.tenants.clock import TenantClock
+    from offhook_mockserver.tenants.effects import GrantFlaw, MediaDirection, TokenFlaw
     from offhook_mockserver.tenants.entry import Entry, EntryKind
+    from offhook_mockserver.tenants.fault import Fault
+    from offhook_mockserver.tenants.faults import Faults
     from offhook_mockserver.tenants.journal import Journal, NotSeen
     from offhook_mockserver.tenants.settings import BridgeJoins, ErrorBody, TenantBounds, TenantSettings
     from offhook_mockserver.tenants.tenant import Tenant
@@ -73,12 +76,16 @@ __all__ = [
     "Entry",
     "EntryKind",
     "ErrorBody",
+    "Fault",
+    "Faults",
+    "GrantFlaw",
     "HangUp",
     "Hold",
     "IfHeard",
     "InProcessMock",
     "Journal",
     "ListenFor",
+    "MediaDirection",
     "MockCall",
     "MockServer",
     "MockSettings",
@@ -102,6 +109,7 @@ __all__ = [
     "TenantBounds",
     "TenantClock",
     "TenantSettings",
+    "TokenFlaw",
     "Tone",
     "Unmute",
     "Unreachable",
@@ -111,6 +119,7 @@ __all__ = [
 
 _SCRIPT: Final = "offhook_mockserver.callees.script"
 _SETTINGS: Final = "offhook_mockserver.tenants.settings"
+_EFFECTS: Final = "offhook_mockserver.tenants.effects"
 _HOMES: Final[Mapping[str, str]] = {
     "CalleeScript": "offhook_mockserver.callees.builder",
     "Answer": _SCRIPT,
@@ -159,6 +168,11 @@ _HOMES: Final[Mapping[str, str]] = {
     "TenantClock": "offhook_mockserver.tenants.clock",
     "Entry": "offhook_mockserver.tenants.entry",
     "EntryKind": "offhook_mockserver.tenants.entry",
+    "Fault": "offhook_mockserver.tenants.fault",
+    "Faults": "offhook_mockserver.tenants.faults",
+    "GrantFlaw": _EFFECTS,
+    "MediaDirection": _EFFECTS,
+    "TokenFlaw": _EFFECTS,
     "Journal": "offhook_mockserver.tenants.journal",
     "NotSeen": "offhook_mockserver.tenants.journal",
 }

@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.effects import GrantFlaw, MediaDirection, TokenFlaw
     from offhook_mockserver.tenants.entry import Entry, EntryKind
     from offhook_mockserver.tenants.fault import Fault
-    from offhook_mockserver.tenants.faults import Faults
     from offhook_mockserver.tenants.journal import Journal, NotSeen
     from offhook_mockserver.tenants.settings import BridgeJoins, ErrorBody, TenantBounds, TenantSettings
     from offhook_mockserver.tenants.tenant import Tenant
@@ -77,7 +76,6 @@ __all__ = [
     "EntryKind",
     "ErrorBody",
     "Fault",
-    "Faults",
     "GrantFlaw",
     "HangUp",
     "Hold",
@@ -169,7 +167,6 @@ _HOMES: Final[Mapping[str, str]] = {
     "Entry": "offhook_mockserver.tenants.entry",
     "EntryKind": "offhook_mockserver.tenants.entry",
     "Fault": "offhook_mockserver.tenants.fault",
-    "Faults": "offhook_mockserver.tenants.faults",
     "GrantFlaw": _EFFECTS,
     "MediaDirection": _EFFECTS,
     "TokenFlaw": _EFFECTS,

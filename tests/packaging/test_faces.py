@@ -29,6 +29,7 @@ FACES = {
         "offhook.secret",
         "offhook.session",
         "offhook.testing",
+        "offhook.testing.audio",
         "offhook.testing.conformance",
         "offhook.wording",
     },

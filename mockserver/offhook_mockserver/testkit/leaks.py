@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.plugin import line_shown
 from offhook.secret import redact
 from offhook.wording import printable
+from offhook_mockserver.testkit.allowances import Leftover
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,19 +43,6 @@ _UNCOUNTED_THREADS: Final = ("asyncio_", "AnyIO worker", "offhook-watchdog", "py
 _PYTHONS_CHILDREN: Final = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 #: How much of a command line or an address is shown.
 _LONGEST: Final = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Leak:
-    """One thing that was left behind.
-
-    Attributes:
-        kind: ``threads``, ``sockets``, ``processes`` or ``tasks``.
-        what: which one, for people; where it was made if that is known.
-    """
-
-    kind: str
-    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +65,7 @@ class Picture:
         return cls(frozenset(threading.enumerate()), frozenset(_sockets()), frozenset(_children()))
 
 
-def left_behind(before: Picture, *, ports: Collection[int] = (), patient: bool = True) -> list[Leak]:
+def left_behind(before: Picture, *, ports: Collection[int] = (), patient: bool = True) -> list[Leftover]:
     """Return what is here now and was not in `before`.
 
     Args:
@@ -96,23 +84,23 @@ def left_behind(before: Picture, *, ports: Collection[int] = (), patient: bool =
     return found
 
 
-def task_leak(task: asyncio.Task[object]) -> Leak:
+def task_leak(task: asyncio.Task[object]) -> Leftover:
     """Describe a task that an application left running: its name, its coroutine, and the line where it waits."""
     coroutine: object = task.get_coro()
     running = getattr(coroutine, "__qualname__", None) or type(coroutine).__name__
     stack = task.get_stack(limit=1)
     place = f", waits at {line_shown(stack[0].f_code, stack[0].f_lineno)}" if stack else ""
-    return Leak("tasks", _shown(f"task {task.get_name()}, running {running}{place}"))
+    return Leftover("tasks", _shown(f"task {task.get_name()}, running {running}{place}"))
 
 
-def _look(before: Picture, ports: Collection[int]) -> list[Leak]:
+def _look(before: Picture, ports: Collection[int]) -> list[Leftover]:
     threads = [thread for thread in threading.enumerate() if thread not in before.threads and _counts(thread)]
     children = [child for child in _children() if child not in before.children]
     sockets = [pair for pair in _sockets() if pair not in before.sockets]
     return [
-        *(Leak("threads", _thread_shown(thread)) for thread in threads),
-        *(Leak("sockets", shown) for descriptor, _ in sockets if (shown := _socket_shown(descriptor, ports))),
-        *(Leak("processes", shown) for child in children if (shown := _child_shown(child))),
+        *(Leftover("threads", _thread_shown(thread)) for thread in threads),
+        *(Leftover("sockets", shown) for descriptor, _ in sockets if (shown := _socket_shown(descriptor, ports))),
+        *(Leftover("processes", shown) for child in children if (shown := _child_shown(child))),
     ]
 
 

@@ -29,10 +29,16 @@ FACES = {
         "offhook.secret",
         "offhook.session",
         "offhook.testing",
+        "offhook.testing.audio",
         "offhook.testing.conformance",
         "offhook.wording",
     },
-    "offhook_mockserver": {"offhook_mockserver", "offhook_mockserver.server", "offhook_mockserver.far_ends"},
+    "offhook_mockserver": {
+        "offhook_mockserver",
+        "offhook_mockserver.far_ends",
+        "offhook_mockserver.server",
+        "offhook_mockserver.testkit",
+    },
 }
 #: What is looked at; a package itself and its tests may look behind its faces.
 FOLDERS = ("core", "plugins", "mockserver", "examples", "docs")

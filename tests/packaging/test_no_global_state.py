@@ -31,6 +31,7 @@ PACKAGES = [Path(folder).name for folder in PROJECT["tool"]["hatch"]["build"]["t
 #: What is kept all the same, and why.
 ALLOWED = {
     "offhook.secret._live": "the secrets of all phones: one phone's key must not get out in another's message either",
+    "offhook.call.in_process._service": "a context variable: each context has its own, and it is undone at the end",
     "offhook.plugin.isolation._left_behind": "tasks that nothing can end, which the loop itself only knows weakly",
     "offhook.plugin.isolation._distributions": "which installed distribution a package is from, for messages",
     "offhook.plugin.part_checks._methods_mismatch": "a class is checked once for all phones; 256 at most",

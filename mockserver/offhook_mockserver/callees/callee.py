@@ -1,8 +1,8 @@
 """The scripted callee: it rings, answers by joining the room as a PCM member, speaks, listens and leaves.
 
-The caller sees what Agora would show: a callee who declines or never answers does not join, one who hangs up
-quits, and one whose network fails is dropped. It is assumed that the bridge joins at the answer, and not when ringing
-starts.
+The caller sees what Agora would show: a callee who declines or never answers is never heard, one who hangs up quits,
+and one whose network fails is dropped. Whether the bridge joins when ringing starts or at the answer is not known, and
+neither is whether the callee's call ends when the caller leaves: both are arguments.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.pcm_member import PcmMember
     from offhook_mockserver.rooms.room import Room
+    from offhook_mockserver.rooms.timers import Timer, Timers
 
 
 class CalleeEnd(Enum):
@@ -85,8 +86,12 @@ class Callee:
         max_call_s: how long its part may last.
         join_window_s: how long it waits for a caller to join.
         grace_s: how long a caller that dropped may be away.
+        timers: measures these three times; the running loop by default.
+        joins_at_ringing: whether its member joins when ringing starts; it publishes at the answer in any case.
+        stays_when_caller_leaves: whether it goes on when the caller leaves or drops, before the answer as well.
 
     Attributes:
+        uid: its uid in the room; None before it joins.
         ear: what it heard; None before the answer.
         answered: whether it answered.
     """
@@ -102,6 +107,9 @@ class Callee:
         max_call_s: float = 3600.0,
         join_window_s: float = 60.0,
         grace_s: float = 5.0,
+        timers: Timers | None = None,
+        joins_at_ringing: bool = False,
+        stays_when_caller_leaves: bool = False,
     ) -> None:
         self._room = room
         self._script = script
@@ -111,18 +119,25 @@ class Callee:
         self._max_call_s = max_call_s
         self._join_window_s = join_window_s
         self._grace_s = grace_s
+        self._timers: Timers = timers or asyncio.get_running_loop()
+        self._joins_at_ringing = joins_at_ringing
+        self._stays = stays_when_caller_leaves
+        self._answered = False
+        #: Whether a caller has been in the room.
+        self._visited = False
         self._end: asyncio.Future[CalleeEnd] = asyncio.get_running_loop().create_future()
         self._member: PcmMember | None = None
         self._voice: Voice | None = None
         self._callers: set[int] = set()
-        self._grace: asyncio.TimerHandle | None = None
+        self._grace: Timer | None = None
         self._echoing = False
+        self.uid: int | None = None
         self.ear: CalleeEar | None = None
 
     @property
     def answered(self) -> bool:
-        """Whether it joined the room."""
-        return self._member is not None
+        """Whether it answered."""
+        return self._answered
 
     def counters(self) -> dict[str, int]:
         """How much it heard and said, and what of that was lost; all zero before the answer."""
@@ -139,16 +154,17 @@ class Callee:
     async def run(self) -> CalleeEnd:
         """Play the script until it ends, the caller leaves or the time is up; then leave and finish the recording."""
         playing = asyncio.create_task(self._play())
+        limit = self._timers.call_later(self._max_call_s, lambda: self._finish(CalleeEnd.TIME_LIMIT))
         try:
-            done, _ = await asyncio.wait(
-                (playing, self._end), timeout=self._max_call_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait((playing, self._end), return_when=asyncio.FIRST_COMPLETED)
             if playing in done and (error := playing.exception()) is not None:
                 raise error
-            end = self._end.result() if self._end.done() else CalleeEnd.TIME_LIMIT
+            end = self._end.result()
         except BaseException:
             await self._leave(LeaveReason.DROPPED, playing)
             raise
+        finally:
+            limit.cancel()
         await self._leave(LeaveReason.DROPPED if end is CalleeEnd.DROPPED else LeaveReason.QUIT, playing)
         return end
 
@@ -159,10 +175,11 @@ class Callee:
         match event:
             case MemberJoined(uid):
                 self._callers.add(uid)
+                self._visited = True
                 self._stop_grace()
             case MemberLeft(uid, reason):
                 self._callers.discard(uid)
-                if self._callers:
+                if self._callers or self._stays or not self._answered:  # before the answer, `_look` decides
                     return
                 if reason is LeaveReason.QUIT:
                     self._finish(CalleeEnd.CALLER_LEFT)
@@ -187,6 +204,8 @@ class Callee:
         # Speech is read now, so that a missing file shows before the conversation begins.
         speech = {step: await self._load_speech(step) for step in self._script.steps if isinstance(step, Say)}
         self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
+        if self._joins_at_ringing:
+            self._join()
         stop_watching = self._room.watch(self._look)
         self._look()
         try:
@@ -229,13 +248,24 @@ class Callee:
 
     def _answer(self) -> None:
         self.ear = CalleeEar(self._room.rate_hz, self._open_recording())
-        self._member = self._room.join_pcm(0, self)
-        self._voice = Voice(self._member, self.ear.tick)
+        self._answered = True
+        self._voice = Voice(self._member or self._join(), self.ear.tick)
         self._voice.start()
         self._on_change("answered")
         self._stop_grace()
-        if not self._room.rtp_members and len(self._room.pcm_members) == 1:
+        if not self._others and not (self._visited and self._stays):
             self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
+
+    def _join(self) -> PcmMember:
+        self.uid = self._room.free_uid()  # known to those who see it join
+        self._member = self._room.join_pcm(self.uid, self)
+        return self._member
+
+    @property
+    def _others(self) -> bool:
+        """Whether any other member is in the room."""
+        ours = self._member is not None and self._member.present
+        return len(self._room.members) > int(ours)
 
     async def _listen(self, sound: Sound) -> None:
         assert self.ear is not None
@@ -250,17 +280,19 @@ class Callee:
     # The end
 
     def _look(self) -> None:
-        """Before the answer, check the room from outside at each change of its members: the callee is not in it yet."""
+        """Before the answer, check the room at each change of its members, from outside if the callee is not in it."""
+        if self._others or (self._room.visited and self._member is None):
+            self._visited = True
         if self._room.closed:
             self._finish(CalleeEnd.ROOM_CLOSED)
-        elif self._room.members:
+        elif self._others:
             self._stop_grace()
-        elif self._room.visited:
+        elif self._visited and not self._stays:
             self._finish(CalleeEnd.GIVEN_UP)
 
     def _expect_caller(self, within_s: float, otherwise: CalleeEnd) -> None:
         self._stop_grace()
-        self._grace = asyncio.get_running_loop().call_later(within_s, self._finish, otherwise)
+        self._grace = self._timers.call_later(within_s, lambda: self._finish(otherwise))
 
     def _stop_grace(self) -> None:
         if self._grace is not None:

@@ -63,7 +63,11 @@ class Room:
         lost_after_s: how long a member whose connection is lost is kept, before it counts as dropped.
 
     Attributes:
+        clock: see above.
         on_misuse: called once for each name of a misuse, with a line for people.
+        on_member: called with each event that members receive about one another, and with the reason for which a member
+            was removed, or an empty text. It must not raise.
+        check_more: called when a further member wants to join; raises `RoomError` if that is too many.
     """
 
     def __init__(
@@ -82,7 +86,7 @@ class Room:
         self.rate_hz = rate_hz
         self.lost_after_s = lost_after_s
         self._certificate = certificate
-        self._clock = clock
+        self.clock: Clock = clock
         self._ids = ids
         self._members: dict[int, Member] = {}
         self._expected: list[RtpMember] = []
@@ -94,6 +98,8 @@ class Room:
         self.visited: bool = False
         self._concealed_before = 0
         self.on_misuse: Callable[[str], None] = lambda what: None
+        self.on_member: Callable[[RoomEvent, str], None] = lambda event, why: None
+        self.check_more: Callable[[], None] = lambda: None
         self._misuses: set[str] = set()
         #: The uids that have been in.
         self._uids: set[int] = set()
@@ -171,7 +177,7 @@ class Room:
             certificate=self._certificate,
             channel=self.channel,
             uid=uid,
-            now_s=self._clock.wall_s(),
+            now_s=self.clock.wall_s(),
         )
 
     def check_space(self, uid: int) -> None:
@@ -182,8 +188,11 @@ class Room:
         Raises:
             RoomError: the room is full.
         """
-        if uid not in self._members and len(self._members) + len(self._expected) >= MAX_ROOM_MEMBERS:
+        if uid in self._members:
+            return
+        if len(self._members) + len(self._expected) >= MAX_ROOM_MEMBERS:
             raise RoomError(f"channel {self.channel} has {MAX_ROOM_MEMBERS} members, which is the limit")
+        self.check_more()
 
     def join_pcm(self, uid: int, handler: PcmHandler) -> PcmMember:
         """Join as a member that speaks and hears PCM.
@@ -258,7 +267,7 @@ class Room:
         member.put_out(kicked)
         for other in self.rtp_members:
             other.talker_left(member.uid)
-        self.notify(MemberLeft(member.uid, reason))
+        self.notify(MemberLeft(member.uid, reason), why=kicked or "")
 
     def kick(self, member: Member, reason: str) -> None:
         """Remove a member: it receives `LegClosed(reason)`, and the others see it as dropped. Idempotent."""
@@ -296,8 +305,9 @@ class Room:
 
     # What members call
 
-    def notify(self, event: RoomEvent, *, but: int = 0) -> None:
-        """Pass an event to all members except the member `but`."""
+    def notify(self, event: RoomEvent, *, but: int = 0, why: str = "") -> None:
+        """Pass an event to all members except the member `but`; `why` is the reason for which one was removed."""
+        self.on_member(event, why)
         for member in (*self._expected, *self._members.values()):
             if member.uid != but:
                 member.notify(event)

@@ -103,7 +103,7 @@ class MockServer(Mock):
             on_event=on_event,
         )
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
-        self._pcm_door = PcmDoor(self.rooms, self.clock, self.ids)
+        self._pcm_door = PcmDoor(self.rooms, self.ids)
         self._port = 0
         self._server: LoopServer | None = None
 

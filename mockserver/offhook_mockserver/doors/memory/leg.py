@@ -28,7 +28,7 @@ from offhook_wire.access_token import TokenInvalid
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.interfaces import AudioFrame, Clock, Grant, LegEvent, LegHandler
+    from offhook.interfaces import AudioFrame, Grant, LegEvent, LegHandler
     from offhook_mockserver.doors.memory.network import MemoryNetwork
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.room import Room
@@ -53,7 +53,6 @@ class MemoryLeg(Leg):
         uid: its uid there; 0 lets the room choose one.
         handler: called with events and audio.
         network: the network to the room.
-        clock: the time by which tokens expire.
         over: called once, when the leg has left the room.
 
     Raises:
@@ -67,7 +66,6 @@ class MemoryLeg(Leg):
         handler: LegHandler,
         network: MemoryNetwork,
         *,
-        clock: Clock,
         over: Callable[[MemoryLeg], None],
     ) -> None:
         self.rate_hz: int = room.rate_hz
@@ -85,7 +83,7 @@ class MemoryLeg(Leg):
         self._frames_received = self._lost_heard = 0
         self._member = room.join_pcm(uid, self)
         self._token = TokenLife(
-            clock,
+            room.clock,
             lambda in_s: self._happened(GrantExpiring()),
             lambda: room.kick(self._member, "token expired"),
         )

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from starlette.types import Message
     from starlette.websockets import WebSocket
 
-    from offhook.interfaces import Clock
     from offhook.secret import Secret
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.pcm_member import PcmMember
@@ -72,7 +71,6 @@ class PcmClient:
         room: the room that it joins.
         uid: its uid there; 0 lets the room choose one.
         rejoin_token: the secret with which the client proves itself when it comes back.
-        clock: the time.
         forget: called once, when the member has left the room.
 
     Raises:
@@ -85,7 +83,6 @@ class PcmClient:
         uid: int,
         rejoin_token: str,
         *,
-        clock: Clock,
         forget: Callable[[], object],
     ) -> None:
         self.rejoin_token = rejoin_token
@@ -93,7 +90,9 @@ class PcmClient:
         self._forget = forget
         self._over = False
         self._outbox: Outbox | None = None
-        self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), lambda: self.kick("token expired"))
+        self._token = TokenLife(
+            room.clock, lambda in_s: self._put(TokenExpiring(in_s)), lambda: self.kick("token expired")
+        )
         self.member: PcmMember = room.join_pcm(uid, self)
 
     async def attend(self, websocket: WebSocket, access: AccessToken) -> None:

@@ -27,7 +27,7 @@ from offhook_wire.strict_json import WHOLE, ProtocolError
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from offhook.interfaces import Clock, Ids
+    from offhook.interfaces import Ids
     from offhook_mockserver.rooms.rooms import Rooms
     from offhook_wire.access_token import AccessToken
 
@@ -40,7 +40,6 @@ class PcmDoor:
 
     Args:
         rooms: the open rooms.
-        clock: the time by which tokens expire.
         ids: for rejoin tokens.
         most_joining: how many clients may be connected without having joined; more are refused.
         join_timeout_s: how long a client may be connected without having joined.
@@ -50,14 +49,12 @@ class PcmDoor:
     def __init__(
         self,
         rooms: Rooms,
-        clock: Clock,
         ids: Ids,
         *,
         most_joining: int = MOST_JOINING,
         join_timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
         self._rooms = rooms
-        self._clock = clock
         self._ids = ids
         self._most_joining = most_joining
         self._join_timeout_s = join_timeout_s
@@ -154,13 +151,7 @@ class PcmDoor:
             return before, access
         rejoin_token = self._ids.hex(32)
         try:
-            client = PcmClient(
-                room,
-                join.uid,
-                rejoin_token,
-                clock=self._clock,
-                forget=lambda: self._clients.pop(rejoin_token, None),
-            )
+            client = PcmClient(room, join.uid, rejoin_token, forget=lambda: self._clients.pop(rejoin_token, None))
         except RoomError as error:
             raise JoinRefused(503, Refusal("unavailable", str(error))) from None
         self._clients[rejoin_token] = client

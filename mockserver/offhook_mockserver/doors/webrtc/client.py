@@ -98,7 +98,7 @@ class WebRtcClient:
         self.member: RtpMember = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
         self._room = room
         self._ssrc = wanted.ssrc
-        self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), self._expired)
+        self._token = TokenLife(room.clock, lambda in_s: self._put(TokenExpiring(in_s)), self._expired)
         self._token.verified(access)
         self._silence = LivenessTimer(lambda: self.peer.heard, silence_s, self._fell_silent)
         self._outbox = Outbox(lambda: self._end(LeaveReason.DROPPED))

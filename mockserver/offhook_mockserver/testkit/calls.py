@@ -1,0 +1,130 @@
+"""One call of a test, from the side of its callee."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from offhook.errors import CallStateError
+from offhook.testing.audio import Clip, Heard
+
+if TYPE_CHECKING:
+    from offhook_mockserver.callees.callee import CallAudio, Callee
+    from offhook_mockserver.callees.ends import CalleeEnd
+    from offhook_mockserver.callees.moments import Moment
+    from offhook_mockserver.tenants.call import MockCall
+    from offhook_mockserver.testkit.handle import MockHandle
+
+
+class CallHandle:
+    """One call that a test's callee has received. Times are in seconds since the callee answered.
+
+    Attributes:
+        channel: the channel of the call.
+        number: the number that was rung.
+        from_number: the line that it is from.
+    """
+
+    def __init__(self, handle: MockHandle, call: MockCall) -> None:
+        self._handle = handle
+        self._call = call
+        self._final: Heard | None = None
+        self.channel: str = call.channel
+        self.number: str = call.to
+        self.from_number: str = call.from_number
+
+    def __repr__(self) -> str:
+        return f"<CallHandle {self.channel}, {'ended' if self.over else 'up'}>"
+
+    @property
+    def callee(self) -> Callee:
+        """The simulated callee, for code on the mock's loop."""
+        return self._call.callee
+
+    @property
+    def over(self) -> bool:
+        """Whether caller and callee have left the channel."""
+        return self._handle.on_loop(lambda: self.channel not in self._handle.tenant.calls)
+
+    @property
+    def end(self) -> CalleeEnd | None:
+        """How the callee's part ended; None while it goes on."""
+        return self._handle.on_loop(lambda: self._call.end)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the callee answered."""
+        return self._handle.on_loop(lambda: self._call.callee.answered)
+
+    @property
+    def history(self) -> tuple[Moment, ...]:
+        """What happened to the callee, in order."""
+        return self._handle.on_loop(lambda: tuple(self._call.callee.history))
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The steps of the script that are not done, for people."""
+        return self._handle.on_loop(lambda: tuple(self._call.callee.unfinished))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the callee has done every step of its script."""
+        return self._handle.on_loop(lambda: self._call.callee.finished)
+
+    @property
+    def spoke_at_s(self) -> float | None:
+        """When the callee began to speak, the last time; None if it has not spoken."""
+        return self._handle.on_loop(lambda: self._call.callee.spoke_at_s)
+
+    @property
+    def stopped_speaking_at_s(self) -> float | None:
+        """When the callee stopped speaking, the last time; None if it has not."""
+        return self._handle.on_loop(lambda: self._call.callee.stopped_speaking_at_s)
+
+    def audio(self) -> CallAudio | None:
+        """What the callee heard and said until now; None before the answer."""
+        return self._handle.on_loop(self._call.callee.audio)
+
+    @property
+    def heard(self) -> Heard:
+        """What the callee heard until now, to be questioned.
+
+        Raises:
+            CallStateError: it has not answered.
+        """
+        if self._final is not None:
+            return self._final
+        ended = self.end is not None
+        audio = self.audio()
+        if audio is None:
+            raise CallStateError(
+                f"the callee has heard nothing yet, because it has not answered the call {self.channel}: wait for it, "
+                "with callee.answered() or callee.finished()"
+            )
+        heard = Heard(
+            Clip(audio.heard, audio.rate_hz, name="what the callee heard"),
+            gaps=audio.heard_gaps,
+            said=Clip(audio.said, audio.rate_hz, name="what the callee said"),
+            resolve=self._resolve,
+            note=self._handle.verdicts.add,
+        )
+        if ended:
+            self._final = heard
+        return heard
+
+    @property
+    def said(self) -> Clip:
+        """What the callee said until now.
+
+        Raises:
+            CallStateError: it has not answered.
+        """
+        said = self.heard.said
+        assert said is not None
+        return said
+
+    def _resolve(self, what: object) -> Clip:
+        if isinstance(what, Clip):
+            return what
+        assert isinstance(what, str | os.PathLike)
+        return Clip.read(what, self._handle.folder, plugins=self._handle.plugins)

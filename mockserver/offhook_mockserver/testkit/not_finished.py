@@ -1,0 +1,98 @@
+"""Why a wait for a callee failed: which step it waits in, what it heard so far, and what to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from offhook.errors import OffhookError, WaitTimeout
+from offhook.wording import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from offhook_mockserver.testkit.callee import CalleeHandle
+    from offhook_mockserver.testkit.calls import CallHandle
+    from offhook_mockserver.testkit.handle import MockHandle
+
+
+#: How many of the last moments, and of the last entries of the journal, a message shows.
+_MOST_SHOWN: Final = 8
+
+
+class NotFinished(WaitTimeout):
+    """A callee did not do in time what a test waited for, or cannot do it any more."""
+
+    code: ClassVar[str] = "not_finished"
+
+
+def why_not(handle: MockHandle, callee: CalleeHandle, verb: str, limit_s: float) -> str:
+    """The message of a wait that failed; called on the thread of the test."""
+    calls = callee.calls
+    lines = [*_uncalled(handle, callee, verb, limit_s)] if not calls else [*_stuck(callee, calls, verb, limit_s)]
+    lines += _applications(handle)
+    return "\n".join(lines)
+
+
+def _uncalled(handle: MockHandle, callee: CalleeHandle, verb: str, limit_s: float) -> Iterator[str]:
+    """Nothing has rung the callee's number."""
+    others = {call.number for call in handle.calls}
+    yield f"{verb}(): {callee.number} was not called within {limit_s:g} s"
+    if others:
+        yield f"  rung instead: {', '.join(sorted(others))}"
+        return
+    entries = handle.journal.entries[-_MOST_SHOWN:]
+    if entries:
+        yield "  the last entries of the journal:"
+        yield from (f"    {entry}" for entry in entries)
+    else:
+        yield f"  no request has reached the mock with the key {handle.key_id}"
+        yield "  look at: does the application run, and does it read its settings from the environment at the test?"
+
+
+def _stuck(callee: CalleeHandle, calls: tuple[CallHandle, ...], verb: str, limit_s: float) -> Iterator[str]:
+    """The callee has been called."""
+    call = calls[-1]
+    end, left = call.end, call.unfinished
+    total = len(callee.steps)
+    if end is not None and verb != "ended":
+        yield f"{verb}(): the call to {callee.number} is over ({end.text}), and {_steps(left)} not done"
+    elif verb == "answered":
+        yield f"answered(): {callee.number} did not answer within {limit_s:g} s"
+    elif verb == "ended":
+        yield f"ended(): the call to {callee.number} still goes on after {limit_s:g} s"
+    else:
+        yield f"finished(): {callee.number} did not finish its script within {limit_s:g} s: {_steps(left)} not done"
+    if len(calls) > 1:
+        yield f"  it was called {len(calls)} times; this is about the last call"
+    if left and total:
+        yield f"  it {'was' if end is not None else 'is'} in step {total - len(left) + 1} of {total}: {left[0]}"
+    yield "  what happened to it (seconds since it answered):"
+    for moment in call.history[-_MOST_SHOWN:]:
+        at = "before" if moment.at_s is None else f"{moment.at_s:.2f}"
+        yield f"    {at:>7}  {moment.text}"
+    yield f"  {_heard(call)}"
+
+
+def _steps(left: tuple[str, ...]) -> str:
+    return f"{len(left)} of its steps {'is' if len(left) == 1 else 'are'}" if left else "a step is"
+
+
+def _heard(call: CallHandle) -> str:
+    if not call.answered:
+        return "it heard nothing, because it did not answer"
+    try:
+        heard = call.heard
+        if heard.first_audio_s is None:
+            return "it heard no sound at all: look at whether the application publishes audio"
+        spans = ", ".join(f"{span.from_s:.2f}-{span.to_s:.2f}" for span in heard.speech[-_MOST_SHOWN:])
+    except OffhookError as error:  # no numpy, for example
+        return f"what it heard cannot be measured: {error.message}"
+    return f"it heard speech at {spans} s" if spans else "it heard audio, but only silence"
+
+
+def _applications(handle: MockHandle) -> Iterator[str]:
+    for started in handle.started:
+        if started.error is not None:
+            yield f"  {started.name} raised {describe(started.error)}"
+        elif started.done:
+            yield f"  {started.name} has ended"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from offhook.errors import OffhookError
 from offhook.interfaces import AudioFrame, frames_in
@@ -14,6 +14,18 @@ from offhook.secret import redact
 if TYPE_CHECKING:
     from offhook.interfaces import AudioSink
     from offhook.media import SpeechChange
+
+
+class Tap(Protocol):
+    """Something that takes what the ear hears, on its timeline."""
+
+    def feed(self, frame: AudioFrame) -> None:
+        """Take a frame."""
+        ...
+
+    def gap(self, start: int, end: int) -> None:
+        """Nothing came between two positions."""
+        ...
 
 
 _log = logging.getLogger(__name__)
@@ -47,6 +59,9 @@ class CalleeEar:
         frames_unrecorded: frames that the recording could not take.
         spoken: set when the caller has started to speak since `expect_speech`.
         paused: set when the caller has spoken and then been quiet for `TURN_PAUSE_MS`.
+        taps: what takes each frame as well; only while something needs it.
+        deaf: whether what comes is not listened to, as on hold.
+        spoke: whether the caller has spoken since `forget`.
     """
 
     def __init__(self, rate_hz: int, sink: AudioSink | None) -> None:
@@ -67,6 +82,23 @@ class CalleeEar:
         self.frames_unrecorded: int = 0
         self.spoken: asyncio.Event = asyncio.Event()
         self.paused: asyncio.Event = asyncio.Event()
+        self.taps: tuple[Tap, ...] = ()
+        self.deaf: bool = False
+        self.spoke: bool = False
+
+    @property
+    def now(self) -> int:
+        """The present moment on the timeline, as a position."""
+        return self._now()
+
+    def forget(self) -> None:
+        """From now on, `spoke` is about speech that is going on or begins later."""
+        self.spoke = self._detector.speaking
+
+    def return_to_room(self) -> None:
+        """Note that the callee was away from the room until now: nothing that it missed counts as a gap."""
+        self._expected = max(self._expected, self._now())
+        self._offset = None
 
     def expect_speech(self) -> None:
         """Forget speech that has ended: only speech that is going on, or begins later, counts."""
@@ -90,12 +122,16 @@ class CalleeEar:
         if self.first_audio_s is None:
             self.first_audio_s = self._loop.time() - self._answered_at_s
         elif position > self._expected:
-            self.gap_samples += position - self._expected
+            self._miss(position)
         self._expected = position + frame.samples
         self.frames_heard += 1
+        if self.deaf:
+            return
         placed = AudioFrame(frame.pcm, frame.rate_hz, position)
         self._note(self._detector.feed(placed))
         self._keep(placed)
+        for tap in self.taps:
+            tap.feed(placed)
 
     def tick(self) -> None:
         """Called 50 times a second, with or without audio."""
@@ -120,6 +156,13 @@ class CalleeEar:
     def _now(self) -> int:
         return int((self._loop.time() - self._answered_at_s) * self._rate_hz)
 
+    def _miss(self, position: int) -> None:
+        """Note that nothing came before `position`."""
+        self.gap_samples += position - self._expected
+        if not self.deaf:
+            for tap in self.taps:
+                tap.gap(self._expected, position)
+
     def _anchor(self, uid: int, frame: AudioFrame, now: int) -> None:
         self._talker = uid
         self._offset = max(now - frame.samples, self._expected) - frame.position
@@ -127,6 +170,7 @@ class CalleeEar:
     def _note(self, change: SpeechChange | None) -> None:
         match change:
             case SpeechStarted():
+                self.spoke = True
                 self.paused.clear()
                 self.spoken.set()
             case SpeechStopped():

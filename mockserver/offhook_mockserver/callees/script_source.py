@@ -9,7 +9,7 @@ from offhook.arguments import discard
 from offhook.interfaces import mask, mask_all
 from offhook.plugin import line_of, line_shown
 from offhook.wording import describe, quoted_path
-from offhook_mockserver.callees.script import Say, Script, ScriptError
+from offhook_mockserver.callees.script import Script, ScriptError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +35,9 @@ def script_from(script_for: Callable[[str], Script], number: str) -> Script:
     if not isinstance(script, Script):
         returned = f"returned {type(script).__name__}; expected a Script"
         raise ScriptError(f"script_for({mask(number)!r}) of the mock {returned}{_at(_home(script_for))}")
-    for step in script.steps:
-        if isinstance(step, Say) and not step.path.is_file():
-            missing = f"returned a script with Say({quoted_path(step.path)}), a file that does not exist"
+    for speech in script.speeches:
+        if speech.path is not None and not speech.path.is_file():
+            missing = f"returned a script with Say({quoted_path(speech.path)}), a file that does not exist"
             raise ScriptError(f"script_for({mask(number)!r}) of the mock {missing}{_at(_home(script_for))}")
     return script
 

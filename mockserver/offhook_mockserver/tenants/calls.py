@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import AudioSink
     from offhook.plugin import Plugins
-    from offhook_mockserver.callees.script import Say, Script
+    from offhook_mockserver.callees.moments import Moment
+    from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.callees.speech import Speech
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.rooms import Rooms
     from offhook_mockserver.tenants.entry import Json
@@ -83,7 +85,7 @@ class Calls:
         self._recordings = recordings
         self._on_event = on_event
         self._script_for = script_for
-        self._speech: dict[tuple[Path, int], bytes] = {}
+        self._speech: dict[tuple[Speech, int], bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._call_logs = CallLogs()
 
@@ -109,13 +111,16 @@ class Calls:
         )
         tenant.calls_started += 1
 
-        async def load(step: Say) -> bytes:
-            return await self._load(step, room.rate_hz)
+        async def load(speech: Speech) -> bytes:
+            return await self._load(speech, room.rate_hz)
 
         def change(what: str) -> None:
             if call.answered_wall_s is None and call.callee.answered:
                 call.answered_wall_s = tenant.clock.wall_s()
             self._note(tenant, call, EntryKind.CALLEE, what, grade=Grade.ASSUMED)
+
+        def happened(moment: Moment) -> None:
+            change(moment.text)
 
         room.on_misuse = lambda what: self._note(tenant, call, EntryKind.MISUSE, what)
         room.on_member = lambda event, why: _note_member(tenant, call, event, why)
@@ -125,13 +130,11 @@ class Calls:
             script,
             load_speech=load,
             open_recording=lambda: self._open_recording(channel),
-            on_change=change,
+            on_moment=happened,
             max_call_s=settings.max_call_s,
             join_window_s=settings.join_window_s,
             grace_s=settings.grace_s,
-            timers=tenant.clock,
-            joins_at_ringing=BridgeJoins(settings.bridge_joins) is BridgeJoins.RINGING,
-            stays_when_caller_leaves=not settings.caller_leaving_ends_call,
+            keep_audio_s=settings.keep_audio_s,
         )
         call = MockCall(channel, to, from_number, room, callee, ids, tenant.clock.wall_s())
         tenant.calls[channel] = call
@@ -205,7 +208,7 @@ class Calls:
         """Wait until the caller has left, too, or the call's time is up. Assumed: Sendblue does not document it."""
         settings, room, clock = tenant.settings, call.room, tenant.clock
         try:
-            if call.end in {CalleeEnd.DECLINED, CalleeEnd.FAILED} and not room.members:
+            if call.end is not None and call.end.may_precede_caller and not room.members:
                 async with clock.timeout(started_at_s + settings.join_window_s - clock.timer_s()):
                     await room.until(lambda: bool(room.members))
             async with clock.timeout(started_at_s + settings.max_call_s - clock.timer_s()):
@@ -213,15 +216,15 @@ class Calls:
         except TimeoutError:
             pass
 
-    async def _load(self, step: Say, rate_hz: int) -> bytes:
-        key = (step.path, rate_hz)
+    async def _load(self, speech: Speech, rate_hz: int) -> bytes:
+        key = (speech, rate_hz)
         pcm = self._speech.get(key)
         if pcm is None:
-            pcm = await load_speech(self._plugins, step.path, rate_hz)
+            pcm = await load_speech(self._plugins, speech, rate_hz)
             if len(self._speech) == _MOST_SPEECH:
                 del self._speech[next(iter(self._speech))]
             self._speech[key] = pcm
-        return pcm if step.duration_s is None else pcm[: int(step.duration_s * rate_hz) * 2]
+        return pcm
 
     def _open_recording(self, channel: str) -> AudioSink | None:
         if self._recordings is None:

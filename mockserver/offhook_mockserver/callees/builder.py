@@ -1,0 +1,306 @@
+"""Builds a script with the verbs of a story; every mistake is raised by the verb that made it, with its line.
+
+    CalleeScript().answers(after_s=1.0).listens(until="speech").waits(0.5).says("hello.wav").hangs_up()
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from offhook.arguments import check_seconds, is_several, wrong
+from offhook.errors import ConfigError
+from offhook.plugin import line_shown
+from offhook_mockserver.callees.audio_file import missing_file
+from offhook_mockserver.callees.script import (
+    Answer,
+    AnsweredElsewhere,
+    BargeIn,
+    Busy,
+    ComeBack,
+    Decline,
+    Drop,
+    Echo,
+    HangUp,
+    Hold,
+    IfHeard,
+    ListenFor,
+    Mute,
+    NeverAnswer,
+    Noise,
+    Repeat,
+    Resume,
+    Ring,
+    Say,
+    Script,
+    ScriptError,
+    SecondDevice,
+    SoundsLike,
+    Step,
+    StepOrder,
+    Unmute,
+    Unreachable,
+    Voicemail,
+    Wait,
+)
+from offhook_mockserver.callees.sounds import condition_named, sound_named
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+    from offhook_mockserver.callees.sounds import Heard, Listened
+
+    #: A file, or, as text, the spec of an audio source.
+    What: TypeAlias = str | os.PathLike[str]
+    #: The steps of a branch or a loop: a function that adds them to the script it is called with, or the steps.
+    Steps: TypeAlias = Callable[["CalleeScript"], object] | Sequence[Step]
+
+_OURS = __name__.partition(".")[0]
+
+
+class CalleeScript:
+    """What a callee will do, told in order. Each verb returns the script.
+
+    Args:
+        folder: where files with relative names are; by default, the current folder.
+
+    Raises:
+        ScriptError: by every verb: an argument is wrong, a file is missing or not audio, or the step cannot be at this
+            point of the script. The message ends with the caller's file and line.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._steps: list[Step] = []
+        self._new_order: Callable[[], StepOrder] = StepOrder
+        self._order = StepOrder()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps so far."""
+        return tuple(self._steps)
+
+    def script(self, summary: str = "") -> Script:
+        """The script.
+
+        Args:
+            summary: what happens, for people; by default, the steps in words.
+        """
+        return Script(summary or ", ".join(step.text for step in self._steps) or "rings", tuple(self._steps))
+
+    # Before the answer
+
+    def rings(self, duration_s: float) -> Self:
+        """Ring for `duration_s`."""
+        return self._add(lambda: [Ring(duration_s)])
+
+    def answers(self, after_s: float = 0.0) -> Self:
+        """Ring for `after_s`, and answer: join the channel and publish audio."""
+
+        def steps() -> list[Step]:
+            check_seconds(after_s, "after_s", zero=True)
+            return [Ring(after_s), Answer()] if after_s else [Answer()]
+
+        return self._add(steps)
+
+    def declines(self, after_s: float = 0.0) -> Self:
+        """Ring for `after_s`, and decline."""
+        return self._after_ringing(after_s, Decline)
+
+    def is_busy(self) -> Self:
+        """Be in another call."""
+        return self._add(lambda: [Busy()])
+
+    def never_answers(self) -> Self:
+        """Ring until the caller gives up."""
+        return self._add(lambda: [NeverAnswer()])
+
+    def is_unreachable(self) -> Self:
+        """Be switched off, or without a network."""
+        return self._add(lambda: [Unreachable()])
+
+    def answers_elsewhere(self, after_s: float = 0.0) -> Self:
+        """Ring for `after_s`, and answer on a device that does not join the channel."""
+        return self._after_ringing(after_s, AnsweredElsewhere)
+
+    def goes_to_voicemail(
+        self, greeting: What | None = None, *, beep: bool = True, records_s: float = 30.0, after_s: float = 0.0
+    ) -> Self:
+        """Ring for `after_s`, and answer as a voicemail.
+
+        Args:
+            greeting: what it says first; by default a clip that offhook comes with.
+            beep: whether it beeps after the greeting.
+            records_s: how long it records before it hangs up.
+            after_s: how long it rings.
+        """
+        named = None if greeting is None else self._in_folder(greeting)
+        return self._after_ringing(after_s, lambda: Voicemail(named, beep=beep, records_s=records_s))
+
+    # After the answer
+
+    def says(self, what: What, duration_s: float | None = None) -> Self:
+        """Say a file, or the audio of a source such as ``tone:440,2``; with `duration_s`, only its beginning."""
+        return self._add(lambda: [Say(self._in_folder(what), duration_s)])
+
+    def listens(self, until: str | Listened = "speech", within_s: float | None = None) -> Self:
+        """Listen until something is heard.
+
+        Args:
+            until: ``speech`` (the caller speaks), ``quiet`` (has spoken and paused), ``marker``, or ``tone:440``.
+            within_s: how long; then the script goes on. None: until the call ends.
+        """
+        return self._add(lambda: [ListenFor(sound_named(until, "until"), within_s)])
+
+    def waits(self, duration_s: float) -> Self:
+        """Do nothing for `duration_s`."""
+        return self._add(lambda: [Wait(duration_s)])
+
+    def barges_in(self, what: What, after_s: float = 0.5, *, duration_s: float | None = None) -> Self:
+        """Wait until the caller speaks, and `after_s` later speak, too."""
+        return self._add(lambda: [BargeIn(self._in_folder(what), after_s, duration_s=duration_s)])
+
+    def echoes(self, delay_s: float = 0.0) -> Self:
+        """Echo what is heard from now on, `delay_s` later (at most 10 s)."""
+        return self._add(lambda: [Echo(delay_s)])
+
+    def makes_noise(self, level_dbfs: float = -40.0) -> Self:
+        """Send noise of this level beneath everything else from now on."""
+        return self._add(lambda: [Noise(level_dbfs)])
+
+    def holds(self) -> Self:
+        """Put the caller on hold: stop publishing, and hear nothing."""
+        return self._add(lambda: [Hold()])
+
+    def resumes(self) -> Self:
+        """Take the caller off hold."""
+        return self._add(lambda: [Resume()])
+
+    def mutes(self) -> Self:
+        """Stop publishing, and hear the caller all the same."""
+        return self._add(lambda: [Mute()])
+
+    def unmutes(self) -> Self:
+        """Publish again."""
+        return self._add(lambda: [Unmute()])
+
+    def hangs_up(self, after_s: float = 0.0) -> Self:
+        """Wait for `after_s`, and leave the channel as a callee who hangs up does."""
+        return self._after_waiting(after_s, HangUp)
+
+    def drops(self, after_s: float = 0.0) -> Self:
+        """Wait for `after_s`, and drop out of the channel as a callee whose network fails does."""
+        return self._after_waiting(after_s, Drop)
+
+    def comes_back(self, after_s: float) -> Self:
+        """Join again `after_s` after dropping out; without a `drops` before it, drop out first."""
+
+        def steps() -> list[Step]:
+            step = ComeBack(after_s)
+            if self._steps and isinstance(self._steps[-1], Drop):
+                self._take_back_drop()
+            return [step]
+
+        return self._add(steps)
+
+    def second_device_joins(self) -> Self:
+        """Join with a second device as well, whose microphone is off."""
+        return self._add(lambda: [SecondDevice()])
+
+    def if_heard(
+        self, what: What | Heard, then: Steps, otherwise: Steps = (), *, at_least: float | None = None
+    ) -> Self:
+        """Go on in one way or another, depending on what the caller said.
+
+        Args:
+            what: ``speech`` or ``silence``, since the callee last stopped speaking; or an audio file, since it last began.
+            then: the steps if that was heard: a function that adds them to the script it is called with, or a list.
+            otherwise: the steps if not.
+            at_least: the part of the file that must be found; by default 0.8.
+        """
+
+        def steps() -> list[Step]:
+            condition = condition_named(what, "what")
+            if isinstance(condition, SoundsLike):
+                share = condition.at_least if at_least is None else at_least
+                condition = SoundsLike(self._in_folder(condition.path), share)
+            elif at_least is not None:
+                raise wrong("at_least", "left out unless what is an audio file", at_least)
+            return [IfHeard(condition, self._branch(then, "then"), self._branch(otherwise, "otherwise"))]
+
+        return self._add(steps)
+
+    def repeats(self, times: int, steps: Steps) -> Self:
+        """Play steps several times.
+
+        Args:
+            times: how often, at most 1,000 times.
+            steps: what to play: a function that adds the steps to the script it is called with, or a list.
+        """
+        return self._add(lambda: [Repeat(times, self._branch(steps, "steps"))])
+
+    # Inside
+
+    def _after_ringing(self, after_s: float, step: Callable[[], Step]) -> Self:
+        def steps() -> list[Step]:
+            check_seconds(after_s, "after_s", zero=True)
+            return [Ring(after_s), step()] if after_s else [step()]
+
+        return self._add(steps)
+
+    def _after_waiting(self, after_s: float, step: Callable[[], Step]) -> Self:
+        def steps() -> list[Step]:
+            check_seconds(after_s, "after_s", zero=True)
+            return [Wait(after_s), step()] if after_s else [step()]
+
+        return self._add(steps)
+
+    def _add(self, make: Callable[[], Sequence[Step]]) -> Self:
+        try:
+            for step in make():
+                problem = next(filter(None, (missing_file(s.path) for s in step.speeches if s.path is not None)), "")
+                if problem:
+                    raise ConfigError(problem)
+                self._order.add(step)
+                self._steps.append(step)
+        except ScriptError:
+            raise  # from a branch, with the line there
+        except ConfigError as error:
+            where = _callers_line()
+            raise ScriptError(f"{error.message} ({where})" if where else error.message) from None
+        return self
+
+    def _branch(self, given: Steps, name: str) -> tuple[Step, ...]:
+        if callable(given):
+            inner = CalleeScript(self._folder)
+            answered = self._order.answered
+            inner._new_order = lambda: StepOrder(name, answered=answered)
+            inner._order = inner._new_order()
+            given(inner)
+            return inner.steps
+        if not is_several(given):
+            raise wrong(name, "a function that adds steps to the script it is called with, or a list of steps", given)
+        return tuple(given)
+
+    def _in_folder(self, what: What) -> What:
+        """A file's name, in the folder of the script if there is one."""
+        if self._folder is None:
+            return what
+        path = Say(what).path
+        return what if path is None else self._folder / path
+
+    def _take_back_drop(self) -> None:
+        del self._steps[-1]
+        self._order = self._new_order()
+        for step in self._steps:
+            self._order.add(step)
+
+
+def _callers_line() -> str:
+    """The line of the first frame outside the mock; empty if there is none."""
+    frame = sys._getframe(1)
+    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == _OURS:
+        frame = frame.f_back
+    return "" if frame is None else line_shown(frame.f_code, frame.f_lineno)

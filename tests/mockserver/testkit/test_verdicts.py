@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import unittest
-from dataclasses import dataclass
 
 import pytest
 
+from offhook.testing.audio import Verdict
+from offhook.testing.audio.verdict import Finding
 from offhook_mockserver.testkit.verdicts import VerdictNotes
 
 
-@dataclass
-class Said:
-    """A verdict that notes its use, as those of `offhook.testing.audio` do."""
-
-    passed: bool
-    notes: VerdictNotes
-    explanation: str = ""
-    about_time: bool = True
-
-    def __bool__(self) -> bool:
-        self.notes.add(self)
-        return self.passed
+def said(passed: bool, notes: VerdictNotes) -> Verdict:
+    """An answer to a question about audio, whose uses are noted."""
+    return Verdict("callee.heard.is_silent()", Finding(passed, "silence", "speech", "the application"), notes.add)
 
 
 def failed(test: object, *arguments: object) -> AssertionError:
@@ -33,7 +25,7 @@ def failed(test: object, *arguments: object) -> AssertionError:
 
 def test_the_verdict_of_the_failed_assertion_is_found_and_no_other() -> None:
     notes = VerdictNotes()
-    right, wrong = Said(True, notes), Said(False, notes)
+    right, wrong = said(True, notes), said(False, notes)
 
     def check() -> None:
         assert right
@@ -45,7 +37,7 @@ def test_the_verdict_of_the_failed_assertion_is_found_and_no_other() -> None:
 
 def test_a_verdict_that_passed_fails_its_negation() -> None:
     notes = VerdictNotes()
-    right = Said(True, notes)
+    right = said(True, notes)
 
     def check() -> None:
         assert not right
@@ -55,7 +47,7 @@ def test_a_verdict_that_passed_fails_its_negation() -> None:
 
 def test_an_assertion_over_several_lines_may_use_several() -> None:
     notes = VerdictNotes()
-    first, second, other = Said(True, notes), Said(False, notes), Said(False, notes)
+    first, second, other = said(True, notes), said(False, notes), said(False, notes)
 
     def check() -> None:
         if other:
@@ -70,7 +62,7 @@ def test_an_assertion_over_several_lines_may_use_several() -> None:
 
 def test_an_assertion_about_something_else_used_none() -> None:
     notes = VerdictNotes()
-    wrong = Said(False, notes)
+    wrong = said(False, notes)
 
     def check(number: int) -> None:
         assert not wrong
@@ -81,7 +73,7 @@ def test_an_assertion_about_something_else_used_none() -> None:
 
 def test_other_errors_used_none() -> None:
     notes = VerdictNotes()
-    wrong = Said(False, notes)
+    wrong = said(False, notes)
     try:
         if not wrong:
             raise ValueError
@@ -91,7 +83,7 @@ def test_other_errors_used_none() -> None:
 
 def test_a_helper_of_the_test_may_assert() -> None:
     notes = VerdictNotes()
-    wrong = Said(False, notes)
+    wrong = said(False, notes)
 
     def helper() -> None:
         assert wrong
@@ -104,7 +96,7 @@ def test_a_helper_of_the_test_may_assert() -> None:
 
 def test_methods_of_unittest_work_as_well() -> None:
     notes = VerdictNotes()
-    wrong = Said(False, notes)
+    wrong = said(False, notes)
 
     def check() -> None:
         unittest.TestCase().assertTrue(wrong)
@@ -114,7 +106,7 @@ def test_methods_of_unittest_work_as_well() -> None:
 
 def test_the_latest_200_are_kept() -> None:
     notes = VerdictNotes()
-    first, right, wrong = Said(True, notes), Said(True, notes), Said(False, notes)
+    first, right, wrong = said(True, notes), said(True, notes), said(False, notes)
 
     def check() -> None:
         assert all([first, *[right] * 198, wrong])

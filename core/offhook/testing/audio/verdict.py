@@ -1,0 +1,79 @@
+"""The answer to a question about audio: yes or no, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from offhook.wording import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: pytest shortens what it shows of an object to 240 characters.
+_MOST_SHOWN: Final = 220
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about audio.
+
+    Attributes:
+        passed: the answer.
+        expected: what is heard if the answer is yes.
+        heard: what was heard, and where.
+        look_at: what to look at if the other answer was expected.
+        about_time: whether a machine that was busy could have caused the answer.
+    """
+
+    passed: bool
+    expected: str
+    heard: str
+    look_at: str
+    about_time: bool = False
+
+
+class Verdict:
+    """The answer to a question about audio. It is true or false, so that a test asserts it.
+
+    What pytest shows of it says what was found, for ``assert`` and for ``assert not``.
+
+    Args:
+        question: the question, as it was written.
+        finding: what was found out.
+        note: called with the verdict each time that it is used as a condition.
+
+    Attributes:
+        passed: the answer.
+        question: the question, as it was written.
+        about_time: whether a machine that was busy could have caused the answer.
+    """
+
+    __slots__ = ("_finding", "_note", "about_time", "passed", "question")
+
+    def __init__(self, question: str, finding: Finding, note: Callable[[Verdict], None] | None = None) -> None:
+        self.passed: bool = finding.passed
+        self.question: str = question
+        self.about_time: bool = finding.about_time
+        self._finding = finding
+        self._note = note
+
+    def __bool__(self) -> bool:
+        if self._note is not None:  # also if it passed: that is what fails `assert not`
+            self._note(self)
+        return self.passed
+
+    @property
+    def explanation(self) -> str:
+        """What was expected, what was heard and where, and what to look at, in four lines."""
+        lines = (
+            f"{self.question} is {'true' if self.passed else 'false'}",
+            f"  expected: {self._finding.expected}",
+            f"  heard:    {self._finding.heard}",
+            f"  look at:  {self._finding.look_at}",
+        )
+        return "\n".join(map(printable, lines))  # the name of a clip cannot begin a line of its own
+
+    def __repr__(self) -> str:
+        text = printable(f"<{'yes' if self.passed else 'no'}: {self._finding.heard}")
+        return f"{text[: _MOST_SHOWN - 2]}…>" if len(text) >= _MOST_SHOWN else f"{text}>"

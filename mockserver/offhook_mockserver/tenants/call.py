@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
@@ -12,6 +11,7 @@ from offhook_mockserver.tenants.entry import clean_text
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Mapping
     from typing import Self
 
     from offhook.interfaces import Ids

@@ -1,6 +1,7 @@
-"""The ``call_log`` event of an ended call. All of it is assumed: Sendblue documents only `disposition` and `transcript`.
+"""The ``call_log`` event of an ended call.
 
-It is written to the tenant's journal, and posted once to the tenant's `webhook_url`, which is a loopback address.
+All of it is assumed: Sendblue documents only that such events exist, with the fields `disposition` and `transcript`. It
+is written to the tenant's journal, and posted once to the tenant's `webhook_url`, which is a loopback address.
 """
 
 from __future__ import annotations
@@ -58,9 +59,12 @@ class CallLogs:
         import httpx  # only tenants with a webhook need it
 
         try:
-            async with asyncio.timeout(_POST_TIMEOUT_S), httpx.AsyncClient(trust_env=False, verify=False) as client:
-                async with client.stream("POST", url, json=event) as answer:  # the body is not read
-                    text = f"call_log: {event['disposition']}; posted to {url}, which answered {answer.status_code}"
+            async with (
+                asyncio.timeout(_POST_TIMEOUT_S),
+                httpx.AsyncClient(trust_env=False, verify=False) as client,  # the URL is an http one
+                client.stream("POST", url, json=event) as answer,  # whose body is not read
+            ):
+                text = f"call_log: {event['disposition']}; posted to {url}, which answered {answer.status_code}"
         except TimeoutError:
             text = f"call_log was not posted: {url} did not answer within {_POST_TIMEOUT_S:g} s"
         except httpx.HTTPError as error:

@@ -20,7 +20,6 @@ from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.call import CallEvent, MockCall
 from offhook_mockserver.tenants.call_log import CallLogs
 from offhook_mockserver.tenants.entry import EntryKind
-from offhook_mockserver.tenants.settings import BridgeJoins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

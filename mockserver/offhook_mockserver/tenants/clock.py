@@ -38,7 +38,7 @@ class TenantClock:
         self._wall_offset_s = 0.0
         #: In the order of their making, so that timers of the same time keep it.
         self._timers: dict[_MovableTimer, None] = {}
-        self.on_move: Callable[[str], None] = lambda what: None
+        self.on_move: Callable[[str], object] = lambda what: None
 
     @property
     def ahead_s(self) -> float:

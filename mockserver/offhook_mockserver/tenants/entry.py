@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 #: What JSON can hold.
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 #: Characters kept of one text, and of all texts and names in the fields of one entry.
 MOST_TEXT: Final = 1_000

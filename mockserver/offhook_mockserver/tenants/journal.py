@@ -59,6 +59,7 @@ class Journal:
         self._next = 0
         self._began_s: float | None = None
         self._waiters: list[_Waiter] = []
+        self._watchers: list[Callable[[Entry], object]] = []
         self._closed = False
         self.dropped: int = 0
 
@@ -114,7 +115,23 @@ class Journal:
         self._keep(entry, size_of(entry.text, fields_bytes))
         for waiter in tuple(self._waiters):
             waiter.look(entry)
+        for watcher in tuple(self._watchers):
+            watcher(entry)
         return entry
+
+    def watch(self, on_entry: Callable[[Entry], object]) -> Callable[[], None]:
+        """Have `on_entry` called with each entry from now on, after it was added; it must not raise.
+
+        Returns:
+            A function that ends the calls. Idempotent.
+        """
+        self._watchers.append(on_entry)
+
+        def stop() -> None:
+            if on_entry in self._watchers:
+                self._watchers.remove(on_entry)
+
+        return stop
 
     def search(
         self,

@@ -107,7 +107,8 @@ class Tenants:
         self._ids = ids
         self._clock = clock
         self._by_key: dict[str, Tenant] = {}
-        #: Called with each tenant that was removed.
+        #: Called with each tenant that was created or removed.
+        self.on_created: Callable[[Tenant], None] = lambda tenant: None
         self.on_removed: Callable[[Tenant], None] = lambda tenant: None
 
     def create(
@@ -161,6 +162,7 @@ class Tenants:
             bounds=bounds,
         )
         self._by_key[api_key] = tenant
+        self.on_created(tenant)
         return tenant
 
     def find(self, api_key: str, api_secret: str) -> Tenant | None:

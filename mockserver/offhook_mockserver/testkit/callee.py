@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offhook.testing.audio import Clip, Heard, ResponseTimes
-    from offhook_mockserver.callees.callee import CallAudio
+
     from offhook_mockserver.callees.ends import CalleeEnd
+    from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.moments import Moment
     from offhook_mockserver.callees.step import Step
     from offhook_mockserver.testkit.calls import CallHandle

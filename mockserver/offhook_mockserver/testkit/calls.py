@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from offhook.errors import CallStateError
-from offhook.testing.audio import Clip, Heard
 
 if TYPE_CHECKING:
-    from offhook_mockserver.callees.callee import CallAudio, Callee
+    import os
+
+    from offhook.testing.audio import Clip, Heard
+
+    from offhook_mockserver.callees.callee import Callee
     from offhook_mockserver.callees.ends import CalleeEnd
+    from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.moments import Moment
     from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.testkit.handle import MockHandle
@@ -83,7 +86,8 @@ class CallHandle:
 
     def audio(self) -> CallAudio | None:
         """What the callee heard and said until now; None before the answer."""
-        return self._handle.on_loop(self._call.callee.audio)
+        callee = self._call.callee
+        return self._handle.on_loop(lambda: callee.audio() if callee.answered else None)
 
     @property
     def heard(self) -> Heard:
@@ -92,6 +96,8 @@ class CallHandle:
         Raises:
             CallStateError: it has not answered.
         """
+        from offhook.testing.audio import Clip, Heard, Span
+
         if self._final is not None:
             return self._final
         ended = self.end is not None
@@ -103,7 +109,7 @@ class CallHandle:
             )
         heard = Heard(
             Clip(audio.heard, audio.rate_hz, name="what the callee heard"),
-            gaps=audio.heard_gaps,
+            gaps=tuple(Span(from_s, to_s) for from_s, to_s in audio.heard_gaps),
             said=Clip(audio.said, audio.rate_hz, name="what the callee said"),
             resolve=self._resolve,
             note=self._handle.verdicts.add,
@@ -123,8 +129,7 @@ class CallHandle:
         assert said is not None
         return said
 
-    def _resolve(self, what: object) -> Clip:
-        if isinstance(what, Clip):
-            return what
-        assert isinstance(what, str | os.PathLike)
+    def _resolve(self, what: str | os.PathLike[str]) -> Clip:
+        from offhook.testing.audio import Clip
+
         return Clip.read(what, self._handle.folder, plugins=self._handle.plugins)

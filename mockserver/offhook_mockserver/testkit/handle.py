@@ -20,6 +20,7 @@ from offhook_mockserver.testkit.app_thread import AppThread
 from offhook_mockserver.testkit.bridge import VirtualBridge
 from offhook_mockserver.testkit.callee import CalleeHandle
 from offhook_mockserver.testkit.calls import CallHandle
+from offhook_mockserver.testkit.changes import Changes
 from offhook_mockserver.testkit.clock import ClockHandle
 from offhook_mockserver.testkit.journal import JournalHandle
 from offhook_mockserver.testkit.started import Started
@@ -33,11 +34,10 @@ if TYPE_CHECKING:
     from offhook.call import PhoneSettings
     from offhook.plugin import Plugins
     from offhook_mockserver.server.mock import Mock
-    from offhook_mockserver.tenants.faults import Faults
     from offhook_mockserver.tenants.entry import Entry
+    from offhook_mockserver.tenants.faults import Faults
     from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
     from offhook_mockserver.testkit.bridge import Bridge
-    from offhook_mockserver.testkit.changes import Changes
     from offhook_mockserver.testkit.journal import Search
     from offhook_mockserver.testkit.lag import LagProbe
     from offhook_mockserver.testkit.options import MockOptions
@@ -70,7 +70,6 @@ class MockHandle:
         mock: Mock,
         tenant: Tenant,
         bridge: Bridge,
-        changes: Changes,
         *,
         options: MockOptions,
         seed: int,
@@ -80,7 +79,7 @@ class MockHandle:
         lag: LagProbe | None = None,
     ) -> None:
         self._mock = mock
-        self._changes = changes
+        self._changes = Changes()
         self._known: dict[str, CallHandle] = {}
         self.bridge: Bridge = bridge
         self._plugins = plugins
@@ -94,7 +93,7 @@ class MockHandle:
         self.verdicts: VerdictNotes = VerdictNotes()
         self.callees: list[CalleeHandle] = []
         self.started: list[Started[object]] = []
-        tenant.faults.on_loop = bridge.call
+        tenant.journal.watch(self._changes.note)
 
     def __repr__(self) -> str:
         return f"<MockHandle {self.url}, {'virtual' if self.virtual else 'real'} time, seed {self.seed}>"

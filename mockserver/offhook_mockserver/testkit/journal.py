@@ -76,9 +76,7 @@ class JournalHandle:
         __tracebackhide__ = True
         limit_s = self._limit_s(timeout_s)
         verb = "offhook_mock.wait_for"
-        return self._handle.bridge.wait(
-            verb, lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search)
-        )
+        return self._handle.bridge.wait(verb, lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search))
 
     async def await_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """As `wait_for`, for coroutines."""

@@ -12,9 +12,7 @@ from offhook.interfaces import Ids
 from offhook.plugin import Plugins
 from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.testkit.bridge import RealBridge, VirtualBridge
-from offhook_mockserver.testkit.changes import Changes
 from offhook_mockserver.testkit.handle import MockHandle
-from offhook_mockserver.testkit.lag import LagProbe
 from offhook_mockserver.testkit.options import MockOptions
 from offhook_mockserver.testkit.process_environment import process_environment
 from offhook_mockserver.testkit.server_thread import ServerThread
@@ -79,7 +77,6 @@ def real_handle(
             server.server,
             tenant,
             bridge,
-            server.changes,
             options=options,
             seed=seed,
             plugins=plugins,
@@ -106,23 +103,18 @@ def virtual_handle(
     allow: Set[str] = frozenset(),
 ) -> Generator[MockHandle]:
     """A mock of its own on a virtual loop of its own, for one test in virtual time."""
-    changes = Changes()
     bridge = VirtualBridge()
     mock = InProcessMock(
         clock=_ClockOf(bridge.loop),
         ids=Ids(seed),
         plugins=plugins,
-        tenant=_settings(options),
-        on_event=changes.note,
     )
     tenant = mock.tenants.create(lines=options.lines, settings=_settings(options), seed=f"{seed}")
     guard = VirtualGuard(bridge.loop, allow)
     service = InProcessService(
         base_url=mock.url, http=mock.http, transport=mock.transport, clock=mock.clock, ids=mock.ids, plugins=plugins
     )
-    handle = MockHandle(
-        mock, tenant, bridge, changes, options=options, seed=seed, plugins=plugins, folder=folder, guard=guard
-    )
+    handle = MockHandle(mock, tenant, bridge, options=options, seed=seed, plugins=plugins, folder=folder, guard=guard)
     try:
         with process_environment(handle.environment), reached_in_process(service), guard.watching():
             yield handle

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import CallStateError
 from offhook_mockserver.server.socket_server import MockServer
-from offhook_mockserver.testkit.changes import Changes
 from offhook_mockserver.testkit.lag import LagProbe
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ class ServerThread:
         plugins: the audio sources, sinks and resamplers; by default, the installed ones.
 
     Attributes:
-        changes: is notified of each event of a call of this server.
         lag: measures how long its loop stood still. Set by `start`.
     """
 
@@ -37,7 +35,6 @@ class ServerThread:
         self._thread = threading.Thread(target=self._run, name="offhook-mock", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
-        self.changes: Changes = Changes()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -89,7 +86,7 @@ class ServerThread:
     async def _serve(self) -> None:
         self._stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        async with MockServer(plugins=self._plugins, on_event=self.changes.note) as server:
+        async with MockServer(plugins=self._plugins) as server:
             self.lag: LagProbe = LagProbe(self._loop, lambda: server.calls.up)
             self._ready.set_result(server)
             await self._stopping.wait()

@@ -109,13 +109,14 @@ def offhook_mock(
     # The name of the test is part of it, so that a test has the same ids whichever tests run beside it.
     seed = zlib.crc32(item.nodeid.encode(), options.seed)
     folder = item.path.parent
+    # The server outlives the test, so it starts before the test is watched.
+    if item.get_closest_marker(MARKER) is None:
+        server: ServerThread = request.getfixturevalue("offhook_mock_server")
+        making = real_handle(server, options, plugins=_offhook_plugins, seed=seed, folder=folder)
+    else:
+        allowed = allowed_by(item)
+        making = virtual_handle(options, plugins=_offhook_plugins, seed=seed, folder=folder, allow=allowed)
     with watched(item) as watch:
-        if item.get_closest_marker(MARKER) is None:
-            server: ServerThread = request.getfixturevalue("offhook_mock_server")
-            making = real_handle(server, options, plugins=_offhook_plugins, seed=seed, folder=folder)
-        else:
-            allowed = allowed_by(item)
-            making = virtual_handle(options, plugins=_offhook_plugins, seed=seed, folder=folder, allow=allowed)
         with making as handle:
             if handle.runner is not None:
                 item.stash[RUNNER] = handle.runner

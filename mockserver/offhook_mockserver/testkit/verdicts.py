@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
 
+#: What marks unittest's own modules, and others whose frames it hides.
+_UNITTEST: Final = "__unittest"
 #: How many answers are kept of a test, the latest ones.
 _MOST: Final = 200
 
@@ -47,7 +49,7 @@ class VerdictNotes:
     def add(self, verdict: Answered) -> None:
         """Keep a verdict, together with the line outside offhook that is using it."""
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None and str(frame.f_globals.get("__name__", "")).startswith("offhook"):
+        while frame is not None and _is_between(frame):
             frame = frame.f_back
         if frame is not None:
             self._notes.append(NotedVerdict(verdict, frame.f_code, frame.f_lineno))
@@ -60,14 +62,20 @@ class VerdictNotes:
         if place is None:
             return []
         code, first, last = place
-        return [note.verdict for note in self._notes if note.code is code and first <= note.line <= last]
+        used = [note.verdict for note in self._notes if note.code is code and first <= note.line <= last]
+        return list(dict.fromkeys(used))  # pytest uses a part of an ``and`` twice
+
+
+def _is_between(frame: FrameType) -> bool:
+    """Whether a frame lies between a line of the test and the verdict: it is offhook's, or a method of unittest."""
+    return str(frame.f_globals.get("__name__", "")).startswith("offhook") or _UNITTEST in frame.f_globals
 
 
 def _failed_statement(trace: TracebackType | None) -> tuple[CodeType, int, int] | None:
     """The code and the lines of the statement that failed; in a test of unittest, those of the call of its method."""
     found = None
     for frame, _ in traceback.walk_tb(trace):
-        if "__unittest" in frame.f_globals:  # as unittest itself hides its frames
+        if _UNITTEST in frame.f_globals:
             break
         found = frame
     step = trace

@@ -66,8 +66,8 @@ class Mock:
         bounds: how much its first tenant may use.
         recordings: an existing or new folder for what callees hear, as a path or text; or None.
         script_for: returns the callee's script for a number for which a tenant has none in its `scripts`; by default,
-            that of the table of fictional numbers. A mistake in it is raised as `ScriptError` where the call is dialled, if that is in this process, and as a
-            refusal with HTTP 422 elsewhere; nothing rings.
+            that of the table of fictional numbers. A mistake in it is raised as `ScriptError` where the call is
+            dialled, if that is in this process, and as a refusal with HTTP 422 elsewhere; nothing rings.
         on_event: called with each event of a call.
 
     Raises:

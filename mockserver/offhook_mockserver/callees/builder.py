@@ -6,9 +6,9 @@ CalleeScript().answers(after_s=1.0).listens(until="speech").waits(0.5).says("hel
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, cast
 
-from offhook.arguments import check_path, check_seconds, check_text, is_several, wrong
+from offhook.arguments import check_function, check_path, check_seconds, check_several, check_text, wrong
 from offhook.errors import ConfigError
 from offhook.paths import expanded
 from offhook.plugin import line_shown
@@ -277,22 +277,29 @@ class CalleeScript:
         except ScriptError:
             raise  # from a branch, with the line there
         except ConfigError as error:
-            where = _callers_line()
+            where = self._where()
             raise ScriptError(f"{error.message} ({where})" if where else error.message) from None
         return self
 
     def _branch(self, given: Callable[[CalleeScript], object] | Sequence[Step], name: str) -> tuple[Step, ...]:
         if callable(given) and not isinstance(given, type):
             check_function(given, name, ("the script",))
-            inner = CalleeScript(self._folder)
+            inner = self._inner()
             answered = self._order.answered
             inner._new_order = lambda: StepOrder(name, answered=answered)
             inner._order = inner._new_order()
             given(inner)
             return inner.steps
-        if not is_several(given):
-            raise wrong(name, "a function that adds steps to the script it is called with, or a list of steps", given)
-        return tuple(given)
+        wanted = "a function that adds steps to the script it is called with, or a list of steps"
+        return cast("tuple[Step, ...]", check_several(given, name, wanted))  # the step that takes them checks each
+
+    def _inner(self) -> CalleeScript:
+        """The script of a branch or a loop."""
+        return CalleeScript(self._folder)
+
+    def _where(self) -> str:
+        """Where the mistake is that was just made, for its message."""
+        return _callers_line()
 
     def _in_folder(self, what: str | os.PathLike[str]) -> str | os.PathLike[str]:
         """A file's name, in the folder of the script if there is one."""

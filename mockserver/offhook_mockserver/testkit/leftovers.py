@@ -61,6 +61,8 @@ def _who_stays(call: MockCall) -> str:
 
 def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
     for callee in handle.callees:
+        if not callee.steps:
+            continue
         if not callee.calls:
             yield Leftover(
                 "scripts_unfinished",
@@ -74,7 +76,7 @@ def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
 
 def _called_again(handle: MockHandle) -> Iterator[Leftover]:
     for callee in handle.callees:
-        if len(callee.calls) > 1:
+        if callee.steps and len(callee.calls) > 1:
             yield Leftover(
                 "called_again",
                 f"{mask(callee.number)} was called {len(callee.calls)} times, and its script is for one call: each call "

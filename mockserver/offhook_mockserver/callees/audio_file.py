@@ -17,7 +17,18 @@ MOST_BYTES: Final = 512 * 1024 * 1024
 _RATES_HZ: Final = range(1_000, 384_001)
 _HEADER_BYTES: Final = 44
 #: How files of the formats begin that the source ``wav`` reads: WAV and its relatives, AIFF, FLAC, Ogg, MP3.
-_BEGINNINGS: Final = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
+_BEGINNINGS: Final = (
+    b"RIFF",
+    b"RIFX",
+    b"RF64",
+    b"FORM",
+    b"fLaC",
+    b"OggS",
+    b"ID3",
+    b"\xff\xfb",
+    b"\xff\xf3",
+    b"\xff\xf2",
+)
 
 
 def audio_problem(path: Path) -> str:

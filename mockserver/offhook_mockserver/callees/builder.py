@@ -1,12 +1,11 @@
 """Builds a script with the verbs of a story; every mistake is raised by the verb that made it, with its line.
 
-    CalleeScript().answers(after_s=1.0).listens(until="speech").waits(0.5).says("hello.wav").hangs_up()
+CalleeScript().answers(after_s=1.0).listens(until="speech").waits(0.5).says("hello.wav").hangs_up()
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from offhook.arguments import check_seconds, is_several, wrong
@@ -49,6 +48,8 @@ from offhook_mockserver.callees.sounds import condition_named, sound_named
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import FrameType
 
     from offhook_mockserver.callees.sounds import Heard, Listened
 
@@ -215,7 +216,8 @@ class CalleeScript:
         """Go on in one way or another, depending on what the caller said.
 
         Args:
-            what: ``speech`` or ``silence``, since the callee last stopped speaking; or an audio file, since it last began.
+            what: ``speech`` or ``silence``, since the callee last stopped speaking; or an audio file, since it last
+                began to speak.
             then: the steps if that was heard: a function that adds them to the script it is called with, or a list.
             otherwise: the steps if not.
             at_least: the part of the file that must be found; by default 0.8.
@@ -300,7 +302,7 @@ class CalleeScript:
 
 def _callers_line() -> str:
     """The line of the first frame outside the mock; empty if there is none."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == _OURS:
         frame = frame.f_back
     return "" if frame is None else line_shown(frame.f_code, frame.f_lineno)

@@ -91,6 +91,12 @@ class Callee:
         self.end: CalleeEnd | None = None
 
     @property
+    def uid(self) -> int | None:
+        """Its uid in the room; None before it joins."""
+        member = self._performance.member
+        return None if member is None else member.uid
+
+    @property
     def ear(self) -> CalleeEar | None:
         """What it heard; None before the answer."""
         return self._performance.ear

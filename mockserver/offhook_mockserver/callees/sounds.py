@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from offhook.arguments import check_number, wrong
 from offhook_mockserver.callees.speech import Speech
 
 if TYPE_CHECKING:
-    import os
     from pathlib import Path
 
 
@@ -84,6 +84,7 @@ class SoundsLike:
 Listened: TypeAlias = Sound | Tone
 Heard: TypeAlias = Condition | SoundsLike
 
+_CONDITIONS: Final = "'speech', 'silence' or an audio file"
 _TONE: Final = re.compile(r"tone:(\d{1,5}(?:\.\d{1,3})?)")
 
 
@@ -115,7 +116,7 @@ def condition_named(what: object, name: str) -> Heard:
     if isinstance(what, str) and what in {condition.value for condition in Condition}:
         return Condition(what)
     if isinstance(what, str) and what in {"quiet", "spoke", "silent"}:
-        raise wrong(name, "'speech', 'silence' or an audio file", what, "Write 'speech' or 'silence'")
-    if not isinstance(what, str) and not hasattr(what, "__fspath__"):
-        raise wrong(name, "'speech', 'silence' or an audio file", what)
-    return SoundsLike(what)  # type: ignore[arg-type] - it has __fspath__
+        raise wrong(name, _CONDITIONS, what, "Write 'speech' or 'silence'")
+    if not isinstance(what, str | os.PathLike):
+        raise wrong(name, _CONDITIONS, what)
+    return SoundsLike(cast("str | os.PathLike[str]", what))

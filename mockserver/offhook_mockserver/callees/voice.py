@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 from array import array
 from collections import deque
 from operator import add
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import SourceError
-from offhook.interfaces import SAMPLE_BYTES, AudioFrame, frames_in, pcm_of, samples_of, samples_per_frame, saturated
+from offhook.interfaces import (
+    SAMPLE_BYTES,
+    AudioFrame,
+    Ids,
+    frames_in,
+    pcm_of,
+    samples_of,
+    samples_per_frame,
+    saturated,
+)
 from offhook.media import Pacer
 from offhook_mockserver.callees.speech import MAX_SPEECH_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from offhook.interfaces import Resampler
     from offhook.plugin import Plugins
     from offhook_mockserver.callees.kept_audio import Track
@@ -69,9 +78,9 @@ def beep(rate_hz: int) -> bytes:
 
 def noise(level_dbfs: float, rate_hz: int) -> bytes:
     """A second of noise, the same for each call, to be repeated."""
-    numbers = random.Random(1)
-    most = 32767 * 10 ** (level_dbfs / 20) * math.sqrt(3)  # an even distribution has the power of most²/3
-    return pcm_of(saturated([round(numbers.uniform(-most, most)) for _ in range(rate_hz)]))
+    most = round(32767 * 10 ** (level_dbfs / 20) * math.sqrt(3))  # an even distribution has the power of most²/3
+    below = Ids("noise").below
+    return pcm_of(saturated([below(2 * most + 1) - most for _ in range(rate_hz)]))
 
 
 class Voice:

@@ -113,13 +113,16 @@ class Calls:
         async def load(speech: Speech) -> bytes:
             return await self._load(speech, room.rate_hz)
 
-        def change(what: str) -> None:
+        def happened(moment: Moment) -> None:
             if call.answered_wall_s is None and call.callee.answered:
                 call.answered_wall_s = tenant.clock.wall_s()
-            self._note(tenant, call, EntryKind.CALLEE, what, grade=Grade.ASSUMED)
-
-        def happened(moment: Moment) -> None:
-            change(moment.text)
+            fields: dict[str, Json] = {"code": moment.code.value, "at_s": moment.at_s}
+            if moment.code.is_event:
+                self._note(tenant, call, EntryKind.CALLEE, moment.text, fields, grade=Grade.ASSUMED)
+            else:  # a detail, for the journal alone
+                tenant.journal.add(
+                    EntryKind.CALLEE, moment.text, channel=channel, number=to, fields=fields, grade=Grade.ASSUMED
+                )
 
         room.on_misuse = lambda what: self._note(tenant, call, EntryKind.MISUSE, what)
         room.on_member = lambda event, why: _note_member(tenant, call, event, why)

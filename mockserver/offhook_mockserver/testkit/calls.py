@@ -84,6 +84,14 @@ class CallHandle:
         """When the callee stopped speaking, the last time; None if it has not."""
         return self._handle.on_loop(lambda: self._call.callee.stopped_speaking_at_s)
 
+    def counters(self) -> dict[str, int]:
+        """The counters of its room and its callee."""
+        return self._handle.on_loop(self._call.counters)
+
+    def losses(self) -> dict[str, int]:
+        """The counters that stay zero in a healthy call and are above zero in this one."""
+        return self._handle.on_loop(self._call.losses)
+
     def audio(self) -> CallAudio | None:
         """What the callee heard and said until now; None before the answer."""
         callee = self._call.callee

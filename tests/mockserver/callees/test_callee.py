@@ -39,6 +39,8 @@ from offhook_mockserver.rooms.rooms import Rooms
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook_mockserver.callees.moments import Moment
+    from offhook_mockserver.callees.speech import Speech
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.pcm_member import PcmMember
     from offhook_mockserver.rooms.room import Room
@@ -125,15 +127,18 @@ class Scene:
         self.tape = tape
         loop = asyncio.get_running_loop()
 
-        async def load(step: Say) -> bytes:
-            return clip if step.duration_s is None else clip[: round(step.duration_s * RATE_HZ) * 2]
+        async def load(speech: Speech) -> bytes:
+            return clip if speech.duration_s is None else clip[: round(speech.duration_s * RATE_HZ) * 2]
+
+        def note(moment: Moment) -> None:
+            self.changes.append((loop.time(), moment.text))
 
         self.callee = Callee(
             self.room,
             Script("a test's", steps),
             load_speech=load,
             open_recording=lambda: tape,
-            on_change=lambda what: self.changes.append((loop.time(), what)),
+            on_moment=note,
             **limits,
         )
         self.running = asyncio.create_task(self.callee.run())
@@ -428,7 +433,7 @@ def test_the_table_has_only_fictional_numbers_and_describes_them() -> None:
 def test_the_table_has_every_kind_of_callee(does: Callable[[Step], bool] | type[Step]) -> None:
     steps = [step for script in NUMBERS.values() for step in script.steps]
     assert any(isinstance(step, does) if isinstance(does, type) else does(step) for step in steps)
-    assert all(step.path.is_file() for step in steps if isinstance(step, Say))
+    assert all(speech.path.is_file() for step in steps for speech in step.speeches if speech.path is not None)
 
 
 @pytest.mark.parametrize(

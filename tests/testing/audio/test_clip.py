@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from tests.testing.audio.sounds import in_turn, louder, made, mixed, near, noise, silence, speech, through_opus, tone
 
@@ -56,7 +57,7 @@ def test_levels() -> None:
 def test_clipping_is_three_samples_at_full_scale() -> None:
     assert tone(440, 1.0, amplitude=0.99).clipped_share() == 0
     assert tone(440, 1.0, amplitude=2.0).clipped_share() == pytest.approx(2 / 3, abs=0.03)
-    assert made(__import__("numpy").array([0.0, 1, 1, 0, 1, 1, 1, -1, 0, 0])).clipped_share() == pytest.approx(0.4)
+    assert made(np.array([0.0, 1, 1, 0, 1, 1, 1, -1, 0, 0])).clipped_share() == pytest.approx(0.4)
     assert Clip(b"", 8_000).clipped_share() == 0
 
 
@@ -104,7 +105,7 @@ def test_tones() -> None:
     assert near(in_turn(silence(0.2), key, silence(0.2)).tones(1_209), (0.2, 0.4), within_s=0.03)
     assert Clip(b"", 8_000).tones(440) == ()
     assert tone(440, 0.03).tones(440) == ()
-    with pytest.raises(ConfigError, match="hz must be a number above 0 and at most 8,000 hertz, got 9000|hz must be"):
+    with pytest.raises(ConfigError, match="hz must be above 0 and at most 8,000 hertz, got 9000"):
         clip.tones(9_000)
 
 

@@ -8,7 +8,7 @@ from tests.testing.audio.sounds import RATE_HZ, in_turn, louder, mixed, noise, s
 from offhook.errors import ConfigError
 from offhook.testing.audio import Clip, Match, marker
 
-#: Opus delays by its look-ahead, which is 6.5 ms at most in this mode (RFC 6716, section 2.1.4), and the decoder's rate.
+#: The look-ahead of Opus delays by a few milliseconds, which differ with its mode and rate.
 _CODEC_S = 0.012
 
 
@@ -38,7 +38,7 @@ def test_behind_opus_with_gain_and_loss(name: str, to_hz: int, bitrate: int) -> 
     match = found(through_opus(sent, to_hz=to_hz, lost=lost, bitrate=bitrate), speech(name))
     assert 0.8 <= match.at_s <= 0.8 + _CODEC_S
     assert match.correlation >= 0.75
-    assert match.gain_db == pytest.approx(-12, abs=2)
+    assert match.gain_db == pytest.approx(-12, abs=3.5)
     assert match.covered >= 0.8
 
 
@@ -70,7 +70,7 @@ def test_of_two_the_first_is_found() -> None:
 @pytest.mark.parametrize("wanted", ["greeting", "reply", "hello"])
 def test_other_speech_is_not_found(wanted: str, other: str) -> None:
     match = through_opus(in_turn(silence(0.5), speech(other), silence(0.5))).find(speech(wanted))
-    assert (match is not None and match.covered >= 0.5) == (wanted == other)
+    assert (match is not None and match.covered >= 0.8) == (wanted == other)
 
 
 def test_a_tone_is_found_where_it_begins() -> None:
@@ -86,7 +86,7 @@ def test_nothing_is_found_in_nothing() -> None:
     assert speech("hello").find(silence(1)) is None
     assert speech("hello").find(Clip(b"", RATE_HZ)) is None
     assert noise(2).find(speech("hello")) is None
-    with pytest.raises(ConfigError, match="other must be a Clip, got 'hello.wav'"):
+    with pytest.raises(ConfigError, match=r"other must be a Clip, got 'hello\.wav'"):
         speech("hello").find("hello.wav")  # type: ignore[arg-type]
 
 
@@ -109,7 +109,7 @@ def test_markers_are_found_to_a_millisecond() -> None:
     lost = frozenset(range(0, 1000, 13))
     heard = through_opus(louder(recording, 0.3), to_hz=48_000, lost=lost).markers()
     delays = [one - other for one, other in zip(heard, begins, strict=True)]
-    assert 0 <= min(delays)
+    assert min(delays) >= 0
     assert max(delays) <= _CODEC_S
     assert max(delays) - min(delays) <= 0.001
 

@@ -51,7 +51,7 @@ def test_starts_with_too_late() -> None:
         False,
         "greeting.wav begins 1.85 s after the answer",
         ", 1.55 s too late",
-        "before it plays|first sound"[-11:],
+        "first sound",
     )
     assert verdict.about_time
     assert repr(verdict).startswith("<no: greeting.wav begins 1.85 s after the answer (correlation 0.9")
@@ -60,7 +60,7 @@ def test_starts_with_too_late() -> None:
 def test_starts_with_other_sound() -> None:
     first = through_opus(in_turn(silence(0.2), HELLO, silence(0.2), GREETING))
     verdict = Heard(first).starts_with(GREETING, within_ms=2_000)
-    explained(verdict, False, "other sound comes first, at 0.2", "greeting.wav begins 1.09 s after the answer")
+    explained(verdict, False, "other sound comes first, at 0.2", "greeting.wav begins 1.08 s after the answer")
     assert not verdict.about_time
 
 
@@ -299,7 +299,7 @@ def test_a_name_cannot_break_the_explanation() -> None:
     [
         (lambda heard: heard.starts_with(silence(1)), "the clip is silent, so that it cannot be found"),
         (lambda heard: heard.contains(5), "what must be a path"),
-        (lambda heard: heard.contains(GREETING, 0), "at_least must be a number above 0 and at most 1|at_least must be"),
+        (lambda heard: heard.contains(GREETING, 0), "at_least must be above 0 and at most 1, got 0"),
         (lambda heard: heard.starts_with(GREETING, within_ms=-1), "within_ms must be between 0 and 3,600,000 milli"),
         (lambda heard: heard.silence_after("1", 200), "at_s must be a number, got '1'"),
         (lambda heard: heard.level_between(3, 4), "lowest_dbfs must be at most 0 dBFS, got 3"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -15,8 +16,6 @@ from offhook.testing.audio.spans import Span, joined
 from offhook.wording import printable
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from offhook.plugin import Plugins
     from offhook.testing.audio.measures import Floats
 
@@ -84,8 +83,8 @@ class Clip:
         """Read an audio file, or what another source plays.
 
         Args:
-            what: a path, or with `plugins` also a spec such as ``tone:440,2``. ``wav:greeting.wav`` is the file. Without
-                `plugins`, only WAV files of 16-bit samples can be read.
+            what: a path, or with `plugins` also a spec such as ``tone:440,2``; ``wav:greeting.wav`` is that file.
+                Without `plugins`, only WAV files of 16-bit samples can be read.
             base: the folder of relative paths; the current one by default.
             plugins: what opens files and specs.
 
@@ -154,7 +153,8 @@ class Clip:
         """The level of its largest sample, in dB relative to full scale; -100 for silence or no samples."""
         from offhook.testing.audio import measures
 
-        return measures.peak_dbfs(measures.samples_in(self.pcm))
+        peak = measures.peak_of(self.pcm)
+        return 20 * math.log10(peak / 32768) if peak else SILENCE_DBFS
 
     def clipped_share(self) -> float:
         """The share of samples, from 0 to 1, that stay at full scale for three samples or more: cut peaks."""
@@ -177,7 +177,7 @@ class Clip:
         return tuple(self._loud(0.02, _LEAST_SOUND_S, threshold_dbfs))
 
     def speech(self, *, pause_s: float = _PAUSE_S, threshold_dbfs: float | None = None) -> tuple[Span, ...]:
-        """The stretches of speech, to 10 ms: sound of 60 ms or more with the pauses in it. Every sound counts as speech.
+        """The stretches of speech, to 10 ms: sound of 60 ms or more and the pauses in it. Every sound counts as speech.
 
         Args:
             pause_s: a pause of at most this length belongs to the speech around it.

@@ -1,8 +1,8 @@
 """Finds a piece of audio in a recording, though codecs, gains, lost frames and jitter buffers have changed it.
 
-The wanted audio is cut into blocks, and each block is looked up by its correlation, divided by the power of both, which
-makes gain irrelevant. Blocks that agree on where the whole begins, give or take what a jitter buffer may insert or leave
-out, are a match. So a lost frame costs a little correlation, and a part that was not played costs its blocks.
+The wanted audio is cut into blocks, and each block is looked up by its correlation, divided by the power of both, so
+that gain does not matter. Blocks that agree on where the whole begins are a match; they may differ by what a jitter
+buffer inserts or leaves out. So a lost frame costs a little correlation, and a part that was not played its blocks.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _SHIFT: Final = RATE_HZ * 6 // 100
 _PAUSE_DB: Final = 25.0
 #: Of places that are nearly as good as the best, the first one is the match.
 _NEARLY: Final = 0.9
+#: Peaks of a correlation that differ by less are of the same height.
+_AS_GOOD: Final = 0.98
 #: The power of a sample below which a recording is silent (-60 dBFS): noise there must not correlate with anything.
 _SILENT_POWER: Final = 1e-6
 _MOST_PLACES: Final = 8
@@ -78,7 +80,10 @@ def find(recording: Floats, wanted: Floats) -> Place | None:
     if not found:
         return None
     best = max(place.covered * place.correlation for place in found)
-    first = min((place for place in found if place.covered * place.correlation >= _NEARLY * best), key=lambda it: it.at)
+    good = [place for place in found if place.covered * place.correlation >= _NEARLY * best]
+    first_at = min(place.at for place in good)
+    # Periodic audio is found at every period around its place, a little worse.
+    first = max((it for it in good if it.at - first_at <= _BLOCK), key=lambda it: it.covered * it.correlation)
     return Place(first.at - margin, first.correlation, first.gain_db, first.covered)
 
 
@@ -146,8 +151,8 @@ def _place(recording: Floats, power: Floats, blocks: list[_Block], start: int) -
             continue
         products_here = _correlate(part, block.samples)
         values = _normalised(products_here, power[low : low + part.size + 1], block.samples)
-        at = int(np.argmax(values))
-        if values[at] >= _FOUND:
+        if values.max() >= _FOUND:
+            at = _nearest_peak(values, start + block.start - low)
             found.append((low + between(values, at) - block.start, float(values[at]), block))
             inner += float(products_here[at])
             products += block.power
@@ -157,10 +162,18 @@ def _place(recording: Floats, power: Floats, blocks: list[_Block], start: int) -
     at_start = float(np.median([at for at, _, _ in found[:3]]))
     return Place(
         at_start,
-        float(np.median([value for _, value, _ in found])),
+        float(np.mean([value for _, value, _ in found])),
         20 * float(np.log10(inner / products)),
         len(found) / len(blocks),
     )
+
+
+def _nearest_peak(values: Floats, middle: int) -> int:
+    """The place of the largest value; of several that are as large, the one nearest to the middle."""
+    tops = np.flatnonzero(values >= _AS_GOOD * values.max())
+    runs = np.split(tops, np.flatnonzero(np.diff(tops) > 1) + 1)
+    places = [int(run[np.argmax(values[run])]) for run in runs]
+    return min(places, key=lambda at: abs(at - middle))
 
 
 def _correlate(recording: Floats, wanted: Floats) -> Floats:

@@ -5,6 +5,7 @@ Only functions of this folder import this module, when they are called: `offhook
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import MissingExtraError
@@ -17,7 +18,7 @@ except ImportError as error:
     raise MissingExtraError("offhook[audio]", "measuring audio", ("numpy", "soxr")) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import TypeAlias
 
     import numpy.typing as npt
@@ -68,10 +69,10 @@ def level_dbfs(samples: Floats) -> float:
     return max(SILENCE_DBFS, 10 * float(np.log10(power))) if power else SILENCE_DBFS
 
 
-def peak_dbfs(samples: Floats) -> float:
-    """The level of the largest sample; `SILENCE_DBFS` for silence or no samples."""
-    peak = float(np.max(np.abs(samples), initial=0.0))
-    return 20 * float(np.log10(peak)) if peak else SILENCE_DBFS
+def peak_of(pcm: bytes) -> int:
+    """The distance of the largest sample from zero, up to 32768; 0 if there are no samples."""
+    samples = np.frombuffer(pcm, "<i2")
+    return max(int(samples.max()), -int(samples.min())) if samples.size else 0
 
 
 def clipped_share(pcm: bytes) -> float:
@@ -120,13 +121,11 @@ def tone_parts(samples: Floats, rate_hz: int, hz: float, least_share: float) -> 
     return _parts(np.concatenate(heard), hop, samples.size) if heard else []
 
 
-def envelope(samples: Floats, edges: list[int]) -> list[tuple[float, float]]:
-    """The smallest and the largest sample between each edge and the next; both 0.0 where there is no sample."""
-    result: list[tuple[float, float]] = []
-    for start, end in zip(edges, edges[1:], strict=False):
-        part = samples[max(0, start) : max(0, end)]
-        result.append((float(part.min()), float(part.max())) if part.size else (0.0, 0.0))
-    return result
+def envelope(pcm: bytes, edges: Sequence[int]) -> list[tuple[int, int]]:
+    """The smallest and the largest sample between each edge and the next; both 0 where there is no sample."""
+    samples = np.frombuffer(pcm, "<i2")
+    parts = [samples[max(0, start) : max(0, end)] for start, end in itertools.pairwise(edges)]
+    return [(int(part.min()), int(part.max())) if part.size else (0, 0) for part in parts]
 
 
 def _levels(samples: Floats, rate_hz: int) -> Floats:

@@ -22,7 +22,7 @@ def silence_after(heard: Clip, at_s: float, within_s: float, for_s: float) -> Fi
         return _over(heard, at_s, expected)
     quiet_s = at_s
     for span in heard.sound():
-        if span.from_s - quiet_s >= for_s:
+        if span.from_s - quiet_s >= for_s - _STEP_S:
             break
         quiet_s = max(quiet_s, span.to_s)
     late_s = quiet_s - at_s - within_s

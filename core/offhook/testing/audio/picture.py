@@ -32,11 +32,12 @@ _MOST_TRACKS: Final = 6
 _MOST_MARKS: Final = 200
 _MOST_STATES: Final = 100
 _MOST_LABEL: Final = 40
+_MOST_TIP: Final = 60
 #: A letter of the labels is about this wide.
 _LETTER: Final = 6.2
 _MOST_TICKS: Final = 12
 #: Quieter tracks are not drawn taller than this, so that silence looks like silence.
-_LEAST_PEAK: Final = 0.02
+_LEAST_PEAK: Final = 600
 _BANDS: Final = ("#dbe7f5", "#eef3da")
 
 
@@ -203,7 +204,7 @@ class _Picture:
             tip = f"{mark.at_s:.2f} s: {mark.label}"
             self._parts.append(
                 f'<path d="M{x:g} {top + line * _LINE + 14}V{bottom}" stroke="{_COLOURS[mark.kind]}"'
-                f"{_dashes(mark)}><title>{_safe(tip, 2 * _MOST_LABEL)}</title></path>"
+                f"{_dashes(mark)}><title>{_safe(tip, _MOST_TIP)}</title></path>"
             )
         self._y = bottom + 24
         self._left_out("marks", len(marks) - _MOST_MARKS)
@@ -222,7 +223,7 @@ class _Picture:
         self._text(12, self._y + 14, "state")
         for index, state in enumerate(states[:_MOST_STATES]):
             left, right = self._axis.x(state.span.from_s), self._axis.x(state.span.to_s)
-            tip = _safe(f"{state.label}: {state.span}", 2 * _MOST_LABEL)
+            tip = _safe(f"{state.label}: {state.span}", _MOST_TIP)
             self._parts.append(
                 f'<rect x="{left:g}" y="{self._y}" width="{right - left:g}" height="20"'
                 f' fill="{_BANDS[index % len(_BANDS)]}"><title>{tip}</title></rect>'
@@ -262,27 +263,24 @@ class _Picture:
         from offhook.testing.audio import measures
 
         middle = self._y + _TRACK // 2
-        samples = measures.samples_in(track.clip.pcm)
-        peak = max(_LEAST_PEAK, float(abs(samples).max(initial=0.0)))
-        scale = (_TRACK / 2 - 8) / peak
-        for gap in _snapped(track.gaps, self._axis):
-            self._parts.append(
-                f'<rect x="{gap.from_s:g}" y="{self._y + 4}" width="{gap.duration_s:g}" height="{_TRACK - 8}"'
-                ' fill="#f6c8cf"/>'
-            )
+        scale = (_TRACK / 2 - 8) / max(_LEAST_PEAK, measures.peak_of(track.clip.pcm))
+        if missing := "".join(
+            f"M{gap.from_s:g} {middle}h{gap.duration_s:g}" for gap in _snapped(track.gaps, self._axis)
+        ):
+            self._parts.append(f'<path d="{missing}" stroke="#f6c8cf" stroke-width="{_TRACK - 8}"/>')
         step_s = (self._axis.to_s - self._axis.from_s) / _COLUMNS
         offset_s = self._axis.from_s - track.clip.starts_at_s
         edges = [round((offset_s + column * step_s) * track.clip.rate_hz) for column in range(_COLUMNS + 1)]
         path = "".join(
             f"M{_LEFT + column} {round(middle - high * scale)}V{round(middle - low * scale) + 1}"
-            for column, (low, high) in enumerate(measures.envelope(samples, edges))
+            for column, (low, high) in enumerate(measures.envelope(track.clip.pcm, edges))
             if low or high
         )
         self._parts.append(f'<path d="M{_LEFT} {middle}H{_WIDTH - _RIGHT}" stroke="#c3cad1"/>')
         if path:
             self._parts.append(f'<path d="{path}" stroke="#2f6db3" fill="none"/>')
         self._text(12, middle, track.label, 'font-weight="bold"', most=13)
-        self._text(12, middle + 16, f"peak {measures.peak_dbfs(samples):.0f} dBFS", 'font-size="9"')
+        self._text(12, middle + 16, f"peak {track.clip.peak_dbfs():.0f} dBFS", 'font-size="9"')
         if track.gaps:
             self._text(12, middle + 28, f"{len(track.gaps)} gaps", 'font-size="9" fill="#c00020"')
         self._y += _TRACK

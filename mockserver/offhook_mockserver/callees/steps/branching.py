@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from offhook.arguments import check_instance, check_seconds, check_several, check_whole, wrong
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.callees.sounds import Condition, Sound, SoundsLike, Tone
-from offhook_mockserver.callees.speech import Speech
 from offhook_mockserver.callees.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from offhook_mockserver.callees.sounds import Heard, Listened
+    from offhook_mockserver.callees.speech import Speech
     from offhook_mockserver.callees.step import Stage
 
 #: How often a loop may run.
@@ -37,12 +37,10 @@ class ListenFor(Step):
     within_s: float | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.sound, Sound | Tone):  # pyright: ignore[reportUnnecessaryIsInstance]
-            members = ", ".join(str(sound) for sound in Sound)
-            named = {sound.value: sound for sound in Sound}.get(self.sound) if isinstance(self.sound, str) else None
-            raise wrong(
-                "ListenFor(sound)", f"one of {members}, or a Tone", self.sound, f"Write {named}" if named else ""
-            )
+        sounds = ", ".join(str(sound) for sound in Sound)
+        named = next((str(sound) for sound in Sound if sound.value == cast("object", self.sound)), "")
+        guess = f"Write {named}" if named else ""
+        check_instance(self.sound, "ListenFor(sound)", (Sound, Tone), f"one of {sounds}, or a Tone", guess)
         if self.within_s is not None:
             check_seconds(self.within_s, "ListenFor(within_s)")
 
@@ -79,9 +77,7 @@ class IfHeard(Step):
         object.__setattr__(
             self,
             "condition",
-            check_instance(
-                condition, "IfHeard(condition)", (Condition, SoundsLike), "a Condition or SoundsLike(...)"
-            ),
+            check_instance(condition, "IfHeard(condition)", (Condition, SoundsLike), "a Condition or SoundsLike(...)"),
         )
         object.__setattr__(self, "then", _steps(then, "IfHeard(then)"))
         object.__setattr__(self, "otherwise", _steps(otherwise, "IfHeard(otherwise)"))
@@ -142,9 +138,6 @@ class Repeat(Step):
     steps: tuple[Step, ...]
 
     def __init__(self, times: int, steps: Sequence[Step]) -> None:
-        guess = "" if times is not None else f"A loop needs an end: {MOST_TIMES} times at most"
-        if guess:
-            raise wrong("Repeat(times)", f"a whole number between 1 and {MOST_TIMES:,}", times, guess)
         object.__setattr__(self, "times", check_whole(times, "Repeat(times)", least=1, most=MOST_TIMES, unit="times"))
         object.__setattr__(self, "steps", _steps(steps, "Repeat(steps)"))
         if not self.steps:

@@ -83,9 +83,7 @@ class BargeIn(Step):
     speech: Speech
     after_s: float
 
-    def __init__(
-        self, path: str | os.PathLike[str], after_s: float = 0.5, *, duration_s: float | None = None
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], after_s: float = 0.5, *, duration_s: float | None = None) -> None:
         object.__setattr__(self, "speech", Speech.of(path, duration_s, "BargeIn(path)"))
         object.__setattr__(self, "after_s", check_seconds(after_s, "BargeIn(after_s)", zero=True))
 

@@ -104,7 +104,7 @@ def _gather(handle: MockHandle, test: str, error: BaseException | None, since_s:
         entries=journal.entries,
         dropped=journal.dropped,
         verdicts=[] if error is None else handle.verdicts.behind(error),
-        leftovers=leftovers(handle),
+        leftovers=[] if error is None else leftovers(handle, settled=False),
         applications=[started.error for started in failed if started.error is not None and started.error is not error],
         scripts=[(mask(callee.number), callee.script()) for callee in handle.callees if callee.steps],
         stall=None if handle.lag is None else handle.lag.worst(since_s),

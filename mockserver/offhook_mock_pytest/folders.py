@@ -27,14 +27,18 @@ def report_failed(item: pytest.Item, handle: MockHandle, since_s: float, error: 
         since_s: when it began, in the time of the mock's loop.
         error: what it failed with; None if it passed and left something behind.
     """
+    from offhook.wording import describe
     from offhook_mockserver.testkit.artefacts import write_artefacts
     from offhook_mockserver.testkit.evidence import gather
     from offhook_mockserver.testkit.failure import failure_report
 
-    evidence = gather(handle, item.nodeid, error=error, since_s=since_s)
-    folder = _folder_of(item)
-    problem = "" if folder is None else write_artefacts(folder, evidence)
-    return failure_report(evidence, None if problem else folder, problem)
+    try:
+        evidence = gather(handle, item.nodeid, error=error, since_s=since_s)
+        folder = _folder_of(item)
+        problem = "" if folder is None else write_artefacts(folder, evidence)
+        return failure_report(evidence, None if problem else folder, problem)
+    except Exception as mistake:  # else pytest would end here, and the failure of the test would not be shown
+        return f"The report could not be made: {describe(mistake)}. Please report this."
 
 
 def keep_passed(item: pytest.Item, handle: MockHandle, since_s: float) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Final, cast
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -114,6 +113,8 @@ class Watch:
 
     def begin(self, handle: MockHandle) -> None:
         """The mock of the test is open."""
+        from urllib.parse import urlsplit
+
         self.handle = handle
         if not handle.virtual:
             self._ports = frozenset({urlsplit(handle.url).port or 0})

@@ -20,14 +20,14 @@ from offhook.interfaces import SAMPLE_BYTES
 from offhook.records import write_private
 from offhook.secret import redact
 from offhook.wording import quoted_path, system_reason
-from offhook_mockserver.callees.toml import to_toml
+to_toml = lambda script, number: f"# {number}: {script.summary}"
 from offhook_mockserver.testkit.picture import picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from offhook_mockserver.callees.callee import CallAudio
+    from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.testkit.evidence import CallEvidence, Evidence
 
 #: The names of the files that we write; those of further calls have a number.

@@ -12,10 +12,10 @@ from offhook_mockserver.testkit.story import timeline
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from offhook_mockserver.callees.callee import CallAudio
+    from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.entry import Entry
-    from offhook_mockserver.testkit.calls import CallHandle
     from offhook_mockserver.testkit.handle import MockHandle
     from offhook_mockserver.testkit.lag import Stall
     from offhook_mockserver.testkit.allowances import Leftover
@@ -93,31 +93,32 @@ def gather(handle: MockHandle, test: str, *, error: BaseException | None = None,
 
 def _gather(handle: MockHandle, test: str, error: BaseException | None, since_s: float) -> Evidence:
     journal = handle.tenant.journal
+    calls = (*handle.tenant.kept, *handle.tenant.calls.values())
     failed = handle.failed_applications()
     return Evidence(
         test=test,
         seed=handle.seed,
         virtual=handle.virtual,
-        calls=[_call(call) for call in handle.calls],
+        calls=[_call(call) for call in sorted(calls, key=lambda call: call.started_wall_s)],
         timeline=timeline(journal.entries),
         entries=journal.entries,
         dropped=journal.dropped,
         verdicts=[] if error is None else handle.verdicts.behind(error),
-        leftovers=leftovers(handle),
+        leftovers=[] if error is None else leftovers(handle, settled=False),
         applications=[started.error for started in failed if started.error is not None and started.error is not error],
-        scripts=[(mask(callee.number), script) for callee in handle.callees if (script := callee.script())],
+        scripts=[(mask(callee.number), callee.script()) for callee in handle.callees if callee.steps],
         stall=None if handle.lag is None else handle.lag.worst(since_s),
     )
 
 
-def _call(call: CallHandle) -> CallEvidence:
-    end = call.end
+def _call(call: MockCall) -> CallEvidence:
+    callee = call.callee
     return CallEvidence(
         channel=call.channel,
-        number=mask(call.number),
-        end="" if end is None else end.text,
-        unfinished=call.unfinished,
+        number=mask(call.to),
+        end="" if call.end is None else call.end.text,
+        unfinished=callee.unfinished,
         counters=call.counters(),
         losses=call.losses(),
-        audio=call.audio(),
+        audio=callee.audio() if callee.answered else None,
     )

@@ -11,7 +11,6 @@ from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.testkit.handle import MockHandle
 
 #: How many things of one kind are listed.
@@ -29,9 +28,14 @@ def await_calls(handle: MockHandle) -> None:
         waited_s += _PAUSE_S
 
 
-def leftovers(handle: MockHandle) -> list[Leftover]:
-    """Return what the test has left behind in its mock until now. Runs on the mock's loop."""
-    found = [*_calls_up(handle), *_unfinished(handle), *_called_again(handle), *_unexpected(handle)]
+def leftovers(handle: MockHandle, *, settled: bool = True) -> list[Leftover]:
+    """Return what the test has left behind in its mock until now. Runs on the mock's loop.
+
+    Args:
+        handle: the mock.
+        settled: whether calls have had time to end; if not, one whose callee is done does not count.
+    """
+    found = [*_calls_up(handle, settled), *_unfinished(handle), *_called_again(handle), *_unexpected(handle)]
     shown: list[Leftover] = []
     for name in ALLOWANCES:
         kind = [leftover for leftover in found if leftover.allowance == name]
@@ -41,26 +45,27 @@ def leftovers(handle: MockHandle) -> list[Leftover]:
     return shown
 
 
-def _calls_up(handle: MockHandle) -> Iterator[Leftover]:
+def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
     for call in handle.tenant.calls.values():
+        if not settled and (call.end is not None or call.callee.finished):
+            continue
+        if call.end is not None:
+            who = f"{call.end.text}, and the caller has not left the channel"
+        elif call.callee.answered:
+            who = "the callee has answered, and neither side has hung up"
+        else:
+            who = "the callee has not answered, and the caller has not hung up"
         yield Leftover(
             "calls_up",
-            f"the call to {mask(call.to)} is still up: {_who_stays(call)}. "
-            "Let the application hang up before the test ends, or wait for it",
+            f"the call to {mask(call.to)} is still up: {who}. "
+            "Let the application hang up before the test ends, or wait for it with callee.ended()",
         )
-
-
-def _who_stays(call: MockCall) -> str:
-    callers = call.room.members
-    if call.end is not None:
-        return f"{call.end.text}, and the caller has not left the channel" if callers else call.end.text
-    if call.callee.answered:
-        return "the callee has answered, and neither side has hung up"
-    return "the callee has not answered, and the caller has not hung up"
 
 
 def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
     for callee in handle.callees:
+        if not callee.steps:
+            continue
         if not callee.calls:
             yield Leftover(
                 "scripts_unfinished",
@@ -74,7 +79,7 @@ def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
 
 def _called_again(handle: MockHandle) -> Iterator[Leftover]:
     for callee in handle.callees:
-        if len(callee.calls) > 1:
+        if callee.steps and len(callee.calls) > 1:
             yield Leftover(
                 "called_again",
                 f"{mask(callee.number)} was called {len(callee.calls)} times, and its script is for one call: each call "

@@ -21,7 +21,7 @@ _ANSWERED: Final = MomentCode.ANSWERED.value
 #: How many lines of a timeline a terminal shows, the first ones and the last ones, and how much of each.
 _FIRST: Final = 12
 _LAST: Final = 36
-_CHARACTERS: Final = 200
+_CHARACTERS: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class TimelineLine:
         """The line for people."""
         answered = "" if self.answered_s is None else f"[{self.answered_s:.3f}]"
         call = f"call {self.call}" if self.call else ""
-        return f"{self.at_s:9.3f} {answered:>10} {call:<7} {printable(self.text)[:_CHARACTERS]}"
+        return f"{self.at_s:9.3f} {answered:>10} {call:<7} {_cut(printable(self.text))}"
 
 
 def timeline(entries: Sequence[Entry]) -> list[TimelineLine]:
@@ -86,3 +86,7 @@ def timeline_lines(timeline: Sequence[TimelineLine]) -> list[str]:
         left_out = len(lines) - _FIRST - _LAST
         lines[_FIRST:-_LAST] = [f"{'':9} … {left_out} more, in timeline.txt"]
     return lines
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"

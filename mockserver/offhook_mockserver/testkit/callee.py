@@ -246,11 +246,11 @@ class CalleeHandle(CalleeScript):
 
 
 def _has_answered(call: CallHandle) -> bool:
-    return call.callee.answered
+    return call.answered
 
 
 def _has_finished(call: CallHandle) -> bool:
-    return call.callee.finished
+    return call.finished
 
 
 def _is_over(call: CallHandle) -> bool:

@@ -69,6 +69,8 @@ class Room:
         on_misuse: called once for each name of a misuse, with a line for people.
         on_member: called with each event that members receive about one another, and with the reason for which a member
             was removed, or an empty text. It must not raise.
+        on_token: called with a client's uid when its token expires soon, has expired or was renewed, or a fresh one was
+            refused: the code of that, and a text for people that follows "the token". It must not raise.
         check_more: called when a further member wants to join; raises `RoomError` if that is too many.
         faults: the faults of a test in this room; by default, none.
     """
@@ -102,6 +104,7 @@ class Room:
         self._concealed_before = 0
         self.on_misuse: Callable[[str], None] = lambda what: None
         self.on_member: Callable[[RoomEvent, str], None] = lambda event, why: None
+        self.on_token: Callable[[int, str, str], None] = lambda uid, event, text: None
         self.check_more: Callable[[], None] = lambda: None
         self.faults: RoomFaults = NoFaults()
         self._misuses: set[str] = set()
@@ -190,10 +193,25 @@ class Room:
         Raises:
             TokenInvalid: as `verify`, or because of a fault.
         """
-        access = self.verify(token, uid)
-        if self.faults.refuses_renewal():
-            raise TokenInvalid(TokenReason.INVALID, "a fault of the test refuses renewals")
+        try:
+            access = self.verify(token, uid)
+            if self.faults.refuses_renewal():
+                raise TokenInvalid(TokenReason.INVALID, "a fault of the test refuses renewals")
+        except TokenInvalid as error:
+            self.on_token(uid, "token_refused", f"was not renewed: {error}")
+            raise
+        left_s = access.expires_at_s - self.clock.wall_s()
+        self.on_token(uid, "token_renewed", f"was renewed, for {left_s:.0f} s")
         return access
+
+    def token_expires(self, uid: int, in_s: float) -> None:
+        """Note that the token of a client expires soon."""
+        self.on_token(uid, "token_expiring", f"expires in {in_s:g} s")
+
+    def token_expired(self, member: Member) -> None:
+        """Remove a client whose token has expired."""
+        self.on_token(member.uid, "token_expired", "has expired")
+        self.kick(member, "token expired")
 
     async def until_let_in(self, held: Callable[[], bool]) -> None:
         """Wait for the end of what `RoomFaults.hold_join` returned, or until the room is closed."""

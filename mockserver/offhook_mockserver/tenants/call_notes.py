@@ -88,6 +88,11 @@ class CallNotes:
             Grade.ASSUMED if is_callee else Grade.OBSERVED,
         )
 
+    def token(self, uid: int, event: str, text: str) -> None:
+        """The token of a caller expires soon, has expired, was renewed, or a fresh one was refused."""
+        fields: dict[str, Json] = {"event": event, "uid": uid, "who": "caller"}
+        self._add(EntryKind.MEMBER, f"the token of a caller (uid {uid}) {text}", fields, Grade.OBSERVED)
+
     def callee_ended(self, end: CalleeEnd, problem: str = "") -> None:
         """The callee's part has ended; with `FAILED`, because of a problem."""
         text = f"{end.text}: {problem}" if problem else end.text

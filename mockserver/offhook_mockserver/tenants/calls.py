@@ -114,6 +114,7 @@ class Calls:
         notes = CallNotes(tenant, call, self._on_event)
         room.on_misuse = notes.misuse
         room.on_member = notes.member
+        room.on_token = notes.token
         room.check_more = lambda: _check_members(tenant)
         faults = CallFaults(tenant.faults, room, to)
         room.faults = faults
@@ -122,8 +123,8 @@ class Calls:
         call.task = asyncio.create_task(self._run(tenant, call, notes))
         self._tasks.add(call.task)
         # A task that is cancelled before its first step does not run at all, so this is not its own business.
-        call.task.add_done_callback(lambda ended: faults.close())
         call.task.add_done_callback(lambda task: self._over(tenant, call, notes, task))
+        call.task.add_done_callback(lambda task: faults.close())
         return call
 
     @property

@@ -92,8 +92,8 @@ class MemoryLeg(Leg):
         self._path = ClientPath(lambda reason: room.kick(self._member, reason), self._path_changed)
         self._token = TokenLife(
             room.clock,
-            lambda in_s: self._happened(GrantExpiring()),
-            lambda: room.kick(self._member, "token expired"),
+            self._token_expires,
+            lambda: room.token_expired(self._member),
         )
 
     @property
@@ -236,6 +236,10 @@ class MemoryLeg(Leg):
         if not self._over:
             self._frames_received += 1
             self._handler.on_audio(uid, frame)
+
+    def _token_expires(self, in_s: int) -> None:
+        self._room.token_expires(self.uid, in_s)
+        self._happened(GrantExpiring())
 
     def _path_changed(self) -> None:
         if self._path.cut:

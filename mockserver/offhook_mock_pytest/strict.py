@@ -81,7 +81,10 @@ def watched(item: pytest.Item) -> Iterator[Watch]:
     """
     watch = Watch(item)
     item.stash[WATCH] = watch
-    yield watch
+    try:
+        yield watch
+    finally:
+        watch.handle = None
     watch.check()
 
 
@@ -134,8 +137,9 @@ class Watch:
                 await_calls(handle)
             self._found = self._not_allowed(handle.on_loop(lambda: leftovers(handle)))
             self._found += self._not_allowed([task_leak(task) for task in handle.leftover_tasks()])
-            if self._found:
-                self.story = report_failed(self._item, handle, self.since_s, None)
+            application = next((started.error for started in handle.failed_applications()), None)
+            if self._found or application is not None:
+                self.story = report_failed(self._item, handle, self.since_s, application)
             else:
                 keep_passed(self._item, handle, self.since_s)
         if handle.tenant.calls:
@@ -149,7 +153,6 @@ class Watch:
         """
         from offhook_mockserver.testkit.leaks import left_behind
 
-        self.handle = None
         if self.failed:  # what it left behind would hide why it failed
             return
         leaks = left_behind(self._before, ports=self._ports)

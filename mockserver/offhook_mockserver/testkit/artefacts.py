@@ -20,6 +20,7 @@ from offhook.interfaces import SAMPLE_BYTES
 from offhook.records import write_private
 from offhook.secret import redact
 from offhook.wording import quoted_path, system_reason
+
 to_toml = lambda script, number: f"# {number}: {script.summary}"
 from offhook_mockserver.testkit.picture import picture_of
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.entry import Entry
+    from offhook_mockserver.testkit.allowances import Leftover
     from offhook_mockserver.testkit.handle import MockHandle
     from offhook_mockserver.testkit.lag import Stall
-    from offhook_mockserver.testkit.allowances import Leftover
     from offhook_mockserver.testkit.story import TimelineLine
     from offhook_mockserver.testkit.verdicts import Answered
 

@@ -12,7 +12,7 @@ pytest_plugins = ["pytester"]
 CLIPS = Path(__file__).parents[3] / "mockserver/offhook_mockserver/callees/clips"
 
 #: A voice application. It greets, stops when it is spoken over, answers, and leaves when its token is about to expire.
-APP = '''
+APP = """
 import asyncio
 
 from offhook import Phone, SpeechDetector, SpeechStarted, SpeechStopped
@@ -45,9 +45,9 @@ async def leave_in_time(call):
         if entry.event == "GrantExpiring":
             await call.hang_up()
             return
-'''
+"""
 
-TESTS = '''
+TESTS = """
 import asyncio
 
 import pytest
@@ -103,7 +103,7 @@ def test_dials_twice(offhook_mock, callee):
     offhook_mock.sleep(0.1)
     offhook_mock.start(talk(callee.number))
     callee.ended(timeout_s=60)
-'''
+"""
 
 
 @pytest.fixture(scope="module")

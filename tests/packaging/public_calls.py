@@ -56,10 +56,20 @@ _STORES: Final = "for stores: it takes documents that the core or load_json made
 _LOADER: Final = "the loader calls it, and refuses with a PluginError what a plugin passes"
 _TEST: Final = "a test may let the leg report anything, as a broken one would"
 _INSIDE: Final = "for the test kit's own parts"
+_PLAYED: Final = "the callee plays its steps"
 
 #: Public calls whose arguments are not refused with a ConfigError, with the reason. A dot at the end stands for all
 #: calls of a class.
 NOT_CHECKED: Final[Mapping[str, str]] = {
+    **{
+        f"{verb}.play": _PLAYED
+        for verb in (
+            *("Answer", "AnsweredElsewhere", "BargeIn", "Busy", "ComeBack", "Decline"),
+            *("Drop", "Echo", "HangUp", "Hold", "IfHeard", "ListenFor"),
+            *("Mute", "NeverAnswer", "Noise", "Repeat", "Resume", "Ring"),
+            *("Say", "SecondDevice", "Unmute", "Unreachable", "Voicemail", "Wait"),
+        )
+    },
     "AudioHeard.": _MADE,
     "AudioLost.": _LEG,
     "AudioReturned.": _LEG,

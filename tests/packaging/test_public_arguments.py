@@ -51,7 +51,26 @@ from offhook_audio.tone import ToneSource
 from offhook_audio.wav import WavSource
 from offhook_jsonl.archive import JsonLinesArchive
 from offhook_jsonl.store import JsonLinesStore
-from offhook_mockserver.callees.script import Answer, ListenFor, Ring, Say, Script, Sound, Wait
+from offhook_mockserver.callees.builder import CalleeScript
+from offhook_mockserver.callees.script import (
+    Answer,
+    BargeIn,
+    ComeBack,
+    Condition,
+    Echo,
+    IfHeard,
+    ListenFor,
+    Noise,
+    Repeat,
+    Ring,
+    Say,
+    Script,
+    Sound,
+    SoundsLike,
+    Tone,
+    Voicemail,
+    Wait,
+)
 from offhook_mockserver.doors.memory.transport import MemoryTransport
 from offhook_mockserver.far_ends import RenewsGrants
 from offhook_mockserver.server import InProcessMock, MockServer, MockSettings, NetworkFault, TenantSettings
@@ -188,6 +207,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone) -> dict[str, Valid]:
         "Wait.__init__": (Wait, {"duration_s": 1}),
     }
     built_in: dict[str, Valid] = {
+        **_scripts(wav),
         "AiortcTransport.__init__": (AiortcTransport, {}),
         "CallableAuth.__init__": (CallableAuth, {"keys": lambda: ("a", "b")}),
         "EnvAuth.__init__": (EnvAuth, {"environment": {}}),
@@ -279,6 +299,46 @@ def valid_calls(folder: Path, call: Call, phone: Phone) -> dict[str, Valid]:
         "load_json": (load_json, {"text": "{}"}),
         "make_private": (make_private, {"folder": folder / "private"}),
         "replay": (replay, {"journal": []}),
+    }
+
+
+def _scripts(wav: Path) -> dict[str, Valid]:
+    """The steps of callees' scripts, and the verbs that add them."""
+
+    def ringing(verb: str) -> Callable[..., object]:
+        return lambda **arguments: getattr(CalleeScript(), verb)(**arguments)
+
+    def answered(verb: str) -> Callable[..., object]:
+        return lambda **arguments: getattr(CalleeScript().answers(), verb)(**arguments)
+
+    return {
+        "BargeIn.__init__": (BargeIn, {"path": wav}),
+        "ComeBack.__init__": (ComeBack, {"after_s": 1}),
+        "Echo.__init__": (Echo, {}),
+        "IfHeard.__init__": (IfHeard, {"condition": Condition.SPEECH, "then": (Wait(1),)}),
+        "Noise.__init__": (Noise, {}),
+        "Repeat.__init__": (Repeat, {"times": 2, "steps": (Wait(1),)}),
+        "SoundsLike.__init__": (SoundsLike, {"path": wav}),
+        "Tone.__init__": (Tone, {"hz": 440}),
+        "Voicemail.__init__": (Voicemail, {}),
+        "CalleeScript.__init__": (CalleeScript, {}),
+        "CalleeScript.answers": (ringing("answers"), {}),
+        "CalleeScript.answers_elsewhere": (ringing("answers_elsewhere"), {}),
+        "CalleeScript.barges_in": (answered("barges_in"), {"what": wav}),
+        "CalleeScript.comes_back": (answered("comes_back"), {"after_s": 1}),
+        "CalleeScript.declines": (ringing("declines"), {}),
+        "CalleeScript.drops": (answered("drops"), {}),
+        "CalleeScript.echoes": (answered("echoes"), {}),
+        "CalleeScript.goes_to_voicemail": (ringing("goes_to_voicemail"), {}),
+        "CalleeScript.hangs_up": (answered("hangs_up"), {}),
+        "CalleeScript.if_heard": (answered("if_heard"), {"what": wav, "then": (Wait(1),)}),
+        "CalleeScript.listens": (answered("listens"), {}),
+        "CalleeScript.makes_noise": (answered("makes_noise"), {}),
+        "CalleeScript.repeats": (answered("repeats"), {"times": 2, "steps": (Wait(1),)}),
+        "CalleeScript.rings": (ringing("rings"), {"duration_s": 1}),
+        "CalleeScript.says": (answered("says"), {"what": wav}),
+        "CalleeScript.script": (answered("script"), {}),
+        "CalleeScript.waits": (answered("waits"), {"duration_s": 1}),
     }
 
 

@@ -6,10 +6,11 @@ CalleeScript().answers(after_s=1.0).listens(until="speech").waits(0.5).says("hel
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, cast
 
-from offhook.arguments import check_seconds, is_several, wrong
+from offhook.arguments import check_function, check_path, check_seconds, check_several, check_text, wrong
 from offhook.errors import ConfigError
+from offhook.paths import expanded
 from offhook.plugin import line_shown
 from offhook_mockserver.callees.audio_file import missing_file
 from offhook_mockserver.callees.script import (
@@ -53,12 +54,7 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.callees.sounds import Heard, Listened
 
-    #: A file, or, as text, the spec of an audio source.
-    What: TypeAlias = str | os.PathLike[str]
-    #: The steps of a branch or a loop: a function that adds them to the script it is called with, or the steps.
-    Steps: TypeAlias = Callable[["CalleeScript"], object] | Sequence[Step]
-
-_OURS = __name__.partition(".")[0]
+_OURS: Final = __name__.partition(".")[0]
 
 
 class CalleeScript:
@@ -73,7 +69,7 @@ class CalleeScript:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
+        self._folder = None if folder is None else expanded(check_path(folder, "folder", "tests/audio"))
         self._steps: list[Step] = []
         self._new_order: Callable[[], StepOrder] = StepOrder
         self._order = StepOrder()
@@ -89,6 +85,7 @@ class CalleeScript:
         Args:
             summary: what happens, for people; by default, the steps in words.
         """
+        check_text(summary, "summary", "answers and says hello")
         return Script(summary or ", ".join(step.text for step in self._steps) or "rings", tuple(self._steps))
 
     # Before the answer
@@ -127,7 +124,12 @@ class CalleeScript:
         return self._after_ringing(after_s, AnsweredElsewhere)
 
     def goes_to_voicemail(
-        self, greeting: What | None = None, *, beep: bool = True, records_s: float = 30.0, after_s: float = 0.0
+        self,
+        greeting: str | os.PathLike[str] | None = None,
+        *,
+        beep: bool = True,
+        records_s: float = 30.0,
+        after_s: float = 0.0,
     ) -> Self:
         """Ring for `after_s`, and answer as a voicemail.
 
@@ -142,7 +144,7 @@ class CalleeScript:
 
     # After the answer
 
-    def says(self, what: What, duration_s: float | None = None) -> Self:
+    def says(self, what: str | os.PathLike[str], duration_s: float | None = None) -> Self:
         """Say a file, or the audio of a source such as ``tone:440,2``; with `duration_s`, only its beginning."""
         return self._add(lambda: [Say(self._in_folder(what), duration_s)])
 
@@ -159,7 +161,7 @@ class CalleeScript:
         """Do nothing for `duration_s`."""
         return self._add(lambda: [Wait(duration_s)])
 
-    def barges_in(self, what: What, after_s: float = 0.5, *, duration_s: float | None = None) -> Self:
+    def barges_in(self, what: str | os.PathLike[str], after_s: float = 0.5, *, duration_s: float | None = None) -> Self:
         """Wait until the caller speaks, and `after_s` later speak, too."""
         return self._add(lambda: [BargeIn(self._in_folder(what), after_s, duration_s=duration_s)])
 
@@ -211,7 +213,12 @@ class CalleeScript:
         return self._add(lambda: [SecondDevice()])
 
     def if_heard(
-        self, what: What | Heard, then: Steps, otherwise: Steps = (), *, at_least: float | None = None
+        self,
+        what: str | os.PathLike[str] | Heard,
+        then: Callable[[CalleeScript], object] | Sequence[Step],
+        otherwise: Callable[[CalleeScript], object] | Sequence[Step] = (),
+        *,
+        at_least: float | None = None,
     ) -> Self:
         """Go on in one way or another, depending on what the caller said.
 
@@ -234,7 +241,7 @@ class CalleeScript:
 
         return self._add(steps)
 
-    def repeats(self, times: int, steps: Steps) -> Self:
+    def repeats(self, times: int, steps: Callable[[CalleeScript], object] | Sequence[Step]) -> Self:
         """Play steps several times.
 
         Args:
@@ -270,23 +277,31 @@ class CalleeScript:
         except ScriptError:
             raise  # from a branch, with the line there
         except ConfigError as error:
-            where = _callers_line()
+            where = self._where()
             raise ScriptError(f"{error.message} ({where})" if where else error.message) from None
         return self
 
-    def _branch(self, given: Steps, name: str) -> tuple[Step, ...]:
-        if callable(given):
-            inner = CalleeScript(self._folder)
+    def _branch(self, given: Callable[[CalleeScript], object] | Sequence[Step], name: str) -> tuple[Step, ...]:
+        if callable(given) and not isinstance(given, type):
+            check_function(given, name, ("the script",))
+            inner = self._inner()
             answered = self._order.answered
             inner._new_order = lambda: StepOrder(name, answered=answered)
             inner._order = inner._new_order()
             given(inner)
             return inner.steps
-        if not is_several(given):
-            raise wrong(name, "a function that adds steps to the script it is called with, or a list of steps", given)
-        return tuple(given)
+        wanted = "a function that adds steps to the script it is called with, or a list of steps"
+        return cast("tuple[Step, ...]", check_several(given, name, wanted))  # the step that takes them checks each
 
-    def _in_folder(self, what: What) -> What:
+    def _inner(self) -> CalleeScript:
+        """The script of a branch or a loop."""
+        return CalleeScript(self._folder)
+
+    def _where(self) -> str:
+        """Where the mistake is that was just made, for its message."""
+        return _callers_line()
+
+    def _in_folder(self, what: str | os.PathLike[str]) -> str | os.PathLike[str]:
         """A file's name, in the folder of the script if there is one."""
         if self._folder is None:
             return what

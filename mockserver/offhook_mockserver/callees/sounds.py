@@ -84,6 +84,7 @@ class SoundsLike:
 Listened: TypeAlias = Sound | Tone
 Heard: TypeAlias = Condition | SoundsLike
 
+_SOUNDS: Final = "'speech', 'quiet', 'marker' or a tone such as 'tone:440'"
 _CONDITIONS: Final = "'speech', 'silence' or an audio file"
 _TONE: Final = re.compile(r"tone:(\d{1,5}(?:\.\d{1,3})?)")
 
@@ -101,8 +102,9 @@ def sound_named(text: object, name: str) -> Listened:
             return Sound(text)
         if tone := _TONE.fullmatch(text):
             return Tone(float(tone[1]))
-    guess = "Write 'quiet'" if text in {"silence", "pause"} else ""
-    raise wrong(name, "'speech', 'quiet', 'marker' or a tone such as 'tone:440'", text, guess)
+        guess = "Write 'quiet'" if text in {"silence", "pause"} else ""
+        raise wrong(name, _SOUNDS, text, guess)
+    raise wrong(name, _SOUNDS, text)
 
 
 def condition_named(what: object, name: str) -> Heard:

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.cli import EarlySignals, print_line, run
+from offhook.cli import EarlySignals, print_json, print_line, run
 from offhook.errors import ConfigError
 from offhook.paths import expanded
 from offhook_mockserver.commands.agora_sdk import agora_sdk_command
 
 if TYPE_CHECKING:
     from offhook.cli import Stop
+    from offhook_mockserver.commands.serving import MockOptions
 
 mock: typer.Typer = typer.Typer(
-    invoke_without_command=True, add_completion=False, subcommand_metavar="[exec -- COMMAND... | agora-sdk --into DIR]"
+    invoke_without_command=True,
+    add_completion=False,
+    subcommand_metavar="[exec -- COMMAND... | numbers | agora-sdk --into DIR]",
 )
 
 
@@ -41,6 +44,14 @@ def serve_command(
             help="Keep the settings in FILE while it runs, for a shell, Docker or python-dotenv.",
         ),
     ] = None,
+    scripts: Annotated[
+        Path | None,
+        typer.Option(
+            parser=expanded,
+            metavar="FILE",
+            help="A TOML file with scripts of callees, by their numbers; other numbers are those of the table.",
+        ),
+    ] = None,
 ) -> None:
     """Run a mock of Sendblue and of the channel behind it, with callees who answer, talk and hang up.
 
@@ -48,9 +59,11 @@ def serve_command(
     recordings. A second ctrl-C does not wait for that. Without --json, it prints what stopped it to standard error.
     """
     with EarlySignals():
+        from offhook_mockserver.callees.toml import load_scripts
         from offhook_mockserver.commands.serving import MockOptions, serve
 
-    options = MockOptions(port=port, recordings=recordings, env_file=env_file, as_json=json)
+    loaded = {} if scripts is None else load_scripts(scripts)
+    options = MockOptions(port=port, recordings=recordings, env_file=env_file, as_json=json, scripts=loaded)
     if context.invoked_subcommand is not None:
         context.obj = options
         return
@@ -78,7 +91,6 @@ def exec_command(
     """
     with EarlySignals():
         from offhook_mockserver.commands.executing import execute
-        from offhook_mockserver.commands.serving import MockOptions
 
     options: MockOptions = context.obj
     if options.as_json:
@@ -86,6 +98,26 @@ def exec_command(
             "--json prints the settings, and exec passes them to COMMAND in its environment: leave it out"
         )
     raise typer.Exit(asyncio.run(execute(options, command)))
+
+
+@mock.command("numbers")
+def numbers_command(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a number, for programs.")] = False,
+) -> None:
+    """Print the numbers that have a callee of their own, and what each does.
+
+    With offhook mock --scripts FILE numbers, those of the file come first: that checks the file, too.
+    """
+    from offhook_mockserver.callees.numbers import all_numbers, table
+
+    options: MockOptions = context.obj
+    if not (json or options.as_json):
+        print_line(table(options.scripts))
+        return
+    for number, script in all_numbers(options.scripts).items():
+        steps = [step.text for step in script.steps]
+        print_json({"number": number, "summary": script.summary, "steps": steps})
 
 
 mock.command("agora-sdk")(agora_sdk_command)

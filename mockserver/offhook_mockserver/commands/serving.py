@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from offhook.cli import print_json, print_line
 from offhook.interfaces import iso_8601
+from offhook_mockserver.callees.numbers import with_scripts
 from offhook_mockserver.commands.settings import env_file, environment_for, ready_line, welcome
 from offhook_mockserver.server.socket_server import MockServer, MockSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
 
     from offhook.cli import Stop
+    from offhook_mockserver.callees.script import Script
     from offhook_mockserver.tenants.call import CallEvent
 
 
@@ -29,12 +31,14 @@ class MockOptions:
         recordings: the folder for what callees hear, or None.
         env_file: the file for the settings, or None.
         as_json: print one JSON line for programs first, instead of text for people.
+        scripts: scripts of callees by number, for those that are not in the table or differ from it.
     """
 
     port: int = 0
     recordings: Path | None = None
     env_file: Path | None = None
     as_json: bool = False
+    scripts: Mapping[str, Script] = field(default_factory=dict[str, "Script"])
 
 
 @contextlib.asynccontextmanager
@@ -58,7 +62,7 @@ async def running(
             print_line(f"{iso_8601(event.wall_s)} {event.channel} {event.number} {event.what}")
 
     settings = MockSettings(port=options.port, recordings=options.recordings)
-    async with MockServer(settings, on_event=show) as server:
+    async with MockServer(settings, on_event=show, script_for=with_scripts(options.scripts)) as server:
         with contextlib.ExitStack() as stack:
             if options.env_file is not None:
                 file = stack.enter_context(env_file(options.env_file, environment_for(server)))
@@ -77,7 +81,7 @@ async def serve(options: MockOptions, stop: Stop) -> int:
         if options.as_json:
             print_json(ready_line(server))
         else:
-            for line in welcome(server).split("\n"):
+            for line in welcome(server, options.scripts).split("\n"):
                 print_line(line)
         try:
             await asyncio.get_running_loop().create_future()

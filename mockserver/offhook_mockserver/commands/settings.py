@@ -19,6 +19,7 @@ from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, SPEECH, table
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
+    from offhook_mockserver.callees.script import Script
     from offhook_mockserver.server.socket_server import MockServer
 
 
@@ -74,8 +75,8 @@ def ready_line(server: MockServer) -> dict[str, object]:
     }
 
 
-def welcome(server: MockServer) -> str:
-    """What people read first: the settings to export, what to try, and the numbers."""
+def welcome(server: MockServer, scripts: Mapping[str, Script]) -> str:
+    """What people read first: the settings to export, what to try, and the numbers, those of `scripts` first."""
     exports = "\n".join(f"  export {name}={shell_word(value)}" for name, value in environment_for(server).items())
     return f"""offhook mock listens on {server.url} (this machine only)
 
@@ -88,7 +89,7 @@ Try it in another terminal, with these variables set:
 
 Numbers, and what happens when you call them:
 
-{table()}
+{table(scripts)}
 
 ctrl-C stops it. Calls:
 """

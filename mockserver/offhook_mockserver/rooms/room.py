@@ -15,8 +15,9 @@ from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPubl
 from offhook.wording import printable
 from offhook_mockserver.rooms.member import RoomCounters
 from offhook_mockserver.rooms.pcm_member import PcmMember
+from offhook_mockserver.rooms.room_faults import NoFaults
 from offhook_mockserver.rooms.rtp_member import RtpMember
-from offhook_wire.access_token import AccessToken, verify
+from offhook_wire.access_token import AccessToken, TokenInvalid, TokenReason, verify
 from offhook_wire.reception import Reception
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioFrame, Clock, Ids
     from offhook.secret import Secret
     from offhook_mockserver.rooms.member import PcmHandler, Reservation, RoomEvent, RoomMember
+    from offhook_mockserver.rooms.room_faults import RoomFaults
     from offhook_wire.rtp import RtpPacket
 
 
@@ -68,6 +70,7 @@ class Room:
         on_member: called with each event that members receive about one another, and with the reason for which a member
             was removed, or an empty text. It must not raise.
         check_more: called when a further member wants to join; raises `RoomError` if that is too many.
+        faults: the faults of a test in this room; by default, none.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Room:
         self.on_misuse: Callable[[str], None] = lambda what: None
         self.on_member: Callable[[RoomEvent, str], None] = lambda event, why: None
         self.check_more: Callable[[], None] = lambda: None
+        self.faults: RoomFaults = NoFaults()
         self._misuses: set[str] = set()
         #: The uids that have been in.
         self._uids: set[int] = set()
@@ -179,6 +183,25 @@ class Room:
             uid=uid,
             now_s=self.clock.wall_s(),
         )
+
+    def verify_renewal(self, token: Secret, uid: int) -> AccessToken:
+        """Verify the fresh token of a member.
+
+        Raises:
+            TokenInvalid: as `verify`, or because of a fault.
+        """
+        access = self.verify(token, uid)
+        if self.faults.refuses_renewal():
+            raise TokenInvalid(TokenReason.INVALID, "a fault of the test refuses renewals")
+        return access
+
+    async def until_let_in(self, held: Callable[[], bool]) -> None:
+        """Wait for the end of what `RoomFaults.hold_join` returned, or until the room is closed."""
+        await self.until(lambda: self._closed or not held())
+
+    def look_again(self) -> None:
+        """Have those who wait or watch look at the room again, because a fault has ended."""
+        self._changed()
 
     def check_space(self, uid: int) -> None:
         """Check that there is space for a further member, or that `uid` is a member, which would be replaced.

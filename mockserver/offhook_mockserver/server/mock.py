@@ -25,6 +25,7 @@ from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
 from offhook_mockserver.faces.sendblue.start_call import SendblueApi
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
+from offhook_mockserver.server.entrance import Entrance
 from offhook_mockserver.server.http_guard import Guard
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
@@ -66,8 +67,8 @@ class Mock:
         bounds: how much its first tenant may use.
         recordings: an existing or new folder for what callees hear, as a path or text; or None.
         script_for: returns the callee's script for a number for which a tenant has none in its `scripts`; by default,
-            that of the table of fictional numbers. A mistake in it is raised as `ScriptError` where the call is dialled, if that is in this process, and as a
-            refusal with HTTP 422 elsewhere; nothing rings.
+            that of the table of fictional numbers. A mistake in it is raised as `ScriptError` where the call is
+            dialled, if that is in this process, and as a refusal with HTTP 422 elsewhere; nothing rings.
         on_event: called with each event of a call.
 
     Raises:
@@ -78,6 +79,7 @@ class Mock:
         tenants: all tenants.
         rooms: the open channels.
         calls: starts and owns calls.
+        entrance: whether a fault refuses connections.
         app: its whole HTTP interface as an ASGI application, guard included.
     """
 
@@ -105,9 +107,10 @@ class Mock:
         check_function(on_event, "on_event", ("a CallEvent",))
         self.clock: Clock = shared.clock
         self.ids: Ids = shared.ids
+        self.entrance: Entrance = Entrance()
         self.rooms: Rooms = Rooms(self.clock, self.ids, limit=_MOST_CHANNELS)
         self.tenants: Tenants = Tenants(self.ids, self.clock)
-        self.tenants.on_created = lambda created: self.rooms.add_app_id(created.app_id)
+        self.tenants.on_created = self._created
         self.tenants.on_removed = lambda removed: self.rooms.forget_app_id(removed.app_id)
         self.tenant: Tenant = self.tenants.create(settings=tenant, bounds=bounds)
         self._recordings = None if recordings is None else expanded(recordings).absolute()
@@ -210,6 +213,10 @@ class Mock:
     def _hosts(self) -> frozenset[str]:
         """The accepted values of a Host header."""
         return frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost"))
+
+    def _created(self, tenant: Tenant) -> None:
+        self.rooms.add_app_id(tenant.app_id)
+        tenant.faults.watch(self.entrance)
 
     def _build(self) -> ASGIApp:
         routes = SendblueApi(self.tenants, self.calls, self.tenant).routes()

@@ -128,6 +128,8 @@ class MockServer(Mock):
         server = LoopServer(self.app)
         await server.start(self.settings.port)
         self._server, self._port = server, server.port
+        self.entrance.on_change = server.refuse
+        server.refuse(self.entrance.refusing)
         self._door.warm_up()
 
     async def aclose(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
 from offhook.arguments import wrong
-from offhook_mockserver.callees.callee import CalleeEnd
+from offhook_mockserver.callees.ends import CalleeEnd
 from offhook_mockserver.tenants.entry import clean_text
 
 if TYPE_CHECKING:

@@ -10,29 +10,27 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished, mask
-from offhook.session import Grade
 from offhook_mockserver.callees.callee import Callee, CalleeEnd
 from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.callees.script_source import script_from
 from offhook_mockserver.callees.voice import load_speech
 from offhook_mockserver.rooms.room import RoomError
-from offhook_mockserver.tenants.call import CallEvent, MockCall
+from offhook_mockserver.tenants.call import MockCall
+from offhook_mockserver.tenants.call_faults import CallFaults
 from offhook_mockserver.tenants.call_log import CallLogs
-from offhook_mockserver.tenants.entry import EntryKind
+from offhook_mockserver.tenants.call_notes import CallNotes
+from offhook_mockserver.tenants.settings import BridgeJoins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from offhook.interfaces import AudioSink
     from offhook.plugin import Plugins
-    from offhook_mockserver.callees.moments import Moment
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.callees.speech import Speech
-    from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.rooms import Rooms
-    from offhook_mockserver.tenants.entry import Json
+    from offhook_mockserver.tenants.call import CallEvent
     from offhook_mockserver.tenants.tenant import Tenant
 
 
@@ -41,21 +39,6 @@ _log = logging.getLogger(__name__)
 #: How many speech files are kept in memory.
 _MOST_SPEECH: Final = 32
 _STOP_TIMEOUT_S: Final = 0.8
-#: How the entries of members name what happened, for programs and for people.
-_MEMBER_EVENTS: Final[Mapping[type, str]] = {
-    MemberJoined: "joined",
-    MemberPublished: "published",
-    MemberUnpublished: "unpublished",
-    MemberLeft: "left",
-}
-_MEMBER_TEXTS: Final[Mapping[str, str]] = {
-    "joined": "joined the channel",
-    "published": "publishes audio",
-    "unpublished": "publishes no audio any more",
-    "left": "left the channel",
-    "dropped": "dropped out of the channel",
-    "removed": "was removed from the channel",
-}
 
 
 class Calls:
@@ -113,44 +96,34 @@ class Calls:
         async def load(speech: Speech) -> bytes:
             return await self._load(speech, room.rate_hz)
 
-        def happened(moment: Moment) -> None:
-            if call.answered_wall_s is None and call.callee.answered:
-                call.answered_wall_s = tenant.clock.wall_s()
-            fields: dict[str, Json] = {"code": moment.code.value, "at_s": moment.at_s}
-            if moment.code.is_event:
-                self._note(tenant, call, EntryKind.CALLEE, moment.text, fields, grade=Grade.ASSUMED)
-            else:  # a detail, for the journal alone
-                tenant.journal.add(
-                    EntryKind.CALLEE, moment.text, channel=channel, number=to, fields=fields, grade=Grade.ASSUMED
-                )
-
-        room.on_misuse = lambda what: self._note(tenant, call, EntryKind.MISUSE, what)
-        room.on_member = lambda event, why: _note_member(tenant, call, event, why)
-        room.check_more = lambda: _check_members(tenant)
         callee = Callee(
             room,
             script,
             load_speech=load,
             open_recording=lambda: self._open_recording(channel),
-            on_moment=happened,
+            on_moment=lambda moment: notes.moment(moment),
             max_call_s=settings.max_call_s,
             join_window_s=settings.join_window_s,
             grace_s=settings.grace_s,
             keep_audio_s=settings.keep_audio_s,
+            timers=tenant.clock,
+            joins_at_ringing=BridgeJoins(settings.bridge_joins) is BridgeJoins.RINGING,
+            stays_when_caller_leaves=not settings.caller_leaving_ends_call,
         )
         call = MockCall(channel, to, from_number, room, callee, ids, tenant.clock.wall_s())
+        notes = CallNotes(tenant, call, self._on_event)
+        room.on_misuse = notes.misuse
+        room.on_member = notes.member
+        room.check_more = lambda: _check_members(tenant)
+        faults = CallFaults(tenant.faults, room, to)
+        room.faults = faults
         tenant.calls[channel] = call
-        tenant.journal.add(
-            EntryKind.CALL,
-            f"a call to {to} from {from_number} starts; its callee {script.summary}",
-            channel=channel,
-            number=to,
-            fields={"event": "started", "from_number": from_number},
-            grade=Grade.DOCUMENTED,
-        )
-        call.task = asyncio.create_task(self._run(tenant, call))
+        notes.started()
+        call.task = asyncio.create_task(self._run(tenant, call, notes))
         self._tasks.add(call.task)
-        call.task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step does not run at all, so this is not its own business.
+        call.task.add_done_callback(lambda ended: faults.close())
+        call.task.add_done_callback(lambda task: self._over(tenant, call, notes, task))
         return call
 
     @property
@@ -167,42 +140,31 @@ class Calls:
             await asyncio.wait(tasks, timeout=_STOP_TIMEOUT_S)
         await self._call_logs.aclose()
 
-    async def _run(self, tenant: Tenant, call: MockCall) -> None:
+    async def _run(self, tenant: Tenant, call: MockCall, notes: CallNotes) -> None:
         started_at_s = tenant.clock.timer_s()
         try:
-            try:
-                call.end = await call.callee.run()
-            except Exception as error:
-                call.end = CalleeEnd.FAILED
-                if isinstance(error, OffhookError):
-                    _log.warning("the callee of %s failed: %s", call.channel, error.message)
-                else:
-                    _log.exception("the callee of %s failed", call.channel)
-                self._note(tenant, call, EntryKind.CALLEE, f"{CalleeEnd.FAILED.text}: {error}")
+            call.end = await call.callee.run()
+        except Exception as error:
+            call.end = CalleeEnd.FAILED
+            if isinstance(error, OffhookError):
+                _log.warning("the callee of %s failed: %s", call.channel, error.message)
             else:
-                self._note(tenant, call, EntryKind.CALLEE, call.end.text, {"end": call.end.value}, grade=Grade.ASSUMED)
-            await self._until_empty(tenant, call, started_at_s)
-        finally:
-            self._rooms.close(call.channel)
-            if losses := call.losses():
-                text = "lost: " + ", ".join(f"{name} {count}" for name, count in losses.items())
-                self._note(tenant, call, EntryKind.LOSS, text, dict(losses))
-            del tenant.calls[call.channel]
-            tenant.ended.append(call.ended())
-            self._ended(tenant, call)
+                _log.exception("the callee of %s failed", call.channel)
+            notes.callee_ended(call.end, str(error))
+        else:
+            notes.callee_ended(call.end)
+        await self._until_empty(tenant, call, started_at_s)
 
-    def _ended(self, tenant: Tenant, call: MockCall) -> None:
-        end = call.end or CalleeEnd.ROOM_CLOSED  # the task was cancelled
-        tenant.journal.add(
-            EntryKind.CALL,
-            f"the call to {call.to} has ended: {end.text}",
-            channel=call.channel,
-            number=call.to,
-            fields={"event": "ended", "end": end.value, "answered": call.answered_wall_s is not None},
-            grade=Grade.ASSUMED,
-        )
+    def _over(self, tenant: Tenant, call: MockCall, notes: CallNotes, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._rooms.close(call.channel)
+        if losses := call.losses():
+            notes.lost(losses)
+        del tenant.calls[call.channel]
+        tenant.ended.append(call.ended())
         if tenant.settings.keep_audio_s > 0:
             tenant.kept.append(call)
+        notes.ended()
         if tenant.settings.call_log and not tenant.removed:
             self._call_logs.send(tenant, call)
 
@@ -237,23 +199,6 @@ class Calls:
             _log.warning("what the callee hears is not recorded: %s", error)
             return None
 
-    def _note(
-        self,
-        tenant: Tenant,
-        call: MockCall,
-        kind: EntryKind,
-        what: str,
-        fields: Mapping[str, Json] | None = None,
-        *,
-        grade: Grade = Grade.OBSERVED,
-    ) -> None:
-        call.note(what)
-        tenant.journal.add(kind, what, channel=call.channel, number=call.to, fields=fields, grade=grade)
-        try:
-            self._on_event(CallEvent(tenant.clock.wall_s(), call.channel, mask(call.to), what))
-        except Exception:  # of the test or the program that watches
-            _log.exception("on_event of this mock failed")
-
 
 def _check_bounds(tenant: Tenant) -> None:
     if tenant.removed:
@@ -267,21 +212,3 @@ def _check_bounds(tenant: Tenant) -> None:
 def _check_members(tenant: Tenant) -> None:
     if tenant.members >= tenant.bounds.members:
         raise RoomError(f"this tenant has {tenant.members} members in its channels, which is its limit")
-
-
-def _note_member(tenant: Tenant, call: MockCall, event: RoomEvent, why: str) -> None:
-    if not isinstance(event, MemberJoined | MemberPublished | MemberUnpublished | MemberLeft):
-        return
-    is_callee = event.uid == call.callee.uid
-    what = _MEMBER_EVENTS[type(event)]
-    if isinstance(event, MemberLeft):
-        what = "removed" if why else "dropped" if event.reason is LeaveReason.DROPPED else "left"
-    who = "the callee" if is_callee else "a caller"
-    tenant.journal.add(
-        EntryKind.MEMBER,
-        f"{who} (uid {event.uid}) {_MEMBER_TEXTS[what]}" + (f": {why}" if why else ""),
-        channel=call.channel,
-        number=call.to,
-        fields={"event": what, "uid": event.uid, "who": "callee" if is_callee else "caller"},
-        grade=Grade.ASSUMED if is_callee else Grade.OBSERVED,
-    )

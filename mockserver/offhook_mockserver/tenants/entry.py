@@ -34,6 +34,8 @@ _SHOWN: Final = 100
 #: Values under these names may be secrets that are not registered as such. A hash of one is not.
 _SECRET_NAME: Final = re.compile(r"token|secret|passw|authori[sz]ation|cookie|credential|api.?key", re.IGNORECASE)
 _HASH: Final = "_hash"
+#: Names that the mock itself uses most; they hold no secret.
+_OUR_NAMES: Final = frozenset({"method", "path", "body", "status", "message", "event", "end", "uid", "who", "code"})
 #: What looks like a token of Agora's.
 _TOKEN: Final = re.compile(r"00[67][0-9A-Za-z+/=]{30,}")
 
@@ -184,7 +186,9 @@ class _Cleaner:
                     break
                 self._left -= 1
                 secret = isinstance(item, str) and _SECRET_NAME.search(name) and not name.endswith(_HASH)
-                copied[self._text(name)] = MASK if secret else self.copy(item, depth + 1)
+                copied[name if name in _OUR_NAMES else self._text(name)] = (
+                    MASK if secret else self.copy(item, depth + 1)
+                )
             return copied
         items: list[Json] = []
         for item in value:

@@ -17,6 +17,7 @@ from offhook.interfaces import Ids, e164
 from offhook.secret import Secret
 from offhook_mockserver.tenants.clock import TenantClock
 from offhook_mockserver.tenants.entry import EntryKind
+from offhook_mockserver.tenants.faults import Faults
 from offhook_mockserver.tenants.journal import Journal
 from offhook_mockserver.tenants.settings import (
     TenantBounds,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from offhook.interfaces import Clock
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.tenants.call import EndedCall, MockCall
+    from offhook_mockserver.tenants.entry import Json
+    from offhook_mockserver.tenants.fault import Fault
 
 
 #: The from-number of the documentation's example.
@@ -66,6 +69,7 @@ class Tenant:
         kept: its last 16 ended calls with their callees, and so with what these heard and said; empty unless
             `settings.keep_audio_s` is above 0.
         removed: whether it was removed from its mock.
+        faults: what goes wrong for it, because a test wants it.
     """
 
     api_key: Secret
@@ -83,6 +87,7 @@ class Tenant:
     calls_started: int = 0
     ended: deque[EndedCall] = field(default_factory=lambda: deque["EndedCall"](maxlen=_REMEMBERED))
     kept: deque[MockCall] = field(default_factory=lambda: deque["MockCall"](maxlen=_KEPT))
+    faults: Faults = field(default_factory=Faults)
     removed: bool = False
 
     @property
@@ -161,6 +166,7 @@ class Tenants:
             settings=settings or TenantSettings(),
             bounds=bounds,
         )
+        tenant.faults.on_applied = lambda *applied: _note_fault(journal, *applied)
         self._by_key[api_key] = tenant
         self.on_created(tenant)
         return tenant
@@ -198,8 +204,15 @@ class Tenants:
         try:
             await self.end_calls(tenant)
         finally:
+            tenant.faults.end_all()
             tenant.journal.close()
             self.on_removed(tenant)
+
+
+def _note_fault(journal: Journal, fault: Fault, what: str, number: str | None, channel: str | None) -> None:
+    fields: dict[str, Json] = {"fault": fault.name, "id": fault.id, "count": fault.count}
+    text = f"fault {fault.id} ({fault.name}): {what}"
+    journal.add(EntryKind.FAULT, text, channel=channel or "", number=number or "", fields=fields)
 
 
 def _seed_text(seed: object) -> str:

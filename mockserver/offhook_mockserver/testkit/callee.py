@@ -240,17 +240,17 @@ class CalleeHandle(CalleeScript):
 
     def _failure(self, verb: str, limit_s: float) -> NotFinished:
         failed = next((started.error for started in self._handle.failed_applications()), None)
-        error = NotFinished(why_not(self._handle, self, verb, limit_s))
+        error = NotFinished(why_not(self._handle, self, verb, limit_s), about_time=failed is None)
         error.__cause__ = failed
         return error
 
 
 def _has_answered(call: CallHandle) -> bool:
-    return call.callee.answered
+    return call.answered
 
 
 def _has_finished(call: CallHandle) -> bool:
-    return call.callee.finished
+    return call.finished
 
 
 def _is_over(call: CallHandle) -> bool:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from offhook.testing.audio import Clip, Heard
 
-    from offhook_mockserver.callees.callee import Callee
     from offhook_mockserver.callees.ends import CalleeEnd
     from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.moments import Moment
@@ -40,11 +39,6 @@ class CallHandle:
         return f"<CallHandle {self.channel}, {'ended' if self.over else 'up'}>"
 
     @property
-    def callee(self) -> Callee:
-        """The simulated callee, for code on the mock's loop."""
-        return self._call.callee
-
-    @property
     def over(self) -> bool:
         """Whether caller and callee have left the channel."""
         return self._handle.on_loop(lambda: self.channel not in self._handle.tenant.calls)
@@ -71,8 +65,13 @@ class CallHandle:
 
     @property
     def finished(self) -> bool:
-        """Whether the callee has done every step of its script."""
-        return self._handle.on_loop(lambda: self._call.callee.finished)
+        """Whether the callee has done every step of its script, and has left if one of them says so."""
+
+        def look() -> bool:
+            callee = self._call.callee
+            return callee.finished and (self._call.end is not None or not callee.leaving)
+
+        return self._handle.on_loop(look)
 
     @property
     def spoke_at_s(self) -> float | None:

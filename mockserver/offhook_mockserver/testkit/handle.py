@@ -94,6 +94,7 @@ class MockHandle:
         self.callees: list[CalleeHandle] = []
         self.started: list[Started[object]] = []
         tenant.journal.watch(self._changes.note)
+        tenant.faults.on_loop = bridge.call
 
     def __repr__(self) -> str:
         return f"<MockHandle {self.url}, {'virtual' if self.virtual else 'real'} time, seed {self.seed}>"

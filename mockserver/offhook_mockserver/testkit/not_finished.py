@@ -20,9 +20,17 @@ _MOST_SHOWN: Final = 8
 
 
 class NotFinished(WaitTimeout):
-    """A callee did not do in time what a test waited for, or cannot do it any more."""
+    """A callee did not do in time what a test waited for, or cannot do it any more.
+
+    Attributes:
+        about_time: whether a busy machine could have caused it; not if an application raised an error.
+    """
 
     code: ClassVar[str] = "not_finished"
+
+    def __init__(self, message: str, *, about_time: bool = True) -> None:
+        super().__init__(message)
+        self.about_time: bool = about_time
 
 
 def why_not(handle: MockHandle, callee: CalleeHandle, verb: str, limit_s: float) -> str:
@@ -53,28 +61,25 @@ def _stuck(callee: CalleeHandle, calls: tuple[CallHandle, ...], verb: str, limit
     """The callee has been called."""
     call = calls[-1]
     end, left = call.end, call.unfinished
-    total = len(callee.steps)
     if end is not None and verb != "ended":
-        yield f"{verb}(): the call to {callee.number} is over ({end.text}), and {_steps(left)} not done"
+        yield f"{verb}(): the call to {callee.number} is over ({end.text}), before the callee had done its script"
     elif verb == "answered":
         yield f"answered(): {callee.number} did not answer within {limit_s:g} s"
     elif verb == "ended":
         yield f"ended(): the call to {callee.number} still goes on after {limit_s:g} s"
     else:
-        yield f"finished(): {callee.number} did not finish its script within {limit_s:g} s: {_steps(left)} not done"
+        yield f"finished(): {callee.number} did not finish its script within {limit_s:g} s"
     if len(calls) > 1:
         yield f"  it was called {len(calls)} times; this is about the last call"
-    if left and total:
-        yield f"  it {'was' if end is not None else 'is'} in step {total - len(left) + 1} of {total}: {left[0]}"
+    yield from (
+        f"  {'not done' if index else 'it waited in' if end is not None else 'it waits in'}: {step}"
+        for index, step in enumerate(left[:_MOST_SHOWN])
+    )
     yield "  what happened to it (seconds since it answered):"
     for moment in call.history[-_MOST_SHOWN:]:
         at = "before" if moment.at_s is None else f"{moment.at_s:.2f}"
         yield f"    {at:>7}  {moment.text}"
     yield f"  {_heard(call)}"
-
-
-def _steps(left: tuple[str, ...]) -> str:
-    return f"{len(left)} of its steps {'is' if len(left) == 1 else 'are'}" if left else "a step is"
 
 
 def _heard(call: CallHandle) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from tests.testing.audio.sounds import in_turn, louder, mixed, noise, silence, speech, through_opus, tone
 
 from offhook.errors import ConfigError
+from offhook.testing import audio
 from offhook.testing.audio import Clip, Heard, ResponseTimes, Span, Verdict, marker
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: The same without types, for wrong arguments.
+UNTYPED: Any = audio
 GREETING, REPLY, HELLO = speech("greeting"), speech("reply"), speech("hello")
 END_S = 0.2 + GREETING.duration_s
 #: A call as it should be: the greeting 0.2 s after the answer, and silence after it.
@@ -304,19 +312,19 @@ def test_a_name_cannot_break_the_explanation() -> None:
         (lambda heard: heard.silence_after("1", 200), "at_s must be a number, got '1'"),
         (lambda heard: heard.level_between(3, 4), "lowest_dbfs must be at most 0 dBFS, got 3"),
         (lambda heard: heard.speech_between(2, 1), "a Span must not end before it begins"),
-        (lambda heard: Heard(b""), "clip must be a Clip, got bytes"),
-        (lambda heard: Heard(GOOD, [(1, 2)]), "each gap must be a Span, got tuple"),
-        (lambda heard: Heard(GOOD, said=b""), "said must be a Clip or None, got bytes"),
-        (lambda heard: Heard(GOOD, note=5), "note must be a function that can be called with a Verdict, got 5"),
+        (lambda heard: UNTYPED.Heard(b""), "clip must be a Clip, got bytes"),
+        (lambda heard: UNTYPED.Heard(GOOD, [(1, 2)]), "each gap must be a Span, got tuple"),
+        (lambda heard: UNTYPED.Heard(GOOD, said=b""), "said must be a Clip or None, got bytes"),
+        (lambda heard: UNTYPED.Heard(GOOD, note=5), "note must be a function that can be called with a Verdict, got 5"),
         (
-            lambda heard: Heard(GOOD, resolve=lambda what: None).contains("x"),
+            lambda heard: UNTYPED.Heard(GOOD, resolve=lambda what: None).contains("x"),
             r"resolve\(\) returns must be a Clip, got N",
         ),
     ],
 )
-def test_refuses(ask: object, says: str) -> None:
+def test_refuses(ask: Callable[[Heard], object], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        ask(Heard(GOOD))  # type: ignore[operator]
+        ask(Heard(GOOD))
 
 
 def test_noise_counts_as_sound() -> None:

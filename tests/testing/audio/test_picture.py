@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.testing.audio.sounds import in_turn, noise, silence, speech, tone
 
 from offhook.errors import ConfigError
+from offhook.testing import audio
 from offhook.testing.audio import Clip, Mark, MarkKind, Span, State, Track, waveforms_svg
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: The same without types, for wrong arguments.
+UNTYPED: Any = audio
 SVG = "{http://www.w3.org/2000/svg}"
 CALLER = Track("caller", in_turn(silence(0.5), speech("greeting")), gaps=[Span(1.0, 1.1), Span(1.1, 1.2), Span(2, 2)])
 CALLEE = Track("callee", in_turn(silence(1.0), speech("hello"), silence(1.0)))
@@ -104,21 +111,24 @@ def test_the_axis_has_round_times(duration_s: float) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: waveforms_svg([]), "tracks must be one to 6 tracks, got 0"),
-        (lambda: waveforms_svg([CALLER] * 7), "tracks must be one to 6 tracks, got 7"),
-        (lambda: waveforms_svg(CALLER), "tracks must be a list, got Track"),
-        (lambda: waveforms_svg([CALLER.clip]), "each track must be a Track, got Clip"),
-        (lambda: waveforms_svg([CALLER], ["x"]), "each mark must be a Mark, got 'x'"),
-        (lambda: waveforms_svg([CALLER], states=[5]), "each state must be a State, got 5"),
-        (lambda: waveforms_svg([CALLER], title=5), "title must be text"),
-        (lambda: Track(5, CALLER.clip), "label must be text"),
-        (lambda: Track("a", b""), "clip must be a Clip, got bytes"),
-        (lambda: Track("a", CALLER.clip, [5]), "each gap must be a Span, got 5"),
-        (lambda: Mark("1", "a"), "at_s must be a number, got '1'"),
-        (lambda: Mark(1, "a", "b"), "kind must be one of MarkKind.MOMENT, MarkKind.CLEAR, MarkKind.FAILURE, got 'b'"),
-        (lambda: State((0, 1), "a"), "span must be a Span, got tuple"),
+        (lambda: UNTYPED.waveforms_svg([]), "tracks must be one to 6 tracks, got 0"),
+        (lambda: UNTYPED.waveforms_svg([CALLER] * 7), "tracks must be one to 6 tracks, got 7"),
+        (lambda: UNTYPED.waveforms_svg(CALLER), "tracks must be a list, got Track"),
+        (lambda: UNTYPED.waveforms_svg([CALLER.clip]), "each track must be a Track, got Clip"),
+        (lambda: UNTYPED.waveforms_svg([CALLER], ["x"]), "each mark must be a Mark, got 'x'"),
+        (lambda: UNTYPED.waveforms_svg([CALLER], states=[5]), "each state must be a State, got 5"),
+        (lambda: UNTYPED.waveforms_svg([CALLER], title=5), "title must be text"),
+        (lambda: UNTYPED.Track(5, CALLER.clip), "label must be text"),
+        (lambda: UNTYPED.Track("a", b""), "clip must be a Clip, got bytes"),
+        (lambda: UNTYPED.Track("a", CALLER.clip, [5]), "each gap must be a Span, got 5"),
+        (lambda: UNTYPED.Mark("1", "a"), "at_s must be a number, got '1'"),
+        (
+            lambda: UNTYPED.Mark(1, "a", "b"),
+            "kind must be one of MarkKind.MOMENT, MarkKind.CLEAR, MarkKind.FAILURE, got 'b'",
+        ),
+        (lambda: UNTYPED.State((0, 1), "a"), "span must be a Span, got tuple"),
     ],
 )
-def test_refuses(make: object, says: str) -> None:
+def test_refuses(make: Callable[[], object], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        make()  # type: ignore[operator]
+        make()

@@ -50,10 +50,9 @@ def marker_places(recording: Floats) -> list[float]:
 
     wanted = measures.samples_in(marker_pcm(matching.RATE_HZ))
     # Silence at both ends, so that a marker is found whose fade was cut off.
-    margin = wanted.size // 4
+    margin = wanted.size // 2
     padded = np.pad(recording, margin)
-    power = np.concatenate(([0.0], np.cumsum(padded**2)))
-    values = matching.correlations(padded, power, wanted)
+    values = matching.Correlator(padded, wanted.size).correlations(wanted)
     most = padded.size // wanted.size + 1
     found = matching.peaks(values, most, _FOUND, wanted.size // 2)
     return sorted(matching.between(values, at) - margin for at in found)

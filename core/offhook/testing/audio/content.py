@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 #: A clip is recognised by its opening of this length: an application that is spoken over may not play more of it.
 _OPENING_S: Final = 0.6
-#: A clip has begun where at least this share of its opening is found.
-_OPENED: Final = 0.5
+#: At least this share of a clip is certainly of this clip, and not of other speech of the same voice.
+RECOGNISED: Final = 1 / 3
+#: Where only a part of the opening is found, it must be this much alike: other speech may resemble a part of it.
+_SURE: Final = 0.85
 #: Sound that begins this much before a clip is other sound.
 _OTHER_S: Final = 0.15
 #: A clip that begins this much before the answer has lost its beginning.
@@ -30,17 +32,17 @@ def starts_with(heard: Clip, wanted: Clip, within_s: float) -> Finding:
     """Whether the first sound is the opening of a clip, in time."""
     name = name_of(wanted)
     first_s = wanted.sound()[0].from_s
-    match = heard.find(wanted.part(None, first_s + _OPENING_S))
+    match = heard.find(wanted.part(first_s, first_s + _OPENING_S))
     expected = f"{name} begins at most {within_s:.2f} s after the answer, and nothing is heard before it"
-    if match is None or match.covered < _OPENED:
+    if match is None or (match.covered < 1 and match.correlation < _SURE):
         return Finding(
             False,
             expected,
             f"{name} does not begin anywhere; {what_is(heard)}",
             "whether the application plays this clip at all, and to this call; callee.wav is what was heard",
         )
-    begins_s = match.at_s - heard.starts_at_s
-    before = [span for span in heard.sound() if span.from_s < match.at_s + first_s - wanted.starts_at_s - _OTHER_S]
+    begins_s = match.at_s - (first_s - wanted.starts_at_s) - heard.starts_at_s
+    before = [span for span in heard.sound() if span.from_s < match.at_s - _OTHER_S]
     found = f"{name} begins {begins_s:.2f} s after the answer (correlation {match.correlation:.2f})"
     if begins_s < -_EARLY_S:
         lost = f"{name} began {-begins_s:.2f} s before the answer, so that its beginning was not heard"
@@ -59,7 +61,7 @@ def contains(heard: Clip, wanted: Clip, at_least: float) -> Finding:
     name = name_of(wanted)
     match = heard.find(wanted)
     expected = f"{name} is heard, at least {at_least:.0%} of it"
-    if match is None:
+    if match is None or (match.covered < min(at_least, RECOGNISED) and match.correlation < _SURE):
         cure = "whether the application plays this clip at all, and to this call; callee.wav is what was heard"
         return Finding(False, expected, f"{name} was not found; {what_is(heard)}", cure)
     found = f"{match.covered:.0%} of {name}, which begins {_details(heard, match)}"

@@ -194,7 +194,7 @@ class Heard:
         return self.clip.markers()
 
     def delay_of(self, what: Wanted) -> float | None:
-        """How long after its own start a clip was heard, in seconds; None if it was not.
+        """How long after its own start a clip was heard, in seconds; None if less than a third of it was.
 
         A clip that is read from a file starts at the answer. `delay_of(said)` is the delay of an echo.
 
@@ -204,7 +204,7 @@ class Heard:
         """
         clip = self._wanted(what)
         match = self.clip.find(clip)
-        return None if match is None else match.at_s - clip.starts_at_s
+        return None if match is None or match.covered < content.RECOGNISED else match.at_s - clip.starts_at_s
 
     @property
     def talk_over_s(self) -> float:

@@ -133,7 +133,8 @@ def _levels(samples: Floats, rate_hz: int) -> Floats:
     hop = round(STEP_S * rate_hz)
     padded = np.pad(samples, (0, -samples.size % hop))
     power = np.mean(padded.reshape(-1, hop) ** 2, axis=1)
-    return 10 * np.log10(np.maximum(power, 10 ** (SILENCE_DBFS / 10)))
+    levels: Floats = 10 * np.log10(np.maximum(power, 10 ** (SILENCE_DBFS / 10)))
+    return levels
 
 
 def _parts(steps: Flags, hop: int, size: int) -> list[tuple[int, int]]:

@@ -121,6 +121,9 @@ class MemoryTransport(Transport):
         room = self._mock.rooms.find(grant.app_id, grant.channel)
         if room is None:
             raise JoinFailed(f"no channel {quoted(grant.channel)} is open at {self._mock.url}")
+        held = room.faults.hold_join()
+        if held is not None:
+            await room.until_let_in(held)
         return self._enter(room, grant, handler)
 
     def _enter(self, room: Room, grant: Grant, handler: LegHandler) -> MemoryLeg:
@@ -130,13 +133,22 @@ class MemoryTransport(Transport):
                 raise JoinFailed(
                     f"channel {room.channel} uses {room.rate_hz} Hz, but this transport uses {self.rate_hz} Hz"
                 )
-            leg = MemoryLeg(room, grant.uid, handler, self._network, over=self._forget)
+            leg = MemoryLeg(
+                room,
+                grant.uid,
+                handler,
+                self._network,
+                detect_s=self.detect_s,
+                give_up_s=self.give_up_s,
+                over=self._forget,
+            )
         except TokenInvalid as error:
             raise TokenRejected(f"channel {room.channel} refused the token: {error}", error.reason) from None
         except RoomError as error:
             raise JoinFailed(error.message) from None
         leg.watch_token(access)
         self.legs.append(leg)
+        leg.begin()
         return leg
 
     async def aclose(self) -> None:

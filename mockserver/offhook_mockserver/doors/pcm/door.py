@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from offhook_mockserver.doors.client import FAREWELL_S
+from offhook_mockserver.doors.client import FAREWELL_S, let_in
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.limits import MOST_JOINING
 from offhook_mockserver.doors.pcm.client import PcmClient
@@ -25,9 +25,12 @@ from offhook_wire.relay_protocol import JOIN_TIMEOUT_S, Refusal
 from offhook_wire.strict_json import WHOLE, ProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Receive, Scope, Send
 
     from offhook.interfaces import Ids
+    from offhook_mockserver.rooms.room import Room
     from offhook_mockserver.rooms.rooms import Rooms
     from offhook_wire.access_token import AccessToken
 
@@ -98,7 +101,7 @@ class PcmDoor:
     async def _serve(self, websocket: WebSocket) -> None:
         await websocket.accept()
         try:
-            client, access = self._admit(await self._first_message(websocket))
+            client, access = await self._admit(await self._first_message(websocket), websocket)
         except JoinRefused as error:
             with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
                 async with asyncio.timeout(FAREWELL_S):
@@ -139,13 +142,17 @@ class PcmDoor:
             _log.info("a client was refused: its first message is not a join: %s", error)
             raise JoinRefused(400, Refusal("malformed", str(error))) from None
 
-    def _admit(self, join: Join) -> tuple[PcmClient, AccessToken]:
+    async def _admit(self, join: Join, websocket: WebSocket) -> tuple[PcmClient, AccessToken]:
         """Return the `PcmClient` for a join: the existing one if the client comes back in time, else a new one.
 
         Raises:
             JoinRefused: the client may not join.
+            WebSocketDisconnect: the client disconnected while a fault held its join.
         """
-        room, access = check_may_join(self._rooms, join.app_id, join.channel, join.token, join.uid, join.rejoin or None)
+        room, access = self._check(join)
+        if (held := room.faults.hold_join()) is not None:
+            await self._wait(room, held, websocket)
+            room, access = self._check(join)
         before = self._clients.get(join.rejoin)
         if before is not None and before.is_in(room, join.uid):
             return before, access
@@ -157,3 +164,19 @@ class PcmDoor:
         self._clients[rejoin_token] = client
         room.reservations[client.member.uid] = Reservation(rejoin_token)
         return client, access
+
+    def _check(self, join: Join) -> tuple[Room, AccessToken]:
+        return check_may_join(self._rooms, join.app_id, join.channel, join.token, join.uid, join.rejoin or None)
+
+    async def _wait(self, room: Room, held: Callable[[], bool], websocket: WebSocket) -> None:
+        try:
+            async with asyncio.timeout(None) as limit:
+                self._joining.add(limit)
+                try:
+                    waited = await let_in(room, held, websocket.receive)
+                finally:
+                    self._joining.discard(limit)
+        except TimeoutError:  # the door is being closed
+            waited = False
+        if not waited:
+            raise WebSocketDisconnect

@@ -18,11 +18,15 @@ from offhook.interfaces import e164
 from offhook.session import Grade
 from offhook_mockserver.callees.script import ScriptError
 from offhook_mockserver.doors.json_answer import JsonAnswer
+from offhook_mockserver.faces.faulty_answer import faulty
+from offhook_mockserver.faces.flawed_grant import with_flaw
 from offhook_mockserver.faces.mistakes import report_mistake
 from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, UnknownRoute, refuse
 from offhook_mockserver.faces.sendblue.credentials import authenticate
 from offhook_mockserver.faces.sendblue.request_notes import RequestNotes
 from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.tenants.effects import FlawedGrant, FlawedToken, HttpEffect
+from offhook_mockserver.tenants.flawed_token import mint_flawed_token
 from offhook_mockserver.tenants.settings import ErrorBody
 from offhook_mockserver.tenants.tenant import mint_token
 from offhook_wire.strict_json import WHOLE, ProtocolError, load_object
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Scope
 
+    from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.calls import Calls
     from offhook_mockserver.tenants.entry import Json
     from offhook_mockserver.tenants.tenant import Tenant, Tenants
@@ -105,7 +110,11 @@ class SendblueApi:
                 )
             if to == from_number:
                 raise RequestRefused(BAD_FIELD, "phoneNumber and fromNumber are the same: a line cannot call itself")
-            return self._ring(request.scope, tenant, to, from_number, noted)
+            fault = tenant.faults.take(HttpEffect, "a start-call meets the fault", to, None)
+            if fault is None:
+                return self._ring(request.scope, tenant, to, from_number, noted)
+            answer = self._ring(request.scope, tenant, to, from_number, noted) if fault.rings else None
+            return faulty(fault, answer, ErrorBody(tenant.settings.error_body))
         except RequestRefused as refused:
             refusal, message = refused.refusal, str(refused)
             noted_in = tenant or self._notes.tenant_of(request.headers)
@@ -121,10 +130,16 @@ class SendblueApi:
             report_mistake(scope, error)
             _log.error("%s", error.message)
             raise RequestRefused(SCRIPT_WRONG, error.message) from None
-        token = mint_token(tenant, call)
+        token = self._token(tenant, call)
         self._notes.answered(tenant, noted, call.channel, to, token)
-        agora = {"appId": tenant.app_id, "channelName": call.channel, "token": token, "uid": 0}
-        return JsonAnswer({"status": "OK", "message": "Call started", "agora": agora})
+        agora: dict[str, object] = {"appId": tenant.app_id, "channelName": call.channel, "token": token, "uid": 0}
+        answer: dict[str, object] = {"status": "OK", "message": "Call started"}
+        flawed = tenant.faults.take(FlawedGrant, "the grant has a flaw", to, call.channel)
+        return JsonAnswer({**answer, "agora": agora} if flawed is None else with_flaw(answer, agora, flawed.flaw))
+
+    def _token(self, tenant: Tenant, call: MockCall) -> str:
+        flawed = tenant.faults.take(FlawedToken, "the grant has another token", call.to, call.channel)
+        return mint_token(tenant, call) if flawed is None else mint_flawed_token(tenant, call, flawed)
 
     def _unexpected(self, scope: Scope, message: str) -> ErrorBody:
         headers = Headers(scope=scope)

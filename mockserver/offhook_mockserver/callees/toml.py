@@ -1,0 +1,242 @@
+"""Reads callees' scripts from a TOML file: the verbs and the arguments of the builder, and nothing else.
+
+Such a file may be from a stranger. It can name audio files in its own folder alone, after all links are followed, and
+it cannot run for ever: its size, the number of its steps, their nesting and their times have limits.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import stat
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn, cast
+
+from offhook.arguments import check_path
+from offhook.errors import ConfigError, NumberRejected
+from offhook.interfaces import e164
+from offhook.paths import expanded
+from offhook.wording import nearest_name, printable, quoted, quoted_path, system_reason
+from offhook_mockserver.callees.builder import CalleeScript
+from offhook_mockserver.callees.script import MOST_DEPTH, MOST_STEPS, Script, ScriptError
+from offhook_mockserver.callees.speech import CLIPS, Speech
+from offhook_mockserver.callees.toml_lines import StepLines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+#: The largest file, in bytes.
+MOST_BYTES: Final = 256 * 1024
+#: Sources that a file may name: they make their audio themselves. Others may open files or connections.
+_SOURCES: Final = frozenset({"tone", "silence"})
+_CALLEE_KEYS: Final = ("number", "summary", "steps")
+#: The builder's method for each verb.
+METHODS: Final[Mapping[str, Callable[..., CalleeScript]]] = {
+    "ring": CalleeScript.rings,
+    "answer": CalleeScript.answers,
+    "decline": CalleeScript.declines,
+    "busy": CalleeScript.is_busy,
+    "never_answer": CalleeScript.never_answers,
+    "unreachable": CalleeScript.is_unreachable,
+    "answered_elsewhere": CalleeScript.answers_elsewhere,
+    "voicemail": CalleeScript.goes_to_voicemail,
+    "say": CalleeScript.says,
+    "listen": CalleeScript.listens,
+    "wait": CalleeScript.waits,
+    "barge_in": CalleeScript.barges_in,
+    "echo": CalleeScript.echoes,
+    "noise": CalleeScript.makes_noise,
+    "hold": CalleeScript.holds,
+    "resume": CalleeScript.resumes,
+    "mute": CalleeScript.mutes,
+    "unmute": CalleeScript.unmutes,
+    "hang_up": CalleeScript.hangs_up,
+    "drop": CalleeScript.drops,
+    "come_back": CalleeScript.comes_back,
+    "second_device": CalleeScript.second_device_joins,
+    "if_heard": CalleeScript.if_heard,
+    "repeat": CalleeScript.repeats,
+}
+#: Arguments that are steps.
+_NESTED: Final = frozenset({"then", "otherwise", "steps"})
+_AT_LINE: Final = re.compile(r" ?\(at line (\d+), column \d+\)")
+
+
+def load_scripts(path: str | os.PathLike[str]) -> dict[str, Script]:
+    """The scripts in a TOML file, by the numbers of their callees.
+
+    Args:
+        path: the file; ``~`` at its beginning is the home folder. Audio files that it names are in its folder.
+
+    Raises:
+        ScriptError: the file cannot be read, or something in it is wrong; the message holds the line.
+    """
+    file = expanded(check_path(path, "path", "callees.toml"))
+    return _Reader(file, _read(file)).scripts()
+
+
+def _read(file: Path) -> str:
+    try:
+        # Non-blocking, because opening a FIFO waits for its other end.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+        with open(descriptor, "rb") as opened:  # noqa: PTH123 - a descriptor
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ScriptError(f"the script {quoted_path(file)} is not a regular file")
+            content = opened.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise ScriptError(f"the script {quoted_path(file)} does not exist") from None
+    except (OSError, ValueError) as error:
+        raise ScriptError(f"the script {quoted_path(file)} cannot be read: {system_reason(error)}") from None
+    if len(content) > MOST_BYTES:
+        raise ScriptError(f"the script {quoted_path(file)} is larger than {MOST_BYTES // 1024} kB, which is the limit")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ScriptError(f"the script {quoted_path(file)} is not UTF-8 text") from None
+
+
+class _Confined(CalleeScript):
+    """A script that may name audio files in one folder alone, and knows the line of its present step."""
+
+    def __init__(self, folder: Path, where: Callable[[], str]) -> None:
+        super().__init__(folder)
+        self._place = where
+        self._confines = folder.resolve()
+
+    def _inner(self) -> CalleeScript:
+        return _Confined(self._confines, self._place)
+
+    def _where(self) -> str:
+        return self._place()
+
+    def _in_folder(self, what: str | os.PathLike[str]) -> str | os.PathLike[str]:
+        speech = Speech.of(what, None, "the audio")
+        if speech.path is None:
+            name = speech.spec.partition(":")[0]
+            if name not in _SOURCES:
+                raise ConfigError(
+                    f"a file of scripts may not use the source {quoted(name)}: name an audio file or a tone"
+                )
+            return what
+        found = Path(os.path.realpath(self._confines / speech.path))
+        if not (found.is_relative_to(self._confines) or found.is_relative_to(CLIPS.resolve())):
+            raise ConfigError(f"{quoted_path(speech.path)} is outside the script's folder: copy the file into that")
+        return found
+
+
+class _Reader:
+    """Reads one file.
+
+    Args:
+        file: the file, for messages and for the folder of its audio.
+        text: what it holds.
+    """
+
+    def __init__(self, file: Path, text: str) -> None:
+        self._file = file
+        self._line = 1
+        self._count = 0
+        try:
+            self._document: Mapping[str, object] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            message = str(error)
+            if found := _AT_LINE.search(message):
+                self._line = int(found[1])
+            self._fail(_AT_LINE.sub("", message))
+        except RecursionError:
+            self._fail("its values are nested too deep")
+        self._lines = StepLines(text)
+
+    def scripts(self) -> dict[str, Script]:
+        for key in self._document:
+            if key != "callee":
+                self._fail(
+                    f"unknown key {quoted(key)}{nearest_name(key, ['callee'])}: write [[callee]] for each callee"
+                )
+        callees = self._document.get("callee")
+        if not isinstance(callees, list) or not callees:
+            self._fail("it has no callee: write [[callee]] for each callee, with a number and steps")
+        scripts: dict[str, Script] = {}
+        for index, callee in enumerate(cast("list[object]", callees)):
+            self._line = self._lines.of_callee(index)
+            number, script = self._callee(index, callee)
+            if number in scripts:
+                self._fail(f"the number {number} has a callee already")
+            scripts[number] = script
+        return scripts
+
+    def _callee(self, index: int, callee: object) -> tuple[str, Script]:
+        if not isinstance(callee, dict):
+            self._fail("a callee must be a table: write [[callee]]")
+        values = cast("dict[str, object]", callee)
+        for key in values:
+            if key not in _CALLEE_KEYS:
+                self._fail(f"unknown key {quoted(key)} of a callee{nearest_name(key, _CALLEE_KEYS)}")
+        try:
+            number = e164(cast("str", values.get("number")))
+        except NumberRejected as error:
+            self._fail(error.message)
+        steps, summary = values.get("steps"), values.get("summary", "")
+        if not isinstance(steps, list):
+            self._fail('a callee needs steps: write steps = [{answer = {after_s = 1}}, "hang_up"]')
+        builder = _Confined(self._file.parent, self._where)
+        for step_index, step in enumerate(cast("list[object]", steps)):
+            self._line = self._lines.of_step(index, step_index)
+            self._step(builder, step, depth=0)
+        self._line = self._lines.of_callee(index)
+        try:
+            return number, builder.script(cast("str", summary))
+        except ConfigError as error:
+            self._fail(error.message)
+
+    def _step(self, builder: CalleeScript, step: object, *, depth: int) -> None:
+        self._count += 1
+        if self._count > MOST_STEPS:
+            self._fail(f"it has more than {MOST_STEPS:,} steps, which is the limit")
+        if depth > MOST_DEPTH:
+            self._fail(f"branches and loops may be {MOST_DEPTH} deep")
+        values = cast("dict[str, object]", {step: {}} if isinstance(step, str) else step)
+        if not isinstance(step, str | dict) or len(values) != 1:
+            self._fail('a step must be one verb, such as "hang_up" or {wait = 1}')
+        ((verb, value),) = values.items()
+        method = METHODS.get(verb)
+        if method is None:
+            self._fail(f"unknown verb {quoted(verb)}{nearest_name(verb, METHODS)}")
+        arguments = self._arguments(verb, value, inspect.signature(method).parameters)
+        method(builder, **{name: self._argument(name, value, depth) for name, value in arguments.items()})
+
+    def _arguments(self, verb: str, value: object, known: Mapping[str, inspect.Parameter]) -> dict[str, object]:
+        """The arguments of a verb by name; a value that is not a table is the first of them."""
+        names = [name for name in known if name != "self"]
+        if not isinstance(value, dict):
+            if not names:
+                self._fail(f'the verb {verb} takes no argument: write "{verb}"')
+            value = {names[0]: value}
+        arguments = cast("dict[str, object]", value)
+        for name in arguments:
+            if name not in names:
+                self._fail(f"unknown argument {quoted(name)} of {verb}{nearest_name(name, names)}")
+        missing = [name for name in names if known[name].default is inspect.Parameter.empty and name not in arguments]
+        if missing:
+            self._fail(f"the verb {verb} needs {' and '.join(missing)}")
+        return arguments
+
+    def _argument(self, name: str, value: object, depth: int) -> object:
+        if name not in _NESTED or not isinstance(value, list):
+            return value
+        steps = cast("list[object]", value)
+
+        def add(inner: CalleeScript) -> None:
+            for step in steps:
+                self._step(inner, step, depth=depth + 1)
+
+        return add
+
+    def _where(self) -> str:
+        return f"{printable(str(self._file))}:{self._line}"
+
+    def _fail(self, problem: str) -> NoReturn:
+        raise ScriptError(f"{printable(problem)} ({self._where()})")

@@ -1,0 +1,58 @@
+"""Writes callees' scripts as a TOML file, which `load_scripts` reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.callees.step import Step
+
+
+def to_toml(scripts: Mapping[str, Script], folder: Path | None = None) -> str:
+    """The scripts as a TOML document.
+
+    Args:
+        scripts: the scripts, by the numbers of their callees.
+        folder: where the document will be; audio files in it are named without it. Others stay as they are, and
+            `load_scripts` refuses them unless they are offhook's own clips.
+    """
+    return "\n".join(_callee(number, script, folder) for number, script in scripts.items())
+
+
+def _callee(number: str, script: Script, folder: Path | None) -> str:
+    lines = ["[[callee]]", f"number = {_text(number)}", f"summary = {_text(script.summary)}", "steps = ["]
+    lines += [f"    {_step(step, folder)}," for step in script.steps]
+    return "\n".join([*lines, "]", ""])
+
+
+def _step(step: Step, folder: Path | None) -> str:
+    arguments = step.arguments()
+    if not arguments:
+        return _text(step.verb)
+    values = ", ".join(f"{name} = {_value(name, value, folder)}" for name, value in arguments.items())
+    return f"{{{step.verb} = {{{values}}}}}"
+
+
+def _value(name: str, value: object, folder: Path | None) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return repr(value)
+        case tuple():
+            return f"[{', '.join(_step(step, folder) for step in cast('tuple[Step, ...]', value))}]"
+        case _:
+            text = str(value)
+            if folder is not None and name in {"what", "greeting"} and Path(text).is_relative_to(folder):
+                text = str(Path(text).relative_to(folder))
+            return _text(text)
+
+
+def _text(text: str) -> str:
+    """A basic string; TOML's escapes are those of JSON, which leaves DEL as it is."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -17,6 +17,7 @@ from offhook_mockserver.rooms.member import RoomCounters
 from offhook_mockserver.rooms.pcm_member import PcmMember
 from offhook_mockserver.rooms.room_faults import NoFaults
 from offhook_mockserver.rooms.rtp_member import RtpMember
+from offhook_mockserver.rooms.token_life import TokenEvent
 from offhook_wire.access_token import AccessToken, TokenInvalid, TokenReason, verify
 from offhook_wire.reception import Reception
 
@@ -69,6 +70,8 @@ class Room:
         on_misuse: called once for each name of a misuse, with a line for people.
         on_member: called with each event that members receive about one another, and with the reason for which a member
             was removed, or an empty text. It must not raise.
+        on_token: called with a member's uid, what happened to its token, and the seconds that the valid one is still valid,
+            or the reason for a refusal. It must not raise.
         check_more: called when a further member wants to join; raises `RoomError` if that is too many.
         faults: the faults of a test in this room; by default, none.
     """
@@ -102,6 +105,7 @@ class Room:
         self._concealed_before = 0
         self.on_misuse: Callable[[str], None] = lambda what: None
         self.on_member: Callable[[RoomEvent, str], None] = lambda event, why: None
+        self.on_token: Callable[[int, TokenEvent, float | str], None] = lambda uid, event, detail: None
         self.check_more: Callable[[], None] = lambda: None
         self.faults: RoomFaults = NoFaults()
         self._misuses: set[str] = set()
@@ -190,10 +194,19 @@ class Room:
         Raises:
             TokenInvalid: as `verify`, or because of a fault.
         """
-        access = self.verify(token, uid)
-        if self.faults.refuses_renewal():
-            raise TokenInvalid(TokenReason.INVALID, "a fault of the test refuses renewals")
+        try:
+            access = self.verify(token, uid)
+            if self.faults.refuses_renewal():
+                raise TokenInvalid(TokenReason.INVALID, "a fault of the test refuses renewals")
+        except TokenInvalid as error:
+            self.on_token(uid, TokenEvent.REFUSED, str(error))
+            raise
+        self.on_token(uid, TokenEvent.RENEWED, access.expires_at_s - self.clock.wall_s())
         return access
+
+    def token_expires(self, uid: int, in_s: int) -> None:
+        """The token of a member expires in `in_s` seconds, and its door notifies the member."""
+        self.on_token(uid, TokenEvent.EXPIRING, in_s)
 
     async def until_let_in(self, held: Callable[[], bool]) -> None:
         """Wait for the end of what `RoomFaults.hold_join` returned, or until the room is closed."""

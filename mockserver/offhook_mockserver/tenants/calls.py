@@ -114,6 +114,7 @@ class Calls:
         notes = CallNotes(tenant, call, self._on_event)
         room.on_misuse = notes.misuse
         room.on_member = notes.member
+        room.on_token = notes.token
         room.check_more = lambda: _check_members(tenant)
         faults = CallFaults(tenant.faults, room, to)
         room.faults = faults

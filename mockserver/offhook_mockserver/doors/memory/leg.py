@@ -92,7 +92,7 @@ class MemoryLeg(Leg):
         self._path = ClientPath(lambda reason: room.kick(self._member, reason), self._path_changed)
         self._token = TokenLife(
             room.clock,
-            lambda in_s: self._happened(GrantExpiring()),
+            self._expiring,
             lambda: room.kick(self._member, "token expired"),
         )
 
@@ -246,6 +246,10 @@ class MemoryLeg(Leg):
     def _notice(self) -> None:
         self._noticed = True
         self._notify(LegDisconnected())
+
+    def _expiring(self, in_s: int) -> None:
+        self._room.token_expires(self._member.uid, in_s)
+        self._happened(GrantExpiring())
 
     def _happened(self, event: LegEvent) -> None:
         """Pass an event of the channel on now, or when the network is back."""

@@ -91,9 +91,7 @@ class PcmClient:
         self._forget = forget
         self._over = False
         self._outbox: Outbox | None = None
-        self._token = TokenLife(
-            room.clock, lambda in_s: self._put(TokenExpiring(in_s)), lambda: self.kick("token expired")
-        )
+        self._token = TokenLife(room.clock, self._expiring, lambda: self.kick("token expired"))
         self.member: PcmMember = room.join_pcm(uid, self)
         self._path = ClientPath(self.kick, self._path_changed)
         room.faults.entered(self.member.uid, self._path)
@@ -228,6 +226,10 @@ class PcmClient:
         self._put(renew(token, self._room, self.member.uid, self._token))
         if not self._over:  # a client that is too far behind to take the answer is out now
             self._token.start()
+
+    def _expiring(self, in_s: int) -> None:
+        self._room.token_expires(self.member.uid, in_s)
+        self._put(TokenExpiring(in_s))
 
     def _put(self, event: PcmEvent) -> None:
         if self._outbox is not None:

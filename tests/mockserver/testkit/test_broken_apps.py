@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-
 pytest_plugins = ["pytester"]
 
 CLIPS = Path(__file__).parents[3] / "mockserver/offhook_mockserver/callees/clips"

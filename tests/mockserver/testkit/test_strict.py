@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 pytest_plugins = ["pytester"]
 
 #: In virtual time, with real phones.
-VIRTUAL = '''
+VIRTUAL = """
 import asyncio
 
 import pytest
@@ -80,10 +83,10 @@ def test_failure_is_not_hidden(offhook_mock):
     offhook_mock.callee("+14155550142").answers().hangs_up()
     offhook_mock.run(forgetful())
     assert offhook_mock.line == ""
-'''
+"""
 
 #: In real time: threads and requests of any client.
-REAL = '''
+REAL = """
 import socket
 import threading
 
@@ -135,7 +138,7 @@ def test_wrong_marker(offhook_mock):
 def teardown_module():
     for kept in KEPT:
         (kept.set if isinstance(kept, threading.Event) else kept.close)()
-'''
+"""
 
 
 def test_what_is_left_in_the_mock_fails_the_test_and_is_named(pytester: pytest.Pytester) -> None:

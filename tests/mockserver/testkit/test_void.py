@@ -9,7 +9,7 @@ from offhook_mock_pytest.void import EXIT_VOID
 pytest_plugins = ["pytester"]
 
 #: The stalls are chosen: a machine that is busy would add its own. What measures them is tested in test_lag.
-CONFTEST = '''
+CONFTEST = """
 import pytest
 
 from offhook_mockserver.testkit.lag import Stall
@@ -40,9 +40,9 @@ def stall(offhook_mock):
         offhook_mock.lag = ChosenStalls(happened)
 
     return stall
-'''
+"""
 
-TESTS = '''
+TESTS = """
 import pytest
 from conftest import RUNS
 
@@ -107,7 +107,7 @@ def test_runs():
     assert counts.pop("test_wait") == counts.pop("test_verdict") == 3
     assert counts.pop("test_first_run_alone") == 2
     assert set(counts.values()) == {1}
-'''
+"""
 
 
 def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_still(pytester: pytest.Pytester) -> None:
@@ -135,7 +135,7 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
     )
 
 
-@pytest.mark.parametrize(("option", "status"), [("-n1", EXIT_VOID), ("--offhook-void=pass", 0)])
+@pytest.mark.parametrize(("option", "status"), [("--offhook-void=fail", EXIT_VOID), ("--offhook-void=pass", 0)])
 def test_a_session_with_nothing_worse_than_void_tests_has_a_status_of_its_own(
     pytester: pytest.Pytester, option: str, status: int
 ) -> None:
@@ -146,3 +146,20 @@ def test_a_session_with_nothing_worse_than_void_tests_has_a_status_of_its_own(
     assert result.ret == status
     result.stdout.fnmatch_lines(["VOID test_it.py::test_wait: *; run 3 times", "*1 void*"])
     assert "<skipped" in (pytester.path / "report.xml").read_text(encoding="utf-8")
+
+
+def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(test_it=TESTS)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-n1", "-k", "test_wait or test_quiet")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "*offhook: what happened*",
+            "silence_after(1) is false",
+            "Real time, seed *",
+            "Timeline, journal, audio, picture, statistics and script: *popen-gw0*test_it-test_quiet_machine-*",
+            "VOID test_it.py::test_wait: *; run 3 times",
+            "*1 failed, 1 void*",
+        ]
+    )

@@ -5,7 +5,7 @@ CalleeScript().answers(after_s=1.0).listens(until="speech").waits(0.5).says("hel
 
 from __future__ import annotations
 
-import sys
+import inspect
 from typing import TYPE_CHECKING, Final, Self, cast
 
 from offhook.arguments import check_function, check_path, check_seconds, check_several, check_text, wrong
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
     from pathlib import Path
-    from types import FrameType
 
     from offhook_mockserver.callees.sounds import Heard, Listened
 
@@ -58,7 +57,7 @@ _OURS: Final = __name__.partition(".")[0]
 
 
 class CalleeScript:
-    """What a callee will do, told in order. Each verb returns the script.
+    """What a callee will do, in order. Each verb returns the script.
 
     Args:
         folder: where files with relative names are; by default, the current folder.
@@ -317,7 +316,7 @@ class CalleeScript:
 
 def _callers_line() -> str:
     """The line of the first frame outside the mock; empty if there is none."""
-    frame: FrameType | None = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == _OURS:
         frame = frame.f_back
     return "" if frame is None else line_shown(frame.f_code, frame.f_lineno)

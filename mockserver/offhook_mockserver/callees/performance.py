@@ -192,7 +192,7 @@ class Performance:
             case Sound.QUIET:
                 heard, code, text = ear.paused, MomentCode.HEARD_QUIET, "caller pauses"
             case Sound.MARKER:
-                finder = MarkerFinder(self._room.rate_hz)
+                finder = MarkerFinder(self._room.rate_hz, lambda: ear.now)
                 heard, code, text = finder.found, MomentCode.HEARD_MARKER, "caller sends the marker"
             case Tone(hz):
                 finder = ToneFinder(hz, self._room.rate_hz)
@@ -208,6 +208,7 @@ class Performance:
             return False
         finally:
             if finder is not None:
+                finder.close()
                 ear.taps = tuple(tap for tap in ear.taps if tap is not finder)
         self.note(code, text)
         return True

@@ -10,6 +10,8 @@ from offhook.interfaces import samples_of
 from offhook_mockserver.callees.kept_audio import Track
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from offhook.interfaces import AudioFrame
 
 
@@ -20,7 +22,7 @@ _TONE_SHARE: Final = 0.5
 #: The mean square of the quietest frame that is examined: -60 dBFS.
 _LEAST_POWER: Final = (32768 * 10 ** (-60 / 20)) ** 2
 #: How often the marker is looked for, and in how much audio.
-_MARKER_EVERY_MS: Final = 200
+_MARKER_EVERY_S: Final = 0.2
 _MARKER_WITHIN_MS: Final = 1_000
 
 
@@ -36,6 +38,9 @@ class ToneFinder:
         self._needed = rate_hz * _TONE_MS // 1000
         self._lasted = 0
         self.found: asyncio.Event = asyncio.Event()
+
+    def close(self) -> None:
+        """Nothing to release."""
 
     def feed(self, frame: AudioFrame) -> None:
         """Examine the next frame."""
@@ -58,7 +63,11 @@ class ToneFinder:
 
 
 class MarkerFinder:
-    """Finds the marker of `offhook.testing.audio`.
+    """Looks for the marker of `offhook.testing.audio` five times a second, until it is closed.
+
+    Args:
+        rate_hz: the rate of what is heard.
+        now: returns the present moment, as a position.
 
     Attributes:
         found: set when the marker has been heard.
@@ -67,24 +76,32 @@ class MarkerFinder:
         MissingExtraError: numpy is not installed.
     """
 
-    def __init__(self, rate_hz: int) -> None:
+    def __init__(self, rate_hz: int, now: Callable[[], int]) -> None:
         from offhook.testing.audio import Clip
 
         self._clip = Clip
         self._rate_hz = rate_hz
+        self._now = now
         self._within = rate_hz * _MARKER_WITHIN_MS // 1000
         self._track = Track(self._within, latest=True)
-        self._next = 0
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(_MARKER_EVERY_S, self._look)
         self.found: asyncio.Event = asyncio.Event()
 
     def feed(self, frame: AudioFrame) -> None:
-        """Keep the frame; five times a second, look for the marker."""
+        """Keep a frame."""
         self._track.feed(frame)
-        end = frame.position + frame.samples
-        if end >= self._next:
-            self._next = end + self._rate_hz * _MARKER_EVERY_MS // 1000
-            if self._clip(self._track.pcm(end - self._within, end), self._rate_hz).markers():
-                self.found.set()
 
     def gap(self, start: int, end: int) -> None:
         """Nothing came between two positions: silence."""
+
+    def close(self) -> None:
+        """Look no more. Idempotent."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        now = self._now()
+        if self._clip(self._track.pcm(now - self._within, now), self._rate_hz).markers():
+            self.found.set()
+        else:
+            self._timer = self._loop.call_later(_MARKER_EVERY_S, self._look)

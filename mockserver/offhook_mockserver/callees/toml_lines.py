@@ -6,9 +6,11 @@ import re
 from bisect import bisect_left
 from typing import Final
 
-#: A comment, a string of one of the four kinds, or a character that opens, closes or separates.
+#: A comment, a string of one of the four kinds, a character that opens, closes or separates, or a bare word.
 _TOKEN: Final = re.compile(
-    r'#[^\n]*|"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|[\[\]{},]', re.DOTALL
+    r'#[^\n]*|"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\''
+    r'|[\[\]{},]|[^\s\[\]{},"\'#]+',
+    re.DOTALL,
 )
 _CALLEE: Final = re.compile(r"[ \t]*\[\[[ \t]*callee[ \t]*\]\]")
 _STEPS: Final = re.compile(r"[ \t]*steps[ \t]*=[ \t]*")

@@ -51,7 +51,7 @@ def check_may_join(
         problem = f"this mock has no app id {quoted(app_id)}: join at the mock that issued the grant"
         raise JoinRefused(403, Refusal("app_id", problem))
     room = rooms.find(app_id, channel)
-    if room is None or room.closed:
+    if room is None:
         problem = (
             f"no channel {quoted(channel)} is open here: the call has ended, or no caller joined in time, or another "
             "mock started it. Dial again, and join at the mock that issued the grant"

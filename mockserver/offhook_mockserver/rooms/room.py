@@ -17,7 +17,6 @@ from offhook_mockserver.rooms.member import RoomCounters
 from offhook_mockserver.rooms.pcm_member import PcmMember
 from offhook_mockserver.rooms.room_faults import NoFaults
 from offhook_mockserver.rooms.rtp_member import RtpMember
-from offhook_mockserver.rooms.token_life import TokenEvent
 from offhook_wire.access_token import AccessToken, TokenInvalid, TokenReason, verify
 from offhook_wire.reception import Reception
 
@@ -70,8 +69,8 @@ class Room:
         on_misuse: called once for each name of a misuse, with a line for people.
         on_member: called with each event that members receive about one another, and with the reason for which a member
             was removed, or an empty text. It must not raise.
-        on_token: called with a member's uid, what happened to its token, and the seconds that the valid one is still valid,
-            or the reason for a refusal. It must not raise.
+        on_token: called with a client's uid when its token expires soon, has expired or was renewed, or a fresh one was
+            refused: the code of that, and a text for people that follows "the token". It must not raise.
         check_more: called when a further member wants to join; raises `RoomError` if that is too many.
         faults: the faults of a test in this room; by default, none.
     """
@@ -105,7 +104,7 @@ class Room:
         self._concealed_before = 0
         self.on_misuse: Callable[[str], None] = lambda what: None
         self.on_member: Callable[[RoomEvent, str], None] = lambda event, why: None
-        self.on_token: Callable[[int, TokenEvent, float | str], None] = lambda uid, event, detail: None
+        self.on_token: Callable[[int, str, str], None] = lambda uid, event, text: None
         self.check_more: Callable[[], None] = lambda: None
         self.faults: RoomFaults = NoFaults()
         self._misuses: set[str] = set()
@@ -199,14 +198,20 @@ class Room:
             if self.faults.refuses_renewal():
                 raise TokenInvalid(TokenReason.INVALID, "a fault of the test refuses renewals")
         except TokenInvalid as error:
-            self.on_token(uid, TokenEvent.REFUSED, str(error))
+            self.on_token(uid, "token_refused", f"was not renewed: {error}")
             raise
-        self.on_token(uid, TokenEvent.RENEWED, access.expires_at_s - self.clock.wall_s())
+        left_s = access.expires_at_s - self.clock.wall_s()
+        self.on_token(uid, "token_renewed", f"was renewed, for {left_s:.0f} s")
         return access
 
-    def token_expires(self, uid: int, in_s: int) -> None:
-        """The token of a member expires in `in_s` seconds, and its door notifies the member."""
-        self.on_token(uid, TokenEvent.EXPIRING, in_s)
+    def token_expires(self, uid: int, in_s: float) -> None:
+        """Note that the token of a client expires soon."""
+        self.on_token(uid, "token_expiring", f"expires in {in_s:g} s")
+
+    def token_expired(self, member: Member) -> None:
+        """Remove a client whose token has expired."""
+        self.on_token(member.uid, "token_expired", "has expired")
+        self.kick(member, "token expired")
 
     async def until_let_in(self, held: Callable[[], bool]) -> None:
         """Wait for the end of what `RoomFaults.hold_join` returned, or until the room is closed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from offhook_mockserver.rooms.timers import timers_of
@@ -21,14 +20,6 @@ if TYPE_CHECKING:
 WARNING_S: Final = 30.0
 #: The clock is read at least this often, because a test's clock need not keep pace with the loop's.
 _LONGEST_NAP_S: Final = 1.0
-
-
-class TokenEvent(Enum):
-    """What happened to the token of a member. That it expired shows in the member's removal."""
-
-    EXPIRING = "token_expiring"
-    RENEWED = "token_renewed"
-    REFUSED = "renewal_refused"
 
 
 class TokenLife:

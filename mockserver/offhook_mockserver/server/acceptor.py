@@ -71,9 +71,12 @@ class Acceptor:
         Where the system cannot do that, connections are accepted and closed.
         """
         self._refusing = True
+        address = self._listener.getsockname()
         with contextlib.suppress(OSError):  # Linux alone can do it
             self._listener.shutdown(socket.SHUT_RD)
             self._loop.remove_reader(self._listener)
+            # A port that the system has chosen is free now; one that was asked for is still bound, which is an error.
+            self._listener.bind(address)
 
     def accept_again(self) -> None:
         """End `refuse`. Idempotent."""

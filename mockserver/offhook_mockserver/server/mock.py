@@ -22,6 +22,7 @@ from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
+from offhook_mockserver.faces.control.api import ControlApi
 from offhook_mockserver.faces.sendblue.start_call import SendblueApi
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
@@ -79,6 +80,7 @@ class Mock:
         tenants: all tenants.
         rooms: the open channels.
         calls: starts and owns calls.
+        control_token: what programs need to control it over HTTP, see `faces/control`.
         entrance: whether a fault refuses connections.
         app: its whole HTTP interface as an ASGI application, guard included.
     """
@@ -107,6 +109,8 @@ class Mock:
         check_function(on_event, "on_event", ("a CallEvent",))
         self.clock: Clock = shared.clock
         self.ids: Ids = shared.ids
+        # Of no seed: what is repeatable can be guessed.
+        self.control_token: Secret = Secret(f"mock_control_{Ids().hex(48)}")
         self.entrance: Entrance = Entrance()
         self.rooms: Rooms = Rooms(self.clock, self.ids, limit=_MOST_CHANNELS)
         self.tenants: Tenants = Tenants(self.ids, self.clock)
@@ -219,7 +223,8 @@ class Mock:
         tenant.faults.watch(self.entrance)
 
     def _build(self) -> ASGIApp:
-        routes = SendblueApi(self.tenants, self.calls, self.tenant).routes()
+        control = ControlApi(self.tenants, self.control_token).routes()
+        routes = control + SendblueApi(self.tenants, self.calls, self.tenant).routes()
         api = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
 
         async def split(scope: Scope, receive: Receive, send: Send) -> None:

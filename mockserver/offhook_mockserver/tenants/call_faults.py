@@ -80,7 +80,7 @@ class CallFaults:
 
     def refuses_renewal(self) -> bool:
         """See `RoomFaults`."""
-        return self._take(RenewalRefused, "a fresh token was refused") is not None
+        return self._take(RenewalRefused, "a fresh token was refused")
 
     def entered(self, uid: int, path: ClientPath) -> None:
         """See `RoomFaults`."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished, mask
 from offhook.session import Grade
 from offhook_mockserver.callees.ends import CalleeEnd
-from offhook_mockserver.rooms.token_life import TokenEvent
 from offhook_mockserver.tenants.call import CallEvent
 from offhook_mockserver.tenants.entry import EntryKind
 
@@ -31,11 +30,6 @@ _UNPUBLISHED: Final = ("unpublished", "has stopped publishing audio")
 _LEFT: Final = ("left", "left the channel")
 _DROPPED: Final = ("dropped", "dropped out of the channel")
 _REMOVED: Final = ("removed", "was removed from the channel")
-_TOKENS: Final[Mapping[TokenEvent, str]] = {
-    TokenEvent.EXPIRING: "expires",
-    TokenEvent.RENEWED: "was renewed, and expires",
-    TokenEvent.REFUSED: "was not renewed",
-}
 
 
 class CallNotes:
@@ -51,8 +45,6 @@ class CallNotes:
         self._tenant = tenant
         self._call = call
         self._on_event = on_event
-        #: When the tokens expire that were reported as expiring and not renewed since, in wall time, by uid.
-        self._expiring: dict[int, float] = {}
 
     def started(self) -> None:
         """The call has started."""
@@ -85,7 +77,6 @@ class CallNotes:
                 code, text = _UNPUBLISHED
             case MemberLeft(uid, reason):
                 code, text = _REMOVED if why else _DROPPED if reason is LeaveReason.DROPPED else _LEFT
-                why = why or self._token_left(uid)
             case _:  # what only the member itself receives
                 return
         is_callee = self._call.callee.has_uid(uid)
@@ -97,31 +88,10 @@ class CallNotes:
             Grade.ASSUMED if is_callee else Grade.OBSERVED,
         )
 
-    def token(self, uid: int, event: TokenEvent, detail: float | str) -> None:
-        """Something happened to the token of a member.
-
-        Args:
-            uid: the member.
-            event: what happened.
-            detail: the seconds for which its token is still valid, or the reason for which a fresh one was refused.
-        """
-        fields: dict[str, Json] = {"event": event.value, "uid": uid, "who": "caller"}
-        if isinstance(detail, str):
-            rest = f": {detail}"
-        else:
-            rest, fields["in_s"] = f" in {detail:.0f} s", detail
-        if event is TokenEvent.EXPIRING:
-            self._expiring[uid] = self._tenant.clock.wall_s() + float(detail)
-        elif event is TokenEvent.RENEWED:
-            self._expiring.pop(uid, None)
-        self._add(EntryKind.MEMBER, f"the token of a caller (uid {uid}) {_TOKENS[event]}{rest}", fields, Grade.OBSERVED)
-
-    def _token_left(self, uid: int) -> str:
-        """Why a member may have left whose token was about to expire; empty for any other member."""
-        if uid not in self._expiring:
-            return ""
-        left_s = self._expiring.pop(uid) - self._tenant.clock.wall_s()
-        return f"its token would have expired in {left_s:.0f} s and had not been renewed"
+    def token(self, uid: int, event: str, text: str) -> None:
+        """The token of a caller expires soon, has expired, was renewed, or a fresh one was refused."""
+        fields: dict[str, Json] = {"event": event, "uid": uid, "who": "caller"}
+        self._add(EntryKind.MEMBER, f"the token of a caller (uid {uid}) {text}", fields, Grade.OBSERVED)
 
     def callee_ended(self, end: CalleeEnd, problem: str = "") -> None:
         """The callee's part has ended; with `FAILED`, because of a problem."""

@@ -123,8 +123,8 @@ class Calls:
         call.task = asyncio.create_task(self._run(tenant, call, notes))
         self._tasks.add(call.task)
         # A task that is cancelled before its first step does not run at all, so this is not its own business.
-        call.task.add_done_callback(lambda ended: faults.close())
         call.task.add_done_callback(lambda task: self._over(tenant, call, notes, task))
+        call.task.add_done_callback(lambda task: faults.close())
         return call
 
     @property

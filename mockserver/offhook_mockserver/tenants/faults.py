@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError
 from offhook.wording import nearest_name, quoted
 from offhook_mockserver.tenants.channel_faults import ChannelFaults
-from offhook_mockserver.tenants.fault_register import CallLimits, ExchangeLimits
+from offhook_mockserver.tenants.fault_register import CallLimits
 from offhook_mockserver.tenants.http_faults import HttpFaults
 from offhook_mockserver.tenants.media_faults import MediaFaults
 
@@ -54,9 +55,9 @@ class Faults(HttpFaults, ChannelFaults, MediaFaults):
             if given not in known:
                 near = nearest_name(given, known)
                 raise ConfigError(f"the fault {name} has no argument {quoted(given)}{near} It has: {', '.join(known)}")
-        missing = [argument for argument, needed in known.items() if needed and argument not in arguments]
-        if missing:
-            raise ConfigError(f"the fault {name} needs the argument {missing[0]}")
+        for argument in known.values():
+            if argument.needed and argument.name not in arguments:
+                raise ConfigError(f"the fault {name} needs the argument {argument.name}")
         fault: Fault = getattr(self, name)(**arguments)
         return fault
 
@@ -70,15 +71,33 @@ def _methods() -> tuple[str, ...]:
 FAULT_NAMES: Final = _methods()
 
 
-def arguments_of(name: str) -> dict[str, bool]:
-    """The arguments of a fault by name, each with whether it is needed."""
-    found: dict[str, bool] = {}
-    for argument in list(inspect.signature(getattr(Faults, name)).parameters.values())[1:]:
-        if argument.kind is inspect.Parameter.VAR_KEYWORD:
-            limits = CallLimits if "CallLimits" in str(argument.annotation) else ExchangeLimits
-            found |= dict.fromkeys(limits.__annotations__, False)
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a fault.
+
+    Attributes:
+        name: its name.
+        needed: whether it has no default.
+        kind: its type, as in the source.
+    """
+
+    name: str
+    needed: bool
+    kind: str
+
+
+def arguments_of(name: str) -> dict[str, Argument]:
+    """The arguments of a fault, by name."""
+    found: dict[str, Argument] = {}
+    for parameter in list(inspect.signature(getattr(Faults, name)).parameters.values())[1:]:
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            found["times"] = Argument("times", False, "int | None")
+            found["to"] = Argument("to", False, "str | None")
+            if CallLimits.__name__ in str(parameter.annotation):
+                found["channel"] = Argument("channel", False, "str | None")
         else:
-            found[argument.name] = argument.default is inspect.Parameter.empty
+            needed = parameter.default is inspect.Parameter.empty
+            found[parameter.name] = Argument(parameter.name, needed, str(parameter.annotation))
     return found
 
 

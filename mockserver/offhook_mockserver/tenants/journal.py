@@ -10,7 +10,8 @@ from offhook.arguments import check_seconds, check_whole
 from offhook.errors import CallStateError, WaitTimeout
 from offhook.interfaces import mask
 from offhook.session import Grade
-from offhook_mockserver.tenants.entry import Criteria, Entry, EntryKind, clean, clean_text, size_of
+from offhook_mockserver.tenants.criteria import Criteria
+from offhook_mockserver.tenants.entry import Entry, EntryKind, clean, clean_text, size_of
 
 if TYPE_CHECKING:
     import re
@@ -58,6 +59,8 @@ class Journal:
         self._bytes = 0
         self._next = 0
         self._began_s: float | None = None
+        #: `at_s` of the last entry that was restored.
+        self._resumed_s = 0.0
         self._waiters: list[_Waiter] = []
         self._watchers: list[Callable[[Entry], object]] = []
         self._closed = False
@@ -96,14 +99,14 @@ class Journal:
             fields: the same for programs.
             grade: how certain it is that Sendblue or Agora would do the same.
         """
-        kept, fields_bytes = clean(fields) if fields else ({}, 0)
+        kept, fields_bytes = clean(fields or {})
         now_s = self._clock.monotonic_s()
         if self._began_s is None:
             self._began_s = now_s
         entry = Entry(
             index=self._next,
             wall_s=self._clock.wall_s(),
-            at_s=now_s - self._began_s,
+            at_s=self._resumed_s + now_s - self._began_s,
             kind=kind,
             channel=channel,
             number=mask(number) if number else "",
@@ -216,7 +219,7 @@ class Journal:
             self._keep(last, size_of(last.text, fields_bytes))
         if last is not None:
             self._next = last.index + 1
-            self._began_s = self._clock.monotonic_s() - last.at_s
+            self._resumed_s = last.at_s
 
     def _keep(self, entry: Entry, size: int) -> None:
         self._entries.append(entry)
@@ -230,7 +233,7 @@ class Journal:
 
     def _why_not(self, criteria: Criteria, count: int, seen: int, timeout_s: float) -> str:
         """Why nothing matched: what was looked for, and the nearest entries with what each missed."""
-        wanted = f"an entry with {criteria}" if count == 1 else f"{count} entries with {criteria}"
+        wanted = ("an entry" if count == 1 else f"{count} entries") + (f" with {criteria}" if str(criteria) else "")
         ended = "before the tenant was removed" if self._closed else f"within {timeout_s:g} s"
         found = f"; {seen} matched" if count > 1 else ""
         lines = [f"the journal did not get {wanted} {ended}{found}"]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook.arguments import check_several, wrong
+from offhook.arguments import check_flag, check_path, check_several, wrong
 from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164
 from offhook.secret import Secret
@@ -25,9 +26,11 @@ from offhook_mockserver.tenants.settings import (
     check_tenant_bounds,
     check_tenant_settings,
 )
+from offhook_mockserver.tenants.snapshot import TenantSnapshot
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from offhook.interfaces import Clock
@@ -98,6 +101,34 @@ class Tenant:
     def ids_of_call(self) -> Ids:
         """The randomness of the next call."""
         return Ids(f"{self.seed}/call/{self.calls_started}")
+
+    def export(self, *, with_seed: bool = False, folder: str | os.PathLike[str] | None = None) -> dict[str, Json]:
+        """The tenant as an object of JSON, from which `Tenants.restore` makes one like it.
+
+        It holds settings, bounds, lines, scripts, clock, journal and ended calls; no live calls, audio and faults.
+
+        Args:
+            with_seed: whether it holds the seed, from which the keys of the tenant follow.
+            folder: audio files of scripts that are in this folder are named without it.
+
+        Raises:
+            ConfigError: an argument is of the wrong type.
+        """
+        check_flag(with_seed, "with_seed")
+        snapshot = TenantSnapshot(
+            seed=self.seed if with_seed else None,
+            lines=self.lines,
+            settings=self.settings,
+            bounds=self.bounds,
+            scripts=self.scripts,
+            calls_started=self.calls_started,
+            ahead_s=self.clock.ahead_s,
+            wall_offset_s=self.clock.wall_offset_s,
+            journal=self.journal.entries,
+            journal_dropped=self.journal.dropped,
+            ended=tuple(self.ended),
+        )
+        return snapshot.to_json(None if folder is None else _folder(folder))
 
 
 class Tenants:
@@ -171,6 +202,27 @@ class Tenants:
         self.on_created(tenant)
         return tenant
 
+    def restore(self, document: object, *, folder: str | os.PathLike[str] = ".") -> Tenant:
+        """A new tenant that is like an exported one. Without the seed in the document, it has other keys.
+
+        Args:
+            document: what `Tenant.export` returned, or the same read from JSON.
+            folder: the folder of the audio files that its scripts name; they may name no others.
+
+        Raises:
+            ConfigError: it is not such a document, or another tenant of this mock has the same seed.
+        """
+        snapshot = TenantSnapshot.from_json(document, _folder(folder))
+        tenant = self.create(
+            lines=snapshot.lines, settings=snapshot.settings, bounds=snapshot.bounds, seed=snapshot.seed
+        )
+        tenant.scripts.update(snapshot.scripts)
+        tenant.calls_started = snapshot.calls_started
+        tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s)
+        tenant.journal.restore(snapshot.journal, snapshot.journal_dropped)
+        tenant.ended.extend(snapshot.ended)
+        return tenant
+
     def find(self, api_key: str, api_secret: str) -> Tenant | None:
         """The tenant of a key pair, or None; the secret is compared in constant time."""
         tenant = self._by_key.get(api_key)
@@ -213,6 +265,10 @@ def _note_fault(journal: Journal, fault: Fault, what: str, number: str | None, c
     fields: dict[str, Json] = {"fault": fault.name, "id": fault.id, "count": fault.count}
     text = f"fault {fault.id} ({fault.name}): {what}"
     journal.add(EntryKind.FAULT, text, channel=channel or "", number=number or "", fields=fields)
+
+
+def _folder(folder: object) -> Path:
+    return Path(check_path(folder, "folder", "scripts")).absolute()
 
 
 def _seed_text(seed: object) -> str:

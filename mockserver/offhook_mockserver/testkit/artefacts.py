@@ -21,7 +21,7 @@ from offhook.records import write_private
 from offhook.secret import redact
 from offhook.wording import quoted_path, system_reason
 
-to_toml = lambda script, number: f"# {number}: {script.summary}"
+from offhook_mockserver.callees.toml import to_toml
 from offhook_mockserver.testkit.picture import picture_of
 
 if TYPE_CHECKING:

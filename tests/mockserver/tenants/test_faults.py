@@ -179,4 +179,9 @@ def test_every_fault_has_a_summary_and_its_limits() -> None:
             assert {"times", "to"} <= arguments_of(name).keys(), name
     assert "channel" in arguments_of("media")
     assert "channel" not in arguments_of("lost_answer")
-    assert arguments_of("redirect") == {"to_url": True, "status": False, "times": False, "to": False}
+    assert {argument.name: argument.needed for argument in arguments_of("redirect").values()} == {
+        "to_url": True,
+        "status": False,
+        "times": False,
+        "to": False,
+    }

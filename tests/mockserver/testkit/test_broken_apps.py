@@ -148,7 +148,7 @@ SAYS = {
         "*offhook: what happened*",
         "contains('reply.wav'*) is false",
         "*[[]20.000] call 1  the token of a caller (uid *) expires in 20 s",
-        "*[[]39.000] call 1  a caller (uid *) left the channel: its token would have expired in 1 s and had not been *",
+        "*[[]39.000] call 1  a caller (uid *) left the channel; its token was about to expire and had not *",
     ],
     "test_dials_twice": [
         "*+1415•••0123 was called 2 times, and its script is for one call.*",

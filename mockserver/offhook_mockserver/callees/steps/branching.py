@@ -145,7 +145,8 @@ class Repeat(Step):
 
     @property
     def text(self) -> str:
-        return f"repeats {len(self.steps)} steps {self.times} times"
+        steps = "a step" if len(self.steps) == 1 else f"{len(self.steps)} steps"
+        return f"plays {steps} {self.times} times"
 
     @property
     def speeches(self) -> tuple[Speech, ...]:

@@ -171,4 +171,7 @@ class Wait(Step):
 
 
 def _said(speech: Speech) -> dict[str, object]:
-    return {"what": speech.what} | ({} if speech.duration_s is None else {"duration_s": speech.duration_s})
+    given: dict[str, object] = {"what": speech.what}
+    if speech.duration_s is not None:
+        given["duration_s"] = speech.duration_s
+    return given

@@ -92,8 +92,8 @@ class MemoryLeg(Leg):
         self._path = ClientPath(lambda reason: room.kick(self._member, reason), self._path_changed)
         self._token = TokenLife(
             room.clock,
-            self._expiring,
-            lambda: room.kick(self._member, "token expired"),
+            self._token_expires,
+            lambda: room.token_expired(self._member),
         )
 
     @property
@@ -237,6 +237,10 @@ class MemoryLeg(Leg):
             self._frames_received += 1
             self._handler.on_audio(uid, frame)
 
+    def _token_expires(self, in_s: int) -> None:
+        self._room.token_expires(self.uid, in_s)
+        self._happened(GrantExpiring())
+
     def _path_changed(self) -> None:
         if self._path.cut:
             self.cut_off(self._detect_s, self._give_up_s)
@@ -246,10 +250,6 @@ class MemoryLeg(Leg):
     def _notice(self) -> None:
         self._noticed = True
         self._notify(LegDisconnected())
-
-    def _expiring(self, in_s: int) -> None:
-        self._room.token_expires(self._member.uid, in_s)
-        self._happened(GrantExpiring())
 
     def _happened(self, event: LegEvent) -> None:
         """Pass an event of the channel on now, or when the network is back."""

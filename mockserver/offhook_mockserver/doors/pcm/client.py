@@ -91,7 +91,7 @@ class PcmClient:
         self._forget = forget
         self._over = False
         self._outbox: Outbox | None = None
-        self._token = TokenLife(room.clock, self._expiring, lambda: self.kick("token expired"))
+        self._token = TokenLife(room.clock, self._token_expires, lambda: room.token_expired(self.member))
         self.member: PcmMember = room.join_pcm(uid, self)
         self._path = ClientPath(self.kick, self._path_changed)
         room.faults.entered(self.member.uid, self._path)
@@ -227,7 +227,7 @@ class PcmClient:
         if not self._over:  # a client that is too far behind to take the answer is out now
             self._token.start()
 
-    def _expiring(self, in_s: int) -> None:
+    def _token_expires(self, in_s: int) -> None:
         self._room.token_expires(self.member.uid, in_s)
         self._put(TokenExpiring(in_s))
 

@@ -101,7 +101,7 @@ class WebRtcClient:
         self.member: RtpMember = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
         self._room = room
         self._ssrc = wanted.ssrc
-        self._token = TokenLife(room.clock, self._expiring, self._expired)
+        self._token = TokenLife(room.clock, self._token_expires, self._expired)
         self._token.verified(access)
         self._silence = LivenessTimer(lambda: self.peer.heard, silence_s, self._fell_silent)
         self._outbox = Outbox(lambda: self._end(LeaveReason.DROPPED))
@@ -252,12 +252,13 @@ class WebRtcClient:
     def _path_changed(self) -> None:
         self.peer.impair(self._path.sent or self._incoming, self._path.heard or self._outgoing)
 
-    def _expiring(self, in_s: int) -> None:
+    def _token_expires(self, in_s: int) -> None:
         self._room.token_expires(self.member.uid, in_s)
         self._put(TokenExpiring(in_s))
 
     def _expired(self) -> None:
-        self.kick("token expired")
+        self._room.token_expired(self.member)
+        self._end(LeaveReason.DROPPED)
 
     def _fell_silent(self, silent: bool) -> None:
         if silent:

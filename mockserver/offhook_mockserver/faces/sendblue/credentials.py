@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 #: Documented under two names: those of the credentials page, then those of the security page.
-_KEY_HEADERS: Final = ("sb-api-key-id", "x-sb-api-key-id")
-_SECRET_HEADERS: Final = ("sb-api-secret-key", "x-sb-api-secret-key")
+KEY_HEADERS: Final = ("sb-api-key-id", "x-sb-api-key-id")
+SECRET_HEADERS: Final = ("sb-api-secret-key", "x-sb-api-secret-key")
 
 # Sendblue documents that both keys are required, but not its answer to a request without them.
 KEYS_MISSING: Final = ApiRefusal(401, Grade.ASSUMED)
@@ -28,11 +28,9 @@ def authenticate(tenants: Tenants, headers: Headers) -> Tenant:
     Raises:
         RequestRefused: a header is missing or empty, or the two are not a key pair.
     """
-    key, secret = _header(headers, _KEY_HEADERS), _header(headers, _SECRET_HEADERS)
+    key, secret = _header(headers, KEY_HEADERS), _header(headers, SECRET_HEADERS)
     if not key or not secret:
-        missing = " and ".join(
-            names[0] for names, value in ((_KEY_HEADERS, key), (_SECRET_HEADERS, secret)) if not value
-        )
+        missing = " and ".join(names[0] for names, value in ((KEY_HEADERS, key), (SECRET_HEADERS, secret)) if not value)
         raise RequestRefused(KEYS_MISSING, f"missing or empty header: {missing}")
     tenant = tenants.find(key, secret)
     if tenant is None:
@@ -48,7 +46,7 @@ def named_tenant(tenants: Tenants, headers: Headers) -> Tenant | None:
 
     Its journal notes the request. Its answers must not depend on it.
     """
-    return tenants.named(_header(headers, _KEY_HEADERS))
+    return tenants.named(_header(headers, KEY_HEADERS))
 
 
 def _header(headers: Headers, names: tuple[str, ...]) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: The largest file, in bytes.
 MOST_BYTES: Final = 256 * 1024
 #: Sources that a file may name: they make their audio themselves. Others may open files or connections.
-_SOURCES: Final = frozenset({"tone", "silence"})
+_SOURCES: Final = frozenset({"marker", "silence", "tone"})
 _CALLEE_KEYS: Final = ("number", "summary", "steps")
 #: The builder's method for each verb.
 METHODS: Final[Mapping[str, Callable[..., object]]] = {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from aioice.stun import Message
 
-    from offhook_wire.impairment import Impairment
+    from offhook_wire.impairment import Carries
     from offhook_wire.media_counts import MediaCounts
 
 #: ICE offers these; ::1 only where the machine has it.
@@ -69,15 +69,15 @@ class LoopbackConnection(Connection):
         controlling: bool,
         on_media: Callable[[bytes], None],
         counts: MediaCounts,
-        incoming: Impairment | None = None,
-        outgoing: Impairment | None = None,
+        incoming: Carries | None = None,
+        outgoing: Carries | None = None,
     ) -> None:
         super().__init__(ice_controlling=controlling)
         self.checks: int = 0
         self.counts = counts
         self.incoming = incoming
+        self.outgoing = outgoing
         self._on_media = on_media
-        self._outgoing = outgoing
 
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
         """Bind loopback sockets. `addresses` is ignored: aioice leaves loopback out of what it finds."""
@@ -145,10 +145,10 @@ class LoopbackConnection(Connection):
 
     def put(self, transport: asyncio.DatagramTransport, data: bytes, address: tuple[str, int]) -> None:
         """Send a datagram, through the impairment if there is one."""
-        if self._outgoing is None:
+        if self.outgoing is None:
             self._put_now(transport, data, address)
         else:
-            self._outgoing.carry(data, lambda: self._put_now(transport, data, address))
+            self.outgoing.carry(data, lambda: self._put_now(transport, data, address))
 
     def _put_now(self, transport: asyncio.DatagramTransport, data: bytes, address: tuple[str, int]) -> None:
         # asyncio keeps what the system does not take, without a limit; every datagram transport can say how much it is.
@@ -225,8 +225,8 @@ class LoopbackGatherer(RTCIceGatherer):
         controlling: bool,
         on_media: Callable[[bytes], None],
         counts: MediaCounts,
-        incoming: Impairment | None = None,
-        outgoing: Impairment | None = None,
+        incoming: Carries | None = None,
+        outgoing: Carries | None = None,
     ) -> None:
         super().__init__(iceServers=[])
         self.connection: LoopbackConnection = LoopbackConnection(

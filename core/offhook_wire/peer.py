@@ -27,7 +27,7 @@ from offhook_wire.rtp import is_rtcp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook_wire.impairment import Impairment
+    from offhook_wire.impairment import Carries
 
 #: How many media packets are kept until the handshake ends: media may overtake the last handshake message, which waits
 #: in a queue.
@@ -78,8 +78,8 @@ class Peer:
         on_rtcp: Callable[[bytes], None],
         on_down: Callable[[str], None],
         counts: MediaCounts | None = None,
-        incoming: Impairment | None = None,
-        outgoing: Impairment | None = None,
+        incoming: Carries | None = None,
+        outgoing: Carries | None = None,
     ) -> None:
         self.counts: MediaCounts = counts or MediaCounts()
         self._on_rtp: Callable[[bytes], None] = on_rtp
@@ -167,6 +167,11 @@ class Peer:
         early, self._early = self._early, []
         for data in early:
             self._media(data)
+
+    def impair(self, incoming: Carries | None, outgoing: Carries | None) -> None:
+        """Impair datagrams of both directions from now on; None for none."""
+        self._gatherer.connection.incoming = incoming
+        self._gatherer.connection.outgoing = outgoing
 
     def send_rtp(self, data: bytes) -> None:
         """Send an RTP packet now; do nothing before `connect` and after the end. Never raises."""

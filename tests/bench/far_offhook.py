@@ -47,7 +47,7 @@ class Relay:
         self._ids = Ids()
         self._rooms = Rooms(self._clock, self._ids)
         self._door = WebRtcDoor(self._rooms, self._clock, self._ids)
-        self._pcm_door = PcmDoor(self._rooms, self._clock, self._ids)
+        self._pcm_door = PcmDoor(self._rooms, self._ids)
         self._callees: list[_Callee] = []
         self._stack = contextlib.AsyncExitStack()
 

@@ -18,7 +18,7 @@ from offhook_mockserver.callees.numbers import HELLO, REPLY, SPEECH
 from offhook_mockserver.callees.script import Answer, ListenFor, Ring, Say, Script, Sound, Wait
 from offhook_mockserver.far_ends import RenewsGrants
 from offhook_mockserver.server.in_process import InProcessMock
-from offhook_mockserver.tenants.tenant import TenantSettings
+from offhook_mockserver.tenants.settings import TenantSettings
 
 if TYPE_CHECKING:
     from offhook import Call

@@ -22,7 +22,7 @@ from offhook_mockserver.callees.callee import CalleeEnd
 from offhook_mockserver.callees.script import Answer, Echo, HangUp, Ring, Script, Wait
 from offhook_mockserver.doors.memory.transport import MemoryTransport
 from offhook_mockserver.server.in_process import InProcessMock
-from offhook_mockserver.tenants.tenant import TenantSettings
+from offhook_mockserver.tenants.settings import TenantSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

@@ -1,8 +1,8 @@
 """The scripted callee: it rings, answers by joining the room as a PCM member, speaks, listens and leaves.
 
-The caller sees what Agora would show: a callee who declines or never answers does not join, one who hangs up
-quits, and one whose network fails is dropped. It is assumed that the bridge joins at the answer, and not when ringing
-starts.
+The caller sees what Agora would show: a callee who declines or never answers is never heard, one who hangs up quits,
+and one whose network fails is dropped. Whether the bridge joins when ringing starts or at the answer is not known, and
+neither is whether the callee's call ends when the caller leaves: both are arguments.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.callees.speech import Speech
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.room import Room
+    from offhook_mockserver.rooms.timers import Timer, Timers
 
 __all__ = ["MOST_KEPT_S", "Callee", "CalleeEnd"]
 
@@ -48,6 +49,9 @@ class Callee:
         join_window_s: how long it waits for a caller to join.
         grace_s: how long a caller that dropped may be away.
         keep_audio_s: how much of each direction, from the answer on, is kept for `audio`; at most an hour.
+        timers: measures `max_call_s`, `join_window_s` and `grace_s`; the running loop by default.
+        joins_at_ringing: whether its member joins when ringing starts; it publishes at the answer in any case.
+        stays_when_caller_leaves: whether it goes on when the caller leaves or drops, before the answer as well.
 
     Attributes:
         end: how its part ended; None before that.
@@ -65,6 +69,9 @@ class Callee:
         join_window_s: float = 60.0,
         grace_s: float = 5.0,
         keep_audio_s: float = 0.0,
+        timers: Timers | None = None,
+        joins_at_ringing: bool = False,
+        stays_when_caller_leaves: bool = False,
     ) -> None:
         check_number(keep_audio_s, "keep_audio_s", least=0, most=MOST_KEPT_S, unit="seconds")
         self._room = room
@@ -73,9 +80,14 @@ class Callee:
         self._max_call_s = max_call_s
         self._join_window_s = join_window_s
         self._grace_s = grace_s
+        self._timers: Timers = timers or asyncio.get_running_loop()
+        self._joins_at_ringing = joins_at_ringing
+        self._stays = stays_when_caller_leaves
+        #: Whether a caller has been in the room.
+        self._visited = False
         self._end: asyncio.Future[CalleeEnd] = asyncio.get_running_loop().create_future()
         self._callers: set[int] = set()
-        self._grace: asyncio.TimerHandle | None = None
+        self._grace: Timer | None = None
         self._stop_watching: Callable[[], None] = lambda: None
         self._performance = Performance(
             room,
@@ -145,8 +157,12 @@ class Callee:
 
     @property
     def answered(self) -> bool:
-        """Whether it joined the room."""
+        """Whether it answered."""
         return self._performance.answered_at_s is not None
+
+    def has_uid(self, uid: int) -> bool:
+        """Whether a uid of the room is that of one of its devices."""
+        return uid == self._performance.uid or uid in self._performance.device_uids
 
     def counters(self) -> dict[str, int]:
         """How much it heard and said, and what of that was lost; all zero before the answer."""
@@ -163,17 +179,18 @@ class Callee:
     async def run(self) -> CalleeEnd:
         """Play the script until it ends, the caller leaves or the time is up; then leave and finish the recording."""
         playing = asyncio.create_task(self._play())
+        limit = self._timers.call_later(self._max_call_s, lambda: self._finish(CalleeEnd.TIME_LIMIT))
         try:
-            done, _ = await asyncio.wait(
-                (playing, self._end), timeout=self._max_call_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait((playing, self._end), return_when=asyncio.FIRST_COMPLETED)
             if playing in done and (error := playing.exception()) is not None:
                 raise error
-            end = self._end.result() if self._end.done() else CalleeEnd.TIME_LIMIT
+            end = self._end.result()
         except BaseException:
             self.end = CalleeEnd.FAILED
             await self._leave(LeaveReason.DROPPED, playing)
             raise
+        finally:
+            limit.cancel()
         self.end = end
         await self._leave(LeaveReason.DROPPED if end is CalleeEnd.DROPPED else LeaveReason.QUIT, playing)
         return end
@@ -184,13 +201,14 @@ class Callee:
         """Keep track of the callers in the room."""
         match event:
             case MemberJoined(uid):
-                if uid in self._performance.device_uids:
+                if self.has_uid(uid):
                     return
                 self._callers.add(uid)
+                self._visited = True
                 self._stop_grace()
             case MemberLeft(uid, reason):
                 self._callers.discard(uid)
-                if self._callers:
+                if self._callers or self._stays or not self.answered:  # before the answer, `_look` decides
                     return
                 if reason is LeaveReason.QUIT:
                     self._finish(CalleeEnd.CALLER_LEFT)
@@ -217,6 +235,8 @@ class Callee:
         # Speech is read now, so that a missing file shows before the conversation begins.
         speech = {speech: await self._load_speech(speech) for speech in self._script.speeches}
         self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
+        if self._joins_at_ringing:
+            self._performance.join()
         self._stop_watching = self._room.watch(self._look)
         self._look()
         await self._performance.perform(speech)
@@ -228,7 +248,7 @@ class Callee:
             return False
         self._stop_watching()
         self._stop_grace()
-        if not self._others_present():
+        if not self._others_present() and not (self._visited and self._stays):
             self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
         return True
 
@@ -240,22 +260,22 @@ class Callee:
     # The end
 
     def _look(self) -> None:
-        """While the callee is not in the room, check it from outside at each change of its members."""
+        """While the callee has not answered, or is away, check the room at each change of its members."""
+        if self._others_present() or (self._room.visited and self._performance.uid is None):
+            self._visited = True
         if self._room.closed:
             self._finish(CalleeEnd.ROOM_CLOSED)
         elif self._others_present():
             self._stop_grace()
-        elif self.answered:
-            self._finish(CalleeEnd.CALLER_LEFT)
-        elif self._room.visited:
-            self._finish(CalleeEnd.GIVEN_UP)
+        elif self._visited and not self._stays:
+            self._finish(CalleeEnd.CALLER_LEFT if self.answered else CalleeEnd.GIVEN_UP)
 
     def _others_present(self) -> bool:
-        return any(member.uid not in self._performance.device_uids for member in self._room.members)
+        return any(not self.has_uid(member.uid) for member in self._room.members)
 
     def _expect_caller(self, within_s: float, otherwise: CalleeEnd) -> None:
         self._stop_grace()
-        self._grace = asyncio.get_running_loop().call_later(within_s, self._finish, otherwise)
+        self._grace = self._timers.call_later(within_s, lambda: self._finish(otherwise))
 
     def _stop_grace(self) -> None:
         if self._grace is not None:

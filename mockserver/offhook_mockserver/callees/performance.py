@@ -50,7 +50,8 @@ class Performance:
         done: set when the script is done, or the callee's part has ended.
         history: what happened.
         progress: how far the script has come.
-        member: the callee's member; None before the answer, and while it is away.
+        uid: the uid of the callee's member; None before it has joined.
+        member: the callee's member; None before it has joined, and while it is away.
         ear: what it hears; None before the answer.
         voice: what it says; None before the answer.
         answered_at_s: when it answered, on the loop's clock.
@@ -95,6 +96,7 @@ class Performance:
         self.done: asyncio.Event = asyncio.Event()
         self.history: History = History(on_moment)
         self.progress: Progress = Progress(script.steps)
+        self.uid: int | None = None
         self.member: PcmMember | None = None
         self.ear: CalleeEar | None = None
         self.voice: Voice | None = None
@@ -109,6 +111,12 @@ class Performance:
         self._speech = speech
         await self.play(self._script.steps)
         await self.until_end()
+
+    def join(self) -> PcmMember:
+        """Join the room, without publishing."""
+        self.uid = self._room.free_uid()  # before it joins: the room reports the member at once
+        self.member = self._room.join_pcm(self.uid, self._handler)
+        return self.member
 
     def leave(self, reason: LeaveReason) -> None:
         """Leave the room, with all devices."""
@@ -162,8 +170,7 @@ class Performance:
         self.ear = CalleeEar(self._room.rate_hz, self._open_recording())
         self.ear.taps = tuple(track for track in (self._heard, self._compared) if track is not None)
         self.answered_at_s = self._loop.time()
-        self.member = self._room.join_pcm(0, self._handler)
-        self.voice = Voice(self.member, self.ear.tick, self._said)
+        self.voice = Voice(self.member or self.join(), self.ear.tick, self._said)
         self.voice.start()
         self.note(MomentCode.ANSWERED, "answered")
 

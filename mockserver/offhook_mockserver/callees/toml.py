@@ -80,6 +80,21 @@ def load_scripts(path: str | os.PathLike[str]) -> dict[str, Script]:
     return _Reader(file, _read(file)).scripts()
 
 
+def scripts_in(text: str, folder: Path) -> dict[str, Script]:
+    """The scripts in a TOML document that is not a file, such as that of an exported tenant.
+
+    Args:
+        text: the document.
+        folder: the folder of the audio files that it names.
+
+    Raises:
+        ScriptError: the document is too large, or something in it is wrong; the message holds the line.
+    """
+    if len(text) > MOST_BYTES:
+        raise ScriptError(f"the scripts are larger than {MOST_BYTES // 1024} kB, which is the limit")
+    return _Reader(folder / "(scripts)", text).scripts() if text.strip() else {}
+
+
 def _read(file: Path) -> str:
     try:
         # Non-blocking, because opening a FIFO waits for its other end.

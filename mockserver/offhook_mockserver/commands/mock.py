@@ -13,6 +13,7 @@ from offhook.cli import EarlySignals, print_json, print_line, run
 from offhook.errors import ConfigError
 from offhook.paths import expanded
 from offhook_mockserver.commands.agora_sdk import agora_sdk_command
+from offhook_mockserver.commands.fault import fault
 
 if TYPE_CHECKING:
     from offhook.cli import Stop
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 mock: typer.Typer = typer.Typer(
     invoke_without_command=True,
     add_completion=False,
-    subcommand_metavar="[exec -- COMMAND... | numbers | agora-sdk --into DIR]",
+    subcommand_metavar="[exec -- COMMAND... | numbers | fault COMMAND | agora-sdk --into DIR]",
 )
 
 
@@ -122,3 +123,4 @@ def numbers_command(
 
 
 mock.command("agora-sdk")(agora_sdk_command)
+mock.add_typer(fault, name="fault")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from offhook.cli import print_json, print_line
 from offhook.interfaces import iso_8601
 from offhook_mockserver.callees.numbers import with_scripts
+from offhook_mockserver.commands.locator import located
 from offhook_mockserver.commands.settings import env_file, environment_for, ready_line, welcome
 from offhook_mockserver.server.socket_server import MockServer, MockSettings
 
@@ -64,6 +65,7 @@ async def running(
     settings = MockSettings(port=options.port, recordings=options.recordings)
     async with MockServer(settings, on_event=show, script_for=with_scripts(options.scripts)) as server:
         with contextlib.ExitStack() as stack:
+            stack.enter_context(located(server))
             if options.env_file is not None:
                 file = stack.enter_context(env_file(options.env_file, environment_for(server)))
                 if stop is not None:

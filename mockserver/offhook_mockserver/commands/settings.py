@@ -72,6 +72,7 @@ def ready_line(server: MockServer) -> dict[str, object]:
         "api_key": server.tenant.api_key.reveal(),
         "api_secret": server.tenant.api_secret.reveal(),
         "from_number": server.from_number,
+        "control_token": server.control_token.reveal(),
     }
 
 
@@ -90,6 +91,8 @@ Try it in another terminal, with these variables set:
 Numbers, and what happens when you call them:
 
 {table(scripts)}
+
+Let something go wrong: offhook mock fault add lost_answer (offhook mock fault names lists what can).
 
 ctrl-C stops it. Calls:
 """

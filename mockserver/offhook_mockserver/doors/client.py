@@ -9,7 +9,7 @@ from offhook_wire.access_token import TokenInvalid
 from offhook_wire.relay_protocol import RenewalRefused, Renewed
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from starlette.websockets import WebSocket
 
@@ -44,10 +44,32 @@ async def serve(
         await asyncio.wait(tasks)
 
 
+async def let_in(room: Room, held: Callable[[], bool], receive: Callable[[], Awaitable[object]]) -> bool:
+    """Wait while a fault holds a client's join.
+
+    Args:
+        room: the room that it asks to join.
+        held: as `RoomFaults.hold_join` returned it.
+        receive: returns the next message of the client, which sends none before it has an answer.
+
+    Returns:
+        Whether it may join now; False if it has disconnected, or did not wait.
+    """
+    waiting = asyncio.ensure_future(room.until_let_in(held))
+    leaving = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return waiting.done()
+    finally:
+        waiting.cancel()
+        leaving.cancel()
+        await asyncio.wait((waiting, leaving))
+
+
 def renew(token: Secret, room: Room, uid: int, life: TokenLife) -> Renewed | RenewalRefused:
     """Verify a member's fresh token and, if it is valid, count its life; returns the answer to the client."""
     try:
-        access = room.verify(token, uid)
+        access = room.verify_renewal(token, uid)
     except TokenInvalid as error:
         return RenewalRefused(int(error.reason), str(error))
     life.verified(access)

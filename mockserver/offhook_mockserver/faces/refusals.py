@@ -1,4 +1,4 @@
-"""Refusals in the shape that Sendblue's clients look for, and the answer to requests that no route takes."""
+"""Refusals in the shapes that Sendblue's APIs use, and the answer to requests that no route takes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from starlette.routing import BaseRoute, Match
 from offhook.session import Grade
 from offhook.wording import quoted
 from offhook_mockserver.doors.json_answer import JsonAnswer
+from offhook_mockserver.tenants.settings import ErrorBody
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
+
+    from offhook_mockserver.tenants.entry import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,17 @@ class UnknownRoute(BaseRoute):
 
     Args:
         known: routes that the client may have meant, as ``METHOD /path``, each with a note or "".
+        shape_of: called with the scope of the request and the text of the answer; notes the request, and returns the
+            shape of the answer.
     """
 
-    def __init__(self, known: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        known: Mapping[str, str],
+        shape_of: Callable[[Scope, str], ErrorBody] = lambda scope, message: ErrorBody.STATUS_MESSAGE,
+    ) -> None:
         self._known = known
+        self._shape_of = shape_of
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
@@ -63,9 +73,21 @@ class UnknownRoute(BaseRoute):
         note = self._known.get(asked) or self._known[nearest]
         note = f" ({note})" if note else ""
         message = f"the mock does not answer {quoted(asked)}; the nearest documented route is {nearest}{note}"
-        await refuse(UNKNOWN_ROUTE, message)(scope, receive, send)
+        await refuse(UNKNOWN_ROUTE, message, self._shape_of(scope, message))(scope, receive, send)
 
 
-def refuse(refusal: ApiRefusal, message: str) -> Response:
-    """A refusal in the shape that Sendblue's clients look for first. Assumed for ``/facetime``."""
-    return JsonAnswer({"status": "ERROR", "message": message}, refusal.status)
+def refuse(refusal: ApiRefusal, message: str, shape: ErrorBody = ErrorBody.STATUS_MESSAGE) -> Response:
+    """A refusal; by default in the shape that Sendblue's clients look for first. Assumed for ``/facetime``."""
+    return JsonAnswer(_body(refusal.status, message, shape), refusal.status)
+
+
+def _body(status: int, message: str, shape: ErrorBody) -> dict[str, Json]:
+    match shape:
+        case ErrorBody.STATUS_MESSAGE:
+            return {"status": "ERROR", "message": message}
+        case ErrorBody.ERROR:
+            return {"error": message}
+        case ErrorBody.ERROR_MESSAGE:
+            return {"status": "ERROR", "error_code": status, "error_message": message}
+        case ErrorBody.NESTED:
+            return {"error": {"code": status, "message": message}}

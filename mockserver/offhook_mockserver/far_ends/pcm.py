@@ -19,7 +19,7 @@ class PcmFarEnd(RoomsFarEnd):
 
     def __init__(self) -> None:
         super().__init__(SystemClock())
-        self._door = PcmDoor(self.rooms, self.clock, self.ids)
+        self._door = PcmDoor(self.rooms, self.ids)
         self._server = LoopServer(self._door)
         self._wire = Wire()
 

@@ -19,7 +19,7 @@ from offhook_mockserver.faces.refusals import ApiRefusal, refuse
 from offhook_mockserver.faces.sendblue.start_call import START_CALL
 from offhook_mockserver.server.asgi_transport import AsgiTransport, NetworkFault
 from offhook_mockserver.server.in_process import InProcessMock
-from offhook_mockserver.tenants.tenant import TenantSettings
+from offhook_mockserver.tenants.settings import TenantSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -46,15 +46,17 @@ def check_may_join(
     Raises:
         JoinRefused: the client may not join.
     """
-    room = rooms.get(channel)
+    # Unknown applications are refused first, so that no answer depends on what others have.
+    if not rooms.knows(app_id):
+        problem = f"this mock has no app id {quoted(app_id)}: join at the mock that issued the grant"
+        raise JoinRefused(403, Refusal("app_id", problem))
+    room = rooms.find(app_id, channel)
     if room is None:
         problem = (
             f"no channel {quoted(channel)} is open here: the call has ended, or no caller joined in time, or another "
             "mock started it. Dial again, and join at the mock that issued the grant"
         )
         raise JoinRefused(404, Refusal("no_such_channel", problem))
-    if room.app_id != app_id:
-        raise JoinRefused(403, Refusal("app_id", f"channel {quoted(channel)} belongs to another app id"))
     try:
         access = room.verify(token, uid)
     except TokenInvalid as error:

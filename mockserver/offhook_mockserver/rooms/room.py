@@ -15,8 +15,9 @@ from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPubl
 from offhook.wording import printable
 from offhook_mockserver.rooms.member import RoomCounters
 from offhook_mockserver.rooms.pcm_member import PcmMember
+from offhook_mockserver.rooms.room_faults import NoFaults
 from offhook_mockserver.rooms.rtp_member import RtpMember
-from offhook_wire.access_token import AccessToken, verify
+from offhook_wire.access_token import AccessToken, TokenInvalid, TokenReason, verify
 from offhook_wire.reception import Reception
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioFrame, Clock, Ids
     from offhook.secret import Secret
     from offhook_mockserver.rooms.member import PcmHandler, Reservation, RoomEvent, RoomMember
+    from offhook_mockserver.rooms.room_faults import RoomFaults
     from offhook_wire.rtp import RtpPacket
 
 
@@ -63,7 +65,14 @@ class Room:
         lost_after_s: how long a member whose connection is lost is kept, before it counts as dropped.
 
     Attributes:
+        clock: see above.
         on_misuse: called once for each name of a misuse, with a line for people.
+        on_member: called with each event that members receive about one another, and with the reason for which a member
+            was removed, or an empty text. It must not raise.
+        on_token: called with a client's uid when its token expires soon, has expired or was renewed, or a fresh one was
+            refused: the code of that, and a text for people that follows "the token". It must not raise.
+        check_more: called when a further member wants to join; raises `RoomError` if that is too many.
+        faults: the faults of a test in this room; by default, none.
     """
 
     def __init__(
@@ -82,7 +91,7 @@ class Room:
         self.rate_hz = rate_hz
         self.lost_after_s = lost_after_s
         self._certificate = certificate
-        self._clock = clock
+        self.clock: Clock = clock
         self._ids = ids
         self._members: dict[int, Member] = {}
         self._expected: list[RtpMember] = []
@@ -94,6 +103,10 @@ class Room:
         self.visited: bool = False
         self._concealed_before = 0
         self.on_misuse: Callable[[str], None] = lambda what: None
+        self.on_member: Callable[[RoomEvent, str], None] = lambda event, why: None
+        self.on_token: Callable[[int, str, str], None] = lambda uid, event, text: None
+        self.check_more: Callable[[], None] = lambda: None
+        self.faults: RoomFaults = NoFaults()
         self._misuses: set[str] = set()
         #: The uids that have been in.
         self._uids: set[int] = set()
@@ -171,8 +184,42 @@ class Room:
             certificate=self._certificate,
             channel=self.channel,
             uid=uid,
-            now_s=self._clock.wall_s(),
+            now_s=self.clock.wall_s(),
         )
+
+    def verify_renewal(self, token: Secret, uid: int) -> AccessToken:
+        """Verify the fresh token of a member.
+
+        Raises:
+            TokenInvalid: as `verify`, or because of a fault.
+        """
+        try:
+            access = self.verify(token, uid)
+            if self.faults.refuses_renewal():
+                raise TokenInvalid(TokenReason.INVALID, "a fault of the test refuses renewals")
+        except TokenInvalid as error:
+            self.on_token(uid, "token_refused", f"was not renewed: {error}")
+            raise
+        left_s = access.expires_at_s - self.clock.wall_s()
+        self.on_token(uid, "token_renewed", f"was renewed, for {left_s:.0f} s")
+        return access
+
+    def token_expires(self, uid: int, in_s: float) -> None:
+        """Note that the token of a client expires soon."""
+        self.on_token(uid, "token_expiring", f"expires in {in_s:g} s")
+
+    def token_expired(self, member: Member) -> None:
+        """Remove a client whose token has expired."""
+        self.on_token(member.uid, "token_expired", "has expired")
+        self.kick(member, "token expired")
+
+    async def until_let_in(self, held: Callable[[], bool]) -> None:
+        """Wait for the end of what `RoomFaults.hold_join` returned, or until the room is closed."""
+        await self.until(lambda: self._closed or not held())
+
+    def look_again(self) -> None:
+        """Have those who wait or watch look at the room again, because a fault has ended."""
+        self._changed()
 
     def check_space(self, uid: int) -> None:
         """Check that there is space for a further member, or that `uid` is a member, which would be replaced.
@@ -182,8 +229,11 @@ class Room:
         Raises:
             RoomError: the room is full.
         """
-        if uid not in self._members and len(self._members) + len(self._expected) >= MAX_ROOM_MEMBERS:
+        if uid in self._members:
+            return
+        if len(self._members) + len(self._expected) >= MAX_ROOM_MEMBERS:
             raise RoomError(f"channel {self.channel} has {MAX_ROOM_MEMBERS} members, which is the limit")
+        self.check_more()
 
     def join_pcm(self, uid: int, handler: PcmHandler) -> PcmMember:
         """Join as a member that speaks and hears PCM.
@@ -258,7 +308,7 @@ class Room:
         member.put_out(kicked)
         for other in self.rtp_members:
             other.talker_left(member.uid)
-        self.notify(MemberLeft(member.uid, reason))
+        self.notify(MemberLeft(member.uid, reason), why=kicked or "")
 
     def kick(self, member: Member, reason: str) -> None:
         """Remove a member: it receives `LegClosed(reason)`, and the others see it as dropped. Idempotent."""
@@ -296,8 +346,9 @@ class Room:
 
     # What members call
 
-    def notify(self, event: RoomEvent, *, but: int = 0) -> None:
-        """Pass an event to all members except the member `but`."""
+    def notify(self, event: RoomEvent, *, but: int = 0, why: str = "") -> None:
+        """Pass an event to all members except the member `but`; `why` is the reason for which one was removed."""
+        self.on_member(event, why)
         for member in (*self._expected, *self._members.values()):
             if member.uid != but:
                 member.notify(event)

@@ -18,6 +18,8 @@ class Rooms:
         clock: the time.
         ids: random numbers.
         limit: how many may be open at once.
+
+    A channel belongs to one application. For another application of this mock it does not exist, see `find`.
     """
 
     def __init__(self, clock: Clock, ids: Ids, *, limit: int = 1000) -> None:
@@ -25,14 +27,23 @@ class Rooms:
         self._ids = ids
         self._limit = limit
         self._rooms: dict[str, Room] = {}
+        self._app_ids: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._rooms)
 
     def create(
-        self, channel: str, app_id: str, certificate: Secret, *, rate_hz: int = 16_000, lost_after_s: float = 10.0
+        self,
+        channel: str,
+        app_id: str,
+        certificate: Secret,
+        *,
+        rate_hz: int = 16_000,
+        lost_after_s: float = 10.0,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
     ) -> Room:
-        """Open a channel.
+        """Open a channel; for the arguments see `Room`. By default, it has the clock and the ids of the rooms.
 
         Raises:
             RoomError: the channel is open already, or the limit is reached.
@@ -45,13 +56,31 @@ class Rooms:
             channel,
             app_id,
             certificate,
-            clock=self._clock,
-            ids=self._ids,
+            clock=clock or self._clock,
+            ids=ids or self._ids,
             rate_hz=rate_hz,
             lost_after_s=lost_after_s,
         )
         self._rooms[channel] = room
+        self._app_ids.add(app_id)
         return room
+
+    def add_app_id(self, app_id: str) -> None:
+        """Make an application known that has no channel yet. Idempotent."""
+        self._app_ids.add(app_id)
+
+    def forget_app_id(self, app_id: str) -> None:
+        """Forget an application. Idempotent."""
+        self._app_ids.discard(app_id)
+
+    def knows(self, app_id: str) -> bool:
+        """Whether this mock has the application."""
+        return app_id in self._app_ids
+
+    def find(self, app_id: str, channel: str) -> Room | None:
+        """The open room of an application's channel, or None: also if another application has this channel."""
+        room = self._rooms.get(channel)
+        return room if room is not None and room.app_id == app_id else None
 
     def get(self, channel: str) -> Room | None:
         """The open room of a channel, or None."""

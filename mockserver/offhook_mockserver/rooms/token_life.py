@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from typing import TYPE_CHECKING, Final
+
+from offhook_mockserver.rooms.timers import timers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook.interfaces import Clock
+    from offhook_mockserver.rooms.timers import Timer
     from offhook_wire.access_token import AccessToken
 
 
@@ -24,7 +26,7 @@ class TokenLife:
     """Measures a token's life with the monotonic clock, from its verification: setting the wall clock ends no call.
 
     Args:
-        clock: the time.
+        clock: the time; if a test moves it, the callbacks follow at once.
         on_expiring: called once for each token with the seconds that it has left, rounded up.
         on_expired: called once, when the token has expired.
     """
@@ -35,7 +37,7 @@ class TokenLife:
         self._on_expired = on_expired
         self._ends_s = 0.0
         self._warning_s: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
 
     def verified(self, token: AccessToken) -> None:
         """Measure the life of this token from now on; call this when the token has just been verified."""
@@ -54,7 +56,7 @@ class TokenLife:
             self._warning_s = None
             self._on_expiring(math.ceil(self._ends_s - now_s))
         next_s = self._ends_s if self._warning_s is None else self._warning_s
-        self._timer = asyncio.get_running_loop().call_later(min(next_s - now_s, _LONGEST_NAP_S), self.start)
+        self._timer = timers_of(self._clock).call_later(min(next_s - now_s, _LONGEST_NAP_S), self.start)
 
     def stop(self) -> None:
         """Stop watching. Idempotent."""

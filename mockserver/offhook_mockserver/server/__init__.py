@@ -51,12 +51,17 @@ if TYPE_CHECKING:
     from offhook_mockserver.server.renewal import RenewsGrants
     from offhook_mockserver.server.socket_server import MockServer, MockSettings
     from offhook_mockserver.tenants.call import CallEvent, MockCall
-    from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
+    from offhook_mockserver.tenants.clock import TenantClock
+    from offhook_mockserver.tenants.entry import Entry, EntryKind
+    from offhook_mockserver.tenants.journal import Journal, NotSeen
+    from offhook_mockserver.tenants.settings import BridgeJoins, ErrorBody, TenantBounds, TenantSettings
+    from offhook_mockserver.tenants.tenant import Tenant
 
 __all__ = [
     "Answer",
     "AnsweredElsewhere",
     "BargeIn",
+    "BridgeJoins",
     "Busy",
     "CallEvent",
     "CalleeScript",
@@ -65,10 +70,14 @@ __all__ = [
     "Decline",
     "Drop",
     "Echo",
+    "Entry",
+    "EntryKind",
+    "ErrorBody",
     "HangUp",
     "Hold",
     "IfHeard",
     "InProcessMock",
+    "Journal",
     "ListenFor",
     "MockCall",
     "MockServer",
@@ -77,6 +86,7 @@ __all__ = [
     "NetworkFault",
     "NeverAnswer",
     "Noise",
+    "NotSeen",
     "RenewsGrants",
     "Repeat",
     "Resume",
@@ -89,6 +99,8 @@ __all__ = [
     "SoundsLike",
     "Step",
     "Tenant",
+    "TenantBounds",
+    "TenantClock",
     "TenantSettings",
     "Tone",
     "Unmute",
@@ -98,6 +110,7 @@ __all__ = [
 ]
 
 _SCRIPT: Final = "offhook_mockserver.callees.script"
+_SETTINGS: Final = "offhook_mockserver.tenants.settings"
 _HOMES: Final[Mapping[str, str]] = {
     "CalleeScript": "offhook_mockserver.callees.builder",
     "Answer": _SCRIPT,
@@ -139,7 +152,15 @@ _HOMES: Final[Mapping[str, str]] = {
     "MockCall": "offhook_mockserver.tenants.call",
     "RenewsGrants": "offhook_mockserver.server.renewal",
     "Tenant": "offhook_mockserver.tenants.tenant",
-    "TenantSettings": "offhook_mockserver.tenants.tenant",
+    "BridgeJoins": _SETTINGS,
+    "ErrorBody": _SETTINGS,
+    "TenantBounds": _SETTINGS,
+    "TenantSettings": _SETTINGS,
+    "TenantClock": "offhook_mockserver.tenants.clock",
+    "Entry": "offhook_mockserver.tenants.entry",
+    "EntryKind": "offhook_mockserver.tenants.entry",
+    "Journal": "offhook_mockserver.tenants.journal",
+    "NotSeen": "offhook_mockserver.tenants.journal",
 }
 
 

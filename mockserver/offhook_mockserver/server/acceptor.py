@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+import socket
 from typing import TYPE_CHECKING, Final
 
 from offhook_mockserver.server.incidents import Incident
 from offhook_mockserver.server.limits import ACCEPT_PAUSE_S, ACCEPTS_PER_TURN, MAX_CONNECTIONS
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from collections.abc import Set as AbstractSet
 
@@ -60,9 +60,30 @@ class Acceptor:
         #: Connections that are being set up; they are among `connections` a moment before their tasks end.
         self._opening: dict[asyncio.Task[None], asyncio.BaseProtocol] = {}
         self._pause: asyncio.TimerHandle | None = None
+        self._refusing = False
         listener.setblocking(False)
         listener.listen(_BACKLOG)
         self._resume()
+
+    def refuse(self) -> None:
+        """Refuse connections until `accept_again`: the port stays ours, and the system refuses for us. Idempotent.
+
+        Where the system cannot do that, connections are accepted and closed.
+        """
+        self._refusing = True
+        address = self._listener.getsockname()
+        with contextlib.suppress(OSError):  # Linux alone can do it
+            self._listener.shutdown(socket.SHUT_RD)
+            self._loop.remove_reader(self._listener)
+            # A port that the system has chosen is free now; one that was asked for is still bound, which is an error.
+            self._listener.bind(address)
+
+    def accept_again(self) -> None:
+        """End `refuse`. Idempotent."""
+        if self._refusing:
+            self._refusing = False
+            self._listener.listen(_BACKLOG)
+            self._resume()
 
     def stop(self) -> None:
         """Accept no more connections. Idempotent."""
@@ -81,7 +102,8 @@ class Acceptor:
 
     def _resume(self) -> None:
         self._pause = None
-        self._loop.add_reader(self._listener, self._accept)
+        if not self._refusing:
+            self._loop.add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
         for _ in range(ACCEPTS_PER_TURN):
@@ -94,6 +116,9 @@ class Acceptor:
                 self._loop.remove_reader(self._listener)
                 self._pause = self._loop.call_later(ACCEPT_PAUSE_S, self._resume)
                 return
+            if self._refusing:
+                client.close()
+                continue
             client.setblocking(False)
             if len(self._connections | set(self._opening.values())) >= self._most:
                 self._turn_away(client)

@@ -25,6 +25,7 @@ from offhook.arguments import (
     check_whole,
     wrong,
 )
+from offhook_mockserver.faces.faulty_answer import CONNECTION
 from offhook_mockserver.faces.mistakes import MISTAKE
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
     Args:
         app: the application.
         client: the address that the application sees as the client's.
+        refuses: returns whether connections are refused now.
 
     Raises:
         ConfigError: `app` is not an ASGI application, or `client` is not a host and a port.
@@ -90,7 +92,13 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         requests: requests that reached the application.
     """
 
-    def __init__(self, app: ASGIApp, *, client: tuple[str, int] = ("127.0.0.1", 50_000)) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        client: tuple[str, int] = ("127.0.0.1", 50_000),
+        refuses: Callable[[], bool] = lambda: False,
+    ) -> None:
         check_function(app, "app", ("scope", "receive", "send"), may_be_async=True)
         pair = check_several(client, "client", "a host and a port")
         if len(pair) != 2:
@@ -98,6 +106,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         host, port = pair
         self._app = app
         self._client = (check_text(host, "client"), check_whole(port, "client", least=0, most=65_535))
+        self._refuses = refuses
         self._fault = NetworkFault()
         self._running: set[asyncio.Task[None]] = set()
         self.requests: int = 0
@@ -119,7 +128,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         fault, trace = self._fault, _trace_of(request)
         await trace("connection.connect_tcp.started", {"host": request.url.host, "port": request.url.port})
-        if fault.refuse:
+        if fault.refuse or self._refuses():
             raise httpx.ConnectError("connection refused", request=request)
         await trace("connection.connect_tcp.complete", {})
         await trace("http11.send_request_headers.started", {"request": request})
@@ -130,7 +139,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         self.requests += 1
         scope = _scope_of(request, self._client)
         exchange = _Exchange(self._app, scope, body)
-        scope["extensions"][MISTAKE] = exchange.fail
+        scope["extensions"] |= {MISTAKE: exchange.fail, CONNECTION: exchange}
         task = asyncio.create_task(exchange.run())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -169,6 +178,7 @@ class _Exchange:
         self._parts: asyncio.Queue[bytes | None] = asyncio.Queue(_MOST_PARTS)
         self._gone = asyncio.Event()
         self._unread = False
+        self.was_reset = False
         self.complete = False
         self.mistake: OffhookError | None = None
 
@@ -223,6 +233,19 @@ class _Exchange:
             while True:
                 self._parts.get_nowait()
 
+    # What the application calls as its `ClientConnection`
+
+    def reset(self) -> None:
+        """Reset the connection, after the parts of the answer that were sent."""
+        self.was_reset = True
+        if not self._unread and not self._head.done():
+            self._head.set_exception(httpx.ReadError("connection reset before the answer arrived"))
+        self._gone.set()
+
+    def close(self) -> None:
+        """Close the connection, after the parts of the answer that were sent."""
+        self._gone.set()
+
     async def _receive(self) -> Message:
         if self._body is not None:
             body, self._body = self._body, None
@@ -270,6 +293,8 @@ class _Body(httpx.AsyncByteStream):
                 yield piece
             if passed == self._fault.reset_after:
                 raise httpx.ReadError("connection reset in the middle of the answer", request=self._request)
+        if self._exchange.was_reset:
+            raise httpx.ReadError("connection reset in the middle of the answer", request=self._request)
         if not self._exchange.complete:
             raise httpx.RemoteProtocolError("server disconnected in the middle of its answer", request=self._request)
 

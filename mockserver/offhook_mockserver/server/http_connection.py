@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +14,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from offhook_mockserver.doors.limits import LINGER_S
+from offhook_mockserver.faces.faulty_answer import CONNECTION
 from offhook_mockserver.server.bounded_io import BoundedIo
 from offhook_mockserver.server.incidents import Incident
 from offhook_mockserver.server.limits import (
@@ -27,10 +31,12 @@ from offhook_mockserver.server.websocket_connection import RefusableWebSocket
 if TYPE_CHECKING:
     import logging
 
+    from starlette.types import ASGIApp, Receive, Scope, Send
     from uvicorn import Config
     from uvicorn.protocols.http.h11_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
+    from offhook_mockserver.faces.faulty_answer import ClientConnection
     from offhook_mockserver.server.incidents import Incidents
     from offhook_mockserver.server.turnstile import Turnstile
 
@@ -124,11 +130,26 @@ class BoundedConnection(BoundedIo, H11Protocol):
         self.incidents = incidents
         self.turnstile = turnstile
         self.logger: logging.Logger = incidents.uvicorn_log
+        self.app: ASGIApp = _with_connection(self, self.app)
         self.conn: CountingParser = CountingParser()
         self._parser = self.conn
         self.ws_protocol_class: partial[RefusableWebSocket] = partial(
             RefusableWebSocket, incidents=incidents, turnstile=turnstile
         )  # type: ignore[assignment]  # a factory
+
+    # What applications call as their `ClientConnection`
+
+    def reset(self) -> None:
+        """Reset the connection; what was not sent yet is dropped."""
+        # Without this, the system closes it in good order if all that has arrived was read.
+        with contextlib.suppress(OSError):
+            client = self.transport.get_extra_info("socket")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def close(self) -> None:
+        """Close the connection when everything was sent."""
+        self.transport.close()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -225,3 +246,13 @@ class BoundedConnection(BoundedIo, H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _with_connection(connection: ClientConnection, app: ASGIApp) -> ASGIApp:
+    """The application, which finds the connection of a request in its scope."""
+
+    async def called(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["extensions"] = {CONNECTION: connection}
+        await app(scope, receive, send)
+
+    return called

@@ -41,7 +41,7 @@ class InProcessMock(Mock):
 
     def http(self) -> AsgiTransport:
         """A new HTTP transport to its application, for `httpx.AsyncClient`."""
-        return AsgiTransport(self.app)
+        return AsgiTransport(self.app, refuses=lambda: self.entrance.refusing)
 
     def phone(
         self,

@@ -98,6 +98,18 @@ class LoopServer(uvicorn.Server):
         )
         self._ticking = asyncio.create_task(self.main_loop())
 
+    def refuse(self, refusing: bool) -> None:
+        """Refuse connections from now on, and close those without a request; or accept them again."""
+        if self._acceptor is None:
+            return
+        if not refusing:
+            self._acceptor.accept_again()
+            return
+        self._acceptor.refuse()
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, BoundedConnection):  # calls that are up go on
+                connection.shutdown()
+
     def stop_accepting(self) -> None:
         """Accept no more connections."""
         if self._acceptor is not None:

@@ -22,13 +22,16 @@ from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
+from offhook_mockserver.faces.control.api import ControlApi
 from offhook_mockserver.faces.sendblue.start_call import SendblueApi
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
+from offhook_mockserver.server.entrance import Entrance
 from offhook_mockserver.server.http_guard import Guard
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
-from offhook_mockserver.tenants.tenant import Tenants, check_tenant_settings, mint_token
+from offhook_mockserver.tenants.settings import check_tenant_settings
+from offhook_mockserver.tenants.tenant import Tenants, mint_token
 from offhook_wire.relay_protocol import Refusal, RefusalAnswer
 
 if TYPE_CHECKING:
@@ -44,9 +47,12 @@ if TYPE_CHECKING:
     from offhook.plugin import TransportRegistry
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.tenants.call import CallEvent
-    from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
+    from offhook_mockserver.tenants.settings import TenantBounds, TenantSettings
+    from offhook_mockserver.tenants.tenant import Tenant
 
 
+#: Channels of all tenants together.
+_MOST_CHANNELS: Final = 10_000
 #: The paths of the doors begin with this.
 _RELAY: Final = "/relay/"
 
@@ -59,20 +65,23 @@ class Mock:
         ids: all randomness; with a seed, keys, channels and tokens are repeatable.
         plugins: the audio sources, sinks and resamplers; by default, the installed ones.
         tenant: how calls of its first tenant behave.
+        bounds: how much its first tenant may use.
         recordings: an existing or new folder for what callees hear, as a path or text; or None.
-        script_for: returns the callee's script for a number; by default, that of the table of fictional numbers. A
-            mistake in it is raised as `ScriptError` where the call is dialled, if that is in this process, and as a
-            refusal with HTTP 422 elsewhere; nothing rings.
+        script_for: returns the callee's script for a number for which a tenant has none in its `scripts`; by default,
+            that of the table of fictional numbers. A mistake in it is raised as `ScriptError` where the call is
+            dialled, if that is in this process, and as a refusal with HTTP 422 elsewhere; nothing rings.
         on_event: called with each event of a call.
 
     Raises:
         ConfigError: an argument is of the wrong type.
 
     Attributes:
-        tenant: its first tenant.
+        tenant: its first tenant. Its journal also notes requests that name no tenant.
         tenants: all tenants.
         rooms: the open channels.
         calls: starts and owns calls.
+        control_token: what programs need to control it over HTTP, see `faces/control`.
+        entrance: whether a fault refuses connections.
         app: its whole HTTP interface as an ASGI application, guard included.
     """
 
@@ -83,6 +92,7 @@ class Mock:
         ids: Ids | None = None,
         plugins: Plugins | None = None,
         tenant: TenantSettings | None = None,
+        bounds: TenantBounds | None = None,
         recordings: str | os.PathLike[str] | None = None,
         script_for: Callable[[str], Script] = script_for,
         on_event: Callable[[CallEvent], None] = lambda event: None,
@@ -99,14 +109,17 @@ class Mock:
         check_function(on_event, "on_event", ("a CallEvent",))
         self.clock: Clock = shared.clock
         self.ids: Ids = shared.ids
-        self.tenants: Tenants = Tenants(self.ids)
-        self.tenant: Tenant = self.tenants.create(settings=tenant)
-        self.rooms: Rooms = Rooms(self.clock, self.ids)
+        # Of no seed: what is repeatable can be guessed.
+        self.control_token: Secret = Secret(f"mock_control_{Ids().hex(48)}")
+        self.entrance: Entrance = Entrance()
+        self.rooms: Rooms = Rooms(self.clock, self.ids, limit=_MOST_CHANNELS)
+        self.tenants: Tenants = Tenants(self.ids, self.clock)
+        self.tenants.on_created = self._created
+        self.tenants.on_removed = lambda removed: self.rooms.forget_app_id(removed.app_id)
+        self.tenant: Tenant = self.tenants.create(settings=tenant, bounds=bounds)
         self._recordings = None if recordings is None else expanded(recordings).absolute()
         self.calls: Calls = Calls(
             self.rooms,
-            self.clock,
-            self.ids,
             plugins or Plugins.load(),
             recordings=self._recordings,
             on_event=on_event,
@@ -132,11 +145,15 @@ class Mock:
     @property
     def environment(self) -> dict[str, str]:
         """The settings that a phone needs to call through this mock, with the keys of its first tenant."""
+        return self.environment_of(self.tenant)
+
+    def environment_of(self, tenant: Tenant) -> dict[str, str]:
+        """The settings that a phone needs to call through this mock, with the keys of a tenant."""
         return {
             "SENDBLUE_API_BASE_URL": self.url,
-            "SENDBLUE_API_API_KEY": self.tenant.api_key.reveal(),
-            "SENDBLUE_API_API_SECRET": self.tenant.api_secret.reveal(),
-            "OFFHOOK_FROM_NUMBER": self.from_number,
+            "SENDBLUE_API_API_KEY": tenant.api_key.reveal(),
+            "SENDBLUE_API_API_SECRET": tenant.api_secret.reveal(),
+            "OFFHOOK_FROM_NUMBER": tenant.lines[0],
         }
 
     def renew(self, channel: str) -> Grant:
@@ -148,9 +165,9 @@ class Mock:
         """
         check_text(channel, "channel")
         for tenant in self.tenants.all():
-            if channel in tenant.calls:
-                expires_at_s = int(self.clock.wall_s()) + tenant.settings.token_life_s
-                token = mint_token(tenant, channel, clock=self.clock, ids=self.ids)
+            if call := tenant.calls.get(channel):
+                expires_at_s = int(tenant.clock.wall_s()) + tenant.settings.token_life_s
+                token = mint_token(tenant, call)
                 return Grant(tenant.app_id, channel, Secret(token), 0, self.url, expires_at_s)
         raise RoomError(f"channel {channel} has no live call, so there is nothing to renew")
 
@@ -201,8 +218,13 @@ class Mock:
         """The accepted values of a Host header."""
         return frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost"))
 
+    def _created(self, tenant: Tenant) -> None:
+        self.rooms.add_app_id(tenant.app_id)
+        tenant.faults.watch(self.entrance)
+
     def _build(self) -> ASGIApp:
-        routes = SendblueApi(self.tenants, self.calls, self.clock, self.ids).routes()
+        control = ControlApi(self.tenants, self.control_token).routes()
+        routes = control + SendblueApi(self.tenants, self.calls, self.tenant).routes()
         api = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
 
         async def split(scope: Scope, receive: Receive, send: Send) -> None:

@@ -22,7 +22,7 @@ from offhook_mockserver.server.lazy_door import LazyDoor
 from offhook_mockserver.server.loop_server import LoopServer
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.server.mock import Mock
-from offhook_mockserver.tenants.tenant import check_tenant_settings
+from offhook_mockserver.tenants.settings import check_tenant_bounds, check_tenant_settings
 from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from offhook.plugin import Plugins
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.tenants.call import CallEvent
-    from offhook_mockserver.tenants.tenant import TenantSettings
+    from offhook_mockserver.tenants.settings import TenantBounds, TenantSettings
 
 
 _log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class MockSettings:
         port: where it listens on 127.0.0.1; 0 lets the system choose the port.
         recordings: an existing or new folder for what callees hear, as a path or text; or None.
         tenant: how calls of its first tenant behave.
+        bounds: how much its first tenant may use.
 
     Raises:
         ConfigError: one of them is of the wrong type, or the port is not one.
@@ -60,6 +61,7 @@ class MockSettings:
     port: int = 0
     recordings: str | os.PathLike[str] | None = None
     tenant: TenantSettings | None = None
+    bounds: TenantBounds | None = None
 
     def __post_init__(self) -> None:
         check_whole(self.port, "port", least=0, most=65_535)
@@ -67,6 +69,8 @@ class MockSettings:
             check_path(self.recordings, "recordings", "recordings")
         if self.tenant is not None:
             check_tenant_settings(self.tenant, "tenant")
+        if self.bounds is not None:
+            check_tenant_bounds(self.bounds)
 
 
 class MockServer(Mock):
@@ -98,12 +102,13 @@ class MockServer(Mock):
             ids=ids,
             plugins=plugins,
             tenant=self.settings.tenant,
+            bounds=self.settings.bounds,
             recordings=self.settings.recordings,
             script_for=script_for,
             on_event=on_event,
         )
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
-        self._pcm_door = PcmDoor(self.rooms, self.clock, self.ids)
+        self._pcm_door = PcmDoor(self.rooms, self.ids)
         self._port = 0
         self._server: LoopServer | None = None
 
@@ -123,6 +128,8 @@ class MockServer(Mock):
         server = LoopServer(self.app)
         await server.start(self.settings.port)
         self._server, self._port = server, server.port
+        self.entrance.on_change = server.refuse
+        server.refuse(self.entrance.refusing)
         self._door.warm_up()
 
     async def aclose(self) -> None:

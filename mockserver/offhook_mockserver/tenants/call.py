@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
+
+from offhook.arguments import wrong
+from offhook_mockserver.callees.ends import CalleeEnd
+from offhook_mockserver.tenants.entry import clean_text
 
 if TYPE_CHECKING:
-    from offhook_mockserver.callees.callee import Callee, CalleeEnd
+    import asyncio
+    from collections.abc import Mapping
+    from typing import Self
+
+    from offhook.interfaces import Ids
+    from offhook_mockserver.callees.callee import Callee
     from offhook_mockserver.rooms.room import Room
+    from offhook_mockserver.tenants.entry import Json
 
 
 #: Counters that stay zero in a healthy call.
@@ -27,6 +37,8 @@ _LOSSES: Final = (
 #: How many of its last events are kept of an ended call, and how much of each.
 _EVENTS_KEPT: Final = 20
 _EVENT_CHARACTERS: Final = 80
+#: How many events are kept of a live call; when there are more, the older half is dropped.
+_MOST_EVENTS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +68,12 @@ class MockCall:
         from_number: the line that it is from.
         room: where caller and callee meet.
         callee: the callee that it rings.
-        events: what happened, in order.
+        ids: its randomness, which follows from the tenant's seed and the number of the call.
+        started_wall_s: when it was started, in seconds since 1970, by the tenant's clock.
+        answered_wall_s: when the callee answered, likewise; None before that.
+        events: what happened, in order; of more than 2,000, the latest.
         end: how the callee's part ended; None before that.
+        task: owns the room and the callee, until all members have left.
     """
 
     channel: str
@@ -65,8 +81,18 @@ class MockCall:
     from_number: str
     room: Room
     callee: Callee
+    ids: Ids
+    started_wall_s: float
+    answered_wall_s: float | None = None
     events: list[str] = field(default_factory=list[str])
     end: CalleeEnd | None = None
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    def note(self, what: str) -> None:
+        """Add an event."""
+        if len(self.events) >= _MOST_EVENTS:
+            del self.events[: _MOST_EVENTS // 2]
+        self.events.append(what)
 
     def counters(self) -> dict[str, int]:
         """The counters of the room and of the callee."""
@@ -110,6 +136,40 @@ class EndedCall:
         """The counters that stay zero in a healthy call and are above zero in this one."""
         return _losses(self._counters)
 
+    def to_json(self) -> dict[str, Json]:
+        """The call as an object of JSON; secrets in it are redacted, and numbers masked."""
+        return {
+            "channel": self.channel,
+            "to": clean_text(self.to),
+            "from_number": clean_text(self.from_number),
+            "events": [clean_text(event) for event in self.events],
+            "end": None if self.end is None else self.end.value,
+            "counters": dict(self._counters),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Self:
+        """The call that `to_json` returned.
+
+        Raises:
+            ConfigError: it is not such an object.
+        """
+        try:
+            end = document["end"]
+            return cls(
+                channel=str(document["channel"]),
+                to=str(document["to"]),
+                from_number=str(document["from_number"]),
+                events=[str(event) for event in cast("list[Json]", document["events"])],
+                end=None if end is None else CalleeEnd(end),
+                _counters={
+                    str(name): int(cast("int", count))
+                    for name, count in cast("Mapping[str, Json]", document["counters"]).items()
+                },
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise wrong("an ended call", f"what EndedCall.to_json() returned ({error!r})", document) from None
+
 
 def _losses(counters: dict[str, int]) -> dict[str, int]:
-    return {name: counters[name] for name in _LOSSES if counters[name]}
+    return {name: counters[name] for name in _LOSSES if counters.get(name)}

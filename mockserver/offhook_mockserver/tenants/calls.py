@@ -1,4 +1,7 @@
-"""The mock's calls: each is a room, a callee and the task that owns both until all members have left."""
+"""The mock's calls: each is a room, a callee and the task that owns both until all members have left.
+
+What happens in a call is written to its tenant's journal.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,27 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook.interfaces import mask
 from offhook_mockserver.callees.callee import Callee, CalleeEnd
 from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.callees.script_source import script_from
 from offhook_mockserver.callees.voice import load_speech
-from offhook_mockserver.tenants.call import CallEvent, MockCall
+from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.tenants.call import MockCall
+from offhook_mockserver.tenants.call_faults import CallFaults
+from offhook_mockserver.tenants.call_log import CallLogs
+from offhook_mockserver.tenants.call_notes import CallNotes
+from offhook_mockserver.tenants.settings import BridgeJoins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from offhook.interfaces import AudioSink, Clock, Ids
+    from offhook.interfaces import AudioSink
     from offhook.plugin import Plugins
-    from offhook_mockserver.callees.moments import Moment
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.callees.speech import Speech
     from offhook_mockserver.rooms.rooms import Rooms
+    from offhook_mockserver.tenants.call import CallEvent
     from offhook_mockserver.tenants.tenant import Tenant
 
 
@@ -39,19 +46,16 @@ class Calls:
 
     Args:
         rooms: where channels are opened.
-        clock: the time of events.
-        ids: for channel names.
         plugins: the audio sources, sinks and resamplers.
         recordings: a folder for what callees hear, or None.
         on_event: called with each event of a call, for people.
-        script_for: returns the script for a number; by default, that of the table of fictional numbers.
+        script_for: returns the script for a number for which the tenant has none; by default, that of the table of
+            fictional numbers.
     """
 
     def __init__(
         self,
         rooms: Rooms,
-        clock: Clock,
-        ids: Ids,
         plugins: Plugins,
         *,
         recordings: Path | None = None,
@@ -59,52 +63,68 @@ class Calls:
         script_for: Callable[[str], Script] = script_for,
     ) -> None:
         self._rooms = rooms
-        self._clock = clock
-        self._ids = ids
         self._plugins = plugins
         self._recordings = recordings
         self._on_event = on_event
         self._script_for = script_for
         self._speech: dict[tuple[Speech, int], bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._call_logs = CallLogs()
 
     def start(self, tenant: Tenant, to: str, from_number: str) -> MockCall:
         """Open a channel and ring `to`.
 
         Raises:
-            RoomError: too many channels are open.
+            RoomError: too many channels are open, or the tenant was removed.
             ScriptError: `script_for` raised an error, or returned something that cannot be played.
         """
-        script = script_from(self._script_for, to)
-        channel = f"ft_call_{self._ids.hex(16)}"  # documented: the shape of the example
-        room = self._rooms.create(channel, tenant.app_id, tenant.certificate, lost_after_s=tenant.settings.lost_after_s)
+        _check_bounds(tenant)
+        settings = tenant.settings
+        script = tenant.scripts.get(to) or script_from(self._script_for, to)
+        ids = tenant.ids_of_call()
+        channel = f"ft_call_{ids.hex(16)}"  # documented: the shape of the example
+        room = self._rooms.create(
+            channel,
+            tenant.app_id,
+            tenant.certificate,
+            lost_after_s=settings.lost_after_s,
+            clock=tenant.clock,
+            ids=ids,
+        )
+        tenant.calls_started += 1
 
         async def load(speech: Speech) -> bytes:
             return await self._load(speech, room.rate_hz)
 
-        def change(what: str) -> None:
-            self._note(call, what)
-
-        def happened(moment: Moment) -> None:
-            if moment.code.is_event:
-                change(moment.text)
-
-        room.on_misuse = change
         callee = Callee(
             room,
             script,
             load_speech=load,
             open_recording=lambda: self._open_recording(channel),
-            on_moment=happened,
-            max_call_s=tenant.settings.max_call_s,
-            join_window_s=tenant.settings.join_window_s,
-            grace_s=tenant.settings.grace_s,
+            on_moment=lambda moment: notes.moment(moment),
+            max_call_s=settings.max_call_s,
+            join_window_s=settings.join_window_s,
+            grace_s=settings.grace_s,
+            keep_audio_s=settings.keep_audio_s,
+            timers=tenant.clock,
+            joins_at_ringing=BridgeJoins(settings.bridge_joins) is BridgeJoins.RINGING,
+            stays_when_caller_leaves=not settings.caller_leaving_ends_call,
         )
-        call = MockCall(channel, to, from_number, room, callee)
+        call = MockCall(channel, to, from_number, room, callee, ids, tenant.clock.wall_s())
+        notes = CallNotes(tenant, call, self._on_event)
+        room.on_misuse = notes.misuse
+        room.on_member = notes.member
+        room.on_token = notes.token
+        room.check_more = lambda: _check_members(tenant)
+        faults = CallFaults(tenant.faults, room, to)
+        room.faults = faults
         tenant.calls[channel] = call
-        task = asyncio.create_task(self._run(tenant, call))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        notes.started()
+        call.task = asyncio.create_task(self._run(tenant, call, notes))
+        self._tasks.add(call.task)
+        # A task that is cancelled before its first step does not run at all, so this is not its own business.
+        call.task.add_done_callback(lambda task: self._over(tenant, call, notes, task))
+        call.task.add_done_callback(lambda task: faults.close())
         return call
 
     @property
@@ -119,37 +139,44 @@ class Calls:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_STOP_TIMEOUT_S)
+        await self._call_logs.aclose()
 
-    async def _run(self, tenant: Tenant, call: MockCall) -> None:
-        started_at_s = asyncio.get_running_loop().time()
+    async def _run(self, tenant: Tenant, call: MockCall, notes: CallNotes) -> None:
+        started_at_s = tenant.clock.timer_s()
         try:
-            try:
-                call.end = await call.callee.run()
-            except Exception as error:
-                call.end = CalleeEnd.FAILED
-                if isinstance(error, OffhookError):
-                    _log.warning("the callee of %s failed: %s", call.channel, error.message)
-                else:
-                    _log.exception("the callee of %s failed", call.channel)
-                self._note(call, f"{CalleeEnd.FAILED.text}: {error}")
+            call.end = await call.callee.run()
+        except Exception as error:
+            call.end = CalleeEnd.FAILED
+            if isinstance(error, OffhookError):
+                _log.warning("the callee of %s failed: %s", call.channel, error.message)
             else:
-                self._note(call, call.end.text)
-            await self._until_empty(tenant, call, started_at_s)
-        finally:
-            self._rooms.close(call.channel)
-            if losses := call.losses():
-                self._note(call, "lost: " + ", ".join(f"{name} {count}" for name, count in losses.items()))
-            del tenant.calls[call.channel]
-            tenant.ended.append(call.ended())
+                _log.exception("the callee of %s failed", call.channel)
+            notes.callee_ended(call.end, str(error))
+        else:
+            notes.callee_ended(call.end)
+        await self._until_empty(tenant, call, started_at_s)
+
+    def _over(self, tenant: Tenant, call: MockCall, notes: CallNotes, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._rooms.close(call.channel)
+        if losses := call.losses():
+            notes.lost(losses)
+        del tenant.calls[call.channel]
+        tenant.ended.append(call.ended())
+        if tenant.settings.keep_audio_s > 0:
+            tenant.kept.append(call)
+        notes.ended()
+        if tenant.settings.call_log and not tenant.removed:
+            self._call_logs.send(tenant, call)
 
     async def _until_empty(self, tenant: Tenant, call: MockCall, started_at_s: float) -> None:
         """Wait until the caller has left, too, or the call's time is up. Assumed: Sendblue does not document it."""
-        settings, room = tenant.settings, call.room
+        settings, room, clock = tenant.settings, call.room, tenant.clock
         try:
             if call.end is not None and call.end.may_precede_caller and not room.members:
-                async with asyncio.timeout_at(started_at_s + settings.join_window_s):
+                async with clock.timeout(started_at_s + settings.join_window_s - clock.timer_s()):
                     await room.until(lambda: bool(room.members))
-            async with asyncio.timeout_at(started_at_s + settings.max_call_s):
+            async with clock.timeout(started_at_s + settings.max_call_s - clock.timer_s()):
                 await room.until(lambda: not room.members)
         except TimeoutError:
             pass
@@ -173,9 +200,16 @@ class Calls:
             _log.warning("what the callee hears is not recorded: %s", error)
             return None
 
-    def _note(self, call: MockCall, what: str) -> None:
-        call.events.append(what)
-        try:
-            self._on_event(CallEvent(self._clock.wall_s(), call.channel, mask(call.to), what))
-        except Exception:  # of the test or the program that watches
-            _log.exception("on_event of this mock failed")
+
+def _check_bounds(tenant: Tenant) -> None:
+    if tenant.removed:
+        raise RoomError("this tenant was removed from the mock: create another one")
+    if len(tenant.calls) >= tenant.bounds.calls:
+        raise RoomError(
+            f"this tenant has {len(tenant.calls)} calls, which is its limit: hang up some, or raise TenantBounds(calls)"
+        )
+
+
+def _check_members(tenant: Tenant) -> None:
+    if tenant.members >= tenant.bounds.members:
+        raise RoomError(f"this tenant has {tenant.members} members in its channels, which is its limit")

@@ -1,67 +1,56 @@
 """Tenants: a tenant is an API key pair with everything that belongs to it, so that two tests never meet.
 
-Keys, numbers and ids are drawn from `Ids`, so a seed makes them repeatable.
+Everything random of a tenant follows from its seed: keys and application from the seed itself, and what belongs to a
+call from the seed and the number of the call. So a tenant is repeatable, whatever other tenants do.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook.arguments import check_instance, check_seconds, check_several, check_whole, wrong
-from offhook.interfaces import e164
+from offhook.arguments import check_flag, check_path, check_several, wrong
+from offhook.errors import ConfigError
+from offhook.interfaces import Ids, e164
 from offhook.secret import Secret
+from offhook_mockserver.tenants.clock import TenantClock
+from offhook_mockserver.tenants.entry import EntryKind
+from offhook_mockserver.tenants.faults import Faults
+from offhook_mockserver.tenants.journal import Journal
+from offhook_mockserver.tenants.settings import (
+    TenantBounds,
+    TenantSettings,
+    check_tenant_bounds,
+    check_tenant_settings,
+)
+from offhook_mockserver.tenants.snapshot import TenantSnapshot
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Clock, Ids
+    import os
+    from collections.abc import Callable
+
+    from offhook.interfaces import Clock
+    from offhook_mockserver.callees.script import Script
     from offhook_mockserver.tenants.call import EndedCall, MockCall
+    from offhook_mockserver.tenants.entry import Json
+    from offhook_mockserver.tenants.fault import Fault
 
 
 #: The from-number of the documentation's example.
 DEFAULT_LINE: Final = "+18885550199"
 #: How many ended calls a tenant keeps, the latest ones.
 _REMEMBERED: Final = 1000
+#: How many ended calls a tenant keeps with their callees and audio.
+_KEPT: Final = 16
+#: How long `end_calls` waits for callees to leave and recordings to be finished.
+_END_TIMEOUT_S: Final = 0.8
 
 
-@dataclass(slots=True, kw_only=True)
-class TenantSettings:
-    """How a tenant's calls behave where Sendblue's documentation does not say it. All of these are assumed.
-
-    Attributes:
-        token_life_s: how long a grant's token is valid. Sendblue documents only that tokens are time-limited.
-        max_call_s: how long a call may last, ringing included.
-        join_window_s: how long after start-call a caller may join; then the call is given up.
-        grace_s: how long a caller that dropped may be away.
-        lost_after_s: how long a channel keeps a member whose connection is lost, before it counts as dropped.
-
-    Raises:
-        ConfigError: one of them is not a number of seconds; `token_life_s` must be a whole number of at least 1.
-    """
-
-    token_life_s: int = 3600
-    max_call_s: float = 3600.0
-    join_window_s: float = 60.0
-    grace_s: float = 5.0
-    lost_after_s: float = 10.0
-
-    def __post_init__(self) -> None:
-        check_whole(self.token_life_s, "token_life_s", least=1, most=0xFFFFFFFF, unit="seconds")
-        for name in ("max_call_s", "join_window_s", "grace_s", "lost_after_s"):
-            check_seconds(getattr(self, name), name, zero=True)
-
-
-def check_tenant_settings(given: object, name: str = "settings") -> TenantSettings:
-    """Check an argument that must be `TenantSettings`.
-
-    Raises:
-        ConfigError: it is something else.
-    """
-    return check_instance(given, name, TenantSettings, "TenantSettings(...)")
-
-
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Tenant:
     """One API key pair and what belongs to it.
 
@@ -70,34 +59,113 @@ class Tenant:
         api_secret: the secret key.
         app_id: the Agora application that its channels belong to, 32 hex digits.
         certificate: that application's certificate, 32 hex digits.
+        seed: everything random of the tenant follows from it.
+        clock: its time.
+        journal: what happened to it.
         lines: the numbers that it may call from.
         settings: how its calls behave.
+        bounds: how much it may use.
+        scripts: what the callees at some numbers do; for other numbers, the mock's `script_for` is asked.
         calls: its live calls, by channel.
+        calls_started: how many calls it has started.
         ended: what is kept of its last 1,000 ended calls.
+        kept: its last 16 ended calls with their callees, and so with what these heard and said; empty unless
+            `settings.keep_audio_s` is above 0.
+        removed: whether it was removed from its mock.
+        faults: what goes wrong for it, because a test wants it.
     """
 
     api_key: Secret
     api_secret: Secret
     app_id: str
     certificate: Secret
+    seed: str
+    clock: TenantClock
+    journal: Journal
     lines: tuple[str, ...] = (DEFAULT_LINE,)
     settings: TenantSettings = field(default_factory=TenantSettings)
+    bounds: TenantBounds = field(default_factory=TenantBounds)
+    scripts: dict[str, Script] = field(default_factory=dict["str", "Script"])
     calls: dict[str, MockCall] = field(default_factory=dict["str", "MockCall"])
+    calls_started: int = 0
     ended: deque[EndedCall] = field(default_factory=lambda: deque["EndedCall"](maxlen=_REMEMBERED))
+    kept: deque[MockCall] = field(default_factory=lambda: deque["MockCall"](maxlen=_KEPT))
+    faults: Faults = field(default_factory=Faults)
+    removed: bool = False
+
+    @property
+    def members(self) -> int:
+        """How many members all its channels have together."""
+        return sum(len(call.room.members) for call in self.calls.values())
+
+    def ids_of_call(self) -> Ids:
+        """The randomness of the next call."""
+        return Ids(f"{self.seed}/call/{self.calls_started}")
+
+    def export(self, *, with_seed: bool = False, folder: str | os.PathLike[str] | None = None) -> dict[str, Json]:
+        """The tenant as an object of JSON, from which `Tenants.restore` makes one like it.
+
+        It holds settings, bounds, lines, scripts, clock, journal and ended calls; no live calls, audio and faults.
+
+        Args:
+            with_seed: whether it holds the seed, from which the keys of the tenant follow.
+            folder: audio files of scripts that are in this folder are named without it.
+
+        Raises:
+            ConfigError: an argument is of the wrong type.
+        """
+        check_flag(with_seed, "with_seed")
+        snapshot = TenantSnapshot(
+            seed=self.seed if with_seed else None,
+            lines=self.lines,
+            settings=self.settings,
+            bounds=self.bounds,
+            scripts=self.scripts,
+            calls_started=self.calls_started,
+            ahead_s=self.clock.ahead_s,
+            wall_offset_s=self.clock.wall_offset_s,
+            journal=self.journal.entries,
+            journal_dropped=self.journal.dropped,
+            ended=tuple(self.ended),
+        )
+        return snapshot.to_json(None if folder is None else _folder(folder))
 
 
 class Tenants:
-    """All tenants of one mock, by their keys."""
+    """All tenants of one mock, by their keys.
 
-    def __init__(self, ids: Ids) -> None:
+    Args:
+        ids: seeds of tenants that are created without one.
+        clock: the time of the mock; by default, that of the machine.
+    """
+
+    def __init__(self, ids: Ids, clock: Clock | None = None) -> None:
         self._ids = ids
+        self._clock = clock
         self._by_key: dict[str, Tenant] = {}
+        #: Called with each tenant that was created or removed.
+        self.on_created: Callable[[Tenant], None] = lambda tenant: None
+        self.on_removed: Callable[[Tenant], None] = lambda tenant: None
 
-    def create(self, *, lines: tuple[str, ...] = (DEFAULT_LINE,), settings: TenantSettings | None = None) -> Tenant:
-        """A new tenant with a fresh key pair, app id and certificate.
+    def create(
+        self,
+        *,
+        lines: tuple[str, ...] = (DEFAULT_LINE,),
+        settings: TenantSettings | None = None,
+        bounds: TenantBounds | None = None,
+        seed: str | int | None = None,
+    ) -> Tenant:
+        """A new tenant with a key pair, an app id and a certificate of its own.
+
+        Args:
+            lines: the numbers that it may call from.
+            settings: how its calls behave.
+            bounds: how much it may use.
+            seed: everything random of the tenant follows from it; by default, it is drawn from the mock's `ids`.
 
         Raises:
-            ConfigError: an argument is of the wrong type, a line is not an E.164 number, or there is none.
+            ConfigError: an argument is of the wrong type, a line is not an E.164 number, there is none, or another
+                tenant of this mock has the same seed and so the same keys.
         """
         numbers = check_several(lines, "lines", "a tuple of E.164 numbers")
         if not numbers:
@@ -105,16 +173,54 @@ class Tenants:
         lines = tuple(e164(cast("str", number), "line") for number in numbers)
         if settings is not None:
             check_tenant_settings(settings)
+        if bounds is not None:
+            check_tenant_bounds(bounds)
+        seed = self._ids.hex(32) if seed is None else _seed_text(seed)
+        ids = Ids(seed)
+        # The prefix shows a reader that these are not live keys.
+        api_key = f"mock_key_{ids.hex(24)}"
+        if api_key in self._by_key:
+            raise ConfigError(f"another tenant of this mock has the seed {seed!r}: remove it, or use another seed")
+        bounds = bounds or TenantBounds()
+        clock = TenantClock(self._clock)
+        journal = Journal(clock, most_entries=bounds.journal_entries, most_bytes=bounds.journal_bytes)
+        clock.on_move = lambda what: journal.add(EntryKind.CLOCK, what)
         tenant = Tenant(
-            # The prefix shows a reader that these are not live keys.
-            api_key=Secret(f"mock_key_{self._ids.hex(24)}"),
-            api_secret=Secret(f"mock_secret_{self._ids.hex(32)}"),
-            app_id=self._ids.hex(32),
-            certificate=Secret(self._ids.hex(32)),
+            api_key=Secret(api_key),
+            api_secret=Secret(f"mock_secret_{ids.hex(32)}"),
+            app_id=ids.hex(32),
+            certificate=Secret(ids.hex(32)),
+            seed=seed,
+            clock=clock,
+            journal=journal,
             lines=lines,
             settings=settings or TenantSettings(),
+            bounds=bounds,
         )
-        self._by_key[tenant.api_key.reveal()] = tenant
+        tenant.faults.on_applied = lambda *applied: _note_fault(journal, *applied)
+        self._by_key[api_key] = tenant
+        self.on_created(tenant)
+        return tenant
+
+    def restore(self, document: object, *, folder: str | os.PathLike[str] = ".") -> Tenant:
+        """A new tenant that is like an exported one. Without the seed in the document, it has other keys.
+
+        Args:
+            document: what `Tenant.export` returned, or the same read from JSON.
+            folder: the folder of the audio files that its scripts name; they may name no others.
+
+        Raises:
+            ConfigError: it is not such a document, or another tenant of this mock has the same seed.
+        """
+        snapshot = TenantSnapshot.from_json(document, _folder(folder))
+        tenant = self.create(
+            lines=snapshot.lines, settings=snapshot.settings, bounds=snapshot.bounds, seed=snapshot.seed
+        )
+        tenant.scripts.update(snapshot.scripts)
+        tenant.calls_started = snapshot.calls_started
+        tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s)
+        tenant.journal.restore(snapshot.journal, snapshot.journal_dropped)
+        tenant.ended.extend(snapshot.ended)
         return tenant
 
     def find(self, api_key: str, api_secret: str) -> Tenant | None:
@@ -122,19 +228,64 @@ class Tenants:
         tenant = self._by_key.get(api_key)
         return tenant if tenant is not None and tenant.api_secret.matches(api_secret) else None
 
+    def named(self, api_key: str) -> Tenant | None:
+        """The tenant that a key id belongs to, without a check of the secret: for its journal, not for answers."""
+        return self._by_key.get(api_key)
+
     def all(self) -> tuple[Tenant, ...]:
         """Every tenant, oldest first."""
         return tuple(self._by_key.values())
 
+    async def end_calls(self, tenant: Tenant) -> None:
+        """End the tenant's calls: callees drop out, and recordings are finished. Bounded."""
+        tasks = [call.task for call in tenant.calls.values() if call.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_END_TIMEOUT_S)
 
-def mint_token(tenant: Tenant, channel: str, *, clock: Clock, ids: Ids) -> str:
-    """A token for one of the tenant's channels. It is valid for every uid, as Sendblue's tokens are."""
+    async def remove(self, tenant: Tenant) -> None:
+        """End the tenant's calls and forget it: its keys are wrong from now on. Idempotent and bounded.
+
+        The `Tenant` object keeps its journal and its ended calls.
+        """
+        if tenant.removed:
+            return
+        tenant.removed = True
+        self._by_key.pop(tenant.api_key.reveal(), None)
+        try:
+            await self.end_calls(tenant)
+        finally:
+            tenant.faults.end_all()
+            tenant.journal.close()
+            self.on_removed(tenant)
+
+
+def _note_fault(journal: Journal, fault: Fault, what: str, number: str | None, channel: str | None) -> None:
+    fields: dict[str, Json] = {"fault": fault.name, "id": fault.id, "count": fault.count}
+    text = f"fault {fault.id} ({fault.name}): {what}"
+    journal.add(EntryKind.FAULT, text, channel=channel or "", number=number or "", fields=fields)
+
+
+def _folder(folder: object) -> Path:
+    return Path(check_path(folder, "folder", "scripts")).absolute()
+
+
+def _seed_text(seed: object) -> str:
+    """A seed as text, so that an exported tenant has the same one."""
+    if isinstance(seed, bool) or not isinstance(seed, str | int):
+        raise wrong("seed", "text, a whole number or None", seed)
+    return str(seed)
+
+
+def mint_token(tenant: Tenant, call: MockCall) -> str:
+    """A token for the channel of one of the tenant's calls. It is valid for every uid, as Sendblue's tokens are."""
     return mint(
         tenant.app_id,
         tenant.certificate,
-        channel,
+        call.channel,
         0,
-        issued_s=int(clock.wall_s()),
-        salt=1 + ids.below(99_999_999),
+        issued_s=int(tenant.clock.wall_s()),
+        salt=1 + call.ids.below(99_999_999),
         expire_s=tenant.settings.token_life_s,
     )

@@ -120,7 +120,7 @@ class Scene:
             load_speech=load,
             open_recording=lambda: tape,
             on_moment=note,
-            **limits,
+            **limits,  # type: ignore[arg-type]
         )
         self.running = asyncio.create_task(self.callee.run())
 

@@ -24,7 +24,7 @@ from offhook_mockserver.callees.callee import CalleeEnd
 from offhook_mockserver.callees.numbers import SPEECH
 from offhook_mockserver.callees.script import Answer, Decline, Echo, HangUp, ListenFor, Say, Script, Sound
 from offhook_mockserver.server.socket_server import MockServer, MockSettings
-from offhook_mockserver.tenants.tenant import TenantSettings
+from offhook_mockserver.tenants.settings import TenantSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,16 +19,18 @@ from offhook.interfaces import (
     LegDisconnected,
     LegFailed,
     LegReconnected,
+    MemberJoined,
     frames_in,
     samples_per_frame,
 )
+from offhook_mockserver.rooms.client_path import ClientPath
 from offhook_mockserver.rooms.token_life import TokenLife
 from offhook_wire.access_token import TokenInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offhook.interfaces import AudioFrame, Clock, Grant, LegEvent, LegHandler
+    from offhook.interfaces import AudioFrame, Grant, LegEvent, LegHandler
     from offhook_mockserver.doors.memory.network import MemoryNetwork
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.room import Room
@@ -53,7 +55,8 @@ class MemoryLeg(Leg):
         uid: its uid there; 0 lets the room choose one.
         handler: called with events and audio.
         network: the network to the room.
-        clock: the time by which tokens expire.
+        detect_s: how long it takes to notice that a fault has cut the path to the room.
+        give_up_s: how long it tries to reconnect.
         over: called once, when the leg has left the room.
 
     Raises:
@@ -67,7 +70,8 @@ class MemoryLeg(Leg):
         handler: LegHandler,
         network: MemoryNetwork,
         *,
-        clock: Clock,
+        detect_s: float,
+        give_up_s: float,
         over: Callable[[MemoryLeg], None],
     ) -> None:
         self.rate_hz: int = room.rate_hz
@@ -83,11 +87,13 @@ class MemoryLeg(Leg):
         self._waiting: deque[LegEvent] = deque()
         self._frames_sent = self._lost_sent = self._lost_on_end = 0
         self._frames_received = self._lost_heard = 0
+        self._detect_s, self._give_up_s = detect_s, give_up_s
         self._member = room.join_pcm(uid, self)
+        self._path = ClientPath(lambda reason: room.kick(self._member, reason), self._path_changed)
         self._token = TokenLife(
-            clock,
-            lambda in_s: self._happened(GrantExpiring()),
-            lambda: room.kick(self._member, "token expired"),
+            room.clock,
+            self._token_expires,
+            lambda: room.token_expired(self._member),
         )
 
     @property
@@ -99,6 +105,10 @@ class MemoryLeg(Leg):
         """Watch the life of the token that the leg joined with."""
         self._token.verified(access)
         self._token.start()
+
+    def begin(self) -> None:
+        """Let faults have their effect from now on."""
+        self._room.faults.entered(self.uid, self._path)
 
     # ---- what the driver calls
 
@@ -113,7 +123,9 @@ class MemoryLeg(Leg):
         if self._over:
             return
         self._frames_sent += 1
-        if not self._network.sent.passes():
+        line = self._path.sent
+        passes = self._network.sent.passes() and (line is None or self._path.carry_pcm(line, 0, frame, self._speak))
+        if not passes:
             self._lost_sent += 1
             self._lost_on_end += 1
             if self._lost_on_end == _LOST_FRAMES:
@@ -123,9 +135,8 @@ class MemoryLeg(Leg):
             lost, self._lost_on_end = self._lost_on_end, 0
             if lost >= _LOST_FRAMES:
                 self._report(AudioReturned(Direction.SENT))
-        if not self._member.published:
-            self._member.publish()
-        self._member.send(frame)
+        if line is None:
+            self._speak(frame)
 
     def counters(self) -> dict[str, int]:
         """See `Leg.counters`; the losses are those on the network of this transport."""
@@ -141,10 +152,12 @@ class MemoryLeg(Leg):
             RENEW_TIMEOUT_S,
             lambda: TransportError("the fresh token could not reach the channel: the network is down"),
         )
+        if self._path.cut:
+            raise TransportError("the fresh token could not reach the channel: the network is down")
         if self._over:
             raise TransportError("we are not in the channel any more, so there is nothing to renew")
         try:
-            access = self._room.verify(grant.token, self._member.uid)
+            access = self._room.verify_renewal(grant.token, self._member.uid)
         except TokenInvalid as error:
             message = f"channel {self._room.channel} refused the fresh token: {error}"
             raise TokenRejected(message, error.reason) from None
@@ -161,6 +174,8 @@ class MemoryLeg(Leg):
 
     def on_event(self, event: RoomEvent) -> None:
         """Pass an event of the room to the handler, when the network is up."""
+        if isinstance(event, MemberJoined):
+            self._path.restarted(event.uid)
         self._happened(event)
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
@@ -170,8 +185,11 @@ class MemoryLeg(Leg):
         if not self._network.heard.passes():
             self._lost_heard += 1
             return
-        self._frames_received += 1
-        self._handler.on_audio(uid, frame)
+        line = self._path.heard
+        if line is None:
+            self._hear(uid, frame)
+        elif not self._path.carry_pcm(line, uid, frame, lambda late: self._hear(uid, late)):
+            self._lost_heard += 1
 
     # ---- what the network does
 
@@ -190,8 +208,8 @@ class MemoryLeg(Leg):
             self._notice()
 
     def reconnect(self) -> None:
-        """The network is mended."""
-        if self._over or not self._cut:
+        """The network is mended, or a fault of the path to the room has ended: if all is well now, go on."""
+        if self._over or not self._cut or self._path.cut or not self._network.up:
             return
         self._cut = False
         self._stop_timers()
@@ -207,6 +225,27 @@ class MemoryLeg(Leg):
             self._happened(event)
 
     # ---- inside
+
+    def _speak(self, frame: AudioFrame) -> None:
+        if not self._over:
+            if not self._member.published:
+                self._member.publish()
+            self._member.send(frame)
+
+    def _hear(self, uid: int, frame: AudioFrame) -> None:
+        if not self._over:
+            self._frames_received += 1
+            self._handler.on_audio(uid, frame)
+
+    def _token_expires(self, in_s: int) -> None:
+        self._room.token_expires(self.uid, in_s)
+        self._happened(GrantExpiring())
+
+    def _path_changed(self) -> None:
+        if self._path.cut:
+            self.cut_off(self._detect_s, self._give_up_s)
+        else:
+            self.reconnect()
 
     def _notice(self) -> None:
         self._noticed = True
@@ -249,6 +288,7 @@ class MemoryLeg(Leg):
     def _end(self) -> None:
         """End the leg: it sends nothing more, and its handler gets at most one more event, the one that says why."""
         self._over = True
+        self._room.faults.left(self._path)
         self._token.stop()
         self._stop_timers()
         self._waiting.clear()

@@ -116,27 +116,39 @@ class MemoryTransport(Transport):
             JOIN_TIMEOUT_S,
             lambda: JoinTimeout(f"joining at the mock {self._mock.url} took longer than {JOIN_TIMEOUT_S:g} s"),
         )
-        room = self._mock.rooms.get(grant.channel)
+        if not self._mock.rooms.knows(grant.app_id):
+            raise JoinFailed(f"the mock at {self._mock.url} has no app id {quoted(grant.app_id)}")
+        room = self._mock.rooms.find(grant.app_id, grant.channel)
         if room is None:
             raise JoinFailed(f"no channel {quoted(grant.channel)} is open at {self._mock.url}")
+        held = room.faults.hold_join()
+        if held is not None:
+            await room.until_let_in(held)
         return self._enter(room, grant, handler)
 
     def _enter(self, room: Room, grant: Grant, handler: LegHandler) -> MemoryLeg:
         try:
             access = room.verify(grant.token, grant.uid)
-            if grant.app_id != room.app_id:
-                raise JoinFailed(f"channel {room.channel} belongs to another app id than the grant's")
             if room.rate_hz != self.rate_hz:
                 raise JoinFailed(
                     f"channel {room.channel} uses {room.rate_hz} Hz, but this transport uses {self.rate_hz} Hz"
                 )
-            leg = MemoryLeg(room, grant.uid, handler, self._network, clock=self._mock.clock, over=self._forget)
+            leg = MemoryLeg(
+                room,
+                grant.uid,
+                handler,
+                self._network,
+                detect_s=self.detect_s,
+                give_up_s=self.give_up_s,
+                over=self._forget,
+            )
         except TokenInvalid as error:
             raise TokenRejected(f"channel {room.channel} refused the token: {error}", error.reason) from None
         except RoomError as error:
             raise JoinFailed(error.message) from None
         leg.watch_token(access)
         self.legs.append(leg)
+        leg.begin()
         return leg
 
     async def aclose(self) -> None:

@@ -16,6 +16,7 @@ from offhook.interfaces import (
 )
 from offhook_mockserver.doors.client import renew, serve
 from offhook_mockserver.doors.outbox import Outbox
+from offhook_mockserver.rooms.client_path import ClientPath
 from offhook_mockserver.rooms.token_life import TokenLife
 from offhook_wire.pcm_protocol import (
     MAX_TEXT_BYTES,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from starlette.types import Message
     from starlette.websockets import WebSocket
 
-    from offhook.interfaces import Clock
     from offhook.secret import Secret
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.pcm_member import PcmMember
@@ -72,7 +72,6 @@ class PcmClient:
         room: the room that it joins.
         uid: its uid there; 0 lets the room choose one.
         rejoin_token: the secret with which the client proves itself when it comes back.
-        clock: the time.
         forget: called once, when the member has left the room.
 
     Raises:
@@ -85,7 +84,6 @@ class PcmClient:
         uid: int,
         rejoin_token: str,
         *,
-        clock: Clock,
         forget: Callable[[], object],
     ) -> None:
         self.rejoin_token = rejoin_token
@@ -93,8 +91,10 @@ class PcmClient:
         self._forget = forget
         self._over = False
         self._outbox: Outbox | None = None
-        self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), lambda: self.kick("token expired"))
+        self._token = TokenLife(room.clock, self._token_expires, lambda: room.token_expired(self.member))
         self.member: PcmMember = room.join_pcm(uid, self)
+        self._path = ClientPath(self.kick, self._path_changed)
+        room.faults.entered(self.member.uid, self._path)
 
     async def attend(self, websocket: WebSocket, access: AccessToken) -> None:
         """Serve a WebSocket, which replaces an earlier one. A client that loses it may come back.
@@ -123,6 +123,7 @@ class PcmClient:
         """Queue an event for the client. A client that is away gets the state of the room instead, when it is back."""
         match event:
             case MemberJoined(uid):
+                self._path.restarted(uid)
                 self._put(Joined(uid))
             case MemberPublished(uid):
                 self._put(Published(uid))
@@ -136,6 +137,13 @@ class PcmClient:
 
     def on_audio(self, uid: int, frame: AudioFrame) -> None:
         """Queue audio for the client, unless it is away."""
+        line = self._path.heard
+        if line is None:
+            self._queue(uid, frame)
+        else:
+            self._path.carry_pcm(line, uid, frame, lambda late: self._queue(uid, late))
+
+    def _queue(self, uid: int, frame: AudioFrame) -> None:
         if self._outbox is not None:
             in_time = self._outbox.put_audio(Audio(uid, frame.position, frame.pcm).to_bytes())
             self._room.counters.audio_dropped += not in_time
@@ -198,13 +206,30 @@ class PcmClient:
         frame = AudioFrame(audio.pcm, self.member.rate_hz, audio.position)
         if frame.duration_ms > PTIME_MS:
             raise ProtocolError(WHOLE, f"must hold at most {PTIME_MS} ms of audio, got {frame.duration_ms:g} ms")
+        line = self._path.sent
+        if line is None:
+            self._pass_on(frame)
+        else:
+            self._path.carry_pcm(line, 0, frame, self._pass_on)
+
+    def _pass_on(self, frame: AudioFrame) -> None:
         self.member.publish()
         self.member.send(frame)
+
+    def _path_changed(self) -> None:
+        # A client of this door notices a blackout as the loss of its WebSocket; joins are held until the end.
+        if self._path.cut:
+            self._drop_connection()
+            self.member.lose(self._end)
 
     def _renew(self, token: Secret) -> None:
         self._put(renew(token, self._room, self.member.uid, self._token))
         if not self._over:  # a client that is too far behind to take the answer is out now
             self._token.start()
+
+    def _token_expires(self, in_s: int) -> None:
+        self._room.token_expires(self.member.uid, in_s)
+        self._put(TokenExpiring(in_s))
 
     def _put(self, event: PcmEvent) -> None:
         if self._outbox is not None:
@@ -219,6 +244,7 @@ class PcmClient:
         """End the client, because the member has left the room. Idempotent."""
         if not self._over:
             self._over = True
+            self._room.faults.left(self._path)
             self._token.stop()
             self._drop_connection()
             self._forget()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from offhook_mockserver.doors.client import FAREWELL_S
+from offhook_mockserver.doors.client import FAREWELL_S, let_in
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.limits import MOST_JOINING
 from offhook_mockserver.doors.pcm.client import PcmClient
@@ -25,9 +25,12 @@ from offhook_wire.relay_protocol import JOIN_TIMEOUT_S, Refusal
 from offhook_wire.strict_json import WHOLE, ProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Receive, Scope, Send
 
-    from offhook.interfaces import Clock, Ids
+    from offhook.interfaces import Ids
+    from offhook_mockserver.rooms.room import Room
     from offhook_mockserver.rooms.rooms import Rooms
     from offhook_wire.access_token import AccessToken
 
@@ -40,7 +43,6 @@ class PcmDoor:
 
     Args:
         rooms: the open rooms.
-        clock: the time by which tokens expire.
         ids: for rejoin tokens.
         most_joining: how many clients may be connected without having joined; more are refused.
         join_timeout_s: how long a client may be connected without having joined.
@@ -50,14 +52,12 @@ class PcmDoor:
     def __init__(
         self,
         rooms: Rooms,
-        clock: Clock,
         ids: Ids,
         *,
         most_joining: int = MOST_JOINING,
         join_timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
         self._rooms = rooms
-        self._clock = clock
         self._ids = ids
         self._most_joining = most_joining
         self._join_timeout_s = join_timeout_s
@@ -101,7 +101,7 @@ class PcmDoor:
     async def _serve(self, websocket: WebSocket) -> None:
         await websocket.accept()
         try:
-            client, access = self._admit(await self._first_message(websocket))
+            client, access = await self._admit(await self._first_message(websocket), websocket)
         except JoinRefused as error:
             with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
                 async with asyncio.timeout(FAREWELL_S):
@@ -142,27 +142,41 @@ class PcmDoor:
             _log.info("a client was refused: its first message is not a join: %s", error)
             raise JoinRefused(400, Refusal("malformed", str(error))) from None
 
-    def _admit(self, join: Join) -> tuple[PcmClient, AccessToken]:
+    async def _admit(self, join: Join, websocket: WebSocket) -> tuple[PcmClient, AccessToken]:
         """Return the `PcmClient` for a join: the existing one if the client comes back in time, else a new one.
 
         Raises:
             JoinRefused: the client may not join.
+            WebSocketDisconnect: the client disconnected while a fault held its join.
         """
-        room, access = check_may_join(self._rooms, join.app_id, join.channel, join.token, join.uid, join.rejoin or None)
+        room, access = self._check(join)
+        if (held := room.faults.hold_join()) is not None:
+            await self._wait(room, held, websocket)
+            room, access = self._check(join)
         before = self._clients.get(join.rejoin)
         if before is not None and before.is_in(room, join.uid):
             return before, access
         rejoin_token = self._ids.hex(32)
         try:
-            client = PcmClient(
-                room,
-                join.uid,
-                rejoin_token,
-                clock=self._clock,
-                forget=lambda: self._clients.pop(rejoin_token, None),
-            )
+            client = PcmClient(room, join.uid, rejoin_token, forget=lambda: self._clients.pop(rejoin_token, None))
         except RoomError as error:
             raise JoinRefused(503, Refusal("unavailable", str(error))) from None
         self._clients[rejoin_token] = client
         room.reservations[client.member.uid] = Reservation(rejoin_token)
         return client, access
+
+    def _check(self, join: Join) -> tuple[Room, AccessToken]:
+        return check_may_join(self._rooms, join.app_id, join.channel, join.token, join.uid, join.rejoin or None)
+
+    async def _wait(self, room: Room, held: Callable[[], bool], websocket: WebSocket) -> None:
+        try:
+            async with asyncio.timeout(None) as limit:
+                self._joining.add(limit)
+                try:
+                    waited = await let_in(room, held, websocket.receive)
+                finally:
+                    self._joining.discard(limit)
+        except TimeoutError:  # the door is being closed
+            waited = False
+        if not waited:
+            raise WebSocketDisconnect

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.interfaces import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 from offhook_mockserver.doors.client import renew, serve
 from offhook_mockserver.doors.outbox import Outbox
+from offhook_mockserver.rooms.client_path import ClientPath
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_mockserver.rooms.token_life import TokenLife
@@ -94,11 +95,13 @@ class WebRtcClient:
             incoming=incoming,
             outgoing=outgoing,
         )
+        self._incoming, self._outgoing = incoming, outgoing
+        self._path = ClientPath(self.kick, self._path_changed)
         uid = wanted.uid or room.free_uid()
         self.member: RtpMember = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
         self._room = room
         self._ssrc = wanted.ssrc
-        self._token = TokenLife(clock, lambda in_s: self._put(TokenExpiring(in_s)), self._expired)
+        self._token = TokenLife(room.clock, self._token_expires, self._expired)
         self._token.verified(access)
         self._silence = LivenessTimer(lambda: self.peer.heard, silence_s, self._fell_silent)
         self._outbox = Outbox(lambda: self._end(LeaveReason.DROPPED))
@@ -189,6 +192,7 @@ class WebRtcClient:
                 self._room.admit(self.member)
                 self.admitted = True
                 admitted()
+                self._room.faults.entered(self.member.uid, self._path)
                 self._put(Joined(self.member.uid, self._ssrc))
                 self._token.start()
                 self._silence.start()
@@ -203,6 +207,7 @@ class WebRtcClient:
         finally:
             self._breakable = False
             self._gone.set()
+            self._room.faults.left(self._path)
             self._token.stop()
             self._silence.stop()
             self.member.leave(self._reason)
@@ -244,8 +249,16 @@ class WebRtcClient:
         if self.admitted and not self._gone.is_set():
             self._token.start()
 
+    def _path_changed(self) -> None:
+        self.peer.impair(self._path.sent or self._incoming, self._path.heard or self._outgoing)
+
+    def _token_expires(self, in_s: int) -> None:
+        self._room.token_expires(self.member.uid, in_s)
+        self._put(TokenExpiring(in_s))
+
     def _expired(self) -> None:
-        self.kick("token expired")
+        self._room.token_expired(self.member)
+        self._end(LeaveReason.DROPPED)
 
     def _fell_silent(self, silent: bool) -> None:
         if silent:

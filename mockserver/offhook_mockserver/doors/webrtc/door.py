@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
+from offhook_mockserver.doors.client import let_in
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.limits import MOST_JOINING
 from offhook_mockserver.doors.webrtc.client import WebRtcClient
@@ -120,14 +121,11 @@ class WebRtcDoor:
         except ClientDisconnect:
             return Response(status_code=400)  # the client has gone and does not read it
         try:
-            room, access = check_may_join(
-                self._rooms,
-                wanted.app_id,
-                wanted.channel,
-                wanted.token,
-                wanted.uid,
-                wanted.ssrc if wanted.rejoin else None,
-            )
+            room, access = self._check(wanted)
+            if (held := room.faults.hold_join()) is not None:
+                if not await let_in(room, held, request.receive):
+                    return Response(status_code=400)  # the client has gone and does not read it
+                room, access = self._check(wanted)
         except JoinRefused as error:
             return _refuse(error.status, error.refusal)
         joining = self._gathering + sum(not client.admitted for client in self._clients.values())
@@ -141,6 +139,16 @@ class WebRtcDoor:
         finally:
             self._gathering -= 1
         return JsonAnswer(answer.to_json())
+
+    def _check(self, wanted: JoinRequest) -> tuple[Room, AccessToken]:
+        return check_may_join(
+            self._rooms,
+            wanted.app_id,
+            wanted.channel,
+            wanted.token,
+            wanted.uid,
+            wanted.ssrc if wanted.rejoin else None,
+        )
 
     async def _expect(self, room: Room, wanted: JoinRequest, access: AccessToken) -> JoinAnswer:
         if self._certificate is None:

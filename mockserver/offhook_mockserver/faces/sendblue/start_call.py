@@ -1,14 +1,16 @@
 """The mock's face to Sendblue's clients: ``POST /facetime/start-call``.
 
 Sendblue documents the request and the answer to a good one, and the mock adds nothing to them. It documents no
-refusals: their statuses and texts are what careful clients in the field expect. Each behaviour carries its grade.
+refusals: their statuses and texts are what careful clients in the field expect. Each behaviour carries its grade, and
+each request is noted in the journal of its tenant.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
+from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Route
 
 from offhook.errors import NumberRejected
@@ -16,9 +18,16 @@ from offhook.interfaces import e164
 from offhook.session import Grade
 from offhook_mockserver.callees.script import ScriptError
 from offhook_mockserver.doors.json_answer import JsonAnswer
+from offhook_mockserver.faces.faulty_answer import faulty
+from offhook_mockserver.faces.flawed_grant import with_flaw
 from offhook_mockserver.faces.mistakes import report_mistake
-from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, UnknownRoute, refuse
+from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, UnknownRoute, refuse
+from offhook_mockserver.faces.sendblue.credentials import authenticate
+from offhook_mockserver.faces.sendblue.request_notes import RequestNotes
 from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.tenants.effects import FlawedGrant, FlawedToken, HttpEffect
+from offhook_mockserver.tenants.flawed_token import mint_flawed_token
+from offhook_mockserver.tenants.settings import ErrorBody
 from offhook_mockserver.tenants.tenant import mint_token
 from offhook_wire.strict_json import WHOLE, ProtocolError, load_object
 
@@ -27,9 +36,11 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Scope
 
-    from offhook.interfaces import Clock, Ids
+    from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.calls import Calls
+    from offhook_mockserver.tenants.entry import Json
     from offhook_mockserver.tenants.tenant import Tenant, Tenants
 
 
@@ -39,10 +50,6 @@ START_CALL: Final = "/facetime/start-call"
 
 #: The grade of the answer to a good request: every field, and HTTP 200.
 SUCCESS_GRADE: Final = Grade.DOCUMENTED
-
-#: Documented under two names: those of the credentials page, then those of the security page.
-_KEY_HEADERS: Final = ("sb-api-key-id", "x-sb-api-key-id")
-_SECRET_HEADERS: Final = ("sb-api-secret-key", "x-sb-api-secret-key")
 
 #: Documented routes that a client may try, so that the refusal can name the nearest. The mock answers those without a
 #: note.
@@ -56,10 +63,8 @@ _DOCUMENTED: Final[Mapping[str, str]] = {
 }
 
 
-# Sendblue documents the rules (both keys are required, numbers are E.164, 911 is blocked, the from-number must be a
-# FaceTime line of the account), but not its answer to a request that breaks a rule.
-KEYS_MISSING: Final = ApiRefusal(401, Grade.ASSUMED)
-KEYS_WRONG: Final = ApiRefusal(401, Grade.ASSUMED)
+# Sendblue documents the rules (numbers are E.164, 911 is blocked, the from-number must be a FaceTime line of the
+# account), but not its answer to a request that breaks a rule.
 NOT_JSON: Final = ApiRefusal(400, Grade.ASSUMED)
 BAD_FIELD: Final = ApiRefusal(400, Grade.ASSUMED)
 NOT_OUR_LINE: Final = ApiRefusal(400, Grade.ASSUMED)
@@ -75,24 +80,28 @@ class SendblueApi:
     Args:
         tenants: the key pairs that are accepted.
         calls: starts calls.
-        clock: the time at which tokens are issued.
-        ids: salts of tokens.
+        stray: its journal notes the requests that name no tenant of this mock, and its settings shape the refusals of
+            requests without a valid key pair.
     """
 
-    def __init__(self, tenants: Tenants, calls: Calls, clock: Clock, ids: Ids) -> None:
+    def __init__(self, tenants: Tenants, calls: Calls, stray: Tenant) -> None:
         self._tenants = tenants
         self._calls = calls
-        self._clock = clock
-        self._ids = ids
+        self._stray = stray
+        self._notes = RequestNotes(tenants, stray)
 
     def routes(self) -> list[BaseRoute]:
         """The routes to mount at the root of the server. The last one answers every other request."""
-        return [Route(START_CALL, self._start_call, methods=["POST"]), UnknownRoute(_DOCUMENTED)]
+        return [Route(START_CALL, self._start_call, methods=["POST"]), UnknownRoute(_DOCUMENTED, self._unexpected)]
 
     async def _start_call(self, request: Request) -> Response:
+        noted: dict[str, Json] = {"method": request.method, "path": request.url.path}
+        tenant: Tenant | None = None
+        to = ""
         try:
-            tenant = self._authenticate(request)
+            tenant = authenticate(self._tenants, request.headers)
             fields = _parse(await request.body())
+            noted["body"] = cast("dict[str, Json]", fields)
             to, from_number = _number(fields, "phoneNumber"), _number(fields, "fromNumber")
             if from_number not in tenant.lines:
                 raise RequestRefused(
@@ -101,41 +110,46 @@ class SendblueApi:
                 )
             if to == from_number:
                 raise RequestRefused(BAD_FIELD, "phoneNumber and fromNumber are the same: a line cannot call itself")
-            return self._ring(request, tenant, to, from_number)
+            fault = tenant.faults.take(HttpEffect, "a start-call meets the fault", to, None)
+            if fault is None:
+                return self._ring(request.scope, tenant, to, from_number, noted)
+            answer = self._ring(request.scope, tenant, to, from_number, noted) if fault.rings else None
+            return faulty(fault, answer, ErrorBody(tenant.settings.error_body))
         except RequestRefused as refused:
-            return refuse(refused.refusal, str(refused))
+            refusal, message = refused.refusal, str(refused)
+            noted_in = tenant or self._notes.tenant_of(request.headers)
+            self._notes.refused(noted_in, noted, (refusal.status, refusal.grade), message, to)
+            return refuse(refusal, message, ErrorBody((tenant or self._stray).settings.error_body))
 
-    def _ring(self, request: Request, tenant: Tenant, to: str, from_number: str) -> Response:
+    def _ring(self, scope: Scope, tenant: Tenant, to: str, from_number: str, noted: Mapping[str, Json]) -> Response:
         try:
             call = self._calls.start(tenant, to, from_number)
         except RoomError as error:
             raise RequestRefused(TOO_MANY_CALLS, error.message) from None
         except ScriptError as error:
-            report_mistake(request.scope, error)
+            report_mistake(scope, error)
             _log.error("%s", error.message)
             raise RequestRefused(SCRIPT_WRONG, error.message) from None
-        token = mint_token(tenant, call.channel, clock=self._clock, ids=self._ids)
-        agora = {"appId": tenant.app_id, "channelName": call.channel, "token": token, "uid": 0}
-        return JsonAnswer({"status": "OK", "message": "Call started", "agora": agora})
+        token = self._token(tenant, call)
+        self._notes.answered(tenant, noted, call.channel, to, token)
+        agora: dict[str, object] = {"appId": tenant.app_id, "channelName": call.channel, "token": token, "uid": 0}
+        answer: dict[str, object] = {"status": "OK", "message": "Call started"}
+        flawed = tenant.faults.take(FlawedGrant, "the grant has a flaw", to, call.channel)
+        return JsonAnswer({**answer, "agora": agora} if flawed is None else with_flaw(answer, agora, flawed.flaw))
 
-    def _authenticate(self, request: Request) -> Tenant:
-        key, secret = _header(request, _KEY_HEADERS), _header(request, _SECRET_HEADERS)
-        if not key or not secret:
-            missing = " and ".join(
-                names[0] for names, value in ((_KEY_HEADERS, key), (_SECRET_HEADERS, secret)) if not value
-            )
-            raise RequestRefused(KEYS_MISSING, f"missing or empty header: {missing}")
-        tenant = self._tenants.find(key, secret)
-        if tenant is None:
-            raise RequestRefused(
-                KEYS_WRONG,
-                "sb-api-key-id and sb-api-secret-key are not a key pair of this mock: use the pair that it printed",
-            )
-        return tenant
+    def _token(self, tenant: Tenant, call: MockCall) -> str:
+        flawed = tenant.faults.take(FlawedToken, "the grant has another token", call.to, call.channel)
+        return mint_token(tenant, call) if flawed is None else mint_flawed_token(tenant, call, flawed)
 
-
-def _header(request: Request, names: tuple[str, ...]) -> str:
-    return next((value for name in names if (value := request.headers.get(name))), "")
+    def _unexpected(self, scope: Scope, message: str) -> ErrorBody:
+        headers = Headers(scope=scope)
+        try:
+            tenant = authenticate(self._tenants, headers)
+        except RequestRefused:
+            tenant = self._stray
+        noted_in = self._notes.tenant_of(headers)
+        self._notes.unexpected(noted_in, scope["method"], scope["path"], UNKNOWN_ROUTE.status, message)
+        return ErrorBody(tenant.settings.error_body)
 
 
 def _parse(body: bytes) -> dict[str, object]:

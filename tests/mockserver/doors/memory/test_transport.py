@@ -45,7 +45,7 @@ from offhook_mockserver.callees.script import Answer, NeverAnswer, Ring, Script
 from offhook_mockserver.doors.memory.leg import MemoryLeg
 from offhook_mockserver.far_ends import RenewsGrants
 from offhook_mockserver.server.in_process import InProcessMock
-from offhook_mockserver.tenants.tenant import TenantSettings
+from offhook_mockserver.tenants.settings import TenantSettings
 from offhook_wire import pace
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def test_an_invalid_or_foreign_token_is_refused_with_its_reason() -> None:
 
         assert await refused(like(token=Secret("007nonsense"))) == 8
         assert await refused(like(channel=other.channel)) == 8
-        with pytest.raises(JoinFailed, match="another app id"):
+        with pytest.raises(JoinFailed, match="has no app id"):
             await scene.transport.join(like(app_id="f" * 32), scene.ear)
         with pytest.raises(JoinFailed, match="no channel 'ft_call_none' is open"):
             await scene.transport.join(like(channel="ft_call_none"), scene.ear)

@@ -16,7 +16,7 @@ import pytest
 from offhook.plugin.manager import Plugins
 from offhook.secret import Secret
 from offhook_mockserver.server.socket_server import MockServer, MockSettings
-from offhook_mockserver.tenants.tenant import TenantSettings
+from offhook_mockserver.tenants.settings import TenantSettings
 from offhook_wire.access_token import verify
 
 CALL = {"phoneNumber": "+14155550102", "fromNumber": "+18885550199"}

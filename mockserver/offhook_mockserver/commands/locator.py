@@ -1,0 +1,127 @@
+"""How commands find a running mock: each keeps a private file with its URL and its control token while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from offhook.errors import ConfigError, StorageError
+from offhook.records import home, make_private
+from offhook.secret import Secret
+from offhook.wording import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from offhook.interfaces import Environment
+    from offhook_mockserver.server.socket_server import MockServer
+
+#: The variable with the control token of a mock that another user, or a container, runs.
+TOKEN_VARIABLE: Final = "OFFHOOK_MOCK_TOKEN"
+_FOLDER: Final = "mocks"
+_MOST_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RunningMock:
+    """A mock that runs.
+
+    Attributes:
+        url: its base URL.
+        token: its control token.
+    """
+
+    url: str
+    token: Secret
+
+
+@contextlib.contextmanager
+def located(server: MockServer) -> Generator[None]:
+    """Keep the file of a mock. Where it cannot be kept, commands need the URL and the token of the mock."""
+    path: Path | None = None
+    with contextlib.suppress(ConfigError, StorageError, OSError, ValueError):
+        path = _write(server)
+    try:
+        yield
+    finally:
+        if path is not None:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def find_mock(url: str | None, environment: Environment) -> RunningMock:
+    """The mock that a command is about.
+
+    Args:
+        url: its URL; None for the only one that runs.
+        environment: may have its control token.
+
+    Raises:
+        ConfigError: none runs, several do, or the token of the one with that URL is not known.
+    """
+    running = _running()
+    if url is None:
+        if len(running) == 1:
+            return running[0]
+        if not running:
+            raise ConfigError(
+                f"no mock runs here: start one with `offhook mock`, or pass --mock URL and {TOKEN_VARIABLE}"
+            )
+        urls = ", ".join(sorted(mock.url for mock in running))
+        raise ConfigError(f"{len(running)} mocks run here: choose one with --mock URL, of {urls}")
+    wanted = url.rstrip("/")
+    token = environment.get(TOKEN_VARIABLE)
+    if token:
+        return RunningMock(wanted, Secret(token))
+    for mock in running:
+        if mock.url == wanted:
+            return mock
+    raise ConfigError(
+        f"no mock at {quoted(url)} runs here, so its control token is not known: set {TOKEN_VARIABLE} to the "
+        "control_token that `offhook mock --json` printed"
+    )
+
+
+def _write(server: MockServer) -> Path:
+    folder = home({}) / _FOLDER
+    make_private(folder)
+    path = folder.absolute() / f"{os.getpid()}-{server.port}.json"
+    document = {"url": server.url, "pid": os.getpid(), "control_token": server.control_token.reveal()}
+    # mkstemp makes it private, and commands never see half of it.
+    descriptor, new = tempfile.mkstemp(dir=folder, prefix=".")
+    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+        json.dump(document, file)
+    Path(new).replace(path)
+    return path
+
+
+def _running() -> list[RunningMock]:
+    try:
+        paths = sorted((home({}) / _FOLDER).glob("*.json"))
+    except (ConfigError, OSError):
+        return []
+    found: list[RunningMock] = []
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with path.open(encoding="utf-8") as file:
+                document = cast("dict[str, object]", json.loads(file.read(_MOST_BYTES)))
+            if _is_alive(int(cast("int", document["pid"]))):
+                found.append(RunningMock(str(document["url"]), Secret(str(document["control_token"]))))
+            else:  # it was killed
+                path.unlink()
+    return found
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

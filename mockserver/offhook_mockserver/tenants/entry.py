@@ -1,0 +1,210 @@
+"""What a journal holds: entries of stable kinds, redacted and cut when they are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+from offhook.arguments import wrong
+from offhook.interfaces import iso_8601, mask_all
+from offhook.secret import MASK, redact
+from offhook.session import Grade
+from offhook.wording import printable
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+#: What JSON can hold.
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+
+#: Characters kept of one text, and of all texts and names in the fields of one entry.
+MOST_TEXT: Final = 1_000
+MOST_FIELDS: Final = 8_000
+#: Levels of lists and objects kept in fields.
+_MOST_DEPTH: Final = 6
+#: What an entry takes in memory beside its texts, measured on CPython 3.12, and what each value in its fields takes.
+_ENTRY_BYTES: Final = 600
+_VALUE_BYTES: Final = 60
+#: Characters of a text that reports show.
+_SHOWN: Final = 100
+#: Values under these names may be secrets that are not registered as such. A hash of one is not.
+_SECRET_NAME: Final = re.compile(r"token|secret|passw|authori[sz]ation|cookie|credential|api.?key", re.IGNORECASE)
+_HASH: Final = "_hash"
+#: Names that the mock itself uses most; they hold no secret.
+_OUR_NAMES: Final = frozenset({"method", "path", "body", "status", "message", "event", "end", "uid", "who", "code"})
+#: What looks like a token of Agora's.
+_TOKEN: Final = re.compile(r"00[67][0-9A-Za-z+/=]{30,}")
+
+
+class EntryKind(Enum):
+    """What an entry is about. The values are stable: they are in exported journals."""
+
+    #: A request and its answer, which is not a refusal.
+    REQUEST = "request"
+    #: A request that was refused.
+    REFUSAL = "refusal"
+    #: A request that no route of the mock answers.
+    UNEXPECTED = "unexpected"
+    #: A call has started or ended, or was refused.
+    CALL = "call"
+    #: A callee rings, answers, or carries out a step.
+    CALLEE = "callee"
+    #: A member of a channel has joined, published, stopped publishing or left.
+    MEMBER = "member"
+    #: A program misuses Agora's SDK.
+    MISUSE = "misuse"
+    #: A fault was made, applied or undone.
+    FAULT = "fault"
+    #: Counters of an ended call that stay zero in a healthy one.
+    LOSS = "loss"
+    #: A `call_log` event was sent, or could not be sent.
+    CALL_LOG = "call_log"
+    #: A test moved the clock.
+    CLOCK = "clock"
+    #: Anything else, for example a note of a test.
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a journal. It holds no secret, and numbers in it are masked.
+
+    Attributes:
+        index: its number in the journal, counted from 0; entries that were dropped keep theirs.
+        wall_s: when it happened, in seconds since 1970, by the tenant's clock.
+        at_s: seconds since the journal's first entry, by the tenant's clock.
+        kind: what it is about.
+        channel: the channel of its call; empty if it is not about a call.
+        number: the number that its call rings, masked; empty likewise.
+        text: a sentence for people.
+        fields: the same for programs.
+        grade: how certain it is that Sendblue or Agora would do the same.
+    """
+
+    index: int
+    wall_s: float
+    at_s: float
+    kind: EntryKind
+    channel: str
+    number: str
+    text: str
+    fields: Mapping[str, Json]
+    grade: Grade
+
+    def __str__(self) -> str:
+        return f"#{self.index} {self.at_s:.3f} s {self.kind.value}: {cut(self.text)}"
+
+    def to_json(self) -> dict[str, Json]:
+        """The entry as an object of JSON."""
+        return {
+            "index": self.index,
+            "wall": iso_8601(self.wall_s),
+            "wall_s": self.wall_s,
+            "at_s": self.at_s,
+            "kind": self.kind.value,
+            "channel": self.channel,
+            "number": self.number,
+            "text": self.text,
+            "fields": self.fields,
+            "grade": self.grade.value,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Self:
+        """The entry that `to_json` returned; fields are redacted and cut again.
+
+        Raises:
+            ConfigError: it is not such an object.
+        """
+        try:
+            fields, _ = clean(dict(cast("Mapping[str, Json]", document["fields"])))
+            return cls(
+                index=int(cast("int", document["index"])),
+                wall_s=float(cast("float", document["wall_s"])),
+                at_s=float(cast("float", document["at_s"])),
+                kind=EntryKind(document["kind"]),
+                channel=clean_text(cast("str", document["channel"])),
+                number=clean_text(cast("str", document["number"])),
+                text=clean_text(cast("str", document["text"])),
+                fields=fields,
+                grade=Grade(document["grade"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise wrong("an entry of the journal", f"what Entry.to_json() returned ({error!r})", document) from None
+
+
+def cut(text: str) -> str:
+    """The beginning of a text, as one line."""
+    text = printable(text)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def clean_text(text: str) -> str:
+    """`text` without secrets, with numbers masked, cut to `MOST_TEXT` characters."""
+    # Redacted before it is cut: half of a secret would not be found.
+    text = mask_all(redact(text))
+    if "00" in text:
+        text = _TOKEN.sub(MASK, text)
+    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
+
+
+def clean(fields: Mapping[str, Json]) -> tuple[dict[str, Json], int]:
+    """A copy of `fields` without secrets, with numbers masked, cut to limits; and about how many bytes it takes."""
+    if not fields:
+        return {}, 0
+    cleaner = _Cleaner()
+    return cast("dict[str, Json]", cleaner.copy(fields, 0)), cleaner.bytes
+
+
+def size_of(text: str, fields_bytes: int) -> int:
+    """About how many bytes an entry takes."""
+    return _ENTRY_BYTES + len(text) + fields_bytes
+
+
+class _Cleaner:
+    """Copies one entry's fields; what is beyond the limits becomes ``…``."""
+
+    def __init__(self) -> None:
+        self._left = MOST_FIELDS
+        self.bytes = 0
+
+    def copy(self, value: Json, depth: int) -> Json:
+        self.bytes += _VALUE_BYTES
+        if isinstance(value, str):
+            return self._text(value)
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if depth == _MOST_DEPTH or self._left <= 0:
+            return "…"
+        if isinstance(value, Mapping):
+            copied: dict[str, Json] = {}
+            for name, item in value.items():
+                if self._left <= 0:
+                    copied["…"] = "…"
+                    break
+                self._left -= 1
+                secret = isinstance(item, str) and _SECRET_NAME.search(name) and not name.endswith(_HASH)
+                copied[name if name in _OUR_NAMES else self._text(name)] = (
+                    MASK if secret else self.copy(item, depth + 1)
+                )
+            return copied
+        items: list[Json] = []
+        for item in value:
+            if self._left <= 0:
+                items.append("…")
+                break
+            self._left -= 1
+            items.append(self.copy(item, depth + 1))
+        return items
+
+    def _text(self, text: str) -> str:
+        text = clean_text(text)
+        if len(text) > self._left:
+            text = f"{text[: max(0, self._left)]}…"
+        self._left -= len(text)
+        self.bytes += len(text)
+        return text

@@ -1,0 +1,144 @@
+"""One fault of a tenant: what it applies to, how often it was applied, and how it is undone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self
+
+from offhook.interfaces import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from offhook_mockserver.tenants.effects import Effect
+    from offhook_wire.impairment import Impairment
+
+
+class FaultOwner(Protocol):
+    """What a fault needs of the register that holds it."""
+
+    @property
+    def on_loop(self) -> Callable[[Callable[[], None]], None]:
+        """Calls a function on the loop of the mock."""
+        ...
+
+    def forget(self, fault: Fault) -> None:
+        """Called on that loop when the fault has ended."""
+        ...
+
+
+class Fault:
+    """A fault, active from the moment when it is made. Made by the methods of `Faults`.
+
+    As a context manager it is undone at the end of the block; without one, call `undo`, or let the tenant end.
+
+    Args:
+        id: its name among the faults of the tenant.
+        name: its kind, such as ``lost_answer``.
+        what: what it does, for people.
+        effect: what it does, as data.
+        owner: the register that holds it.
+        times: how often it is applied at most; None for any number.
+        to: the number whose calls it applies to; None for all.
+        channel: the channel that it applies to; None for all.
+
+    Attributes:
+        id, name, what, effect, times, to, channel: see above.
+        count: how often it was applied.
+        impairments: those of the clients that it impairs.
+        begun: whether a fault of media has impaired anything yet, so that its time runs.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        name: str,
+        what: str,
+        effect: Effect,
+        owner: FaultOwner,
+        *,
+        times: int | None,
+        to: str | None,
+        channel: str | None,
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.what = what
+        self.effect = effect
+        self.times = times
+        self.to = to
+        self.channel = channel
+        self.count: int = 0
+        self.impairments: list[Impairment] = []
+        self.begun = False
+        self._owner = owner
+        self._undone = False
+
+    def __repr__(self) -> str:
+        state = "active" if self.active else "over"
+        return f"<Fault {self.id} {self}, applied {self.count} times, {state}>"
+
+    def __str__(self) -> str:
+        limits = [
+            "" if self.to is None else f"for {mask(self.to)}",
+            "" if self.channel is None else f"in {self.channel}",
+            "" if self.times is None else f"at most {self.times} times",
+        ]
+        return ", ".join([f"{self.name}: {self.what}", *filter(None, limits)])
+
+    @property
+    def active(self) -> bool:
+        """Whether it may still be applied, or what it has done lasts."""
+        return not self._undone and (self.effect.lasting or not self.spent)
+
+    @property
+    def spent(self) -> bool:
+        """Whether it was applied as often as `times` allows."""
+        return self.times is not None and self.count >= self.times
+
+    @property
+    def carried(self) -> int:
+        """How many datagrams or frames of media it saw."""
+        return sum(impairment.carried for impairment in self.impairments)
+
+    @property
+    def lost(self) -> int:
+        """How many of those it dropped."""
+        return sum(impairment.lost for impairment in self.impairments)
+
+    def concerns(self, to: str | None, channel: str | None) -> bool:
+        """Whether it is about a call.
+
+        Args:
+            to: the number that the call rings; None while that is not known.
+            channel: the channel of the call; None before there is one.
+        """
+        return self.to in {None, to} and (self.channel is None or self.channel == channel)
+
+    def applies(self, to: str | None, channel: str | None) -> bool:
+        """Whether it can be applied once more to a call; for the arguments see `concerns`."""
+        return not self._undone and not self.spent and self.concerns(to, channel)
+
+    def applied(self) -> None:
+        """Count one application."""
+        self.count += 1
+        if self.spent and not self.effect.lasting:
+            self.end()
+
+    def end(self) -> None:
+        """Undo it; called on the loop of the mock. Idempotent."""
+        if not self._undone:
+            self._undone = True
+            self._owner.forget(self)
+
+    def undo(self) -> None:
+        """Undo it: what it holds up goes on, and nothing is impaired any more. Idempotent."""
+        self._owner.on_loop(self.end)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.undo()

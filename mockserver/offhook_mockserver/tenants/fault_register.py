@@ -1,0 +1,214 @@
+"""The faults of one tenant that are not undone: who is notified of them, and which one applies next."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Protocol, TypedDict, TypeVar
+
+from offhook.arguments import check_text, check_whole, wrong
+from offhook.errors import ConfigError
+from offhook.interfaces import e164
+from offhook.wording import nearest_name
+from offhook_mockserver.tenants.fault import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offhook_mockserver.tenants.effects import Effect
+
+_E = TypeVar("_E", bound="Effect")
+_T = TypeVar("_T")
+_Name = TypeVar("_Name", bound=StrEnum)
+
+_log = logging.getLogger(__name__)
+
+#: Faults of one tenant that may be active at once.
+MOST_FAULTS: Final = 100
+
+
+class ExchangeLimits(TypedDict, total=False):
+    """What a fault of an exchange over HTTP, or of a grant, applies to.
+
+    Attributes:
+        times: how often it is applied at most; None for any number.
+        to: the number whose calls it applies to; None for all.
+    """
+
+    times: int | None
+    to: str | None
+
+
+class CallLimits(ExchangeLimits, total=False):
+    """What a fault of a channel or of media applies to.
+
+    Attributes:
+        channel: the channel that it applies to; None for all.
+    """
+
+    channel: str | None
+
+
+class OnLoop(Protocol):
+    """Calls a function on the mock's loop and returns what it returns."""
+
+    def __call__(self, body: Callable[[], _T], /) -> _T: ...
+
+
+class FaultWatcher(Protocol):
+    """Is notified of a tenant's faults. Its methods must not raise."""
+
+    def fault_made(self, fault: Fault) -> None: ...
+
+    def fault_undone(self, fault: Fault) -> None: ...
+
+
+class FaultRegister:
+    """Holds the faults of a tenant.
+
+    Args:
+        on_applied: called with each application: the fault, what happened, for people, and the number and the channel
+            of the call, or None where there is none.
+
+    Attributes:
+        on_applied: see above.
+        on_loop: how faults that are made or undone reach the loop of the mock; by default, they are there already.
+    """
+
+    def __init__(self, on_applied: Callable[[Fault, str, str | None, str | None], None] | None = None) -> None:
+        self.on_applied: Callable[[Fault, str, str | None, str | None], None] | None = on_applied
+        self.on_loop: OnLoop = _directly
+        self._faults: dict[str, Fault] = {}
+        self._watchers: list[FaultWatcher] = []
+        self._made = 0
+
+    @property
+    def active(self) -> tuple[Fault, ...]:
+        """The active faults, oldest first."""
+        return tuple(fault for fault in self._faults.values() if fault.active)
+
+    def find(self, id: str) -> Fault | None:
+        """The active fault with this id, or None."""
+        return self._faults.get(id)
+
+    def clear(self) -> None:
+        """Undo all faults. Idempotent."""
+        self.on_loop(self.end_all)
+
+    def end_all(self) -> None:
+        """Undo all faults; called on the loop of the mock. Idempotent."""
+        for fault in tuple(self._faults.values()):
+            fault.end()
+
+    def take(self, kind: type[_E], what: str, to: str | None, channel: str | None) -> _E | None:
+        """Apply the next fault of a kind to a call: it is counted.
+
+        Faults with a limited number of applications are first, in the order in which they were made; then the latest
+        of the others.
+
+        Args:
+            kind: the class of its effect.
+            what: what happens, for people.
+            to: the number that the call rings; None if that is not known.
+            channel: the channel of the call; None before there is one.
+
+        Returns:
+            Its effect; None if no such fault applies.
+        """
+        if not self._faults:
+            return None
+        fault = next(iter(self.matching(kind, to, channel)), None)
+        if fault is None:
+            return None
+        self.applied(fault, what, to, channel)
+        assert isinstance(fault.effect, kind)
+        return fault.effect
+
+    def matching(self, kind: type[Effect], to: str | None, channel: str | None) -> list[Fault]:
+        """The faults of a kind that apply to a call, the next one first."""
+        found = [
+            fault for fault in self._faults.values() if isinstance(fault.effect, kind) and fault.applies(to, channel)
+        ]
+        limited = [fault for fault in found if fault.times is not None]
+        return limited + [fault for fault in reversed(found) if fault.times is None]
+
+    def applied(self, fault: Fault, what: str, to: str | None, channel: str | None) -> None:
+        """Count and report an application of a fault."""
+        fault.applied()
+        if self.on_applied is not None:
+            try:
+                self.on_applied(fault, what, to, channel)
+            except Exception:  # of the test or the program that watches
+                _log.exception("the report of fault %s failed", fault.id)
+
+    def watch(self, watcher: FaultWatcher) -> None:
+        """Notify `watcher` of the faults that are there, and of each that is made or undone from now on."""
+        self._watchers.append(watcher)
+        for fault in tuple(self._faults.values()):
+            watcher.fault_made(fault)
+
+    def unwatch(self, watcher: FaultWatcher) -> None:
+        """Notify `watcher` no more. Idempotent."""
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
+
+    def _make(
+        self,
+        name: str,
+        what: str,
+        effect: Effect,
+        *,
+        times: int | None = None,
+        to: str | None = None,
+        channel: str | None = None,
+    ) -> Fault:
+        """Make a fault, active from now on.
+
+        Raises:
+            ConfigError: a limit is of the wrong type or out of range, or too many faults are active.
+        """
+        if times is not None:
+            check_whole(times, "times", least=1)
+        if to is not None:
+            to = e164(check_text(to, "to", "+14155550123"), "number")
+        if channel is not None and not check_text(channel, "channel"):
+            raise wrong("channel", "the name of a channel, or None for all", channel)
+        if len(self._faults) >= MOST_FAULTS:
+            raise ConfigError(f"{MOST_FAULTS} faults are active, which is the limit: undo some")
+        self._made += 1
+        fault = Fault(f"f{self._made}", name, what, effect, self, times=times, to=to, channel=channel)
+
+        def add() -> None:
+            self._faults[fault.id] = fault
+            for watcher in tuple(self._watchers):
+                watcher.fault_made(fault)
+
+        self.on_loop(add)
+        return fault
+
+    def forget(self, fault: Fault) -> None:
+        """A fault has ended: notify the watchers. Called on the loop, once for each fault."""
+        self._faults.pop(fault.id, None)
+        for watcher in tuple(self._watchers):
+            watcher.fault_undone(fault)
+
+
+def _directly(body: Callable[[], _T], /) -> _T:
+    return body()
+
+
+def named(given: object, name: str, kinds: type[_Name]) -> _Name:
+    """Check a member of an enumeration, or its value as text, with blanks, hyphens or underscores between the words.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if isinstance(given, kinds):
+        return given
+    if isinstance(given, str):
+        plain = given.replace("-", "_").replace(" ", "_")
+        for kind in kinds:
+            if kind.replace(" ", "_") == plain:
+                return kind
+    near = nearest_name(given, list(kinds)) if isinstance(given, str) else ""
+    raise wrong(name, "one of " + ", ".join(repr(kind.value) for kind in kinds) + near, given)

@@ -1,0 +1,207 @@
+"""How a tenant's calls behave where Sendblue's documentation does not say it, and how much one tenant may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urlsplit
+
+from offhook.arguments import check_flag, check_instance, check_seconds, check_text, check_whole, shown, wrong
+from offhook.errors import ConfigError
+from offhook.interfaces import is_loopback
+from offhook.wording import nearest_name
+from offhook_mockserver.tenants.journal import MOST_BYTES, MOST_ENTRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from offhook_mockserver.tenants.entry import Json
+
+
+_E = TypeVar("_E", bound=Enum)
+
+#: The longest stretch of audio that is kept of one call, in seconds.
+_MOST_AUDIO_S: Final = 3600.0
+
+
+class BridgeJoins(Enum):
+    """When the bridge between FaceTime and the channel joins the channel."""
+
+    #: It is in the channel while the callee's device rings, and publishes at the answer.
+    RINGING = "ringing"
+    #: It joins at the answer.
+    ANSWER = "answer"
+
+
+class ErrorBody(Enum):
+    """The shape of a refusal's body. Sendblue's APIs use all four; which of them start-call uses is not documented."""
+
+    #: ``{"status": "ERROR", "message": "…"}``, as below ``/api``.
+    STATUS_MESSAGE = "status_message"
+    #: ``{"error": "…"}``, as in some older APIs.
+    ERROR = "error"
+    #: ``{"status": "ERROR", "error_code": 400, "error_message": "…"}``, as for messages.
+    ERROR_MESSAGE = "error_message"
+    #: ``{"error": {"code": 400, "message": "…"}}``, as below ``/v3``.
+    NESTED = "nested"
+
+
+@dataclass(slots=True, kw_only=True)
+class TenantSettings:
+    """How a tenant's calls behave where Sendblue's documentation does not say it. All of these are assumed.
+
+    Attributes:
+        token_life_s: how long a grant's token is valid. Sendblue documents only that tokens are time-limited.
+        max_call_s: how long a call may last, ringing included.
+        join_window_s: how long after start-call a caller may join; then the call is given up.
+        grace_s: how long a caller that dropped may be away.
+        lost_after_s: how long a channel keeps a member whose connection is lost, before it counts as dropped.
+        bridge_joins: when the callee's side joins the channel: a `BridgeJoins` or its value.
+        caller_leaving_ends_call: whether the callee's call ends when the caller leaves the channel. If not, the callee
+            goes on, and may go on ringing, until its script hangs up or `max_call_s` is over.
+        error_body: the shape of refusals: an `ErrorBody` or its value.
+        call_log: whether a ``call_log`` event is sent when a call ends. It is an entry of the journal, and it is posted
+            to `webhook_url` if that is set.
+        webhook_url: where events are posted: an http URL at a loopback address, or empty.
+        keep_audio_s: of this many seconds of each call, what callees heard and said is kept in memory; 0 keeps nothing.
+
+    Raises:
+        ConfigError: one of them is of the wrong type or out of range; `token_life_s` must be a whole number of at least
+            1.
+    """
+
+    token_life_s: int = 3600
+    max_call_s: float = 3600.0
+    join_window_s: float = 60.0
+    grace_s: float = 5.0
+    lost_after_s: float = 10.0
+    bridge_joins: BridgeJoins | str = BridgeJoins.ANSWER
+    caller_leaving_ends_call: bool = True
+    error_body: ErrorBody | str = ErrorBody.STATUS_MESSAGE
+    call_log: bool = False
+    webhook_url: str = ""
+    keep_audio_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_whole(self.token_life_s, "token_life_s", least=1, most=0xFFFFFFFF, unit="seconds")
+        for name in ("max_call_s", "join_window_s", "grace_s", "lost_after_s"):
+            check_seconds(getattr(self, name), name, zero=True)
+        self.bridge_joins = _choice(self.bridge_joins, "bridge_joins", BridgeJoins)
+        check_flag(self.caller_leaving_ends_call, "caller_leaving_ends_call")
+        self.error_body = _choice(self.error_body, "error_body", ErrorBody)
+        check_flag(self.call_log, "call_log")
+        _check_webhook(check_text(self.webhook_url, "webhook_url"))
+        if check_seconds(self.keep_audio_s, "keep_audio_s", zero=True) > _MOST_AUDIO_S:
+            raise wrong("keep_audio_s", f"at most {_MOST_AUDIO_S:g} s", self.keep_audio_s)
+
+    def to_json(self) -> dict[str, Json]:
+        """The settings as an object of JSON."""
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Self:
+        """The settings that `to_json` returned.
+
+        Raises:
+            ConfigError: it has an unknown name, or a value that is not valid.
+        """
+        return cls(**known(document, {item.name for item in fields(cls)}, "settings"))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantBounds:
+    """How much one tenant may use, so that it cannot starve another.
+
+    Attributes:
+        calls: calls at once; each has a channel. A further one is refused with HTTP 503.
+        members: members in all its channels together, callees included. A further one may not join.
+        journal_entries: entries that its journal keeps.
+        journal_bytes: about how many bytes these may take.
+
+    Raises:
+        ConfigError: one of them is not a whole number of at least 1.
+    """
+
+    calls: int = 1000
+    members: int = 2000
+    journal_entries: int = MOST_ENTRIES
+    journal_bytes: int = MOST_BYTES
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            check_whole(getattr(self, item.name), item.name, least=1)
+
+    def to_json(self) -> dict[str, Json]:
+        """The bounds as an object of JSON."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Self:
+        """The bounds that `to_json` returned.
+
+        Raises:
+            ConfigError: it has an unknown name, or a value that is not valid.
+        """
+        return cls(**known(document, {item.name for item in fields(cls)}, "bounds"))  # type: ignore[arg-type]
+
+
+def check_tenant_settings(given: object, name: str = "settings") -> TenantSettings:
+    """Check an argument that must be `TenantSettings`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    return check_instance(given, name, TenantSettings, "TenantSettings(...)")
+
+
+def check_tenant_bounds(given: object, name: str = "bounds") -> TenantBounds:
+    """Check an argument that must be `TenantBounds`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    return check_instance(given, name, TenantBounds, "TenantBounds(...)")
+
+
+def known(document: object, names: set[str], what: str) -> dict[str, object]:
+    """An object of an exported document, whose names are all known.
+
+    Raises:
+        ConfigError: it is not an object, or a name is unknown.
+    """
+    if not isinstance(document, dict):
+        raise ConfigError(f"{what} of the document must be an object, got {shown(document)}")
+    for name in document:  # pyright: ignore[reportUnknownVariableType]
+        if name not in names:
+            near = nearest_name(str(name), names)  # pyright: ignore[reportUnknownArgumentType]
+            raise ConfigError(f"{what} of the document has the unknown name {name!r}{near}")
+    return document  # pyright: ignore[reportUnknownVariableType]
+
+
+def _choice(given: object, name: str, enum: type[_E]) -> _E:
+    """A member of an enumeration, which settings may also name by its value."""
+    if isinstance(given, enum):
+        return given
+    values = [str(member.value) for member in enum]
+    if isinstance(given, str) and given in values:
+        return enum(given)
+    near = nearest_name(given, values).removeprefix("; ").capitalize() if isinstance(given, str) else ""
+    raise wrong(name, "one of " + ", ".join(values), given, near)
+
+
+def _check_webhook(url: str) -> None:
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = None, None
+    if parts is None or parts.scheme != "http" or not is_loopback(url) or port == 0 or parts.username is not None:
+        raise wrong("webhook_url", "an http URL at a loopback address, such as http://127.0.0.1:8000/events", url)
+
+
+def _plain(value: object) -> Json:
+    return value.value if isinstance(value, Enum) else value  # type: ignore[return-value]

@@ -1,7 +1,8 @@
 """Audio for calls: files, tones and silence to play, files to record to, filters, and conversion between rates.
 
-Sources ``wav``, ``tone`` and ``silence``; sinks ``recorder`` and ``null``; filters ``gain`` and ``limit``; resamplers
-``live`` and ``file``. Parts that need more than the standard library require ``offhook[audio]``, once they are used.
+Sources ``wav``, ``tone``, ``silence`` and ``marker``; sinks ``recorder`` and ``null``; filters ``gain`` and ``limit``;
+resamplers ``live`` and ``file``. Parts that need more than the standard library require ``offhook[audio]``, once they
+are used.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def offhook_audio_source(registry: SourceRegistry) -> None:
         "tone", _tone, summary="a sine of a frequency (Hz), a duration (s) and a level (dBFS): tone:440,2.5,-20"
     )
     registry.add("silence", _silence, summary="silence, endless or for some seconds: silence:2.5")
+    registry.add("marker", _marker, summary="a chirp of 0.2 s, to measure delays exactly")
 
 
 @hookimpl
@@ -68,6 +70,12 @@ def _silence(argument: str) -> AudioSource:
     from offhook_audio.silence import SilenceSource
 
     return SilenceSource.parse(argument)
+
+
+def _marker(argument: str) -> AudioSource:
+    from offhook_audio.chirp import MarkerSource
+
+    return MarkerSource(argument)
 
 
 def _recorder(argument: str) -> AudioSink:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.core.rig import NUMBER, PLAIN, frame, rig, run
+from tests.packaging.audio_calls import audio_calls
 from tests.packaging.public_calls import EXCEPT, NOT_CHECKED, public_calls
 
 from offhook import AudioFrame, CallPolicy, Phone, PushSource, SpeechDetector, ThreadsafeCall
@@ -40,6 +41,7 @@ from offhook.testing import (
     violations,
 )
 from offhook_aiortc.transport import AiortcTransport
+from offhook_audio.chirp import MarkerSource
 from offhook_audio.gain import GainFilter
 from offhook_audio.limit import LimitFilter
 from offhook_audio.null import NullSink
@@ -221,6 +223,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone) -> dict[str, Valid]:
         "LimitFilter.__init__": (LimitFilter, {"ceiling_dbfs": -1}),
         "LimitFilter.parse": (LimitFilter.parse, {"argument": "-1"}),
         "LiveResampler.__init__": (LiveResampler, {"from_hz": 8_000, "to_hz": 16_000}),
+        "MarkerSource.__init__": (MarkerSource, {}),
         "NullSink.__init__": (NullSink, {}),
         "RecorderSink.__init__": (RecorderSink, {"path": folder / "c.wav"}),
         "SendblueCarrier.__init__": (SendblueCarrier, {"auth": KeyAuth("a", "b"), "from_number": NUMBER}),
@@ -237,6 +240,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone) -> dict[str, Valid]:
         "WavSource.__init__": (WavSource, {"path": ...}),
     }
     return {
+        **audio_calls(),
         **doubles,
         **mocks,
         **built_in,

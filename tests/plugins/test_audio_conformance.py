@@ -54,6 +54,12 @@ class TestSomeSilence(Registered):
     argument = "0.25"
 
 
+class TestMarker(Registered):
+    spec = "marker"
+    argument = ""
+    wrong_arguments = ("\0", "1")
+
+
 class TestRecorder(SinkConformance):
     argument = file = "{folder}/heard.wav"
     wrong_arguments = ("", "\0", "{folder}", "//heard.wav", "file:heard.wav")

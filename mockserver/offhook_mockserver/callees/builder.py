@@ -13,6 +13,7 @@ from offhook.errors import ConfigError
 from offhook.paths import expanded
 from offhook.plugin import line_shown
 from offhook_mockserver.callees.audio_file import missing_file
+from offhook_mockserver.callees.order import StepOrder
 from offhook_mockserver.callees.script import (
     Answer,
     AnsweredElsewhere,
@@ -38,7 +39,6 @@ from offhook_mockserver.callees.script import (
     SecondDevice,
     SoundsLike,
     Step,
-    StepOrder,
     Unmute,
     Unreachable,
     Voicemail,

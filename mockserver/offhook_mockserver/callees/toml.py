@@ -20,7 +20,8 @@ from offhook.interfaces import e164
 from offhook.paths import expanded
 from offhook.wording import nearest_name, printable, quoted, quoted_path, system_reason
 from offhook_mockserver.callees.builder import CalleeScript
-from offhook_mockserver.callees.script import MOST_DEPTH, MOST_STEPS, Script, ScriptError
+from offhook_mockserver.callees.order import MOST_DEPTH, MOST_STEPS
+from offhook_mockserver.callees.script import Script, ScriptError
 from offhook_mockserver.callees.speech import CLIPS, Speech
 from offhook_mockserver.callees.toml_lines import StepLines
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 #: The largest file, in bytes.
 MOST_BYTES: Final = 256 * 1024
 #: Sources that a file may name: they make their audio themselves. Others may open files or connections.
-_SOURCES: Final = frozenset({"tone", "silence"})
+_SOURCES: Final = frozenset({"marker", "silence", "tone"})
 _CALLEE_KEYS: Final = ("number", "summary", "steps")
 #: The builder's method for each verb.
 METHODS: Final[Mapping[str, Callable[..., object]]] = {

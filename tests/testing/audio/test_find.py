@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from tests.testing.audio.sounds import RATE_HZ, in_turn, louder, mixed, noise, silence, speech, through_opus, tone
 
 from offhook.errors import ConfigError
-from offhook.testing.audio import Clip, Match, marker
+from offhook.testing.audio import Clip, Match, marker, matching
 
 #: The look-ahead of Opus delays by a few milliseconds, which differ with its mode and rate.
 _CODEC_S = 0.012
@@ -126,3 +127,10 @@ def test_other_audio_holds_no_marker() -> None:
     assert Clip(b"", 8_000).markers() == ()
     with pytest.raises(ConfigError, match="rate_hz must be between 8,000 and 768,000 hertz, got 4000"):
         marker(4_000)
+
+
+def test_a_peak_at_the_edge_stays_where_it_is() -> None:
+    values = np.array([1.0, 0.5, 0.5, 0.9])
+    assert [matching.between(values, at) for at in (0, 3)] == [0, 3]
+    assert matching.between(np.array([0.5, 1.0, 0.7]), 1) == pytest.approx(1.125)
+    assert matching.between(np.ones(3), 1) == 1

@@ -87,7 +87,7 @@ def test_starts_with_before_the_answer() -> None:
 )
 def test_starts_with_nothing_or_something_else(clip: Clip, says: str) -> None:
     verdict = Heard(through_opus(clip)).starts_with(GREETING)
-    explained(verdict, False, f"greeting.wav does not begin anywhere; {says}", "callee.wav is what was heard")
+    explained(verdict, False, f"greeting.wav does not begin anywhere; {says}", "caller.wav is what was heard")
     assert not verdict.about_time
 
 
@@ -306,7 +306,7 @@ def test_a_name_cannot_break_the_explanation() -> None:
     ("ask", "says"),
     [
         (lambda heard: heard.starts_with(silence(1)), "the clip is silent, so that it cannot be found"),
-        (lambda heard: heard.contains(5), "what must be a path"),
+        (lambda heard: heard.contains(5), "what must be a file's name or a path"),
         (lambda heard: heard.contains(GREETING, 0), "at_least must be above 0 and at most 1, got 0"),
         (lambda heard: heard.starts_with(GREETING, within_ms=-1), "within_ms must be between 0 and 3,600,000 milli"),
         (lambda heard: heard.silence_after("1", 200), "at_s must be a number, got '1'"),

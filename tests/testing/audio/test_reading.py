@@ -33,7 +33,7 @@ def write(path: Path, *, channels: int = 1, width: int = 2, rate_hz: int = 8_000
 
 
 @pytest.mark.parametrize("plugins", [None, PLUGINS])
-@pytest.mark.parametrize("what", ["hello.wav", "wav:hello.wav", CLIPS / "hello.wav"])
+@pytest.mark.parametrize("what", ["hello.wav", "./hello.wav", "wav:hello.wav", CLIPS / "hello.wav"])
 def test_a_file_by_its_path(what: str | Path, plugins: Plugins | None) -> None:
     clip = Clip.read(what, CLIPS, plugins=plugins)
     assert (clip.name, clip.rate_hz, clip.duration_s) == ("hello.wav", 16_000, pytest.approx(0.68, abs=0.01))
@@ -61,6 +61,7 @@ def test_what_other_sources_play() -> None:
     clip = Clip.read("tone:440,0.5", plugins=PLUGINS)
     assert (clip.name, clip.duration_s) == ("tone:440,0.5", 0.5)
     assert clip.tones(440)
+    assert Clip.read("marker:", plugins=PLUGINS).markers() == pytest.approx([0.0], abs=0.001)
 
     async def inside() -> Clip:
         return Clip.read("tone:440,0.5", plugins=PLUGINS)
@@ -77,6 +78,7 @@ def test_what_other_sources_play() -> None:
         ),
         ("text.wav", r"is not a WAV file that can be read \(.*\)\. Other formats need plugins"),
         ("empty.wav", r"is not a WAV file that can be read \(.*\)\. Other formats need plugins"),
+        ("silent.wav", r"silent\.wav' holds no samples: check the program that made it"),
         ("deep.wav", "has 1 channels of 24 bits; expected 16 bits. Other formats need plugins: Clip.read"),
         ("long.wav", "long.wav' is longer than 600 s, which is the limit for a clip"),
     ],
@@ -84,6 +86,7 @@ def test_what_other_sources_play() -> None:
 def test_files_that_cannot_be_read(what: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("this is text and not audio", encoding="utf-8")
     (tmp_path / "empty.wav").write_bytes(b"")
+    write(tmp_path / "silent.wav")
     write(tmp_path / "deep.wav", width=3, data=bytes(6))
     long = WavWriter(tmp_path / "long.wav", 8_000)
     long.write_silence(601 * 8_000)
@@ -93,7 +96,7 @@ def test_files_that_cannot_be_read(what: str, says: str, tmp_path: Path) -> None
 
 
 def test_what_is_not_a_path() -> None:
-    with pytest.raises(ConfigError, match="what must be a path, a spec such as 'tone:440,2', or a Clip, got 5"):
+    with pytest.raises(ConfigError, match=r"what must be a file's name or a path, for example 'greeting\.wav', got 5"):
         Clip.read(5)  # type: ignore[arg-type]
     with pytest.raises(errors.SpecError, match="tune"):
         Clip.read("tune:440", plugins=PLUGINS)

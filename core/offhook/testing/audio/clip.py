@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from offhook.arguments import MOST_HZ, check_instance, check_number, check_seconds, check_text, check_whole, wrong
+from offhook.arguments import MOST_HZ, check_instance, check_number, check_path, check_seconds, check_text, check_whole
 from offhook.errors import ConfigError
 from offhook.interfaces.frame import SAMPLE_BYTES, SILENCE_DBFS
+from offhook.plugin.manager import Plugins
 from offhook.testing.audio.chirp import marker_pcm, marker_places
 from offhook.testing.audio.reading import read_source, read_wav
 from offhook.testing.audio.spans import Span, joined
 from offhook.wording import printable
 
 if TYPE_CHECKING:
-    from offhook.plugin import Plugins
+    import os
+
     from offhook.testing.audio.measures import Floats
 
 #: Sound that is shorter than this is a click.
@@ -83,7 +84,7 @@ class Clip:
         """Read an audio file, or what another source plays.
 
         Args:
-            what: a path, or with `plugins` also a spec such as ``tone:440,2``; ``wav:greeting.wav`` is that file.
+            what: a path; with `plugins` also a spec with a colon, such as ``tone:440,2``, or a file of another format.
                 Without `plugins`, only WAV files of 16-bit samples can be read.
             base: the folder of relative paths; the current one by default.
             plugins: what opens files and specs.
@@ -93,8 +94,11 @@ class Clip:
             SpecError, MissingExtraError: no plugin has such a source.
             ConfigError: an argument is of the wrong type.
         """
-        if not isinstance(what, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
-            raise wrong("what", "a path, a spec such as 'tone:440,2', or a Clip", what)
+        check_path(what, "what", "greeting.wav")
+        if base is not None:
+            check_path(base, "base", "tests/clips")
+        if plugins is not None:
+            check_instance(plugins, "plugins", Plugins, "offhook.plugin.Plugins", "Write Plugins.load()")
         path, pcm, rate_hz = read_wav(what, base) if plugins is None else read_source(what, base, plugins)
         return cls(pcm, rate_hz, name=path)
 

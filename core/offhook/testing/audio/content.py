@@ -39,7 +39,7 @@ def starts_with(heard: Clip, wanted: Clip, within_s: float) -> Finding:
             False,
             expected,
             f"{name} does not begin anywhere; {what_is(heard)}",
-            "whether the application plays this clip at all, and to this call; callee.wav is what was heard",
+            "whether the application plays this clip at all, and to this call; caller.wav is what was heard",
         )
     begins_s = match.at_s - (first_s - wanted.starts_at_s) - heard.starts_at_s
     before = [span for span in heard.sound() if span.from_s < match.at_s - _OTHER_S]
@@ -62,7 +62,7 @@ def contains(heard: Clip, wanted: Clip, at_least: float) -> Finding:
     match = heard.find(wanted)
     expected = f"{name} is heard, at least {at_least:.0%} of it"
     if match is None or (match.covered < min(at_least, RECOGNISED) and match.correlation < _SURE):
-        cure = "whether the application plays this clip at all, and to this call; callee.wav is what was heard"
+        cure = "whether the application plays this clip at all, and to this call; caller.wav is what was heard"
         return Finding(False, expected, f"{name} was not found; {what_is(heard)}", cure)
     found = f"{match.covered:.0%} of {name}, which begins {_details(heard, match)}"
     if match.covered < at_least:

@@ -16,12 +16,8 @@ from offhook.wording import quoted
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
-    from typing import TypeAlias
 
     from offhook.testing.audio.verdict import Finding
-
-    #: What a question is about: a clip, a path, or a spec that the `resolve` of `Heard` understands.
-    Wanted: TypeAlias = Clip | str | os.PathLike[str]
 
 _MOST_MS: Final = 3_600_000
 
@@ -48,7 +44,7 @@ class Heard:
         gaps: Iterable[Span] = (),
         said: Clip | None = None,
         *,
-        resolve: Callable[[Wanted], Clip] | None = None,
+        resolve: Callable[[Clip | str | os.PathLike[str]], Clip] | None = None,
         note: Callable[[Verdict], None] | None = None,
     ) -> None:
         self.clip: Clip = check_instance(clip, "clip", Clip, "a Clip")
@@ -66,7 +62,7 @@ class Heard:
 
     # Questions about what was heard
 
-    def starts_with(self, what: Wanted, within_ms: float = 300) -> Verdict:
+    def starts_with(self, what: Clip | str | os.PathLike[str], within_ms: float = 300) -> Verdict:
         """Whether the first sound is the beginning of a clip, at most `within_ms` after the answer.
 
         Half a second of it is enough, so that an application may stop when it is spoken over.
@@ -80,7 +76,7 @@ class Heard:
             f"starts_with({_name(clip)}, within_ms={within_ms:g})", content.starts_with(self.clip, clip, limit)
         )
 
-    def contains(self, what: Wanted, at_least: float = 0.8) -> Verdict:
+    def contains(self, what: Clip | str | os.PathLike[str], at_least: float = 0.8) -> Verdict:
         """Whether a clip was heard, or at least this share of its sound.
 
         Raises:
@@ -193,7 +189,7 @@ class Heard:
         """When markers were heard, to a millisecond."""
         return self.clip.markers()
 
-    def delay_of(self, what: Wanted) -> float | None:
+    def delay_of(self, what: Clip | str | os.PathLike[str]) -> float | None:
         """How long after its own start a clip was heard, in seconds; None if less than a third of it was.
 
         A clip that is read from a file starts at the answer. `delay_of(said)` is the delay of an echo.
@@ -229,7 +225,7 @@ class Heard:
     def _asked(self, question: str, finding: Finding) -> Verdict:
         return Verdict(question, finding, self._note)
 
-    def _wanted(self, what: Wanted) -> Clip:
+    def _wanted(self, what: Clip | str | os.PathLike[str]) -> Clip:
         clip = what if isinstance(what, Clip) else self._resolve(what)
         check_instance(clip, "the clip that resolve() returns", Clip, "a Clip")
         if not clip.sound():

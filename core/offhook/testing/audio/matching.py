@@ -129,7 +129,8 @@ class Correlator:
 
     def correlations(self, piece: Floats) -> Floats:
         """The correlation of the piece with each place, divided by the power of both: 1 for the same up to its gain."""
-        return self.products(piece) / np.sqrt(self._power * float(piece @ piece))
+        correlations: Floats = self.products(piece) / np.sqrt(self._power * float(piece @ piece))
+        return correlations
 
 
 def between(values: Floats, at: int) -> float:

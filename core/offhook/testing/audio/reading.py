@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -23,8 +24,10 @@ _T = TypeVar("_T")
 
 #: The longest clip, in seconds, as for what a callee says.
 MOST_CLIP_S: Final = 600
-#: The spec of a file; a text without a colon is a path as well.
+#: The spec of a file.
 _FILE: Final = "wav:"
+#: Every other text that looks like this is the spec of another source; the rest are paths.
+_SPEC: Final = re.compile(r"[a-z][a-z0-9_-]*:")
 
 
 def read_wav(what: str | os.PathLike[str], base: str | os.PathLike[str] | None) -> tuple[str, bytes, int]:
@@ -47,10 +50,13 @@ def read_wav(what: str | os.PathLike[str], base: str | os.PathLike[str] | None) 
     if width != SAMPLE_BYTES or channels > MOST_CHANNELS:
         raise SourceError(f"{shown} has {channels} channels of {8 * width} bits; expected 16 bits. {_OTHERS}")
     whole = data[: len(data) - len(data) % (SAMPLE_BYTES * channels)]
+    if not whole:
+        raise SourceError(f"{shown} {_EMPTY}")
     pcm, _ = Samples(samples_of(whole).tobytes(), INT16, channels).mono()
     return path.name, pcm, rate_hz
 
 
+_EMPTY: Final = "holds no samples: check the program that made it"
 _OTHERS: Final = "Other formats need plugins: Clip.read(path, plugins=Plugins.load())"
 
 
@@ -64,7 +70,7 @@ def read_source(
         SpecError, MissingExtraError: no plugin has such a source.
     """
     name, rest = os.fspath(what), None
-    if isinstance(what, os.PathLike) or name.startswith(_FILE) or ":" not in name:
+    if isinstance(what, os.PathLike) or name.startswith(_FILE) or not _SPEC.match(name):
         path = _placed(name.removeprefix(_FILE), base)
         name, rest = path.name, path
     return name, *_drained(plugins.source(name if rest is None else rest), f"the audio of {quoted(name)}")
@@ -83,7 +89,7 @@ def _drained(source: AudioSource, shown: str) -> tuple[bytes, int]:
     finally:
         _now(source.aclose(), shown)
     if not rate_hz:
-        raise SourceError(f"{shown} holds no samples: check the program that made it")
+        raise SourceError(f"{shown} {_EMPTY}")
     return bytes(pcm), rate_hz
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from offhook.secret import MASK, Secret
 from offhook.session import Grade
+from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.kept_audio import CallAudio
 from offhook_mockserver.tenants.entry import Entry, EntryKind
 from offhook_mockserver.testkit.allowances import Leftover
@@ -63,7 +64,7 @@ def evidence(
         verdicts=[],
         leftovers=[Leftover("calls_up", "the call is still up")],
         applications=[ValueError("of the application")],
-        scripts=[],
+        scripts={"+14155550123": CalleeScript().answers().waits(1).hangs_up().script()},
         stall=stall,
     )
 
@@ -144,6 +145,7 @@ def test_the_folder_holds_each_file_for_its_owner_alone(tmp_path: Path) -> None:
     (first, _) = json.loads(files["statistics.json"].read_text("utf-8"))["calls"]
     assert first["gaps_s"] == [[0.0, 0.01]]
     assert first["unfinished"] == ["says hello.wav"]
+    assert 'number = "+14155550123"' in files["script.toml"].read_text("utf-8")
     picture = files["waveforms.svg"].read_text("utf-8")
     assert all(word in picture for word in ("ringing", "on hold", "answered", "caller", "callee"))
 

@@ -116,15 +116,14 @@ def offhook_mock(
     else:
         allowed = allowed_by(item)
         making = virtual_handle(options, plugins=_offhook_plugins, seed=seed, folder=folder, allow=allowed)
-    with watched(item) as watch:
-        with making as handle:
-            if handle.runner is not None:
-                item.stash[RUNNER] = handle.runner
-            if isinstance(request.instance, unittest.TestCase):
-                request.instance.offhook_mock = handle  # type: ignore[attr-defined]  # unittest passes no fixtures
-            watch.begin(handle)
-            yield handle
-            watch.end()
-            failed = next(iter(handle.failed_applications()), None)
-            if failed is not None and failed.error is not None and not watch.failed:
-                raise failed.error
+    with watched(item) as watch, making as handle:
+        if handle.runner is not None:
+            item.stash[RUNNER] = handle.runner
+        if isinstance(request.instance, unittest.TestCase):
+            request.instance.offhook_mock = handle  # type: ignore[attr-defined]  # unittest passes no fixtures
+        watch.begin(handle)
+        yield handle
+        watch.end()
+        failed = next(iter(handle.failed_applications()), None)
+        if failed is not None and failed.error is not None and not watch.failed:
+            raise failed.error

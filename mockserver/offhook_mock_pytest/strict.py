@@ -81,7 +81,10 @@ def watched(item: pytest.Item) -> Iterator[Watch]:
     """
     watch = Watch(item)
     item.stash[WATCH] = watch
-    yield watch
+    try:
+        yield watch
+    finally:
+        watch.handle = None
     watch.check()
 
 
@@ -129,17 +132,22 @@ class Watch:
         from offhook_mockserver.testkit.leaks import task_leak
         from offhook_mockserver.testkit.leftovers import await_calls, leftovers
 
-        if not self.failed:
-            if "calls_up" not in self._allowed:
-                await_calls(handle)
-            self._found = self._not_allowed(handle.on_loop(lambda: leftovers(handle)))
-            self._found += self._not_allowed([task_leak(task) for task in handle.leftover_tasks()])
-            if self._found:
-                self.story = report_failed(self._item, handle, self.since_s, None)
-            else:
-                keep_passed(self._item, handle, self.since_s)
+        if self.failed:  # what it left behind would hide why it failed
+            return
+        if "calls_up" not in self._allowed:
+            await_calls(handle)
+        self._found = self._not_allowed(handle.on_loop(lambda: leftovers(handle)))
+        application = next((started.error for started in handle.failed_applications()), None)
+        if self._found or application is not None:
+            self.story = report_failed(self._item, handle, self.since_s, application)
         if handle.tenant.calls:
             handle.hang_up_all()
+        tasks = self._not_allowed([task_leak(task) for task in handle.leftover_tasks()])
+        self._found += tasks
+        if tasks and not self.story:
+            self.story = report_failed(self._item, handle, self.since_s, None)
+        if not self.story:
+            keep_passed(self._item, handle, self.since_s)
 
     def check(self) -> None:
         """The mock is closed: look for what was left in the process, and fail a test that has not failed before.
@@ -149,8 +157,7 @@ class Watch:
         """
         from offhook_mockserver.testkit.leaks import left_behind
 
-        self.handle = None
-        if self.failed:  # what it left behind would hide why it failed
+        if self.failed:
             return
         leaks = left_behind(self._before, ports=self._ports)
         found = self._found + self._not_allowed(leaks)

@@ -90,10 +90,10 @@ def _is_about_time(handle: MockHandle, error: BaseException) -> bool:
     """
     from offhook.errors import WaitTimeout
 
-    if handle.failed_applications() or error.__cause__ is not None:
+    if handle.failed_applications():
         return False
     if isinstance(error, WaitTimeout):
-        return type(error).__module__.startswith("offhook_mockserver.")
+        return type(error).__module__.startswith("offhook_mockserver.") and getattr(error, "about_time", True)
     return any(verdict.about_time for verdict in handle.verdicts.behind(error))
 
 

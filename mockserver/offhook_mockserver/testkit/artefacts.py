@@ -20,7 +20,8 @@ from offhook.interfaces import SAMPLE_BYTES
 from offhook.records import write_private
 from offhook.secret import redact
 from offhook.wording import quoted_path, system_reason
-to_toml = lambda script, number: f"# {number}: {script.summary}"
+
+from offhook_mockserver.callees.toml_writer import to_toml
 from offhook_mockserver.testkit.picture import picture_of
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _files(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
     yield "statistics.json", _json(_statistics(evidence))
     yield "seed.txt", _text(str(evidence.seed))
     if evidence.scripts:
-        yield "script.toml", _text("\n".join(to_toml(script, number) for number, script in evidence.scripts))
+        yield "script.toml", _text(to_toml(evidence.scripts))
     for index, call in enumerate(evidence.calls[:_MOST_CALLS], 1):
         if call.audio is not None:
             yield from _audio_files(evidence, index, call.audio)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.entry import Entry
+    from offhook_mockserver.testkit.allowances import Leftover
     from offhook_mockserver.testkit.handle import MockHandle
     from offhook_mockserver.testkit.lag import Stall
-    from offhook_mockserver.testkit.allowances import Leftover
     from offhook_mockserver.testkit.story import TimelineLine
     from offhook_mockserver.testkit.verdicts import Answered
 
@@ -61,7 +61,7 @@ class Evidence:
         verdicts: the answers that the failed assertion used.
         leftovers: what the test had left behind in its mock when it failed.
         applications: errors of applications for which the test did not ask.
-        scripts: what its callees do, by number, masked.
+        scripts: what its callees do, by number: `offhook mock --scripts` reads them again.
         stall: the longest time for which the mock's loop stood still during a call; None in virtual time.
     """
 
@@ -75,7 +75,7 @@ class Evidence:
     verdicts: Sequence[Answered]
     leftovers: Sequence[Leftover]
     applications: Sequence[BaseException]
-    scripts: Sequence[tuple[str, Script]]
+    scripts: Mapping[str, Script]
     stall: Stall | None
 
 
@@ -106,7 +106,7 @@ def _gather(handle: MockHandle, test: str, error: BaseException | None, since_s:
         verdicts=[] if error is None else handle.verdicts.behind(error),
         leftovers=[] if error is None else leftovers(handle, settled=False),
         applications=[started.error for started in failed if started.error is not None and started.error is not error],
-        scripts=[(mask(callee.number), callee.script()) for callee in handle.callees if callee.steps],
+        scripts={callee.number: callee.script() for callee in handle.callees if callee.steps},
         stall=None if handle.lag is None else handle.lag.worst(since_s),
     )
 

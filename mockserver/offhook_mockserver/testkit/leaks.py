@@ -6,7 +6,8 @@
     ...
     for leak in left_behind(before): ...
 
-The threads of a loop's executor end with their loop, and tools that run tests have threads of their own; neither counts.
+The threads of a loop's executor end with their loop, and tools that run tests have threads of their own: neither
+counts.
 """
 
 from __future__ import annotations

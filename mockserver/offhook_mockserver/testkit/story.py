@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _NOT_SHOWN: Final = frozenset({EntryKind.REQUEST})
 #: The code of the moment from which questions about audio count.
 _ANSWERED: Final = MomentCode.ANSWERED.value
+#: The codes of a member that is gone.
+_LEFT: Final = frozenset({"left", "dropped", "removed"})
 #: How many lines of a timeline a terminal shows, the first ones and the last ones, and how much of each.
 _FIRST: Final = 12
 _LAST: Final = 36
@@ -56,6 +58,7 @@ def timeline(entries: Sequence[Entry]) -> list[TimelineLine]:
     """Return what happened in the calls of a journal, in order."""
     numbers: dict[str, int] = {}
     answers: dict[str, float] = {}
+    expiring: set[object] = set()
     lines: list[TimelineLine] = []
     for entry in entries:
         if entry.kind in _NOT_SHOWN:
@@ -73,10 +76,27 @@ def timeline(entries: Sequence[Entry]) -> list[TimelineLine]:
                 answered_s=None if answered_at_s is None else entry.at_s - answered_at_s,
                 kind=entry.kind.value,
                 code=code,
-                text=entry.text,
+                text=entry.text + _about_token(code, entry.fields.get("uid"), expiring),
             )
         )
     return lines
+
+
+def _about_token(code: str, uid: object, expiring: set[object]) -> str:
+    """What a line about a member that left adds if its token was about to expire; empty for any other line.
+
+    Args:
+        code: what happened.
+        uid: the member.
+        expiring: the members whose tokens were about to expire until now.
+    """
+    if code == "token_expiring":
+        expiring.add(uid)
+    elif code == "token_renewed":
+        expiring.discard(uid)
+    elif code in _LEFT and uid in expiring:
+        return "; its token was about to expire and had not been renewed"
+    return ""
 
 
 def timeline_lines(timeline: Sequence[TimelineLine]) -> list[str]:

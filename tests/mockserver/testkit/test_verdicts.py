@@ -52,10 +52,12 @@ def test_an_assertion_over_several_lines_may_use_several() -> None:
     def check() -> None:
         if other:
             raise ValueError
-        assert (
-            first
-            and second
-        )  # fmt: skip
+        assert all(
+            (
+                first,
+                second,
+            )
+        )
 
     assert notes.behind(failed(check)) == [first, second]
 
@@ -74,11 +76,9 @@ def test_an_assertion_about_something_else_used_none() -> None:
 def test_other_errors_used_none() -> None:
     notes = VerdictNotes()
     wrong = said(False, notes)
-    try:
-        if not wrong:
-            raise ValueError
-    except ValueError as error:
-        assert notes.behind(error) == []
+    with pytest.raises(ValueError) as caught:
+        int("" if wrong else "no number")
+    assert notes.behind(caught.value) == []
 
 
 def test_a_helper_of_the_test_may_assert() -> None:
@@ -99,7 +99,7 @@ def test_methods_of_unittest_work_as_well() -> None:
     wrong = said(False, notes)
 
     def check() -> None:
-        unittest.TestCase().assertTrue(wrong)
+        unittest.TestCase().assertTrue(wrong)  # noqa: PT009
 
     assert notes.behind(failed(check)) == [wrong]
 

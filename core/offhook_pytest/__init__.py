@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Mapping
     from typing import Final
 

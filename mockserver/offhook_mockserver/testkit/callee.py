@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offhook.testing.audio import Clip, Heard, ResponseTimes
-
     from offhook_mockserver.callees.ends import CalleeEnd
     from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.moments import Moment

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import os
 
     from offhook.testing.audio import Clip, Heard
-
     from offhook_mockserver.callees.ends import CalleeEnd
     from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.moments import Moment

@@ -210,8 +210,9 @@ class MockHandle:
     # Applications
 
     def start(self, coroutine: Coroutine[object, object, _T]) -> Started[_T]:
-        """Start an asyncio application, which runs beside the test: in virtual time on the test's loop, in real time on a
-        loop of its own. It is cancelled when the test ends.
+        """Start an asyncio application, which runs beside the test until it ends, or until the test does.
+
+        In virtual time it runs on the test's loop, in real time on a loop of its own, in another thread.
 
         Raises:
             ConfigError: it is not a coroutine.

@@ -1,4 +1,4 @@
-"""Makes the handle of a test: in real time over a server in a thread, in virtual time over a mock on the test's loop."""
+"""Makes the handle of a test, over a server in a thread or over a mock on a virtual loop."""
 
 from __future__ import annotations
 

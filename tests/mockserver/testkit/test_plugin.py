@@ -248,7 +248,7 @@ def test_the_error_of_an_application_is_raised_when_the_test_never_asks(
     """)
     result.assert_outcomes(passed=3, errors=2, failed=1)
     result.stdout.fnmatch_lines(
-        ["*LookupError: the application's own*", "*NotFinished: finished(): +14155550123 was not called within 1000 s*"]
+        ["*LookupError: the application's own*", "*NotFinished: finished(): +1415*0123 was not called within 1000 s*"]
     )
     result.stdout.fnmatch_lines(["*the application failing raised LookupError: the application's own*"])
 

@@ -18,7 +18,7 @@ import pytest
 from offhook_mock_pytest.folders import keep_passed, report_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from offhook_mockserver.testkit import MockHandle
     from offhook_mockserver.testkit.allowances import Leftover
@@ -73,7 +73,7 @@ def _checked(name: object) -> str:
 
 
 @contextlib.contextmanager
-def watched(item: pytest.Item) -> Iterator[Watch]:
+def watched(item: pytest.Item) -> Generator[Watch]:
     """Watch a test from before its mock is made until after it is closed.
 
     Raises:

@@ -48,7 +48,7 @@ class VerdictNotes:
 
     def add(self, verdict: Answered) -> None:
         """Keep a verdict, together with the line outside offhook that is using it."""
-        frame: FrameType | None = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage] - documented
         while frame is not None and _is_between(frame):
             frame = frame.f_back
         if frame is not None:

@@ -60,7 +60,7 @@ class CalleeScript:
     """What a callee will do, in order. Each verb returns the script.
 
     Args:
-        folder: where files with relative names are; by default, the current folder.
+        folder: where files with relative names are looked for first; those that are not there are in the current folder.
 
     Raises:
         ScriptError: by every verb: an argument is wrong, a file is missing or not audio, or the step cannot be at this
@@ -301,11 +301,11 @@ class CalleeScript:
         return _callers_line()
 
     def _in_folder(self, what: str | os.PathLike[str]) -> str | os.PathLike[str]:
-        """A file's name, in the folder of the script if there is one."""
-        if self._folder is None:
+        """A file's name: in the folder of the script if it is there, and else as it was given."""
+        path = None if self._folder is None else Say(what).path
+        if self._folder is None or path is None or not (self._folder / path).exists():
             return what
-        path = Say(what).path
-        return what if path is None else self._folder / path
+        return self._folder / path
 
     def _take_back_drop(self) -> None:
         del self._steps[-1]

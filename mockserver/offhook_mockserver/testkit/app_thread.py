@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import threading
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -37,7 +38,8 @@ class AppThread:
         async def run() -> _T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result()
+        # In a context of its own: that of the test may say that trio runs here.
+        return contextvars.Context().run(asyncio.run_coroutine_threadsafe, run(), self.loop).result()
 
     def tasks(self) -> list[asyncio.Task[object]]:
         """The tasks of the loop, without its own."""

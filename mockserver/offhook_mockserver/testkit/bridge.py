@@ -89,7 +89,7 @@ class RealBridge(Bridge):
 
     def wait(self, verb: str, work: Callable[[], Coroutine[object, object, _T]]) -> _T:
         refuse_in_a_loop(verb)
-        future = asyncio.run_coroutine_threadsafe(work(), self._loop)
+        future = self._submit(work)
         try:
             return future.result()
         finally:
@@ -98,7 +98,11 @@ class RealBridge(Bridge):
     async def awaited(self, work: Callable[[], Coroutine[object, object, _T]]) -> _T:
         if _running_loop() is self._loop:
             return await work()
-        return await from_thread(asyncio.run_coroutine_threadsafe(work(), self._loop))
+        return await from_thread(self._submit(work))
+
+    def _submit(self, work: Callable[[], Coroutine[object, object, _T]]) -> concurrent.futures.Future[_T]:
+        # In a context of its own: that of the test may say that trio runs here.
+        return contextvars.Context().run(asyncio.run_coroutine_threadsafe, work(), self._loop)
 
 
 class VirtualBridge(Bridge):

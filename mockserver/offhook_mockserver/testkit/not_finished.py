@@ -53,7 +53,7 @@ def _uncalled(handle: MockHandle, callee: CalleeHandle, verb: str, limit_s: floa
         yield "  the last entries of the journal:"
         yield from (f"    {entry}" for entry in entries)
     else:
-        yield f"  no request has reached the mock with the key {handle.key_id}"
+        yield "  no request has reached the mock with the keys of this test"
         yield "  look at: does the application run, and does it read its settings from the environment at the test?"
 
 

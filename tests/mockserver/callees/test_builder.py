@@ -190,8 +190,14 @@ def test_a_script_that_is_too_deep_is_refused() -> None:
         Script("deep", [Answer(), *steps])
 
 
-def test_relative_files_are_in_the_folder_of_the_script(tmp_path: Path) -> None:
+def test_relative_files_are_in_the_folder_of_the_script_or_in_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copy(HELLO, tmp_path / "x.wav")
+    (tmp_path / "other").mkdir()
+    shutil.copy(HELLO, tmp_path / "other" / "y.wav")
+    monkeypatch.chdir(tmp_path / "other")
+    assert CalleeScript(tmp_path).answers().says("y.wav").steps[-1] == Say("y.wav")
     script = CalleeScript(tmp_path).answers().says("x.wav").says("wav:x.wav", 1).says("tone:440,1").says(HELLO)
     said = [step.path for step in script.steps if isinstance(step, Say)]
     assert said == [tmp_path / "x.wav", tmp_path / "x.wav", None, HELLO]

@@ -54,11 +54,14 @@ def test_levels() -> None:
     assert Clip(b"", 8_000).level_dbfs() == Clip(b"", 8_000).peak_dbfs() == -100
 
 
-def test_clipping_is_three_samples_at_full_scale() -> None:
-    assert tone(440, 1.0, amplitude=0.99).clipped_share() == 0
+def test_clipping_is_near_full_scale() -> None:
+    assert tone(440, 1.0, amplitude=0.9).clipped_share() == 0
     assert tone(440, 1.0, amplitude=2.0).clipped_share() == pytest.approx(2 / 3, abs=0.03)
-    assert made(np.array([0.0, 1, 1, 0, 1, 1, 1, -1, 0, 0])).clipped_share() == pytest.approx(0.4)
+    assert made(np.array([0.0, 1, -1, 0.95, 0.94])).clipped_share() == pytest.approx(0.6)
     assert Clip(b"", 8_000).clipped_share() == 0
+    assert louder(speech("greeting"), 1.99).clipped_share() < 0.001, "its peaks are at full scale"
+    assert through_opus(louder(speech("greeting"), 1.99)).clipped_share() < 0.001
+    assert through_opus(louder(speech("greeting"), 3)).clipped_share() > 0.004
 
 
 def test_sound_and_speech() -> None:

@@ -161,7 +161,10 @@ class Clip:
         return 20 * math.log10(peak / 32768) if peak else SILENCE_DBFS
 
     def clipped_share(self) -> float:
-        """The share of samples, from 0 to 1, that stay at full scale for three samples or more: cut peaks."""
+        """The share of samples, from 0 to 1, that are within 0.5 dB of full scale: cut peaks, also behind Opus.
+
+        Speech with all of its peaks has less than 0.001. A tone as loud as that has more, clipped or not.
+        """
         from offhook.testing.audio import measures
 
         return measures.clipped_share(self.pcm)

@@ -24,7 +24,7 @@ _SURE: Final = 0.85
 _OTHER_S: Final = 0.15
 #: A clip that begins this much before the answer has lost its beginning.
 _EARLY_S: Final = 0.05
-#: Fewer clipped samples are not heard.
+#: Fewer samples near full scale are peaks.
 _MOST_CLIPPED: Final = 0.001
 
 
@@ -110,9 +110,11 @@ def is_silent(heard: Clip) -> Finding:
 def is_not_clipped(heard: Clip) -> Finding:
     """Whether no peaks are cut off at full scale, but for some that cannot be heard."""
     share = heard.clipped_share()
-    found = f"{share:.2%} of the samples are at full scale in a row; the peak is {heard.peak_dbfs():.1f} dBFS"
+    found = f"{share:.2%} of the samples are within 0.5 dB of full scale; the peak is {heard.peak_dbfs():.1f} dBFS"
     cure = "gains of the application, and sources that are mixed without headroom"
-    return Finding(share <= _MOST_CLIPPED, f"at most {_MOST_CLIPPED:.1%} of the samples are clipped", found, cure)
+    return Finding(
+        share <= _MOST_CLIPPED, f"at most {_MOST_CLIPPED:.1%} of the samples are near full scale", found, cure
+    )
 
 
 def has_no_gaps(heard: Clip, gaps: Sequence[Span], most_s: float) -> Finding:

@@ -114,7 +114,7 @@ class Heard:
         return self._asked("is_silent()", content.is_silent(self.clip))
 
     def is_not_clipped(self) -> Verdict:
-        """Whether no peaks are cut off at full scale; one sample in a thousand may be."""
+        """Whether no peaks are cut off: at most one sample in a thousand is within 0.5 dB of full scale."""
         return self._asked("is_not_clipped()", content.is_not_clipped(self.clip))
 
     def has_no_gaps(self, most_ms: float = 0) -> Verdict:
@@ -139,7 +139,7 @@ class Heard:
     def silence_after(self, at_s: float | None, within_ms: float, for_ms: float = 500) -> Verdict:
         """Whether sound stops at most `within_ms` after `at_s`, and does not begin again for `for_ms`.
 
-        A call that ends in that silence is fine. If `at_s` is None, the answer is no.
+        A call that ends in that silence is fine. If `at_s` is None, the verdict is false.
 
         Raises:
             ConfigError: an argument is not a number, or out of range.
@@ -151,7 +151,9 @@ class Heard:
         return self._asked(question, moments.silence_after(self.clip, at_s, within_s, for_s))
 
     def sound_after(self, at_s: float | None, within_ms: float) -> Verdict:
-        """Whether sound is heard at most `within_ms` after `at_s`; it may have begun before. If `at_s` is None, no.
+        """Whether sound is heard at most `within_ms` after `at_s`; it may have begun before.
+
+        If `at_s` is None, the verdict is false.
 
         Raises:
             ConfigError: an argument is not a number, or out of range.
@@ -204,7 +206,7 @@ class Heard:
 
     @property
     def talk_over_s(self) -> float:
-        """For how long both sides spoke at once, in all.
+        """For how long both sides spoke at once, in all; pauses of up to 0.3 s count as speech.
 
         Raises:
             ConfigError: `Heard` was made without `said`.

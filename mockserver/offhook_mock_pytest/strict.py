@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["MARKER", "WATCH", "Watch", "watched"]
 
 MARKER: Final = "offhook"
+#: What a fixture of the test may own.
+_OF_FIXTURES: Final = frozenset({"threads", "sockets", "processes"})
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -171,13 +173,14 @@ class Watch:
 def _text(found: list[Leftover]) -> str:
     """What a test left behind, and how that may be allowed."""
     names = sorted({leftover.allowance for leftover in found})
-    return "\n".join(
-        [
-            "the test passed, and left this behind:",
-            *(f"  {leftover.what} ({leftover.allowance})" for leftover in found),
-            f"If that is intended, mark the test @pytest.mark.{MARKER}(allow={names!r}).",
-        ]
-    )
+    lines = [
+        "the test passed, and left this behind:",
+        *(f"  {leftover.what} ({leftover.allowance})" for leftover in found),
+        f"If that is intended, mark the test @pytest.mark.{MARKER}(allow={names!r}).",
+    ]
+    if _OF_FIXTURES.intersection(names):
+        lines.append("A fixture that ends it must request offhook_mock, so that it does so before this check.")
+    return "\n".join(lines)
 
 
 #: Where a test keeps its watch.

@@ -1,8 +1,8 @@
 """How long the mock's loop stood still while a call was up: such a run says nothing about the application.
 
-The probe asks the loop to call it every 2 ms. Where two calls are more than `STALL_S` apart, the loop did not turn in
-between: the machine was busy, or a thread of this process held the interpreter. Which of the two it was shows in the
-CPU time that the process used meanwhile.
+While a call is up, the probe asks the loop to call it every 4 ms. Where two calls are more than `STALL_S` apart, the loop
+did not turn in between: the machine was busy, or a thread of this process held the interpreter. Which of the two it was
+shows in the CPU time that the process used meanwhile.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 #: A loop that does not turn for longer than this stood still.
 STALL_S: Final = 0.010
-#: The pause between two looks.
-_LOOK_S: Final = 0.002
+#: The pause between two looks while a call is up, and while none is. What the first adds to a stall counts as a part of
+#: it: at most this much is counted too much, and nothing too little.
+_LOOK_S: Final = 0.004
+_IDLE_LOOK_S: Final = 0.02
 #: How many stalls are kept, the latest ones.
 _MOST: Final = 1000
 #: A process that used more of a stall than this computed; else it waited for the machine.
@@ -66,6 +68,7 @@ class LagProbe:
         self._next: asyncio.TimerHandle | None = None
         self._last_s = 0.0
         self._last_up = False
+        self._pause_s = _IDLE_LOOK_S
         self._cpu_s = 0.0
 
     def start(self) -> None:
@@ -73,7 +76,6 @@ class LagProbe:
         self._users += 1
         if self._next is None:
             self._begin_span()
-            self._next = self._loop.call_later(_LOOK_S, self._look)
 
     def stop(self) -> None:
         """End one `start`; the last one ends the looks. What was noted remains."""
@@ -95,13 +97,14 @@ class LagProbe:
     def _look(self) -> None:
         self._end_span()
         self._begin_span()
-        self._next = self._loop.call_later(_LOOK_S, self._look)
 
     def _begin_span(self) -> None:
         self._last_s, self._last_up, self._cpu_s = self._loop.time(), self._calls_up() > 0, _cpu_s()
+        self._pause_s = _LOOK_S if self._last_up else _IDLE_LOOK_S
+        self._next = self._loop.call_later(self._pause_s, self._look)
 
     def _end_span(self) -> None:
-        took_s = self._loop.time() - self._last_s
+        took_s = self._loop.time() - self._last_s - (self._pause_s - _LOOK_S)
         if took_s > STALL_S and (self._last_up or self._calls_up() > 0):
             self._stalls.append(Stall(self._last_s, took_s, _cpu_s() - self._cpu_s))
 

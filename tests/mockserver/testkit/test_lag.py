@@ -35,11 +35,11 @@ def test_the_longest_stall_is_found_with_its_length_and_its_time() -> None:
     probe, _ = watching(("sleep", 1.0), ("block", 0.03), ("sleep", 1.0), ("block", 0.02), ("sleep", 1.0))
     worst = probe.worst(0.0)
     assert worst is not None
-    assert 0.03 <= worst.took_s <= 0.033
+    assert 0.03 <= worst.took_s <= 0.035
     assert 0.99 <= worst.from_s <= 1.0
     later = probe.worst(1.5)
     assert later is not None
-    assert 0.02 <= later.took_s <= 0.023
+    assert 0.02 <= later.took_s <= 0.025
     assert probe.worst(2.5) is None
 
 

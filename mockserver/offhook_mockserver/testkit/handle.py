@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from offhook.call import PhoneSettings
+    from offhook.interfaces import Grant
     from offhook.plugin import Plugins
     from offhook_mockserver.server.mock import Mock
     from offhook_mockserver.tenants.entry import Entry, Json
@@ -161,6 +162,14 @@ class MockHandle:
             OffhookError: what `Phone` raises.
         """
         return Phone.from_env(self.environment, **settings)
+
+    def renew(self, channel: str) -> Grant:
+        """A fresh grant for a live call, as an application's own backend returns it; see `RenewsGrants`.
+
+        Raises:
+            RoomError: the channel has no live call.
+        """
+        return self.on_loop(lambda: self._mock.renew(channel))
 
     # Callees and calls
 

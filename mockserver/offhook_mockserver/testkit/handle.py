@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__ = True
+
 #: How long an application may take to end when it is cancelled.
 _END_S: Final = 5.0
 
@@ -281,12 +284,10 @@ class MockHandle:
 
     def wait_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """Wait until the journal has an entry; see `JournalHandle.wait_for`."""
-        __tracebackhide__ = True
         return self.journal.wait_for(timeout_s, count=count, **search)
 
     async def await_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """As `wait_for`, for coroutines."""
-        __tracebackhide__ = True
         return await self.journal.await_for(timeout_s, count=count, **search)
 
     def export(self) -> dict[str, Json]:

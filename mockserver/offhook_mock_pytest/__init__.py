@@ -10,7 +10,7 @@ on: a test must not ring a person by accident.
 from __future__ import annotations
 
 import os
-import unittest
+import sys
 import zlib
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from offhook.plugin import Plugins
     from offhook_mockserver.testkit import MockHandle, MockOptions, ServerThread
 
-__all__ = ["offhook_mock", "offhook_mock_options", "offhook_mock_server"]
+__all__ = [
+    "offhook_mock",
+    "offhook_mock_options",
+    "offhook_mock_server",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_unconfigure",
+]
 
 _LIVE_OPTION: Final = "offhook_live"
 _LIVE: Final = "OFFHOOK_LIVE"

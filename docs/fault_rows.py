@@ -73,7 +73,7 @@ ROWS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "F52": ("Webhooks to addresses that are not theirs to reach", ""),
         "F53": ("Webhook receivers that are slow, broken or gone", ""),
         "F54": ("Webhooks that are forged, repeated or late", ""),
-        "F55": ("Scripts that reach for other files, or never end", ""),
+        "F55": ("Scripts that reach for other files, or never end", "Refused when they are read, with the line: files outside the script's folder, what is not a regular file, too many steps, too deep"),
     },
     "Secrets": {
         "F56": ("A key or token in anything that is written or shown", "Redacted by value"),

@@ -34,6 +34,8 @@ class Pace:
         self._first: int | None = None
         self._offset = 0
         self._expected = 0
+        #: A position that was not too far ahead when the clock was read last, and so is not now.
+        self._latest = -1
 
     def place(self, position: int, duration: int) -> int | None:
         """Return the position at which a frame belongs; None for a frame that came too early, which must be dropped.
@@ -42,12 +44,16 @@ class Pace:
             position: of its first sample, as the talker numbers it.
             duration: its length.
         """
+        expected = self._expected
+        if position + self._offset == expected and expected <= self._latest:  # the usual case: the next frame, in time
+            self._expected = expected + duration
+            return expected
         if self._first is None:
             self._first, self._start_s = min(position, MOST_FIRST), self._time()
             self._offset, self._expected = self._first - position, self._first + duration
             return self._first
         now = self._first + int((self._time() - self._start_s) * self._rate_hz)
-        latest = now + int(MOST_AHEAD_S * self._rate_hz)
+        latest = self._latest = now + int(MOST_AHEAD_S * self._rate_hz)
         offset = self._offset
         behind = self._expected - (position + offset)
         if behind > _OVERLAP_S * self._rate_hz or (behind < 0 and position + offset > latest):

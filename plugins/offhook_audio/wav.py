@@ -17,7 +17,7 @@ import soundfile
 
 from offhook.arguments import check_path
 from offhook.errors import ConfigError, SourceError
-from offhook.interfaces import FLOAT32, AudioFrame, AudioSource, Samples
+from offhook.interfaces import FLOAT32, SAMPLE_BYTES, AudioFrame, AudioSource, Samples
 from offhook.paths import path_argument
 from offhook.wording import quoted_path
 from offhook_audio.riff import Riff, cut_short, kind_of, read_riff
@@ -31,6 +31,8 @@ RATES_HZ: Final = range(1_000, 384_001)
 MOST_CHANNELS: Final = 64
 
 _BLOCK_MS: Final = 100
+#: How libsndfile names samples of 16 bits.
+_PLAIN: Final = "PCM_16"
 #: libsndfile only estimates the length of files in this format.
 _ESTIMATED: Final = "MP3"
 
@@ -66,27 +68,37 @@ class WavSource(AudioSource):
             raise
         self.rate_hz: int = self._file.samplerate
         self._block = max(1, self.rate_hz * _BLOCK_MS // 1000)
+        #: Whether the samples of the file are those that are played, so that nothing is converted.
+        self._plain = self._file.channels == 1 and self._file.subtype == _PLAIN
 
     async def read(self) -> AudioFrame | None:
         if self._fd < 0:
             return None
         try:
-            block = self._file.read(self._block, dtype="float32", always_2d=True)
+            samples = self._next()
         except soundfile.LibsndfileError as error:
             raise self._broken(_reason(error)) from None
-        if not len(block):
+        if not len(samples):
             if self._position < self._file.frames and self._file.format != _ESTIMATED:
                 raise self._broken("it ends before the length in its header")
             return None
-        samples = Samples(np.asarray(block, np.float32).tobytes(), FLOAT32, block.shape[1], by_numpy=True)
-        # libsndfile scales by 32768, so 16-bit samples keep their values.
         pcm, damage = samples.mono()
         self.clipped_samples += damage.clipped
         self.sanitised_samples += damage.sanitised
         self.cancelled_samples += damage.cancelled
         frame = AudioFrame(pcm, self.rate_hz, self._position, damage=damage)
-        self._position += len(block)
+        self._position += len(samples)
         return frame
+
+    def _next(self) -> Samples:
+        """The next block, empty at the end."""
+        if self._plain:
+            data = bytearray(self._block * SAMPLE_BYTES)
+            count: int = self._file.buffer_read_into(data, dtype="int16")
+            return Samples(bytes(data[: count * SAMPLE_BYTES]))
+        block = self._file.read(self._block, dtype="float32", always_2d=True)
+        # libsndfile scales by 32768, so 16-bit samples keep their values.
+        return Samples(np.asarray(block, np.float32).tobytes(), FLOAT32, block.shape[1], by_numpy=True)
 
     async def aclose(self) -> None:
         if self._fd >= 0:

@@ -35,6 +35,7 @@ ALLOWED = {
     "offhook.call.in_process._service": "a context variable: each context has its own, and it is undone at the end",
     "offhook.plugin.isolation._left_behind": "tasks that nothing can end, which the loop itself only knows weakly",
     "offhook.plugin.isolation._distributions": "which installed distribution a package is from, for messages",
+    "offhook.plugin.distributions._unchanged": "what files of distributions say, as long as they stay as they are",
     "offhook.plugin.part_checks._methods_mismatch": "a class is checked once for all phones; 256 at most",
     "offhook.plugin.quarantine._guarded": "the TLS hook is the process's, and plugins may be loaded in several threads",
     "offhook.cli.records.command.records": "typer's description of commands; filled while the module is imported",

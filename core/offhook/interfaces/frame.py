@@ -177,9 +177,9 @@ def _floats_in(samples: object) -> Samples:
 
 def level_dbfs(pcm: bytes) -> float:
     """Root-mean-square level in dB relative to full scale; `SILENCE_DBFS` for silence or no samples."""
+    if pcm == bytes(len(pcm)):  # digital silence, by far the most frequent level
+        return SILENCE_DBFS
     samples = samples_of(pcm)
     # The root of the sum of squares, in one call: more than twice as fast as a sum.
     amplitude = math.hypot(*samples)
-    if not amplitude:
-        return SILENCE_DBFS
     return 20 * math.log10(amplitude / math.sqrt(len(samples)) / 32768)

@@ -36,7 +36,8 @@ class BoundedStream(Generic[_T]):
         self._items: deque[_T] = deque()
         self._capacity = check_whole(capacity, "capacity", least=1, unit="items")
         self._on_drop = on_drop
-        self._wake = asyncio.Event()
+        #: The readers that wait. An `asyncio.Event` does the same, at twice the cost for each frame of a call.
+        self._waiters: list[asyncio.Future[None]] = []
         self._closed = False
         #: How many items were thrown away because they were not read in time.
         self.dropped: int = 0
@@ -49,7 +50,8 @@ class BoundedStream(Generic[_T]):
         if len(self._items) == self._capacity:
             self._throw_away()
         self._items.append(item)
-        self._wake.set()
+        if self._waiters:
+            self._wake()
 
     def discard(self) -> int:
         """Throw away all items that wait, and return how many they were."""
@@ -68,7 +70,14 @@ class BoundedStream(Generic[_T]):
         """End the stream; items that wait can still be read. Idempotent."""
         self._affinity.check()
         self._closed = True
-        self._wake.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Wake every reader that waits. Those that find nothing wait again."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def __aiter__(self) -> BoundedStream[_T]:
         self._affinity.check()
@@ -79,6 +88,12 @@ class BoundedStream(Generic[_T]):
         while not self._items:
             if self._closed:
                 raise StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            except BaseException:  # the wait was cancelled
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
+                raise
         return self._items.popleft()

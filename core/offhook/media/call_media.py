@@ -211,7 +211,8 @@ class CallMedia:
         except BaseException as error:  # a leg never raises because of the network: this one is broken
             self._lost(as_plugin_error(self._leg, "send", error))
             return
-        self._record(left=True, position=position, pcm=pcm)
+        if self._recorder is not None:
+            self._record(left=True, position=position, pcm=pcm)
 
     # ---- from the callee
 
@@ -238,18 +239,23 @@ class CallMedia:
         pcm = frame.pcm
         if self.heard_filters.filters:
             pcm = self.heard_filters.apply(pcm, position)
-        placed = AudioFrame(pcm, frame.rate_hz, position)
         self._last_heard = pcm
+        if self._listeners:
+            self._pass_on(AudioFrame(pcm, frame.rate_hz, position))
+        if self._recorder is not None:
+            self._record(left=False, position=position, pcm=pcm)
+        self._callee_audio()
+
+    def _pass_on(self, frame: AudioFrame) -> None:
+        """Pass a frame of the callee to the listeners."""
         for stream in self._streams():
             try:
-                stream.feed(placed)
+                stream.feed(frame)
             except BaseException as error:
                 self._lose(stream, error)
             else:
-                if clipped := stream.newly_clipped():
+                if stream.resampler is not None and (clipped := stream.newly_clipped()):
                     self._damage.at(_HEARD, Damage(clipped), "listen at the call's own rate, or add a filter gain:-3")
-        self._record(left=False, position=position, pcm=pcm)
-        self._callee_audio()
 
     def _is_stale(self, position: int) -> bool:
         """Whether a frame is of the time in which the process stood still, or just before it."""

@@ -44,10 +44,16 @@ class Pacer:
         check_whole(max_lag_ms, "max_lag_ms", least=0, most=1_000 * MOST_S, unit="milliseconds")
         self._loop = loop
         self._tick = tick
+        #: A virtual loop can use one timer for all frames.
+        self._again: Callable[[asyncio.Handle | None, float], bool] | None = getattr(loop, "call_again", None)
         self._ptime_s = ptime_ms / 1000
         self._max_lag = max_lag_ms // ptime_ms
         self._started_at = 0.0
+        #: The frame that is due next, and when.
         self._next = 0
+        self._due_at = 0.0
+        #: A frame is ticked so much early, in seconds: loops round the times of timers.
+        self._early_s = 1e-6 * self._ptime_s
         self._timer: asyncio.Handle | None = None
         #: Frames that were skipped because the loop was held up for too long.
         self.skipped: int = 0
@@ -60,7 +66,8 @@ class Pacer:
     def start(self) -> None:
         """Tick frame 0 at the next turn of the loop, and go on. A pacer that was stopped starts again at 0."""
         self.stop()
-        self._started_at, self._next = self._loop.time(), 0
+        self._started_at = self._due_at = self._loop.time()
+        self._next = 0
         self._timer = self._loop.call_at(self._started_at, self._wake)
 
     def stop(self) -> None:
@@ -70,17 +77,33 @@ class Pacer:
             self._timer = None
 
     def _wake(self) -> None:
+        # The usual case first, since it happens 50 times a second: one frame is due, and no more.
+        if -self._early_s <= self._loop.time() - self._due_at < self._ptime_s - self._early_s:
+            index, self._next = self._next, self._next + 1
+            self._due_at = self._started_at + self._next * self._ptime_s
+            timer = self._timer
+            self._tick(index)
+            if self._timer is not timer:  # it was stopped, or started again
+                return
+            if self._again is None or not self._again(timer, self._due_at):
+                self._timer = self._loop.call_at(self._due_at, self._wake)
+        else:
+            self._wake_late()
+
+    def _wake_late(self) -> None:
+        """The loop was held up, or the timer came too early."""
         due = int((self._loop.time() - self._started_at) / self._ptime_s + 1e-6)
         if due - self._next > self._max_lag:
             self.skipped += due - self._next
             self._next = due
         if self._next <= due:
-            index, self._next = self._next, self._next + 1
+            index, self._next, timer = self._next, self._next + 1, self._timer
             self._tick(index)
-            if self._timer is None:
+            if self._timer is not timer:
                 return
+        self._due_at = self._started_at + self._next * self._ptime_s
         if self._next <= due:
             # Behind: one frame per turn of the loop, so that the task that reads the source can keep up.
             self._timer = self._loop.call_soon(self._wake)
         else:
-            self._timer = self._loop.call_at(self._started_at + self._next * self._ptime_s, self._wake)
+            self._timer = self._loop.call_at(self._due_at, self._wake)

@@ -122,7 +122,7 @@ class Playout:
         if self._mixed:
             frame = self._mix(frame)
         if frame is None:
-            if self._queue.idle and not self._mixed:
+            if not self._idle.is_set() and self._queue.idle and not self._mixed:
                 self._idle.set()
             return self.silence
         return frame if self._gain is None else self._amplified(self._gain, frame)

@@ -321,11 +321,16 @@ class PlayoutQueue:
             self._buffer_part(handle, part)
 
     def _buffer_part(self, handle: PlayHandle, pcm: bytes) -> None:
-        if not pcm:  # a resampler holds back a little at first
-            return
-        self._buffer.append((handle, pcm))
+        """Buffer audio in pieces of one frame, so that `take` copies nothing."""
         self._buffered_bytes += len(pcm)
         handle.buffered_bytes += len(pcm)
+        buffer, size = self._buffer, self._frame_bytes
+        start = 0
+        if buffer and buffer[-1][0] is handle and (missing := size - len(buffer[-1][1])) > 0:
+            buffer[-1] = handle, buffer[-1][1] + pcm[:missing]
+            start = missing
+        for at in range(start, len(pcm), size):
+            buffer.append((handle, pcm[at : at + size]))
 
     def _add_damage(self, handle: PlayHandle, damage: Damage) -> None:
         if damage:

@@ -6,11 +6,12 @@ program from finding any plugin.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
 from dataclasses import dataclass, field
-from importlib.metadata import Distribution, DistributionFinder
+from importlib.metadata import Distribution, DistributionFinder, PathDistribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -89,7 +90,7 @@ def read_distributions(group: str) -> Distributions:
     found = Distributions()
     for distribution in _discovered(found.unreadable):
         try:
-            found.readable.append(_read(distribution))
+            found.readable.append(_read_again(distribution))
         except Exception as error:
             reason = str(error) if isinstance(error, _UnreadableError) else describe(error)
             item = Unreadable(_where(distribution), reason, _may_hold(distribution, group))
@@ -118,6 +119,29 @@ def _discovered(unreadable: list[Unreadable]) -> Iterator[Distribution]:
                 if reason not in reasons:  # one that fails everywhere is named once
                     unreadable.append(Unreadable(str(place), reason, may_hold_plugins=True))
                 reasons.add(reason)
+
+
+def _read_again(distribution: Distribution) -> Installed:
+    """Read a distribution, unless its files are as they were when it was read last."""
+    path = _path(distribution)
+    if path is None or type(distribution) is not PathDistribution:
+        return _read(distribution)
+    folder = str(path)
+    return _unchanged(folder, tuple(_stamp(f"{folder}/{name}") for name in (*_METADATA, _ENTRY_POINTS)))
+
+
+@functools.lru_cache(maxsize=2048)
+def _unchanged(folder: str, stamps: tuple[object, ...]) -> Installed:
+    return _read(PathDistribution(Path(folder)))
+
+
+def _stamp(file: str) -> object:
+    """What changes when a file is written, replaced or made unreadable; None for a file that cannot be looked at."""
+    try:
+        status = os.stat(file)  # noqa: PTH116 - a path would be made for each file of each distribution
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _read(distribution: Distribution) -> Installed:

@@ -1,7 +1,7 @@
 """Virtual time: an event loop on which an hour passes in the time that its work takes.
 
-Its selector never sleeps: it checks whether a socket is ready and, if none is, jumps to the next timer. Sockets work
-when both ends run on this loop. Work in the loop's own executor holds the clock until it is done; the loop cannot see
+It never sleeps: when no callback is ready and no socket has news, it jumps to the next timer. Sockets work when both
+ends run on this loop. Work in the loop's own executor holds the clock until it is done; the loop cannot see
 other threads, so a test waits for another thread inside `VirtualLoop.hold()`.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import selectors
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
 
 from offhook.arguments import check_number, check_seconds, discard, wrong
 from offhook.errors import CallStateError
+from offhook.testing.quick_turns import QuickTurns
 from offhook.testing.waiting_tasks import where_tasks_wait
 
 if TYPE_CHECKING:
@@ -32,17 +32,8 @@ class NothingScheduledError(RuntimeError):
     """
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(QuickTurns):
     """An event loop whose `time()` starts at 0 and jumps."""
-
-    def __init__(self) -> None:
-        self._now_s = 0.0
-        self._held = 0
-        super().__init__(_JumpingSelector(self))
-
-    def time(self) -> float:
-        """Virtual seconds since the loop was created."""
-        return self._now_s
 
     @property
     def held(self) -> bool:
@@ -102,18 +93,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             )
         self._now_s += delay_s
         return True
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if ready or timeout == 0:
-            return ready
-        return ready if self._loop.jump(timeout) else super().select(timeout)
 
 
 class LoopClock:

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.callees.sounds import Heard, Listened
 
+#: pytest leaves the frames of this file out of tracebacks: a mistake is where the verb was called.
+__tracebackhide__: Final = True
 _OURS: Final = __name__.partition(".")[0]
 
 
@@ -60,7 +62,7 @@ class CalleeScript:
     """What a callee will do, in order. Each verb returns the script.
 
     Args:
-        folder: where files with relative names are looked for first; those that are not there are in the current folder.
+        folder: where files with relative names are looked for first, before the current folder.
 
     Raises:
         ScriptError: by every verb: an argument is wrong, a file is missing or not audio, or the step cannot be at this

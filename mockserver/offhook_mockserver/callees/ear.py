@@ -69,6 +69,9 @@ class CalleeEar:
         self._rate_hz = rate_hz
         self._answered_at_s = self._loop.time()
         self._detector = SpeechDetector(rate_hz, hang_ms=TURN_PAUSE_MS)
+        self._lateness, self._most_drift, self._most_ahead = (
+            limit_ms * rate_hz // 1000 for limit_ms in (_LATENESS_MS, _MOST_DRIFT_MS, _MOST_AHEAD_MS)
+        )
         #: A talker's position plus this offset is the position on the timeline; None before the first frame.
         self._offset: int | None = None
         self._expected = 0
@@ -113,10 +116,10 @@ class CalleeEar:
         if self._offset is None or uid != self._talker:
             self._anchor(uid, frame, now)
         position = frame.position + (self._offset or 0)
-        if abs(position - now) > _MOST_DRIFT_MS * self._rate_hz // 1000 or position < self._expected:
+        if abs(position - now) > self._most_drift or position < self._expected:
             self._anchor(uid, frame, now)
             position = frame.position + (self._offset or 0)
-        if position > now + _MOST_AHEAD_MS * self._rate_hz // 1000:
+        if position > now + self._most_ahead:
             self.frames_too_fast += 1
             return
         if self.first_audio_s is None:
@@ -128,14 +131,17 @@ class CalleeEar:
         if self.deaf:
             return
         placed = AudioFrame(frame.pcm, frame.rate_hz, position)
-        self._note(self._detector.feed(placed))
-        self._keep(placed)
+        if (change := self._detector.feed(placed)) is not None:
+            self._note(change)
+        if self._recording is not None:
+            self._put(placed)
         for tap in self.taps:
             tap.feed(placed)
 
     def tick(self) -> None:
         """Called 50 times a second, with or without audio."""
-        self._note(self._detector.advance(self._now() - _LATENESS_MS * self._rate_hz // 1000))
+        if (change := self._detector.advance(self._now() - self._lateness)) is not None:
+            self._note(change)
 
     async def aclose(self) -> None:
         """Extend the recording to the present moment, and finish it. Bounded."""
@@ -167,7 +173,7 @@ class CalleeEar:
         self._talker = uid
         self._offset = max(now - frame.samples, self._expected) - frame.position
 
-    def _note(self, change: SpeechChange | None) -> None:
+    def _note(self, change: SpeechChange) -> None:
         match change:
             case SpeechStarted():
                 self.spoke = True
@@ -176,12 +182,6 @@ class CalleeEar:
             case SpeechStopped():
                 if self.spoken.is_set():
                     self.paused.set()
-            case None:
-                pass
-
-    def _keep(self, frame: AudioFrame) -> None:
-        if self._recording is not None:
-            self._put(frame)
 
     def _put(self, frame: AudioFrame) -> None:
         try:

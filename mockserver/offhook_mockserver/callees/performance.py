@@ -85,6 +85,8 @@ class Performance:
         self._speech: Mapping[Speech, bytes] = {}
         self._devices: list[PcmMember] = []
         self._muted = self._held = False
+        #: Whether the script counts as done when the call ends now.
+        self._may_end = False
         #: Where the timeline ended, once the callee has left.
         self._end: int | None = None
         keep = int(keep_audio_s * room.rate_hz)
@@ -120,6 +122,8 @@ class Performance:
 
     def leave(self, reason: LeaveReason) -> None:
         """Leave the room, with all devices."""
+        if self._may_end:
+            self._settle()
         self.done.set()
         if self.ear is not None:
             self._end = self.ear.now
@@ -154,10 +158,11 @@ class Performance:
         await self.until_end()
 
     async def until_end(self) -> None:
-        self.progress.end()
-        self.note(MomentCode.SCRIPT_DONE, "the script is done")
-        self.done.set()
+        self._settle()
         await self._loop.create_future()  # the callee cancels this task when its part ends
+
+    def may_end(self) -> None:
+        self._may_end = True
 
     async def play(self, steps: Sequence[Step]) -> None:
         for step in steps:
@@ -280,6 +285,12 @@ class Performance:
 
     def _since_answer(self) -> float | None:
         return None if self.answered_at_s is None else self._loop.time() - self.answered_at_s
+
+    def _settle(self) -> None:
+        if not self.done.is_set():
+            self.progress.end()
+            self.note(MomentCode.SCRIPT_DONE, "the script is done")
+            self.done.set()
 
     async def _enter_room(self) -> None:
         if not self._enter():

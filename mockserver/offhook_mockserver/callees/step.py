@@ -94,6 +94,10 @@ class Stage(Protocol):
         """Wait until the call ends."""
         ...
 
+    def may_end(self) -> None:
+        """Count the script as done when the call ends from now on."""
+        ...
+
     async def play(self, steps: Sequence[Step]) -> None:
         """Play nested steps."""
         ...

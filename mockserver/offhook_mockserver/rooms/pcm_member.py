@@ -91,25 +91,26 @@ class PcmMember:
         Raises:
             ValueError: the frame has another rate, or is longer than 20 ms.
         """
-        if frame.rate_hz != self.rate_hz or len(frame.pcm) > self._frame_bytes:
+        size, room = len(frame.pcm), self._room
+        if frame.rate_hz != self.rate_hz or size > self._frame_bytes:
             raise ValueError(f"{frame!r} is not a frame of at most 20 ms at the room's {self.rate_hz} Hz")
         if not (self._present and self.published):
-            self._room.counters.unheard += 1
+            room.counters.unheard += 1
             return
-        position = self._pace.place(frame.position, frame.samples)
+        position = self._pace.place(frame.position, size // SAMPLE_BYTES)
         if position is None:
-            self._room.counters.audio_too_fast += 1
+            room.counters.audio_too_fast += 1
             return
         if position != frame.position:
             frame = AudioFrame(frame.pcm, frame.rate_hz, position)
-        for pcm_member in self._room.pcm_members:
+        for pcm_member in room.pcm_members:
             if pcm_member is not self:
                 pcm_member.hear(self.uid, frame)
         if not self.present:
             return  # a handler has removed this member in the meantime
-        if self._room.rtp_members:
+        if room.rtp_members:
             self._send_encoded(frame)
-        else:
+        elif self._encoder is not None:
             self.release_encoder()
 
     def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Voicemail,
         Wait,
     )
+    from offhook_mockserver.callees.speech import CLIPS
     from offhook_mockserver.server.asgi_transport import NetworkFault
     from offhook_mockserver.server.in_process import InProcessMock
     from offhook_mockserver.server.renewal import RenewsGrants
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.tenant import Tenant
 
 __all__ = [
+    "CLIPS",
     "Answer",
     "AnsweredElsewhere",
     "BargeIn",
@@ -112,6 +114,7 @@ __all__ = [
 _SCRIPT: Final = "offhook_mockserver.callees.script"
 _SETTINGS: Final = "offhook_mockserver.tenants.settings"
 _HOMES: Final[Mapping[str, str]] = {
+    "CLIPS": "offhook_mockserver.callees.speech",
     "CalleeScript": "offhook_mockserver.callees.builder",
     "Answer": _SCRIPT,
     "AnsweredElsewhere": _SCRIPT,

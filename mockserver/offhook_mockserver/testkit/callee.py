@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Self
 
-from offhook.arguments import check_seconds
+from offhook.arguments import check_seconds, check_text, wrong
 from offhook.errors import CallStateError
 from offhook.interfaces import mask
+from offhook.wording import nearest_name
 from offhook_mockserver.callees.builder import CalleeScript
+from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.testkit.not_finished import NotFinished, why_not
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from offhook_mockserver.callees.step import Step
     from offhook_mockserver.testkit.calls import CallHandle
     from offhook_mockserver.testkit.handle import MockHandle
+
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__ = True
 
 
 class CalleeHandle(CalleeScript):
@@ -66,12 +72,10 @@ class CalleeHandle(CalleeScript):
             NotFinished: it did not answer in time, or cannot any more.
             CallStateError: an event loop runs on this thread; use `aanswered`.
         """
-        __tracebackhide__ = True
         return self._wait("answered", timeout_s, _has_answered)
 
     async def aanswered(self, timeout_s: float | None = None) -> Self:
         """As `answered`, for coroutines."""
-        __tracebackhide__ = True
         return await self._await("answered", timeout_s, _has_answered)
 
     def finished(self, timeout_s: float | None = None) -> Self:
@@ -85,12 +89,10 @@ class CalleeHandle(CalleeScript):
                 it heard, and what to look at.
             CallStateError: an event loop runs on this thread; use `afinished`.
         """
-        __tracebackhide__ = True
         return self._wait("finished", timeout_s, _has_finished)
 
     async def afinished(self, timeout_s: float | None = None) -> Self:
         """As `finished`, for coroutines."""
-        __tracebackhide__ = True
         return await self._await("finished", timeout_s, _has_finished)
 
     def ended(self, timeout_s: float | None = None) -> Self:
@@ -103,12 +105,10 @@ class CalleeHandle(CalleeScript):
             NotFinished: the call goes on, or there was none.
             CallStateError: an event loop runs on this thread; use `aended`.
         """
-        __tracebackhide__ = True
         return self._wait("ended", timeout_s, _is_over)
 
     async def aended(self, timeout_s: float | None = None) -> Self:
         """As `ended`, for coroutines."""
-        __tracebackhide__ = True
         return await self._await("ended", timeout_s, _is_over)
 
     # What happened
@@ -169,6 +169,21 @@ class CalleeHandle(CalleeScript):
         calls = self.calls
         return calls[-1].history if calls else ()
 
+    def at_s(self, what: str | MomentCode) -> float | None:
+        """When something happened to it, the last time: ``callee.at_s("heard_speech")``.
+
+        Args:
+            what: the code of a moment, as `history` has it.
+
+        Returns:
+            Seconds since it answered; None if it did not happen, or before the answer.
+
+        Raises:
+            ConfigError: there is no such code.
+        """
+        code = what if isinstance(what, MomentCode) else _code(what)
+        return next((moment.at_s for moment in reversed(self.history) if moment.code is code), None)
+
     @property
     def unfinished(self) -> tuple[str, ...]:
         """The steps that it has not done, for people; all of them before its call."""
@@ -196,20 +211,18 @@ class CalleeHandle(CalleeScript):
         calls = self.calls
         if not calls:
             raise CallStateError(
-                f"callee.{question} is about a call, and {mask(self.number)} has not been called: wait for the call, with "
-                "callee.finished() or callee.answered()"
+                f"callee.{question} is about a call, and {mask(self.number)} has not been called: wait for the call, "
+                "with callee.finished() or callee.answered()"
             )
         return calls[-1]
 
     def _wait(self, verb: str, timeout_s: float | None, true: Callable[[CallHandle], bool]) -> Self:
-        __tracebackhide__ = True
         limit_s = self._limit_s(verb, timeout_s)
         if not self._handle.bridge.wait(f"callee.{verb}", lambda: self._until(limit_s, true)):
             raise self._failure(verb, limit_s)
         return self
 
     async def _await(self, verb: str, timeout_s: float | None, true: Callable[[CallHandle], bool]) -> Self:
-        __tracebackhide__ = True
         limit_s = self._limit_s(verb, timeout_s)
         if not await self._handle.bridge.awaited(lambda: self._until(limit_s, true)):
             raise self._failure(verb, limit_s)
@@ -243,6 +256,13 @@ class CalleeHandle(CalleeScript):
         error = NotFinished(why_not(self._handle, self, verb, limit_s), about_time=failed is None)
         error.__cause__ = failed
         return error
+
+
+def _code(name: str) -> MomentCode:
+    names = [code.value for code in MomentCode]
+    if check_text(name, "what", "answered") not in names:
+        raise wrong("what", f"the code of a moment ({', '.join(names)}){nearest_name(name, names)}", name)
+    return MomentCode(name)
 
 
 def _has_answered(call: CallHandle) -> bool:

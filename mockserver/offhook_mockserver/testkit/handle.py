@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from offhook.call import PhoneSettings
+    from offhook.interfaces import Grant
     from offhook.plugin import Plugins
     from offhook_mockserver.server.mock import Mock
     from offhook_mockserver.tenants.entry import Entry, Json
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 
 _T = TypeVar("_T")
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__ = True
 
 #: How long an application may take to end when it is cancelled.
 _END_S: Final = 5.0
@@ -162,6 +166,14 @@ class MockHandle:
         """
         return Phone.from_env(self.environment, **settings)
 
+    def renew(self, channel: str) -> Grant:
+        """A fresh grant for a live call, as an application's own backend returns it; see `RenewsGrants`.
+
+        Raises:
+            RoomError: the channel has no live call.
+        """
+        return self.on_loop(lambda: self._mock.renew(channel))
+
     # Callees and calls
 
     def callee(self, number: str = DEFAULT_NUMBER) -> CalleeHandle:
@@ -272,12 +284,10 @@ class MockHandle:
 
     def wait_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """Wait until the journal has an entry; see `JournalHandle.wait_for`."""
-        __tracebackhide__ = True
         return self.journal.wait_for(timeout_s, count=count, **search)
 
     async def await_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """As `wait_for`, for coroutines."""
-        __tracebackhide__ = True
         return await self.journal.await_for(timeout_s, count=count, **search)
 
     def export(self) -> dict[str, Json]:

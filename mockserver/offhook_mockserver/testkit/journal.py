@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from offhook_mockserver.tenants.journal import NotSeen
+
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Mapping
 
     from offhook_mockserver.tenants.entry import Entry, EntryKind, Json
     from offhook_mockserver.testkit.handle import MockHandle
+
+
+__tracebackhide__ = True
 
 
 class Search(TypedDict, total=False):
@@ -73,18 +78,24 @@ class JournalHandle:
             CallStateError: an event loop runs on this thread; use `await_for`.
             ConfigError: an argument is of the wrong type.
         """
-        __tracebackhide__ = True
         limit_s = self._limit_s(timeout_s)
-        verb = "offhook_mock.wait_for"
-        return self._handle.bridge.wait(verb, lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search))
+        try:
+            return self._handle.bridge.wait(
+                "offhook_mock.wait_for",
+                lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search),
+            )
+        except NotSeen as error:
+            raise error.with_traceback(None) from None  # pytest shows the line of the test, and none of ours
 
     async def await_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """As `wait_for`, for coroutines."""
-        __tracebackhide__ = True
         limit_s = self._limit_s(timeout_s)
-        return await self._handle.bridge.awaited(
-            lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search)
-        )
+        try:
+            return await self._handle.bridge.awaited(
+                lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search)
+            )
+        except NotSeen as error:
+            raise error.with_traceback(None) from None
 
     def _limit_s(self, timeout_s: float | None) -> float:
         return self._handle.options.timeout_s if timeout_s is None else timeout_s

@@ -146,6 +146,7 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.fault("F55")
 @pytest.mark.parametrize(("text", "line", "says"), MISTAKES, ids=range(len(MISTAKES)))
 def test_a_mistake_is_reported_with_its_line(folder: Path, text: str, line: int, says: str) -> None:
     (folder / "link.wav").symlink_to("/etc/passwd")
@@ -164,6 +165,7 @@ def test_deep_branches_are_refused(folder: Path) -> None:
         load(folder, f'{BEGIN}steps = ["answer", {step}]')
 
 
+@pytest.mark.fault("F55")
 def test_a_million_steps_are_refused_early(folder: Path) -> None:
     with pytest.raises(ScriptError, match="is larger than 256 kB, which is the limit"):
         load(folder, BEGIN + "steps = [" + '"mute",' * 1_000_000 + "]")

@@ -126,6 +126,20 @@ def test_a_voicemail_greets_beeps_records_and_hangs_up() -> None:
     run_virtual(main())
 
 
+def test_a_caller_who_hangs_up_after_the_beep_has_left_a_message() -> None:
+    async def main(hang_up_at_s: float) -> tuple[bool, list[str]]:
+        scene = Scene(Voicemail(), clip=tone(50))
+        caller = Caller(scene.room)
+        await asyncio.sleep(hang_up_at_s)
+        caller.member.leave()
+        assert await scene.end() is CalleeEnd.CALLER_LEFT
+        assert scene.callee.finished is (scene.callee.unfinished == ())
+        return scene.callee.finished, codes(scene)[-2:]
+
+    assert run_virtual(main(0.5)) == (False, ["voicemail", "speaks"])
+    assert run_virtual(main(3)) == (True, ["beeped", "script_done"])
+
+
 def test_a_voicemail_without_a_beep_has_none() -> None:
     async def main() -> None:
         scene = Scene(Voicemail(beep=False, records_s=1), clip=tone(50))

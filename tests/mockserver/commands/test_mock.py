@@ -187,3 +187,58 @@ def test_a_failed_start_is_explained_in_one_sentence(tmp_path: Path) -> None:
     message = refused("--recordings", str(tmp_path / "file"))
     assert "recordings" in message
     assert message.count("\n") == 1
+
+
+SCRIPTS = """
+[[callee]]
+number = "+14155550190"
+summary = "answers and hangs up"
+steps = [
+    {answer = {after_s = 0.1}},
+    "hang_up",
+]
+"""
+
+
+def test_the_numbers_are_printed_those_of_a_file_first(tmp_path: Path) -> None:
+    (tmp_path / "callees.toml").write_text(SCRIPTS)
+    process = begin("--scripts", str(tmp_path / "callees.toml"), "numbers", "--json")
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, err) == (0, "")
+    first, *others = map(json.loads, out.splitlines())
+    assert first == {
+        "number": "+14155550190",
+        "summary": "answers and hangs up",
+        "steps": ["rings for 0.1 s", "answers", "hangs up"],
+    }
+    assert [row["number"] for row in others] == list(NUMBERS)
+
+
+@pytest.mark.slow
+def test_the_numbers_are_printed_for_people() -> None:
+    process = begin("numbers")
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, err) == (0, "")
+    lines = [f"{number}  {script.summary}" for number, script in NUMBERS.items()]
+    assert out.splitlines() == [*lines, "any other     like +14155550123"]
+
+
+@pytest.mark.slow
+def test_callees_of_a_file_answer(tmp_path: Path) -> None:
+    (tmp_path / "callees.toml").write_text(SCRIPTS)
+    process = begin("--json", "--scripts", str(tmp_path / "callees.toml"))
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline())
+    (channel,) = start_calls(ready, "+14155550190")
+    lines = [process.stdout.readline() for _ in range(3)]
+    assert [line.partition("0190 ")[2] for line in lines] == ["ringing\n", "answered\n", "callee hung up\n"]
+    assert all(channel in line for line in lines)
+    process.terminate()
+    process.communicate(timeout=PATIENCE_S)
+
+
+def test_a_mistake_in_a_file_of_scripts_stops_the_mock_before_it_starts(tmp_path: Path) -> None:
+    file = tmp_path / "callees.toml"
+    file.write_text(SCRIPTS.replace("hang_up", "hangup"))
+    said = " ".join(refused("--scripts", str(file)).split())
+    assert f"unknown verb 'hangup'; did you mean hang_up? ({file}:7)" in said

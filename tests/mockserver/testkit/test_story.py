@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook import Phone, SpeechDetector, SpeechStarted
-from offhook_mockserver.callees.ends import CalleeEnd
+from offhook_mockserver.testkit import CalleeEnd
 
 if TYPE_CHECKING:
     from offhook_mockserver.testkit import MockHandle

@@ -188,6 +188,7 @@ class Voicemail(Step):
         if self.beep:
             await stage.beep()
             stage.note(MomentCode.BEEPED, "voicemail beeps, and records")
+        stage.may_end()  # a caller hangs up when the message is left
         await asyncio.sleep(self.records_s)
         stage.note(MomentCode.HUNG_UP, "voicemail hangs up")
         await stage.end(CalleeEnd.HUNG_UP)

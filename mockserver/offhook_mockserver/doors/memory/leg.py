@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import TokenRejected, TransportError
 from offhook.interfaces import (
     PTIME_MS,
+    SAMPLE_BYTES,
     AudioLost,
     AudioReturned,
     Direction,
@@ -79,7 +80,7 @@ class MemoryLeg(Leg):
         self._handler = handler
         self._network = network
         self._on_over = over
-        self._most_samples = samples_per_frame(room.rate_hz)
+        self._most_bytes = samples_per_frame(room.rate_hz) * SAMPLE_BYTES
         self._over = False
         self._cut = False
         self._noticed = False
@@ -118,7 +119,7 @@ class MemoryLeg(Leg):
         Raises:
             ValueError: the frame has another rate, or is longer than 20 ms.
         """
-        if frame.rate_hz != self.rate_hz or frame.samples > self._most_samples:
+        if frame.rate_hz != self.rate_hz or len(frame.pcm) > self._most_bytes:
             raise ValueError(f"{frame!r} is not a frame of at most {PTIME_MS} ms at the leg's {self.rate_hz} Hz")
         if self._over:
             return

@@ -1,0 +1,187 @@
+"""The turns of a virtual loop: what happens in them, and in which order, is as in asyncio, with less work for each.
+
+A call has a hundred turns in a second of its time. In nearly all of them no socket, thread or signal can have news, and
+the only work of the loop is to find the next timer. `QuickTurns` recognises these turns, and leaves all others to
+asyncio. It is the only place where offhook uses private names of asyncio; `tests/core/testing/test_quick_turns.py`
+compares it with asyncio's own loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+import selectors
+from typing import TYPE_CHECKING, Final, TypeVarTuple, Unpack
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from _typeshed import FileDescriptorLike
+
+
+_Ts = TypeVarTuple("_Ts")
+
+#: Timers that were cancelled and wait for their time. When there are more, asyncio decides whether to remove them.
+_MOST_CANCELLED: Final = 50
+
+
+class QuickTurns(asyncio.SelectorEventLoop):
+    """An event loop whose clock stands still while callbacks run, and jumps to the next timer."""
+
+    if TYPE_CHECKING:  # asyncio's own, which its types leave out
+        _ready: deque[asyncio.Handle]
+        _scheduled: list[_Timer]
+        _stopping: bool
+        _debug: bool
+        _timer_cancelled_count: int
+        _clock_resolution: float
+
+        def _check_closed(self) -> None: ...
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+        #: How many waits hold the clock.
+        self._held = 0
+        self._news = _NewsSelector(self)
+        super().__init__(self._news)
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was created."""
+        return self._now_s
+
+    def jump(self, delay_s: float | None) -> bool:
+        """Move the clock to the next timer, and return True; return False while the clock is held."""
+        raise NotImplementedError
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As in asyncio."""
+        if self._debug:
+            return super().call_at(when, callback, *args, context=context)
+        self._check_closed()
+        timer = _Timer(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)
+        return timer
+
+    def call_again(self, timer: asyncio.Handle, when: float) -> bool:
+        """Schedule a timer of this loop once more, after its callback was called, or while it is being called.
+
+        This does what `call_at` does with the same callback, without making another timer.
+
+        Returns:
+            Whether it is scheduled. False means that `timer` cannot be used again: use `call_at`.
+        """
+        if type(timer) is not _Timer or timer._scheduled or timer._cancelled:
+            return False
+        timer._when = when
+        timer._scheduled = True
+        heapq.heappush(self._scheduled, timer)
+        return True
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As in asyncio."""
+        self._news.possible = True
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+    def add_signal_handler(self, sig: int, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts) -> None:
+        """As in asyncio."""
+        self._news.expect_signals()
+        super().add_signal_handler(sig, callback, *args)
+
+    def _run_once(self) -> None:
+        ready, scheduled = self._ready, self._scheduled
+        unusual = self._debug or self._stopping or self._held or self._timer_cancelled_count > _MOST_CANCELLED
+        if unusual or self._news.possible or not scheduled or scheduled[0]._cancelled:
+            super()._run_once()  # type: ignore[misc]
+            return
+        if not ready and (delay_s := scheduled[0]._when - self._now_s) > 0:
+            self._now_s += delay_s
+        end_s = self._now_s + self._clock_resolution
+        while scheduled and scheduled[0]._when < end_s:
+            timer = heapq.heappop(scheduled)
+            timer._scheduled = False
+            ready.append(timer)
+        for _ in range(len(ready)):  # what these callbacks schedule has its turn later
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+
+class _Timer(asyncio.TimerHandle):
+    """A timer that is made and compared with less work; it is never in debug mode."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[object, ...],
+        loop: QuickTurns,
+        context: Context | None,
+    ) -> None:
+        self._when = when
+        self._scheduled = True
+        self._context = contextvars.copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+
+    def __lt__(self, other: asyncio.TimerHandle) -> bool:
+        return self._when < other._when  # type: ignore[attr-defined, no-any-return]
+
+
+class _NewsSelector(selectors.DefaultSelector):
+    """Asks the system for news only where there may be some; where there is none, the clock jumps.
+
+    Attributes:
+        possible: whether the system may have news.
+    """
+
+    def __init__(self, loop: QuickTurns) -> None:
+        super().__init__()
+        self._loop = loop
+        #: The descriptors that are watched. One is the loop's own, through which threads and signals wake it.
+        self._watched = 0
+        self._signals = False
+        self.possible: bool = False
+
+    def expect_signals(self) -> None:
+        """A signal may wake the loop at any time from now on."""
+        self._signals = self.possible = True
+
+    def register(self, fileobj: FileDescriptorLike, events: int, data: object = None) -> selectors.SelectorKey:
+        key = super().register(fileobj, events, data)
+        self._watch(1)
+        return key
+
+    def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
+        key = super().unregister(fileobj)
+        self._watch(-1)
+        return key
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready: list[tuple[selectors.SelectorKey, int]] = []
+        if self.possible:
+            self._watch(0)
+            ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        return ready if self._loop.jump(timeout) else super().select(timeout)
+
+    def _watch(self, more: int) -> None:
+        self._watched += more
+        self.possible = self._watched > 1 or self._signals

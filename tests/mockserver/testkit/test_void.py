@@ -186,6 +186,9 @@ def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
             "Real time, seed *",
             "Timeline, journal, audio, picture, statistics and script: *popen-gw0*test_it-test_quiet_machine-*",
             "VOID test_it.py::test_wait: *; run 3 times",
+            "  its last run failed, for whatever reason, with NotFinished: finished(): *",
+            "*offhook: what happened*",
+            "Beware: the mock's loop stood still for 34 ms *",
             "*1 failed, 1 void*",
         ]
     )

@@ -134,7 +134,8 @@ class _Counts:
             return
         terminalreporter.section("offhook: runs that say nothing about the application", yellow=True)
         for report in self._void:
-            terminalreporter.line(f"VOID {report.nodeid}: {getattr(report, _FIGURE)}; run {getattr(report, _RUNS, 1)} times")
+            runs: int = getattr(report, _RUNS, 1)
+            terminalreporter.line(f"VOID {report.nodeid}: {getattr(report, _FIGURE)}; run {runs} times")
             terminalreporter.line(f"  its last run failed, for whatever reason, with {getattr(report, _FAILURE)}")
             for title, text in report.sections:
                 terminalreporter.write_sep("-", title)

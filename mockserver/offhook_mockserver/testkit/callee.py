@@ -23,15 +23,14 @@ from offhook_mockserver.testkit.not_finished import NotFinished, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from offhook.testing.audio import Clip, Heard, ResponseTimes
     from offhook_mockserver.callees.ends import CalleeEnd
     from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.moments import Moment
     from offhook_mockserver.callees.step import Step
-    from offhook_mockserver.testkit.calls import CallHandle
-    from offhook_mockserver.testkit.handle import MockHandle
+    from offhook_mockserver.testkit.calls import CallHandle, CallList
+    from offhook_mockserver.testkit.scene import Scene
 
 
 #: pytest shows the line of the test, and none of ours.
@@ -45,9 +44,10 @@ class CalleeHandle(CalleeScript):
         number: its number.
     """
 
-    def __init__(self, handle: MockHandle, number: str, *, folder: Path | None = None) -> None:
-        super().__init__(folder)
-        self._handle = handle
+    def __init__(self, scene: Scene, calls: CallList, number: str) -> None:
+        super().__init__(scene.folder)
+        self._scene = scene
+        self._calls = calls
         self.number: str = number
 
     def __repr__(self) -> str:
@@ -56,8 +56,8 @@ class CalleeHandle(CalleeScript):
     def _add(self, make: Callable[[], Sequence[Step]]) -> Self:
         super()._add(make)
         # A call may come after any verb. One that is going on keeps the script that it began with.
-        script, scripts = self.script(), self._handle.tenant.scripts
-        self._handle.on_loop(lambda: scripts.__setitem__(self.number, script))
+        script, scripts = self.script(), self._scene.tenant.scripts
+        self._scene.bridge.call(lambda: scripts.__setitem__(self.number, script))
         return self
 
     # Waiting
@@ -116,7 +116,7 @@ class CalleeHandle(CalleeScript):
     @property
     def calls(self) -> tuple[CallHandle, ...]:
         """Every call that it has received, in order; two if the application dialled twice."""
-        return self._handle.on_loop(lambda: self._handle.calls_on_loop(self.number))
+        return self._scene.bridge.call(lambda: self._calls.to(self.number))
 
     @property
     def heard(self) -> Heard:
@@ -218,42 +218,44 @@ class CalleeHandle(CalleeScript):
 
     def _wait(self, verb: str, timeout_s: float | None, true: Callable[[CallHandle], bool]) -> Self:
         limit_s = self._limit_s(verb, timeout_s)
-        if not self._handle.bridge.wait(f"callee.{verb}", lambda: self._until(limit_s, true)):
+        if not self._scene.bridge.wait(f"callee.{verb}", lambda: self._until(limit_s, true)):
             raise self._failure(verb, limit_s)
         return self
 
     async def _await(self, verb: str, timeout_s: float | None, true: Callable[[CallHandle], bool]) -> Self:
         limit_s = self._limit_s(verb, timeout_s)
-        if not await self._handle.bridge.awaited(lambda: self._until(limit_s, true)):
+        if not await self._scene.bridge.awaited(lambda: self._until(limit_s, true)):
             raise self._failure(verb, limit_s)
         return self
 
     def _limit_s(self, verb: str, timeout_s: float | None) -> float:
         if timeout_s is None:
-            return self._handle.options.timeout_s
+            return self._scene.options.timeout_s
         return check_seconds(timeout_s, f"{verb}(timeout_s)", zero=True)
 
     async def _until(self, limit_s: float, true: Callable[[CallHandle], bool]) -> bool:
         """Wait on the mock's loop; returns False if it did not happen in time, or cannot happen any more."""
-        handle = self._handle
+        applications = self._scene.applications
 
         def known() -> bool | None:
-            calls = handle.calls_on_loop(self.number)
+            calls = self._calls.to(self.number)
             if calls and true(calls[-1]):
                 return True
             # The last application may end in the same turn as its call: only when both have, nothing can follow.
-            return False if handle.applications_over and all(_is_over(call) for call in calls) else None
+            return False if applications.over and all(_is_over(call) for call in calls) else None
 
         try:
             async with asyncio.timeout(limit_s):
-                await handle.until(lambda: known() is not None)
+                await self._scene.changes.until(lambda: known() is not None)
         except TimeoutError:
             pass
         return known() is True
 
     def _failure(self, verb: str, limit_s: float) -> NotFinished:
-        failed = next((started.error for started in self._handle.failed_applications()), None)
-        error = NotFinished(why_not(self._handle, self, verb, limit_s), about_time=failed is None)
+        failed = next((started.error for started in self._scene.applications.failed()), None)
+        calls, others = self._scene.bridge.call(lambda: (self._calls.to(self.number), self._calls.to()))
+        message = why_not(self._scene, self.number, calls, others, verb, limit_s)
+        error = NotFinished(message, about_time=failed is None)
         error.__cause__ = failed
         return error
 

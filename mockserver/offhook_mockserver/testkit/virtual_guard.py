@@ -65,7 +65,10 @@ class VirtualGuard:
                     own = name in vars(owner)
                     before = getattr(owner, name)
                     setattr(owner, name, self._refusing(kind, before))
-                    stack.callback(*((setattr, owner, name, before) if own else (delattr, owner, name)))
+                    if own:
+                        stack.callback(setattr, owner, name, before)
+                    else:
+                        stack.callback(delattr, owner, name)
             yield
 
     def _refusing(self, kind: str, start: Callable[..., object]) -> Callable[..., object]:

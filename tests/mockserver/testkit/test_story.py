@@ -28,7 +28,7 @@ async def polite_bot(number: str) -> str:
                 if isinstance(detector.feed(frame), SpeechStarted):
                     call.clear()
         await call.ended()
-    return call.record.disposition
+    return str(call.record.disposition)
 
 
 def stops_when_spoken_over(offhook_mock: MockHandle) -> None:

@@ -126,7 +126,7 @@ SAYS = {
     ],
     "test_talks_over_the_callee": [
         ">* assert callee.heard.silence_after(callee.spoke_at_s, within_ms=400)",
-        "E * assert <no: silence begins at *, 5.81 s too late>",
+        "E * assert <no: silence begins at *, 5.81 s too late*>",
         "*offhook: what happened*",
         "silence_after(0.60, within_ms=400, for_ms=500) is false",
         "  expected: silence begins at most 0.40 s after 0.60 s*",

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from offhook.plugin.registry import Registry
 
 
+class _Manager(pluggy.PluginManager):
+    """Looks for marks of hooks, but not at Python's own names, which are half of an object's."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+
+
 class Loader:
     """Holds the loaded plugins, and lets them add to registries.
 
@@ -32,7 +39,7 @@ class Loader:
 
     def __init__(self, registries: Sequence[Registry[Any]]) -> None:
         self._registries = registries
-        self._manager = pluggy.PluginManager("offhook")
+        self._manager = _Manager("offhook")
         self._manager.add_hookspecs(hookspecs)
         self._labels: dict[str, str] = {}
         self.reports: list[PluginReport] = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from typing import TYPE_CHECKING, Any
+from types import FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
@@ -23,11 +24,19 @@ if TYPE_CHECKING:
     from offhook.plugin.registry import Registry
 
 
+#: What can carry the mark of a hook.
+_MARKABLE: Final = (FunctionType, MethodType, classmethod, staticmethod)
+
+
 class _Manager(pluggy.PluginManager):
-    """Looks for marks of hooks, but not at Python's own names, which are half of an object's."""
+    """Passes over what cannot be a hook: Python's own names, and the classes and constants of a module."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
-        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+        if name.startswith("__"):
+            return None
+        if isinstance(plugin, ModuleType) and not isinstance(vars(plugin).get(name), _MARKABLE):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
 
 
 class Loader:

@@ -96,8 +96,8 @@ def tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
     """A thousand calls that leave nothing, a hundred over real media, and the benchmark itself. CI runs it as well."""
-    install(session, "test")
-    session.run("pytest", "tests", "-m", "soak and not agora", *TWO_PROCESSES, *session.posargs)
+    install(session, "test", "soak")
+    session.run("pytest", "tests", "-p", "no:asyncio", "-m", "soak and not agora", *TWO_PROCESSES, *session.posargs)
 
 
 @nox.session(default=False)

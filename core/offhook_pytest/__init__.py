@@ -13,29 +13,37 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Callable, Mapping
+    from typing import Final
 
-__all__ = ["MARKER", "pytest_configure", "pytest_pyfunc_call", "pytest_runtest_setup"]
+__all__ = ["FIXTURE", "MARKER", "RUNNER", "pytest_configure", "pytest_pyfunc_call", "pytest_runtest_setup"]
 
 MARKER = "offhook_virtual"
+#: The fixture that brings a virtual loop of its own, on which plain functions can wait, too. The mock has it.
+FIXTURE = "offhook_mock"
+#: Where that fixture leaves its loop, for the test that takes it.
+RUNNER: Final[pytest.StashKey[asyncio.Runner]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Describe the marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}: run this coroutine test on an event loop of its own in virtual time (offhook); "
-        "tasks, exceptions and async generators that it leaves behind fail it",
+        f"{MARKER}: run this test in virtual time (offhook), on an event loop of its own; tasks, exceptions and async "
+        f"generators that it leaves behind fail it. A plain function needs the fixture {FIXTURE}",
     )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Reject plain functions and async fixtures in marked tests, before any fixture is created."""
+    """Reject plain functions without a loop and async fixtures in marked tests, before any fixture is created."""
     if isinstance(item, pytest.Function) and _is_marked(item):
-        if _coroutine_function(item) is None:
+        if _coroutine_function(item) is None and FIXTURE not in item.fixturenames:
             pytest.fail(
-                f"{item.name} is marked {MARKER} but is not a coroutine function: write async def", pytrace=False
+                f"{item.name} is marked {MARKER} but is not a coroutine function: write async def, or take the fixture "
+                f"{FIXTURE}, whose methods wait in virtual time",
+                pytrace=False,
             )
         _refuse_async_fixtures(item)
 
@@ -46,10 +54,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
     function = _coroutine_function(pyfuncitem) if _is_marked(pyfuncitem) else None
     if function is None:
         return None
-    from offhook_pytest.running import run_test
+    names = inspect.signature(function).parameters.keys() & pyfuncitem.funcargs.keys()
+    arguments: Mapping[str, object] = {name: pyfuncitem.funcargs[name] for name in names}
+    from offhook_pytest.running import run_on, run_test
 
-    arguments = inspect.signature(function).parameters.keys() & pyfuncitem.funcargs.keys()
-    run_test(function, {name: pyfuncitem.funcargs[name] for name in arguments})
+    if RUNNER in pyfuncitem.stash:
+        run_on(pyfuncitem.stash[RUNNER], function, arguments)
+    else:
+        run_test(function, arguments)
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import sys
 import weakref
@@ -38,6 +39,12 @@ def run_test(function: Callable[..., object], arguments: Mapping[str, object]) -
         sys.set_asyncgen_hooks(*hooks)
     if leftovers:
         pytest.fail("\n".join(["the test left behind", *(f"  {leftover}" for leftover in leftovers)]), pytrace=False)
+
+
+def run_on(runner: asyncio.Runner, function: Callable[..., object], arguments: Mapping[str, object]) -> None:
+    """Run a test on the loop of a fixture, which also finds what the test left behind."""
+    main = cast("Coroutine[object, object, None]", function(**arguments))
+    runner.run(main, context=contextvars.copy_context())
 
 
 async def _watched(main: Coroutine[object, object, None], leftovers: list[str]) -> None:

@@ -9,8 +9,13 @@ import certifi
 import httpx
 
 from offhook.errors import ConfigError
-from offhook.interfaces import is_loopback
+from offhook.interfaces import Environment, is_loopback
+from offhook.wording import quoted
 from offhook_sendblue import http_environment
+
+#: Set by the pytest plugin of the mock, so that a test rings no real phone. It is looked up in the process's own
+#: environment: a program that passes settings of its own must not get around it.
+ONLY_LOOPBACK_VARIABLE: Final = "OFFHOOK_ONLY_LOOPBACK"
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 
@@ -24,8 +29,10 @@ def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTranspo
         transport: used instead of the network.
 
     Raises:
-        ConfigError: a variable of the environment keeps the client from working; the message names it.
+        ConfigError: a variable of the environment keeps the client from working; the message names it. Or
+            `OFFHOOK_ONLY_LOOPBACK` is set, and `url` is not on this machine.
     """
+    _check_may_leave(url, transport)
     isolated = is_loopback(url) or transport is not None
     problem = "" if isolated else next(http_environment.problems(), "")
     try:
@@ -33,7 +40,7 @@ def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTranspo
             return httpx.AsyncClient(
                 transport=transport,
                 trust_env=not isolated,
-                verify=_own_certificates(url) if isolated else True,
+                verify=_own_certificates(url) if is_loopback(url) and transport is None else True,
                 follow_redirects=False,
                 timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_TIMEOUT_S, timeout_s)),
                 headers={"accept": "application/json", "accept-encoding": "identity"},
@@ -47,6 +54,17 @@ def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTranspo
             "proxies and certificates, for example with offhook doctor"
         )
     raise ConfigError(problem)
+
+
+def _check_may_leave(url: str, transport: httpx.AsyncBaseTransport | None) -> None:
+    """Refuse to leave this machine where `ONLY_LOOPBACK_VARIABLE` is set; a transport of a test's own does not."""
+    leaves = transport is None or isinstance(transport, httpx.AsyncHTTPTransport)
+    if leaves and not is_loopback(url) and Environment.of_process().as_written(ONLY_LOOPBACK_VARIABLE):
+        raise ConfigError(
+            f"this phone would call through {quoted(url)}, and {ONLY_LOOPBACK_VARIABLE} is set, so that only servers "
+            "on this machine are called: a run of pytest sets it. Take the fixture offhook_mock, whose settings are in "
+            "the environment and in offhook_mock.environment; or, to ring real phones, run pytest --offhook-live"
+        )
 
 
 def _own_certificates(url: str) -> ssl.SSLContext:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 import pytest
+from _pytest.fixtures import FixtureFunctionDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,7 @@ PACKAGES = [Path(folder).name for folder in PROJECT["tool"]["hatch"]["build"]["t
 #: What is kept all the same, and why.
 ALLOWED = {
     "offhook.secret._live": "the secrets of all phones: one phone's key must not get out in another's message either",
+    "offhook.call.in_process._service": "a context variable: each context has its own, and it is undone at the end",
     "offhook.plugin.isolation._left_behind": "tasks that nothing can end, which the loop itself only knows weakly",
     "offhook.plugin.isolation._distributions": "which installed distribution a package is from, for messages",
     "offhook.plugin.distributions._unchanged": "what files of distributions say, as long as they stay as they are",
@@ -62,6 +64,7 @@ CONSTANT = (
     ),
     *(range, types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType, property),
     *(typing.TypeVar, typing.TypeVarTuple, logging.Logger, pluggy.HookspecMarker, pluggy.HookimplMarker),
+    *(pytest.StashKey, FixtureFunctionDefinition),
 )
 #: A type checker refuses to change what is declared as one of these.
 READ_ONLY = re.compile(r"(Final\[)?(Mapping|Sequence|Set|frozenset|tuple|MappingProxyType)\b")

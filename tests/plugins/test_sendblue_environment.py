@@ -40,6 +40,8 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.lower().endswith("_proxy") or name.startswith("SSL") or name.endswith("_CA_BUNDLE"):
             monkeypatch.delenv(name)
+    # The pytest plugin of the mock sets it. No test here leaves this machine: there are no such hosts.
+    monkeypatch.delenv("OFFHOOK_ONLY_LOOPBACK", raising=False)
 
 
 def carrier(base_url: str = URL, timeout_s: float = 5.0) -> SendblueCarrier:

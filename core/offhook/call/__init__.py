@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from offhook.call.call import Call
-from offhook.call.phone import Phone
+from offhook.call.in_process import InProcessService, reached_in_process
+from offhook.call.phone import Phone, PhoneSettings
 from offhook.call.threadsafe import ThreadsafeCall
 
 __all__ = [
     "Call",
+    "InProcessService",
     "Phone",
+    "PhoneSettings",
     "ThreadsafeCall",
+    "reached_in_process",
 ]

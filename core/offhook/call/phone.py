@@ -12,6 +12,7 @@ from offhook.arguments import check_instance
 from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard, check_call_limit, check_redial_window
 from offhook.call.call import Call
 from offhook.call.driver import Driver
+from offhook.call.in_process import service_at
 from offhook.call.parts import PhoneParts
 from offhook.call.watchdog import LIMIT_S, Watchdog
 from offhook.errors import CallStateError, ConfigError, OffhookError
@@ -135,6 +136,12 @@ class Phone:
     ) -> None:
         reads_environment = environment is not None
         settings = environment = Environment(environment, clock=clock, ids=ids, http=http)  # hides what may be keys
+        service = service_at(settings)
+        if service is not None:
+            settings = environment = service.environment(settings, clock=clock, ids=ids, http=http)
+            plugins = service.shared_plugins(settings) if plugins == () else plugins
+            if transport is None and (carrier is None or isinstance(carrier, str)):
+                transport = service.transport()
         self.policy: CallPolicy = CallPolicy() if policy is None else check_policy(policy)
         carrier = CARRIER if carrier is None else carrier
         auth = AUTH if auth is None else auth

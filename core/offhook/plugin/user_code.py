@@ -21,6 +21,7 @@ _OURS: Final = frozenset(
         "offhook_aiortc",
         "offhook_audio",
         "offhook_jsonl",
+        "offhook_mock_pytest",
         "offhook_mockserver",
         "offhook_pytest",
         "offhook_sendblue",

@@ -35,6 +35,11 @@ class NothingScheduledError(RuntimeError):
 class VirtualLoop(QuickTurns):
     """An event loop whose `time()` starts at 0 and jumps."""
 
+    @property
+    def held(self) -> bool:
+        """Whether the clock stands still, because work that the loop cannot see is waited for."""
+        return self._held > 0
+
     @contextlib.contextmanager
     def hold(self) -> Generator[None]:
         """Stop the clock during the body, which waits for work that the loop cannot see."""
@@ -48,8 +53,12 @@ class VirtualLoop(QuickTurns):
         self, executor: Executor | None, func: Callable[[Unpack[_Ts]], _T], *args: *_Ts
     ) -> asyncio.Future[_T]:
         """As in asyncio, but the clock is held until the work is done."""
-        future = super().run_in_executor(executor, func, *args)
-        self._held += 1
+        self._held += 1  # before the executor starts a thread
+        try:
+            future = super().run_in_executor(executor, func, *args)
+        except BaseException:
+            self._held -= 1
+            raise
         future.add_done_callback(self._let_go)
         return future
 

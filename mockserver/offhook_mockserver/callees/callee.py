@@ -156,6 +156,11 @@ class Callee:
         await self._performance.done.wait()
 
     @property
+    def leaving(self) -> bool:
+        """Whether its part has ended, although it may not have left the room yet."""
+        return self._end.done()
+
+    @property
     def answered(self) -> bool:
         """Whether it answered."""
         return self._performance.answered_at_s is not None

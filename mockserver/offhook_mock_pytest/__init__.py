@@ -1,0 +1,142 @@
+"""The pytest plugin of the mock: the fixture `offhook_mock` is a mock of the test's own, in real or in virtual time.
+
+pytest imports this module in every run on a machine with ``offhook[mock]`` installed, so it imports nothing of the mock
+and nothing of offhook; the fixtures do.
+
+While it is loaded, phones of this process and of its children call only servers on this machine, unless live mode is
+on: a test must not ring a person by accident.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from offhook_pytest import MARKER, RUNNER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from offhook.plugin import Plugins
+    from offhook_mockserver.testkit import MockHandle, MockOptions, ServerThread
+
+__all__ = [
+    "offhook_mock",
+    "offhook_mock_options",
+    "offhook_mock_server",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_unconfigure",
+]
+
+_LIVE_OPTION: Final = "offhook_live"
+_LIVE: Final = "OFFHOOK_LIVE"
+#: The carrier honours it; see `offhook_sendblue.client`.
+_ONLY_LOOPBACK: Final = "OFFHOOK_ONLY_LOOPBACK"
+_BEFORE: Final = pytest.StashKey[str | None]()
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the options of the mock."""
+    from offhook_mock_pytest import report, strict, void
+
+    for module in (strict, report, void):
+        pluginmanager.register(module, module.__name__)
+    parser.getgroup("offhook").addoption(
+        "--offhook-live",
+        dest=_LIVE_OPTION,
+        action="store_true",
+        help=f"let phones call servers other than those of this machine, and so ring people; also {_LIVE}=1",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep phones on this machine, those of child processes included."""
+    if config.getoption(_LIVE_OPTION) or os.environ.get(_LIVE, "0") not in {"", "0"}:
+        return
+    config.stash[_BEFORE] = os.environ.get(_ONLY_LOOPBACK)
+    os.environ[_ONLY_LOOPBACK] = "1"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Restore the environment."""
+    if _BEFORE not in config.stash:
+        return
+    before = config.stash[_BEFORE]
+    if before is None:
+        os.environ.pop(_ONLY_LOOPBACK, None)
+    else:
+        os.environ[_ONLY_LOOPBACK] = before
+
+
+@pytest.fixture(scope="session")
+def offhook_mock_options() -> MockOptions:
+    """The options of the mocks of this session; override it to choose others."""
+    from offhook_mockserver.testkit import MockOptions
+
+    return MockOptions()
+
+
+@pytest.fixture(scope="session")
+def _offhook_plugins() -> Plugins:
+    """The installed plugins of offhook, loaded once."""
+    from offhook.plugin import Plugins
+
+    return Plugins.load()
+
+
+@pytest.fixture(scope="session")
+def offhook_mock_server(_offhook_plugins: Plugins) -> Iterator[ServerThread]:
+    """The mock server of this session, in a thread of its own; each worker of pytest-xdist has one."""
+    from offhook_mockserver.testkit import ServerThread
+
+    server = ServerThread(plugins=_offhook_plugins)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def offhook_mock(
+    request: pytest.FixtureRequest, offhook_mock_options: MockOptions, _offhook_plugins: Plugins
+) -> Iterator[MockHandle]:
+    """A mock of the test's own: its key pair, line, callees, faults, journal and clock.
+
+    A test marked ``offhook_virtual`` runs in virtual time, all others in real time.
+    """
+    from offhook_mock_pytest.strict import allowed_by, watched
+    from offhook_mockserver.testkit import real_handle, virtual_handle
+
+    item, options = request.node, offhook_mock_options
+    assert isinstance(item, pytest.Item)
+    # The name of the test is part of it, so that a test has the same ids whichever tests run beside it.
+    seed = zlib.crc32(item.nodeid.encode(), options.seed)
+    folder = item.path.parent
+    # The server outlives the test, so it starts before the test is watched.
+    if item.get_closest_marker(MARKER) is None:
+        server: ServerThread = request.getfixturevalue("offhook_mock_server")
+        making = real_handle(server, options, plugins=_offhook_plugins, seed=seed, folder=folder)
+    else:
+        allowed = allowed_by(item)
+        making = virtual_handle(options, plugins=_offhook_plugins, seed=seed, folder=folder, allow=allowed)
+    with watched(item) as watch, making as handle:
+        if handle.runner is not None:
+            item.stash[RUNNER] = handle.runner
+        if _is_unittest(request.instance):  # which passes no fixtures
+            request.instance.offhook_mock = handle
+        watch.begin(handle)
+        yield handle
+        watch.end()
+        failed = next(iter(handle.failed_applications()), None)
+        if failed is not None and failed.error is not None and not watch.failed:
+            raise failed.error
+
+
+def _is_unittest(instance: object) -> bool:
+    """Whether a test is a method of a `unittest.TestCase`. Importing that module would slow down every run."""
+    unittest = sys.modules.get("unittest")
+    return unittest is not None and isinstance(instance, unittest.TestCase)

@@ -1,0 +1,71 @@
+"""The folder of a test: whether the options want one, where it is, and when it is written or removed."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from offhook_mockserver.testkit import MockHandle
+
+__all__ = ["FOLDER", "MODE", "keep_passed", "report_failed"]
+
+#: The options, by their names in pytest's configuration.
+MODE: Final = "offhook_artifacts"
+FOLDER: Final = "offhook_artifacts_dir"
+
+
+def report_failed(item: pytest.Item, handle: MockHandle, since_s: float, error: BaseException | None) -> str:
+    """Write the folder of a test that failed, and return what happened in it, for the terminal.
+
+    Args:
+        item: the test.
+        handle: its mock, which is open.
+        since_s: when it began, in the time of the mock's loop.
+        error: what it failed with; None if it passed and left something behind.
+    """
+    from offhook.wording import describe
+    from offhook_mockserver.testkit.artefacts import write_artefacts
+    from offhook_mockserver.testkit.evidence import gather
+    from offhook_mockserver.testkit.failure import failure_report
+
+    try:
+        evidence = gather(handle, item.nodeid, error=error, since_s=since_s)
+        folder = _folder_of(item)
+        problem = "" if folder is None else write_artefacts(folder, evidence)
+        return failure_report(evidence, None if problem else folder, problem)
+    except Exception as mistake:  # else pytest would end here, and the failure of the test would not be shown
+        return f"The report could not be made: {describe(mistake)}. Please report this."
+
+
+def keep_passed(item: pytest.Item, handle: MockHandle, since_s: float) -> None:
+    """Write the folder of a test that passed, if the options want that; else remove that of an earlier, failed run."""
+    folder = _folder_of(item)
+    if folder is None:
+        return
+    from offhook_mockserver.testkit.artefacts import remove_artefacts, write_artefacts
+    from offhook_mockserver.testkit.evidence import gather
+
+    if item.config.getoption(MODE) != "on":
+        remove_artefacts(folder)
+    elif problem := write_artefacts(folder, gather(handle, item.nodeid, since_s=since_s)):
+        warnings.warn(problem, pytest.PytestWarning, stacklevel=1)
+
+
+def _folder_of(item: pytest.Item) -> Path | None:
+    """The folder for the artefacts of a test; None if the options want none."""
+    config = item.config
+    if config.getoption(MODE) == "off":
+        return None
+    from offhook_mockserver.testkit.artefacts import folder_name
+
+    chosen: str | None = config.getoption(FOLDER)
+    if chosen is not None:
+        base = Path(config.invocation_params.dir, chosen)
+    else:
+        # pytest makes this folder, and it has no public name outside fixtures; each worker of xdist has its own.
+        base = Path(config._tmp_path_factory.getbasetemp(), "offhook")  # type: ignore[attr-defined]
+    return base / folder_name(item.nodeid)

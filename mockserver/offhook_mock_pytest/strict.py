@@ -1,0 +1,187 @@
+"""Strictness: what a test leaves behind fails it, unless its marker ``offhook`` allows it.
+
+::
+
+    @pytest.mark.offhook(allow=["calls_up"])
+
+The fixture runs inside `watched`, which compares the process before and after the test. What a failed test leaves
+behind stands in its report and never hides its failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final, cast
+
+import pytest
+
+from offhook_mock_pytest.folders import keep_passed, report_failed
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from offhook_mockserver.testkit import MockHandle
+    from offhook_mockserver.testkit.allowances import Leftover
+
+__all__ = ["MARKER", "WATCH", "Watch", "watched"]
+
+MARKER: Final = "offhook"
+#: What a fixture of the test may own.
+_OF_FIXTURES: Final = frozenset({"threads", "sockets", "processes"})
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Describe the marker."""
+    config.addinivalue_line(
+        "markers",
+        f"{MARKER}(allow=[...]): what this test may leave behind, by name: calls_up, scripts_unfinished, called_again, "
+        "unexpected_requests, tasks, threads, sockets, processes (offhook_mock)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Reject a marker that allows something unknown, before any fixture is created."""
+    if item.get_closest_marker(MARKER) is not None:
+        allowed_by(item)
+
+
+def allowed_by(item: pytest.Item) -> frozenset[str]:
+    """Return what the markers of a test allow, those of its class and its module included.
+
+    Raises:
+        pytest.fail.Exception: a marker has other arguments, or allows something unknown.
+    """
+    allowed: set[str] = set()
+    for marker in item.iter_markers(MARKER):
+        given: object = marker.kwargs.get("allow", ())
+        if marker.args or marker.kwargs.keys() - {"allow"} or isinstance(given, str):
+            pytest.fail(f'@pytest.mark.{MARKER} takes one argument: write allow=["calls_up"]', pytrace=False)
+        allowed.update(_checked(name) for name in cast("list[object]", given))
+    return frozenset(allowed)
+
+
+def _checked(name: object) -> str:
+    from offhook.wording import nearest_name
+    from offhook_mockserver.testkit.allowances import ALLOWANCES
+
+    if name in ALLOWANCES:
+        return str(name)
+    pytest.fail(
+        f"@pytest.mark.{MARKER}(allow=[...]) does not know {name!r}{nearest_name(str(name), ALLOWANCES)}\n"
+        f"It knows {', '.join(ALLOWANCES)}",
+        pytrace=False,
+    )
+
+
+@contextlib.contextmanager
+def watched(item: pytest.Item) -> Generator[Watch]:
+    """Watch a test from before its mock is made until after it is closed.
+
+    Raises:
+        pytest.fail.Exception: at the end, if the test passed and left something behind that it may not.
+    """
+    watch = Watch(item)
+    item.stash[WATCH] = watch
+    try:
+        yield watch
+    finally:
+        watch.handle = None
+    watch.check()
+
+
+class Watch:
+    """Watches one test.
+
+    Args:
+        item: the test.
+
+    Attributes:
+        handle: the mock of the test while it is open; None before and after.
+        failed: whether the test has failed. The report sets it.
+        story: what happened in the test, for the report that is made next; empty if there is nothing to say.
+        since_s: when the test began, in the time of the mock's loop.
+    """
+
+    def __init__(self, item: pytest.Item) -> None:
+        from offhook_mockserver.testkit.leaks import Picture
+
+        self._item = item
+        self._allowed = allowed_by(item)
+        self._before = Picture.take()
+        self._found: list[Leftover] = []
+        self._ports: frozenset[int] = frozenset()
+        self.handle: MockHandle | None = None
+        self.failed: bool = False
+        self.story: str = ""
+        self.since_s: float = 0.0
+
+    def begin(self, handle: MockHandle) -> None:
+        """The mock of the test is open."""
+        from urllib.parse import urlsplit
+
+        self.handle = handle
+        if not handle.virtual:
+            self._ports = frozenset({urlsplit(handle.url).port or 0})
+        if handle.lag is not None:
+            self.since_s = handle.lag.now_s()
+
+    def end(self) -> None:
+        """The test is over, and its mock is still open: look for what was left in it, and end its calls."""
+        handle = self.handle
+        if handle is None:
+            return
+        from offhook_mockserver.testkit.leaks import task_leak
+        from offhook_mockserver.testkit.leftovers import await_calls, leftovers
+
+        if self.failed:  # what it left behind would hide why it failed
+            return
+        if "calls_up" not in self._allowed:
+            await_calls(handle)
+        self._found = self._not_allowed(handle.on_loop(lambda: leftovers(handle)))
+        application = next((started.error for started in handle.failed_applications()), None)
+        if self._found or application is not None:
+            self.story = report_failed(self._item, handle, self.since_s, application)
+        if handle.tenant.calls:
+            handle.hang_up_all()
+        tasks = self._not_allowed([task_leak(task) for task in handle.leftover_tasks()])
+        self._found += tasks
+        if tasks and not self.story:
+            self.story = report_failed(self._item, handle, self.since_s, None)
+        if not self.story:
+            keep_passed(self._item, handle, self.since_s)
+
+    def check(self) -> None:
+        """The mock is closed: look for what was left in the process, and fail a test that has not failed before.
+
+        Raises:
+            pytest.fail.Exception: something was left behind.
+        """
+        from offhook_mockserver.testkit.leaks import left_behind
+
+        if self.failed:
+            return
+        leaks = left_behind(self._before, ports=self._ports)
+        found = self._found + self._not_allowed(leaks)
+        if found:
+            pytest.fail(_text(found), pytrace=False)
+
+    def _not_allowed(self, leftovers: list[Leftover]) -> list[Leftover]:
+        return [leftover for leftover in leftovers if leftover.allowance not in self._allowed]
+
+
+def _text(found: list[Leftover]) -> str:
+    """What a test left behind, and how that may be allowed."""
+    names = sorted({leftover.allowance for leftover in found})
+    lines = [
+        "the test passed, and left this behind:",
+        *(f"  {leftover.what} ({leftover.allowance})" for leftover in found),
+        f"If that is intended, mark the test @pytest.mark.{MARKER}(allow={names!r}).",
+    ]
+    if _OF_FIXTURES.intersection(names):
+        lines.append("A fixture that ends it must request offhook_mock, so that it does so before this check.")
+    return "\n".join(lines)
+
+
+#: Where a test keeps its watch.
+WATCH: Final = pytest.StashKey[Watch]()

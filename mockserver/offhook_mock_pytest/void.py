@@ -1,0 +1,144 @@
+"""Void runs: a failure about time says nothing if the mock's loop stood still, so the test is repeated.
+
+A test in real time whose assertion about audio or whose wait failed, while the mock's loop had stood still for more
+than 10 ms during a call, is run again, twice at most. If each run was void, the test counts as ``void``: neither passed
+nor failed. A session in which tests are void, and none failed, ends with exit status 75, after which a CI job can be
+repeated. Other failures are reported as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from offhook_mock_pytest.strict import Watch
+    from offhook_mockserver.testkit import MockHandle
+
+__all__ = ["EXIT_VOID", "mark_if_void"]
+
+#: EX_TEMPFAIL of sysexits.h: the caller is invited to try again.
+EXIT_VOID: Final = 75
+#: How often a test is run at most.
+_MOST_RUNS: Final = 3
+#: What is added to reports; it crosses pytest-xdist.
+_FIGURE: Final = "offhook_void"
+_FAILURE: Final = "offhook_void_failure"
+_RUNS: Final = "offhook_runs"
+_OPTION: Final = "offhook_void"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that accepts void tests."""
+    parser.getgroup("offhook").addoption(
+        "--offhook-void",
+        dest=_OPTION,
+        choices=("fail", "pass"),
+        default="fail",
+        help=f"whether a session with void tests and no failure ends with exit status {EXIT_VOID} or 0 (default: fail)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count void tests where reports are collected."""
+    config.pluginmanager.register(_Counts(config), "offhook_mock_void_counts")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    """Run a test of the fixture again while its runs are void, and report the last run alone."""
+    if "offhook_mock" not in getattr(item, "fixturenames", ()) or item.get_closest_marker("offhook_virtual"):
+        return None
+    # The module is private, and the plugins that repeat tests use this function: pytest has no public one.
+    from _pytest.runner import runtestprotocol
+
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    runs = 0
+    while True:
+        runs += 1
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        void = any(hasattr(report, _FIGURE) for report in reports)
+        failed = any(report.failed for report in reports)
+        if not void or failed or runs == _MOST_RUNS or item.session.shouldstop:
+            break
+    for report in reports:
+        if runs > 1 and report.when == "call":
+            setattr(report, _RUNS, runs)
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def mark_if_void(watch: Watch, error: BaseException, report: pytest.TestReport) -> None:
+    """Make a failed report void if its failure is about time and the mock's loop stood still during a call."""
+    handle = watch.handle
+    if handle is None or handle.lag is None or report.when != "call" or not _is_about_time(handle, error):
+        return
+    stall = handle.lag.worst(watch.since_s)
+    if stall is None:
+        return
+    from offhook.wording import describe
+
+    path, line, _ = report.location
+    report.outcome = "skipped"
+    report.longrepr = (path, (line or 0) + 1, f"VOID: {stall.text}")
+    setattr(report, _FIGURE, stall.text)
+    setattr(report, _FAILURE, describe(error))
+
+
+def _is_about_time(handle: MockHandle, error: BaseException) -> bool:
+    """Whether a busy machine may have caused an error: one of the kit's waits, or an assertion about audio in time.
+
+    An application that raised an error did not do so because the mock's loop stood still.
+    """
+    from offhook.errors import WaitTimeout
+
+    if handle.failed_applications():
+        return False
+    if isinstance(error, WaitTimeout):
+        return type(error).__module__.startswith("offhook_mockserver.") and getattr(error, "about_time", True)
+    return any(verdict.about_time for verdict in handle.verdicts.behind(error))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> object:
+    """Show a void run as such."""
+    if hasattr(report, _FIGURE):
+        return "void", "V", ("VOID", {"yellow": True})
+    return None
+
+
+class _Counts:
+    """Counts void and repeated tests, in the process that shows the results."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._void: list[pytest.TestReport] = []
+        self._repeated: list[tuple[str, int]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        runs: int = getattr(report, _RUNS, 1)
+        if hasattr(report, _FIGURE):
+            self._void.append(report)
+        elif runs > 1:
+            self._repeated.append((report.nodeid, runs))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._void and exitstatus == pytest.ExitCode.OK and self._config.getoption(_OPTION) == "fail":
+            session.exitstatus = EXIT_VOID
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self._void and not self._repeated:
+            return
+        terminalreporter.section("offhook: runs that say nothing about the application", yellow=True)
+        for report in self._void:
+            runs: int = getattr(report, _RUNS, 1)
+            terminalreporter.line(f"VOID {report.nodeid}: {getattr(report, _FIGURE)}; run {runs} times")
+            terminalreporter.line(f"  its last run failed, for whatever reason, with {getattr(report, _FAILURE)}")
+            for title, text in report.sections:
+                terminalreporter.write_sep("-", title)
+                terminalreporter.line(text)
+        for nodeid, runs in self._repeated:
+            terminalreporter.line(f"repeated {nodeid}: run {runs} times, the earlier ones were void")

@@ -1,0 +1,59 @@
+"""The handle of a test: a mock of its own, callees to write, and what they heard, in real and in virtual time."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from offhook_mockserver.callees.ends import CalleeEnd
+    from offhook_mockserver.callees.moments import MomentCode
+    from offhook_mockserver.testkit.callee import CalleeHandle
+    from offhook_mockserver.testkit.calls import CallHandle
+    from offhook_mockserver.testkit.handle import MockHandle
+    from offhook_mockserver.testkit.making import mock, real_handle, virtual_handle
+    from offhook_mockserver.testkit.not_finished import NotFinished
+    from offhook_mockserver.testkit.options import MockOptions
+    from offhook_mockserver.testkit.server_thread import ServerThread
+    from offhook_mockserver.testkit.started import Started
+    from offhook_mockserver.testkit.virtual_guard import NotVirtual
+
+__all__ = [
+    "CallHandle",
+    "CalleeEnd",
+    "CalleeHandle",
+    "MockHandle",
+    "MockOptions",
+    "MomentCode",
+    "NotFinished",
+    "NotVirtual",
+    "ServerThread",
+    "Started",
+    "mock",
+    "real_handle",
+    "virtual_handle",
+]
+
+_HOMES: Final[Mapping[str, str]] = {
+    "CallHandle": "testkit.calls",
+    "CalleeEnd": "callees.ends",
+    "CalleeHandle": "testkit.callee",
+    "MockHandle": "testkit.handle",
+    "MockOptions": "testkit.options",
+    "MomentCode": "callees.moments",
+    "NotFinished": "testkit.not_finished",
+    "NotVirtual": "testkit.virtual_guard",
+    "ServerThread": "testkit.server_thread",
+    "Started": "testkit.started",
+    "mock": "testkit.making",
+    "real_handle": "testkit.making",
+    "virtual_handle": "testkit.making",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"offhook_mockserver.{_HOMES[name]}"), name)

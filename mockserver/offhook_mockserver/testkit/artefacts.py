@@ -1,0 +1,168 @@
+"""The folder of a test: timeline, journal, audio, picture, statistics, script and seed.
+
+All names are ours: that of the folder is made of the test's name in the source and a hash, since the values of its
+parameters may hold anything. Every file is for its owner alone, and no text holds a secret.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import re
+import wave
+from array import array
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from offhook.interfaces import SAMPLE_BYTES
+from offhook.records import write_private
+from offhook.secret import redact
+from offhook.wording import quoted_path, system_reason
+from offhook_mockserver.callees.toml_writer import to_toml
+from offhook_mockserver.testkit.picture import picture_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from offhook_mockserver.callees.kept_audio import CallAudio
+    from offhook_mockserver.testkit.evidence import CallEvidence, Evidence
+
+#: The names of the files that we write; those of further calls have a number.
+_OURS: Final = re.compile(
+    r"(timeline\.(txt|json)|journal\.jsonl|statistics\.json|seed\.txt|script\.toml"
+    r"|(caller|callee|mixed)(-\d)?\.wav|waveforms(-\d)?\.svg)"
+)
+_FOLDER_MODE: Final = 0o700
+#: Characters of a test's name that the name of its folder keeps, and digits of the hash of the whole.
+_NAME: Final = 60
+_DIGITS: Final = 8
+#: How many calls of a test get files of their own.
+_MOST_CALLS: Final = 8
+
+
+def folder_name(test: str) -> str:
+    """The name of the folder of a test: its module and its function, and a hash of its whole name.
+
+    Args:
+        test: the test's name, with its file and its parameters.
+    """
+    path, _, function = test.partition("[")[0].partition("::")
+    module = path.rpartition("/")[2].removesuffix(".py")
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", f"{module}-{function}")[:_NAME].strip("-")
+    return f"{readable}-{hashlib.sha256(test.encode()).hexdigest()[:_DIGITS]}"
+
+
+def write_artefacts(folder: Path, evidence: Evidence) -> str:
+    """Write the folder of a test; files of an earlier run of it are replaced.
+
+    Args:
+        folder: the folder, which is made if necessary.
+        evidence: what is known of the test.
+
+    Returns:
+        Why it could not be written, as a sentence; empty if it was.
+    """
+    try:
+        folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
+        _remove_earlier(folder)
+        for name, content in _files(evidence):
+            write_private(folder / name, content)
+    except (OSError, ValueError) as error:
+        return f"The artefacts could not be written to {quoted_path(folder)}: {system_reason(error)}."
+    return ""
+
+
+def remove_artefacts(folder: Path) -> None:
+    """Remove what an earlier run of a test wrote, if there is anything. Files of others stay."""
+    if folder.is_dir():
+        with contextlib.suppress(OSError):  # it is in use, or holds files of others
+            _remove_earlier(folder)
+            folder.rmdir()
+
+
+def _remove_earlier(folder: Path) -> None:
+    for path in folder.iterdir():
+        if _OURS.fullmatch(path.name):
+            path.unlink()
+
+
+def _files(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+    """The files, by name. They are made one after the other: audio is large."""
+    yield "timeline.txt", _text("\n".join(line.line for line in evidence.timeline))
+    yield "timeline.json", _json([asdict(line) for line in evidence.timeline])
+    yield "journal.jsonl", b"".join(_json(entry.to_json(), indent=None) for entry in evidence.entries)
+    yield "statistics.json", _json(_statistics(evidence))
+    yield "seed.txt", _text(str(evidence.seed))
+    if evidence.scripts:
+        yield "script.toml", _text(to_toml(evidence.scripts))
+    for index, call in enumerate(evidence.calls[:_MOST_CALLS], 1):
+        if call.audio is not None:
+            yield from _audio_files(evidence, index, call.audio)
+
+
+def _audio_files(evidence: Evidence, index: int, audio: CallAudio) -> Iterator[tuple[str, bytes]]:
+    """The audio of one call: the caller as the callee heard it, the callee, and both side by side."""
+    suffix = "" if index == 1 else f"-{index}"
+    yield f"caller{suffix}.wav", _wav(audio.rate_hz, audio.heard)
+    yield f"callee{suffix}.wav", _wav(audio.rate_hz, audio.said)
+    yield f"mixed{suffix}.wav", _wav(audio.rate_hz, audio.heard, audio.said)
+    yield f"waveforms{suffix}.svg", _text(picture_of(evidence, index, audio))
+
+
+def _wav(rate_hz: int, *channels: bytes) -> bytes:
+    """A WAV file of 16-bit samples, whose channels are as long as the longest."""
+    length = max(len(channel) // SAMPLE_BYTES for channel in channels)
+    samples = array("h", bytes(length * SAMPLE_BYTES * len(channels)))
+    for number, channel in enumerate(channels):
+        part = array("h", channel[: len(channel) // SAMPLE_BYTES * SAMPLE_BYTES])
+        samples[number : len(part) * len(channels) : len(channels)] = part
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(len(channels))
+        writer.setsampwidth(SAMPLE_BYTES)
+        writer.setframerate(rate_hz)
+        writer.writeframes(samples.tobytes())
+    return file.getvalue()
+
+
+def _statistics(evidence: Evidence) -> dict[str, object]:
+    stall = evidence.stall
+    return {
+        "test": evidence.test,
+        "seed": evidence.seed,
+        "time": "virtual" if evidence.virtual else "real",
+        "loop_stood_still_ms": None if stall is None else round(stall.took_s * 1000, 1),
+        "journal_entries": len(evidence.entries),
+        "journal_entries_dropped": evidence.dropped,
+        "calls": [_call_statistics(call) for call in evidence.calls],
+    }
+
+
+def _call_statistics(call: CallEvidence) -> dict[str, object]:
+    audio = call.audio
+    return {
+        "channel": call.channel,
+        "number": call.number,
+        "end": call.end,
+        "unfinished": list(call.unfinished),
+        "counters": dict(call.counters),
+        "losses": dict(call.losses),
+        "heard_s": None if audio is None else _duration_s(audio, audio.heard),
+        "said_s": None if audio is None else _duration_s(audio, audio.said),
+        "gaps_s": None if audio is None else [list(gap) for gap in audio.heard_gaps],
+    }
+
+
+def _duration_s(audio: CallAudio, samples: bytes) -> float:
+    return len(samples) / SAMPLE_BYTES / audio.rate_hz
+
+
+def _json(value: object, *, indent: int | None = 2) -> bytes:
+    return _text(json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def _text(text: str) -> bytes:
+    return redact(text).encode(errors="replace") + b"\n"

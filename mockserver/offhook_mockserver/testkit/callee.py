@@ -1,0 +1,279 @@
+"""A callee of a test: its verbs say what it will do, and when it is called, it answers what happened.
+
+::
+
+    callee = offhook_mock.callee().answers(after_s=1.0).listens(until="speech").waits(0.5).says("interrupt.wav")
+    ...
+    callee.finished(timeout_s=20)
+    assert callee.heard.silence_after(callee.spoke_at_s, within_ms=200)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+from offhook.arguments import check_seconds, check_text, wrong
+from offhook.errors import CallStateError
+from offhook.interfaces import mask
+from offhook.wording import nearest_name
+from offhook_mockserver.callees.builder import CalleeScript
+from offhook_mockserver.callees.moments import MomentCode
+from offhook_mockserver.testkit.not_finished import NotFinished, why_not
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from offhook.testing.audio import Clip, Heard, ResponseTimes
+    from offhook_mockserver.callees.ends import CalleeEnd
+    from offhook_mockserver.callees.kept_audio import CallAudio
+    from offhook_mockserver.callees.moments import Moment
+    from offhook_mockserver.callees.step import Step
+    from offhook_mockserver.testkit.calls import CallHandle, CallList
+    from offhook_mockserver.testkit.scene import Scene
+
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__ = True
+
+
+class CalleeHandle(CalleeScript):
+    """One callee of a test. Times are in seconds since it answered. Its questions are about its latest call.
+
+    Attributes:
+        number: its number.
+    """
+
+    def __init__(self, scene: Scene, calls: CallList, number: str) -> None:
+        super().__init__(scene.folder)
+        self._scene = scene
+        self._calls = calls
+        self.number: str = number
+
+    def __repr__(self) -> str:
+        return f"<CalleeHandle {self.number}, {len(self.steps)} steps>"
+
+    def _add(self, make: Callable[[], Sequence[Step]]) -> Self:
+        super()._add(make)
+        # A call may come after any verb. One that is going on keeps the script that it began with.
+        script, scripts = self.script(), self._scene.tenant.scripts
+        self._scene.bridge.call(lambda: scripts.__setitem__(self.number, script))
+        return self
+
+    # Waiting
+
+    def answered(self, timeout_s: float | None = None) -> Self:
+        """Wait until it has answered a call.
+
+        Args:
+            timeout_s: how long to wait, in seconds; None for the limit of `MockOptions`.
+
+        Raises:
+            NotFinished: it did not answer in time, or cannot any more.
+            CallStateError: an event loop runs on this thread; use `aanswered`.
+        """
+        return self._wait("answered", timeout_s, _has_answered)
+
+    async def aanswered(self, timeout_s: float | None = None) -> Self:
+        """As `answered`, for coroutines."""
+        return await self._await("answered", timeout_s, _has_answered)
+
+    def finished(self, timeout_s: float | None = None) -> Self:
+        """Wait until it has done every step of its script.
+
+        Args:
+            timeout_s: how long to wait, in seconds; None for the limit of `MockOptions`.
+
+        Raises:
+            NotFinished: it did not finish in time, or cannot any more; the message says in which step it waits, what
+                it heard, and what to look at.
+            CallStateError: an event loop runs on this thread; use `afinished`.
+        """
+        return self._wait("finished", timeout_s, _has_finished)
+
+    async def afinished(self, timeout_s: float | None = None) -> Self:
+        """As `finished`, for coroutines."""
+        return await self._await("finished", timeout_s, _has_finished)
+
+    def ended(self, timeout_s: float | None = None) -> Self:
+        """Wait until its call is over: caller and callee have left.
+
+        Args:
+            timeout_s: how long to wait, in seconds; None for the limit of `MockOptions`.
+
+        Raises:
+            NotFinished: the call goes on, or there was none.
+            CallStateError: an event loop runs on this thread; use `aended`.
+        """
+        return self._wait("ended", timeout_s, _is_over)
+
+    async def aended(self, timeout_s: float | None = None) -> Self:
+        """As `ended`, for coroutines."""
+        return await self._await("ended", timeout_s, _is_over)
+
+    # What happened
+
+    @property
+    def calls(self) -> tuple[CallHandle, ...]:
+        """Every call that it has received, in order; two if the application dialled twice."""
+        return self._scene.bridge.call(lambda: self._calls.to(self.number))
+
+    @property
+    def heard(self) -> Heard:
+        """What it heard until now, to be questioned: ``callee.heard.starts_with("greeting.wav")``.
+
+        Raises:
+            CallStateError: it has not been called, or has not answered.
+        """
+        return self._call("heard").heard
+
+    @property
+    def said(self) -> Clip:
+        """What it said until now.
+
+        Raises:
+            CallStateError: it has not been called, or has not answered.
+        """
+        return self._call("said").said
+
+    @property
+    def spoke_at_s(self) -> float | None:
+        """When it began to speak, the last time; None if it has not spoken.
+
+        Raises:
+            CallStateError: it has not been called.
+        """
+        return self._call("spoke_at_s").spoke_at_s
+
+    @property
+    def stopped_speaking_at_s(self) -> float | None:
+        """When it stopped speaking, the last time; None if it has not.
+
+        Raises:
+            CallStateError: it has not been called.
+        """
+        return self._call("stopped_speaking_at_s").stopped_speaking_at_s
+
+    @property
+    def end(self) -> CalleeEnd | None:
+        """How its part ended; None while it goes on.
+
+        Raises:
+            CallStateError: it has not been called.
+        """
+        return self._call("end").end
+
+    @property
+    def history(self) -> tuple[Moment, ...]:
+        """What happened to it, in order; nothing before its call."""
+        calls = self.calls
+        return calls[-1].history if calls else ()
+
+    def at_s(self, what: str | MomentCode) -> float | None:
+        """When something happened to it, the last time: ``callee.at_s("heard_speech")``.
+
+        Args:
+            what: the code of a moment, as `history` has it.
+
+        Returns:
+            Seconds since it answered; None if it did not happen, or before the answer.
+
+        Raises:
+            ConfigError: there is no such code.
+        """
+        code = what if isinstance(what, MomentCode) else _code(what)
+        return next((moment.at_s for moment in reversed(self.history) if moment.code is code), None)
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The steps that it has not done, for people; all of them before its call."""
+        calls = self.calls
+        return calls[-1].unfinished if calls else tuple(step.text for step in self.steps)
+
+    @property
+    def talk_over_s(self) -> float:
+        """How long both sides spoke at the same time."""
+        return self._call("talk_over_s").heard.talk_over_s
+
+    @property
+    def response_times_s(self) -> ResponseTimes:
+        """How long each side took to speak after the other had stopped."""
+        return self._call("response_times_s").heard.response_times_s
+
+    def audio(self) -> CallAudio | None:
+        """What it heard and said until now; None before it answered."""
+        calls = self.calls
+        return calls[-1].audio() if calls else None
+
+    # Inside
+
+    def _call(self, question: str) -> CallHandle:
+        calls = self.calls
+        if not calls:
+            raise CallStateError(
+                f"callee.{question} is about a call, and {mask(self.number)} has not been called: wait for the call, "
+                "with callee.finished() or callee.answered()"
+            )
+        return calls[-1]
+
+    def _wait(self, verb: str, timeout_s: float | None, true: Callable[[CallHandle], bool]) -> Self:
+        limit_s = self._limit_s(verb, timeout_s)
+        if not self._scene.bridge.wait(f"callee.{verb}", lambda: self._until(limit_s, true)):
+            raise self._failure(verb, limit_s)
+        return self
+
+    async def _await(self, verb: str, timeout_s: float | None, true: Callable[[CallHandle], bool]) -> Self:
+        limit_s = self._limit_s(verb, timeout_s)
+        if not await self._scene.bridge.awaited(lambda: self._until(limit_s, true)):
+            raise self._failure(verb, limit_s)
+        return self
+
+    def _limit_s(self, verb: str, timeout_s: float | None) -> float:
+        if timeout_s is None:
+            return self._scene.options.timeout_s
+        return check_seconds(timeout_s, f"{verb}(timeout_s)", zero=True)
+
+    async def _until(self, limit_s: float, true: Callable[[CallHandle], bool]) -> bool:
+        """Wait on the mock's loop; returns False if it did not happen in time, or cannot happen any more."""
+        applications = self._scene.applications
+
+        def known() -> bool | None:
+            calls = self._calls.to(self.number)
+            if calls and true(calls[-1]):
+                return True
+            # The last application may end in the same turn as its call: only when both have, nothing can follow.
+            return False if applications.over and all(_is_over(call) for call in calls) else None
+
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._scene.changes.until(lambda: known() is not None)
+        except TimeoutError:
+            pass
+        return known() is True
+
+    def _failure(self, verb: str, limit_s: float) -> NotFinished:
+        failed = next((started.error for started in self._scene.applications.failed()), None)
+        calls, others = self._scene.bridge.call(lambda: (self._calls.to(self.number), self._calls.to()))
+        message = why_not(self._scene, self.number, calls, others, verb, limit_s)
+        error = NotFinished(message, about_time=failed is None)
+        error.__cause__ = failed
+        return error
+
+
+def _code(name: str) -> MomentCode:
+    names = [code.value for code in MomentCode]
+    if check_text(name, "what", "answered") not in names:
+        raise wrong("what", f"the code of a moment ({', '.join(names)}){nearest_name(name, names)}", name)
+    return MomentCode(name)
+
+
+def _has_answered(call: CallHandle) -> bool:
+    return call.answered
+
+
+def _has_finished(call: CallHandle) -> bool:
+    return call.finished
+
+
+def _is_over(call: CallHandle) -> bool:
+    return call.over

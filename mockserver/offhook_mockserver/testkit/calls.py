@@ -1,0 +1,166 @@
+"""One call of a test, from the side of its callee."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offhook.errors import CallStateError
+
+if TYPE_CHECKING:
+    import os
+
+    from offhook.testing.audio import Clip, Heard
+    from offhook_mockserver.callees.ends import CalleeEnd
+    from offhook_mockserver.callees.kept_audio import CallAudio
+    from offhook_mockserver.callees.moments import Moment
+    from offhook_mockserver.tenants.call import MockCall
+    from offhook_mockserver.tenants.entry import Entry
+    from offhook_mockserver.testkit.scene import Scene
+
+
+class CallHandle:
+    """One call that a test's callee has received. Times are in seconds since the callee answered.
+
+    Attributes:
+        channel: the channel of the call.
+        number: the number that was rung.
+        from_number: the line that it is from.
+    """
+
+    def __init__(self, scene: Scene, call: MockCall) -> None:
+        self._scene = scene
+        self._call = call
+        self._final: Heard | None = None
+        self.channel: str = call.channel
+        self.number: str = call.to
+        self.from_number: str = call.from_number
+
+    def __repr__(self) -> str:
+        return f"<CallHandle {self.channel}, {'ended' if self.over else 'up'}>"
+
+    @property
+    def over(self) -> bool:
+        """Whether caller and callee have left the channel."""
+        return self._scene.bridge.call(lambda: self.channel not in self._scene.tenant.calls)
+
+    @property
+    def end(self) -> CalleeEnd | None:
+        """How the callee's part ended; None while it goes on."""
+        return self._scene.bridge.call(lambda: self._call.end)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the callee answered."""
+        return self._scene.bridge.call(lambda: self._call.callee.answered)
+
+    @property
+    def history(self) -> tuple[Moment, ...]:
+        """What happened to the callee, in order."""
+        return self._scene.bridge.call(lambda: tuple(self._call.callee.history))
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The steps of the script that are not done, for people."""
+        return self._scene.bridge.call(lambda: tuple(self._call.callee.unfinished))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the callee has done every step of its script, and has left if one of them says so."""
+
+        def look() -> bool:
+            callee = self._call.callee
+            return callee.finished and (self._call.end is not None or not callee.leaving)
+
+        return self._scene.bridge.call(look)
+
+    @property
+    def spoke_at_s(self) -> float | None:
+        """When the callee began to speak, the last time; None if it has not spoken."""
+        return self._scene.bridge.call(lambda: self._call.callee.spoke_at_s)
+
+    @property
+    def stopped_speaking_at_s(self) -> float | None:
+        """When the callee stopped speaking, the last time; None if it has not."""
+        return self._scene.bridge.call(lambda: self._call.callee.stopped_speaking_at_s)
+
+    def counters(self) -> dict[str, int]:
+        """The counters of its room and its callee."""
+        return self._scene.bridge.call(self._call.counters)
+
+    def losses(self) -> dict[str, int]:
+        """The counters that stay zero in a healthy call and are above zero in this one."""
+        return self._scene.bridge.call(self._call.losses)
+
+    def audio(self) -> CallAudio | None:
+        """What the callee heard and said until now; None before the answer."""
+        callee = self._call.callee
+        return self._scene.bridge.call(lambda: callee.audio() if callee.answered else None)
+
+    @property
+    def heard(self) -> Heard:
+        """What the callee heard until now, to be questioned.
+
+        Raises:
+            CallStateError: it has not answered.
+        """
+        from offhook.testing.audio import Clip, Heard, Span
+
+        if self._final is not None:
+            return self._final
+        ended = self.end is not None
+        audio = self.audio()
+        if audio is None:
+            raise CallStateError(
+                f"the callee has heard nothing yet, because it has not answered the call {self.channel}: wait for it, "
+                "with callee.answered() or callee.finished()"
+            )
+        heard = Heard(
+            Clip(audio.heard, audio.rate_hz, name="what the callee heard"),
+            gaps=tuple(Span(from_s, to_s) for from_s, to_s in audio.heard_gaps),
+            said=Clip(audio.said, audio.rate_hz, name="what the callee said"),
+            resolve=self._resolve,
+            note=self._scene.verdicts.add,
+        )
+        if ended:
+            self._final = heard
+        return heard
+
+    @property
+    def said(self) -> Clip:
+        """What the callee said until now.
+
+        Raises:
+            CallStateError: it has not answered.
+        """
+        said = self.heard.said
+        assert said is not None
+        return said
+
+    def _resolve(self, what: Clip | str | os.PathLike[str]) -> Clip:
+        from offhook.testing.audio import Clip
+
+        if isinstance(what, Clip):
+            return what
+        return Clip.read(what, self._scene.folder, plugins=self._scene.plugins)
+
+
+class CallList:
+    """The calls of one test, in the order in which they began; used on the mock's loop."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._known: dict[str, CallHandle] = {}
+        scene.tenant.journal.watch(self._happened)
+
+    def to(self, number: str | None = None) -> tuple[CallHandle, ...]:
+        """The calls to a number, or all of them. The tenant decides how many ended ones are kept."""
+        tenant = self._scene.tenant
+        there = {call.channel for call in tenant.kept} | tenant.calls.keys()
+        self._known = {channel: call for channel, call in self._known.items() if channel in there}
+        return tuple(call for call in self._known.values() if number is None or call.number == number)
+
+    def _happened(self, entry: Entry) -> None:
+        call = self._scene.tenant.calls.get(entry.channel)
+        if call is not None and call.channel not in self._known:
+            self._known[call.channel] = CallHandle(self._scene, call)
+        self._scene.changes.note()

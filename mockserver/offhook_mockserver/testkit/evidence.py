@@ -1,0 +1,124 @@
+"""What is known of a test when it fails: a copy, so that it can be shown and written after the mock is closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from offhook.interfaces import mask
+from offhook_mockserver.testkit.leftovers import leftovers
+from offhook_mockserver.testkit.story import timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from offhook_mockserver.callees.kept_audio import CallAudio
+    from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.tenants.call import MockCall
+    from offhook_mockserver.tenants.entry import Entry
+    from offhook_mockserver.testkit.allowances import Leftover
+    from offhook_mockserver.testkit.handle import MockHandle
+    from offhook_mockserver.testkit.lag import Stall
+    from offhook_mockserver.testkit.story import TimelineLine
+    from offhook_mockserver.testkit.verdicts import Answered
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvidence:
+    """One call of the test.
+
+    Attributes:
+        channel: its channel.
+        number: the number that was rung, masked.
+        end: how the callee's part ended, for people; empty while it goes on.
+        unfinished: the steps of its script that are not done, for people.
+        counters: what its room and its callee counted.
+        losses: those counters that stay zero in a healthy call and did not.
+        audio: what the callee heard and said; None if it did not answer, or nothing was kept.
+    """
+
+    channel: str
+    number: str
+    end: str
+    unfinished: Sequence[str]
+    counters: Mapping[str, int]
+    losses: Mapping[str, int]
+    audio: CallAudio | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one test.
+
+    Attributes:
+        test: the test's name.
+        seed: what its ids, keys and losses were drawn from.
+        virtual: whether it ran in virtual time.
+        calls: its calls, in the order in which they rang.
+        timeline: what happened in them.
+        entries: the journal.
+        dropped: how many of the journal's first entries were dropped at its limits.
+        verdicts: the answers that the failed assertion used.
+        leftovers: what the test had left behind in its mock when it failed.
+        applications: errors of applications for which the test did not ask.
+        scripts: what its callees do, by number: `offhook mock --scripts` reads them again.
+        stall: the longest time for which the mock's loop stood still during a call; None in virtual time.
+    """
+
+    test: str
+    seed: int
+    virtual: bool
+    calls: Sequence[CallEvidence]
+    timeline: Sequence[TimelineLine]
+    entries: Sequence[Entry]
+    dropped: int
+    verdicts: Sequence[Answered]
+    leftovers: Sequence[Leftover]
+    applications: Sequence[BaseException]
+    scripts: Mapping[str, Script]
+    stall: Stall | None
+
+
+def gather(handle: MockHandle, test: str, *, error: BaseException | None = None, since_s: float = 0.0) -> Evidence:
+    """Copy what is known of a test whose mock is still open.
+
+    Args:
+        handle: its mock.
+        test: its name.
+        error: what it failed with, or None.
+        since_s: when it began, in the time of the mock's loop.
+    """
+    return handle.on_loop(lambda: _gather(handle, test, error, since_s))
+
+
+def _gather(handle: MockHandle, test: str, error: BaseException | None, since_s: float) -> Evidence:
+    journal = handle.tenant.journal
+    calls = (*handle.tenant.kept, *handle.tenant.calls.values())
+    failed = handle.failed_applications()
+    return Evidence(
+        test=test,
+        seed=handle.seed,
+        virtual=handle.virtual,
+        calls=[_call(call) for call in sorted(calls, key=lambda call: call.started_wall_s)],
+        timeline=timeline(journal.entries),
+        entries=journal.entries,
+        dropped=journal.dropped,
+        verdicts=[] if error is None else handle.verdicts.behind(error),
+        leftovers=[] if error is None else leftovers(handle, settled=False),
+        applications=[started.error for started in failed if started.error is not None and started.error is not error],
+        scripts={callee.number: callee.script() for callee in handle.callees if callee.steps},
+        stall=None if handle.lag is None else handle.lag.worst(since_s),
+    )
+
+
+def _call(call: MockCall) -> CallEvidence:
+    callee = call.callee
+    return CallEvidence(
+        channel=call.channel,
+        number=mask(call.to),
+        end="" if call.end is None else call.end.text,
+        unfinished=callee.unfinished,
+        counters=call.counters(),
+        losses=call.losses(),
+        audio=callee.audio() if callee.answered else None,
+    )

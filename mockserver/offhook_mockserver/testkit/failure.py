@@ -1,0 +1,59 @@
+"""The report of a failed test, in lines for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from offhook.secret import redact
+from offhook.wording import describe, printable
+from offhook_mockserver.testkit.story import timeline_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from offhook_mockserver.testkit.evidence import Evidence
+
+#: How many of the journal's last entries are shown, and how many explanations.
+_MOST_ENTRIES: Final = 10
+_MOST_EXPLANATIONS: Final = 3
+
+
+def failure_report(evidence: Evidence, folder: Path | None, problem: str = "") -> str:
+    """Say what happened in a test.
+
+    Args:
+        evidence: what is known of it.
+        folder: where the rest was written, or None.
+        problem: why nothing was written, although it should have been.
+    """
+    return redact("\n".join(_lines(evidence, folder, problem)))
+
+
+def _lines(evidence: Evidence, folder: Path | None, problem: str) -> Iterator[str]:
+    for verdict in evidence.verdicts[:_MOST_EXPLANATIONS]:
+        yield from verdict.explanation.splitlines()
+        yield ""
+    if evidence.timeline:
+        yield "Timeline, in seconds; in brackets, seconds since the callee answered:"
+        yield from timeline_lines(evidence.timeline)
+    else:
+        yield "No call rang, and nothing else happened."
+    yield ""
+    if evidence.leftovers or evidence.applications:
+        yield "When the test failed:"
+        yield from (f"  {printable(leftover.what)}" for leftover in evidence.leftovers)
+        yield from (f"  the application had raised {describe(error)}" for error in evidence.applications)
+        yield ""
+    if evidence.entries:
+        last = evidence.entries[-_MOST_ENTRIES:]
+        yield f"Journal, the last {len(last)} of {len(evidence.entries) + evidence.dropped} entries:"
+        yield from (f"  {entry}" for entry in last)
+        yield ""
+    if evidence.stall is not None:
+        yield f"Beware: {evidence.stall.text}."
+    yield f"{'Virtual' if evidence.virtual else 'Real'} time, seed {evidence.seed}."
+    if folder is not None:
+        yield f"Timeline, journal, audio, picture, statistics and script: {folder}"
+    if problem:
+        yield problem

@@ -1,0 +1,92 @@
+"""What a test left behind in its mock: calls that are up, scripts that did not end, requests that nothing answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from offhook.interfaces import mask
+from offhook_mockserver.tenants.entry import EntryKind
+from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from offhook_mockserver.testkit.handle import MockHandle
+
+#: How many things of one kind are listed.
+_MOST: Final = 5
+#: How long calls may take to end after the test, and the pause between two looks.
+_PATIENCE_S: Final = 2.0
+_PAUSE_S: Final = 0.02
+
+
+def await_calls(handle: MockHandle) -> None:
+    """Let calls end that are about to: the caller of a call that its callee has ended leaves a moment later."""
+    waited_s = 0.0
+    while handle.tenant.calls and waited_s < _PATIENCE_S:
+        handle.sleep(_PAUSE_S)
+        waited_s += _PAUSE_S
+
+
+def leftovers(handle: MockHandle, *, settled: bool = True) -> list[Leftover]:
+    """Return what the test has left behind in its mock until now. Runs on the mock's loop.
+
+    Args:
+        handle: the mock.
+        settled: whether calls have had time to end; if not, one whose callee is done does not count.
+    """
+    found = [*_calls_up(handle, settled), *_unfinished(handle), *_called_again(handle), *_unexpected(handle)]
+    shown: list[Leftover] = []
+    for name in ALLOWANCES:
+        kind = [leftover for leftover in found if leftover.allowance == name]
+        shown += kind[:_MOST]
+        if len(kind) > _MOST:
+            shown.append(Leftover(name, f"and {len(kind) - _MOST} more of these"))
+    return shown
+
+
+def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
+    for call in handle.tenant.calls.values():
+        if not settled and (call.end is not None or call.callee.finished):
+            continue
+        if call.end is not None:
+            who = f"{call.end.text}, and the caller has not left the channel"
+        elif call.callee.answered:
+            who = "the callee has answered, and neither side has hung up"
+        else:
+            who = "the callee has not answered, and the caller has not hung up"
+        yield Leftover(
+            "calls_up",
+            f"the call to {mask(call.to)} is still up: {who}. "
+            "Let the application hang up before the test ends, or wait for it with callee.ended()",
+        )
+
+
+def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
+    for callee in handle.callees:
+        if not callee.steps:
+            continue
+        if not callee.calls:
+            yield Leftover(
+                "scripts_unfinished",
+                f"no call rang the callee {mask(callee.number)}, which has a script: the application did not dial this "
+                "number, or its request was refused",
+            )
+        elif callee.unfinished:
+            steps = ", then ".join(callee.unfinished[:3]) + (" and more" if len(callee.unfinished) > 3 else "")
+            yield Leftover("scripts_unfinished", f"the script of the callee {mask(callee.number)} did not end: {steps}")
+
+
+def _called_again(handle: MockHandle) -> Iterator[Leftover]:
+    for callee in handle.callees:
+        if callee.steps and len(callee.calls) > 1:
+            yield Leftover(
+                "called_again",
+                f"{mask(callee.number)} was called {len(callee.calls)} times, and its script is for one call. "
+                "Each call rings a person: look for a retry, or a second start",
+            )
+
+
+def _unexpected(handle: MockHandle) -> Iterator[Leftover]:
+    for entry in handle.tenant.journal.search(kind=EntryKind.UNEXPECTED):
+        yield Leftover("unexpected_requests", f"{entry.text} (journal #{entry.index})")

@@ -1,0 +1,118 @@
+"""Why a wait for a callee failed: which step it waits in, what it heard so far, and what to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from offhook.errors import OffhookError, WaitTimeout
+from offhook.interfaces import mask
+from offhook.wording import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from offhook_mockserver.testkit.calls import CallHandle
+    from offhook_mockserver.testkit.scene import Scene
+
+
+#: How many of the last moments, and of the last entries of the journal, a message shows.
+_MOST_SHOWN: Final = 8
+
+
+class NotFinished(WaitTimeout):
+    """A callee did not do in time what a test waited for, or cannot do it any more.
+
+    Attributes:
+        about_time: whether a busy machine could have caused it; not if an application raised an error.
+    """
+
+    code: ClassVar[str] = "not_finished"
+
+    def __init__(self, message: str, *, about_time: bool = True) -> None:
+        super().__init__(message)
+        self.about_time: bool = about_time
+
+
+def why_not(
+    scene: Scene,
+    number: str,
+    calls: tuple[CallHandle, ...],
+    others: tuple[CallHandle, ...],
+    verb: str,
+    limit_s: float,
+) -> str:
+    """The message of a wait that failed; called on the thread of the test.
+
+    Args:
+        scene: the test.
+        number: the number of the callee.
+        calls: its calls.
+        others: all calls of the test.
+        verb: what the test called.
+        limit_s: how long it would have waited.
+    """
+    who = mask(number)
+    lines = [*(_stuck(calls, who, verb, limit_s) if calls else _uncalled(scene, others, who, verb, limit_s))]
+    lines += _applications(scene)
+    return "\n".join(lines)
+
+
+def _uncalled(scene: Scene, others: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -> Iterator[str]:
+    """Nothing has rung the callee's number."""
+    yield f"{verb}(): {who} was not called within {limit_s:g} s"
+    if others:
+        yield f"  rung instead: {', '.join(sorted({mask(call.number) for call in others}))}"
+        return
+    entries = scene.bridge.call(lambda: scene.tenant.journal.entries)[-_MOST_SHOWN:]
+    if entries:
+        yield "  the last entries of the journal:"
+        yield from (f"    {entry}" for entry in entries)
+    else:
+        yield "  no request has reached the mock with the keys of this test"
+        yield "  look at: does the application run, and does it read its settings from the environment at the test?"
+
+
+def _stuck(calls: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -> Iterator[str]:
+    """The callee has been called."""
+    call = calls[-1]
+    end, left = call.end, call.unfinished
+    if end is not None and verb != "ended":
+        yield f"{verb}(): the call to {who} is over ({end.text}), before the callee had done its script"
+    elif verb == "answered":
+        yield f"answered(): {who} did not answer within {limit_s:g} s"
+    elif verb == "ended":
+        yield f"ended(): the call to {who} still goes on after {limit_s:g} s"
+    else:
+        yield f"finished(): {who} did not finish its script within {limit_s:g} s"
+    if len(calls) > 1:
+        yield f"  it was called {len(calls)} times; this is about the last call"
+    yield from (
+        f"  {'not done' if index else 'it waited in' if end is not None else 'it waits in'}: {step}"
+        for index, step in enumerate(left[:_MOST_SHOWN])
+    )
+    yield "  what happened to it (seconds since it answered):"
+    for moment in call.history[-_MOST_SHOWN:]:
+        at = "before" if moment.at_s is None else f"{moment.at_s:.2f}"
+        yield f"    {at:>7}  {moment.text}"
+    yield f"  {_heard(call)}"
+
+
+def _heard(call: CallHandle) -> str:
+    if not call.answered:
+        return "it heard nothing, because it did not answer"
+    if not call.counters()["frames_heard"]:
+        return "it received no audio: look at whether the application plays anything after the answer"
+    try:
+        heard = call.heard
+        spans = ", ".join(f"{span.from_s:.2f}-{span.to_s:.2f}" for span in heard.speech[-_MOST_SHOWN:])
+    except OffhookError as error:  # no numpy, for example
+        return f"what it heard cannot be measured: {error.message}"
+    return f"it heard speech at {spans} s" if spans else "it received audio, but only silence"
+
+
+def _applications(scene: Scene) -> Iterator[str]:
+    for started in scene.applications.started:
+        if started.error is not None:
+            yield f"  {started.name} raised {describe(started.error)}"
+        elif started.done:
+            yield f"  {started.name} has ended"

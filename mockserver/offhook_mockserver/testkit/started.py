@@ -1,0 +1,120 @@
+"""An asyncio application that runs beside a test: on the test's virtual loop, or in real time on a loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from offhook.arguments import check_seconds
+from offhook.errors import CallStateError, WaitTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from offhook_mockserver.testkit.bridge import Bridge
+
+
+_T = TypeVar("_T")
+
+
+class Started(Generic[_T]):
+    """What `MockHandle.start` returns: a coroutine that runs.
+
+    Attributes:
+        name: what messages call it.
+        task: its task, on the loop of the application.
+        asked: whether the test has asked for its result, or cancelled it.
+    """
+
+    def __init__(self, bridge: Bridge, name: str) -> None:
+        self._bridge = bridge
+        self.name: str = name
+        self._outcome: concurrent.futures.Future[_T] = concurrent.futures.Future()
+        self.task: asyncio.Task[_T]
+        self.asked: bool = False
+
+    def begin(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[object, object, _T],
+        when_done: Callable[[], None],
+    ) -> None:
+        """Start the coroutine on a loop of this thread; `when_done` is called when it has ended."""
+        self.task = loop.create_task(coroutine, name=self.name)
+        self.task.add_done_callback(lambda task: self._settle(task, when_done))
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._outcome.done()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What it raised; None while it runs, after a good end, and after a cancellation."""
+        done = self._outcome.done() and not self._outcome.cancelled()
+        return self._outcome.exception() if done else None
+
+    def result(self, timeout_s: float | None = 60.0) -> _T:
+        """Wait for its end, and return what it returned.
+
+        Args:
+            timeout_s: how long to wait, in seconds, of virtual time in virtual time; None for no limit.
+
+        Raises:
+            WaitTimeout: it still runs.
+            CallStateError: an event loop runs on this thread; use `aresult`.
+            BaseException: what it raised.
+        """
+        return self._bridge.wait("started.result", lambda: self._wait(timeout_s))
+
+    async def aresult(self, timeout_s: float | None = 60.0) -> _T:
+        """As `result`, for coroutines."""
+        return await self._bridge.awaited(lambda: self._wait(timeout_s))
+
+    def cancel(self) -> None:
+        """Cancel it; it ends soon. Idempotent."""
+        loop = self.task.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self.task.cancel)
+
+    def end(self, timeout_s: float) -> None:
+        """Wait for its end, without asking for its result.
+
+        Raises:
+            WaitTimeout: it still runs.
+        """
+        self._bridge.wait("started.end", lambda: self._until_done(timeout_s))
+
+    async def _wait(self, timeout_s: float | None) -> _T:
+        if timeout_s is not None:
+            check_seconds(timeout_s, "result(timeout_s)", zero=True)
+        self.asked = True
+        await self._until_done(timeout_s)
+        if self._outcome.cancelled():
+            raise CallStateError(f"{self.name} was cancelled, so it has no result")
+        return self._outcome.result()
+
+    async def _until_done(self, timeout_s: float | None) -> None:
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: this wait ended long ago
+                loop.call_soon_threadsafe(done.set)
+
+        self._outcome.add_done_callback(wake)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await done.wait()
+        except TimeoutError:
+            raise WaitTimeout(f"{self.name} still runs after {timeout_s:g} s; cancel() ends it") from None
+
+    def _settle(self, task: asyncio.Task[_T], when_done: Callable[[], None]) -> None:
+        if task.cancelled():
+            self._outcome.cancel()
+        elif (error := task.exception()) is not None:
+            self._outcome.set_exception(error)
+        else:
+            self._outcome.set_result(task.result())
+        when_done()

@@ -1,0 +1,112 @@
+"""What happened in a test, in lines for people: the calls' timeline, made of the journal, and the journal's end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from offhook.wording import printable
+from offhook_mockserver.callees.moments import MomentCode
+from offhook_mockserver.tenants.entry import EntryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook_mockserver.tenants.entry import Entry
+
+#: Kinds that make no line of a timeline: a call's beginning has an entry of its own.
+_NOT_SHOWN: Final = frozenset({EntryKind.REQUEST})
+#: The code of the moment from which questions about audio count.
+_ANSWERED: Final = MomentCode.ANSWERED.value
+#: The codes of a member that is gone.
+_LEFT: Final = frozenset({"left", "dropped", "removed"})
+#: How many lines of a timeline a terminal shows, the first ones and the last ones, and how much of each.
+_FIRST: Final = 12
+_LAST: Final = 36
+_CHARACTERS: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineLine:
+    """One line of a timeline.
+
+    Attributes:
+        at_s: seconds since the first entry of the journal.
+        call: the number of its call, counted from 1 in the order in which they began; 0 if it belongs to none.
+        answered_s: seconds since the callee of its call answered, the time of questions about audio; None before that.
+        kind: what it is about, by the stable value of `EntryKind`.
+        code: what happened, by the stable code of the moment or the event; empty if the entry has none.
+        text: a sentence.
+    """
+
+    at_s: float
+    call: int
+    answered_s: float | None
+    kind: str
+    code: str
+    text: str
+
+    @property
+    def line(self) -> str:
+        """The line for people."""
+        answered = "" if self.answered_s is None else f"[{self.answered_s:.3f}]"
+        call = f"call {self.call}" if self.call else ""
+        return f"{self.at_s:9.3f} {answered:>10} {call:<7} {_cut(printable(self.text))}"
+
+
+def timeline(entries: Sequence[Entry]) -> list[TimelineLine]:
+    """Return what happened in the calls of a journal, in order."""
+    numbers: dict[str, int] = {}
+    answers: dict[str, float] = {}
+    expiring: set[object] = set()
+    lines: list[TimelineLine] = []
+    for entry in entries:
+        if entry.kind in _NOT_SHOWN:
+            continue
+        code = str(entry.fields.get("code") or entry.fields.get("event") or "")
+        if entry.channel:
+            numbers.setdefault(entry.channel, len(numbers) + 1)
+            if code == _ANSWERED:
+                answers.setdefault(entry.channel, entry.at_s)
+        answered_at_s = answers.get(entry.channel)
+        lines.append(
+            TimelineLine(
+                at_s=entry.at_s,
+                call=numbers.get(entry.channel, 0),
+                answered_s=None if answered_at_s is None else entry.at_s - answered_at_s,
+                kind=entry.kind.value,
+                code=code,
+                text=entry.text + _about_token(code, entry.fields.get("uid"), expiring),
+            )
+        )
+    return lines
+
+
+def _about_token(code: str, uid: object, expiring: set[object]) -> str:
+    """What a line about a member that left adds if its token was about to expire; empty for any other line.
+
+    Args:
+        code: what happened.
+        uid: the member.
+        expiring: the members whose tokens were about to expire until now.
+    """
+    if code == "token_expiring":
+        expiring.add(uid)
+    elif code == "token_renewed":
+        expiring.discard(uid)
+    elif code in _LEFT and uid in expiring:
+        return "; its token was about to expire and had not been renewed"
+    return ""
+
+
+def timeline_lines(timeline: Sequence[TimelineLine]) -> list[str]:
+    """The first and the last lines of a timeline, for a terminal, with a count of those between them."""
+    lines = [line.line for line in timeline]
+    if len(lines) > _FIRST + _LAST + 1:
+        left_out = len(lines) - _FIRST - _LAST
+        lines[_FIRST:-_LAST] = [f"{'':9} … {left_out} more, in timeline.txt"]
+    return lines
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"

@@ -1,0 +1,87 @@
+"""What a test in virtual time cannot have: threads, sockets and child processes, whose time is the machine's.
+
+The clock of a virtual loop jumps as soon as every task waits, and it cannot see what runs elsewhere: an application in
+another process would find its call over before its first packet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import threading
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from offhook.errors import CallStateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Set
+
+    from offhook.testing import VirtualLoop
+
+
+#: Each kind of foreign work, by the name of its allowance: where Python starts it.
+_STARTS: Final[tuple[tuple[str, object, str], ...]] = (
+    ("threads", threading.Thread, "start"),
+    ("sockets", socket.socket, "connect"),
+    ("sockets", socket.socket, "connect_ex"),
+    ("processes", subprocess.Popen, "__init__"),
+    ("processes", os, "fork"),
+    ("processes", os, "posix_spawn"),
+)
+_WHAT: Final[Mapping[str, str]] = {"threads": "a thread", "sockets": "a connection", "processes": "a child process"}
+
+
+class NotVirtual(CallStateError):
+    """A test in virtual time started something whose time is the machine's."""
+
+    code: ClassVar[str] = "not_virtual"
+
+
+class VirtualGuard:
+    """Refuses foreign work on one thread, as long as `watching` is entered.
+
+    Args:
+        loop: the test's loop; while its clock is held, work elsewhere is seen, and so allowed.
+        allow: kinds that are allowed: ``threads``, ``sockets``, ``processes``.
+
+    Attributes:
+        refused: the messages of the errors that were raised, which the application may have caught.
+    """
+
+    def __init__(self, loop: VirtualLoop, allow: Set[str] = frozenset()) -> None:
+        self._loop = loop
+        self._allow = allow
+        self._thread = threading.get_ident()
+        self.refused: list[str] = []
+
+    @contextlib.contextmanager
+    def watching(self) -> Generator[None]:
+        """Refuse foreign work in the body."""
+        with contextlib.ExitStack() as stack:
+            for kind, owner, name in _STARTS:
+                if kind not in self._allow and hasattr(owner, name):
+                    own = name in vars(owner)
+                    before = getattr(owner, name)
+                    setattr(owner, name, self._refusing(kind, before))
+                    if own:
+                        stack.callback(setattr, owner, name, before)
+                    else:
+                        stack.callback(delattr, owner, name)
+            yield
+
+    def _refusing(self, kind: str, start: Callable[..., object]) -> Callable[..., object]:
+        def refuse_or_start(*args: object, **options: object) -> object:
+            if threading.get_ident() == self._thread and not self._loop.held:
+                message = (
+                    f"this test runs in virtual time and started {_WHAT[kind]}, whose time is the machine's: remove "
+                    "the marker offhook_virtual, and the same test runs in real time with any application; or run an "
+                    "asyncio application on the test's loop, with offhook_mock.start(...). "
+                    f"If it has nothing to do with time: @pytest.mark.offhook(allow=[{kind!r}])"
+                )
+                self.refused.append(message)
+                raise NotVirtual(message)
+            return start(*args, **options)
+
+        return refuse_or_start

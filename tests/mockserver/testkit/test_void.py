@@ -1,0 +1,194 @@
+"""Runs in which the mock's loop stood still: repeated, then void, and never the application's failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhook_mock_pytest.void import EXIT_VOID
+
+pytest_plugins = ["pytester"]
+
+#: The stalls are chosen: a machine that is busy would add its own. What measures them is tested in test_lag.
+CONFTEST = """
+import pytest
+
+from offhook_mockserver.testkit.lag import Stall
+
+RUNS = []
+
+
+class ChosenStalls:
+    def __init__(self, stalls):
+        self.stalls = stalls
+
+    def now_s(self):
+        return 0.0
+
+    def worst(self, since_s):
+        return Stall(1.0, 0.034, 0.0) if self.stalls else None
+
+
+@pytest.fixture
+def runs(request):
+    RUNS.append(request.node.name)
+    return RUNS.count(request.node.name)
+
+
+@pytest.fixture
+def stall(offhook_mock):
+    def stall(happened=True):
+        offhook_mock.lag = ChosenStalls(happened)
+
+    return stall
+"""
+
+TESTS = """
+import unittest
+
+import pytest
+from conftest import RUNS
+
+from offhook.testing.audio import Verdict
+from offhook.testing.audio.verdict import Finding
+
+
+def answer(mock, passed, about_time):
+    return Verdict("silence_after(1)", Finding(passed, "silence", "speech", "the app", about_time), mock.verdicts.add)
+
+
+def test_wait(offhook_mock, runs, stall):
+    stall()
+    offhook_mock.callee().finished(timeout_s=0)
+
+
+def test_verdict(offhook_mock, runs, stall):
+    stall()
+    assert answer(offhook_mock, False, about_time=True)
+
+
+def test_first_run_alone(offhook_mock, runs, stall):
+    stall(runs == 1)
+    assert runs == 2 or answer(offhook_mock, False, about_time=True)
+
+
+def test_quiet_machine(offhook_mock, runs, stall):
+    stall(False)
+    assert answer(offhook_mock, False, about_time=True)
+
+
+def test_not_about_time(offhook_mock, runs, stall):
+    stall()
+    assert answer(offhook_mock, False, about_time=False)
+
+
+def test_something_else(offhook_mock, runs, stall):
+    stall()
+    assert not answer(offhook_mock, False, about_time=True)
+    assert runs == 0
+
+
+async def failing():
+    raise ValueError("of the application")
+
+
+def test_application(offhook_mock, runs, stall):
+    stall()
+    started = offhook_mock.start(failing())
+    while not started.done:
+        offhook_mock.sleep(0.01)
+    assert answer(offhook_mock, False, about_time=True)
+
+
+@pytest.mark.offhook_virtual
+def test_virtual(offhook_mock, runs):
+    assert answer(offhook_mock, False, about_time=True)
+
+
+@pytest.mark.usefixtures("offhook_mock", "stall", "runs")
+class TestOfUnittest(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def stalled(self, stall):
+        stall()
+
+    def test_method(self):
+        self.assertTrue(answer(self.offhook_mock, False, about_time=True))
+
+
+def test_runs():
+    counts = {name: RUNS.count(name) for name in RUNS}
+    assert counts.pop("test_wait") == counts.pop("test_verdict") == counts.pop("test_method") == 3
+    assert counts.pop("test_first_run_alone") == 2
+    assert set(counts.values()) == {1}
+"""
+
+
+def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_still(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(test_it=TESTS)
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--offhook-artifacts=off", "-v", "--tb=line"
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "test_it.py::test_wait VOID*",
+            "test_it.py::test_verdict VOID*",
+            "test_it.py::test_first_run_alone PASSED*",
+            "test_it.py::test_quiet_machine FAILED*",
+            "test_it.py::test_not_about_time FAILED*",
+            "test_it.py::test_something_else FAILED*",
+            "test_it.py::test_application FAILED*",
+            "test_it.py::test_virtual FAILED*",
+            "test_it.py::TestOfUnittest::test_method VOID*",
+            "test_it.py::test_runs PASSED*",
+            "*offhook: runs that say nothing about the application*",
+            "VOID test_it.py::test_wait: the mock's loop stood still for 34 ms (the machine was busy*); run 3 times",
+            "VOID test_it.py::test_verdict: *",
+            "repeated test_it.py::test_first_run_alone: run 2 times*",
+            "*5 failed, 2 passed, 3 void*",
+        ]
+    )
+
+
+@pytest.mark.parametrize(("option", "status"), [("--offhook-void=fail", EXIT_VOID), ("--offhook-void=pass", 0)])
+def test_a_session_with_nothing_worse_than_void_tests_has_a_status_of_its_own(
+    pytester: pytest.Pytester, option: str, status: int
+) -> None:
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(test_it=TESTS)
+    arguments = (
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+        "--offhook-artifacts=off",
+        "-k",
+        "test_wait",
+        "--junitxml=report.xml",
+    )
+    result = pytester.runpytest_inprocess(*arguments, option)
+    assert result.ret == status
+    result.stdout.fnmatch_lines(["VOID test_it.py::test_wait: *; run 3 times", "*1 void*"])
+    assert "<skipped" in (pytester.path / "report.xml").read_text(encoding="utf-8")
+
+
+def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(test_it=TESTS)
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-n1", "-k", "test_wait or test_quiet"
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "*offhook: what happened*",
+            "silence_after(1) is false",
+            "Real time, seed *",
+            "Timeline, journal, audio, picture, statistics and script: *popen-gw0*test_it-test_quiet_machine-*",
+            "VOID test_it.py::test_wait: *; run 3 times",
+            "  its last run failed, for whatever reason, with NotFinished: finished(): *",
+            "*offhook: what happened*",
+            "Beware: the mock's loop stood still for 34 ms *",
+            "*1 failed, 1 void*",
+        ]
+    )

@@ -63,8 +63,8 @@ ROWS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "The mock server": {
         "F44": ("Slow, huge, deep or odd requests", "408, 413, 431 or 400 in Sendblue's error shape; the work of one turn of the loop is bounded"),
-        "F45": ("Clients that do not read, and queues that are full", "What is owed to a client is bounded, and its connection is cut after 10 s. A journal is planned"),
-        "F46": ("One tenant asks for another's calls", ""),
+        "F45": ("Clients that do not read, and queues that are full", "What is owed to a client is bounded, and its connection is cut after 10 s. A tenant's journal drops its oldest entries at its limits of count and bytes, and counts them"),
+        "F46": ("One tenant asks for another's calls", "404, with the text for a channel that never existed; another's line is refused as an unknown one"),
         "F47": ("Control paths with a client's key, and the reverse", ""),
         "F48": ("Forms and foreign pages that write", "403 or 415"),
         "F49": ("DNS rebinding", "421 on every path"),

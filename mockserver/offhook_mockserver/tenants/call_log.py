@@ -78,7 +78,7 @@ class CallLogs:
 
 
 def _event(tenant: Tenant, call: MockCall) -> dict[str, Json]:
-    """The event. Its names are assumed, except `disposition` and `transcript`."""
+    """The event. Only `disposition` and `transcript` are documented."""
     now_s, answered_s = tenant.clock.wall_s(), call.answered_wall_s
     return {
         "event_type": "call_log",

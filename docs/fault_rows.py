@@ -65,7 +65,7 @@ ROWS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "F44": ("Slow, huge, deep or odd requests", "408, 413, 431 or 400 in Sendblue's error shape; the work of one turn of the loop is bounded"),
         "F45": ("Clients that do not read, and queues that are full", "What is owed to a client is bounded, and its connection is cut after 10 s. A tenant's journal drops its oldest entries at its limits of count and bytes, and counts them"),
         "F46": ("One tenant asks for another's calls", "404, with the text for a channel that never existed; another's line is refused as an unknown one"),
-        "F47": ("Control paths with a client's key, and the reverse", ""),
+        "F47": ("Control paths with a client's key, and the reverse", "403, and 401: the control API has its own prefix and token, and is closed to browsers"),
         "F48": ("Forms and foreign pages that write", "403 or 415"),
         "F49": ("DNS rebinding", "421 on every path"),
         "F50": ("A foreign page's WebSocket", "Refused before it is accepted"),
@@ -79,6 +79,30 @@ ROWS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "F56": ("A key or token in anything that is written or shown", "Redacted by value"),
     },
 }  # fmt: skip
+
+#: With which faults of a tenant of the mock a test causes a row, see `docs/how-to/cause-faults.md`.
+CAUSED_BY: Final[dict[str, str]] = {
+    "F1": "refused()",
+    "F2": "lost_answer(), lost_request(), delay(30)",
+    "F3": "status(401), status(403)",
+    "F4": "status(400), status(422, body=…), html(status=404)",
+    "F5": "retry_after(7), retry_after(…)",
+    "F6": "status(500), status(503, rings=True)",
+    "F7": "malformed_grant('missing agora')",
+    "F8": "error_in_200()",
+    "F9": "truncated(), reset(), dribble(), garbage(), huge(), gzip_bomb()",
+    "F10": "redirect(…)",
+    "F13": "join_never_answers()",
+    "F14": "token('expired'), token('other channel')",
+    "F15": "token(life_s=10)",
+    "F16": "token(life_s=10), renewal_refused()",
+    "F18": "duplicate_uid()",
+    "F21": "media(loss=0.2, burst=3, reorder=0.1, duplicate=0.1)",
+    "F22": "media(jitter_s=0.5), media(delay_s=2.0)",
+    "F23": "blackout(for_s=3)",
+    "F24": "blackout()",
+    "F25": "media('to_callee', muted=True)",
+}
 
 #: The rows that say what happens. Each of them has a test; a check fails when one has none.
 COVERED: Final = frozenset(row for rows in ROWS.values() for row, (_, happens) in rows.items() if happens)

@@ -219,7 +219,9 @@ def _rows(marks: ast.expr, mark: str) -> list[str]:
 
 
 def faults() -> str:
-    rows: dict[str, dict[str, tuple[str, str]]] = runpy.run_path(str(DOCS / "fault_rows.py"))["ROWS"]
+    table = runpy.run_path(str(DOCS / "fault_rows.py"))
+    rows: dict[str, dict[str, tuple[str, str]]] = table["ROWS"]
+    caused_by: dict[str, str] = table["CAUSED_BY"]
     tested = fault_tests()
     lines = [
         "# The fault catalogue",
@@ -233,6 +235,8 @@ def faults() -> str:
         lines += [f"## {group}", ""]
         for row, (fault, answer) in faults.items():
             lines += [f"**{row}. {fault}.** {answer}." if answer else f"**{row}. {fault}.** Later.", ""]
+            if row in caused_by:
+                lines += [f"Cause it with [faults of the mock](how-to/cause-faults.md): `{caused_by[row]}`.", ""]
             lines += [f"- {test}" for test in tested.get(row, [])]
             lines += [""] if row in tested else []
     return "\n".join(lines).rstrip() + "\n"

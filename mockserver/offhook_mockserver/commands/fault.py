@@ -36,10 +36,9 @@ def names_command() -> None:
     from offhook_mockserver.tenants.faults import FAULT_NAMES, arguments_of, summary_of
 
     for name in FAULT_NAMES:
-        options = [
-            _option(argument.name) + ("" if argument.needed else "?") for argument in arguments_of(name).values()
-        ]
-        print_line(f"{name}  {' '.join(options)}".rstrip())
+        known = arguments_of(name).values()
+        options = [_option(argument.name) if argument.needed else f"[{_option(argument.name)}]" for argument in known]
+        print_line(" ".join([name, *options]))
         print_line(f"    {summary_of(name)}")
 
 

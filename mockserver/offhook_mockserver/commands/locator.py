@@ -70,7 +70,8 @@ def find_mock(url: str | None, environment: Environment) -> RunningMock:
             return running[0]
         if not running:
             raise ConfigError(
-                f"no mock runs here: start one with `offhook mock`, or pass --mock URL and {TOKEN_VARIABLE}"
+                "no mock of yours runs on this machine: start one with `offhook mock`. For a mock of another user, "
+                f"pass --mock URL and set {TOKEN_VARIABLE}"
             )
         urls = ", ".join(sorted(mock.url for mock in running))
         raise ConfigError(f"{len(running)} mocks run here: choose one with --mock URL, of {urls}")

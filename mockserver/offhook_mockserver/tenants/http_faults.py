@@ -204,7 +204,7 @@ class HttpFaults(FaultRegister):
         return self._make("delay", f"answers are {delay_s:g} s late", BrokenExchange(delay_s=delay_s), **limits)
 
     def refused(self) -> Fault:
-        """Connections to the mock are refused, those of all its tenants: before a request there is no key.
+        """Connections to the mock are refused, those of all its tenants: a connection shows no key before its request.
 
         It is counted once, when it is made: what the system refuses for a server does not reach it. Connections that
         are open without a request are closed; calls that are up go on.

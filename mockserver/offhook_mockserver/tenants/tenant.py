@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -197,7 +198,7 @@ class Tenants:
             settings=settings or TenantSettings(),
             bounds=bounds,
         )
-        tenant.faults.on_applied = lambda *applied: _note_fault(journal, *applied)
+        tenant.faults.on_applied = partial(_note_fault, journal)
         self._by_key[api_key] = tenant
         self.on_created(tenant)
         return tenant

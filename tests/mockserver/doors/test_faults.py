@@ -20,7 +20,6 @@ from offhook_mockserver.server import MockServer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from offhook import Call
     from offhook_mockserver.tenants.call import MockCall
 
 NUMBER = "+14155550101"
@@ -137,11 +136,11 @@ def test_a_client_of_the_pcm_door_loses_its_connection_in_a_blackout_and_comes_b
             with contextlib.suppress(Exception):
                 while True:
                     await client.next()
-            again = asyncio.create_task(client.ask(**join(server, call, rejoin=welcome["rejoin"])))
+            again = asyncio.create_task(client.ask(**join(server, call, rejoin=welcome["place"])))
             await asyncio.wait((again,), timeout=0.05)
             assert not again.done()
             assert call.room.members, "the channel keeps it for a while"
-        assert (await again)["rejoin"] == welcome["rejoin"]
+        assert (await again)["place"] == welcome["place"]
         assert fault.count == 1
 
     at_the_pcm_door(test)
@@ -183,10 +182,6 @@ def with_a_phone(test: Callable[[MockServer, Phone], Awaitable[None]], policy: C
             await test(server, phone)
 
     asyncio.run(main())
-
-
-def heard(call: Call, name: str) -> int:
-    return call.counters().get(name, 0)
 
 
 @pytest.mark.fault("F21")

@@ -175,7 +175,7 @@ def test_a_kick_that_is_undone_in_time_does_not_happen() -> None:
 
 
 @pytest.mark.fault("F18")
-def test_somebody_joins_with_our_uid() -> None:
+def test_another_client_joins_with_our_uid() -> None:
     async def test(mock: InProcessMock) -> None:
         fault = mock.tenant.faults.duplicate_uid(after_s=2, stays_s=3)
         async with mock.phone() as phone, phone.dial(NUMBER) as call:

@@ -19,7 +19,8 @@ from offhook_mockserver.server import InProcessMock
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from offhook.interfaces import Leg, LegEvent, RoomEvent
+    from offhook.interfaces import Leg, LegEvent
+    from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.faults import Faults
 
@@ -252,7 +253,7 @@ def test_a_blackout_for_good_ends_the_call_within_its_grace() -> None:
 
 
 @pytest.mark.fault("F13")
-def test_nobody_joins_in_a_blackout() -> None:
+def test_joins_wait_in_a_blackout() -> None:
     async def test(mock: InProcessMock) -> None:
         async with mock.phone(policy=CallPolicy(setup_timeout_s=3.0)) as phone:
             mock.tenant.faults.blackout(to=NUMBER)

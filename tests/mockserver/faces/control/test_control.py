@@ -24,7 +24,7 @@ def run(test: Callable[[InProcessMock, httpx.AsyncClient], Awaitable[None]], **h
             InProcessMock(clock=LoopClock(), ids=Ids(1)) as mock,
             httpx.AsyncClient(transport=mock.http(), base_url=mock.url) as client,
         ):
-            client.headers |= {"authorization": f"Bearer {mock.control_token.reveal()}", **headers}
+            client.headers.update({"authorization": f"Bearer {mock.control_token.reveal()}", **headers})
             await test(mock, client)
 
     run_virtual(main())
@@ -71,8 +71,8 @@ def test_a_request_may_name_a_tenant() -> None:
         assert (len(other.faults.active), len(mock.tenant.faults.active)) == (1, 0)
         assert len((await client.get(FAULTS, params={"tenant": key})).json()["faults"]) == 1
         for answer in (
-            await client.get(FAULTS, params={"tenant": "nobody's"}),
-            await client.post(FAULTS, json={"name": "lost_answer", "tenant": "nobody's"}),
+            await client.get(FAULTS, params={"tenant": "unknown"}),
+            await client.post(FAULTS, json={"name": "lost_answer", "tenant": "unknown"}),
         ):
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_such_tenant")
 

@@ -23,7 +23,7 @@ MARKER = "offhook_virtual"
 #: The fixture that brings a virtual loop of its own, on which plain functions can wait, too. The mock has it.
 FIXTURE = "offhook_mock"
 #: Where that fixture leaves its loop, for the test that takes it.
-RUNNER: Final = pytest.StashKey["asyncio.Runner"]()
+RUNNER: Final[pytest.StashKey[asyncio.Runner]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,7 +18,7 @@ import pytest
 from offhook_mock_pytest.folders import keep_passed, report_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from offhook_mockserver.testkit import MockHandle
     from offhook_mockserver.testkit.allowances import Leftover
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["MARKER", "WATCH", "Watch", "watched"]
 
 MARKER: Final = "offhook"
+#: What a fixture of the test may own.
+_OF_FIXTURES: Final = frozenset({"threads", "sockets", "processes"})
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,7 +75,7 @@ def _checked(name: object) -> str:
 
 
 @contextlib.contextmanager
-def watched(item: pytest.Item) -> Iterator[Watch]:
+def watched(item: pytest.Item) -> Generator[Watch]:
     """Watch a test from before its mock is made until after it is closed.
 
     Raises:
@@ -171,13 +173,14 @@ class Watch:
 def _text(found: list[Leftover]) -> str:
     """What a test left behind, and how that may be allowed."""
     names = sorted({leftover.allowance for leftover in found})
-    return "\n".join(
-        [
-            "the test passed, and left this behind:",
-            *(f"  {leftover.what} ({leftover.allowance})" for leftover in found),
-            f"If that is intended, mark the test @pytest.mark.{MARKER}(allow={names!r}).",
-        ]
-    )
+    lines = [
+        "the test passed, and left this behind:",
+        *(f"  {leftover.what} ({leftover.allowance})" for leftover in found),
+        f"If that is intended, mark the test @pytest.mark.{MARKER}(allow={names!r}).",
+    ]
+    if _OF_FIXTURES.intersection(names):
+        lines.append("A fixture that ends it must request offhook_mock, so that it does so before this check.")
+    return "\n".join(lines)
 
 
 #: Where a test keeps its watch.

@@ -57,13 +57,13 @@ def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTranspo
 
 
 def _check_may_leave(url: str, transport: httpx.AsyncBaseTransport | None) -> None:
-    """Refuse to leave this machine where `ONLY_LOOPBACK_VARIABLE` is set. A transport of a test's own does not leave it."""
+    """Refuse to leave this machine where `ONLY_LOOPBACK_VARIABLE` is set; a transport of a test's own does not."""
     leaves = transport is None or isinstance(transport, httpx.AsyncHTTPTransport)
     if leaves and not is_loopback(url) and Environment.of_process().as_written(ONLY_LOOPBACK_VARIABLE):
         raise ConfigError(
-            f"this phone would call through {quoted(url)}, and {ONLY_LOOPBACK_VARIABLE} is set, so only servers on this "
-            "machine are called: a test run of pytest sets it. Take the fixture offhook_mock, whose settings "
-            "are in the environment and in offhook_mock.environment; or, to ring real phones, run pytest --offhook-live"
+            f"this phone would call through {quoted(url)}, and {ONLY_LOOPBACK_VARIABLE} is set, so that only servers "
+            "on this machine are called: a run of pytest sets it. Take the fixture offhook_mock, whose settings are in "
+            "the environment and in offhook_mock.environment; or, to ring real phones, run pytest --offhook-live"
         )
 
 

@@ -40,6 +40,8 @@ FACES = {
         "offhook_mockserver.testkit",
     },
 }
+#: The folder behind a face that a package is the other half of: pytest's plugin and the kit that works without pytest.
+OTHER_HALVES = {"offhook_mock_pytest": "offhook_mockserver.testkit."}
 #: What is looked at; a package itself and its tests may look behind its faces.
 FOLDERS = ("core", "plugins", "mockserver", "examples", "docs")
 
@@ -54,7 +56,7 @@ def problems(text: str, package: str) -> Iterator[str]:
             taken = [(alias.name, "") for alias in node.names]
         for module, name in taken:
             root = module.partition(".")[0]
-            if root == package or root not in FACES:
+            if root == package or root not in FACES or module.startswith(OTHER_HALVES.get(package, "-")):
                 continue
             if module not in FACES[root]:
                 yield f"{module}.{name}: {module} is not a face"

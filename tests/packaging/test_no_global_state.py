@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 import pytest
+from _pytest.fixtures import FixtureFunctionDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +63,7 @@ CONSTANT = (
     ),
     *(range, types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType, property),
     *(typing.TypeVar, typing.TypeVarTuple, logging.Logger, pluggy.HookspecMarker, pluggy.HookimplMarker),
+    *(pytest.StashKey, FixtureFunctionDefinition),
 )
 #: A type checker refuses to change what is declared as one of these.
 READ_ONLY = re.compile(r"(Final\[)?(Mapping|Sequence|Set|frozenset|tuple|MappingProxyType)\b")

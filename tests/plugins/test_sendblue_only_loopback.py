@@ -1,4 +1,4 @@
-"""Where `OFFHOOK_ONLY_LOOPBACK` is set, as in every run of pytest, no phone leaves this machine, whatever its settings."""
+"""Where `OFFHOOK_ONLY_LOOPBACK` is set, as in every run of pytest, no phone leaves this machine."""
 
 from __future__ import annotations
 

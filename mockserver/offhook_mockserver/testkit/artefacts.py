@@ -20,7 +20,6 @@ from offhook.interfaces import SAMPLE_BYTES
 from offhook.records import write_private
 from offhook.secret import redact
 from offhook.wording import quoted_path, system_reason
-
 from offhook_mockserver.callees.toml_writer import to_toml
 from offhook_mockserver.testkit.picture import picture_of
 

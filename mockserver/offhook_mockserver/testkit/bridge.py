@@ -1,4 +1,4 @@
-"""How a test reaches the loop of its mock: `RealBridge` into the server's thread, `VirtualBridge` on the test's own loop.
+"""How a test reaches the loop of its mock: in the server's thread, or on a virtual loop of the test's own.
 
 What blocks refuses to run inside an event loop, which it would stop, and names its twin for coroutines.
 """
@@ -139,8 +139,8 @@ class VirtualBridge(Bridge):
         running = _running_loop()
         if running is not self.loop:
             raise CallStateError(
-                "this test's mock is in virtual time, on an event loop of its own, and another loop runs here: mark the "
-                "coroutine test offhook_virtual and no other plugin's marker, or use real time"
+                "this test's mock is in virtual time, on an event loop of its own, and another loop runs here: leave "
+                "out the marker of any other plugin for coroutine tests, or use real time"
             )
         return await work()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from offhook.arguments import check_seconds
 from offhook.errors import CallStateError
+from offhook.interfaces import mask
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.testkit.not_finished import NotFinished, why_not
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offhook.testing.audio import Clip, Heard, ResponseTimes
-
     from offhook_mockserver.callees.ends import CalleeEnd
     from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.moments import Moment
@@ -196,7 +196,7 @@ class CalleeHandle(CalleeScript):
         calls = self.calls
         if not calls:
             raise CallStateError(
-                f"callee.{question} is about a call, and {self.number} has not been called: wait for the call, with "
+                f"callee.{question} is about a call, and {mask(self.number)} has not been called: wait for the call, with "
                 "callee.finished() or callee.answered()"
             )
         return calls[-1]

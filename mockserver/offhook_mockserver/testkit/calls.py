@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import os
 
     from offhook.testing.audio import Clip, Heard
-
     from offhook_mockserver.callees.ends import CalleeEnd
     from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.moments import Moment
@@ -136,7 +135,9 @@ class CallHandle:
         assert said is not None
         return said
 
-    def _resolve(self, what: str | os.PathLike[str]) -> Clip:
+    def _resolve(self, what: Clip | str | os.PathLike[str]) -> Clip:
         from offhook.testing.audio import Clip
 
+        if isinstance(what, Clip):
+            return what
         return Clip.read(what, self._handle.folder, plugins=self._handle.plugins)

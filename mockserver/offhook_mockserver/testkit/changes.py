@@ -15,7 +15,7 @@ class Changes:
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def note(self, _: object = None) -> None:
+    def note(self) -> None:
         """Wake every wait."""
         for future in self._waiting:
             if not future.done():

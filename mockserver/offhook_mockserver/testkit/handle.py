@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from offhook.interfaces import Grant
     from offhook.plugin import Plugins
     from offhook_mockserver.server.mock import Mock
-    from offhook_mockserver.tenants.entry import Entry
+    from offhook_mockserver.tenants.entry import Entry, Json
     from offhook_mockserver.tenants.faults import Faults
-    from offhook_mockserver.tenants.tenant import Tenant, TenantSettings
+    from offhook_mockserver.tenants.settings import TenantSettings
+    from offhook_mockserver.tenants.tenant import Tenant
     from offhook_mockserver.testkit.bridge import Bridge
     from offhook_mockserver.testkit.journal import Search
     from offhook_mockserver.testkit.lag import LagProbe
@@ -94,7 +95,7 @@ class MockHandle:
         self.verdicts: VerdictNotes = VerdictNotes()
         self.callees: list[CalleeHandle] = []
         self.started: list[Started[object]] = []
-        tenant.journal.watch(self._changes.note)
+        tenant.journal.watch(self._happened)
         tenant.faults.on_loop = bridge.call
 
     def __repr__(self) -> str:
@@ -219,8 +220,9 @@ class MockHandle:
     # Applications
 
     def start(self, coroutine: Coroutine[object, object, _T]) -> Started[_T]:
-        """Start an asyncio application, which runs beside the test: in virtual time on the test's loop, in real time on a
-        loop of its own. It is cancelled when the test ends.
+        """Start an asyncio application, which runs beside the test until it ends, or until the test does.
+
+        In virtual time it runs on the test's loop, in real time on a loop of its own, in another thread.
 
         Raises:
             ConfigError: it is not a coroutine.
@@ -228,7 +230,7 @@ class MockHandle:
         given: object = coroutine  # programs may pass anything
         if not inspect.iscoroutine(given):
             raise wrong("start()", "a coroutine, for example offhook_mock.start(main())", given)
-        started: Started[_T] = Started(self.bridge, f"the application {coroutine.__qualname__}")
+        started: Started[_T] = Started(self.bridge, f"the application {given.__qualname__}")
         if isinstance(self.bridge, VirtualBridge):
             started.begin(self.bridge.loop, coroutine, self._changes.note)
         else:
@@ -287,9 +289,9 @@ class MockHandle:
         __tracebackhide__ = True
         return await self.journal.await_for(timeout_s, count=count, **search)
 
-    def export(self) -> dict[str, object]:
-        """The state of the test's tenant as JSON values, without its keys."""
-        return self.on_loop(self.tenant.export)
+    def export(self) -> dict[str, Json]:
+        """The state of the test's tenant as an object of JSON, without its keys; see `Tenant.export`."""
+        return self.on_loop(lambda: self.tenant.export(folder=self._folder))
 
     # For the other parts of the kit
 
@@ -299,12 +301,10 @@ class MockHandle:
 
     def calls_on_loop(self, number: str | None = None) -> tuple[CallHandle, ...]:
         """As `calls`, or only those to one number; called on the mock's loop."""
-        calls = (*self.tenant.kept, *self.tenant.calls.values())
-        return tuple(
-            self._known.setdefault(call.channel, CallHandle(self, call))
-            for call in calls
-            if number is None or call.to == number
-        )
+        # In the order in which they began. The tenant decides which ended ones are kept.
+        there = {call.channel for call in self.tenant.kept} | self.tenant.calls.keys()
+        self._known = {channel: call for channel, call in self._known.items() if channel in there}
+        return tuple(call for call in self._known.values() if number is None or call.number == number)
 
     def wake(self) -> None:
         """Let every wait of a test look again; from any thread."""
@@ -356,6 +356,12 @@ class MockHandle:
             self._app_thread.close()
             self._app_thread = None
         self.bridge.wait("offhook_mock.close", lambda: self._mock.tenants.remove(self.tenant))
+
+    def _happened(self, entry: Entry) -> None:
+        call = self.tenant.calls.get(entry.channel)
+        if call is not None and call.channel not in self._known:
+            self._known[call.channel] = CallHandle(self, call)
+        self._changes.note()
 
     def _end_applications(self) -> None:
         running = [started for started in self.started if not started.done]

@@ -23,7 +23,7 @@ import threading
 import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from offhook.plugin import line_shown
 from offhook.secret import redact
@@ -42,7 +42,7 @@ _PAUSE_S: Final = 0.01
 _UNCOUNTED_THREADS: Final = ("asyncio_", "AnyIO worker", "offhook-watchdog", "pytest_timeout")
 #: Children that Python starts for itself and keeps until it ends.
 _PYTHONS_CHILDREN: Final = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
-#: How much of a command line or an address is shown.
+#: How much of a command line is shown.
 _LONGEST: Final = 120
 
 
@@ -141,27 +141,19 @@ def _socket_shown(descriptor: int, ports: Collection[int]) -> str:
     """A socket for people; empty if it is closed, or a server's that outlives the test."""
     try:
         with socket.socket(fileno=os.dup(descriptor)) as copy:
+            if copy.family not in {socket.AF_INET, socket.AF_INET6}:
+                return f"local socket {descriptor}{_made_at(descriptor)}"
             kind = "TCP" if copy.type == socket.SOCK_STREAM else "UDP"
-            near: object = copy.getsockname()
-            try:
-                far: object = copy.getpeername()
-            except OSError:  # not connected
-                far = None
+            near = cast("tuple[str, int]", copy.getsockname())
+            far = None
+            with contextlib.suppress(OSError):  # not connected
+                far = cast("tuple[str, int]", copy.getpeername())
     except OSError:
         return ""
-    if isinstance(near, tuple) and near[1] in ports:
+    if near[1] in ports:
         return ""
-    if not isinstance(near, tuple):
-        kind, near, far = "local", descriptor, None
-    addresses = _address(near) + (f" connected to {_address(far)}" if far is not None else "")
-    return _shown(f"{kind} socket {addresses}{_made_at(descriptor)}")
-
-
-def _address(address: object) -> str:
-    if isinstance(address, tuple):
-        host, port = address[:2]
-        return f"{host}:{port}"[:_LONGEST]
-    return str(address)[:_LONGEST]
+    connected = "" if far is None else f" connected to {far[0]}:{far[1]}"
+    return f"{kind} socket {near[0]}:{near[1]}{connected}{_made_at(descriptor)}"
 
 
 def _made_at(descriptor: int) -> str:

@@ -1,4 +1,4 @@
-"""Makes the handle of a test: in real time over a server in a thread, in virtual time over a mock on the test's loop."""
+"""Makes the handle of a test, over a server in a thread or over a mock on a virtual loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offhook.testing import VirtualLoop
-    from offhook_mockserver.tenants.tenant import TenantSettings
+    from offhook_mockserver.tenants.settings import TenantSettings
 
 
 #: The wall time at which every test in virtual time begins: 2026-11-18T11:06:40Z.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import OffhookError, WaitTimeout
+from offhook.interfaces import mask
 from offhook.wording import describe
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ def why_not(handle: MockHandle, callee: CalleeHandle, verb: str, limit_s: float)
 def _uncalled(handle: MockHandle, callee: CalleeHandle, verb: str, limit_s: float) -> Iterator[str]:
     """Nothing has rung the callee's number."""
     others = {call.number for call in handle.calls}
-    yield f"{verb}(): {callee.number} was not called within {limit_s:g} s"
+    yield f"{verb}(): {mask(callee.number)} was not called within {limit_s:g} s"
     if others:
-        yield f"  rung instead: {', '.join(sorted(others))}"
+        yield f"  rung instead: {', '.join(map(mask, sorted(others)))}"
         return
     entries = handle.journal.entries[-_MOST_SHOWN:]
     if entries:
@@ -62,13 +63,13 @@ def _stuck(callee: CalleeHandle, calls: tuple[CallHandle, ...], verb: str, limit
     call = calls[-1]
     end, left = call.end, call.unfinished
     if end is not None and verb != "ended":
-        yield f"{verb}(): the call to {callee.number} is over ({end.text}), before the callee had done its script"
+        yield f"{verb}(): the call to {mask(callee.number)} is over ({end.text}), before the callee had done its script"
     elif verb == "answered":
-        yield f"answered(): {callee.number} did not answer within {limit_s:g} s"
+        yield f"answered(): {mask(callee.number)} did not answer within {limit_s:g} s"
     elif verb == "ended":
-        yield f"ended(): the call to {callee.number} still goes on after {limit_s:g} s"
+        yield f"ended(): the call to {mask(callee.number)} still goes on after {limit_s:g} s"
     else:
-        yield f"finished(): {callee.number} did not finish its script within {limit_s:g} s"
+        yield f"finished(): {mask(callee.number)} did not finish its script within {limit_s:g} s"
     if len(calls) > 1:
         yield f"  it was called {len(calls)} times; this is about the last call"
     yield from (
@@ -85,14 +86,14 @@ def _stuck(callee: CalleeHandle, calls: tuple[CallHandle, ...], verb: str, limit
 def _heard(call: CallHandle) -> str:
     if not call.answered:
         return "it heard nothing, because it did not answer"
+    if not call.counters()["frames_heard"]:
+        return "it received no audio: look at whether the application plays anything after the answer"
     try:
         heard = call.heard
-        if heard.first_audio_s is None:
-            return "it heard no sound at all: look at whether the application publishes audio"
         spans = ", ".join(f"{span.from_s:.2f}-{span.to_s:.2f}" for span in heard.speech[-_MOST_SHOWN:])
     except OffhookError as error:  # no numpy, for example
         return f"what it heard cannot be measured: {error.message}"
-    return f"it heard speech at {spans} s" if spans else "it heard audio, but only silence"
+    return f"it heard speech at {spans} s" if spans else "it received audio, but only silence"
 
 
 def _applications(handle: MockHandle) -> Iterator[str]:

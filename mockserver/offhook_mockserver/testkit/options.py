@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from offhook.arguments import check_seconds, check_several, check_whole
-from offhook_mockserver.tenants.tenant import DEFAULT_LINE, TenantSettings, check_tenant_settings
+from offhook_mockserver.tenants.settings import TenantSettings, check_tenant_settings
+from offhook_mockserver.tenants.tenant import DEFAULT_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

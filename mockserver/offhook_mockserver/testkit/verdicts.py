@@ -7,7 +7,6 @@ have been spoilt by a busy machine, so the report must know which answer the ass
 from __future__ import annotations
 
 import sys
-import traceback
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
@@ -48,7 +47,7 @@ class VerdictNotes:
 
     def add(self, verdict: Answered) -> None:
         """Keep a verdict, together with the line outside offhook that is using it."""
-        frame: FrameType | None = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage] - documented
         while frame is not None and _is_between(frame):
             frame = frame.f_back
         if frame is not None:
@@ -73,16 +72,14 @@ def _is_between(frame: FrameType) -> bool:
 
 def _failed_statement(trace: TracebackType | None) -> tuple[CodeType, int, int] | None:
     """The code and the lines of the statement that failed; in a test of unittest, those of the call of its method."""
-    found = None
-    for frame, _ in traceback.walk_tb(trace):
-        if _UNITTEST in frame.f_globals:
-            break
-        found = frame
-    step = trace
-    while step is not None and step.tb_frame is not found:
-        step = step.tb_next
-    if step is None or found is None:
+    step = None
+    while trace is not None:
+        if _UNITTEST not in trace.tb_frame.f_globals:
+            step = trace
+        trace = trace.tb_next
+    if step is None:
         return None
-    positions = next(islice(found.f_code.co_positions(), step.tb_lasti // 2, None), (None, None, None, None))
+    code = step.tb_frame.f_code
+    positions = next(islice(code.co_positions(), step.tb_lasti // 2, None), (None, None, None, None))
     first = positions[0] or step.tb_lineno
-    return found.f_code, first, positions[1] or first
+    return code, first, positions[1] or first

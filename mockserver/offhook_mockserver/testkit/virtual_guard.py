@@ -72,9 +72,9 @@ class VirtualGuard:
         def refuse_or_start(*args: object, **options: object) -> object:
             if threading.get_ident() == self._thread and not self._loop.held:
                 message = (
-                    f"this test runs in virtual time and started {_WHAT[kind]}, whose time is the machine's: remove the "
-                    "marker offhook_virtual, and the same test runs in real time with any application; or let an "
-                    "asyncio application run on the test's loop, with offhook_mock.start(...). "
+                    f"this test runs in virtual time and started {_WHAT[kind]}, whose time is the machine's: remove "
+                    "the marker offhook_virtual, and the same test runs in real time with any application; or run an "
+                    "asyncio application on the test's loop, with offhook_mock.start(...). "
                     f"If it has nothing to do with time: @pytest.mark.offhook(allow=[{kind!r}])"
                 )
                 self.refused.append(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -11,9 +12,11 @@ from tests.core.rig import NUMBER
 
 from offhook.call import InProcessService, Phone, reached_in_process
 from offhook.errors import OffhookError
-from offhook.interfaces import Transport
 from offhook.plugin import Plugins
 from offhook.testing import FixedAuth, Ids, LinkedTransport, LoopClock, ScriptedCarrier, run_virtual
+
+if TYPE_CHECKING:
+    from offhook.interfaces import Transport
 
 URL = "http://127.0.0.1:9"
 SETTINGS = {

@@ -164,13 +164,16 @@ def test_the_output_alone_says_what_happened(pytester: pytest.Pytester) -> None:
     for clip in ("greeting.wav", "hello.wav", "reply.wav"):
         shutil.copy(CLIPS / clip, pytester.path / clip)
     pytester.makepyfile(app=APP, test_app=TESTS)
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--offhook-artifacts-dir=art", "--color=no")
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "--offhook-artifacts-dir=art", "--color=no", "--offhook-artifacts=on"
+    )
     result.assert_outcomes(passed=3, failed=4, errors=1)
     printed = _parts(result.stdout.lines)
     assert printed.keys() == SAYS.keys()
     for name, says in SAYS.items():
         pytest.LineMatcher(printed[name]).fnmatch_lines(says)
-    assert {path.name for path in (pytester.path / "art").glob("*talks_over*/*")} == FILES
+    for name in ("works", "talks_over_the_callee"):
+        assert {path.name for path in (pytester.path / "art").glob(f"test_app-test_{name}-*/*")} == FILES
 
 
 def _parts(lines: list[str]) -> dict[str, list[str]]:

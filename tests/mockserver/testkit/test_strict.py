@@ -166,6 +166,25 @@ def test_what_is_left_in_the_mock_fails_the_test_and_is_named(pytester: pytest.P
     )
 
 
+def test_a_test_that_passes_again_has_no_folder_any_more(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import pathlib
+        import pytest
+
+        @pytest.mark.offhook_virtual
+        def test_it(offhook_mock):
+            assert pathlib.Path("fixed").exists()
+        """
+    )
+    arguments = ("-p", "no:cacheprovider", "--offhook-artifacts-dir=art")
+    pytester.runpytest_inprocess(*arguments).assert_outcomes(failed=1)
+    assert [path.name for path in (pytester.path / "art").glob("test_it-test_it-*/journal.jsonl")] == ["journal.jsonl"]
+    (pytester.path / "fixed").touch()
+    pytester.runpytest_inprocess(*arguments).assert_outcomes(passed=1)
+    assert not [*(pytester.path / "art").iterdir()]
+
+
 def test_what_is_left_in_the_process_fails_the_test_and_is_named(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it=REAL)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--tb=short", "--offhook-artifacts=off")
@@ -178,6 +197,7 @@ def test_what_is_left_in_the_process_fails_the_test_and_is_named(pytester: pytes
             "  thread poller, a daemon*(threads)",
             "  UDP socket 127.0.0.1:*(sockets)",
             "If that is intended, mark the test @pytest.mark.offhook(allow=['sockets', 'threads']).",
+            "A fixture that ends it must request offhook_mock, so that it does so before this check.",
             "*ERROR at teardown of test_application _*",
             "E   ValueError: of the application",
             "*ERROR at setup of test_unknown_allowance _*",

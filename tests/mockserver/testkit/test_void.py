@@ -43,6 +43,8 @@ def stall(offhook_mock):
 """
 
 TESTS = """
+import unittest
+
 import pytest
 from conftest import RUNS
 
@@ -102,9 +104,19 @@ def test_virtual(offhook_mock, runs):
     assert answer(offhook_mock, False, about_time=True)
 
 
+@pytest.mark.usefixtures("offhook_mock", "stall", "runs")
+class TestOfUnittest(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def stalled(self, stall):
+        stall()
+
+    def test_method(self):
+        self.assertTrue(answer(self.offhook_mock, False, about_time=True))
+
+
 def test_runs():
     counts = {name: RUNS.count(name) for name in RUNS}
-    assert counts.pop("test_wait") == counts.pop("test_verdict") == 3
+    assert counts.pop("test_wait") == counts.pop("test_verdict") == counts.pop("test_method") == 3
     assert counts.pop("test_first_run_alone") == 2
     assert set(counts.values()) == {1}
 """
@@ -125,12 +137,13 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
             "test_it.py::test_something_else FAILED*",
             "test_it.py::test_application FAILED*",
             "test_it.py::test_virtual FAILED*",
+            "test_it.py::TestOfUnittest::test_method VOID*",
             "test_it.py::test_runs PASSED*",
             "*offhook: runs that say nothing about the application*",
             "VOID test_it.py::test_wait: the mock's loop stood still for 34 ms (the machine was busy*); run 3 times",
             "VOID test_it.py::test_verdict: *",
             "repeated test_it.py::test_first_run_alone: run 2 times*",
-            "*5 failed, 2 passed, 2 void*",
+            "*5 failed, 2 passed, 3 void*",
         ]
     )
 

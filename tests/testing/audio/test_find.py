@@ -81,6 +81,13 @@ def test_a_tone_is_found_where_it_begins() -> None:
     assert in_turn(silence(1), tone(440, 2)).find(tone(700, 2)) is None
 
 
+def test_a_quiet_tone_is_found_beside_loud_noise() -> None:
+    quiet = in_turn(silence(1), tone(440, 2, amplitude=0.002), silence(1))
+    match = found(in_turn(quiet, noise(9, amplitude=0.3)), tone(440, 2))
+    assert match.at_s == pytest.approx(1, abs=0.1)
+    assert match.gain_db == pytest.approx(-40, abs=1)
+
+
 def test_nothing_is_found_in_nothing() -> None:
     assert silence(1).find(speech("hello")) is None
     assert Clip(b"", RATE_HZ).find(speech("hello")) is None

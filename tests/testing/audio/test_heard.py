@@ -106,6 +106,8 @@ def test_contains() -> None:
     other = Heard(GOOD).contains(tone(440, 1))
     explained(other, False, "contains(<Clip>, at_least=0.8)", "the clip was not found; heard was sound at 0.2")
     assert not other.about_time
+    early = Heard(GOOD.part(0, 1.5)).contains(GREETING)
+    explained(early, False, "the audio ends at 1.50 s, before the clip does", "a hang-up")
     tail = Heard(in_turn(GREETING.part(0.3), silence(1)))
     explained(tail.contains(GREETING, at_least=0.5), True, "begins 0.30 s before the answer")
 
@@ -190,7 +192,7 @@ def test_silence_after() -> None:
     )
     assert Heard(SPOKEN_OVER.part(0, 1.3)).silence_after(1.0, within_ms=200), "the call ends in the silence"
     talks_on = Heard(GOOD).silence_after(1.0, within_ms=200)
-    explained(talks_on, False, "silence begins at 3.1", " s too late", "Call.clear")
+    explained(talks_on, False, "silence begins at 3.1", " s too late; sound was heard at 1.00 to 3.1", "Call.clear")
     assert talks_on.about_time
 
 

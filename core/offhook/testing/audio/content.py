@@ -24,6 +24,8 @@ _SURE: Final = 0.85
 _OTHER_S: Final = 0.15
 #: A clip that begins this much before the answer has lost its beginning.
 _EARLY_S: Final = 0.05
+#: A clip that would go on for longer than this was cut off by the end of the call.
+_END_S: Final = 0.1
 #: Fewer samples near full scale are peaks.
 _MOST_CLIPPED: Final = 0.001
 
@@ -65,6 +67,8 @@ def contains(heard: Clip, wanted: Clip, at_least: float) -> Finding:
         cure = "whether the application plays this clip at all, and to this call; caller.wav is what was heard"
         return Finding(False, expected, f"{name} was not found; {what_is(heard)}", cure)
     found = f"{match.covered:.0%} of {name}, which begins {_details(heard, match)}"
+    if match.at_s + wanted.duration_s > heard.ends_at_s + _END_S:
+        found += f"; the audio ends at {heard.ends_at_s:.2f} s, before the clip does"
     if match.covered < at_least:
         cure = "what cuts the clip off: a flush, a hang-up, lost frames (has_no_gaps), or other sound over it"
         return Finding(False, expected, found, cure, True)

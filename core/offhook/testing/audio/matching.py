@@ -24,6 +24,8 @@ _BLOCK: Final = RATE_HZ * 3 // 10
 _MOST_VOTERS: Final = 8
 #: Places that a block votes for, at most.
 _MOST_VOTES: Final = 6
+#: Blocks that vote for more places than this, on average, are periodic.
+_PERIODIC: Final = 2
 #: A block is found where its correlation is at least this. Other speech of the same voice rarely reaches it.
 _FOUND: Final = 0.6
 #: A jitter buffer may move blocks against one another by this.
@@ -154,7 +156,7 @@ def _blocks(wanted: Floats) -> list[_Block]:
 
 
 def _starts(recording: Floats, wanted: Floats, blocks: list[_Block]) -> list[int]:
-    """Where the wanted audio may begin: where most blocks say so, and where the whole correlates best."""
+    """Where the wanted audio may begin: where most blocks say so."""
     votes: list[tuple[int, float]] = []
     correlator = Correlator(recording, blocks[0].samples.size)
     step = -(-len(blocks) // _MOST_VOTERS)
@@ -167,6 +169,8 @@ def _starts(recording: Floats, wanted: Floats, blocks: list[_Block]) -> list[int
     for total, at in sorted(totals, key=lambda item: (-item[0], item[1])):
         if total >= least and len(starts) < _MOST_PLACES and all(abs(at - other) > _SHIFT // 2 for other in starts):
             starts.append(at)
+    if len(votes) <= _PERIODIC * len(blocks[::step]):
+        return starts
     # Periodic audio, such as a tone, agrees with itself at every period: the overlap of the whole decides there.
     whole = Correlator(np.pad(recording, wanted.size), wanted.size).products(wanted)
     return starts + [at - wanted.size for at in peaks(whole, 1, 1e-9, _SHIFT)]

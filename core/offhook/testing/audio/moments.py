@@ -32,7 +32,8 @@ def silence_after(heard: Clip, at_s: float, within_s: float, for_s: float) -> Fi
         return Finding(False, expected, found, cure, True)
     found = f"silence begins at {quiet_s:.2f} s, {quiet_s - at_s:.2f} s after {at_s:.2f} s"
     if late_s > _STEP_S:
-        return Finding(False, expected, f"{found}, {late_s:.2f} s too late", cure, True)
+        until = shown(common(heard.speech(), [Span(at_s, quiet_s)]))
+        return Finding(False, expected, f"{found}, {late_s:.2f} s too late; sound was heard at {until}", cure, True)
     return Finding(True, expected, found, cure, True)
 
 

@@ -282,7 +282,12 @@ class _Picture:
         self._text(12, middle, track.label, 'font-weight="bold"', most=13)
         self._text(12, middle + 16, f"peak {track.clip.peak_dbfs():.0f} dBFS", 'font-size="9"')
         if track.gaps:
-            self._text(12, middle + 28, f"{len(track.gaps)} {'gap' if len(track.gaps) == 1 else 'gaps'}", 'font-size="9" fill="#c00020"')
+            self._text(
+                12,
+                middle + 28,
+                f"{len(track.gaps)} {'gap' if len(track.gaps) == 1 else 'gaps'}",
+                'font-size="9" fill="#c00020"',
+            )
         self._y += _TRACK
 
     def _left_out(self, what: str, count: int) -> None:

@@ -17,6 +17,7 @@ from offhook.arguments import check_seconds
 from offhook.errors import CallStateError
 from offhook.interfaces import mask
 from offhook_mockserver.callees.builder import CalleeScript
+from offhook_mockserver.callees.moments import moment_code
 from offhook_mockserver.testkit.not_finished import NotFinished, why_not
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from offhook.testing.audio import Clip, Heard, ResponseTimes
     from offhook_mockserver.callees.ends import CalleeEnd
     from offhook_mockserver.callees.kept_audio import CallAudio
-    from offhook_mockserver.callees.moments import Moment
+    from offhook_mockserver.callees.moments import Moment, MomentCode
     from offhook_mockserver.callees.step import Step
     from offhook_mockserver.testkit.calls import CallHandle
     from offhook_mockserver.testkit.handle import MockHandle
@@ -153,6 +154,21 @@ class CalleeHandle(CalleeScript):
             CallStateError: it has not been called.
         """
         return self._call("stopped_speaking_at_s").stopped_speaking_at_s
+
+    def at_s(self, code: MomentCode | str) -> float | None:
+        """When something happened to it, the last time: ``callee.at_s("beeped")``.
+
+        Args:
+            code: what happened, as a `MomentCode` or its value.
+
+        Returns:
+            The time; None if it did not happen after the answer.
+
+        Raises:
+            ConfigError: the code is unknown.
+        """
+        wanted = moment_code(code)
+        return next((moment.at_s for moment in reversed(self.history) if moment.code is wanted), None)
 
     @property
     def end(self) -> CalleeEnd | None:

@@ -10,7 +10,7 @@ on: a test must not ring a person by accident.
 from __future__ import annotations
 
 import os
-import unittest
+import sys
 import zlib
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from offhook.plugin import Plugins
     from offhook_mockserver.testkit import MockHandle, MockOptions, ServerThread
 
-__all__ = ["offhook_mock", "offhook_mock_options", "offhook_mock_server"]
+__all__ = [
+    "offhook_mock",
+    "offhook_mock_options",
+    "offhook_mock_server",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_unconfigure",
+]
 
 _LIVE_OPTION: Final = "offhook_live"
 _LIVE: Final = "OFFHOOK_LIVE"
@@ -119,11 +126,17 @@ def offhook_mock(
     with watched(item) as watch, making as handle:
         if handle.runner is not None:
             item.stash[RUNNER] = handle.runner
-        if isinstance(request.instance, unittest.TestCase):
-            request.instance.offhook_mock = handle  # type: ignore[attr-defined]  # unittest passes no fixtures
+        if _is_unittest(request.instance):  # which passes no fixtures
+            request.instance.offhook_mock = handle
         watch.begin(handle)
         yield handle
         watch.end()
         failed = next(iter(handle.failed_applications()), None)
         if failed is not None and failed.error is not None and not watch.failed:
             raise failed.error
+
+
+def _is_unittest(instance: object) -> bool:
+    """Whether a test is a method of a `unittest.TestCase`. Importing that module would slow down every run."""
+    unittest = sys.modules.get("unittest")
+    return unittest is not None and isinstance(instance, unittest.TestCase)

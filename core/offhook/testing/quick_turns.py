@@ -44,7 +44,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._now_s = 0.0
         #: How many waits hold the clock.
-        self._held = 0
+        self._held: int = 0
         self._news = _NewsSelector(self)
         super().__init__(self._news)
 

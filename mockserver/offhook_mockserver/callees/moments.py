@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from offhook.arguments import wrong
-from offhook.wording import nearest_name
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -74,21 +71,6 @@ _DETAILS: Final = frozenset(
         MomentCode.SCRIPT_DONE,
     }
 )
-
-
-def moment_code(given: MomentCode | str) -> MomentCode:
-    """A code that is given as such or by its value.
-
-    Raises:
-        ConfigError: it is neither.
-    """
-    if isinstance(given, MomentCode):
-        return given
-    codes = [code.value for code in MomentCode]
-    if given in codes:
-        return MomentCode(given)
-    near = nearest_name(given, codes).removeprefix("; ").capitalize() if isinstance(given, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
-    raise wrong("code", "one of " + ", ".join(codes), given, near)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from offhook_mockserver.callees.ends import CalleeEnd
+    from offhook_mockserver.callees.moments import MomentCode
     from offhook_mockserver.testkit.callee import CalleeHandle
     from offhook_mockserver.testkit.calls import CallHandle
     from offhook_mockserver.testkit.handle import MockHandle
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CallHandle",
+    "CalleeEnd",
     "CalleeHandle",
     "MockHandle",
     "MockOptions",
+    "MomentCode",
     "NotFinished",
     "NotVirtual",
     "ServerThread",
@@ -33,21 +37,23 @@ __all__ = [
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
-    "CallHandle": "calls",
-    "CalleeHandle": "callee",
-    "MockHandle": "handle",
-    "MockOptions": "options",
-    "NotFinished": "not_finished",
-    "NotVirtual": "virtual_guard",
-    "ServerThread": "server_thread",
-    "Started": "started",
-    "mock": "making",
-    "real_handle": "making",
-    "virtual_handle": "making",
+    "CallHandle": "testkit.calls",
+    "CalleeEnd": "callees.ends",
+    "CalleeHandle": "testkit.callee",
+    "MockHandle": "testkit.handle",
+    "MockOptions": "testkit.options",
+    "MomentCode": "callees.moments",
+    "NotFinished": "testkit.not_finished",
+    "NotVirtual": "testkit.virtual_guard",
+    "ServerThread": "testkit.server_thread",
+    "Started": "testkit.started",
+    "mock": "testkit.making",
+    "real_handle": "testkit.making",
+    "virtual_handle": "testkit.making",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"offhook_mockserver.{_HOMES[name]}"), name)

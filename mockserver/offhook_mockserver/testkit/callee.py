@@ -13,24 +13,28 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Self
 
-from offhook.arguments import check_seconds
+from offhook.arguments import check_seconds, check_text, wrong
 from offhook.errors import CallStateError
 from offhook.interfaces import mask
+from offhook.wording import nearest_name
 from offhook_mockserver.callees.builder import CalleeScript
-from offhook_mockserver.callees.moments import moment_code
+from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.testkit.not_finished import NotFinished, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from offhook.testing.audio import Clip, Heard, ResponseTimes
     from offhook_mockserver.callees.ends import CalleeEnd
     from offhook_mockserver.callees.kept_audio import CallAudio
-    from offhook_mockserver.callees.moments import Moment, MomentCode
+    from offhook_mockserver.callees.moments import Moment
     from offhook_mockserver.callees.step import Step
-    from offhook_mockserver.testkit.calls import CallHandle
-    from offhook_mockserver.testkit.handle import MockHandle
+    from offhook_mockserver.testkit.calls import CallHandle, CallList
+    from offhook_mockserver.testkit.scene import Scene
+
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__ = True
 
 
 class CalleeHandle(CalleeScript):
@@ -40,9 +44,10 @@ class CalleeHandle(CalleeScript):
         number: its number.
     """
 
-    def __init__(self, handle: MockHandle, number: str, *, folder: Path | None = None) -> None:
-        super().__init__(folder)
-        self._handle = handle
+    def __init__(self, scene: Scene, calls: CallList, number: str) -> None:
+        super().__init__(scene.folder)
+        self._scene = scene
+        self._calls = calls
         self.number: str = number
 
     def __repr__(self) -> str:
@@ -51,8 +56,8 @@ class CalleeHandle(CalleeScript):
     def _add(self, make: Callable[[], Sequence[Step]]) -> Self:
         super()._add(make)
         # A call may come after any verb. One that is going on keeps the script that it began with.
-        script, scripts = self.script(), self._handle.tenant.scripts
-        self._handle.on_loop(lambda: scripts.__setitem__(self.number, script))
+        script, scripts = self.script(), self._scene.tenant.scripts
+        self._scene.bridge.call(lambda: scripts.__setitem__(self.number, script))
         return self
 
     # Waiting
@@ -67,12 +72,10 @@ class CalleeHandle(CalleeScript):
             NotFinished: it did not answer in time, or cannot any more.
             CallStateError: an event loop runs on this thread; use `aanswered`.
         """
-        __tracebackhide__ = True
         return self._wait("answered", timeout_s, _has_answered)
 
     async def aanswered(self, timeout_s: float | None = None) -> Self:
         """As `answered`, for coroutines."""
-        __tracebackhide__ = True
         return await self._await("answered", timeout_s, _has_answered)
 
     def finished(self, timeout_s: float | None = None) -> Self:
@@ -86,12 +89,10 @@ class CalleeHandle(CalleeScript):
                 it heard, and what to look at.
             CallStateError: an event loop runs on this thread; use `afinished`.
         """
-        __tracebackhide__ = True
         return self._wait("finished", timeout_s, _has_finished)
 
     async def afinished(self, timeout_s: float | None = None) -> Self:
         """As `finished`, for coroutines."""
-        __tracebackhide__ = True
         return await self._await("finished", timeout_s, _has_finished)
 
     def ended(self, timeout_s: float | None = None) -> Self:
@@ -104,12 +105,10 @@ class CalleeHandle(CalleeScript):
             NotFinished: the call goes on, or there was none.
             CallStateError: an event loop runs on this thread; use `aended`.
         """
-        __tracebackhide__ = True
         return self._wait("ended", timeout_s, _is_over)
 
     async def aended(self, timeout_s: float | None = None) -> Self:
         """As `ended`, for coroutines."""
-        __tracebackhide__ = True
         return await self._await("ended", timeout_s, _is_over)
 
     # What happened
@@ -117,7 +116,7 @@ class CalleeHandle(CalleeScript):
     @property
     def calls(self) -> tuple[CallHandle, ...]:
         """Every call that it has received, in order; two if the application dialled twice."""
-        return self._handle.on_loop(lambda: self._handle.calls_on_loop(self.number))
+        return self._scene.bridge.call(lambda: self._calls.to(self.number))
 
     @property
     def heard(self) -> Heard:
@@ -155,21 +154,6 @@ class CalleeHandle(CalleeScript):
         """
         return self._call("stopped_speaking_at_s").stopped_speaking_at_s
 
-    def at_s(self, code: MomentCode | str) -> float | None:
-        """When something happened to it, the last time: ``callee.at_s("beeped")``.
-
-        Args:
-            code: what happened, as a `MomentCode` or its value.
-
-        Returns:
-            The time; None if it did not happen after the answer.
-
-        Raises:
-            ConfigError: the code is unknown.
-        """
-        wanted = moment_code(code)
-        return next((moment.at_s for moment in reversed(self.history) if moment.code is wanted), None)
-
     @property
     def end(self) -> CalleeEnd | None:
         """How its part ended; None while it goes on.
@@ -184,6 +168,21 @@ class CalleeHandle(CalleeScript):
         """What happened to it, in order; nothing before its call."""
         calls = self.calls
         return calls[-1].history if calls else ()
+
+    def at_s(self, what: str | MomentCode) -> float | None:
+        """When something happened to it, the last time: ``callee.at_s("heard_speech")``.
+
+        Args:
+            what: the code of a moment, as `history` has it.
+
+        Returns:
+            Seconds since it answered; None if it did not happen, or before the answer.
+
+        Raises:
+            ConfigError: there is no such code.
+        """
+        code = what if isinstance(what, MomentCode) else _code(what)
+        return next((moment.at_s for moment in reversed(self.history) if moment.code is code), None)
 
     @property
     def unfinished(self) -> tuple[str, ...]:
@@ -212,53 +211,60 @@ class CalleeHandle(CalleeScript):
         calls = self.calls
         if not calls:
             raise CallStateError(
-                f"callee.{question} is about a call, and {mask(self.number)} has not been called: wait for the call, with "
-                "callee.finished() or callee.answered()"
+                f"callee.{question} is about a call, and {mask(self.number)} has not been called: wait for the call, "
+                "with callee.finished() or callee.answered()"
             )
         return calls[-1]
 
     def _wait(self, verb: str, timeout_s: float | None, true: Callable[[CallHandle], bool]) -> Self:
-        __tracebackhide__ = True
         limit_s = self._limit_s(verb, timeout_s)
-        if not self._handle.bridge.wait(f"callee.{verb}", lambda: self._until(limit_s, true)):
+        if not self._scene.bridge.wait(f"callee.{verb}", lambda: self._until(limit_s, true)):
             raise self._failure(verb, limit_s)
         return self
 
     async def _await(self, verb: str, timeout_s: float | None, true: Callable[[CallHandle], bool]) -> Self:
-        __tracebackhide__ = True
         limit_s = self._limit_s(verb, timeout_s)
-        if not await self._handle.bridge.awaited(lambda: self._until(limit_s, true)):
+        if not await self._scene.bridge.awaited(lambda: self._until(limit_s, true)):
             raise self._failure(verb, limit_s)
         return self
 
     def _limit_s(self, verb: str, timeout_s: float | None) -> float:
         if timeout_s is None:
-            return self._handle.options.timeout_s
+            return self._scene.options.timeout_s
         return check_seconds(timeout_s, f"{verb}(timeout_s)", zero=True)
 
     async def _until(self, limit_s: float, true: Callable[[CallHandle], bool]) -> bool:
         """Wait on the mock's loop; returns False if it did not happen in time, or cannot happen any more."""
-        handle = self._handle
+        applications = self._scene.applications
 
         def known() -> bool | None:
-            calls = handle.calls_on_loop(self.number)
+            calls = self._calls.to(self.number)
             if calls and true(calls[-1]):
                 return True
             # The last application may end in the same turn as its call: only when both have, nothing can follow.
-            return False if handle.applications_over and all(_is_over(call) for call in calls) else None
+            return False if applications.over and all(_is_over(call) for call in calls) else None
 
         try:
             async with asyncio.timeout(limit_s):
-                await handle.until(lambda: known() is not None)
+                await self._scene.changes.until(lambda: known() is not None)
         except TimeoutError:
             pass
         return known() is True
 
     def _failure(self, verb: str, limit_s: float) -> NotFinished:
-        failed = next((started.error for started in self._handle.failed_applications()), None)
-        error = NotFinished(why_not(self._handle, self, verb, limit_s), about_time=failed is None)
+        failed = next((started.error for started in self._scene.applications.failed()), None)
+        calls, others = self._scene.bridge.call(lambda: (self._calls.to(self.number), self._calls.to()))
+        message = why_not(self._scene, self.number, calls, others, verb, limit_s)
+        error = NotFinished(message, about_time=failed is None)
         error.__cause__ = failed
         return error
+
+
+def _code(name: str) -> MomentCode:
+    names = [code.value for code in MomentCode]
+    if check_text(name, "what", "answered") not in names:
+        raise wrong("what", f"the code of a moment ({', '.join(names)}){nearest_name(name, names)}", name)
+    return MomentCode(name)
 
 
 def _has_answered(call: CallHandle) -> bool:

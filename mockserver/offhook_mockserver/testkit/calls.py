@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.moments import Moment
     from offhook_mockserver.tenants.call import MockCall
-    from offhook_mockserver.testkit.handle import MockHandle
+    from offhook_mockserver.tenants.entry import Entry
+    from offhook_mockserver.testkit.scene import Scene
 
 
 class CallHandle:
@@ -26,8 +27,8 @@ class CallHandle:
         from_number: the line that it is from.
     """
 
-    def __init__(self, handle: MockHandle, call: MockCall) -> None:
-        self._handle = handle
+    def __init__(self, scene: Scene, call: MockCall) -> None:
+        self._scene = scene
         self._call = call
         self._final: Heard | None = None
         self.channel: str = call.channel
@@ -40,27 +41,27 @@ class CallHandle:
     @property
     def over(self) -> bool:
         """Whether caller and callee have left the channel."""
-        return self._handle.on_loop(lambda: self.channel not in self._handle.tenant.calls)
+        return self._scene.bridge.call(lambda: self.channel not in self._scene.tenant.calls)
 
     @property
     def end(self) -> CalleeEnd | None:
         """How the callee's part ended; None while it goes on."""
-        return self._handle.on_loop(lambda: self._call.end)
+        return self._scene.bridge.call(lambda: self._call.end)
 
     @property
     def answered(self) -> bool:
         """Whether the callee answered."""
-        return self._handle.on_loop(lambda: self._call.callee.answered)
+        return self._scene.bridge.call(lambda: self._call.callee.answered)
 
     @property
     def history(self) -> tuple[Moment, ...]:
         """What happened to the callee, in order."""
-        return self._handle.on_loop(lambda: tuple(self._call.callee.history))
+        return self._scene.bridge.call(lambda: tuple(self._call.callee.history))
 
     @property
     def unfinished(self) -> tuple[str, ...]:
         """The steps of the script that are not done, for people."""
-        return self._handle.on_loop(lambda: tuple(self._call.callee.unfinished))
+        return self._scene.bridge.call(lambda: tuple(self._call.callee.unfinished))
 
     @property
     def finished(self) -> bool:
@@ -70,30 +71,30 @@ class CallHandle:
             callee = self._call.callee
             return callee.finished and (self._call.end is not None or not callee.leaving)
 
-        return self._handle.on_loop(look)
+        return self._scene.bridge.call(look)
 
     @property
     def spoke_at_s(self) -> float | None:
         """When the callee began to speak, the last time; None if it has not spoken."""
-        return self._handle.on_loop(lambda: self._call.callee.spoke_at_s)
+        return self._scene.bridge.call(lambda: self._call.callee.spoke_at_s)
 
     @property
     def stopped_speaking_at_s(self) -> float | None:
         """When the callee stopped speaking, the last time; None if it has not."""
-        return self._handle.on_loop(lambda: self._call.callee.stopped_speaking_at_s)
+        return self._scene.bridge.call(lambda: self._call.callee.stopped_speaking_at_s)
 
     def counters(self) -> dict[str, int]:
         """The counters of its room and its callee."""
-        return self._handle.on_loop(self._call.counters)
+        return self._scene.bridge.call(self._call.counters)
 
     def losses(self) -> dict[str, int]:
         """The counters that stay zero in a healthy call and are above zero in this one."""
-        return self._handle.on_loop(self._call.losses)
+        return self._scene.bridge.call(self._call.losses)
 
     def audio(self) -> CallAudio | None:
         """What the callee heard and said until now; None before the answer."""
         callee = self._call.callee
-        return self._handle.on_loop(lambda: callee.audio() if callee.answered else None)
+        return self._scene.bridge.call(lambda: callee.audio() if callee.answered else None)
 
     @property
     def heard(self) -> Heard:
@@ -118,7 +119,7 @@ class CallHandle:
             gaps=tuple(Span(from_s, to_s) for from_s, to_s in audio.heard_gaps),
             said=Clip(audio.said, audio.rate_hz, name="what the callee said"),
             resolve=self._resolve,
-            note=self._handle.verdicts.add,
+            note=self._scene.verdicts.add,
         )
         if ended:
             self._final = heard
@@ -140,4 +141,26 @@ class CallHandle:
 
         if isinstance(what, Clip):
             return what
-        return Clip.read(what, self._handle.folder, plugins=self._handle.plugins)
+        return Clip.read(what, self._scene.folder, plugins=self._scene.plugins)
+
+
+class CallList:
+    """The calls of one test, in the order in which they began; used on the mock's loop."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._known: dict[str, CallHandle] = {}
+        scene.tenant.journal.watch(self._happened)
+
+    def to(self, number: str | None = None) -> tuple[CallHandle, ...]:
+        """The calls to a number, or all of them. The tenant decides how many ended ones are kept."""
+        tenant = self._scene.tenant
+        there = {call.channel for call in tenant.kept} | tenant.calls.keys()
+        self._known = {channel: call for channel, call in self._known.items() if channel in there}
+        return tuple(call for call in self._known.values() if number is None or call.number == number)
+
+    def _happened(self, entry: Entry) -> None:
+        call = self._scene.tenant.calls.get(entry.channel)
+        if call is not None and call.channel not in self._known:
+            self._known[call.channel] = CallHandle(self._scene, call)
+        self._scene.changes.note()

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from offhook_mockserver.testkit.handle import MockHandle
+    from offhook_mockserver.testkit.scene import Scene
 
 
 class ClockHandle:
     """Moves the clock of one tenant: tokens, time limits and the journal follow it; audio and scripts do not."""
 
-    def __init__(self, handle: MockHandle) -> None:
-        self._handle = handle
-        self._clock = handle.tenant.clock
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._clock = scene.tenant.clock
 
     def monotonic_s(self) -> float:
         """Seconds from an arbitrary start; never steps back."""
-        return self._handle.on_loop(self._clock.monotonic_s)
+        return self._scene.bridge.call(self._clock.monotonic_s)
 
     def wall_s(self) -> float:
         """Seconds since 1970-01-01T00:00:00Z."""
-        return self._handle.on_loop(self._clock.wall_s)
+        return self._scene.bridge.call(self._clock.wall_s)
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward. What becomes due happens at once.
@@ -29,7 +29,7 @@ class ClockHandle:
         Raises:
             ConfigError: `seconds` is not a positive number of seconds.
         """
-        self._handle.on_loop(lambda: self._clock.advance(seconds))
+        self._scene.bridge.call(lambda: self._clock.advance(seconds))
 
     def set_wall(self, wall_s: float) -> None:
         """Set the wall clock, as an administrator may. Timers do not change.
@@ -37,4 +37,4 @@ class ClockHandle:
         Raises:
             ConfigError: `wall_s` is not a number of seconds since 1970.
         """
-        self._handle.on_loop(lambda: self._clock.set_wall(wall_s))
+        self._scene.bridge.call(lambda: self._clock.set_wall(wall_s))

@@ -7,28 +7,20 @@ with ``a``: `finished` and `afinished`, `sleep` and `asleep`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import inspect
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from offhook.arguments import check_seconds, wrong
+from offhook.arguments import check_seconds
 from offhook.call import Phone
-from offhook.errors import OffhookError
 from offhook.interfaces import e164
 from offhook_mockserver.callees.numbers import DEFAULT_NUMBER
-from offhook_mockserver.testkit.app_thread import AppThread
 from offhook_mockserver.testkit.bridge import VirtualBridge
 from offhook_mockserver.testkit.callee import CalleeHandle
-from offhook_mockserver.testkit.calls import CallHandle
-from offhook_mockserver.testkit.changes import Changes
+from offhook_mockserver.testkit.calls import CallList
 from offhook_mockserver.testkit.clock import ClockHandle
 from offhook_mockserver.testkit.journal import JournalHandle
-from offhook_mockserver.testkit.started import Started
-from offhook_mockserver.testkit.verdicts import VerdictNotes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
-    from pathlib import Path
     from typing import Unpack
 
     from offhook.call import PhoneSettings
@@ -40,16 +32,20 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.settings import TenantSettings
     from offhook_mockserver.tenants.tenant import Tenant
     from offhook_mockserver.testkit.bridge import Bridge
+    from offhook_mockserver.testkit.calls import CallHandle
     from offhook_mockserver.testkit.journal import Search
     from offhook_mockserver.testkit.lag import LagProbe
     from offhook_mockserver.testkit.options import MockOptions
+    from offhook_mockserver.testkit.scene import Scene
+    from offhook_mockserver.testkit.started import Started
+    from offhook_mockserver.testkit.verdicts import VerdictNotes
     from offhook_mockserver.testkit.virtual_guard import VirtualGuard
 
 
 _T = TypeVar("_T")
 
-#: How long an application may take to end when it is cancelled.
-_END_S: Final = 5.0
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__ = True
 
 
 class MockHandle:
@@ -61,7 +57,6 @@ class MockHandle:
         options: what the test-suite chose.
         seed: what its ids, keys, tokens and losses are drawn from.
         callees: the callees that the test asked for, in order.
-        started: the applications that the test started, in order.
         verdicts: the answers that questions about audio got.
         guard: what refuses foreign work in virtual time; None in real time.
         lag: measures how long the mock's loop stood still; None in virtual time.
@@ -70,33 +65,24 @@ class MockHandle:
     def __init__(
         self,
         mock: Mock,
-        tenant: Tenant,
-        bridge: Bridge,
+        scene: Scene,
         *,
-        options: MockOptions,
         seed: int,
-        plugins: Plugins,
-        folder: Path | None = None,
         guard: VirtualGuard | None = None,
         lag: LagProbe | None = None,
     ) -> None:
         self._mock = mock
-        self._changes = Changes()
-        self._known: dict[str, CallHandle] = {}
-        self.bridge: Bridge = bridge
-        self._plugins = plugins
-        self._folder = folder
-        self._app_thread: AppThread | None = None
-        self.tenant: Tenant = tenant
-        self.options: MockOptions = options
+        self._scene = scene
+        self._calls = CallList(scene)
+        self.tenant: Tenant = scene.tenant
+        self.bridge: Bridge = scene.bridge
+        self.options: MockOptions = scene.options
+        self.verdicts: VerdictNotes = scene.verdicts
         self.seed: int = seed
         self.guard: VirtualGuard | None = guard
         self.lag: LagProbe | None = lag
-        self.verdicts: VerdictNotes = VerdictNotes()
         self.callees: list[CalleeHandle] = []
-        self.started: list[Started[object]] = []
-        tenant.journal.watch(self._happened)
-        tenant.faults.on_loop = bridge.call
+        scene.tenant.faults.on_loop = scene.bridge.call
 
     def __repr__(self) -> str:
         return f"<MockHandle {self.url}, {'virtual' if self.virtual else 'real'} time, seed {self.seed}>"
@@ -186,14 +172,14 @@ class MockHandle:
         for known in self.callees:
             if known.number == number:
                 return known
-        callee = CalleeHandle(self, number, folder=self._folder)
+        callee = CalleeHandle(self._scene, self._calls, number)
         self.callees.append(callee)
         return callee
 
     @property
     def calls(self) -> tuple[CallHandle, ...]:
         """Every call of the test that has rung, in order, those that have ended included."""
-        return self.on_loop(self.calls_on_loop)
+        return self.on_loop(self._calls.to)
 
     # Time
 
@@ -215,7 +201,7 @@ class MockHandle:
     @property
     def clock(self) -> ClockHandle:
         """The clock of the test's tenant, which a test can move: tokens and time limits follow it."""
-        return ClockHandle(self)
+        return ClockHandle(self._scene)
 
     # Applications
 
@@ -227,19 +213,7 @@ class MockHandle:
         Raises:
             ConfigError: it is not a coroutine.
         """
-        given: object = coroutine  # programs may pass anything
-        if not inspect.iscoroutine(given):
-            raise wrong("start()", "a coroutine, for example offhook_mock.start(main())", given)
-        started: Started[_T] = Started(self.bridge, f"the application {given.__qualname__}")
-        if isinstance(self.bridge, VirtualBridge):
-            started.begin(self.bridge.loop, coroutine, self._changes.note)
-        else:
-            if self._app_thread is None:
-                self._app_thread = AppThread()
-            loop = self._app_thread.loop
-            self._app_thread.call(lambda: started.begin(loop, coroutine, self.wake))
-        self.started.append(started)  # type: ignore[arg-type]  # only looked at
-        return started
+        return self._scene.applications.start(coroutine)
 
     def run(self, coroutine: Coroutine[object, object, _T], timeout_s: float | None = 60.0) -> _T:
         """Run an asyncio application to its end, and return what it returns.
@@ -277,42 +251,25 @@ class MockHandle:
     @property
     def journal(self) -> JournalHandle:
         """What the mock has seen of this test."""
-        return JournalHandle(self)
+        return JournalHandle(self._scene)
 
     def wait_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """Wait until the journal has an entry; see `JournalHandle.wait_for`."""
-        __tracebackhide__ = True
         return self.journal.wait_for(timeout_s, count=count, **search)
 
     async def await_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """As `wait_for`, for coroutines."""
-        __tracebackhide__ = True
         return await self.journal.await_for(timeout_s, count=count, **search)
 
     def export(self) -> dict[str, Json]:
         """The state of the test's tenant as an object of JSON, without its keys; see `Tenant.export`."""
-        return self.on_loop(lambda: self.tenant.export(folder=self._folder))
+        return self.on_loop(lambda: self.tenant.export(folder=self._scene.folder))
 
     # For the other parts of the kit
 
     def on_loop(self, work: Callable[[], _T]) -> _T:
         """Run a plain function on the mock's loop, and return what it returns."""
         return self.bridge.call(work)
-
-    def calls_on_loop(self, number: str | None = None) -> tuple[CallHandle, ...]:
-        """As `calls`, or only those to one number; called on the mock's loop."""
-        # In the order in which they began. The tenant decides which ended ones are kept.
-        there = {call.channel for call in self.tenant.kept} | self.tenant.calls.keys()
-        self._known = {channel: call for channel, call in self._known.items() if channel in there}
-        return tuple(call for call in self._known.values() if number is None or call.number == number)
-
-    def wake(self) -> None:
-        """Let every wait of a test look again; from any thread."""
-        self.bridge.soon(self._changes.note)
-
-    async def until(self, true: Callable[[], bool]) -> None:
-        """Wait until a condition holds; on the mock's loop."""
-        await self._changes.until(true)
 
     @property
     def runner(self) -> asyncio.Runner | None:
@@ -322,28 +279,21 @@ class MockHandle:
     @property
     def plugins(self) -> Plugins:
         """What opens audio files and specs for this test."""
-        return self._plugins
+        return self._scene.plugins
 
     @property
-    def folder(self) -> Path | None:
-        """The folder of the test's file, where relative paths begin."""
-        return self._folder
-
-    @property
-    def applications_over(self) -> bool:
-        """Whether the test started applications, and all of them have ended."""
-        return bool(self.started) and all(started.done for started in self.started)
+    def started(self) -> Sequence[Started[object]]:
+        """The applications that the test started, in order."""
+        return self._scene.applications.started
 
     def failed_applications(self) -> Sequence[Started[object]]:
         """The started applications that raised an error for which the test did not ask."""
-        return [started for started in self.started if started.error is not None and not started.asked]
+        return self._scene.applications.failed()
 
     def leftover_tasks(self) -> Sequence[asyncio.Task[object]]:
         """End the applications, and return the tasks that they have left on their loop."""
-        self._end_applications()
-        if isinstance(self.bridge, VirtualBridge):
-            return [task for task in asyncio.all_tasks(self.bridge.loop) if not task.done()]
-        return [] if self._app_thread is None else self._app_thread.tasks()
+        self._scene.applications.end()
+        return self._scene.applications.leftover_tasks()
 
     def hang_up_all(self) -> None:
         """End every live call of the test, on the mock's side."""
@@ -351,22 +301,5 @@ class MockHandle:
 
     def close(self) -> None:
         """End the applications and the calls, and forget the tenant. Idempotent and bounded."""
-        self._end_applications()
-        if self._app_thread is not None:
-            self._app_thread.close()
-            self._app_thread = None
+        self._scene.applications.close()
         self.bridge.wait("offhook_mock.close", lambda: self._mock.tenants.remove(self.tenant))
-
-    def _happened(self, entry: Entry) -> None:
-        call = self.tenant.calls.get(entry.channel)
-        if call is not None and call.channel not in self._known:
-            self._known[call.channel] = CallHandle(self, call)
-        self._changes.note()
-
-    def _end_applications(self) -> None:
-        running = [started for started in self.started if not started.done]
-        for started in running:
-            started.cancel()
-        for started in running:
-            with contextlib.suppress(OffhookError):  # cancelled as it should be, or stubborn: a leftover
-                started.end(_END_S)

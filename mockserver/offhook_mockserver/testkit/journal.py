@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from offhook_mockserver.tenants.journal import NotSeen
+
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Mapping
 
     from offhook_mockserver.tenants.entry import Entry, EntryKind, Json
-    from offhook_mockserver.testkit.handle import MockHandle
+    from offhook_mockserver.testkit.scene import Scene
+
+
+__tracebackhide__ = True
 
 
 class Search(TypedDict, total=False):
@@ -35,9 +40,9 @@ class Search(TypedDict, total=False):
 class JournalHandle:
     """Reads the journal of one tenant, from any thread in real time."""
 
-    def __init__(self, handle: MockHandle) -> None:
-        self._handle = handle
-        self._journal = handle.tenant.journal
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._journal = scene.tenant.journal
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -45,7 +50,7 @@ class JournalHandle:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The entries that are kept, oldest first."""
-        return self._handle.on_loop(lambda: self._journal.entries)
+        return self._scene.bridge.call(lambda: self._journal.entries)
 
     @property
     def dropped(self) -> int:
@@ -58,7 +63,7 @@ class JournalHandle:
         Raises:
             ConfigError: a criterion is of the wrong type, or the kind is unknown.
         """
-        return self._handle.on_loop(lambda: self._journal.search(**search))
+        return self._scene.bridge.call(lambda: self._journal.search(**search))
 
     def wait_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """Wait until entries match, and return the last of these. Entries that are there already count.
@@ -73,18 +78,24 @@ class JournalHandle:
             CallStateError: an event loop runs on this thread; use `await_for`.
             ConfigError: an argument is of the wrong type.
         """
-        __tracebackhide__ = True
         limit_s = self._limit_s(timeout_s)
-        verb = "offhook_mock.wait_for"
-        return self._handle.bridge.wait(verb, lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search))
+        try:
+            return self._scene.bridge.wait(
+                "offhook_mock.wait_for",
+                lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search),
+            )
+        except NotSeen as error:
+            raise error.with_traceback(None) from None  # pytest shows the line of the test, and none of ours
 
     async def await_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """As `wait_for`, for coroutines."""
-        __tracebackhide__ = True
         limit_s = self._limit_s(timeout_s)
-        return await self._handle.bridge.awaited(
-            lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search)
-        )
+        try:
+            return await self._scene.bridge.awaited(
+                lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search)
+            )
+        except NotSeen as error:
+            raise error.with_traceback(None) from None
 
     def _limit_s(self, timeout_s: float | None) -> float:
-        return self._handle.options.timeout_s if timeout_s is None else timeout_s
+        return self._scene.options.timeout_s if timeout_s is None else timeout_s

@@ -15,6 +15,7 @@ from offhook_mockserver.testkit.bridge import RealBridge, VirtualBridge
 from offhook_mockserver.testkit.handle import MockHandle
 from offhook_mockserver.testkit.options import MockOptions
 from offhook_mockserver.testkit.process_environment import process_environment
+from offhook_mockserver.testkit.scene import Scene
 from offhook_mockserver.testkit.server_thread import ServerThread
 from offhook_mockserver.testkit.virtual_guard import VirtualGuard
 
@@ -73,16 +74,8 @@ def real_handle(
     def make() -> MockHandle:
         tenant = server.server.tenants.create(lines=options.lines, settings=settings, seed=f"{seed}")
         server.lag.start()
-        return MockHandle(
-            server.server,
-            tenant,
-            bridge,
-            options=options,
-            seed=seed,
-            plugins=plugins,
-            folder=folder,
-            lag=server.lag,
-        )
+        scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder)
+        return MockHandle(server.server, scene, seed=seed, lag=server.lag)
 
     handle = bridge.call(make)
     try:
@@ -114,7 +107,8 @@ def virtual_handle(
     service = InProcessService(
         base_url=mock.url, http=mock.http, transport=mock.transport, clock=mock.clock, ids=mock.ids, plugins=plugins
     )
-    handle = MockHandle(mock, tenant, bridge, options=options, seed=seed, plugins=plugins, folder=folder, guard=guard)
+    scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder)
+    handle = MockHandle(mock, scene, seed=seed, guard=guard)
     try:
         with process_environment(handle.environment), reached_in_process(service), guard.watching():
             yield handle

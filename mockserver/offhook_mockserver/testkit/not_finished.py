@@ -11,9 +11,8 @@ from offhook.wording import describe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offhook_mockserver.testkit.callee import CalleeHandle
     from offhook_mockserver.testkit.calls import CallHandle
-    from offhook_mockserver.testkit.handle import MockHandle
+    from offhook_mockserver.testkit.scene import Scene
 
 
 #: How many of the last moments, and of the last entries of the journal, a message shows.
@@ -34,22 +33,37 @@ class NotFinished(WaitTimeout):
         self.about_time: bool = about_time
 
 
-def why_not(handle: MockHandle, callee: CalleeHandle, verb: str, limit_s: float) -> str:
-    """The message of a wait that failed; called on the thread of the test."""
-    calls = callee.calls
-    lines = [*_uncalled(handle, callee, verb, limit_s)] if not calls else [*_stuck(callee, calls, verb, limit_s)]
-    lines += _applications(handle)
+def why_not(
+    scene: Scene,
+    number: str,
+    calls: tuple[CallHandle, ...],
+    others: tuple[CallHandle, ...],
+    verb: str,
+    limit_s: float,
+) -> str:
+    """The message of a wait that failed; called on the thread of the test.
+
+    Args:
+        scene: the test.
+        number: the number of the callee.
+        calls: its calls.
+        others: all calls of the test.
+        verb: what the test called.
+        limit_s: how long it would have waited.
+    """
+    who = mask(number)
+    lines = [*(_stuck(calls, who, verb, limit_s) if calls else _uncalled(scene, others, who, verb, limit_s))]
+    lines += _applications(scene)
     return "\n".join(lines)
 
 
-def _uncalled(handle: MockHandle, callee: CalleeHandle, verb: str, limit_s: float) -> Iterator[str]:
+def _uncalled(scene: Scene, others: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -> Iterator[str]:
     """Nothing has rung the callee's number."""
-    others = {call.number for call in handle.calls}
-    yield f"{verb}(): {mask(callee.number)} was not called within {limit_s:g} s"
+    yield f"{verb}(): {who} was not called within {limit_s:g} s"
     if others:
-        yield f"  rung instead: {', '.join(map(mask, sorted(others)))}"
+        yield f"  rung instead: {', '.join(sorted({mask(call.number) for call in others}))}"
         return
-    entries = handle.journal.entries[-_MOST_SHOWN:]
+    entries = scene.bridge.call(lambda: scene.tenant.journal.entries)[-_MOST_SHOWN:]
     if entries:
         yield "  the last entries of the journal:"
         yield from (f"    {entry}" for entry in entries)
@@ -58,18 +72,18 @@ def _uncalled(handle: MockHandle, callee: CalleeHandle, verb: str, limit_s: floa
         yield "  look at: does the application run, and does it read its settings from the environment at the test?"
 
 
-def _stuck(callee: CalleeHandle, calls: tuple[CallHandle, ...], verb: str, limit_s: float) -> Iterator[str]:
+def _stuck(calls: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -> Iterator[str]:
     """The callee has been called."""
     call = calls[-1]
     end, left = call.end, call.unfinished
     if end is not None and verb != "ended":
-        yield f"{verb}(): the call to {mask(callee.number)} is over ({end.text}), before the callee had done its script"
+        yield f"{verb}(): the call to {who} is over ({end.text}), before the callee had done its script"
     elif verb == "answered":
-        yield f"answered(): {mask(callee.number)} did not answer within {limit_s:g} s"
+        yield f"answered(): {who} did not answer within {limit_s:g} s"
     elif verb == "ended":
-        yield f"ended(): the call to {mask(callee.number)} still goes on after {limit_s:g} s"
+        yield f"ended(): the call to {who} still goes on after {limit_s:g} s"
     else:
-        yield f"finished(): {mask(callee.number)} did not finish its script within {limit_s:g} s"
+        yield f"finished(): {who} did not finish its script within {limit_s:g} s"
     if len(calls) > 1:
         yield f"  it was called {len(calls)} times; this is about the last call"
     yield from (
@@ -96,8 +110,8 @@ def _heard(call: CallHandle) -> str:
     return f"it heard speech at {spans} s" if spans else "it received audio, but only silence"
 
 
-def _applications(handle: MockHandle) -> Iterator[str]:
-    for started in handle.started:
+def _applications(scene: Scene) -> Iterator[str]:
+    for started in scene.applications.started:
         if started.error is not None:
             yield f"  {started.name} raised {describe(started.error)}"
         elif started.done:

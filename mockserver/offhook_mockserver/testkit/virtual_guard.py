@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from offhook.errors import CallStateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Set
+    from collections.abc import Callable, Generator, Mapping, Set
 
     from offhook.testing import VirtualLoop
 
@@ -30,7 +30,7 @@ _STARTS: Final[tuple[tuple[str, object, str], ...]] = (
     ("processes", os, "fork"),
     ("processes", os, "posix_spawn"),
 )
-_WHAT: Final = {"threads": "a thread", "sockets": "a connection", "processes": "a child process"}
+_WHAT: Final[Mapping[str, str]] = {"threads": "a thread", "sockets": "a connection", "processes": "a child process"}
 
 
 class NotVirtual(CallStateError):
@@ -65,7 +65,10 @@ class VirtualGuard:
                     own = name in vars(owner)
                     before = getattr(owner, name)
                     setattr(owner, name, self._refusing(kind, before))
-                    stack.callback(*((setattr, owner, name, before) if own else (delattr, owner, name)))
+                    if own:
+                        stack.callback(setattr, owner, name, before)
+                    else:
+                        stack.callback(delattr, owner, name)
             yield
 
     def _refusing(self, kind: str, start: Callable[..., object]) -> Callable[..., object]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook import Phone, SpeechDetector, SpeechStarted
-from offhook_mockserver.callees.ends import CalleeEnd
+from offhook_mockserver.testkit import CalleeEnd
 
 if TYPE_CHECKING:
     from offhook_mockserver.testkit import MockHandle
@@ -28,7 +28,7 @@ async def polite_bot(number: str) -> str:
                 if isinstance(detector.feed(frame), SpeechStarted):
                     call.clear()
         await call.ended()
-    return call.record.disposition
+    return str(call.record.disposition)
 
 
 def stops_when_spoken_over(offhook_mock: MockHandle) -> None:

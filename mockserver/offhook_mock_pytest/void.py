@@ -24,6 +24,7 @@ EXIT_VOID: Final = 75
 _MOST_RUNS: Final = 3
 #: What is added to reports; it crosses pytest-xdist.
 _FIGURE: Final = "offhook_void"
+_FAILURE: Final = "offhook_void_failure"
 _RUNS: Final = "offhook_runs"
 _OPTION: Final = "offhook_void"
 
@@ -77,10 +78,13 @@ def mark_if_void(watch: Watch, error: BaseException, report: pytest.TestReport) 
     stall = handle.lag.worst(watch.since_s)
     if stall is None:
         return
+    from offhook.wording import describe
+
     path, line, _ = report.location
     report.outcome = "skipped"
     report.longrepr = (path, (line or 0) + 1, f"VOID: {stall.text}")
     setattr(report, _FIGURE, stall.text)
+    setattr(report, _FAILURE, describe(error))
 
 
 def _is_about_time(handle: MockHandle, error: BaseException) -> bool:
@@ -110,14 +114,13 @@ class _Counts:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._void: list[tuple[str, str]] = []
+        self._void: list[pytest.TestReport] = []
         self._repeated: list[tuple[str, int]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        figure: str | None = getattr(report, _FIGURE, None)
         runs: int = getattr(report, _RUNS, 1)
-        if figure is not None:
-            self._void.append((report.nodeid, figure))
+        if hasattr(report, _FIGURE):
+            self._void.append(report)
         elif runs > 1:
             self._repeated.append((report.nodeid, runs))
 
@@ -130,7 +133,12 @@ class _Counts:
         if not self._void and not self._repeated:
             return
         terminalreporter.section("offhook: runs that say nothing about the application", yellow=True)
-        for nodeid, figure in self._void:
-            terminalreporter.line(f"VOID {nodeid}: {figure}; run {_MOST_RUNS} times")
+        for report in self._void:
+            runs: int = getattr(report, _RUNS, 1)
+            terminalreporter.line(f"VOID {report.nodeid}: {getattr(report, _FIGURE)}; run {runs} times")
+            terminalreporter.line(f"  its last run failed, for whatever reason, with {getattr(report, _FAILURE)}")
+            for title, text in report.sections:
+                terminalreporter.write_sep("-", title)
+                terminalreporter.line(text)
         for nodeid, runs in self._repeated:
             terminalreporter.line(f"repeated {nodeid}: run {runs} times, the earlier ones were void")

@@ -29,7 +29,7 @@ MODULES: Final = (
     "offhook_mockserver.far_ends",
     "offhook_mockserver.callees.script",
     "offhook_mockserver.doors.memory.transport",
-    "offhook_audio.chirp",
+    "offhook_audio.marker",
     "offhook_audio.gain",
     "offhook_audio.limit",
     "offhook_audio.null",

@@ -1,8 +1,8 @@
 """How long the mock's loop stood still while a call was up: such a run says nothing about the application.
 
-While a call is up, the probe asks the loop to call it every 4 ms. Where two calls are more than `STALL_S` apart, the loop
-did not turn in between: the machine was busy, or a thread of this process held the interpreter. Which of the two it was
-shows in the CPU time that the process used meanwhile.
+While a call is up, the probe asks the loop to call it every 4 ms. Where two of these calls are more than `STALL_S`
+apart, the loop did not turn in between: the machine was busy, or a thread of this process held the interpreter. Which
+of the two it was shows in the CPU time that the process used meanwhile.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 #: A loop that does not turn for longer than this stood still.
 STALL_S: Final = 0.010
-#: The pause between two looks while a call is up, and while none is. What the first adds to a stall counts as a part of
-#: it: at most this much is counted too much, and nothing too little.
+#: The pause between two looks while a call is up, and while none is. The first is counted as a part of a stall, so that
+#: a stall is never counted as shorter than it was.
 _LOOK_S: Final = 0.004
 _IDLE_LOOK_S: Final = 0.02
 #: How many stalls are kept, the latest ones.

@@ -196,7 +196,7 @@ def _is_childless() -> bool:
 
 
 def _known_children() -> Iterator[int]:
-    """The children that `subprocess` started and nobody has waited for: elsewhere than on Linux, no list is at hand."""
+    """The children that `subprocess` started and that were not waited for; only Linux has a list of all children."""
     for thing in gc.get_objects():
         if type(thing) is subprocess.Popen and thing.returncode is None:
             yield thing.pid

@@ -82,8 +82,8 @@ def _called_again(handle: MockHandle) -> Iterator[Leftover]:
         if callee.steps and len(callee.calls) > 1:
             yield Leftover(
                 "called_again",
-                f"{mask(callee.number)} was called {len(callee.calls)} times, and its script is for one call. Each call "
-                "rings a person: look for a retry, or a second start",
+                f"{mask(callee.number)} was called {len(callee.calls)} times, and its script is for one call. "
+                "Each call rings a person: look for a retry, or a second start",
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import wave
 from array import array
@@ -16,7 +17,7 @@ from offhook.session import Grade
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.kept_audio import CallAudio
 from offhook_mockserver.tenants.entry import Entry, EntryKind
-from offhook_mockserver.testkit.allowances import Leftover
+from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
 from offhook_mockserver.testkit.artefacts import folder_name, remove_artefacts, write_artefacts
 from offhook_mockserver.testkit.evidence import CallEvidence, Evidence
 from offhook_mockserver.testkit.failure import failure_report
@@ -199,3 +200,15 @@ def test_a_folder_has_the_name_of_the_function_and_nothing_of_its_parameters(tes
 
 def test_tests_that_differ_in_their_parameters_have_folders_of_their_own() -> None:
     assert folder_name("test_bot.py::test_talks[1]") != folder_name("test_bot.py::test_talks[2]")
+
+
+def test_the_page_lists_every_allowance_and_every_file() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/failed-tests.md").read_text(encoding="utf-8")
+    assert [line for line in page.splitlines() if line.strip("|` ").startswith(tuple(ALLOWANCES))] == [
+        f"| `{name}` | {what} |" for name, what in ALLOWANCES.items()
+    ]
+    files = {name for name in re.findall(r"`([a-z]+\.[a-z]+)`", page) if "-2" not in name}
+    assert files == {
+        *("timeline.txt", "timeline.json", "journal.jsonl", "caller.wav", "callee.wav", "mixed.wav", "waveforms.svg"),
+        *("statistics.json", "script.toml", "seed.txt"),
+    }

@@ -143,7 +143,9 @@ def teardown_module():
 
 def test_what_is_left_in_the_mock_fails_the_test_and_is_named(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it=VIRTUAL)
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--tb=short", "--offhook-artifacts=off")
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--tb=short", "--offhook-artifacts=off"
+    )
     result.assert_outcomes(passed=8, errors=4, failed=1)
     result.stdout.fnmatch_lines(
         [
@@ -177,7 +179,7 @@ def test_a_test_that_passes_again_has_no_folder_any_more(pytester: pytest.Pytest
             assert pathlib.Path("fixed").exists()
         """
     )
-    arguments = ("-p", "no:cacheprovider", "--offhook-artifacts-dir=art")
+    arguments = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--offhook-artifacts-dir=art")
     pytester.runpytest_inprocess(*arguments).assert_outcomes(failed=1)
     assert [path.name for path in (pytester.path / "art").glob("test_it-test_it-*/journal.jsonl")] == ["journal.jsonl"]
     (pytester.path / "fixed").touch()
@@ -187,7 +189,9 @@ def test_a_test_that_passes_again_has_no_folder_any_more(pytester: pytest.Pytest
 
 def test_what_is_left_in_the_process_fails_the_test_and_is_named(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it=REAL)
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--tb=short", "--offhook-artifacts=off")
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--tb=short", "--offhook-artifacts=off"
+    )
     result.assert_outcomes(passed=4, errors=5)
     result.stdout.fnmatch_lines(
         [

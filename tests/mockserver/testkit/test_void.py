@@ -125,7 +125,9 @@ def test_runs():
 def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_still(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_it=TESTS)
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--offhook-artifacts=off", "-v", "--tb=line")
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--offhook-artifacts=off", "-v", "--tb=line"
+    )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
@@ -154,7 +156,16 @@ def test_a_session_with_nothing_worse_than_void_tests_has_a_status_of_its_own(
 ) -> None:
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_it=TESTS)
-    arguments = ("-p", "no:cacheprovider", "--offhook-artifacts=off", "-k", "test_wait", "--junitxml=report.xml")
+    arguments = (
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+        "--offhook-artifacts=off",
+        "-k",
+        "test_wait",
+        "--junitxml=report.xml",
+    )
     result = pytester.runpytest_inprocess(*arguments, option)
     assert result.ret == status
     result.stdout.fnmatch_lines(["VOID test_it.py::test_wait: *; run 3 times", "*1 void*"])
@@ -164,7 +175,9 @@ def test_a_session_with_nothing_worse_than_void_tests_has_a_status_of_its_own(
 def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_it=TESTS)
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-n1", "-k", "test_wait or test_quiet")
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-n1", "-k", "test_wait or test_quiet"
+    )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
@@ -173,6 +186,9 @@ def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
             "Real time, seed *",
             "Timeline, journal, audio, picture, statistics and script: *popen-gw0*test_it-test_quiet_machine-*",
             "VOID test_it.py::test_wait: *; run 3 times",
+            "  its last run failed, for whatever reason, with NotFinished: finished(): *",
+            "*offhook: what happened*",
+            "Beware: the mock's loop stood still for 34 ms *",
             "*1 failed, 1 void*",
         ]
     )

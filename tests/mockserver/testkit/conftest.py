@@ -1,0 +1,16 @@
+"""For pytest runs inside a test: such a run forgets the modules that it imported first, and not what was made of them.
+
+So the modules that these runs use are imported here.
+"""
+
+from __future__ import annotations
+
+import numpy  # noqa: F401
+
+import offhook.testing.audio  # noqa: F401
+import offhook_aiortc.transport  # noqa: F401
+import offhook_mockserver.testkit.evidence
+import offhook_mockserver.testkit.failure
+import offhook_mockserver.testkit.making
+import offhook_mockserver.testkit.picture  # noqa: F401
+from offhook import Phone  # noqa: F401

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Wait,
     )
     from offhook_mockserver.callees.speech import CLIPS
+    from offhook_mockserver.callees.toml import load_scripts
     from offhook_mockserver.server.asgi_transport import NetworkFault
     from offhook_mockserver.server.in_process import InProcessMock
     from offhook_mockserver.server.renewal import RenewsGrants
@@ -115,6 +116,7 @@ __all__ = [
     "Unreachable",
     "Voicemail",
     "Wait",
+    "load_scripts",
 ]
 
 _SCRIPT: Final = "offhook_mockserver.callees.script"
@@ -122,6 +124,7 @@ _SETTINGS: Final = "offhook_mockserver.tenants.settings"
 _EFFECTS: Final = "offhook_mockserver.tenants.effects"
 _HOMES: Final[Mapping[str, str]] = {
     "CLIPS": "offhook_mockserver.callees.speech",
+    "load_scripts": "offhook_mockserver.callees.toml",
     "CalleeScript": "offhook_mockserver.callees.builder",
     "Answer": _SCRIPT,
     "AnsweredElsewhere": _SCRIPT,

@@ -79,7 +79,7 @@ def test_a_seed_is_text_or_a_whole_number(seed: str) -> None:
 def test_two_tenants_of_a_mock_cannot_have_one_seed_at_the_same_time() -> None:
     async def test(mock: InProcessMock) -> None:
         tenant = mock.tenants.create(seed="x")
-        with pytest.raises(ConfigError, match="another tenant of this mock has the seed 'x': remove it"):
+        with pytest.raises(ConfigError, match="another tenant of this mock has the same seed: remove it"):
             mock.tenants.create(seed="x")
         await mock.tenants.remove(tenant)
         mock.tenants.create(seed="x")

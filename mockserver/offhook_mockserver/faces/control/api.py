@@ -104,9 +104,10 @@ class ControlApi:
         return JsonAnswer({"faults": [document_of(fault) for fault in before]})
 
     def _tenant(self, key_id: str | None) -> Tenant:
-        tenant = self._tenants.all()[0] if key_id is None else self._tenants.named(key_id)
+        tenant = next(iter(self._tenants.all()), None) if key_id is None else self._tenants.named(key_id)
         if tenant is None:
-            raise ControlRefused(404, "no_such_tenant", "this mock has no tenant with that key id")
+            problem = "this mock has no tenant" + ("" if key_id is None else " with that key id")
+            raise ControlRefused(404, "no_such_tenant", problem)
         return tenant
 
     def _checked(self, handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

@@ -163,16 +163,14 @@ def _answer(
                 if len(text) > _MOST_ANSWER or clock.monotonic_s() > until_s:
                     break
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ConfigError(
-            f"the mock at {mock.url} does not answer ({type(error).__name__}): does it run?"
-        ) from None
+        raise ConfigError(f"the mock at {mock.url} does not answer ({type(error).__name__}): does it run?") from None
     try:
         document: dict[str, Any] = json.loads(text)
         if not answer.is_success:
             raise ConfigError(str(document["error"]["message"]))
         for found in document.get("faults", [document]):
             _line(found)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ConfigError(
             f"what answers at {mock.url} is not a mock of this version (HTTP {answer.status_code})"
         ) from None

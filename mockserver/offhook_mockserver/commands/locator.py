@@ -8,7 +8,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeGuard, cast
 
 from offhook.errors import ConfigError, StorageError
 from offhook.records import home, make_private
@@ -80,7 +80,7 @@ def find_mock(url: str | None, environment: Environment) -> RunningMock:
     wanted = url.rstrip("/")
     token = environment.get(TOKEN_VARIABLE)
     if token:
-        if not (token.isascii() and token.isprintable()):
+        if not _is_token(token):
             raise ConfigError(f"{TOKEN_VARIABLE} holds characters that no control token has: copy it again")
         return RunningMock(wanted, Secret(token))
     for mock in running:
@@ -115,7 +115,7 @@ def _running() -> list[RunningMock]:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             document = cast("dict[str, object]", json.loads(_read(path)))
             pid, url, token = document["pid"], document["url"], document["control_token"]
-            if not (type(pid) is int and 0 < pid <= _MOST_PID and isinstance(url, str) and isinstance(token, str)):
+            if type(pid) is not int or not 0 < pid <= _MOST_PID or not isinstance(url, str) or not _is_token(token):
                 continue
             if _is_alive(pid):
                 found.append(RunningMock(url, Secret(token)))
@@ -129,6 +129,11 @@ def _read(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
         return file.read(_MOST_BYTES)
+
+
+def _is_token(given: object) -> TypeGuard[str]:
+    """Whether this can be sent as a token."""
+    return isinstance(given, str) and given.isascii() and given.isprintable() and given != ""
 
 
 def _is_alive(pid: int) -> bool:

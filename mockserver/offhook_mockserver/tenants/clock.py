@@ -91,7 +91,7 @@ class TenantClock:
             ConfigError: an argument is not a number, `ahead_s` is negative, or the wall clock would be before 1970 or
                 after the year 2096.
         """
-        ahead_s = check_seconds(ahead_s, "ahead_s", zero=True)
+        ahead_s = check_number(ahead_s, "ahead_s", least=0, unit="seconds")
         wall_offset_s = check_number(wall_offset_s, "wall_offset_s", least=-_LAST_WALL_S, most=_LAST_WALL_S)
         _check_wall(self._base.wall_s() + ahead_s + wall_offset_s, "the wall clock")
         self._ahead_s, self._wall_offset_s = ahead_s, wall_offset_s

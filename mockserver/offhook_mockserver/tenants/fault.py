@@ -75,7 +75,7 @@ class Fault:
         self._owner = owner
         self._undone = False
         #: The counts of clients that have left.
-        self._carried = self._lost = 0
+        self._carried = self._lost = self._duplicated = 0
 
     def __repr__(self) -> str:
         state = "active" if self.active else "over"
@@ -109,12 +109,18 @@ class Fault:
         """How many of those it dropped."""
         return self._lost + sum(impairment.lost for impairment in self.impairments)
 
+    @property
+    def duplicated(self) -> int:
+        """How many of those it delivered twice."""
+        return self._duplicated + sum(impairment.duplicated for impairment in self.impairments)
+
     def settle(self, impairment: Impairment) -> None:
         """Keep no more than the counts of a client's impairment, because it has left. Idempotent."""
         if impairment in self.impairments:
             self.impairments.remove(impairment)
             self._carried += impairment.carried
             self._lost += impairment.lost
+            self._duplicated += impairment.duplicated
 
     def concerns(self, to: str | None, channel: str | None) -> bool:
         """Whether it is about a call.

@@ -213,7 +213,8 @@ class HttpFaults(FaultRegister):
         """Connections to the mock are refused, those of all its tenants: a connection shows no key before its request.
 
         It is counted once, when it is made: what the system refuses for a server does not reach it. Connections that
-        are open without a request are closed; calls that are up go on.
+        are open without a request are closed; calls that are up go on. It cannot be made over HTTP, where nothing could
+        undo it.
         """
         fault = self._make("refused", "connections to the whole mock are refused", ConnectionsRefused())
         self.on_loop(lambda: self.applied(fault, "connections are refused", None, None))

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.mockserver.tenants.scene import NUMBER, OTHER, Silent, call, join, mock_with, on
 
-from offhook.errors import ConfigError, JoinFailed, RequestRejected
+from offhook.errors import CallStateError, ConfigError, JoinFailed, RequestRejected
 from offhook.interfaces import Grant, Ids
 from offhook.secret import Secret
 from offhook.testing import LoopClock
@@ -327,5 +327,34 @@ def test_the_end_of_a_call_names_how_its_callees_part_ended() -> None:
         assert (entry.fields["end"], entry.fields["answered"]) == (CalleeEnd.CALLER_LEFT.value, True)
         assert entry.text == "the call to +1415•••0123 has ended: caller hung up"
         assert mock.tenant.calls == {}
+
+    on(mock_with, test)
+
+
+def test_no_fault_can_be_made_for_a_tenant_that_was_removed() -> None:
+    async def test(mock: InProcessMock) -> None:
+        tenant = mock.tenants.create()
+        join(mock.calls.start(tenant, NUMBER, tenant.lines[0]))
+        tenant.faults.refused()
+        removing = asyncio.create_task(mock.tenants.remove(tenant))
+        await asyncio.sleep(0)
+        with pytest.raises(CallStateError, match="this tenant was removed"):
+            tenant.faults.refused()
+        await removing
+        with pytest.raises(CallStateError, match="this tenant was removed"):
+            tenant.faults.refused()
+        assert not mock.entrance.refusing
+
+    on(mock_with, test)
+
+
+@pytest.mark.fault("F56")
+def test_the_seed_of_a_tenant_is_in_no_repr_and_no_message() -> None:
+    async def test(mock: InProcessMock) -> None:
+        tenant = mock.tenants.create(seed="sentinel-of-a-seed")
+        assert "sentinel-of-a-seed" not in repr(tenant)
+        with pytest.raises(ConfigError) as raised:
+            mock.tenants.create(seed="sentinel-of-a-seed")
+        assert "sentinel-of-a-seed" not in str(raised.value)
 
     on(mock_with, test)

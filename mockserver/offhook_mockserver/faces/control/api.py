@@ -15,6 +15,7 @@ from offhook.errors import ConfigError
 from offhook.wording import quoted
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.sendblue.credentials import KEY_HEADERS, SECRET_HEADERS
+from offhook_mockserver.tenants.http_faults import HttpFaults
 from offhook_wire.strict_json import ProtocolError, load_object
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ class ControlApi:
         if not isinstance(name, str) or not isinstance(arguments, dict) or not isinstance(tenant, str | None):
             wanted = "the body needs a name (text), and may have arguments (an object) and a tenant (a key id)"
             raise ControlRefused(400, "malformed", wanted)
+        if name == HttpFaults.refused.__name__:
+            problem = "nothing could undo this fault, since that needs a connection: stop the mock instead"
+            raise ControlRefused(422, "not_undone", problem)
         try:
             fault = self._tenant(tenant).faults.make(name, cast("dict[str, object]", arguments))
         except ConfigError as error:

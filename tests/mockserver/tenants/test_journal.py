@@ -20,6 +20,8 @@ from offhook_mockserver.server import Entry, EntryKind, Journal, NotSeen
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from offhook_mockserver.tenants.entry import Json
+
 NUMBER = "+14155550123"
 
 
@@ -389,7 +391,7 @@ def test_an_object_that_is_not_an_entry_is_refused(change: dict[str, object]) ->
 def test_values_under_names_of_secrets_are_masked_whatever_they_are() -> None:
     async def test(journal: Journal) -> None:
         secret = "hunter-two"
-        fields = {"password": [secret], "authorization": {"scheme": secret}, "apiKey": 12_345_678, "token": None}
+        fields: dict[str, Json] = {"password": [secret], "authorization": {"scheme": secret}, "apiKey": 12_345_678, "token": None}
         entry = journal.add(EntryKind.REQUEST, "a request", fields={"body": {**fields, "token_hash": "ab"}})
         assert entry.fields["body"] == {
             "password": "[secret]",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-ENDED = {"channel": "c", "to": NUMBER, "from_number": OTHER, "events": [], "end": None}
+ENDED: dict[str, object] = {"channel": "c", "to": NUMBER, "from_number": OTHER, "events": [], "end": None}
 
 
 async def lived(mock: InProcessMock, folder: Path) -> Tenant:

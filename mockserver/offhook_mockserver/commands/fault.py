@@ -75,6 +75,8 @@ def remove_command(
     as_json: _Json = False,
 ) -> None:
     """Undo one fault."""
+    if not (id.isascii() and id.isalnum()):  # it becomes a part of a path: "../faults" would undo all of them
+        raise ConfigError(f"{quoted(id)} is not the id of a fault: `offhook mock fault list` prints them")
     removed = _ask(mock, tenant, "DELETE", f"/{id}")
     if as_json:
         print_json(removed)

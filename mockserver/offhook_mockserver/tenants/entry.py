@@ -34,6 +34,8 @@ _ENTRY_BYTES: Final = 600
 _VALUE_BYTES: Final = 60
 #: The last second of the year 9999; later times cannot be written as ISO 8601.
 _LAST_WALL_S: Final = 253_402_300_799
+#: What each value in the fields takes of `MOST_FIELDS`, so that many short ones take no longer to copy than a long one.
+_VALUE_COST: Final = 10
 #: Characters of a text that reports show.
 _SHOWN: Final = 100
 #: Values under these names may be secrets that are not registered as such. A hash of one is not.
@@ -181,6 +183,7 @@ class _Cleaner:
 
     def copy(self, value: Json, depth: int) -> Json:
         self.bytes += _VALUE_BYTES
+        self._left -= _VALUE_COST
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, float) and not math.isfinite(value):  # JSON has no such numbers
@@ -197,23 +200,22 @@ class _Cleaner:
                 if self._left <= 0:
                     copied["…"] = "…"
                     break
-                self._left -= 1
                 secret = (
                     item is not None
                     and not isinstance(item, bool)
                     and _SECRET_NAME.search(name)
                     and not name.endswith(_HASH)
                 )
-                copied[name if name in _OUR_NAMES else self._text(name)] = (
-                    MASK if secret else self.copy(item, depth + 1)
-                )
+                kept = (
+                    name if name in _OUR_NAMES else self._text(name)
+                )  # before the value, which may take all that is left
+                copied[kept] = MASK if secret else self.copy(item, depth + 1)
             return copied
         items: list[Json] = []
         for item in value:
             if self._left <= 0:
                 items.append("…")
                 break
-            self._left -= 1
             items.append(self.copy(item, depth + 1))
         return items
 

@@ -65,6 +65,11 @@ def test_faults_are_added_listed_and_removed_in_the_mock_that_runs(ready: dict[s
     assert json.loads(run("list", "--json", "--tenant", ready["api_key"])) == {"faults": []}
     with pytest.raises(ConfigError, match="did you mean status"):
         run("add", "statu")
+    run("add", "lost_answer")
+    for odd in ("../faults", "", "?tenant=x", "f1/..", "\u0661"):
+        with pytest.raises(ConfigError, match="is not the id of a fault"):
+            run("remove", odd)
+    assert [each["name"] for each in json.loads(run("list", "--json"))["faults"]] == ["lost_answer"]
 
 
 def test_the_file_of_a_mock_is_gone_when_it_has_stopped(own_home: Path) -> None:

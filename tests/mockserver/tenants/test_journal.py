@@ -391,7 +391,12 @@ def test_an_object_that_is_not_an_entry_is_refused(change: dict[str, object]) ->
 def test_values_under_names_of_secrets_are_masked_whatever_they_are() -> None:
     async def test(journal: Journal) -> None:
         secret = "hunter-two"
-        fields: dict[str, Json] = {"password": [secret], "authorization": {"scheme": secret}, "apiKey": 12_345_678, "token": None}
+        fields: dict[str, Json] = {
+            "password": [secret],
+            "authorization": {"scheme": secret},
+            "apiKey": 12_345_678,
+            "token": None,
+        }
         entry = journal.add(EntryKind.REQUEST, "a request", fields={"body": {**fields, "token_hash": "ab"}})
         assert entry.fields["body"] == {
             "password": "[secret]",
@@ -421,5 +426,17 @@ def test_wide_characters_count_as_what_they_take() -> None:
         wide = "\N{GRINNING FACE}" * 500
         entry = journal.add(EntryKind.NOTE, wide, fields={"a": wide})
         assert journal.bytes > 2 * sys.getsizeof(entry.text) > 4000
+
+    with_journal(test)
+
+
+@pytest.mark.fault("F45")
+def test_many_short_values_count_against_the_limit_of_an_entry() -> None:
+    async def test(journal: Journal) -> None:
+        entry = journal.add(EntryKind.NOTE, "many", fields={"list": [0] * 32_000})
+        kept = entry.fields["list"]
+        assert isinstance(kept, list)
+        assert kept[-1] == "…"
+        assert len(kept) < 1_000
 
     with_journal(test)

@@ -14,7 +14,7 @@ from offhook.interfaces import Grant, Ids
 from offhook.secret import Secret
 from offhook.testing import LoopClock
 from offhook_mockserver.callees.callee import CalleeEnd
-from offhook_mockserver.callees.script import Answer, HangUp, NeverAnswer, Script
+from offhook_mockserver.callees.script import Answer, HangUp, Mute, NeverAnswer, Repeat, Script, SecondDevice
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.server import InProcessMock, NotSeen, TenantBounds, TenantSettings
@@ -356,5 +356,39 @@ def test_the_seed_of_a_tenant_is_in_no_repr_and_no_message() -> None:
         with pytest.raises(ConfigError) as raised:
             mock.tenants.create(seed="sentinel-of-a-seed")
         assert "sentinel-of-a-seed" not in str(raised.value)
+
+    on(mock_with, test)
+
+
+@pytest.mark.fault("F55")
+def test_second_devices_count_as_members_of_their_tenant() -> None:
+    async def test(mock: InProcessMock) -> None:
+        tenant = mock.tenants.create(bounds=TenantBounds(members=5))
+        tenant.scripts[NUMBER] = Script("joins again and again", (Answer(), Repeat(1000, [SecondDevice()])))
+        started = mock.calls.start(tenant, NUMBER, tenant.lines[0])
+        join(started)
+        most = 0
+        for _ in range(20):
+            most = max(most, tenant.members)
+            await asyncio.sleep(0)
+        assert most == 5
+        await asyncio.sleep(1)
+        assert started.end is CalleeEnd.FAILED
+        assert started.events[-1].endswith("this tenant has 5 members in its channels, which is its limit")
+
+    on(mock_with, test)
+
+
+@pytest.mark.fault("F55")
+def test_a_script_of_steps_that_take_no_time_leaves_other_tenants_their_turns() -> None:
+    async def test(mock: InProcessMock) -> None:
+        mock.tenant.scripts[NUMBER] = Script("mutes", (Answer(), Repeat(1000, [Mute()])))
+        started = call(mock)
+        join(started)
+        turns = 0
+        while not started.callee.finished:
+            turns += 1
+            await asyncio.sleep(0)
+        assert 10 <= turns < 50
 
     on(mock_with, test)

@@ -103,11 +103,12 @@ class Mock:
         self.tenant: Tenant = self.tenants.create(settings=tenant)
         self.rooms: Rooms = Rooms(self.clock, self.ids)
         self._recordings = None if recordings is None else expanded(recordings).absolute()
+        self._plugins = plugins or Plugins.load()
         self.calls: Calls = Calls(
             self.rooms,
             self.clock,
             self.ids,
-            plugins or Plugins.load(),
+            self._plugins,
             recordings=self._recordings,
             on_event=on_event,
             script_for=script_for,

@@ -54,7 +54,9 @@ if TYPE_CHECKING:
     from offhook_mockserver.server.socket_server import MockServer, MockSettings
     from offhook_mockserver.tenants.call import CallEvent, MockCall
     from offhook_mockserver.tenants.clock import TenantClock
+    from offhook_mockserver.tenants.effects import GrantFlaw, MediaDirection, TokenFlaw
     from offhook_mockserver.tenants.entry import Entry, EntryKind
+    from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.journal import Journal, NotSeen
     from offhook_mockserver.tenants.settings import BridgeJoins, ErrorBody, TenantBounds, TenantSettings
     from offhook_mockserver.tenants.tenant import Tenant
@@ -76,12 +78,15 @@ __all__ = [
     "Entry",
     "EntryKind",
     "ErrorBody",
+    "Fault",
+    "GrantFlaw",
     "HangUp",
     "Hold",
     "IfHeard",
     "InProcessMock",
     "Journal",
     "ListenFor",
+    "MediaDirection",
     "MockCall",
     "MockServer",
     "MockSettings",
@@ -105,6 +110,7 @@ __all__ = [
     "TenantBounds",
     "TenantClock",
     "TenantSettings",
+    "TokenFlaw",
     "Tone",
     "Unmute",
     "Unreachable",
@@ -115,6 +121,7 @@ __all__ = [
 
 _SCRIPT: Final = "offhook_mockserver.callees.script"
 _SETTINGS: Final = "offhook_mockserver.tenants.settings"
+_EFFECTS: Final = "offhook_mockserver.tenants.effects"
 _HOMES: Final[Mapping[str, str]] = {
     "CLIPS": "offhook_mockserver.callees.speech",
     "load_scripts": "offhook_mockserver.callees.toml",
@@ -165,6 +172,10 @@ _HOMES: Final[Mapping[str, str]] = {
     "TenantClock": "offhook_mockserver.tenants.clock",
     "Entry": "offhook_mockserver.tenants.entry",
     "EntryKind": "offhook_mockserver.tenants.entry",
+    "Fault": "offhook_mockserver.tenants.fault",
+    "GrantFlaw": _EFFECTS,
+    "MediaDirection": _EFFECTS,
+    "TokenFlaw": _EFFECTS,
     "Journal": "offhook_mockserver.tenants.journal",
     "NotSeen": "offhook_mockserver.tenants.journal",
 }

@@ -132,7 +132,7 @@ def offhook_mock(
         yield handle
         watch.end()
         failed = next(iter(handle.failed_applications()), None)
-        if failed is not None and failed.error is not None and not watch.failed:
+        if failed is not None and failed.error is not None and watch.passed:
             raise failed.error
 
 

@@ -45,9 +45,11 @@ def pytest_runtest_makereport(
     """Add to a failed report what happened."""
     report = yield
     watch = item.stash.get(WATCH, None)
-    if watch is None or not report.failed or call.excinfo is None:
+    if watch is None or report.passed:
         return report
-    watch.failed = True
+    watch.passed = False
+    if not report.failed or call.excinfo is None:  # skipped, or failed as expected
+        return report
     if watch.handle is not None:  # the mock is open until the teardown of the fixture ends
         watch.story = report_failed(item, watch.handle, watch.since_s, call.excinfo.value)
         mark_if_void(watch, call.excinfo.value, report)

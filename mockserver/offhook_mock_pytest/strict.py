@@ -98,7 +98,7 @@ class Watch:
 
     Attributes:
         handle: the mock of the test while it is open; None before and after.
-        failed: whether the test has failed. The report sets it.
+        passed: whether the test has passed until now. The report clears it if the test fails or is skipped.
         story: what happened in the test, for the report that is made next; empty if there is nothing to say.
         since_s: when the test began, in the time of the mock's loop.
     """
@@ -112,7 +112,7 @@ class Watch:
         self._found: list[Leftover] = []
         self._ports: frozenset[int] = frozenset()
         self.handle: MockHandle | None = None
-        self.failed: bool = False
+        self.passed: bool = True
         self.story: str = ""
         self.since_s: float = 0.0
 
@@ -134,7 +134,7 @@ class Watch:
         from offhook_mockserver.testkit.leaks import task_leak
         from offhook_mockserver.testkit.leftovers import await_calls, leftovers
 
-        if self.failed:  # what it left behind would hide why it failed
+        if not self.passed:  # it failed or was skipped, and what it left behind would hide why
             return
         if "calls_up" not in self._allowed:
             await_calls(handle)
@@ -152,14 +152,14 @@ class Watch:
             keep_passed(self._item, handle, self.since_s)
 
     def check(self) -> None:
-        """The mock is closed: look for what was left in the process, and fail a test that has not failed before.
+        """The mock is closed: look for what was left in the process, and fail a test that has passed.
 
         Raises:
             pytest.fail.Exception: something was left behind.
         """
         from offhook_mockserver.testkit.leaks import left_behind
 
-        if self.failed:
+        if not self.passed:
             return
         leaks = left_behind(self._before, ports=self._ports)
         found = self._found + self._not_allowed(leaks)

@@ -79,6 +79,17 @@ def allowing(request):
         request.node.add_marker(pytest.mark.offhook(allow=["tasks"]))
 
 
+def test_skipped(offhook_mock):
+    offhook_mock.callee("+14155550142").answers().hangs_up()
+    pytest.skip("not today")
+
+
+@pytest.mark.xfail
+def test_fails_as_expected(offhook_mock):
+    offhook_mock.callee("+14155550142").answers().hangs_up()
+    assert offhook_mock.line == ""
+
+
 def test_failure_is_not_hidden(offhook_mock):
     offhook_mock.callee("+14155550142").answers().hangs_up()
     offhook_mock.run(forgetful())
@@ -146,7 +157,7 @@ def test_what_is_left_in_the_mock_fails_the_test_and_is_named(pytester: pytest.P
     result = pytester.runpytest_inprocess(
         "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--tb=short", "--offhook-artifacts=off"
     )
-    result.assert_outcomes(passed=8, errors=4, failed=1)
+    result.assert_outcomes(passed=8, errors=4, failed=1, skipped=1, xfailed=1)
     result.stdout.fnmatch_lines(
         [
             "*ERROR at teardown of test_call_up _*",

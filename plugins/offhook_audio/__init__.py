@@ -73,7 +73,7 @@ def _silence(argument: str) -> AudioSource:
 
 
 def _marker(argument: str) -> AudioSource:
-    from offhook_audio.chirp import MarkerSource
+    from offhook_audio.marker import MarkerSource
 
     return MarkerSource(argument)
 

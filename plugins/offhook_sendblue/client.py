@@ -40,7 +40,7 @@ def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTranspo
             return httpx.AsyncClient(
                 transport=transport,
                 trust_env=not isolated,
-                verify=_own_certificates(url) if isolated else True,
+                verify=_own_certificates(url) if is_loopback(url) and transport is None else True,
                 follow_redirects=False,
                 timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_TIMEOUT_S, timeout_s)),
                 headers={"accept": "application/json", "accept-encoding": "identity"},

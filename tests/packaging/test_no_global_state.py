@@ -39,6 +39,7 @@ ALLOWED = {
     "offhook.plugin.part_checks._methods_mismatch": "a class is checked once for all phones; 256 at most",
     "offhook.plugin.quarantine._guarded": "the TLS hook is the process's, and plugins may be loaded in several threads",
     "offhook.cli.records.command.records": "typer's description of commands; filled while the module is imported",
+    "offhook_mockserver.commands.fault.fault": "likewise",
     "offhook_mockserver.commands.mock.mock": "likewise",
     "offhook_agora.agora_command.agora": "likewise",
     "offhook_agora.child.service.process_service": "the SDK serves one app id in the life of a process",

@@ -41,9 +41,9 @@ from offhook.testing import (
     violations,
 )
 from offhook_aiortc.transport import AiortcTransport
-from offhook_audio.chirp import MarkerSource
 from offhook_audio.gain import GainFilter
 from offhook_audio.limit import LimitFilter
+from offhook_audio.marker import MarkerSource
 from offhook_audio.null import NullSink
 from offhook_audio.recorder import RecorderSink
 from offhook_audio.resample_file import FileResampler

@@ -50,8 +50,7 @@ class BoundedStream(Generic[_T]):
         if len(self._items) == self._capacity:
             self._throw_away()
         self._items.append(item)
-        if self._waiters:
-            self._wake()
+        self._wake()
 
     def discard(self) -> int:
         """Throw away all items that wait, and return how many they were."""
@@ -74,10 +73,10 @@ class BoundedStream(Generic[_T]):
 
     def _wake(self) -> None:
         """Wake every reader that waits. Those that find nothing wait again."""
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
+        for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
+        self._waiters.clear()
 
     def __aiter__(self) -> BoundedStream[_T]:
         self._affinity.check()

@@ -227,7 +227,7 @@ class CallMedia:
             self.frames_from_others += 1
             return
         self._check_pause()
-        now = self.position
+        now = round((self._loop.time() - self._joined_at) * self.rate_hz)
         anchor = self._anchors.get(uid)
         if self._drop_until_s and anchor is not None and self._is_stale(anchor + frame.position):
             self.frames_stale += 1

@@ -127,7 +127,12 @@ def _read_again(distribution: Distribution) -> Installed:
     if path is None or type(distribution) is not PathDistribution:
         return _read(distribution)
     folder = str(path)
-    return _unchanged(folder, tuple(_stamp(f"{folder}/{name}") for name in (*_METADATA, _ENTRY_POINTS)))
+    stamps: list[object] = []
+    for name in _METADATA:
+        stamps.append(_stamp(f"{folder}/{name}"))
+        if stamps[-1] is not None:  # the others are not read
+            break
+    return _unchanged(folder, (*stamps, _stamp(f"{folder}/{_ENTRY_POINTS}")))
 
 
 @functools.lru_cache(maxsize=2048)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from typing import TYPE_CHECKING, Any
+from types import FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
     from offhook.plugin.registry import Registry
 
 
+#: What can carry the mark of a hook.
+_MARKABLE: Final = (FunctionType, MethodType, classmethod, staticmethod)
+
+
+class _Manager(pluggy.PluginManager):
+    """Passes over what cannot be a hook: Python's own names, and the classes and constants of a module."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        if name.startswith("__"):
+            return None
+        if isinstance(plugin, ModuleType) and not isinstance(vars(plugin).get(name), _MARKABLE):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
 class Loader:
     """Holds the loaded plugins, and lets them add to registries.
 
@@ -32,7 +48,7 @@ class Loader:
 
     def __init__(self, registries: Sequence[Registry[Any]]) -> None:
         self._registries = registries
-        self._manager = pluggy.PluginManager("offhook")
+        self._manager = _Manager("offhook")
         self._manager.add_hookspecs(hookspecs)
         self._labels: dict[str, str] = {}
         self.reports: list[PluginReport] = []

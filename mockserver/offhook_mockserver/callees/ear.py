@@ -140,7 +140,8 @@ class CalleeEar:
 
     def tick(self) -> None:
         """Called 50 times a second, with or without audio."""
-        if (change := self._detector.advance(self._now() - self._lateness)) is not None:
+        position = self._now() - self._lateness
+        if position > self._expected and (change := self._detector.advance(position)) is not None:
             self._note(change)
 
     async def aclose(self) -> None:

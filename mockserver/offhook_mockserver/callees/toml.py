@@ -35,7 +35,7 @@ MOST_BYTES: Final = 256 * 1024
 _SOURCES: Final = frozenset({"marker", "silence", "tone"})
 _CALLEE_KEYS: Final = ("number", "summary", "steps")
 #: The builder's method for each verb.
-METHODS: Final[Mapping[str, Callable[..., CalleeScript]]] = {
+METHODS: Final[Mapping[str, Callable[..., object]]] = {
     "ring": CalleeScript.rings,
     "answer": CalleeScript.answers,
     "decline": CalleeScript.declines,
@@ -63,7 +63,8 @@ METHODS: Final[Mapping[str, Callable[..., CalleeScript]]] = {
 }
 #: Arguments that are steps.
 _NESTED: Final = frozenset({"then", "otherwise", "steps"})
-_AT_LINE: Final = re.compile(r" ?\(at line (\d+), column \d+\)")
+#: How an error of `tomllib` says where it is.
+_AT: Final = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)")
 
 
 def load_scripts(path: str | os.PathLike[str]) -> dict[str, Script]:
@@ -77,6 +78,21 @@ def load_scripts(path: str | os.PathLike[str]) -> dict[str, Script]:
     """
     file = expanded(check_path(path, "path", "callees.toml"))
     return _Reader(file, _read(file)).scripts()
+
+
+def scripts_in(text: str, folder: Path) -> dict[str, Script]:
+    """The scripts in a TOML document that is not a file, such as that of an exported tenant.
+
+    Args:
+        text: the document.
+        folder: the folder of the audio files that it names.
+
+    Raises:
+        ScriptError: the document is too large, or something in it is wrong; the message holds the line.
+    """
+    if len(text) > MOST_BYTES:
+        raise ScriptError(f"the scripts are larger than {MOST_BYTES // 1024} kB, which is the limit")
+    return _Reader(folder / "(scripts)", text).scripts() if text.strip() else {}
 
 
 def _read(file: Path) -> str:
@@ -97,6 +113,11 @@ def _read(file: Path) -> str:
         return content.decode()
     except UnicodeDecodeError:
         raise ScriptError(f"the script {quoted_path(file)} is not UTF-8 text") from None
+
+
+def _method(verb: str) -> Callable[..., object] | None:
+    """The builder's method for a verb, which takes whatever a file holds, and checks it."""
+    return METHODS.get(verb)
 
 
 class _Confined(CalleeScript):
@@ -144,9 +165,9 @@ class _Reader:
             self._document: Mapping[str, object] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             message = str(error)
-            if found := _AT_LINE.search(message):
-                self._line = int(found[1])
-            self._fail(_AT_LINE.sub("", message))
+            found = _AT.search(message)
+            self._line = int(found[1]) if found and found[1] else text.count("\n") + 1
+            self._fail(_AT.sub("", message))
         except RecursionError:
             self._fail("its values are nested too deep")
         self._lines = StepLines(text)
@@ -184,7 +205,7 @@ class _Reader:
         if not isinstance(steps, list):
             self._fail('a callee needs steps: write steps = [{answer = {after_s = 1}}, "hang_up"]')
         builder = _Confined(self._file.parent, self._where)
-        for step_index, step in enumerate(cast("list[object]", steps)):
+        for step_index, step in enumerate(self._counted(cast("list[object]", steps))):
             self._line = self._lines.of_step(index, step_index)
             self._step(builder, step, depth=0)
         self._line = self._lines.of_callee(index)
@@ -194,16 +215,13 @@ class _Reader:
             self._fail(error.message)
 
     def _step(self, builder: CalleeScript, step: object, *, depth: int) -> None:
-        self._count += 1
-        if self._count > MOST_STEPS:
-            self._fail(f"it has more than {MOST_STEPS:,} steps, which is the limit")
         if depth > MOST_DEPTH:
             self._fail(f"branches and loops may be {MOST_DEPTH} deep")
         values = cast("dict[str, object]", {step: {}} if isinstance(step, str) else step)
         if not isinstance(step, str | dict) or len(values) != 1:
             self._fail('a step must be one verb, such as "hang_up" or {wait = 1}')
         ((verb, value),) = values.items()
-        method = METHODS.get(verb)
+        method = _method(verb)
         if method is None:
             self._fail(f"unknown verb {quoted(verb)}{nearest_name(verb, METHODS)}")
         arguments = self._arguments(verb, value, inspect.signature(method).parameters)
@@ -228,13 +246,20 @@ class _Reader:
     def _argument(self, name: str, value: object, depth: int) -> object:
         if name not in _NESTED or not isinstance(value, list):
             return value
-        steps = cast("list[object]", value)
+        steps = self._counted(cast("list[object]", value))
 
         def add(inner: CalleeScript) -> None:
             for step in steps:
                 self._step(inner, step, depth=depth + 1)
 
         return add
+
+    def _counted(self, steps: list[object]) -> list[object]:
+        """Steps of the file; refused before they are read if there are too many."""
+        self._count += len(steps)
+        if self._count > MOST_STEPS:
+            self._fail(f"it has more than {MOST_STEPS:,} steps, which is the limit")
+        return steps
 
     def _where(self) -> str:
         return f"{printable(str(self._file))}:{self._line}"

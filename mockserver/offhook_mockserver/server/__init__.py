@@ -47,13 +47,16 @@ if TYPE_CHECKING:
         Wait,
     )
     from offhook_mockserver.callees.speech import CLIPS
+    from offhook_mockserver.callees.toml import load_scripts
     from offhook_mockserver.server.asgi_transport import NetworkFault
     from offhook_mockserver.server.in_process import InProcessMock
     from offhook_mockserver.server.renewal import RenewsGrants
     from offhook_mockserver.server.socket_server import MockServer, MockSettings
     from offhook_mockserver.tenants.call import CallEvent, MockCall
     from offhook_mockserver.tenants.clock import TenantClock
+    from offhook_mockserver.tenants.effects import GrantFlaw, MediaDirection, TokenFlaw
     from offhook_mockserver.tenants.entry import Entry, EntryKind
+    from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.journal import Journal, NotSeen
     from offhook_mockserver.tenants.settings import BridgeJoins, ErrorBody, TenantBounds, TenantSettings
     from offhook_mockserver.tenants.tenant import Tenant
@@ -75,12 +78,15 @@ __all__ = [
     "Entry",
     "EntryKind",
     "ErrorBody",
+    "Fault",
+    "GrantFlaw",
     "HangUp",
     "Hold",
     "IfHeard",
     "InProcessMock",
     "Journal",
     "ListenFor",
+    "MediaDirection",
     "MockCall",
     "MockServer",
     "MockSettings",
@@ -104,17 +110,21 @@ __all__ = [
     "TenantBounds",
     "TenantClock",
     "TenantSettings",
+    "TokenFlaw",
     "Tone",
     "Unmute",
     "Unreachable",
     "Voicemail",
     "Wait",
+    "load_scripts",
 ]
 
 _SCRIPT: Final = "offhook_mockserver.callees.script"
 _SETTINGS: Final = "offhook_mockserver.tenants.settings"
+_EFFECTS: Final = "offhook_mockserver.tenants.effects"
 _HOMES: Final[Mapping[str, str]] = {
     "CLIPS": "offhook_mockserver.callees.speech",
+    "load_scripts": "offhook_mockserver.callees.toml",
     "CalleeScript": "offhook_mockserver.callees.builder",
     "Answer": _SCRIPT,
     "AnsweredElsewhere": _SCRIPT,
@@ -162,6 +172,10 @@ _HOMES: Final[Mapping[str, str]] = {
     "TenantClock": "offhook_mockserver.tenants.clock",
     "Entry": "offhook_mockserver.tenants.entry",
     "EntryKind": "offhook_mockserver.tenants.entry",
+    "Fault": "offhook_mockserver.tenants.fault",
+    "GrantFlaw": _EFFECTS,
+    "MediaDirection": _EFFECTS,
+    "TokenFlaw": _EFFECTS,
     "Journal": "offhook_mockserver.tenants.journal",
     "NotSeen": "offhook_mockserver.tenants.journal",
 }

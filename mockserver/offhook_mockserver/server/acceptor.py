@@ -70,6 +70,8 @@ class Acceptor:
 
         Where the system cannot do that, connections are accepted and closed.
         """
+        if self._listener.fileno() < 0:  # it is closed
+            return
         self._refusing = True
         address = self._listener.getsockname()
         with contextlib.suppress(OSError):  # Linux alone can do it
@@ -80,7 +82,7 @@ class Acceptor:
 
     def accept_again(self) -> None:
         """End `refuse`. Idempotent."""
-        if self._refusing:
+        if self._refusing and self._listener.fileno() >= 0:
             self._refusing = False
             self._listener.listen(_BACKLOG)
             self._resume()

@@ -102,14 +102,18 @@ class CallFaults:
 
     def fault_made(self, fault: Fault) -> None:
         """See `FaultWatcher`."""
-        # On the next turn of the loop, because a test may make it where no loop runs.
-        self._loop.call_soon(self._apply_to_all, fault)
+        self._soon(self._apply_to_all, fault)
 
     def fault_undone(self, fault: Fault) -> None:
         """See `FaultWatcher`."""
-        self._loop.call_soon(self._undo, fault)
+        self._soon(self._undo, fault)
 
     # ---- inside
+
+    def _soon(self, act: Callable[[Fault], None], fault: Fault) -> None:
+        """Act on the next turn of the loop, because a test may make or undo a fault where no loop runs."""
+        if not self._loop.is_closed():
+            self._loop.call_soon(act, fault)
 
     def _apply_to_all(self, fault: Fault) -> None:
         for path, client in tuple(self._clients.items()):

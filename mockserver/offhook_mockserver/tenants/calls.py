@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import AudioSink
     from offhook.plugin import Plugins
+    from offhook_mockserver.callees.moments import Moment
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.callees.speech import Speech
     from offhook_mockserver.rooms.rooms import Rooms
@@ -96,12 +97,15 @@ class Calls:
         async def load(speech: Speech) -> bytes:
             return await self._load(speech, room.rate_hz)
 
+        def happened(moment: Moment) -> None:
+            notes.moment(moment)
+
         callee = Callee(
             room,
             script,
             load_speech=load,
             open_recording=lambda: self._open_recording(channel),
-            on_moment=lambda moment: notes.moment(moment),
+            on_moment=happened,
             max_call_s=settings.max_call_s,
             join_window_s=settings.join_window_s,
             grace_s=settings.grace_s,

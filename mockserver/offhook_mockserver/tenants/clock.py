@@ -129,13 +129,15 @@ class _MovableTimer:
         self.due_s = due_s
         self._clock = clock
         self._call = call
+        # A test may move the clock while its virtual loop stands still.
+        self._loop = asyncio.get_running_loop()
         self._handle: asyncio.TimerHandle | None = None
 
     def arm(self) -> None:
         """Schedule the call anew, by the clock as it is now."""
         if self._handle is not None:
             self._handle.cancel()
-        self._handle = asyncio.get_running_loop().call_at(self.due_s - self._clock.ahead_s, self._due)
+        self._handle = self._loop.call_at(self.due_s - self._clock.ahead_s, self._due)
 
     def cancel(self) -> None:
         """Cancel the call. Idempotent."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from offhook.arguments import check_function, check_instance, check_text, wrong
 from offhook.interfaces import mask, mask_all
@@ -13,6 +12,8 @@ from offhook.wording import nearest_name, quoted
 from offhook_mockserver.tenants.entry import Entry, EntryKind, clean, cut
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from offhook_mockserver.tenants.entry import Json
 
 
@@ -55,12 +56,13 @@ class Criteria:
             self._add_equal("number", _masked(check_text(self.number, "number")), lambda entry: entry.number)
         if self.text is not None:
             self._add_text(self.text)
-        if isinstance(self.where, Mapping):
-            for name, value in self.where.items():
+        where = self.where
+        if callable(where) or (where is not None and not hasattr(where, "items")):
+            check_function(where, "where", ("an entry",))
+            self._add_function(cast("Callable[[Entry], object]", where))
+        elif where is not None:
+            for name, value in where.items():
                 self._add_field(name, value)
-        elif self.where is not None:
-            check_function(self.where, "where", ("an entry",))
-            self._add_function(self.where)
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry fulfils all of them."""

@@ -85,7 +85,8 @@ class FaultRegister:
     @property
     def active(self) -> tuple[Fault, ...]:
         """The active faults, oldest first."""
-        return tuple(fault for fault in self._faults.values() if fault.active)
+        # Of a copy: a test may ask from another thread than the loop's.
+        return tuple(fault for fault in tuple(self._faults.values()) if fault.active)
 
     def find(self, id: str) -> Fault | None:
         """The active fault with this id, or None."""

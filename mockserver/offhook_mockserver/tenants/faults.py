@@ -49,7 +49,7 @@ class Faults(HttpFaults, ChannelFaults, MediaFaults):
             ConfigError: the name or an argument is unknown, an argument is missing, or one is rejected by the method.
         """
         if name not in FAULT_NAMES:
-            raise ConfigError(f"there is no fault {quoted(name)}{nearest_name(name, FAULT_NAMES)}")
+            raise ConfigError(f"{quoted(name)} is not the name of a fault{nearest_name(name, FAULT_NAMES)}")
         known = arguments_of(name)
         for given in arguments:
             if given not in known:

@@ -210,7 +210,7 @@ class HttpFaults(FaultRegister):
         are open without a request are closed; calls that are up go on.
         """
         fault = self._make("refused", "connections to the whole mock are refused", ConnectionsRefused())
-        self.applied(fault, "connections are refused", None, None)
+        self.on_loop(lambda: self.applied(fault, "connections are refused", None, None))
         return fault
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+import pytest
+
 from offhook.media.pacer import Pacer
-from offhook.testing import run_virtual
+from offhook.testing import VirtualLoop, run_virtual
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,3 +170,39 @@ def test_woken_too_early_it_waits_on() -> None:
     assert [index for index, _ in ticks] == [0]
     loop.turn(1000.05)
     assert [index for index, _ in ticks] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.1], ids=["in time", "catching up"])
+def test_started_again_from_within_a_tick_it_ticks_once_for_each_frame(late_s: float) -> None:
+    loop = HandLoop()
+    ticks: list[int] = []
+
+    def tick(index: int) -> None:
+        ticks.append(index)
+        if len(ticks) == 3:
+            pacer.start()
+
+    pacer = Pacer(cast("asyncio.AbstractEventLoop", loop), tick)
+    pacer.start()
+    loop.turn(1000.01)
+    loop.stall(late_s)
+    loop.turn(loop.now + 0.1)
+    assert ticks == [*range(3), *range(len(ticks) - 3)]
+    assert len(ticks) > 6
+
+
+def test_on_a_virtual_loop_one_timer_paces_all_frames_even_after_a_stall() -> None:
+    async def main() -> list[int]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        ticks: list[int] = []
+        pacer = Pacer(loop, ticks.append)
+        pacer.start()
+        await asyncio.sleep(0.05)
+        loop.block(0.1)  # it catches up with calls of another kind
+        await asyncio.sleep(0.1)
+        pacer.stop()
+        await asyncio.sleep(1)
+        return ticks
+
+    assert run_virtual(main()) == list(range(13))

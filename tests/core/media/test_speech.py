@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+from array import array
+
 import pytest
 
 from offhook.errors import ConfigError
-from offhook.interfaces.frame import AudioFrame
+from offhook.interfaces.frame import AudioFrame, level_dbfs, pcm_of
 from offhook.media.speech import SpeechChange, SpeechDetector, SpeechStarted, SpeechStopped
 
 RATE_HZ = 16_000
@@ -119,3 +122,17 @@ def test_the_threshold_is_a_setting() -> None:
 def test_another_rate_is_rejected() -> None:
     with pytest.raises(ConfigError, match="frame at 8000 Hz, detector at 16000 Hz"):
         SpeechDetector(RATE_HZ).feed(AudioFrame(b"", 8_000))
+
+
+def test_a_frame_is_loud_by_all_its_samples_however_few_are_looked_at() -> None:
+    draw = random.Random(7)
+    for _ in range(2_000):
+        size = draw.choice((0, 1, 5, 160, 320, 961))
+        most = draw.choice((0, 1, 100, 184, 185, 400, 20_000))
+        samples = array("h", (draw.choice((0, draw.randint(-most, most), most)) for _ in range(size)))
+        if draw.random() < 0.3:  # loud only where the few samples are not
+            samples = array("h", (sample if at % 13 else 0 for at, sample in enumerate(samples)))
+        threshold = draw.choice((-100.0, -60.0, -45.0, -20.0, 0.0))
+        detector = SpeechDetector(RATE_HZ, threshold, start_ms=0)
+        started = detector.feed(AudioFrame(pcm_of(samples), RATE_HZ)) is not None
+        assert started == (level_dbfs(pcm_of(samples)) >= threshold)

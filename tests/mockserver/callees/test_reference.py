@@ -5,14 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.script import VERBS, Script
 from offhook_mockserver.callees.toml import METHODS, load_scripts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/callee-scripts.md").read_text(encoding="utf-8")
 
@@ -35,7 +32,7 @@ def test_the_table_holds_every_verb_with_its_arguments() -> None:
     methods = {getattr(method, "__name__", ""): method for method in METHODS.values()}
     assert [name for name, _ in python] == [getattr(METHODS[verb], "__name__", "") for verb in toml]
     for name, written in python:
-        known = inspect.signature(cast("Callable[..., object]", methods[name])).parameters
+        known = inspect.signature(methods[name]).parameters
         shown = [part.partition("=") for part in written.split(", ") if part]
         assert [argument for argument, _, _ in shown] == [parameter for parameter in known if parameter != "self"]
         for argument, _, default in shown:

@@ -272,7 +272,7 @@ def test_it_drops_and_comes_back_with_the_same_uid_and_goes_on() -> None:
     async def main() -> None:
         scene = Scene(Answer(), Wait(1), ComeBack(2), Say(CLIP), HangUp(), clip=tone(50))
         caller = Caller(scene.room)
-        talking = asyncio.create_task(send(caller, tone(150)))
+        talking = asyncio.create_task(send(caller, tone(195)))
         await scene.end()
         await talking
         kinds = [(type(event), event.uid) for _, event in caller.events if isinstance(event, MemberJoined | MemberLeft)]
@@ -287,8 +287,8 @@ def test_it_drops_and_comes_back_with_the_same_uid_and_goes_on() -> None:
         ear = scene.callee.ear
         assert ear is not None
         assert ear.gap_samples == 0, "what it missed while it was away is not a gap"
-        # The caller spoke for 3 s, and the callee was away for 2 of them.
-        assert ear.frames_heard == pytest.approx(50, abs=3)
+        # The caller spoke for 3.9 s, and the callee was away for 2 of them.
+        assert ear.frames_heard == pytest.approx(95, abs=3)
 
     run_virtual(main())
 

@@ -56,7 +56,7 @@ def test_faults_are_added_listed_and_removed_in_the_mock_that_runs(ready: dict[s
     assert (added["id"], added["name"]) == ("f2", "retry_after")
     assert [each["id"] for each in json.loads(run("list", "--json"))["faults"]] == ["f1", "f2"]
     assert run("remove", "f1").startswith("f1  status")
-    with pytest.raises(ConfigError, match="there is no active fault 'f1'"):
+    with pytest.raises(ConfigError, match="no active fault has the id 'f1'"):
         run("remove", "f1")
     assert run("clear", "--mock", ready["url"]).startswith("f2  retry_after")
     assert json.loads(run("list", "--json", "--tenant", ready["api_key"])) == {"faults": []}

@@ -43,6 +43,11 @@ def called(number: str, *, until_s: float = 60, say: str = "silence:1") -> tuple
     return run_virtual(main())
 
 
+def ended_by(record: CallRecord) -> str:
+    assert record.outcome is not None
+    return record.outcome.ended_by.value
+
+
 @pytest.mark.parametrize(
     ("number", "end"),
     [
@@ -60,7 +65,7 @@ def test_a_callee_who_does_not_join_is_no_answer_to_the_caller(number: str, end:
 def test_a_callee_who_drops_and_comes_back_in_time_is_the_same_call() -> None:
     record, callee = called("+14155550114", until_s=15)
     assert record.disposition == "completed"
-    assert record.outcome.ended_by.value == "caller"
+    assert ended_by(record) == "caller"
     assert callee is CalleeEnd.CALLER_LEFT
     assert record.ended_at_s is not None
     assert record.ended_at_s > 15
@@ -69,14 +74,14 @@ def test_a_callee_who_drops_and_comes_back_in_time_is_the_same_call() -> None:
 def test_a_voicemail_answers_and_hangs_up() -> None:
     record, callee = called("+14155550112")
     assert record.disposition == "completed"
-    assert record.outcome.ended_by.value == "callee"
+    assert ended_by(record) == "callee"
     assert record.answered_at_s == 3.0
     assert callee is CalleeEnd.HUNG_UP
 
 
 def test_a_callee_who_is_not_spoken_to_asks_again_and_hangs_up() -> None:
     record, _ = called("+14155550120")
-    assert record.outcome.ended_by.value == "callee"
+    assert ended_by(record) == "callee"
     assert record.ended_at_s is not None
     silent_s = record.ended_at_s
     record, _ = called("+14155550120", say="tone:440,1")

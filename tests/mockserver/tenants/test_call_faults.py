@@ -62,6 +62,8 @@ def test_a_short_token_is_renewed_without_a_gap() -> None:
             assert await call.answered()
             await asyncio.sleep(25)
             assert plugin.renewed >= 1
+            notes = mock.tenant.journal.search(kind=EntryKind.MEMBER, text="the token of a caller")
+            assert {entry.fields["event"] for entry in notes} == {"token_expiring", "token_renewed"}
             await call.hang_up()
         (ended,) = mock.tenant.ended
         assert ended.counters()["gap_samples"] == 0

@@ -161,10 +161,10 @@ def test_a_fault_can_be_made_by_name() -> None:
     fault = faults.make("status", {"status": 503, "times": 1})
     assert (fault.name, fault.times) == ("status", 1)
     for name, arguments, problem in (
-        ("statu", {}, "there is no fault 'statu'; did you mean status?"),
+        ("statu", {}, "'statu' is not the name of a fault; did you mean status?"),
         ("status", {"stat": 1}, "the fault status has no argument 'stat'; did you mean status? It has: status, body"),
         ("status", {}, "the fault status needs the argument status"),
-        ("clear", {}, "there is no fault 'clear'"),
+        ("clear", {}, "'clear' is not the name of a fault"),
     ):
         with pytest.raises(ConfigError) as caught:
             faults.make(name, arguments)

@@ -17,7 +17,7 @@ from offhook_mockserver.callees.callee import CalleeEnd
 from offhook_mockserver.callees.script import Answer, HangUp, NeverAnswer, Script
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.rooms.room import RoomError
-from offhook_mockserver.server import InProcessMock, TenantBounds, TenantSettings
+from offhook_mockserver.server import InProcessMock, NotSeen, TenantBounds, TenantSettings
 from offhook_mockserver.tenants.tenant import Tenants, mint_token
 
 if TYPE_CHECKING:
@@ -260,6 +260,19 @@ def test_removing_a_tenant_ends_its_calls_and_its_keys_and_leaves_the_others() -
         with pytest.raises(RoomError, match="this tenant was removed from the mock"):
             mock.calls.start(tenant, NUMBER, tenant.lines[0])
         assert tenant.journal.search(kind="call", where={"event": "ended"})
+
+    on(mock_with, test)
+
+
+def test_removing_a_tenant_ends_the_waits_for_its_journal() -> None:
+    async def test(mock: InProcessMock) -> None:
+        tenant = mock.tenants.create()
+        waiting = asyncio.create_task(tenant.journal.wait_for(kind="call", timeout_s=100))
+        await asyncio.sleep(1)
+        await mock.tenants.remove(tenant)
+        with pytest.raises(NotSeen, match="before the tenant was removed"):
+            await waiting
+        assert asyncio.get_running_loop().time() == 1
 
     on(mock_with, test)
 

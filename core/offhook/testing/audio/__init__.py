@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from offhook.testing.audio.clip import Clip, Match, marker
 from offhook.testing.audio.heard import Heard
-from offhook.testing.audio.picture import Mark, MarkKind, State, Track, waveforms_svg
+from offhook.testing.audio.picture import waveforms_svg
 from offhook.testing.audio.spans import Span
+from offhook.testing.audio.tracks import Mark, MarkKind, State, Track
 from offhook.testing.audio.turns import ResponseTimes
 from offhook.testing.audio.verdict import Verdict
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import Enum
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from offhook.arguments import check_choice, check_instance, check_number, check_several, check_text
+from offhook.arguments import check_instance, check_several, check_text
 from offhook.errors import ConfigError
-from offhook.testing.audio.clip import Clip
 from offhook.testing.audio.spans import Span, joined
+from offhook.testing.audio.tracks import Mark, MarkKind, State, Track
 from offhook.wording import printable
 
 if TYPE_CHECKING:
@@ -36,91 +35,14 @@ _MOST_TIP: Final = 60
 #: A letter of the labels is about this wide.
 _LETTER: Final = 6.2
 _MOST_TICKS: Final = 12
-#: Quieter tracks are not drawn taller than this, so that silence looks like silence.
+#: A track with a lower peak than this is drawn small, so that silence looks like silence.
 _LEAST_PEAK: Final = 600
 _BANDS: Final = ("#dbe7f5", "#eef3da")
-
-
-class MarkKind(Enum):
-    """What a mark stands for."""
-
-    MOMENT = "moment"
-    CLEAR = "clear"
-    FAILURE = "failure"
-
-
 _COLOURS: Final[Mapping[MarkKind, str]] = {
     MarkKind.MOMENT: "#5b6570",
     MarkKind.CLEAR: "#b45f06",
     MarkKind.FAILURE: "#c00020",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """A waveform.
-
-    Args:
-        label: what is written beside it.
-        clip: the audio, on the time axis of the picture.
-        gaps: where audio is missing.
-
-    Raises:
-        ConfigError: an argument is of the wrong type.
-    """
-
-    label: str
-    clip: Clip
-    gaps: Sequence[Span] = ()
-
-    def __post_init__(self) -> None:
-        check_text(self.label, "label", "caller")
-        check_instance(self.clip, "clip", Clip, "a Clip")
-        gaps = check_several(self.gaps, "gaps", "a list of Span")
-        object.__setattr__(self, "gaps", tuple(check_instance(gap, "each gap", Span, "a Span") for gap in gaps))
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A moment: a line through all tracks.
-
-    Args:
-        at_s: its time.
-        label: what is written above it.
-        kind: what it stands for.
-
-    Raises:
-        ConfigError: an argument is of the wrong type.
-    """
-
-    at_s: float
-    label: str
-    kind: MarkKind = MarkKind.MOMENT
-
-    def __post_init__(self) -> None:
-        check_number(self.at_s, "at_s")
-        check_text(self.label, "label", "callee answers")
-        check_choice(self.kind, "kind", MarkKind)
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a call was in for some time, for example "ringing".
-
-    Args:
-        span: when.
-        label: what is written in it.
-
-    Raises:
-        ConfigError: an argument is of the wrong type.
-    """
-
-    span: Span
-    label: str
-
-    def __post_init__(self) -> None:
-        check_instance(self.span, "span", Span, "a Span")
-        check_text(self.label, "label", "ringing")
 
 
 def waveforms_svg(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.room import Room
     from offhook_wire.access_token import AccessToken
+    from offhook_wire.impaired_line import ImpairedLine
 
 
 _log = logging.getLogger(__name__)
@@ -91,6 +92,9 @@ class MemoryLeg(Leg):
         self._detect_s, self._give_up_s = detect_s, give_up_s
         self._member = room.join_pcm(uid, self)
         self._path = ClientPath(lambda reason: room.kick(self._member, reason), self._path_changed)
+        #: Those of the path, nearer to the frame path.
+        self._sent_line: ImpairedLine | None = None
+        self._heard_line: ImpairedLine | None = None
         self._token = TokenLife(
             room.clock,
             self._token_expires,
@@ -124,9 +128,10 @@ class MemoryLeg(Leg):
         if self._over:
             return
         self._frames_sent += 1
-        line = self._path.sent
-        passes = self._network.sent.passes() and (line is None or self._path.carry_pcm(line, 0, frame, self._speak))
-        if not passes:
+        line = self._sent_line
+        if not self._network.sent.passes() or (
+            line is not None and not self._path.carry_pcm(line, 0, frame, self._speak)
+        ):
             self._lost_sent += 1
             self._lost_on_end += 1
             if self._lost_on_end == _LOST_FRAMES:
@@ -136,8 +141,10 @@ class MemoryLeg(Leg):
             lost, self._lost_on_end = self._lost_on_end, 0
             if lost >= _LOST_FRAMES:
                 self._report(AudioReturned(Direction.SENT))
-        if line is None:
-            self._speak(frame)
+        if line is None:  # the frame path: no further call
+            if not self._member.published:
+                self._member.publish()
+            self._member.send(frame)
 
     def counters(self) -> dict[str, int]:
         """See `Leg.counters`; the losses are those on the network of this transport."""
@@ -186,9 +193,10 @@ class MemoryLeg(Leg):
         if not self._network.heard.passes():
             self._lost_heard += 1
             return
-        line = self._path.heard
+        line = self._heard_line
         if line is None:
-            self._hear(uid, frame)
+            self._frames_received += 1
+            self._handler.on_audio(uid, frame)
         elif not self._path.carry_pcm(line, uid, frame, lambda late: self._hear(uid, late)):
             self._lost_heard += 1
 
@@ -243,6 +251,7 @@ class MemoryLeg(Leg):
         self._happened(GrantExpiring())
 
     def _path_changed(self) -> None:
+        self._sent_line, self._heard_line = self._path.sent, self._path.heard
         if self._path.cut:
             self.cut_off(self._detect_s, self._give_up_s)
         else:

@@ -93,7 +93,7 @@ class ControlApi:
         id = cast("str", request.path_params["id"])
         fault = self._tenant(request.query_params.get("tenant")).faults.find(id)
         if fault is None:
-            raise ControlRefused(404, "no_such_fault", f"there is no active fault {quoted(id)}")
+            raise ControlRefused(404, "no_such_fault", f"no active fault has the id {quoted(id)}")
         fault.end()
         return JsonAnswer(document_of(fault))
 

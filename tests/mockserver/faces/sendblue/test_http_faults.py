@@ -261,3 +261,13 @@ def test_the_faults_of_a_tenant_are_undone_when_it_is_removed_and_never_apply_to
             assert answer.status_code == 200
 
     run_virtual(main())
+
+
+def test_a_fault_may_be_undone_after_its_mock_was_closed() -> None:
+    async def main() -> None:
+        async with MockServer(plugins=Plugins()) as mock:
+            before = mock.tenant.faults.refused()
+        before.undo()
+        mock.tenant.faults.refused().undo()
+
+    asyncio.run(main())

@@ -1,0 +1,151 @@
+"""Quick turns: the same callbacks in the same order as with asyncio's own turns, and news from threads and signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offhook.testing import VirtualLoop, run_virtual
+from offhook.testing.quick_turns import QuickTurns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Log = list[tuple[float, str]]
+
+
+class SlowLoop(VirtualLoop):
+    """The same clock, with the turns, timers and handles of asyncio itself."""
+
+    _run_once = asyncio.SelectorEventLoop._run_once  # type: ignore[attr-defined]
+    call_at = asyncio.SelectorEventLoop.call_at
+    call_soon = asyncio.SelectorEventLoop.call_soon
+
+
+def run_on(make_loop: Callable[[], asyncio.AbstractEventLoop], seed: int) -> Log:
+    """Run a program that schedules, cancels and wakes at random; returns what happened, in order."""
+    draw, log = random.Random(seed), Log()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        handles: list[asyncio.Handle] = []
+
+        def called(name: str) -> None:
+            log.append((loop.time(), name))
+            if len(log) < 300:
+                act(name)
+
+        def act(name: str) -> None:
+            for number in range(draw.choice((0, 1, 1, 1, 2))):
+                deeper = f"{name[-8:]}.{number}"
+                if draw.random() < 0.3:
+                    handles.append(loop.call_soon(called, deeper))
+                else:  # often at equal times
+                    handles.append(loop.call_later(draw.choice((0, 0.02, 0.02, 0.04, 1.0)), called, deeper))
+            if handles and draw.random() < 0.4:
+                handles[draw.randrange(len(handles))].cancel()
+
+        async def sleeper(name: str) -> None:
+            for _ in range(20):
+                await asyncio.sleep(draw.choice((0, 0.02, 0.5)))
+                log.append((loop.time(), name))
+
+        for number in range(8):
+            act(str(number))
+        await asyncio.gather(sleeper("a"), sleeper("b"))
+        await asyncio.sleep(100)
+
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(main())
+    return log
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_everything_happens_in_the_order_of_asyncio(seed: int) -> None:
+    log = run_on(VirtualLoop, seed)
+    assert len(log) > 40
+    assert log == run_on(SlowLoop, seed)
+
+
+def test_debug_mode_is_left_to_asyncio() -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().set_debug(True)
+        await asyncio.sleep(5)
+        assert asyncio.get_running_loop().time() == 5
+
+    run_virtual(main())
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    async def main() -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        for _ in range(1000):
+            loop.call_later(3600, print).cancel()
+            await asyncio.sleep(0.01)
+        return len(loop._scheduled)
+
+    assert run_virtual(main()) < 120
+
+
+def test_a_timer_is_used_again_and_can_be_cancelled() -> None:
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        times: list[float] = []
+
+        def tick() -> None:
+            times.append(loop.time())
+            assert loop.call_again(timer, loop.time() + 1)
+            assert not loop.call_again(timer, loop.time() + 2)  # it waits already
+
+        timer = loop.call_at(1.0, tick)
+        await asyncio.sleep(3.5)
+        timer.cancel()
+        assert not loop.call_again(timer, 5.0)
+        assert not loop.call_again(loop.call_soon(print), 5.0)  # not a timer
+        await asyncio.sleep(10)
+        return times
+
+    assert run_virtual(main()) == [1.0, 2.0, 3.0]
+
+
+def test_a_thread_wakes_a_loop_that_has_nothing_else_to_do() -> None:
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        for _ in range(3):
+            woken = asyncio.Event()
+            with loop.hold():
+                threading.Thread(target=loop.call_soon_threadsafe, args=(woken.set,)).start()
+                await woken.wait()
+        return loop.time()
+
+    assert run_virtual(main()) == 0
+
+
+def test_a_signal_is_handled() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        handled: list[float] = []
+        loop.add_signal_handler(signal.SIGUSR1, lambda: handled.append(loop.time()))
+        await asyncio.sleep(1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        await asyncio.sleep(1)
+        assert handled == [1.0]
+        loop.remove_signal_handler(signal.SIGUSR1)
+
+    run_virtual(main())
+
+
+def test_how_the_clock_jumps_is_for_the_loop_to_say() -> None:
+    loop = QuickTurns()
+    with pytest.raises(NotImplementedError):
+        loop.jump(1.0)
+    loop.close()

@@ -1,0 +1,155 @@
+"""The pages about the test kit: their examples are run, and what they print is what the pages show.
+
+A comment before a block of a page says what it is:
+
+- ``<!-- run: test_x.py -->``: it is added to a file that is run, and its tests pass;
+- ``<!-- run: test_x.py slow -->``: the same, in a test marked slow;
+- ``<!-- fails: test_x.py -->``: the same, and each of its tests fails or leaves something behind;
+- ``<!-- file: agent.py -->`` and ``<!-- examples/agent.py -->``: it is added to a file that the others need;
+- ``<!-- prints: test_x.py -->``: each of its lines is printed, in this order. ``…`` stands for anything.
+
+The application of the first page is there for all of them, and so are three clips: greeting.wav, hello.wav and reply.wav.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy  # noqa: F401 - see below
+import pytest
+
+# A run in this process forgets the modules that it imported first, and not what was made of them: so they are here.
+import offhook.testing.audio
+import offhook_aiortc.transport
+import offhook_mockserver.testkit.artefacts
+import offhook_mockserver.testkit.making  # noqa: F401
+from offhook import Phone  # noqa: F401
+from offhook_mockserver.callees.builder import CalleeScript
+from offhook_mockserver.callees.script import VERBS
+from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.toml import load_scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+pytest_plugins = ["pytester"]
+
+DOCS = Path(__file__).parents[3] / "docs/how-to"
+FIRST = "test-a-voice-app.md"
+APP = "reminder.py"
+PAGES = (
+    FIRST,
+    "script-callees.md",
+    "ask-what-was-heard.md",
+    "cause-faults.md",
+    "wait-and-search.md",
+    "test-tokens.md",
+)
+NUMBER = "+14155550190"
+#: The verbs in the table that a callee does before it answers.
+BEFORE_THE_ANSWER = tuple(f".{name}" for name in "rings answers declines is_ never goes_to".split())
+BLOCK = re.compile(r"<!-- (?:(run|fails|file|prints): ([\w.]+)( slow)?|examples/([\w.]+)) -->\n```\w*\n(.*?)```", re.DOTALL)
+
+
+@dataclass
+class Examples:
+    """The blocks of one page, by the names of their files."""
+
+    files: dict[str, str] = field(default_factory=dict[str, str])
+    runs: dict[str, str] = field(default_factory=dict[str, str])
+    fails: dict[str, str] = field(default_factory=dict[str, str])
+    prints: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    slow: set[str] = field(default_factory=set[str])
+
+
+def examples(page: str) -> Examples:
+    found = Examples()
+    for kind, name, slow, example, text in BLOCK.findall((DOCS / page).read_text(encoding="utf-8")):
+        if kind == "prints":
+            found.prints.setdefault(name, []).extend(text.splitlines())
+            continue
+        blocks = {"run": found.runs, "fails": found.fails, "file": found.files, "": found.files}[kind]
+        blocks[name or example] = blocks.get(name or example, "") + text
+        if slow:
+            found.slow.add(name)
+    return found
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    for clip in CLIPS.glob("*.wav"):
+        shutil.copy(clip, folder)
+    for name, text in {APP: examples(FIRST).files[APP], **files}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def run(pytester: pytest.Pytester, names: Iterable[str]) -> tuple[pytest.RunResult, dict[str, int]]:
+    result = pytester.runpytest_inprocess(
+        *("-p", "no:cacheprovider", "-W", "error", "--strict-markers", "--color=no", "--offhook-artifacts-dir=artifacts"),
+        *names,
+    )
+    return result, result.parseoutcomes()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_examples_pass(pytester: pytest.Pytester, page: str) -> None:
+    found = examples(page)
+    names = sorted(found.runs.keys() - found.slow)
+    assert names, "a page without examples"
+    write(pytester.path, found.files | found.runs)
+    _, outcomes = run(pytester, names)
+    assert outcomes.keys() == {"passed"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if examples(page).slow])
+def test_the_examples_in_real_time_pass(pytester: pytest.Pytester, page: str) -> None:
+    found = examples(page)
+    write(pytester.path, found.files | found.runs)
+    _, outcomes = run(pytester, sorted(found.slow))
+    assert outcomes.keys() <= {"passed", "void"}
+    assert outcomes
+
+
+@pytest.mark.parametrize(
+    ("page", "name"), [pytest.param(page, name, id=f"{page}-{name}") for page in PAGES for name in examples(page).fails]
+)
+def test_the_examples_of_failures_print_what_the_page_shows(pytester: pytest.Pytester, page: str, name: str) -> None:
+    found = examples(page)
+    write(pytester.path, found.files | found.fails)
+    result, outcomes = run(pytester, [name])
+    assert outcomes.keys() & {"failed", "errors", "error"}
+    shown = found.prints.pop(name)
+    printed = iter(result.stdout.lines)
+    for line in shown:
+        pattern = ".*".join(map(re.escape, line.split("…")))
+        assert any(re.fullmatch(pattern, other.rstrip()) for other in printed), f"not printed, or not here: {line}"
+
+
+ROW = re.compile(r"^\| `(\.\w+\(.*?\))` \| `(.+?)` \| ", re.MULTILINE)
+
+
+def test_the_table_of_verbs_is_complete_and_says_the_same_in_python_and_in_toml(tmp_path: Path) -> None:
+    rows = ROW.findall((DOCS / "script-callees.md").read_text(encoding="utf-8"))
+    for clip in CLIPS.glob("*.wav"):
+        shutil.copy(clip, tmp_path)
+    seen: set[str] = set()
+    for python, toml in rows:
+        before = python.startswith(BEFORE_THE_ANSWER)
+        script = CalleeScript(tmp_path) if before else CalleeScript(tmp_path).answers()
+        steps = eval(f"script{python}", {"script": script}).steps  # noqa: S307 - our own page
+        file = tmp_path / "callees.toml"
+        answer = "" if before else '"answer", '
+        file.write_text(f'[[callee]]\nnumber = "{NUMBER}"\nsteps = [{answer}{toml}]\n', encoding="utf-8")
+        assert load_scripts(file)[NUMBER].steps == steps, (python, toml)
+        seen |= {type(step).verb for step in steps}
+    assert seen == {verb.verb for verb in VERBS}
+
+
+def test_what_pages_show_as_printed_is_of_an_example() -> None:
+    for page in PAGES:
+        found = examples(page)
+        assert found.prints.keys() <= found.fails.keys(), page

@@ -118,7 +118,7 @@ class CallHandle:
             kept_s = self._scene.tenant.settings.keep_audio_s
             raise CallStateError(
                 f"only the first {kept_s:g} s of this call were kept, and it was longer, so questions about what the "
-                "callee heard have no answer: return MockOptions(keep_audio_s=...), with a longer time, from the fixture "
+                "callee heard have no answer: return MockOptions(keep_audio_s=...) with a longer time from the fixture "
                 "offhook_mock_options"
             )
         heard = Heard(

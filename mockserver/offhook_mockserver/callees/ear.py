@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook.interfaces import AudioFrame, frames_in
+from offhook.interfaces import SAMPLE_BYTES, AudioFrame, frames_in
 from offhook.media import SpeechDetector, SpeechStarted, SpeechStopped
 from offhook.secret import redact
 
@@ -94,13 +94,12 @@ class CalleeEar:
             self.first_audio_s = self._loop.time() - self._answered_at_s
         elif position > self._expected:
             self.gap_samples += position - self._expected
-        self._expected = position + frame.samples
+        self._expected = position + len(frame.pcm) // SAMPLE_BYTES
         self.frames_heard += 1
-        placed = AudioFrame(frame.pcm, frame.rate_hz, position)
-        if (change := self._detector.feed(placed)) is not None:
+        if (change := self._detector.feed(frame, position)) is not None:
             self._note(change)
         if self._recording is not None:
-            self._put(placed)
+            self._put(AudioFrame(frame.pcm, frame.rate_hz, position))
 
     def tick(self) -> None:
         """Called 50 times a second, with or without audio."""

@@ -77,14 +77,18 @@ class SpeechDetector:
         """How long it has been quiet, in milliseconds, since the last loud frame or the start of the stream."""
         return 0.0 if self._end is None else (self._end - self._quiet_from) * 1000 / self.rate_hz
 
-    def feed(self, frame: AudioFrame) -> SpeechChange | None:
+    def feed(self, frame: AudioFrame, position: int | None = None) -> SpeechChange | None:
         """Process the next frame. Returns what changed, or None.
 
         A frame is judged as a whole, so pass frames of 10 to 60 ms. A position that steps back means that the stream
         started again; it does not count as silence.
 
+        Args:
+            frame: the frame.
+            position: where it begins; by default, at its own position.
+
         Raises:
-            ConfigError: it is not a frame, or has another rate.
+            ConfigError: it is not a frame, or has another rate; or `position` is not a whole number.
         """
         if type(frame) is not AudioFrame:  # the usual case is checked without a call
             check_instance(frame, "frame", AudioFrame, "an AudioFrame")
@@ -93,13 +97,17 @@ class SpeechDetector:
                 f"frame at {frame.rate_hz} Hz, detector at {self.rate_hz} Hz: convert the frame first, for "
                 f"example with call.audio(rate_hz={self.rate_hz})"
             )
+        if position is None:
+            position = frame.position
+        elif type(position) is not int:
+            position = check_whole(position, "position")
         if self._end is None:
-            self._end = self._quiet_from = frame.position
-        elif (step := frame.position - self._end) < 0:
+            self._end = self._quiet_from = position
+        elif (step := position - self._end) < 0:
             self._end += step
             self._quiet_from += step
             self._loud_from = None if self._loud_from is None else self._loud_from + step
-        position, pcm = frame.position, frame.pcm
+        pcm = frame.pcm
         end = position + len(pcm) // SAMPLE_BYTES
         change = self._advance(position) if position > self._end else None
         if not self._is_loud(pcm):

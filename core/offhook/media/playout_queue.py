@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError, SourceStalled
 from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES, samples_per_frame
-from offhook.interfaces.samples import Damage
+from offhook.interfaces.samples import UNDAMAGED, Damage
 from offhook.media.play_handle import PlayoutEnd
 from offhook.media.rate_converter import RateConverter
 from offhook.plugin.isolation import as_plugin_error, close_isolated, is_running
@@ -295,9 +295,11 @@ class PlayoutQueue:
                     self._buffer_part(handle, pcm)  # the usual case, without a coroutine
                 else:
                     await self._push(handle, pcm)
-            self._counts.resampled += converter.resampled and not resampled
-            self._add_damage(handle, frame.damage)
-            handle.samples_read += frame.samples
+            if converter.resampled is not resampled:
+                self._counts.resampled += 1
+            if frame.damage is not UNDAMAGED:
+                self._add_damage(handle, frame.damage)
+            handle.samples_read += len(frame.pcm) // SAMPLE_BYTES
             empty = 0 if read else empty + 1
             if empty:  # a source that keeps returning empty frames must not hold up the loop
                 await asyncio.sleep(0 if empty < _EMPTY_AT_ONCE else PTIME_MS / 1000)
@@ -322,14 +324,17 @@ class PlayoutQueue:
 
     def _buffer_part(self, handle: PlayHandle, pcm: bytes) -> None:
         """Buffer audio in pieces of one frame, so that `take` copies nothing."""
-        self._buffered_bytes += len(pcm)
-        handle.buffered_bytes += len(pcm)
-        buffer, size = self._buffer, self._frame_bytes
+        given, buffer, size = len(pcm), self._buffer, self._frame_bytes
+        self._buffered_bytes += given
+        handle.buffered_bytes += given
+        if given == size and (not buffer or len(buffer[-1][1]) == size):
+            buffer.append((handle, pcm))
+            return
         start = 0
         if buffer and buffer[-1][0] is handle and (missing := size - len(buffer[-1][1])) > 0:
             buffer[-1] = handle, buffer[-1][1] + pcm[:missing]
             start = missing
-        for at in range(start, len(pcm), size):
+        for at in range(start, given, size):
             buffer.append((handle, pcm[at : at + size]))
 
     def _add_damage(self, handle: PlayHandle, damage: Damage) -> None:

@@ -36,6 +36,7 @@ class RateConverter:
         self._to_hz = rate_hz
         self._from_hz = rate_hz
         self._resample = resample
+        self._part_bytes = _part_bytes(rate_hz)
         self._resampler: Resampler | None = None
         self._clipped = 0
         #: Whether any frame had a rate other than `rate_hz`.
@@ -52,10 +53,9 @@ class RateConverter:
         pcm = frame.pcm
         if type(pcm) is not bytes or len(pcm) & 1:  # a frame can be changed after it was checked
             raise PluginError(name_of(self._source), "read", "returned a frame whose pcm is not 16-bit samples")
-        size = max(1, frame.rate_hz // _PARTS_PER_S) * SAMPLE_BYTES
-        if frame.rate_hz == self._to_hz and self._resampler is None and len(pcm) <= size:
+        if frame.rate_hz == self._to_hz and self._resampler is None and len(pcm) <= self._part_bytes:
             return (pcm,) if pcm else ()
-        return self._parts(pcm, frame.rate_hz, size)
+        return self._parts(pcm, frame.rate_hz, _part_bytes(frame.rate_hz))
 
     def rest(self) -> bytes:
         """The audio that the resampler held back; called at the end of the source, or where its rate changes."""
@@ -85,6 +85,10 @@ class RateConverter:
             part = pcm[start : start + size]
             resampler = self._resampler
             yield part if resampler is None else _called(resampler, partial(resampler.convert, part))
+
+
+def _part_bytes(rate_hz: int) -> int:
+    return max(1, rate_hz // _PARTS_PER_S) * SAMPLE_BYTES
 
 
 def clipped_by(resampler: Resampler) -> int:

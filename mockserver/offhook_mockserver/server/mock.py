@@ -118,9 +118,10 @@ class Mock:
         self.tenants.on_removed = lambda removed: self.rooms.forget_app_id(removed.app_id)
         self.tenant: Tenant = self.tenants.create(settings=tenant, bounds=bounds)
         self._recordings = None if recordings is None else expanded(recordings).absolute()
+        self._plugins = plugins or Plugins.load()
         self.calls: Calls = Calls(
             self.rooms,
-            plugins or Plugins.load(),
+            self._plugins,
             recordings=self._recordings,
             on_event=on_event,
             script_for=script_for,

@@ -73,6 +73,7 @@ from offhook_mockserver.callees.script import (
     Voicemail,
     Wait,
 )
+from offhook_mockserver.callees.toml import load_scripts
 from offhook_mockserver.doors.memory.transport import MemoryTransport
 from offhook_mockserver.far_ends import RenewsGrants
 from offhook_mockserver.server import InProcessMock, MockServer, MockSettings, NetworkFault, TenantSettings
@@ -144,6 +145,8 @@ def valid_calls(folder: Path, call: Call, phone: Phone) -> dict[str, Valid]:
     wav = folder / "a.wav"
     WavWriter(wav, 8_000).close()
     opened = WavWriter(folder / "b.wav", 8_000)
+    scripts = folder / "callees.toml"
+    scripts.write_text('[[callee]]\nnumber = "+14155550190"\nsteps = ["answer"]\n', encoding="utf-8")
     mock = InProcessMock(clock=LoopClock(), ids=Ids(1), plugins=PLAIN)
     transport = LinkedTransport()
     far_end, memory = ScriptedService(), mock.transport()
@@ -325,6 +328,7 @@ def _scripts(wav: Path) -> dict[str, Valid]:
         "SoundsLike.__init__": (SoundsLike, {"path": wav}),
         "Tone.__init__": (Tone, {"hz": 440}),
         "Voicemail.__init__": (Voicemail, {}),
+        "load_scripts": (load_scripts, {"path": scripts}),
         "CalleeScript.__init__": (CalleeScript, {}),
         "CalleeScript.answers": (ringing("answers"), {}),
         "CalleeScript.answers_elsewhere": (ringing("answers_elsewhere"), {}),

@@ -175,7 +175,7 @@ def test_a_second_observer_video_and_messages_are_reported(sdk: Sdk) -> None:
         program = here.program()
         await program.joined(here.grant)
         program.connection.register_observer(program.connection._con_observer)  # upstream unregisters the first
-        assert program.connection.send_stream_message("hello") == 0
+        assert program.connection.send_stream_message(b"hello") == 0
         config = sdk.base.RtcConnectionPublishConfig(
             is_publish_video=True, video_publish_type=sdk.base.VideoPublishType.VIDEO_PUBLISH_TYPE_YUV
         )

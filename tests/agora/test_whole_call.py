@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.conftest import Mock
 from tests.integration.likeness import compare, load
+from tests.patience import busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,8 @@ def undisturbed_call(mock: Mock, folder: Path, *arguments: str, **environment: s
         assert done.code == 0, done.err
         document = json.loads(done.out)
         counters = document["counters"]
-        if not counters["frames_skipped"] and not counters["sdk_underruns"]:
+        late = counters["frames_skipped"] or counters["sdk_underruns"]
+        if not late or (attempt == 2 and busy()):  # then most of the speech is heard, which the comparison allows for
             return here, document
         print("void: the audio was not sent in time")
     pytest.fail("three calls in a row were void: this machine is too busy for real-time audio")

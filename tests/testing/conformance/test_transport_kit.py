@@ -128,6 +128,24 @@ def test_a_frame_that_is_late_once_is_excused() -> None:
     assert run_kit(type("Late", (AsInRealTime,), {"broken": IsLateOnce}), only=["transport-28", "transport-29"]).passed
 
 
+class IsBusyAtFirst(LinkedTransport):
+    """Loses audio for ten seconds, as on a machine that is too busy."""
+
+    class leg_class(LinkedLeg):
+        heard = 0
+
+        def hear(self, uid: int, frame: AudioFrame) -> None:
+            self.heard += 1
+            if self.heard > 500 or self.heard % 10:
+                super().hear(uid, frame)
+
+
+@pytest.mark.parametrize("clause", ["transport-9", "transport-10"])
+def test_a_clause_that_takes_long_is_tried_again_in_real_time(clause: str) -> None:
+    assert run_kit(type("Busy", (AsInRealTime,), {"broken": IsBusyAtFirst}), only=[clause]).passed
+    assert not run_kit(type("Busy", (Quick,), {"broken": IsBusyAtFirst}), only=[clause]).passed
+
+
 class Careless(LinkedFarEnd):
     """Lets every token in."""
 

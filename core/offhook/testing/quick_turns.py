@@ -6,6 +6,8 @@ asyncio. It is the only place where offhook uses private names of asyncio; `test
 compares it with asyncio's own loop.
 """
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio

@@ -52,7 +52,9 @@ PAGES = (
 NUMBER = "+14155550190"
 #: The verbs in the table that a callee does before it answers.
 BEFORE_THE_ANSWER = tuple(f".{name}" for name in "rings answers declines is_ never goes_to".split())
-BLOCK = re.compile(r"<!-- (?:(run|fails|file|prints): ([\w.]+)( slow)?|examples/([\w.]+)) -->\n```\w*\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(
+    r"<!-- (?:(run|fails|file|prints): ([\w.]+)( slow)?|examples/([\w.]+)) -->\n```\w*\n(.*?)```", re.DOTALL
+)
 
 
 @dataclass
@@ -88,7 +90,15 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
 
 def run(pytester: pytest.Pytester, names: Iterable[str]) -> tuple[pytest.RunResult, dict[str, int]]:
     result = pytester.runpytest_inprocess(
-        *("-p", "no:cacheprovider", "-W", "error", "--strict-markers", "--color=no", "--offhook-artifacts-dir=artifacts"),
+        *(
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            "error",
+            "--strict-markers",
+            "--color=no",
+            "--offhook-artifacts-dir=artifacts",
+        ),
         *names,
     )
     return result, result.parseoutcomes()

@@ -212,7 +212,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone) -> dict[str, Valid]:
         "Wait.__init__": (Wait, {"duration_s": 1}),
     }
     built_in: dict[str, Valid] = {
-        **_scripts(wav),
+        **_scripts(wav, scripts),
         "AiortcTransport.__init__": (AiortcTransport, {}),
         "CallableAuth.__init__": (CallableAuth, {"keys": lambda: ("a", "b")}),
         "EnvAuth.__init__": (EnvAuth, {"environment": {}}),
@@ -309,7 +309,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone) -> dict[str, Valid]:
     }
 
 
-def _scripts(wav: Path) -> dict[str, Valid]:
+def _scripts(wav: Path, scripts: Path) -> dict[str, Valid]:
     """The steps of callees' scripts, and the verbs that add them."""
 
     def ringing(verb: str) -> Callable[..., object]:

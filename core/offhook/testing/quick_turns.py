@@ -29,9 +29,8 @@ _Ts = TypeVarTuple("_Ts")
 #: Timers that were cancelled and wait for their time. When there are more, asyncio decides whether to remove them.
 _MOST_CANCELLED: Final = 50
 #: Whether handles are made as in Python 3.11 to 3.13. If another version makes them in another way, asyncio does all.
-_USUAL_HANDLES: Final = (asyncio.Handle.__slots__, asyncio.TimerHandle.__slots__) == (
-    ("_callback", "_args", "_cancelled", "_loop", "_source_traceback", "_repr", "__weakref__", "_context"),
-    ("_scheduled", "_when"),
+_USUAL_HANDLES: Final = {*asyncio.Handle.__slots__, *asyncio.TimerHandle.__slots__} == set(
+    "_callback _args _cancelled _loop _source_traceback _repr __weakref__ _context _scheduled _when".split()
 )
 
 

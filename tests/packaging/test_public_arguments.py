@@ -304,6 +304,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone) -> dict[str, Valid]:
         "gain_of": (gain_of, {"db": 1.0}),
         "home": (home, {"environment": {}}),
         "load_json": (load_json, {"text": "{}"}),
+        "load_scripts": (load_scripts, {"path": scripts}),
         "make_private": (make_private, {"folder": folder / "private"}),
         "replay": (replay, {"journal": []}),
     }
@@ -328,7 +329,6 @@ def _scripts(wav: Path, scripts: Path) -> dict[str, Valid]:
         "SoundsLike.__init__": (SoundsLike, {"path": wav}),
         "Tone.__init__": (Tone, {"hz": 440}),
         "Voicemail.__init__": (Voicemail, {}),
-        "load_scripts": (load_scripts, {"path": scripts}),
         "CalleeScript.__init__": (CalleeScript, {}),
         "CalleeScript.answers": (ringing("answers"), {}),
         "CalleeScript.answers_elsewhere": (ringing("answers_elsewhere"), {}),

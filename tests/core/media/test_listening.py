@@ -83,6 +83,21 @@ def test_without_a_resampler_frames_pass_as_they_are() -> None:
         given = frame(5, 640)
         stream.feed(given)
         assert await anext(stream) is given
+        assert stream.newly_clipped() == 0
+
+    run(main())
+
+
+def test_a_reader_that_was_cancelled_takes_nothing() -> None:
+    async def main() -> None:
+        stream = BoundedStream[int](2)
+        reader = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        reader.cancel()
+        stream.put(1)  # before the reader had its turn
+        with pytest.raises(asyncio.CancelledError):
+            await reader
+        assert await anext(stream) == 1
 
     run(main())
 

@@ -124,6 +124,13 @@ def test_another_rate_is_rejected() -> None:
         SpeechDetector(RATE_HZ).feed(AudioFrame(b"", 8_000))
 
 
+def test_what_is_not_a_frame_or_a_position_is_rejected() -> None:
+    with pytest.raises(ConfigError, match="frame must be an AudioFrame, got list"):
+        SpeechDetector(RATE_HZ).feed([])  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"position must be a whole number, got 0\.5"):
+        SpeechDetector(RATE_HZ).advance(0.5)  # type: ignore[arg-type]
+
+
 def test_a_frame_is_loud_by_all_its_samples_however_few_are_looked_at() -> None:
     draw = random.Random(7)
     for _ in range(2_000):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -94,6 +95,20 @@ def test_work_in_the_executor_holds_the_clock() -> None:
         return answer, loop.time()
 
     assert run_virtual(main()) == (7, 0.0)
+
+
+def test_the_clock_runs_on_when_an_executor_refuses_the_work() -> None:
+    async def main() -> None:
+        loop, executor = asyncio.get_running_loop(), ThreadPoolExecutor()
+        assert isinstance(loop, VirtualLoop)
+        executor.shutdown()
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            await loop.run_in_executor(executor, int)
+        assert not loop.held
+        with loop.hold():
+            assert loop.held
+
+    run_virtual(main())
 
 
 def test_hold_keeps_the_clock_still_for_foreign_threads() -> None:

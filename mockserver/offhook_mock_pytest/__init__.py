@@ -127,7 +127,7 @@ def offhook_mock(
     with watched(item) as watch, making as handle:
         if handle.runner is not None:
             item.stash[RUNNER] = handle.runner
-        if _is_unittest(request.instance):  # which passes no fixtures
+        if request.instance is not None and _is_unittest(request.instance):  # which passes no fixtures
             request.instance.offhook_mock = handle
         watch.begin(handle)
         yield handle

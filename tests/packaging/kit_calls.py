@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from offhook.plugin import Plugins
-from offhook_mockserver.server import EntryKind, TenantBounds, TenantSettings, load_scripts
+from offhook_mockserver.server import EntryKind, TenantBounds, TenantSettings
 from offhook_mockserver.testkit import MockOptions, MomentCode, ServerThread, mock
 
 if TYPE_CHECKING:
@@ -117,7 +117,6 @@ def _tenants(in_process: InProcessMock, server: MockServer) -> dict[str, Valid]:
         "Tenants.end_calls": (tenants.end_calls, {"tenant": tenants.create()}),
         "Tenants.remove": (tenants.remove, {"tenant": tenants.create()}),
         "Tenants.restore": (tenants.restore, {"document": tenant.export()}),
-        "load_scripts": (load_scripts, {"path": ...}),
     }
 
 

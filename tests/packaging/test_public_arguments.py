@@ -74,6 +74,7 @@ from offhook_mockserver.callees.script import (
     Voicemail,
     Wait,
 )
+from offhook_mockserver.callees.toml import load_scripts
 from offhook_mockserver.doors.memory.transport import MemoryTransport
 from offhook_mockserver.far_ends import RenewsGrants
 from offhook_mockserver.server import InProcessMock, MockServer, MockSettings, NetworkFault, TenantSettings
@@ -149,6 +150,8 @@ def valid_calls(folder: Path, call: Call, phone: Phone, kit_handle: MockHandle) 
     wav = folder / "a.wav"
     WavWriter(wav, 8_000).close()
     opened = WavWriter(folder / "b.wav", 8_000)
+    scripts = folder / "callees.toml"
+    scripts.write_text('[[callee]]\nnumber = "+14155550190"\nsteps = ["answer"]\n', encoding="utf-8")
     mock, server = InProcessMock(clock=LoopClock(), ids=Ids(1), plugins=PLAIN), MockServer(plugins=PLAIN)
     transport = LinkedTransport()
     far_end, memory = ScriptedService(), mock.transport()
@@ -214,7 +217,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone, kit_handle: MockHandle) 
         "Wait.__init__": (Wait, {"duration_s": 1}),
     }
     built_in: dict[str, Valid] = {
-        **_scripts(wav),
+        **_scripts(wav, scripts),
         "AiortcTransport.__init__": (AiortcTransport, {}),
         "CallableAuth.__init__": (CallableAuth, {"keys": lambda: ("a", "b")}),
         "EnvAuth.__init__": (EnvAuth, {"environment": {}}),
@@ -312,7 +315,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone, kit_handle: MockHandle) 
     }
 
 
-def _scripts(wav: Path) -> dict[str, Valid]:
+def _scripts(wav: Path, scripts: Path) -> dict[str, Valid]:
     """The steps of callees' scripts, and the verbs that add them."""
 
     def ringing(verb: str) -> Callable[..., object]:
@@ -331,6 +334,7 @@ def _scripts(wav: Path) -> dict[str, Valid]:
         "SoundsLike.__init__": (SoundsLike, {"path": wav}),
         "Tone.__init__": (Tone, {"hz": 440}),
         "Voicemail.__init__": (Voicemail, {}),
+        "load_scripts": (load_scripts, {"path": scripts}),
         "CalleeScript.__init__": (CalleeScript, {}),
         "CalleeScript.answers": (ringing("answers"), {}),
         "CalleeScript.answers_elsewhere": (ringing("answers_elsewhere"), {}),

@@ -246,7 +246,7 @@ def check_plugins(given: object) -> Plugins:
     Raises:
         ConfigError: it is something else.
     """
-    guess = "Write Plugins.load([...])" if isinstance(given, list | tuple) else ""
+    guess = "Write Plugins.load([...])" if type(given) in {list, tuple} else ""
     return check_instance(given, "plugins", Plugins, "offhook.plugin.Plugins", guess)
 
 

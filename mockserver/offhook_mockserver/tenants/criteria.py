@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from offhook.arguments import check_function, check_instance, check_text, wrong
 from offhook.interfaces import mask, mask_all
@@ -64,13 +64,13 @@ class Criteria:
             self._add_text(self.text)
         where = self.where
         if isinstance(where, Mapping):
-            for name, value in where.items():
+            for name, value in cast("Mapping[str, Json]", cast("object", where)).items():
                 self._add_field(name, value)
-        elif where is not None:
-            if not callable(where):
-                raise wrong("where", "fields with their values, or a function that can be called with an entry", where)
+        elif callable(where):
             check_function(where, "where", ("an entry",))
             self._add_function(where)
+        elif where is not None:
+            raise wrong("where", "fields with their values, or a function that can be called with an entry", where)
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry fulfils all of them."""

@@ -199,7 +199,7 @@ class _Cleaner:
                     MASK if secret else self.copy(item, depth + 1)
                 )
             return copied
-        given: object = value  # programs may pass anything
+        given = cast("object", value)  # programs may pass anything
         if not isinstance(given, Sequence) or isinstance(given, bytes):
             raise wrong("a value in fields", "text, a number, True, False, None, a list or a dict", value)
         items: list[Json] = []

@@ -1,4 +1,4 @@
-"""Reminds a person of an appointment. It stops when it is spoken over, and says it again when the other side is quiet."""
+"""Reminds a person of an appointment. It stops when it is spoken over, and says it again when it is quiet."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ async def remind(number: str, plugins: Sequence[object] = ()) -> str:
         async with phone.dial(number) as call:
             if await call.answered():
                 await talk(call, first, again)
-    return call.record.disposition
+    return str(call.record.disposition)
 
 
 async def talk(call: Call, first: AudioSource, again: AudioSource) -> None:

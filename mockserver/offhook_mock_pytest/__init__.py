@@ -109,9 +109,10 @@ def offhook_mock(
     A test marked ``offhook_virtual`` runs in virtual time, all others in real time.
     """
     from offhook_mock_pytest.strict import allowed_by, watched
-    from offhook_mockserver.testkit import real_handle, virtual_handle
+    from offhook_mockserver.testkit.making import real_handle, virtual_handle
+    from offhook_mockserver.testkit.options import check_options
 
-    item, options = request.node, offhook_mock_options
+    item, options = request.node, check_options(offhook_mock_options, "what the fixture offhook_mock_options returns")
     assert isinstance(item, pytest.Item)
     # The name of the test is part of it, so that a test has the same ids whichever tests run beside it.
     seed = zlib.crc32(item.nodeid.encode(), options.seed)
@@ -126,7 +127,7 @@ def offhook_mock(
     with watched(item) as watch, making as handle:
         if handle.runner is not None:
             item.stash[RUNNER] = handle.runner
-        if _is_unittest(request.instance):  # which passes no fixtures
+        if request.instance is not None and _is_unittest(request.instance):  # which passes no fixtures
             request.instance.offhook_mock = handle
         watch.begin(handle)
         yield handle

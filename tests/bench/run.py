@@ -21,7 +21,16 @@ from typing import TYPE_CHECKING, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # PYTHONSAFEPATH keeps it out
 
-from tests.bench import agora_delay_rows, agora_rows, call_rows, delay_rows, memory_rows, relay_rows, setup_rows
+from tests.bench import (
+    agora_delay_rows,
+    agora_rows,
+    call_rows,
+    delay_rows,
+    memory_rows,
+    relay_rows,
+    setup_rows,
+    virtual_rows,
+)
 from tests.bench.method import HAS_PROC, progress
 from tests.bench.table import Row, as_json, as_text, exit_code
 
@@ -35,6 +44,7 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("G3", "G6"): relay_rows.measure,
     ("G7", "G8"): delay_rows.measure,
     ("G9", "G9m", "G10"): memory_rows.measure,
+    ("K6",): virtual_rows.measure,
     ("A1", "A3"): agora_rows.measure,
     ("A4",): agora_rows.measure_set_up,
     ("A2",): agora_delay_rows.measure,
@@ -43,9 +53,9 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
 _IDS: Final = tuple(name for names in SETS for name in names)
 
 
-def place(name: str) -> tuple[bool, int]:
-    """Where a row stands in the table: by its number, G9m after G9; rows about Agora (A) behind the others."""
-    return name.startswith("A"), int(re.findall("[0-9]+", name)[0])
+def place(name: str) -> tuple[int, int]:
+    """Where a row stands in the table: by its number, G9m after G9; first G, then the test kit (K), then Agora (A)."""
+    return "GKA".index(name[0]), int(re.findall("[0-9]+", name)[0])
 
 
 def _wanted(text: str) -> list[str]:

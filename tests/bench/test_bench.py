@@ -208,5 +208,5 @@ def test_every_row_has_its_place_in_the_table() -> None:
     names = [name for names in SETS for name in names]
     assert {"G1", "G9m", "G15", "A1"} <= set(names)
     ordered = sorted(names, key=place)
-    assert ordered == sorted(names, key=lambda name: (name[0] == "A", int(name.strip("AGm"))))
+    assert ordered == sorted(names, key=lambda name: ("GKA".index(name[0]), int(name.strip("AGKm"))))
     assert ordered[-1] == "A5"

@@ -16,8 +16,8 @@ from offhook.arguments import MOST_S, check_instance, check_number, check_rate, 
 from offhook.errors import ConfigError
 from offhook.interfaces.frame import SAMPLE_BYTES, SILENCE_DBFS, AudioFrame, level_dbfs
 
-#: Of the samples of a frame, one in this many is looked at first. A prime number, so that a tone seldom falls in step.
-_STRIDE: Final = 19
+#: Of the samples of a frame, one in 19 is looked at first, then one in 5; primes, so that a tone seldom falls in step.
+_STRIDES: Final = (19, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class SpeechDetector:
         self._loud_amplitude = 32768 * 10 ** (self.threshold_dbfs / 20) * (1 + 1e-9)
         #: For frames of the size in bytes of the last one: which samples are looked at first, and when they suffice.
         self._size = 0
-        self._few = Struct("<")
+        self._few = self._more = Struct("<")
         self._loud_amount = 0.0
         most = 1000 * MOST_S
         self._start = check_whole(start_ms, "start_ms", least=0, most=most, unit="milliseconds") * self.rate_hz // 1000
@@ -77,14 +77,18 @@ class SpeechDetector:
         """How long it has been quiet, in milliseconds, since the last loud frame or the start of the stream."""
         return 0.0 if self._end is None else (self._end - self._quiet_from) * 1000 / self.rate_hz
 
-    def feed(self, frame: AudioFrame) -> SpeechChange | None:
+    def feed(self, frame: AudioFrame, position: int | None = None) -> SpeechChange | None:
         """Process the next frame. Returns what changed, or None.
 
         A frame is judged as a whole, so pass frames of 10 to 60 ms. A position that steps back means that the stream
         started again; it does not count as silence.
 
+        Args:
+            frame: the frame.
+            position: where it begins; by default, at its own position.
+
         Raises:
-            ConfigError: it is not a frame, or has another rate.
+            ConfigError: it is not a frame, or has another rate; or `position` is not a whole number.
         """
         if type(frame) is not AudioFrame:  # the usual case is checked without a call
             check_instance(frame, "frame", AudioFrame, "an AudioFrame")
@@ -93,13 +97,17 @@ class SpeechDetector:
                 f"frame at {frame.rate_hz} Hz, detector at {self.rate_hz} Hz: convert the frame first, for "
                 f"example with call.audio(rate_hz={self.rate_hz})"
             )
+        if position is None:
+            position = frame.position
+        elif type(position) is not int:
+            position = check_whole(position, "position")
         if self._end is None:
-            self._end = self._quiet_from = frame.position
-        elif (step := frame.position - self._end) < 0:
+            self._end = self._quiet_from = position
+        elif (step := position - self._end) < 0:
             self._end += step
             self._quiet_from += step
             self._loud_from = None if self._loud_from is None else self._loud_from + step
-        position, pcm = frame.position, frame.pcm
+        pcm = frame.pcm
         end = position + len(pcm) // SAMPLE_BYTES
         change = self._advance(position) if position > self._end else None
         if not self._is_loud(pcm):
@@ -142,8 +150,12 @@ class SpeechDetector:
             return self.threshold_dbfs <= SILENCE_DBFS
         if len(pcm) != self._size:  # of the frame before
             self._size, samples = len(pcm), len(pcm) // SAMPLE_BYTES
-            self._few = Struct("<" + f"h{SAMPLE_BYTES * (_STRIDE - 1)}x" * (samples // _STRIDE))
+            self._few, self._more = (
+                Struct("<" + f"h{SAMPLE_BYTES * (stride - 1)}x" * (samples // stride)) for stride in _STRIDES
+            )
             self._loud_amount = self._loud_amplitude * math.sqrt(samples)
         if math.hypot(*self._few.unpack_from(pcm)) >= self._loud_amount:
+            return True
+        if math.hypot(*self._more.unpack_from(pcm)) >= self._loud_amount:
             return True
         return level_dbfs(pcm) >= self.threshold_dbfs

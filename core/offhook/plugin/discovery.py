@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces.environment import Environment
-from offhook.plugin.distributions import Unreadable, read_distributions
+from offhook.plugin.distributions import read_distributions
 from offhook.plugin.report import BUILT_IN, GIVEN, PluginReport
 from offhook.wording import nearest_name, quoted
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from importlib.metadata import EntryPoint
 
-    from offhook.plugin.distributions import Installed
+    from offhook.plugin.distributions import Distributions, Installed
 
 
 GROUP: Final = "offhook"
@@ -42,24 +42,25 @@ class Found:
     Attributes:
         plugins: the entry points in the order of loading, with a report for each.
         notes: a message for each problem of the settings.
-        unreadable: the distributions that cannot be read.
+        distributions: the installed distributions, and those that cannot be read.
     """
 
     plugins: list[tuple[EntryPoint, PluginReport]]
     notes: list[str]
-    unreadable: list[Unreadable]
+    distributions: Distributions
 
 
-def installed(environment: Mapping[str, str]) -> Found:
+def installed(environment: Mapping[str, str], distributions: Distributions | None = None) -> Found:
     """Find the installed plugins.
 
     Args:
         environment: holds `OFFHOOK_DISABLE_PLUGINS`.
+        distributions: what is installed; it is read now if this is None.
     """
     disabled = {name.strip() for name in Environment(environment).as_written(DISABLE_VARIABLE).split(",")} - {""}
     names: set[str] = set()
     found: list[tuple[EntryPoint, PluginReport]] = []
-    distributions = read_distributions(GROUP)
+    distributions = read_distributions(GROUP) if distributions is None else distributions
     points = [(point, owner) for owner in distributions.firsts() for point in owner.points if point.group == GROUP]
     for point, owner in sorted(points, key=_order):
         module = point.value.partition(":")[0].strip()
@@ -69,7 +70,7 @@ def installed(environment: Mapping[str, str]) -> Found:
         if disabled & both:
             report.disabled, report.problem = True, f"not loaded: {DISABLE_VARIABLE} names it"
         found.append((point, report))
-    return Found(found, [_unknown(name, names) for name in sorted(disabled - names)], distributions.unreadable)
+    return Found(found, [_unknown(name, names) for name in sorted(disabled - names)], distributions)
 
 
 def _order(item: tuple[EntryPoint, Installed]) -> tuple[bool, str, str]:

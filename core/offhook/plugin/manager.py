@@ -52,7 +52,7 @@ from offhook.wording import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from offhook.plugin.distributions import Unreadable
+    from offhook.plugin.distributions import Distributions, Unreadable
 
 
 __all__ = ["DISABLE_VARIABLE", "PLUGINS_LOGGER", "PluginReport", "Plugins"]
@@ -101,6 +101,7 @@ class Plugins:
         self.notes: list[str] = []
         #: The installed distributions that cannot be read. None of our plugins need be among them.
         self.unreadable: list[Unreadable] = []
+        self._distributions: Distributions | None = None
         self.auth: Registry[AuthFactory] = Registry("auth", "offhook_auth", Auth)
         self.carriers: Registry[CarrierFactory] = Registry("carrier", "offhook_carrier", Carrier)
         self.transports: Registry[TransportFactory] = Registry("transport", "offhook_transport", Transport)
@@ -128,6 +129,7 @@ class Plugins:
         *,
         commands: bool = False,
         builtin: Iterable[object] = (),
+        beside: Plugins | None = None,
     ) -> Plugins:
         """Load `builtin`, then the plugins of installed distributions, then `extra`.
 
@@ -137,6 +139,8 @@ class Plugins:
             commands: whether to call the hooks of the command line as well: commands and checks of `offhook doctor`.
             builtin: plugin objects that are part of the caller, such as the commands of `offhook` itself. They are
                 loaded first, so that a plugin cannot take a name of theirs; they cannot be disabled.
+            beside: plugins that this program has loaded before: what is installed is taken from them, and not read
+                again.
 
         Raises:
             ConfigError: an argument is of the wrong type.
@@ -145,8 +149,11 @@ class Plugins:
         """
         extra, builtin = _objects(extra, "plugins"), _objects(builtin, "builtin")
         plugins = cls(commands=commands)
-        found = installed(_settings(environment))
-        plugins.notes, plugins.unreadable = found.notes, found.unreadable
+        if beside is not None:
+            check_instance(beside, "beside", Plugins, "what Plugins.load() returned")
+        found = installed(_settings(environment), None if beside is None else beside._distributions)
+        plugins._distributions = found.distributions
+        plugins.notes, plugins.unreadable = found.notes, found.distributions.unreadable
         for plugin in builtin:
             plugins._loader.given(plugin, BUILT_IN)
         for point, report in found.plugins:

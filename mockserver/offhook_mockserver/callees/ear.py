@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from offhook.errors import OffhookError
-from offhook.interfaces import AudioFrame, frames_in
+from offhook.interfaces import SAMPLE_BYTES, AudioFrame, frames_in
 from offhook.media import SpeechDetector, SpeechStarted, SpeechStopped
 from offhook.secret import redact
 
@@ -126,13 +126,15 @@ class CalleeEar:
             self.first_audio_s = self._loop.time() - self._answered_at_s
         elif position > self._expected:
             self._miss(position)
-        self._expected = position + frame.samples
+        self._expected = position + len(frame.pcm) // SAMPLE_BYTES
         self.frames_heard += 1
         if self.deaf:
             return
-        placed = AudioFrame(frame.pcm, frame.rate_hz, position)
-        if (change := self._detector.feed(placed)) is not None:
+        if (change := self._detector.feed(frame, position)) is not None:
             self._note(change)
+        if self._recording is None and not self.taps:
+            return
+        placed = AudioFrame(frame.pcm, frame.rate_hz, position)
         if self._recording is not None:
             self._put(placed)
         for tap in self.taps:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_settings, check_several, wrong
 from offhook.call import Phone
+from offhook.plugin import Plugins
 from offhook_mockserver.server.asgi_transport import AsgiTransport
 from offhook_mockserver.server.mock import Mock
 
@@ -71,12 +72,13 @@ class InProcessMock(Mock):
             raise wrong("transport", "the name of a transport, or what transport() returned", transport)
         if environment is not None:
             check_settings(environment, "environment")
+        settings = {**self.environment, **(environment or {})}
         return Phone(
             policy=policy,
-            plugins=[self, *more],
+            plugins=Plugins.load([self, *more], settings, beside=self._plugins),
             store=store,
             transport=transport,
-            environment={**self.environment, **(environment or {})},
+            environment=settings,
             clock=self.clock,
             ids=self.ids,
             http=self.http() if http is None else http,

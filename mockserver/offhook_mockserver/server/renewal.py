@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from offhook.arguments import check_methods
 from offhook.plugin import hookimpl
 
 if TYPE_CHECKING:
     from offhook.interfaces import Grant
-    from offhook_mockserver.server.mock import Mock
+
+
+class Renewer(Protocol):
+    """What returns fresh grants for live calls: a mock, or the fixture `offhook_mock`."""
+
+    def renew(self, channel: str) -> Grant:
+        """A fresh grant for the channel of a live call."""
+        ...
 
 
 class RenewsGrants:
     """A plugin that renews grants by asking a mock, as a program asks its own backend.
 
     Args:
-        mock: the mock that has the channels.
+        mock: the mock that has the channels, or the fixture `offhook_mock`.
 
     Raises:
         ConfigError: it is not a mock.
@@ -25,7 +32,7 @@ class RenewsGrants:
         renewed: how many fresh grants it has returned.
     """
 
-    def __init__(self, mock: Mock) -> None:
+    def __init__(self, mock: Renewer) -> None:
         check_methods(mock, "mock", ("renew",), "a mock, such as InProcessMock()")
         self._mock = mock
         self.renewed: int = 0

@@ -169,11 +169,11 @@ class CalleeHandle(CalleeScript):
         calls = self.calls
         return calls[-1].history if calls else ()
 
-    def at_s(self, what: str | MomentCode) -> float | None:
+    def at_s(self, code: str | MomentCode) -> float | None:
         """When something happened to it, the last time: ``callee.at_s("heard_speech")``.
 
         Args:
-            what: the code of a moment, as `history` has it.
+            code: what happened, as `Moment.code` in `history` has it.
 
         Returns:
             Seconds since it answered; None if it did not happen, or before the answer.
@@ -181,8 +181,8 @@ class CalleeHandle(CalleeScript):
         Raises:
             ConfigError: there is no such code.
         """
-        code = what if isinstance(what, MomentCode) else _code(what)
-        return next((moment.at_s for moment in reversed(self.history) if moment.code is code), None)
+        wanted = code if isinstance(code, MomentCode) else _code(code)
+        return next((moment.at_s for moment in reversed(self.history) if moment.code is wanted), None)
 
     @property
     def unfinished(self) -> tuple[str, ...]:
@@ -261,9 +261,9 @@ class CalleeHandle(CalleeScript):
 
 
 def _code(name: str) -> MomentCode:
-    names = [code.value for code in MomentCode]
-    if check_text(name, "what", "answered") not in names:
-        raise wrong("what", f"the code of a moment ({', '.join(names)}){nearest_name(name, names)}", name)
+    codes = [code.value for code in MomentCode]
+    if check_text(name, "code", "answered") not in codes:
+        raise wrong("code", "one of " + ", ".join(codes), name, nearest_name(name, codes).replace("; d", "D"))
     return MomentCode(name)
 
 

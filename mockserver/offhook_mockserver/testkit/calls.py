@@ -101,7 +101,7 @@ class CallHandle:
         """What the callee heard until now, to be questioned.
 
         Raises:
-            CallStateError: it has not answered.
+            CallStateError: it has not answered, or the call was longer than `MockOptions.keep_audio_s`.
         """
         from offhook.testing.audio import Clip, Heard, Span
 
@@ -113,6 +113,13 @@ class CallHandle:
             raise CallStateError(
                 f"the callee has heard nothing yet, because it has not answered the call {self.channel}: wait for it, "
                 "with callee.answered() or callee.finished()"
+            )
+        if audio.dropped:  # or a question about the rest would get a wrong answer
+            kept_s = self._scene.tenant.settings.keep_audio_s
+            raise CallStateError(
+                f"only the first {kept_s:g} s of this call were kept, and it was longer, so questions about what the "
+                "callee heard have no answer: return MockOptions(keep_audio_s=...) with a longer time from the fixture "
+                "offhook_mock_options"
             )
         heard = Heard(
             Clip(audio.heard, audio.rate_hz, name="what the callee heard"),

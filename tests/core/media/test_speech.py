@@ -136,3 +136,19 @@ def test_a_frame_is_loud_by_all_its_samples_however_few_are_looked_at() -> None:
         detector = SpeechDetector(RATE_HZ, threshold, start_ms=0)
         started = detector.feed(AudioFrame(pcm_of(samples), RATE_HZ)) is not None
         assert started == (level_dbfs(pcm_of(samples)) >= threshold)
+
+
+def test_a_frame_can_be_placed_elsewhere_than_at_its_own_position() -> None:
+    detector = SpeechDetector(RATE_HZ)
+    loud = AudioFrame(LOUD * (10 * MS), RATE_HZ, 7)
+    assert [detector.feed(loud, at_ms * MS) for at_ms in (100, 120, 140)] == [None, None, SpeechStarted(100 * MS)]
+    with pytest.raises(ConfigError, match="position must be a whole number"):
+        detector.feed(loud, 1.5)  # type: ignore[arg-type]
+
+
+def test_anything_but_frames_and_positions_is_rejected() -> None:
+    detector = SpeechDetector(RATE_HZ)
+    with pytest.raises(ConfigError, match="frame must be an AudioFrame"):
+        detector.feed(LOUD)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="position must be a whole number"):
+        detector.advance(1.5)  # type: ignore[arg-type]

@@ -11,9 +11,9 @@ import pytest
 
 from offhook.cli.doctor.checks import shadowed
 from offhook.cli.root import run
-from offhook.errors import SpecError
+from offhook.errors import ConfigError, SpecError
 from offhook.interfaces.diagnosis import Level
-from offhook.plugin.distributions import read_distributions
+from offhook.plugin.distributions import Installed, read_distributions
 from offhook.plugin.manager import Plugins
 
 if TYPE_CHECKING:
@@ -226,3 +226,31 @@ def test_a_dangling_pth_and_a_folder_that_the_path_lists_twice(place: Path, monk
     monkeypatch.setattr(sys, "path", [*sys.path, str(place), f"{place}{os.sep}"])
     wheres = [item.where for item in read_distributions(GROUP).unreadable]
     assert len(wheres) == len(set(wheres))
+
+
+def test_a_distribution_is_read_again_when_its_files_change(place: Path) -> None:
+    def acme() -> Installed:
+        (found,) = [item for item in read_distributions(GROUP).readable if item.name == "acme"]
+        return found
+
+    folder = with_files()(place)
+    first = acme()
+    assert acme() is first
+    (folder / "METADATA").write_text(METADATA.replace("1\n", "2\n"))
+    assert (acme().version, acme().points) == ("2", ())
+    (folder / "entry_points.txt").write_text("[x]\na = b\n")
+    assert [point.name for point in acme().points] == ["a"]
+    (folder / "METADATA").unlink()
+    (folder / "PKG-INFO").write_text(METADATA)
+    assert acme().version == "1"
+
+
+def test_plugins_beside_others_read_nothing_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Plugins.load()
+    empty(place)
+    monkeypatch.setattr("offhook.plugin.discovery.read_distributions", lambda group: pytest.fail("read again"))
+    second = Plugins.load(beside=first)
+    assert [report.label for report in second.reports] == [report.label for report in first.reports]
+    assert second.unreadable == first.unreadable == []
+    with pytest.raises(ConfigError, match=r"beside must be what Plugins.load\(\) returned, got 3"):
+        Plugins.load(beside=3)  # type: ignore[arg-type]

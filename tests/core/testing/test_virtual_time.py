@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -129,3 +130,30 @@ def test_a_function_that_was_not_called_is_refused() -> None:
 
     with pytest.raises(ConfigError, match=r"main must be a coroutine, for example main\(\)"):
         run_virtual(main)  # type: ignore[arg-type]
+
+
+def test_the_clock_is_held_before_the_executor_starts_a_thread_and_not_after_a_failure() -> None:
+    class Watching(ThreadPoolExecutor):
+        held = False
+
+        def submit(self, *args, **options):  # type: ignore[no-untyped-def]
+            self.held = loop.held
+            return super().submit(*args, **options)
+
+    async def main() -> None:
+        assert not loop.held
+        with Watching(1) as executor:
+            assert await loop.run_in_executor(executor, str, 1) == "1"
+            assert executor.held
+        assert not loop.held
+        with pytest.raises(RuntimeError, match="shutdown"):
+            loop.run_in_executor(executor, str, 1)
+        assert not loop.held
+        with loop.hold():
+            assert loop.held
+
+    loop = VirtualLoop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()

@@ -8,7 +8,7 @@ A comment before a block of a page says what it is:
 - ``<!-- file: agent.py -->`` and ``<!-- examples/agent.py -->``: it is added to a file that the others need;
 - ``<!-- prints: test_x.py -->``: each of its lines is printed, in this order. ``…`` stands for anything.
 
-The application of the first page is there for all of them, and so are three clips: greeting.wav, hello.wav and reply.wav.
+The application of the first page is there for all of them, and so are greeting.wav, hello.wav and reply.wav.
 """
 
 from __future__ import annotations
@@ -23,18 +23,24 @@ import numpy  # noqa: F401 - see below
 import pytest
 
 # A run in this process forgets the modules that it imported first, and not what was made of them: so they are here.
-import offhook.testing.audio
-import offhook_aiortc.transport
+import offhook.testing.audio  # noqa: F401
+import offhook_aiortc.transport  # noqa: F401
 import offhook_mockserver.testkit.artefacts
 import offhook_mockserver.testkit.making  # noqa: F401
 from offhook import Phone  # noqa: F401
+from offhook.errors import OffhookError
+from offhook.plugin import Plugins
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.script import VERBS
 from offhook_mockserver.callees.speech import CLIPS
 from offhook_mockserver.callees.toml import load_scripts
+from offhook_mockserver.tenants.faults import FAULT_NAMES
+from offhook_mockserver.testkit import MockOptions, virtual_handle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from offhook_mockserver.testkit import MockHandle
 
 pytest_plugins = ["pytester"]
 
@@ -52,7 +58,9 @@ PAGES = (
 NUMBER = "+14155550190"
 #: The verbs in the table that a callee does before it answers.
 BEFORE_THE_ANSWER = tuple(f".{name}" for name in "rings answers declines is_ never goes_to".split())
-BLOCK = re.compile(r"<!-- (?:(run|fails|file|prints): ([\w.]+)( slow)?|examples/([\w.]+)) -->\n```\w*\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(
+    r"<!-- (?:(run|fails|file|prints): ([\w.]+)( slow)?|examples/([\w.]+)) -->\n```\w*\n(.*?)```", re.DOTALL
+)
 
 
 @dataclass
@@ -88,7 +96,15 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
 
 def run(pytester: pytest.Pytester, names: Iterable[str]) -> tuple[pytest.RunResult, dict[str, int]]:
     result = pytester.runpytest_inprocess(
-        *("-p", "no:cacheprovider", "-W", "error", "--strict-markers", "--color=no", "--offhook-artifacts-dir=artifacts"),
+        *(
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            "error",
+            "--strict-markers",
+            "--color=no",
+            "--offhook-artifacts-dir=artifacts",
+        ),
         *names,
     )
     return result, result.parseoutcomes()
@@ -140,13 +156,38 @@ def test_the_table_of_verbs_is_complete_and_says_the_same_in_python_and_in_toml(
     for python, toml in rows:
         before = python.startswith(BEFORE_THE_ANSWER)
         script = CalleeScript(tmp_path) if before else CalleeScript(tmp_path).answers()
-        steps = eval(f"script{python}", {"script": script}).steps  # noqa: S307 - our own page
+        steps = eval(f"script{python}", {"script": script}).steps
         file = tmp_path / "callees.toml"
         answer = "" if before else '"answer", '
         file.write_text(f'[[callee]]\nnumber = "{NUMBER}"\nsteps = [{answer}{toml}]\n', encoding="utf-8")
         assert load_scripts(file)[NUMBER].steps == steps, (python, toml)
         seen |= {type(step).verb for step in steps}
     assert seen == {verb.verb for verb in VERBS}
+
+
+FAULT_ROW = re.compile(r"^\| `(\w+\(.*?\))` \| [^|]+ \| (yes|no) \| `(\w+)`", re.MULTILINE)
+
+
+def test_the_tables_of_faults_are_complete_and_say_what_an_application_sees() -> None:
+    rows = FAULT_ROW.findall((DOCS / "cause-faults.md").read_text(encoding="utf-8"))
+    plugins = Plugins.load()
+
+    async def app(offhook_mock: MockHandle, number: str) -> str:
+        async with offhook_mock.phone() as phone, phone.dial(number) as call:
+            await call.answered()
+            await call.ended()
+        return str(call.record.disposition)
+
+    for fault, rings, sees in rows:
+        with virtual_handle(MockOptions(), plugins=plugins, seed=1) as offhook_mock:
+            callee = offhook_mock.callee().answers().waits(60).hangs_up()
+            eval(f"faults.{fault}", {"faults": offhook_mock.faults})
+            try:
+                seen = offhook_mock.run(app(offhook_mock, callee.number), timeout_s=200)
+            except OffhookError as error:
+                seen = type(error).__name__
+            assert (fault, rings, sees) == (fault, "yes" if callee.calls else "no", seen)
+    assert {fault.partition("(")[0] for fault, _, _ in rows} == set(FAULT_NAMES)
 
 
 def test_what_pages_show_as_printed_is_of_an_example() -> None:

@@ -137,7 +137,6 @@ def test_the_anyio_plugin_on_asyncio_and_on_trio(run: Callable[..., pytest.RunRe
         import anyio
 
         @pytest.mark.anyio
-        @pytest.mark.offhook(allow=["threads"])  # trio keeps threads for the next who need one
         async def test_it(offhook_mock, anyio_backend_name):
             callee = offhook_mock.callee().answers(after_s=0.01).listens(until="speech")
             app = offhook_mock.start(bot(callee.number))

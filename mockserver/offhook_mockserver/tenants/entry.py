@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-<<<<<<< HEAD
-from offhook.arguments import check_number, check_whole, wrong
+from offhook.arguments import check_number, check_text, check_whole, wrong
 from offhook.errors import ConfigError
-=======
-from offhook.arguments import check_text, wrong
->>>>>>> kit-all
 from offhook.interfaces import iso_8601, mask_all
 from offhook.secret import MASK, redact
 from offhook.session import Grade
@@ -217,9 +213,8 @@ class _Cleaner:
                     and _SECRET_NAME.search(name)
                     and not name.endswith(_HASH)
                 )
-                kept = (
-                    name if name in _OUR_NAMES else self._text(name)
-                )  # before the value, which may take all that is left
+                # Before the value, which may take all that is left.
+                kept = name if name in _OUR_NAMES else self._text(name)
                 copied[kept] = MASK if secret else self.copy(item, depth + 1)
             return copied
         given = cast("object", value)  # programs may pass anything

@@ -198,7 +198,7 @@ def test_a_number_can_be_looked_for_in_texts() -> None:
         ({"text": 7}, "text must be text or a compiled regular expression"),
         ({"text": re.compile(b"x")}, "text must be text or a compiled regular expression for text"),
         ({"since": "1"}, "since must be an entry, or the index of one"),
-        ({"where": 7}, "where must be a function that can be called with an entry"),
+        ({"where": 7}, "where must be fields with their values, or a function that can be called with an entry"),
         ({"where": {1: 2}}, "a name in where must be text"),
     ],
 )

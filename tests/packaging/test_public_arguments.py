@@ -318,6 +318,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone, kit_handle: MockHandle) 
         "gain_of": (gain_of, {"db": 1.0}),
         "home": (home, {"environment": {}}),
         "load_json": (load_json, {"text": "{}"}),
+        "load_scripts": (load_scripts, {"path": scripts}),
         "make_private": (make_private, {"folder": folder / "private"}),
         "replay": (replay, {"journal": []}),
     }
@@ -342,7 +343,6 @@ def _scripts(wav: Path, scripts: Path) -> dict[str, Valid]:
         "SoundsLike.__init__": (SoundsLike, {"path": wav}),
         "Tone.__init__": (Tone, {"hz": 440}),
         "Voicemail.__init__": (Voicemail, {}),
-        "load_scripts": (load_scripts, {"path": scripts}),
         "CalleeScript.__init__": (CalleeScript, {}),
         "CalleeScript.answers": (ringing("answers"), {}),
         "CalleeScript.answers_elsewhere": (ringing("answers_elsewhere"), {}),

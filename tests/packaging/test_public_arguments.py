@@ -444,9 +444,9 @@ def test_the_exceptions_exist() -> None:
         (lambda: Faults().lost_answer(times=0), "times must be at least 1, got 0"),
         (lambda: ServerThread(plugins=[]), r"plugins must be offhook.plugin.Plugins, got list\. Write Plugins.load"),  # type: ignore[arg-type]
         (
-            lambda: kit_mock(options={"seed": 1}),
+            lambda: kit_mock(options={"seed": 1}),  # type: ignore[arg-type]
             r"options must be MockOptions\(\.\.\.\), got dict\. Write MockOptions\(\*\*options",
-        ),  # type: ignore[arg-type]
+        ),
         (lambda: MockSettings(port=70_000), "port must be between 0 and 65,535, got 70000"),
         (lambda: Ring(-1), r"Ring\(duration_s\) must be a finite number of seconds, 0 or more, got -1"),
         (lambda: Say(""), r"Say\(path\) must be a file's name or a path, for example 'hello.wav', got ''"),

@@ -127,7 +127,7 @@ def test_not_finished_says_in_which_step_and_what_was_heard(offhook: MockHandle)
     )
     assert "it waited in: step 2: listens until" in failed.value.message
     assert "not done: step 3: says tone:600,1" in failed.value.message
-    assert "0.00  answered" in failed.value.message
+    assert re.search(r" 0\.\d\d  answered", failed.value.message)  # a busy machine notes it a little later
     assert "it received audio, but only silence" in failed.value.message
     assert "the application bot has ended" in failed.value.message
     assert failed.value.about_time

@@ -313,7 +313,7 @@ class Call:
         media = self._media("clear")
         playing = media.playout.playing
         sent_ms = media.clear()
-        detail = f"{sent_ms:.0f} ms of what was playing had been sent" if playing else "nothing was playing"
+        detail = f"{sent_ms:.0f} ms had been sent" if playing else "nothing was playing"
         self._driver.program.add(PLAYOUT_CLEARED, detail, {"sent_ms": round(sent_ms, 3)})
         return sent_ms
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from offhook.session import CallState
@@ -79,6 +80,6 @@ def _states(lines: Sequence[TimelineLine]) -> Iterator[State]:
             for line in lines
             if (state := line.state if row == CALLER else _STATES.get(line.code, ""))
         ]
-        for (from_s, state), (to_s, _) in zip(own, [*own[1:], (end_s, "")], strict=True):
+        for (from_s, state), (to_s, _) in pairwise([*own, (end_s, "")]):
             if from_s < to_s and state != CallState.ENDED.value:
                 yield State(Span(from_s, to_s), state, row)

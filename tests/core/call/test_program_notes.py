@@ -30,7 +30,7 @@ def test_a_clear_is_noted_with_what_had_been_sent() -> None:
             await asyncio.sleep(1)
             assert call.clear() == 0
         assert notes(r) == [
-            ("PlayoutCleared", {"sent_ms": 60.0, "times": 1}, "60 ms of what was playing had been sent"),
+            ("PlayoutCleared", {"sent_ms": 60.0, "times": 1}, "60 ms had been sent"),
             ("PlayoutCleared", {"sent_ms": 0.0, "times": 1}, "nothing was playing"),
         ]
         assert [entry.event for entry in call.record.timeline] == r.events()

@@ -24,8 +24,6 @@ _ANSWERED: Final = MomentCode.ANSWERED.value
 CALLER: Final = "caller"
 #: The wall times of phones are in milliseconds.
 _ROUNDED_S: Final = 0.001
-#: The codes of a member that is gone.
-_LEFT: Final = frozenset({"left", "dropped", "removed"})
 #: How many lines of a timeline a terminal shows, the first ones and the last ones, and how much of each.
 _FIRST: Final = 12
 _LAST: Final = 36
@@ -72,7 +70,6 @@ def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> li
     """
     numbers: dict[str, int] = {}
     answers: dict[str, float] = {}
-    expiring: set[object] = set()
     lines: list[TimelineLine] = []
     for entry in entries:
         if entry.kind in _NOT_SHOWN:
@@ -90,7 +87,7 @@ def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> li
                 answered_s=None if answered_at_s is None else entry.at_s - answered_at_s,
                 kind=entry.kind.value,
                 code=code,
-                text=entry.text + _about_token(code, entry.fields.get("uid"), expiring),
+                text=entry.text,
             )
         )
     for caller in callers:
@@ -113,23 +110,6 @@ def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> li
 def _order(line: TimelineLine) -> tuple[float, int]:
     """By time. Of lines of the same millisecond, a phone's dialling comes first, and what it saw of the mock last."""
     return round(line.at_s, 3), 1 if line.kind != CALLER else 0 if line.code == "Dialed" else 2
-
-
-def _about_token(code: str, uid: object, expiring: set[object]) -> str:
-    """What a line about a member that left adds if its token was about to expire; empty for any other line.
-
-    Args:
-        code: what happened.
-        uid: the member.
-        expiring: the members whose tokens were about to expire until now.
-    """
-    if code == "token_expiring":
-        expiring.add(uid)
-    elif code == "token_renewed":
-        expiring.discard(uid)
-    elif code in _LEFT and uid in expiring:
-        return "; its token was about to expire and had not been renewed"
-    return ""
 
 
 def timeline_lines(timeline: Sequence[TimelineLine]) -> list[str]:

@@ -99,19 +99,6 @@ def test_the_timeline_numbers_calls_and_counts_from_the_answer() -> None:
     assert lines[3].line == "    2.500    [0.500] call 1  on hold"
 
 
-@pytest.mark.parametrize(("renewed", "says"), [(False, True), (True, False)])
-def test_a_member_that_leaves_says_whether_its_token_was_about_to_expire(renewed: bool, says: bool) -> None:
-    entries = [
-        entry(0, 1.0, EntryKind.MEMBER, "it expires", event="token_expiring", uid=7),
-        entry(1, 2.0, EntryKind.MEMBER, "it was renewed", event="token_renewed", uid=7 if renewed else 8),
-        entry(2, 3.0, EntryKind.MEMBER, "a caller left", event="left", uid=7),
-        entry(3, 4.0, EntryKind.MEMBER, "another left", event="left", uid=8),
-    ]
-    *_, left, other = timeline(entries)
-    assert left.text.endswith("its token was about to expire and had not been renewed") is says
-    assert other.text == "another left"
-
-
 def test_a_report_says_what_happened_and_where_the_rest_is() -> None:
     report = failure_report(evidence(stall=Stall(0.0, 0.034, 0.0)), Path("art"))
     assert report.splitlines() == [

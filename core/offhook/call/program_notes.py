@@ -91,5 +91,7 @@ class ProgramNotes:
         window.timer.cancel()
         if window.times:
             last = f", the last: {window.detail}" if window.detail else ""
-            self._note(name, f"{window.times} more within {WINDOW_S:g} s{last}", {**window.facts, "times": window.times})
+            self._note(
+                name, f"{window.times} more within {WINDOW_S:g} s{last}", {**window.facts, "times": window.times}
+            )
         return window.times > 0

@@ -6,14 +6,13 @@ real time may be another process, so it writes to a folder of the test, which th
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from offhook.interfaces import Store
+from offhook.interfaces import Ids, Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +59,7 @@ class FileJournals(CallerJournals):
 
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
-        self._folder = Path(tempfile.gettempdir(), f"offhook-test-{secrets.token_hex(8)}")
+        self._folder = Path(tempfile.gettempdir(), f"offhook-test-{Ids().hex(16)}")
         self.setting: str = f"jsonl:{self._folder}"
 
     def read(self) -> Sequence[Document]:

@@ -166,8 +166,8 @@ def test_what_the_phones_knew_stands_between_what_the_mock_saw() -> None:
         "    3.500    [1.500] call 1  back",
         "    4.000    [2.000] call 1  the call has ended",
         "    4.000    [2.000] call 1  caller's phone: HangUpRequested; the call is ending",
-        "    4.010    [2.010] call 1  caller's phone: LegClosed, left; the call is ended: completed, ended by the caller; "
-        "the store failed",
+        "    4.010    [2.010] call 1  caller's phone: LegClosed, left; the call is ended: completed, ended by the "
+        "caller; the store failed",
     ]
     assert {line.kind for line in lines if "phone" in line.text} == {"caller"}
 
@@ -192,7 +192,12 @@ def test_lines_of_phones_follow_a_clock_that_the_test_moved() -> None:
 
 
 def test_records_of_another_shape_are_left_out() -> None:
-    odd = [{}, {**RECORD, "dialed_at": "soon"}, {**RECORD, "timeline": "x"}, {**RECORD, "timeline": [5, {}]}]
+    odd: list[Document] = [
+        {},
+        {**RECORD, "dialed_at": "soon"},
+        {**RECORD, "timeline": "x"},
+        {**RECORD, "timeline": [5, {}]},
+    ]
     assert [call.lines for call in caller_calls(odd, ENTRIES)] == [[], []]
 
 

@@ -192,13 +192,13 @@ def test_lines_of_phones_follow_a_clock_that_the_test_moved() -> None:
 
 
 def test_records_of_another_shape_are_left_out() -> None:
-    odd: list[Document] = [
+    others: list[Document] = [
         {},
         {**RECORD, "dialed_at": "soon"},
         {**RECORD, "timeline": "x"},
         {**RECORD, "timeline": [5, {}]},
     ]
-    assert [call.lines for call in caller_calls(odd, ENTRIES)] == [[], []]
+    assert [call.lines for call in caller_calls(others, ENTRIES)] == [[], []]
 
 
 def test_the_folder_has_what_the_phones_wrote_down_without_secrets(tmp_path: Path) -> None:

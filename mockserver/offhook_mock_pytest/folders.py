@@ -11,8 +11,6 @@ import pytest
 if TYPE_CHECKING:
     from offhook_mockserver.testkit import MockHandle
 
-__all__ = ["FOLDER", "MODE", "keep_passed", "report_failed"]
-
 #: The options, by their names in pytest's configuration.
 MODE: Final = "offhook_artifacts"
 FOLDER: Final = "offhook_artifacts_dir"

@@ -13,8 +13,6 @@ from offhook_mock_pytest.void import mark_if_void
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["TITLE"]
-
 TITLE: Final = "offhook: what happened"
 
 

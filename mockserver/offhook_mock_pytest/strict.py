@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from offhook_mockserver.testkit import MockHandle
     from offhook_mockserver.testkit.allowances import Leftover
 
-__all__ = ["MARKER", "WATCH", "Watch", "watched"]
-
 MARKER: Final = "offhook"
 #: What a fixture of the test may own.
 _OF_FIXTURES: Final = frozenset({"threads", "sockets", "processes"})

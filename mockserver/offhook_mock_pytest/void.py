@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from offhook_mock_pytest.strict import Watch
     from offhook_mockserver.testkit import MockHandle
 
-__all__ = ["EXIT_VOID", "mark_if_void"]
-
 #: EX_TEMPFAIL of sysexits.h: the caller is invited to try again.
 EXIT_VOID: Final = 75
 #: How often a test is run at most.

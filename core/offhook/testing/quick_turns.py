@@ -6,6 +6,8 @@ asyncio. It is the only place where offhook uses private names of asyncio; `test
 compares it with asyncio's own loop.
 """
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
@@ -26,6 +28,10 @@ _Ts = TypeVarTuple("_Ts")
 
 #: Timers that were cancelled and wait for their time. When there are more, asyncio decides whether to remove them.
 _MOST_CANCELLED: Final = 50
+#: Whether handles are made as in Python 3.11 to 3.13. If another version makes them in another way, asyncio does all.
+_USUAL_HANDLES: Final = {*asyncio.Handle.__slots__, *asyncio.TimerHandle.__slots__} == set(
+    "_callback _args _cancelled _loop _source_traceback _repr __weakref__ _context _scheduled _when".split()
+)
 
 
 class QuickTurns(asyncio.SelectorEventLoop):
@@ -60,7 +66,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
         self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """As in asyncio."""
-        if self._debug:
+        if self._debug or not _USUAL_HANDLES:
             return super().call_soon(callback, *args, context=context)
         self._check_closed()
         handle = _Handle(callback, args, self, context)
@@ -75,7 +81,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """As in asyncio."""
-        if self._debug:
+        if self._debug or not _USUAL_HANDLES:
             return super().call_at(when, callback, *args, context=context)
         self._check_closed()
         timer = _Timer(when, callback, args, self, context)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-from offhook.arguments import wrong
+from offhook.arguments import check_text, wrong
 from offhook.interfaces import iso_8601, mask_all
 from offhook.secret import MASK, redact
 from offhook.session import Grade
@@ -153,7 +153,13 @@ def clean_text(text: str) -> str:
 
 
 def clean(fields: Mapping[str, Json]) -> tuple[dict[str, Json], int]:
-    """A copy of `fields` without secrets, with numbers masked, cut to limits; and about how many bytes it takes."""
+    """A copy of `fields` without secrets, with numbers masked, cut to limits; and about how many bytes it takes.
+
+    Raises:
+        ConfigError: it is not a mapping of text to what JSON can hold.
+    """
+    if not isinstance(fields, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+        raise wrong("fields", "a mapping of names to what JSON can hold", fields)
     if not fields:
         return {}, 0
     cleaner = _Cleaner()
@@ -183,6 +189,7 @@ class _Cleaner:
         if isinstance(value, Mapping):
             copied: dict[str, Json] = {}
             for name, item in value.items():
+                check_text(name, "a name in fields")
                 if self._left <= 0:
                     copied["…"] = "…"
                     break
@@ -192,6 +199,9 @@ class _Cleaner:
                     MASK if secret else self.copy(item, depth + 1)
                 )
             return copied
+        given = cast("object", value)  # programs may pass anything
+        if not isinstance(given, Sequence) or isinstance(given, bytes):
+            raise wrong("a value in fields", "text, a number, True, False, None, a list or a dict", value)
         items: list[Json] = []
         for item in value:
             if self._left <= 0:

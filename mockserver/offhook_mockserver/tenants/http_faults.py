@@ -60,7 +60,11 @@ class HttpFaults(FaultRegister):
             ConfigError: an argument is of the wrong type or out of range.
         """
         check_whole(status, "status", least=400, most=599)
-        headers = () if value is None else (("retry-after", _header(str(value), "value")),)
+        headers: tuple[tuple[str, str], ...] = ()
+        if value is not None:
+            if isinstance(value, bool) or not isinstance(value, str | int):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+                raise wrong("value", "text, a whole number or None", value)
+            headers = (("retry-after", _header(str(value), "value")),)
         effect = ReplacedAnswer(status=status, message=_MESSAGE, headers=headers, rings=False)
         return self._make("retry_after", f"requests are answered with {status}, Retry-After: {value}", effect, **limits)
 

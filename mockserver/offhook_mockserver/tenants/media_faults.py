@@ -120,8 +120,8 @@ class MediaFaults(FaultRegister):
         Raises:
             ConfigError: an argument is of the wrong type or out of range.
         """
-        what = "blackout" + ("" if for_s is None else f" of {for_s:g} s")
         effect = _impaired(MediaDirection.BOTH, BadNetwork(cut=True), for_s, None)
+        what = "blackout" + ("" if for_s is None else f" of {for_s:g} s")
         return self._make("blackout", what, effect, **limits)
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook.arguments import check_flag, check_path, check_several, wrong
+from offhook.arguments import check_flag, check_instance, check_path, check_several, wrong
 from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164
 from offhook.secret import Secret
@@ -168,10 +168,7 @@ class Tenants:
             ConfigError: an argument is of the wrong type, a line is not an E.164 number, there is none, or another
                 tenant of this mock has the same seed and so the same keys.
         """
-        numbers = check_several(lines, "lines", "a tuple of E.164 numbers")
-        if not numbers:
-            raise wrong("lines", "a tuple of at least one E.164 number", lines)
-        lines = tuple(e164(cast("str", number), "line") for number in numbers)
+        lines = check_lines(lines)
         if settings is not None:
             check_tenant_settings(settings)
         if bounds is not None:
@@ -240,7 +237,12 @@ class Tenants:
         return tuple(self._by_key.values())
 
     async def end_calls(self, tenant: Tenant) -> None:
-        """End the tenant's calls: callees drop out, and recordings are finished. Bounded."""
+        """End the tenant's calls: callees drop out, and recordings are finished. Bounded.
+
+        Raises:
+            ConfigError: `tenant` is not a `Tenant`.
+        """
+        check_tenant(tenant)
         tasks = [call.task for call in tenant.calls.values() if call.task is not None]
         for task in tasks:
             task.cancel()
@@ -251,7 +253,11 @@ class Tenants:
         """End the tenant's calls and forget it: its keys are wrong from now on. Idempotent and bounded.
 
         The `Tenant` object keeps its journal and its ended calls.
+
+        Raises:
+            ConfigError: `tenant` is not a `Tenant`.
         """
+        check_tenant(tenant)
         if tenant.removed:
             return
         tenant.removed = True
@@ -262,6 +268,27 @@ class Tenants:
             tenant.faults.end_all()
             tenant.journal.close()
             self.on_removed(tenant)
+
+
+def check_lines(given: object) -> tuple[str, ...]:
+    """Check the numbers that a tenant may call from, and return them.
+
+    Raises:
+        ConfigError: it is not a collection of E.164 numbers, or it is empty.
+    """
+    numbers = check_several(given, "lines", "a tuple of E.164 numbers")
+    if not numbers:
+        raise wrong("lines", "a tuple of at least one E.164 number", given)
+    return tuple(e164(cast("str", number), "line") for number in numbers)
+
+
+def check_tenant(given: object) -> Tenant:
+    """Check an argument that must be a `Tenant`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    return check_instance(given, "tenant", Tenant, "a tenant, as tenants.create() returns it")
 
 
 def _note_fault(journal: Journal, fault: Fault, what: str, number: str | None, channel: str | None) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from offhook.arguments import check_seconds
+from offhook.arguments import check_seconds, discard
 from offhook.call import Phone
+from offhook.errors import ConfigError
 from offhook.interfaces import e164
 from offhook_mockserver.callees.numbers import DEFAULT_NUMBER
 from offhook_mockserver.testkit.bridge import VirtualBridge
@@ -154,6 +155,7 @@ class MockHandle:
 
         Raises:
             RoomError: the channel has no live call.
+            ConfigError: `channel` is not text.
         """
         return self.on_loop(lambda: self._mock.renew(channel))
 
@@ -225,8 +227,10 @@ class MockHandle:
         Raises:
             WaitTimeout: it did not end in time. It was cancelled.
             CallStateError: an event loop runs on this thread; use `arun`.
+            ConfigError: an argument is of the wrong type; the application was not started.
             BaseException: what the application raises.
         """
+        _check_limit(timeout_s, coroutine)
         started = self.start(coroutine)
         try:
             return started.result(timeout_s)
@@ -235,6 +239,7 @@ class MockHandle:
 
     async def arun(self, coroutine: Coroutine[object, object, _T], timeout_s: float | None = 60.0) -> _T:
         """As `run`, for coroutines."""
+        _check_limit(timeout_s, coroutine)
         started = self.start(coroutine)
         try:
             return await started.aresult(timeout_s)
@@ -314,3 +319,13 @@ class MockHandle:
             self.bridge.wait("offhook_mock.close", lambda: self._mock.tenants.remove(self.tenant))
         finally:
             self._scene.callers.close()
+
+
+def _check_limit(timeout_s: object, coroutine: object) -> None:
+    """Check a limit before the application starts, which is then not awaited."""
+    try:
+        if timeout_s is not None:
+            check_seconds(timeout_s, "timeout_s", zero=True)
+    except ConfigError:
+        discard(coroutine)
+        raise

@@ -37,9 +37,8 @@ if TYPE_CHECKING:
 #: How often a leak is looked for again before it counts, and the pause between two looks: many end a moment later.
 _LOOKS: Final = 50
 _PAUSE_S: Final = 0.01
-#: The beginnings of the names of threads that do not count: executors of asyncio and of anyio, those that trio keeps
-#: for ten seconds for its next work, the watchdog of calls, which ends with the last call, and the time limits of
-#: pytest-timeout.
+#: The beginnings of the names of threads that do not count: executors of asyncio and of anyio, threads that trio keeps
+#: for its next work, the watchdog of calls, which ends with the last call, and the time limits of pytest-timeout.
 _UNCOUNTED_THREADS: Final = ("asyncio_", "AnyIO worker", "Trio thread", "offhook-watchdog", "pytest_timeout")
 #: Children that Python starts for itself and keeps until it ends.
 _PYTHONS_CHILDREN: Final = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")

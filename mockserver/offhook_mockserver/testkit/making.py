@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offhook.arguments import check_flag, check_instance
+from offhook.arguments import check_flag, check_path
 from offhook.call import InProcessService, reached_in_process
 from offhook.interfaces import Ids
 from offhook.plugin import Plugins
@@ -14,15 +15,16 @@ from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.testkit.bridge import RealBridge, VirtualBridge
 from offhook_mockserver.testkit.caller_journals import FileJournals, MemoryJournals
 from offhook_mockserver.testkit.handle import MockHandle
-from offhook_mockserver.testkit.options import MockOptions
+from offhook_mockserver.testkit.options import MockOptions, check_options
 from offhook_mockserver.testkit.process_environment import process_environment
 from offhook_mockserver.testkit.scene import Scene
 from offhook_mockserver.testkit.server_thread import ServerThread
 from offhook_mockserver.testkit.virtual_guard import VirtualGuard
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Generator, Set
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
     from offhook.testing import VirtualLoop
     from offhook_mockserver.tenants.settings import TenantSettings
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
 _EPOCH_S = 1_795_000_000.0
 
 
-@contextlib.contextmanager
 def mock(
-    *, virtual: bool = False, options: MockOptions | None = None, folder: Path | None = None
-) -> Generator[MockHandle]:
+    *,
+    virtual: bool = False,
+    options: MockOptions | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> AbstractContextManager[MockHandle]:
     """A mock for one test, without pytest: for `unittest`, a script or another framework.
 
     The settings that lead an application to it are in the environment of the process meanwhile.
@@ -49,7 +53,12 @@ def mock(
         ConfigError: an argument is of the wrong type.
     """
     check_flag(virtual, "virtual")
-    options = MockOptions() if options is None else check_instance(options, "options", MockOptions, "MockOptions(...)")
+    options = MockOptions() if options is None else check_options(options, "options")
+    return _mock(virtual, options, None if folder is None else Path(check_path(folder, "folder", "clips")))
+
+
+@contextlib.contextmanager
+def _mock(virtual: bool, options: MockOptions, folder: Path | None) -> Generator[MockHandle]:
     plugins = Plugins.load()
     if virtual:
         with virtual_handle(options, plugins=plugins, seed=options.seed, folder=folder) as handle:

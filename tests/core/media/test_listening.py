@@ -77,12 +77,31 @@ def test_a_cancelled_reader_loses_nothing() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("first", ["put", "cancel"])
+def test_a_reader_that_is_cancelled_as_an_item_comes_loses_nothing(first: str) -> None:
+    async def main() -> None:
+        stream = BoundedStream[int](10)
+        reader, other = (asyncio.create_task(anext(stream)) for _ in range(2))
+        await asyncio.sleep(1)
+        if first == "put":
+            stream.put(1)
+        reader.cancel()
+        if first == "cancel":
+            stream.put(1)
+        await asyncio.wait({reader, other})
+        assert reader.cancelled()
+        assert other.result() == 1
+
+    run(main())
+
+
 def test_without_a_resampler_frames_pass_as_they_are() -> None:
     async def main() -> None:
         stream = AudioStream(2, None, 16_000)
         given = frame(5, 640)
         stream.feed(given)
         assert await anext(stream) is given
+        assert stream.newly_clipped() == 0
 
     run(main())
 

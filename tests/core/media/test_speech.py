@@ -144,3 +144,11 @@ def test_a_frame_can_be_placed_elsewhere_than_at_its_own_position() -> None:
     assert [detector.feed(loud, at_ms * MS) for at_ms in (100, 120, 140)] == [None, None, SpeechStarted(100 * MS)]
     with pytest.raises(ConfigError, match="position must be a whole number"):
         detector.feed(loud, 1.5)  # type: ignore[arg-type]
+
+
+def test_anything_but_frames_and_positions_is_rejected() -> None:
+    detector = SpeechDetector(RATE_HZ)
+    with pytest.raises(ConfigError, match="frame must be an AudioFrame"):
+        detector.feed(LOUD)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="position must be a whole number"):
+        detector.advance(1.5)  # type: ignore[arg-type]

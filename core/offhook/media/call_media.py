@@ -226,7 +226,8 @@ class CallMedia:
         if uid != self.callee_uid:
             self.frames_from_others += 1
             return
-        self._check_pause()
+        check_pause, callee_audio = self._check_pause, self._callee_audio  # called as they are, not as methods
+        check_pause()
         now = round((self._loop.time() - self._joined_at) * self.rate_hz)
         anchor = self._anchors.get(uid)
         if self._drop_until_s and anchor is not None and self._is_stale(anchor + frame.position):
@@ -244,11 +245,14 @@ class CallMedia:
             self._pass_on(AudioFrame(pcm, frame.rate_hz, position))
         if self._recorder is not None:
             self._record(left=False, position=position, pcm=pcm)
-        self._callee_audio()
+        callee_audio()
 
     def _pass_on(self, frame: AudioFrame) -> None:
         """Pass a frame of the callee to the listeners."""
-        for stream in self._streams():
+        for listener in tuple(self._listeners):
+            stream = listener()
+            if stream is None:
+                continue
             try:
                 stream.feed(frame)
             except BaseException as error:

@@ -92,7 +92,7 @@ def requests(count: int) -> dict[str, list[float]]:
         async with InProcessMock(clock=LoopClock(), ids=Ids(1), script_for=lambda number: script) as mock:
             tenant = mock.tenant
             headers = {"sb-api-key-id": tenant.api_key.reveal(), "sb-api-secret-key": tenant.api_secret.reveal()}
-            body = {"from_number": next(iter(tenant.lines)), "number": "+14155550123"}
+            body = {"fromNumber": next(iter(tenant.lines)), "phoneNumber": "+14155550123"}
             async with httpx.AsyncClient(transport=mock.http(), base_url=mock.url, headers=headers) as client:
                 for index in range(count):
                     if index % max(1, count // _READINGS) == 0:
@@ -101,7 +101,7 @@ def requests(count: int) -> dict[str, list[float]]:
                     answer = await client.post("/facetime/start-call", json=body)
                     answer.raise_for_status()
                     if index % _AT_ONCE == 0:
-                        await asyncio.sleep(1)  # the calls end
+                        await asyncio.sleep(60)  # no caller joins, so the calls end
             found["entries"].append(len(tenant.journal.entries))
 
     run_virtual(start_calls())

@@ -151,10 +151,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
                 self._now_s += delay_s
         end_s = self._now_s + self._clock_resolution
         while paced and (when := paced[0]._when) < end_s:
-            if scheduled and scheduled[0]._when <= when:
-                timer = heapq.heappop(scheduled)
-            else:
-                timer = paced.popleft()
+            timer = heapq.heappop(scheduled) if scheduled and scheduled[0]._when <= when else paced.popleft()
             timer._scheduled = False
             ready.append(timer)
         while scheduled and scheduled[0]._when < end_s:

@@ -11,7 +11,6 @@ compares it with asyncio's own loop.
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextvars
 import heapq
 import selectors
@@ -42,7 +41,6 @@ class QuickTurns(asyncio.SelectorEventLoop):
         _ready: deque[asyncio.Handle]
         _scheduled: list[_Timer]
         _stopping: bool
-        _closed: bool
         _debug: bool
         _timer_cancelled_count: int
         _clock_resolution: float
@@ -54,9 +52,6 @@ class QuickTurns(asyncio.SelectorEventLoop):
         #: How many waits hold the clock.
         self._held: int = 0
         self._news = _NewsSelector(self)
-        #: Timers that `call_again` has scheduled, by time, and at the same time in the order of the calls. They are not
-        #: in asyncio's heap, which compares a timer with several others each time.
-        self._paced: deque[_Timer] = collections.deque()
         super().__init__(self._news)
 
     def time(self) -> float:
@@ -73,8 +68,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
         """As in asyncio."""
         if self._debug or not _USUAL_HANDLES:
             return super().call_soon(callback, *args, context=context)
-        if self._closed:
-            self._check_closed()
+        self._check_closed()
         handle = _Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -106,10 +100,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
             return False
         timer._when = when
         timer._scheduled = True
-        if self._paced and when < self._paced[-1]._when:
-            heapq.heappush(self._scheduled, timer)
-        else:
-            self._paced.append(timer)
+        heapq.heappush(self._scheduled, timer)
         return True
 
     def call_soon_threadsafe(
@@ -124,36 +115,15 @@ class QuickTurns(asyncio.SelectorEventLoop):
         self._news.expect_signals()
         super().add_signal_handler(sig, callback, *args)
 
-    def close(self) -> None:
-        """As in asyncio."""
-        super().close()
-        self._paced.clear()
-
     def _run_once(self) -> None:
-        ready, scheduled, paced = self._ready, self._scheduled, self._paced
+        ready, scheduled = self._ready, self._scheduled
         unusual = self._debug or self._stopping or self._held or self._timer_cancelled_count > _MOST_CANCELLED
-        if (
-            unusual
-            or self._news.possible
-            or not scheduled
-            or scheduled[0]._cancelled
-            or (paced and paced[0]._cancelled)
-        ):
-            while paced:
-                heapq.heappush(scheduled, paced.popleft())
+        if unusual or self._news.possible or not scheduled or scheduled[0]._cancelled:
             super()._run_once()  # type: ignore[misc]
             return
-        if not ready:
-            next_s = scheduled[0]._when
-            if paced and paced[0]._when < next_s:
-                next_s = paced[0]._when
-            if (delay_s := next_s - self._now_s) > 0:
-                self._now_s += delay_s
+        if not ready and (delay_s := scheduled[0]._when - self._now_s) > 0:
+            self._now_s += delay_s
         end_s = self._now_s + self._clock_resolution
-        while paced and (when := paced[0]._when) < end_s:
-            timer = heapq.heappop(scheduled) if scheduled and scheduled[0]._when <= when else paced.popleft()
-            timer._scheduled = False
-            ready.append(timer)
         while scheduled and scheduled[0]._when < end_s:
             timer = heapq.heappop(scheduled)
             timer._scheduled = False

@@ -157,15 +157,16 @@ class Voice:
         self._noise = noise(level_dbfs, self._member.rate_hz)
 
     def _tick(self, index: int) -> None:
-        self._on_tick()
+        on_tick, member = self._on_tick, self._member  # called as it is, not as a method
+        on_tick()
         self._index = index
         pcm = self._next_pcm(index)
         if self._noise:
             pcm = self._with_noise(pcm, index)
-        if not self._member.published:  # muted, on hold or away: time passes, and nothing is sent
+        if not member.published:  # muted, on hold or away: time passes, and nothing is sent
             return
         position = index * self._samples
-        self._member.send(AudioFrame(pcm, self._member.rate_hz, position))
+        member.send(AudioFrame(pcm, member.rate_hz, position))
         if self._track is not None and pcm is not self._silence:
             self._track.add(position, pcm)
 

@@ -182,7 +182,9 @@ class Tenants:
         bounds = bounds or TenantBounds()
         clock = TenantClock(self._clock)
         journal = Journal(clock, most_entries=bounds.journal_entries, most_bytes=bounds.journal_bytes)
-        clock.on_move = lambda what: journal.add(EntryKind.CLOCK, what)
+        clock.on_move = lambda what: journal.add(
+            EntryKind.CLOCK, what, fields={"ahead_s": clock.ahead_s, "wall_offset_s": clock.wall_offset_s}
+        )
         tenant = Tenant(
             api_key=Secret(api_key),
             api_secret=Secret(f"mock_secret_{ids.hex(32)}"),

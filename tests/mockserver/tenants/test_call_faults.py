@@ -82,6 +82,8 @@ def test_a_short_token_is_renewed_without_a_gap() -> None:
             notes = mock.tenant.journal.search(kind=EntryKind.MEMBER, text="the token of a caller")
             assert {entry.fields["event"] for entry in notes} == {"token_expiring", "token_renewed"}
             await call.hang_up()
+        left = mock.tenant.journal.search(kind=EntryKind.MEMBER, where={"event": "left", "who": "caller"})
+        assert [entry.fields.get("renewed") for entry in left] == [None]
         (ended,) = mock.tenant.ended
         assert ended.counters()["gap_samples"] == 0
 
@@ -99,6 +101,8 @@ def test_a_renewal_that_is_refused_ends_the_call_before_its_token_does() -> None
             assert call.record.outcome.cause == 57
             assert now() < 10
         assert fault.count >= 1
+        (left,) = mock.tenant.journal.search(kind=EntryKind.MEMBER, where={"renewed": False})
+        assert left.text.endswith(" left the channel; its token was about to expire and had not been renewed")
 
     run(test)
 

@@ -18,7 +18,7 @@ from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.server import Entry, EntryKind, Journal, NotSeen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from offhook_mockserver.tenants.entry import Json
 
@@ -54,6 +54,24 @@ def test_an_entry_holds_what_happened_when_and_how_certain_it_is() -> None:
         )
         assert journal.entries == (first, entry)
         assert str(entry) == "#1 3.000 s call: a call to +1415•••0123"
+
+    with_journal(test)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ([], "fields must be a mapping of names to what JSON can hold, got list"),
+        ({1: "x"}, "a name in fields must be text, got 1"),
+        ({"x": [{"y": b"z"}]}, "a value in fields must be text, a number, .* or a dict, got bytes"),
+        ({"x": {1, 2}}, "a value in fields must be text, a number, .* or a dict, got set"),
+    ],
+)
+def test_fields_are_what_json_can_hold(fields: Mapping[str, Json], says: str) -> None:
+    async def test(journal: Journal) -> None:
+        with pytest.raises(ConfigError, match=says):
+            journal.add(EntryKind.NOTE, "x", fields=fields)
+        assert len(journal) == 0
 
     with_journal(test)
 
@@ -198,7 +216,7 @@ def test_a_number_can_be_looked_for_in_texts() -> None:
         ({"text": 7}, "text must be text or a compiled regular expression"),
         ({"text": re.compile(b"x")}, "text must be text or a compiled regular expression for text"),
         ({"since": "1"}, "since must be an entry, or the index of one"),
-        ({"where": 7}, "where must be fields with their values, or a function that can be called with an entry"),
+        ({"where": 7}, "where must be fields with their values, or a function"),
         ({"where": {1: 2}}, "a name in where must be text"),
     ],
 )

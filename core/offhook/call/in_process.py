@@ -43,6 +43,8 @@ class InProcessService:
             for each phone.
         store: takes the calls of phones that name no store and whose settings name none. It serves several phones,
             each of which closes it at its end. None if such calls are not kept.
+        check_loop: called whenever such a phone is made or used, to reject an event loop on which the service's clock
+            does not run; None accepts every loop.
     """
 
     base_url: str
@@ -52,6 +54,7 @@ class InProcessService:
     ids: Ids
     plugins: Plugins | None = None
     store: Store | None = None
+    check_loop: Callable[[], None] | None = None
 
     def environment(
         self,

@@ -11,6 +11,8 @@ from offhook.interfaces.loops import LoopAffinity
 from offhook.plugin.isolation import as_plugin_error, isolated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from offhook.call.admission import Admission
     from offhook.call.watchdog import Watchdog
     from offhook.interfaces import Carrier, Transport
@@ -25,10 +27,15 @@ _CHECK_TIMEOUT_S: Final = 10.0
 
 
 class Affinity(LoopAffinity):
-    """The process that a phone was made in, and the event loop that it is used on."""
+    """The process that a phone was made in, and the event loop that it is used on.
 
-    def __init__(self) -> None:
+    Args:
+        check_loop: see `InProcessService`.
+    """
+
+    def __init__(self, check_loop: Callable[[], None] | None = None) -> None:
         self._pid = os.getpid()
+        self._check_loop = check_loop
         super().__init__("this phone")
 
     def check(self, *, needs_loop: bool = False) -> None:
@@ -43,6 +50,8 @@ class Affinity(LoopAffinity):
                 f"this phone was made in process {self._pid}, and this is a child that was forked from it, process "
                 f"{os.getpid()}: make a phone of its own in the child, and leave calls to the process that placed them"
             )
+        if self._check_loop is not None:
+            self._check_loop()
         super().check(needs_loop=needs_loop)
 
 

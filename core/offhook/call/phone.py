@@ -13,7 +13,7 @@ from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard, check_cal
 from offhook.call.call import Call
 from offhook.call.driver import Driver
 from offhook.call.in_process import service_at
-from offhook.call.parts import PhoneParts
+from offhook.call.parts import Affinity, PhoneParts
 from offhook.call.watchdog import LIMIT_S, Watchdog
 from offhook.errors import CallStateError, ConfigError, OffhookError
 from offhook.interfaces import Auth, Carrier, CarrierReport, DialGuard, Transport
@@ -137,6 +137,7 @@ class Phone:
         reads_environment = environment is not None
         settings = environment = Environment(environment, clock=clock, ids=ids, http=http)  # hides what may be keys
         service = service_at(settings)
+        affinity = Affinity(None if service is None else service.check_loop)  # first: a wrong loop opens no store
         if service is not None:
             settings = environment = service.environment(settings, clock=clock, ids=ids, http=http)
             plugins = service.shared_plugins(settings) if plugins == () else plugins
@@ -194,7 +195,9 @@ class Phone:
             if not isinstance(settings.clock, SystemClock):
                 watchdog = None
             self._parts = PhoneParts(
-                carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission, watchdog
+                *(carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission),
+                watchdog=watchdog,
+                affinity=affinity,
             )
         except BaseException:
             stores.close()  # the earlier error is the one to raise

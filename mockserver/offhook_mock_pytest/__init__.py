@@ -3,8 +3,8 @@
 pytest imports this module in every run on a machine with ``offhook[mock]`` installed, so it imports nothing of the mock
 and nothing of offhook; the fixtures do.
 
-While it is loaded, phones of this process and of its children call only servers on this machine, unless live mode is
-on: a test must not ring a person by accident.
+While it is loaded, phones of this process, and of children that inherit its environment, call only servers on this
+machine, unless live mode is on: a test must not ring a person by accident.
 """
 
 from __future__ import annotations
@@ -30,14 +30,22 @@ __all__ = [
     "offhook_mock_server",
     "pytest_addoption",
     "pytest_configure",
+    "pytest_report_header",
+    "pytest_terminal_summary",
     "pytest_unconfigure",
 ]
 
 _LIVE_OPTION: Final = "offhook_live"
 _LIVE: Final = "OFFHOOK_LIVE"
-#: The carrier honours it; see `offhook_sendblue.client`.
+_LIVE_WORDS: Final = ("1", "true", "yes")
+_NOT_LIVE_WORDS: Final = ("", "0", "false", "no")
+#: The carrier honours both; see `offhook_sendblue.client`. The environment is for child processes, the option of the
+#: interpreter for tests that replace the environment.
 _ONLY_LOOPBACK: Final = "OFFHOOK_ONLY_LOOPBACK"
-_BEFORE: Final = pytest.StashKey[str | None]()
+_ONLY_LOOPBACK_OPTION: Final = "offhook_only_loopback"
+#: The variable and the option before this run.
+_BEFORE: Final = pytest.StashKey[tuple[str | None, str | bool | None]]()
+_SAID_LIVE: Final = "offhook: LIVE, phones may ring people"
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -56,21 +64,54 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep phones on this machine, those of child processes included."""
-    if config.getoption(_LIVE_OPTION) or os.environ.get(_LIVE, "0") not in {"", "0"}:
+    if _is_live(config):
         return
-    config.stash[_BEFORE] = os.environ.get(_ONLY_LOOPBACK)
+    options = _interpreter_options()
+    config.stash[_BEFORE] = os.environ.get(_ONLY_LOOPBACK), options.get(_ONLY_LOOPBACK_OPTION)
     os.environ[_ONLY_LOOPBACK] = "1"
+    options[_ONLY_LOOPBACK_OPTION] = True
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Restore the environment."""
     if _BEFORE not in config.stash:
         return
-    before = config.stash[_BEFORE]
-    if before is None:
+    variable, option = config.stash[_BEFORE]
+    if variable is None:
         os.environ.pop(_ONLY_LOOPBACK, None)
     else:
-        os.environ[_ONLY_LOOPBACK] = before
+        os.environ[_ONLY_LOOPBACK] = variable
+    if option is None:
+        _interpreter_options().pop(_ONLY_LOOPBACK_OPTION, None)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Announce live mode."""
+    return [_SAID_LIVE] if _is_live(config) else []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Repeat it, for runs with ``-q`` and for long ones."""
+    if _is_live(terminalreporter.config):
+        terminalreporter.line(_SAID_LIVE, yellow=True)
+
+
+def _is_live(config: pytest.Config) -> bool:
+    """Whether phones may ring people.
+
+    Raises:
+        pytest.UsageError: the variable has a value that is neither yes nor no.
+    """
+    given = os.environ.get(_LIVE, "").strip().lower()
+    if given not in {*_LIVE_WORDS, *_NOT_LIVE_WORDS}:
+        raise pytest.UsageError(
+            f"{_LIVE} is {os.environ[_LIVE]!r}: write 1, true or yes to let phones ring people, or unset it"
+        )
+    return bool(config.getoption(_LIVE_OPTION)) or given in _LIVE_WORDS
+
+
+def _interpreter_options() -> dict[str, str | bool]:
+    return sys._xoptions  # pyright: ignore[reportPrivateUsage] - documented
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     # The pytest plugin of the mock sets it. No test here leaves this machine: there are no such hosts.
     monkeypatch.delenv("OFFHOOK_ONLY_LOOPBACK", raising=False)
+    monkeypatch.delitem(sys._xoptions, "offhook_only_loopback", raising=False)
 
 
 def carrier(base_url: str = URL, timeout_s: float = 5.0) -> SendblueCarrier:

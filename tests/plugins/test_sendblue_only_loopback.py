@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import httpx
 import pytest
@@ -70,6 +71,7 @@ def test_this_machine_and_the_doubles_of_a_test_are_reached() -> None:
 
 def test_without_it_the_network_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OFFHOOK_ONLY_LOOPBACK")
+    monkeypatch.delitem(sys._xoptions, "offhook_only_loopback")
 
     async def main() -> None:
         with pytest.raises(Exception, match=r"nothing answers at https://api\.invalid"):

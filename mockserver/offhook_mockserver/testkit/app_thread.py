@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import threading
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,11 +21,15 @@ _END_S: Final = 5.0
 class AppThread:
     """An event loop in a thread, until it is closed.
 
+    Args:
+        on_exception: the loop's exception handler.
+
     Attributes:
         loop: the loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_exception: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]) -> None:
+        self._on_exception = on_exception
         self._ready: concurrent.futures.Future[asyncio.AbstractEventLoop] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="offhook-test-app", daemon=True)
         self._thread.start()
@@ -62,5 +66,6 @@ class AppThread:
     async def _until_closed(self) -> None:
         self._own: asyncio.Task[object] | None = asyncio.current_task()
         self._stopping = asyncio.Event()
+        asyncio.get_running_loop().set_exception_handler(self._on_exception)
         self._ready.set_result(asyncio.get_running_loop())
         await self._stopping.wait()

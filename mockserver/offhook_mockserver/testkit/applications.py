@@ -12,6 +12,7 @@ from offhook.errors import OffhookError
 from offhook_mockserver.testkit.app_thread import AppThread
 from offhook_mockserver.testkit.bridge import VirtualBridge
 from offhook_mockserver.testkit.started import Started
+from offhook_mockserver.testkit.unretrieved import Unretrieved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -25,6 +26,22 @@ _T = TypeVar("_T")
 _END_S: Final = 5.0
 
 
+def check_application(coroutine: object, verb: str) -> str:
+    """The name of an application.
+
+    Args:
+        coroutine: what was passed.
+        verb: the method of `MockHandle` that it was passed to.
+
+    Raises:
+        ConfigError: it is not a coroutine.
+    """
+    if not inspect.iscoroutine(coroutine):
+        awaited = "await " if verb == "arun" else ""
+        raise wrong(f"{verb}()", f"a coroutine, for example {awaited}offhook_mock.{verb}(main())", coroutine)
+    return coroutine.__qualname__
+
+
 class Applications:
     """Starts applications and ends them.
 
@@ -34,6 +51,7 @@ class Applications:
 
     Attributes:
         started: all of them, in order.
+        unretrieved: the exceptions on their loop that nothing retrieved.
     """
 
     def __init__(self, bridge: Bridge, when_done: Callable[[], None]) -> None:
@@ -41,6 +59,9 @@ class Applications:
         self._when_done = when_done
         self._thread: AppThread | None = None
         self.started: list[Started[object]] = []
+        self.unretrieved: Unretrieved = Unretrieved()
+        if isinstance(bridge, VirtualBridge):
+            bridge.loop.set_exception_handler(self.unretrieved.note)
 
     def start(self, coroutine: Coroutine[object, object, _T]) -> Started[_T]:
         """Start one.
@@ -48,14 +69,11 @@ class Applications:
         Raises:
             ConfigError: it is not a coroutine.
         """
-        given: object = coroutine  # programs may pass anything
-        if not inspect.iscoroutine(given):
-            raise wrong("start()", "a coroutine, for example offhook_mock.start(main())", given)
-        started: Started[_T] = Started(self._bridge, f"the application {given.__qualname__}")
+        started: Started[_T] = Started(self._bridge, f"the application {check_application(coroutine, 'start')}")
         if isinstance(self._bridge, VirtualBridge):
             started.begin(self._bridge.loop, coroutine, self._when_done)
         else:
-            self._thread = thread = self._thread or AppThread()
+            self._thread = thread = self._thread or AppThread(self.unretrieved.note)
             thread.call(lambda: started.begin(thread.loop, coroutine, lambda: self._bridge.soon(self._when_done)))
         self.started.append(started)  # type: ignore[arg-type]  # only looked at
         return started

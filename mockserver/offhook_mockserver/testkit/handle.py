@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from offhook.arguments import check_seconds, discard
 from offhook.call import Phone
-from offhook.errors import ConfigError
+from offhook.errors import CallStateError, ConfigError
 from offhook.interfaces import e164
 from offhook_mockserver.callees.numbers import DEFAULT_NUMBER
-from offhook_mockserver.testkit.bridge import VirtualBridge
+from offhook_mockserver.testkit.applications import check_application
+from offhook_mockserver.testkit.bridge import VirtualBridge, refuse_in_a_loop
 from offhook_mockserver.testkit.callee import CalleeHandle
 from offhook_mockserver.testkit.calls import CallList
 from offhook_mockserver.testkit.clock import ClockHandle
 from offhook_mockserver.testkit.journal import JournalHandle
+from offhook_mockserver.testkit.process_environment import ONLY_LOOPBACK_VARIABLE, is_only_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -132,8 +134,10 @@ class MockHandle:
         The fixture sets them in this process. A program in another process receives them with
         ``env={**os.environ, **offhook_mock.environment}``.
         """
+        guarded = {ONLY_LOOPBACK_VARIABLE: "1"} if is_only_loopback() else {}
         return {
             **self._mock.environment_of(self.tenant),
+            **guarded,  # for programs that receive this environment and nothing else
             # A failed test shows what the phones wrote down, and nothing is left in the data folder of the user.
             "OFFHOOK_STORE": self._scene.callers.setting,
             **self.options.environment,
@@ -231,6 +235,12 @@ class MockHandle:
             BaseException: what the application raises.
         """
         _check_limit(timeout_s, coroutine)
+        check_application(coroutine, "run")
+        try:
+            refuse_in_a_loop("offhook_mock.run")
+        except CallStateError:
+            discard(coroutine)
+            raise
         started = self.start(coroutine)
         try:
             return started.result(timeout_s)
@@ -240,6 +250,7 @@ class MockHandle:
     async def arun(self, coroutine: Coroutine[object, object, _T], timeout_s: float | None = 60.0) -> _T:
         """As `run`, for coroutines."""
         _check_limit(timeout_s, coroutine)
+        check_application(coroutine, "arun")
         started = self.start(coroutine)
         try:
             return await started.aresult(timeout_s)

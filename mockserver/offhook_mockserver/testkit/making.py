@@ -124,6 +124,7 @@ def virtual_handle(
         ids=mock.ids,
         plugins=plugins,
         store=callers.store,
+        check_loop=guard.check_loop,
     )
     scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder, callers=callers)
     handle = MockHandle(mock, scene, seed=seed, guard=guard)

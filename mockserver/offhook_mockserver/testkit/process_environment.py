@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
 
 #: Settings that would lead an application somewhere else than to the mock.
 _ELSEWHERE: Final = ("OFFHOOK_RELAY_URL", "OFFHOOK_CARRIER", "OFFHOOK_AUTH")
+
+#: While these are set, phones call only servers on this machine; see `offhook_sendblue.client`.
+ONLY_LOOPBACK_VARIABLE: Final = "OFFHOOK_ONLY_LOOPBACK"
+_ONLY_LOOPBACK_OPTION: Final = "offhook_only_loopback"
+
+
+def is_only_loopback() -> bool:
+    """Whether phones of this process call only servers on this machine, as in a run of pytest without live mode."""
+    options = sys._xoptions  # pyright: ignore[reportPrivateUsage] - documented
+    return _ONLY_LOOPBACK_OPTION in options or bool(os.environ.get(ONLY_LOOPBACK_VARIABLE))
 
 
 @contextlib.contextmanager

@@ -6,7 +6,9 @@ another process would find its call over before its first packet.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import multiprocessing.process
 import os
 import socket
 import subprocess
@@ -27,14 +29,18 @@ _STARTS: Final[tuple[tuple[str, object, str], ...]] = (
     ("sockets", socket.socket, "connect"),
     ("sockets", socket.socket, "connect_ex"),
     ("processes", subprocess.Popen, "__init__"),
-    ("processes", os, "fork"),
-    ("processes", os, "posix_spawn"),
+    ("processes", multiprocessing.process.BaseProcess, "start"),
+    *(("processes", os, name) for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")),
 )
 _WHAT: Final[Mapping[str, str]] = {"threads": "a thread", "sockets": "a connection", "processes": "a child process"}
 
 
+#: How many refusals are kept.
+_MOST_NOTED: Final = 100
+
+
 class NotVirtual(CallStateError):
-    """A test in virtual time started something whose time is the machine's."""
+    """A test in virtual time started or used something whose time is the machine's."""
 
     code: ClassVar[str] = "not_virtual"
 
@@ -47,14 +53,14 @@ class VirtualGuard:
         allow: kinds that are allowed: ``threads``, ``sockets``, ``processes``.
 
     Attributes:
-        refused: the messages of the errors that were raised, which the application may have caught.
+        refused: the errors that were raised, which the application may have caught.
     """
 
     def __init__(self, loop: VirtualLoop, allow: Set[str] = frozenset()) -> None:
         self._loop = loop
         self._allow = allow
         self._thread = threading.get_ident()
-        self.refused: list[str] = []
+        self.refused: list[NotVirtual] = []
 
     @contextlib.contextmanager
     def watching(self) -> Generator[None]:
@@ -80,8 +86,32 @@ class VirtualGuard:
                     "asyncio application on the test's loop, with offhook_mock.start(...). "
                     f"If it has nothing to do with time: @pytest.mark.offhook(allow=[{kind!r}])"
                 )
-                self.refused.append(message)
-                raise NotVirtual(message)
+                raise self._noted(NotVirtual(message))
             return start(*args, **options)
 
         return refuse_or_start
+
+    def check_loop(self) -> None:
+        """Refuse a phone that is used on another event loop than the test's, in the machine's time.
+
+        Raises:
+            NotVirtual: such a loop runs here.
+        """
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:  # a plain function; what waits, waits on a loop
+            return
+        if running is not self._loop:
+            raise self._noted(
+                NotVirtual(
+                    "this test runs in virtual time, and its phone is used on another event loop, in the machine's "
+                    "time: start the application with offhook_mock.start(...) or offhook_mock.run(...) instead of "
+                    "asyncio.run(...), and leave out the marker of any other plugin for coroutine tests; or remove the "
+                    "marker offhook_virtual, and the test runs in real time"
+                )
+            )
+
+    def _noted(self, error: NotVirtual) -> NotVirtual:
+        if len(self.refused) < _MOST_NOTED:
+            self.refused.append(error)
+        return error

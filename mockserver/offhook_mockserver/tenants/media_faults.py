@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Final, Unpack
 
 from offhook.arguments import check_flag, check_number, check_seconds, check_whole, wrong
 from offhook.errors import ConfigError
@@ -14,6 +14,9 @@ from offhook_wire.impairment import Impairment
 if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.fault_register import CallLimits
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,3 +116,5 @@ def _applications(scene: Scene) -> Iterator[str]:
             yield f"  {started.name} raised {describe(started.error)}"
         elif started.done:
             yield f"  {started.name} has ended"
+        elif started.waits_in:
+            yield f"  {started.name} still runs; {started.waits_in}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
+import time  # noqa: TID251 - the name of a folder, in a process without offhook
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol

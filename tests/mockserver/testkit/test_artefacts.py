@@ -7,6 +7,7 @@ import re
 import stat
 import wave
 from array import array
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,11 @@ from offhook.secret import MASK, Secret
 from offhook.session import Grade
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.kept_audio import CallAudio
+from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.toml import load_scripts
 from offhook_mockserver.tenants.entry import Entry, EntryKind
 from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
+from offhook_mockserver.testkit.artefact_sessions import ARTIFACTS, session_folder
 from offhook_mockserver.testkit.artefacts import folder_name, remove_artefacts, write_artefacts
 from offhook_mockserver.testkit.evidence import CallEvidence, Evidence
 from offhook_mockserver.testkit.failure import failure_report
@@ -153,6 +157,35 @@ def test_the_folder_holds_each_file_for_its_owner_alone(tmp_path: Path) -> None:
     assert 'number = "+14155550123"' in files["script.toml"].read_text("utf-8")
     picture = files["waveforms.svg"].read_text("utf-8")
     assert all(word in picture for word in ("ringing", "on hold", "answered", "caller", "callee"))
+
+
+def test_the_script_is_read_again_from_its_folder_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "tests" / "my clip.wav"
+    mine.parent.mkdir()
+    mine.write_bytes((CLIPS / "hello.wav").read_bytes())
+    callee = CalleeScript(mine.parent).answers().says("my clip.wav").if_heard("my clip.wav", lambda it: it.hangs_up())
+    made = replace(evidence(), scripts={"+14155550123": callee.says("wav:my clip.wav").script()})
+    folder = tmp_path / "art"
+    assert write_artefacts(folder, made) == ""
+    mine.unlink()
+    assert "tests" not in (folder / "script.toml").read_text("utf-8")
+    (script,) = load_scripts(folder / "script.toml").values()
+    assert [speech.path for speech in script.speeches] == [folder / "clip-1-my-clip.wav"]
+    remove_artefacts(folder)
+    assert not folder.exists()
+
+
+def test_the_folders_of_the_last_three_sessions_are_kept(tmp_path: Path) -> None:
+    sessions = [f"2026113{day}-120000-17" for day in range(5)]
+    for session in sessions:
+        write_artefacts(session_folder(tmp_path, session) / "test_it", evidence())
+    (tmp_path / ARTIFACTS / sessions[2] / "notes.txt").write_text("mine")
+    assert session_folder(tmp_path, sessions[4]).is_dir()
+    base = tmp_path / ARTIFACTS
+    assert sorted(path.name for path in base.iterdir()) == [".gitignore", *sessions[2:]]
+    assert (base / ".gitignore").read_text() == "*\n"
+    session_folder(tmp_path, "20261201-120000-17")
+    assert [path.name for path in (base / sessions[2]).iterdir()] == ["notes.txt"]
 
 
 def test_a_second_run_replaces_our_files_and_leaves_those_of_others(tmp_path: Path) -> None:

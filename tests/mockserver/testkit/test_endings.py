@@ -150,8 +150,8 @@ def test_in_virtual_time_what_an_application_does_after_the_body_counts(pytester
             "*ERROR at teardown of test_redials_later _*",
             "  +1415*0123 was called 2 times, *(called_again)",
             "*ERROR at teardown of test_never_ends _*",
-            "  the application stays still ran 60 s after the test: it waits in test_it.py:* in stays, which awaits sleep "
-            "(applications)",
+            "  the application stays still ran 60 s after the test: it waits in test_it.py:* in stays, which awaits "
+            "sleep (applications)",
         ]
     )
     result.assert_outcomes(passed=9, errors=6)
@@ -249,7 +249,7 @@ def test_no_frame_of_the_kit_stands_before_an_error(pytester: pytest.Pytester) -
     assert "_ test_run_refused _" in "\n".join(result.stdout.lines)
     result.stdout.fnmatch_lines(
         [
-            "E * WaitTimeout: the application hangs still runs after timeout_s=5 s; it waits in test_it.py:* in hangs, "
+            "E *WaitTimeout: the application hangs still runs after timeout_s=5 s; it waits in test_it.py:* in hangs, "
             "which awaits sleep. In virtual time, time.monotonic() and time.time() *",
         ]
     )

@@ -51,22 +51,15 @@ def starts_with(heard: Clip, wanted: Clip, within_s: float) -> Finding:
     found = f"{name} begins {begins_s:.2f} s after the answer (correlation {match.correlation:.2f})"
     if begins_s < -_EARLY_S:
         lost = f"{name} began {-begins_s:.2f} s before the answer, so that its beginning was not heard"
-        return Finding(
-            False, expected, lost, "whether the application waits for the answer before it plays", True, -begins_s
-        )
+        cure = "whether the application waits for the answer before it plays"
+        return Finding(False, expected, lost, cure, True, -begins_s)
     if before:
         other = f"other sound comes first, at {shown(before)}; {found}"
         return Finding(False, expected, other, "what the application plays before this clip")
     if begins_s > within_s:
         late = f"{found}, {begins_s - within_s:.2f} s too late"
-        return Finding(
-            False,
-            expected,
-            late,
-            "what the application does between the answer and its first sound",
-            True,
-            begins_s - within_s,
-        )
+        cure = "what the application does between the answer and its first sound"
+        return Finding(False, expected, late, cure, True, begins_s - within_s)
     return Finding(True, expected, found, "what the application plays first after the answer")
 
 

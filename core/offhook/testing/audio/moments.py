@@ -49,7 +49,8 @@ def sound_after(heard: Clip, at_s: float, within_s: float) -> Finding:
     first = next((span for span in heard.sound() if span.to_s > at_s), None)
     cure = "what the application does after that moment, before it plays anything"
     if first is None:
-        return Finding(False, expected, f"no sound after {at_s:.2f} s; {what_is(heard)}", cure, True)
+        missing_s = max(0.0, heard.ends_at_s - at_s - within_s)
+        return Finding(False, expected, f"no sound after {at_s:.2f} s; {what_is(heard)}", cure, True, missing_s)
     after_s = max(0.0, first.from_s - at_s)
     found = f"sound begins at {first.from_s:.2f} s, {after_s:.2f} s after {at_s:.2f} s"
     if not after_s:

@@ -6,7 +6,6 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Final
 
-from offhook.records import write_private
 from offhook_mockserver.testkit.artefacts import remove_artefacts
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def session_folder(root: Path, session: str) -> Path:
     if not folder.is_dir():
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True)
-            write_private(base / ".gitignore", b"*\n")
+            (base / ".gitignore").write_text("*\n", encoding="utf-8")
             _remove_oldest(base)
     return folder
 

@@ -42,16 +42,21 @@ def test_clean(offhook_mock):
 
 
 def test_call_up(offhook_mock):
-    callee = offhook_mock.callee().never_answers()
+    callee = offhook_mock.callee().answers(after_s=1)
     offhook_mock.start(wait_for_answer(callee.number))
     offhook_mock.sleep(1)
 
 
 @pytest.mark.offhook(allow=["calls_up"])
 def test_call_up_is_allowed(offhook_mock):
-    callee = offhook_mock.callee().never_answers()
+    callee = offhook_mock.callee().answers(after_s=1)
     offhook_mock.start(wait_for_answer(callee.number))
     offhook_mock.sleep(1)
+
+
+def test_call_ends_later(offhook_mock):
+    callee = offhook_mock.callee().never_answers()
+    offhook_mock.start(wait_for_answer(callee.number))
 
 
 def test_script_unfinished(offhook_mock):
@@ -177,12 +182,12 @@ def test_what_is_left_in_the_mock_fails_the_test_and_is_named(pytester: pytest.P
     result = pytester.runpytest_inprocess(
         "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--tb=short", "--offhook-artifacts=off"
     )
-    result.assert_outcomes(passed=11, errors=6, failed=2, skipped=1, xfailed=1)
+    result.assert_outcomes(passed=12, errors=6, failed=2, skipped=1, xfailed=1)
     result.stdout.fnmatch_lines(
         [
             "*ERROR at teardown of test_call_up _*",
             "the test passed, and left this behind:",
-            "  the call to +1415•••0123 is still up: the callee has not answered, and the caller has not hung up. *",
+            "  the call to +1415•••0123 is still up: the callee has answered, and neither side has hung up. *",
             "If that is intended, mark the test @pytest.mark.offhook(allow=['calls_up']).",
             "*offhook: what happened*",
             "*ERROR at teardown of test_script_unfinished _*",

@@ -13,6 +13,7 @@ repeated. Other failures are reported as they are.
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from offhook_mock_pytest.strict import Watch
     from offhook_mockserver.testkit import MockHandle
@@ -38,6 +40,8 @@ _FIGURE: Final = "offhook_void"
 _FAILURE: Final = "offhook_void_failure"
 _RUNS: Final = "offhook_runs"
 _OPTION: Final = "offhook_void"
+#: How many of the last lines of pytest's own report are shown, with the assertion that failed.
+_MOST_LINES: Final = 40
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -131,11 +135,19 @@ def mark_if_void(item: pytest.Item, watch: Watch, error: BaseException, report: 
     if off_by_s is None:
         off_by_s = _idle_s(error, stood_s)
     item.stash[_VOID] = _Void(line_of(error), off_by_s, stood_s, report.longrepr)
+    failed_at = _place_of(error, item.path)
+    shown = report.longreprtext.splitlines()[-_MOST_LINES:]
     path, line, _ = report.location
     report.outcome = "skipped"
     report.longrepr = (path, (line or 0) + 1, f"VOID: {stall.text}")
     setattr(report, _FIGURE, stall.text)
-    setattr(report, _FAILURE, describe(error))
+    setattr(report, _FAILURE, [f"its last run failed{failed_at}, for whatever reason, with {describe(error)}", *shown])
+
+
+def _place_of(error: BaseException, file: Path) -> str:
+    """The line of the test's file that failed; empty if none did."""
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(file)]
+    return f" at {file.name}:{lines[-1]}" if lines else ""
 
 
 def _is_about_time(handle: MockHandle, error: BaseException) -> bool:
@@ -225,7 +237,8 @@ class _Counts:
         for report in self._void:
             runs: int = getattr(report, _RUNS, 1)
             terminalreporter.line(f"VOID {report.nodeid}: {getattr(report, _FIGURE)}; run {runs} times")
-            terminalreporter.line(f"  its last run failed, for whatever reason, with {getattr(report, _FAILURE)}")
+            for line in getattr(report, _FAILURE):
+                terminalreporter.line(f"  {line}".rstrip())
             for title, text in report.sections:
                 terminalreporter.write_sep("-", title)
                 terminalreporter.line(text)

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import SAMPLE_BYTES
-from offhook.records import write_private
+from offhook.records import load_json, to_json, write_private
 from offhook.secret import redact
 from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.toml_writer import to_toml
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from offhook.interfaces import Document
     from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.testkit.evidence import CallEvidence, Evidence
 
 #: The names of the files that we write; those of further calls have a number.
 _OURS: Final = re.compile(
-    r"(timeline\.(txt|json)|journal\.jsonl|statistics\.json|seed\.txt|script\.toml"
+    r"(timeline\.(txt|json)|journal\.jsonl|caller-journal\.jsonl|caller-records\.json|statistics\.json|seed\.txt|script\.toml"
     r"|clip-\d+-[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)?|(caller|callee|mixed)(-\d)?\.wav|waveforms(-\d)?\.svg)"
 )
 _FOLDER_MODE: Final = 0o700
@@ -57,11 +58,11 @@ def folder_name(test: str) -> str:
     name, _, parameters = test.partition("[")
     path, _, function = name.partition("::")
     module = path.rpartition("/")[2].removesuffix(".py")
-    readable = "-".join(filter(None, (_plain(f"{module}-{function}", _NAME), _plain(parameters, _PARAMETERS))))
+    readable = "-".join(filter(None, (_letters(f"{module}-{function}", _NAME), _letters(parameters, _PARAMETERS))))
     return f"{readable}-{hashlib.sha256(test.encode()).hexdigest()[:_DIGITS]}"
 
 
-def _plain(text: str, most: int) -> str:
+def _letters(text: str, most: int) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "-", redact(text)).strip("-")[:most].strip("-")
 
 
@@ -104,6 +105,9 @@ def _files(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
     yield "timeline.txt", _text("\n".join(line.line for line in evidence.timeline))
     yield "timeline.json", _json([asdict(line) for line in evidence.timeline])
     yield "journal.jsonl", b"".join(_json(entry.to_json(), indent=None) for entry in evidence.entries)
+    if evidence.callers:
+        yield "caller-journal.jsonl", b"".join(_caller_lines(evidence))
+        yield "caller-records.json", _json([_plain(call.record) for call in evidence.callers])
     yield "statistics.json", _json(_statistics(evidence))
     yield "seed.txt", _text(str(evidence.seed))
     if evidence.scripts:
@@ -123,12 +127,25 @@ def _clips(evidence: Evidence) -> dict[Path, str]:
         for speech in script.speeches:
             path = speech.path
             if path is not None and path not in paths and path.is_file() and path.stat().st_size <= _MOST_CLIP_BYTES:
-                paths[path] = f"clip-{len(paths) + 1}-{_plain(path.stem, _CLIP)}{_plain_suffix(path)}"
+                paths[path] = f"clip-{len(paths) + 1}-{_letters(path.stem, _CLIP)}{_suffix(path)}"
     return dict(list(paths.items())[:_MOST_CLIPS])
 
 
-def _plain_suffix(path: Path) -> str:
-    return f".{suffix}" if (suffix := _plain(path.suffix, _CLIP)) else ""
+def _suffix(path: Path) -> str:
+    return f".{suffix}" if (suffix := _letters(path.suffix, _CLIP)) else ""
+
+
+def _caller_lines(evidence: Evidence) -> Iterator[bytes]:
+    """The journals of the application's phones, an entry on each line, with its time on the test's timeline."""
+    for call in evidence.callers:
+        for entry, line in zip(call.journal, call.lines, strict=True):
+            document = {"channel": call.channel, "timeline_s": round(line.at_s, 3), **_plain(entry)}
+            yield _json(document, indent=None)
+
+
+def _plain(document: Document) -> dict[str, object]:
+    """A document of a phone without secrets, as plain values."""
+    return load_json(to_json(document), entry=True) or {}
 
 
 def _audio_files(evidence: Evidence, index: int, audio: CallAudio) -> Iterator[tuple[str, bytes]]:

@@ -16,6 +16,8 @@ ALLOWANCES: Final[Mapping[str, str]] = {
     "unexpected_requests": "requests that no route of the mock answers",
     "refused": "what virtual time refused, if the application has caught the error",
     "exceptions": "exceptions of tasks and callbacks that nothing retrieved",
+    "faults_unused": "faults that the test made and that never had an effect",
+    "applications": "applications that still run long after the test",
     "tasks": "tasks that the application left running",
     "threads": "threads that still run",
     "sockets": "sockets that are still open",

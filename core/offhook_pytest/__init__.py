@@ -14,10 +14,18 @@ import pytest
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
-    from typing import Final
+    from collections.abc import Callable, Generator, Mapping
+    from typing import Final, NoReturn
 
-__all__ = ["FIXTURE", "MARKER", "RUNNER", "pytest_configure", "pytest_pyfunc_call", "pytest_runtest_setup"]
+__all__ = [
+    "FIXTURE",
+    "MARKER",
+    "RUNNER",
+    "pytest_configure",
+    "pytest_pyfunc_call",
+    "pytest_runtest_call",
+    "pytest_runtest_setup",
+]
 
 MARKER = "offhook_virtual"
 #: The fixture that brings a virtual loop of its own, on which plain functions can wait, too. The mock has it.
@@ -39,13 +47,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Reject plain functions without a loop and async fixtures in marked tests, before any fixture is created."""
     if isinstance(item, pytest.Function) and _is_marked(item):
-        if _coroutine_function(item) is None and FIXTURE not in item.fixturenames:
-            pytest.fail(
-                f"{item.name} is marked {MARKER} but is not a coroutine function: write async def, or take the fixture "
-                f"{FIXTURE}, whose methods wait in virtual time",
-                pytrace=False,
-            )
+        if _coroutine_function(item) is None and not {FIXTURE, "request"}.intersection(item.fixturenames):
+            _fail_without_loop(item)
         _refuse_async_fixtures(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Reject a plain function that could have requested the loop's fixture while it ran, and did not."""
+    result = yield
+    loopless = isinstance(item, pytest.Function) and _is_marked(item) and RUNNER not in item.stash
+    if loopless and _coroutine_function(item) is None:
+        _fail_without_loop(item)
+    return result
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,6 +77,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
     else:
         run_test(function, arguments)
     return True
+
+
+def _fail_without_loop(item: pytest.Function) -> NoReturn:
+    pytest.fail(
+        f"{item.name} is marked {MARKER} but is not a coroutine function: write async def, or take the fixture "
+        f"{FIXTURE}, whose methods wait in virtual time",
+        pytrace=False,
+    )
 
 
 def _is_marked(item: pytest.Item) -> bool:

@@ -58,9 +58,16 @@ def report_failed(item: pytest.Item, handle: MockHandle, since_s: float, error: 
         evidence = gather(handle, item.nodeid, error=error, since_s=since_s)
         folder = _folder_of(item)
         problem = "" if folder is None else write_artefacts(folder, evidence)
+        if folder is not None and not problem:
+            record(item, "offhook_folder", str(folder))
         return failure_report(evidence, None if problem else folder, problem)
     except Exception as mistake:  # else pytest would end here, and the failure of the test would not be shown
         return f"The report could not be made: {describe(mistake)}. Please report this."
+
+
+def record(item: pytest.Item, name: str, value: str) -> None:
+    """Set a property of a test, which is in its reports from now on, and in the XML of ``--junitxml``."""
+    item.user_properties[:] = [pair for pair in item.user_properties if pair[0] != name] + [(name, value)]
 
 
 def keep_passed(item: pytest.Item, handle: MockHandle, since_s: float) -> None:

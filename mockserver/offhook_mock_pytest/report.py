@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from offhook_mock_pytest.folders import FOLDER, MODE, report_failed
+from offhook_mock_pytest.folders import FOLDER, MODE, record, report_failed
 from offhook_mock_pytest.strict import WATCH
 from offhook_mock_pytest.void import mark_if_void
 
@@ -44,7 +44,10 @@ def pytest_runtest_makereport(
     """Add to a failed report what happened."""
     report = yield
     watch = item.stash.get(WATCH, None)
-    if watch is None or report.passed:
+    if watch is None:
+        return report
+    watch.ended = watch.ended or call.when == "call"
+    if report.passed:
         return report
     watch.passed = False
     if not report.failed or call.excinfo is None:  # skipped, or failed as expected
@@ -54,5 +57,19 @@ def pytest_runtest_makereport(
         mark_if_void(item, watch, call.excinfo.value, report)
     if watch.story:
         report.sections.append((TITLE, watch.story))
+        record(item, "offhook_report", watch.story)
         watch.story = ""
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector, report: object) -> None:
+    """Show what happened before the debugger of ``--pdb`` begins: pytest shows its own sections only."""
+    reporter = node.config.pluginmanager.get_plugin("terminalreporter")
+    if not node.config.getoption("usepdb", False) or reporter is None or not isinstance(report, pytest.TestReport):
+        return
+    for title, text in report.sections:
+        if title == TITLE:
+            reporter.ensure_newline()
+            reporter.write_sep("-", TITLE)
+            reporter.line(text)

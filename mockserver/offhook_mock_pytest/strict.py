@@ -11,6 +11,8 @@ behind stands in its report and never hides its failure.
 from __future__ import annotations
 
 import contextlib
+import warnings
+from types import CodeType
 from typing import TYPE_CHECKING, Final, cast
 
 import pytest
@@ -73,6 +75,35 @@ def _checked(name: object) -> str:
     )
 
 
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that forgot to await a wait of the kit; pass all other warnings on."""
+    if WATCH not in item.stash:
+        return (yield)
+    forgotten: list[str] = []
+    with warnings.catch_warnings(record=True) as seen:
+        try:
+            return_value = yield
+        finally:
+            forgotten += [name for warning in seen if (name := _forgotten(warning))]
+            others = [warning for warning in seen if not _forgotten(warning)]
+    for warning in others:
+        message = cast("Warning", warning.message)
+        warnings.warn_explicit(message, None, warning.filename, warning.lineno, source=warning.source)
+    if forgotten:
+        pytest.fail(
+            "\n".join(f"{name} was called, and not awaited: write `await ...`" for name in forgotten), pytrace=False
+        )
+    return return_value
+
+
+def _forgotten(warning: warnings.WarningMessage) -> str:
+    """The coroutine of the kit that was not awaited; empty if the warning is about something else."""
+    code = getattr(warning.source, "cr_code", None)
+    ours = isinstance(code, CodeType) and "/offhook_mockserver/testkit/" in code.co_filename
+    return code.co_qualname if isinstance(code, CodeType) and ours else ""
+
+
 @contextlib.contextmanager
 def watched(item: pytest.Item) -> Generator[Watch]:
     """Watch a test from before its mock is made until after it is closed.
@@ -98,6 +129,7 @@ class Watch:
     Attributes:
         handle: the mock of the test while it is open; None before and after.
         passed: whether the test has passed until now. The report clears it if the test fails or is skipped.
+        ended: whether the test has run to its end. One that was interrupted has neither passed nor failed.
         story: what happened in the test, for the report that is made next; empty if there is nothing to say.
         since_s: when the test began, in the time of the mock's loop.
     """
@@ -112,6 +144,7 @@ class Watch:
         self._ports: frozenset[int] = frozenset()
         self.handle: MockHandle | None = None
         self.passed: bool = True
+        self.ended: bool = False
         self.story: str = ""
         self.since_s: float = 0.0
 
@@ -131,9 +164,9 @@ class Watch:
         if handle is None:
             return
         from offhook_mockserver.testkit.leaks import task_leak
-        from offhook_mockserver.testkit.leftovers import await_calls, leftovers
+        from offhook_mockserver.testkit.leftovers import await_calls, leftovers, refusals
 
-        if not self.passed:  # it failed or was skipped, and what it left behind would hide why
+        if not self.passed or not self.ended:  # what it left behind would hide why
             return
         may_stay = "calls_up" in self._allowed
         if "applications" not in self._allowed:
@@ -146,9 +179,10 @@ class Watch:
             self.story = report_failed(self._item, handle, self.since_s, application)
         if handle.tenant.calls:
             handle.hang_up_all()
-        tasks = self._not_allowed([task_leak(task) for task in handle.leftover_tasks()])
-        self._found += tasks
-        if tasks and not self.story:
+        left = [task_leak(task) for task in handle.leftover_tasks()]
+        found = self._not_allowed([*left, *handle.unretrieved(), *refusals(handle)])
+        self._found += found
+        if found and not self.story:
             self.story = report_failed(self._item, handle, self.since_s, None)
         if not self.story:
             keep_passed(self._item, handle, self.since_s)
@@ -161,7 +195,7 @@ class Watch:
         """
         from offhook_mockserver.testkit.leaks import left_behind
 
-        if not self.passed:
+        if not self.passed or not self.ended:
             return
         leaks = left_behind(self._before, ports=self._ports)
         found = self._found + self._not_allowed(leaks)
@@ -182,6 +216,7 @@ def _text(found: list[Leftover]) -> str:
     ]
     if _OF_FIXTURES.intersection(names):
         lines.append("A fixture that ends it must request offhook_mock, so that it does so before this check.")
+        lines.append("A fixture of a module or of the session must be an argument of the test, to begin before it.")
     return "\n".join(lines)
 
 

@@ -17,8 +17,8 @@ from offhook_sendblue import http_environment
 #: Set by the pytest plugin of the mock, so that a test rings no real phone. It is looked up in the process's own
 #: environment: a program that passes settings of its own must not get around it.
 ONLY_LOOPBACK_VARIABLE: Final = "OFFHOOK_ONLY_LOOPBACK"
-#: The same as an option of the interpreter (``python -X``), since a test may replace the environment. The plugin sets it
-#: as well; all threads see it, and children that were forked.
+#: The same as an option of the interpreter (``python -X``), since a test may replace the environment. The plugin sets
+#: it as well; all threads see it, and children that were forked.
 ONLY_LOOPBACK_OPTION: Final = "offhook_only_loopback"
 
 _CONNECT_TIMEOUT_S: Final = 5.0

@@ -8,6 +8,7 @@ import datetime
 import os
 import socket
 import ssl
+import sys
 import traceback
 from typing import TYPE_CHECKING
 

@@ -84,6 +84,8 @@ def name_of(plugin: object) -> str:
 def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str = "") -> OffhookError:
     """Returns `error` itself if it is an `OffhookError`, else a `PluginError` that names the plugin and the line.
 
+    A group of one `OffhookError`, as task groups raise it, counts as that error.
+
     The whole traceback is logged at DEBUG. An `OffhookError` of a plugin's own class whose message cannot be read is
     wrapped as well.
 
@@ -98,6 +100,7 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
     """
     if isinstance(error, KeyboardInterrupt):
         raise error
+    error = _alone(error)
     # A frame is made by the plugin itself, so a FrameError is its mistake.
     if isinstance(error, OffhookError) and not isinstance(error, FrameError) and _has_message(error):
         return error
@@ -110,6 +113,14 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
         record.exc_text = mask_all(redact("".join(traceback.format_exception(error)))).rstrip()
         _log.handle(record)
     return wrapped
+
+
+def _alone(error: BaseException) -> BaseException:
+    """The `OffhookError` that is alone in an exception group; any other error unchanged."""
+    alone = error
+    while isinstance(alone, BaseExceptionGroup) and len(alone.exceptions) == 1:
+        alone = alone.exceptions[0]
+    return alone if isinstance(alone, OffhookError) else error
 
 
 def _has_message(error: OffhookError) -> bool:

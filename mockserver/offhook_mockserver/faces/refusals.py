@@ -68,11 +68,13 @@ class UnknownRoute(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = f"{scope['method']} {scope['path']}"
-        # Only the beginning is compared: with 16 KiB it would take 20 ms.
-        nearest = difflib.get_close_matches(asked[:_COMPARED], self._known, n=1, cutoff=0.0)[0]
-        note = self._known.get(asked) or self._known[nearest]
-        note = f" ({note})" if note else ""
-        message = f"the mock does not answer {quoted(asked)}; the nearest documented route is {nearest}{note}"
+        if note := self._known.get(asked, ""):
+            message = f"the mock does not answer {quoted(asked)}, which is {note}"
+        else:
+            # Only the beginning is compared: with 16 KiB it would take 20 ms.
+            nearest = difflib.get_close_matches(asked[:_COMPARED], self._known, n=1, cutoff=0.0)[0]
+            note = f" ({self._known[nearest]})" if self._known[nearest] else ""
+            message = f"the mock does not answer {quoted(asked)}; the nearest documented route is {nearest}{note}"
         await refuse(UNKNOWN_ROUTE, message, self._shape_of(scope, message))(scope, receive, send)
 
 

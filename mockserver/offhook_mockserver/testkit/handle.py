@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.faults import Faults
     from offhook_mockserver.tenants.settings import TenantSettings
     from offhook_mockserver.tenants.tenant import Tenant
+    from offhook_mockserver.testkit.allowances import Leftover
     from offhook_mockserver.testkit.bridge import Bridge
     from offhook_mockserver.testkit.calls import CallHandle
     from offhook_mockserver.testkit.journal import Search
@@ -344,6 +345,10 @@ class MockHandle:
         """End the applications, and return the tasks that they have left on their loop."""
         self._scene.applications.end()
         return self._scene.applications.leftover_tasks()
+
+    def unretrieved(self) -> Sequence[Leftover]:
+        """The exceptions on the loop of the applications that nothing retrieved."""
+        return self._scene.applications.unretrieved.leftovers()
 
     def hang_up_all(self) -> None:
         """End every live call of the test, on the mock's side."""

@@ -119,3 +119,9 @@ def _unused_faults(handle: MockHandle) -> Iterator[Leftover]:
                 "faults_unused",
                 f"the fault {fault} was never applied: nothing happened while it was active that it is about",
             )
+
+
+def refusals(handle: MockHandle) -> list[Leftover]:
+    """What virtual time refused, although the test passed: something has caught the error."""
+    refused = [] if handle.guard is None else handle.guard.refused
+    return [Leftover("refused", f"an error that was caught: {error.message}") for error in refused[:_MOST]]

@@ -11,7 +11,7 @@ import pytest
 from tests.core.rig import NUMBER
 
 from offhook.call import InProcessService, Phone, reached_in_process
-from offhook.errors import OffhookError
+from offhook.errors import CallStateError, OffhookError
 from offhook.plugin import Plugins
 from offhook.testing import FixedAuth, Ids, LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier, run_virtual
 
@@ -36,6 +36,7 @@ class Service:
     def __init__(self, plugins: Plugins | None = None, store: Store | None = None) -> None:
         self.transports: list[Transport] = []
         self.requests: list[httpx.Request] = []
+        self.refused: OffhookError | None = None
         self.service = InProcessService(
             base_url=URL,
             http=self.http,
@@ -44,7 +45,12 @@ class Service:
             ids=Ids(1),
             plugins=plugins,
             store=store,
+            check_loop=self.check_loop,
         )
+
+    def check_loop(self) -> None:
+        if self.refused is not None:
+            raise self.refused
 
     def http(self) -> httpx.AsyncBaseTransport:
         return httpx.MockTransport(self._answer)
@@ -183,3 +189,22 @@ def test_the_service_is_reached_in_the_body_alone_and_in_its_tasks() -> None:
 
     run_virtual(main())
     assert (len(inner.requests), len(outer.requests)) == (1, 2)
+
+
+def test_a_loop_that_the_service_rejects_makes_and_uses_no_phone() -> None:
+    service = Service()
+    refused = CallStateError("the service's clock does not run on this loop")
+
+    async def main() -> None:
+        with reached_in_process(service.service):
+            phone = Phone.from_env(SETTINGS)
+            service.refused = refused
+            with pytest.raises(CallStateError, match="does not run"):
+                phone.dial(NUMBER)
+            with pytest.raises(CallStateError, match="does not run"):
+                Phone.from_env(SETTINGS)
+            service.refused = None
+            await phone.aclose()
+
+    run_virtual(main())
+    assert len(service.transports) == 1

@@ -97,6 +97,10 @@ def test_our_own_errors_pass_as_they_are() -> None:
         assert raised.value is error
         assert isinstance(error.__cause__, OSError)
         assert as_plugin_error(acme, "fail", error) is error
+        group = BaseExceptionGroup("outer", [ExceptionGroup("inner", [error])])
+        with pytest.raises(JoinFailed) as raised:
+            await isolated(acme, "fail", lambda: acme.fail(group))
+        assert raised.value is error
 
     run(main())
 

@@ -204,7 +204,7 @@ def test_a_bad_request_is_400_and_says_what_is_wrong(body: bytes, named: str) ->
         ("POST", "/api/facetime/start-call", "POST /facetime/start-call"),
         ("POST", "/facetime/startCall", "POST /facetime/start-call"),
         ("POST", "/facetime/start-call/", "POST /facetime/start-call"),
-        ("GET", "/api/lines", "GET /api/lines (documented, but not mocked yet)"),
+        ("GET", "/api/lines", "'GET /api/lines', which is documented, but not mocked yet"),
         ("GET", "/", "the nearest documented route is"),
         ("PATCH", "/%0d%0aset-cookie: x", "the nearest documented route is"),
     ],

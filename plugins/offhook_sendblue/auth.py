@@ -14,6 +14,7 @@ from offhook.arguments import check_function, check_settings
 from offhook.errors import ConfigError, OffhookError
 from offhook.interfaces import Auth, unread
 from offhook.secret import Secret
+from offhook_sendblue.only_loopback import in_a_test
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -75,7 +76,7 @@ class EnvAuth(Auth):
         if missing:
             raise ConfigError(
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: export your Sendblue keys, "
-                "or start `offhook mock`, which prints a pair to export"
+                f"or start `offhook mock`, which prints a pair to export{in_a_test()}"
             )
         self._headers = {
             KEY_HEADER: _key(self._environment[KEY_VARIABLE], KEY_VARIABLE),

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import ssl
-import sys
 from typing import Final
 
 import certifi
 import httpx
 
 from offhook.errors import ConfigError
-from offhook.interfaces import Environment, is_loopback
+from offhook.interfaces import is_loopback
 from offhook.wording import quoted
 from offhook_sendblue import http_environment
-
-#: Set by the pytest plugin of the mock, so that a test rings no real phone. It is looked up in the process's own
-#: environment: a program that passes settings of its own must not get around it.
-ONLY_LOOPBACK_VARIABLE: Final = "OFFHOOK_ONLY_LOOPBACK"
-#: The same as an option of the interpreter (``python -X``), since a test may replace the environment. The plugin sets
-#: it as well; all threads see it, and children that were forked.
-ONLY_LOOPBACK_OPTION: Final = "offhook_only_loopback"
+from offhook_sendblue.only_loopback import ONLY_LOOPBACK_VARIABLE, is_only_loopback
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 
@@ -63,17 +56,12 @@ def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTranspo
 def _check_may_leave(url: str, transport: httpx.AsyncBaseTransport | None) -> None:
     """Refuse to leave this machine where only loopback is allowed; a transport of a test's own does not leave it."""
     leaves = transport is None or isinstance(transport, httpx.AsyncHTTPTransport)
-    if leaves and not is_loopback(url) and _only_loopback():
+    if leaves and not is_loopback(url) and is_only_loopback():
         raise ConfigError(
             f"this phone would call through {quoted(url)}, and {ONLY_LOOPBACK_VARIABLE} is set, so that only servers "
             "on this machine are called: a run of pytest sets it. Take the fixture offhook_mock, whose settings are in "
             "the environment and in offhook_mock.environment; or, to ring real phones, run pytest --offhook-live"
         )
-
-
-def _only_loopback() -> bool:
-    options = sys._xoptions  # pyright: ignore[reportPrivateUsage] - documented
-    return ONLY_LOOPBACK_OPTION in options or bool(Environment.of_process().as_written(ONLY_LOOPBACK_VARIABLE))
 
 
 def _own_certificates(url: str) -> ssl.SSLContext:

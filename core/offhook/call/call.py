@@ -74,7 +74,7 @@ class Call:
 
     async def __aenter__(self) -> Self:
         driver = self._driver
-        self._parts.must_be_ours()
+        self._parts.must_be_ours(needs_loop=True)  # a coroutine may also run under trio
         if self._entered or driver.given_up:
             raise CallStateError("this call was dialled or hung up already: make a new one with phone.dial()")
         self._entered = True

@@ -360,7 +360,7 @@ class Phone:
     # ---- its life
 
     async def __aenter__(self) -> Self:
-        self._parts.must_be_ours()
+        self._parts.must_be_ours(needs_loop=True)  # a coroutine may also run under trio
         return self
 
     async def __aexit__(

@@ -55,7 +55,8 @@ class LoopAffinity:
         if running is None and needs_loop:
             raise CallStateError(
                 f"{self._what} must be used on its event loop, and no loop runs on this thread: use "
-                "loop.call_soon_threadsafe(function, *arguments)"
+                "loop.call_soon_threadsafe(function, *arguments); or, in a program of trio, run the calls with "
+                "asyncio.run(...) in a thread of their own"
             )
         if loop is not None and (loop.is_running() if running is None else not loop.is_closed()):
             raise CallStateError(

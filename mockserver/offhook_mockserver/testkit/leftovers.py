@@ -79,12 +79,21 @@ def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
         if not callee.calls:
             yield Leftover(
                 "scripts_unfinished",
-                f"no call rang the callee {mask(callee.number)}, which has a script: the application did not dial this "
-                "number, or its request was refused",
+                f"no call rang the callee {mask(callee.number)}, which has a script: {_why_uncalled(handle)}",
             )
         elif callee.unfinished:
             steps = ", then ".join(callee.unfinished[:3]) + (" and more" if len(callee.unfinished) > 3 else "")
             yield Leftover("scripts_unfinished", f"the script of the callee {mask(callee.number)} did not end: {steps}")
+
+
+def _why_uncalled(handle: MockHandle) -> str:
+    running = next((started for started in handle.started if not started.done), None)
+    if running is not None:
+        return f"the test ended before {running.name} dialled it. Wait for it, for example with callee.ended()"
+    return (
+        "the application did not dial this number before the test ended, or its request was refused. If it still "
+        "runs, wait for it, for example with callee.ended()"
+    )
 
 
 def _called_again(handle: MockHandle) -> Iterator[Leftover]:

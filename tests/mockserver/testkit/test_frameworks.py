@@ -315,6 +315,44 @@ def test_the_fixture_can_be_requested_in_the_test(run: Callable[..., pytest.RunR
     result.stdout.fnmatch_lines(["*ScopeMismatch*", "*write async def, or take the fixture offhook_mock*"])
 
 
+def test_a_phone_without_asyncio_or_without_settings_says_what_to_do(run: Callable[..., pytest.RunResult]) -> None:
+    result = run("""
+        import trio
+
+        def test_trio(offhook_mock):
+            with pytest.raises(CallStateError, match="in a program of trio, run the calls with asyncio.run"):
+                trio.run(bot, offhook_mock.callee().number)
+
+            async def main():
+                async with phone:
+                    pass
+
+            phone = Phone.from_env()
+            with pytest.raises(CallStateError, match="in a program of trio"):
+                trio.run(main)
+            asyncio.run(phone.aclose())
+
+        def test_no_settings():
+            with pytest.raises(ConfigError, match="in a test, take the fixture offhook_mock"):
+                asyncio.run(bot("+14155550123"))
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_an_application_that_dials_too_late_is_named(run: Callable[..., pytest.RunResult]) -> None:
+    result = run("""
+        async def late(number):
+            await asyncio.sleep(1000)
+            await bot(number)
+
+        @virtual
+        def test_it(offhook_mock):
+            offhook_mock.start(late(offhook_mock.callee().answers().number))
+    """)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines("*the test ended before the application late dialled it. Wait for it*")
+
+
 def test_a_route_that_is_documented_and_not_mocked_says_so(run: Callable[..., pytest.RunResult]) -> None:
     result = run("""
         import httpx

@@ -56,8 +56,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Reject a plain function that could have requested the loop's fixture while it ran, and did not."""
     result = yield
-    loopless = isinstance(item, pytest.Function) and _is_marked(item) and RUNNER not in item.stash
-    if loopless and _coroutine_function(item) is None:
+    if isinstance(item, pytest.Function) and RUNNER not in item.stash and _is_plain_and_marked(item):
         _fail_without_loop(item)
     return result
 
@@ -77,6 +76,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
     else:
         run_test(function, arguments)
     return True
+
+
+def _is_plain_and_marked(item: pytest.Function) -> bool:
+    return _is_marked(item) and _coroutine_function(item) is None
 
 
 def _fail_without_loop(item: pytest.Function) -> NoReturn:

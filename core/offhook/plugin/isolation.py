@@ -11,7 +11,7 @@ import inspect
 import logging
 import traceback
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from offhook.errors import FrameError, OffhookError, PluginError
 from offhook.interfaces.numbers import mask_all
@@ -118,8 +118,11 @@ def as_plugin_error(plugin: object, hook: str, error: BaseException, doing: str 
 def _alone(error: BaseException) -> BaseException:
     """The `OffhookError` that is alone in an exception group; any other error unchanged."""
     alone = error
-    while isinstance(alone, BaseExceptionGroup) and len(alone.exceptions) == 1:
-        alone = alone.exceptions[0]
+    while isinstance(alone, BaseExceptionGroup):
+        errors = cast("BaseExceptionGroup[BaseException]", alone).exceptions
+        if len(errors) > 1:
+            return error
+        alone = errors[0]
     return alone if isinstance(alone, OffhookError) else error
 
 

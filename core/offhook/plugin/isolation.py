@@ -119,7 +119,7 @@ def _alone(error: BaseException) -> BaseException:
     """The `OffhookError` that is alone in an exception group; any other error unchanged."""
     alone = error
     while isinstance(alone, BaseExceptionGroup):
-        errors = cast("BaseExceptionGroup[BaseException]", alone).exceptions
+        errors = list(cast("BaseExceptionGroup[BaseException]", alone).exceptions)
         if len(errors) > 1:
             return error
         alone = errors[0]

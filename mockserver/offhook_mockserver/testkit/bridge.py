@@ -18,6 +18,7 @@ import sniffio
 
 from offhook.errors import CallStateError
 from offhook.testing import VirtualLoop
+from offhook_mockserver.testkit.virtual_guard import NotVirtual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -141,9 +142,10 @@ class VirtualBridge(Bridge):
     async def awaited(self, work: Callable[[], Coroutine[object, object, _T]]) -> _T:
         running = _running_loop()
         if running is not self.loop:
-            raise CallStateError(
+            raise NotVirtual(
                 "this test's mock is in virtual time, on an event loop of its own, and another loop runs here: leave "
-                "out the marker of any other plugin for coroutine tests, or use real time"
+                "out the marker of any other plugin for coroutine tests; or remove the marker offhook_virtual, as an "
+                "IsolatedAsyncioTestCase must, and the test runs in real time"
             )
         return await work()
 

@@ -350,3 +350,11 @@ def test_wrong_arguments_are_refused() -> None:
             handle.sleep(-1)
         with pytest.raises(ConfigError, match=r"finished\(timeout_s\)"):
             handle.callee().finished(timeout_s=-1)
+
+
+@pytest.mark.parametrize("virtual", [True])
+def test_a_callee_that_never_answered_says_how_the_call_ended(offhook: MockHandle) -> None:
+    callee = offhook.callee(NUMBER).declines(after_s=0.01)
+    offhook.run(bot())
+    with pytest.raises(CallStateError, match=r"never answered the call .* How the call ended: .*declined"):
+        _ = callee.heard

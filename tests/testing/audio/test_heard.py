@@ -333,3 +333,22 @@ def test_refuses(ask: Callable[[Heard], object], says: str) -> None:
 def test_noise_counts_as_sound() -> None:
     assert not Heard(noise(1)).is_silent()
     assert Heard(mixed(in_turn(silence(1), GREETING, silence(1)), noise(1))).sound_after(0, within_ms=10)
+
+
+# ---- by how much
+
+
+def test_a_verdict_says_by_how_much_a_limit_was_missed() -> None:
+    late = Heard(through_opus(in_turn(silence(1.84), GREETING)))
+    assert late.starts_with(GREETING, within_ms=300).off_by_s == pytest.approx(1.55, abs=0.03)
+    assert late.starts_with(GREETING, within_ms=3000).off_by_s is None
+    assert late.sound_after(0, within_ms=840).off_by_s == pytest.approx(1.0, abs=0.06)
+    ends_s = late.clip.ends_at_s
+    assert late.silence_after(2.5, within_ms=200).off_by_s == pytest.approx(ends_s - 2.7, abs=0.3)
+    assert Heard(GOOD.part(0, 2)).contains(GREETING, at_least=1.0).off_by_s == pytest.approx(1.1, abs=0.4)
+    assert late.speech_between(0, 1.5, at_least_ms=500).off_by_s == pytest.approx(0.5)
+    gaps = Heard(GOOD, [Span(1.0, 1.3)])
+    assert gaps.has_no_gaps(most_ms=100).off_by_s == pytest.approx(0.2)
+    quiet = Heard(silence(3.0))
+    assert quiet.sound_after(1, within_ms=500).off_by_s == pytest.approx(1.5)
+    assert quiet.starts_with(GREETING).off_by_s is None

@@ -153,7 +153,8 @@ class CalleeScript:
         """Listen until something is heard.
 
         Args:
-            until: ``speech`` (the caller speaks), ``quiet`` (has spoken and paused), ``marker``, or ``tone:440``.
+            until: ``speech`` (the caller speaks), ``quiet`` (has spoken, since the callee last stopped speaking or listened
+                for quiet, and paused), ``marker``, or ``tone:440``.
             within_s: how long; then the script goes on. None: until the call ends.
         """
         return self._add(lambda: [ListenFor(sound_named(until, "until"), within_s)])

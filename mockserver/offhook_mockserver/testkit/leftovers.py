@@ -35,7 +35,13 @@ def leftovers(handle: MockHandle, *, settled: bool = True) -> list[Leftover]:
         handle: the mock.
         settled: whether calls have had time to end; if not, one whose callee is done does not count.
     """
-    found = [*_calls_up(handle, settled), *_unfinished(handle), *_called_again(handle), *_unexpected(handle)]
+    found = [
+        *_failed(handle),
+        *_calls_up(handle, settled),
+        *_unfinished(handle),
+        *_called_again(handle),
+        *_unexpected(handle),
+    ]
     shown: list[Leftover] = []
     for name in ALLOWANCES:
         kind = [leftover for leftover in found if leftover.allowance == name]
@@ -62,6 +68,12 @@ def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
         )
 
 
+def _failed(handle: MockHandle) -> Iterator[Leftover]:
+    for call in handle.calls:
+        if call.problem:
+            yield Leftover("scripts_failed", f"the script of the callee {mask(call.number)} failed: {call.problem}")
+
+
 def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
     for callee in handle.callees:
         if not callee.steps:
@@ -72,7 +84,7 @@ def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
                 f"no call rang the callee {mask(callee.number)}, which has a script: the application did not dial this "
                 "number, or its request was refused",
             )
-        elif callee.unfinished:
+        elif callee.unfinished and not callee.calls[-1].problem:
             steps = ", then ".join(callee.unfinished[:3]) + (" and more" if len(callee.unfinished) > 3 else "")
             yield Leftover("scripts_unfinished", f"the script of the callee {mask(callee.number)} did not end: {steps}")
 

@@ -408,14 +408,18 @@ def test_a_script_without_an_end_is_finished_when_its_last_step_is_done() -> Non
     run_virtual(main())
 
 
-def test_a_callee_who_never_answers_has_finished_at_once() -> None:
+def test_a_callee_who_never_answers_is_done_when_the_caller_gives_up() -> None:
     async def main() -> None:
         scene = Scene(NeverAnswer())
         caller = Caller(scene.room)
+        await asyncio.sleep(10)
+        assert not scene.callee.finished
+        assert codes(scene) == ["ringing"]
+        caller.member.leave()
         await scene.callee.until_finished()
         assert scene.callee.finished
-        caller.member.leave()
         assert await scene.end() is CalleeEnd.GIVEN_UP
+        assert codes(scene) == ["ringing", "script_done"]
 
     run_virtual(main())
 

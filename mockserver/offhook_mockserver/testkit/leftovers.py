@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import mask
+from offhook_mockserver.callees.steps.answering import NeverAnswer
 from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
 
@@ -84,7 +85,9 @@ def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
                 f"no call rang the callee {mask(callee.number)}, which has a script: the application did not dial this "
                 "number, or its request was refused",
             )
-        elif callee.unfinished and not callee.calls[-1].problem:
+        elif callee.calls[-1].problem or (isinstance(callee.steps[-1], NeverAnswer) and not callee.calls[-1].over):
+            continue  # found by others: a script that failed, and a call that still rings
+        elif callee.unfinished:
             steps = ", then ".join(callee.unfinished[:3]) + (" and more" if len(callee.unfinished) > 3 else "")
             yield Leftover("scripts_unfinished", f"the script of the callee {mask(callee.number)} did not end: {steps}")
 

@@ -49,6 +49,7 @@ from offhook_mockserver.callees.script import (
     Wait,
 )
 from offhook_mockserver.callees.sounds import condition_named, sound_named
+from offhook_mockserver.callees.speech import Speech
 
 if TYPE_CHECKING:
     import os
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offhook_mockserver.callees.sounds import Heard, Listened
-    from offhook_mockserver.callees.speech import Speech
 
 #: The verb of each step, by the name that it has in a TOML file.
 NAMES: Final[Mapping[str, str]] = {
@@ -184,10 +184,12 @@ class CalleeScript:
             records_s: how long it records before it hangs up.
             after_s: how long it rings.
         """
-        named = None if greeting is None else self._in_folder(greeting)
-        return self._after_ringing(
-            "goes_to_voicemail", after_s, lambda: Voicemail(named, beep=beep, records_s=records_s)
-        )
+
+        def voicemail() -> Voicemail:
+            named = None if greeting is None else self._in_folder(greeting, "Voicemail(greeting)")
+            return Voicemail(named, beep=beep, records_s=records_s)
+
+        return self._after_ringing("goes_to_voicemail", after_s, voicemail)
 
     # After the answer
 
@@ -379,10 +381,10 @@ class CalleeScript:
         """Where the mistake is that was just made, for its message."""
         return _callers_line()
 
-    def _in_folder(self, what: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    def _in_folder(self, what: str | os.PathLike[str], name: str = "Say(path)") -> str | os.PathLike[str]:
         """A file's name: in the folder of the script if it is there, and else as it was given."""
-        path = Say(what).path
-        if path is None or (path.exists() and self._folder is None):
+        path = Speech.of(what, None, name).path
+        if path is None:
             return what
         place = found(path, self._folder)
         return what if place == path else place

@@ -42,6 +42,11 @@ METHODS: Final[Mapping[str, Callable[..., object]]] = {
 _KEYS: Final[Mapping[str, str]] = {name: verb for verb, name in NAMES.items()}
 #: Arguments that are steps.
 _NESTED: Final = frozenset({"then", "otherwise", "steps"})
+#: A key of more parts than any of ours has, such as ``a.b.c.d``: `tomllib` takes minutes for one with 100,000. It is
+#: matched without going back, so that no text makes this slow.
+_LONG_KEY: Final = re.compile(
+    r"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}",
+)
 #: How an error of `tomllib` says where it is.
 _AT: Final = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)")
 
@@ -133,17 +138,22 @@ class _Confined(CalleeScript):
     def _where(self) -> str:
         return self._place()
 
-    def _in_folder(self, what: str | os.PathLike[str]) -> str | os.PathLike[str]:
-        speech = Speech.of(what, None, "the audio")
+    def _in_folder(self, what: str | os.PathLike[str], name: str = "the audio") -> str | os.PathLike[str]:
+        speech = Speech.of(what, None, name)
         if speech.path is None:
-            name = speech.spec.partition(":")[0]
-            if name not in _SOURCES:
+            source = speech.spec.partition(":")[0]
+            if source not in _SOURCES:
                 raise ConfigError(
-                    f"a file of scripts may not use the source {quoted(name)}: name an audio file or a tone"
+                    f"a file of scripts may not use the source {quoted(source)}: name an audio file or a tone"
                 )
             return what
-        place = clip(speech.path) if not (self._confines / speech.path).exists() else None
-        found = place or Path(os.path.realpath(self._confines / speech.path))
+        own = clip(speech.path)
+        if own is not None and not (self._confines / speech.path).exists():
+            return own
+        try:
+            found = Path(os.path.realpath(self._confines / speech.path))
+        except ValueError as error:
+            raise ConfigError(f"{quoted_path(speech.path)} cannot be opened: {system_reason(error)}") from None
         if not (found.is_relative_to(self._confines) or found.is_relative_to(CLIPS.resolve())):
             raise ConfigError(f"{quoted_path(speech.path)} is outside the script's folder: copy the file into that")
         return found
@@ -163,6 +173,9 @@ class _Reader:
         self._file = file
         self._line = 1
         self._count = 0
+        if long := _LONG_KEY.search(text):
+            self._line = text.count("\n", 0, long.start()) + 1
+            self._fail("it has a key, or a name, of more than 32 parts with dots between them")
         try:
             self._document: Mapping[str, object] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -172,6 +185,8 @@ class _Reader:
             self._fail(_AT.sub("", message))
         except RecursionError:
             self._fail("its values are nested too deep")
+        except ValueError:  # of Python itself, which reads no number of more than 4,300 digits
+            self._fail("it holds a number that is too long")
         self._lines = StepLines(text)
 
     def scripts(self) -> dict[str, Script]:

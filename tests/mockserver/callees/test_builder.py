@@ -129,6 +129,7 @@ MISTAKES: list[tuple[Callable[[CalleeScript], object], str]] = [
     ),
     (lambda c: c.is_busy().answers(), "step 2 of the script, answers(), is never reached: is_busy() ends the script"),
     (lambda c: c.answers().says("nowhere.wav"), "the file 'nowhere.wav' does not exist"),
+    (lambda c: c.goes_to_voicemail(5), "goes_to_voicemail(greeting) must be a file's name or a path"),  # type: ignore[arg-type]
     (lambda c: c.goes_to_voicemail("nowhere.wav"), "the file 'nowhere.wav' does not exist"),
     (lambda c: c.answers().if_heard("no.wav", []), "the file 'no.wav' does not exist"),
     (lambda c: c.answers().says(Path(__file__)), "test_builder.py' is not an audio file"),

@@ -149,7 +149,7 @@ MISTAKES = [
     (f'{BEGIN}steps = ["answer", {{if_heard = {{what = "link.wav", then = []}}}}]', 3, "outside the script's folder"),
     (f"{BEGIN}steps = [{'[' * 5000}", 1, "its values are nested too deep"),
     (f'{BEGIN}steps = ["answer", {{say = "a\\u0000b.wav"}}]', 3, "the path holds a NUL character"),
-    (f"{BEGIN}steps = [{{voicemail = {{greeting = 5}}}}]", 3, "the audio must be a file's name or a path"),
+    (f"{BEGIN}steps = [{{voicemail = {{greeting = 5}}}}]", 3, "greeting of voicemail must be a file's name"),
     (f'{BEGIN}steps = [{{voicemail = {{greeting = "link.wav"}}}}]', 3, "'link.wav' is outside the script's folder"),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from offhook.interfaces import mask
 from offhook_mockserver.callees.speech import CLIPS
 from offhook_mockserver.faces.control.api import document_of
 from offhook_mockserver.server import Answer, EntryKind, HangUp, Say, Script, ScriptError
-from offhook_mockserver.testkit import CalleeEnd, MockHandle, ScriptFailed, mock
+from offhook_mockserver.testkit import CalleeEnd, MockHandle, NotVirtual, ScriptFailed, mock
 from offhook_mockserver.testkit.leftovers import leftovers
 
 if TYPE_CHECKING:
@@ -166,3 +167,14 @@ def test_a_fault_that_is_used_up_is_still_listed_as_such(offhook: MockHandle) ->
     assert offhook.faults.used_up == (limited,), "a fault that was undone is not used up"
     offhook.faults.clear()
     assert not offhook.faults.used_up
+
+
+def test_looking_a_name_up_is_refused_in_virtual_time(offhook: MockHandle) -> None:
+    async def look(name: str) -> None:
+        await asyncio.get_running_loop().getaddrinfo(name, 443)
+
+    with pytest.raises(NotVirtual, match=r"started the look-up of a name \(getaddrinfo\), whose time is the machine's"):
+        offhook.run(look("api.example.com"))
+    for ask in (lambda: socket.getaddrinfo("api.example.com", 443), lambda: socket.gethostbyname("api.example.com")):
+        with pytest.raises(NotVirtual, match="allow=\\['sockets'\\]"):
+            ask()

@@ -30,9 +30,7 @@ class Thing:
         ("broken", "of the property itself"),
     ],
 )
-def test_a_wrong_name_is_answered_with_the_nearest_and_a_broken_property_with_its_error(
-    name: str, message: str
-) -> None:
+def test_a_wrong_name_has_the_nearest_and_a_broken_property_its_own_error(name: str, message: str) -> None:
     with pytest.raises(AttributeError) as raised:
         getattr(Thing(), name)
     assert str(raised.value) == message

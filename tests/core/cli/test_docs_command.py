@@ -80,4 +80,11 @@ def test_pages_and_sections_that_the_code_refers_to_exist() -> None:
 def test_a_word_lists_the_pages_with_it_in_their_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["docs", "test"]) == ExitCode.COMPLETED
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line][:-1]
-    assert listed == ["failed-tests", "test-a-voice-app", "test-tokens", "test-with-virtual-time", "test-kit"]
+    assert listed == [
+        "failed-tests",
+        "test-a-voice-app",
+        "test-an-agent",
+        "test-tokens",
+        "test-with-virtual-time",
+        "test-kit",
+    ]

@@ -100,8 +100,10 @@ class CallFaults:
         if client is not None:
             for timer in client.timers.values():
                 timer.cancel()
-            for fault in tuple(client.impaired):
+            for fault, impaired in tuple(client.impaired.items()):
                 self._heal(fault, path, client)
+                for _, impairment in impaired:
+                    fault.settle(impairment)
 
     # ---- what the tenant's faults call
 

@@ -50,11 +50,11 @@ def test_it_never_dials_twice(offhook_mock: MockHandle) -> None:
 
 @pytest.mark.offhook_virtual
 def test_it_outlives_its_token(offhook_mock: MockHandle) -> None:
-    offhook_mock.settings.token_life_s = 600
-    callee = offhook_mock.callee().answers().waits(1_000).says("hello.wav")
+    offhook_mock.settings.token_life_s = 120
+    callee = offhook_mock.callee().answers().waits(150).says("hello.wav")
     offhook_mock.start(remind(callee.number, [RenewsGrants(offhook_mock)]))
-    callee.finished(timeout_s=1_100).ended()
-    assert [entry.at_s for entry in offhook_mock.journal.search(where={"event": "token_renewed"})] == [570.0]
+    callee.finished(timeout_s=200).ended()
+    assert [entry.at_s for entry in offhook_mock.journal.search(where={"event": "token_renewed"})] == [90.0]
 
 
 @pytest.mark.slow

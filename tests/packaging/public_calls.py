@@ -11,6 +11,9 @@ import inspect
 from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from offhook_mockserver.tenants.fault_register import CallLimits, ExchangeLimits
+from offhook_mockserver.testkit.journal import Search
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -27,6 +30,8 @@ MODULES: Final = (
     "offhook.testing.audio",
     "offhook_mockserver.server",
     "offhook_mockserver.far_ends",
+    "offhook_mockserver.testkit",
+    "offhook_mockserver.tenants.tenant",
     "offhook_mockserver.callees.script",
     "offhook_mockserver.doors.memory.transport",
     "offhook_audio.marker",
@@ -58,6 +63,7 @@ _STORES: Final = "for stores: it takes documents that the core or load_json made
 _LOADER: Final = "the loader calls it, and refuses with a PluginError what a plugin passes"
 _TEST: Final = "a test may let the leg report anything, as a broken one would"
 _INSIDE: Final = "for the test kit's own parts"
+_TIMERS: Final = "for the limits of calls and tokens"
 _PLAYED: Final = "the callee plays its steps"
 
 #: Public calls whose arguments are not refused with a ConfigError, with the reason. A dot at the end stands for all
@@ -78,16 +84,29 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "AudioStream.feed": _MADE,
     "BoundedStream.put": _MADE,
     "Call.__init__": _MADE,
+    "CallHandle.": _MADE,
+    "CalleeHandle.__init__": _MADE,
+    "ClockHandle.__init__": _MADE,
     "CallAccepted.": _MADE,
     "CallEvent.": _MADE,
     "CallRecord.": _MADE,
     "CallRefused.": _MADE,
     "CallSession.handle": "the driver calls it; impossible events have an error of their own",
     "Damage.": _MADE,
+    "Entry.": _MADE,
     "Environment.as_written": "parts ask for a name of their own",
     "Environment.problem_with": "parts ask for a name of their own",
     "FarMember.": _INSIDE,
     "Fault.": _MADE,
+    "Faults.__init__": _MADE,
+    "Faults.applied": _INSIDE,
+    "Faults.find": _INSIDE,
+    "Faults.forget": _INSIDE,
+    "Faults.make": "for commands, whose arguments have been read from text or JSON",
+    "Faults.matching": _INSIDE,
+    "Faults.take": _INSIDE,
+    "Faults.unwatch": _INSIDE,
+    "Faults.watch": _INSIDE,
     "Finding.": "a check of the doctor makes it, and what it raises is shown as its finding",
     "FinishCall.": _MADE,
     "Gap.": _MADE,
@@ -96,6 +115,9 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "Impairment.carry": _INSIDE,
     "Impairment.frozen": _INSIDE,
     "Impairment.heal": _INSIDE,
+    "Journal.__init__": _MADE,
+    "Journal.restore": "Tenants.restore calls it, with what it has checked",
+    "JournalHandle.__init__": _MADE,
     "LegClosed.": _LEG,
     "LegDisconnected.": _LEG,
     "LegFailed.": _LEG,
@@ -113,6 +135,8 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "MemberUnpublished.": _LEG,
     "MemoryFarEnd.": _INSIDE,
     "MockCall.": _MADE,
+    "MockHandle.__init__": _MADE,
+    "MockHandle.on_loop": _INSIDE,
     "Outcome.": _MADE,
     "AgoraFarEnd.": _INSIDE,
     "PcmFarEnd.": _INSIDE,
@@ -140,8 +164,19 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "SendblueFarEnd.app": "ASGI",
     "SpeechStarted.": _MADE,
     "SpeechStopped.": _MADE,
+    "Started.__init__": _MADE,
+    "Started.begin": _INSIDE,
+    "Started.end": _INSIDE,
     "Step.": _MADE,
-    "Tenant.": "Tenants.create makes it",
+    "Tenant.__init__": "Tenants.create makes it",
+    "TenantClock.__init__": _MADE,
+    "TenantClock.call_later": _TIMERS,
+    "TenantClock.forget": _TIMERS,
+    "TenantClock.restore": "Tenants.restore calls it; it has checks of its own",
+    "TenantClock.timeout": _TIMERS,
+    "Tenants.__init__": _MADE,
+    "Tenants.find": "the API calls it, with what a request has",
+    "Tenants.named": "the API calls it, with what a request has",
     "TimelineEntry.": _MADE,
     "Verdict.": _MADE,
     "VirtualLoop.add_signal_handler": "asyncio's",
@@ -167,8 +202,11 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "line_shown": "for messages about errors",
     "live_folder": "inside the store",
     "mark_interrupted": _STORES,
+    "check_lines": _INSIDE,
+    "check_tenant": _INSIDE,
     "mask": _ARITHMETIC,
     "mask_all": _ARITHMETIC,
+    "mint_token": _INSIDE,
     "name_of": "any object has a name",
     "open_private": _STORES,
     "pcm_of": _ARITHMETIC,
@@ -190,8 +228,15 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
 EXCEPT: Final[Mapping[str, str]] = {
     "AudioFrame.__init__(damage)": _MADE,
     "AudioStream.__init__(resampler)": _MADE,
+    "MockHandle.phone(settings)": "they are the arguments of Phone",
     "Plugins.make(arguments)": "they are the factory's own",
     "Phone.from_env(settings)": "they are the arguments of Phone",
+}
+
+
+#: What ``**arguments: Unpack[...]`` stands for.
+_UNPACKED: Final[Mapping[str, type]] = {
+    f"Unpack[{kind.__name__}]": kind for kind in (CallLimits, ExchangeLimits, Search)
 }
 
 
@@ -231,10 +276,10 @@ def _all_calls() -> Iterator[PublicCall]:
                 if not name.startswith("offhook_"):  # hooks, which the loader calls
                     yield from _call(name, value, bound=False)
             elif not issubclass(value, BaseException | enum.Enum):
-                yield from _calls_of(value)
+                yield from _calls_of(value, seen)
 
 
-def _calls_of(kind: type) -> Iterator[PublicCall]:
+def _calls_of(kind: type, seen: set[object]) -> Iterator[PublicCall]:
     if Protocol in kind.__bases__:
         return
     for name in ["__init__", *(name for name in dir(kind) if not name.startswith("_"))]:
@@ -246,6 +291,8 @@ def _calls_of(kind: type) -> Iterator[PublicCall]:
         function = member.__func__ if isinstance(member, classmethod) else member
         if not inspect.isfunction(function) or name.startswith("offhook_"):
             continue
+        if name != "__init__" and next(base for base in kind.__mro__ if name in vars(base)) in seen - {kind}:
+            continue  # a base that is public has it
         made_by_us = function.__module__.startswith("offhook") or (name == "__init__" and is_dataclass(kind))
         if made_by_us and (name == "__init__" or not _of_interface(kind, name)):
             yield from _call(f"{kind.__name__}.{name}", function, bound=True)
@@ -263,5 +310,11 @@ def _of_interface(kind: type, name: str) -> bool:
 def _call(name: str, function: Callable[..., object], *, bound: bool) -> Iterator[PublicCall]:
     parameters = list(inspect.signature(function).parameters.values())[bound:]
     if parameters:
-        annotations = {parameter.name: str(parameter.annotation) for parameter in parameters}
+        annotations: dict[str, str] = {}
+        for parameter in parameters:
+            written = str(parameter.annotation)
+            unpacked = (
+                inspect.get_annotations(_UNPACKED[written]) if written in _UNPACKED else {parameter.name: written}
+            )
+            annotations |= {key: getattr(text, "__forward_arg__", str(text)) for key, text in unpacked.items()}
         yield PublicCall(name, {key: text for key, text in annotations.items() if f"{name}({key})" not in EXCEPT})

@@ -214,7 +214,7 @@ class CallMedia:
             self._lost(as_plugin_error(self._leg, "send", error))
             return
         if self._recorder is not None:
-            self._record(left=True, position=position, pcm=pcm)
+            self._record(self._recorder.write_left, position, pcm)
 
     # ---- from the callee
 
@@ -246,7 +246,7 @@ class CallMedia:
         if self._listeners:
             self._pass_on(AudioFrame(pcm, frame.rate_hz, position))
         if self._recorder is not None:
-            self._record(left=False, position=position, pcm=pcm)
+            self._record(self._recorder.write_right, position, pcm)
         callee_audio()
 
     def _pass_on(self, frame: AudioFrame) -> None:
@@ -324,11 +324,9 @@ class CallMedia:
         self.forget(stream)
         self._note(as_plugin_error(stream.resampler, "convert", error), "a listener lost the rest of the audio")
 
-    def _record(self, *, left: bool, position: int, pcm: bytes) -> None:
-        if self._recorder is None:
-            return
+    def _record(self, write: Callable[[int, bytes], None], position: int, pcm: bytes) -> None:
         try:
-            (self._recorder.write_left if left else self._recorder.write_right)(position, pcm)
+            write(position, pcm)
         except OffhookError as error:  # a full disk costs the recording, not the call
             self._recorder = None
             self._note(error, "the recording of the call ends here")

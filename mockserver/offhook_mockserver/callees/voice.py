@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Frames of echo that may wait; when there are more, the oldest is dropped.
 _MOST_ECHO: Final = frames_in(0.2)
+#: Other tasks run after so much of a speech was read, since a source that makes its audio itself never waits.
+_READ_AT_ONCE: Final = frames_in(10.0)
 
 
 async def load_speech(plugins: Plugins, speech: Speech, rate_hz: int) -> bytes:
@@ -53,8 +55,12 @@ async def load_speech(plugins: Plugins, speech: Speech, rate_hz: int) -> bytes:
     from_hz = rate_hz
     most_s = MAX_SPEECH_S if speech.duration_s is None else min(speech.duration_s, MAX_SPEECH_S)
     most = int(most_s * rate_hz) * SAMPLE_BYTES
+    frames = 0
     try:
         while len(pcm) <= most and (frame := await source.read()) is not None:
+            frames += 1
+            if frames % _READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
             if frame.rate_hz != from_hz:
                 pcm += resampler.flush() if resampler is not None else b""
                 from_hz = frame.rate_hz

@@ -31,7 +31,7 @@ from offhook_mockserver.server.http_guard import Guard
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
 from offhook_mockserver.tenants.settings import check_tenant_settings
-from offhook_mockserver.tenants.tenant import Tenants, mint_token
+from offhook_mockserver.tenants.tenant import Tenants, check_tenant, mint_token
 from offhook_wire.relay_protocol import Refusal, RefusalAnswer
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ class Mock:
     ) -> None:
         shared = Environment(clock=clock, ids=ids)  # which checks them
         if plugins is not None:
-            guess = "Write Plugins.load([...])" if isinstance(plugins, list | tuple) else ""
-            check_instance(plugins, "plugins", Plugins, "offhook.plugin.Plugins", guess)
+            check_plugins(plugins)
         if tenant is not None:
             check_tenant_settings(tenant, "tenant")
         if recordings is not None:
@@ -149,7 +148,12 @@ class Mock:
         return self.environment_of(self.tenant)
 
     def environment_of(self, tenant: Tenant) -> dict[str, str]:
-        """The settings that a phone needs to call through this mock, with the keys of a tenant."""
+        """The settings that a phone needs to call through this mock, with the keys of a tenant.
+
+        Raises:
+            ConfigError: `tenant` is not a `Tenant`.
+        """
+        check_tenant(tenant)
         return {
             "SENDBLUE_API_BASE_URL": self.url,
             "SENDBLUE_API_API_KEY": tenant.api_key.reveal(),
@@ -234,6 +238,16 @@ class Mock:
             await (self.relay if relay else api)(scope, receive, send)
 
         return split
+
+
+def check_plugins(given: object) -> Plugins:
+    """Check an argument that must be `Plugins`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    guess = "Write Plugins.load([...])" if type(given) in {list, tuple} else ""
+    return check_instance(given, "plugins", Plugins, "offhook.plugin.Plugins", guess)
 
 
 def _check_folder(folder: Path) -> None:

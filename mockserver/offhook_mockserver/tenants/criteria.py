@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from offhook.arguments import check_function, check_instance, check_text, wrong
 from offhook.interfaces import mask, mask_all
@@ -12,9 +13,12 @@ from offhook.wording import nearest_name, quoted
 from offhook_mockserver.tenants.entry import Entry, EntryKind, clean, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from offhook_mockserver.tenants.entry import Json
+
+
+_SINCE: Final = "an entry, or the index of one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,9 @@ class Criteria:
 
     def __post_init__(self) -> None:
         if self.since is not None:
-            check_instance(self.since, "since", (Entry, int), "an entry, or the index of one")
+            if isinstance(self.since, bool):
+                raise wrong("since", _SINCE, self.since)
+            check_instance(self.since, "since", (Entry, int), _SINCE)
             after = self.since.index if isinstance(self.since, Entry) else int(self.since)
             self._add(f"since=#{after}", lambda entry: "" if entry.index > after else f"it is not after #{after}")
         if self.kind is not None:
@@ -57,12 +63,14 @@ class Criteria:
         if self.text is not None:
             self._add_text(self.text)
         where = self.where
-        if callable(where) or (where is not None and not hasattr(where, "items")):
-            check_function(where, "where", ("an entry",))
-            self._add_function(cast("Callable[[Entry], object]", where))
-        elif where is not None:
-            for name, value in where.items():
+        if isinstance(where, Mapping):
+            for name, value in cast("Mapping[str, Json]", cast("object", where)).items():
                 self._add_field(name, value)
+        elif callable(where):
+            check_function(where, "where", ("an entry",))
+            self._add_function(where)
+        elif where is not None:
+            raise wrong("where", "fields with their values, or a function that can be called with an entry", where)
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry fulfils all of them."""
@@ -92,6 +100,8 @@ class Criteria:
             part = mask_all(wanted).casefold()
             self._add(f"text={wanted!r}", lambda entry: "" if part in entry.text.casefold() else "its text differs")
         else:
+            if not isinstance(wanted.pattern, str):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+                raise wrong("text", "text or a compiled regular expression for text", wanted.pattern)
             self._add(f"text=/{wanted.pattern}/", lambda entry: "" if wanted.search(entry.text) else "its text differs")
 
     def _add_field(self, name: str, wanted: Json) -> None:

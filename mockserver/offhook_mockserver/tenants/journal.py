@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from offhook.arguments import check_seconds, check_whole
+from offhook.arguments import check_function, check_instance, check_seconds, check_text, check_whole
 from offhook.errors import CallStateError, WaitTimeout
 from offhook.interfaces import mask
 from offhook.session import Grade
@@ -98,8 +98,16 @@ class Journal:
             number: the number that its call rings; it is masked.
             fields: the same for programs.
             grade: how certain it is that Sendblue or Agora would do the same.
+
+        Raises:
+            ConfigError: an argument is of the wrong type.
         """
-        kept, fields_bytes = clean(fields or {})
+        check_instance(kind, "kind", EntryKind, "an EntryKind")
+        check_instance(grade, "grade", Grade, "a Grade")
+        check_text(text, "text")
+        check_text(channel, "channel")
+        check_text(number, "number")
+        kept, fields_bytes = clean({} if fields is None else fields)
         now_s = self._clock.monotonic_s()
         if self._began_s is None:
             self._began_s = now_s
@@ -127,7 +135,11 @@ class Journal:
 
         Returns:
             A function that ends the calls. Idempotent.
+
+        Raises:
+            ConfigError: it is not a function that can be called with an entry.
         """
+        check_function(on_entry, "on_entry", ("an entry",))
         self._watchers.append(on_entry)
 
         def stop() -> None:

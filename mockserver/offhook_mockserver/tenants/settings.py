@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
-from offhook.arguments import check_flag, check_instance, check_seconds, check_text, check_whole, shown, wrong
+from offhook.arguments import check_flag, check_instance, check_number, check_seconds, check_text, check_whole, wrong
 from offhook.errors import ConfigError
 from offhook.interfaces import is_loopback
 from offhook.wording import nearest_name
@@ -93,8 +93,7 @@ class TenantSettings:
         self.error_body = _choice(self.error_body, "error_body", ErrorBody)
         check_flag(self.call_log, "call_log")
         _check_webhook(check_text(self.webhook_url, "webhook_url"))
-        if check_seconds(self.keep_audio_s, "keep_audio_s", zero=True) > _MOST_AUDIO_S:
-            raise wrong("keep_audio_s", f"at most {_MOST_AUDIO_S:g} s", self.keep_audio_s)
+        check_keep_audio(self.keep_audio_s)
 
     def to_json(self) -> dict[str, Json]:
         """The settings as an object of JSON."""
@@ -147,6 +146,15 @@ class TenantBounds:
         return cls(**known(document, {item.name for item in fields(cls)}, "bounds"))  # type: ignore[arg-type]
 
 
+def check_keep_audio(given: object) -> float:
+    """Check how much audio of a call is to be kept, in seconds.
+
+    Raises:
+        ConfigError: it is not a number of seconds from 0 to 3600.
+    """
+    return check_number(given, "keep_audio_s", least=0, most=_MOST_AUDIO_S, unit="seconds")
+
+
 def check_tenant_settings(given: object, name: str = "settings") -> TenantSettings:
     """Check an argument that must be `TenantSettings`.
 
@@ -172,7 +180,7 @@ def known(document: object, names: set[str], what: str) -> dict[str, object]:
         ConfigError: it is not an object, or a name is unknown.
     """
     if not isinstance(document, dict):
-        raise ConfigError(f"{what} of the document must be an object, got {shown(document)}")
+        raise wrong(f"{what} of the document", "an object", document)
     for name in document:  # pyright: ignore[reportUnknownVariableType]
         if name not in names:
             near = nearest_name(str(name), names)  # pyright: ignore[reportUnknownArgumentType]

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook.arguments import check_flag, check_path, check_several, wrong
+from offhook.arguments import check_flag, check_instance, check_path, check_several, wrong
 from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164
 from offhook.secret import Secret
@@ -80,7 +80,7 @@ class Tenant:
     api_secret: Secret
     app_id: str
     certificate: Secret
-    seed: str
+    seed: str = field(repr=False)  # because the secret key follows from it
     clock: TenantClock
     journal: Journal
     lines: tuple[str, ...] = (DEFAULT_LINE,)
@@ -168,10 +168,7 @@ class Tenants:
             ConfigError: an argument is of the wrong type, a line is not an E.164 number, there is none, or another
                 tenant of this mock has the same seed and so the same keys.
         """
-        numbers = check_several(lines, "lines", "a tuple of E.164 numbers")
-        if not numbers:
-            raise wrong("lines", "a tuple of at least one E.164 number", lines)
-        lines = tuple(e164(cast("str", number), "line") for number in numbers)
+        lines = check_lines(lines)
         if settings is not None:
             check_tenant_settings(settings)
         if bounds is not None:
@@ -181,11 +178,13 @@ class Tenants:
         # The prefix shows a reader that these are not live keys.
         api_key = f"mock_key_{ids.hex(24)}"
         if api_key in self._by_key:
-            raise ConfigError(f"another tenant of this mock has the seed {seed!r}: remove it, or use another seed")
+            raise ConfigError("another tenant of this mock has the same seed: remove it, or use another seed")
         bounds = bounds or TenantBounds()
         clock = TenantClock(self._clock)
         journal = Journal(clock, most_entries=bounds.journal_entries, most_bytes=bounds.journal_bytes)
-        clock.on_move = lambda what: journal.add(EntryKind.CLOCK, what)
+        clock.on_move = lambda what: journal.add(
+            EntryKind.CLOCK, what, fields={"ahead_s": clock.ahead_s, "wall_offset_s": clock.wall_offset_s}
+        )
         tenant = Tenant(
             api_key=Secret(api_key),
             api_secret=Secret(f"mock_secret_{ids.hex(32)}"),
@@ -217,9 +216,13 @@ class Tenants:
         tenant = self.create(
             lines=snapshot.lines, settings=snapshot.settings, bounds=snapshot.bounds, seed=snapshot.seed
         )
+        try:
+            tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s)
+        except ConfigError:
+            self._forget(tenant)
+            raise
         tenant.scripts.update(snapshot.scripts)
         tenant.calls_started = snapshot.calls_started
-        tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s)
         tenant.journal.restore(snapshot.journal, snapshot.journal_dropped)
         tenant.ended.extend(snapshot.ended)
         return tenant
@@ -238,7 +241,12 @@ class Tenants:
         return tuple(self._by_key.values())
 
     async def end_calls(self, tenant: Tenant) -> None:
-        """End the tenant's calls: callees drop out, and recordings are finished. Bounded."""
+        """End the tenant's calls: callees drop out, and recordings are finished. Bounded.
+
+        Raises:
+            ConfigError: `tenant` is not a `Tenant`.
+        """
+        check_tenant(tenant)
         tasks = [call.task for call in tenant.calls.values() if call.task is not None]
         for task in tasks:
             task.cancel()
@@ -249,17 +257,49 @@ class Tenants:
         """End the tenant's calls and forget it: its keys are wrong from now on. Idempotent and bounded.
 
         The `Tenant` object keeps its journal and its ended calls.
+
+        Raises:
+            ConfigError: `tenant` is not a `Tenant`.
         """
+        check_tenant(tenant)
         if tenant.removed:
             return
         tenant.removed = True
+        tenant.faults.close()
         self._by_key.pop(tenant.api_key.reveal(), None)
         try:
             await self.end_calls(tenant)
         finally:
             tenant.faults.end_all()
-            tenant.journal.close()
-            self.on_removed(tenant)
+            self._forget(tenant)
+
+    def _forget(self, tenant: Tenant) -> None:
+        self._by_key.pop(tenant.api_key.reveal(), None)
+        tenant.removed = True
+        tenant.faults.close()
+        tenant.journal.close()
+        self.on_removed(tenant)
+
+
+def check_lines(given: object) -> tuple[str, ...]:
+    """Check the numbers that a tenant may call from, and return them.
+
+    Raises:
+        ConfigError: it is not a collection of E.164 numbers, or it is empty.
+    """
+    numbers = check_several(given, "lines", "a tuple of E.164 numbers")
+    if not numbers:
+        raise wrong("lines", "a tuple of at least one E.164 number", given)
+    return tuple(e164(cast("str", number), "line") for number in numbers)
+
+
+def check_tenant(given: object) -> Tenant:
+    """Check an argument that must be a `Tenant`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    return check_instance(given, "tenant", Tenant, "a tenant, as tenants.create() returns it")
 
 
 def _note_fault(journal: Journal, fault: Fault, what: str, number: str | None, channel: str | None) -> None:

@@ -10,10 +10,13 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.callees.ends import CalleeEnd
     from offhook_mockserver.callees.moments import MomentCode
+    from offhook_mockserver.tenants.faults import Faults
     from offhook_mockserver.testkit.callee import CalleeHandle
     from offhook_mockserver.testkit.calls import CallHandle
+    from offhook_mockserver.testkit.clock import ClockHandle
     from offhook_mockserver.testkit.handle import MockHandle
-    from offhook_mockserver.testkit.making import mock, real_handle, virtual_handle
+    from offhook_mockserver.testkit.journal import JournalHandle
+    from offhook_mockserver.testkit.making import mock
     from offhook_mockserver.testkit.not_finished import NotFinished
     from offhook_mockserver.testkit.options import MockOptions
     from offhook_mockserver.testkit.server_thread import ServerThread
@@ -24,6 +27,9 @@ __all__ = [
     "CallHandle",
     "CalleeEnd",
     "CalleeHandle",
+    "ClockHandle",
+    "Faults",
+    "JournalHandle",
     "MockHandle",
     "MockOptions",
     "MomentCode",
@@ -32,14 +38,15 @@ __all__ = [
     "ServerThread",
     "Started",
     "mock",
-    "real_handle",
-    "virtual_handle",
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
     "CallHandle": "testkit.calls",
     "CalleeEnd": "callees.ends",
     "CalleeHandle": "testkit.callee",
+    "ClockHandle": "testkit.clock",
+    "Faults": "tenants.faults",
+    "JournalHandle": "testkit.journal",
     "MockHandle": "testkit.handle",
     "MockOptions": "testkit.options",
     "MomentCode": "callees.moments",
@@ -48,8 +55,6 @@ _HOMES: Final[Mapping[str, str]] = {
     "ServerThread": "testkit.server_thread",
     "Started": "testkit.started",
     "mock": "testkit.making",
-    "real_handle": "testkit.making",
-    "virtual_handle": "testkit.making",
 }
 
 

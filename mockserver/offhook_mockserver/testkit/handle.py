@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from offhook.arguments import check_seconds
+from offhook.arguments import check_seconds, discard
 from offhook.call import Phone
+from offhook.errors import ConfigError
 from offhook.interfaces import e164
 from offhook_mockserver.callees.numbers import DEFAULT_NUMBER
 from offhook_mockserver.testkit.bridge import VirtualBridge
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from offhook.call import PhoneSettings
-    from offhook.interfaces import Grant
+    from offhook.interfaces import Document, Grant
     from offhook.plugin import Plugins
     from offhook_mockserver.server.mock import Mock
     from offhook_mockserver.tenants.entry import Entry, Json
@@ -133,8 +134,8 @@ class MockHandle:
         """
         return {
             **self._mock.environment_of(self.tenant),
-            # A test leaves no record in the data folder of the user who runs it.
-            "OFFHOOK_STORE": "none",
+            # A failed test shows what the phones wrote down, and nothing is left in the data folder of the user.
+            "OFFHOOK_STORE": self._scene.callers.setting,
             **self.options.environment,
         }
 
@@ -154,6 +155,7 @@ class MockHandle:
 
         Raises:
             RoomError: the channel has no live call.
+            ConfigError: `channel` is not text.
         """
         return self.on_loop(lambda: self._mock.renew(channel))
 
@@ -225,8 +227,10 @@ class MockHandle:
         Raises:
             WaitTimeout: it did not end in time. It was cancelled.
             CallStateError: an event loop runs on this thread; use `arun`.
+            ConfigError: an argument is of the wrong type; the application was not started.
             BaseException: what the application raises.
         """
+        _check_limit(timeout_s, coroutine)
         started = self.start(coroutine)
         try:
             return started.result(timeout_s)
@@ -235,6 +239,7 @@ class MockHandle:
 
     async def arun(self, coroutine: Coroutine[object, object, _T], timeout_s: float | None = 60.0) -> _T:
         """As `run`, for coroutines."""
+        _check_limit(timeout_s, coroutine)
         started = self.start(coroutine)
         try:
             return await started.aresult(timeout_s)
@@ -260,6 +265,14 @@ class MockHandle:
     async def await_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """As `wait_for`, for coroutines."""
         return await self.journal.await_for(timeout_s, count=count, **search)
+
+    def caller_records(self) -> Sequence[Document]:
+        """What the application's phones wrote down: the records of their calls, each with its timeline.
+
+        Raises:
+            OffhookError: they cannot be read.
+        """
+        return self._scene.callers.read()
 
     def export(self) -> dict[str, Json]:
         """The state of the test's tenant as an object of JSON, without its keys; see `Tenant.export`."""
@@ -302,4 +315,17 @@ class MockHandle:
     def close(self) -> None:
         """End the applications and the calls, and forget the tenant. Idempotent and bounded."""
         self._scene.applications.close()
-        self.bridge.wait("offhook_mock.close", lambda: self._mock.tenants.remove(self.tenant))
+        try:
+            self.bridge.wait("offhook_mock.close", lambda: self._mock.tenants.remove(self.tenant))
+        finally:
+            self._scene.callers.close()
+
+
+def _check_limit(timeout_s: object, coroutine: object) -> None:
+    """Check a limit before the application starts, which is then not awaited."""
+    try:
+        if timeout_s is not None:
+            check_seconds(timeout_s, "timeout_s", zero=True)
+    except ConfigError:
+        discard(coroutine)
+        raise

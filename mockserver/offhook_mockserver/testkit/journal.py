@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from offhook.arguments import check_seconds, check_whole
+from offhook_mockserver.tenants.criteria import Criteria
 from offhook_mockserver.tenants.journal import NotSeen
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class JournalHandle:
             CallStateError: an event loop runs on this thread; use `await_for`.
             ConfigError: an argument is of the wrong type.
         """
-        limit_s = self._limit_s(timeout_s)
+        limit_s = self._limit_s(timeout_s, count, search)
         try:
             return self._scene.bridge.wait(
                 "offhook_mock.wait_for",
@@ -89,7 +91,7 @@ class JournalHandle:
 
     async def await_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """As `wait_for`, for coroutines."""
-        limit_s = self._limit_s(timeout_s)
+        limit_s = self._limit_s(timeout_s, count, search)
         try:
             return await self._scene.bridge.awaited(
                 lambda: self._journal.wait_for(timeout_s=limit_s, count=count, **search)
@@ -97,5 +99,8 @@ class JournalHandle:
         except NotSeen as error:
             raise error.with_traceback(None) from None
 
-    def _limit_s(self, timeout_s: float | None) -> float:
-        return self._scene.options.timeout_s if timeout_s is None else timeout_s
+    def _limit_s(self, timeout_s: float | None, count: int, search: Search) -> float:
+        """Check the arguments of a wait here, where the test's line is the last of the traceback."""
+        check_whole(count, "count", least=1)
+        Criteria(**search)
+        return self._scene.options.timeout_s if timeout_s is None else check_seconds(timeout_s, "timeout_s", zero=True)

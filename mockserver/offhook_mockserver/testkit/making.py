@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offhook.arguments import check_flag, check_instance
+from offhook.arguments import check_flag, check_path
 from offhook.call import InProcessService, reached_in_process
 from offhook.interfaces import Ids
 from offhook.plugin import Plugins
 from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.testkit.bridge import RealBridge, VirtualBridge
+from offhook_mockserver.testkit.caller_journals import FileJournals, MemoryJournals
 from offhook_mockserver.testkit.handle import MockHandle
-from offhook_mockserver.testkit.options import MockOptions
+from offhook_mockserver.testkit.options import MockOptions, check_options
 from offhook_mockserver.testkit.process_environment import process_environment
 from offhook_mockserver.testkit.scene import Scene
 from offhook_mockserver.testkit.server_thread import ServerThread
 from offhook_mockserver.testkit.virtual_guard import VirtualGuard
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Generator, Set
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
     from offhook.testing import VirtualLoop
     from offhook_mockserver.tenants.settings import TenantSettings
@@ -31,10 +34,12 @@ if TYPE_CHECKING:
 _EPOCH_S = 1_795_000_000.0
 
 
-@contextlib.contextmanager
 def mock(
-    *, virtual: bool = False, options: MockOptions | None = None, folder: Path | None = None
-) -> Generator[MockHandle]:
+    *,
+    virtual: bool = False,
+    options: MockOptions | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> AbstractContextManager[MockHandle]:
     """A mock for one test, without pytest: for `unittest`, a script or another framework.
 
     The settings that lead an application to it are in the environment of the process meanwhile.
@@ -48,7 +53,12 @@ def mock(
         ConfigError: an argument is of the wrong type.
     """
     check_flag(virtual, "virtual")
-    options = MockOptions() if options is None else check_instance(options, "options", MockOptions, "MockOptions(...)")
+    options = MockOptions() if options is None else check_options(options, "options")
+    return _mock(virtual, options, None if folder is None else Path(check_path(folder, "folder", "clips")))
+
+
+@contextlib.contextmanager
+def _mock(virtual: bool, options: MockOptions, folder: Path | None) -> Generator[MockHandle]:
     plugins = Plugins.load()
     if virtual:
         with virtual_handle(options, plugins=plugins, seed=options.seed, folder=folder) as handle:
@@ -74,7 +84,8 @@ def real_handle(
     def make() -> MockHandle:
         tenant = server.server.tenants.create(lines=options.lines, settings=settings, seed=f"{seed}")
         server.lag.start()
-        scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder)
+        callers = FileJournals(plugins)
+        scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder, callers=callers)
         return MockHandle(server.server, scene, seed=seed, lag=server.lag)
 
     handle = bridge.call(make)
@@ -104,10 +115,17 @@ def virtual_handle(
     )
     tenant = mock.tenants.create(lines=options.lines, settings=_settings(options), seed=f"{seed}")
     guard = VirtualGuard(bridge.loop, allow)
+    callers = MemoryJournals()
     service = InProcessService(
-        base_url=mock.url, http=mock.http, transport=mock.transport, clock=mock.clock, ids=mock.ids, plugins=plugins
+        base_url=mock.url,
+        http=mock.http,
+        transport=mock.transport,
+        clock=mock.clock,
+        ids=mock.ids,
+        plugins=plugins,
+        store=callers.store,
     )
-    scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder)
+    scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder, callers=callers)
     handle = MockHandle(mock, scene, seed=seed, guard=guard)
     try:
         with process_environment(handle.environment), reached_in_process(service), guard.watching():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from offhook.arguments import check_seconds, check_several, check_whole
-from offhook_mockserver.tenants.settings import TenantSettings, check_tenant_settings
-from offhook_mockserver.tenants.tenant import DEFAULT_LINE
+from offhook.arguments import check_instance, check_seconds, check_settings, check_whole
+from offhook_mockserver.tenants.settings import TenantSettings, check_keep_audio, check_tenant_settings
+from offhook_mockserver.tenants.tenant import DEFAULT_LINE, check_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,17 @@ class MockOptions:
 
     def __post_init__(self) -> None:
         check_tenant_settings(self.settings)
-        check_several(self.lines, "lines", "a tuple of E.164 numbers")
+        object.__setattr__(self, "lines", check_lines(self.lines))
         check_whole(self.seed, "seed", least=0, most=0xFFFFFFFF)
-        check_seconds(self.keep_audio_s, "keep_audio_s", zero=True)
+        check_keep_audio(self.keep_audio_s)
         check_seconds(self.timeout_s, "timeout_s")
+        check_settings(self.environment, "environment")
+
+
+def check_options(given: object, name: str) -> MockOptions:
+    """Check an argument that must be `MockOptions`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    return check_instance(given, name, MockOptions, "MockOptions(...)")

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import CallStateError
+from offhook_mockserver.server.mock import check_plugins
 from offhook_mockserver.server.socket_server import MockServer
 from offhook_mockserver.testkit.lag import LagProbe
 
@@ -25,12 +26,15 @@ class ServerThread:
     Args:
         plugins: the audio sources, sinks and resamplers; by default, the installed ones.
 
+    Raises:
+        ConfigError: `plugins` is not a `Plugins`.
+
     Attributes:
         lag: measures how long its loop stood still. Set by `start`.
     """
 
     def __init__(self, *, plugins: Plugins | None = None) -> None:
-        self._plugins = plugins
+        self._plugins = None if plugins is None else check_plugins(plugins)
         self._ready: concurrent.futures.Future[MockServer] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="offhook-mock", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None

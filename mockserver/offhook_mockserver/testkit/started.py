@@ -65,12 +65,15 @@ class Started(Generic[_T]):
         Raises:
             WaitTimeout: it still runs.
             CallStateError: an event loop runs on this thread; use `aresult`.
+            ConfigError: `timeout_s` is not a number of seconds.
             BaseException: what it raised.
         """
+        _check_limit(timeout_s)
         return self._bridge.wait("started.result", lambda: self._wait(timeout_s))
 
     async def aresult(self, timeout_s: float | None = 60.0) -> _T:
         """As `result`, for coroutines."""
+        _check_limit(timeout_s)
         return await self._bridge.awaited(lambda: self._wait(timeout_s))
 
     def cancel(self) -> None:
@@ -88,8 +91,6 @@ class Started(Generic[_T]):
         self._bridge.wait("started.end", lambda: self._until_done(timeout_s))
 
     async def _wait(self, timeout_s: float | None) -> _T:
-        if timeout_s is not None:
-            check_seconds(timeout_s, "result(timeout_s)", zero=True)
         self.asked = True
         await self._until_done(timeout_s)
         if self._outcome.cancelled():
@@ -118,3 +119,8 @@ class Started(Generic[_T]):
         else:
             self._outcome.set_result(task.result())
         when_done()
+
+
+def _check_limit(timeout_s: object) -> None:
+    if timeout_s is not None:
+        check_seconds(timeout_s, "timeout_s", zero=True)

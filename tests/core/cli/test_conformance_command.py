@@ -196,7 +196,7 @@ def test_a_failure_exits_with_1_unless_it_is_expected(folder: Path, capsys: pyte
         (["thing", "tone"], "'thing' plugins do not have a kit: give one of auth, carrier"),
         (
             ["source", "nope"],
-            "no audio source is called 'nope' (installed: silence, tone, wav), and 'nope' is not an import path",
+            "no audio source is called 'nope' (installed: marker, silence, tone, wav), and 'nope' is not an import",
         ),
         (["source", "tome:440"], "no audio source is called 'tome'; did you mean tone?"),
         (["source", "nope.thing:Source"], "no audio source is called 'nope.thing' (installed:"),

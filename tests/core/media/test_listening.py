@@ -101,6 +101,7 @@ def test_without_a_resampler_frames_pass_as_they_are() -> None:
         given = frame(5, 640)
         stream.feed(given)
         assert await anext(stream) is given
+        assert stream.newly_clipped() == 0
 
     run(main())
 

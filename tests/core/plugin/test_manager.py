@@ -335,6 +335,15 @@ def test_a_factory_that_is_added_after_loading_belongs_to_the_program() -> None:
     assert isinstance(plugins.source("mine"), RampSource)
 
 
+def test_what_is_installed_can_be_taken_from_plugins_that_were_loaded_before(install: Callable[..., str]) -> None:
+    install("acme")
+    before = Plugins.load()
+    install("later")
+    assert list(reports(Plugins.load(beside=before))) == ["acme"]
+    with pytest.raises(ConfigError, match=r"beside must be what Plugins\.load\(\) returned, got list"):
+        Plugins.load(beside=[])  # type: ignore[arg-type]
+
+
 def test_two_loads_share_nothing() -> None:
     kit = AudioKit()
     with_kit, without = load(kit), load()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.tenants.effects import Effect
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 _E = TypeVar("_E", bound="Effect")
 _T = TypeVar("_T")
 _Name = TypeVar("_Name", bound=StrEnum)
@@ -28,6 +31,8 @@ _log = logging.getLogger(__name__)
 MOST_FAULTS: Final = 100
 #: Faults that are kept when they are used up, for those who ask what has become of them.
 MOST_USED_UP: Final = 20
+#: How many faults of one tenant are kept, the latest ones.
+_MOST_KEPT: Final = 1000
 
 
 class ExchangeLimits(TypedDict, total=False):
@@ -83,6 +88,7 @@ class FaultRegister:
         self.on_loop: OnLoop = _directly
         self._faults: dict[str, Fault] = {}
         self._used_up: deque[Fault] = deque(maxlen=MOST_USED_UP)
+        self._all: deque[Fault] = deque(maxlen=_MOST_KEPT)
         self._watchers: list[FaultWatcher] = []
         self._made = 0
         self._closed = False
@@ -97,6 +103,11 @@ class FaultRegister:
     def used_up(self) -> tuple[Fault, ...]:
         """The latest faults that were applied as often as they allow, oldest first, until `clear`; at most 20."""
         return tuple(self._used_up)
+
+    @property
+    def made(self) -> tuple[Fault, ...]:
+        """Every fault that was made, those that are over included, oldest first; the latest 1,000."""
+        return tuple(self._all)
 
     def find(self, id: str) -> Fault | None:
         """The active fault with this id, or None."""
@@ -199,6 +210,7 @@ class FaultRegister:
 
         def add() -> None:
             self._faults[fault.id] = fault
+            self._all.append(fault)
             for watcher in tuple(self._watchers):
                 watcher.fault_made(fault)
 

@@ -15,6 +15,8 @@ ALLOWANCES: Final[Mapping[str, str]] = {
     "scripts_failed": "callees whose script raised an error while it was played",
     "called_again": "a callee with a script that was called more than once",
     "unexpected_requests": "requests that no route of the mock answers",
+    "faults_unused": "faults that the test made and that never had an effect",
+    "applications": "applications that still run long after the test",
     "tasks": "tasks that the application left running",
     "threads": "threads that still run",
     "sockets": "sockets that are still open",

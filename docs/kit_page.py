@@ -58,6 +58,7 @@ KINDS: Final[tuple[type[object], ...]] = (
 #: What only the plugin of pytest uses.
 OURS: Final = {
     *("on_loop", "runner", "plugins", "started", "failed_applications", "leftover_tasks", "hang_up_all", "close"),
+    "finish_applications",
     *("bridge", "guard", "lag", "verdicts"),
 }
 

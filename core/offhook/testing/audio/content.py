@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from offhook.testing.audio.clip import Clip, Match
     from offhook.testing.audio.spans import Span
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 #: A clip is recognised by its opening of this length: an application that is spoken over may not play more of it.
 _OPENING_S: Final = 0.6
 #: At least this share of a clip is certainly of this clip, and not of other speech of the same voice.
@@ -48,13 +51,15 @@ def starts_with(heard: Clip, wanted: Clip, within_s: float) -> Finding:
     found = f"{name} begins {begins_s:.2f} s after the answer (correlation {match.correlation:.2f})"
     if begins_s < -_EARLY_S:
         lost = f"{name} began {-begins_s:.2f} s before the answer, so that its beginning was not heard"
-        return Finding(False, expected, lost, "whether the application waits for the answer before it plays", True)
+        cure = "whether the application waits for the answer before it plays"
+        return Finding(False, expected, lost, cure, True, -begins_s)
     if before:
         other = f"other sound comes first, at {shown(before)}; {found}"
         return Finding(False, expected, other, "what the application plays before this clip")
     if begins_s > within_s:
         late = f"{found}, {begins_s - within_s:.2f} s too late"
-        return Finding(False, expected, late, "what the application does between the answer and its first sound", True)
+        cure = "what the application does between the answer and its first sound"
+        return Finding(False, expected, late, cure, True, begins_s - within_s)
     return Finding(True, expected, found, "what the application plays first after the answer")
 
 
@@ -71,7 +76,8 @@ def contains(heard: Clip, wanted: Clip, at_least: float) -> Finding:
         found += f"; the audio ends at {heard.ends_at_s:.2f} s, before the clip does"
     if match.covered < at_least:
         cure = "what cuts the clip off: a flush, a hang-up, lost frames (has_no_gaps), or other sound over it"
-        return Finding(False, expected, found, cure, True)
+        missing_s = (at_least - match.covered) * total_s(wanted.sound())
+        return Finding(False, expected, found, cure, True, missing_s)
     return Finding(True, expected, found, "why the application plays it then")
 
 
@@ -132,7 +138,7 @@ def has_no_gaps(heard: Clip, gaps: Sequence[Span], most_s: float) -> Finding:
     if len(gaps) == 1:
         found = f"one gap, {longest_s * 1000:.0f} ms, at {shown(gaps)}"
     cure = "what blocks the application for that time, losses of the network, and the media faults of this test"
-    return Finding(not long, expected, found, cure, True)
+    return Finding(not long, expected, found, cure, True, longest_s - most_s if long else None)
 
 
 def is_one_way(heard: Clip, said: Clip) -> Finding:

@@ -11,6 +11,9 @@ from offhook.testing.audio.verdict import Finding
 if TYPE_CHECKING:
     from offhook.testing.audio.clip import Clip
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 #: Times are measured in steps of 10 ms, so that a limit that is met exactly may seem to be missed by one step.
 _STEP_S: Final = 0.0101
 
@@ -29,11 +32,12 @@ def silence_after(heard: Clip, at_s: float, within_s: float, for_s: float) -> Fi
     cure = "whether the application stops playing (Call.clear) when the callee speaks, and what it plays afterwards"
     if quiet_s >= heard.ends_at_s - _STEP_S:
         found = f"sound went on from {at_s:.2f} s until the audio ends at {heard.ends_at_s:.2f} s"
-        return Finding(False, expected, found, cure, True)
+        return Finding(False, expected, found, cure, True, late_s)
     found = f"silence begins at {quiet_s:.2f} s, {quiet_s - at_s:.2f} s after {at_s:.2f} s"
     if late_s > _STEP_S:
         until = shown(common(heard.speech(), [Span(at_s, quiet_s)]))
-        return Finding(False, expected, f"{found}, {late_s:.2f} s too late; sound was heard at {until}", cure, True)
+        late = f"{found}, {late_s:.2f} s too late; sound was heard at {until}"
+        return Finding(False, expected, late, cure, True, late_s)
     return Finding(True, expected, found, cure, True)
 
 
@@ -45,14 +49,15 @@ def sound_after(heard: Clip, at_s: float, within_s: float) -> Finding:
     first = next((span for span in heard.sound() if span.to_s > at_s), None)
     cure = "what the application does after that moment, before it plays anything"
     if first is None:
-        return Finding(False, expected, f"no sound after {at_s:.2f} s; {what_is(heard)}", cure, True)
+        missing_s = max(0.0, heard.ends_at_s - at_s - within_s)
+        return Finding(False, expected, f"no sound after {at_s:.2f} s; {what_is(heard)}", cure, True, missing_s)
     after_s = max(0.0, first.from_s - at_s)
     found = f"sound begins at {first.from_s:.2f} s, {after_s:.2f} s after {at_s:.2f} s"
     if not after_s:
         found = f"sound is heard at {at_s:.2f} s; it began at {first.from_s:.2f} s"
     late_s = after_s - within_s
     if late_s > _STEP_S:
-        return Finding(False, expected, f"{found}, {late_s:.2f} s too late", cure, True)
+        return Finding(False, expected, f"{found}, {late_s:.2f} s too late", cure, True, late_s)
     return Finding(True, expected, found, cure, True)
 
 
@@ -63,7 +68,8 @@ def speech_between(heard: Clip, from_s: float, to_s: float, at_least_s: float) -
     expected = f"at least {at_least_s:.2f} s of speech between {from_s:.2f} and {to_s:.2f} s"
     found = f"{spoken_s:.2f} s of speech there, at {shown(there)}" if there else f"no speech there; {what_is(heard)}"
     cure = "what the application plays in that time"
-    return Finding(spoken_s + _STEP_S >= at_least_s and bool(there), expected, found, cure, True)
+    passed = spoken_s + _STEP_S >= at_least_s and bool(there)
+    return Finding(passed, expected, found, cure, True, None if passed else at_least_s - spoken_s)
 
 
 def no_moment(expected: str) -> Finding:

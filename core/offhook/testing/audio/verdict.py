@@ -10,6 +10,9 @@ from offhook.wording import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 #: pytest shortens what it shows of an object to 240 characters.
 _MOST_SHOWN: Final = 220
 
@@ -24,6 +27,7 @@ class Finding:
         heard: what was heard, and where.
         look_at: what to look at if the other answer was expected.
         about_time: whether a machine that was busy could have caused the answer.
+        off_by_s: by how much a limit was missed, in seconds; None where no figure says that.
     """
 
     passed: bool
@@ -31,6 +35,7 @@ class Finding:
     heard: str
     look_at: str
     about_time: bool = False
+    off_by_s: float | None = None
 
 
 class Verdict:
@@ -47,14 +52,16 @@ class Verdict:
         passed: the answer.
         question: the question, as it was written.
         about_time: whether a machine that was busy could have caused the answer.
+        off_by_s: by how much a limit was missed, in seconds; None where no figure says that.
     """
 
-    __slots__ = ("_finding", "_note", "about_time", "passed", "question")
+    __slots__ = ("_finding", "_note", "about_time", "off_by_s", "passed", "question")
 
     def __init__(self, question: str, finding: Finding, note: Callable[[Verdict], None] | None = None) -> None:
         self.passed: bool = finding.passed
         self.question: str = question
         self.about_time: bool = finding.about_time
+        self.off_by_s: float | None = finding.off_by_s
         self._finding = finding
         self._note = note
 

@@ -32,8 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Describe the marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(allow=[...]): what this test may leave behind, by name: calls_up, scripts_unfinished, called_again, "
-        "unexpected_requests, faults_unused, applications, tasks, threads, sockets, processes (offhook_mock)",
+        f"{MARKER}(allow=[...]): what this test may leave behind, by name: calls_up, scripts_unfinished, "
+        "scripts_failed, called_again, unexpected_requests, faults_unused, applications, tasks, "
+        "threads, sockets, processes (offhook_mock)",
     )
 
 

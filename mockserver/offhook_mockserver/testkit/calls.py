@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.errors import CallStateError
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.entry import Entry
     from offhook_mockserver.testkit.scene import Scene
+
+#: How a test keeps more of the audio of its calls.
+KEEP_MORE: Final = "MockOptions(keep_audio_s=...) or @pytest.mark.offhook(keep_audio_s=...) keeps more"
 
 
 class CallHandle:
@@ -101,7 +104,7 @@ class CallHandle:
         """What the callee heard until now, to be questioned.
 
         Raises:
-            CallStateError: it has not answered, or the call was longer than `MockOptions.keep_audio_s`.
+            CallStateError: it has not answered. Questions about audio beyond `MockOptions.keep_audio_s` raise it, too.
         """
         from offhook.testing.audio import Clip, Heard, Span
 
@@ -114,19 +117,14 @@ class CallHandle:
                 f"the callee has heard nothing yet, because it has not answered the call {self.channel}: wait for it, "
                 "with callee.answered() or callee.finished()"
             )
-        if audio.dropped:  # or a question about the rest would get a wrong answer
-            kept_s = self._scene.tenant.settings.keep_audio_s
-            raise CallStateError(
-                f"only the first {kept_s:g} s of this call were kept, and it was longer, so questions about what the "
-                "callee heard have no answer: return MockOptions(keep_audio_s=...) with a longer time from the fixture "
-                "offhook_mock_options"
-            )
         heard = Heard(
             Clip(audio.heard, audio.rate_hz, name="what the callee heard"),
             gaps=tuple(Span(from_s, to_s) for from_s, to_s in audio.heard_gaps),
             said=Clip(audio.said, audio.rate_hz, name="what the callee said"),
             resolve=self._resolve,
             note=self._scene.verdicts.add,
+            lasted_s=audio.lasted_s,
+            keep_more=KEEP_MORE,
         )
         if ended:
             self._final = heard
@@ -137,7 +135,7 @@ class CallHandle:
         """What the callee said until now.
 
         Raises:
-            CallStateError: it has not answered.
+            CallStateError: it has not answered, or only the beginning of the call was kept.
         """
         said = self.heard.said
         assert said is not None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from offhook.interfaces import mask
 from offhook_mockserver.testkit.leftovers import leftovers
+from offhook_mockserver.testkit.spoken import with_speech
 from offhook_mockserver.testkit.story import timeline
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Evidence:
         applications: errors of applications for which the test did not ask.
         scripts: what its callees do, by number: `offhook mock --scripts` reads them again.
         stall: the longest time for which the mock's loop stood still during a call; None in virtual time.
+        figures: other figures about audio that the test read, the latest first.
     """
 
     test: str
@@ -77,6 +79,7 @@ class Evidence:
     applications: Sequence[BaseException]
     scripts: Mapping[str, Script]
     stall: Stall | None
+    figures: Sequence[Answered] = ()
 
 
 def gather(handle: MockHandle, test: str, *, error: BaseException | None = None, since_s: float = 0.0) -> Evidence:
@@ -88,13 +91,16 @@ def gather(handle: MockHandle, test: str, *, error: BaseException | None = None,
         error: what it failed with, or None.
         since_s: when it began, in the time of the mock's loop.
     """
-    return handle.on_loop(lambda: _gather(handle, test, error, since_s))
+    evidence = handle.on_loop(lambda: _gather(handle, test, error, since_s))
+    # Not on the mock's loop: measuring audio takes time.
+    return replace(evidence, timeline=with_speech(evidence.timeline, [call.audio for call in evidence.calls]))
 
 
 def _gather(handle: MockHandle, test: str, error: BaseException | None, since_s: float) -> Evidence:
     journal = handle.tenant.journal
     calls = (*handle.tenant.kept, *handle.tenant.calls.values())
     failed = handle.failed_applications()
+    verdicts = [] if error is None else handle.verdicts.behind(error)
     return Evidence(
         test=test,
         seed=handle.seed,
@@ -103,7 +109,8 @@ def _gather(handle: MockHandle, test: str, error: BaseException | None, since_s:
         timeline=timeline(journal.entries),
         entries=journal.entries,
         dropped=journal.dropped,
-        verdicts=[] if error is None else handle.verdicts.behind(error),
+        verdicts=verdicts,
+        figures=[figure for figure in handle.verdicts.figures() if figure not in verdicts],
         leftovers=[] if error is None else leftovers(handle, settled=False),
         applications=[started.error for started in failed if started.error is not None and started.error is not error],
         scripts={callee.number: callee.script() for callee in handle.callees if callee.steps},

@@ -49,6 +49,11 @@ class Answer(Protocol):
         ...
 
     @property
+    def passed(self) -> bool:
+        """The answer; a figure always passes."""
+        ...
+
+    @property
     def off_by_s(self) -> float | None:
         """How far it is from the limit of the question, in seconds; None without a figure."""
         ...
@@ -115,6 +120,7 @@ class Figure:
         value: the figure, for people.
         lines: what it follows from.
         about_time: True: a machine that was busy could have caused it.
+        passed: True: a figure alone fails nothing.
         off_by_s: None: the limit that it is compared with is in the test.
     """
 
@@ -122,6 +128,7 @@ class Figure:
     value: str
     lines: tuple[str, ...]
     about_time: bool = True
+    passed: bool = True
     off_by_s: float | None = None
 
     @property

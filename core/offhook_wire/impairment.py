@@ -60,10 +60,10 @@ class Impairment:
     """
 
     def __init__(self, seed: str | int = 0) -> None:
-        self.cut = False
-        self.muted = False
+        self.cut: bool = False
+        self.muted: bool = False
         self.loss: float = 0.0
-        self.burst = 1
+        self.burst: int = 1
         self.duplicate: float = 0.0
         self.delay_s: float = 0.0
         self.jitter_s: float = 0.0

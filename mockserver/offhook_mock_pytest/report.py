@@ -50,7 +50,7 @@ def pytest_runtest_makereport(
         return report
     if watch.handle is not None:  # the mock is open until the teardown of the fixture ends
         watch.story = report_failed(item, watch.handle, watch.since_s, call.excinfo.value)
-        mark_if_void(watch, call.excinfo.value, report)
+        mark_if_void(item, watch, call.excinfo.value, report)
     if watch.story:
         report.sections.append((TITLE, watch.story))
         watch.story = ""

@@ -53,7 +53,8 @@ def allowed_by(item: pytest.Item) -> frozenset[str]:
     allowed: set[str] = set()
     for marker in item.iter_markers(MARKER):
         given: object = marker.kwargs.get("allow", ())
-        if marker.args or marker.kwargs.keys() - {"allow"} or isinstance(given, str):
+        names = isinstance(given, list | tuple | set | frozenset)
+        if marker.args or marker.kwargs.keys() - {"allow"} or not names:
             pytest.fail(f'@pytest.mark.{MARKER} takes one argument: write allow=["calls_up"]', pytrace=False)
         allowed.update(_checked(name) for name in cast("list[object]", given))
     return frozenset(allowed)

@@ -8,11 +8,14 @@ repeated. Other failures are reported as they are.
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from offhook_mock_pytest.strict import Watch
     from offhook_mockserver.testkit import MockHandle
 
@@ -25,6 +28,8 @@ _FIGURE: Final = "offhook_void"
 _FAILURE: Final = "offhook_void_failure"
 _RUNS: Final = "offhook_runs"
 _OPTION: Final = "offhook_void"
+#: How many of the last lines of pytest's own report are shown, with the assertion that failed.
+_MOST_LINES: Final = 40
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,7 +73,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     return True
 
 
-def mark_if_void(watch: Watch, error: BaseException, report: pytest.TestReport) -> None:
+def mark_if_void(item: pytest.Item, watch: Watch, error: BaseException, report: pytest.TestReport) -> None:
     """Make a failed report void if its failure is about time and the mock's loop stood still during a call."""
     handle = watch.handle
     if handle is None or handle.lag is None or report.when != "call" or not _is_about_time(handle, error):
@@ -78,11 +83,19 @@ def mark_if_void(watch: Watch, error: BaseException, report: pytest.TestReport) 
         return
     from offhook.wording import describe
 
+    failed_at = _place_of(error, item.path)
+    shown = report.longreprtext.splitlines()[-_MOST_LINES:]
     path, line, _ = report.location
     report.outcome = "skipped"
     report.longrepr = (path, (line or 0) + 1, f"VOID: {stall.text}")
     setattr(report, _FIGURE, stall.text)
-    setattr(report, _FAILURE, describe(error))
+    setattr(report, _FAILURE, [f"its last run failed{failed_at}, for whatever reason, with {describe(error)}", *shown])
+
+
+def _place_of(error: BaseException, file: Path) -> str:
+    """The line of the test's file that failed; empty if none did."""
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(file)]
+    return f" at {file.name}:{lines[-1]}" if lines else ""
 
 
 def _is_about_time(handle: MockHandle, error: BaseException) -> bool:
@@ -134,7 +147,8 @@ class _Counts:
         for report in self._void:
             runs: int = getattr(report, _RUNS, 1)
             terminalreporter.line(f"VOID {report.nodeid}: {getattr(report, _FIGURE)}; run {runs} times")
-            terminalreporter.line(f"  its last run failed, for whatever reason, with {getattr(report, _FAILURE)}")
+            for line in getattr(report, _FAILURE):
+                terminalreporter.line(f"  {line}".rstrip())
             for title, text in report.sections:
                 terminalreporter.write_sep("-", title)
                 terminalreporter.line(text)

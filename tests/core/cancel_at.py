@@ -53,12 +53,14 @@ class CancelInTurn:
         self._task, self._at = task, turns
         self.turns = 0
         # Once in each turn the loop asks its selector what is ready.
-        selector: Any = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
-        self._select = selector.select
-        selector.select = self._look
+        self._selector: Any = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+        self._select = self._selector.select
+        self._selector.select = self._look
+        self._selector.possible = True  # a virtual loop asks only if there may be news
 
     def _look(self, timeout: float | None = None) -> Any:
         ready = self._select(timeout)
+        self._selector.possible = True
         if not self._task.done():
             if self.turns in self._at:
                 self._task.cancel()

@@ -34,8 +34,8 @@ def main(wheel: str) -> None:
     assert {name for name in names if name.startswith("offhook/docs/")} == pages, pages
     points = next(name for name in names if name.endswith("entry_points.txt"))
     text = zipfile.ZipFile(wheel).read(points).decode()
-    for name in project["project"]["entry-points"]["offhook"]:
-        assert f"{name} = " in text, name
+    for name, module in [item for group in project["project"]["entry-points"].values() for item in group.items()]:
+        assert f"{name} = {module}" in text, name
     sys.stdout.write(f"{len(names)} files, as they should be\n")
 
 

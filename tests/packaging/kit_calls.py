@@ -43,7 +43,7 @@ def _handles(handle: MockHandle) -> dict[str, Valid]:
         "CalleeHandle.aended": (callee.aended, limit),
         "CalleeHandle.afinished": (callee.afinished, limit),
         "CalleeHandle.answered": (callee.answered, limit),
-        "CalleeHandle.at_s": (callee.at_s, {"what": MomentCode.ANSWERED}),
+        "CalleeHandle.at_s": (callee.at_s, {"code": MomentCode.ANSWERED}),
         "CalleeHandle.ended": (callee.ended, limit),
         "CalleeHandle.finished": (callee.finished, limit),
         "ClockHandle.advance": (clock.advance, {"seconds": 1}),

@@ -77,8 +77,16 @@ from offhook_mockserver.callees.script import (
 from offhook_mockserver.callees.toml import load_scripts
 from offhook_mockserver.doors.memory.transport import MemoryTransport
 from offhook_mockserver.far_ends import RenewsGrants
-from offhook_mockserver.server import InProcessMock, MockServer, MockSettings, NetworkFault, TenantSettings
+from offhook_mockserver.server import (
+    InProcessMock,
+    MockServer,
+    MockSettings,
+    NetworkFault,
+    TenantBounds,
+    TenantSettings,
+)
 from offhook_mockserver.server.asgi_transport import AsgiTransport
+from offhook_mockserver.testkit import Faults, ServerThread
 from offhook_mockserver.testkit import mock as kit_mock
 from offhook_sendblue import CallableAuth, EnvAuth, KeyAuth, SendblueCarrier
 from offhook_sqlite.archive import SqliteArchive
@@ -429,6 +437,16 @@ def test_the_exceptions_exist() -> None:
         (lambda: AiortcTransport(complexity=11), "complexity must be between 0 and 10, got 11"),
         (lambda: LinkedTransport(0), "rate_hz must be between 1 and 768,000 hertz, got 0"),
         (lambda: TenantSettings(token_life_s=0), "token_life_s must be between 1 and 4,294,967,295 seconds, got 0"),
+        (lambda: TenantSettings(keep_audio_s=7_200), "keep_audio_s must be between 0 and 3,600 seconds, got 7200"),
+        (lambda: TenantBounds(calls=0), "calls must be at least 1, got 0"),
+        (lambda: Faults().status(200), "status must be between 400 and 599, got 200"),
+        (lambda: Faults().media(loss=1.5), "loss must be between 0 and 1, got 1.5"),
+        (lambda: Faults().lost_answer(times=0), "times must be at least 1, got 0"),
+        (lambda: ServerThread(plugins=[]), r"plugins must be offhook.plugin.Plugins, got list\. Write Plugins.load"),  # type: ignore[arg-type]
+        (
+            lambda: kit_mock(options={"seed": 1}),  # type: ignore[arg-type]
+            r"options must be MockOptions\(\.\.\.\), got dict\. Write MockOptions\(\*\*options",
+        ),
         (lambda: MockSettings(port=70_000), "port must be between 0 and 65,535, got 70000"),
         (lambda: Ring(-1), r"Ring\(duration_s\) must be a finite number of seconds, 0 or more, got -1"),
         (lambda: Say(""), r"Say\(path\) must be a file's name or a path, for example 'hello.wav', got ''"),

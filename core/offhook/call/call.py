@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook.arguments import check_choice, check_seconds, wrong
+from offhook.call.program_notes import MUTED, PLAYOUT_CLEARED, UNMUTED
 from offhook.errors import CallStateError, ConfigError, JoinTimeout, SourceError, StartAmbiguous
 from offhook.interfaces import AudioFilter, AudioSink, AudioSource
 from offhook.interfaces.frame import SILENCE_DBFS
@@ -306,17 +307,28 @@ class Call:
 
         Returns:
             How many milliseconds of the item that was playing had been sent, without what the transport still had in
-            its queue and dropped as well. For a mixed item, ask its handle.
+            its queue and dropped as well. For a mixed item, ask its handle. The timeline notes it as
+            ``PlayoutCleared``; clears that follow within a second are counted in one further entry.
         """
-        return self._media("clear").clear()
+        media = self._media("clear")
+        playing = media.playout.playing
+        sent_ms = media.clear()
+        detail = f"{sent_ms:.0f} ms had been sent" if playing else "nothing was playing"
+        self._driver.program.add(PLAYOUT_CLEARED, detail, {"sent_ms": round(sent_ms, 3)})
+        return sent_ms
 
     def mute(self) -> None:
         """Send silence from the next frame on. Playout continues unheard: positions advance and handles end."""
-        self._media("mute").muted = True
+        self._set_muted(self._media("mute"), muted=True)
 
     def unmute(self) -> None:
         """Send playout again, from where it is now."""
-        self._media("unmute").muted = False
+        self._set_muted(self._media("unmute"), muted=False)
+
+    def _set_muted(self, media: CallMedia, *, muted: bool) -> None:
+        if media.muted is not muted:
+            media.muted = muted
+            self._driver.program.add(MUTED if muted else UNMUTED)
 
     @property
     def muted(self) -> bool:

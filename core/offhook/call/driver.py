@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.call.dialing import Dialing
 from offhook.call.heartbeat import Heartbeat
 from offhook.call.our_leg import OurLeg
+from offhook.call.program_notes import ProgramNotes
 from offhook.call.tasks import CallTasks
 from offhook.errors import OffhookError, PluginError
 from offhook.interfaces.numbers import mask_all
@@ -76,6 +77,8 @@ class Driver:
             parts.plugins.hooks,
             self._session,
         )
+        #: What the program does to the sound.
+        self.program: ProgramNotes = ProgramNotes(self.timeline.note)
         self._tasks = CallTasks(self.timeline.problem, self._own_mistake)
         self._dialing = Dialing(parts.carrier, self._book)
         self._heartbeat = Heartbeat(parts.clock, parts.watchdog, self._paused)
@@ -356,6 +359,7 @@ class Driver:
 
     def _end_session(self) -> None:
         """End a session that was cut short, by hanging up and then letting its timers expire."""
+        self.program.end()
         if self.state is not CallState.ENDED:
             at_s = self._book.now_s()
             self._book.keep(HangUpRequested(), self._session.handle(HangUpRequested(), at_s), at_s)

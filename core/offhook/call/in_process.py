@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces.environment import Environment
 from offhook.plugin.discovery import DISABLE_VARIABLE
+from offhook.records.stores import NO_STORE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     import httpx
 
-    from offhook.interfaces import Transport
+    from offhook.interfaces import Store, Transport
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.ids import Ids
     from offhook.plugin.manager import Plugins
@@ -40,6 +41,8 @@ class InProcessService:
         ids: the randomness, for phones that name none.
         plugins: the installed plugins, loaded once for all phones that bring no plugins of their own; None to load them
             for each phone.
+        store: takes the calls of phones that name no store and whose settings name none. It serves several phones,
+            each of which closes it at its end. None if such calls are not kept.
     """
 
     base_url: str
@@ -48,6 +51,7 @@ class InProcessService:
     clock: Clock
     ids: Ids
     plugins: Plugins | None = None
+    store: Store | None = None
 
     def environment(
         self,
@@ -68,6 +72,10 @@ class InProcessService:
     def shared_plugins(self, settings: Environment) -> Plugins | Iterable[object]:
         """The plugins of a phone that brings none; nothing if its settings disable some."""
         return () if self.plugins is None or settings.as_written(DISABLE_VARIABLE) else self.plugins
+
+    def usual_store(self, named: str) -> Store | str:
+        """The store of a phone that brings none; `named` is what its settings name."""
+        return named if self.store is None or named != NO_STORE else self.store
 
 
 _service: Final[ContextVar[InProcessService | None]] = ContextVar("offhook_in_process_service", default=None)

@@ -97,8 +97,9 @@ class SafeLegHandler:
         if get_ident() != self._thread:
             self._take_over(self.on_audio, uid, frame)  # no lambda: its cells would slow down every frame
         elif type(frame) is AudioFrame and frame.rate_hz == self._rate_hz and type(uid) is int:
+            hear = self._hear  # called as it is, not as a method
             try:
-                self._hear(uid, frame)
+                hear(uid, frame)
             except Exception:
                 if not self._is_malformed(frame):  # it is a mistake of our own
                     raise

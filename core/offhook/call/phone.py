@@ -175,7 +175,7 @@ class Phone:
         if isinstance(transport, str):
             with named_by(TRANSPORT_VARIABLE, settings, transport):
                 transport = self.plugins.make(self.plugins.transports, transport, settings)
-        stores = open_stores(self.plugins, store, usual, settings)
+        stores = open_stores(self.plugins, store, usual if service is None else service.usual_store(usual), settings)
         #: Records of calls that died with their process and were not reported before.
         self.interrupted: Sequence[Document] = interrupted(stores)
         try:

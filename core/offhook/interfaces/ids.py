@@ -20,6 +20,11 @@ class Ids:
     def __init__(self, seed: str | int | None = None) -> None:
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, str | int)):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
             raise wrong("seed", "text, a whole number or None", seed)
+        if isinstance(seed, str) and not seed.isascii():
+            try:
+                seed.encode()
+            except UnicodeEncodeError:
+                raise wrong("seed", "text without half of a surrogate pair", seed) from None
         self._random: random.Random = random.SystemRandom() if seed is None else random.Random(seed)
 
     def hex(self, digits: int) -> str:

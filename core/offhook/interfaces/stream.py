@@ -50,7 +50,8 @@ class BoundedStream(Generic[_T]):
         if len(self._items) == self._capacity:
             self._throw_away()
         self._items.append(item)
-        self._wake()
+        if self._waiters:
+            self._wake()
 
     def discard(self) -> int:
         """Throw away all items that wait, and return how many they were."""

@@ -96,6 +96,7 @@ class CallMedia:
         self._joined_at = self._loop.time()
         self._pacer = Pacer(self._loop, self._tick)
         self._frame_samples = samples_per_frame(self.rate_hz)
+        self._restart = _RESTART_S * self.rate_hz
         self._base = 0
         self._anchors: dict[int, int] = {}
         #: Audio of this time, in positions, is dropped until this moment: it waited in a socket.
@@ -226,14 +227,15 @@ class CallMedia:
         if uid != self.callee_uid:
             self.frames_from_others += 1
             return
-        self._check_pause()
+        check_pause, callee_audio = self._check_pause, self._callee_audio  # called as they are, not as methods
+        check_pause()
         now = round((self._loop.time() - self._joined_at) * self.rate_hz)
         anchor = self._anchors.get(uid)
         if self._drop_until_s and anchor is not None and self._is_stale(anchor + frame.position):
             self.frames_stale += 1
             return
         self.frames_heard += 1
-        if anchor is None or abs(anchor + frame.position - now) > _RESTART_S * self.rate_hz:
+        if anchor is None or abs(anchor + frame.position - now) > self._restart:
             anchor = self._anchors[uid] = now - frame.position
         position = anchor + frame.position
         pcm = frame.pcm
@@ -244,11 +246,14 @@ class CallMedia:
             self._pass_on(AudioFrame(pcm, frame.rate_hz, position))
         if self._recorder is not None:
             self._record(self._recorder.write_right, position, pcm)
-        self._callee_audio()
+        callee_audio()
 
     def _pass_on(self, frame: AudioFrame) -> None:
         """Pass a frame of the callee to the listeners."""
-        for stream in self._streams():
+        for listener in tuple(self._listeners):
+            stream = listener()
+            if stream is None:
+                continue
             try:
                 stream.feed(frame)
             except BaseException as error:

@@ -81,11 +81,11 @@ class Pacer:
         if -self._early_s <= self._loop.time() - self._due_at < self._ptime_s - self._early_s:
             index, self._next = self._next, self._next + 1
             self._due_at = self._started_at + self._next * self._ptime_s
-            timer = self._timer
-            self._tick(index)
+            timer, tick, again = self._timer, self._tick, self._again  # called as they are, not as methods
+            tick(index)
             if self._timer is not timer:  # it was stopped, or started again
                 return
-            if self._again is None or not self._again(timer, self._due_at):
+            if again is None or not again(timer, self._due_at):
                 self._timer = self._loop.call_at(self._due_at, self._wake)
         else:
             self._wake_late()

@@ -151,6 +151,11 @@ class Playout:
         self._drop_all(PlayoutEnd.CLEARED)
         return played
 
+    @property
+    def playing(self) -> bool:
+        """Whether anything is queued or mixed in."""
+        return not self._idle.is_set()
+
     async def drained(self) -> None:
         """Wait until all audio that is queued or mixed in has been sent or dropped.
 

@@ -59,8 +59,11 @@ class SpeechDetector:
         self._loud_amplitude = 32768 * 10 ** (self.threshold_dbfs / 20) * (1 + 1e-9)
         #: For frames of the size in bytes of the last one: which samples are looked at first, and when they suffice.
         self._size = 0
+        self._silence = b""
         self._few = self._more = Struct("<")
         self._loud_amount = 0.0
+        #: Whether the few samples are likely to suffice: the last loud frame was loud enough for that.
+        self._few_suffice = True
         most = 1000 * MOST_S
         self._start = check_whole(start_ms, "start_ms", least=0, most=most, unit="milliseconds") * self.rate_hz // 1000
         self._hang = check_whole(hang_ms, "hang_ms", least=0, most=most, unit="milliseconds") * self.rate_hz // 1000
@@ -146,16 +149,19 @@ class SpeechDetector:
 
         The energy of a part is at most that of the whole, so that the answer is the same as for the whole.
         """
-        if pcm == bytes(len(pcm)):  # digital silence
-            return self.threshold_dbfs <= SILENCE_DBFS
         if len(pcm) != self._size:  # of the frame before
             self._size, samples = len(pcm), len(pcm) // SAMPLE_BYTES
+            self._silence = bytes(len(pcm))
             self._few, self._more = (
                 Struct("<" + f"h{SAMPLE_BYTES * (stride - 1)}x" * (samples // stride)) for stride in _STRIDES
             )
             self._loud_amount = self._loud_amplitude * math.sqrt(samples)
-        if math.hypot(*self._few.unpack_from(pcm)) >= self._loud_amount:
+        if pcm == self._silence:  # digital silence
+            return self.threshold_dbfs <= SILENCE_DBFS
+        loud = self._loud_amount
+        if self._few_suffice and math.hypot(*self._few.unpack_from(pcm)) >= loud:
             return True
-        if math.hypot(*self._more.unpack_from(pcm)) >= self._loud_amount:
+        if (amount := math.hypot(*self._more.unpack_from(pcm))) >= loud:
+            self._few_suffice = amount >= 2 * loud
             return True
         return level_dbfs(pcm) >= self.threshold_dbfs

@@ -29,14 +29,26 @@ _MARKABLE: Final = (FunctionType, MethodType, classmethod, staticmethod)
 
 
 class _Manager(pluggy.PluginManager):
-    """Passes over what cannot be a hook: Python's own names, and the classes and constants of a module."""
+    """Passes over what cannot be a hook: Python's own names, and what is neither a function nor a method."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         if name.startswith("__"):
             return None
-        if isinstance(plugin, ModuleType) and not isinstance(vars(plugin).get(name), _MARKABLE):
+        if isinstance(plugin, ModuleType):
+            if not isinstance(vars(plugin).get(name), _MARKABLE):
+                return None
+        elif _is_unmarked(type(plugin), name):
             return None
         return super().parse_hookimpl_opts(plugin, name)
+
+
+def _is_unmarked(kind: type, name: str) -> bool:
+    """Whether the class of a plugin has a plain function without a mark under this name, or a property: most names."""
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            found = base.__dict__[name]
+            return isinstance(found, property) or (isinstance(found, FunctionType) and not found.__dict__)
+    return False
 
 
 class Loader:

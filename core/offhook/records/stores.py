@@ -176,7 +176,7 @@ def check_stores(given: object) -> tuple[Store | str | os.PathLike[str], ...]:
 def open_stores(
     plugins: Plugins,
     given: Store | str | os.PathLike[str] | Sequence[Store | str | os.PathLike[str]] | None,
-    usual: str,
+    usual: Store | str,
     environment: Mapping[str, str],
 ) -> Stores:
     """Open the stores that are named by a spec; when one cannot be opened, those opened before it are closed.
@@ -184,7 +184,7 @@ def open_stores(
     Args:
         plugins: where specs are looked up.
         given: stores, specs and paths, as passed to the phone.
-        usual: the spec that `AUTO` stands for.
+        usual: the store, or its spec, that `AUTO` stands for.
         environment: settings for stores that are named by a spec.
 
     Raises:

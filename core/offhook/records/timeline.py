@@ -84,10 +84,10 @@ class Timeline:
             )
         )
 
-    def note(self, name: str, detail: str) -> None:
+    def note(self, name: str, detail: str, facts: Mapping[str, object] | None = None) -> None:
         """Add an entry that changes no state."""
         call, leg = self._states.call_state, self._states.leg_state
-        self.add(TimelineEntry(self._now_s(), name, call, leg, detail=self._clean(detail)))
+        self.add(TimelineEntry(self._now_s(), name, call, leg, detail=self._clean(detail), facts=dict(facts or {})))
 
     def add(self, entry: TimelineEntry) -> None:
         """Add an entry. No mistake of a store or an observer reaches the call.

@@ -140,8 +140,12 @@ class CalleeScript:
             records_s: how long it records before it hangs up.
             after_s: how long it rings.
         """
-        named = None if greeting is None else self._in_folder(greeting)
-        return self._after_ringing(after_s, lambda: Voicemail(named, beep=beep, records_s=records_s))
+
+        def voicemail() -> Voicemail:
+            named = None if greeting is None else self._in_folder(greeting)
+            return Voicemail(named, beep=beep, records_s=records_s)
+
+        return self._after_ringing(after_s, voicemail)
 
     # After the answer
 

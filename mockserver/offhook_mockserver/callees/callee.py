@@ -11,11 +11,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from offhook.arguments import check_number
-from offhook.interfaces import LeaveReason, LegClosed, MemberJoined, MemberLeft
+from offhook.errors import SourceError
+from offhook.interfaces import SAMPLE_BYTES, LeaveReason, LegClosed, MemberJoined, MemberLeft
 from offhook_mockserver.callees.ends import CalleeEnd
 from offhook_mockserver.callees.kept_audio import MOST_KEPT_S
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.callees.performance import Performance
+from offhook_mockserver.callees.speech import MAX_SCRIPT_S
 from offhook_mockserver.callees.steps.answering import Busy, Unreachable
 
 if TYPE_CHECKING:
@@ -236,13 +238,24 @@ class Callee:
         if not any(isinstance(step, Busy | Unreachable) for step in self._script.steps[:1]):
             self._performance.note(MomentCode.RINGING, "ringing")
         # Speech is read now, so that a missing file shows before the conversation begins.
-        speech = {speech: await self._load_speech(speech) for speech in self._script.speeches}
+        speech = await self._load()
         self._expect_caller(self._join_window_s, CalleeEnd.CALLER_ABSENT)
         if self._joins_at_ringing:
             self._performance.join()
         self._stop_watching = self._room.watch(self._look)
         self._look()
         await self._performance.perform(speech)
+
+    async def _load(self) -> dict[Speech, bytes]:
+        """The samples of all speech; raises `SourceError` if there are too many."""
+        loaded: dict[Speech, bytes] = {}
+        left = MAX_SCRIPT_S * self._room.rate_hz * SAMPLE_BYTES
+        for speech in self._script.speeches:
+            loaded[speech] = await self._load_speech(speech)
+            left -= len(loaded[speech])
+            if left < 0:
+                raise SourceError(f"all audio of the script is longer than {MAX_SCRIPT_S:,} s, which is the limit")
+        return loaded
 
     def _enter(self) -> bool:
         """Called before the callee joins the room; returns False if the call has ended."""

@@ -112,7 +112,7 @@ class CalleeEar:
 
     def hear(self, uid: int, frame: AudioFrame) -> None:
         """Take a frame; its position counts from the talker's first sample."""
-        now = self._now()
+        now = int((self._loop.time() - self._answered_at_s) * self._rate_hz)  # as `_now`, without a call
         if self._offset is None or uid != self._talker:
             self._anchor(uid, frame, now)
         position = frame.position + (self._offset or 0)
@@ -142,7 +142,7 @@ class CalleeEar:
 
     def tick(self) -> None:
         """Called 50 times a second, with or without audio."""
-        position = self._now() - self._lateness
+        position = int((self._loop.time() - self._answered_at_s) * self._rate_hz) - self._lateness
         if position > self._expected and (change := self._detector.advance(position)) is not None:
             self._note(change)
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: How much of what was heard is compared with a clip.
 _COMPARED_S: Final = 60
+#: Steps that take no time are played in one turn of the loop up to this number.
+_AT_ONCE: Final = 100
 
 
 class Performance:
@@ -92,6 +94,7 @@ class Performance:
         keep = int(keep_audio_s * room.rate_hz)
         self._heard = Track(keep) if keep else None
         self._said = Track(keep) if keep else None
+        self._played = 0
         self._compared = Track(_COMPARED_S * room.rate_hz, latest=True) if script.compares else None
         self._compared_from = 0
         self.done: asyncio.Event = asyncio.Event()
@@ -172,6 +175,9 @@ class Performance:
             self.progress.begin(step, self._since_answer())
             await step.play(self)
             self.progress.finish()
+            self._played += 1
+            if self._played % _AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def answer(self) -> None:
         await self._enter_room()
@@ -270,6 +276,7 @@ class Performance:
 
     def add_device(self) -> None:
         uid = self._room.free_uid()
+        self._room.check_space(uid)  # a script can add thousands; only the callee itself joins in any case
         self.device_uids.add(uid)  # before it joins: the callee is notified of the member at once
         self._devices.append(self._room.join_pcm(uid, _Muted()))
         self.note(MomentCode.SECOND_DEVICE, "callee joins with a second device")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CLIPS: Final = Path(__file__).parent / "clips"
 #: The longest speech, in seconds.
 MAX_SPEECH_S: Final = 600
+#: All speech of one script together, in seconds: it is in memory during the call.
+MAX_SCRIPT_S: Final = 3_600
 _SPEC: Final = re.compile(r"([a-z][a-z0-9_-]*):(.*)", re.DOTALL)
 
 

@@ -63,6 +63,11 @@ METHODS: Final[Mapping[str, Callable[..., object]]] = {
 }
 #: Arguments that are steps.
 _NESTED: Final = frozenset({"then", "otherwise", "steps"})
+#: A key of more parts than any of ours has, such as ``a.b.c.d``: `tomllib` takes minutes for one with 100,000. It is
+#: matched without going back, so that no text makes this slow.
+_LONG_KEY: Final = re.compile(
+    r"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}",
+)
 #: How an error of `tomllib` says where it is.
 _AT: Final = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)")
 
@@ -143,7 +148,10 @@ class _Confined(CalleeScript):
                     f"a file of scripts may not use the source {quoted(name)}: name an audio file or a tone"
                 )
             return what
-        found = Path(os.path.realpath(self._confines / speech.path))
+        try:
+            found = Path(os.path.realpath(self._confines / speech.path))
+        except ValueError as error:
+            raise ConfigError(f"{quoted_path(speech.path)} cannot be opened: {system_reason(error)}") from None
         if not (found.is_relative_to(self._confines) or found.is_relative_to(CLIPS.resolve())):
             raise ConfigError(f"{quoted_path(speech.path)} is outside the script's folder: copy the file into that")
         return found
@@ -161,6 +169,9 @@ class _Reader:
         self._file = file
         self._line = 1
         self._count = 0
+        if long := _LONG_KEY.search(text):
+            self._line = text.count("\n", 0, long.start()) + 1
+            self._fail("it has a key, or a name, of more than 32 parts with dots between them")
         try:
             self._document: Mapping[str, object] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -170,6 +181,8 @@ class _Reader:
             self._fail(_AT.sub("", message))
         except RecursionError:
             self._fail("its values are nested too deep")
+        except ValueError:  # of Python itself, which reads no number of more than 4,300 digits
+            self._fail("it holds a number that is too long")
         self._lines = StepLines(text)
 
     def scripts(self) -> dict[str, Script]:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Frames of echo that may wait; when there are more, the oldest is dropped.
 _MOST_ECHO: Final = frames_in(0.2)
+#: Other tasks run after so much of a speech was read, since a source that makes its audio itself never waits.
+_READ_AT_ONCE: Final = frames_in(10.0)
 
 
 async def load_speech(plugins: Plugins, speech: Speech, rate_hz: int) -> bytes:
@@ -53,8 +55,12 @@ async def load_speech(plugins: Plugins, speech: Speech, rate_hz: int) -> bytes:
     from_hz = rate_hz
     most_s = MAX_SPEECH_S if speech.duration_s is None else min(speech.duration_s, MAX_SPEECH_S)
     most = int(most_s * rate_hz) * SAMPLE_BYTES
+    frames = 0
     try:
         while len(pcm) <= most and (frame := await source.read()) is not None:
+            frames += 1
+            if frames % _READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
             if frame.rate_hz != from_hz:
                 pcm += resampler.flush() if resampler is not None else b""
                 from_hz = frame.rate_hz
@@ -151,15 +157,16 @@ class Voice:
         self._noise = noise(level_dbfs, self._member.rate_hz)
 
     def _tick(self, index: int) -> None:
-        self._on_tick()
+        on_tick, member = self._on_tick, self._member  # called as it is, not as a method
+        on_tick()
         self._index = index
         pcm = self._next_pcm(index)
         if self._noise:
             pcm = self._with_noise(pcm, index)
-        if not self._member.published:  # muted, on hold or away: time passes, and nothing is sent
+        if not member.published:  # muted, on hold or away: time passes, and nothing is sent
             return
         position = index * self._samples
-        self._member.send(AudioFrame(pcm, self._member.rate_hz, position))
+        member.send(AudioFrame(pcm, member.rate_hz, position))
         if self._track is not None and pcm is not self._silence:
             self._track.add(position, pcm)
 

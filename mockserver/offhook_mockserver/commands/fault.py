@@ -9,7 +9,7 @@ import typer
 
 from offhook.cli import print_json, print_line
 from offhook.errors import ConfigError
-from offhook.interfaces import Environment
+from offhook.interfaces import Environment, SystemClock
 from offhook.wording import quoted
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from offhook_mockserver.commands.locator import RunningMock
 
 _TIMEOUT_S: Final = 5.0
+#: The longest answer of a mock that is read: a tenant has at most 100 faults.
+_MOST_ANSWER: Final = 4 * 1024 * 1024
 
 fault: typer.Typer = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Let something go wrong in a running mock, and stop it again."
@@ -73,6 +75,8 @@ def remove_command(
     as_json: _Json = False,
 ) -> None:
     """Undo one fault."""
+    if not (id.isascii() and id.isalnum()):  # it becomes a part of a path: "../faults" would undo all of them
+        raise ConfigError(f"{quoted(id)} is not the id of a fault: `offhook mock fault list` prints them")
     removed = _ask(mock, tenant, "DELETE", f"/{id}")
     if as_json:
         print_json(removed)
@@ -143,35 +147,46 @@ def _answer(
     parameters = {} if tenant is None or body is not None else {"tenant": tenant}
     if body is not None and tenant is not None:
         body = {**body, "tenant": tenant}
+    clock, text = SystemClock(), bytearray()
     try:
-        answer = httpx.request(
-            method,
-            f"{mock.url}{FAULTS}{path}",
-            headers=headers,
-            params=parameters,
-            content=None if body is None else json.dumps(body),
-            timeout=_TIMEOUT_S,
-            trust_env=False,
-        )
-    except httpx.HTTPError as error:
+        with (
+            httpx.Client(trust_env=False, timeout=_TIMEOUT_S) as client,
+            client.stream(
+                method,
+                f"{mock.url}{FAULTS}{path}",
+                headers=headers,
+                params=parameters,
+                content=None if body is None else json.dumps(body),
+            ) as answer,
+        ):
+            until_s = clock.monotonic_s() + _TIMEOUT_S
+            for part in answer.iter_raw():
+                text += part
+                if len(text) > _MOST_ANSWER or clock.monotonic_s() > until_s:
+                    break
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ConfigError(f"the mock at {mock.url} does not answer ({type(error).__name__}): does it run?") from None
     try:
-        document: dict[str, Any] = answer.json()
-        if answer.is_success:
-            return document
-        problem = str(document["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        problem = f"what answers at {mock.url} is not a mock of this version (HTTP {answer.status_code})"
-    raise ConfigError(problem)
+        document: dict[str, Any] = json.loads(text)
+        if not answer.is_success:
+            raise ConfigError(str(document["error"]["message"]))
+        for found in document.get("faults", [document]):
+            _line(found)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ConfigError(
+            f"what answers at {mock.url} is not a mock of this version (HTTP {answer.status_code})"
+        ) from None
+    return document
 
 
 def _show(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(document)
         return
-    for found in document["faults"]:
+    faults = document.get("faults", ())
+    for found in faults:
         print_line(_line(found))
-    if not document["faults"]:
+    if not faults:
         print_line("no fault is active")
 
 

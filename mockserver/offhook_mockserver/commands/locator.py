@@ -8,7 +8,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeGuard, cast
 
 from offhook.errors import ConfigError, StorageError
 from offhook.records import home, make_private
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE: Final = "OFFHOOK_MOCK_TOKEN"
 _FOLDER: Final = "mocks"
 _MOST_BYTES: Final = 4096
+#: The system's type of a process id has 32 bits.
+_MOST_PID: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ def find_mock(url: str | None, environment: Environment) -> RunningMock:
     wanted = url.rstrip("/")
     token = environment.get(TOKEN_VARIABLE)
     if token:
+        if not _is_token(token):
+            raise ConfigError(f"{TOKEN_VARIABLE} holds characters that no control token has: copy it again")
         return RunningMock(wanted, Secret(token))
     for mock in running:
         if mock.url == wanted:
@@ -108,14 +112,28 @@ def _running() -> list[RunningMock]:
         return []
     found: list[RunningMock] = []
     for path in paths:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            with path.open(encoding="utf-8") as file:
-                document = cast("dict[str, object]", json.loads(file.read(_MOST_BYTES)))
-            if _is_alive(int(cast("int", document["pid"]))):
-                found.append(RunningMock(str(document["url"]), Secret(str(document["control_token"]))))
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            document = cast("dict[str, object]", json.loads(_read(path)))
+            pid, url, token = document["pid"], document["url"], document["control_token"]
+            if type(pid) is not int or not 0 < pid <= _MOST_PID or not isinstance(url, str) or not _is_token(token):
+                continue
+            if _is_alive(pid):
+                found.append(RunningMock(url, Secret(token)))
             else:  # it was killed
                 path.unlink()
     return found
+
+
+def _read(path: Path) -> bytes:
+    # Non-blocking, because opening a FIFO waits for its other end.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        return file.read(_MOST_BYTES)
+
+
+def _is_token(given: object) -> TypeGuard[str]:
+    """Whether this can be sent as a token."""
+    return isinstance(given, str) and given.isascii() and given.isprintable() and given != ""
 
 
 def _is_alive(pid: int) -> bool:

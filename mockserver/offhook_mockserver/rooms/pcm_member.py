@@ -94,7 +94,8 @@ class PcmMember:
         size, room = len(frame.pcm), self._room
         if frame.rate_hz != self.rate_hz or size > self._frame_bytes:
             raise ValueError(f"{frame!r} is not a frame of at most 20 ms at the room's {self.rate_hz} Hz")
-        if not (self._present and self.published):
+        heard = self._present and self.published
+        if not heard:
             room.counters.unheard += 1
             return
         position = self._pace.place(frame.position, size // SAMPLE_BYTES)
@@ -106,7 +107,7 @@ class PcmMember:
         for pcm_member in room.pcm_members:
             if pcm_member is not self:
                 pcm_member.hear(self.uid, frame)
-        if not self.present:
+        if not self._present:
             return  # a handler has removed this member in the meantime
         if room.rtp_members:
             self._send_encoded(frame)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook.arguments import wrong
+from offhook.arguments import check_whole, wrong
+from offhook.errors import ConfigError
 from offhook_mockserver.callees.ends import CalleeEnd
-from offhook_mockserver.tenants.entry import clean_text
+from offhook_mockserver.tenants.entry import clean_text, cut
 
 if TYPE_CHECKING:
     import asyncio
@@ -163,12 +164,13 @@ class EndedCall:
                 events=[str(event) for event in cast("list[Json]", document["events"])],
                 end=None if end is None else CalleeEnd(end),
                 _counters={
-                    str(name): int(cast("int", count))
+                    str(name): check_whole(count, "a counter")
                     for name, count in cast("Mapping[str, Json]", document["counters"]).items()
                 },
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise wrong("an ended call", f"what EndedCall.to_json() returned ({error!r})", document) from None
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+            problem = f"what EndedCall.to_json() returned ({cut(repr(error))})"
+            raise wrong("an ended call", problem, document) from None
 
 
 def _losses(counters: dict[str, int]) -> dict[str, int]:

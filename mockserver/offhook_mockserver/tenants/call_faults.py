@@ -54,6 +54,8 @@ class CallFaults:
         self._loop = asyncio.get_running_loop()
         self._clients: dict[ClientPath, _Client] = {}
         self._entered = 0
+        #: The faults of media that have affected a client of the call; one that joins again is not counted again.
+        self._affected: set[Fault] = set()
         faults.watch(self)
         if self._take(ChannelMissing, "the channel was closed before anyone joined"):
             room.close()
@@ -73,6 +75,9 @@ class CallFaults:
         if held is not None:
             self._applied(held, "a join gets no answer")
         elif dark is not None:
+            if dark not in self._affected and dark.applies(self._to, self._room.channel):
+                self._affected.add(dark)
+                self._applied(dark, f"{dark.what}: a join gets no answer")
             self._begin(dark)
         else:
             return None
@@ -95,8 +100,10 @@ class CallFaults:
         if client is not None:
             for timer in client.timers.values():
                 timer.cancel()
-            for fault in tuple(client.impaired):
+            for fault, impaired in tuple(client.impaired.items()):
                 self._heal(fault, path, client)
+                for _, impairment in impaired:
+                    fault.settle(impairment)
 
     # ---- what the tenant's faults call
 
@@ -125,6 +132,7 @@ class CallFaults:
         effect = fault.effect
         if isinstance(effect, MediaImpaired):
             self._applied(fault, f"{fault.what}, for uid {client.uid}")
+            self._affected.add(fault)
             self._begin(fault)
             impaired = client.impaired[fault] = []
             for direction in _AT_CLIENT[effect.direction]:

@@ -45,6 +45,8 @@ class CallNotes:
         self._tenant = tenant
         self._call = call
         self._on_event = on_event
+        #: The clients whose token was about to expire and has not been renewed since.
+        self._expiring: set[int] = set()
 
     def started(self) -> None:
         """The call has started."""
@@ -81,15 +83,25 @@ class CallNotes:
                 return
         is_callee = self._call.callee.has_uid(uid)
         who, name = ("callee", "the callee") if is_callee else ("caller", "a caller")
+        fields: dict[str, Json] = {"event": code, "uid": uid, "who": who}
+        if why:
+            text += f": {why}"
+        elif isinstance(event, MemberLeft) and uid in self._expiring:
+            text += "; its token was about to expire and had not been renewed"
+            fields["renewed"] = False
         self._add(
             EntryKind.MEMBER,
-            f"{name} (uid {uid}) {text}" + (f": {why}" if why else ""),
-            {"event": code, "uid": uid, "who": who},
+            f"{name} (uid {uid}) {text}",
+            fields,
             Grade.ASSUMED if is_callee else Grade.OBSERVED,
         )
 
     def token(self, uid: int, event: str, text: str) -> None:
         """The token of a caller expires soon, has expired, was renewed, or a fresh one was refused."""
+        if event == "token_expiring":
+            self._expiring.add(uid)
+        elif event == "token_renewed":
+            self._expiring.discard(uid)
         fields: dict[str, Json] = {"event": event, "uid": uid, "who": "caller"}
         self._add(EntryKind.MEMBER, f"the token of a caller (uid {uid}) {text}", fields, Grade.OBSERVED)
 

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How many speech files are kept in memory.
+#: How many speech files are kept in memory for other calls, and how many bytes of them.
 _MOST_SPEECH: Final = 32
+_MOST_SPEECH_BYTES: Final = 64 * 1024 * 1024
 _STOP_TIMEOUT_S: Final = 0.8
 
 
@@ -190,9 +191,9 @@ class Calls:
         pcm = self._speech.get(key)
         if pcm is None:
             pcm = await load_speech(self._plugins, speech, rate_hz)
-            if len(self._speech) == _MOST_SPEECH:
-                del self._speech[next(iter(self._speech))]
             self._speech[key] = pcm
+            while len(self._speech) > _MOST_SPEECH or sum(map(len, self._speech.values())) > _MOST_SPEECH_BYTES:
+                del self._speech[next(iter(self._speech))]
         return pcm
 
     def _open_recording(self, channel: str) -> AudioSink | None:

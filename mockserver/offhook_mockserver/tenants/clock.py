@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from offhook.interfaces import Clock
 
 
-#: The last second of the year 9999; later times cannot be written as ISO 8601.
-_LAST_WALL_S: Final = 253_402_300_799
+#: In the year 2096. Tokens hold times that are before 2106, and a test may last.
+_LAST_WALL_S: Final = 4_000_000_000
 
 
 class TenantClock:
@@ -62,9 +62,10 @@ class TenantClock:
         """Move both clocks forward. Timers that have become due are called at once, in the order of their times.
 
         Raises:
-            ConfigError: `seconds` is not a positive number of seconds.
+            ConfigError: `seconds` is not a positive number of seconds, or the wall clock would pass the year 2096.
         """
         seconds = check_seconds(seconds, "seconds")
+        _check_wall(self.wall_s() + seconds, "the wall clock")
         self._ahead_s += seconds
         self.on_move(f"the test moved the clock forward by {seconds:g} s")
         for timer in sorted(self._timers, key=lambda timer: timer.due_s):
@@ -74,13 +75,12 @@ class TenantClock:
         """Set the wall clock, as an administrator may. No timer changes, and tokens in use live as long as before.
 
         Args:
-            wall_s: seconds since 1970-01-01T00:00:00Z, before the year 10000.
+            wall_s: seconds since 1970-01-01T00:00:00Z, at most 4,000,000,000, which is in the year 2096.
 
         Raises:
             ConfigError: `wall_s` is not such a number.
         """
-        unit = "seconds since 1970"
-        wall_s = check_number(wall_s, "wall_s", least=0, most=_LAST_WALL_S, unit=unit)
+        wall_s = _check_wall(wall_s, "wall_s")
         self._wall_offset_s += wall_s - self.wall_s()
         self.on_move(f"the test set the wall clock to {iso_8601(wall_s)}")
 
@@ -88,10 +88,13 @@ class TenantClock:
         """Put a new clock to where an exported one was.
 
         Raises:
-            ConfigError: an argument is not a number, or `ahead_s` is negative.
+            ConfigError: an argument is not a number, `ahead_s` is negative, or the wall clock would be before 1970 or
+                after the year 2096.
         """
-        self._ahead_s = check_seconds(ahead_s, "ahead_s", zero=True)
-        self._wall_offset_s = check_number(wall_offset_s, "wall_offset_s", least=-_LAST_WALL_S, most=_LAST_WALL_S)
+        ahead_s = check_number(ahead_s, "ahead_s", least=0, unit="seconds")
+        wall_offset_s = check_number(wall_offset_s, "wall_offset_s", least=-_LAST_WALL_S, most=_LAST_WALL_S)
+        _check_wall(self._base.wall_s() + ahead_s + wall_offset_s, "the wall clock")
+        self._ahead_s, self._wall_offset_s = ahead_s, wall_offset_s
 
     # Timers
 
@@ -120,6 +123,10 @@ class TenantClock:
                 yield
             finally:
                 timer.cancel()
+
+
+def _check_wall(wall_s: float, name: str) -> float:
+    return check_number(wall_s, name, least=0, most=_LAST_WALL_S, unit="seconds since 1970")
 
 
 class _MovableTimer:

@@ -100,6 +100,8 @@ class Criteria:
             part = mask_all(wanted).casefold()
             self._add(f"text={wanted!r}", lambda entry: "" if part in entry.text.casefold() else "its text differs")
         else:
+            if not isinstance(wanted.pattern, str):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+                raise wrong("text", "text or a compiled regular expression for text", wanted.pattern)
             self._add(f"text=/{wanted.pattern}/", lambda entry: "" if wanted.search(entry.text) else "its text differs")
 
     def _add_field(self, name: str, wanted: Json) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-from offhook.arguments import check_text, wrong
+from offhook.arguments import check_number, check_text, check_whole, wrong
+from offhook.errors import ConfigError
 from offhook.interfaces import iso_8601, mask_all
 from offhook.secret import MASK, redact
 from offhook.session import Grade
@@ -29,11 +32,16 @@ _MOST_DEPTH: Final = 6
 #: What an entry takes in memory beside its texts, measured on CPython 3.12, and what each value in its fields takes.
 _ENTRY_BYTES: Final = 600
 _VALUE_BYTES: Final = 60
+#: The last second of the year 9999; later times cannot be written as ISO 8601.
+_LAST_WALL_S: Final = 253_402_300_799
+#: What each value in the fields takes of `MOST_FIELDS`, so that many short ones take no longer to copy than a long one.
+_VALUE_COST: Final = 10
 #: Characters of a text that reports show.
 _SHOWN: Final = 100
 #: Values under these names may be secrets that are not registered as such. A hash of one is not.
 _SECRET_NAME: Final = re.compile(r"token|secret|passw|authori[sz]ation|cookie|credential|api.?key", re.IGNORECASE)
 _HASH: Final = "_hash"
+_MOST_INT: Final = 10**20
 #: Names that the mock itself uses most; they hold no secret.
 _OUR_NAMES: Final = frozenset({"method", "path", "body", "status", "message", "event", "end", "uid", "who", "code"})
 #: What looks like a token of Agora's.
@@ -123,9 +131,9 @@ class Entry:
         try:
             fields, _ = clean(dict(cast("Mapping[str, Json]", document["fields"])))
             return cls(
-                index=int(cast("int", document["index"])),
-                wall_s=float(cast("float", document["wall_s"])),
-                at_s=float(cast("float", document["at_s"])),
+                index=check_whole(document["index"], "index", least=0),
+                wall_s=check_number(document["wall_s"], "wall_s", least=0, most=_LAST_WALL_S),
+                at_s=check_number(document["at_s"], "at_s", least=0),
                 kind=EntryKind(document["kind"]),
                 channel=clean_text(cast("str", document["channel"])),
                 number=clean_text(cast("str", document["number"])),
@@ -133,8 +141,9 @@ class Entry:
                 fields=fields,
                 grade=Grade(document["grade"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise wrong("an entry of the journal", f"what Entry.to_json() returned ({error!r})", document) from None
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+            problem = f"what Entry.to_json() returned ({cut(repr(error))})"
+            raise wrong("an entry of the journal", problem, document) from None
 
 
 def cut(text: str) -> str:
@@ -168,7 +177,7 @@ def clean(fields: Mapping[str, Json]) -> tuple[dict[str, Json], int]:
 
 def size_of(text: str, fields_bytes: int) -> int:
     """About how many bytes an entry takes."""
-    return _ENTRY_BYTES + len(text) + fields_bytes
+    return _ENTRY_BYTES + sys.getsizeof(text) + fields_bytes
 
 
 class _Cleaner:
@@ -180,8 +189,13 @@ class _Cleaner:
 
     def copy(self, value: Json, depth: int) -> Json:
         self.bytes += _VALUE_BYTES
+        self._left -= _VALUE_COST
         if isinstance(value, str):
             return self._text(value)
+        if isinstance(value, float) and not math.isfinite(value):  # JSON has no such numbers
+            return str(value)
+        if isinstance(value, int) and abs(value) >= _MOST_INT:
+            return "an integer of more than 20 digits"
         if value is None or isinstance(value, bool | int | float):
             return value
         if depth == _MOST_DEPTH or self._left <= 0:
@@ -193,11 +207,15 @@ class _Cleaner:
                 if self._left <= 0:
                     copied["…"] = "…"
                     break
-                self._left -= 1
-                secret = isinstance(item, str) and _SECRET_NAME.search(name) and not name.endswith(_HASH)
-                copied[name if name in _OUR_NAMES else self._text(name)] = (
-                    MASK if secret else self.copy(item, depth + 1)
+                secret = (
+                    item is not None
+                    and not isinstance(item, bool)
+                    and _SECRET_NAME.search(name)
+                    and not name.endswith(_HASH)
                 )
+                # Before the value, which may take all that is left.
+                kept = name if name in _OUR_NAMES else self._text(name)
+                copied[kept] = MASK if secret else self.copy(item, depth + 1)
             return copied
         given = cast("object", value)  # programs may pass anything
         if not isinstance(given, Sequence) or isinstance(given, bytes):
@@ -207,7 +225,6 @@ class _Cleaner:
             if self._left <= 0:
                 items.append("…")
                 break
-            self._left -= 1
             items.append(self.copy(item, depth + 1))
         return items
 
@@ -216,5 +233,5 @@ class _Cleaner:
         if len(text) > self._left:
             text = f"{text[: max(0, self._left)]}…"
         self._left -= len(text)
-        self.bytes += len(text)
+        self.bytes += sys.getsizeof(text)  # a character takes up to four
         return text

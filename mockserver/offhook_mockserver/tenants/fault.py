@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 
 from offhook.interfaces import mask
+from offhook.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ class Fault:
     Attributes:
         id, name, what, effect, times, to, channel: see above.
         count: how often it was applied.
-        impairments: those of the clients that it impairs.
+        impairments: those of the clients that it impairs, or impaired until it was undone.
         begun: whether a fault of media has impaired anything yet, so that its time runs.
     """
 
@@ -73,6 +74,8 @@ class Fault:
         self.begun = False
         self._owner = owner
         self._undone = False
+        #: The counts of clients that have left.
+        self._carried = self._lost = self._duplicated = 0
 
     def __repr__(self) -> str:
         state = "active" if self.active else "over"
@@ -81,7 +84,7 @@ class Fault:
     def __str__(self) -> str:
         limits = [
             "" if self.to is None else f"for {mask(self.to)}",
-            "" if self.channel is None else f"in {self.channel}",
+            "" if self.channel is None else f"in {printable(self.channel)}",
             "" if self.times is None else f"at most {self.times} times",
         ]
         return ", ".join([f"{self.name}: {self.what}", *filter(None, limits)])
@@ -99,12 +102,25 @@ class Fault:
     @property
     def carried(self) -> int:
         """How many datagrams or frames of media it saw."""
-        return sum(impairment.carried for impairment in self.impairments)
+        return self._carried + sum(impairment.carried for impairment in self.impairments)
 
     @property
     def lost(self) -> int:
         """How many of those it dropped."""
-        return sum(impairment.lost for impairment in self.impairments)
+        return self._lost + sum(impairment.lost for impairment in self.impairments)
+
+    @property
+    def duplicated(self) -> int:
+        """How many of those it delivered twice."""
+        return self._duplicated + sum(impairment.duplicated for impairment in self.impairments)
+
+    def settle(self, impairment: Impairment) -> None:
+        """Keep no more than the counts of a client's impairment, because it has left. Idempotent."""
+        if impairment in self.impairments:
+            self.impairments.remove(impairment)
+            self._carried += impairment.carried
+            self._lost += impairment.lost
+            self._duplicated += impairment.duplicated
 
     def concerns(self, to: str | None, channel: str | None) -> bool:
         """Whether it is about a call.
@@ -132,7 +148,10 @@ class Fault:
             self._owner.forget(self)
 
     def undo(self) -> None:
-        """Undo it: what it holds up goes on, and nothing is impaired any more. Idempotent."""
+        """Undo it: joins that it holds go on, and nothing is impaired any more. Idempotent.
+
+        An answer over HTTP that is late, or is sent slowly, when it is undone remains so.
+        """
         self._owner.on_loop(self.end)
 
     def __enter__(self) -> Self:

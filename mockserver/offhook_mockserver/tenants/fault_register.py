@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, TypedDict, TypeVar
 
 from offhook.arguments import check_text, check_whole, wrong
-from offhook.errors import ConfigError
+from offhook.errors import CallStateError, ConfigError
 from offhook.interfaces import e164
 from offhook.wording import nearest_name
 from offhook_mockserver.tenants.fault import Fault
@@ -81,6 +81,7 @@ class FaultRegister:
         self._faults: dict[str, Fault] = {}
         self._watchers: list[FaultWatcher] = []
         self._made = 0
+        self._closed = False
 
     @property
     def active(self) -> tuple[Fault, ...]:
@@ -95,6 +96,10 @@ class FaultRegister:
     def clear(self) -> None:
         """Undo all faults. Idempotent."""
         self.on_loop(self.end_all)
+
+    def close(self) -> None:
+        """Let no more faults be made: the tenant is being removed. Idempotent."""
+        self._closed = True
 
     def end_all(self) -> None:
         """Undo all faults; called on the loop of the mock. Idempotent."""
@@ -167,7 +172,10 @@ class FaultRegister:
 
         Raises:
             ConfigError: a limit is of the wrong type or out of range, or too many faults are active.
+            CallStateError: the tenant was removed.
         """
+        if self._closed:
+            raise CallStateError("this tenant was removed from the mock, so no fault can be made: create another one")
         if times is not None:
             check_whole(times, "times", least=1)
         if to is not None:

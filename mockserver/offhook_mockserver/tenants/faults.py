@@ -54,7 +54,8 @@ class Faults(HttpFaults, ChannelFaults, MediaFaults):
         for given in arguments:
             if given not in known:
                 near = nearest_name(given, known)
-                raise ConfigError(f"the fault {name} has no argument {quoted(given)}{near} It has: {', '.join(known)}")
+                has = f"It has: {', '.join(known)}"
+                raise ConfigError(f"the fault {name} has no argument {quoted(given)}{near or '.'} {has}")
         for argument in known.values():
             if argument.needed and argument.name not in arguments:
                 raise ConfigError(f"the fault {name} needs the argument {argument.name}")

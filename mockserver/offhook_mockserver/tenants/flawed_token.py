@@ -24,13 +24,17 @@ def mint_flawed_token(tenant: Tenant, call: MockCall, effect: FlawedToken) -> st
     flaw, channel, ids = effect.flaw, call.channel, call.ids
     life_s = tenant.settings.token_life_s if effect.life_s is None else effect.life_s
     issued_s = int(tenant.clock.wall_s())
+    if flaw is TokenFlaw.EXPIRED:  # no token was issued before 1970, however long it is valid
+        expired_s = max(1, issued_s - _EXPIRED_S)
+        issued_s = max(0, expired_s - life_s)
+        life_s = expired_s - issued_s
     return mint(
         ids.hex(32) if flaw is TokenFlaw.OTHER_APP else tenant.app_id,
         # Signed with another certificate.
         Secret(ids.hex(32)) if flaw is TokenFlaw.FORGED else tenant.certificate,
         f"{channel}0" if flaw is TokenFlaw.OTHER_CHANNEL else channel,
         _OTHER_UID if flaw is TokenFlaw.OTHER_UID else 0,
-        issued_s=issued_s - life_s - _EXPIRED_S if flaw is TokenFlaw.EXPIRED else issued_s,
+        issued_s=issued_s,
         salt=1 + ids.below(99_999_999),
         expire_s=life_s,
     )

@@ -20,6 +20,8 @@ _HTML: Final = (
     b"<!doctype html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 )
 _PART_BYTES: Final = 1024 * 1024
+#: The most seconds of a Retry-After, as a number: far more than any client may wait.
+_MOST_RETRY_S: Final = 10**20
 _PART: Final = b" " * _PART_BYTES
 
 
@@ -60,11 +62,11 @@ class HttpFaults(FaultRegister):
             ConfigError: an argument is of the wrong type or out of range.
         """
         check_whole(status, "status", least=400, most=599)
-        headers: tuple[tuple[str, str], ...] = ()
-        if value is not None:
-            if isinstance(value, bool) or not isinstance(value, str | int):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
-                raise wrong("value", "text, a whole number or None", value)
-            headers = (("retry-after", _header(str(value), "value")),)
+        if isinstance(value, bool) or not isinstance(value, str | int | None):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
+            raise wrong("value", "text, a whole number or None", value)
+        if isinstance(value, int):
+            check_whole(value, "value", least=-_MOST_RETRY_S, most=_MOST_RETRY_S, unit="seconds")
+        headers = () if value is None else (("retry-after", _header(str(value), "value")),)
         effect = ReplacedAnswer(status=status, message=_MESSAGE, headers=headers, rings=False)
         return self._make("retry_after", f"requests are answered with {status}, Retry-After: {value}", effect, **limits)
 
@@ -211,7 +213,8 @@ class HttpFaults(FaultRegister):
         """Connections to the mock are refused, those of all its tenants: a connection shows no key before its request.
 
         It is counted once, when it is made: what the system refuses for a server does not reach it. Connections that
-        are open without a request are closed; calls that are up go on.
+        are open without a request are closed; calls that are up go on. It cannot be made over HTTP, where nothing could
+        undo it.
         """
         fault = self._make("refused", "connections to the whole mock are refused", ConnectionsRefused())
         self.on_loop(lambda: self.applied(fault, "connections are refused", None, None))

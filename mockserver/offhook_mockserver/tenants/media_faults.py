@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Final, Unpack
 
-from offhook.arguments import check_flag, check_number, check_seconds, check_whole, wrong
+from offhook.arguments import check_flag, check_number, check_seconds, check_whole
 from offhook.errors import ConfigError
+from offhook.interfaces import Ids
 from offhook_mockserver.tenants.effects import MediaDirection, MediaImpaired
 from offhook_mockserver.tenants.fault_register import FaultRegister, named
 from offhook_wire.impairment import Impairment
@@ -14,6 +15,10 @@ from offhook_wire.impairment import Impairment
 if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.fault_register import CallLimits
+
+
+#: What is under way is in memory.
+_MOST_DELAY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +85,8 @@ class MediaFaults(FaultRegister):
             burst: how many in a row are lost together; `loss` remains the share of all.
             duplicate: the share that arrives twice, from 0 to 1.
             reorder: the share that is overtaken by the next ones, from 0 to 1.
-            delay_s: how much later all arrives.
-            jitter_s: each is delayed by up to this much more.
+            delay_s: how much later all arrives; at most 60 s.
+            jitter_s: each is delayed by up to this much more; at most 60 s.
             rate_cap_bps: how many bits pass in a second; what waits longer than a second for that is lost.
             frozen: nothing passes for now; it all arrives at once when the fault is undone.
             muted: audio is lost, and the connection stays up: one-way audio, if in one direction.
@@ -98,8 +103,8 @@ class MediaFaults(FaultRegister):
             burst=check_whole(burst, "burst", least=1),
             duplicate=check_number(duplicate, "duplicate", least=0, most=1),
             reorder=check_number(reorder, "reorder", least=0, most=1),
-            delay_s=check_seconds(delay_s, "delay_s", zero=True),
-            jitter_s=check_seconds(jitter_s, "jitter_s", zero=True),
+            delay_s=check_number(delay_s, "delay_s", least=0, most=_MOST_DELAY_S, unit="seconds"),
+            jitter_s=check_number(jitter_s, "jitter_s", least=0, most=_MOST_DELAY_S, unit="seconds"),
             rate_cap_bps=0 if rate_cap_bps is None else check_whole(rate_cap_bps, "rate_cap_bps", least=1),
             frozen=check_flag(frozen, "frozen"),
             muted=check_flag(muted, "muted"),
@@ -130,6 +135,5 @@ def _impaired(
 ) -> MediaImpaired:
     if for_s is not None:
         check_seconds(for_s, "for_s")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, str | int)):  # pyright: ignore[reportUnnecessaryIsInstance] - programs may pass anything
-        raise wrong("seed", "text, a whole number or None", seed)
+    Ids(seed)  # which checks it
     return MediaImpaired(direction=direction, make=network.impairment, seed=seed, for_s=for_s, cut=network.cut)

@@ -80,7 +80,7 @@ class Tenant:
     api_secret: Secret
     app_id: str
     certificate: Secret
-    seed: str
+    seed: str = field(repr=False)  # because the secret key follows from it
     clock: TenantClock
     journal: Journal
     lines: tuple[str, ...] = (DEFAULT_LINE,)
@@ -178,11 +178,13 @@ class Tenants:
         # The prefix shows a reader that these are not live keys.
         api_key = f"mock_key_{ids.hex(24)}"
         if api_key in self._by_key:
-            raise ConfigError(f"another tenant of this mock has the seed {seed!r}: remove it, or use another seed")
+            raise ConfigError("another tenant of this mock has the same seed: remove it, or use another seed")
         bounds = bounds or TenantBounds()
         clock = TenantClock(self._clock)
         journal = Journal(clock, most_entries=bounds.journal_entries, most_bytes=bounds.journal_bytes)
-        clock.on_move = lambda what: journal.add(EntryKind.CLOCK, what)
+        clock.on_move = lambda what: journal.add(
+            EntryKind.CLOCK, what, fields={"ahead_s": clock.ahead_s, "wall_offset_s": clock.wall_offset_s}
+        )
         tenant = Tenant(
             api_key=Secret(api_key),
             api_secret=Secret(f"mock_secret_{ids.hex(32)}"),
@@ -214,9 +216,13 @@ class Tenants:
         tenant = self.create(
             lines=snapshot.lines, settings=snapshot.settings, bounds=snapshot.bounds, seed=snapshot.seed
         )
+        try:
+            tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s)
+        except ConfigError:
+            self._forget(tenant)
+            raise
         tenant.scripts.update(snapshot.scripts)
         tenant.calls_started = snapshot.calls_started
-        tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s)
         tenant.journal.restore(snapshot.journal, snapshot.journal_dropped)
         tenant.ended.extend(snapshot.ended)
         return tenant
@@ -259,13 +265,20 @@ class Tenants:
         if tenant.removed:
             return
         tenant.removed = True
+        tenant.faults.close()
         self._by_key.pop(tenant.api_key.reveal(), None)
         try:
             await self.end_calls(tenant)
         finally:
             tenant.faults.end_all()
-            tenant.journal.close()
-            self.on_removed(tenant)
+            self._forget(tenant)
+
+    def _forget(self, tenant: Tenant) -> None:
+        self._by_key.pop(tenant.api_key.reveal(), None)
+        tenant.removed = True
+        tenant.faults.close()
+        tenant.journal.close()
+        self.on_removed(tenant)
 
 
 def check_lines(given: object) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import SAMPLE_BYTES
-from offhook.records import write_private
+from offhook.records import load_json, to_json, write_private
 from offhook.secret import redact
 from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.toml_writer import to_toml
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from offhook.interfaces import Document
     from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.testkit.evidence import CallEvidence, Evidence
 
 #: The names of the files that we write; those of further calls have a number.
 _OURS: Final = re.compile(
-    r"(timeline\.(txt|json)|journal\.jsonl|statistics\.json|seed\.txt|script\.toml"
+    r"(timeline\.(txt|json)|journal\.jsonl|caller-journal\.jsonl|caller-records\.json|statistics\.json|seed\.txt|script\.toml"
     r"|(caller|callee|mixed)(-\d)?\.wav|waveforms(-\d)?\.svg)"
 )
 _FOLDER_MODE: Final = 0o700
@@ -94,6 +95,9 @@ def _files(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
     yield "timeline.txt", _text("\n".join(line.line for line in evidence.timeline))
     yield "timeline.json", _json([asdict(line) for line in evidence.timeline])
     yield "journal.jsonl", b"".join(_json(entry.to_json(), indent=None) for entry in evidence.entries)
+    if evidence.callers:
+        yield "caller-journal.jsonl", b"".join(_caller_lines(evidence))
+        yield "caller-records.json", _json([_plain(call.record) for call in evidence.callers])
     yield "statistics.json", _json(_statistics(evidence))
     yield "seed.txt", _text(str(evidence.seed))
     if evidence.scripts:
@@ -101,6 +105,19 @@ def _files(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
     for index, call in enumerate(evidence.calls[:_MOST_CALLS], 1):
         if call.audio is not None:
             yield from _audio_files(evidence, index, call.audio)
+
+
+def _caller_lines(evidence: Evidence) -> Iterator[bytes]:
+    """The journals of the application's phones, an entry on each line, with its time on the test's timeline."""
+    for call in evidence.callers:
+        for entry, line in zip(call.journal, call.lines, strict=True):
+            document = {"channel": call.channel, "timeline_s": round(line.at_s, 3), **_plain(entry)}
+            yield _json(document, indent=None)
+
+
+def _plain(document: Document) -> dict[str, object]:
+    """A document of a phone without secrets, as plain values."""
+    return load_json(to_json(document), entry=True) or {}
 
 
 def _audio_files(evidence: Evidence, index: int, audio: CallAudio) -> Iterator[tuple[str, bytes]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from offhook.errors import OffhookError
 from offhook.interfaces import mask
+from offhook_mockserver.testkit.callers import caller_calls
 from offhook_mockserver.testkit.leftovers import leftovers
 from offhook_mockserver.testkit.spoken import with_speech
 from offhook_mockserver.testkit.story import timeline
@@ -13,11 +15,13 @@ from offhook_mockserver.testkit.story import timeline
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from offhook.interfaces import Document
     from offhook_mockserver.callees.kept_audio import CallAudio
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.entry import Entry
     from offhook_mockserver.testkit.allowances import Leftover
+    from offhook_mockserver.testkit.callers import CallerCall
     from offhook_mockserver.testkit.handle import MockHandle
     from offhook_mockserver.testkit.lag import Stall
     from offhook_mockserver.testkit.story import TimelineLine
@@ -57,6 +61,8 @@ class Evidence:
         virtual: whether it ran in virtual time.
         calls: its calls, in the order in which they rang.
         timeline: what happened in them.
+        callers: the calls as the application's phones wrote them down.
+        callers_problem: why that could not be read; empty if it could.
         entries: the journal.
         dropped: how many of the journal's first entries were dropped at its limits.
         verdicts: the answers that the failed assertion used.
@@ -72,6 +78,8 @@ class Evidence:
     virtual: bool
     calls: Sequence[CallEvidence]
     timeline: Sequence[TimelineLine]
+    callers: Sequence[CallerCall]
+    callers_problem: str
     entries: Sequence[Entry]
     dropped: int
     verdicts: Sequence[Answered]
@@ -91,13 +99,27 @@ def gather(handle: MockHandle, test: str, *, error: BaseException | None = None,
         error: what it failed with, or None.
         since_s: when it began, in the time of the mock's loop.
     """
-    evidence = handle.on_loop(lambda: _gather(handle, test, error, since_s))
+    records: Sequence[Document] = ()
+    problem = ""
+    try:
+        records = handle.caller_records()
+    except OffhookError as mistake:
+        problem = mistake.message
+    evidence = handle.on_loop(lambda: _gather(handle, test, error, since_s, records, problem))
     # Not on the mock's loop: measuring audio takes time.
     return replace(evidence, timeline=with_speech(evidence.timeline, [call.audio for call in evidence.calls]))
 
 
-def _gather(handle: MockHandle, test: str, error: BaseException | None, since_s: float) -> Evidence:
+def _gather(
+    handle: MockHandle,
+    test: str,
+    error: BaseException | None,
+    since_s: float,
+    records: Sequence[Document],
+    callers_problem: str,
+) -> Evidence:
     journal = handle.tenant.journal
+    callers = caller_calls(records, journal.entries)
     calls = (*handle.tenant.kept, *handle.tenant.calls.values())
     failed = handle.failed_applications()
     verdicts = [] if error is None else handle.verdicts.behind(error)
@@ -106,7 +128,9 @@ def _gather(handle: MockHandle, test: str, error: BaseException | None, since_s:
         seed=handle.seed,
         virtual=handle.virtual,
         calls=[_call(call) for call in sorted(calls, key=lambda call: call.started_wall_s)],
-        timeline=timeline(journal.entries),
+        timeline=timeline(journal.entries, callers),
+        callers=callers,
+        callers_problem=callers_problem,
         entries=journal.entries,
         dropped=journal.dropped,
         verdicts=verdicts,

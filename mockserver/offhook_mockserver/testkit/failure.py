@@ -53,6 +53,8 @@ def _lines(evidence: Evidence, folder: Path | None, problem: str) -> Iterator[st
         yield f"Journal, the last {len(last)} of {len(evidence.entries) + evidence.dropped} entries:"
         yield from (f"  {entry}" for entry in last)
         yield ""
+    if evidence.callers_problem:
+        yield f"What the application's phones wrote down could not be read: {evidence.callers_problem}"
     if evidence.stall is not None:
         yield f"Beware: {evidence.stall.text}."
     yield f"{'Virtual' if evidence.virtual else 'Real'} time, seed {evidence.seed}."

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from offhook.call import PhoneSettings
-    from offhook.interfaces import Grant
+    from offhook.interfaces import Document, Grant
     from offhook.plugin import Plugins
     from offhook_mockserver.server.mock import Mock
     from offhook_mockserver.tenants.entry import Entry, Json
@@ -134,8 +134,8 @@ class MockHandle:
         """
         return {
             **self._mock.environment_of(self.tenant),
-            # A test leaves no record in the data folder of the user who runs it.
-            "OFFHOOK_STORE": "none",
+            # A failed test shows what the phones wrote down, and nothing is left in the data folder of the user.
+            "OFFHOOK_STORE": self._scene.callers.setting,
             **self.options.environment,
         }
 
@@ -266,6 +266,14 @@ class MockHandle:
         """As `wait_for`, for coroutines."""
         return await self.journal.await_for(timeout_s, count=count, **search)
 
+    def caller_records(self) -> Sequence[Document]:
+        """What the application's phones wrote down: the records of their calls, each with its timeline.
+
+        Raises:
+            OffhookError: they cannot be read.
+        """
+        return self._scene.callers.read()
+
     def export(self) -> dict[str, Json]:
         """The state of the test's tenant as an object of JSON, without its keys; see `Tenant.export`."""
         return self.on_loop(lambda: self.tenant.export(folder=self._scene.folder))
@@ -307,7 +315,10 @@ class MockHandle:
     def close(self) -> None:
         """End the applications and the calls, and forget the tenant. Idempotent and bounded."""
         self._scene.applications.close()
-        self.bridge.wait("offhook_mock.close", lambda: self._mock.tenants.remove(self.tenant))
+        try:
+            self.bridge.wait("offhook_mock.close", lambda: self._mock.tenants.remove(self.tenant))
+        finally:
+            self._scene.callers.close()
 
 
 def _check_limit(timeout_s: object, coroutine: object) -> None:

@@ -13,6 +13,7 @@ from offhook.interfaces import Ids
 from offhook.plugin import Plugins
 from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.testkit.bridge import RealBridge, VirtualBridge
+from offhook_mockserver.testkit.caller_journals import FileJournals, MemoryJournals
 from offhook_mockserver.testkit.handle import MockHandle
 from offhook_mockserver.testkit.options import MockOptions, check_options
 from offhook_mockserver.testkit.process_environment import process_environment
@@ -83,7 +84,8 @@ def real_handle(
     def make() -> MockHandle:
         tenant = server.server.tenants.create(lines=options.lines, settings=settings, seed=f"{seed}")
         server.lag.start()
-        scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder)
+        callers = FileJournals(plugins)
+        scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder, callers=callers)
         return MockHandle(server.server, scene, seed=seed, lag=server.lag)
 
     handle = bridge.call(make)
@@ -113,10 +115,17 @@ def virtual_handle(
     )
     tenant = mock.tenants.create(lines=options.lines, settings=_settings(options), seed=f"{seed}")
     guard = VirtualGuard(bridge.loop, allow)
+    callers = MemoryJournals()
     service = InProcessService(
-        base_url=mock.url, http=mock.http, transport=mock.transport, clock=mock.clock, ids=mock.ids, plugins=plugins
+        base_url=mock.url,
+        http=mock.http,
+        transport=mock.transport,
+        clock=mock.clock,
+        ids=mock.ids,
+        plugins=plugins,
+        store=callers.store,
     )
-    scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder)
+    scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder, callers=callers)
     handle = MockHandle(mock, scene, seed=seed, guard=guard)
     try:
         with process_environment(handle.environment), reached_in_process(service), guard.watching():

@@ -1,12 +1,16 @@
-"""The picture of one call of a test: both waveforms, what happened, and the states of the call, on one time axis."""
+"""The picture of one call of a test: both waveforms, what happened, and the states of both sides, on one time axis."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from offhook.session import CallState
 from offhook.testing.audio import Clip, Mark, MarkKind, Span, State, Track, waveforms_svg
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.tenants.entry import EntryKind
+from offhook_mockserver.testkit.callers import PHONE
+from offhook_mockserver.testkit.story import CALLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +27,13 @@ _STATES: Final[Mapping[str, str]] = {
     MomentCode.RESUMED.value: "answered",
     MomentCode.WENT_AWAY.value: "away",
     MomentCode.CAME_BACK.value: "answered",
+}
+#: What the application did: the entries of its phone that are marked. What it saw is in the states, and in the mock's.
+_DONE: Final[Mapping[str, MarkKind]] = {
+    "PlayoutCleared": MarkKind.CLEAR,
+    "Muted": MarkKind.MOMENT,
+    "Unmuted": MarkKind.MOMENT,
+    "HangUpRequested": MarkKind.MOMENT,
 }
 _FAILURES: Final = frozenset(kind.value for kind in (EntryKind.FAULT, EntryKind.LOSS, EntryKind.MISUSE))
 #: How much of the ringing is drawn: it has no audio.
@@ -48,22 +59,27 @@ def picture_of(evidence: Evidence, call: int, audio: CallAudio) -> str:
 
 def _marks(lines: Sequence[TimelineLine]) -> Iterator[Mark]:
     for line in lines:
-        if line.answered_s is not None:
+        if line.answered_s is None:
+            continue
+        if line.kind == CALLER:
+            if line.code in _DONE:
+                yield Mark(line.answered_s, line.text.removeprefix(PHONE), _DONE[line.code])
+        else:
             yield Mark(line.answered_s, line.text, MarkKind.FAILURE if line.kind in _FAILURES else MarkKind.MOMENT)
 
 
 def _states(lines: Sequence[TimelineLine]) -> Iterator[State]:
     """The states, on the time axis of the audio, which begins with the answer."""
-    answer = next((line for line in lines if line.answered_s is not None), None)
+    answer = next((line for line in lines if line.answered_s is not None and line.kind != CALLER), None)
     if answer is None:
         return
-    begun: tuple[float, str] | None = None
-    at_s = 0.0
-    for line in lines:
-        at_s = max(line.at_s - answer.at_s, -_MOST_RINGING_S)
-        if line.code in _STATES:
-            if begun is not None and begun[0] < at_s:
-                yield State(Span(begun[0], at_s), begun[1])
-            begun = (at_s, _STATES[line.code])
-    if begun is not None and begun[0] < at_s:
-        yield State(Span(begun[0], at_s), begun[1])
+    end_s = lines[-1].at_s - answer.at_s
+    for row in (CALLER, "callee"):
+        own = [
+            (max(line.at_s - answer.at_s, -_MOST_RINGING_S), state)
+            for line in lines
+            if (state := line.state if row == CALLER else _STATES.get(line.code, ""))
+        ]
+        for (from_s, state), (to_s, _) in pairwise([*own, (end_s, "")]):
+            if from_s < to_s and state != CallState.ENDED.value:
+                yield State(Span(from_s, to_s), state, row)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from offhook.plugin import Plugins
     from offhook_mockserver.tenants.tenant import Tenant
     from offhook_mockserver.testkit.bridge import Bridge
+    from offhook_mockserver.testkit.caller_journals import CallerJournals
     from offhook_mockserver.testkit.options import MockOptions
 
 
@@ -26,6 +27,7 @@ class Scene:
         options: what the test-suite chose.
         plugins: what opens audio files and specs.
         folder: the folder of the test's file, where relative paths begin; None for the working folder.
+        callers: where the phones of the application write down their calls.
 
     Attributes:
         changes: wakes the waits of the test, on the mock's loop.
@@ -34,13 +36,21 @@ class Scene:
     """
 
     def __init__(
-        self, tenant: Tenant, bridge: Bridge, *, options: MockOptions, plugins: Plugins, folder: Path | None
+        self,
+        tenant: Tenant,
+        bridge: Bridge,
+        *,
+        options: MockOptions,
+        plugins: Plugins,
+        folder: Path | None,
+        callers: CallerJournals,
     ) -> None:
         self.tenant: Tenant = tenant
         self.bridge: Bridge = bridge
         self.options: MockOptions = options
         self.plugins: Plugins = plugins
         self.folder: Path | None = folder
+        self.callers: CallerJournals = callers
         self.changes: Changes = Changes()
         self.applications: Applications = Applications(bridge, self.changes.note)
         self.verdicts: VerdictNotes = VerdictNotes()

@@ -1,7 +1,8 @@
-"""What happened in a test, in lines for people: the calls' timeline, made of the journal, and the journal's end."""
+"""What happened in a test, in lines for people: the calls' timeline, made of the mock's journal and the phones'."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,16 +11,19 @@ from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.tenants.entry import EntryKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from offhook_mockserver.tenants.entry import Entry
+    from offhook_mockserver.testkit.callers import CallerCall
 
 #: Kinds that make no line of a timeline: a call's beginning has an entry of its own.
 _NOT_SHOWN: Final = frozenset({EntryKind.REQUEST})
 #: The code of the moment from which questions about audio count.
 _ANSWERED: Final = MomentCode.ANSWERED.value
-#: The codes of a member that is gone.
-_LEFT: Final = frozenset({"left", "dropped", "removed"})
+#: The kind of a line that a phone of the application wrote down.
+CALLER: Final = "caller"
+#: The wall times of phones are in milliseconds.
+_ROUNDED_S: Final = 0.001
 #: How many lines of a timeline a terminal shows, the first ones and the last ones, and how much of each.
 _FIRST: Final = 12
 _LAST: Final = 36
@@ -34,9 +38,11 @@ class TimelineLine:
         at_s: seconds since the first entry of the journal.
         call: the number of its call, counted from 1 in the order in which they began; 0 if it belongs to none.
         answered_s: seconds since the callee of its call answered, the time of questions about audio; None before that.
-        kind: what it is about, by the stable value of `EntryKind`.
+        kind: what it is about, by the stable value of `EntryKind`; ``caller`` for what a phone of the application
+            wrote down.
         code: what happened, by the stable code of the moment or the event; empty if the entry has none.
         text: a sentence.
+        state: the new state of the call for that phone; empty for other lines.
     """
 
     at_s: float
@@ -45,6 +51,7 @@ class TimelineLine:
     kind: str
     code: str
     text: str
+    state: str = ""
 
     @property
     def line(self) -> str:
@@ -54,11 +61,15 @@ class TimelineLine:
         return f"{self.at_s:9.3f} {answered:>10} {call:<7} {_cut(printable(self.text))}"
 
 
-def timeline(entries: Sequence[Entry]) -> list[TimelineLine]:
-    """Return what happened in the calls of a journal, in order."""
+def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> list[TimelineLine]:
+    """Return what happened in the calls of a journal, in order.
+
+    Args:
+        entries: the journal.
+        callers: the calls, as the application's phones wrote them down.
+    """
     numbers: dict[str, int] = {}
     answers: dict[str, float] = {}
-    expiring: set[object] = set()
     lines: list[TimelineLine] = []
     for entry in entries:
         if entry.kind in _NOT_SHOWN:
@@ -76,27 +87,29 @@ def timeline(entries: Sequence[Entry]) -> list[TimelineLine]:
                 answered_s=None if answered_at_s is None else entry.at_s - answered_at_s,
                 kind=entry.kind.value,
                 code=code,
-                text=entry.text + _about_token(code, entry.fields.get("uid"), expiring),
+                text=entry.text,
             )
         )
-    return lines
+    for caller in callers:
+        for line in caller.lines:
+            since_s = line.at_s - answers.get(caller.channel, math.inf)
+            lines.append(
+                TimelineLine(
+                    at_s=line.at_s,
+                    call=numbers.get(caller.channel, 0),
+                    answered_s=max(0.0, since_s) if since_s > -_ROUNDED_S else None,
+                    kind=CALLER,
+                    code=line.event,
+                    text=line.text,
+                    state=line.state,
+                )
+            )
+    return sorted(lines, key=_order)
 
 
-def _about_token(code: str, uid: object, expiring: set[object]) -> str:
-    """What a line about a member that left adds if its token was about to expire; empty for any other line.
-
-    Args:
-        code: what happened.
-        uid: the member.
-        expiring: the members whose tokens were about to expire until now.
-    """
-    if code == "token_expiring":
-        expiring.add(uid)
-    elif code == "token_renewed":
-        expiring.discard(uid)
-    elif code in _LEFT and uid in expiring:
-        return "; its token was about to expire and had not been renewed"
-    return ""
+def _order(line: TimelineLine) -> tuple[float, int]:
+    """By time. Of lines of the same millisecond, a phone's dialling comes first, and what it saw of the mock last."""
+    return round(line.at_s, 3), 1 if line.kind != CALLER else 0 if line.code == "Dialed" else 2
 
 
 def timeline_lines(timeline: Sequence[TimelineLine]) -> list[str]:

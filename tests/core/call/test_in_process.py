@@ -13,10 +13,12 @@ from tests.core.rig import NUMBER
 from offhook.call import InProcessService, Phone, reached_in_process
 from offhook.errors import OffhookError
 from offhook.plugin import Plugins
-from offhook.testing import FixedAuth, Ids, LinkedTransport, LoopClock, ScriptedCarrier, run_virtual
+from offhook.testing import FixedAuth, Ids, LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier, run_virtual
 
 if TYPE_CHECKING:
-    from offhook.interfaces import Transport
+    from pathlib import Path
+
+    from offhook.interfaces import Store, Transport
 
 URL = "http://127.0.0.1:9"
 SETTINGS = {
@@ -31,11 +33,17 @@ SETTINGS = {
 class Service:
     """A service that refuses every call, and counts what phones took from it."""
 
-    def __init__(self, plugins: Plugins | None = None) -> None:
+    def __init__(self, plugins: Plugins | None = None, store: Store | None = None) -> None:
         self.transports: list[Transport] = []
         self.requests: list[httpx.Request] = []
         self.service = InProcessService(
-            base_url=URL, http=self.http, transport=self.transport, clock=LoopClock(), ids=Ids(1), plugins=plugins
+            base_url=URL,
+            http=self.http,
+            transport=self.transport,
+            clock=LoopClock(),
+            ids=Ids(1),
+            plugins=plugins,
+            store=store,
         )
 
     def http(self) -> httpx.AsyncBaseTransport:
@@ -142,6 +150,24 @@ def test_the_loaded_plugins_are_shared_by_phones_that_bring_none() -> None:
                 assert choosy.plugins is not plugins
 
     run_virtual(main())
+
+
+def test_the_store_takes_the_calls_of_phones_that_name_none(tmp_path: Path) -> None:
+    ours, mine = MemoryStore(), MemoryStore()
+    service = Service(store=ours).service
+
+    async def main() -> None:
+        with reached_in_process(service):
+            await _dial(Phone.from_env({**SETTINGS, "OFFHOOK_STORE": f"jsonl:{tmp_path}"}))
+            await _dial(Phone.from_env(SETTINGS, store=mine))
+            await _dial(Phone.from_env(SETTINGS, store=None))
+            assert not ours.journal
+            await _dial(Phone.from_env(SETTINGS))
+
+    run_virtual(main())
+    for written in (ours, mine):
+        assert [entry["event"] for entry in written.journal] == ["Dialed", "CallRefused"]
+    assert (tmp_path / "record.json").exists()
 
 
 def test_the_service_is_reached_in_the_body_alone_and_in_its_tasks() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from offhook.errors import ConfigError
 from offhook.interfaces.ids import Ids
 
 
@@ -27,3 +30,9 @@ def test_shapes() -> None:
         assert 0 <= ids.uint32() < 2**32
         assert 0 <= ids.fraction() < 1
     assert {ids.below(3) for _ in range(100)} == {0, 1, 2}
+
+
+def test_a_seed_that_cannot_be_encoded_is_refused() -> None:
+    assert Ids("Grüße").hex(4) == Ids("Grüße").hex(4)
+    with pytest.raises(ConfigError, match="seed must be text without half of a surrogate pair"):
+        Ids("\ud800")

@@ -123,6 +123,7 @@ MISTAKES: list[tuple[Callable[[CalleeScript], object], str]] = [
     (lambda c: c.answers().hangs_up().waits(1), "step 3 of the script, Wait, is never reached: HangUp ends the script"),
     (lambda c: c.is_busy().answers(), "step 2 of the script, Answer, is never reached: Busy ends the script"),
     (lambda c: c.answers().says("nowhere.wav"), "the file 'nowhere.wav' does not exist"),
+    (lambda c: c.goes_to_voicemail(5), "Voicemail(greeting) must be a file's name or a path"),  # type: ignore[arg-type]
     (lambda c: c.goes_to_voicemail("nowhere.wav"), "the file 'nowhere.wav' does not exist"),
     (lambda c: c.answers().if_heard("no.wav", []), "the file 'no.wav' does not exist"),
     (lambda c: c.answers().says(Path(__file__)), "test_builder.py' is not an audio file"),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.mockserver.callees.scene import CLIP, FRAME, RATE_HZ, Caller, Scene, Tape, tone
 
-from offhook.errors import ConfigError, StorageError
+from offhook.errors import ConfigError, SourceError, StorageError
 from offhook.interfaces.frame import AudioFrame
+from offhook.plugin import Plugins
 from offhook.session.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished
 from offhook.testing.virtual_time import run_virtual
 from offhook_mockserver.callees.callee import CalleeEnd
@@ -29,6 +30,8 @@ from offhook_mockserver.callees.script import (
     Step,
     Wait,
 )
+from offhook_mockserver.callees.speech import MAX_SPEECH_S, Speech
+from offhook_mockserver.callees.voice import load_speech
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -379,5 +382,42 @@ def test_two_talkers_at_once_do_not_make_the_recording_longer() -> None:
         caller.member.leave()
         await scene.end()
         assert tape.end <= 12.1 * RATE_HZ
+
+    run_virtual(main())
+
+
+@pytest.mark.fault("F55")
+@pytest.mark.parametrize(("speeches", "fits"), [(6, True), (7, False)])
+def test_all_speech_of_a_script_together_has_a_limit(speeches: int, fits: bool) -> None:
+    async def main() -> None:
+        ten_minutes = bytes(2 * MAX_SPEECH_S * RATE_HZ)
+        scene = Scene(Answer(), *(Say(f"tone:{440 + n},600") for n in range(speeches)), clip=ten_minutes)
+        Caller(scene.room)
+        await asyncio.sleep(1)
+        assert scene.callee.answered is fits
+        if fits:
+            scene.room.close()
+            assert await scene.end() is CalleeEnd.ROOM_CLOSED
+        else:
+            with pytest.raises(SourceError, match="all audio of the script is longer than 3,600 s"):
+                await scene.end()
+
+    run_virtual(main())
+
+
+def test_a_long_speech_that_is_made_leaves_others_their_turns() -> None:
+    async def main() -> None:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        await load_speech(Plugins.load(), Speech.of("silence:60", None, "x"), RATE_HZ)
+        task.cancel()
+        assert turns >= 6
 
     run_virtual(main())

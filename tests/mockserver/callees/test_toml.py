@@ -143,6 +143,9 @@ MISTAKES = [
     (f'{BEGIN}steps = ["answer", {{say = "~/x.wav"}}]', 3, "is outside the script's folder"),
     (f'{BEGIN}steps = ["answer", {{if_heard = {{what = "link.wav", then = []}}}}]', 3, "outside the script's folder"),
     (f"{BEGIN}steps = [{'[' * 5000}", 1, "its values are nested too deep"),
+    (f'{BEGIN}steps = ["answer", {{say = "a\\u0000b.wav"}}]', 3, "the path holds a NUL character"),
+    (f"{BEGIN}steps = [{{voicemail = {{greeting = 5}}}}]", 3, "the audio must be a file's name or a path"),
+    (f'{BEGIN}steps = [{{voicemail = {{greeting = "link.wav"}}}}]', 3, "'link.wav' is outside the script's folder"),
 ]
 
 
@@ -233,3 +236,27 @@ def test_the_lines_of_steps_are_found() -> None:
     assert [lines.of_step(0, index) for index in range(6)] == [9, 9, 11, 12, 13, 2]
     assert lines.of_step(1, 0) == 18
     assert [lines.of_step(2, index) for index in range(3)] == [21, 23, 20]
+
+
+@pytest.mark.fault("F55")
+@pytest.mark.parametrize("part", ["k.", '"k" . ', "'k'."])
+def test_a_key_of_many_parts_is_refused_before_it_is_read(folder: Path, part: str) -> None:
+    for text in (f"\n{part * 40_000}k = 1", f"\n[{part * 40_000}k]"):
+        with pytest.raises(ScriptError, match=r"of more than 32 parts with dots between them \(.*:2\)"):
+            load(folder, text)
+
+
+@pytest.mark.fault("F55")
+def test_what_a_long_key_is_looked_for_with_is_never_slow(folder: Path) -> None:
+    hostile = ("a" * 250_000, '"' * 250_000, "a." * 31 + "a" * 200_000, "'a" * 120_000, "a.\n" * 80_000, ". " * 99_999)
+    for text in hostile:
+        with pytest.raises(ScriptError):
+            load(folder, text)
+    dotted = ",".join(["{wait=0.1}"] * 200)
+    assert load(folder, f"{BEGIN}steps=[{dotted}]")
+
+
+@pytest.mark.fault("F55")
+def test_a_number_that_python_does_not_read_is_refused(folder: Path) -> None:
+    with pytest.raises(ScriptError, match="it holds a number that is too long"):
+        load(folder, f"{BEGIN}steps = []\nx = {'9' * 5000}")

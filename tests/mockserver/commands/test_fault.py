@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import os
 import stat
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +65,11 @@ def test_faults_are_added_listed_and_removed_in_the_mock_that_runs(ready: dict[s
     assert json.loads(run("list", "--json", "--tenant", ready["api_key"])) == {"faults": []}
     with pytest.raises(ConfigError, match="did you mean status"):
         run("add", "statu")
+    run("add", "lost_answer")
+    for odd in ("../faults", "", "?tenant=x", "f1/..", "\u0661"):
+        with pytest.raises(ConfigError, match="is not the id of a fault"):
+            run("remove", odd)
+    assert [each["name"] for each in json.loads(run("list", "--json"))["faults"]] == ["lost_answer"]
 
 
 def test_the_file_of_a_mock_is_gone_when_it_has_stopped(own_home: Path) -> None:
@@ -128,3 +136,72 @@ def test_the_names_are_printed_with_their_options() -> None:
     printed = run("names")
     assert "lost_answer [--times] [--to]\n    The connection is reset before the answer's first byte." in printed
     assert "redirect --to-url [--status] [--times] [--to]" in printed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 4000,
+        b"[]",
+        b"\xff",
+        b'{"url": "http://127.0.0.1:1", "pid": 1e999, "control_token": "t"}',
+        b'{"url": "http://127.0.0.1:1", "pid": 4294967296, "control_token": "t"}',
+        b'{"url": "http://127.0.0.1:1", "pid": -1, "control_token": "t"}',
+        b'{"url": 5, "pid": 1, "control_token": "t"}',
+        b'{"url": "http://127.0.0.1:1", "pid": 1, "control_token": "\xc3\xa9"}',
+    ],
+)
+def test_a_file_that_no_mock_wrote_is_passed_over(own_home: Path, content: bytes) -> None:
+    (own_home / "mocks").mkdir()
+    (own_home / "mocks" / "odd.json").write_bytes(content)
+    os.mkfifo(own_home / "mocks" / "fifo.json")
+    with pytest.raises(ConfigError, match="no mock of yours"):
+        find_mock(None, Environment({}))
+
+
+def test_a_token_that_cannot_be_one_is_refused_without_being_shown(own_home: Path) -> None:
+    with pytest.raises(ConfigError, match=f"{TOKEN_VARIABLE} holds characters") as raised:
+        find_mock("http://127.0.0.1:9", Environment({TOKEN_VARIABLE: "geheim\xe9"}))
+    assert "geheim" not in str(raised.value)
+
+
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """A server that is not a mock."""
+
+    answer = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):  # the command reads no further
+            for _ in range(1 if len(self.answer) < 100_000 else 100):
+                self.wfile.write(self.answer)
+
+    def log_message(self, *what: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"[1]", b"null", b'"x"', b"{}", b'{"faults": null}', b'{"faults": [5]}', b"[" * 50_000, b" " * 1_000_000, b"\xff"],
+    ids=repr,
+)
+def test_what_is_not_a_mock_is_named_and_read_no_further_than_needed(own_home: Path, answer: bytes) -> None:
+    class Answers(Stranger):
+        pass
+
+    Answers.answer = answer
+    with http.server.HTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        locate(own_home, "one", url=url, pid=os.getpid(), control_token="t")
+        with pytest.raises(ConfigError, match=f"what answers at {url} is not a mock of this version"):
+            run("list")
+        thread.join()
+
+
+def test_a_url_that_is_not_one_is_named(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, "t")
+    with pytest.raises(ConfigError, match=r"does not answer \(InvalidURL\)"):
+        run("list", "--mock", "http://[::1")

@@ -193,7 +193,7 @@ def test_the_token_outlives_the_call_or_does_not(life_s: int, end: CalleeEnd) ->
         ("webhook_url", "http://127.0.0.1:99999/", "webhook_url must be an http URL at a loopback address"),
         ("webhook_url", "http://169.254.169.254/", "webhook_url must be an http URL at a loopback address"),
         ("keep_audio_s", -1, "keep_audio_s must be"),
-        ("keep_audio_s", 3601, "keep_audio_s must be at most 3600 s, got 3601"),
+        ("keep_audio_s", 3601, "keep_audio_s must be between 0 and 3,600 seconds, got 3601"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_to_write(name: str, value: object, message: str) -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
+import pytest
 from tests.mockserver.rooms.test_room import Ear
 
 from offhook.interfaces import AudioFrame, Ids
 from offhook.testing import LoopClock, run_virtual
-from offhook_mockserver.callees.script import Answer, Echo, Script
+from offhook_mockserver.callees.script import Answer, Echo, Say, Script
+from offhook_mockserver.callees.voice import load_speech
 from offhook_mockserver.server import CallEvent, InProcessMock
+
+if TYPE_CHECKING:
+    from offhook.plugin import Plugins
+    from offhook_mockserver.callees.speech import Speech
 
 NUMBER = "+14155550105"
 
@@ -75,3 +82,27 @@ def test_a_misuse_is_an_event_of_its_call() -> None:
 
     run_virtual(main())
     assert [event.what for event in events if "misuse" in event.what] == ["misuse: second observer: twice"]
+
+
+@pytest.mark.fault("F55")
+def test_speech_that_is_kept_for_other_calls_has_a_limit_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    async def counted(plugins: Plugins, speech: Speech, rate_hz: int) -> bytes:
+        loaded.append(speech.spec)
+        return await load_speech(plugins, speech, rate_hz)
+
+    async def main(*seconds: int) -> list[str]:
+        loaded.clear()
+        async with InProcessMock(clock=LoopClock(), ids=Ids(1)) as mock:
+            for each in seconds:
+                mock.tenant.scripts[NUMBER] = Script("says", (Answer(), Say(f"silence:{each}")))
+                mock.calls.start(mock.tenant, NUMBER, mock.from_number).room.join_pcm(7, Ear())
+                await asyncio.sleep(1)
+                await mock.tenants.end_calls(mock.tenant)
+        return list(loaded)
+
+    monkeypatch.setattr("offhook_mockserver.tenants.calls.load_speech", counted)
+    assert run_virtual(main(1, 2, 1, 2)) == ["silence:1", "silence:2"]
+    monkeypatch.setattr("offhook_mockserver.tenants.calls._MOST_SPEECH_BYTES", 70_000)  # two seconds are 64,000
+    assert run_virtual(main(1, 1, 2, 2, 1)) == ["silence:1", "silence:2", "silence:1"]

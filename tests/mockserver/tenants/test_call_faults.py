@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook.errors import JoinFailed, JoinTimeout, TokenRejected
-from offhook.interfaces import Ids
+from offhook.interfaces import AudioFrame, Ids
+from offhook.secret import Secret
 from offhook.session import CallPolicy
 from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.callees.script import Answer, Script, Wait
-from offhook_mockserver.server import InProcessMock, RenewsGrants, TenantSettings
+from offhook_mockserver.doors.memory.transport import MemoryTransport
+from offhook_mockserver.server import InProcessMock, RenewsGrants, TenantSettings, TokenFlaw
+from offhook_mockserver.tenants.effects import FlawedToken
 from offhook_mockserver.tenants.entry import EntryKind
+from offhook_mockserver.tenants.flawed_token import mint_flawed_token
+from offhook_wire.access_token import TokenInvalid, TokenReason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from offhook.interfaces import LegEvent
 
 NUMBER, OTHER = "+14155550101", "+14155550102"
 PATIENT = Script("answers and waits", (Answer(), Wait(600.0)))
@@ -32,6 +39,16 @@ def run(test: Callable[[InProcessMock], Awaitable[None]], settings: TenantSettin
             await test(mock)
 
     run_virtual(main())
+
+
+class Quiet:
+    """The handler of a client that does nothing."""
+
+    def on_event(self, event: LegEvent) -> None:
+        pass
+
+    def on_audio(self, uid: int, frame: AudioFrame) -> None:
+        pass
 
 
 def now() -> float:
@@ -65,6 +82,8 @@ def test_a_short_token_is_renewed_without_a_gap() -> None:
             notes = mock.tenant.journal.search(kind=EntryKind.MEMBER, text="the token of a caller")
             assert {entry.fields["event"] for entry in notes} == {"token_expiring", "token_renewed"}
             await call.hang_up()
+        left = mock.tenant.journal.search(kind=EntryKind.MEMBER, where={"event": "left", "who": "caller"})
+        assert [entry.fields.get("renewed") for entry in left] == [None]
         (ended,) = mock.tenant.ended
         assert ended.counters()["gap_samples"] == 0
 
@@ -82,6 +101,8 @@ def test_a_renewal_that_is_refused_ends_the_call_before_its_token_does() -> None
             assert call.record.outcome.cause == 57
             assert now() < 10
         assert fault.count >= 1
+        (left,) = mock.tenant.journal.search(kind=EntryKind.MEMBER, where={"renewed": False})
+        assert left.text.endswith(" left the channel; its token was about to expire and had not been renewed")
 
     run(test)
 
@@ -221,5 +242,38 @@ def test_a_fault_of_a_channel_does_not_apply_to_other_channels() -> None:
             await asyncio.sleep(6)
             assert list(mock.tenant.calls) == [other.record.channel]
             await other.hang_up()
+
+    run(test)
+
+
+@pytest.mark.fault("F14")
+@pytest.mark.parametrize(("life_s", "wall_s"), [(0xFFFFFFFF, 1_700_000_000), (10, 30), (10, 0)])
+def test_an_expired_token_can_be_had_at_any_time_and_of_any_life(life_s: int, wall_s: float) -> None:
+    async def test(mock: InProcessMock) -> None:
+        mock.tenant.clock.set_wall(wall_s)
+        started = mock.calls.start(mock.tenant, NUMBER, mock.from_number)
+        flawed = FlawedToken(flaw=TokenFlaw.EXPIRED, life_s=life_s)
+        token = Secret(mint_flawed_token(mock.tenant, started, flawed))
+        await asyncio.sleep(2)
+        with pytest.raises(TokenInvalid) as caught:
+            started.room.verify(token, 7)
+        assert caught.value.reason is TokenReason.EXPIRED
+
+    run(test)
+
+
+def test_a_fault_keeps_the_counts_of_clients_that_have_left_and_not_the_clients() -> None:
+    async def test(mock: InProcessMock) -> None:
+        fault = mock.tenant.faults.media(loss=1.0, duplicate=0.5)
+        for _ in range(3):
+            started = mock.calls.start(mock.tenant, NUMBER, mock.from_number)
+            leg = await MemoryTransport(mock).join(mock.renew(started.channel), Quiet())
+            for number in range(5):
+                leg.send(AudioFrame(bytes(640), 16_000, number * 320))
+            await leg.leave()
+            await asyncio.sleep(1)
+        assert (fault.count, fault.impairments) == (3, [])
+        assert fault.carried == fault.lost >= 15
+        assert fault.duplicated == 0
 
     run(test)

@@ -44,10 +44,27 @@ def test_it_cannot_go_back_or_stand(seconds: float) -> None:
         TenantClock().advance(seconds)
 
 
-@pytest.mark.parametrize("wall_s", [-1, 253_402_300_800, "now"])
+@pytest.mark.parametrize("wall_s", [-1, 4_000_000_001, "now"])
 def test_the_wall_clock_is_set_to_a_date_that_can_be_written(wall_s: float) -> None:
     with pytest.raises(ConfigError, match="wall_s must be"):
         TenantClock().set_wall(wall_s)
+
+
+def test_it_goes_no_further_than_tokens_can_say() -> None:
+    async def test(mock: InProcessMock) -> None:
+        clock = mock.tenant.clock
+        clock.set_wall(4_000_000_000)
+        before = clock.ahead_s
+        with pytest.raises(ConfigError, match="the wall clock must be between 0 and 4,000,000,000 seconds"):
+            clock.advance(1)
+        assert (clock.wall_s(), clock.ahead_s) == (4_000_000_000, before)
+        started = call(mock)
+        assert started.room.verify(mock.renew(started.channel).token, 0).expires_at_s == 4_000_003_600
+        started.room.close()
+        await asyncio.sleep(0.1)
+        assert mock.tenant.export()["ended"]
+
+    on(lambda: mock_with(settings=TenantSettings(call_log=True)), test)
 
 
 def test_timers_follow_the_clock_in_the_order_of_their_times() -> None:

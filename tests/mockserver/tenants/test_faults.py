@@ -185,3 +185,23 @@ def test_every_fault_has_a_summary_and_its_limits() -> None:
         "times": False,
         "to": False,
     }
+
+
+@pytest.mark.parametrize("value", [True, [1], 10**50, 1.5])
+def test_a_retry_after_is_text_or_a_whole_number(value: object) -> None:
+    with pytest.raises(ConfigError, match="value must be"):
+        Faults().retry_after(value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("arguments", [{"delay_s": 61}, {"jitter_s": 1e9}, {"loss": 0.5, "seed": "\ud800"}])
+def test_what_would_take_memory_without_end_or_fail_later_is_refused_when_it_is_made(
+    arguments: dict[str, object],
+) -> None:
+    faults = Faults()
+    with pytest.raises(ConfigError, match="must be"):
+        faults.media(**arguments)  # type: ignore[arg-type]
+    assert faults.active == ()
+
+
+def test_a_fault_is_shown_on_one_line_whatever_its_channel_is() -> None:
+    assert repr(Faults().kick(channel="\x1b[31m\n")).isprintable()

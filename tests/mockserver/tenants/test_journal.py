@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +18,9 @@ from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.server import Entry, EntryKind, Journal, NotSeen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from offhook_mockserver.tenants.entry import Json
 
 NUMBER = "+14155550123"
 
@@ -49,6 +54,24 @@ def test_an_entry_holds_what_happened_when_and_how_certain_it_is() -> None:
         )
         assert journal.entries == (first, entry)
         assert str(entry) == "#1 3.000 s call: a call to +1415•••0123"
+
+    with_journal(test)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ([], "fields must be a mapping of names to what JSON can hold, got list"),
+        ({1: "x"}, "a name in fields must be text, got 1"),
+        ({"x": [{"y": b"z"}]}, "a value in fields must be text, a number, .* or a dict, got bytes"),
+        ({"x": {1, 2}}, "a value in fields must be text, a number, .* or a dict, got set"),
+    ],
+)
+def test_fields_are_what_json_can_hold(fields: Mapping[str, Json], says: str) -> None:
+    async def test(journal: Journal) -> None:
+        with pytest.raises(ConfigError, match=says):
+            journal.add(EntryKind.NOTE, "x", fields=fields)
+        assert len(journal) == 0
 
     with_journal(test)
 
@@ -191,8 +214,9 @@ def test_a_number_can_be_looked_for_in_texts() -> None:
         ({"channel": 7}, "channel must be text"),
         ({"number": 14155550123}, "number must be text"),
         ({"text": 7}, "text must be text or a compiled regular expression"),
+        ({"text": re.compile(b"x")}, "text must be text or a compiled regular expression for text"),
         ({"since": "1"}, "since must be an entry, or the index of one"),
-        ({"where": 7}, "where must be a function that can be called with an entry"),
+        ({"where": 7}, "where must be fields with their values, or a function"),
         ({"where": {1: 2}}, "a name in where must be text"),
     ],
 )
@@ -356,11 +380,81 @@ def test_entries_go_to_json_and_back() -> None:
     with_journal(test)
 
 
-@pytest.mark.parametrize("change", [{"kind": "nonsense"}, {"index": "x"}, {"fields": 3}, {"text": None}, {"grade": ""}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "nonsense"},
+        {"index": "x"},
+        {"index": math.inf},
+        {"wall_s": math.nan},
+        {"wall_s": 1e30},
+        {"at_s": math.inf},
+        {"fields": 3},
+        {"text": None},
+        {"grade": ""},
+        {"grade": "x" * 5000},
+    ],
+)
 def test_an_object_that_is_not_an_entry_is_refused(change: dict[str, object]) -> None:
     async def test(journal: Journal) -> None:
         document = {**journal.add(EntryKind.NOTE, "one").to_json(), **change}
-        with pytest.raises(ConfigError, match=r"an entry of the journal must be what Entry.to_json\(\) returned"):
+        with pytest.raises(ConfigError, match=r"an entry of the journal must be what Entry.to_json\(\) retu") as raised:
             Entry.from_json(document)  # type: ignore[arg-type]
+        assert len(raised.value.message) < 300
+
+    with_journal(test)
+
+
+@pytest.mark.fault("F56")
+def test_values_under_names_of_secrets_are_masked_whatever_they_are() -> None:
+    async def test(journal: Journal) -> None:
+        secret = "hunter-two"
+        fields: dict[str, Json] = {
+            "password": [secret],
+            "authorization": {"scheme": secret},
+            "apiKey": 12_345_678,
+            "token": None,
+        }
+        entry = journal.add(EntryKind.REQUEST, "a request", fields={"body": {**fields, "token_hash": "ab"}})
+        assert entry.fields["body"] == {
+            "password": "[secret]",
+            "authorization": "[secret]",
+            "apiKey": "[secret]",
+            "token": None,
+            "token_hash": "ab",
+        }
+
+    with_journal(test)
+
+
+def test_every_entry_can_be_written_as_json() -> None:
+    async def test(journal: Journal) -> None:
+        entry = journal.add(
+            EntryKind.NOTE, "numbers", fields={"a": math.nan, "b": [-math.inf], "c": 10**5000, "d": 1.5}
+        )
+        assert entry.fields == {"a": "nan", "b": ["-inf"], "c": "an integer of more than 20 digits", "d": 1.5}
+        json.dumps(entry.to_json(), allow_nan=False)
+
+    with_journal(test)
+
+
+@pytest.mark.fault("F45")
+def test_wide_characters_count_as_what_they_take() -> None:
+    async def test(journal: Journal) -> None:
+        wide = "\N{GRINNING FACE}" * 500
+        entry = journal.add(EntryKind.NOTE, wide, fields={"a": wide})
+        assert journal.bytes > 2 * sys.getsizeof(entry.text) > 4000
+
+    with_journal(test)
+
+
+@pytest.mark.fault("F45")
+def test_many_short_values_count_against_the_limit_of_an_entry() -> None:
+    async def test(journal: Journal) -> None:
+        entry = journal.add(EntryKind.NOTE, "many", fields={"list": [0] * 32_000})
+        kept = entry.fields["list"]
+        assert isinstance(kept, list)
+        assert kept[-1] == "…"
+        assert len(kept) < 1_000
 
     with_journal(test)

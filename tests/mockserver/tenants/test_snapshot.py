@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import shutil
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ from offhook_mockserver.server import InProcessMock, Tenant, TenantBounds, Tenan
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+ENDED: dict[str, object] = {"channel": "c", "to": NUMBER, "from_number": OTHER, "events": [], "end": None}
 
 
 async def lived(mock: InProcessMock, folder: Path) -> Tenant:
@@ -108,6 +112,11 @@ def test_it_holds_no_key_and_without_the_seed_none_follows_from_it(tmp_path: Pat
         ({"wall_offset_s": None}, "wall_offset_s of the document must be"),
         ({"journal": [{}]}, "an entry of the journal must be"),
         ({"journal": [3]}, "an entry of the journal must be"),
+        ({"seed": "\ud800"}, "half of a surrogate pair"),
+        ({"ahead_s": 1e12}, "the wall clock must be between"),
+        ({"wall_offset_s": -4e9}, "the wall clock must be between"),
+        ({"journal": [{"index": math.inf}]}, "an entry of the journal must be"),
+        ({"ended": [ENDED | {"counters": {"lost": math.inf}}]}, "an ended call must be"),
         ({"ended": [{}]}, "an ended call must be what EndedCall.to_json() returned"),
     ],
 )

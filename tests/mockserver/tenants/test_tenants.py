@@ -9,12 +9,12 @@ import httpx
 import pytest
 from tests.mockserver.tenants.scene import NUMBER, OTHER, Silent, call, join, mock_with, on
 
-from offhook.errors import ConfigError, JoinFailed, RequestRejected
+from offhook.errors import CallStateError, ConfigError, JoinFailed, RequestRejected
 from offhook.interfaces import Grant, Ids
 from offhook.secret import Secret
 from offhook.testing import LoopClock
 from offhook_mockserver.callees.callee import CalleeEnd
-from offhook_mockserver.callees.script import Answer, HangUp, NeverAnswer, Script
+from offhook_mockserver.callees.script import Answer, HangUp, Mute, NeverAnswer, Repeat, Script, SecondDevice
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.server import InProcessMock, NotSeen, TenantBounds, TenantSettings
@@ -79,7 +79,7 @@ def test_a_seed_is_text_or_a_whole_number(seed: str) -> None:
 def test_two_tenants_of_a_mock_cannot_have_one_seed_at_the_same_time() -> None:
     async def test(mock: InProcessMock) -> None:
         tenant = mock.tenants.create(seed="x")
-        with pytest.raises(ConfigError, match="another tenant of this mock has the seed 'x': remove it"):
+        with pytest.raises(ConfigError, match="another tenant of this mock has the same seed: remove it"):
             mock.tenants.create(seed="x")
         await mock.tenants.remove(tenant)
         mock.tenants.create(seed="x")
@@ -327,5 +327,68 @@ def test_the_end_of_a_call_names_how_its_callees_part_ended() -> None:
         assert (entry.fields["end"], entry.fields["answered"]) == (CalleeEnd.CALLER_LEFT.value, True)
         assert entry.text == "the call to +1415•••0123 has ended: caller hung up"
         assert mock.tenant.calls == {}
+
+    on(mock_with, test)
+
+
+def test_no_fault_can_be_made_for_a_tenant_that_was_removed() -> None:
+    async def test(mock: InProcessMock) -> None:
+        tenant = mock.tenants.create()
+        join(mock.calls.start(tenant, NUMBER, tenant.lines[0]))
+        tenant.faults.refused()
+        removing = asyncio.create_task(mock.tenants.remove(tenant))
+        await asyncio.sleep(0)
+        with pytest.raises(CallStateError, match="this tenant was removed"):
+            tenant.faults.refused()
+        await removing
+        with pytest.raises(CallStateError, match="this tenant was removed"):
+            tenant.faults.refused()
+        assert not mock.entrance.refusing
+
+    on(mock_with, test)
+
+
+@pytest.mark.fault("F56")
+def test_the_seed_of_a_tenant_is_in_no_repr_and_no_message() -> None:
+    async def test(mock: InProcessMock) -> None:
+        tenant = mock.tenants.create(seed="sentinel-of-a-seed")
+        assert "sentinel-of-a-seed" not in repr(tenant)
+        with pytest.raises(ConfigError) as raised:
+            mock.tenants.create(seed="sentinel-of-a-seed")
+        assert "sentinel-of-a-seed" not in str(raised.value)
+
+    on(mock_with, test)
+
+
+@pytest.mark.fault("F55")
+def test_second_devices_count_as_members_of_their_tenant() -> None:
+    async def test(mock: InProcessMock) -> None:
+        tenant = mock.tenants.create(bounds=TenantBounds(members=5))
+        tenant.scripts[NUMBER] = Script("joins again and again", (Answer(), Repeat(1000, [SecondDevice()])))
+        started = mock.calls.start(tenant, NUMBER, tenant.lines[0])
+        join(started)
+        most = 0
+        for _ in range(20):
+            most = max(most, tenant.members)
+            await asyncio.sleep(0)
+        assert most == 5
+        await asyncio.sleep(1)
+        assert started.end is CalleeEnd.FAILED
+        assert started.events[-1].endswith("this tenant has 5 members in its channels, which is its limit")
+
+    on(mock_with, test)
+
+
+@pytest.mark.fault("F55")
+def test_a_script_of_steps_that_take_no_time_leaves_other_tenants_their_turns() -> None:
+    async def test(mock: InProcessMock) -> None:
+        mock.tenant.scripts[NUMBER] = Script("mutes", (Answer(), Repeat(1000, [Mute()])))
+        started = call(mock)
+        join(started)
+        turns = 0
+        while not started.callee.finished:
+            turns += 1
+            await asyncio.sleep(0)
+        assert 10 <= turns < 50
 
     on(mock_with, test)

@@ -19,12 +19,16 @@ from offhook_mockserver.callees.kept_audio import CallAudio
 from offhook_mockserver.tenants.entry import Entry, EntryKind
 from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
 from offhook_mockserver.testkit.artefacts import folder_name, remove_artefacts, write_artefacts
+from offhook_mockserver.testkit.callers import caller_calls
 from offhook_mockserver.testkit.evidence import CallEvidence, Evidence
 from offhook_mockserver.testkit.failure import failure_report
 from offhook_mockserver.testkit.lag import Stall
 from offhook_mockserver.testkit.story import timeline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.interfaces import Document
     from offhook_mockserver.tenants.entry import Json
 
 CHANNEL = "ft_call_1"
@@ -34,6 +38,8 @@ def entry(index: int, at_s: float, kind: EntryKind, text: str, channel: str = CH
     return Entry(index, 1_795_000_000 + at_s, at_s, kind, channel, "+1415•••0123", text, fields, Grade.ASSUMED)
 
 
+#: The wall clock alone was set back.
+BACK = {"ahead_s": 1000.0, "wall_offset_s": 5_000.0 - 1_795_001_002.0}
 ENTRIES = [
     entry(0, 0.0, EntryKind.CALL, "a call starts", event="started"),
     entry(1, 0.0, EntryKind.REQUEST, "POST /facetime/start-call: 200 Call started", channel=""),
@@ -51,15 +57,24 @@ def samples(*values: int) -> bytes:
 
 
 def evidence(
-    *, audio: CallAudio | None = None, entries: list[Entry] = ENTRIES, calls: int = 1, stall: Stall | None = None
+    *,
+    audio: CallAudio | None = None,
+    entries: list[Entry] = ENTRIES,
+    calls: int = 1,
+    stall: Stall | None = None,
+    records: Sequence[Document] = (),
+    callers_problem: str = "",
 ) -> Evidence:
+    callers = caller_calls(records, entries)
     call = CallEvidence(CHANNEL, "+1415•••0123", "caller hung up", ("says hello.wav",), {"frames": 3}, {}, audio)
     return Evidence(
         test="tests/test_bot.py::test_talks[1]",
         seed=17,
         virtual=stall is None,
         calls=[call] * calls,
-        timeline=timeline(entries),
+        timeline=timeline(entries, callers),
+        callers=callers,
+        callers_problem=callers_problem,
         entries=entries,
         dropped=2,
         verdicts=[],
@@ -82,19 +97,6 @@ def test_the_timeline_numbers_calls_and_counts_from_the_answer() -> None:
         (4.0, 1, 2.0, "ended"),
     ]
     assert lines[3].line == "    2.500    [0.500] call 1  on hold"
-
-
-@pytest.mark.parametrize(("renewed", "says"), [(False, True), (True, False)])
-def test_a_member_that_leaves_says_whether_its_token_was_about_to_expire(renewed: bool, says: bool) -> None:
-    entries = [
-        entry(0, 1.0, EntryKind.MEMBER, "it expires", event="token_expiring", uid=7),
-        entry(1, 2.0, EntryKind.MEMBER, "it was renewed", event="token_renewed", uid=7 if renewed else 8),
-        entry(2, 3.0, EntryKind.MEMBER, "a caller left", event="left", uid=7),
-        entry(3, 4.0, EntryKind.MEMBER, "another left", event="left", uid=8),
-    ]
-    *_, left, other = timeline(entries)
-    assert left.text.endswith("its token was about to expire and had not been renewed") is says
-    assert other.text == "another left"
 
 
 def test_a_report_says_what_happened_and_where_the_rest_is() -> None:
@@ -120,6 +122,108 @@ def test_a_report_says_what_happened_and_where_the_rest_is() -> None:
         "Real time, seed 17.",
         "Timeline, journal, audio, picture, statistics and script: art",
     ]
+
+
+def said(at_s: float, event: str, call: str, detail: str = "", **facts: object) -> dict[str, object]:
+    return {"at_s": at_s, "event": event, "call": call, "detail": detail, "facts": facts}
+
+
+#: What a phone wrote down of the first call, which it dialled 20 ms before the mock noted it.
+RECORD = {
+    "call_id": "call_1",
+    "channel": CHANNEL,
+    "dialed_at": "2026-11-18T11:06:39.980Z",
+    "disposition": "completed",
+    "ended_by": "caller",
+    "problem": "the store failed",
+    "timeline": [
+        said(0.0, "Dialed", "dialing", policy={}),
+        said(0.03, "CallAccepted", "dialing", "channel=ft_call_1 token_sha256=0", expires_at_s=3600.0),
+        said(0.04, "LegJoined", "ringing"),
+        said(2.02, "MemberPublished", "active", "uid=7", uid=7),
+        said(2.52, "LegDisconnected", "active", "reason=no network", reason="no network"),
+        said(3.02, "PlayoutCleared", "active", "120 ms had been sent", sent_ms=120.0, times=1),
+        said(4.02, "HangUpRequested", "ending"),
+        said(4.03, "LegClosed", "ended", "reason=left", reason="left"),
+    ],
+}
+
+
+def test_what_the_phones_knew_stands_between_what_the_mock_saw() -> None:
+    lines = timeline(ENTRIES, caller_calls([RECORD], ENTRIES))
+    assert [line.line for line in lines] == [
+        "   -0.020            call 1  caller's phone: Dialed; the call is dialing",
+        "    0.000            call 1  a call starts",
+        "    0.000            call 1  ringing",
+        "    0.010            call 1  caller's phone: CallAccepted",
+        "    0.020            call 1  caller's phone: LegJoined; the call is ringing",
+        "    2.000    [0.000] call 1  answered",
+        "    2.000    [0.000] call 1  caller's phone: MemberPublished; the call is active",
+        "    2.500    [0.500] call 1  on hold",
+        "    2.500    [0.500] call 1  caller's phone: LegDisconnected, no network",
+        "    3.000            call 2  a second call starts",
+        "    3.000    [1.000] call 1  caller's phone: PlayoutCleared, 120 ms had been sent",
+        "    3.500    [1.500] call 1  back",
+        "    4.000    [2.000] call 1  the call has ended",
+        "    4.000    [2.000] call 1  caller's phone: HangUpRequested; the call is ending",
+        "    4.010    [2.010] call 1  caller's phone: LegClosed, left; the call is ended: completed, ended by the "
+        "caller; the store failed",
+    ]
+    assert {line.kind for line in lines if "phone" in line.text} == {"caller"}
+
+
+def test_a_phone_whose_call_never_rang_belongs_to_no_call() -> None:
+    record = {**RECORD, "channel": "", "timeline": [said(0.0, "Dialed", "dialing")]}
+    for entries in ([], ENTRIES):
+        (line,) = [line for line in timeline(entries, caller_calls([record], entries)) if line.kind == "caller"]
+        assert (line.call, line.answered_s, round(line.at_s, 3)) == (0, None, -0.02 if entries else 0.0)
+
+
+def test_lines_of_phones_follow_a_clock_that_the_test_moved() -> None:
+    moved = [
+        entry(0, 0.0, EntryKind.CALL, "a call starts", event="started"),
+        Entry(1, 1_795_001_001.0, 1001.0, EntryKind.CLOCK, "", "", "on", {"ahead_s": 1000.0}, Grade.OBSERVED),
+        Entry(2, 5_000.0, 1002.0, EntryKind.CLOCK, "", "", "back", BACK, Grade.OBSERVED),
+    ]
+    record = {**RECORD, "timeline": [said(at_s, "Muted", "active") for at_s in (0.52, 1.02, 1.52, 2.52)]}
+    for entries in (moved, moved[1:]):
+        (call,) = caller_calls([record], entries)
+        assert [round(line.at_s, 3) for line in call.lines] == [0.5, 1001.0, 1001.5, 1002.5]
+
+
+def test_records_of_another_shape_are_left_out() -> None:
+    others: list[Document] = [
+        {},
+        {**RECORD, "dialed_at": "soon"},
+        {**RECORD, "timeline": "x"},
+        {**RECORD, "timeline": [5, {}]},
+    ]
+    assert [call.lines for call in caller_calls(others, ENTRIES)] == [[], []]
+
+
+def test_the_folder_has_what_the_phones_wrote_down_without_secrets(tmp_path: Path) -> None:
+    secret = Secret("another-secret-token")
+    entries = [said(0.0, "Dialed", "dialing", f"with {secret.reveal()}")]
+    audio = CallAudio(16_000, samples(1), (), samples(1))
+    record = {**RECORD, "timeline": [*entries, *RECORD["timeline"]], "problem": secret.reveal()}
+    assert write_artefacts(tmp_path, evidence(records=[record], audio=audio)) == ""
+    lines = (tmp_path / "caller-journal.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["timeline_s"] for line in lines][:4] == [-0.02, -0.02, 0.01, 0.02]
+    (kept,) = json.loads((tmp_path / "caller-records.json").read_text("utf-8"))
+    assert (kept["call_id"], kept["problem"]) == ("call_1", MASK)
+    assert "timeline" not in kept
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert secret.reveal().encode() not in written
+    picture = (tmp_path / "waveforms.svg").read_text("utf-8")
+    assert all(f">{word}<" in picture for word in ("active", "PlayoutCleared, 120 ms had been sent"))
+    assert ">ended<" not in picture
+    remove_artefacts(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_a_report_says_why_it_lacks_what_the_phones_wrote_down() -> None:
+    says = "What the application's phones wrote down could not be read: no such disk."
+    assert says in failure_report(evidence(callers_problem="no such disk."), None).splitlines()
 
 
 def test_a_long_timeline_is_shortened_in_the_middle_and_a_long_line_at_its_end() -> None:
@@ -207,8 +311,9 @@ def test_the_page_lists_every_allowance_and_every_file() -> None:
     assert [line for line in page.splitlines() if line.strip("|` ").startswith(tuple(ALLOWANCES))] == [
         f"| `{name}` | {what} |" for name, what in ALLOWANCES.items()
     ]
-    files = {name for name in re.findall(r"`([a-z]+\.[a-z]+)`", page) if "-2" not in name}
+    files = {name for name in re.findall(r"`([a-z-]+\.[a-z]+)`", page) if "-2" not in name}
     assert files == {
         *("timeline.txt", "timeline.json", "journal.jsonl", "caller.wav", "callee.wav", "mixed.wav", "waveforms.svg"),
         *("statistics.json", "script.toml", "seed.txt"),
+        *("caller-journal.jsonl", "caller-records.json"),
     }

@@ -16,6 +16,7 @@ CLIPS = Path(__file__).parents[3] / "mockserver/offhook_mockserver/callees/clips
 FILES = {
     *("timeline.txt", "timeline.json", "journal.jsonl", "statistics.json", "script.toml", "seed.txt"),
     *("caller.wav", "callee.wav", "mixed.wav", "waveforms.svg"),
+    *("caller-journal.jsonl", "caller-records.json"),
 }
 #: A voice application. It greets, stops when it is spoken over, answers, and leaves when its token is about to expire.
 APP = """
@@ -122,6 +123,8 @@ SAYS = {
         "*[[]0.600] call 1  callee says hello.wav",
         "*[[]3.000] call 1  a caller (uid *) left the channel",
         "*[[]3.000] call 1  caller hung up",
+        "*[[]3.000] call 1  caller's phone: HangUpRequested; the call is ending",
+        "*[[]3.000] call 1  caller's phone: LegClosed, left; the call is ended: completed, ended by the caller",
         "*the script of the callee +1415•••0123 did not end: *listens until the caller has spoken and paused*",
     ],
     "test_talks_over_the_callee": [
@@ -133,6 +136,7 @@ SAYS = {
         "  look at:  whether the application stops playing (Call.clear) when the callee speaks*",
         "*[[]0.600] call 1  callee says hello.wav",
         "*[[]7.480] call 1  caller pauses",
+        # No line says PlayoutCleared: see NOT_SAID.
     ],
     "test_never_answers_back": [
         "E * finished(): +1415* did not finish its script within 30 s",
@@ -148,6 +152,7 @@ SAYS = {
         "*offhook: what happened*",
         "contains('reply.wav'*) is false",
         "*[[]20.000] call 1  the token of a caller (uid *) expires in 20 s",
+        "*[[]20.000] call 1  caller's phone: GrantExpiring",
         "*[[]39.000] call 1  a caller (uid *) left the channel; its token was about to expire and had not *",
     ],
     "test_dials_twice": [
@@ -158,6 +163,10 @@ SAYS = {
         "*[[]2.400] call 2  callee hung up",
     ],
 }
+
+
+#: What only a working application's timeline has.
+NOT_SAID = {"test_talks_over_the_callee": "PlayoutCleared", "test_expiry[False]": "HangUpRequested"}
 
 
 def test_the_output_alone_says_what_happened(pytester: pytest.Pytester) -> None:
@@ -178,8 +187,13 @@ def test_the_output_alone_says_what_happened(pytester: pytest.Pytester) -> None:
     assert printed.keys() == SAYS.keys()
     for name, says in SAYS.items():
         pytest.LineMatcher(printed[name]).fnmatch_lines(says)
+    for name, not_said in NOT_SAID.items():
+        pytest.LineMatcher(printed[name]).no_fnmatch_line(f"*{not_said}*")
     for name in ("works", "talks_over_the_callee"):
         assert {path.name for path in (pytester.path / "art").glob(f"test_app-test_{name}-*/*")} == FILES
+    (works,) = (pytester.path / "art").glob("test_app-test_works-*")
+    assert "caller's phone: PlayoutCleared, 700 ms had been sent" in (works / "timeline.txt").read_text("utf-8")
+    assert 'stroke="#b45f06"' in (works / "waveforms.svg").read_text("utf-8"), "the clear is marked"
 
 
 def _parts(lines: list[str]) -> dict[str, list[str]]:

@@ -35,7 +35,8 @@ from offhook_mockserver.callees.script import VERBS
 from offhook_mockserver.callees.speech import CLIPS
 from offhook_mockserver.callees.toml import load_scripts
 from offhook_mockserver.tenants.faults import FAULT_NAMES
-from offhook_mockserver.testkit import MockOptions, virtual_handle
+from offhook_mockserver.testkit import MockOptions
+from offhook_mockserver.testkit.making import virtual_handle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -277,6 +277,19 @@ def test_the_seed_of_a_test_follows_from_its_name_and_the_options(run: Callable[
     assert seeds("-k", "2") == both[1:]
 
 
+def test_options_of_another_class_are_refused_by_name(run: Callable[..., pytest.RunResult]) -> None:
+    result = run("""
+        @pytest.fixture(scope="session")
+        def offhook_mock_options():
+            return {"seed": 7}
+
+        def test_it(offhook_mock):
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines("*what the fixture offhook_mock_options returns must be MockOptions(...), got dict*")
+
+
 def test_a_virtual_plain_function_needs_the_fixture(run: Callable[..., pytest.RunResult]) -> None:
     result = run("""
         @pytest.mark.offhook_virtual

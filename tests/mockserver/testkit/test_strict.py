@@ -146,6 +146,11 @@ def test_wrong_marker(offhook_mock):
     raise AssertionError("not reached")
 
 
+@pytest.mark.offhook(allow=1)
+def test_wrong_allowance(offhook_mock):
+    raise AssertionError("not reached")
+
+
 def teardown_module():
     for kept in KEPT:
         (kept.set if isinstance(kept, threading.Event) else kept.close)()
@@ -203,7 +208,7 @@ def test_what_is_left_in_the_process_fails_the_test_and_is_named(pytester: pytes
     result = pytester.runpytest_inprocess(
         "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--tb=short", "--offhook-artifacts=off"
     )
-    result.assert_outcomes(passed=4, errors=5)
+    result.assert_outcomes(passed=4, errors=6)
     result.stdout.fnmatch_lines(
         [
             "*ERROR at teardown of test_unexpected_request _*",
@@ -219,6 +224,8 @@ def test_what_is_left_in_the_process_fails_the_test_and_is_named(pytester: pytes
             "*does not know 'call_up'; did you mean calls_up?",
             "It knows calls_up, scripts_unfinished, *",
             "*ERROR at setup of test_wrong_marker _*",
+            "*takes one argument: write allow=*",
+            "*ERROR at setup of test_wrong_allowance _*",
             "*takes one argument: write allow=*",
         ]
     )

@@ -21,8 +21,8 @@ def test_importing_the_kit_imports_no_numpy() -> None:
 
 @pytest.mark.parametrize("missing", ["numpy", "soxr"])
 def test_without_them_a_measure_says_what_to_install(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, MEASURES)
-    monkeypatch.delattr("offhook.testing.audio.measures")
+    monkeypatch.delitem(sys.modules, MEASURES, raising=False)
+    monkeypatch.delattr("offhook.testing.audio.measures", raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(errors.MissingExtraError, match=r'measuring audio needs .* pip install "offhook\[audio\]"'):
         Clip(b"", 8_000).level_dbfs()

@@ -100,6 +100,19 @@ def test_ten_minutes_of_everything_are_less_than_300_kb() -> None:
     assert "500 more states are not drawn" in written
 
 
+def test_states_of_two_sides_are_two_rows() -> None:
+    states = [
+        State(Span(0, 1), "ringing", "callee"),
+        State(Span(0, 2), "dialing", "caller"),
+        State(Span(1, 4), "answered", "callee"),
+    ]
+    picture = ET.fromstring(waveforms_svg([CALLER], states=states))
+    heights = {element.text: element.get("y") for element in picture.iter(SVG + "text")}
+    assert heights["callee"] == heights["ringing"] == heights["answered"]
+    assert heights["dialing"] != heights["ringing"]
+    assert len(heights.keys() & {"caller", "callee"}) == 2
+
+
 @pytest.mark.parametrize("duration_s", [0.001, 0.3, 7, 61, 3_000])
 def test_the_axis_has_round_times(duration_s: float) -> None:
     picture = ET.fromstring(waveforms_svg([Track("a", silence(min(duration_s, 1)))], [Mark(duration_s, "end")]))
@@ -117,6 +130,11 @@ def test_the_axis_has_round_times(duration_s: float) -> None:
         (lambda: UNTYPED.waveforms_svg([CALLER.clip]), "each track must be a Track, got Clip"),
         (lambda: UNTYPED.waveforms_svg([CALLER], ["x"]), "each mark must be a Mark, got 'x'"),
         (lambda: UNTYPED.waveforms_svg([CALLER], states=[5]), "each state must be a State, got 5"),
+        (
+            lambda: UNTYPED.waveforms_svg([CALLER], states=[State(Span(0, 1), "a", f"{row}") for row in range(4)]),
+            "states must be of at most 3 rows, got 4",
+        ),
+        (lambda: UNTYPED.State(Span(0, 1), "a", 5), "row must be text"),
         (lambda: UNTYPED.waveforms_svg([CALLER], title=5), "title must be text"),
         (lambda: UNTYPED.Track(5, CALLER.clip), "label must be text"),
         (lambda: UNTYPED.Track("a", b""), "clip must be a Clip, got bytes"),

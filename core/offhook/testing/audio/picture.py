@@ -30,6 +30,7 @@ _MARK_LINES: Final = 6
 _MOST_TRACKS: Final = 6
 _MOST_MARKS: Final = 200
 _MOST_STATES: Final = 100
+_MOST_ROWS: Final = 3
 _MOST_LABEL: Final = 40
 _MOST_TIP: Final = 60
 #: A letter of the labels is about this wide.
@@ -53,11 +54,11 @@ def waveforms_svg(
     Args:
         tracks: the waveforms, from top to bottom; one to six.
         marks: moments, such as what the callee did and where the application cleared what it played.
-        states: the states of the call.
+        states: the states of the call, in at most three rows; see `State.row`.
         title: what the picture shows.
 
     Raises:
-        ConfigError: an argument is of the wrong type, or there are no tracks or too many.
+        ConfigError: an argument is of the wrong type, there are no tracks, or there are too many tracks or rows.
     """
     check_text(title, "title", "test_stops_when_spoken_over")
     drawn = [check_instance(it, "each track", Track, "a Track") for it in check_several(tracks, "tracks", "a list")]
@@ -68,6 +69,9 @@ def waveforms_svg(
         key=lambda mark: mark.at_s,
     )
     phases = [check_instance(it, "each state", State, "a State") for it in check_several(states, "states", "a list")]
+    rows = len({state.row for state in phases})
+    if rows > _MOST_ROWS:
+        raise ConfigError(f"states must be of at most {_MOST_ROWS} rows, got {rows}")
     axis = _Axis.of(drawn, moments, phases)
     return _Picture(axis, title).draw(drawn, moments, phases)
 
@@ -140,10 +144,13 @@ class _Picture:
         return "\n".join([head, *self._parts, "</svg>\n"])
 
     def _states(self, states: Sequence[State]) -> None:
-        if not states:
-            return
-        self._text(12, self._y + 14, "state")
-        for index, state in enumerate(states[:_MOST_STATES]):
+        drawn = states[:_MOST_STATES]
+        for row in dict.fromkeys(state.row for state in drawn):
+            self._row(row, [state for state in drawn if state.row == row])
+
+    def _row(self, row: str, states: Sequence[State]) -> None:
+        self._text(12, self._y + 14, row, most=13)
+        for index, state in enumerate(states):
             left, right = self._axis.x(state.span.from_s), self._axis.x(state.span.to_s)
             tip = _safe(f"{state.label}: {state.span}", _MOST_TIP)
             self._parts.append(

@@ -76,6 +76,7 @@ class State:
     Args:
         span: when.
         label: what is written in it.
+        row: whose state it is, written beside the row; states of the same row are drawn side by side.
 
     Raises:
         ConfigError: an argument is of the wrong type.
@@ -83,7 +84,9 @@ class State:
 
     span: Span
     label: str
+    row: str = "state"
 
     def __post_init__(self) -> None:
         check_instance(self.span, "span", Span, "a Span")
         check_text(self.label, "label", "ringing")
+        check_text(self.row, "row", "callee")

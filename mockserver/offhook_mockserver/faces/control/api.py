@@ -15,6 +15,7 @@ from offhook.errors import ConfigError
 from offhook.wording import quoted
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.sendblue.credentials import KEY_HEADERS, SECRET_HEADERS
+from offhook_mockserver.tenants.http_faults import HttpFaults
 from offhook_wire.strict_json import ProtocolError, load_object
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ class ControlApi:
         if not isinstance(name, str) or not isinstance(arguments, dict) or not isinstance(tenant, str | None):
             wanted = "the body needs a name (text), and may have arguments (an object) and a tenant (a key id)"
             raise ControlRefused(400, "malformed", wanted)
+        if name == HttpFaults.refused.__name__:
+            problem = "nothing could undo this fault, since that needs a connection: stop the mock instead"
+            raise ControlRefused(422, "not_undone", problem)
         try:
             fault = self._tenant(tenant).faults.make(name, cast("dict[str, object]", arguments))
         except ConfigError as error:
@@ -104,9 +108,10 @@ class ControlApi:
         return JsonAnswer({"faults": [document_of(fault) for fault in before]})
 
     def _tenant(self, key_id: str | None) -> Tenant:
-        tenant = self._tenants.all()[0] if key_id is None else self._tenants.named(key_id)
+        tenant = next(iter(self._tenants.all()), None) if key_id is None else self._tenants.named(key_id)
         if tenant is None:
-            raise ControlRefused(404, "no_such_tenant", "this mock has no tenant with that key id")
+            problem = "this mock has no tenant" + ("" if key_id is None else " with that key id")
+            raise ControlRefused(404, "no_such_tenant", problem)
         return tenant
 
     def _checked(self, handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from offhook.interfaces import Ids
 from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.server import InProcessMock
+from offhook_mockserver.tenants.faults import FAULT_NAMES, arguments_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -84,6 +86,9 @@ def test_a_request_may_name_a_tenant() -> None:
     [
         ({"name": "statu", "arguments": {}}, 422, "did you mean status?"),
         ({"name": "status", "arguments": {"status": 5}}, 422, "status must be between 400 and 599, got 5"),
+        ({"name": "status", "arguments": {"stat": 5}}, 422, "no argument 'stat'; did you mean status? It has"),
+        ({"name": "status", "arguments": {"x": 5}}, 422, "no argument 'x'. It has: status, body"),
+        ({"name": "refused"}, 422, "nothing could undo this fault, since that needs a connection: stop the mock"),
         ({"name": "status", "arguments": []}, 400, "the body needs a name"),
         ({}, 400, "the body needs a name"),
         ([], 400, "must be"),
@@ -95,6 +100,42 @@ def test_a_mistake_is_answered_with_what_is_wrong(body: object, status: int, pro
         assert answer.status_code == status
         assert problem in answer.json()["error"]["message"]
         assert mock.tenant.faults.active == ()
+
+    run(test)
+
+
+ODD: list[object] = [None, True, -1, 10**30, 1e308, "", "x", "\0\x1b[31m\r\n", "1", [], [1], {}, {"a": 1}]
+NEEDED = {"status": 503, "value": "7", "to_url": "http://127.0.0.1/", "delay_s": 1, "flaw": "missing agora"}
+
+
+@pytest.mark.fault("F44")
+@pytest.mark.parametrize("name", [name for name in FAULT_NAMES if name != "refused"])
+def test_no_value_of_an_argument_makes_the_mock_fail(name: str) -> None:
+    async def test(mock: InProcessMock, client: httpx.AsyncClient) -> None:
+        known = arguments_of(name)
+        needed = {argument.name: NEEDED[argument.name] for argument in known.values() if argument.needed}
+        if name == "token":
+            needed["life_s"] = 5
+        if name == "media":
+            needed["loss"] = 0.5
+        answer = await client.post(FAULTS, json={"name": name, "arguments": needed})
+        assert answer.status_code == 201
+        for argument, value in itertools.product(known, ODD):
+            answer = await client.post(FAULTS, json={"name": name, "arguments": {**needed, argument: value}})
+            assert answer.status_code in {201, 422}, (argument, value, answer.text)
+            texts = answer.json()["text" if answer.status_code == 201 else "error"]
+            assert str(texts).isprintable()
+            mock.tenant.faults.clear()
+        assert mock.tenant.faults.active == ()
+
+    run(test)
+
+
+def test_a_mock_without_tenants_says_so() -> None:
+    async def test(mock: InProcessMock, client: httpx.AsyncClient) -> None:
+        await mock.tenants.remove(mock.tenant)
+        answer = await client.get(FAULTS)
+        assert (answer.status_code, answer.json()["error"]["message"]) == (404, "this mock has no tenant")
 
     run(test)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from offhook.errors import CallStateError
@@ -32,7 +33,11 @@ class Kept:
     @property
     def limit(self) -> str:
         """What was kept, for messages."""
-        return f"only the first {self.until_s:.4g} s of {self.lasted_s:.4g} s are kept"
+        return f"only the first {self._until} s of {self.lasted_s:.4g} s are kept"
+
+    @property
+    def _until(self) -> str:
+        return f"{math.floor(self.until_s * 100) / 100:g}"  # not rounded up: `Heard.until` accepts it
 
     def need(self, question: str, to_s: float | None = None) -> None:
         """Check that the audio up to `to_s` was kept; None stands for the end of the call.
@@ -46,5 +51,5 @@ class Kept:
         cure = f": {self.cure}" if self.cure else ""
         raise CallStateError(
             f"{question} is about the call {where}, and {self.limit}{cure}. "
-            f"heard.until({self.until_s:.4g}) answers questions about the kept part"
+            f"heard.until({self._until}) answers questions about the kept part"
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import itertools
 import logging
 import sys
 from typing import TYPE_CHECKING
@@ -33,10 +32,11 @@ async def prepare_audio(plugins: Plugins) -> None:
 
 
 def _absent(plugins: Plugins) -> Iterator[str]:
-    for item in itertools.chain(plugins.sources, plugins.resamplers):
-        absent = [name for name in item.needs if name not in sys.modules]
-        if absent and not item.missing:
-            yield from absent
+    for registry in (plugins.sources, plugins.resamplers):
+        for item in registry:
+            absent = [name for name in item.needs if name not in sys.modules]
+            if absent and not item.missing:
+                yield from absent
 
 
 def _import(names: list[str]) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offhook.testing.audio import Heard
-
     from offhook_mockserver.testkit import MockHandle
 
 pytest_plugins = ["pytester"]

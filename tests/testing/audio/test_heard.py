@@ -9,7 +9,7 @@ from tests.testing.audio.sounds import in_turn, louder, mixed, noise, silence, s
 
 from offhook.errors import ConfigError
 from offhook.testing import audio
-from offhook.testing.audio import Clip, Heard, ResponseTimes, Span, Verdict, marker
+from offhook.testing.audio import Answer, Clip, Heard, ResponseTimes, Span, Verdict, marker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,7 +283,7 @@ def test_speech_after_ones_own_is_not_a_response() -> None:
 
 def test_what_a_question_names_is_resolved_and_verdicts_are_noted() -> None:
     asked: list[object] = []
-    noted: list[Verdict] = []
+    noted: list[Answer] = []
 
     def resolve(what: object) -> Clip:
         asked.append(what)

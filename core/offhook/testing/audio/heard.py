@@ -68,7 +68,7 @@ class Heard:
         ):
             if function is not None:
                 check_function(function, name, (argument,))
-        self._resolve = resolve or Clip.read
+        self._resolve = resolve
         self._note = note
 
     def __repr__(self) -> str:
@@ -369,7 +369,10 @@ class Heard:
         return Verdict(question, finding, self._note)
 
     def _wanted(self, what: Clip | str | os.PathLike[str]) -> Clip:
-        clip = what if isinstance(what, Clip) else self._resolve(what)
+        if isinstance(what, Clip):
+            clip = what
+        else:
+            clip = Clip.read(what) if self._resolve is None else self._resolve(what)
         check_instance(clip, "the clip that resolve() returns", Clip, "a Clip")
         if not clip.sound():
             raise ConfigError(f"{content.name_of(clip)} is silent, so that it cannot be found: name a clip with sound")

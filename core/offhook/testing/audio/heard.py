@@ -369,10 +369,8 @@ class Heard:
         return Verdict(question, finding, self._note)
 
     def _wanted(self, what: Clip | str | os.PathLike[str]) -> Clip:
-        if isinstance(what, Clip):
-            clip = what
-        else:
-            clip = Clip.read(what) if self._resolve is None else self._resolve(what)
+        resolve = self._resolve or Clip.read
+        clip = what if isinstance(what, Clip) else resolve(what)
         check_instance(clip, "the clip that resolve() returns", Clip, "a Clip")
         if not clip.sound():
             raise ConfigError(f"{content.name_of(clip)} is silent, so that it cannot be found: name a clip with sound")

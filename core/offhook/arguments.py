@@ -24,6 +24,9 @@ from offhook.wording import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=Enum)
 

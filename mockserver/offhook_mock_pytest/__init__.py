@@ -34,6 +34,9 @@ __all__ = [
     "pytest_unconfigure",
 ]
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 _LIVE_OPTION: Final = "offhook_live"
 _LIVE: Final = "OFFHOOK_LIVE"
 #: The carrier honours it; see `offhook_sendblue.client`.
@@ -43,9 +46,9 @@ _BEFORE: Final = pytest.StashKey[str | None]()
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Add the options of the mock."""
-    from offhook_mock_pytest import report, strict, void
+    from offhook_mock_pytest import folders, report, strict, void
 
-    for module in (strict, report, void):
+    for module in (folders, strict, report, void):
         pluginmanager.register(module, module.__name__)
     parser.getgroup("offhook").addoption(
         "--offhook-live",
@@ -109,6 +112,7 @@ def offhook_mock(
 
     A test marked ``offhook_virtual`` runs in virtual time, all others in real time.
     """
+    from offhook.plugin import cut_traceback
     from offhook_mock_pytest.strict import allowed_by, kept_by, watched
     from offhook_mockserver.testkit.making import real_handle, virtual_handle
     from offhook_mockserver.testkit.options import check_options
@@ -138,7 +142,7 @@ def offhook_mock(
         watch.end()
         failed = next(iter(handle.failed_applications()), None)
         if failed is not None and failed.error is not None and watch.passed:
-            raise failed.error
+            raise cut_traceback(failed.error)
 
 
 def _is_unittest(instance: object) -> bool:

@@ -32,7 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest=FOLDER,
         metavar="DIR",
         default=None,
-        help="where these folders are made (default: below pytest's temporary folder)",
+        help="where these folders are made (default: offhook-artifacts in the root folder of the tests, for the last 3 "
+        "sessions)",
     )
 
 

@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{MARKER}(allow=[...]): what this test may leave behind, by name: calls_up, scripts_unfinished, called_again, "
-        "unexpected_requests, tasks, threads, sockets, processes (offhook_mock)",
+        "unexpected_requests, faults_unused, applications, tasks, threads, sockets, processes (offhook_mock)",
     )
     config.addinivalue_line(
         "markers", f"{MARKER}(keep_audio_s=...): how much sound of its calls this test keeps, in seconds (offhook_mock)"
@@ -162,10 +162,13 @@ class Watch:
 
         if not self.passed:  # it failed or was skipped, and what it left behind would hide why
             return
-        if "calls_up" not in self._allowed:
+        may_stay = "calls_up" in self._allowed
+        if "applications" not in self._allowed:
+            handle.finish_applications(beside_calls=may_stay)
+        application = next((started.error for started in handle.failed_applications()), None)
+        if not may_stay and application is None:
             await_calls(handle)
         self._found = self._not_allowed(handle.on_loop(lambda: leftovers(handle)))
-        application = next((started.error for started in handle.failed_applications()), None)
         if self._found or application is not None:
             self.story = report_failed(self._item, handle, self.since_s, application)
         if handle.tenant.calls:

@@ -2,18 +2,25 @@
 
 A test in real time whose assertion about audio or whose wait failed, while the mock's loop had stood still for more
 than 10 ms during a call, is run again, twice at most. If each run was void, the test counts as ``void``: neither passed
-nor failed. A session in which tests are void, and none failed, ends with exit status 75, after which a CI job can be
+nor failed.
+
+A run is not void if its answer is off by more than the loop stood still in all. If all three runs failed in the same
+line, and off by about as much, the test has failed, however busy the machine was.
+
+A session in which tests are void, and none failed, ends with exit status 75, after which a CI job can be
 repeated. Other failures are reported as they are.
 """
 
 from __future__ import annotations
 
 import traceback
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from offhook_mock_pytest.strict import Watch
@@ -23,6 +30,11 @@ if TYPE_CHECKING:
 EXIT_VOID: Final = 75
 #: How often a test is run at most.
 _MOST_RUNS: Final = 3
+#: Three runs are off by about as much if their figures differ by at most this share of the largest, or this much.
+_SAME: Final = 0.2
+_LEAST_DIFFERENCE_S: Final = 0.01
+#: A wait that gave up earlier after the last event may have been about to end.
+_LEAST_IDLE_S: Final = 1.0
 #: What is added to reports; it crosses pytest-xdist.
 _FIGURE: Final = "offhook_void"
 _FAILURE: Final = "offhook_void_failure"
@@ -58,19 +70,48 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     runs = 0
+    voids: list[_Void] = []
     while True:
         runs += 1
+        item.stash[_VOID] = None
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        void = any(hasattr(report, _FIGURE) for report in reports)
+        void = item.stash[_VOID]
+        if void is not None:
+            voids.append(void)
         failed = any(report.failed for report in reports)
-        if not void or failed or runs == _MOST_RUNS or item.session.shouldstop:
+        if void is None or failed or runs == _MOST_RUNS or item.session.shouldstop:
             break
+    if not failed and len(voids) == _MOST_RUNS and (same := _same_each_time(voids)):
+        for report in reports:
+            if hasattr(report, _FIGURE):
+                _fail_again(report, voids[-1], same)
     for report in reports:
         if runs > 1 and report.when == "call":
             setattr(report, _RUNS, runs)
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Void:
+    """A void run.
+
+    Attributes:
+        place: the line that failed.
+        off_by_s: by how much, in seconds; None if no figure says that.
+        stood_still_s: how long the mock's loop stood still, in all.
+        longrepr: the failure, as its report had it.
+    """
+
+    place: str
+    off_by_s: float | None
+    stood_still_s: float
+    longrepr: object
+
+
+#: Where the present run of a test says that it is void.
+_VOID: Final = pytest.StashKey["_Void | None"]()
 
 
 def mark_if_void(item: pytest.Item, watch: Watch, error: BaseException, report: pytest.TestReport) -> None:
@@ -81,8 +122,19 @@ def mark_if_void(item: pytest.Item, watch: Watch, error: BaseException, report: 
     stall = handle.lag.worst(watch.since_s)
     if stall is None:
         return
+    from offhook.plugin import line_of
     from offhook.wording import describe
 
+    off_by_s, stood_s = _off_by_s(handle, error), handle.lag.stood_still_s(watch.since_s)
+    if off_by_s is not None and off_by_s > stood_s:
+        watch.story += (
+            f"\nThis run is not void: the mock's loop stood still for {stood_s:.2f} s in all, which does not explain "
+            f"{off_by_s:.2f} s."
+        )
+        return
+    if off_by_s is None:
+        off_by_s = _idle_s(error, stood_s)
+    item.stash[_VOID] = _Void(line_of(error), off_by_s, stood_s, report.longrepr)
     failed_at = _place_of(error, item.path)
     shown = report.longreprtext.splitlines()[-_MOST_LINES:]
     path, line, _ = report.location
@@ -110,6 +162,44 @@ def _is_about_time(handle: MockHandle, error: BaseException) -> bool:
     if isinstance(error, WaitTimeout):
         return type(error).__module__.startswith("offhook_mockserver.") and getattr(error, "about_time", True)
     return any(verdict.about_time for verdict in handle.verdicts.behind(error))
+
+
+def _off_by_s(handle: MockHandle, error: BaseException) -> float | None:
+    """By how much the answers of a failed assertion missed their limits, at least; None if one does not say that."""
+    about_time = [verdict for verdict in handle.verdicts.behind(error) if verdict.about_time]
+    wrong = [verdict.off_by_s for verdict in about_time if not verdict.passed] or [None]
+    figures = [figure for figure in wrong if figure is not None]
+    return min(figures) if len(figures) == len(wrong) else None
+
+
+def _idle_s(error: BaseException, stood_s: float) -> float | None:
+    """For how long nothing had happened when a wait gave up, if that is far longer than the loop stood still."""
+    idle_s: float = getattr(error, "idle_s", 0.0)
+    return idle_s if idle_s > max(_LEAST_IDLE_S, stood_s) else None
+
+
+def _same_each_time(voids: Sequence[_Void]) -> str:
+    """What void runs have in common, for people, if they failed in the same line and off by about as much; or empty."""
+    figures = [void.off_by_s for void in voids if void.off_by_s is not None]
+    if len({void.place for void in voids}) > 1 or len(figures) < len(voids):
+        return ""
+    if max(figures) - min(figures) > max(_LEAST_DIFFERENCE_S, _SAME * max(figures)):
+        return ""
+    off = ", ".join(f"{figure:.2f}" for figure in figures)
+    stood = ", ".join(f"{void.stood_still_s:.2f}" for void in voids)
+    return (
+        f"Each of {len(voids)} runs failed at {voids[0].place}, off by about as much: {off} s. The mock's loop stood "
+        f"still for {stood} s in all. A busy machine does not do the same three times, so the test has failed."
+    )
+
+
+def _fail_again(report: pytest.TestReport, void: _Void, why: str) -> None:
+    """Make the report of a void run that of a failure again."""
+    report.outcome = "failed"
+    report.longrepr = void.longrepr  # type: ignore[assignment]  # it is what this report had
+    delattr(report, _FIGURE)
+    delattr(report, _FAILURE)
+    report.sections.append(("offhook: not void", why))
 
 
 @pytest.hookimpl(tryfirst=True)

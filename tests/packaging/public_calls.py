@@ -198,6 +198,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "isolated": _LOADER,
     "keep_old_paths": _LOADER,
     "level_dbfs": _ARITHMETIC,
+    "cut_traceback": "for messages about errors",
     "line_of": "for messages about errors",
     "line_shown": "for messages about errors",
     "live_folder": "inside the store",

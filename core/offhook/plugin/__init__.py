@@ -23,7 +23,7 @@ from offhook.plugin.registry import (
     TransportRegistry,
 )
 from offhook.plugin.report import PluginReport
-from offhook.plugin.user_code import line_of, line_shown
+from offhook.plugin.user_code import cut_traceback, line_of, line_shown
 
 __all__ = [
     "DISABLE_VARIABLE",
@@ -44,6 +44,7 @@ __all__ = [
     "SourceRegistry",
     "StoreRegistry",
     "TransportRegistry",
+    "cut_traceback",
     "hookimpl",
     "isolated",
     "keep_old_paths",

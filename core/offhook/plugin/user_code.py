@@ -7,12 +7,17 @@ import os
 import sysconfig
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from offhook.errors import OffhookError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import CodeType, FrameType
 
+
+_E = TypeVar("_E", bound=BaseException)
 
 #: The packages of this project; a plugin of somebody else, ``offhook_acme`` for example, is the user's code.
 _OURS: Final = frozenset(
@@ -68,11 +73,7 @@ def users_frame(frames: Sequence[FrameType]) -> int | None:
     Args:
         frames: the outermost first.
     """
-    others = [
-        index
-        for index, frame in enumerate(frames)
-        if package_of(frame) not in _OURS and not is_pythons(frame.f_code.co_filename)
-    ]
+    others = [index for index, frame in enumerate(frames) if _is_foreign(frame)]
     users = [index for index in others if not is_installed(frames[index].f_code.co_filename)]
     return next((found[-1] for found in (users, others) if found), None)
 
@@ -89,6 +90,49 @@ def line_of(error: BaseException) -> str:
     lines = list(traceback.walk_tb(error.__traceback__))
     index = users_frame([frame for frame, _ in lines])
     return "" if index is None else line_shown(lines[index][0].f_code, lines[index][1])
+
+
+def cut_traceback(error: _E) -> _E:
+    """Remove this project's frames, and Python's, from the traceback of an error and of its causes.
+
+    An error of the user's code keeps all that it passed below the user's innermost line. One of ours says what was
+    wrong, so that nothing below that line is kept of it, and nothing of causes that the user's code had no part in.
+
+    Returns:
+        The error, for ``raise cut_traceback(error)``.
+    """
+    seen: set[int] = set()
+    link: BaseException | None = error
+    ours = False  # whether this error, or the one that it caused, is ours
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        ours = ours or isinstance(link, OffhookError)
+        link.__traceback__ = _cut(link.__traceback__, ours)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return error
+
+
+def _cut(trace: TracebackType | None, ours: bool) -> TracebackType | None:
+    steps: list[TracebackType] = []
+    while trace is not None:
+        steps.append(trace)
+        trace = trace.tb_next
+    inner = users_frame([step.tb_frame for step in steps])
+    if inner is not None and is_installed(steps[inner].tb_frame.f_code.co_filename):
+        inner = None
+    below = steps if inner is None else steps[inner + 1 :]
+    if ours and (inner is None or any(package_of(step.tb_frame) in _OURS for step in below)):
+        below = []
+    above = [] if inner is None else [step for step in steps[: inner + 1] if _is_foreign(step.tb_frame)]
+    kept: TracebackType | None = None
+    for step in reversed([*above, *below]):
+        kept = TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    return kept
+
+
+def _is_foreign(frame: FrameType) -> bool:
+    """Whether a frame is neither this project's nor Python's."""
+    return package_of(frame) not in _OURS and not is_pythons(frame.f_code.co_filename)
 
 
 def is_installed(file: str) -> bool:

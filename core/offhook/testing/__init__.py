@@ -17,6 +17,7 @@ from offhook.testing.linked.transport import LinkedTransport
 from offhook.testing.resources import Resources
 from offhook.testing.scripted_service import ScriptedService
 from offhook.testing.virtual_time import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
+from offhook.testing.waiting_tasks import where_task_waits
 
 __all__ = [
     "ChannelFarEnd",
@@ -45,6 +46,7 @@ __all__ = [
     "run_virtual",
     "timeline_lines",
     "violations",
+    "where_task_waits",
 ]
 
 _keep_old_paths()

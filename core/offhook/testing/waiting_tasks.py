@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from offhook.plugin.user_code import is_installed, line_shown, package_of, users_frame
 
@@ -34,11 +34,23 @@ def where_tasks_wait(loop: asyncio.AbstractEventLoop) -> list[str]:
     return lines
 
 
-def _line(task: asyncio.Task[object], stack: Sequence[FrameType]) -> tuple[int, str]:
-    """The rank of a task, which is lowest for the user's code, and its line.
+def where_task_waits(task: asyncio.Task[Any]) -> str:
+    """The line of the user's code where a task waits, and what it awaits there; empty if it has ended.
 
     Where the task runs only our code and Python's, the line is that of our outermost public call.
     """
+    stack = _stack(task)
+    return _place(stack)[1] if stack else ""
+
+
+def _line(task: asyncio.Task[object], stack: Sequence[FrameType]) -> tuple[int, str]:
+    """The rank of a task, which is lowest for the user's code, and its line."""
+    rank, place, rest = _place(stack)
+    return rank, f"{place} (task {task.get_name()!r}{rest})"
+
+
+def _place(stack: Sequence[FrameType]) -> tuple[int, str, str]:
+    """The rank of a stack, which is lowest for the user's code, its line, and what a message adds to that."""
     index, rank, rest = users_frame(stack), 0, ""
     if index is not None:
         rank = int(is_installed(stack[index].f_code.co_filename))
@@ -48,7 +60,7 @@ def _line(task: asyncio.Task[object], stack: Sequence[FrameType]) -> tuple[int, 
         index = next(public, 0)
     inner = f", which awaits {stack[index + 1].f_code.co_qualname}" if index + 1 < len(stack) else ""
     line = line_shown(stack[index].f_code, stack[index].f_lineno)
-    return rank, f"{line}{inner} (task {task.get_name()!r}{rest})"
+    return rank, f"{line}{inner}", rest
 
 
 def _stack(task: asyncio.Task[object]) -> list[FrameType]:

@@ -291,7 +291,8 @@ class Callee:
 
     def _expect_caller(self, within_s: float, otherwise: CalleeEnd) -> None:
         self._stop_grace()
-        self._grace = self._timers.call_later(within_s, lambda: self._finish(otherwise))
+        if not self._end.done():  # events that were under way at the end come later
+            self._grace = self._timers.call_later(within_s, lambda: self._finish(otherwise))
 
     def _stop_grace(self) -> None:
         if self._grace is not None:

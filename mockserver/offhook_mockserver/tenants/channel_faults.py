@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Final, Unpack
 
 from offhook.arguments import check_seconds, check_text, check_whole
 from offhook.errors import ConfigError
@@ -24,6 +24,9 @@ from offhook_mockserver.tenants.fault_register import FaultRegister, named
 if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.fault_register import CallLimits, ExchangeLimits
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
 
 
 class ChannelFaults(FaultRegister):

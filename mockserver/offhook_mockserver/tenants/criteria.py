@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.tenants.entry import Json
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 
 _SINCE: Final = "an entry, or the index of one"
 

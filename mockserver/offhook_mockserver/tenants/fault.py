@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from offhook.interfaces import mask
 from offhook.wording import printable
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.tenants.effects import Effect
     from offhook_wire.impairment import Impairment
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
 
 
 class FaultOwner(Protocol):
@@ -121,6 +124,17 @@ class Fault:
             self._carried += impairment.carried
             self._lost += impairment.lost
             self._duplicated += impairment.duplicated
+
+    @property
+    def used(self) -> bool:
+        """Whether it has had an effect: it was applied, and one of media saw datagrams or frames."""
+        return self.carried > 0 if self.impairments else self.count > 0
+
+    @property
+    def summary(self) -> str:
+        """What it is and how often it was applied, for people."""
+        media = f", on {self.carried} datagrams or frames, of which {self.lost} were lost" if self.impairments else ""
+        return f"{self}: applied {self.count} times{media}"
 
     def concerns(self, to: str | None, channel: str | None) -> bool:
         """Whether it is about a call.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, TypedDict, TypeVar
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.tenants.effects import Effect
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 _E = TypeVar("_E", bound="Effect")
 _T = TypeVar("_T")
 _Name = TypeVar("_Name", bound=StrEnum)
@@ -25,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 #: Faults of one tenant that may be active at once.
 MOST_FAULTS: Final = 100
+#: How many faults of one tenant are kept, the latest ones.
+_MOST_KEPT: Final = 1000
 
 
 class ExchangeLimits(TypedDict, total=False):
@@ -79,6 +85,7 @@ class FaultRegister:
         self.on_applied: Callable[[Fault, str, str | None, str | None], None] | None = on_applied
         self.on_loop: OnLoop = _directly
         self._faults: dict[str, Fault] = {}
+        self._all: deque[Fault] = deque(maxlen=_MOST_KEPT)
         self._watchers: list[FaultWatcher] = []
         self._made = 0
         self._closed = False
@@ -88,6 +95,11 @@ class FaultRegister:
         """The active faults, oldest first."""
         # Of a copy: a test may ask from another thread than the loop's.
         return tuple(fault for fault in tuple(self._faults.values()) if fault.active)
+
+    @property
+    def made(self) -> tuple[Fault, ...]:
+        """Every fault that was made, those that are over included, oldest first; the latest 1,000."""
+        return tuple(self._all)
 
     def find(self, id: str) -> Fault | None:
         """The active fault with this id, or None."""
@@ -189,6 +201,7 @@ class FaultRegister:
 
         def add() -> None:
             self._faults[fault.id] = fault
+            self._all.append(fault)
             for watcher in tuple(self._watchers):
                 watcher.fault_made(fault)
 

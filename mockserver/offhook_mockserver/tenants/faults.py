@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.fault_register import FaultRegister
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 
 class Faults(HttpFaults, ChannelFaults, MediaFaults):
     """The faults of one tenant.

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.fault_register import ExchangeLimits
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 
 #: The text of the answers that are made up.
 _MESSAGE: Final = "a fault of the test"

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from offhook.interfaces import Clock
     from offhook_mockserver.tenants.entry import Json
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 
 MOST_ENTRIES: Final = 10_000
 MOST_BYTES: Final = 8 * 1024 * 1024

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.fault_register import CallLimits
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 
 #: What is under way is in memory.
 _MOST_DELAY_S: Final = 60.0

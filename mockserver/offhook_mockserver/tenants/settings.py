@@ -14,10 +14,13 @@ from offhook.wording import nearest_name
 from offhook_mockserver.tenants.journal import MOST_BYTES, MOST_ENTRIES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Self
 
     from offhook_mockserver.tenants.entry import Json
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
 
 
 _E = TypeVar("_E", bound=Enum)
@@ -69,8 +72,8 @@ class TenantSettings:
             keeps nothing.
 
     Raises:
-        ConfigError: one of them is of the wrong type or out of range; `token_life_s` must be a whole number of at least
-            1.
+        ConfigError: one of them is of the wrong type or out of range, here or when it is assigned later; `token_life_s`
+            must be a whole number of at least 1.
     """
 
     token_life_s: int = 3600
@@ -85,16 +88,14 @@ class TenantSettings:
     webhook_url: str = ""
     keep_audio_s: float = 0.0
 
-    def __post_init__(self) -> None:
-        check_whole(self.token_life_s, "token_life_s", least=1, most=0xFFFFFFFF, unit="seconds")
-        for name in ("max_call_s", "join_window_s", "grace_s", "lost_after_s"):
-            check_seconds(getattr(self, name), name, zero=True)
-        self.bridge_joins = _choice(self.bridge_joins, "bridge_joins", BridgeJoins)
-        check_flag(self.caller_leaving_ends_call, "caller_leaving_ends_call")
-        self.error_body = _choice(self.error_body, "error_body", ErrorBody)
-        check_flag(self.call_log, "call_log")
-        _check_webhook(check_text(self.webhook_url, "webhook_url"))
-        check_keep_audio(self.keep_audio_s)
+    if not TYPE_CHECKING:  # else type checkers would accept an assignment to any name
+
+        def __setattr__(self, name: str, value: object) -> None:
+            """Check a setting whenever it is assigned, not only when the settings are made."""
+            if name not in _CHECKS:
+                near = nearest_name(name, _CHECKS)
+                raise AttributeError(f"TenantSettings has no setting {name!r}{near}", name=name, obj=self)
+            object.__setattr__(self, name, _CHECKS[name](value))
 
     def to_json(self) -> dict[str, Json]:
         """The settings as an object of JSON."""
@@ -200,9 +201,15 @@ def _choice(given: object, name: str, enum: type[_E]) -> _E:
     raise wrong(name, "one of " + ", ".join(values), given, near)
 
 
-def _check_webhook(url: str) -> None:
+def _token_life_s(given: object) -> int:
+    whole = int(given) if isinstance(given, float) and given.is_integer() else given
+    return check_whole(whole, "token_life_s", least=1, most=0xFFFFFFFF, unit="seconds")
+
+
+def _webhook_url(given: object) -> str:
+    url = check_text(given, "webhook_url")
     if not url:
-        return
+        return url
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -210,6 +217,27 @@ def _check_webhook(url: str) -> None:
         parts, port = None, None
     if parts is None or parts.scheme != "http" or not is_loopback(url) or port == 0 or parts.username is not None:
         raise wrong("webhook_url", "an http URL at a loopback address, such as http://127.0.0.1:8000/events", url)
+    return url
+
+
+def _seconds(name: str) -> Callable[[object], object]:
+    return lambda given: check_seconds(given, name, zero=True)
+
+
+#: For each setting: checks what is assigned to it, and returns what is kept.
+_CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
+    "token_life_s": _token_life_s,
+    "max_call_s": _seconds("max_call_s"),
+    "join_window_s": _seconds("join_window_s"),
+    "grace_s": _seconds("grace_s"),
+    "lost_after_s": _seconds("lost_after_s"),
+    "bridge_joins": lambda given: _choice(given, "bridge_joins", BridgeJoins),
+    "caller_leaving_ends_call": lambda given: check_flag(given, "caller_leaving_ends_call"),
+    "error_body": lambda given: _choice(given, "error_body", ErrorBody),
+    "call_log": lambda given: check_flag(given, "call_log"),
+    "webhook_url": _webhook_url,
+    "keep_audio_s": check_keep_audio,
+}
 
 
 def _plain(value: object) -> Json:

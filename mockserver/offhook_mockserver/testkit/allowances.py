@@ -14,6 +14,8 @@ ALLOWANCES: Final[Mapping[str, str]] = {
     "scripts_unfinished": "callees whose script did not reach its end, and callees with a script that no call rang",
     "called_again": "a callee with a script that was called more than once",
     "unexpected_requests": "requests that no route of the mock answers",
+    "faults_unused": "faults that the test made and that never had an effect",
+    "applications": "applications that still run long after the test",
     "tasks": "tasks that the application left running",
     "threads": "threads that still run",
     "sockets": "sockets that are still open",

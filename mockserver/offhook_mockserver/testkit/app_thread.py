@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 
 _T = TypeVar("_T")
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from offhook.arguments import wrong
-from offhook.errors import OffhookError
 from offhook_mockserver.testkit.app_thread import AppThread
 from offhook_mockserver.testkit.bridge import VirtualBridge
 from offhook_mockserver.testkit.started import Started
@@ -17,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from offhook_mockserver.testkit.bridge import Bridge
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
 
 
 _T = TypeVar("_T")
@@ -65,6 +66,10 @@ class Applications:
         """Whether some were started, and all of them have ended."""
         return bool(self.started) and all(started.done for started in self.started)
 
+    def settled(self) -> bool:
+        """Whether all of them have ended, or one has raised an error."""
+        return all(started.done for started in self.started) or bool(self.failed())
+
     def failed(self) -> list[Started[object]]:
         """Those that raised an error for which the test did not ask."""
         return [started for started in self.started if started.error is not None and not started.asked]
@@ -75,8 +80,7 @@ class Applications:
         for started in running:
             started.cancel()
         for started in running:
-            with contextlib.suppress(OffhookError):  # a stubborn one, whose task is left over
-                started.end(_END_S)
+            started.end(_END_S)  # the task of a stubborn one is left over
 
     def leftover_tasks(self) -> Sequence[asyncio.Task[object]]:
         """The tasks that they have left on their loop; called when they have ended."""

@@ -1,7 +1,7 @@
 """The folder of a test: timeline, journal, audio, picture, statistics, script and seed.
 
-All names are ours: that of the folder is made of the test's name in the source and a hash, since the values of its
-parameters may hold anything. Every file is for its owner alone, and no text holds a secret.
+All names are ours: that of the folder keeps the letters and digits of the test's name and of its parameters, which may
+hold anything, and adds a hash. Every file is for its owner alone, and no text holds a secret.
 """
 
 from __future__ import annotations
@@ -34,26 +34,36 @@ if TYPE_CHECKING:
 #: The names of the files that we write; those of further calls have a number.
 _OURS: Final = re.compile(
     r"(timeline\.(txt|json)|journal\.jsonl|caller-journal\.jsonl|caller-records\.json|statistics\.json|seed\.txt|script\.toml"
-    r"|(caller|callee|mixed)(-\d)?\.wav|waveforms(-\d)?\.svg)"
+    r"|clip-\d+-[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)?|(caller|callee|mixed)(-\d)?\.wav|waveforms(-\d)?\.svg)"
 )
 _FOLDER_MODE: Final = 0o700
-#: Characters of a test's name that the name of its folder keeps, and digits of the hash of the whole.
+#: Characters of a test's name and of its parameters that the name of its folder keeps, and digits of the hash of all.
 _NAME: Final = 60
+_PARAMETERS: Final = 30
 _DIGITS: Final = 8
 #: How many calls of a test get files of their own.
 _MOST_CALLS: Final = 8
+#: The clips of scripts that are copied: how many, how large each may be, and how much of the name of each is kept.
+_MOST_CLIPS: Final = 20
+_MOST_CLIP_BYTES: Final = 20_000_000
+_CLIP: Final = 40
 
 
 def folder_name(test: str) -> str:
-    """The name of the folder of a test: its module and its function, and a hash of its whole name.
+    """The name of the folder of a test: its module, its function, its parameters, and a hash of its whole name.
 
     Args:
         test: the test's name, with its file and its parameters.
     """
-    path, _, function = test.partition("[")[0].partition("::")
+    name, _, parameters = test.partition("[")
+    path, _, function = name.partition("::")
     module = path.rpartition("/")[2].removesuffix(".py")
-    readable = re.sub(r"[^A-Za-z0-9_]+", "-", f"{module}-{function}")[:_NAME].strip("-")
+    readable = "-".join(filter(None, (_letters(f"{module}-{function}", _NAME), _letters(parameters, _PARAMETERS))))
     return f"{readable}-{hashlib.sha256(test.encode()).hexdigest()[:_DIGITS]}"
+
+
+def _letters(text: str, most: int) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "-", redact(text)).strip("-")[:most].strip("-")
 
 
 def write_artefacts(folder: Path, evidence: Evidence) -> str:
@@ -101,10 +111,28 @@ def _files(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
     yield "statistics.json", _json(_statistics(evidence))
     yield "seed.txt", _text(str(evidence.seed))
     if evidence.scripts:
-        yield "script.toml", _text(to_toml(evidence.scripts))
+        clips = _clips(evidence)
+        yield "script.toml", _text(to_toml(evidence.scripts, named=clips))
+        for path, name in clips.items():
+            yield name, path.read_bytes()
     for index, call in enumerate(evidence.calls[:_MOST_CALLS], 1):
         if call.audio is not None:
             yield from _audio_files(evidence, index, call.audio)
+
+
+def _clips(evidence: Evidence) -> dict[Path, str]:
+    """The names of the audio files that the scripts use, beside the scripts: those of strangers may name no others."""
+    paths: dict[Path, str] = {}
+    for script in evidence.scripts.values():
+        for speech in script.speeches:
+            path = speech.path
+            if path is not None and path not in paths and path.is_file() and path.stat().st_size <= _MOST_CLIP_BYTES:
+                paths[path] = f"clip-{len(paths) + 1}-{_letters(path.stem, _CLIP)}{_suffix(path)}"
+    return dict(list(paths.items())[:_MOST_CLIPS])
+
+
+def _suffix(path: Path) -> str:
+    return f".{suffix}" if (suffix := _letters(path.suffix, _CLIP)) else ""
 
 
 def _caller_lines(evidence: Evidence) -> Iterator[bytes]:

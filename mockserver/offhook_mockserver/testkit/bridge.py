@@ -22,6 +22,9 @@ from offhook.testing import VirtualLoop
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 
 _T = TypeVar("_T")
 

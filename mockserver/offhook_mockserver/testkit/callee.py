@@ -251,11 +251,16 @@ class CalleeHandle(CalleeScript):
             pass
         return known() is True
 
+    def _idle_s(self) -> float:
+        """How long ago the last entry of the journal is, in seconds."""
+        tenant = self._scene.tenant
+        return max(0.0, tenant.clock.wall_s() - tenant.journal.entries[-1].wall_s) if tenant.journal.entries else 0.0
+
     def _failure(self, verb: str, limit_s: float) -> NotFinished:
         failed = next((started.error for started in self._scene.applications.failed()), None)
         calls, others = self._scene.bridge.call(lambda: (self._calls.to(self.number), self._calls.to()))
         message = why_not(self._scene, self.number, calls, others, verb, limit_s)
-        error = NotFinished(message, about_time=failed is None)
+        error = NotFinished(message, about_time=failed is None, idle_s=self._scene.bridge.call(self._idle_s))
         error.__cause__ = failed
         return error
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.entry import Entry
     from offhook_mockserver.testkit.scene import Scene
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 #: How a test keeps more of the audio of its calls.
 KEEP_MORE: Final = "MockOptions(keep_audio_s=...) or @pytest.mark.offhook(keep_audio_s=...) keeps more"
 
@@ -112,6 +115,11 @@ class CallHandle:
             return self._final
         ended = self.end is not None
         audio = self.audio()
+        if audio is None and ended:
+            raise CallStateError(
+                f"the callee never answered the call {self.channel}, so it has heard nothing. How the call ended: "
+                f"{_shown(self.end)}. Questions without an answer are callee.end, callee.history and callee.calls"
+            )
         if audio is None:
             raise CallStateError(
                 f"the callee has heard nothing yet, because it has not answered the call {self.channel}: wait for it, "
@@ -147,6 +155,10 @@ class CallHandle:
         if isinstance(what, Clip):
             return what
         return Clip.read(what, self._scene.folder, plugins=self._scene.plugins)
+
+
+def _shown(end: CalleeEnd | None) -> str:
+    return "" if end is None else end.text
 
 
 class CallList:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from offhook_mockserver.testkit.scene import Scene
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
 
 
 class ClockHandle:

@@ -67,6 +67,7 @@ class Evidence:
         dropped: how many of the journal's first entries were dropped at its limits.
         verdicts: the answers that the failed assertion used.
         leftovers: what the test had left behind in its mock when it failed.
+        faults: what the faults of the test did, for people.
         applications: errors of applications for which the test did not ask.
         scripts: what its callees do, by number: `offhook mock --scripts` reads them again.
         stall: the longest time for which the mock's loop stood still during a call; None in virtual time.
@@ -84,6 +85,7 @@ class Evidence:
     dropped: int
     verdicts: Sequence[Answered]
     leftovers: Sequence[Leftover]
+    faults: Sequence[str]
     applications: Sequence[BaseException]
     scripts: Mapping[str, Script]
     stall: Stall | None
@@ -136,6 +138,7 @@ def _gather(
         verdicts=verdicts,
         figures=[figure for figure in handle.verdicts.figures() if figure not in verdicts],
         leftovers=[] if error is None else leftovers(handle, settled=False),
+        faults=[fault.summary for fault in handle.faults.made],
         applications=[started.error for started in failed if started.error is not None and started.error is not error],
         scripts={callee.number: callee.script() for callee in handle.callees if callee.steps},
         stall=None if handle.lag is None else handle.lag.worst(since_s),

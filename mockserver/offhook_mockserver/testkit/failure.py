@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: How many of the journal's last entries are shown, and how many explanations.
 _MOST_ENTRIES: Final = 10
 _MOST_EXPLANATIONS: Final = 3
+#: How many faults are shown, the latest ones.
+_MOST_FAULTS: Final = 10
 
 
 def failure_report(evidence: Evidence, folder: Path | None, problem: str = "") -> str:
@@ -47,6 +49,10 @@ def _lines(evidence: Evidence, folder: Path | None, problem: str) -> Iterator[st
         yield "When the test failed:"
         yield from (f"  {printable(leftover.what)}" for leftover in evidence.leftovers)
         yield from (f"  the application had raised {describe(error)}" for error in evidence.applications)
+        yield ""
+    if evidence.faults:
+        yield "Faults that the test made:"
+        yield from (f"  {printable(fault)}" for fault in evidence.faults[-_MOST_FAULTS:])
         yield ""
     if evidence.entries:
         last = evidence.entries[-_MOST_ENTRIES:]

@@ -7,7 +7,8 @@ with ``a``: `finished` and `afinished`, `sleep` and `asleep`.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+import contextlib
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from offhook.arguments import check_seconds, discard
 from offhook.call import Phone
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+#: The limit of `MockHandle.ending_s` in real time.
+_MOST_REAL_ENDING_S: Final = 5.0
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__ = True
 
@@ -302,6 +305,29 @@ class MockHandle:
     def failed_applications(self) -> Sequence[Started[object]]:
         """The started applications that raised an error for which the test did not ask."""
         return self._scene.applications.failed()
+
+    def finish_applications(self, *, beside_calls: bool = False) -> None:
+        """Let the started applications run to their ends, or until one raises; bounded by `MockOptions.ending_s`.
+
+        Args:
+            beside_calls: whether they may go on while calls are up.
+        """
+
+        def settled() -> bool:
+            return self._scene.applications.settled() or (beside_calls and bool(self.tenant.calls))
+
+        async def until_settled() -> None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.ending_s):
+                    await self._scene.changes.until(settled)
+
+        if not settled():
+            self.bridge.wait("offhook_mock.finish_applications", until_settled)
+
+    @property
+    def ending_s(self) -> float:
+        """How long the started applications may take to end after the test, in seconds."""
+        return self.options.ending_s if self.virtual else min(self.options.ending_s, _MOST_REAL_ENDING_S)
 
     def leftover_tasks(self) -> Sequence[asyncio.Task[object]]:
         """End the applications, and return the tasks that they have left on their loop."""

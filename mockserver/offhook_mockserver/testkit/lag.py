@@ -94,6 +94,10 @@ class LagProbe:
         later = (stall for stall in tuple(self._stalls) if stall.from_s + stall.took_s > since_s)
         return max(later, key=lambda stall: stall.took_s, default=None)
 
+    def stood_still_s(self, since_s: float) -> float:
+        """Return how long the loop stood still since `since_s`, in all. Any thread may call it."""
+        return sum(stall.took_s for stall in tuple(self._stalls) if stall.from_s + stall.took_s > since_s)
+
     def _look(self) -> None:
         self._end_span()
         self._begin_span()

@@ -33,9 +33,14 @@ def leftovers(handle: MockHandle, *, settled: bool = True) -> list[Leftover]:
 
     Args:
         handle: the mock.
-        settled: whether calls have had time to end; if not, one whose callee is done does not count.
+        settled: whether the test has passed, and calls and applications have had time to end; if not, a call whose
+            callee is done does not count, and neither does what a test that has not started anything left undone.
     """
-    found = [*_calls_up(handle, settled), *_unfinished(handle), *_called_again(handle), *_unexpected(handle)]
+    found = [*_calls_up(handle, settled), *_called_again(handle), *_unexpected(handle), *_running(handle, settled)]
+    if settled or has_begun(handle):
+        found += _unfinished(handle)
+    if settled:
+        found += _unused_faults(handle)
     shown: list[Leftover] = []
     for name in ALLOWANCES:
         kind = [leftover for leftover in found if leftover.allowance == name]
@@ -43,6 +48,11 @@ def leftovers(handle: MockHandle, *, settled: bool = True) -> list[Leftover]:
         if len(kind) > _MOST:
             shown.append(Leftover(name, f"and {len(kind) - _MOST} more of these"))
     return shown
+
+
+def has_begun(handle: MockHandle) -> bool:
+    """Whether the test has started an application, or any request has reached its mock."""
+    return bool(handle.started or handle.tenant.journal.search(kind=EntryKind.REQUEST))
 
 
 def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
@@ -90,3 +100,22 @@ def _called_again(handle: MockHandle) -> Iterator[Leftover]:
 def _unexpected(handle: MockHandle) -> Iterator[Leftover]:
     for entry in handle.tenant.journal.search(kind=EntryKind.UNEXPECTED):
         yield Leftover("unexpected_requests", f"{entry.text} (journal #{entry.index})")
+
+
+def _running(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
+    """Applications that have not ended; what holds a call up is named with the call."""
+    if settled and handle.tenant.calls:
+        return
+    since = f"still ran {handle.ending_s:g} s after the test" if settled else "was still running"
+    for started in handle.started:
+        if not started.done:
+            yield Leftover("applications", f"{started.name} {since}: {started.waits_in}")
+
+
+def _unused_faults(handle: MockHandle) -> Iterator[Leftover]:
+    for fault in handle.faults.made:
+        if not fault.used:
+            yield Leftover(
+                "faults_unused",
+                f"the fault {fault} was never applied: nothing happened while it was active that it is about",
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_flag, check_path
 from offhook.call import InProcessService, reached_in_process
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from offhook.testing import VirtualLoop
     from offhook_mockserver.tenants.settings import TenantSettings
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
 
 
 #: The wall time at which every test in virtual time begins: 2026-11-18T11:06:40Z.

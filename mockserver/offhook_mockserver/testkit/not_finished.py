@@ -24,12 +24,14 @@ class NotFinished(WaitTimeout):
 
     Attributes:
         about_time: whether a busy machine could have caused it; not if an application raised an error.
+        idle_s: for how long nothing had happened in the mock when the wait gave up, in seconds.
     """
 
     code: ClassVar[str] = "not_finished"
 
-    def __init__(self, message: str, *, about_time: bool = True) -> None:
+    def __init__(self, message: str, *, about_time: bool = True, idle_s: float = 0.0) -> None:
         super().__init__(message)
+        self.idle_s: float = idle_s
         self.about_time: bool = about_time
 
 
@@ -116,3 +118,5 @@ def _applications(scene: Scene) -> Iterator[str]:
             yield f"  {started.name} raised {describe(started.error)}"
         elif started.done:
             yield f"  {started.name} has ended"
+        elif started.waits_in:
+            yield f"  {started.name} still runs; {started.waits_in}"

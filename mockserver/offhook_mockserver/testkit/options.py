@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_instance, check_seconds, check_settings, check_whole
 from offhook_mockserver.tenants.settings import TenantSettings, check_keep_audio, check_tenant_settings
@@ -11,6 +11,9 @@ from offhook_mockserver.tenants.tenant import DEFAULT_LINE, check_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class MockOptions:
         keep_audio_s: how much sound of what a callee hears and says is kept, per call and direction, in seconds;
             silence does not count. ``@pytest.mark.offhook(keep_audio_s=...)`` sets it for one test.
         timeout_s: the limit of a wait that names none, in seconds.
+        ending_s: how long the applications that a test started may take to end when it has passed, in seconds of
+            virtual time; in real time, 5 s at most.
         environment: further settings for the application, beside those that lead it to the mock.
 
     Raises:
@@ -35,6 +40,7 @@ class MockOptions:
     seed: int = 0
     keep_audio_s: float = 300.0
     timeout_s: float = 30.0
+    ending_s: float = 120.0
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
@@ -43,6 +49,7 @@ class MockOptions:
         check_whole(self.seed, "seed", least=0, most=0xFFFFFFFF)
         check_keep_audio(self.keep_audio_s)
         check_seconds(self.timeout_s, "timeout_s")
+        check_seconds(self.ending_s, "ending_s", zero=True)
         check_settings(self.environment, "environment")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from offhook.arguments import check_seconds
 from offhook.errors import CallStateError, WaitTimeout
+from offhook.plugin import cut_traceback
+from offhook.testing import where_task_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -18,6 +20,15 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
+#: What a message about an application that does not end adds in virtual time.
+VIRTUAL_HINT: Final = (
+    "In virtual time, time.monotonic() and time.time() are the machine's and hardly move: an application that measures "
+    "time must use asyncio.get_running_loop().time()"
+)
+
 
 class Started(Generic[_T]):
     """What `MockHandle.start` returns: a coroutine that runs.
@@ -25,7 +36,7 @@ class Started(Generic[_T]):
     Attributes:
         name: what messages call it.
         task: its task, on the loop of the application.
-        asked: whether the test has asked for its result, or cancelled it.
+        asked: whether the test has received its result.
     """
 
     def __init__(self, bridge: Bridge, name: str) -> None:
@@ -69,12 +80,14 @@ class Started(Generic[_T]):
             BaseException: what it raised.
         """
         _check_limit(timeout_s)
-        return self._bridge.wait("started.result", lambda: self._wait(timeout_s))
+        done = self._bridge.wait("started.result", lambda: self._until_done(timeout_s))
+        return self._result(done, timeout_s)
 
     async def aresult(self, timeout_s: float | None = 60.0) -> _T:
         """As `result`, for coroutines."""
         _check_limit(timeout_s)
-        return await self._bridge.awaited(lambda: self._wait(timeout_s))
+        done = await self._bridge.awaited(lambda: self._until_done(timeout_s))
+        return self._result(done, timeout_s)
 
     def cancel(self) -> None:
         """Cancel it; it ends soon. Idempotent."""
@@ -82,22 +95,34 @@ class Started(Generic[_T]):
         if not loop.is_closed():
             loop.call_soon_threadsafe(self.task.cancel)
 
-    def end(self, timeout_s: float) -> None:
-        """Wait for its end, without asking for its result.
+    def end(self, timeout_s: float) -> bool:
+        """Wait for its end, without asking for its result; returns whether it has ended."""
+        return self._bridge.wait("started.end", lambda: self._until_done(timeout_s))
 
-        Raises:
-            WaitTimeout: it still runs.
-        """
-        self._bridge.wait("started.end", lambda: self._until_done(timeout_s))
+    @property
+    def waits_in(self) -> str:
+        """Where it waits at the moment, as the end of a sentence; empty if it has ended."""
+        place = where_task_waits(self.task)
+        return f"it waits in {place}" if place else ""
 
-    async def _wait(self, timeout_s: float | None) -> _T:
+    def _result(self, done: bool, timeout_s: float | None) -> _T:
+        """What it returned; on the thread of the test, where an error has no frames of the loop."""
+        if not done:
+            raise WaitTimeout(self._still_runs(timeout_s))
         self.asked = True
-        await self._until_done(timeout_s)
         if self._outcome.cancelled():
             raise CallStateError(f"{self.name} was cancelled, so it has no result")
+        if self.error is not None:
+            raise cut_traceback(self.error)
         return self._outcome.result()
 
-    async def _until_done(self, timeout_s: float | None) -> None:
+    def _still_runs(self, timeout_s: float | None) -> str:
+        text = f"{self.name} still runs after timeout_s={timeout_s:g} s"
+        if self.waits_in:
+            text += f"; {self.waits_in}"
+        return f"{text}. {VIRTUAL_HINT}" if self._bridge.virtual else text
+
+    async def _until_done(self, timeout_s: float | None) -> bool:
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
         def wake(_: object) -> None:
@@ -109,7 +134,8 @@ class Started(Generic[_T]):
             async with asyncio.timeout(timeout_s):
                 await done.wait()
         except TimeoutError:
-            raise WaitTimeout(f"{self.name} still runs after {timeout_s:g} s; cancel() ends it") from None
+            return self.done
+        return True
 
     def _settle(self, task: asyncio.Task[_T], when_done: Callable[[], None]) -> None:
         if task.cancelled():

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 #: What marks unittest's own modules, and others whose frames it hides.
 _UNITTEST: Final = "__unittest"
 #: How many answers are kept of a test, the latest ones.
@@ -28,6 +31,10 @@ class Answered(Protocol):
     def explanation(self) -> str: ...
     @property
     def about_time(self) -> bool: ...
+    @property
+    def off_by_s(self) -> float | None: ...
+    @property
+    def passed(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

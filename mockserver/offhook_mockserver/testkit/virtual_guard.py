@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from offhook.testing import VirtualLoop
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 
 #: Each kind of foreign work, by the name of its allowance: where Python starts it.
 _STARTS: Final[tuple[tuple[str, object, str], ...]] = (

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from offhook import CallPolicy
 from offhook.errors import ConfigError
-from offhook.plugin.user_code import line_of
+from offhook.plugin.user_code import cut_traceback, line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
 
 HERE = Path(__file__).relative_to(Path.cwd())
 
@@ -29,3 +35,61 @@ def test_it_is_the_innermost_one_that_is_neither_ours_nor_pythons() -> None:
 
 def test_an_error_that_was_never_raised_has_none() -> None:
     assert line_of(ValueError()) == ""
+
+
+def frames(error: BaseException) -> list[str]:
+    return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+
+
+def raised_by(act: Callable[[], object]) -> BaseException:
+    try:
+        act()
+    except Exception as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def test_an_error_of_ours_keeps_the_users_frames_alone() -> None:
+    error = cut_traceback(raised_by(bad_policy))
+    assert frames(error) == ["raised_by", "bad_policy"]
+    assert isinstance(error, ConfigError)
+
+
+def test_an_error_of_another_library_keeps_all_below_the_users_line() -> None:
+    error = cut_traceback(raised_by(lambda: json.loads("{")))
+    assert frames(error)[:2] == ["raised_by", "<lambda>"]
+    assert frames(error)[-1] == "raw_decode"
+
+
+def test_a_cause_keeps_nothing_that_the_user_had_no_part_in() -> None:
+    def fails() -> None:
+        try:
+            bad_policy()
+        except ConfigError as error:
+            error.__cause__ = created
+            raise ValueError("of the program") from error
+
+    created = OSError("refused")
+    created.__traceback__ = _trace_of_ours()
+    created.__context__ = created  # a loop does not hang it
+    error = cut_traceback(raised_by(fails))
+    assert frames(error) == ["raised_by", "fails"]
+    assert error.__cause__ is not None
+    assert frames(error.__cause__) == ["fails", "bad_policy"]
+    assert error.__cause__.__cause__ is created
+    assert created.__traceback__ is None
+
+
+def test_a_mistake_of_ours_keeps_all_frames() -> None:
+    error = OSError("a bug")
+    error.__traceback__ = trace = _trace_of_ours()
+    cut_traceback(error)
+    assert len(frames(error)) == len(list(traceback.walk_tb(trace)))
+
+
+def _trace_of_ours() -> TracebackType | None:
+    """The frames of an error of ours, without those of the test."""
+    trace = raised_by(bad_policy).__traceback__
+    while trace is not None and not trace.tb_frame.f_globals["__name__"].startswith("offhook."):
+        trace = trace.tb_next
+    return trace

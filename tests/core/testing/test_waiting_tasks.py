@@ -11,7 +11,7 @@ import pytest
 from tests.core.rig import NUMBER, rig
 
 from offhook import PushSource
-from offhook.testing import NothingScheduledError, VirtualLoop, run_virtual
+from offhook.testing import NothingScheduledError, VirtualLoop, run_virtual, where_task_waits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Generator
@@ -131,3 +131,15 @@ def test_an_installed_library_comes_after_the_users_code_and_before_ours() -> No
     lines = hung(alone())
     assert lines[0].startswith(str(HERE))
     assert lines[1:] == ["/x/site-packages/lib.py:2 in fetch (task 'fetching')"]
+
+
+def test_one_task_is_asked_where_it_waits() -> None:
+    async def look() -> None:
+        task = asyncio.create_task(awaits(Odd(asyncio.Event())))
+        await asyncio.sleep(0)
+        assert where_task_waits(task) == f"{line(Odd.__await__, 'yield')}, which awaits Event.wait"
+        task.cancel()
+        await asyncio.wait([task])
+        assert where_task_waits(task) == ""
+
+    run_virtual(look())

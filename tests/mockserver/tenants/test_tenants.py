@@ -10,7 +10,7 @@ import pytest
 from tests.mockserver.tenants.scene import NUMBER, OTHER, Silent, call, join, mock_with, on
 
 from offhook.errors import CallStateError, ConfigError, JoinFailed, RequestRejected
-from offhook.interfaces import Grant, Ids
+from offhook.interfaces import Grant, Ids, LeaveReason, MemberLeft
 from offhook.secret import Secret
 from offhook.testing import LoopClock
 from offhook_mockserver.callees.callee import CalleeEnd
@@ -390,5 +390,17 @@ def test_a_script_of_steps_that_take_no_time_leaves_other_tenants_their_turns() 
             turns += 1
             await asyncio.sleep(0)
         assert 10 <= turns < 50
+
+    on(mock_with, test)
+
+
+def test_an_event_that_comes_after_the_end_of_a_call_leaves_no_timer() -> None:
+    async def test(mock: InProcessMock) -> None:
+        started = call(mock)
+        join(started)
+        await asyncio.sleep(1)
+        await mock.tenants.end_calls(mock.tenant)
+        started.callee.on_event(MemberLeft(7, LeaveReason.DROPPED))  # it was under way
+        assert not mock.tenant.clock._timers
 
     on(mock_with, test)

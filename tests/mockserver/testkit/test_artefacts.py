@@ -7,6 +7,7 @@ import re
 import stat
 import wave
 from array import array
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,11 @@ from offhook.secret import MASK, Secret
 from offhook.session import Grade
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.kept_audio import CallAudio
+from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.toml import load_scripts
 from offhook_mockserver.tenants.entry import Entry, EntryKind
 from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
+from offhook_mockserver.testkit.artefact_sessions import ARTIFACTS, session_folder
 from offhook_mockserver.testkit.artefacts import folder_name, remove_artefacts, write_artefacts
 from offhook_mockserver.testkit.callers import caller_calls
 from offhook_mockserver.testkit.evidence import CallEvidence, Evidence
@@ -79,6 +83,7 @@ def evidence(
         dropped=2,
         verdicts=[],
         leftovers=[Leftover("calls_up", "the call is still up")],
+        faults=["lost_answer: the answer is lost: applied 0 times"],
         applications=[ValueError("of the application")],
         scripts={"+14155550123": CalleeScript().answers().waits(1).hangs_up().script()},
         stall=stall,
@@ -114,6 +119,9 @@ def test_a_report_says_what_happened_and_where_the_rest_is() -> None:
         "When the test failed:",
         "  the call is still up",
         "  the application had raised ValueError: of the application",
+        "",
+        "Faults that the test made:",
+        "  lost_answer: the answer is lost: applied 0 times",
         "",
         "Journal, the last 8 of 10 entries:",
         *(f"  {entry}" for entry in ENTRIES),
@@ -255,6 +263,35 @@ def test_the_folder_holds_each_file_for_its_owner_alone(tmp_path: Path) -> None:
     assert all(word in picture for word in ("ringing", "on hold", "answered", "caller", "callee"))
 
 
+def test_the_script_is_read_again_from_its_folder_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "tests" / "my clip.wav"
+    mine.parent.mkdir()
+    mine.write_bytes((CLIPS / "hello.wav").read_bytes())
+    callee = CalleeScript(mine.parent).answers().says("my clip.wav").if_heard("my clip.wav", lambda it: it.hangs_up())
+    made = replace(evidence(), scripts={"+14155550123": callee.says("wav:my clip.wav").script()})
+    folder = tmp_path / "art"
+    assert write_artefacts(folder, made) == ""
+    mine.unlink()
+    assert "tests" not in (folder / "script.toml").read_text("utf-8")
+    (script,) = load_scripts(folder / "script.toml").values()
+    assert [speech.path for speech in script.speeches] == [folder / "clip-1-my-clip.wav"]
+    remove_artefacts(folder)
+    assert not folder.exists()
+
+
+def test_the_folders_of_the_last_three_sessions_are_kept(tmp_path: Path) -> None:
+    sessions = [f"2026113{day}-120000-17" for day in range(5)]
+    for session in sessions:
+        write_artefacts(session_folder(tmp_path, session) / "test_it", evidence())
+    (tmp_path / ARTIFACTS / sessions[2] / "notes.txt").write_text("mine")
+    assert session_folder(tmp_path, sessions[4]).is_dir()
+    base = tmp_path / ARTIFACTS
+    assert sorted(path.name for path in base.iterdir()) == [".gitignore", *sessions[2:]]
+    assert (base / ".gitignore").read_text() == "*\n"
+    session_folder(tmp_path, "20261201-120000-17")
+    assert [path.name for path in (base / sessions[2]).iterdir()] == ["notes.txt"]
+
+
 def test_a_second_run_replaces_our_files_and_leaves_those_of_others(tmp_path: Path) -> None:
     audio = CallAudio(16_000, samples(1), (), samples(1))
     write_artefacts(tmp_path, evidence(audio=audio))
@@ -290,16 +327,18 @@ def test_no_secret_gets_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("test", "begins"),
     [
-        ("tests/test_bot.py::TestBot::test_talks[../../etc]", "test_bot-TestBot-test_talks-"),
-        ("test_bot.py::test_talks[token=abc]", "test_bot-test_talks-"),
-        ("a/b.py::test_" + "x" * 200, "b-test_xxx"),
+        ("tests/test_bot.py::TestBot::test_talks[../../etc]", "test_bot-TestBot-test_talks-etc-"),
+        ("test_bot.py::test_talks[busy-1.5]", "test_bot-test_talks-busy-1-5-"),
+        ("test_bot.py::test_talks[" + "y" * 200 + "]", "test_bot-test_talks-" + "y" * 30 + "-"),
+        ("a/b.py::test_" + "x" * 200 + "[1]", "b-test_xxx"),
     ],
 )
-def test_a_folder_has_the_name_of_the_function_and_nothing_of_its_parameters(test: str, begins: str) -> None:
+def test_a_folder_has_the_name_of_the_function_and_what_is_plain_of_its_parameters(test: str, begins: str) -> None:
     name = folder_name(test)
     assert name.startswith(begins)
     assert name.replace("-", "").replace("_", "").isalnum()
-    assert len(name) < 80
+    assert len(name) < 110
+    assert name.count("-yyy") <= 1
 
 
 def test_tests_that_differ_in_their_parameters_have_folders_of_their_own() -> None:

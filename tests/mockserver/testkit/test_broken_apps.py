@@ -14,7 +14,15 @@ CLIPS = Path(__file__).parents[3] / "mockserver/offhook_mockserver/callees/clips
 
 #: What the folder of a test holds after one call.
 FILES = {
-    *("timeline.txt", "timeline.json", "journal.jsonl", "statistics.json", "script.toml", "seed.txt"),
+    *(
+        "timeline.txt",
+        "timeline.json",
+        "journal.jsonl",
+        "statistics.json",
+        "script.toml",
+        "seed.txt",
+        "clip-1-hello.wav",
+    ),
     *("caller.wav", "callee.wav", "mixed.wav", "waveforms.svg"),
     *("caller-journal.jsonl", "caller-records.json"),
 }

@@ -162,7 +162,7 @@ def test_an_application_that_raises_ends_the_wait_and_is_the_cause(offhook: Mock
 @both
 def test_applications_are_waited_for_and_cancelled(offhook: MockHandle) -> None:
     app = offhook.start(asyncio.sleep(3600, "late"))
-    with pytest.raises(WaitTimeout, match=r"still runs after 0\.01 s"):
+    with pytest.raises(WaitTimeout, match=r"still runs after timeout_s=0\.01 s; it waits in"):
         app.result(timeout_s=0.01)
     app.cancel()
     with pytest.raises(CallStateError, match="was cancelled"):

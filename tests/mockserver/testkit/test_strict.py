@@ -42,16 +42,21 @@ def test_clean(offhook_mock):
 
 
 def test_call_up(offhook_mock):
-    callee = offhook_mock.callee().never_answers()
+    callee = offhook_mock.callee().answers(after_s=1)
     offhook_mock.start(wait_for_answer(callee.number))
     offhook_mock.sleep(1)
 
 
 @pytest.mark.offhook(allow=["calls_up"])
 def test_call_up_is_allowed(offhook_mock):
-    callee = offhook_mock.callee().never_answers()
+    callee = offhook_mock.callee().answers(after_s=1)
     offhook_mock.start(wait_for_answer(callee.number))
     offhook_mock.sleep(1)
+
+
+def test_call_ends_later(offhook_mock):
+    callee = offhook_mock.callee().never_answers()
+    offhook_mock.start(wait_for_answer(callee.number))
 
 
 def test_script_unfinished(offhook_mock):
@@ -88,6 +93,26 @@ def test_skipped(offhook_mock):
 def test_fails_as_expected(offhook_mock):
     offhook_mock.callee("+14155550142").answers().hangs_up()
     assert offhook_mock.line == ""
+
+
+def test_fault_unused(offhook_mock):
+    with offhook_mock.faults.lost_answer():
+        pass
+
+
+def test_media_fault_unused(offhook_mock):
+    offhook_mock.faults.media(loss=0.5)
+
+
+@pytest.mark.offhook(allow=["faults_unused"])
+def test_fault_unused_allowed(offhook_mock):
+    offhook_mock.faults.lost_answer()
+
+
+def test_typo_before_anything_began(offhook_mock):
+    offhook_mock.callee("+14155550142").answers().hangs_up()
+    offhook_mock.faults.lost_answer()
+    offhook_mock.cale
 
 
 def test_failure_is_not_hidden(offhook_mock):
@@ -162,12 +187,12 @@ def test_what_is_left_in_the_mock_fails_the_test_and_is_named(pytester: pytest.P
     result = pytester.runpytest_inprocess(
         "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--tb=short", "--offhook-artifacts=off"
     )
-    result.assert_outcomes(passed=8, errors=4, failed=1, skipped=1, xfailed=1)
+    result.assert_outcomes(passed=12, errors=6, failed=2, skipped=1, xfailed=1)
     result.stdout.fnmatch_lines(
         [
             "*ERROR at teardown of test_call_up _*",
             "the test passed, and left this behind:",
-            "  the call to +1415•••0123 is still up: the callee has not answered, and the caller has not hung up. *",
+            "  the call to +1415•••0123 is still up: the callee has answered, and neither side has hung up. *",
             "If that is intended, mark the test @pytest.mark.offhook(allow=['calls_up']).",
             "*offhook: what happened*",
             "*ERROR at teardown of test_script_unfinished _*",
@@ -176,7 +201,16 @@ def test_what_is_left_in_the_mock_fails_the_test_and_is_named(pytester: pytest.P
             "  no call rang the callee +1415•••0142, which has a script: *",
             "*ERROR at teardown of test_task[[]False[]] _*",
             "  task renewal, running sleep, waits at *",
+            "*ERROR at teardown of test_fault_unused _*",
+            "  the fault lost_answer: * was never applied: * (faults_unused)",
+            "*ERROR at teardown of test_media_fault_unused _*",
+            "  the fault media: * was never applied: * (faults_unused)",
             "*= FAILURES =*",
+            "*test_typo_before_anything_began*",
+            "No call rang, and nothing else happened.",
+            "",
+            "Faults that the test made:",
+            "  lost_answer: *: applied 0 times",
             "*test_failure_is_not_hidden*",
             "*When the test failed:*",
             "  no call rang the callee +1415•••0142, which has a script: *",

@@ -27,6 +27,9 @@ class ChosenStalls:
     def worst(self, since_s):
         return Stall(1.0, 0.034, 0.0) if self.stalls else None
 
+    def stood_still_s(self, since_s):
+        return 0.068
+
 
 @pytest.fixture
 def runs(request):
@@ -52,8 +55,30 @@ from offhook.testing.audio import Verdict
 from offhook.testing.audio.verdict import Finding
 
 
-def answer(mock, passed, about_time):
-    return Verdict("silence_after(1)", Finding(passed, "silence", "speech", "the app", about_time), mock.verdicts.add)
+def answer(mock, passed, about_time, off_by_s=None):
+    finding = Finding(passed, "silence", "speech", "the app", about_time, off_by_s)
+    return Verdict("silence_after(1)", finding, mock.verdicts.add)
+
+
+def test_explained(offhook_mock, runs, stall):
+    stall()
+    assert answer(offhook_mock, False, True, off_by_s=0.06 / runs)
+
+
+def test_not_explained(offhook_mock, runs, stall):
+    stall()
+    assert answer(offhook_mock, False, True, off_by_s=0.3)
+
+
+def test_same_each_time(offhook_mock, runs, stall):
+    stall()
+    assert answer(offhook_mock, False, True, off_by_s=0.05 + runs / 1000)
+
+
+def test_same_figure_elsewhere(offhook_mock, runs, stall):
+    stall()
+    assert runs == 1 or answer(offhook_mock, False, True, off_by_s=0.05)
+    assert answer(offhook_mock, False, True, off_by_s=0.05)
 
 
 def test_wait(offhook_mock, runs, stall):
@@ -116,6 +141,8 @@ class TestOfUnittest(unittest.TestCase):
 
 def test_runs():
     counts = {name: RUNS.count(name) for name in RUNS}
+    for name in ("test_explained", "test_same_each_time", "test_same_figure_elsewhere"):
+        assert counts.pop(name) == 3
     assert counts.pop("test_wait") == counts.pop("test_verdict") == counts.pop("test_method") == 3
     assert counts.pop("test_first_run_alone") == 2
     assert set(counts.values()) == {1}
@@ -126,11 +153,15 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_it=TESTS)
     result = pytester.runpytest_inprocess(
-        "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--offhook-artifacts=off", "-v", "--tb=line"
+        "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--offhook-artifacts=off", "-v", "--tb=short"
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
+            "test_it.py::test_explained VOID*",
+            "test_it.py::test_not_explained FAILED*",
+            "test_it.py::test_same_each_time FAILED*",
+            "test_it.py::test_same_figure_elsewhere VOID*",
             "test_it.py::test_wait VOID*",
             "test_it.py::test_verdict VOID*",
             "test_it.py::test_first_run_alone PASSED*",
@@ -141,7 +172,12 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
             "test_it.py::test_virtual FAILED*",
             "test_it.py::TestOfUnittest::test_method VOID*",
             "test_it.py::test_runs PASSED*",
+            "This run is not void: the mock's loop stood still for 0.07 s in all, which does not explain 0.30 s.",
+            "*offhook: not void*",
+            "Each of 3 runs failed at test_it.py:* in test_same_each_time, off by about as much: 0.05, 0.05, 0.05 s. *",
             "*offhook: runs that say nothing about the application*",
+            "VOID test_it.py::test_explained: *",
+            "VOID test_it.py::test_same_figure_elsewhere: *",
             "VOID test_it.py::test_wait: the mock's loop stood still for 34 ms (the machine was busy*); run 3 times",
             "  its last run failed at test_it.py:16, for whatever reason, with NotFinished: finished(): *",
             "VOID test_it.py::test_verdict: *",
@@ -151,7 +187,7 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
             "VOID test_it.py::TestOfUnittest::test_method: *",
             "  its last run failed at test_it.py:69, for whatever reason, with AssertionError: *",
             "repeated test_it.py::test_first_run_alone: run 2 times*",
-            "*5 failed, 2 passed, 3 void*",
+            "*7 failed, 2 passed, 5 void*",
         ]
     )
 
@@ -190,7 +226,7 @@ def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
             "*offhook: what happened*",
             "silence_after(1) is false",
             "Real time, seed *",
-            "Timeline, journal, audio, picture, statistics and script: *popen-gw0*test_it-test_quiet_machine-*",
+            "Timeline, journal, audio, picture, *: *offhook-artifacts/*/test_it-test_quiet_machine-*",
             "VOID test_it.py::test_wait: *; run 3 times",
             "  its last run failed at test_it.py:16, for whatever reason, with NotFinished: finished(): *",
             "  >       offhook_mock.callee().finished(timeout_s=0)",

@@ -25,7 +25,9 @@ def says(verdict: Verdict, passed: bool, text: str, off_by_s: float | None = Non
     assert verdict.passed is passed, verdict.explanation
     assert text in verdict.explanation
     assert verdict.about_time
-    assert verdict.off_by_s == (None if off_by_s is None else pytest.approx(off_by_s, abs=0.03))
+    finding_s = None if off_by_s is None else pytest.approx(off_by_s, abs=0.03)
+    assert verdict._finding.off_by_s == finding_s
+    assert verdict.off_by_s == (None if passed else finding_s)
 
 
 def test_every_turn_was_answered() -> None:

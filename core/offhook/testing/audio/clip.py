@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from offhook.testing.audio.measures import Floats
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 #: Sound that is shorter than this is a click.
 _LEAST_SOUND_S: Final = 0.03
 #: Speech that is shorter than this is a noise, as for `offhook.SpeechDetector`.

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from offhook.testing.audio.clip import Clip, Match
     from offhook.testing.audio.spans import Span
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 #: A clip is recognised by its opening of this length: an application that is spoken over may not play more of it.
 OPENING_S: Final = 0.6
 #: At least this share of a clip is certainly of this clip, and not of other speech of the same voice.

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from offhook.testing.audio.verdict import Finding, Note
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 _MOST_MS: Final = 3_600_000
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from offhook.testing.audio.measures import Floats
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 #: Both sides are compared at this rate, in hertz: voice is below 4 kHz.
 RATE_HZ: Final = 8_000
 _BLOCK: Final = RATE_HZ * 3 // 10

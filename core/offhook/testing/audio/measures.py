@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import MissingExtraError
 from offhook.interfaces.frame import SAMPLE_BYTES, SILENCE_DBFS
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 try:
     import numpy as np
     import soxr

@@ -11,6 +11,9 @@ from offhook.testing.audio.verdict import Finding
 if TYPE_CHECKING:
     from offhook.testing.audio.clip import Clip
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 #: Times are measured in steps of 10 ms, so that a limit that is met exactly may seem to be missed by one step.
 _STEP_S: Final = 0.0101
 
@@ -47,7 +50,8 @@ def sound_after(heard: Clip, at_s: float, within_s: float) -> Finding:
     first = next((span for span in heard.sound() if span.to_s > at_s), None)
     cure = "what the application does after that moment, before it plays anything"
     if first is None:
-        return Finding(False, expected, f"no sound after {at_s:.2f} s; {what_is(heard)}", cure, True)
+        missing_s = max(0.0, heard.ends_at_s - at_s - within_s)
+        return Finding(False, expected, f"no sound after {at_s:.2f} s; {what_is(heard)}", cure, True, missing_s)
     after_s = max(0.0, first.from_s - at_s)
     found = f"sound begins at {first.from_s:.2f} s, {after_s:.2f} s after {at_s:.2f} s"
     if not after_s:

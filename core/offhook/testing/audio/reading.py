@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from offhook.interfaces.audio import AudioSource
     from offhook.plugin import Plugins
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 _T = TypeVar("_T")
 
 #: The longest clip, in seconds, as for what a callee says.

@@ -10,6 +10,9 @@ from offhook.wording import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: pytest shows the line of the test, and none of ours.
+__tracebackhide__: Final = True
+
 #: pytest shortens what it shows of an object to 240 characters.
 _MOST_SHOWN: Final = 220
 
@@ -55,7 +58,7 @@ class Answer(Protocol):
 
     @property
     def off_by_s(self) -> float | None:
-        """How far it is from the limit of the question, in seconds; None without a figure."""
+        """By how much a limit was missed, in seconds; None if none was, or no figure says that."""
         ...
 
 
@@ -76,8 +79,7 @@ class Verdict:
         passed: the answer.
         question: the question, as it was written.
         about_time: whether a machine that was busy could have caused the answer.
-        off_by_s: how far what was heard is from the limit, in seconds: by how much it was missed or, if the verdict is
-            true, by how much it was met. None if that is not a figure.
+        off_by_s: by how much a limit was missed, in seconds; None if the verdict is true, or no figure says that.
     """
 
     __slots__ = ("_finding", "_note", "about_time", "off_by_s", "passed", "question")
@@ -86,7 +88,7 @@ class Verdict:
         self.passed: bool = finding.passed
         self.question: str = question
         self.about_time: bool = finding.about_time
-        self.off_by_s: float | None = finding.off_by_s
+        self.off_by_s: float | None = None if finding.passed else finding.off_by_s
         self._finding = finding
         self._note = note
 

@@ -57,12 +57,12 @@ def kept_by(item: pytest.Item) -> float | None:
         pytest.fail.Exception: it is not a number from 0 to 3600.
     """
     from offhook.errors import ConfigError
-    from offhook_mockserver.tenants.settings import check_keep_audio
+    from offhook_mockserver.testkit.options import MockOptions
 
     for marker in item.iter_markers(MARKER):
         if "keep_audio_s" in marker.kwargs:
             try:
-                return check_keep_audio(marker.kwargs["keep_audio_s"])
+                return MockOptions(keep_audio_s=marker.kwargs["keep_audio_s"]).keep_audio_s
             except ConfigError as error:
                 pytest.fail(f"@pytest.mark.{MARKER}: {error.message}", pytrace=False)
     return None

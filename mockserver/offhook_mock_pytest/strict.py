@@ -34,8 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Describe the marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(allow=[...]): what this test may leave behind, by name: calls_up, scripts_unfinished, called_again, "
-        "unexpected_requests, faults_unused, applications, tasks, threads, sockets, processes (offhook_mock)",
+        f"{MARKER}(allow=[...]): what this test may leave behind, by name: calls_up, scripts_unfinished, "
+        "scripts_failed, called_again, unexpected_requests, faults_unused, applications, tasks, "
+        "threads, sockets, processes (offhook_mock)",
     )
     config.addinivalue_line(
         "markers", f"{MARKER}(keep_audio_s=...): how much sound of its calls this test keeps, in seconds (offhook_mock)"

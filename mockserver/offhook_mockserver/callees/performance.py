@@ -201,7 +201,7 @@ class Performance:
         finder: ToneFinder | MarkerFinder | None = None
         match sound:
             case Sound.SPEECH:
-                ear.expect_speech()
+                ear.forget_turn()
                 heard, code, text = ear.spoken, MomentCode.HEARD_SPEECH, "caller speaks"
             case Sound.QUIET:
                 heard, code, text = ear.paused, MomentCode.HEARD_QUIET, "caller pauses"
@@ -224,6 +224,8 @@ class Performance:
             if finder is not None:
                 finder.close()
                 ear.taps = tuple(tap for tap in ear.taps if tap is not finder)
+        if sound is Sound.QUIET:
+            ear.forget_turn()  # the next wait for quiet is for another turn
         self.note(code, text)
         return True
 

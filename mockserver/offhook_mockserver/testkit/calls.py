@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import CallStateError
+from offhook.errors import CallStateError, SourceError
+from offhook_mockserver.callees.places import found, not_found
+from offhook_mockserver.callees.speech import Speech
 
 if TYPE_CHECKING:
     import os
@@ -53,6 +55,11 @@ class CallHandle:
     def end(self) -> CalleeEnd | None:
         """How the callee's part ended; None while it goes on."""
         return self._scene.bridge.call(lambda: self._call.end)
+
+    @property
+    def problem(self) -> str:
+        """Why the callee's script failed; empty if it has not."""
+        return self._scene.bridge.call(lambda: self._call.problem)
 
     @property
     def answered(self) -> bool:
@@ -154,7 +161,13 @@ class CallHandle:
 
         if isinstance(what, Clip):
             return what
-        return Clip.read(what, self._scene.folder, plugins=self._scene.plugins)
+        path = Speech.of(what, None, "what").path
+        if path is None:
+            return Clip.read(what, plugins=self._scene.plugins)
+        file = found(path, self._scene.folder)
+        if not file.exists():
+            raise SourceError(not_found(path, self._scene.folder))
+        return Clip.read(file, plugins=self._scene.plugins)
 
 
 def _shown(end: CalleeEnd | None) -> str:

@@ -179,6 +179,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "Tenants.find": "the API calls it, with what a request has",
     "Tenants.named": "the API calls it, with what a request has",
     "TimelineEntry.": _MADE,
+    "Figure.": _MADE,
     "Verdict.": _MADE,
     "VirtualLoop.add_signal_handler": "asyncio's",
     "VirtualLoop.call_again": _INSIDE,

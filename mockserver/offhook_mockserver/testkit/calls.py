@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
 
+#: How a test keeps more of the audio of its calls.
+KEEP_MORE: Final = "MockOptions(keep_audio_s=...) or @pytest.mark.offhook(keep_audio_s=...) keeps more"
+
 
 class CallHandle:
     """One call that a test's callee has received. Times are in seconds since the callee answered.
@@ -111,7 +114,7 @@ class CallHandle:
         """What the callee heard until now, to be questioned.
 
         Raises:
-            CallStateError: it has not answered, or the call was longer than `MockOptions.keep_audio_s`.
+            CallStateError: it has not answered. Questions about audio beyond `MockOptions.keep_audio_s` raise it, too.
         """
         from offhook.testing.audio import Clip, Heard, Span
 
@@ -129,19 +132,14 @@ class CallHandle:
                 f"the callee has heard nothing yet, because it has not answered the call {self.channel}: wait for it, "
                 "with callee.answered() or callee.finished()"
             )
-        if audio.dropped:  # or a question about the rest would get a wrong answer
-            kept_s = self._scene.tenant.settings.keep_audio_s
-            raise CallStateError(
-                f"only the first {kept_s:g} s of this call were kept, and it was longer, so questions about what the "
-                "callee heard have no answer: return MockOptions(keep_audio_s=...) with a longer time from the fixture "
-                "offhook_mock_options"
-            )
         heard = Heard(
             Clip(audio.heard, audio.rate_hz, name="what the callee heard"),
             gaps=tuple(Span(from_s, to_s) for from_s, to_s in audio.heard_gaps),
             said=Clip(audio.said, audio.rate_hz, name="what the callee said"),
             resolve=self._resolve,
             note=self._scene.verdicts.add,
+            lasted_s=audio.lasted_s,
+            keep_more=KEEP_MORE,
         )
         if ended:
             self._final = heard
@@ -152,7 +150,7 @@ class CallHandle:
         """What the callee said until now.
 
         Raises:
-            CallStateError: it has not answered.
+            CallStateError: it has not answered, or only the beginning of the call was kept.
         """
         said = self.heard.said
         assert said is not None

@@ -140,7 +140,7 @@ SAYS = {
         "E * assert <no: silence begins at *, 5.81 s too late*>",
         "*offhook: what happened*",
         "silence_after(0.60, within_ms=400, for_ms=500) is false",
-        "  expected: silence begins at most 0.40 s after 0.60 s*",
+        "  expected: silence begins at most 400 ms after 0.60 s*",
         "  look at:  whether the application stops playing (Call.clear) when the callee speaks*",
         "*[[]0.600] call 1  callee says hello.wav",
         "*[[]7.480] call 1  caller pauses",

@@ -254,7 +254,8 @@ class Heard:
             ConfigError: `ms` is not a number of milliseconds, or `Heard` was made without `said`.
             CallStateError: only the beginning of the call was kept.
         """
-        question, within_s = f"responds_within({_number(ms)})", _ms(ms, "ms")
+        within_s = _ms(ms, "ms")
+        question = f"responds_within({_number(ms)})"
         said = self._both(question)
         self._kept.need(question)
         finding = responds_within(self._clip.speech(), said.speech(), self._clip.ends_at_s, within_s)
@@ -267,7 +268,8 @@ class Heard:
             ConfigError: `ms` is not a number of milliseconds, or `Heard` was made without `said`.
             CallStateError: only the beginning of the call was kept, and both did not speak at once for longer in it.
         """
-        question, most_s = f"talks_over_at_most({_number(ms)})", _ms(ms, "ms")
+        most_s = _ms(ms, "ms")
+        question = f"talks_over_at_most({_number(ms)})"
         said = self._both(question)
         return self._sure(question, talks_over_at_most(self._clip.speech(), said.speech(), most_s), of=False)
 

@@ -284,6 +284,12 @@ def api() -> str:
     return page
 
 
+def test_kit() -> str:
+    """The page that `kit_page.py` makes."""
+    page: str = runpy.run_path(str(DOCS / "kit_page.py"))["page"]()
+    return page
+
+
 _ATTRIBUTES = ["to set or to give", "default", "what it means"]
 
 
@@ -315,6 +321,7 @@ PAGES = {
     "reference/interfaces.md": interfaces,
     "reference/types.md": types,
     "reference/conformance.md": conformance,
+    "reference/test-kit.md": test_kit,
 }
 
 

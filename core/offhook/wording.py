@@ -17,6 +17,21 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
+def no_attribute(thing: object, name: str) -> AttributeError:
+    """The error for a name that an object does not have, with the nearest of its public names.
+
+    For a `__getattr__`. Python calls that as well when a property raises AttributeError, and shows that error then.
+    """
+    kind = type(thing)
+    if hasattr(kind, name):
+        try:
+            object.__getattribute__(thing, name)
+        except AttributeError as error:
+            return error
+    near = "" if name.startswith("_") else nearest_name(name, [known for known in dir(kind) if known[0] != "_"])
+    return AttributeError(f"{kind.__name__!r} object has no attribute {name!r}{near}", name=name, obj=thing)
+
+
 def quoted(text: str) -> str:
     """A text that a person typed, quoted, cut to 40 characters, with unprintable characters escaped."""
     return ascii(text if len(text) <= 40 else text[:37] + "...")

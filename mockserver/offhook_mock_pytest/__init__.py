@@ -9,6 +9,7 @@ machine, unless live mode is on: a test must not ring a person by accident.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import zlib
@@ -153,12 +154,15 @@ def offhook_mock(
     A test marked ``offhook_virtual`` runs in virtual time, all others in real time.
     """
     from offhook.plugin import cut_traceback
-    from offhook_mock_pytest.strict import allowed_by, watched
+    from offhook_mock_pytest.strict import allowed_by, kept_by, watched
     from offhook_mockserver.testkit.making import real_handle, virtual_handle
     from offhook_mockserver.testkit.options import check_options
 
     item, options = request.node, check_options(offhook_mock_options, "what the fixture offhook_mock_options returns")
     assert isinstance(item, pytest.Item)
+    kept_s = kept_by(item)
+    if kept_s is not None:
+        options = dataclasses.replace(options, keep_audio_s=kept_s)
     # The name of the test is part of it, so that a test has the same ids whichever tests run beside it.
     seed = zlib.crc32(item.nodeid.encode(), options.seed)
     folder = item.path.parent

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from offhook_mockserver.testkit.allowances import Leftover
 
 MARKER: Final = "offhook"
+#: The arguments of the marker.
+_ARGUMENTS: Final = frozenset({"allow", "keep_audio_s"})
 #: What a fixture of the test may own.
 _OF_FIXTURES: Final = frozenset({"threads", "sockets", "processes"})
 
@@ -34,8 +36,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Describe the marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(allow=[...]): what this test may leave behind, by name: calls_up, scripts_unfinished, called_again, "
-        "unexpected_requests, faults_unused, applications, tasks, threads, sockets, processes (offhook_mock)",
+        f"{MARKER}(allow=[...]): what this test may leave behind, by name: calls_up, scripts_unfinished, "
+        "scripts_failed, called_again, unexpected_requests, faults_unused, applications, tasks, "
+        "threads, sockets, processes (offhook_mock)",
+    )
+    config.addinivalue_line(
+        "markers", f"{MARKER}(keep_audio_s=...): how much sound of its calls this test keeps, in seconds (offhook_mock)"
     )
 
 
@@ -44,6 +50,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Reject a marker that allows something unknown, before any fixture is created."""
     if item.get_closest_marker(MARKER) is not None:
         allowed_by(item)
+        kept_by(item)
+
+
+def kept_by(item: pytest.Item) -> float | None:
+    """Return how much sound the markers of a test keep, in seconds; None if they do not say. The nearest one counts.
+
+    Raises:
+        pytest.fail.Exception: it is not a number from 0 to 3600.
+    """
+    from offhook.errors import ConfigError
+    from offhook_mockserver.testkit.options import MockOptions
+
+    for marker in item.iter_markers(MARKER):
+        if "keep_audio_s" in marker.kwargs:
+            try:
+                return MockOptions(keep_audio_s=marker.kwargs["keep_audio_s"]).keep_audio_s
+            except ConfigError as error:
+                pytest.fail(f"@pytest.mark.{MARKER}: {error.message}", pytrace=False)
+    return None
 
 
 def allowed_by(item: pytest.Item) -> frozenset[str]:
@@ -56,8 +81,11 @@ def allowed_by(item: pytest.Item) -> frozenset[str]:
     for marker in item.iter_markers(MARKER):
         given: object = marker.kwargs.get("allow", ())
         names = isinstance(given, list | tuple | set | frozenset)
-        if marker.args or marker.kwargs.keys() - {"allow"} or not names:
-            pytest.fail(f'@pytest.mark.{MARKER} takes one argument: write allow=["calls_up"]', pytrace=False)
+        if marker.args or marker.kwargs.keys() - _ARGUMENTS or not names:
+            pytest.fail(
+                f'@pytest.mark.{MARKER} takes two arguments: write allow=["calls_up"] or keep_audio_s=600',
+                pytrace=False,
+            )
         allowed.update(_checked(name) for name in cast("list[object]", given))
     return frozenset(allowed)
 

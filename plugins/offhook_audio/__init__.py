@@ -27,12 +27,20 @@ def offhook_audio_source(registry: SourceRegistry) -> None:
         _wav,
         summary="an audio file (WAV, FLAC, Ogg, MP3): wav:greeting.wav",
         extra=_EXTRA,
-        needs=("numpy", "soundfile"),
+        needs=("numpy", "soundfile", "offhook_audio.wav"),
     )
     registry.add(
-        "tone", _tone, summary="a sine of a frequency (Hz), a duration (s) and a level (dBFS): tone:440,2.5,-20"
+        "tone",
+        _tone,
+        summary="a sine of a frequency (Hz), a duration (s) and a level (dBFS): tone:440,2.5,-20",
+        needs=("offhook_audio.tone",),
     )
-    registry.add("silence", _silence, summary="silence, endless or for some seconds: silence:2.5")
+    registry.add(
+        "silence",
+        _silence,
+        summary="silence, endless or for some seconds: silence:2.5",
+        needs=("offhook_audio.silence",),
+    )
     registry.add("marker", _marker, summary="a chirp of 0.2 s, to measure delays exactly")
 
 
@@ -50,8 +58,20 @@ def offhook_audio_filter(registry: FilterRegistry) -> None:
 
 @hookimpl
 def offhook_resampler(registry: ResamplerRegistry) -> None:
-    registry.add("live", _live, summary="little delay (1 to 2 ms), by PyAV", extra=_EXTRA, needs=("av",))
-    registry.add("file", _file, summary="best quality, by soxr HQ", extra=_EXTRA, needs=("numpy", "soxr"))
+    registry.add(
+        "live",
+        _live,
+        summary="little delay (1 to 2 ms), by PyAV",
+        extra=_EXTRA,
+        needs=("av", "offhook_audio.resample_live"),
+    )
+    registry.add(
+        "file",
+        _file,
+        summary="best quality, by soxr HQ",
+        extra=_EXTRA,
+        needs=("numpy", "soxr", "offhook_audio.resample_file"),
+    )
 
 
 def _wav(argument: str) -> AudioSource:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.bench import kit_rows
 from tests.bench.method import (
+    HAS_PROC,
     MOST_REPEATS,
     NothingHeard,
     Usage,
@@ -204,9 +206,43 @@ def test_two_rows_are_measured_and_written(tmp_path: Path) -> None:
     assert run.returncode == int(any(row["value"] is None for row in rows.values())), run.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.timeout(120)
+def test_rows_of_the_test_kit_are_measured(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    run = subprocess.run(
+        [sys.executable, str(RUN), "--only", "K2,K4", "--turns", "1", "--json", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in run.stderr, run.stderr
+    rows = {row["id"]: row for row in json.loads(file.read_text(encoding="utf-8"))}
+    assert list(rows) == ["K2", "K2.imports", "K4"]
+    assert rows["K2"]["value"] < rows["K2.imports"]["value"]
+    assert rows["K4"]["value"] > 0
+    assert all(len(row["turns"]) == 3 for row in rows.values())
+
+
+@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.timeout(120)
+def test_memory_is_read_while_calls_are_declined_and_stories_are_told() -> None:
+    figures = kit_rows.run("requests", "100")
+    assert figures["requests"] == list(range(100))
+    assert all(figures["bytes"]) is HAS_PROC
+    assert figures["entries"][0] >= 100
+    taken_s, spent_s = kit_rows.tell_stories(4, ("-p", "no:xdist"))
+    assert taken_s > 0
+    assert spent_s > 0
+    with pytest.raises(RuntimeError, match="the stories failed"):
+        kit_rows.tell_stories(4, ("-p", "no:xdist", "--deselect", "tests/bench/stories.py"))
+
+
 def test_every_row_has_its_place_in_the_table() -> None:
     names = [name for names in SETS for name in names]
-    assert {"G1", "G9m", "G15", "A1"} <= set(names)
+    assert {"G1", "G9m", "G15", "A1", *(f"K{number}" for number in range(1, 8))} <= set(names)
     ordered = sorted(names, key=place)
     assert ordered == sorted(names, key=lambda name: ("GKA".index(name[0]), int(name.strip("AGKm"))))
     assert ordered[-1] == "A5"

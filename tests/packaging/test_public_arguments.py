@@ -319,6 +319,8 @@ def valid_calls(folder: Path, call: Call, phone: Phone, kit_handle: MockHandle) 
         "home": (home, {"environment": {}}),
         "load_json": (load_json, {"text": "{}"}),
         "load_scripts": (load_scripts, {"path": scripts}),
+        "CalleeHandle.follows": (kit_handle.callee().follows, {"script": Script("answers", [Answer()])}),
+        "MockHandle.load": (kit_handle.load, {"path": scripts}),
         "make_private": (make_private, {"folder": folder / "private"}),
         "replay": (replay, {"journal": []}),
     }

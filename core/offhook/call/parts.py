@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from offhook.call.preparation import prepare_audio
 from offhook.errors import CallStateError
 from offhook.interfaces.loops import LoopAffinity
 from offhook.plugin.isolation import as_plugin_error, isolated
@@ -78,7 +79,7 @@ class PhoneParts:
         self.affinity.check(needs_loop=needs_loop)
 
     async def check(self) -> None:
-        """Check whether a call could be placed and joined.
+        """Check whether a call could be placed and joined, and import what it may need to play audio.
 
         Raises:
             ConfigError, TransportError, PluginError: a call could not work; nothing has rung.
@@ -90,3 +91,4 @@ class PhoneParts:
         except BaseException as error:
             raise as_plugin_error(carrier, "endpoint", error) from error
         await isolated(transport, "check", lambda: transport.check(endpoint), _CHECK_TIMEOUT_S)
+        await prepare_audio(self.plugins)

@@ -21,7 +21,9 @@ def docs_command(
     page: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PAGE]", help="A page or a section of one, for example hooks or hooks#offhook_transport."
+            metavar="[PAGE]",
+            help="A page or a section of one, for example hooks or hooks#offhook_transport; or a word, for the pages "
+            "that have it in their names.",
         ),
     ] = None,
 ) -> None:
@@ -29,10 +31,10 @@ def docs_command(
 
     Exit codes: 0 printed, 2 no such page or section.
     """
-    if page is not None:
+    pages = all_pages() if page is None else with_word(page)
+    if page is not None and not pages:
         print_text(read(page).removesuffix("\n"))
         return
-    pages = all_pages()
     for path in pages:
         print_line(f"{path.stem:<24} {title(path)}")
     print_line()
@@ -55,6 +57,12 @@ def all_pages() -> list[Path]:
         for group in _GROUPS
         for path in sorted((place / group).glob("*.md"))
     ]
+
+
+def with_word(word: str) -> list[Path]:
+    """Return the pages that have a word in their names; none if it is the name of a page."""
+    pages = all_pages()
+    return [] if any(path.stem == word for path in pages) else [path for path in pages if word in path.stem]
 
 
 def title(page: Path) -> str:

@@ -96,7 +96,8 @@ class CallMedia:
         self._joined_at = self._loop.time()
         self._pacer = Pacer(self._loop, self._tick)
         self._frame_samples = samples_per_frame(self.rate_hz)
-        self._restart = _RESTART_S * self.rate_hz
+        #: How far a frame may be from where its position says, in samples.
+        self._most_off = _RESTART_S * self.rate_hz
         self._base = 0
         self._anchors: dict[int, int] = {}
         #: Audio of this time, in positions, is dropped until this moment: it waited in a socket.
@@ -235,7 +236,7 @@ class CallMedia:
             self.frames_stale += 1
             return
         self.frames_heard += 1
-        if anchor is None or abs(anchor + frame.position - now) > self._restart:
+        if anchor is None or abs(anchor + frame.position - now) > self._most_off:
             anchor = self._anchors[uid] = now - frame.position
         position = anchor + frame.position
         pcm = frame.pcm
@@ -250,10 +251,7 @@ class CallMedia:
 
     def _pass_on(self, frame: AudioFrame) -> None:
         """Pass a frame of the callee to the listeners."""
-        for listener in tuple(self._listeners):
-            stream = listener()
-            if stream is None:
-                continue
+        for stream in self._streams():
             try:
                 stream.feed(frame)
             except BaseException as error:

@@ -101,7 +101,9 @@ class Registry(Generic[_F]):
             factory: makes a part; imports its SDK itself, when called.
             summary: one line for ``offhook plugins``.
             extra: what to pass to pip when one of `needs` is missing, for example ``offhook[aiortc]``.
-            needs: import names that must be installed before the factory is called.
+            needs: import names that must be installed before the factory is called. Those of audio sources and
+                resamplers are imported before a phone dials, so that the first ``play()`` of a call is not late; name
+                the module of the part itself as well.
 
         Raises:
             PluginError: the name is taken, or an argument is invalid.

@@ -41,6 +41,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
         _ready: deque[asyncio.Handle]
         _scheduled: list[_Timer]
         _stopping: bool
+        _closed: bool
         _debug: bool
         _timer_cancelled_count: int
         _clock_resolution: float
@@ -68,7 +69,8 @@ class QuickTurns(asyncio.SelectorEventLoop):
         """As in asyncio."""
         if self._debug or not _USUAL_HANDLES:
             return super().call_soon(callback, *args, context=context)
-        self._check_closed()
+        if self._closed:
+            self._check_closed()
         handle = _Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
-from offhook.wording import quoted_path, system_reason
+from offhook.wording import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: The largest file that a callee may say: ten minutes of 96 kHz stereo with 24 bits are 330 MB.
 MOST_BYTES: Final = 512 * 1024 * 1024
+#: The problem of a file that is not there.
+MISSING: Final = "does not exist"
 _RATES_HZ: Final = range(1_000, 384_001)
 _HEADER_BYTES: Final = 44
 #: How files of the formats begin that the source ``wav`` reads: WAV and its relatives, AIFF, FLAC, Ogg, MP3.
@@ -41,7 +43,7 @@ def audio_problem(path: Path) -> str:
         # Non-blocking, because opening a FIFO waits for its other end.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
-        return "does not exist"
+        return MISSING
     except (OSError, ValueError) as error:
         return f"cannot be opened: {system_reason(error)}"
     try:
@@ -62,9 +64,3 @@ def audio_problem(path: Path) -> str:
         if rate_hz not in _RATES_HZ:
             return f"has a header with a rate of {rate_hz} Hz"
     return ""
-
-
-def missing_file(path: Path) -> str:
-    """A sentence about an audio file that cannot be said; empty if it can."""
-    problem = audio_problem(path)
-    return f"the file {quoted_path(path)} {problem}" if problem else ""

@@ -8,12 +8,13 @@ neither is whether the callee's call ends when the caller leaves: both are argum
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from offhook.arguments import check_number
 from offhook.errors import SourceError
 from offhook.interfaces import SAMPLE_BYTES, LeaveReason, LegClosed, MemberJoined, MemberLeft
 from offhook_mockserver.callees.ends import CalleeEnd
+from offhook_mockserver.callees.kept_audio import MOST_KEPT_S
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.callees.performance import Performance
 from offhook_mockserver.callees.speech import MAX_SCRIPT_S
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_KEPT_S", "Callee", "CalleeEnd"]
 
-#: The longest part of a call whose audio is kept in memory: an hour of both directions takes 230 MB at 16 kHz.
-MOST_KEPT_S: Final = 3600.0
-
 
 class Callee:
     """One callee in one call.
@@ -50,7 +48,7 @@ class Callee:
         max_call_s: how long its part may last.
         join_window_s: how long it waits for a caller to join.
         grace_s: how long a caller that dropped may be away.
-        keep_audio_s: how much of each direction, from the answer on, is kept for `audio`; at most an hour.
+        keep_audio_s: how much sound of each direction, from the answer on, is kept for `audio`; at most an hour.
         timers: measures `max_call_s`, `join_window_s` and `grace_s`; the running loop by default.
         joins_at_ringing: whether its member joins when ringing starts; it publishes at the answer in any case.
         stays_when_caller_leaves: whether it goes on when the caller leaves or drops, before the answer as well.

@@ -57,8 +57,8 @@ class CalleeEar:
         gap_samples: samples that the caller's positions skipped: lost, or never sent.
         frames_too_fast: frames dropped because more audio came than time passed.
         frames_unrecorded: frames that the recording could not take.
-        spoken: set when the caller has started to speak since `expect_speech`.
-        paused: set when the caller has spoken and then been quiet for `TURN_PAUSE_MS`.
+        spoken: set when the caller has started to speak since `forget_turn`.
+        paused: set when the caller has spoken since then, and then been quiet for `TURN_PAUSE_MS`.
         taps: what takes each frame as well; only while something needs it.
         deaf: whether what comes is not listened to, as on hold.
         spoke: whether the caller has spoken since `forget`.
@@ -95,20 +95,21 @@ class CalleeEar:
         return self._now()
 
     def forget(self) -> None:
-        """From now on, `spoke` is about speech that is going on or begins later."""
+        """From now on, `spoke`, `spoken` and `paused` are about speech that is going on or begins later."""
         self.spoke = self._detector.speaking
+        self.forget_turn()
+
+    def forget_turn(self) -> None:
+        """From now on, `spoken` and `paused` are about speech that is going on or begins later."""
+        self.spoken.clear()
+        self.paused.clear()
+        if self._detector.speaking:
+            self.spoken.set()
 
     def return_to_room(self) -> None:
         """Note that the callee was away from the room until now: nothing that it missed counts as a gap."""
         self._expected = max(self._expected, self._now())
         self._offset = None
-
-    def expect_speech(self) -> None:
-        """Forget speech that has ended: only speech that is going on, or begins later, counts."""
-        self.spoken.clear()
-        self.paused.clear()
-        if self._detector.speaking:
-            self.spoken.set()
 
     def hear(self, uid: int, frame: AudioFrame) -> None:
         """Take a frame; its position counts from the talker's first sample."""

@@ -17,35 +17,65 @@ _MOST_TEXT: Final = 200
 class MomentCode(Enum):
     """What happened, as a code that does not change."""
 
+    #: The callee's telephone rings.
     RINGING = "ringing"
+    #: It declines.
     DECLINED = "declined"
+    #: It is in another call.
     BUSY = "busy"
+    #: It is switched off, or without a network.
     UNREACHABLE = "unreachable"
+    #: It answers on a device that is not in the channel.
     ANSWERED_ELSEWHERE = "answered_elsewhere"
+    #: It answers: times of a callee count from here.
     ANSWERED = "answered"
+    #: A voicemail has answered.
     VOICEMAIL = "voicemail"
+    #: The voicemail has beeped, and records.
     BEEPED = "beeped"
+    #: It begins to say something.
     SPEAKS = "speaks"
+    #: It has said that.
     STOPPED_SPEAKING = "stopped_speaking"
+    #: It begins to listen for something.
     LISTENS = "listens"
+    #: It listened for speech, and the caller speaks.
     HEARD_SPEECH = "heard_speech"
+    #: It listened for quiet, and the caller has spoken and paused.
     HEARD_QUIET = "heard_quiet"
+    #: It listened for a tone, and heard it.
     HEARD_TONE = "heard_tone"
+    #: It listened for the marker, and heard it.
     HEARD_MARKER = "heard_marker"
+    #: It did not hear in time what it listened for.
     HEARD_NOTHING = "heard_nothing"
+    #: It echoes from now on.
     ECHOES = "echoes"
+    #: It sends noise from now on.
     MAKES_NOISE = "makes_noise"
+    #: It puts the caller on hold.
     ON_HOLD = "on_hold"
+    #: It takes the caller off hold.
     RESUMED = "resumed"
+    #: It sends nothing from now on.
     MUTED = "muted"
+    #: It sends again.
     UNMUTED = "unmuted"
+    #: A branch was decided.
     BRANCHED = "branched"
+    #: A round of a loop begins.
     REPEATS = "repeats"
+    #: It drops out of the channel, to come back.
     WENT_AWAY = "went_away"
+    #: It is back.
     CAME_BACK = "came_back"
+    #: Its second device joins.
     SECOND_DEVICE = "second_device"
+    #: It hangs up.
     HUNG_UP = "hung_up"
+    #: It drops out of the channel.
     DROPPED = "dropped"
+    #: Every step of its script is done.
     SCRIPT_DONE = "script_done"
 
     @property

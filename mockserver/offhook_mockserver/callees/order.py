@@ -10,6 +10,8 @@ from offhook_mockserver.callees.steps.answering import Answer
 from offhook_mockserver.callees.steps.branching import Repeat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from offhook_mockserver.callees.step import Step
 
 #: Steps that a script plays at most, repetitions included, and how deep branches and loops may be nested.
@@ -24,9 +26,18 @@ class StepOrder:
         where: what holds the steps, for messages.
         answered: whether the callee has answered before the first.
         depth: in how many branches and loops they are.
+        named: returns how a step is written, for messages; by default, the name of its class.
     """
 
-    def __init__(self, where: str = "the script", *, answered: bool = False, depth: int = 0) -> None:
+    def __init__(
+        self,
+        where: str = "the script",
+        *,
+        answered: bool = False,
+        depth: int = 0,
+        named: Callable[[type[Step]], str] = lambda kind: kind.__name__,
+    ) -> None:
+        self._named = named
         self.answered: bool = answered
         self._where = where
         self._depth = depth
@@ -41,17 +52,19 @@ class StepOrder:
             ConfigError: it is on the wrong side of `Answer` or is never reached, or there are too many steps.
         """
         self._number += 1
-        kind = type(step).__name__
+        kind = self._named(type(step))
         this = f"step {self._number} of {self._where}, {kind},"
         if self._ended_by:
             raise ConfigError(f"{this} is never reached: {self._ended_by} ends the script")
         if step.when is (When.BEFORE if self.answered else When.AFTER):
             side = "after" if self.answered else "before"
-            raise ConfigError(f"{this} cannot come {side} Answer")
+            raise ConfigError(f"{this} cannot come {side} {self._named(Answer)}")
         if step.nested and self._depth == MOST_DEPTH:
             raise ConfigError(f"{this} is nested too deep: branches and loops may be {MOST_DEPTH} deep")
         for steps in step.nested:
-            order = StepOrder(f"{kind} (step {self._number})", answered=self.answered, depth=self._depth + 1)
+            order = StepOrder(
+                f"{kind} (step {self._number})", answered=self.answered, depth=self._depth + 1, named=self._named
+            )
             for inner in steps:
                 order.add(inner)
         if isinstance(step, Repeat) and step.times > 1 and step.always_ends:

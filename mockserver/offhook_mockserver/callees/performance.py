@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import LeaveReason
 from offhook_mockserver.callees.ear import CalleeEar
-from offhook_mockserver.callees.kept_audio import CallAudio, Track
+from offhook_mockserver.callees.kept_audio import MOST_KEPT_S, CallAudio, Track
 from offhook_mockserver.callees.moments import History, MomentCode
 from offhook_mockserver.callees.progress import Progress
 from offhook_mockserver.callees.signals import MarkerFinder, ToneFinder
@@ -46,7 +46,7 @@ class Performance:
         finish: called with an end that the script chose.
         enter: called before the member joins; returns whether the call is still going on.
         step_out: called after the member has left for a while.
-        keep_audio_s: how much of each direction is kept.
+        keep_audio_s: how much sound of each direction is kept.
 
     Attributes:
         done: set when the script is done, or the callee's part has ended.
@@ -94,7 +94,6 @@ class Performance:
         keep = int(keep_audio_s * room.rate_hz)
         self._heard = Track(keep) if keep else None
         self._said = Track(keep) if keep else None
-        self._keep = keep
         self._played = 0
         self._compared = Track(_COMPARED_S * room.rate_hz, latest=True) if script.compares else None
         self._compared_from = 0
@@ -139,16 +138,20 @@ class Performance:
 
     def audio(self) -> CallAudio:
         """What was kept of both directions; empty before the answer, or if nothing is kept."""
-        if self.ear is None or self._heard is None or self._said is None:
-            return CallAudio(self._room.rate_hz)
         rate_hz = self._room.rate_hz
-        end = min(self._keep, self.ear.now if self._end is None else self._end)
+        if self.ear is None:
+            return CallAudio(rate_hz)
+        lasted = self.ear.now if self._end is None else self._end
+        if self._heard is None or self._said is None:
+            return CallAudio(rate_hz, lasted_s=lasted / rate_hz)
+        reached = (track.ends for track in (self._heard, self._said) if track.ends is not None)
+        end = min(lasted, MOST_KEPT_S * rate_hz, *reached)
         return CallAudio(
             rate_hz,
             self._heard.pcm(0, end),
             tuple((start / rate_hz, stop / rate_hz) for start, stop in self._heard.gaps),
             self._said.pcm(0, end),
-            self._heard.dropped + self._said.dropped,
+            lasted / rate_hz,
         )
 
     # What steps call
@@ -198,7 +201,7 @@ class Performance:
         finder: ToneFinder | MarkerFinder | None = None
         match sound:
             case Sound.SPEECH:
-                ear.expect_speech()
+                ear.forget_turn()
                 heard, code, text = ear.spoken, MomentCode.HEARD_SPEECH, "caller speaks"
             case Sound.QUIET:
                 heard, code, text = ear.paused, MomentCode.HEARD_QUIET, "caller pauses"
@@ -221,6 +224,8 @@ class Performance:
             if finder is not None:
                 finder.close()
                 ear.taps = tuple(tap for tap in ear.taps if tap is not finder)
+        if sound is Sound.QUIET:
+            ear.forget_turn()  # the next wait for quiet is for another turn
         self.note(code, text)
         return True
 

@@ -90,10 +90,6 @@ class Stage(Protocol):
         """End the callee's part. Does not return: the step is cancelled."""
         ...
 
-    async def until_end(self) -> None:
-        """Wait until the call ends."""
-        ...
-
     def may_end(self) -> None:
         """Count the script as done when the call ends from now on."""
         ...

@@ -19,9 +19,10 @@ from offhook.errors import ConfigError, NumberRejected
 from offhook.interfaces import e164
 from offhook.paths import expanded
 from offhook.wording import nearest_name, printable, quoted, quoted_path, system_reason
-from offhook_mockserver.callees.builder import CalleeScript
+from offhook_mockserver.callees.builder import NAMES, CalleeScript
 from offhook_mockserver.callees.order import MOST_DEPTH, MOST_STEPS
-from offhook_mockserver.callees.script import Script, ScriptError
+from offhook_mockserver.callees.places import clip
+from offhook_mockserver.callees.script import Script, ScriptError, Step
 from offhook_mockserver.callees.speech import CLIPS, Speech
 from offhook_mockserver.callees.toml_lines import StepLines
 
@@ -36,31 +37,9 @@ _SOURCES: Final = frozenset({"marker", "silence", "tone"})
 _CALLEE_KEYS: Final = ("number", "summary", "steps")
 #: The builder's method for each verb.
 METHODS: Final[Mapping[str, Callable[..., object]]] = {
-    "ring": CalleeScript.rings,
-    "answer": CalleeScript.answers,
-    "decline": CalleeScript.declines,
-    "busy": CalleeScript.is_busy,
-    "never_answer": CalleeScript.never_answers,
-    "unreachable": CalleeScript.is_unreachable,
-    "answered_elsewhere": CalleeScript.answers_elsewhere,
-    "voicemail": CalleeScript.goes_to_voicemail,
-    "say": CalleeScript.says,
-    "listen": CalleeScript.listens,
-    "wait": CalleeScript.waits,
-    "barge_in": CalleeScript.barges_in,
-    "echo": CalleeScript.echoes,
-    "noise": CalleeScript.makes_noise,
-    "hold": CalleeScript.holds,
-    "resume": CalleeScript.resumes,
-    "mute": CalleeScript.mutes,
-    "unmute": CalleeScript.unmutes,
-    "hang_up": CalleeScript.hangs_up,
-    "drop": CalleeScript.drops,
-    "come_back": CalleeScript.comes_back,
-    "second_device": CalleeScript.second_device_joins,
-    "if_heard": CalleeScript.if_heard,
-    "repeat": CalleeScript.repeats,
+    verb: getattr(CalleeScript, name) for verb, name in NAMES.items()
 }
+_KEYS: Final[Mapping[str, str]] = {name: verb for verb, name in NAMES.items()}
 #: Arguments that are steps.
 _NESTED: Final = frozenset({"then", "otherwise", "steps"})
 #: A key of more parts than any of ours has, such as ``a.b.c.d``: `tomllib` takes minutes for one with 100,000. It is
@@ -72,6 +51,10 @@ _LONG_KEY: Final = re.compile(
 _AT: Final = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)")
 
 
+def _unchecked(spec: str) -> None:
+    """Without plugins, a spec is checked when the call starts."""
+
+
 def load_scripts(path: str | os.PathLike[str]) -> dict[str, Script]:
     """The scripts in a TOML file, by the numbers of their callees.
 
@@ -81,8 +64,17 @@ def load_scripts(path: str | os.PathLike[str]) -> dict[str, Script]:
     Raises:
         ScriptError: the file cannot be read, or something in it is wrong; the message holds the line.
     """
-    file = expanded(check_path(path, "path", "callees.toml"))
-    return _Reader(file, _read(file)).scripts()
+    return scripts_of(expanded(check_path(path, "path", "callees.toml")))
+
+
+def scripts_of(file: Path, check_spec: Callable[[str], None] = _unchecked) -> dict[str, Script]:
+    """The scripts in a TOML file; see `load_scripts`.
+
+    Args:
+        file: the file.
+        check_spec: called with the spec of each source that is not a file; raises a `ConfigError` if it is wrong.
+    """
+    return _Reader(file, _read(file), check_spec).scripts()
 
 
 def scripts_in(text: str, folder: Path) -> dict[str, Script]:
@@ -128,26 +120,36 @@ def _method(verb: str) -> Callable[..., object] | None:
 class _Confined(CalleeScript):
     """A script that may name audio files in one folder alone, and knows the line of its present step."""
 
-    def __init__(self, folder: Path, where: Callable[[], str]) -> None:
+    def __init__(self, folder: Path, where: Callable[[], str], check_spec: Callable[[str], None]) -> None:
         super().__init__(folder)
         self._place = where
+        self._check_spec = check_spec
         self._confines = folder.resolve()
 
     def _inner(self) -> CalleeScript:
-        return _Confined(self._confines, self._place)
+        return _Confined(self._confines, self._place, self._check_spec)
+
+    def _verb(self, step: type[Step]) -> str:
+        return step.verb
+
+    def _argument(self, verb: str, name: str) -> str:
+        return f"{name} of {_KEYS[verb]}"
 
     def _where(self) -> str:
         return self._place()
 
-    def _in_folder(self, what: str | os.PathLike[str]) -> str | os.PathLike[str]:
-        speech = Speech.of(what, None, "the audio")
+    def _in_folder(self, what: str | os.PathLike[str], name: str = "the audio") -> str | os.PathLike[str]:
+        speech = Speech.of(what, None, name)
         if speech.path is None:
-            name = speech.spec.partition(":")[0]
-            if name not in _SOURCES:
+            source = speech.spec.partition(":")[0]
+            if source not in _SOURCES:
                 raise ConfigError(
-                    f"a file of scripts may not use the source {quoted(name)}: name an audio file or a tone"
+                    f"a file of scripts may not use the source {quoted(source)}: name an audio file or a tone"
                 )
             return what
+        own = clip(speech.path)
+        if own is not None and not (self._confines / speech.path).exists():
+            return own
         try:
             found = Path(os.path.realpath(self._confines / speech.path))
         except ValueError as error:
@@ -163,9 +165,11 @@ class _Reader:
     Args:
         file: the file, for messages and for the folder of its audio.
         text: what it holds.
+        check_spec: see `scripts_of`.
     """
 
-    def __init__(self, file: Path, text: str) -> None:
+    def __init__(self, file: Path, text: str, check_spec: Callable[[str], None] = _unchecked) -> None:
+        self._check_spec = check_spec
         self._file = file
         self._line = 1
         self._count = 0
@@ -217,7 +221,7 @@ class _Reader:
         steps, summary = values.get("steps"), values.get("summary", "")
         if not isinstance(steps, list):
             self._fail('a callee needs steps: write steps = [{answer = {after_s = 1}}, "hang_up"]')
-        builder = _Confined(self._file.parent, self._where)
+        builder = _Confined(self._file.parent, self._where, self._check_spec)
         for step_index, step in enumerate(self._counted(cast("list[object]", steps))):
             self._line = self._lines.of_step(index, step_index)
             self._step(builder, step, depth=0)

@@ -46,7 +46,7 @@ def names_command() -> None:
 
 @fault.command("list")
 def list_command(mock: _Mock = None, tenant: _Tenant = None, as_json: _Json = False) -> None:
-    """Print the active faults, and how often each was applied."""
+    """Print the active faults and those that are used up, and how often each was applied."""
     _show(_ask(mock, tenant, "GET", ""), as_json)
 
 
@@ -191,7 +191,9 @@ def _show(document: dict[str, Any], as_json: bool) -> None:
 
 
 def _line(found: dict[str, Any]) -> str:
-    return f"{found['id']}  {found['text']}; applied {found['count']} times"
+    return f"{found['id']}  {found['text']}; applied {found['count']} times" + (
+        ", used up" if found.get("used_up") else ""
+    )
 
 
 def _option(argument: str) -> str:

@@ -74,6 +74,7 @@ class MockCall:
         answered_wall_s: when the callee answered, likewise; None before that.
         events: what happened, in order; of more than 2,000, the latest.
         end: how the callee's part ended; None before that.
+        problem: why the callee's script failed, if that is how its part ended; else empty.
         task: owns the room and the callee, until all members have left.
     """
 
@@ -87,6 +88,7 @@ class MockCall:
     answered_wall_s: float | None = None
     events: list[str] = field(default_factory=list[str])
     end: CalleeEnd | None = None
+    problem: str = ""
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
     def note(self, what: str) -> None:

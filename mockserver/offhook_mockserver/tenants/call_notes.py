@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished, mask
 from offhook.session import Grade
 from offhook_mockserver.callees.ends import CalleeEnd
+from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.tenants.call import CallEvent
 from offhook_mockserver.tenants.entry import EntryKind
 
@@ -30,6 +31,9 @@ _UNPUBLISHED: Final = ("unpublished", "has stopped publishing audio")
 _LEFT: Final = ("left", "left the channel")
 _DROPPED: Final = ("dropped", "dropped out of the channel")
 _REMOVED: Final = ("removed", "was removed from the channel")
+
+#: Ends that the script chose: the moment of the step is their entry, so that one hang-up is one line.
+_NOTED_BEFORE: Final = frozenset({end.value for end in CalleeEnd} & {code.value for code in MomentCode})
 
 
 class CallNotes:
@@ -59,6 +63,8 @@ class CallNotes:
         if self._call.answered_wall_s is None and self._call.callee.answered:
             self._call.answered_wall_s = self._tenant.clock.wall_s()
         fields: dict[str, Json] = {"code": moment.code.value, "at_s": moment.at_s}
+        if moment.code.value in _NOTED_BEFORE:
+            fields["end"] = moment.code.value
         self._add(EntryKind.CALLEE, moment.text, fields, Grade.ASSUMED)
         if moment.code.is_event:
             self._event(moment.text)
@@ -108,7 +114,8 @@ class CallNotes:
     def callee_ended(self, end: CalleeEnd, problem: str = "") -> None:
         """The callee's part has ended; with `FAILED`, because of a problem."""
         text = f"{end.text}: {problem}" if problem else end.text
-        self._add(EntryKind.CALLEE, text, {"end": end.value}, Grade.ASSUMED)
+        if end.value not in _NOTED_BEFORE:
+            self._add(EntryKind.CALLEE, text, {"code": end.value, "end": end.value}, Grade.ASSUMED)
         self._event(text)
 
     def lost(self, losses: Mapping[str, int]) -> None:

@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
+from offhook.wording import describe
 from offhook_mockserver.callees.callee import Callee, CalleeEnd
 from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.callees.script_source import script_from
@@ -19,6 +20,7 @@ from offhook_mockserver.tenants.call import MockCall
 from offhook_mockserver.tenants.call_faults import CallFaults
 from offhook_mockserver.tenants.call_log import CallLogs
 from offhook_mockserver.tenants.call_notes import CallNotes
+from offhook_mockserver.tenants.entry import clean_text
 from offhook_mockserver.tenants.settings import BridgeJoins
 
 if TYPE_CHECKING:
@@ -152,11 +154,13 @@ class Calls:
             call.end = await call.callee.run()
         except Exception as error:
             call.end = CalleeEnd.FAILED
+            call.problem = clean_text(describe(error))
             if isinstance(error, OffhookError):
+                call.problem = clean_text(error.message)
                 _log.warning("the callee of %s failed: %s", call.channel, error.message)
             else:
                 _log.exception("the callee of %s failed", call.channel)
-            notes.callee_ended(call.end, str(error))
+            notes.callee_ended(call.end, call.problem)
         else:
             notes.callee_ended(call.end)
         await self._until_empty(tenant, call, started_at_s)

@@ -104,7 +104,9 @@ class Entry:
     grade: Grade
 
     def __str__(self) -> str:
-        return f"#{self.index} {self.at_s:.3f} s {self.kind.value}: {cut(self.text)}"
+        code = self.fields.get("code") or self.fields.get("event")
+        about = f"{self.kind.value} {cut(code)}" if isinstance(code, str) else self.kind.value
+        return f"#{self.index} {self.at_s:.3f} s {about}: {cut(self.text)}"
 
     def to_json(self) -> dict[str, Json]:
         """The entry as an object of JSON."""

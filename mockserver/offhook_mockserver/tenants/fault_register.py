@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 #: Faults of one tenant that may be active at once.
 MOST_FAULTS: Final = 100
+#: Faults that are kept when they are used up, for those who ask what has become of them.
+MOST_USED_UP: Final = 20
 #: How many faults of one tenant are kept, the latest ones.
 _MOST_KEPT: Final = 1000
 
@@ -85,6 +87,7 @@ class FaultRegister:
         self.on_applied: Callable[[Fault, str, str | None, str | None], None] | None = on_applied
         self.on_loop: OnLoop = _directly
         self._faults: dict[str, Fault] = {}
+        self._used_up: deque[Fault] = deque(maxlen=MOST_USED_UP)
         self._all: deque[Fault] = deque(maxlen=_MOST_KEPT)
         self._watchers: list[FaultWatcher] = []
         self._made = 0
@@ -95,6 +98,11 @@ class FaultRegister:
         """The active faults, oldest first."""
         # Of a copy: a test may ask from another thread than the loop's.
         return tuple(fault for fault in tuple(self._faults.values()) if fault.active)
+
+    @property
+    def used_up(self) -> tuple[Fault, ...]:
+        """The latest faults that were applied as often as they allow, oldest first, until `clear`; at most 20."""
+        return tuple(self._used_up)
 
     @property
     def made(self) -> tuple[Fault, ...]:
@@ -117,6 +125,7 @@ class FaultRegister:
         """Undo all faults; called on the loop of the mock. Idempotent."""
         for fault in tuple(self._faults.values()):
             fault.end()
+        self._used_up.clear()
 
     def take(self, kind: type[_E], what: str, to: str | None, channel: str | None) -> _E | None:
         """Apply the next fault of a kind to a call: it is counted.
@@ -210,7 +219,8 @@ class FaultRegister:
 
     def forget(self, fault: Fault) -> None:
         """A fault has ended: notify the watchers. Called on the loop, once for each fault."""
-        self._faults.pop(fault.id, None)
+        if self._faults.pop(fault.id, None) is not None and fault.spent:
+            self._used_up.append(fault)
         for watcher in tuple(self._watchers):
             watcher.fault_undone(fault)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError
-from offhook.wording import nearest_name, quoted
+from offhook.wording import nearest_name, no_attribute, quoted
 from offhook_mockserver.tenants.channel_faults import ChannelFaults
 from offhook_mockserver.tenants.fault_register import CallLimits
 from offhook_mockserver.tenants.http_faults import HttpFaults
@@ -40,6 +40,11 @@ class Faults(HttpFaults, ChannelFaults, MediaFaults):
     Of the faults of a request one is applied at a time: first those with `times`, in the order in which they were made,
     so that several make a sequence; then the latest of the others.
     """
+
+    if not TYPE_CHECKING:  # so that type checkers still report a wrong name
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, name)
 
     def make(self, name: str, arguments: Mapping[str, object]) -> Fault:
         """Make a fault by the name of its method, for commands.

@@ -68,7 +68,8 @@ class TenantSettings:
         call_log: whether a ``call_log`` event is sent when a call ends. It is an entry of the journal, and it is posted
             to `webhook_url` if that is set.
         webhook_url: where events are posted: an http URL at a loopback address, or empty.
-        keep_audio_s: of this many seconds of each call, what callees heard and said is kept in memory; 0 keeps nothing.
+        keep_audio_s: how much sound of each direction of a call is kept in memory, in seconds, without silence; 0
+            keeps nothing.
 
     Raises:
         ConfigError: one of them is of the wrong type or out of range, here or when it is assigned later; `token_life_s`

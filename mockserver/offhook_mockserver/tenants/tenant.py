@@ -18,6 +18,7 @@ from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164
 from offhook.secret import Secret
 from offhook_mockserver.tenants.clock import TenantClock
+from offhook_mockserver.tenants.effects import MediaImpaired
 from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.tenants.faults import Faults
 from offhook_mockserver.tenants.journal import Journal
@@ -304,6 +305,8 @@ def check_tenant(given: object) -> Tenant:
 
 def _note_fault(journal: Journal, fault: Fault, what: str, number: str | None, channel: str | None) -> None:
     fields: dict[str, Json] = {"fault": fault.name, "id": fault.id, "count": fault.count}
+    if isinstance(fault.effect, MediaImpaired) and fault.effect.for_s is not None:
+        fields["for_s"] = fault.effect.for_s
     text = f"fault {fault.id} ({fault.name}): {what}"
     journal.add(EntryKind.FAULT, text, channel=channel or "", number=number or "", fields=fields)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.testkit.handle import MockHandle
     from offhook_mockserver.testkit.journal import JournalHandle
     from offhook_mockserver.testkit.making import mock
-    from offhook_mockserver.testkit.not_finished import NotFinished
+    from offhook_mockserver.testkit.not_finished import NotFinished, ScriptFailed
     from offhook_mockserver.testkit.options import MockOptions
     from offhook_mockserver.testkit.server_thread import ServerThread
     from offhook_mockserver.testkit.started import Started
@@ -35,6 +35,7 @@ __all__ = [
     "MomentCode",
     "NotFinished",
     "NotVirtual",
+    "ScriptFailed",
     "ServerThread",
     "Started",
     "mock",
@@ -52,6 +53,7 @@ _HOMES: Final[Mapping[str, str]] = {
     "MomentCode": "callees.moments",
     "NotFinished": "testkit.not_finished",
     "NotVirtual": "testkit.virtual_guard",
+    "ScriptFailed": "testkit.not_finished",
     "ServerThread": "testkit.server_thread",
     "Started": "testkit.started",
     "mock": "testkit.making",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 ALLOWANCES: Final[Mapping[str, str]] = {
     "calls_up": "calls that are still up when the test ends",
     "scripts_unfinished": "callees whose script did not reach its end, and callees with a script that no call rang",
+    "scripts_failed": "callees whose script raised an error while it was played",
     "called_again": "a callee with a script that was called more than once",
     "unexpected_requests": "requests that no route of the mock answers",
     "faults_unused": "faults that the test made and that never had an effect",

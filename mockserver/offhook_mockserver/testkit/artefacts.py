@@ -195,6 +195,8 @@ def _call_statistics(call: CallEvidence) -> dict[str, object]:
         "unfinished": list(call.unfinished),
         "counters": dict(call.counters),
         "losses": dict(call.losses),
+        "lasted_s": None if audio is None else audio.lasted_s,
+        "kept_s": None if audio is None else audio.kept_s,
         "heard_s": None if audio is None else _duration_s(audio, audio.heard),
         "said_s": None if audio is None else _duration_s(audio, audio.said),
         "gaps_s": None if audio is None else [list(gap) for gap in audio.heard_gaps],

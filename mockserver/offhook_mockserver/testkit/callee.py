@@ -13,13 +13,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Self
 
-from offhook.arguments import check_seconds, check_text, wrong
+from offhook.arguments import check_instance, check_seconds, check_text, wrong
 from offhook.errors import CallStateError
 from offhook.interfaces import mask
 from offhook.wording import nearest_name
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.moments import MomentCode
-from offhook_mockserver.testkit.not_finished import NotFinished, why_not
+from offhook_mockserver.callees.script import Script
+from offhook_mockserver.testkit.not_finished import NotFinished, ScriptFailed, why_not
+from offhook_mockserver.testkit.specs import check_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,18 +49,36 @@ class CalleeHandle(CalleeScript):
     def __init__(self, scene: Scene, calls: CallList, number: str) -> None:
         super().__init__(scene.folder)
         self._scene = scene
+        self._check_spec = lambda spec: check_spec(scene.plugins, spec)
         self._calls = calls
         self.number: str = number
 
     def __repr__(self) -> str:
         return f"<CalleeHandle {self.number}, {len(self.steps)} steps>"
 
-    def _add(self, make: Callable[[], Sequence[Step]]) -> Self:
-        super()._add(make)
-        # A call may come after any verb. One that is going on keeps the script that it began with.
-        script, scripts = self.script(), self._scene.tenant.scripts
-        self._scene.bridge.call(lambda: scripts.__setitem__(self.number, script))
+    def follows(self, script: Script) -> Self:
+        """Do what a script says, in place of the steps so far.
+
+        Args:
+            script: the script; `MockHandle.load` reads scripts from a file.
+
+        Raises:
+            ConfigError: it is not a script.
+        """
+        check_instance(script, "script", Script, "a Script")
+        self._restart(script.steps)
+        self._publish(script)
         return self
+
+    def _add(self, verb: str, make: Callable[[], Sequence[Step]]) -> Self:
+        super()._add(verb, make)
+        self._publish(self.script())
+        return self
+
+    def _publish(self, script: Script) -> None:
+        """Play a script in calls that begin from now on; a call may come after any verb."""
+        scripts = self._scene.tenant.scripts
+        self._scene.bridge.call(lambda: scripts.__setitem__(self.number, script))
 
     # Waiting
 
@@ -69,7 +89,7 @@ class CalleeHandle(CalleeScript):
             timeout_s: how long to wait, in seconds; None for the limit of `MockOptions`.
 
         Raises:
-            NotFinished: it did not answer in time, or cannot any more.
+            NotFinished: it did not answer in time, or cannot any more; `ScriptFailed` if its script raised an error.
             CallStateError: an event loop runs on this thread; use `aanswered`.
         """
         return self._wait("answered", timeout_s, _has_answered)
@@ -87,6 +107,7 @@ class CalleeHandle(CalleeScript):
         Raises:
             NotFinished: it did not finish in time, or cannot any more; the message says in which step it waits, what
                 it heard, and what to look at.
+            ScriptFailed: its script raised an error; the message holds it.
             CallStateError: an event loop runs on this thread; use `afinished`.
         """
         return self._wait("finished", timeout_s, _has_finished)
@@ -260,7 +281,10 @@ class CalleeHandle(CalleeScript):
         failed = next((started.error for started in self._scene.applications.failed()), None)
         calls, others = self._scene.bridge.call(lambda: (self._calls.to(self.number), self._calls.to()))
         message = why_not(self._scene, self.number, calls, others, verb, limit_s)
-        error = NotFinished(message, about_time=failed is None, idle_s=self._scene.bridge.call(self._idle_s))
+        script_failed = bool(calls) and bool(calls[-1].problem)
+        kind = ScriptFailed if script_failed else NotFinished
+        about_time = failed is None and not script_failed
+        error = kind(message, about_time=about_time, idle_s=self._scene.bridge.call(self._idle_s))
         error.__cause__ = failed
         return error
 

@@ -6,10 +6,10 @@ real time may be another process, so it writes to a folder of the test, which th
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import Ids, Store
@@ -59,7 +59,7 @@ class FileJournals(CallerJournals):
 
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
-        self._folder = Path(tempfile.gettempdir(), f"offhook-test-{Ids().hex(16)}")
+        self._folder = os.path.join(tempfile.gettempdir(), f"offhook-test-{Ids().hex(16)}")  # noqa: PTH118 - for each test
         self.setting: str = f"jsonl:{self._folder}"
 
     def read(self) -> Sequence[Document]:
@@ -72,7 +72,8 @@ class FileJournals(CallerJournals):
 
     def close(self) -> None:
         """See `CallerJournals.close`."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if os.path.lexists(self._folder):  # often no phone made it, and rmtree is slow to see that
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class MemoryJournals(CallerJournals):

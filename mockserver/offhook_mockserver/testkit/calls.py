@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.errors import CallStateError
+from offhook.errors import CallStateError, SourceError
+from offhook_mockserver.callees.places import found, not_found
+from offhook_mockserver.callees.speech import Speech
 
 if TYPE_CHECKING:
     import os
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
+
+#: How a test keeps more of the audio of its calls.
+KEEP_MORE: Final = "MockOptions(keep_audio_s=...) or @pytest.mark.offhook(keep_audio_s=...) keeps more"
 
 
 class CallHandle:
@@ -50,6 +55,11 @@ class CallHandle:
     def end(self) -> CalleeEnd | None:
         """How the callee's part ended; None while it goes on."""
         return self._scene.bridge.call(lambda: self._call.end)
+
+    @property
+    def problem(self) -> str:
+        """Why the callee's script failed; empty if it has not."""
+        return self._scene.bridge.call(lambda: self._call.problem)
 
     @property
     def answered(self) -> bool:
@@ -104,7 +114,7 @@ class CallHandle:
         """What the callee heard until now, to be questioned.
 
         Raises:
-            CallStateError: it has not answered, or the call was longer than `MockOptions.keep_audio_s`.
+            CallStateError: it has not answered. Questions about audio beyond `MockOptions.keep_audio_s` raise it, too.
         """
         from offhook.testing.audio import Clip, Heard, Span
 
@@ -122,19 +132,14 @@ class CallHandle:
                 f"the callee has heard nothing yet, because it has not answered the call {self.channel}: wait for it, "
                 "with callee.answered() or callee.finished()"
             )
-        if audio.dropped:  # or a question about the rest would get a wrong answer
-            kept_s = self._scene.tenant.settings.keep_audio_s
-            raise CallStateError(
-                f"only the first {kept_s:g} s of this call were kept, and it was longer, so questions about what the "
-                "callee heard have no answer: return MockOptions(keep_audio_s=...) with a longer time from the fixture "
-                "offhook_mock_options"
-            )
         heard = Heard(
             Clip(audio.heard, audio.rate_hz, name="what the callee heard"),
             gaps=tuple(Span(from_s, to_s) for from_s, to_s in audio.heard_gaps),
             said=Clip(audio.said, audio.rate_hz, name="what the callee said"),
             resolve=self._resolve,
             note=self._scene.verdicts.add,
+            lasted_s=audio.lasted_s,
+            keep_more=KEEP_MORE,
         )
         if ended:
             self._final = heard
@@ -145,7 +150,7 @@ class CallHandle:
         """What the callee said until now.
 
         Raises:
-            CallStateError: it has not answered.
+            CallStateError: it has not answered, or only the beginning of the call was kept.
         """
         said = self.heard.said
         assert said is not None
@@ -156,7 +161,13 @@ class CallHandle:
 
         if isinstance(what, Clip):
             return what
-        return Clip.read(what, self._scene.folder, plugins=self._scene.plugins)
+        path = Speech.of(what, None, "what").path
+        if path is None:
+            return Clip.read(what, plugins=self._scene.plugins)
+        file = found(path, self._scene.folder)
+        if not file.exists():
+            raise SourceError(not_found(path, self._scene.folder))
+        return Clip.read(file, plugins=self._scene.plugins)
 
 
 def _shown(end: CalleeEnd | None) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from offhook.errors import OffhookError
 from offhook.interfaces import mask
 from offhook_mockserver.testkit.callers import caller_calls
 from offhook_mockserver.testkit.leftovers import leftovers
+from offhook_mockserver.testkit.spoken import with_speech
 from offhook_mockserver.testkit.story import timeline
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Evidence:
         applications: errors of applications for which the test did not ask.
         scripts: what its callees do, by number: `offhook mock --scripts` reads them again.
         stall: the longest time for which the mock's loop stood still during a call; None in virtual time.
+        figures: other figures about audio that the test read, the latest first.
     """
 
     test: str
@@ -87,6 +89,7 @@ class Evidence:
     applications: Sequence[BaseException]
     scripts: Mapping[str, Script]
     stall: Stall | None
+    figures: Sequence[Answered] = ()
 
 
 def gather(handle: MockHandle, test: str, *, error: BaseException | None = None, since_s: float = 0.0) -> Evidence:
@@ -104,7 +107,9 @@ def gather(handle: MockHandle, test: str, *, error: BaseException | None = None,
         records = handle.caller_records()
     except OffhookError as mistake:
         problem = mistake.message
-    return handle.on_loop(lambda: _gather(handle, test, error, since_s, records, problem))
+    evidence = handle.on_loop(lambda: _gather(handle, test, error, since_s, records, problem))
+    # Not on the mock's loop: measuring audio takes time.
+    return replace(evidence, timeline=with_speech(evidence.timeline, [call.audio for call in evidence.calls]))
 
 
 def _gather(
@@ -119,6 +124,7 @@ def _gather(
     callers = caller_calls(records, journal.entries)
     calls = (*handle.tenant.kept, *handle.tenant.calls.values())
     failed = handle.failed_applications()
+    verdicts = [] if error is None else handle.verdicts.behind(error)
     return Evidence(
         test=test,
         seed=handle.seed,
@@ -129,7 +135,8 @@ def _gather(
         callers_problem=callers_problem,
         entries=journal.entries,
         dropped=journal.dropped,
-        verdicts=[] if error is None else handle.verdicts.behind(error),
+        verdicts=verdicts,
+        figures=[figure for figure in handle.verdicts.figures() if figure not in verdicts],
         leftovers=[] if error is None else leftovers(handle, settled=False),
         faults=[fault.summary for fault in handle.faults.made],
         applications=[started.error for started in failed if started.error is not None and started.error is not error],

@@ -36,6 +36,9 @@ def _lines(evidence: Evidence, folder: Path | None, problem: str) -> Iterator[st
     for verdict in evidence.verdicts[:_MOST_EXPLANATIONS]:
         yield from verdict.explanation.splitlines()
         yield ""
+    for figure in evidence.figures[:_MOST_EXPLANATIONS]:
+        yield from figure.explanation.splitlines()
+        yield ""
     if evidence.timeline:
         yield "Timeline, in seconds; in brackets, seconds since the callee answered:"
         yield from timeline_lines(evidence.timeline)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from offhook.arguments import check_seconds, discard
+from offhook.arguments import check_path, check_seconds, discard
 from offhook.call import Phone
 from offhook.errors import CallStateError, ConfigError
 from offhook.interfaces import e164
+from offhook.paths import expanded
+from offhook.wording import no_attribute
 from offhook_mockserver.callees.numbers import DEFAULT_NUMBER
+from offhook_mockserver.callees.toml import scripts_of
 from offhook_mockserver.testkit.applications import check_application
 from offhook_mockserver.testkit.bridge import VirtualBridge, refuse_in_a_loop
 from offhook_mockserver.testkit.callee import CalleeHandle
@@ -22,8 +26,10 @@ from offhook_mockserver.testkit.calls import CallList
 from offhook_mockserver.testkit.clock import ClockHandle
 from offhook_mockserver.testkit.journal import JournalHandle
 from offhook_mockserver.testkit.process_environment import ONLY_LOOPBACK_VARIABLE, is_only_loopback
+from offhook_mockserver.testkit.specs import check_spec
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Coroutine, Sequence
     from typing import Unpack
 
@@ -93,6 +99,11 @@ class MockHandle:
 
     def __repr__(self) -> str:
         return f"<MockHandle {self.url}, {'virtual' if self.virtual else 'real'} time, seed {self.seed}>"
+
+    if not TYPE_CHECKING:  # so that type checkers still report a wrong name
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, name)
 
     # What an application needs
 
@@ -185,6 +196,20 @@ class MockHandle:
         callee = CalleeHandle(self._scene, self._calls, number)
         self.callees.append(callee)
         return callee
+
+    def load(self, path: str | os.PathLike[str]) -> dict[str, CalleeHandle]:
+        """The callees of a TOML file, by their numbers; each is as strict as one that verbs have written.
+
+        Args:
+            path: the file; a relative one is looked for in the folder of the test, and then in the current folder.
+
+        Raises:
+            ScriptError: the file cannot be read, or something in it is wrong; the message holds the line.
+        """
+        file = expanded(check_path(path, "path", "callees.toml"))
+        beside = Path(self._scene.folder or "", file)
+        scripts = scripts_of(beside if beside.exists() else file, lambda spec: check_spec(self.plugins, spec))
+        return {number: self.callee(number).follows(script) for number, script in scripts.items()}
 
     @property
     def calls(self) -> tuple[CallHandle, ...]:

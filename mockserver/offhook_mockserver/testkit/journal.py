@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from offhook.arguments import check_seconds, check_whole
+from offhook.errors import ConfigError
+from offhook.wording import nearest_name, no_attribute, quoted
 from offhook_mockserver.tenants.criteria import Criteria
 from offhook_mockserver.tenants.journal import NotSeen
 
@@ -39,12 +41,27 @@ class Search(TypedDict, total=False):
     where: Mapping[str, Json] | Callable[[Entry], object] | None
 
 
+def _criteria(search: Search) -> None:
+    """Check criteria here, where the test's line is the last of the traceback."""
+    for name, value in search.items():
+        if name not in Search.__annotations__:
+            near = nearest_name(name, Search.__annotations__)
+            guess = near or f': write where={{"{name}": {value!r}}} to look for a field'
+            raise ConfigError(f"there is no criterion {quoted(name)}{guess}")
+    Criteria(**search)
+
+
 class JournalHandle:
     """Reads the journal of one tenant, from any thread in real time."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._journal = scene.tenant.journal
+
+    if not TYPE_CHECKING:  # so that type checkers still report a wrong name
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, name)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -65,6 +82,7 @@ class JournalHandle:
         Raises:
             ConfigError: a criterion is of the wrong type, or the kind is unknown.
         """
+        _criteria(search)
         return self._scene.bridge.call(lambda: self._journal.search(**search))
 
     def wait_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
@@ -102,5 +120,5 @@ class JournalHandle:
     def _limit_s(self, timeout_s: float | None, count: int, search: Search) -> float:
         """Check the arguments of a wait here, where the test's line is the last of the traceback."""
         check_whole(count, "count", least=1)
-        Criteria(**search)
+        _criteria(search)
         return self._scene.options.timeout_s if timeout_s is None else check_seconds(timeout_s, "timeout_s", zero=True)

@@ -19,10 +19,12 @@ import socket
 import stat
 import subprocess
 import sys
+import sysconfig
 import threading
 import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Final, cast
 
 from offhook.plugin import line_shown
@@ -42,6 +44,7 @@ _PAUSE_S: Final = 0.01
 _UNCOUNTED_THREADS: Final = ("asyncio_", "AnyIO worker", "Trio thread", "offhook-watchdog", "pytest_timeout")
 #: Children that Python starts for itself and keeps until it ends.
 _PYTHONS_CHILDREN: Final = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+_INSTALLED: Final = (sysconfig.get_path("stdlib"), "<frozen")
 #: How much of a command line is shown.
 _LONGEST: Final = 120
 
@@ -89,9 +92,28 @@ def task_leak(task: asyncio.Task[object]) -> Leftover:
     """Describe a task that an application left running: its name, its coroutine, and the line where it waits."""
     coroutine: object = task.get_coro()
     running = getattr(coroutine, "__qualname__", None) or type(coroutine).__name__
-    stack = task.get_stack(limit=1)
-    place = f", waits at {line_shown(stack[0].f_code, stack[0].f_lineno)}" if stack else ""
+    frames = [(frame.f_code, frame.f_lineno) for frame in _awaited(coroutine)]
+    users = [(code, line) for code, line in frames if not _is_installed(code.co_filename)]
+    place = f", waits at {line_shown(*(users or frames)[-1])}" if frames else ""
     return Leftover("tasks", _shown(f"task {task.get_name()}, running {running}{place}"))
+
+
+def _awaited(coroutine: object) -> Iterator[FrameType]:
+    """The frames of a suspended coroutine, and of what it awaits: the innermost one is the last."""
+    while coroutine is not None:
+        for kind in ("cr", "gi", "ag"):  # of a coroutine, a generator, an asynchronous generator
+            frame = getattr(coroutine, f"{kind}_frame", None)
+            if isinstance(frame, FrameType):
+                yield frame
+                coroutine = getattr(coroutine, f"{kind}_await", None) or getattr(coroutine, f"{kind}_yieldfrom", None)
+                break
+        else:
+            return
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a file belongs to Python or to an installed package, and so not to the user."""
+    return file.startswith(_INSTALLED) or "site-packages" in file
 
 
 def _look(before: Picture, ports: Collection[int]) -> list[Leftover]:

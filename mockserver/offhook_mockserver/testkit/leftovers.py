@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import mask
+from offhook_mockserver.callees.steps.answering import NeverAnswer
 from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
 
@@ -36,7 +37,8 @@ def leftovers(handle: MockHandle, *, settled: bool = True) -> list[Leftover]:
         settled: whether the test has passed, and calls and applications have had time to end; if not, a call whose
             callee is done does not count, and neither does what a test that has not started anything left undone.
     """
-    found = [*_calls_up(handle, settled), *_called_again(handle), *_unexpected(handle), *_running(handle, settled)]
+    found = [*_failed(handle), *_calls_up(handle, settled), *_called_again(handle), *_unexpected(handle)]
+    found += _running(handle, settled)
     if settled or has_begun(handle):
         found += _unfinished(handle)
     if settled:
@@ -72,6 +74,12 @@ def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
         )
 
 
+def _failed(handle: MockHandle) -> Iterator[Leftover]:
+    for call in handle.calls:
+        if call.problem:
+            yield Leftover("scripts_failed", f"the script of the callee {mask(call.number)} failed: {call.problem}")
+
+
 def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
     for callee in handle.callees:
         if not callee.steps:
@@ -81,6 +89,8 @@ def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
                 "scripts_unfinished",
                 f"no call rang the callee {mask(callee.number)}, which has a script: {_why_uncalled(handle)}",
             )
+        elif callee.calls[-1].problem or (isinstance(callee.steps[-1], NeverAnswer) and not callee.calls[-1].over):
+            continue  # found by others: a script that failed, and a call that still rings
         elif callee.unfinished:
             steps = ", then ".join(callee.unfinished[:3]) + (" and more" if len(callee.unfinished) > 3 else "")
             yield Leftover("scripts_unfinished", f"the script of the callee {mask(callee.number)} did not end: {steps}")

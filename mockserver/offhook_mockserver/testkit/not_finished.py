@@ -35,6 +35,12 @@ class NotFinished(WaitTimeout):
         self.about_time: bool = about_time
 
 
+class ScriptFailed(NotFinished):
+    """A callee's script raised an error while it was played, for example because it says a file that cannot be read."""
+
+    code: ClassVar[str] = "script_failed"
+
+
 def why_not(
     scene: Scene,
     number: str,
@@ -78,7 +84,9 @@ def _stuck(calls: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -
     """The callee has been called."""
     call = calls[-1]
     end, left = call.end, call.unfinished
-    if end is not None and verb != "ended":
+    if call.problem:
+        yield f"{verb}(): the script of the callee {who} failed: {call.problem}"
+    elif end is not None and verb != "ended":
         yield f"{verb}(): the call to {who} is over ({end.text}), before the callee had done its script"
     elif verb == "answered":
         yield f"answered(): {who} did not answer within {limit_s:g} s"

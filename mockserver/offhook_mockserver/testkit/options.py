@@ -24,7 +24,8 @@ class MockOptions:
         settings: how calls behave where Sendblue's documentation does not say it.
         lines: the numbers that the application may call from.
         seed: what ids, keys, tokens and losses are drawn from, together with the name of the test.
-        keep_audio_s: how much of what a callee hears and says is kept, per call, in seconds.
+        keep_audio_s: how much sound of what a callee hears and says is kept, per call and direction, in seconds;
+            silence does not count. ``@pytest.mark.offhook(keep_audio_s=...)`` sets it for one test.
         timeout_s: the limit of a wait that names none, in seconds.
         ending_s: how long the applications that a test started may take to end when it has passed, in seconds of
             virtual time; in real time, 5 s at most.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from offhook.testing.audio import Clip, Mark, MarkKind, Span, State, Track, wave
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.testkit.callers import PHONE
+from offhook_mockserver.testkit.spoken import AUDIO
 from offhook_mockserver.testkit.story import CALLER
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ _DONE: Final[Mapping[str, MarkKind]] = {
     "Unmuted": MarkKind.MOMENT,
     "HangUpRequested": MarkKind.MOMENT,
 }
+#: What the waveforms and the states show already, or says what another mark at the same time says.
+_NOT_MARKED: Final = frozenset({"joined", "published", "unpublished", "left", "script_done", "answered", "ringing"})
+#: How texts name a member.
+_UID: Final = re.compile(r",? ?\(uid \d+\)|, for uid \d+")
 _FAILURES: Final = frozenset(kind.value for kind in (EntryKind.FAULT, EntryKind.LOSS, EntryKind.MISUSE))
 #: How much of the ringing is drawn: it has no audio.
 _MOST_RINGING_S: Final = 3.0
@@ -54,7 +60,9 @@ def picture_of(evidence: Evidence, call: int, audio: CallAudio) -> str:
         Track("caller", Clip(audio.heard, audio.rate_hz), gaps),
         Track("callee", Clip(audio.said, audio.rate_hz)),
     ]
-    return waveforms_svg(tracks, _marks(lines), states=_states(lines), title=evidence.test)
+    return waveforms_svg(
+        tracks, _marks(lines), states=_states(lines), shades=_shades(lines, audio), title=evidence.test
+    )
 
 
 def _marks(lines: Sequence[TimelineLine]) -> Iterator[Mark]:
@@ -64,8 +72,20 @@ def _marks(lines: Sequence[TimelineLine]) -> Iterator[Mark]:
         if line.kind == CALLER:
             if line.code in _DONE:
                 yield Mark(line.answered_s, line.text.removeprefix(PHONE), _DONE[line.code])
-        else:
-            yield Mark(line.answered_s, line.text, MarkKind.FAILURE if line.kind in _FAILURES else MarkKind.MOMENT)
+        elif line.kind != AUDIO and line.code not in _NOT_MARKED:
+            text = _UID.sub("", line.text)
+            yield Mark(line.answered_s, text, MarkKind.FAILURE if line.kind in _FAILURES else MarkKind.MOMENT)
+
+
+def _shades(lines: Sequence[TimelineLine], audio: CallAudio) -> Iterator[State]:
+    """What lasts for some time: faults of the network, and the part of the call that was not kept."""
+    end_s = max(audio.lasted_s, audio.kept_s)
+    for line in lines:
+        if line.lasts_s is not None and line.answered_s is not None:
+            to_s = max(line.answered_s, min(end_s, line.answered_s + line.lasts_s))
+            yield State(Span(line.answered_s, to_s), _UID.sub("", line.text))
+    if not audio.whole:
+        yield State(Span(audio.kept_s, audio.lasted_s), "not kept")
 
 
 def _states(lines: Sequence[TimelineLine]) -> Iterator[State]:

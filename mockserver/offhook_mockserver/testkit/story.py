@@ -43,6 +43,7 @@ class TimelineLine:
         code: what happened, by the stable code of the moment or the event; empty if the entry has none.
         text: a sentence.
         state: the new state of the call for that phone; empty for other lines.
+        lasts_s: how long it lasts from then on, such as a blackout; None if it is a moment, or that is not known.
     """
 
     at_s: float
@@ -52,6 +53,7 @@ class TimelineLine:
     code: str
     text: str
     state: str = ""
+    lasts_s: float | None = None
 
     @property
     def line(self) -> str:
@@ -88,6 +90,7 @@ def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> li
                 kind=entry.kind.value,
                 code=code,
                 text=entry.text,
+                lasts_s=lasts_s if isinstance(lasts_s := entry.fields.get("for_s"), int | float) else None,
             )
         )
     for caller in callers:

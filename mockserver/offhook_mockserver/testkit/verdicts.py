@@ -47,7 +47,7 @@ class NotedVerdict:
 
 
 class VerdictNotes:
-    """The verdicts of one test, the latest 200. `add` is the `note` of `Heard`."""
+    """The verdicts and figures of one test, the latest 200. `add` is the `note` of `Heard`."""
 
     def __init__(self) -> None:
         self._notes: deque[NotedVerdict] = deque(maxlen=_MOST)
@@ -70,6 +70,13 @@ class VerdictNotes:
         code, first, last = place
         used = [note.verdict for note in self._notes if note.code is code and first <= note.line <= last]
         return list(dict.fromkeys(used))  # pytest uses a part of an ``and`` twice
+
+    def figures(self) -> list[Answered]:
+        """Return the figures that the test read, the latest first, each once."""
+        from offhook.testing.audio import Figure
+
+        read = [note.verdict for note in reversed(self._notes) if isinstance(note.verdict, Figure)]
+        return list(dict.fromkeys(read))
 
 
 def _is_between(frame: FrameType) -> bool:

@@ -31,6 +31,8 @@ _STARTS: Final[tuple[tuple[str, object, str], ...]] = (
     ("threads", threading.Thread, "start"),
     ("sockets", socket.socket, "connect"),
     ("sockets", socket.socket, "connect_ex"),
+    ("sockets", socket, "getaddrinfo"),
+    ("sockets", socket, "gethostbyname"),
     ("processes", subprocess.Popen, "__init__"),
     ("processes", multiprocessing.process.BaseProcess, "start"),
     *(("processes", os, name) for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")),
@@ -69,22 +71,25 @@ class VirtualGuard:
     def watching(self) -> Generator[None]:
         """Refuse foreign work in the body."""
         with contextlib.ExitStack() as stack:
-            for kind, owner, name in _STARTS:
+            # The loop looks names up in a thread of its own.
+            for kind, owner, name in (*_STARTS, ("sockets", self._loop, "getaddrinfo")):
                 if kind not in self._allow and hasattr(owner, name):
                     own = name in vars(owner)
                     before = getattr(owner, name)
-                    setattr(owner, name, self._refusing(kind, before))
+                    setattr(owner, name, self._refusing(kind, name, before))
                     if own:
                         stack.callback(setattr, owner, name, before)
                     else:
                         stack.callback(delattr, owner, name)
             yield
 
-    def _refusing(self, kind: str, start: Callable[..., object]) -> Callable[..., object]:
+    def _refusing(self, kind: str, name: str, start: Callable[..., object]) -> Callable[..., object]:
+        what = f"the look-up of a name ({name})" if name.startswith("get") else _WHAT[kind]
+
         def refuse_or_start(*args: object, **options: object) -> object:
             if threading.get_ident() == self._thread and not self._loop.held:
                 message = (
-                    f"this test runs in virtual time and started {_WHAT[kind]}, whose time is the machine's: remove "
+                    f"this test runs in virtual time and started {what}, whose time is the machine's: remove "
                     "the marker offhook_virtual, and the same test runs in real time with any application; or run an "
                     "asyncio application on the test's loop, with offhook_mock.start(...). "
                     f"If it has nothing to do with time: @pytest.mark.offhook(allow=[{kind!r}])"

@@ -75,3 +75,16 @@ def test_pages_and_sections_that_the_code_refers_to_exist() -> None:
         assert read(page)
     for path in re.findall(r"\bdocs/[\w/-]+\.md", CODE):
         assert (ROOT / path).is_file(), path
+
+
+def test_a_word_lists_the_pages_with_it_in_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["docs", "test"]) == ExitCode.COMPLETED
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line][:-1]
+    assert listed == [
+        "failed-tests",
+        "test-a-voice-app",
+        "test-an-agent",
+        "test-tokens",
+        "test-with-virtual-time",
+        "test-kit",
+    ]

@@ -109,7 +109,7 @@ def test_a_timer_is_used_again_and_can_be_cancelled() -> None:
         await asyncio.sleep(3.5)
         timer.cancel()
         assert not loop.call_again(timer, 5.0)
-        assert not loop.call_again(loop.call_soon(print), 5.0)  # not a timer
+        assert not loop.call_again(loop.call_soon(list), 5.0)  # not a timer
         await asyncio.sleep(10)
         return times
 
@@ -149,3 +149,10 @@ def test_how_the_clock_jumps_is_for_the_loop_to_say() -> None:
     with pytest.raises(NotImplementedError):
         loop.jump(1.0)
     loop.close()
+
+
+def test_a_closed_loop_takes_no_callback() -> None:
+    loop = VirtualLoop()
+    loop.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.call_soon(list)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offhook.errors import ConfigError
-from offhook_mockserver.callees.builder import CalleeScript
+from offhook_mockserver.callees.builder import NAMES, CalleeScript
 from offhook_mockserver.callees.numbers import HELLO
+from offhook_mockserver.callees.places import CLIP_NAMES
 from offhook_mockserver.callees.script import (
+    VERBS,
     Answer,
     AnsweredElsewhere,
     BargeIn,
@@ -47,6 +49,7 @@ from offhook_mockserver.callees.script import (
     Voicemail,
     Wait,
 )
+from offhook_mockserver.callees.speech import CLIPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -118,46 +121,52 @@ def test_the_summary_says_what_happens() -> None:
 
 
 MISTAKES: list[tuple[Callable[[CalleeScript], object], str]] = [
-    (lambda c: c.says(HELLO), "step 1 of the script, Say, cannot come before Answer"),
-    (lambda c: c.answers().rings(1), "step 2 of the script, Ring, cannot come after Answer"),
-    (lambda c: c.answers().hangs_up().waits(1), "step 3 of the script, Wait, is never reached: HangUp ends the script"),
-    (lambda c: c.is_busy().answers(), "step 2 of the script, Answer, is never reached: Busy ends the script"),
+    (lambda c: c.says(HELLO), "step 1 of the script, says(), cannot come before answers()"),
+    (lambda c: c.answers().rings(1), "step 2 of the script, rings(), cannot come after answers()"),
+    (
+        lambda c: c.answers().hangs_up().waits(1),
+        "step 3 of the script, waits(), is never reached: hangs_up() ends",
+    ),
+    (lambda c: c.is_busy().answers(), "step 2 of the script, answers(), is never reached: is_busy() ends the script"),
     (lambda c: c.answers().says("nowhere.wav"), "the file 'nowhere.wav' does not exist"),
-    (lambda c: c.goes_to_voicemail(5), "Voicemail(greeting) must be a file's name or a path"),  # type: ignore[arg-type]
+    (lambda c: c.goes_to_voicemail(5), "goes_to_voicemail(greeting) must be a file's name or a path"),  # type: ignore[arg-type]
     (lambda c: c.goes_to_voicemail("nowhere.wav"), "the file 'nowhere.wav' does not exist"),
     (lambda c: c.answers().if_heard("no.wav", []), "the file 'no.wav' does not exist"),
     (lambda c: c.answers().says(Path(__file__)), "test_builder.py' is not an audio file"),
     (lambda c: c.answers().says("/dev/zero"), "the file '/dev/zero' is not a regular file"),
-    (lambda c: c.answers().says(7), "Say(path) must be a file's name or a path, for example 'hello.wav', got 7"),  # type: ignore[arg-type]
-    (lambda c: c.answers().waits(-1), "Wait(duration_s) must be a finite number of seconds, 0 or more, got -1"),
-    (lambda c: c.answers("1"), "after_s must be a finite number of seconds, 0 or more, got '1'"),  # type: ignore[arg-type]
-    (lambda c: c.answers().listens("music"), "until must be 'speech', 'quiet', 'marker' or a tone such as 'tone:440'"),
+    (lambda c: c.answers().says(7), "says(what) must be a file's name or a path, for example 'hello.wav', got 7"),  # type: ignore[arg-type]
+    (lambda c: c.answers().waits(-1), "waits(duration_s) must be a finite number of seconds, 0 or more, got -1"),
+    (lambda c: c.answers("1"), "answers(after_s) must be a finite number of seconds, 0 or more, got '1'"),  # type: ignore[arg-type]
+    (
+        lambda c: c.answers().listens("music"),
+        "listens(until) must be 'speech', 'quiet', 'marker' or a tone",
+    ),
     (lambda c: c.answers().listens("silence"), "got 'silence'. Write 'quiet'"),
-    (lambda c: c.answers().listens("tone:99999"), "Tone(hz) must be between 50 and 7,900 hertz, got 99999.0"),
+    (lambda c: c.answers().listens("tone:99999"), "listens(until) must be between 50 and 7,900 hertz, got 99999.0"),
     (lambda c: c.answers().if_heard("spoke", []), "got 'spoke'. Write 'speech' or 'silence'"),
     (
         lambda c: c.answers().if_heard("speech", [], at_least=1),
-        "at_least must be left out unless what is an audio file",
+        "if_heard(at_least) must be left out unless what is an audio file",
     ),
-    (lambda c: c.answers().if_heard("tone:440", []), "SoundsLike(path) must be an audio file"),
+    (lambda c: c.answers().if_heard("tone:440", []), "if_heard(what) must be an audio file"),
     (lambda c: c.answers().if_heard("speech", "hang_up"), "then must be a function that adds steps"),  # type: ignore[arg-type]
     (lambda c: c.answers().if_heard("speech", [HangUp]), "Did you forget the parentheses? Write HangUp(...)"),  # type: ignore[list-item]
     (
         lambda c: c.answers().if_heard("speech", [Answer()]),
-        "step 1 of IfHeard (step 2), Answer, cannot come after Answer",
+        "step 1 of if_heard() (step 2), answers(), cannot come after answers()",
     ),
-    (lambda c: c.if_heard("speech", [HangUp()]), "step 1 of the script, IfHeard, cannot come before Answer"),
-    (lambda c: c.answers().repeats(None, [Wait(1)]), "Repeat(times) must be a whole number between 1 and 1,000"),  # type: ignore[arg-type]
-    (lambda c: c.answers().repeats(1_000_000, [Wait(1)]), "Repeat(times) must be between 1 and 1,000"),
-    (lambda c: c.answers().repeats(2, []), "Repeat(steps) must be at least one step"),
-    (lambda c: c.answers().repeats(2, [HangUp()]), "Repeat, never repeats: one of its steps ends the script"),
+    (lambda c: c.if_heard("speech", [HangUp()]), "step 1 of the script, if_heard(), cannot come before answers()"),
+    (lambda c: c.answers().repeats(None, [Wait(1)]), "repeats(times) must be a whole number between 1 and 1,000"),  # type: ignore[arg-type]
+    (lambda c: c.answers().repeats(1_000_000, [Wait(1)]), "repeats(times) must be between 1 and 1,000"),
+    (lambda c: c.answers().repeats(2, []), "repeats(steps) must be at least one step"),
+    (lambda c: c.answers().repeats(2, [HangUp()]), "repeats(), never repeats: one of its steps ends the script"),
     (
         lambda c: c.answers().repeats(1000, [Repeat(11, [Wait(1)])]),
         "is too much: a script may have 10,000 steps, repetitions included",
     ),
     (
         lambda c: c.answers().if_heard("speech", [HangUp()], [Drop()]).waits(1),
-        "step 3 of the script, Wait, is never reached: IfHeard ends the script",
+        "step 3 of the script, waits(), is never reached: if_heard() ends the script",
     ),
 ]
 
@@ -180,7 +189,10 @@ def test_the_message_holds_the_line_of_the_verb_also_in_a_branch() -> None:
     with pytest.raises(ScriptError) as raised:
         CalleeScript().answers().if_heard("speech", greets)
     line = inspect.getsourcelines(greets)[1] + 2
-    assert raised.value.message == (f"the file 'nowhere.wav' does not exist ({HERE}:{line} in {greets.__qualname__})")
+    assert raised.value.message == (
+        f"the file 'nowhere.wav' does not exist in the current folder {str(Path.cwd())!r}; offhook's own clips are "
+        f"greeting.wav, hello.wav and reply.wav ({HERE}:{line} in {greets.__qualname__})"
+    )
 
 
 def test_a_script_that_is_too_deep_is_refused() -> None:
@@ -241,5 +253,29 @@ def test_a_million_steps_are_refused_early() -> None:
         for _ in range(1_000_000):
             script.waits(1)
 
-    with pytest.raises(ScriptError, match="step 10001 of the script, Wait, is too much"):
+    with pytest.raises(ScriptError, match=r"step 10001 of the script, waits\(\), is too much"):
         never_ends()
+
+
+def test_the_names_of_the_clips_need_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in CLIP_NAMES:
+        assert CalleeScript(tmp_path).answers().says(name).steps[-1] == Say(CLIPS / name)
+        assert CalleeScript().goes_to_voicemail(name).steps[-1] == Voicemail(CLIPS / name)
+    (step,) = CalleeScript().answers().if_heard("wav:greeting.wav", []).steps[1:]
+    assert step == IfHeard(SoundsLike(CLIPS / "greeting.wav"), ())
+    assert {path.name for path in CLIPS.glob("*.wav")} == set(CLIP_NAMES)
+    shutil.copy(HELLO, tmp_path / "reply.wav")
+    assert CalleeScript().answers().says("reply.wav").steps[-1] == Say("reply.wav"), "a file comes first"
+    with pytest.raises(ScriptError, match=r"'helo.wav' does not exist in .*, nor in the current folder .*hello.wav\?"):
+        CalleeScript(tmp_path / "x").answers().says("helo.wav")
+
+
+def test_a_wrong_verb_is_answered_with_the_nearest() -> None:
+    script = CalleeScript()
+    with pytest.raises(AttributeError, match=r"'CalleeScript' object has no attribute 'hang_up'; .* hangs_up\?"):
+        script.hang_up()  # type: ignore[attr-defined]
+
+
+def test_every_verb_has_the_name_of_a_step() -> None:
+    assert NAMES.keys() == {step.verb for step in VERBS}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.numbers import HELLO, NUMBERS
-from offhook_mockserver.callees.script import VERBS, ScriptError
+from offhook_mockserver.callees.script import VERBS, Say, Script, ScriptError
+from offhook_mockserver.callees.speech import CLIPS
 from offhook_mockserver.callees.toml import METHODS, load_scripts
 from offhook_mockserver.callees.toml_lines import StepLines
 from offhook_mockserver.callees.toml_writer import to_toml
@@ -124,7 +125,7 @@ MISTAKES = [
     (f"{BEGIN}steps = []\n{BEGIN}steps = []", 4, f"the number {NUMBER} has a callee already"),
     (f'{BEGIN}steps = [\n  "answer",\n  "hangup"]', 5, "unknown verb 'hangup'; did you mean hang_up?"),
     (f'{BEGIN}steps = ["answer", {{say = "nowhere.wav"}}]', 3, "nowhere.wav' does not exist"),
-    (f'{BEGIN}steps = [# a ] comment\n"answer",\n\n{{wait = -1}}]', 6, "Wait(duration_s) must be a finite number"),
+    (f'{BEGIN}steps = [# a ] comment\n"answer",\n\n{{wait = -1}}]', 6, "duration_s of wait must be a finite number"),
     (f"{BEGIN}steps = [{{answer = {{after = 1}}}}]", 3, "unknown argument 'after' of answer; did you mean after_s?"),
     (f'{BEGIN}steps = ["answer", {{mute = 1}}]', 3, 'the verb mute takes no argument: write "mute"'),
     (f'{BEGIN}steps = ["answer", "wait"]', 3, "the verb wait needs duration_s"),
@@ -133,8 +134,12 @@ MISTAKES = [
     (f'{BEGIN}steps = ["answer", 5]', 3, "a step must be one verb, such as"),
     (f'{BEGIN}steps = [\n"answer",\n{{repeat = {{times = 2, steps = [\n"mute", {{x = 1}}]}}}}]', 5, "unknown verb 'x'"),
     (f'{BEGIN}steps = ["answer", {{repeat = {{times = 2, steps = "mute"}}}}]', 3, "steps must be a function that"),
-    (f"{BEGIN}[[callee.steps]]\nanswer = 1\n[[callee.steps]]\nring = 1", 5, "Ring, cannot come after Answer"),
-    (f'{BEGIN}steps = ["answer", {{repeat = {{times = inf, steps = ["mute"]}}}}]', 3, "Repeat(times) must be a whole"),
+    (f"{BEGIN}[[callee.steps]]\nanswer = 1\n[[callee.steps]]\nring = 1", 5, "ring, cannot come after answer"),
+    (
+        f'{BEGIN}steps = ["answer", {{repeat = {{times = inf, steps = ["mute"]}}}}]',
+        3,
+        "times of repeat must be a whole",
+    ),
     (f'{BEGIN}steps = ["answer", {{say = "http://x/y.wav"}}]', 3, "may not use the source 'http'"),
     (f'{BEGIN}steps = ["answer", {{say = "../../etc/passwd"}}]', 3, "is outside the script's folder"),
     (f'{BEGIN}steps = ["answer", {{say = "/dev/zero"}}]', 3, "'/dev/zero' is outside the script's folder"),
@@ -144,7 +149,7 @@ MISTAKES = [
     (f'{BEGIN}steps = ["answer", {{if_heard = {{what = "link.wav", then = []}}}}]', 3, "outside the script's folder"),
     (f"{BEGIN}steps = [{'[' * 5000}", 1, "its values are nested too deep"),
     (f'{BEGIN}steps = ["answer", {{say = "a\\u0000b.wav"}}]', 3, "the path holds a NUL character"),
-    (f"{BEGIN}steps = [{{voicemail = {{greeting = 5}}}}]", 3, "the audio must be a file's name or a path"),
+    (f"{BEGIN}steps = [{{voicemail = {{greeting = 5}}}}]", 3, "greeting of voicemail must be a file's name"),
     (f'{BEGIN}steps = [{{voicemail = {{greeting = "link.wav"}}}}]', 3, "'link.wav' is outside the script's folder"),
 ]
 
@@ -236,6 +241,13 @@ def test_the_lines_of_steps_are_found() -> None:
     assert [lines.of_step(0, index) for index in range(6)] == [9, 9, 11, 12, 13, 2]
     assert lines.of_step(1, 0) == 18
     assert [lines.of_step(2, index) for index in range(3)] == [21, 23, 20]
+
+
+def test_the_names_of_the_clips_need_no_file(tmp_path: Path) -> None:
+    script = cast("Script", load(tmp_path, f'{BEGIN}steps = ["answer", {{say = "reply.wav"}}]')[NUMBER])
+    assert script.steps[-1] == Say(CLIPS / "reply.wav")
+    with pytest.raises(ScriptError, match=r"helo.wav' does not exist; offhook's own clips .* did you mean hello.wav\?"):
+        load(tmp_path, f'{BEGIN}steps = ["answer", {{say = "helo.wav"}}]')
 
 
 @pytest.mark.fault("F55")

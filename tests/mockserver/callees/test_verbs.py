@@ -408,14 +408,18 @@ def test_a_script_without_an_end_is_finished_when_its_last_step_is_done() -> Non
     run_virtual(main())
 
 
-def test_a_callee_who_never_answers_has_finished_at_once() -> None:
+def test_a_callee_who_never_answers_is_done_when_the_caller_gives_up() -> None:
     async def main() -> None:
         scene = Scene(NeverAnswer())
         caller = Caller(scene.room)
+        await asyncio.sleep(10)
+        assert not scene.callee.finished
+        assert codes(scene) == ["ringing"]
+        caller.member.leave()
         await scene.callee.until_finished()
         assert scene.callee.finished
-        caller.member.leave()
         assert await scene.end() is CalleeEnd.GIVEN_UP
+        assert codes(scene) == ["ringing", "script_done"]
 
     run_virtual(main())
 
@@ -440,3 +444,21 @@ def test_every_code_of_an_end_has_its_words() -> None:
 def test_every_verb_has_a_name_words_and_a_side() -> None:
     assert {verb.verb for verb in VERBS} == {verb.verb for verb in Step.__subclasses__()}
     assert len({verb.verb for verb in VERBS}) == len(VERBS)
+
+
+def test_quiet_needs_speech_since_the_callee_last_stopped_speaking() -> None:
+    async def main() -> list[float]:
+        quiet = ListenFor(Sound.QUIET)
+        scene = Scene(Answer(), quiet, Say(CLIP), quiet, Say(CLIP), quiet, quiet, HangUp(), clip=tone(10))
+        caller = Caller(scene.room)
+        at = 0
+        for _ in range(4):
+            at = await caller.speak(0.5, at)
+            await asyncio.sleep(2)
+        await scene.end()
+        return [m.at_s for m in scene.callee.history if m.code is MomentCode.HEARD_QUIET and m.at_s is not None]
+
+    heard = run_virtual(main())
+    assert [round(s, 1) for s in heard] == [pytest.approx(1.4 + 2.5 * n, abs=0.2) for n in range(4)], (
+        "each wait for quiet took a turn of its own"
+    )

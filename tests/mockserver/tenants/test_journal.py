@@ -53,7 +53,7 @@ def test_an_entry_holds_what_happened_when_and_how_certain_it_is() -> None:
             grade=Grade.ASSUMED,
         )
         assert journal.entries == (first, entry)
-        assert str(entry) == "#1 3.000 s call: a call to +1415•••0123"
+        assert str(entry) == "#1 3.000 s call started: a call to +1415•••0123"
 
     with_journal(test)
 
@@ -258,7 +258,7 @@ def test_a_wait_that_ends_without_a_match_shows_the_nearest_and_what_each_missed
             "where code='declined', where codes=1 within 2.5 s. The nearest of 4 entries:"
         )
         assert lines[1:3] == [
-            "  #2 0.000 s callee: Answered",
+            "  #2 0.000 s callee answered: Answered",
             "    but its text differs and its field code is 'answered' and it has no field 'codes'; did you mean code?",
         ]
         assert lines[3].startswith("  #1 ")

@@ -5,10 +5,18 @@ So the modules that these runs use are imported here.
 
 from __future__ import annotations
 
+import av  # noqa: F401
 import numpy  # noqa: F401
+import soundfile  # noqa: F401
+import soxr  # noqa: F401
 
 import offhook.testing.audio  # noqa: F401
 import offhook_aiortc.transport  # noqa: F401
+import offhook_audio.resample_file
+import offhook_audio.resample_live
+import offhook_audio.silence
+import offhook_audio.tone
+import offhook_audio.wav  # noqa: F401
 import offhook_mockserver.testkit.evidence
 import offhook_mockserver.testkit.failure
 import offhook_mockserver.testkit.making

@@ -140,7 +140,7 @@ SAYS = {
         "E * assert <no: silence begins at *, 5.81 s too late*>",
         "*offhook: what happened*",
         "silence_after(0.60, within_ms=400, for_ms=500) is false",
-        "  expected: silence begins at most 0.40 s after 0.60 s*",
+        "  expected: silence begins at most 400 ms after 0.60 s*",
         "  look at:  whether the application stops playing (Call.clear) when the callee speaks*",
         "*[[]0.600] call 1  callee says hello.wav",
         "*[[]7.480] call 1  caller pauses",
@@ -168,7 +168,7 @@ SAYS = {
         "*offhook: what happened*",
         "    0.000            call 1  a call to +1415•••0123 from +1888•••0199 starts*",
         "    0.100            call 2  a call to +1415•••0123 from +1888•••0199 starts*",
-        "*[[]2.400] call 2  callee hung up",
+        "*[[]2.400] call 2  callee hangs up",
     ],
 }
 

@@ -41,6 +41,8 @@ def test_the_longest_stall_is_found_with_its_length_and_its_time() -> None:
     assert later is not None
     assert 0.02 <= later.took_s <= 0.025
     assert probe.worst(2.5) is None
+    assert worst.took_s <= probe.stood_still_s(0.0) <= 2 * worst.took_s
+    assert probe.stood_still_s(2.5) == 0
 
 
 def test_a_stall_that_lasts_until_the_end_is_found() -> None:

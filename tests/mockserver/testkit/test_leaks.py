@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 import subprocess
 import sys
@@ -140,3 +141,24 @@ def test_a_task_is_named_with_the_line_where_it_waits() -> None:
     text = asyncio.run(main())
     assert text.startswith("task renewal, running ")
     assert "forgotten, waits at tests/mockserver/testkit/test_leaks.py:" in text
+
+
+def test_a_task_is_shown_with_the_innermost_line_of_the_users_code() -> None:
+    async def inner() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(60))
+
+    async def outer() -> None:
+        await asyncio.wait_for(inner(), 60)
+
+    async def main() -> str:
+        task = asyncio.create_task(outer())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        text = task_leak(task).what
+        task.cancel()
+        return text
+
+    text = asyncio.run(main())
+    line = inspect.getsourcelines(outer)[1] + 1 if sys.version_info < (3, 12) else inspect.getsourcelines(inner)[1] + 1
+    assert f"test_leaks.py:{line}" in text, text

@@ -236,17 +236,6 @@ def test_calls_that_are_left_are_hung_up(offhook: MockHandle) -> None:
     assert callee.calls[0].over
 
 
-def test_a_call_that_is_longer_than_what_is_kept_has_no_answers() -> None:
-    with mock(virtual=True, options=MockOptions(keep_audio_s=0.5)) as handle:
-        callee = handle.callee(NUMBER).answers()
-        handle.run(bot(say="tone:440,2"))
-        with pytest.raises(CallStateError, match=r"only the first 0\.5 s of this call were kept"):
-            _ = callee.heard
-        audio = callee.audio()
-        assert audio is not None
-        assert len(audio.heard) == audio.rate_hz
-
-
 def test_a_phone_of_the_handle() -> None:
     async def main(phone: Phone) -> object:
         async with phone, phone.dial(NUMBER) as call:
@@ -350,3 +339,11 @@ def test_wrong_arguments_are_refused() -> None:
             handle.sleep(-1)
         with pytest.raises(ConfigError, match=r"finished\(timeout_s\)"):
             handle.callee().finished(timeout_s=-1)
+
+
+@pytest.mark.parametrize("virtual", [True])
+def test_a_callee_that_never_answered_says_how_the_call_ended(offhook: MockHandle) -> None:
+    callee = offhook.callee(NUMBER).declines(after_s=0.01)
+    offhook.run(bot())
+    with pytest.raises(CallStateError, match=r"never answered the call .* How the call ended: .*declined"):
+        _ = callee.heard

@@ -55,6 +55,7 @@ PAGES = (
     "cause-faults.md",
     "wait-and-search.md",
     "test-tokens.md",
+    "test-an-agent.md",
 )
 NUMBER = "+14155550190"
 #: The verbs in the table that a callee does before it answers.

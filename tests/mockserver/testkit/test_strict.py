@@ -258,8 +258,8 @@ def test_what_is_left_in_the_process_fails_the_test_and_is_named(pytester: pytes
             "*does not know 'call_up'; did you mean calls_up?",
             "It knows calls_up, scripts_unfinished, *",
             "*ERROR at setup of test_wrong_marker _*",
-            "*takes one argument: write allow=*",
+            "*takes two arguments: write allow=*",
             "*ERROR at setup of test_wrong_allowance _*",
-            "*takes one argument: write allow=*",
+            "*takes two arguments: write allow=*",
         ]
     )

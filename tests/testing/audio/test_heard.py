@@ -9,7 +9,7 @@ from tests.testing.audio.sounds import in_turn, louder, mixed, noise, silence, s
 
 from offhook.errors import ConfigError
 from offhook.testing import audio
-from offhook.testing.audio import Clip, Heard, ResponseTimes, Span, Verdict, marker
+from offhook.testing.audio import Answer, Clip, Heard, ResponseTimes, Span, Verdict, marker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def test_starts_with() -> None:
         Heard(GOOD).starts_with(GREETING),
         True,
         "starts_with('greeting.wav', within_ms=300) is true",
-        "expected: greeting.wav begins at most 0.30 s after the answer, and nothing is heard before it",
+        "expected: greeting.wav begins at most 300 ms after the answer, and nothing is heard before it",
         "heard:    greeting.wav begins 0.21 s after the answer (correlation 0.9",
     )
     assert Heard(SPOKEN_OVER).starts_with(GREETING), "the opening is enough"
@@ -131,7 +131,7 @@ def test_delay_of() -> None:
 def test_has_tone() -> None:
     heard = Heard(through_opus(in_turn(silence(0.5), tone(440, 0.6), silence(0.5))))
     explained(heard.has_tone(440), True, "a tone of 440 Hz at 0.", "s without a break")
-    explained(heard.has_tone(440, at_least_ms=900), False, "expected: a tone of 440 Hz for 0.90 s without a break")
+    explained(heard.has_tone(440, at_least_ms=900), False, "expected: a tone of 440 Hz for 900 ms without a break")
     explained(heard.has_tone(620), False, "no tone of 620 Hz; heard was sound at 0.", "50 Hz off is another tone")
 
 
@@ -187,7 +187,7 @@ def test_silence_after() -> None:
         Heard(SPOKEN_OVER).silence_after(1.0, within_ms=200),
         True,
         "silence_after(1.00, within_ms=200, for_ms=500) is true",
-        "expected: silence begins at most 0.20 s after 1.00 s, and lasts 0.50 s or to the end",
+        "expected: silence begins at most 200 ms after 1.00 s, and lasts 500 ms or to the end",
         "heard:    silence begins at 1.1",
     )
     assert Heard(SPOKEN_OVER.part(0, 1.3)).silence_after(1.0, within_ms=200), "the call ends in the silence"
@@ -236,7 +236,7 @@ def test_speech_between() -> None:
     heard = Heard(in_turn(silence(1), tone(440, 1), silence(1)))
     explained(heard.speech_between(0.5, 1.5), True, "0.50 s of speech there, at 1.00 to 1.50 s")
     explained(
-        heard.speech_between(0.5, 1.5, at_least_ms=800), False, "at least 0.80 s of speech between 0.50 and 1.50 s"
+        heard.speech_between(0.5, 1.5, at_least_ms=800), False, "at least 800 ms of speech between 0.50 and 1.50 s"
     )
     explained(heard.speech_between(0, 0.9), False, "no speech there; heard was sound at 1.00 to 2.00 s")
     explained(heard.speech_between(0, 0.9, at_least_ms=0), False, "no speech there")
@@ -283,7 +283,7 @@ def test_speech_after_ones_own_is_not_a_response() -> None:
 
 def test_what_a_question_names_is_resolved_and_verdicts_are_noted() -> None:
     asked: list[object] = []
-    noted: list[Verdict] = []
+    noted: list[Answer] = []
 
     def resolve(what: object) -> Clip:
         asked.append(what)
@@ -318,7 +318,10 @@ def test_a_name_cannot_break_the_explanation() -> None:
         (lambda heard: UNTYPED.Heard(b""), "clip must be a Clip, got bytes"),
         (lambda heard: UNTYPED.Heard(GOOD, [(1, 2)]), "each gap must be a Span, got tuple"),
         (lambda heard: UNTYPED.Heard(GOOD, said=b""), "said must be a Clip or None, got bytes"),
-        (lambda heard: UNTYPED.Heard(GOOD, note=5), "note must be a function that can be called with a Verdict, got 5"),
+        (
+            lambda heard: UNTYPED.Heard(GOOD, note=5),
+            "note must be a function that can be called with a Verdict or a Figure, got 5",
+        ),
         (
             lambda heard: UNTYPED.Heard(GOOD, resolve=lambda what: None).contains("x"),
             r"resolve\(\) returns must be a Clip, got N",
@@ -333,3 +336,22 @@ def test_refuses(ask: Callable[[Heard], object], says: str) -> None:
 def test_noise_counts_as_sound() -> None:
     assert not Heard(noise(1)).is_silent()
     assert Heard(mixed(in_turn(silence(1), GREETING, silence(1)), noise(1))).sound_after(0, within_ms=10)
+
+
+# ---- by how much
+
+
+def test_a_verdict_says_by_how_much_a_limit_was_missed() -> None:
+    late = Heard(through_opus(in_turn(silence(1.84), GREETING)))
+    assert late.starts_with(GREETING, within_ms=300).off_by_s == pytest.approx(1.55, abs=0.03)
+    assert late.starts_with(GREETING, within_ms=3000).off_by_s is None
+    assert late.sound_after(0, within_ms=840).off_by_s == pytest.approx(1.0, abs=0.06)
+    ends_s = late.clip.ends_at_s
+    assert late.silence_after(2.5, within_ms=200).off_by_s == pytest.approx(ends_s - 2.7, abs=0.3)
+    assert Heard(GOOD.part(0, 2)).contains(GREETING, at_least=1.0).off_by_s == pytest.approx(1.1, abs=0.4)
+    assert late.speech_between(0, 1.5, at_least_ms=500).off_by_s == pytest.approx(0.5)
+    gaps = Heard(GOOD, [Span(1.0, 1.3)])
+    assert gaps.has_no_gaps(most_ms=100).off_by_s == pytest.approx(0.2)
+    quiet = Heard(silence(3.0))
+    assert quiet.sound_after(1, within_ms=500).off_by_s == pytest.approx(1.5)
+    assert quiet.starts_with(GREETING).off_by_s is None

@@ -11,10 +11,12 @@ from offhook.testing.audio.picture import waveforms_svg
 from offhook.testing.audio.spans import Span
 from offhook.testing.audio.tracks import Mark, MarkKind, State, Track
 from offhook.testing.audio.turns import ResponseTimes
-from offhook.testing.audio.verdict import Verdict
+from offhook.testing.audio.verdict import Answer, Figure, Verdict
 
 __all__ = [
+    "Answer",
     "Clip",
+    "Figure",
     "Heard",
     "Mark",
     "MarkKind",

@@ -251,7 +251,7 @@ class Clip:
 
         if threshold_dbfs is not None:
             check_number(threshold_dbfs, "threshold_dbfs", least=SILENCE_DBFS, most=0, unit="dBFS")
-        parts = measures.loud_parts(measures.samples_in(self.pcm), self.rate_hz, threshold_dbfs)
+        parts = measures.loud_parts(self.pcm, self.rate_hz, threshold_dbfs)
         # 1 ms more, because lengths are sums of steps of 10 ms that have no exact floats.
         return [span for span in joined(self._spans(parts), pause_s + 0.001) if span.duration_s >= least_s - 0.001]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces.frame import SILENCE_DBFS
-from offhook.testing.audio.spans import shown, total_s
+from offhook.testing.audio.spans import amount, limit, shown, total_s
 from offhook.testing.audio.verdict import Finding
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __tracebackhide__: Final = True
 
 #: A clip is recognised by its opening of this length: an application that is spoken over may not play more of it.
-_OPENING_S: Final = 0.6
+OPENING_S: Final = 0.6
 #: At least this share of a clip is certainly of this clip, and not of other speech of the same voice.
 RECOGNISED: Final = 1 / 3
 #: Where only a part of the opening is found, it must be this much alike: other speech may resemble a part of it.
@@ -37,8 +37,8 @@ def starts_with(heard: Clip, wanted: Clip, within_s: float) -> Finding:
     """Whether the first sound is the opening of a clip, in time."""
     name = name_of(wanted)
     first_s = wanted.sound()[0].from_s
-    match = heard.find(wanted.part(first_s, first_s + _OPENING_S))
-    expected = f"{name} begins at most {within_s:.2f} s after the answer, and nothing is heard before it"
+    match = heard.find(wanted.part(first_s, first_s + OPENING_S))
+    expected = f"{name} begins at most {limit(within_s)} after the answer, and nothing is heard before it"
     if match is None or (match.covered < 1 and match.correlation < _SURE):
         return Finding(
             False,
@@ -57,10 +57,11 @@ def starts_with(heard: Clip, wanted: Clip, within_s: float) -> Finding:
         other = f"other sound comes first, at {shown(before)}; {found}"
         return Finding(False, expected, other, "what the application plays before this clip")
     if begins_s > within_s:
-        late = f"{found}, {begins_s - within_s:.2f} s too late"
+        late_s = begins_s - within_s
         cure = "what the application does between the answer and its first sound"
-        return Finding(False, expected, late, cure, True, begins_s - within_s)
-    return Finding(True, expected, found, "what the application plays first after the answer")
+        return Finding(False, expected, f"{found}, {amount(late_s)} too late", cure, True, late_s)
+    cure = "what the application plays first after the answer"
+    return Finding(True, expected, found, cure, off_by_s=within_s - begins_s)
 
 
 def contains(heard: Clip, wanted: Clip, at_least: float) -> Finding:
@@ -76,8 +77,7 @@ def contains(heard: Clip, wanted: Clip, at_least: float) -> Finding:
         found += f"; the audio ends at {heard.ends_at_s:.2f} s, before the clip does"
     if match.covered < at_least:
         cure = "what cuts the clip off: a flush, a hang-up, lost frames (has_no_gaps), or other sound over it"
-        missing_s = (at_least - match.covered) * total_s(wanted.sound())
-        return Finding(False, expected, found, cure, True, missing_s)
+        return Finding(False, expected, found, cure, True, (at_least - match.covered) * total_s(wanted.sound()))
     return Finding(True, expected, found, "why the application plays it then")
 
 
@@ -85,12 +85,13 @@ def has_tone(heard: Clip, hz: float, at_least_s: float) -> Finding:
     """Whether a tone was heard without a break for some time."""
     spans = heard.tones(hz)
     longest_s = max((span.duration_s for span in spans), default=0.0)
-    expected = f"a tone of {hz:g} Hz for {at_least_s:.2f} s without a break"
+    expected = f"a tone of {hz:g} Hz for {limit(at_least_s)} without a break"
     if not spans:
         cure = "whether the application sends this tone, and its frequency: 50 Hz off is another tone"
         return Finding(False, expected, f"no tone of {hz:g} Hz; {what_is(heard)}", cure)
     found = f"a tone of {hz:g} Hz at {shown(spans)}, {longest_s:.2f} s without a break"
-    return Finding(longest_s >= at_least_s, expected, found, "how long the application sends it, and lost frames")
+    cure = "how long the application sends it, and lost frames"
+    return Finding(longest_s >= at_least_s, expected, found, cure, off_by_s=abs(at_least_s - longest_s))
 
 
 def level_between(heard: Clip, lowest_dbfs: float, highest_dbfs: float) -> Finding:
@@ -130,7 +131,7 @@ def is_not_clipped(heard: Clip) -> Finding:
 def has_no_gaps(heard: Clip, gaps: Sequence[Span], most_s: float) -> Finding:
     """Whether no frames are missing for longer than `most_s`."""
     long = [gap for gap in gaps if gap.duration_s > most_s]
-    expected = f"no audio is missing for longer than {most_s * 1000:.0f} ms"
+    expected = f"no audio is missing for longer than {limit(most_s)}"
     if not gaps:
         return Finding(True, expected, f"no gap in {heard.duration_s:.2f} s", "the faults of this test")
     longest_s = max(gap.duration_s for gap in gaps)
@@ -138,7 +139,7 @@ def has_no_gaps(heard: Clip, gaps: Sequence[Span], most_s: float) -> Finding:
     if len(gaps) == 1:
         found = f"one gap, {longest_s * 1000:.0f} ms, at {shown(gaps)}"
     cure = "what blocks the application for that time, losses of the network, and the media faults of this test"
-    return Finding(not long, expected, found, cure, True, longest_s - most_s if long else None)
+    return Finding(not long, expected, found, cure, True, abs(longest_s - most_s))
 
 
 def is_one_way(heard: Clip, said: Clip) -> Finding:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.arguments import check_function, check_instance, check_number, check_several
+from offhook.arguments import check_function, check_instance, check_number, check_several, check_text
 from offhook.errors import ConfigError
 from offhook.testing.audio import content, moments
 from offhook.testing.audio.clip import Clip
-from offhook.testing.audio.spans import Span, common, total_s
-from offhook.testing.audio.turns import ResponseTimes, responses
-from offhook.testing.audio.verdict import Verdict
+from offhook.testing.audio.kept import Kept
+from offhook.testing.audio.spans import Span, common, shown, total_s
+from offhook.testing.audio.turns import ResponseTimes, responds_within, responses, talks_over_at_most
+from offhook.testing.audio.verdict import Figure, Verdict
 from offhook.wording import quoted
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
 
-    from offhook.testing.audio.verdict import Finding
+    from offhook.testing.audio.verdict import Finding, Note
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
@@ -28,14 +29,18 @@ _MOST_MS: Final = 3_600_000
 class Heard:
     """What a callee heard. All times are in seconds since the callee answered, and are those of the audio itself.
 
-    Every question returns a `Verdict`, which a test asserts.
+    Every question returns a `Verdict`, which a test asserts. If only the beginning of a call was kept, a question or a
+    figure that needs more than that raises `CallStateError`, since its answer would be wrong.
 
     Args:
         clip: the audio; its time 0 is the answer.
         gaps: where audio is missing: it was lost, or never sent.
         said: what the callee said, on the same time axis.
         resolve: returns the clip for what a question names; by default, the WAV file at that path.
-        note: called with a verdict each time that it is used as a condition, whether it is true or false.
+        note: called with a verdict each time that it is used as a condition, whether it is true or false, and with a
+            `Figure` each time that one is read.
+        lasted_s: when the call ended, if only its beginning was kept; by default, the clip is the whole of it.
+        keep_more: what to do to keep more, for messages.
 
     Raises:
         ConfigError: an argument is of the wrong type.
@@ -48,20 +53,63 @@ class Heard:
         said: Clip | None = None,
         *,
         resolve: Callable[[Clip | str | os.PathLike[str]], Clip] | None = None,
-        note: Callable[[Verdict], None] | None = None,
+        note: Note | None = None,
+        lasted_s: float | None = None,
+        keep_more: str = "",
     ) -> None:
-        self.clip: Clip = check_instance(clip, "clip", Clip, "a Clip")
+        self._clip = check_instance(clip, "clip", Clip, "a Clip")
         several = check_several(gaps, "gaps", "a list of Span")
         self.gaps: tuple[Span, ...] = tuple(check_instance(gap, "each gap", Span, "a Span") for gap in several)
-        self.said: Clip | None = said if said is None else check_instance(said, "said", Clip, "a Clip or None")
-        for function, name, argument in ((resolve, "resolve", "a path or a spec"), (note, "note", "a Verdict")):
+        self._said = said if said is None else check_instance(said, "said", Clip, "a Clip or None")
+        if lasted_s is not None:
+            check_number(lasted_s, "lasted_s", unit="seconds")
+        check_text(keep_more, "keep_more", "MockOptions(keep_audio_s=...)")
+        self._kept = Kept(clip.ends_at_s, clip.ends_at_s if lasted_s is None else lasted_s, keep_more)
+        for function, name, argument in (
+            (resolve, "resolve", "a path or a spec"),
+            (note, "note", "a Verdict or a Figure"),
+        ):
             if function is not None:
                 check_function(function, name, (argument,))
-        self._resolve = resolve or Clip.read
+        self._resolve = resolve
         self._note = note
 
     def __repr__(self) -> str:
-        return f"<Heard {self.clip.duration_s:.2f} s>"
+        return f"<Heard {self._clip.duration_s:.2f} s>"
+
+    # The audio itself
+
+    @property
+    def clip(self) -> Clip:
+        """What was heard.
+
+        Raises:
+            CallStateError: only the beginning of the call was kept; `until` returns that.
+        """
+        self._kept.need("clip")
+        return self._clip
+
+    @property
+    def said(self) -> Clip | None:
+        """What the callee said; None if `Heard` was made without it.
+
+        Raises:
+            CallStateError: only the beginning of the call was kept; `until` returns that.
+        """
+        self._kept.need("said")
+        return self._said
+
+    def until(self, to_s: float) -> Heard:
+        """What was heard up to a time, as if the call had ended then.
+
+        Raises:
+            CallStateError: less was kept.
+            ConfigError: `to_s` is not a number.
+        """
+        self._kept.need(f"until({check_number(to_s, 'to_s'):g})", to_s)
+        gaps = common(self.gaps, [Span(min(0.0, to_s), to_s)])
+        said = None if self._said is None else self._said.part(None, to_s)
+        return Heard(self._clip.part(None, to_s), gaps, said, resolve=self._resolve, note=self._note)
 
     # Questions about what was heard
 
@@ -75,9 +123,9 @@ class Heard:
             SourceError: the clip cannot be read.
         """
         clip, limit = self._wanted(what), _ms(within_ms, "within_ms")
-        return self._asked(
-            f"starts_with({_name(clip)}, within_ms={within_ms:g})", content.starts_with(self.clip, clip, limit)
-        )
+        question = f"starts_with({_name(clip)}, within_ms={within_ms:g})"
+        self._kept.need(question, limit + content.OPENING_S)
+        return self._asked(question, content.starts_with(self._clip, clip, limit))
 
     def contains(self, what: Clip | str | os.PathLike[str], at_least: float = 0.8) -> Verdict:
         """Whether a clip was heard, or at least this share of its sound.
@@ -88,9 +136,8 @@ class Heard:
         """
         clip = self._wanted(what)
         check_number(at_least, "at_least", above=0, most=1)
-        return self._asked(
-            f"contains({_name(clip)}, at_least={at_least:g})", content.contains(self.clip, clip, at_least)
-        )
+        question = f"contains({_name(clip)}, at_least={at_least:g})"
+        return self._sure(question, content.contains(self._clip, clip, at_least), of=True)
 
     def has_tone(self, hz: float, at_least_ms: float = 100) -> Verdict:
         """Whether a tone of this frequency was heard for `at_least_ms` without a break.
@@ -98,8 +145,8 @@ class Heard:
         Raises:
             ConfigError: an argument is not a number, or out of range.
         """
-        finding = content.has_tone(self.clip, hz, _ms(at_least_ms, "at_least_ms"))
-        return self._asked(f"has_tone({hz:g}, at_least_ms={at_least_ms:g})", finding)
+        finding = content.has_tone(self._clip, hz, _ms(at_least_ms, "at_least_ms"))
+        return self._sure(f"has_tone({hz:g}, at_least_ms={at_least_ms:g})", finding, of=True)
 
     def level_between(self, lowest_dbfs: float, highest_dbfs: float) -> Verdict:
         """Whether the level of the sound is between two limits, in dB relative to full scale; pauses do not count.
@@ -109,16 +156,26 @@ class Heard:
         """
         for given, name in ((lowest_dbfs, "lowest_dbfs"), (highest_dbfs, "highest_dbfs")):
             check_number(given, name, most=0, unit="dBFS")
-        finding = content.level_between(self.clip, lowest_dbfs, highest_dbfs)
-        return self._asked(f"level_between({lowest_dbfs:g}, {highest_dbfs:g})", finding)
+        question = f"level_between({lowest_dbfs:g}, {highest_dbfs:g})"
+        self._kept.need(question)
+        return self._asked(question, content.level_between(self._clip, lowest_dbfs, highest_dbfs))
 
     def is_silent(self) -> Verdict:
-        """Whether nothing was heard."""
-        return self._asked("is_silent()", content.is_silent(self.clip))
+        """Whether nothing was heard.
+
+        Raises:
+            CallStateError: only the beginning of the call was kept, and nothing was heard in it.
+        """
+        return self._sure("is_silent()", content.is_silent(self._clip), of=False)
 
     def is_not_clipped(self) -> Verdict:
-        """Whether no peaks are cut off: at most one sample in a thousand is within 0.5 dB of full scale."""
-        return self._asked("is_not_clipped()", content.is_not_clipped(self.clip))
+        """Whether no peaks are cut off: at most one sample in a thousand is within 0.5 dB of full scale.
+
+        Raises:
+            CallStateError: only the beginning of the call was kept.
+        """
+        self._kept.need("is_not_clipped()")
+        return self._asked("is_not_clipped()", content.is_not_clipped(self._clip))
 
     def has_no_gaps(self, most_ms: float = 0) -> Verdict:
         """Whether no audio is missing for longer than `most_ms`.
@@ -126,7 +183,7 @@ class Heard:
         Raises:
             ConfigError: `most_ms` is not a number of milliseconds.
         """
-        finding = content.has_no_gaps(self.clip, self.gaps, _ms(most_ms, "most_ms"))
+        finding = content.has_no_gaps(self._clip, self.gaps, _ms(most_ms, "most_ms"))
         return self._asked(f"has_no_gaps(most_ms={most_ms:g})", finding)
 
     def is_one_way(self) -> Verdict:
@@ -135,7 +192,10 @@ class Heard:
         Raises:
             ConfigError: `Heard` was made without `said`.
         """
-        return self._asked("is_one_way()", content.is_one_way(self.clip, self._both("is_one_way()")))
+        said = self._both("is_one_way()")
+        if not (self._clip.sound() and said.sound()):
+            self._kept.need("is_one_way()")
+        return self._asked("is_one_way()", content.is_one_way(self._clip, said))
 
     # Questions about when it was heard
 
@@ -151,7 +211,8 @@ class Heard:
         question = f"silence_after({_at(at_s)}, within_ms={within_ms:g}, for_ms={for_ms:g})"
         if at_s is None:
             return self._asked(question, moments.no_moment(f"silence begins at most {within_s:.2f} s after it"))
-        return self._asked(question, moments.silence_after(self.clip, at_s, within_s, for_s))
+        self._kept.need(question, at_s + within_s + for_s)
+        return self._asked(question, moments.silence_after(self._clip, at_s, within_s, for_s))
 
     def sound_after(self, at_s: float | None, within_ms: float) -> Verdict:
         """Whether sound is heard at most `within_ms` after `at_s`; it may have begun before.
@@ -165,7 +226,8 @@ class Heard:
         question = f"sound_after({_at(at_s)}, within_ms={within_ms:g})"
         if at_s is None:
             return self._asked(question, moments.no_moment(f"sound is heard at most {within_s:.2f} s after it"))
-        return self._asked(question, moments.sound_after(self.clip, at_s, within_s))
+        self._kept.need(question, at_s + within_s)
+        return self._asked(question, moments.sound_after(self._clip, at_s, within_s))
 
     def speech_between(self, from_s: float, to_s: float, at_least_ms: float = 100) -> Verdict:
         """Whether there is speech between two times, at least `at_least_ms` in all. Every sound counts as speech.
@@ -174,25 +236,77 @@ class Heard:
             ConfigError: an argument is not a number, or `to_s` is before `from_s`.
         """
         at_least_s = _ms(at_least_ms, "at_least_ms")
-        finding = moments.speech_between(self.clip, from_s, to_s, at_least_s)
-        return self._asked(f"speech_between({from_s:g}, {to_s:g}, at_least_ms={at_least_ms:g})", finding)
+        finding = moments.speech_between(self._clip, from_s, to_s, at_least_s)
+        question = f"speech_between({from_s:g}, {to_s:g}, at_least_ms={at_least_ms:g})"
+        self._kept.need(question, to_s)
+        return self._asked(question, finding)
+
+    # Questions about turns
+
+    def responds_within(self, ms: float) -> Verdict:
+        """Whether the caller began to speak at most `ms` after each turn of the callee.
+
+        What the caller began to say before a turn does not answer it; what it began during a turn does, at once. A turn
+        need not be answered if the callee went on, or the call ended, before that time was over. If no turn had to be
+        answered, the verdict is false.
+
+        Raises:
+            ConfigError: `ms` is not a number of milliseconds, or `Heard` was made without `said`.
+            CallStateError: only the beginning of the call was kept.
+        """
+        within_s = _ms(ms, "ms")
+        question = f"responds_within({_number(ms)})"
+        said = self._both(question)
+        self._kept.need(question)
+        finding = responds_within(self._clip.speech(), said.speech(), self._clip.ends_at_s, within_s)
+        return self._asked(question, finding)
+
+    def talks_over_at_most(self, ms: float) -> Verdict:
+        """Whether both sides spoke at once for at most `ms`, in all; pauses of up to 0.3 s count as speech.
+
+        Raises:
+            ConfigError: `ms` is not a number of milliseconds, or `Heard` was made without `said`.
+            CallStateError: only the beginning of the call was kept, and both did not speak at once for longer in it.
+        """
+        most_s = _ms(ms, "ms")
+        question = f"talks_over_at_most({_number(ms)})"
+        said = self._both(question)
+        return self._sure(question, talks_over_at_most(self._clip.speech(), said.speech(), most_s), of=False)
 
     # Figures
 
     @property
     def first_audio_s(self) -> float | None:
-        """When the first sound was heard; None if nothing was."""
-        return next((span.from_s for span in self.clip.sound()), None)
+        """When the first sound was heard; None if nothing was.
+
+        Raises:
+            CallStateError: only the beginning of the call was kept, and nothing was heard in it.
+        """
+        first_s = next((span.from_s for span in self._clip.sound()), None)
+        if first_s is None:
+            self._kept.need("first_audio_s")
+        self._read("first_audio_s", "None" if first_s is None else f"{first_s:.2f} s", self._who_spoke())
+        return first_s
 
     @property
     def speech(self) -> tuple[Span, ...]:
-        """When the caller spoke, with pauses of up to 0.3 s; every sound counts as speech."""
-        return self.clip.speech()
+        """When the caller spoke, with pauses of up to 0.3 s; every sound counts as speech.
+
+        Raises:
+            CallStateError: only the beginning of the call was kept.
+        """
+        self._kept.need("speech")
+        return self._clip.speech()
 
     @property
     def marker_times_s(self) -> tuple[float, ...]:
-        """When markers were heard, to a millisecond."""
-        return self.clip.markers()
+        """When markers were heard, to a millisecond.
+
+        Raises:
+            CallStateError: only the beginning of the call was kept.
+        """
+        self._kept.need("marker_times_s")
+        return self._clip.markers()
 
     def delay_of(self, what: Clip | str | os.PathLike[str]) -> float | None:
         """How long after its own start a clip was heard, in seconds; None if less than a third of it was.
@@ -202,10 +316,14 @@ class Heard:
         Raises:
             ConfigError: `what` is of the wrong type, or the clip is silent.
             SourceError: the clip cannot be read.
+            CallStateError: only the beginning of the call was kept, and the clip was not heard in it.
         """
         clip = self._wanted(what)
-        match = self.clip.find(clip)
-        return None if match is None or match.covered < content.RECOGNISED else match.at_s - clip.starts_at_s
+        match = self._clip.find(clip)
+        if match is None or match.covered < content.RECOGNISED:
+            self._kept.need(f"delay_of({_name(clip)})")
+            return None
+        return match.at_s - clip.starts_at_s
 
     @property
     def talk_over_s(self) -> float:
@@ -213,9 +331,14 @@ class Heard:
 
         Raises:
             ConfigError: `Heard` was made without `said`.
+            CallStateError: only the beginning of the call was kept.
         """
         said = self._both("talk_over_s").speech()
-        return total_s(common(self.speech, said))
+        self._kept.need("talk_over_s")
+        both = common(self._clip.speech(), said)
+        spoke = f"both spoke:  {shown(both) or 'never'}"
+        self._read("talk_over_s", f"{total_s(both):.2f} s", (spoke, *self._who_spoke()))
+        return total_s(both)
 
     @property
     def response_times_s(self) -> ResponseTimes:
@@ -223,24 +346,45 @@ class Heard:
 
         Raises:
             ConfigError: `Heard` was made without `said`.
+            CallStateError: only the beginning of the call was kept.
         """
         said = self._both("response_times_s").speech()
-        return ResponseTimes(responses(self.speech, said), responses(said, self.speech))
+        self._kept.need("response_times_s")
+        caller = self._clip.speech()
+        times = ResponseTimes(responses(caller, said), responses(said, caller))
+        value = f"caller: {_seconds(times.caller)}; callee: {_seconds(times.callee)}"
+        self._read("response_times_s", value, self._who_spoke())
+        return times
+
+    def _sure(self, question: str, finding: Finding, *, of: bool) -> Verdict:
+        """The verdict, where only one of both answers is certain if the rest of the call was not kept."""
+        if finding.passed is not of:
+            self._kept.need(question)
+        return self._asked(question, finding)
+
+    def _read(self, name: str, value: str, lines: tuple[str, ...]) -> None:
+        if self._note is not None:
+            self._note(Figure(name, value, lines))
+
+    def _who_spoke(self) -> tuple[str, ...]:
+        spoke = f"caller spoke: {shown(self._clip.speech()) or 'never'}"
+        return (spoke,) if self._said is None else (spoke, f"callee spoke: {shown(self._said.speech()) or 'never'}")
 
     def _asked(self, question: str, finding: Finding) -> Verdict:
         return Verdict(question, finding, self._note)
 
     def _wanted(self, what: Clip | str | os.PathLike[str]) -> Clip:
-        clip = what if isinstance(what, Clip) else self._resolve(what)
+        resolve = self._resolve or Clip.read
+        clip = what if isinstance(what, Clip) else resolve(what)
         check_instance(clip, "the clip that resolve() returns", Clip, "a Clip")
         if not clip.sound():
             raise ConfigError(f"{content.name_of(clip)} is silent, so that it cannot be found: name a clip with sound")
         return clip
 
     def _both(self, question: str) -> Clip:
-        if self.said is None:
+        if self._said is None:
             raise ConfigError(f"{question} needs what the callee said: make Heard(clip, gaps, said)")
-        return self.said
+        return self._said
 
 
 def _ms(given: float, name: str) -> float:
@@ -253,3 +397,12 @@ def _at(at_s: float | None) -> str:
 
 def _name(clip: Clip) -> str:
     return quoted(clip.name) if clip.name else "<Clip>"
+
+
+def _number(given: object) -> str:
+    """A number as a question shows it; anything else is rejected afterwards."""
+    return f"{given:g}" if isinstance(given, int | float) else repr(given)
+
+
+def _seconds(times: tuple[float, ...]) -> str:
+    return ", ".join(f"{time:.2f} s" for time in times) or "no response"

@@ -9,7 +9,7 @@ import itertools
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import MissingExtraError
-from offhook.interfaces.frame import SILENCE_DBFS
+from offhook.interfaces.frame import SAMPLE_BYTES, SILENCE_DBFS
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
@@ -43,6 +43,8 @@ _ABOVE_NOISE_DB: Final = 10.0
 _WINDOW_S: Final = 0.04
 #: Windows that are computed together: about 5 MB at 16 kHz.
 _TOGETHER: Final = 1024
+#: Steps whose levels are computed together: a minute.
+_STEPS_TOGETHER: Final = 6000
 #: The largest sample.
 _FULL: Final = 32767
 #: Peaks that were cut off are near full scale, and behind a codec rarely at it. Speech that was not cut has one sample
@@ -85,16 +87,16 @@ def clipped_share(pcm: bytes) -> float:
     return float(np.mean(samples >= _CLIPPED)) if samples.size else 0.0
 
 
-def loud_parts(samples: Floats, rate_hz: int, threshold_dbfs: float | None) -> list[tuple[int, int]]:
+def loud_parts(pcm: bytes, rate_hz: int, threshold_dbfs: float | None) -> list[tuple[int, int]]:
     """The stretches of sound: the first sample of each, and the sample after its last; in steps of `STEP_S`.
 
     Args:
-        samples: the samples.
+        pcm: the samples.
         rate_hz: their rate.
         threshold_dbfs: what is at this level or above is sound; None for a threshold that follows from the loud parts
             and from the background of these samples.
     """
-    levels = _levels(samples, rate_hz)
+    levels = _levels(pcm, rate_hz)
     if threshold_dbfs is None:
         audible = levels[levels > _INAUDIBLE_DBFS]
         if not audible.size:
@@ -104,7 +106,7 @@ def loud_parts(samples: Floats, rate_hz: int, threshold_dbfs: float | None) -> l
         threshold_dbfs = max(
             _INAUDIBLE_DBFS, loud - _MOST_BELOW_LOUD_DB, min(noise + _ABOVE_NOISE_DB, loud - _BELOW_LOUD_DB)
         )
-    return _parts(levels >= threshold_dbfs, round(STEP_S * rate_hz), samples.size)
+    return _parts(levels >= threshold_dbfs, round(STEP_S * rate_hz), len(pcm) // SAMPLE_BYTES)
 
 
 def tone_parts(samples: Floats, rate_hz: int, hz: float, least_share: float) -> list[tuple[int, int]]:
@@ -131,9 +133,19 @@ def envelope(pcm: bytes, edges: Sequence[int]) -> list[tuple[int, int]]:
     return [(int(part.min()), int(part.max())) if part.size else (0, 0) for part in parts]
 
 
-def _levels(samples: Floats, rate_hz: int) -> Floats:
-    """The level of each step, in dBFS."""
+def _levels(pcm: bytes, rate_hz: int) -> Floats:
+    """The level of each step, in dBFS. Long recordings are mostly silent, and are measured minute by minute."""
     hop = round(STEP_S * rate_hz)
+    size = hop * SAMPLE_BYTES * _STEPS_TOGETHER
+    parts = [_levels_of(pcm[start : start + size], hop) for start in range(0, len(pcm), size)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _levels_of(pcm: bytes, hop: int) -> Floats:
+    steps = -(-len(pcm) // (SAMPLE_BYTES * hop))
+    if pcm.count(0) == len(pcm):
+        return np.full(steps, SILENCE_DBFS)
+    samples = samples_in(pcm)
     padded = np.pad(samples, (0, -samples.size % hop))
     power = np.mean(padded.reshape(-1, hop) ** 2, axis=1)
     levels: Floats = 10 * np.log10(np.maximum(power, 10 ** (SILENCE_DBFS / 10)))

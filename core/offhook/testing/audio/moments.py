@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook.testing.audio.content import what_is
-from offhook.testing.audio.spans import Span, common, shown, total_s
+from offhook.testing.audio.spans import Span, amount, common, limit, shown, total_s
 from offhook.testing.audio.verdict import Finding
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _STEP_S: Final = 0.0101
 
 def silence_after(heard: Clip, at_s: float, within_s: float, for_s: float) -> Finding:
     """Whether sound stops in time after a moment, and does not begin again for some time or before the end."""
-    expected = f"silence begins at most {within_s:.2f} s after {at_s:.2f} s, and lasts {for_s:.2f} s or to the end"
+    expected = f"silence begins at most {limit(within_s)} after {at_s:.2f} s, and lasts {limit(for_s)} or to the end"
     if at_s >= heard.ends_at_s:
         return _over(heard, at_s, expected)
     quiet_s = at_s
@@ -32,18 +32,19 @@ def silence_after(heard: Clip, at_s: float, within_s: float, for_s: float) -> Fi
     cure = "whether the application stops playing (Call.clear) when the callee speaks, and what it plays afterwards"
     if quiet_s >= heard.ends_at_s - _STEP_S:
         found = f"sound went on from {at_s:.2f} s until the audio ends at {heard.ends_at_s:.2f} s"
-        return Finding(False, expected, found, cure, True, late_s)
+        return Finding(False, expected, found, cure, True, abs(late_s))
     found = f"silence begins at {quiet_s:.2f} s, {quiet_s - at_s:.2f} s after {at_s:.2f} s"
     if late_s > _STEP_S:
-        until = shown(common(heard.speech(), [Span(at_s, quiet_s)]))
-        late = f"{found}, {late_s:.2f} s too late; sound was heard at {until}"
+        after = [Span(at_s, quiet_s)]  # what is too short for speech is named if there is nothing else
+        until = shown(common(heard.speech(), after) or common(heard.sound(), after))
+        late = f"{found}, {amount(late_s)} too late; sound was heard at {until}"
         return Finding(False, expected, late, cure, True, late_s)
-    return Finding(True, expected, found, cure, True)
+    return Finding(True, expected, found, cure, True, abs(late_s))
 
 
 def sound_after(heard: Clip, at_s: float, within_s: float) -> Finding:
     """Whether there is sound soon after a moment; it may have begun before."""
-    expected = f"sound is heard at most {within_s:.2f} s after {at_s:.2f} s"
+    expected = f"sound is heard at most {limit(within_s)} after {at_s:.2f} s"
     if at_s >= heard.ends_at_s:
         return _over(heard, at_s, expected)
     first = next((span for span in heard.sound() if span.to_s > at_s), None)
@@ -57,19 +58,19 @@ def sound_after(heard: Clip, at_s: float, within_s: float) -> Finding:
         found = f"sound is heard at {at_s:.2f} s; it began at {first.from_s:.2f} s"
     late_s = after_s - within_s
     if late_s > _STEP_S:
-        return Finding(False, expected, f"{found}, {late_s:.2f} s too late", cure, True, late_s)
-    return Finding(True, expected, found, cure, True)
+        return Finding(False, expected, f"{found}, {amount(late_s)} too late", cure, True, late_s)
+    return Finding(True, expected, found, cure, True, abs(late_s))
 
 
 def speech_between(heard: Clip, from_s: float, to_s: float, at_least_s: float) -> Finding:
     """Whether there is that much speech in a stretch of time."""
     there = common(heard.speech(), [Span(from_s, to_s)])
     spoken_s = total_s(there)
-    expected = f"at least {at_least_s:.2f} s of speech between {from_s:.2f} and {to_s:.2f} s"
+    expected = f"at least {limit(at_least_s)} of speech between {from_s:.2f} and {to_s:.2f} s"
     found = f"{spoken_s:.2f} s of speech there, at {shown(there)}" if there else f"no speech there; {what_is(heard)}"
     cure = "what the application plays in that time"
-    passed = spoken_s + _STEP_S >= at_least_s and bool(there)
-    return Finding(passed, expected, found, cure, True, None if passed else at_least_s - spoken_s)
+    enough = spoken_s + _STEP_S >= at_least_s and bool(there)
+    return Finding(enough, expected, found, cure, True, abs(at_least_s - spoken_s))
 
 
 def no_moment(expected: str) -> Finding:
@@ -80,4 +81,4 @@ def no_moment(expected: str) -> Finding:
 
 def _over(heard: Clip, at_s: float, expected: str) -> Finding:
     found = f"the audio ends at {heard.ends_at_s:.2f} s, before {at_s:.2f} s"
-    return Finding(False, expected, found, "which side ended the call, and when", True)
+    return Finding(False, expected, found, "which side ended the call, and when", True, at_s - heard.ends_at_s)

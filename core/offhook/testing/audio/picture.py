@@ -36,9 +36,12 @@ _MOST_TIP: Final = 60
 #: A letter of the labels is about this wide.
 _LETTER: Final = 6.2
 _MOST_TICKS: Final = 12
+#: The axis is longer than the call by this share of it.
+_MARGIN: Final = 0.03
 #: A track with a lower peak than this is drawn small, so that silence looks like silence.
 _LEAST_PEAK: Final = 600
 _BANDS: Final = ("#dbe7f5", "#eef3da")
+_SHADE: Final = "#ece7f1"
 _COLOURS: Final[Mapping[MarkKind, str]] = {
     MarkKind.MOMENT: "#5b6570",
     MarkKind.CLEAR: "#b45f06",
@@ -47,7 +50,12 @@ _COLOURS: Final[Mapping[MarkKind, str]] = {
 
 
 def waveforms_svg(
-    tracks: Sequence[Track], marks: Iterable[Mark] = (), *, states: Iterable[State] = (), title: str = ""
+    tracks: Sequence[Track],
+    marks: Iterable[Mark] = (),
+    *,
+    states: Iterable[State] = (),
+    shades: Iterable[State] = (),
+    title: str = "",
 ) -> str:
     """Draw a call. The result is below 300 kB.
 
@@ -55,6 +63,7 @@ def waveforms_svg(
         tracks: the waveforms, from top to bottom; one to six.
         marks: moments, such as what the callee did and where the application cleared what it played.
         states: the states of the call, in at most three rows; see `State.row`.
+        shades: what lasted for some time, such as an outage: behind all waveforms, with its label; rows do not count.
         title: what the picture shows.
 
     Raises:
@@ -72,8 +81,9 @@ def waveforms_svg(
     rows = len({state.row for state in phases})
     if rows > _MOST_ROWS:
         raise ConfigError(f"states must be of at most {_MOST_ROWS} rows, got {rows}")
-    axis = _Axis.of(drawn, moments, phases)
-    return _Picture(axis, title).draw(drawn, moments, phases)
+    shaded = [check_instance(it, "each shade", State, "a State") for it in check_several(shades, "shades", "a list")]
+    axis = _Axis.of(drawn, moments, [*phases, *shaded])
+    return _Picture(axis, title).draw(drawn, moments, phases, shaded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,8 @@ class _Axis:
             *(it.span.from_s for it in states),
         ]
         ends = [*(it.clip.ends_at_s for it in tracks), *(it.at_s for it in marks), *(it.span.to_s for it in states)]
-        return cls(min(starts), max(*ends, min(starts) + 0.1))
+        start, end = min(starts), max(*ends, min(starts) + 0.1)
+        return cls(start, end + _MARGIN * (end - start))  # what happens at the end is not at the edge
 
     def x(self, at_s: float) -> float:
         """The place of a time, in pixels."""
@@ -114,7 +125,9 @@ class _Picture:
         self._parts: list[str] = []
         self._y = 10
 
-    def draw(self, tracks: Sequence[Track], marks: Sequence[Mark], states: Sequence[State]) -> str:
+    def draw(
+        self, tracks: Sequence[Track], marks: Sequence[Mark], states: Sequence[State], shades: Sequence[State]
+    ) -> str:
         if self._title:
             self._text(12, self._y + 14, self._title, 'font-size="14" font-weight="bold"', most=150)
             self._y += 28
@@ -122,6 +135,7 @@ class _Picture:
         top = self._y
         lines = self._labels(marks)
         bottom = self._y + len(tracks) * _TRACK
+        self._shades(shades, self._y, bottom)
         self._ticks(self._y, bottom)
         for track in tracks:
             self._track(track)
@@ -135,6 +149,7 @@ class _Picture:
         self._y = bottom + 24
         self._left_out("marks", len(marks) - _MOST_MARKS)
         self._left_out("states", len(states) - _MOST_STATES)
+        self._left_out("shades", len(shades) - _MOST_STATES)
         name = f"<title>{_safe(self._title or 'a call', 150)}</title>"
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {self._y}" width="{_WIDTH}"'
@@ -161,6 +176,18 @@ class _Picture:
             if room >= 2:
                 self._text(left + 3, self._y + 14, state.label, most=room)
         self._y += 28
+
+    def _shades(self, shades: Sequence[State], top: int, bottom: int) -> None:
+        for shade in shades[:_MOST_STATES]:
+            left, right = self._axis.x(shade.span.from_s), self._axis.x(shade.span.to_s)
+            tip = _safe(f"{shade.label}: {shade.span}", _MOST_TIP)
+            self._parts.append(
+                f'<rect x="{left:g}" y="{top}" width="{max(1.0, right - left):g}" height="{bottom - top}"'
+                f' fill="{_SHADE}"><title>{tip}</title></rect>'
+            )
+            room = int((right - left - 6) / _LETTER)
+            if room >= 2:
+                self._text(left + 3, bottom - 4, shade.label, 'fill="#5b6570"', most=min(room, _MOST_LABEL))
 
     def _labels(self, marks: Sequence[Mark]) -> list[tuple[Mark, int]]:
         """Write the labels of marks in the first line with room; returns each mark that is drawn, and its line."""

@@ -74,3 +74,13 @@ def shown(spans: Sequence[Span], most: int = 4) -> str:
     """The spans for a message; of many, the first `most` and the number of the others."""
     text = ", ".join(str(span) for span in spans[:most])
     return f"{text} and {len(spans) - most} more" if len(spans) > most else text
+
+
+def limit(seconds: float) -> str:
+    """A limit that a question named in milliseconds, in that unit."""
+    return f"{round(seconds * 1000, 3):g} ms"
+
+
+def amount(seconds: float) -> str:
+    """By how much a limit was missed: in seconds, or in milliseconds if that would be 0.00 s."""
+    return f"{seconds:.2f} s" if seconds >= 0.01 else f"{seconds * 1000:.2g} ms"

@@ -1,9 +1,9 @@
-"""The answer to a question about audio: yes or no, and why."""
+"""The answer to a question about audio: yes or no, and why; and a figure that a test read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from offhook.wording import printable
 
@@ -27,7 +27,7 @@ class Finding:
         heard: what was heard, and where.
         look_at: what to look at if the other answer was expected.
         about_time: whether a machine that was busy could have caused the answer.
-        off_by_s: by how much a limit was missed, in seconds; None where no figure says that.
+        off_by_s: how far what was heard is from the limit, in seconds, whatever the answer is; None without a figure.
     """
 
     passed: bool
@@ -36,6 +36,33 @@ class Finding:
     look_at: str
     about_time: bool = False
     off_by_s: float | None = None
+
+
+class Answer(Protocol):
+    """What a test learned about audio: a `Verdict`, or a figure that it read."""
+
+    @property
+    def explanation(self) -> str:
+        """What was heard, in lines."""
+        ...
+
+    @property
+    def about_time(self) -> bool:
+        """Whether a machine that was busy could have caused it."""
+        ...
+
+    @property
+    def passed(self) -> bool:
+        """The answer; a figure always passes."""
+        ...
+
+    @property
+    def off_by_s(self) -> float | None:
+        """By how much a limit was missed, in seconds; None if none was, or no figure says that."""
+        ...
+
+
+Note: TypeAlias = "Callable[[Answer], None]"
 
 
 class Verdict:
@@ -52,16 +79,16 @@ class Verdict:
         passed: the answer.
         question: the question, as it was written.
         about_time: whether a machine that was busy could have caused the answer.
-        off_by_s: by how much a limit was missed, in seconds; None where no figure says that.
+        off_by_s: by how much a limit was missed, in seconds; None if the verdict is true, or no figure says that.
     """
 
     __slots__ = ("_finding", "_note", "about_time", "off_by_s", "passed", "question")
 
-    def __init__(self, question: str, finding: Finding, note: Callable[[Verdict], None] | None = None) -> None:
+    def __init__(self, question: str, finding: Finding, note: Note | None = None) -> None:
         self.passed: bool = finding.passed
         self.question: str = question
         self.about_time: bool = finding.about_time
-        self.off_by_s: float | None = finding.off_by_s
+        self.off_by_s: float | None = None if finding.passed else finding.off_by_s
         self._finding = finding
         self._note = note
 
@@ -84,3 +111,29 @@ class Verdict:
     def __repr__(self) -> str:
         text = printable(f"<{'yes' if self.passed else 'no'}: {self._finding.heard}")
         return f"{text[: _MOST_SHOWN - 2]}…>" if len(text) >= _MOST_SHOWN else f"{text}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure that a test read.
+
+    Attributes:
+        name: what it is called.
+        value: the figure, for people.
+        lines: what it follows from.
+        about_time: True: a machine that was busy could have caused it.
+        passed: True: a figure alone fails nothing.
+        off_by_s: None: the limit that it is compared with is in the test.
+    """
+
+    name: str
+    value: str
+    lines: tuple[str, ...]
+    about_time: bool = True
+    passed: bool = True
+    off_by_s: float | None = None
+
+    @property
+    def explanation(self) -> str:
+        """The figure, and who spoke when."""
+        return "\n".join(map(printable, (f"{self.name} is {self.value}", *(f"  {line}" for line in self.lines))))

@@ -136,7 +136,8 @@ class NeverAnswer(Step):
         return "never answers"
 
     async def play(self, stage: Stage) -> None:
-        await stage.until_end()
+        stage.may_end()  # when the caller gives up, and not before
+        await asyncio.get_running_loop().create_future()  # the callee cancels this when its part ends
 
 
 @dataclass(frozen=True, slots=True, init=False)

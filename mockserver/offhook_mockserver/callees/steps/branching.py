@@ -26,6 +26,8 @@ MOST_TIMES: Final = 1000
 class ListenFor(Step):
     """Listen until the caller speaks (`SPEECH`), has spoken and paused (`QUIET`), or sends a marker or a tone.
 
+    For `QUIET`, speech counts since the callee last stopped speaking or listened for quiet, or answered.
+
     Args:
         sound: what to listen for.
         within_s: how long; then the script goes on. None: until the call ends.

@@ -73,7 +73,7 @@ class ControlApi:
 
     async def _list(self, request: Request) -> Response:
         faults = self._tenant(request.query_params.get("tenant")).faults
-        return JsonAnswer({"faults": [document_of(fault) for fault in faults.active]})
+        return JsonAnswer({"faults": [document_of(fault) for fault in (*faults.used_up, *faults.active)]})
 
     async def _add(self, request: Request) -> Response:
         try:
@@ -148,4 +148,5 @@ def document_of(fault: Fault) -> dict[str, object]:
         "channel": fault.channel,
         "count": fault.count,
         "active": fault.active,
+        "used_up": fault.spent and not fault.active,
     }

@@ -51,6 +51,7 @@ def test_faults_are_made_listed_and_undone() -> None:
             "channel": None,
             "count": 0,
             "active": True,
+            "used_up": False,
         }
         await client.post(FAULTS, json={"name": "blackout"})
         listed = (await client.get(FAULTS)).json()["faults"]

@@ -1,0 +1,47 @@
+"""Imports what playing audio needs, before anything rings.
+
+Parts import their libraries when they are made, so that a phone is light until it dials. numpy, soundfile and PyAV take
+a tenth of a second to a second. On the event loop, after the answer, that would delay the greeting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from offhook.plugin.manager import Plugins
+
+
+_log = logging.getLogger(__name__)
+
+
+async def prepare_audio(plugins: Plugins) -> None:
+    """Import, in a thread, what the installed audio sources and resamplers need and what is not yet imported.
+
+    A module that cannot be imported is left to the part that needs it, which raises the error when it is made.
+    """
+    names = list(dict.fromkeys(_absent(plugins)))
+    if names:
+        await asyncio.to_thread(_import, names)
+
+
+def _absent(plugins: Plugins) -> Iterator[str]:
+    for registry in (plugins.sources, plugins.resamplers):
+        for item in registry:
+            absent = [name for name in item.needs if name not in sys.modules]
+            if absent and not item.missing:
+                yield from absent
+
+
+def _import(names: list[str]) -> None:
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:  # an import runs foreign code, and a call that plays nothing can do without it
+            _log.debug("%s could not be imported: %s", name, type(error).__name__)

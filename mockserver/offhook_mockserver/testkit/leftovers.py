@@ -141,6 +141,21 @@ def _unused_faults(handle: MockHandle) -> Iterator[Leftover]:
 
 
 def refusals(handle: MockHandle) -> list[Leftover]:
-    """What virtual time refused, although the test passed: something has caught the error."""
-    refused = [] if handle.guard is None else handle.guard.refused
-    return [Leftover("refused", f"an error that was caught: {error.message}") for error in refused[:_MOST]]
+    """What virtual time refused, although the test passed: something has caught the error.
+
+    An application that ended with the error did not catch it: the test asked for its result.
+    """
+    if handle.guard is None:
+        return []
+    raised = {id(link) for started in handle.started for link in _chain(started.error)}
+    caught = [error for error in handle.guard.refused if id(error) not in raised]
+    return [Leftover("refused", f"an error that was caught: {error.message}") for error in caught[:_MOST]]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and what caused it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -138,12 +138,20 @@ def test_a_refusal_that_the_application_swallowed_is_reported(run: Callable[...,
                 pass
 
         @virtual
+        def test_the_application_ended_with_it(offhook_mock):
+            async def app():
+                threading.Thread(target=print).start()
+
+            with pytest.raises(CallStateError):
+                offhook_mock.run(app())
+
+        @virtual
         @pytest.mark.offhook(allow=["refused"])
         def test_the_test_asked_for_it(offhook_mock):
             with pytest.raises(CallStateError):
                 threading.Thread(target=print).start()
     """)
-    result.assert_outcomes(passed=2, errors=1)
+    result.assert_outcomes(passed=3, errors=1)
     result.stdout.fnmatch_lines("*started a thread*(refused)*")
 
 

@@ -101,6 +101,8 @@ def test_our_own_errors_pass_as_they_are() -> None:
         with pytest.raises(JoinFailed) as raised:
             await isolated(acme, "fail", lambda: acme.fail(group))
         assert raised.value is error
+        with pytest.raises(PluginError, match=r"ExceptionGroup: two \(2 sub-exceptions\)"):
+            await isolated(acme, "fail", lambda: acme.fail(ExceptionGroup("two", [error, error])))
 
     run(main())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,6 @@ from offhook.plugin.user_code import cut_traceback, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 HERE = Path(__file__).relative_to(Path.cwd())
 
@@ -78,6 +78,19 @@ def test_a_cause_keeps_nothing_that_the_user_had_no_part_in() -> None:
     assert frames(error.__cause__) == ["fails", "bad_policy"]
     assert error.__cause__.__cause__ is created
     assert created.__traceback__ is None
+
+
+def test_the_frames_of_an_installed_library_are_not_the_users() -> None:
+    source = "def library_that_calls_offhook(act):\n    act()\n"
+    library: dict[str, object] = {"__name__": "library"}
+    exec(compile(source, "/x/site-packages/library.py", "exec"), library)
+    trace = raised_by(lambda: library["library_that_calls_offhook"](bad_policy)).__traceback__  # type: ignore[operator]
+    while trace is not None and trace.tb_frame.f_code.co_name != "library_that_calls_offhook":
+        trace = trace.tb_next
+    assert trace is not None
+    # Only the library's frame, and what is below without the user's.
+    error = ConfigError("of ours").with_traceback(TracebackType(None, trace.tb_frame, trace.tb_lasti, trace.tb_lineno))
+    assert frames(cut_traceback(error)) == []
 
 
 def test_a_mistake_of_ours_keeps_all_frames() -> None:

@@ -17,8 +17,8 @@ __tracebackhide__: Final = True
 try:
     import numpy as np
     import soxr
-except ImportError as error:
-    raise MissingExtraError("offhook[audio]", "measuring audio", ("numpy", "soxr")) from error
+except ImportError as _missing:
+    raise MissingExtraError("offhook[audio]", "measuring audio", ("numpy", "soxr")) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{MARKER}(allow=[...]): what this test may leave behind, by name: calls_up, scripts_unfinished, "
-        "scripts_failed, called_again, unexpected_requests, faults_unused, applications, tasks, "
+        "scripts_failed, called_again, unexpected_requests, faults_unused, applications, refused, exceptions, tasks, "
         "threads, sockets, processes (offhook_mock)",
     )
     config.addinivalue_line(

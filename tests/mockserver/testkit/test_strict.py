@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from offhook_mockserver.testkit.allowances import ALLOWANCES
+
 if TYPE_CHECKING:
     import pytest
 
@@ -263,3 +265,9 @@ def test_what_is_left_in_the_process_fails_the_test_and_is_named(pytester: pytes
             "*takes two arguments: write allow=*",
         ]
     )
+
+
+def test_the_marker_names_what_may_be_allowed(pytestconfig: pytest.Config) -> None:
+    (described,) = [line for line in pytestconfig.getini("markers") if line.startswith("offhook(allow")]
+    names = described.partition("by name: ")[2].removesuffix(" (offhook_mock)")
+    assert names.split(", ") == list(ALLOWANCES)

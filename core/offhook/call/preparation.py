@@ -10,7 +10,8 @@ import asyncio
 import importlib
 import logging
 import sys
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+#: How long the imports are waited for. They go on after that, and the part that needs them waits for their end.
+_PATIENCE_S: Final = 10.0
+
 
 async def prepare_audio(plugins: Plugins) -> None:
     """Import, in a thread, what the installed audio sources and resamplers need and what is not yet imported.
@@ -27,8 +31,15 @@ async def prepare_audio(plugins: Plugins) -> None:
     A module that cannot be imported is left to the part that needs it, which raises the error when it is made.
     """
     names = list(dict.fromkeys(_absent(plugins)))
-    if names:
-        await asyncio.to_thread(_import, names)
+    if not names:
+        return
+    # A thread of its own: one of the loop's executor would stay until the loop is closed.
+    thread = ThreadPoolExecutor(1, "offhook-import")
+    try:
+        importing = asyncio.get_running_loop().run_in_executor(thread, _import, names)
+        await asyncio.wait((importing,), timeout=_PATIENCE_S)
+    finally:
+        thread.shutdown(wait=False)
 
 
 def _absent(plugins: Plugins) -> Iterator[str]:

@@ -13,7 +13,6 @@ from tests.core.rig import NUMBER, RampSource, load, rig, run
 from offhook.plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from offhook.interfaces import AudioSource
@@ -64,12 +63,12 @@ def test_what_sources_need_is_imported_in_a_thread_before_dialling(caplog: pytes
 
 
 def test_nothing_is_imported_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(function: Callable[..., object], *arguments: object) -> None:
+    def refuse(*arguments: object) -> None:
         raise AssertionError
 
     for name in ("acme_needed", "acme_broken"):
         monkeypatch.setitem(sys.modules, name, sys)
-    monkeypatch.setattr("asyncio.to_thread", refuse)
+    monkeypatch.setattr("offhook.call.preparation.ThreadPoolExecutor", refuse)
 
     async def main() -> None:
         async with rig(plugins=load(Sources())).phone as phone, phone.dial(NUMBER):

@@ -20,7 +20,7 @@ from offhook import AudioFrame, Phone
 from offhook.interfaces.ids import Ids
 from offhook.testing import LoopClock, Resources, run_virtual
 from offhook_mockserver.doors.memory.leg import MemoryLeg
-from offhook_mockserver.server.in_process import InProcessMock
+from offhook_mockserver.server import InProcessMock, TenantBounds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -35,6 +35,8 @@ MOST_LEFT: Final = 400
 #: are measured, and the least thing that could be kept of a call, its id, is one more.
 MOST_BLOCKS: Final = 1.5
 AT_ONCE: Final = 200
+#: Entries that the mock's journal holds.
+JOURNAL: Final = 50
 
 
 @contextlib.asynccontextmanager
@@ -42,7 +44,11 @@ async def exchange(folder: Path, call_limit: int = 1) -> AsyncIterator[tuple[InP
     """A mock that keeps what callees hear, and a phone with a store."""
     store = CallStore()
     clock, ids = LoopClock(), Ids(1)
-    async with InProcessMock(clock=clock, ids=ids, recordings=folder, script_for=script_in(folder)) as mock:
+    # The journal is full after few calls, so that what calls leave shows.
+    bounds = TenantBounds(calls=AT_ONCE, journal_entries=JOURNAL)
+    async with InProcessMock(
+        clock=clock, ids=ids, recordings=folder, script_for=script_in(folder), bounds=bounds
+    ) as mock:
         phone = Phone(
             plugins=[mock],
             transport="memory",

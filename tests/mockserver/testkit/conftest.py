@@ -6,6 +6,8 @@ So the modules that these runs use are imported here.
 from __future__ import annotations
 
 import av  # noqa: F401
+import httpcore  # noqa: F401
+import httpx  # noqa: F401
 import numpy  # noqa: F401
 import soundfile  # noqa: F401
 import soxr  # noqa: F401
@@ -21,4 +23,6 @@ import offhook_mockserver.testkit.evidence
 import offhook_mockserver.testkit.failure
 import offhook_mockserver.testkit.making
 import offhook_mockserver.testkit.picture  # noqa: F401
+import offhook_sendblue.carrier
+import offhook_sendblue.exchange  # noqa: F401
 from offhook import Phone  # noqa: F401

@@ -200,7 +200,7 @@ class CalleeHandle(CalleeScript):
             Seconds since it answered; None if it did not happen, or before the answer.
 
         Raises:
-            ConfigError: there is no such code.
+            ConfigError: it is not a code of a moment.
         """
         wanted = code if isinstance(code, MomentCode) else _code(code)
         return next((moment.at_s for moment in reversed(self.history) if moment.code is wanted), None)

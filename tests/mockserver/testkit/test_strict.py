@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from offhook_mockserver.testkit.allowances import ALLOWANCES
@@ -271,3 +272,16 @@ def test_the_marker_names_what_may_be_allowed(pytestconfig: pytest.Config) -> No
     (described,) = [line for line in pytestconfig.getini("markers") if line.startswith("offhook(allow")]
     names = described.partition("by name: ")[2].removesuffix(" (offhook_mock)")
     assert names.split(", ") == list(ALLOWANCES)
+
+
+def test_without_the_extra_a_sentence_says_what_to_install(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    pytester.makepyfile("def test_it(offhook_mock):\n    pass\n\n\ndef test_plain():\n    pass\n")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["the fixture offhook_mock needs a part of offhook that is not installed: pip install *offhook?mock?*"]
+    )
+    result.stdout.no_fnmatch_line("*ModuleNotFoundError*")

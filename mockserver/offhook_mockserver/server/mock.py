@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from starlette.applications import Starlette
 
-from offhook.arguments import check_function, check_instance, check_path, check_text
+from offhook.arguments import check_flag, check_function, check_instance, check_path, check_text
 from offhook.errors import StorageError
 from offhook.interfaces import Environment, Grant, Ids
 from offhook.paths import expanded, make_folder
@@ -23,7 +23,7 @@ from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
 from offhook_mockserver.faces.control.api import ControlApi
-from offhook_mockserver.faces.sendblue.start_call import SendblueApi
+from offhook_mockserver.faces.sendblue.api import SendblueApi
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.entrance import Entrance
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 _MOST_CHANNELS: Final = 10_000
 #: The paths of the doors begin with this.
 _RELAY: Final = "/relay/"
+#: The paths that are not Sendblue's begin with this.
+_OURS: Final = "/mock/"
 
 
 class Mock:
@@ -71,6 +73,7 @@ class Mock:
             that of the table of fictional numbers. A mistake in it is raised as `ScriptError` where the call is
             dialled, if that is in this process, and as a refusal with HTTP 422 elsewhere; nothing rings.
         on_event: called with each event of a call.
+        lenient: whether Sendblue's API accepts placeholders, and answers operations that have no state.
 
     Raises:
         ConfigError: an argument is of the wrong type.
@@ -96,6 +99,7 @@ class Mock:
         recordings: str | os.PathLike[str] | None = None,
         script_for: Callable[[str], Script] = script_for,
         on_event: Callable[[CallEvent], None] = lambda event: None,
+        lenient: bool = False,
     ) -> None:
         shared = Environment(clock=clock, ids=ids)  # which checks them
         if plugins is not None:
@@ -106,6 +110,7 @@ class Mock:
             recordings = Path(check_path(recordings, "recordings", "recordings"))
         check_function(script_for, "script_for", ("a number",))
         check_function(on_event, "on_event", ("a CallEvent",))
+        self._lenient = check_flag(lenient, "lenient")
         self.clock: Clock = shared.clock
         self.ids: Ids = shared.ids
         # Of no seed: what is repeatable can be guessed.
@@ -228,14 +233,25 @@ class Mock:
         tenant.faults.watch(self.entrance)
 
     def _build(self) -> ASGIApp:
-        control = ControlApi(self.tenants, self.control_token).routes()
-        routes = control + SendblueApi(self.tenants, self.calls, self.tenant).routes()
-        api = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
+        sendblue = SendblueApi(self.tenants, self.calls, self.tenant, lenient=self._lenient)
+        ours = Starlette(
+            routes=ControlApi(self.tenants, self.control_token).routes(),
+            exception_handlers={Exception: _internal_error},
+        )
+        ours.router.default = sendblue
 
         async def split(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "lifespan":
+                await ours(scope, receive, send)
+                return
             # The WebRTC door's routes are not known before its libraries are imported, so it gets the whole path.
-            relay = scope["type"] != "lifespan" and f"{scope['path']}/".startswith(_RELAY)
-            await (self.relay if relay else api)(scope, receive, send)
+            path = f"{scope['path']}/"
+            if path.startswith(_RELAY):
+                await self.relay(scope, receive, send)
+            elif path.startswith(_OURS) or scope["type"] != "http":
+                await ours(scope, receive, send)
+            else:
+                await sendblue(scope, receive, send)
 
         return split
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Clock
     from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.tenants.account.access_tokens import AccessToken
+    from offhook_mockserver.tenants.account.account import Account
     from offhook_mockserver.tenants.call import EndedCall, MockCall
     from offhook_mockserver.tenants.entry import Json
     from offhook_mockserver.tenants.fault import Fault
@@ -94,6 +96,20 @@ class Tenant:
     kept: deque[MockCall] = field(default_factory=lambda: deque["MockCall"](maxlen=_KEPT))
     faults: Faults = field(default_factory=Faults)
     removed: bool = False
+    _account: Account | None = field(default=None, init=False, repr=False)
+
+    @property
+    def account(self) -> Account:
+        """What its account at Sendblue holds; made when it is used for the first time."""
+        if self._account is None:
+            from offhook_mockserver.tenants.account.account import Account  # most tests use none
+
+            self._account = Account(self.seed, self.clock)
+        return self._account
+
+    def access_token(self, text: str) -> AccessToken | None:
+        """The valid bearer token with this text, or None."""
+        return None if self._account is None else self._account.access_tokens.find(text)
 
     @property
     def members(self) -> int:
@@ -236,6 +252,14 @@ class Tenants:
     def named(self, api_key: str) -> Tenant | None:
         """The tenant that a key id belongs to, without a check of the secret: for its journal, not for answers."""
         return self._by_key.get(api_key)
+
+    def of_token(self, text: str) -> tuple[Tenant, AccessToken] | None:
+        """The tenant that a valid bearer token belongs to, with the token; or None."""
+        for tenant in self._by_key.values():
+            token = tenant.access_token(text)
+            if token is not None:
+                return tenant, token
+        return None
 
     def all(self) -> tuple[Tenant, ...]:
         """Every tenant, oldest first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from offhook.session import Grade
@@ -13,8 +12,8 @@ from offhook_mockserver.tenants.entry import EntryKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.datastructures import Headers
-
+    from offhook_mockserver.faces.refusals import RequestRefused
+    from offhook_mockserver.faces.sendblue.operation import Note
     from offhook_mockserver.tenants.entry import Json
     from offhook_mockserver.tenants.tenant import Tenant, Tenants
 
@@ -31,7 +30,7 @@ class RequestNotes:
         self._tenants = tenants
         self._stray = stray
 
-    def tenant_of(self, headers: Headers) -> Tenant:
+    def tenant_of(self, headers: Mapping[str, str]) -> Tenant:
         """The tenant whose journal a request belongs to."""
         return named_tenant(self._tenants, headers) or self._stray
 
@@ -41,38 +40,37 @@ class RequestNotes:
         text = f"{printable(method)} {printable(path)}: {status} {message}"
         tenant.journal.add(EntryKind.UNEXPECTED, text, fields=fields, grade=Grade.ASSUMED)
 
-    def refused(
-        self,
-        tenant: Tenant,
-        request: Mapping[str, Json],
-        refusal: tuple[int, Grade],
-        message: str,
-        number: str = "",
-    ) -> None:
+    def refused(self, tenant: Tenant, request: dict[str, Json], refused: RequestRefused, number: str = "") -> None:
         """A request that was refused.
 
         Args:
             tenant: whose journal it belongs to.
-            request: its method, path and body.
-            refusal: the HTTP status, and its grade.
-            message: why.
-            number: the number that it wanted to ring, if that was a valid one.
+            request: its method, path, query and body; status and message are added.
+            refused: why.
+            number: the number that it is about, if that is known.
         """
-        status, grade = refusal
-        text = f"{request['method']} {request['path']}: {status} {message}"
-        tenant.journal.add(
-            EntryKind.REFUSAL,
-            text,
-            number=number,
-            fields={**request, "status": status, "message": message},
-            grade=grade,
-        )
+        status, message = refused.refusal.status, str(refused)
+        text = f"{request['method']} {printable(str(request['path']))}: {status} {message}"
+        request["status"] = status
+        request["message"] = message
+        tenant.journal.add(EntryKind.REFUSAL, text, number=number, fields=request, grade=refused.refusal.grade)
 
-    def answered(self, tenant: Tenant, request: Mapping[str, Json], channel: str, number: str, token: str) -> None:
-        """A request to which the answer is a grant, whose token is noted as a hash."""
-        token_hash = hashlib.sha256(token.encode()).hexdigest()[:8]
-        fields: dict[str, Json] = {**request, "status": 200, "token_hash": token_hash}
-        text = f"{request['method']} {request['path']}: 200 Call started"
-        tenant.journal.add(
-            EntryKind.REQUEST, text, channel=channel, number=number, fields=fields, grade=Grade.DOCUMENTED
-        )
+    def answered(
+        self, tenant: Tenant, request: dict[str, Json], status: int, note: Note, grade: Grade, number: str = ""
+    ) -> None:
+        """A request that was answered.
+
+        Args:
+            tenant: whose journal it belongs to.
+            request: its method, path, query and body; status and the fields of the note are added.
+            status: the status of the answer.
+            note: what was done.
+            grade: how certain the answer is.
+            number: the number that it is about, if that is known.
+        """
+        text = f"{request['method']} {printable(str(request['path']))}: {status}"
+        if note.text:
+            text = f"{text} {note.text}"
+        request["status"] = status
+        request.update(note.fields)
+        tenant.journal.add(EntryKind.REQUEST, text, channel=note.channel, number=number, fields=request, grade=grade)

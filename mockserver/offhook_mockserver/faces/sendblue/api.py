@@ -1,0 +1,223 @@
+"""The mock's face to Sendblue's clients: finds the operation of a request, checks who asks and what, and answers.
+
+Each operation is data, see `operation.py`. A module with operations is listed in `OPERATIONS`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Final, cast
+
+from starlette.responses import Response
+
+from offhook.session import Grade
+from offhook_mockserver.doors.json_answer import JsonAnswer
+from offhook_mockserver.faces.faulty_answer import faulty
+from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, unknown_route
+from offhook_mockserver.faces.sendblue import account, start_call
+from offhook_mockserver.faces.sendblue.credentials import authenticate, check_scope
+from offhook_mockserver.faces.sendblue.families import Family, refusal_in
+from offhook_mockserver.faces.sendblue.fields import NO_FIELDS
+from offhook_mockserver.faces.sendblue.kinds import WrongValue
+from offhook_mockserver.faces.sendblue.operation import Answer, Asked
+from offhook_mockserver.faces.sendblue.request_notes import RequestNotes
+from offhook_mockserver.faces.sendblue.routes import Routes
+from offhook_mockserver.tenants.effects import HttpEffect
+from offhook_wire.strict_json import WHOLE, ProtocolError, load_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+    from offhook_mockserver.faces.sendblue.operation import Operation
+    from offhook_mockserver.tenants.account.access_tokens import AccessToken
+    from offhook_mockserver.tenants.calls import Calls
+    from offhook_mockserver.tenants.entry import Json
+    from offhook_mockserver.tenants.tenant import Tenant, Tenants
+
+
+_log: Final = logging.getLogger(__name__)
+
+#: Every operation. Those that only a lenient mock answers are marked.
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *start_call.operations(),
+    *account.operations(),
+)
+
+#: Documented routes without an operation, so that the refusal can name the nearest.
+_NOT_MOCKED: Final[Mapping[str, str]] = {
+    "GET /api/account/webhooks": "documented, but not mocked yet",
+    "POST /api/account/webhooks": "documented, but not mocked yet",
+    "POST /api/send-message": "documented, but not mocked: this is a mock of calls",
+}
+
+_STRICT: Final = Routes(tuple(operation for operation in OPERATIONS if not operation.lenient))
+_LENIENT: Final = Routes(OPERATIONS)
+
+# Sendblue documents none of these.
+NOT_JSON: Final = ApiRefusal(400, Grade.ASSUMED)
+BAD_FIELD: Final = ApiRefusal(400, Grade.ASSUMED)
+OTHER_METHOD: Final = ApiRefusal(405, Grade.ASSUMED)
+
+
+class SendblueApi:
+    """The API, as an ASGI application; it answers every path.
+
+    Args:
+        tenants: the key pairs that are accepted.
+        calls: starts calls.
+        stray: its journal notes the requests that name no tenant of this mock, and its settings shape the refusals of
+            requests without valid credentials.
+        lenient: whether placeholders are accepted, and operations answered that have no state.
+    """
+
+    def __init__(self, tenants: Tenants, calls: Calls, stray: Tenant, *, lenient: bool = False) -> None:
+        self._tenants = tenants
+        self._calls = calls
+        self._stray = stray
+        self._lenient = lenient
+        self._notes = RequestNotes(tenants, stray)
+        self._routes = _LENIENT if lenient else _STRICT
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = cast("str", scope["method"]), cast("str", scope["path"])
+        headers = _headers(scope)
+        found = self._routes.find("GET" if method == "HEAD" else method, path)
+        if found is None:
+            response = self._unexpected(method, path, headers)
+        else:
+            operation, parameters = found
+            response = await self._answer(operation, parameters, headers, scope, receive)
+        await response(scope, receive, send)
+
+    async def _answer(
+        self,
+        operation: Operation,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
+        scope: Scope,
+        receive: Receive,
+    ) -> Response:
+        noted: dict[str, Json] = {"method": scope["method"], "path": scope["path"]}
+        if parameters:
+            noted["operation"] = operation.path
+        tenant: Tenant | None = None
+        number = ""
+        try:
+            tenant, token = authenticate(self._tenants, headers)
+            check_scope(operation.scoped, token)
+            asked = await self._asked(operation, parameters, headers, scope, receive, tenant, token, noted)
+            number = str(asked.body.get(operation.number, ""))
+            if operation.check is not None:
+                operation.check(asked)
+            effect = None
+            if operation.path == start_call.START_CALL:
+                effect = tenant.faults.take(HttpEffect, "a start-call meets the fault", number, None)
+            if effect is None:
+                return await self._carry_out(operation, asked, noted, number)
+            answer = await self._carry_out(operation, asked, noted, number) if effect.rings else None
+            error_body = tenant.settings.error_body
+            return faulty(effect, answer, lambda refused: refusal_in(operation.family, refused, error_body))
+        except RequestRefused as refused:
+            self._notes.refused(tenant or self._notes.tenant_of(headers), noted, refused, number)
+            response = refusal_in(operation.family, refused, (tenant or self._stray).settings.error_body)
+            response.headers.update(refused.headers)
+            return response
+
+    async def _asked(
+        self,
+        operation: Operation,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
+        scope: Scope,
+        receive: Receive,
+        tenant: Tenant,
+        token: AccessToken | None,
+        noted: dict[str, Json],
+    ) -> Asked:
+        query: bytes = scope.get("query_string", b"")
+        if query:
+            noted["query"] = query.decode("ascii", "backslashreplace")
+        given: dict[str, object] = {}
+        if operation.body is not None:
+            given = _parse(await _body(receive), empty=not operation.body.any_required)
+            noted["body"] = operation.body.noted(given)
+        try:
+            return Asked(
+                tenant=tenant,
+                token=token,
+                parameters=operation.parameters.read_texts(parameters, lenient=self._lenient) if parameters else {},
+                query=operation.query.read_query(query, lenient=self._lenient),
+                body=(operation.body or NO_FIELDS).read(given, lenient=self._lenient),
+                headers=headers,
+                scope=scope,
+                calls=self._calls,
+                lenient=self._lenient,
+            )
+        except WrongValue as wrong:
+            raise RequestRefused(BAD_FIELD, str(wrong)) from None
+
+    async def _carry_out(self, operation: Operation, asked: Asked, noted: dict[str, Json], number: str) -> Response:
+        result = operation.handle(asked)
+        if isinstance(result, Awaitable):
+            result = await cast("Awaitable[object]", result)
+        if isinstance(result, Response):
+            response, answer = result, Answer(status=result.status_code)
+        else:
+            answer = result if isinstance(result, Answer) else Answer(body=result)
+            response = _response(answer)
+        self._notes.answered(asked.tenant, noted, answer.status, answer.note, operation.grade, number)
+        return response
+
+    def _unexpected(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
+        try:
+            tenant, _ = authenticate(self._tenants, headers)
+        except RequestRefused:
+            tenant = self._stray
+        allowed = self._routes.methods_of(path)
+        if allowed:
+            message = f"{path} is answered to {' and '.join(allowed)}, not to {method}"
+            refused = RequestRefused(OTHER_METHOD, message, headers={"allow": ", ".join(allowed)})
+            family = self._routes.family_of(path)
+        else:
+            message = unknown_route(f"{method} {path}", {**self._routes.names, **_NOT_MOCKED})
+            refused, family = RequestRefused(UNKNOWN_ROUTE, message), Family.FACETIME
+        noted_in = self._notes.tenant_of(headers)
+        self._notes.unexpected(noted_in, method, path, refused.refusal.status, message)
+        response = refusal_in(family, refused, tenant.settings.error_body)
+        response.headers.update(refused.headers)
+        return response
+
+
+def _response(answer: Answer) -> Response:
+    response = JsonAnswer(answer.body, answer.status) if answer.status != 204 else Response(status_code=204)
+    for name, value in answer.headers.items():
+        response.headers[name] = value
+    return response
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """The headers of a request; of a repeated one, the first."""
+    raw = cast("list[tuple[bytes, bytes]]", scope["headers"])
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in reversed(raw)}
+
+
+async def _body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _parse(body: bytes, *, empty: bool) -> dict[str, object]:
+    if not body and empty:
+        return {}
+    try:
+        return load_object(body)
+    except ProtocolError as error:
+        place = "the body" if error.field == WHOLE else f"the body: {error.field}"
+        raise RequestRefused(NOT_JSON, f"{place} {error.problem}") from None

@@ -11,7 +11,7 @@ import inspect
 from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook_mockserver.tenants.fault_register import CallLimits, ExchangeLimits
+from offhook_mockserver.tenants.fault_register import CallLimits, ExchangeLimits, RequestLimits
 from offhook_mockserver.testkit.journal import Search
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ EXCEPT: Final[Mapping[str, str]] = {
 
 #: What ``**arguments: Unpack[...]`` stands for.
 _UNPACKED: Final[Mapping[str, type]] = {
-    f"Unpack[{kind.__name__}]": kind for kind in (CallLimits, ExchangeLimits, Search)
+    f"Unpack[{kind.__name__}]": kind for kind in (CallLimits, ExchangeLimits, RequestLimits, Search)
 }
 
 

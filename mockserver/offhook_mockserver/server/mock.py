@@ -73,7 +73,7 @@ class Mock:
             that of the table of fictional numbers. A mistake in it is raised as `ScriptError` where the call is
             dialled, if that is in this process, and as a refusal with HTTP 422 elsewhere; nothing rings.
         on_event: called with each event of a call.
-        lenient: whether Sendblue's API accepts placeholders, and answers operations that have no state.
+        open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it; 100 at most.
 
     Raises:
         ConfigError: an argument is of the wrong type.
@@ -99,7 +99,7 @@ class Mock:
         recordings: str | os.PathLike[str] | None = None,
         script_for: Callable[[str], Script] = script_for,
         on_event: Callable[[CallEvent], None] = lambda event: None,
-        lenient: bool = False,
+        open_to_any_keys: bool = False,
     ) -> None:
         shared = Environment(clock=clock, ids=ids)  # which checks them
         if plugins is not None:
@@ -110,14 +110,14 @@ class Mock:
             recordings = Path(check_path(recordings, "recordings", "recordings"))
         check_function(script_for, "script_for", ("a number",))
         check_function(on_event, "on_event", ("a CallEvent",))
-        self._lenient = check_flag(lenient, "lenient")
+        check_flag(open_to_any_keys, "open_to_any_keys")
         self.clock: Clock = shared.clock
         self.ids: Ids = shared.ids
         # Of no seed: what is repeatable can be guessed.
         self.control_token: Secret = Secret(f"mock_control_{Ids().hex(48)}")
         self.entrance: Entrance = Entrance()
         self.rooms: Rooms = Rooms(self.clock, self.ids, limit=_MOST_CHANNELS)
-        self.tenants: Tenants = Tenants(self.ids, self.clock)
+        self.tenants: Tenants = Tenants(self.ids, self.clock, open_to_any_keys=open_to_any_keys)
         self.tenants.on_created = self._created
         self.tenants.on_removed = lambda removed: self.rooms.forget_app_id(removed.app_id)
         self.tenant: Tenant = self.tenants.create(settings=tenant, bounds=bounds)
@@ -233,7 +233,7 @@ class Mock:
         tenant.faults.watch(self.entrance)
 
     def _build(self) -> ASGIApp:
-        sendblue = SendblueApi(self.tenants, self.calls, self.tenant, lenient=self._lenient)
+        sendblue = SendblueApi(self.tenants, self.calls, self.tenant)
         ours = Starlette(
             routes=ControlApi(self.tenants, self.control_token).routes(),
             exception_handlers={Exception: _internal_error},

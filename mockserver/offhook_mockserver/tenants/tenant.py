@@ -7,8 +7,9 @@ call from the seed and the number of the call. So a tenant is repeatable, whatev
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -50,6 +51,8 @@ DEFAULT_LINE: Final = "+18885550199"
 _REMEMBERED: Final = 1000
 #: How many ended calls a tenant keeps with their callees and audio.
 _KEPT: Final = 16
+#: Tenants that may be made because a client shows their keys.
+MOST_SHOWN: Final = 100
 #: How long `end_calls` waits for callees to leave and recordings to be finished.
 _END_TIMEOUT_S: Final = 0.8
 
@@ -155,12 +158,16 @@ class Tenants:
     Args:
         ids: seeds of tenants that are created without one.
         clock: the time of the mock; by default, that of the machine.
+        open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it.
     """
 
-    def __init__(self, ids: Ids, clock: Clock | None = None) -> None:
+    def __init__(self, ids: Ids, clock: Clock | None = None, *, open_to_any_keys: bool = False) -> None:
         self._ids = ids
         self._clock = clock
+        self._open_to_any_keys = open_to_any_keys
         self._by_key: dict[str, Tenant] = {}
+        #: The key ids of the tenants that were made because a client showed their keys.
+        self._shown: set[str] = set()
         #: Called with each tenant that was created or removed.
         self.on_created: Callable[[Tenant], None] = lambda tenant: None
         self.on_removed: Callable[[Tenant], None] = lambda tenant: None
@@ -172,6 +179,7 @@ class Tenants:
         settings: TenantSettings | None = None,
         bounds: TenantBounds | None = None,
         seed: str | int | None = None,
+        keys: tuple[str, str] | None = None,
     ) -> Tenant:
         """A new tenant with a key pair, an app id and a certificate of its own.
 
@@ -180,10 +188,11 @@ class Tenants:
             settings: how its calls behave.
             bounds: how much it may use.
             seed: everything random of the tenant follows from it; by default, it is drawn from the mock's `ids`.
+            keys: its key id and its secret key; by default, they follow from the seed.
 
         Raises:
             ConfigError: an argument is of the wrong type, a line is not an E.164 number, there is none, or another
-                tenant of this mock has the same seed and so the same keys.
+                tenant of this mock has the same seed and so the same keys, or the same key id.
         """
         lines = check_lines(lines)
         if settings is not None:
@@ -193,7 +202,10 @@ class Tenants:
         seed = self._ids.hex(32) if seed is None else _seed_text(seed)
         ids = Ids(seed)
         # The prefix shows a reader that these are not live keys.
-        api_key = f"mock_key_{ids.hex(24)}"
+        api_key, digits = f"mock_key_{ids.hex(24)}", ids.hex(32)
+        api_secret = f"mock_secret_{digits}"
+        if keys is not None:
+            api_key, api_secret = keys
         if api_key in self._by_key:
             raise ConfigError("another tenant of this mock has the same seed: remove it, or use another seed")
         bounds = bounds or TenantBounds()
@@ -204,7 +216,7 @@ class Tenants:
         )
         tenant = Tenant(
             api_key=Secret(api_key),
-            api_secret=Secret(f"mock_secret_{ids.hex(32)}"),
+            api_secret=Secret(api_secret),
             app_id=ids.hex(32),
             certificate=Secret(ids.hex(32)),
             seed=seed,
@@ -248,6 +260,29 @@ class Tenants:
         """The tenant of a key pair, or None; the secret is compared in constant time."""
         tenant = self._by_key.get(api_key)
         return tenant if tenant is not None and tenant.api_secret.matches(api_secret) else None
+
+    def admit(self, api_key: str, api_secret: str) -> Tenant | None:
+        """The tenant of a key pair that a client shows, or None; a mock that is open to any keys makes one.
+
+        It makes at most 100, each with the lines, settings and bounds of the oldest tenant. Everything random of such
+        a tenant follows from its keys.
+        """
+        tenant = self.find(api_key, api_secret)
+        if tenant is not None or not self._open_to_any_keys:
+            return tenant
+        if api_key in self._by_key or len(self._shown) >= MOST_SHOWN:
+            return None
+        pair = hashlib.sha256(f"{api_key}\0{api_secret}".encode()).hexdigest()
+        like = next(iter(self._by_key.values()), None)
+        tenant = self.create(
+            lines=(DEFAULT_LINE,) if like is None else like.lines,
+            settings=None if like is None else replace(like.settings),
+            bounds=None if like is None else like.bounds,
+            seed=f"keys {pair}",
+            keys=(api_key, api_secret),
+        )
+        self._shown.add(api_key)
+        return tenant
 
     def named(self, api_key: str) -> Tenant | None:
         """The tenant that a key id belongs to, without a check of the secret: for its journal, not for answers."""
@@ -299,6 +334,7 @@ class Tenants:
             self._forget(tenant)
 
     def _forget(self, tenant: Tenant) -> None:
+        self._shown.discard(tenant.api_key.reveal())
         self._by_key.pop(tenant.api_key.reveal(), None)
         tenant.removed = True
         tenant.faults.close()

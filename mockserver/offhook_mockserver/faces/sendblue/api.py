@@ -15,7 +15,7 @@ from offhook.session import Grade
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.faulty_answer import faulty
 from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, unknown_route
-from offhook_mockserver.faces.sendblue import account, start_call
+from offhook_mockserver.faces.sendblue import account, auth_tokens, start_call
 from offhook_mockserver.faces.sendblue.credentials import authenticate, check_scope
 from offhook_mockserver.faces.sendblue.families import Family, refusal_in
 from offhook_mockserver.faces.sendblue.fields import NO_FIELDS
@@ -24,6 +24,7 @@ from offhook_mockserver.faces.sendblue.operation import Answer, Asked
 from offhook_mockserver.faces.sendblue.request_notes import RequestNotes
 from offhook_mockserver.faces.sendblue.routes import Routes
 from offhook_mockserver.tenants.effects import HttpEffect
+from offhook_mockserver.tenants.fault_register import START_CALL
 from offhook_wire.strict_json import WHOLE, ProtocolError, load_object
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _log: Final = logging.getLogger(__name__)
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *start_call.operations(),
     *account.operations(),
+    *auth_tokens.operations(),
 )
 
 #: Documented routes without an operation, so that the refusal can name the nearest.
@@ -53,8 +55,7 @@ _NOT_MOCKED: Final[Mapping[str, str]] = {
     "POST /api/send-message": "documented, but not mocked: this is a mock of calls",
 }
 
-_STRICT: Final = Routes(tuple(operation for operation in OPERATIONS if not operation.lenient))
-_LENIENT: Final = Routes(OPERATIONS)
+_ROUTES: Final = Routes(OPERATIONS)
 
 # Sendblue documents none of these.
 NOT_JSON: Final = ApiRefusal(400, Grade.ASSUMED)
@@ -70,22 +71,20 @@ class SendblueApi:
         calls: starts calls.
         stray: its journal notes the requests that name no tenant of this mock, and its settings shape the refusals of
             requests without valid credentials.
-        lenient: whether placeholders are accepted, and operations answered that have no state.
     """
 
-    def __init__(self, tenants: Tenants, calls: Calls, stray: Tenant, *, lenient: bool = False) -> None:
+    def __init__(self, tenants: Tenants, calls: Calls, stray: Tenant) -> None:
         self._tenants = tenants
         self._calls = calls
         self._stray = stray
-        self._lenient = lenient
         self._notes = RequestNotes(tenants, stray)
-        self._routes = _LENIENT if lenient else _STRICT
+        self._routes = _ROUTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = cast("str", scope["method"]), cast("str", scope["path"])
         headers = _headers(scope)
         found = self._routes.find("GET" if method == "HEAD" else method, path)
-        if found is None:
+        if found is None or (found[0].lenient and not self._shape_of(headers).settings.lenient):
             response = self._unexpected(method, path, headers)
         else:
             operation, parameters = found
@@ -112,9 +111,9 @@ class SendblueApi:
             number = str(asked.body.get(operation.number, ""))
             if operation.check is not None:
                 operation.check(asked)
-            effect = None
-            if operation.path == start_call.START_CALL:
-                effect = tenant.faults.take(HttpEffect, "a start-call meets the fault", number, None)
+            path = None if operation.path == START_CALL else operation.path
+            what = "a start-call meets the fault" if path is None else f"{operation.method} {path} meets the fault"
+            effect = tenant.faults.take(HttpEffect, what, number or None, None, path=path)
             if effect is None:
                 return await self._carry_out(operation, asked, noted, number)
             answer = await self._carry_out(operation, asked, noted, number) if effect.rings else None
@@ -144,17 +143,17 @@ class SendblueApi:
         if operation.body is not None:
             given = _parse(await _body(receive), empty=not operation.body.any_required)
             noted["body"] = operation.body.noted(given)
+        lenient = tenant.settings.lenient
         try:
             return Asked(
                 tenant=tenant,
                 token=token,
-                parameters=operation.parameters.read_texts(parameters, lenient=self._lenient) if parameters else {},
-                query=operation.query.read_query(query, lenient=self._lenient),
-                body=(operation.body or NO_FIELDS).read(given, lenient=self._lenient),
+                parameters=operation.parameters.read_texts(parameters, lenient=lenient) if parameters else {},
+                query=operation.query.read_query(query, lenient=lenient),
+                body=(operation.body or NO_FIELDS).read(given, lenient=lenient),
                 headers=headers,
                 scope=scope,
                 calls=self._calls,
-                lenient=self._lenient,
             )
         except WrongValue as wrong:
             raise RequestRefused(BAD_FIELD, str(wrong)) from None
@@ -172,23 +171,29 @@ class SendblueApi:
         return response
 
     def _unexpected(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
-        try:
-            tenant, _ = authenticate(self._tenants, headers)
-        except RequestRefused:
-            tenant = self._stray
-        allowed = self._routes.methods_of(path)
+        tenant = self._shape_of(headers)
+        allowed = self._routes.methods_of(path, lenient=tenant.settings.lenient)
         if allowed:
             message = f"{path} is answered to {' and '.join(allowed)}, not to {method}"
             refused = RequestRefused(OTHER_METHOD, message, headers={"allow": ", ".join(allowed)})
             family = self._routes.family_of(path)
         else:
-            message = unknown_route(f"{method} {path}", {**self._routes.names, **_NOT_MOCKED})
+            message = unknown_route(
+                f"{method} {path}", {**self._routes.names(lenient=tenant.settings.lenient), **_NOT_MOCKED}
+            )
             refused, family = RequestRefused(UNKNOWN_ROUTE, message), Family.FACETIME
         noted_in = self._notes.tenant_of(headers)
         self._notes.unexpected(noted_in, method, path, refused.refusal.status, message)
         response = refusal_in(family, refused, tenant.settings.error_body)
         response.headers.update(refused.headers)
         return response
+
+    def _shape_of(self, headers: Mapping[str, str]) -> Tenant:
+        """The tenant whose settings shape the answer to a request that no operation takes."""
+        try:
+            return authenticate(self._tenants, headers)[0]
+        except RequestRefused:
+            return self._stray
 
 
 def _response(answer: Answer) -> Response:

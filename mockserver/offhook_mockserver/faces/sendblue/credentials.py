@@ -50,7 +50,7 @@ def authenticate(tenants: Tenants, headers: Mapping[str, str]) -> tuple[Tenant, 
     if not key or not secret:
         missing = " and ".join(names[0] for names, value in ((KEY_HEADERS, key), (SECRET_HEADERS, secret)) if not value)
         raise RequestRefused(KEYS_MISSING, f"missing or empty header: {missing}")
-    tenant = tenants.find(key, secret)
+    tenant = tenants.admit(key, secret)
     if tenant is None:
         raise RequestRefused(
             KEYS_WRONG,

@@ -46,7 +46,6 @@ class Asked:
         headers: its headers, with names in lower case.
         scope: its ASGI scope.
         calls: starts and owns the calls of the mock.
-        lenient: whether the mock accepts placeholders, and makes what they name.
     """
 
     tenant: Tenant
@@ -57,7 +56,11 @@ class Asked:
     headers: Mapping[str, str]
     scope: Scope
     calls: Calls
-    lenient: bool
+
+    @property
+    def lenient(self) -> bool:
+        """Whether the tenant's API accepts placeholders, and makes what they name."""
+        return self.tenant.settings.lenient
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -129,7 +132,7 @@ class Operation:
         family: the shape of its refusals.
         scoped: who may use it.
         number: the field of the body with the number that journal and faults know the request by, or "".
-        lenient: whether it is answered only by a mock that accepts placeholders.
+        lenient: whether it is answered only to tenants whose settings are lenient.
     """
 
     method: str

@@ -31,24 +31,18 @@ class Routes:
 
     Args:
         operations: the operations.
-
-    Attributes:
-        names: ``METHOD /path`` of each operation, with an empty note.
     """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
+        self._operations: tuple[Operation, ...] = tuple(operations)
         self._exact: dict[str, dict[str, Operation]] = {}
         #: By the number of segments.
         self._templates: dict[int, list[_Template]] = {}
-        self.names: Mapping[str, str] = {}
-        names: dict[str, str] = {}
-        for operation in operations:
+        for operation in self._operations:
             for path in operation.paths:
                 by_method = self._by_method(path)
                 assert operation.method not in by_method, f"{operation.method} {path} is there twice"
                 by_method[operation.method] = operation
-                names[f"{operation.method} {path}"] = ""
-        self.names = names
 
     def find(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]] | None:
         """The operation of a request and the parameters in its path, or None."""
@@ -61,9 +55,24 @@ class Routes:
             return None
         return operation, {name: segments[place] for place, name in template.names.items()}
 
-    def methods_of(self, path: str) -> tuple[str, ...]:
-        """The methods with which a path is answered."""
-        by_method = self._operations_at(path)
+    def names(self, *, lenient: bool) -> dict[str, str]:
+        """``METHOD /path`` of each operation, with an empty note.
+
+        Args:
+            lenient: whether with those that only lenient tenants may use.
+        """
+        return {
+            f"{operation.method} {path}": ""
+            for operation in self._operations
+            if lenient or not operation.lenient
+            for path in operation.paths
+        }
+
+    def methods_of(self, path: str, *, lenient: bool) -> tuple[str, ...]:
+        """The methods with which a path is answered; for `lenient`, see `names`."""
+        by_method = {
+            method for method, operation in self._operations_at(path).items() if lenient or not operation.lenient
+        }
         return tuple(sorted({*by_method, *(("HEAD",) if "GET" in by_method else ())}))
 
     def family_of(self, path: str) -> Family:

@@ -23,6 +23,7 @@ from offhook_mockserver.faces.sendblue.operation import Answer, Note, Operation,
 from offhook_mockserver.faces.sendblue.shapes import OK, TEXT, about, an_object
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.effects import FlawedGrant, FlawedToken
+from offhook_mockserver.tenants.fault_register import START_CALL
 from offhook_mockserver.tenants.flawed_token import mint_flawed_token
 from offhook_mockserver.tenants.tenant import mint_token
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 
 _log: Final = logging.getLogger(__name__)
-
-START_CALL: Final = "/facetime/start-call"
 
 # Sendblue documents the rules (numbers are E.164, 911 is blocked, the from-number must be a FaceTime line of the
 # account), but not its answer to a request that breaks a rule.

@@ -179,7 +179,6 @@ class Tenants:
         settings: TenantSettings | None = None,
         bounds: TenantBounds | None = None,
         seed: str | int | None = None,
-        keys: tuple[str, str] | None = None,
     ) -> Tenant:
         """A new tenant with a key pair, an app id and a certificate of its own.
 
@@ -188,11 +187,10 @@ class Tenants:
             settings: how its calls behave.
             bounds: how much it may use.
             seed: everything random of the tenant follows from it; by default, it is drawn from the mock's `ids`.
-            keys: its key id and its secret key; by default, they follow from the seed.
 
         Raises:
             ConfigError: an argument is of the wrong type, a line is not an E.164 number, there is none, or another
-                tenant of this mock has the same seed and so the same keys, or the same key id.
+                tenant of this mock has the same seed and so the same keys.
         """
         lines = check_lines(lines)
         if settings is not None:
@@ -200,6 +198,16 @@ class Tenants:
         if bounds is not None:
             check_tenant_bounds(bounds)
         seed = self._ids.hex(32) if seed is None else _seed_text(seed)
+        return self._make(lines, settings or TenantSettings(), bounds or TenantBounds(), seed)
+
+    def _make(
+        self,
+        lines: tuple[str, ...],
+        settings: TenantSettings,
+        bounds: TenantBounds,
+        seed: str,
+        keys: tuple[str, str] | None = None,
+    ) -> Tenant:
         ids = Ids(seed)
         # The prefix shows a reader that these are not live keys.
         api_key, digits = f"mock_key_{ids.hex(24)}", ids.hex(32)
@@ -208,7 +216,6 @@ class Tenants:
             api_key, api_secret = keys
         if api_key in self._by_key:
             raise ConfigError("another tenant of this mock has the same seed: remove it, or use another seed")
-        bounds = bounds or TenantBounds()
         clock = TenantClock(self._clock)
         journal = Journal(clock, most_entries=bounds.journal_entries, most_bytes=bounds.journal_bytes)
         clock.on_move = lambda what: journal.add(
@@ -223,7 +230,7 @@ class Tenants:
             clock=clock,
             journal=journal,
             lines=lines,
-            settings=settings or TenantSettings(),
+            settings=settings,
             bounds=bounds,
         )
         tenant.faults.on_applied = partial(_note_fault, journal)
@@ -274,13 +281,10 @@ class Tenants:
             return None
         pair = hashlib.sha256(f"{api_key}\0{api_secret}".encode()).hexdigest()
         like = next(iter(self._by_key.values()), None)
-        tenant = self.create(
-            lines=(DEFAULT_LINE,) if like is None else like.lines,
-            settings=None if like is None else replace(like.settings),
-            bounds=None if like is None else like.bounds,
-            seed=f"keys {pair}",
-            keys=(api_key, api_secret),
-        )
+        lines, settings, bounds = (DEFAULT_LINE,), TenantSettings(), TenantBounds()
+        if like is not None:
+            lines, settings, bounds = like.lines, replace(like.settings), like.bounds
+        tenant = self._make(lines, settings, bounds, f"keys {pair}", (api_key, api_secret))
         self._shown.add(api_key)
         return tenant
 

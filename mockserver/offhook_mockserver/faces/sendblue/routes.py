@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
     from offhook_mockserver.faces.sendblue.operation import Operation
 
 
-class _Template(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Template:
     """A path with parameters: its segments, None where a parameter stands, and the parameters' names by their place."""
 
     segments: tuple[str | None, ...]

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from offhook_mockserver.faces.sendblue.kinds import Schema
 
 
-TEXT: Final[Mapping[str, object]] = {"type": "string"}
-WHOLE: Final[Mapping[str, object]] = {"type": "integer"}
-NUMBER: Final[Mapping[str, object]] = {"type": "number"}
-FLAG: Final[Mapping[str, object]] = {"type": "boolean"}
-TIME: Final[Mapping[str, object]] = {"type": "string", "format": "date-time"}
-ANYTHING: Final[Mapping[str, object]] = {}
+TEXT: Final[Schema] = {"type": "string"}
+WHOLE: Final[Schema] = {"type": "integer"}
+NUMBER: Final[Schema] = {"type": "number"}
+FLAG: Final[Schema] = {"type": "boolean"}
+TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+ANYTHING: Final[Schema] = {}
 #: ``"status": "OK"``.
-OK: Final[Mapping[str, object]] = {"type": "string", "const": "OK"}
+OK: Final[Schema] = {"type": "string", "const": "OK"}
 
 
 def an_object(members: Mapping[str, Schema], *, optional: Collection[str] = (), more: bool = False) -> Schema:

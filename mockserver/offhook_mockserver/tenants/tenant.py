@@ -279,12 +279,12 @@ class Tenants:
             return tenant
         if api_key in self._by_key or len(self._shown) >= MOST_SHOWN:
             return None
-        pair = hashlib.sha256(f"{api_key}\0{api_secret}".encode()).hexdigest()
+        seed, keys = f"keys {hashlib.sha256(f'{api_key}\0{api_secret}'.encode()).hexdigest()}", (api_key, api_secret)
         like = next(iter(self._by_key.values()), None)
-        lines, settings, bounds = (DEFAULT_LINE,), TenantSettings(), TenantBounds()
-        if like is not None:
-            lines, settings, bounds = like.lines, replace(like.settings), like.bounds
-        tenant = self._make(lines, settings, bounds, f"keys {pair}", (api_key, api_secret))
+        if like is None:
+            tenant = self._make((DEFAULT_LINE,), TenantSettings(), TenantBounds(), seed, keys)
+        else:
+            tenant = self._make(like.lines, replace(like.settings), like.bounds, seed, keys)
         self._shown.add(api_key)
         return tenant
 

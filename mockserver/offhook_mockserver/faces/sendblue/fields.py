@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl
 
@@ -23,11 +24,10 @@ GRADE: Final = "x-offhook-grade"
 SOURCE: Final = "x-offhook-source"
 
 
-class _Nothing:
+class _Default(Enum):
     """The default of a field that is left out of the values if a request does not have it."""
 
-
-_NOTHING: Final = _Nothing()
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Field:
     name: str
     kind: Kind
     required: bool = False
-    default: object = _NOTHING
+    default: object = _Default.NOTHING
     summary: str = ""
     grade: Grade | None = None
     source: str = ""
@@ -56,7 +56,7 @@ class Field:
     @property
     def has_default(self) -> bool:
         """Whether handlers get a value when a request has none."""
-        return self.default is not _NOTHING
+        return self.default is not _Default.NOTHING
 
     @property
     def schema(self) -> Schema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from offhook_mockserver.faces.sendblue.families import Family
 from offhook_mockserver.faces.sendblue.fields import NO_FIELDS, Fields
@@ -85,9 +85,6 @@ class Note:
     fields: Mapping[str, Json] = field(default_factory=dict[str, "Json"])
 
 
-_NO_NOTE: Final = Note()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An answer other than 200 with a body alone.
@@ -102,7 +99,7 @@ class Answer:
     status: int = 200
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    note: Note = _NO_NOTE
+    note: Note | None = None
 
 
 #: What carries out an operation. It returns what JSON can hold, an `Answer`, or a response of Starlette; or an

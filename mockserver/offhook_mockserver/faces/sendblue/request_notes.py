@@ -56,7 +56,7 @@ class RequestNotes:
         tenant.journal.add(EntryKind.REFUSAL, text, number=number, fields=request, grade=refused.refusal.grade)
 
     def answered(
-        self, tenant: Tenant, request: dict[str, Json], status: int, note: Note, grade: Grade, number: str = ""
+        self, tenant: Tenant, request: dict[str, Json], status: int, note: Note | None, grade: Grade, number: str = ""
     ) -> None:
         """A request that was answered.
 
@@ -69,8 +69,9 @@ class RequestNotes:
             number: the number that it is about, if that is known.
         """
         text = f"{request['method']} {printable(str(request['path']))}: {status}"
-        if note.text:
-            text = f"{text} {note.text}"
+        channel = ""
         request["status"] = status
-        request.update(note.fields)
-        tenant.journal.add(EntryKind.REQUEST, text, channel=note.channel, number=number, fields=request, grade=grade)
+        if note is not None:
+            text, channel = f"{text} {note.text}", note.channel
+            request.update(note.fields)
+        tenant.journal.add(EntryKind.REQUEST, text, channel=channel, number=number, fields=request, grade=grade)

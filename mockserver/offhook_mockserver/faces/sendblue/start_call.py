@@ -28,6 +28,7 @@ from offhook_mockserver.tenants.flawed_token import mint_flawed_token
 from offhook_mockserver.tenants.tenant import mint_token
 
 if TYPE_CHECKING:
+    from offhook_mockserver.faces.sendblue.kinds import Schema
     from offhook_mockserver.faces.sendblue.operation import Asked
     from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.tenant import Tenant
@@ -48,7 +49,7 @@ _BODY: Final = Fields(
     Field("phoneNumber", dialled_number, required=True, summary="The number to ring."),
     Field("fromNumber", dialled_number, required=True, summary="The FaceTime line of the account to call from."),
 )
-_ANSWER: Final = an_object(
+_ANSWER: Final[Schema] = an_object(
     {
         "status": OK,
         "message": TEXT,

@@ -23,7 +23,8 @@ from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
 from offhook_mockserver.faces.control.api import ControlApi
-from offhook_mockserver.faces.sendblue.api import SendblueApi
+from offhook_mockserver.faces.sendblue.api import SendblueApi, internal_error
+from offhook_mockserver.faces.sendblue.documents import ApiDocuments
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.entrance import Entrance
@@ -234,18 +235,18 @@ class Mock:
 
     def _build(self) -> ASGIApp:
         sendblue = SendblueApi(self.tenants, self.calls, self.tenant)
-        ours = Starlette(
-            routes=ControlApi(self.tenants, self.control_token).routes(),
-            exception_handlers={Exception: _internal_error},
-        )
-        ours.router.default = sendblue
+        routes = [*ApiDocuments().routes(), *ControlApi(self.tenants, self.control_token).routes()]
+        ours = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
+        not_found = ours.router.default
+
+        async def rest(scope: Scope, receive: Receive, send: Send) -> None:
+            await (sendblue if scope["type"] == "http" else not_found)(scope, receive, send)
+
+        ours.router.default = rest
 
         async def split(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "lifespan":
-                await ours(scope, receive, send)
-                return
+            path = "" if scope["type"] == "lifespan" else f"{scope['path']}/"
             # The WebRTC door's routes are not known before its libraries are imported, so it gets the whole path.
-            path = f"{scope['path']}/"
             if path.startswith(_RELAY):
                 await self.relay(scope, receive, send)
             elif path.startswith(_OURS) or scope["type"] != "http":
@@ -279,5 +280,4 @@ def _check_folder(folder: Path) -> None:
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
-    message = "the mock failed; its log shows why. Please report this"
-    return JsonAnswer({"status": "ERROR", "message": message}, 500)
+    return internal_error()

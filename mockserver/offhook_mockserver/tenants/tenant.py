@@ -279,7 +279,8 @@ class Tenants:
             return tenant
         if api_key in self._by_key or len(self._shown) >= MOST_SHOWN:
             return None
-        seed, keys = f"keys {hashlib.sha256(f'{api_key}\0{api_secret}'.encode()).hexdigest()}", (api_key, api_secret)
+        keys = (api_key, api_secret)
+        seed = f"keys {hashlib.sha256(repr(keys).encode()).hexdigest()}"
         like = next(iter(self._by_key.values()), None)
         if like is None:
             tenant = self._make((DEFAULT_LINE,), TenantSettings(), TenantBounds(), seed, keys)

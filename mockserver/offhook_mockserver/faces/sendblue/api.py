@@ -84,12 +84,18 @@ class SendblueApi:
         method, path = cast("str", scope["method"]), cast("str", scope["path"])
         headers = _headers(scope)
         found = self._routes.find("GET" if method == "HEAD" else method, path)
-        if found is None or (found[0].lenient and not self._shape_of(headers).settings.lenient):
-            response = self._unexpected(method, path, headers)
-        else:
-            operation, parameters = found
-            response = await self._answer(operation, parameters, headers, scope, receive)
+        failure: Exception | None = None
+        try:
+            if found is None or (found[0].lenient and not self._shape_of(headers).settings.lenient):
+                response = self._unexpected(method, path, headers)
+            else:
+                operation, parameters = found
+                response = await self._answer(operation, parameters, headers, scope, receive)
+        except Exception as error:
+            response, failure = internal_error(), error
         await response(scope, receive, send)
+        if failure is not None:
+            raise failure  # for the log of the server
 
     async def _answer(
         self,
@@ -194,6 +200,12 @@ class SendblueApi:
             return authenticate(self._tenants, headers)[0]
         except RequestRefused:
             return self._stray
+
+
+def internal_error() -> Response:
+    """The answer to a request with which the mock itself failed."""
+    message = "the mock failed; its log shows why. Please report this"
+    return JsonAnswer({"status": "ERROR", "message": message}, 500)
 
 
 def _response(answer: Answer) -> Response:

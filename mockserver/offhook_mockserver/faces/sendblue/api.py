@@ -55,7 +55,8 @@ _NOT_MOCKED: Final[Mapping[str, str]] = {
     "POST /api/send-message": "documented, but not mocked: this is a mock of calls",
 }
 
-_ROUTES: Final = Routes(OPERATIONS)
+#: All of them, by their paths.
+ROUTES: Final = Routes(OPERATIONS)
 
 # Sendblue documents none of these.
 NOT_JSON: Final = ApiRefusal(400, Grade.ASSUMED)
@@ -71,14 +72,15 @@ class SendblueApi:
         calls: starts calls.
         stray: its journal notes the requests that name no tenant of this mock, and its settings shape the refusals of
             requests without valid credentials.
+        routes: the operations.
     """
 
-    def __init__(self, tenants: Tenants, calls: Calls, stray: Tenant) -> None:
+    def __init__(self, tenants: Tenants, calls: Calls, stray: Tenant, routes: Routes = ROUTES) -> None:
         self._tenants = tenants
         self._calls = calls
         self._stray = stray
         self._notes = RequestNotes(tenants, stray)
-        self._routes = _ROUTES
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = cast("str", scope["method"]), cast("str", scope["path"])

@@ -95,11 +95,11 @@ def _lines(asked: Asked) -> tuple[str, ...]:
 def _mint(asked: Asked) -> object:
     tokens = asked.tenant.account.access_tokens
     try:
-        secret, token = tokens.mint(life_s=cast("int", asked.body["expires_in_seconds"]), lines=_lines(asked))
+        token = tokens.mint(life_s=cast("int", asked.body["expires_in_seconds"]), lines=_lines(asked))
     except ConfigError as error:
         raise RequestRefused(TOO_MANY_TOKENS, error.message) from None
     return {
-        "token": secret.reveal(),
+        "token": token.text.reveal(),
         "token_id": token.id,
         "token_type": "Bearer",
         "expires_at": iso_8601(token.expires_s),

@@ -68,7 +68,7 @@ def _row(name: str, schema: Schema, required: bool, described: Mapping[str, obje
 def _fields(schema: Schema, prefix: str = "") -> Iterator[FieldRow]:
     """The fields of an object, or of the objects in a list; those of objects in it below them."""
     if schema.get("type") == "array":
-        yield from _fields(cast("Schema", schema["items"]), f"{prefix}[]." if not prefix else f"{prefix[:-1]}[].")
+        yield from _fields(cast("Schema", schema["items"]), f"{prefix.removesuffix('.')}[].")
         return
     for each in cast("list[Schema]", schema.get("anyOf", [])):
         yield from _fields(each, prefix)

@@ -1,4 +1,4 @@
-"""Temporary bearer tokens of an account: shown once, kept as hashes, for the whole account or for some of its lines."""
+"""Temporary bearer tokens of an account: shown once, for the whole account or for some of its lines."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ MOST_TOKENS: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken:
-    """What is kept of a token; its text is not.
+    """A token.
 
     Attributes:
         id: its name, with which it is revoked.
+        text: what a client sends. It is kept while the token is valid, so that no journal and no log shows it.
         lines: the lines that it is for; empty if it is for the whole account.
         expires_s: when it expires, in seconds since 1970 by the tenant's clock.
     """
 
     id: str
+    text: Secret
     lines: tuple[str, ...]
     expires_s: float
 
@@ -56,8 +58,8 @@ class AccessTokens:
     def __len__(self) -> int:
         return len(self._by_hash)
 
-    def mint(self, *, life_s: int = DEFAULT_LIFE_S, lines: tuple[str, ...] = ()) -> tuple[Secret, AccessToken]:
-        """A new token; its text is returned this once.
+    def mint(self, *, life_s: int = DEFAULT_LIFE_S, lines: tuple[str, ...] = ()) -> AccessToken:
+        """A new token.
 
         Args:
             life_s: for how many seconds it is valid.
@@ -72,10 +74,14 @@ class AccessTokens:
             raise ConfigError(f"{MOST_TOKENS} tokens are valid, which is the limit: revoke some")
         self._minted += 1
         ids = Ids(f"{self._seed}/access token/{self._minted}")
-        token = AccessToken(id=f"tok_{ids.hex(24)}", lines=lines, expires_s=self._clock.wall_s() + life_s)
-        secret = Secret(f"mock_token_{ids.hex(48)}")
-        self._by_hash[_hash(secret.reveal())] = token
-        return secret, token
+        token = AccessToken(
+            id=f"tok_{ids.hex(24)}",
+            text=Secret(f"mock_token_{ids.hex(48)}"),
+            lines=lines,
+            expires_s=self._clock.wall_s() + life_s,
+        )
+        self._by_hash[_hash(token.text.reveal())] = token
+        return token
 
     def find(self, text: str) -> AccessToken | None:
         """The valid token with this text, or None."""

@@ -23,7 +23,8 @@ class NotFinished(WaitTimeout):
     """A callee did not do in time what a test waited for, or cannot do it any more.
 
     Attributes:
-        about_time: whether a busy machine could have caused it; not if an application raised an error.
+        about_time: whether a busy machine could have caused it; not if the script failed, or if an application raised
+            an error other than a timeout.
         idle_s: for how long nothing had happened in the mock when the wait gave up, in seconds.
     """
 

@@ -46,6 +46,8 @@ def stall(offhook_mock):
 """
 
 TESTS = """
+import asyncio
+import subprocess
 import unittest
 
 import pytest
@@ -112,6 +114,60 @@ def test_something_else(offhook_mock, runs, stall):
     assert runs == 0
 
 
+class ReadTimeout(Exception):  # as httpx has it
+    pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [subprocess.TimeoutExpired("app", 5), TimeoutError(), ReadTimeout(), ExceptionGroup("", [TimeoutError()])],
+    ids=["process", "python", "library", "group"],
+)
+def test_time(offhook_mock, runs, stall, error):
+    stall()
+    raise error
+
+
+def test_run(offhook_mock, runs, stall):
+    stall()
+    offhook_mock.run(asyncio.sleep(10), timeout_s=0)
+
+
+def test_asked(offhook_mock, runs, stall):
+    stall()
+    offhook_mock.run(late())
+
+
+def test_hangs(offhook_mock, runs, stall):
+    stall()
+    offhook_mock.clock.advance(1)  # which is the last entry of the journal
+    offhook_mock.tenant.clock._ahead_s += 10 + runs / 10
+    raise subprocess.TimeoutExpired("app", 5)
+
+
+def test_any_error_once(offhook_mock, runs, stall):
+    stall()
+    if runs == 1:
+        [][0]
+
+
+def test_any_error_elsewhere(offhook_mock, runs, stall):
+    stall()
+    if runs == 1:
+        [][0]
+    [][1]
+
+
+async def late():
+    raise TimeoutError
+
+
+def test_late_application(offhook_mock, runs, stall):
+    stall()
+    started = offhook_mock.start(late())
+    offhook_mock.callee().finished(timeout_s=1)
+
+
 async def failing():
     raise ValueError("of the application")
 
@@ -141,11 +197,12 @@ class TestOfUnittest(unittest.TestCase):
 
 def test_runs():
     counts = {name: RUNS.count(name) for name in RUNS}
-    for name in ("test_explained", "test_same_each_time", "test_same_figure_elsewhere"):
-        assert counts.pop(name) == 3
-    assert counts.pop("test_wait") == counts.pop("test_verdict") == counts.pop("test_method") == 3
-    assert counts.pop("test_first_run_alone") == 2
-    assert set(counts.values()) == {1}
+    repeated = {name for name, count in counts.items() if count == 2}
+    assert repeated == {"test_first_run_alone", "test_any_error_once"}
+    once = {name for name, count in counts.items() if count == 1}
+    not_void = ["application", "not_about_time", "not_explained", "quiet_machine", "virtual"]
+    assert sorted(once) == [f"test_{name}" for name in not_void]
+    assert max(counts.values()) == 3
 """
 
 
@@ -168,6 +225,16 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
             "test_it.py::test_quiet_machine FAILED*",
             "test_it.py::test_not_about_time FAILED*",
             "test_it.py::test_something_else FAILED*",
+            "test_it.py::test_time?process? VOID*",
+            "test_it.py::test_time?python? VOID*",
+            "test_it.py::test_time?library? VOID*",
+            "test_it.py::test_time?group? VOID*",
+            "test_it.py::test_run VOID*",
+            "test_it.py::test_asked VOID*",
+            "test_it.py::test_hangs FAILED*",
+            "test_it.py::test_any_error_once PASSED*",
+            "test_it.py::test_any_error_elsewhere VOID*",
+            "test_it.py::test_late_application VOID*",
             "test_it.py::test_application FAILED*",
             "test_it.py::test_virtual FAILED*",
             "test_it.py::TestOfUnittest::test_method VOID*",
@@ -175,19 +242,22 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
             "This run is not void: the mock's loop stood still for 0.07 s in all, which does not explain 0.30 s.",
             "*offhook: not void*",
             "Each of 3 runs failed at test_it.py:* in test_same_each_time, off by about as much: 0.05, 0.05, 0.05 s. *",
+            "Each of 3 runs failed at test_it.py:* in test_something_else, with AssertionError. *",
+            "Each of 3 runs failed at test_it.py:* in test_hangs, off by about as much: 10.*, 10.*, 10.* s. *",
             "*offhook: runs that say nothing about the application*",
             "VOID test_it.py::test_explained: *",
             "VOID test_it.py::test_same_figure_elsewhere: *",
             "VOID test_it.py::test_wait: the mock's loop stood still for 34 ms (the machine was busy*); run 3 times",
-            "  its last run failed at test_it.py:38, for whatever reason, with NotFinished: finished(): *",
+            "  its last run failed at test_it.py:40, for whatever reason, with NotFinished: finished(): *",
             "VOID test_it.py::test_verdict: *",
-            "  its last run failed at test_it.py:43, for whatever reason, with AssertionError: *",
+            "  its last run failed at test_it.py:45, for whatever reason, with AssertionError: *",
             "silence_after(1) is false",
             "  expected: silence",
             "VOID test_it.py::TestOfUnittest::test_method: *",
-            "  its last run failed at test_it.py:91, for whatever reason, with AssertionError: *",
+            "  its last run failed at test_it.py:147, for whatever reason, with AssertionError: *",
             "repeated test_it.py::test_first_run_alone: run 2 times*",
-            "*7 failed, 2 passed, 5 void*",
+            "repeated test_it.py::test_any_error_once: run 2 times*",
+            "*8 failed, 3 passed, 13 void*",
         ]
     )
 
@@ -228,7 +298,7 @@ def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
             "Real time, seed *",
             "Timeline, journal, audio, picture, *: *offhook-artifacts/*/test_it-test_quiet_machine-*",
             "VOID test_it.py::test_wait: *; run 3 times",
-            "  its last run failed at test_it.py:38, for whatever reason, with NotFinished: finished(): *",
+            "  its last run failed at test_it.py:40, for whatever reason, with NotFinished: finished(): *",
             "  >       offhook_mock.callee().finished(timeout_s=0)",
             "  E *finished(): *was not called within 0 s",
             "*offhook: what happened*",

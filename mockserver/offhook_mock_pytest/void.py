@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -41,6 +41,8 @@ _FIGURE: Final = "offhook_void"
 _FAILURE: Final = "offhook_void_failure"
 _RUNS: Final = "offhook_runs"
 _OPTION: Final = "offhook_void"
+#: The name that pytest-rerunfailures has as a plugin.
+_RERUNS: Final = "rerunfailures"
 #: How many of the last lines of pytest's own report are shown, with the assertion that failed.
 _MOST_LINES: Final = 40
 
@@ -66,10 +68,39 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """Run a test of the fixture again while its runs are void, and report the last run alone."""
     if "offhook_mock" not in getattr(item, "fixturenames", ()) or item.get_closest_marker("offhook_virtual"):
         return None
+    reruns: Any = item.config.pluginmanager.get_plugin(_RERUNS)
+    if reruns is not None and reruns.get_reruns_count(item) is not None:
+        return _run_with(reruns, item, nextitem)
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in _run(item, nextitem=nextitem):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def _run_with(reruns: Any, item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    """Let pytest-rerunfailures run a test, and repeat each of its runs while that is void.
+
+    Only one plugin can carry out the protocol of a test, and that one would run each test with pytest's own function.
+    """
+    before, reruns.runtestprotocol = reruns.runtestprotocol, _run
+    try:
+        return reruns.pytest_runtest_protocol(item=item, nextitem=nextitem)
+    finally:
+        reruns.runtestprotocol = before
+
+
+def _run(item: pytest.Item, log: bool = False, nextitem: pytest.Item | None = None) -> list[pytest.TestReport]:
+    """Run a test while its runs are void, three times at most, and return the reports of the last run.
+
+    Args:
+        item: the test.
+        log: False; pytest's own function, in whose place this is called, can report each phase when it ends.
+        nextitem: the test that follows.
+    """
     # The module is private, and the plugins that repeat tests use this function: pytest has no public one.
     from _pytest.runner import runtestprotocol
 
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     runs = 0
     voids: list[_Void] = []
     while True:
@@ -89,9 +120,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     for report in reports:
         if runs > 1 and report.when == "call":
             setattr(report, _RUNS, runs)
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
+    return reports
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
 from offhook_mock_pytest.void import EXIT_VOID
@@ -304,5 +306,53 @@ def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
             "*offhook: what happened*",
             "Beware: the mock's loop stood still for 34 ms *",
             "*1 failed, 1 void*",
+        ]
+    )
+
+
+#: What the kit uses of pytest-rerunfailures, which runs a failed test again, twice here. The project does not install
+#: it, since every run of pytest would load it.
+RERUNS = """
+from _pytest.runner import runtestprotocol
+
+
+def get_reruns_count(item):
+    return 2
+
+
+def pytest_runtest_protocol(item, nextitem):
+    for attempt in range(3):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        failed = any(report.failed for report in reports)
+        for report in reports:
+            if report.failed and attempt < 2:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+        if not failed:
+            break
+    return True
+
+
+def pytest_report_teststatus(report):
+    if report.outcome == "rerun":
+        return "rerun", "R", ("RERUN", {"yellow": True})
+"""
+
+
+def test_a_plugin_that_runs_failed_tests_again_does_so_and_its_runs_may_be_void(pytester: pytest.Pytester) -> None:
+    real = importlib.util.find_spec("pytest_rerunfailures") is not None
+    hook = (
+        "import reruns\n\n\ndef pytest_configure(config):\n    config.pluginmanager.register(reruns, 'rerunfailures')\n"
+    )
+    pytester.makeconftest(CONFTEST if real else f"{CONFTEST}\n\n{hook}")
+    pytester.makepyfile(test_it=TESTS, reruns=RERUNS)
+    options = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--offhook-artifacts=off"]
+    chosen = "test_first_run_alone or test_verdict or test_quiet_machine or test_something_else"
+    result = pytester.runpytest_inprocess(*options, *(["--reruns=2"] if real else []), "-k", chosen)
+    result.stdout.fnmatch_lines(
+        [
+            "VOID test_it.py::test_verdict: *; run 3 times",
+            "repeated test_it.py::test_first_run_alone: run 2 times*",
+            "*2 failed, 1 passed, * 1 void, 4 rerun*",
         ]
     )

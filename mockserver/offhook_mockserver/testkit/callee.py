@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Self
 
 from offhook.arguments import check_instance, check_seconds, check_text, wrong
 from offhook.errors import CallStateError
-from offhook.interfaces import mask
 from offhook.wording import nearest_name
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.callees.script import Script
 from offhook_mockserver.testkit.not_finished import NotFinished, ScriptFailed, why_not
+from offhook_mockserver.testkit.shown_number import shown_as
 from offhook_mockserver.testkit.specs import check_spec
 from offhook_mockserver.testkit.timeouts import idle_s, is_timeout
 
@@ -233,8 +233,8 @@ class CalleeHandle(CalleeScript):
         calls = self.calls
         if not calls:
             raise CallStateError(
-                f"callee.{question} is about a call, and {mask(self.number)} has not been called: wait for the call, "
-                "with callee.finished() or callee.answered()"
+                f"callee.{question} is about a call, and {shown_as(self.number)} has not been called: wait for the "
+                "call, with callee.finished() or callee.answered()"
             )
         return calls[-1]
 

@@ -14,15 +14,16 @@ from starlette.responses import Response
 from offhook.session import Grade
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.faulty_answer import faulty
+from offhook_mockserver.faces.operations.fields import NO_FIELDS
+from offhook_mockserver.faces.operations.kinds import WrongValue
+from offhook_mockserver.faces.operations.request import body_of, headers_of
+from offhook_mockserver.faces.operations.routes import Routes
 from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, unknown_route
 from offhook_mockserver.faces.sendblue import account, auth_tokens, start_call
 from offhook_mockserver.faces.sendblue.credentials import authenticate, check_scope
 from offhook_mockserver.faces.sendblue.families import Family, refusal_in
-from offhook_mockserver.faces.sendblue.fields import NO_FIELDS
-from offhook_mockserver.faces.sendblue.kinds import WrongValue
 from offhook_mockserver.faces.sendblue.operation import Answer, Asked
 from offhook_mockserver.faces.sendblue.request_notes import RequestNotes
-from offhook_mockserver.faces.sendblue.routes import Routes
 from offhook_mockserver.tenants.effects import HttpEffect
 from offhook_mockserver.tenants.fault_register import START_CALL
 from offhook_wire.strict_json import WHOLE, ProtocolError, load_object
@@ -75,7 +76,7 @@ class SendblueApi:
         routes: the operations.
     """
 
-    def __init__(self, tenants: Tenants, calls: Calls, stray: Tenant, routes: Routes = ROUTES) -> None:
+    def __init__(self, tenants: Tenants, calls: Calls, stray: Tenant, routes: Routes[Operation] = ROUTES) -> None:
         self._tenants = tenants
         self._calls = calls
         self._stray = stray
@@ -84,7 +85,7 @@ class SendblueApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = cast("str", scope["method"]), cast("str", scope["path"])
-        headers = _headers(scope)
+        headers = headers_of(scope)
         found = self._routes.find("GET" if method == "HEAD" else method, path)
         failure: Exception | None = None
         try:
@@ -149,7 +150,7 @@ class SendblueApi:
             noted["query"] = query.decode("ascii", "backslashreplace")
         given: dict[str, object] = {}
         if operation.body is not None:
-            given = _parse(await _body(receive), empty=not operation.body.any_required)
+            given = _parse(await body_of(receive), empty=not operation.body.any_required)
             noted["body"] = operation.body.noted(given)
         lenient = tenant.settings.lenient
         try:
@@ -180,15 +181,17 @@ class SendblueApi:
 
     def _unexpected(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
         tenant = self._shape_of(headers)
-        allowed = self._routes.methods_of(path, lenient=tenant.settings.lenient)
+
+        def answered(operation: Operation) -> bool:
+            return tenant.settings.lenient or not operation.lenient
+
+        allowed = self._routes.methods_of(path, answered)
         if allowed:
             message = f"{path} is answered to {' and '.join(allowed)}, not to {method}"
             refused = RequestRefused(OTHER_METHOD, message, headers={"allow": ", ".join(allowed)})
-            family = self._routes.family_of(path)
+            family = next(iter(self._routes.at(path).values())).family
         else:
-            message = unknown_route(
-                f"{method} {path}", {**self._routes.names(lenient=tenant.settings.lenient), **_NOT_MOCKED}
-            )
+            message = unknown_route(f"{method} {path}", {**self._routes.names(answered), **_NOT_MOCKED})
             refused, family = RequestRefused(UNKNOWN_ROUTE, message), Family.FACETIME
         noted_in = self._notes.tenant_of(headers)
         self._notes.unexpected(noted_in, method, path, refused.refusal.status, message)
@@ -215,21 +218,6 @@ def _response(answer: Answer) -> Response:
     for name, value in answer.headers.items():
         response.headers[name] = value
     return response
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    """The headers of a request; of a repeated one, the first."""
-    raw = cast("list[tuple[bytes, bytes]]", scope["headers"])
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in reversed(raw)}
-
-
-async def _body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 def _parse(body: bytes, *, empty: bool) -> dict[str, object]:

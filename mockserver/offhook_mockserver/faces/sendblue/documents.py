@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final, cast
 from starlette.responses import Response
 from starlette.routing import Route
 
+from offhook_mockserver.faces.operations.fields import GRADE, SOURCE
+from offhook_mockserver.faces.operations.schema_rows import rows_of
 from offhook_mockserver.faces.sendblue.api import OPERATIONS
-from offhook_mockserver.faces.sendblue.fields import GRADE, SOURCE
 from offhook_mockserver.faces.sendblue.openapi import LENIENT, SCOPE, document_of
-from offhook_mockserver.faces.sendblue.schema_rows import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

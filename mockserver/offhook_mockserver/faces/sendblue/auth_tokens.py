@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final, cast
 from offhook.errors import ConfigError
 from offhook.interfaces import iso_8601
 from offhook.session import Grade
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.kinds import e164_number, list_of, text, whole
+from offhook_mockserver.faces.operations.shapes import TEXT, TIME, a_list, about, an_object
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.faces.sendblue.families import Family
-from offhook_mockserver.faces.sendblue.fields import Field, Fields
-from offhook_mockserver.faces.sendblue.kinds import e164_number, list_of, text, whole
 from offhook_mockserver.faces.sendblue.operation import Answer, Operation, Scoped
-from offhook_mockserver.faces.sendblue.shapes import TEXT, TIME, a_list, about, an_object
 from offhook_mockserver.tenants.account.access_tokens import DEFAULT_LIFE_S, LONGEST_LIFE_S
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from openapi_schema_validator import OAS31Validator
 
 from offhook.secret import MASK
 from offhook.session import Grade
-from offhook_mockserver.faces.sendblue.fields import Field, Fields, object_of, query_pairs
-from offhook_mockserver.faces.sendblue.kinds import (
+from offhook_mockserver.faces.operations.fields import Field, Fields, object_of, query_pairs
+from offhook_mockserver.faces.operations.kinds import (
     Kind,
     WrongValue,
     anything,

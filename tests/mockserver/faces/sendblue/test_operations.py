@@ -16,13 +16,13 @@ from offhook.interfaces import Ids
 from offhook.plugin import Plugins
 from offhook.session import Grade
 from offhook.testing import LoopClock, run_virtual
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.kinds import text
+from offhook_mockserver.faces.operations.routes import Routes
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.faces.sendblue.api import OPERATIONS, SendblueApi
 from offhook_mockserver.faces.sendblue.families import REFUSALS, Family
-from offhook_mockserver.faces.sendblue.fields import Field, Fields
-from offhook_mockserver.faces.sendblue.kinds import text
 from offhook_mockserver.faces.sendblue.operation import Answer, Operation
-from offhook_mockserver.faces.sendblue.routes import Routes
 from offhook_mockserver.server import InProcessMock, MockServer, TenantSettings
 from offhook_mockserver.server.asgi_transport import AsgiTransport
 
@@ -64,16 +64,16 @@ def test_an_operation_is_found_by_its_method_and_path() -> None:
     assert routes.find("PUT", "/x/1/y/2") == (made[3], {"id": "1", "other": "2"})
     for method, path in (("GET", "/"), ("GET", "/x/"), ("GET", "/x/1/y"), ("PUT", "/x/1/y/"), ("POST", "/x/1")):
         assert routes.find(method, path) is None
-    assert routes.methods_of("/x/7", lenient=False) == ("DELETE", "GET", "HEAD")
-    assert routes.methods_of("/y", lenient=False) == ()
+    assert routes.methods_of("/x/7") == ("DELETE", "GET", "HEAD")
+    assert routes.methods_of("/y") == ()
 
 
 def test_lenient_operations_are_not_named_to_others() -> None:
     routes = Routes([operation("GET", "/x"), operation("POST", "/x", lenient=True)])
-    assert routes.methods_of("/x", lenient=False) == ("GET", "HEAD")
-    assert routes.methods_of("/x", lenient=True) == ("GET", "HEAD", "POST")
-    assert set(routes.names(lenient=False)) == {"GET /x"}
-    assert set(routes.names(lenient=True)) == {"GET /x", "POST /x"}
+    assert routes.methods_of("/x", lambda operation: not operation.lenient) == ("GET", "HEAD")
+    assert routes.methods_of("/x") == ("GET", "HEAD", "POST")
+    assert set(routes.names(lambda operation: not operation.lenient)) == {"GET /x"}
+    assert set(routes.names()) == {"GET /x", "POST /x"}
 
 
 def test_every_operation_says_what_it_rests_on() -> None:

@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl
 
 from offhook.secret import MASK
 from offhook.wording import nearest_name, quoted
-from offhook_mockserver.faces.sendblue.kinds import Kind, WrongValue
+from offhook_mockserver.faces.operations.kinds import Kind, WrongValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from offhook.session import Grade
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.tenants.entry import Json
 
 

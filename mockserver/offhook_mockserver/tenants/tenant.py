@@ -248,7 +248,16 @@ class Tenants:
         Raises:
             ConfigError: it is not such a document, or another tenant of this mock has the same seed.
         """
-        snapshot = TenantSnapshot.from_json(document, _folder(folder))
+        from offhook_mockserver.callees.confines import InFolder  # few tenants are restored
+
+        return self.create_from(TenantSnapshot.from_json(document, InFolder(_folder(folder))))
+
+    def create_from(self, snapshot: TenantSnapshot) -> Tenant:
+        """A new tenant that is like an exported one.
+
+        Raises:
+            ConfigError: another tenant of this mock has the same seed.
+        """
         tenant = self.create(
             lines=snapshot.lines, settings=snapshot.settings, bounds=snapshot.bounds, seed=snapshot.seed
         )

@@ -20,8 +20,8 @@ from offhook.wording import nearest_name
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.callees.script import Script
+from offhook_mockserver.callees.specs import check_spec
 from offhook_mockserver.testkit.not_finished import NotFinished, ScriptFailed, why_not
-from offhook_mockserver.testkit.specs import check_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

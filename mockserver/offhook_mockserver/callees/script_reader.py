@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 #: Sources that a document may name: they make their audio themselves. Others may open files or connections.
-_SOURCES: Final = frozenset({"marker", "silence", "tone"})
+SOURCES: Final = frozenset({"marker", "silence", "tone"})
 _CALLEE_KEYS: Final = ("number", "summary", "steps")
 #: The builder's method for each verb.
 METHODS: Final[Mapping[str, Callable[..., object]]] = {
@@ -216,7 +216,7 @@ class _Confined(CalleeScript):
         if speech.path is not None:
             return self._confines.file(speech.path)
         source = speech.spec.partition(":")[0]
-        if source not in _SOURCES:
+        if source not in SOURCES:
             raise ConfigError(
                 f"a file of scripts may not use the source {quoted(source)}: name an audio file or a tone"
             )

@@ -14,7 +14,7 @@ from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.tenants.settings import ErrorBody
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
@@ -68,6 +68,12 @@ UNKNOWN_ROUTE: Final = ApiRefusal(501, Grade.ASSUMED)
 _COMPARED: Final = 100
 
 
+def nearest_route(asked: str, known: Collection[str]) -> str:
+    """The one of some routes, as ``METHOD /path``, that a request most likely meant."""
+    # Only the beginning is compared: with 16 KiB it would take 20 ms.
+    return difflib.get_close_matches(asked[:_COMPARED], known, n=1, cutoff=0.0)[0]
+
+
 def unknown_route(asked: str, known: Mapping[str, str]) -> str:
     """What is said about a request that no route takes.
 
@@ -78,8 +84,7 @@ def unknown_route(asked: str, known: Mapping[str, str]) -> str:
     note = known.get(asked, "")
     if note.startswith("documented"):
         return f"the mock does not answer {quoted(asked)}, which is {note}"
-    # Only the beginning is compared: with 16 KiB it would take 20 ms.
-    nearest = difflib.get_close_matches(asked[:_COMPARED], known, n=1, cutoff=0.0)[0]
+    nearest = nearest_route(asked, known)
     note = f" ({known[nearest]})" if known[nearest] else ""
     return f"the mock does not answer {quoted(asked)}; the nearest documented route is {nearest}{note}"
 

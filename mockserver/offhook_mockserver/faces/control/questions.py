@@ -1,4 +1,4 @@
-"""Questions about what a callee heard: those of `offhook.testing.audio.Heard`, answered with a verdict and the reason."""
+"""Questions about what a callee heard: those of `offhook.testing.audio.Heard`, answered with a verdict and why."""
 
 from __future__ import annotations
 

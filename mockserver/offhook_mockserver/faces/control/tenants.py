@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from offhook.errors import CallStateError
@@ -29,6 +28,9 @@ from offhook_mockserver.tenants.snapshot import TenantSnapshot
 from offhook_mockserver.tenants.tenant import check_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from enum import Enum
+
     from starlette.responses import Response
 
     from offhook_mockserver.faces.control.operation import Asked
@@ -43,7 +45,7 @@ KEEP_AUDIO_S: Final = 300.0
 _MOST_EXPORT: Final = 8 * 1024 * 1024
 _MOST_LINES: Final = 100
 #: The settings whose values are members of an enumeration.
-_CHOICES: Final[dict[str, type[Enum]]] = {"bridge_joins": BridgeJoins, "error_body": ErrorBody}
+_CHOICES: Final[Mapping[str, type[Enum]]] = {"bridge_joins": BridgeJoins, "error_body": ErrorBody}
 
 
 def _kind(name: str, default: object) -> Kind:

@@ -32,7 +32,7 @@ from offhook_mockserver.faces.control.access import check_access
 from offhook_mockserver.faces.control.openapi import document_of
 from offhook_mockserver.faces.control.operation import PREFIX, TENANT, TENANT_FIELD, Asked, ControlOperation
 from offhook_mockserver.faces.control.refusals import ControlRefused, control_refusal
-from offhook_mockserver.faces.operations.fields import NO_FIELDS
+from offhook_mockserver.faces.operations.fields import NO_FIELDS, query_pairs
 from offhook_mockserver.faces.operations.kinds import WrongValue
 from offhook_mockserver.faces.operations.request import body_of, headers_of
 from offhook_mockserver.faces.operations.routes import Routes
@@ -156,7 +156,7 @@ class ControlApi:
             mock=self._mock,
             parameters=(TENANT_FIELD if TENANT in operation.path else NO_FIELDS).read_texts(parameters)
             | operation.parameters.read_texts(parameters),
-            query=operation.query.read_query(scope.get("query_string", b"")),
+            query=operation.query.read_pairs(query_pairs(scope.get("query_string", b""))),
             body=body,
             content=content,
             receive=receive,

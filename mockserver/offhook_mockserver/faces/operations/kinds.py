@@ -169,6 +169,16 @@ def _read_null(value: object, name: str) -> object:
 
 
 null: Final = Kind(schema={"type": "null"}, read=_read_null, hint="pass null")
+
+
+def _read_object(value: object, name: str) -> object:
+    if not isinstance(value, dict):
+        raise WrongValue(f"{name} must be an object")
+    return cast("object", value)
+
+
+#: An object with any members.
+any_object: Final = Kind(schema={"type": "object"}, read=_read_object, hint="pass an object")
 #: Whatever JSON can hold.
 anything: Final = Kind(schema={}, read=lambda value, name: value, hint="pass a value")
 

@@ -250,10 +250,11 @@ class Mock:
         return frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost"))
 
     def _end_control(self) -> None:
-        """End what clients wait for, and delete what they have uploaded."""
+        """End what clients wait for and their streams, and delete what they have uploaded."""
         self._control.close()
         for tenant in self.tenants.all():
             tenant.delete_clips()
+            tenant.streams.end("the mock stops")
 
     def _accepted(self, scope: Scope) -> AcceptedBody:
         """What the body of a write may be."""

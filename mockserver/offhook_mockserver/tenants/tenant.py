@@ -31,6 +31,7 @@ from offhook_mockserver.tenants.settings import (
     check_tenant_settings,
 )
 from offhook_mockserver.tenants.snapshot import TenantSnapshot
+from offhook_mockserver.tenants.streams import Streams
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Tenant:
         removed: whether it was removed from its mock.
         faults: what goes wrong for it, because a test wants it.
         changes: notified of changes that the journal does not have.
+        streams: the streams of events that its clients read.
     """
 
     api_key: Secret
@@ -103,6 +105,7 @@ class Tenant:
     faults: Faults = field(default_factory=Faults)
     removed: bool = False
     changes: Changes = field(default_factory=Changes, repr=False)
+    streams: Streams = field(default_factory=Streams, repr=False)
     _account: Account | None = field(default=None, init=False, repr=False)
     _clips: TenantClips | None = field(default=None, init=False, repr=False)
 
@@ -373,6 +376,7 @@ class Tenants:
         tenant.faults.close()
         tenant.journal.close()
         tenant.delete_clips()
+        tenant.streams.end("the tenant was removed")
         tenant.changes.note()
         self.on_removed(tenant)
 

@@ -15,7 +15,7 @@ from offhook.session import Grade
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.faulty_answer import faulty
 from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, unknown_route
-from offhook_mockserver.faces.sendblue import account, auth_tokens, start_call
+from offhook_mockserver.faces.sendblue import account, auth_tokens, start_call, webhooks
 from offhook_mockserver.faces.sendblue.credentials import authenticate, check_scope
 from offhook_mockserver.faces.sendblue.families import Family, refusal_in
 from offhook_mockserver.faces.sendblue.fields import NO_FIELDS
@@ -46,12 +46,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *start_call.operations(),
     *account.operations(),
     *auth_tokens.operations(),
+    *webhooks.operations(),
 )
 
 #: Documented routes without an operation, so that the refusal can name the nearest.
 _NOT_MOCKED: Final[Mapping[str, str]] = {
-    "GET /api/account/webhooks": "documented, but not mocked yet",
-    "POST /api/account/webhooks": "documented, but not mocked yet",
     "POST /api/send-message": "documented, but not mocked: this is a mock of calls",
 }
 

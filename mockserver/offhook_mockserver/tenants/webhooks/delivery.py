@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 __tracebackhide__: Final = True
 
 
+def attempts(count: int) -> str:
+    """A number of attempts, in words."""
+    return "1 attempt" if count == 1 else f"{count} attempts"
+
+
 class DeliveryState(StrEnum):
     """What has become of a delivery."""
 

@@ -22,7 +22,7 @@ from offhook_mockserver.tenants.effects import (
 )
 from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.tenants.webhook_types import WebhookType, check_webhook_type
-from offhook_mockserver.tenants.webhooks.delivery import Delivery, DeliveryState
+from offhook_mockserver.tenants.webhooks.delivery import Delivery, DeliveryState, attempts
 from offhook_mockserver.tenants.webhooks.hooks import Hook, Hooks
 from offhook_mockserver.tenants.webhooks.queue import DeliveryQueue, Outcome
 
@@ -43,6 +43,8 @@ __tracebackhide__: Final = True
 
 #: Deliveries that are kept, the latest ones, whatever has become of them; and dead letters.
 MOST_KEPT: Final = 1_000
+#: The types whose events are about a call of the mock.
+_OF_CALLS: Final = frozenset({WebhookType.CALL_LOG, WebhookType.CALL_COMPLETED})
 #: The largest event.
 MOST_EVENT_BYTES: Final = 256 * 1024
 #: The header with the secret, as it is.
@@ -66,7 +68,6 @@ class Webhooks:
     Attributes:
         registrations: the registered webhooks.
         apps: what is called, by URL, in place of a post over the network.
-        on_change: called after each change of a delivery.
     """
 
     def __init__(
@@ -88,7 +89,6 @@ class Webhooks:
         self._dispatcher = dispatcher
         self.registrations: Hooks = Hooks()
         self.apps: dict[str, Post] = {}
-        self.on_change: Callable[[], object] = lambda: None
         self._queue = DeliveryQueue(
             clock, settings, f"{seed}/webhooks", bounds.webhooks, dispatcher, self._post, self._outcome
         )
@@ -195,7 +195,6 @@ class Webhooks:
         new = self._make(old.type, old.url, secret, old.body, old.about, old.line, old.number)
         new.replay_of = old.id
         self._queue.add(new)
-        self.on_change()
         return new
 
     def close(self) -> None:
@@ -231,9 +230,8 @@ class Webhooks:
                 self._apply(fault, delivery, f"{delivery} is {by_s:g} s late")
                 self._queue.add(delivery, delay_s=by_s)
             case WebhookLost():
-                self._apply(fault, delivery, f"{delivery} is lost")
                 delivery.state = DeliveryState.LOST
-                self.on_change()
+                self._apply(fault, delivery, f"{delivery} is lost")
             case WebhookDoubled():
                 self._apply(fault, delivery, f"{delivery} is delivered twice")
                 again = made(hook)
@@ -282,7 +280,6 @@ class Webhooks:
         ):  # noted once until half of those that wait are gone: the journal would hold little else
             self._dropping = True
             self._note(delivery, outcome, pause_s)
-        self.on_change()
 
     def _note(self, delivery: Delivery, outcome: Outcome, pause_s: float | None) -> None:
         fields: dict[str, Json] = {
@@ -299,15 +296,14 @@ class Webhooks:
             case Outcome.FAILED:
                 what = f"{delivery.problem}; the next attempt follows in {pause_s or 0:.3g} s"
             case Outcome.DEAD:
-                times = "attempt 1" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
-                what = f"{delivery.problem}; it is a dead letter after {times}"
+                what = f"{delivery.problem}; it is a dead letter after {attempts(delivery.attempts)}"
             case Outcome.DROPPED:
                 fields["dropped"] = self._queue.dropped
                 what = f"dropped, since {len(self._queue)} others wait, which is the limit"
         self._journal.add(
             EntryKind.WEBHOOK,
             f"{delivery}: {what}",
-            channel=delivery.about,
+            channel=delivery.about if delivery.type in _OF_CALLS else "",
             number=delivery.number,
             fields=fields,
             grade=Grade.ASSUMED,

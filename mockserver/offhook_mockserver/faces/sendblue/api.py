@@ -20,6 +20,8 @@ from offhook_mockserver.faces.sendblue.credentials import authenticate, check_sc
 from offhook_mockserver.faces.sendblue.families import Family, refusal_in
 from offhook_mockserver.faces.sendblue.fields import NO_FIELDS
 from offhook_mockserver.faces.sendblue.kinds import WrongValue
+from offhook_mockserver.faces.sendblue.lenient import groups, location, verify
+from offhook_mockserver.faces.sendblue.lenient import messages as lenient_messages
 from offhook_mockserver.faces.sendblue.operation import Answer, Asked
 from offhook_mockserver.faces.sendblue.request_notes import RequestNotes
 from offhook_mockserver.faces.sendblue.routes import Routes
@@ -46,6 +48,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *start_call.operations(),
     *account.operations(),
     *auth_tokens.operations(),
+    *groups.operations(),
+    *lenient_messages.operations(),
+    *location.operations(),
+    *verify.operations(),
 )
 
 #: Documented routes without an operation, so that the refusal can name the nearest.

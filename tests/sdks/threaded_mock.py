@@ -1,4 +1,4 @@
-"""A lenient mock that any keys open, on a loop in a thread of its own, for clients that bring their own keys."""
+"""A mock on a loop in a thread of its own, for clients that bring their own keys or use the operations of the account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 
-class OpenMock:
+class ThreadedMock:
     """The running mock. Its methods are for threads other than its own.
 
     Args:
@@ -58,17 +58,17 @@ class OpenMock:
 
 
 @contextlib.contextmanager
-def open_mock(*, lenient: bool = True) -> Iterator[OpenMock]:
-    """Run a mock that any keys open."""
-    settings = MockSettings(open_to_any_keys=True, tenant=TenantSettings(lenient=lenient))
+def threaded_mock(*, lenient: bool, open_to_any_keys: bool = False) -> Iterator[ThreadedMock]:
+    """Run a mock."""
+    settings = MockSettings(open_to_any_keys=open_to_any_keys, tenant=TenantSettings(lenient=lenient))
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="open mock", daemon=True)
+    thread = threading.Thread(target=loop.run_forever, name="mock", daemon=True)
     thread.start()
     try:
         server = MockServer(settings)
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
         try:
-            yield OpenMock(server, loop)
+            yield ThreadedMock(server, loop)
         finally:
             asyncio.run_coroutine_threadsafe(server.aclose(), loop).result(10)
     finally:

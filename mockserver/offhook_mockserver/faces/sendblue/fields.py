@@ -12,7 +12,7 @@ from offhook.wording import nearest_name, quoted
 from offhook_mockserver.faces.sendblue.kinds import Kind, WrongValue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from offhook.session import Grade
     from offhook_mockserver.faces.sendblue.kinds import Schema
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: The members of a schema that say how certain it is that Sendblue does the same, and who says so.
 GRADE: Final = "x-offhook-grade"
 SOURCE: Final = "x-offhook-source"
+#: Names and values in one query.
+_MOST_PAIRS: Final = 100
 
 
 class _Default(Enum):
@@ -132,19 +134,13 @@ class Fields:
         parsed = {name: kinds[name].parse(value) if name in kinds else value for name, value in given.items()}
         return self.read(parsed, lenient=lenient)
 
-    def read_query(self, query: bytes, *, lenient: bool = False) -> dict[str, object]:
-        """The values of fields in a query.
+    def read_pairs(self, pairs: Sequence[tuple[str, str]], *, lenient: bool = False) -> dict[str, object]:
+        """The values of fields in a query, which `query_pairs` returned.
 
         Raises:
             WrongValue: a field is missing, wrong or given twice.
         """
-        if not query:
-            return self.read({}, lenient=lenient)
         given: dict[str, str] = {}
-        try:
-            pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
-        except ValueError:
-            raise WrongValue("the query must be text in UTF-8, with at most 100 fields") from None
         for name, value in pairs:
             if name in given and name in self._names:
                 raise WrongValue(f"{name} is given twice: pass it once, several values with commas between")
@@ -170,6 +166,18 @@ class Fields:
         if not self.extra:
             schema["additionalProperties"] = False
         return schema
+
+
+def query_pairs(query: bytes) -> list[tuple[str, str]]:
+    """The names and values in a query, in their order.
+
+    Raises:
+        WrongValue: it is not text, or has too many of them.
+    """
+    try:
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PAIRS)
+    except ValueError:
+        raise WrongValue(f"the query must be text in UTF-8, with at most {_MOST_PAIRS} fields") from None
 
 
 #: No fields; others are accepted, and ignored.

@@ -104,7 +104,7 @@ def test_a_request_is_noted_without_a_body() -> None:
         await client.get("/api/lines", params={"x": "1 2"})
         (entry,) = mock.tenant.journal.entries
         assert (entry.kind.value, entry.text, entry.grade) == ("request", "GET /api/lines: 200", Grade.OBSERVED)
-        assert entry.fields == {"method": "GET", "path": "/api/lines", "query": "x=1+2", "status": 200}
+        assert entry.fields == {"method": "GET", "path": "/api/lines", "query": {"x": "1 2"}, "status": 200}
         await client.delete("/v3/auth/tokens/none")
         refusal = mock.tenant.journal.entries[-1]
         assert refusal.kind.value == "refusal"

@@ -113,10 +113,8 @@ class SendblueApi:
             check_scope(operation.scoped, token)
             asked = Asked(tenant=tenant, token=token, headers=headers, scope=scope, calls=self._calls)
             body = None if operation.body is None else await _body(receive)
-            if parameters or body is not None or scope["query_string"]:
+            if parameters or body is not None or operation.query or scope["query_string"]:
                 _read(operation, asked, parameters, body, noted)
-            elif operation.query:
-                asked.query = operation.query.read({})
             number = str(asked.body.get(operation.number, ""))
             if operation.check is not None:
                 operation.check(asked)

@@ -33,6 +33,8 @@ _ALL: Final[Schema] = an_object(
 _REQUESTED: Final[Schema] = an_object(
     {"status": choice("QUEUED"), "message": nullable(TEXT), "message_handle": TEXT, "number": TEXT, "uuid": TEXT}
 )
+#: One event of the stream. OpenAPI 3.1 cannot describe a stream, and tools take its schema as that of each event.
+_EVENT: Final[Schema] = an_object({"event": choice("ready", "location", "complete"), "data": TEXT})
 _LINE: Final[Field] = Field("from_number", ANY_TEXT, required=True, summary="The line of the account.")
 
 
@@ -46,7 +48,7 @@ def operations() -> tuple[Operation, ...]:
             "/api/location/{number}/watch",
             "Where a contact is, as a stream of events.",
             _watch,
-            TEXT,
+            _EVENT,
             query=Fields(_LINE),
             media_type="text/event-stream",
         ),

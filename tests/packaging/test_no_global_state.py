@@ -22,9 +22,9 @@ import pluggy
 import pytest
 from _pytest.fixtures import FixtureFunctionDefinition
 
-from offhook_mockserver.faces.sendblue.fields import Field, Fields
-from offhook_mockserver.faces.sendblue.kinds import Kind
-from offhook_mockserver.faces.sendblue.routes import Routes
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.kinds import Kind
+from offhook_mockserver.faces.operations.routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

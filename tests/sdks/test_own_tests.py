@@ -66,7 +66,18 @@ def test_every_method_of_every_resource(own_tests: Path) -> None:
             "PYTHONPATH": str(HERE),
         }
         plugins = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "unskipped")
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "--maxfail=10", "--no-header", *plugins, "tests/api_resources"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "0",
+            "--maxfail=10",
+            "--no-header",
+            *plugins,
+            "tests/api_resources",
+        ]
         done = subprocess.run(command, cwd=own_tests, env=environment, capture_output=True, text=True, check=False)
         answered = mock.answered(KEY)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr

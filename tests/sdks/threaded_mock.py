@@ -1,4 +1,4 @@
-"""A mock on a loop in a thread of its own, for clients that bring their own keys or use the operations of the account."""
+"""A mock on a loop in a thread of its own, for clients in other threads and other processes."""
 
 from __future__ import annotations
 

@@ -5,7 +5,10 @@ They are all skipped upstream, since Sendblue has published no mock that could a
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 REASON = "Mock server tests are disabled"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.session import Grade
 from offhook_mockserver.doors.limits import LINGER_S
-from offhook_mockserver.faces.headers import headers_of
+from offhook_mockserver.faces.operations.request import headers_of
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, refuse
 from offhook_mockserver.server.limits import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADERS
 

@@ -13,18 +13,18 @@ from starlette.responses import Response
 from offhook.session import Grade
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.faulty_answer import faulty
-from offhook_mockserver.faces.headers import headers_of
+from offhook_mockserver.faces.operations.fields import query_pairs
+from offhook_mockserver.faces.operations.kinds import WrongValue
+from offhook_mockserver.faces.operations.request import body_of, headers_of
+from offhook_mockserver.faces.operations.routes import Routes
 from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, unknown_route
 from offhook_mockserver.faces.sendblue import account, auth_tokens, start_call
 from offhook_mockserver.faces.sendblue.credentials import authenticate, check_scope
 from offhook_mockserver.faces.sendblue.families import Family, refusal_in
-from offhook_mockserver.faces.sendblue.fields import query_pairs
-from offhook_mockserver.faces.sendblue.kinds import WrongValue
 from offhook_mockserver.faces.sendblue.lenient import groups, location, verify
 from offhook_mockserver.faces.sendblue.lenient import messages as lenient_messages
 from offhook_mockserver.faces.sendblue.operation import Answer, Asked
 from offhook_mockserver.faces.sendblue.request_notes import RequestNotes
-from offhook_mockserver.faces.sendblue.routes import Routes
 from offhook_mockserver.tenants.effects import HttpEffect
 from offhook_mockserver.tenants.fault_register import START_CALL
 from offhook_wire.strict_json import WHOLE, ProtocolError, load_object
@@ -78,7 +78,7 @@ class SendblueApi:
         routes: the operations.
     """
 
-    def __init__(self, tenants: Tenants, calls: Calls, stray: Tenant, routes: Routes = ROUTES) -> None:
+    def __init__(self, tenants: Tenants, calls: Calls, stray: Tenant, routes: Routes[Operation] = ROUTES) -> None:
         self._tenants = tenants
         self._calls = calls
         self._stray = stray
@@ -112,7 +112,7 @@ class SendblueApi:
             tenant, token = authenticate(self._tenants, headers)
             check_scope(operation.scoped, token)
             asked = Asked(tenant=tenant, token=token, headers=headers, scope=scope, calls=self._calls)
-            body = None if operation.body is None else await _body(receive)
+            body = None if operation.body is None else await body_of(receive)
             if parameters or body is not None or operation.query or scope["query_string"]:
                 _read(operation, asked, parameters, body, noted)
             number = str(asked.body.get(operation.number, ""))
@@ -147,15 +147,17 @@ class SendblueApi:
 
     def _unexpected(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
         tenant = self._shape_of(headers)
-        lenient = tenant.settings.lenient
-        allowed = self._routes.methods_of(path, lenient=lenient)
+
+        def answered(operation: Operation) -> bool:
+            return tenant.settings.lenient or not operation.lenient
+
+        allowed = self._routes.methods_of(path, answered)
         if allowed:
             message = f"{path} is answered to {' and '.join(allowed)}, not to {method}"
             refused = RequestRefused(OTHER_METHOD, message, headers={"allow": ", ".join(allowed)})
-            family = self._routes.family_of(path)
+            family = next(iter(self._routes.at(path).values())).family
         else:
-            known = {**self._routes.names(lenient=lenient), **_NOT_MOCKED}
-            message = unknown_route(f"{method} {path}", known)
+            message = unknown_route(f"{method} {path}", {**self._routes.names(answered), **_NOT_MOCKED})
             refused, family = RequestRefused(UNKNOWN_ROUTE, message), Family.FACETIME
         noted_in = tenant if tenant is not self._stray else self._notes.tenant_of(headers)
         self._notes.unexpected(noted_in, method, path, refused.refusal.status, message)
@@ -201,15 +203,6 @@ def _response(answer: Answer) -> Response:
     for name, value in answer.headers.items():
         response.headers[name] = value
     return response
-
-
-async def _body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 def _parse(body: bytes, *, empty: bool) -> dict[str, object]:

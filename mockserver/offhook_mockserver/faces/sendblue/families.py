@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.faces.refusals import RequestRefused
-    from offhook_mockserver.faces.sendblue.kinds import Schema
 
 
 class Family(Enum):

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final, cast
 
 import offhook
 from offhook.session import Grade
+from offhook_mockserver.faces.operations.fields import GRADE, SOURCE
 from offhook_mockserver.faces.sendblue.families import REFUSALS, Family
-from offhook_mockserver.faces.sendblue.fields import GRADE, SOURCE
 from offhook_mockserver.faces.sendblue.operation import Scoped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from offhook_mockserver.faces.sendblue.fields import Field, Fields
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.fields import Field, Fields
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.faces.sendblue.operation import Operation
 
 

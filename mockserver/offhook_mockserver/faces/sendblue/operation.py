@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from offhook_mockserver.faces.operations.fields import NO_FIELDS, Fields
 from offhook_mockserver.faces.sendblue.families import Family
-from offhook_mockserver.faces.sendblue.fields import NO_FIELDS, Fields
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from offhook.session import Grade
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.tenants.account.access_tokens import AccessToken
     from offhook_mockserver.tenants.calls import Calls
     from offhook_mockserver.tenants.entry import Json

@@ -7,9 +7,9 @@ import hashlib
 import html
 from typing import TYPE_CHECKING, Final, cast
 
-from offhook_mockserver.faces.sendblue.fields import GRADE, SOURCE
+from offhook_mockserver.faces.operations.fields import GRADE, SOURCE
+from offhook_mockserver.faces.operations.schema_rows import rows_of
 from offhook_mockserver.faces.sendblue.openapi import LENIENT, SCOPE
-from offhook_mockserver.faces.sendblue.schema_rows import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,8 +11,8 @@ from openapi_schema_validator import OAS31Validator
 
 from offhook.secret import MASK
 from offhook.session import Grade
-from offhook_mockserver.faces.sendblue.fields import Field, Fields, object_of, query_pairs
-from offhook_mockserver.faces.sendblue.kinds import (
+from offhook_mockserver.faces.operations.fields import Field, Fields, object_of, query_pairs
+from offhook_mockserver.faces.operations.kinds import (
     Kind,
     WrongValue,
     anything,
@@ -203,6 +203,11 @@ def test_a_lenient_reader_accepts_any_text_for_a_formatted_one() -> None:
             fields.read({name: "placeholder"}, lenient=True)
     with pytest.raises(WrongValue, match="must be a string"):
         fields.read({"url": 7}, lenient=True)
+    nested = Fields(Field("numbers", list_of(e164_number)), Field("hooks", list_of(either(flag, object_of(NESTED)))))
+    given = {"numbers": ["any"], "hooks": [{"url": "any"}, True]}
+    assert nested.read(given, lenient=True) == given
+    with pytest.raises(WrongValue, match=r"numbers\[0\] has the wrong form"):
+        nested.read(given)
 
 
 def test_secret_fields_are_not_noted() -> None:

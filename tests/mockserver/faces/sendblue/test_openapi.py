@@ -12,13 +12,13 @@ from openapi_spec_validator import validate
 from tests.mockserver.faces.sendblue.contract import ContractClient, against
 
 from offhook.session import Grade
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.kinds import list_of, text, whole
+from offhook_mockserver.faces.operations.shapes import TEXT, a_list, a_map, about, an_object, nullable
 from offhook_mockserver.faces.sendblue.api import OPERATIONS
-from offhook_mockserver.faces.sendblue.fields import Field, Fields
-from offhook_mockserver.faces.sendblue.kinds import list_of, text, whole
 from offhook_mockserver.faces.sendblue.openapi import document_of
 from offhook_mockserver.faces.sendblue.operation import Operation
 from offhook_mockserver.faces.sendblue.page import page_of
-from offhook_mockserver.faces.sendblue.shapes import TEXT, a_list, a_map, about, an_object, nullable
 from offhook_mockserver.server import sendblue_openapi
 
 if TYPE_CHECKING:

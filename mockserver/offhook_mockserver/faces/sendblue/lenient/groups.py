@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.kinds import either, list_of, null
+from offhook_mockserver.faces.operations.shapes import OK, TEXT, TIME, a_list, an_object, choice, nullable
 from offhook_mockserver.faces.sendblue.families import Family
-from offhook_mockserver.faces.sendblue.fields import Field, Fields
-from offhook_mockserver.faces.sendblue.kinds import either, list_of, null
 from offhook_mockserver.faces.sendblue.lenient.messages import MESSAGE, message
 from offhook_mockserver.faces.sendblue.lenient.stateless import ANY_TEXT, REPLY_TO, given, made_up, now, stateless
-from offhook_mockserver.faces.sendblue.shapes import OK, TEXT, TIME, a_list, an_object, choice, nullable
 
 if TYPE_CHECKING:
-    from offhook_mockserver.faces.sendblue.kinds import Kind, Schema
+    from offhook_mockserver.faces.operations.kinds import Kind, Schema
     from offhook_mockserver.faces.sendblue.operation import Asked, Operation
 
 

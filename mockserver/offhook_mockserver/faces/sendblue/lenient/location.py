@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
-from offhook_mockserver.faces.sendblue.fields import Field, Fields
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.shapes import OK, TEXT, a_list, an_object, choice, nullable
 from offhook_mockserver.faces.sendblue.lenient.stateless import ANY_TEXT, given, made_up, stateless
-from offhook_mockserver.faces.sendblue.shapes import OK, TEXT, a_list, an_object, choice, nullable
 
 if TYPE_CHECKING:
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.faces.sendblue.operation import Asked, Operation
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from offhook_mockserver.faces.operations.fields import Field, Fields, object_of
+from offhook_mockserver.faces.operations.kinds import anything, flag, list_of
+from offhook_mockserver.faces.operations.shapes import FLAG, TEXT, TIME, WHOLE, an_object, choice, nullable
 from offhook_mockserver.faces.sendblue.families import Family
-from offhook_mockserver.faces.sendblue.fields import Field, Fields, object_of
-from offhook_mockserver.faces.sendblue.kinds import anything, flag, list_of
 from offhook_mockserver.faces.sendblue.lenient.stateless import ANY_TEXT, REPLY_TO, given, made_up, now, stateless
-from offhook_mockserver.faces.sendblue.shapes import FLAG, TEXT, TIME, WHOLE, an_object, choice, nullable
 
 if TYPE_CHECKING:
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.faces.sendblue.operation import Asked, Operation
 
 

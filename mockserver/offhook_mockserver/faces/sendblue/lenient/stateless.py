@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final, cast
 
 from offhook.interfaces import Ids, iso_8601
 from offhook.session import Grade
+from offhook_mockserver.faces.operations.fields import NO_FIELDS, Field, Fields, object_of
+from offhook_mockserver.faces.operations.kinds import text, whole
 from offhook_mockserver.faces.sendblue.families import Family
-from offhook_mockserver.faces.sendblue.fields import NO_FIELDS, Field, Fields, object_of
-from offhook_mockserver.faces.sendblue.kinds import text, whole
 from offhook_mockserver.faces.sendblue.operation import Operation
 
 if TYPE_CHECKING:
-    from offhook_mockserver.faces.sendblue.kinds import Kind, Schema
+    from offhook_mockserver.faces.operations.kinds import Kind, Schema
     from offhook_mockserver.faces.sendblue.operation import Asked, Handler
 
 

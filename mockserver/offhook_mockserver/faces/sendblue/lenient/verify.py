@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook_mockserver.faces.sendblue.fields import Field, Fields, object_of
-from offhook_mockserver.faces.sendblue.kinds import iso_8601, whole
+from offhook_mockserver.faces.operations.fields import Field, Fields, object_of
+from offhook_mockserver.faces.operations.kinds import iso_8601, whole
+from offhook_mockserver.faces.operations.shapes import FLAG, OK, TEXT, TIME, WHOLE, a_list, an_object, choice, nullable
 from offhook_mockserver.faces.sendblue.lenient.stateless import ANY_TEXT, given, made_up, now, stateless
-from offhook_mockserver.faces.sendblue.shapes import FLAG, OK, TEXT, TIME, WHOLE, a_list, an_object, choice, nullable
 
 if TYPE_CHECKING:
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.faces.sendblue.operation import Asked, Operation
 
 

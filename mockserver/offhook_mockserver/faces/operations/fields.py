@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl
 
 from offhook.secret import MASK
 from offhook.wording import nearest_name, quoted
-from offhook_mockserver.faces.sendblue.kinds import Kind, WrongValue
+from offhook_mockserver.faces.operations.kinds import Kind, WrongValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from offhook.session import Grade
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.tenants.entry import Json
 
 
@@ -187,9 +188,9 @@ NO_FIELDS: Final = Fields()
 def object_of(fields: Fields) -> Kind:
     """A kind of values: objects with these fields."""
 
-    def read(value: object, name: str) -> object:
+    def read(value: object, name: str, *, lenient: bool = False) -> object:
         if not isinstance(value, dict):
             raise WrongValue(f"{name} must be an object")
-        return fields.read(cast("dict[str, object]", value), place=f"{name}.")
+        return fields.read(cast("dict[str, object]", value), lenient=lenient, place=f"{name}.")
 
-    return Kind(schema=fields.schema, read=read, hint="pass an object")
+    return Kind(schema=fields.schema, read=read, hint="pass an object", relaxed=partial(read, lenient=True))

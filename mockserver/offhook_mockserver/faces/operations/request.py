@@ -15,11 +15,13 @@ _HEADERS: Final = "offhook.headers"
 def headers_of(scope: Scope) -> dict[str, str]:
     """The headers of a request, with names in lower case; of a repeated one, the first."""
     known = cast("dict[str, str] | None", scope.get(_HEADERS))
-    if known is None:
-        known = scope[_HEADERS] = {}
-        for name, value in cast("list[tuple[bytes, bytes]]", scope["headers"]):
-            known.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
-    return known
+    if known is not None:
+        return known
+    headers: dict[str, str] = {}
+    for name, value in cast("list[tuple[bytes, bytes]]", scope["headers"]):
+        headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+    scope[_HEADERS] = headers
+    return headers
 
 
 async def body_of(receive: Receive) -> bytes:

@@ -163,7 +163,7 @@ def _own_grade(schema: Schema, inherited: Mapping[str, str]) -> dict[str, str]:
     if GRADE not in schema:
         return {**inherited, **({SOURCE: str(schema[SOURCE])} if SOURCE in schema else {})}
     grade = str(schema[GRADE])
-    # Nobody says what is assumed; any other grade of its own has the source of what holds it.
+    # An assumption has no source; any other grade of its own has the source of what holds it.
     source = "assumed" if grade == Grade.ASSUMED.value else inherited[SOURCE]
     return {GRADE: grade, SOURCE: str(schema.get(SOURCE, source))}
 

@@ -17,7 +17,7 @@ from offhook.plugin import Plugins
 from offhook.session import Grade
 from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.faces.operations.fields import Field, Fields
-from offhook_mockserver.faces.operations.kinds import text
+from offhook_mockserver.faces.operations.kinds import text, whole
 from offhook_mockserver.faces.operations.routes import Routes
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.faces.sendblue.api import OPERATIONS, SendblueApi
@@ -274,6 +274,14 @@ def test_a_refusal_has_what_its_family_shows(family: Family, body: object) -> No
     answer = ask(replace(operation("GET", "/x"), handle=refuse, family=family))
     assert (answer.status_code, answer.json(), answer.headers["retry-after"]) == (429, body, "7")
     OAS31Validator(dict(REFUSALS[family])).validate(answer.json())
+
+
+def test_a_query_is_read_where_a_request_has_none() -> None:
+    query = Fields(Field("limit", whole(), default=5))
+    made = replace(operation("GET", "/x"), query=query, handle=lambda asked: dict(asked.query))
+    assert ask(made).json() == {"limit": 5}
+    refused = ask(replace(operation("GET", "/x"), query=Fields(Field("number", whole(), required=True))))
+    assert (refused.status_code, refused.json()["message"]) == (400, "number is missing: pass a whole number")
 
 
 def test_a_lenient_operation_is_unknown_to_others() -> None:

@@ -46,7 +46,7 @@ _CAROUSEL: Final[Schema] = an_object(
         "status": choice("QUEUED"),
     }
 )
-_LAYOUT: Final = (
+_LAYOUT: Final = tuple(
     "caption subcaption summary imageTitle imageSubtitle imageUrl trailingCaption trailingSubcaption".split()
 )
 

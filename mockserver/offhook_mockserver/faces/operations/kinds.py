@@ -29,6 +29,8 @@ _MOST_URL: Final = 2_048
 _E164: Final = r"\+[1-9][0-9]{6,14}"
 _EMAIL: Final = r"[^@\s]{1,64}@[^@\s]{1,190}"
 _URL: Final = r"https?://[!-~]+"
+#: The largest whole number that JSON can carry between all clients (RFC 8259, section 6).
+MOST_WHOLE: Final = 2**53 - 1
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
 _TIME: Final = re.compile(
@@ -118,9 +120,10 @@ def _read_dialled(value: object, name: str) -> object:
 dialled_number: Final = Kind(schema=e164_number.schema, read=_read_dialled, hint=e164_number.hint, textual=True)
 
 
-def whole(*, least: int | None = None, most: int | None = None) -> Kind:
-    """A whole number from `least` to `most`; 1.0 is one, as in JSON Schema."""
-    hint = "pass a whole number" + _range(least, most)
+def whole(*, least: int = -MOST_WHOLE, most: int = MOST_WHOLE) -> Kind:
+    """A whole number from `least` to `most`, by default any that every client can hold; 1.0 is one, as in JSON Schema."""
+    shown = (None if least == -MOST_WHOLE else least, None if most == MOST_WHOLE else most)
+    hint = "pass a whole number" + _range(*shown)
 
     def read(value: object, name: str) -> object:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:

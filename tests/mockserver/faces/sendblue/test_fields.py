@@ -220,7 +220,7 @@ def test_secret_fields_are_not_noted() -> None:
 def test_the_schema_says_what_is_known_of_a_field() -> None:
     fields = Fields(
         Field("x", flag, required=True, summary="What for.", grade=Grade.OBSERVED, source="an SDK"),
-        Field("y", whole(), default=3),
+        Field("y", whole(least=0), default=3),
         extra=False,
     )
     assert fields.schema == {
@@ -232,8 +232,17 @@ def test_the_schema_says_what_is_known_of_a_field() -> None:
                 "x-offhook-grade": "observed",
                 "x-offhook-source": "an SDK",
             },
-            "y": {"type": "integer", "default": 3},
+            "y": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1, "default": 3},
         },
         "required": ["x"],
         "additionalProperties": False,
     }
+
+
+def test_a_whole_number_is_one_that_every_client_can_hold() -> None:
+    fields = Fields(Field("n", whole(least=0)))
+    most = 2**53 - 1
+    assert fields.read_pairs([("n", f"{most}")]) == {"n": most}
+    for text_of_n in (f"{most + 1}", "9" * 30):
+        with pytest.raises(WrongValue, match="n must be"):
+            fields.read_pairs([("n", text_of_n)])

@@ -121,7 +121,7 @@ dialled_number: Final = Kind(schema=e164_number.schema, read=_read_dialled, hint
 
 
 def whole(*, least: int = -MOST_WHOLE, most: int = MOST_WHOLE) -> Kind:
-    """A whole number from `least` to `most`, by default any that every client can hold; 1.0 is one, as in the schema."""
+    """A whole number from `least` to `most`, by default any that clients can hold; 1.0 is one, as in the schema."""
     shown = (None if least == -MOST_WHOLE else least, None if most == MOST_WHOLE else most)
     hint = "pass a whole number" + _range(*shown)
 

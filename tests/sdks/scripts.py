@@ -162,6 +162,17 @@ def webhooks(sdk: SendblueAPI, mock: MockHandle) -> Steps:
     assert (replaced.call_log or [], replaced.inbound_call) == ([], [HOOK])
 
 
+def webhooks_at_their_old_path(sdk: SendblueAPI, mock: MockHandle) -> Steps:
+    # Older documentation has it, and no SDK.
+    path = "/api/v2/account/webhooks"
+    yield sdk.post(path, cast_to=object, body={"webhooks": [HOOK]})
+    listed = yield sdk.get(path, cast_to=object)
+    assert listed["webhooks"]["receive"] == [HOOK]
+    yield sdk.delete(path, cast_to=object, body={"webhooks": [HOOK]})
+    replaced = yield sdk.put(path, cast_to=object, body={"webhooks": {"outbound": [HOOK]}})
+    assert replaced["webhooks"]["outbound"] == [HOOK]
+
+
 def events(sdk: SendblueAPI, mock: MockHandle) -> Steps:
     stream = yield sdk.events.stream(types="message.updated,line.blocked")
     yield stream.close()
@@ -273,6 +284,15 @@ SCRIPTS = (
         POST /api/account/webhooks
         PUT /api/account/webhooks
         DELETE /api/account/webhooks
+        """,
+    ),
+    _of(
+        webhooks_at_their_old_path,
+        """
+        GET /api/v2/account/webhooks
+        POST /api/v2/account/webhooks
+        PUT /api/v2/account/webhooks
+        DELETE /api/v2/account/webhooks
         """,
     ),
     _of(events, "GET /api/v2/events"),

@@ -120,6 +120,16 @@ test('webhooks', of('/api/account/webhooks'), async () => {
   assert.deepEqual((await sdk.webhooks.list()).webhooks.inbound_call, [HOOK]);
 });
 
+// Older documentation has this path, and no SDK.
+test('webhooks at their old path', of('/api/v2/account/webhooks'), async () => {
+  const path = '/api/v2/account/webhooks';
+  await sdk.post(path, { body: { webhooks: [HOOK] } });
+  assert.deepEqual((await sdk.get(path)).webhooks.receive, [HOOK]);
+  await sdk.delete(path, { body: { webhooks: [HOOK] } });
+  await sdk.put(path, { body: { webhooks: { outbound: [HOOK] } } });
+  assert.deepEqual((await sdk.get(path)).webhooks.outbound, [HOOK]);
+});
+
 test('events', of('/api/v2/events'), async () => {
   const stream = await sdk.events.stream({ types: 'message.updated' });
   stream.controller.abort();

@@ -40,6 +40,7 @@ _SECRET: Final[Kind] = text(
     most=MOST_SECRET,
     pattern="[!-~]([ -~]*[!-~])?",
     hint="pass printable ASCII characters without blanks at the ends: it is sent as a header",
+    exact=True,
 )
 _HOOK: Final[Kind] = either(
     url,

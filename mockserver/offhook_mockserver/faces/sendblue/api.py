@@ -21,6 +21,8 @@ from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, Request
 from offhook_mockserver.faces.sendblue import account, auth_tokens, events, start_call, webhooks
 from offhook_mockserver.faces.sendblue.credentials import authenticate, check_scope
 from offhook_mockserver.faces.sendblue.families import Family, refusal_in
+from offhook_mockserver.faces.sendblue.lenient import groups, location, verify
+from offhook_mockserver.faces.sendblue.lenient import messages as lenient_messages
 from offhook_mockserver.faces.sendblue.operation import Answer, Asked
 from offhook_mockserver.faces.sendblue.request_notes import RequestNotes
 from offhook_mockserver.tenants.effects import HttpEffect
@@ -44,6 +46,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *account.operations(),
     *auth_tokens.operations(),
     *events.operations(),
+    *groups.operations(),
+    *lenient_messages.operations(),
+    *location.operations(),
+    *verify.operations(),
     *webhooks.operations(),
 )
 

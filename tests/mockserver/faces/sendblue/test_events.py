@@ -205,3 +205,58 @@ def test_a_fault_resets_a_stream_in_the_middle_of_an_event() -> None:
             await asyncio.sleep(0)
 
     against(test)
+
+
+@pytest.mark.parametrize("network", ["truncated", "lost_answer"])
+def test_a_fault_breaks_a_stream_off(network: str) -> None:
+    async def test(mock: InProcessMock, client: ContractClient) -> None:
+        faults = mock.tenant.faults
+        error, most = (httpx.RemoteProtocolError, 40) if network == "truncated" else (httpx.ReadError, 0)
+        fault = faults.truncated(path=PATH) if network == "truncated" else faults.lost_answer(path=PATH)
+        read = b""
+        with pytest.raises(error):
+            async with client.stream("GET", PATH) as response:
+                event_in(mock)
+                async for part in response.aiter_bytes():
+                    read += part
+        assert (b"event: message.created".startswith(read[:22]), b"\n\n" in read, len(read) > most) == (
+            True,
+            False,
+            network == "truncated",
+        )
+        assert fault.count == 1
+        while len(mock.tenant.streams):
+            await asyncio.sleep(0)
+
+    against(test)
+
+
+def test_a_late_or_slow_stream_loses_nothing() -> None:
+    async def test(mock: InProcessMock, client: ContractClient) -> None:
+        clock = LoopClock()
+        faults, began_s = mock.tenant.faults, clock.monotonic_s()
+        with faults.delay(5, path=PATH):
+            asyncio.get_running_loop().call_later(2, event_in, mock)
+            async with streaming(client, PATH) as stream:
+                assert clock.monotonic_s() - began_s == pytest.approx(5)
+                assert (await stream.next()).name == "message.created"
+        began_s = clock.monotonic_s()
+        with faults.dribble(pause_s=0.1, path=PATH):
+            async with streaming(client, PATH) as stream:
+                event_in(mock)
+                assert (await stream.next()).name == "message.created"
+            assert clock.monotonic_s() - began_s > 10
+        while len(mock.tenant.streams):
+            await asyncio.sleep(0)
+
+    against(test)
+
+
+def test_a_fault_replaces_a_stream() -> None:
+    async def test(mock: InProcessMock, client: ContractClient) -> None:
+        mock.tenant.faults.status(503, path=PATH, times=1)
+        assert (await client.get(PATH)).status_code == 503
+        async with streaming(client, PATH):
+            pass
+
+    against(test)

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Message, Receive, Scope, Send
 
-    from offhook_mockserver.faces.sse import EventStream
-from offhook_mockserver.tenants.effects import HttpEffect
+    from offhook_mockserver.tenants.effects import HttpEffect
 
 #: The extension of an ASGI scope with the client's connection.
 CONNECTION: Final = "offhook.connection"
@@ -155,7 +154,8 @@ class _BrokenStream(Response):
             if broken:
                 return
             if message["type"] == "http.response.start":
-                await pause(effect.delay_s)
+                if effect.delay_s:
+                    await pause(effect.delay_s)
                 if effect.reset_after == 0:
                     broken = True
                     connection.reset()
@@ -176,8 +176,7 @@ class _BrokenStream(Response):
                     if gone.is_set():
                         return
                     await send(_part(body[at : at + 1]))
-                body = b""
-                message = {**message, "body": body}
+                body, message = b"", {**message, "body": b""}
             passed += len(body)
             await send(message)
 

@@ -1,4 +1,4 @@
-"""What happens to an account, as Sendblue's stream of events reports it: live only, the latest events alone are kept."""
+"""What happens to an account, as Sendblue's stream of events reports it: live only, and the latest are kept."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.sdks.threaded_mock import threaded_mock
 SCHEMATHESIS = Path(sys.executable).with_name("st")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 #: Requests for each operation in the phases that draw them at random.
-EXAMPLES = 10
+EXAMPLES = 6
 SEED = 13
 
 
@@ -44,7 +44,8 @@ def test_a_strict_mock_refuses_what_the_document_excludes(tmp_path: Path) -> Non
 
 def test_a_lenient_mock_accepts_what_the_document_allows(tmp_path: Path) -> None:
     # It accepts more: any text where the document describes a formatted one.
-    assert "generated" in run(tmp_path, "--exclude-checks", "negative_data_rejection", lenient=True)
+    lenient = ("--exclude-checks", "negative_data_rejection", "--phases", "coverage,fuzzing")
+    assert "generated" in run(tmp_path, *lenient, lenient=True)
 
 
 def test_a_wrong_document_is_noticed(tmp_path: Path) -> None:

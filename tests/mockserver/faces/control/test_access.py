@@ -51,7 +51,7 @@ def test_the_token_is_needed_for_every_operation(given: str) -> None:
         for method, path in [*every_operation(client), ("GET", "/mock/v1/nothing"), ("PUT", T)]:
             body = b"RIFF" if method == "PUT" and "/clips/" in path else None
             media_type = "application/json" if body is None else "audio/wav"
-            headers = {"content-type": media_type, "authorization": given.encode("latin-1")}
+            headers = httpx.Headers({"content-type": media_type, "authorization": given}, encoding="latin-1")
             answer = await client.request(method, path, content=body, headers=headers)
             error = answer.json()["error"]
             assert (answer.status_code, error["code"]) == (401, "token"), (method, path)

@@ -142,7 +142,7 @@ def test_every_question_and_argument_of_the_test_kit_is_there() -> None:
         (
             {"question": "contains", "clip": "x.wav"},
             422,
-            "'x.wav' is not the name of a clip; did you mean mine.wav? Upload it first: PUT",
+            "'x.wav' is not the name of a clip; did you mean mine.wav? Upload",
         ),
         ({"question": "contains", "clip": "../mine.wav"}, 422, "is not the name of a clip"),
         ({"question": "contains", "clip": "/etc/passwd"}, 422, "is not the name of a clip"),

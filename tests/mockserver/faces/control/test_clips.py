@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import struct
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -226,7 +227,7 @@ def test_clips_are_bounded_in_number_and_in_bytes(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clips.tempfile, "mkdtemp", lambda **_: str(tmp_path / "gone"))
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: str(tmp_path / "gone"))
 
     async def test(mock: InProcessMock, client: ControlClient) -> None:
         answer = await client.put(f"{CLIPS}/a.wav", content=wav(), headers=WAV)

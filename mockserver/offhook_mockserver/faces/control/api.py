@@ -22,6 +22,7 @@ from offhook_mockserver.faces.control import (
     calls,
     clips,
     clock,
+    events,
     faults,
     journal,
     questions,
@@ -58,6 +59,7 @@ _OPERATIONS: Final = (
     clips,
     faults,
     journal,
+    events,
     calls,
     audio,
     questions,
@@ -160,6 +162,7 @@ class ControlApi:
             body=body,
             content=content,
             receive=receive,
+            headers=headers_of(scope),
         )
 
     def _unknown(self, method: str, path: str) -> ControlRefused:

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from offhook_mockserver.faces.operations.kinds import Schema
 
 _MOST_SHOWN: Final = 1_000
-_KINDS: Final = tuple(kind.value for kind in EntryKind)
-_CRITERIA: Final = (
-    Field("kind", one_of(*_KINDS), summary="What it is about."),
+KINDS: Final = tuple(kind.value for kind in EntryKind)
+CRITERIA: Final = (
+    Field("kind", one_of(*KINDS), summary="What it is about."),
     Field("channel", text(most=100), summary="The channel of its call."),
     Field("number", text(most=40), summary="The number that its call rings, in full or masked."),
     Field("text", text(most=1_000), summary="A part of its text, in upper or lower case."),
     Field("since", whole(least=-1, most=10**15), summary="Only entries after the one with this index."),
 )
-_ENTRY: Final[Schema] = an_object(
+ENTRY: Final[Schema] = an_object(
     {
         "index": about(WHOLE, "Its number in the journal, counted from 0."),
         "wall": about(TIME, "When it happened, by the clock of the tenant."),
         "wall_s": about(NUMBER, "The same, in seconds since 1970."),
         "at_s": about(NUMBER, "Seconds since the first entry."),
-        "kind": choice(*_KINDS),
+        "kind": choice(*KINDS),
         "channel": about(TEXT, "The channel of its call; empty if it is not about a call."),
         "number": about(TEXT, "The number that its call rings, masked."),
         "text": about(TEXT, "A sentence for people."),
@@ -56,6 +56,8 @@ _WHERE_TEXT: Final = Kind(
     read=_read_where,
     hint='pass an object of JSON, for example {"event":"ended"}',
 )
+#: The criterion of a query that `CRITERIA` lacks.
+WHERE: Final = Field("where", _WHERE_TEXT, summary="Fields and the values that they must have, as an object of JSON.")
 
 
 def operations() -> tuple[ControlOperation, ...]:
@@ -66,14 +68,14 @@ def operations() -> tuple[ControlOperation, ...]:
             path=f"{TENANT}/journal",
             summary="List the entries that fulfil all criteria, oldest first; for more, ask again with `since`.",
             query=Fields(
-                *_CRITERIA,
-                Field("where", _WHERE_TEXT, summary="Fields and the values that they must have, as an object of JSON."),
+                *CRITERIA,
+                WHERE,
                 Field("limit", whole(least=1, most=_MOST_SHOWN), default=200, summary="How many entries, at most."),
                 extra=False,
             ),
             answer=an_object(
                 {
-                    "entries": a_list(_ENTRY),
+                    "entries": a_list(ENTRY),
                     "more": about(FLAG, "Whether further entries match."),
                     "dropped": about(WHOLE, "How many of the oldest entries were dropped at the journal's limits."),
                 }
@@ -85,13 +87,13 @@ def operations() -> tuple[ControlOperation, ...]:
             path=f"{TENANT}/journal/wait",
             summary="Wait until entries fulfil all criteria; those that are there already count.",
             body=Fields(
-                *_CRITERIA,
+                *CRITERIA,
                 Field("where", any_object, summary="Fields and the values that they must have."),
                 Field("count", whole(least=1, most=10_000), default=1, summary="How many must match."),
                 TIMEOUT,
                 extra=False,
             ),
-            answer=an_object({"entry": about(_ENTRY, "The last of these entries.")}),
+            answer=an_object({"entry": about(ENTRY, "The last of these entries.")}),
             handle=_wait,
         ),
     )

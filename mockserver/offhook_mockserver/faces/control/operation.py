@@ -71,6 +71,7 @@ class Asked:
         body: the values of the fields in its body.
         content: its body, if that is not JSON.
         receive: the ASGI callable of the request, for waits.
+        headers: its headers, with names in lower case.
     """
 
     mock: Controlled
@@ -79,6 +80,7 @@ class Asked:
     body: Mapping[str, object]
     content: bytes
     receive: Receive
+    headers: Mapping[str, str]
 
     @property
     def tenant(self) -> Tenant:

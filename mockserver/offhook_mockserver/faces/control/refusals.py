@@ -57,6 +57,7 @@ CODES: Final[Mapping[str, Code]] = {
     "script": Code(422, "A script cannot be played; the message names the callee and the step."),
     "not_undone": Code(422, "The fault could not be undone over HTTP."),
     "too_many_headers": Code(431, "There are too many headers, or they are too long."),
+    "too_many_streams": Code(429, "Too many streams of events are open for this tenant."),
     "failed": Code(500, "The mock failed; its log shows why."),
     "stopping": Code(503, "The mock is stopping, so that nothing more will happen."),
     "busy": Code(503, "Too many requests wait already."),

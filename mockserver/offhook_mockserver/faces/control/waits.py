@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.operations.fields import Field
 from offhook_mockserver.faces.operations.kinds import number
+from offhook_mockserver.faces.operations.request import until_gone
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -53,7 +54,7 @@ class Waits:
                 else ControlRefused("busy", f"{MOST_WAITS} requests wait already, which is the limit: let some end")
             )
         task = asyncio.create_task(work)
-        gone = asyncio.create_task(_until_gone(receive))
+        gone = asyncio.create_task(until_gone(receive))
         self._tasks.add(task)
         try:
             await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -75,8 +76,3 @@ class Waits:
     @staticmethod
     def _stopping() -> ControlRefused:
         return ControlRefused("stopping", "this mock is stopping, so that nothing more will happen")
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -151,6 +151,27 @@ class Callee:
         """What was kept of both directions; empty before the answer, or with ``keep_audio_s=0``."""
         return self._performance.audio()
 
+    @property
+    def keeps_audio(self) -> bool:
+        """Whether what it hears and says is kept."""
+        return self._performance.keeps_audio
+
+    def hang_up(self) -> bool:
+        """End its part whatever its script says: hang up, or decline before the answer.
+
+        Returns:
+            False if its part had ended already.
+        """
+        if self._end.done():
+            return False
+        if self.answered:
+            self._performance.note(MomentCode.HUNG_UP, "callee hangs up")
+            self._finish(CalleeEnd.HUNG_UP)
+        else:
+            self._performance.note(MomentCode.DECLINED, "callee declines")
+            self._finish(CalleeEnd.DECLINED)
+        return True
+
     async def until_finished(self) -> None:
         """Wait until the script is done, or the callee's part has ended without that."""
         await self._performance.done.wait()

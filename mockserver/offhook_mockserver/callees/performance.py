@@ -136,6 +136,11 @@ class Performance:
         if self.member is not None:
             self.member.leave(reason)
 
+    @property
+    def keeps_audio(self) -> bool:
+        """Whether audio is kept for `audio`."""
+        return self._heard is not None
+
     def audio(self) -> CallAudio:
         """What was kept of both directions; empty before the answer, or if nothing is kept."""
         rate_hz = self._room.rate_hz

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from offhook_mockserver.callees.script_values import steps_of
+from offhook_mockserver.callees.speech import CLIPS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from offhook_mockserver.callees.script import Script
-    from offhook_mockserver.callees.step import Step
 
 
 def to_toml(
@@ -21,8 +23,8 @@ def to_toml(
 
     Args:
         scripts: the scripts, by the numbers of their callees.
-        folder: where the document will be; audio files in it are named without it. Others stay as they are, and
-            `load_scripts` refuses them unless they are offhook's own clips.
+        folder: where the document will be; audio files in it are named without it, as offhook's own clips are. Others
+            stay as they are, and `load_scripts` refuses them.
         named: the names of audio files that were copied to that folder under others.
     """
     names = _Names(folder, {} if named is None else named)
@@ -40,37 +42,31 @@ class _Names:
         path = Path(text.removeprefix("wav:"))
         if path in self.named:
             return self.named[path]
+        if path.parent == CLIPS and not (self.folder is not None and (self.folder / path.name).exists()):
+            return path.name
         inside = self.folder is not None and Path(text).is_relative_to(self.folder)
         return str(Path(text).relative_to(self.folder)) if inside and self.folder is not None else text
 
 
 def _callee(number: str, script: Script, names: _Names) -> str:
     lines = ["[[callee]]", f"number = {_text(number)}", f"summary = {_text(script.summary)}", "steps = ["]
-    lines += [f"    {_step(step, names)}," for step in script.steps]
+    lines += [f"    {_value(step)}," for step in steps_of(script, names.of)]
     return "\n".join([*lines, "]", ""])
 
 
-def _step(step: Step, names: _Names) -> str:
-    arguments = step.arguments()
-    if not arguments:
-        return _text(step.verb)
-    values = ", ".join(f"{name} = {_value(name, value, names)}" for name, value in arguments.items())
-    return f"{{{step.verb} = {{{values}}}}}"
-
-
-def _value(name: str, value: object, names: _Names) -> str:
+def _value(value: object) -> str:
     match value:
         case bool():
             return str(value).lower()
         case int() | float():
             return repr(value)
-        case tuple():
-            return f"[{', '.join(_step(step, names) for step in cast('tuple[Step, ...]', value))}]"
+        case list():
+            return f"[{', '.join(map(_value, cast('list[object]', value)))}]"
+        case dict():
+            members = cast("dict[str, object]", value).items()
+            return f"{{{', '.join(f'{name} = {_value(member)}' for name, member in members)}}}"
         case _:
-            text = str(value)
-            if name in {"what", "greeting"}:
-                text = names.of(text)
-            return _text(text)
+            return _text(str(value))
 
 
 def _text(text: str) -> str:

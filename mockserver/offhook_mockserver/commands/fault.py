@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 
@@ -141,21 +142,18 @@ def _answer(
 ) -> dict[str, Any]:
     import httpx
 
-    from offhook_mockserver.faces.control.api import FAULTS
+    from offhook_mockserver.faces.control.operation import DEFAULT, PREFIX
 
     headers = {"authorization": f"Bearer {mock.token.reveal()}", "content-type": "application/json"}
-    parameters = {} if tenant is None or body is not None else {"tenant": tenant}
-    if body is not None and tenant is not None:
-        body = {**body, "tenant": tenant}
+    faults = f"{PREFIX}/tenants/{DEFAULT if tenant is None else quote(tenant, safe='')}/faults"
     clock, text = SystemClock(), bytearray()
     try:
         with (
             httpx.Client(trust_env=False, timeout=_TIMEOUT_S) as client,
             client.stream(
                 method,
-                f"{mock.url}{FAULTS}{path}",
+                f"{mock.url}{faults}{path}",
                 headers=headers,
-                params=parameters,
                 content=None if body is None else json.dumps(body),
             ) as answer,
         ):

@@ -8,7 +8,7 @@ from typing import Final
 from starlette.responses import JSONResponse
 
 #: Made once: making an encoder takes as long as a small answer.
-_encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 class JsonAnswer(JSONResponse):
@@ -19,4 +19,4 @@ class JsonAnswer(JSONResponse):
     """
 
     def render(self, content: object) -> bytes:
-        return _encode(content).encode()
+        return encode(content).encode()

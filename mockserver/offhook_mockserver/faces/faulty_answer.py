@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import zlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
@@ -11,7 +12,9 @@ from starlette.responses import Response
 
 from offhook.session import Grade
 from offhook_mockserver.doors.json_answer import JsonAnswer
+from offhook_mockserver.faces.operations.request import until_gone
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
+from offhook_mockserver.faces.sse import EventStream
 from offhook_mockserver.tenants.effects import BrokenExchange, ReplacedAnswer
 
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ def faulty(effect: HttpEffect, answer: Response | None, refuse: Callable[[Reques
             return _replaced(effect, refuse)
         case ReplacedAnswer():
             return _LongAnswer(effect)
+        case BrokenExchange() if isinstance(answer, EventStream):
+            return _BrokenStream(answer, effect)
         case BrokenExchange():
             return _BrokenAnswer(answer or Response(), effect)
         case _:
@@ -91,7 +96,7 @@ class _BrokenAnswer(Response):
 
     async def _answer_over(self, connection: ClientConnection, gone: asyncio.Task[None], send: Send) -> None:
         effect, answer = self._effect, self._answer
-        body = bytes(getattr(answer, "body", b""))  # a stream of events has none: it ends before it begins
+        body = bytes(getattr(answer, "body", b""))
         if effect.delay_s:
             await asyncio.wait((gone,), timeout=effect.delay_s)
         if effect.reset_after == 0:
@@ -113,6 +118,69 @@ class _BrokenAnswer(Response):
             await send(_part(b"", more=False))
         else:
             await send(_part(body, more=False))
+
+
+class _BrokenStream(Response):
+    """A stream of events over a bad network: each part of it is as the body of another answer.
+
+    Args:
+        answer: the stream.
+        effect: what happens to it. It is truncated in the middle of the first part that it sends.
+    """
+
+    def __init__(self, answer: EventStream, effect: BrokenExchange) -> None:
+        super().__init__(status_code=answer.status_code)
+        self._answer = answer
+        self._effect = effect
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection, effect, gone = _connection(scope), self._effect, asyncio.Event()
+        passed, broken = 0, False
+
+        async def receive_noted() -> Message:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                gone.set()
+            return message
+
+        async def pause(pause_s: float) -> None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await gone.wait()
+
+        async def send_broken(message: Message) -> None:
+            nonlocal passed, broken
+            body: bytes = message.get("body", b"")
+            if broken:
+                return
+            if message["type"] == "http.response.start":
+                if effect.delay_s:
+                    await pause(effect.delay_s)
+                if effect.reset_after == 0:
+                    broken = True
+                    connection.reset()
+                    return
+            elif effect.reset_after is not None and passed + len(body) >= effect.reset_after:
+                broken = True
+                await send(_part(body[: effect.reset_after - passed]))
+                connection.reset()
+                return
+            elif effect.truncated and body:
+                broken = True
+                await send(_part(body[: len(body) // 2]))
+                connection.close()
+                return
+            elif effect.dribble_s:
+                for at in range(len(body)):
+                    await pause(effect.dribble_s)
+                    if gone.is_set():
+                        return
+                    await send(_part(body[at : at + 1]))
+                body, message = b"", {**message, "body": b""}
+            passed += len(body)
+            await send(message)
+
+        await self._answer(scope, receive_noted, send_broken)
 
 
 class _LongAnswer(Response):
@@ -155,12 +223,7 @@ async def _while_connected(receive: Receive, send: Callable[[asyncio.Task[None]]
 
     An answer that is broken off needs the wait: a server reports an application that ends in the middle of an answer.
     """
-
-    async def until_gone() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    gone = asyncio.create_task(until_gone())
+    gone = asyncio.create_task(until_gone(receive))
     try:
         await send(gone)
         await gone

@@ -15,7 +15,7 @@ from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.tenants.settings import ErrorBody
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
@@ -81,12 +81,12 @@ def unknown_route(asked: str, known: Mapping[str, str]) -> str:
     note = known.get(asked, "")
     if note.startswith("documented"):
         return f"the mock does not answer {quoted(asked)}, which is {note}"
-    nearest = _nearest(asked, known)
+    nearest = nearest_route(asked, known)
     note = f" ({known[nearest]})" if known[nearest] else ""
     return f"the mock does not answer {quoted(asked)}; the nearest documented route is {nearest}{note}"
 
 
-def _nearest(asked: str, known: Mapping[str, str]) -> str:
+def nearest_route(asked: str, known: Collection[str]) -> str:
     """The route that a client has likely meant.
 
     Any page of a browser can ask for unknown paths, and calls go on meanwhile, so this takes well below 1 ms:

@@ -22,6 +22,7 @@ from offhook_mockserver.server.limits import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -67,6 +68,7 @@ class Guard:
         accepted: called with the scope of each write whose Host and Origin are right; returns what its body may be. It
             must check what the request proves before it returns a higher limit than that of JSON: the whole body is
             held in memory.
+        refusal: returns a refusal in the shape of the API that a request is for; by default, that of Sendblue.
     """
 
     def __init__(
@@ -76,11 +78,15 @@ class Guard:
         *,
         body_timeout_s: float = BODY_TIMEOUT_S,
         accepted: Callable[[Scope], AcceptedBody] = lambda scope: JSON_BODY,
+        refusal: Callable[[Scope, RequestRefused], Response] = lambda scope, refused: refuse(
+            refused.refusal, str(refused)
+        ),
     ) -> None:
         self._app = app
         self._hosts = hosts
         self._body_timeout_s = body_timeout_s
         self._accepted = accepted
+        self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -92,7 +98,7 @@ class Guard:
             if scope["type"] == "http":
                 receive = await self._checked_body(scope, headers, request)
         except RequestRefused as refused:
-            await _answer(scope, request, send, refused)
+            await _answer(scope, request, send, self._refusal(scope, refused))
             return
         except _Gone:
             return
@@ -203,13 +209,12 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def _answer(scope: Scope, request: _Request, send: Send, refused: RequestRefused) -> None:
-    """Answer in Sendblue's error shape, discard what the client still sends, and close."""
+async def _answer(scope: Scope, request: _Request, send: Send, response: Response) -> None:
+    """Send a refusal, discard what the client still sends, and close."""
     if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
         await request()
         await send({"type": "websocket.close", "code": 1008})
         return
-    response = refuse(refused.refusal, str(refused))
     response.raw_headers += [(b"connection", b"close"), _NOSNIFF]
     if scope["type"] == "websocket":
         await response(scope, request, send)

@@ -6,6 +6,7 @@ register the transport ``memory``, which joins their rooms.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final, Self
@@ -22,13 +23,17 @@ from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
-from offhook_mockserver.faces.control.api import ControlApi
+from offhook_mockserver.faces.control.api import ControlApi, control_openapi, is_control
+from offhook_mockserver.faces.control.operation import Controlled
+from offhook_mockserver.faces.control.refusals import control_refusal
+from offhook_mockserver.faces.control.waits import Waits
+from offhook_mockserver.faces.refusals import refuse
 from offhook_mockserver.faces.sendblue.api import SendblueApi, internal_error
 from offhook_mockserver.faces.sendblue.documents import ApiDocuments
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.entrance import Entrance
-from offhook_mockserver.server.http_guard import Guard
+from offhook_mockserver.server.http_guard import JSON_BODY, AcceptedBody, Guard
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
 from offhook_mockserver.tenants.settings import check_tenant_settings
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import Clock
     from offhook.plugin import TransportRegistry
     from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.faces.refusals import RequestRefused
     from offhook_mockserver.tenants.call import CallEvent
     from offhook_mockserver.tenants.settings import TenantBounds, TenantSettings
     from offhook_mockserver.tenants.tenant import Tenant
@@ -59,6 +65,8 @@ _MOST_CHANNELS: Final = 10_000
 _RELAY: Final = "/relay/"
 #: The paths that are not Sendblue's begin with this.
 _OURS: Final = "/mock/"
+#: Requests that measure audio at once, each with a copy of the audio of a call.
+_MEASURED_AT_ONCE: Final = 2
 
 
 class Mock:
@@ -139,7 +147,18 @@ class Mock:
             on_event=on_event,
             script_for=script_for,
         )
-        self.app: ASGIApp = Guard(self._build(), self._hosts)
+        parts = Controlled(
+            tenants=self.tenants,
+            first=self.tenant,
+            plugins=self._plugins,
+            recordings=self._recordings,
+            environment_of=self.environment_of,
+            waits=Waits(),
+            measuring=asyncio.Semaphore(_MEASURED_AT_ONCE),
+            document=control_openapi,
+        )
+        self._control = ControlApi(parts, self.control_token)
+        self.app: ASGIApp = Guard(self._build(), self._hosts, accepted=self._accepted, refusal=_refusal)
 
     @property
     def port(self) -> int:
@@ -215,6 +234,7 @@ class Mock:
     async def aclose(self) -> None:
         """End all calls and finish their recordings. Idempotent and bounded."""
         try:
+            self._end_control()
             await self.calls.aclose()
             await self.dispatcher.aclose()
         finally:
@@ -238,14 +258,27 @@ class Mock:
         """The accepted values of a Host header."""
         return frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost"))
 
+    def _end_control(self) -> None:
+        """End what clients wait for and their streams, and delete what they have uploaded."""
+        self._control.close()
+        for tenant in self.tenants.all():
+            tenant.delete_clips()
+            tenant.streams.end("the mock stops")
+
+    def _accepted(self, scope: Scope) -> AcceptedBody:
+        """What the body of a write may be."""
+        operation = self._control.larger_body(scope) if is_control(scope) else None
+        if operation is None:
+            return JSON_BODY
+        return AcceptedBody(operation.upload or JSON_BODY.media_type, operation.most_bytes or JSON_BODY.most_bytes)
+
     def _created(self, tenant: Tenant) -> None:
         self.rooms.add_app_id(tenant.app_id)
         tenant.faults.watch(self.entrance)
 
     def _build(self) -> ASGIApp:
         sendblue = SendblueApi(self.tenants, self.calls, self.tenant)
-        routes = [*ApiDocuments().routes(), *ControlApi(self.tenants, self.control_token).routes()]
-        ours = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
+        ours = Starlette(routes=ApiDocuments().routes(), exception_handlers={Exception: _internal_error})
         not_found = ours.router.default
 
         async def rest(scope: Scope, receive: Receive, send: Send) -> None:
@@ -258,6 +291,8 @@ class Mock:
             # The WebRTC door's routes are not known before its libraries are imported, so it gets the whole path.
             if path.startswith(_RELAY):
                 await self.relay(scope, receive, send)
+            elif scope["type"] == "http" and is_control(scope):
+                await self._control(scope, receive, send)
             elif path.startswith(_OURS) or scope["type"] != "http":
                 await ours(scope, receive, send)
             else:
@@ -286,6 +321,11 @@ def _check_folder(folder: Path) -> None:
             f"cannot write to the recordings folder {quoted_path(folder)}: {system_reason(error)}. "
             "Choose another with --recordings"
         ) from None
+
+
+def _refusal(scope: Scope, refused: RequestRefused) -> Response:
+    """A refusal of the guard, in the shape of the API that the request is for."""
+    return control_refusal(refused) if is_control(scope) else refuse(refused.refusal, str(refused))
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:

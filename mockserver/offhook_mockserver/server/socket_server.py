@@ -152,6 +152,7 @@ class MockServer(Mock):
             return
         try:
             server.stop_accepting()
+            self._end_control()
             await self._door.settled()
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await self.calls.aclose()

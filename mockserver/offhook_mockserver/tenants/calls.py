@@ -71,7 +71,7 @@ class Calls:
         self._recordings = recordings
         self._on_event = on_event
         self._script_for = script_for
-        self._speech: dict[tuple[Speech, int], bytes] = {}
+        self._speech: dict[tuple[Speech, int, object], bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, tenant: Tenant, to: str, from_number: str) -> MockCall:
@@ -161,6 +161,7 @@ class Calls:
             notes.callee_ended(call.end, call.problem)
         else:
             notes.callee_ended(call.end)
+        tenant.changes.note()
         await self._until_empty(tenant, call, started_at_s)
 
     def _over(self, tenant: Tenant, call: MockCall, notes: CallNotes, task: asyncio.Task[None]) -> None:
@@ -189,7 +190,7 @@ class Calls:
             pass
 
     async def _load(self, speech: Speech, rate_hz: int) -> bytes:
-        key = (speech, rate_hz)
+        key = (speech, rate_hz, _version(speech))
         pcm = self._speech.get(key)
         if pcm is None:
             pcm = await load_speech(self._plugins, speech, rate_hz)
@@ -206,6 +207,17 @@ class Calls:
         except OffhookError as error:
             _log.warning("what the callee hears is not recorded: %s", error)
             return None
+
+
+def _version(speech: Speech) -> object:
+    """Differs when the file of a speech has changed."""
+    if speech.path is None:
+        return None
+    try:
+        found = speech.path.stat()
+    except (OSError, ValueError):
+        return None  # reading it reports that
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _check_bounds(tenant: Tenant) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.arguments import check_function, check_instance, check_seconds, check_text, check_whole
@@ -79,8 +81,18 @@ class Journal:
         """About how many bytes the kept entries take."""
         return self._bytes
 
+    @property
+    def next_index(self) -> int:
+        """The index that the next entry gets."""
+        return self._next
+
     def __len__(self) -> int:
         return len(self._entries)
+
+    def after(self, index: int, most: int) -> tuple[Entry, ...]:
+        """The first `most` of the kept entries after the one with this index, oldest first."""
+        start = bisect.bisect_right(self._entries, index, key=lambda entry: entry.index)
+        return tuple(islice(self._entries, start, start + most))
 
     def add(
         self,

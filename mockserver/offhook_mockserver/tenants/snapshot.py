@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from offhook_mockserver.callees.confines import Confines
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.tenants.entry import Json
 
@@ -80,12 +81,12 @@ class TenantSnapshot:
         }
 
     @classmethod
-    def from_json(cls, document: object, folder: Path) -> Self:
+    def from_json(cls, document: object, confines: Confines) -> Self:
         """The snapshot that `to_json` returned.
 
         Args:
             document: the document.
-            folder: the folder of the audio files that its scripts name; they may name no others.
+            confines: the audio files that its scripts may name.
 
         Raises:
             ConfigError: it is not such a document; the message names the part that is wrong.
@@ -101,7 +102,7 @@ class TenantSnapshot:
             lines=tuple(check_text(line, "a line of the document") for line in _list(parts, "lines")),
             settings=TenantSettings.from_json(_object(parts, "settings")),
             bounds=TenantBounds.from_json(_object(parts, "bounds")),
-            scripts=scripts_in(check_text(parts.get("scripts"), "scripts of the document"), folder),
+            scripts=scripts_in(check_text(parts.get("scripts"), "scripts of the document"), confines),
             calls_started=check_whole(parts.get("calls_started"), "calls_started of the document", least=0),
             ahead_s=check_number(parts.get("ahead_s"), "ahead_s of the document", least=0, unit="seconds"),
             wall_offset_s=check_number(parts.get("wall_offset_s"), "wall_offset_s of the document", unit="seconds"),

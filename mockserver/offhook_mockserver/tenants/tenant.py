@@ -18,6 +18,7 @@ from offhook.arguments import check_flag, check_instance, check_path, check_seve
 from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164
 from offhook.secret import Secret
+from offhook_mockserver.tenants.changes import Changes
 from offhook_mockserver.tenants.clock import TenantClock
 from offhook_mockserver.tenants.effects import MediaImpaired
 from offhook_mockserver.tenants.entry import EntryKind
@@ -30,6 +31,7 @@ from offhook_mockserver.tenants.settings import (
     check_tenant_settings,
 )
 from offhook_mockserver.tenants.snapshot import TenantSnapshot
+from offhook_mockserver.tenants.streams import Streams
 from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
 from offhook_wire.access_token import mint
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.account.access_tokens import AccessToken
     from offhook_mockserver.tenants.account.account import Account
     from offhook_mockserver.tenants.call import EndedCall, MockCall
+    from offhook_mockserver.tenants.clips import TenantClips
     from offhook_mockserver.tenants.entry import Json
     from offhook_mockserver.tenants.fault import Fault
     from offhook_mockserver.tenants.webhooks.webhooks import Webhooks
@@ -82,6 +85,8 @@ class Tenant:
             `settings.keep_audio_s` is above 0.
         removed: whether it was removed from its mock.
         faults: what goes wrong for it, because a test wants it.
+        changes: notified of changes that the journal does not have.
+        streams: the streams of events that its clients read.
         inbound_calls: how many calls have arrived at its lines.
         dispatcher: delivers its webhooks.
     """
@@ -103,9 +108,12 @@ class Tenant:
     kept: deque[MockCall] = field(default_factory=lambda: deque["MockCall"](maxlen=_KEPT))
     faults: Faults = field(default_factory=Faults)
     removed: bool = False
+    changes: Changes = field(default_factory=Changes, repr=False)
+    streams: Streams = field(default_factory=Streams, repr=False)
     inbound_calls: int = 0
     dispatcher: Dispatcher = field(default_factory=Dispatcher, repr=False)
     _account: Account | None = field(default=None, init=False, repr=False)
+    _clips: TenantClips | None = field(default=None, init=False, repr=False)
     _webhooks: Webhooks | None = field(default=None, init=False, repr=False)
 
     @property
@@ -116,6 +124,20 @@ class Tenant:
 
             self._account = Account(self.seed, self.clock)
         return self._account
+
+    @property
+    def clips(self) -> TenantClips:
+        """The audio clips that a client has uploaded; made when it is used for the first time."""
+        if self._clips is None:
+            from offhook_mockserver.tenants.clips import TenantClips  # likewise
+
+            self._clips = TenantClips()
+        return self._clips
+
+    def delete_clips(self) -> None:
+        """Delete the uploaded clips, and accept no more. Idempotent."""
+        if self._clips is not None or self.removed:
+            self.clips.close()
 
     @property
     def webhooks(self) -> Webhooks:
@@ -288,7 +310,16 @@ class Tenants:
         Raises:
             ConfigError: it is not such a document, or another tenant of this mock has the same seed.
         """
-        snapshot = TenantSnapshot.from_json(document, _folder(folder))
+        from offhook_mockserver.callees.confines import InFolder  # few tenants are restored
+
+        return self.create_from(TenantSnapshot.from_json(document, InFolder(_folder(folder))))
+
+    def create_from(self, snapshot: TenantSnapshot) -> Tenant:
+        """A new tenant that is like an exported one.
+
+        Raises:
+            ConfigError: another tenant of this mock has the same seed.
+        """
         tenant = self.create(
             lines=snapshot.lines, settings=snapshot.settings, bounds=snapshot.bounds, seed=snapshot.seed
         )
@@ -391,6 +422,9 @@ class Tenants:
         tenant.faults.close()
         tenant.close_webhooks()
         tenant.journal.close()
+        tenant.delete_clips()
+        tenant.streams.end("the tenant was removed")
+        tenant.changes.note()
         self.on_removed(tenant)
 
 

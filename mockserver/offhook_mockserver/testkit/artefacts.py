@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import re
-import wave
-from array import array
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +18,7 @@ from offhook.records import load_json, to_json, write_private
 from offhook.secret import redact
 from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.toml_writer import to_toml
+from offhook_mockserver.callees.wav_file import wav_of
 from offhook_mockserver.testkit.picture import picture_of
 
 if TYPE_CHECKING:
@@ -151,26 +149,10 @@ def _plain(document: Document) -> dict[str, object]:
 def _audio_files(evidence: Evidence, index: int, audio: CallAudio) -> Iterator[tuple[str, bytes]]:
     """The audio of one call: the caller as the callee heard it, the callee, and both side by side."""
     suffix = "" if index == 1 else f"-{index}"
-    yield f"caller{suffix}.wav", _wav(audio.rate_hz, audio.heard)
-    yield f"callee{suffix}.wav", _wav(audio.rate_hz, audio.said)
-    yield f"mixed{suffix}.wav", _wav(audio.rate_hz, audio.heard, audio.said)
+    yield f"caller{suffix}.wav", wav_of(audio.rate_hz, audio.heard)
+    yield f"callee{suffix}.wav", wav_of(audio.rate_hz, audio.said)
+    yield f"mixed{suffix}.wav", wav_of(audio.rate_hz, audio.heard, audio.said)
     yield f"waveforms{suffix}.svg", _text(picture_of(evidence, index, audio))
-
-
-def _wav(rate_hz: int, *channels: bytes) -> bytes:
-    """A WAV file of 16-bit samples, whose channels are as long as the longest."""
-    length = max(len(channel) // SAMPLE_BYTES for channel in channels)
-    samples = array("h", bytes(length * SAMPLE_BYTES * len(channels)))
-    for number, channel in enumerate(channels):
-        part = array("h", channel[: len(channel) // SAMPLE_BYTES * SAMPLE_BYTES])
-        samples[number : len(part) * len(channels) : len(channels)] = part
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(len(channels))
-        writer.setsampwidth(SAMPLE_BYTES)
-        writer.setframerate(rate_hz)
-        writer.writeframes(samples.tobytes())
-    return file.getvalue()
 
 
 def _statistics(evidence: Evidence) -> dict[str, object]:

@@ -18,6 +18,7 @@ from offhook.interfaces import e164
 from offhook.paths import expanded
 from offhook.wording import no_attribute
 from offhook_mockserver.callees.numbers import DEFAULT_NUMBER
+from offhook_mockserver.callees.specs import check_spec
 from offhook_mockserver.callees.toml import scripts_of
 from offhook_mockserver.testkit.applications import check_application
 from offhook_mockserver.testkit.bridge import VirtualBridge, refuse_in_a_loop
@@ -26,7 +27,6 @@ from offhook_mockserver.testkit.calls import CallList
 from offhook_mockserver.testkit.clock import ClockHandle
 from offhook_mockserver.testkit.journal import JournalHandle
 from offhook_mockserver.testkit.process_environment import ONLY_LOOPBACK_VARIABLE, is_only_loopback
-from offhook_mockserver.testkit.specs import check_spec
 from offhook_mockserver.testkit.webhooks import WebhooksHandle
 
 if TYPE_CHECKING:

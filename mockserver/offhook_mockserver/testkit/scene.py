@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from offhook_mockserver.tenants.changes import Changes
 from offhook_mockserver.testkit.applications import Applications
-from offhook_mockserver.testkit.changes import Changes
 from offhook_mockserver.testkit.verdicts import VerdictNotes
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import cast
 
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.script import VERBS, Script
-from offhook_mockserver.callees.toml import METHODS, load_scripts
+from offhook_mockserver.callees.script_reader import METHODS
+from offhook_mockserver.callees.toml import load_scripts
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/callee-scripts.md").read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The control API, below ``/mock/v1``: faults of tenants.
+"""The control API, below ``/mock/v1``: finds the operation of a request, checks who asks and what, and answers.
 
 A request needs the token of the mock, which the mock prints and keeps in a private file. Requests with keys of
 Sendblue's API are refused, because a program that has those must not find out that it calls a mock; so are requests of
@@ -7,146 +7,196 @@ browsers, whatever page they come from.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final, cast
 
-from starlette.routing import Route
+from starlette.responses import Response
 
-from offhook.errors import ConfigError
-from offhook.wording import quoted
+from offhook.errors import CallStateError, MissingExtraError, OffhookError, StorageError
+from offhook_mockserver.callees.script import ScriptError
 from offhook_mockserver.doors.json_answer import JsonAnswer
-from offhook_mockserver.faces.sendblue.credentials import KEY_HEADERS, SECRET_HEADERS
-from offhook_mockserver.tenants.http_faults import HttpFaults
-from offhook_wire.strict_json import ProtocolError, load_object
+from offhook_mockserver.faces.control import (
+    about,
+    audio,
+    callees,
+    calls,
+    clips,
+    clock,
+    events,
+    faults,
+    journal,
+    questions,
+    recordings,
+    tenants,
+)
+from offhook_mockserver.faces.control.access import check_access
+from offhook_mockserver.faces.control.openapi import document_of
+from offhook_mockserver.faces.control.operation import PREFIX, TENANT, TENANT_FIELD, Asked, ControlOperation
+from offhook_mockserver.faces.control.refusals import ControlRefused, control_refusal
+from offhook_mockserver.faces.operations.fields import NO_FIELDS, query_pairs
+from offhook_mockserver.faces.operations.kinds import WrongValue
+from offhook_mockserver.faces.operations.request import body_of, headers_of
+from offhook_mockserver.faces.operations.routes import Routes
+from offhook_mockserver.faces.refusals import nearest_route
+from offhook_wire.strict_json import WHOLE, ProtocolError, load_object
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Mapping
 
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.routing import BaseRoute
+    from starlette.types import Receive, Scope, Send
 
     from offhook.secret import Secret
-    from offhook_mockserver.tenants.fault import Fault
-    from offhook_mockserver.tenants.tenant import Tenant, Tenants
-
-PREFIX: Final = "/mock/v1"
-FAULTS: Final = f"{PREFIX}/faults"
-_BEARER: Final = "Bearer "
-#: Headers that browsers add to every request, or to some, and other programs do not.
-_BROWSER_HEADERS: Final = ("origin", "sec-fetch-site", "sec-fetch-mode")
+    from offhook_mockserver.faces.control.operation import Controlled
 
 
-class ControlRefused(Exception):
-    """Ends the handling of a request.
+#: Where a path has what comes after ``/mock/v1``, among what is between the slashes.
+_TOP: Final = 3
+#: The modules with the operations.
+_OPERATIONS: Final = (
+    about,
+    tenants,
+    callees,
+    clips,
+    faults,
+    journal,
+    events,
+    calls,
+    audio,
+    questions,
+    recordings,
+    clock,
+)
 
-    Attributes:
-        status: the HTTP status.
-        code: the reason, for programs.
-    """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
+def control_operations() -> tuple[ControlOperation, ...]:
+    """Every operation of the control API."""
+    return tuple(operation for module in _OPERATIONS for operation in module.operations())
+
+
+def control_openapi() -> dict[str, object]:
+    """The OpenAPI document of the mock's control API, as an object of JSON."""
+    return document_of(control_operations())
+
+
+def is_control(scope: Scope) -> bool:
+    """Whether a request is for the control API."""
+    return f"{scope['path']}/".startswith(f"{PREFIX}/")
 
 
 class ControlApi:
-    """The API.
+    """The API, as an ASGI application for the paths that begin with ``/mock/v1``.
 
     Args:
-        tenants: the tenants; the first one is meant where a request names none.
+        mock: what it controls.
         token: what a request must prove to have.
     """
 
-    def __init__(self, tenants: Tenants, token: Secret) -> None:
-        self._tenants = tenants
+    def __init__(self, mock: Controlled, token: Secret) -> None:
+        self._mock = mock
         self._token = token
+        self._routes: Routes[ControlOperation] = Routes(control_operations())
 
-    def routes(self) -> list[BaseRoute]:
-        """The routes to mount at the root of the server."""
-        return [
-            Route(FAULTS, self._checked(self._list), methods=["GET"]),
-            Route(FAULTS, self._checked(self._add), methods=["POST"]),
-            Route(FAULTS, self._checked(self._clear), methods=["DELETE"]),
-            Route(f"{FAULTS}/{{id}}", self._checked(self._remove), methods=["DELETE"]),
-        ]
+    def larger_body(self, scope: Scope) -> ControlOperation | None:
+        """The operation whose body is of another type, or larger, than those of other requests; None for all others.
 
-    async def _list(self, request: Request) -> Response:
-        faults = self._tenant(request.query_params.get("tenant")).faults
-        return JsonAnswer({"faults": [document_of(fault) for fault in (*faults.used_up, *faults.active)]})
+        It is asked before the body is read, and so checks the token of such a request.
 
-    async def _add(self, request: Request) -> Response:
+        Raises:
+            ControlRefused: the request may not use that operation.
+        """
+        found = self._routes.find(scope["method"], scope["path"])
+        if found is None or not (found[0].upload or found[0].most_bytes):
+            return None
+        check_access(headers_of(scope), self._token)
+        return found[0]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        failure: Exception | None = None
         try:
-            fields = load_object(await request.body())
-        except ProtocolError as error:
-            raise ControlRefused(400, "malformed", str(error)) from None
-        name, arguments, tenant = fields.get("name"), fields.get("arguments", {}), fields.get("tenant")
-        if not isinstance(name, str) or not isinstance(arguments, dict) or not isinstance(tenant, str | None):
-            wanted = "the body needs a name (text), and may have arguments (an object) and a tenant (a key id)"
-            raise ControlRefused(400, "malformed", wanted)
-        if name == HttpFaults.refused.__name__:
-            problem = "nothing could undo this fault, since that needs a connection: stop the mock instead"
-            raise ControlRefused(422, "not_undone", problem)
+            response = await self._answer(scope, receive)
+        except ControlRefused as refused:
+            response = control_refusal(refused)
+        except Exception as error:
+            failure = error
+            response = control_refusal(
+                ControlRefused("failed", "the mock failed; its log shows why. Please report this")
+            )
+        await response(scope, receive, send)
+        if failure is not None:
+            raise failure  # for the log of the server
+
+    def close(self) -> None:
+        """End the requests that wait, since the mock stops. Idempotent."""
+        self._mock.waits.close()
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        method, path = cast("str", scope["method"]), cast("str", scope["path"])
+        found = self._routes.find("GET" if method == "HEAD" else method, path)
+        check_access(headers_of(scope), self._token, is_open=found is not None and found[0].is_open)
+        if found is None:
+            raise self._unknown(method, path)
+        operation, parameters = found
         try:
-            fault = self._tenant(tenant).faults.make(name, cast("dict[str, object]", arguments))
-        except ConfigError as error:
-            raise ControlRefused(422, error.code, error.message) from None
-        return JsonAnswer(document_of(fault), 201)
+            result = operation.handle(await self._asked(operation, parameters, scope, receive))
+            if isinstance(result, Awaitable):
+                result = await cast("Awaitable[object]", result)
+        except WrongValue as error:
+            raise ControlRefused("malformed", str(error)) from None
+        except OffhookError as error:
+            raise ControlRefused(_code(error), error.message) from None
+        return result if isinstance(result, Response) else JsonAnswer(result)
 
-    async def _remove(self, request: Request) -> Response:
-        id = cast("str", request.path_params["id"])
-        fault = self._tenant(request.query_params.get("tenant")).faults.find(id)
-        if fault is None:
-            raise ControlRefused(404, "no_such_fault", f"no active fault has the id {quoted(id)}")
-        fault.end()
-        return JsonAnswer(document_of(fault))
+    async def _asked(
+        self, operation: ControlOperation, parameters: Mapping[str, str], scope: Scope, receive: Receive
+    ) -> Asked:
+        body, content = NO_FIELDS.read({}), b""
+        if operation.body is not None:
+            body = operation.body.read(_parse(await body_of(receive), empty=not operation.body.any_required))
+        elif operation.upload:
+            content = await body_of(receive)
+        return Asked(
+            mock=self._mock,
+            parameters=(TENANT_FIELD if TENANT in operation.path else NO_FIELDS).read_texts(parameters)
+            | operation.parameters.read_texts(parameters),
+            query=operation.query.read_pairs(query_pairs(scope.get("query_string", b""))),
+            body=body,
+            content=content,
+            receive=receive,
+            headers=headers_of(scope),
+        )
 
-    async def _clear(self, request: Request) -> Response:
-        faults = self._tenant(request.query_params.get("tenant")).faults
-        before = faults.active
-        faults.end_all()
-        return JsonAnswer({"faults": [document_of(fault) for fault in before]})
-
-    def _tenant(self, key_id: str | None) -> Tenant:
-        tenant = next(iter(self._tenants.all()), None) if key_id is None else self._tenants.named(key_id)
-        if tenant is None:
-            problem = "this mock has no tenant" + ("" if key_id is None else " with that key id")
-            raise ControlRefused(404, "no_such_tenant", problem)
-        return tenant
-
-    def _checked(self, handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        async def checked(request: Request) -> Response:
-            try:
-                self._check(request)
-                return await handle(request)
-            except ControlRefused as refused:
-                return JsonAnswer({"error": {"code": refused.code, "message": str(refused)}}, refused.status)
-
-        return checked
-
-    def _check(self, request: Request) -> None:
-        headers = request.headers
-        if any(name in headers for name in _BROWSER_HEADERS):
-            raise ControlRefused(403, "browser", "web pages may not control a mock")
-        if any(name in headers for name in (*KEY_HEADERS, *SECRET_HEADERS)):
-            problem = "keys of Sendblue's API do not control a mock: leave them out, and send the mock's control token"
-            raise ControlRefused(403, "foreign_keys", problem)
-        given = headers.get("authorization", "")
-        if not given.startswith(_BEARER) or not self._token.matches(given.removeprefix(_BEARER)):
-            problem = "the header Authorization must be: Bearer and the control token that this mock printed"
-            raise ControlRefused(401, "token", problem)
+    def _unknown(self, method: str, path: str) -> ControlRefused:
+        allowed = self._routes.methods_of(path)
+        if allowed:
+            message = f"{path} is answered to {' and '.join(allowed)}, not to {method}"
+            return ControlRefused("method", message, headers={"allow": ", ".join(allowed)})
+        known = self._routes.names()
+        parts = path.split("/")
+        tops = {name.split("/")[_TOP] for name in known if name.count("/") >= _TOP}
+        if len(parts) > _TOP and parts[_TOP] not in tops:
+            parts[_TOP:_TOP] = ["tenants", "{tenant}"]  # which a client has likely left out
+        elif len(parts) > _TOP + 1 and parts[_TOP] == "tenants":
+            parts[_TOP + 1] = "{tenant}"
+        asked = f"{method} {'/'.join(parts)}"
+        nearest = nearest_route(asked, known)
+        return ControlRefused("no_such_route", f"there is no such path; the nearest is {nearest}")
 
 
-def document_of(fault: Fault) -> dict[str, object]:
-    """A fault, for programs."""
-    return {
-        "id": fault.id,
-        "name": fault.name,
-        "what": fault.what,
-        "text": str(fault),
-        "times": fault.times,
-        "channel": fault.channel,
-        "count": fault.count,
-        "active": fault.active,
-        "used_up": fault.spent and not fault.active,
-    }
+def _code(error: OffhookError) -> str:
+    if isinstance(error, ScriptError):
+        return "script"
+    if isinstance(error, CallStateError):
+        return "state"
+    if isinstance(error, MissingExtraError | StorageError):
+        return "unavailable"
+    return "invalid"
+
+
+def _parse(body: bytes, *, empty: bool) -> dict[str, object]:
+    if not body and empty:
+        return {}
+    try:
+        return load_object(body)
+    except ProtocolError as error:
+        place = "the body" if error.field == WHOLE else f"the body: {error.field}"
+        raise ControlRefused("malformed", f"{place} {error.problem}") from None

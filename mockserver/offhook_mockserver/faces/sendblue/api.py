@@ -18,7 +18,7 @@ from offhook_mockserver.faces.operations.kinds import WrongValue
 from offhook_mockserver.faces.operations.request import body_of, headers_of
 from offhook_mockserver.faces.operations.routes import Routes
 from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, unknown_route
-from offhook_mockserver.faces.sendblue import account, auth_tokens, start_call, webhooks
+from offhook_mockserver.faces.sendblue import account, auth_tokens, events, start_call, webhooks
 from offhook_mockserver.faces.sendblue.credentials import authenticate, check_scope
 from offhook_mockserver.faces.sendblue.families import Family, refusal_in
 from offhook_mockserver.faces.sendblue.lenient import groups, location, verify
@@ -45,6 +45,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *start_call.operations(),
     *account.operations(),
     *auth_tokens.operations(),
+    *events.operations(),
     *groups.operations(),
     *lenient_messages.operations(),
     *location.operations(),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from offhook.interfaces import Ids
 from offhook_mockserver.tenants.account.access_tokens import AccessTokens
+from offhook_mockserver.tenants.account.events import AccountEvents
 
 if TYPE_CHECKING:
     from offhook_mockserver.tenants.clock import TenantClock
@@ -21,8 +22,10 @@ class Account:
     Attributes:
         email: the address of the account.
         access_tokens: the temporary bearer tokens.
+        events: what happens to it, for clients that follow it live.
     """
 
     def __init__(self, seed: str, clock: TenantClock) -> None:
         self.email: str = f"account-{Ids(f'{seed}/account').hex(8)}@example.com"
         self.access_tokens: AccessTokens = AccessTokens(seed, clock)
+        self.events: AccountEvents = AccountEvents(clock)

@@ -13,7 +13,7 @@ __tracebackhide__: Final = True
 
 
 class Changes:
-    """Wakes the waits of tests whenever something may have changed; each looks for itself. Used on the mock's loop."""
+    """Wakes waits whenever something may have changed; each looks for itself. Used on the loop of the mock."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()

@@ -1,0 +1,118 @@
+"""The OpenAPI document of the control API, made from the operations."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import offhook
+from offhook_mockserver.faces.control.operation import JSON, PREFIX, TENANT, TENANT_FIELD
+from offhook_mockserver.faces.control.refusals import CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from offhook_mockserver.faces.control.operation import ControlOperation
+    from offhook_mockserver.faces.operations.fields import Field
+    from offhook_mockserver.faces.operations.kinds import Schema
+
+#: The member of an operation that says how long its body may be, in bytes.
+MOST_BYTES: Final = "x-offhook-most-bytes"
+_DESCRIPTION: Final = """\
+The API with which programs of any language control a running mock: tenants, callees, faults, the journal, what was \
+heard, recordings and the clock. A request has the header `Authorization: Bearer TOKEN` with the mock's control token, \
+which `offhook mock --json` prints and the file of a running mock holds. Requests of web pages, and requests with keys \
+of Sendblue's API, are refused. Every refusal has the same shape, and a code that stays the same between versions."""
+_ERROR: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {"code": {"type": "string", "enum": list(CODES)}, "message": {"type": "string"}},
+            "required": ["code", "message"],
+            "additionalProperties": False,
+        }
+    },
+    "required": ["error"],
+    "additionalProperties": False,
+}
+_REFUSED: Final[Schema] = {"$ref": "#/components/responses/refused"}
+
+
+def document_of(operations: Iterable[ControlOperation]) -> dict[str, object]:
+    """The document of some operations, as an object of JSON."""
+    paths: dict[str, dict[str, object]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "The control API of offhook's mock",
+            "version": offhook.__version__,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(path) for path in paths)],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "responses": {
+                "refused": {
+                    "description": "The request was refused.",
+                    "content": {JSON: {"schema": _ERROR}},
+                }
+            },
+        },
+    }
+
+
+def _operation(operation: ControlOperation) -> dict[str, object]:
+    described: dict[str, object] = {
+        "operationId": _id(operation),
+        "summary": operation.summary,
+        "tags": [_tag(operation.path)],
+    }
+    if operation.is_open:
+        described["security"] = []
+    in_path = [*(TENANT_FIELD.fields if TENANT in operation.path else ()), *operation.parameters.fields]
+    parameters = [_parameter(field, "path") for field in in_path]
+    parameters += [_parameter(field, "query") for field in operation.query.fields]
+    if parameters:
+        described["parameters"] = parameters
+    if operation.body is not None:
+        content = {JSON: {"schema": operation.body.schema}}
+        described["requestBody"] = {"required": operation.body.any_required, "content": content}
+    elif operation.upload:
+        described["requestBody"] = {"required": True, "content": {operation.upload: {}}}
+    if operation.most_bytes:
+        described[MOST_BYTES] = operation.most_bytes
+    responses: dict[str, object] = {str(status): _answer(schema) for status, schema in operation.answers.items()}
+    if operation.answer is not None:
+        responses["200"] = _answer(operation.answer)
+    elif operation.media_type != JSON:
+        responses["200"] = {"description": "Done.", "content": {operation.media_type: {}}}
+    described["responses"] = {**dict(sorted(responses.items())), "4XX": _REFUSED, "5XX": _REFUSED}
+    return described
+
+
+def _answer(schema: Schema) -> dict[str, object]:
+    return {"description": "Done.", "content": {JSON: {"schema": schema}}}
+
+
+def _parameter(field: Field, place: str) -> dict[str, object]:
+    schema = {name: value for name, value in field.schema.items() if name != "description"}
+    parameter = {"name": field.name, "in": place, "required": field.required, "schema": schema}
+    return {**parameter, "description": field.summary} if field.summary else parameter
+
+
+def _id(operation: ControlOperation) -> str:
+    words = re.findall("[a-z0-9]+", operation.path.removeprefix(PREFIX).lower())
+    return "_".join([operation.method.lower(), *words])
+
+
+def _tag(path: str) -> str:
+    """What a path is about: the part after the tenant, or the first one."""
+    parts = path.removeprefix(TENANT if path.startswith(f"{TENANT}/") else PREFIX).strip("/").split("/")
+    return parts[0] or "mock"

@@ -25,6 +25,8 @@ Schema: TypeAlias = "Mapping[str, object]"
 _MOST_ITEMS: Final = 1000
 #: The longest text, unless the kind says otherwise. A body may have 64 KiB.
 _MOST_TEXT: Final = 65_536
+#: A number whose digits messages do not show; Python's `g` fails for whole numbers that no float can hold.
+_MOST_SHOWN: Final = 10**20
 _MOST_URL: Final = 2_048
 _E164: Final = r"\+[1-9][0-9]{6,14}"
 _EMAIL: Final = r"[^@\s]{1,64}@[^@\s]{1,190}"
@@ -156,7 +158,7 @@ def number(*, least: float | None = None, most: float | None = None) -> Kind:
     hint = "pass a number" + _range(least, most)
 
     def read(value: object, name: str) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
             raise WrongValue(f"{name} must be a number: {hint}")
         return _within(value, name, least, most)
 
@@ -327,9 +329,17 @@ def _range(least: float | None, most: float | None, unit: str = "") -> str:
     return "" if most is None else f" of at most {most}{unit}"
 
 
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
 def _within(value: float, name: str, least: float | None, most: float | None) -> float:
     if (least is not None and value < least) or (most is not None and value > most):
-        raise WrongValue(f"{name} must be a number{_range(least, most)}, got {value:.20g}")
+        got = f"{value:.20g}" if abs(value) < _MOST_SHOWN else "a number of more than 20 digits"
+        raise WrongValue(f"{name} must be a number{_range(least, most)}, got {got}")
     return value
 
 

@@ -26,7 +26,7 @@ OTHER_URL = "http://127.0.0.1:10/hooks"
 async def settled(mock: InProcessMock) -> None:
     """Let every delivery end that can."""
     while mock.tenant.webhooks.waiting:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
 
 
 def send(mock: InProcessMock, number: int = 0, *, about: str = "call", type: str = "call_log") -> tuple[Delivery, ...]:

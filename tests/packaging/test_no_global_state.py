@@ -22,9 +22,9 @@ import pluggy
 import pytest
 from _pytest.fixtures import FixtureFunctionDefinition
 
-from offhook_mockserver.faces.sendblue.fields import Field, Fields
-from offhook_mockserver.faces.sendblue.kinds import Kind
-from offhook_mockserver.faces.sendblue.routes import Routes
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.kinds import Kind
+from offhook_mockserver.faces.operations.routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +52,7 @@ ALLOWED = {
     "offhook_sqlite.store._inherited": "connections that a forked child may neither use nor close",
     "offhook_wire.message._codecs": "the reader and writer of a class of messages are made once; one for each class",
     "offhook_wire.message._dump": "a method of an encoder, which keeps nothing",
+    "offhook_mockserver.doors.json_answer._encode": "a method of an encoder, which keeps nothing",
     "offhook_wire.strict_json._decode": "a method of a decoder, which keeps nothing",
     "offhook_wire.opus.default_backend": "a library is loaded once for the process; it holds nothing of a call",
 }

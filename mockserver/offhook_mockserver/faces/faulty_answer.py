@@ -91,7 +91,7 @@ class _BrokenAnswer(Response):
 
     async def _answer_over(self, connection: ClientConnection, gone: asyncio.Task[None], send: Send) -> None:
         effect, answer = self._effect, self._answer
-        body = bytes(answer.body)
+        body = bytes(getattr(answer, "body", b""))  # a stream of events has none: it ends before it begins
         if effect.delay_s:
             await asyncio.wait((gone,), timeout=effect.delay_s)
         if effect.reset_after == 0:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.session import Grade
 from offhook_mockserver.doors.limits import LINGER_S
+from offhook_mockserver.faces.operations.request import headers_of
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, refuse
 from offhook_mockserver.server.limits import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADERS
 
@@ -35,6 +36,8 @@ FOREIGN_HOST: Final = ApiRefusal(421, Grade.ASSUMED)
 TOO_MANY_HEADERS: Final = ApiRefusal(431, Grade.ASSUMED)
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
+#: What a request may have at most once.
+_ONCE: Final = ("host", "origin", "content-type")
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
@@ -86,14 +89,8 @@ class Guard:
         request = _Request(receive)
         try:
             headers = self._check_headers(scope)
-            body = b""
             if scope["type"] == "http":
-                accepted = JSON_BODY if scope["method"] in _SAFE else self._accepted(scope)
-                if scope["method"] not in _SAFE:
-                    _check_type(headers, accepted, headers.get("content-length", "0").lstrip("0") != "")
-                body = await self._whole_body(headers, request, accepted.most_bytes)
-                if scope["method"] not in _SAFE:
-                    _check_type(headers, accepted, body != b"")
+                receive = await self._checked_body(scope, headers, request)
         except RequestRefused as refused:
             await _answer(scope, request, send, refused)
             return
@@ -105,19 +102,19 @@ class Guard:
                 message = {**message, "headers": [*message.get("headers", ()), _NOSNIFF]}
             await send(message)
 
-        await self._app(scope, _replay(body, receive) if scope["type"] == "http" else receive, send_guarded)
+        await self._app(scope, receive, send_guarded)
 
     def _check_headers(self, scope: Scope) -> dict[str, str]:
         raw: list[tuple[bytes, bytes]] = scope["headers"]
-        if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEADER_BYTES:
+        if len(raw) > MAX_HEADERS or sum([len(name) + len(value) for name, value in raw]) > MAX_HEADER_BYTES:
             message = f"more than {MAX_HEADERS} headers, or more than {MAX_HEADER_BYTES} bytes of headers"
             raise RequestRefused(TOO_MANY_HEADERS, message)
-        headers: dict[str, str] = {}
-        for name, value in raw:
-            key = name.decode("latin-1").lower()
-            if key in headers and key in {"host", "origin", "content-type"}:
-                raise RequestRefused(REPEATED_HEADER, f"more than one {key} header")
-            headers[key] = value.decode("latin-1")
+        headers = headers_of(scope)
+        if len(headers) < len(raw):
+            names = [name.decode("latin-1").lower() for name, _ in raw]
+            for name in _ONCE:
+                if names.count(name) > 1:
+                    raise RequestRefused(REPEATED_HEADER, f"more than one {name} header")
         if "content-length" in headers and "transfer-encoding" in headers:
             # Two programs on the way may read different bodies (RFC 9112, section 6.1).
             raise RequestRefused(TWO_LENGTHS, "a request may have Content-Length or Transfer-Encoding, but not both")
@@ -130,6 +127,22 @@ class Guard:
         if write and headers.get("origin", f"http://{host}").lower() != f"http://{host}":
             raise RequestRefused(FOREIGN_ORIGIN, "pages of another origin may not use this server")
         return headers
+
+    async def _checked_body(self, scope: Scope, headers: dict[str, str], request: _Request) -> Receive:
+        """Wait for the whole body and check it; returns what the application receives."""
+        write = scope["method"] not in _SAFE
+        accepted = self._accepted(scope) if write else JSON_BODY
+        if "content-length" not in headers and "transfer-encoding" not in headers:
+            # It has no body (RFC 9112, section 6.3), and so nothing is waited for.
+            if write:
+                _check_type(headers, accepted, has_body=False)
+            return request.receive
+        if write:
+            _check_type(headers, accepted, has_body=headers.get("content-length", "0").lstrip("0") != "")
+        body = await self._whole_body(headers, request, accepted.most_bytes)
+        if write:
+            _check_type(headers, accepted, has_body=body != b"")
+        return _replay(body, request.receive)
 
     async def _whole_body(self, headers: dict[str, str], request: _Request, most_bytes: int) -> bytes:
         too_large = RequestRefused(BODY_TOO_LARGE, f"the body is larger than {most_bytes} bytes")
@@ -156,11 +169,11 @@ class _Request:
     """A `receive` that knows whether the body of the request has arrived completely."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+        self.receive = receive
         self.complete = False
 
     async def __call__(self) -> Message:
-        message = await self._receive()
+        message = await self.receive()
         self.complete = not (message["type"] == "http.request" and message.get("more_body", False))
         return message
 
@@ -169,7 +182,7 @@ class _Gone(Exception):
     """The client disconnected before its request was complete, so it cannot read an answer."""
 
 
-def _check_type(headers: dict[str, str], accepted: AcceptedBody, has_body: bool) -> None:
+def _check_type(headers: dict[str, str], accepted: AcceptedBody, *, has_body: bool) -> None:
     """Check the type of a write's body. Without one, clients send no type: a DELETE of Sendblue's SDKs, for example."""
     given = headers.get("content-type")
     if given is None and not has_body:

@@ -119,6 +119,7 @@ class MockServer(Mock):
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
         self._pcm_door = PcmDoor(self.rooms, self.ids)
         self._port = 0
+        self._own_names: frozenset[str] = frozenset()
         self._server: LoopServer | None = None
 
     @property
@@ -136,7 +137,7 @@ class MockServer(Mock):
         await super().start()
         server = LoopServer(self.app)
         await server.start(self.settings.port)
-        self._server, self._port = server, server.port
+        self._server, self._port, self._own_names = server, server.port, _names(server.port)
         self.entrance.on_change = server.refuse
         server.refuse(self.entrance.refusing)
         self._door.warm_up()
@@ -164,7 +165,7 @@ class MockServer(Mock):
             await server.stop()
 
     def _hosts(self) -> frozenset[str]:
-        return _names(self._port)
+        return self._own_names
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request for the PCM door to that door, and any other request to the WebRTC door."""

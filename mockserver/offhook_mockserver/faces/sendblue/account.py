@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offhook.session import Grade
+from offhook_mockserver.faces.operations.shapes import OK, TEXT, a_list, about, an_object
 from offhook_mockserver.faces.sendblue.operation import Operation, Scoped
-from offhook_mockserver.faces.sendblue.shapes import OK, TEXT, a_list, about, an_object
 
 if TYPE_CHECKING:
     from offhook_mockserver.faces.sendblue.operation import Asked

@@ -91,5 +91,5 @@ def _bearer(headers: Mapping[str, str]) -> str:
     return value[len(_BEARER) :].strip() if value[: len(_BEARER)].lower() == _BEARER else ""
 
 
-def _header(headers: Mapping[str, str], names: tuple[str, ...]) -> str:
-    return next((value for name in names if (value := headers.get(name))), "")
+def _header(headers: Mapping[str, str], names: tuple[str, str]) -> str:
+    return headers.get(names[0]) or headers.get(names[1]) or ""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.faces.refusals import RequestRefused
-    from offhook_mockserver.faces.sendblue.kinds import Schema
 
 
 class Family(Enum):
@@ -84,7 +84,9 @@ def refusal_in(family: Family, refused: RequestRefused, error_body: ErrorBody | 
     body: dict[str, object]
     match family:
         case Family.FACETIME:
-            return refuse(refused.refusal, message, ErrorBody(error_body))
+            response = refuse(refused.refusal, message, ErrorBody(error_body))
+            response.headers.update(refused.headers)
+            return response
         case Family.API:
             body = {"status": "ERROR", "message": message}
         case Family.MESSAGING:
@@ -98,4 +100,4 @@ def refusal_in(family: Family, refused: RequestRefused, error_body: ErrorBody | 
             body = {"error": error}
         case Family.PLAIN:
             body = {"error": message}
-    return JsonAnswer(body, status)
+    return JsonAnswer(body, status, dict(refused.headers) or None)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final, cast
 
 import offhook
 from offhook.session import Grade
+from offhook_mockserver.faces.operations.fields import GRADE, SOURCE
 from offhook_mockserver.faces.sendblue.families import REFUSALS, Family
-from offhook_mockserver.faces.sendblue.fields import GRADE, SOURCE
 from offhook_mockserver.faces.sendblue.operation import Scoped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from offhook_mockserver.faces.sendblue.fields import Field, Fields
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.fields import Field, Fields
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.faces.sendblue.operation import Operation
 
 
@@ -163,7 +163,7 @@ def _own_grade(schema: Schema, inherited: Mapping[str, str]) -> dict[str, str]:
     if GRADE not in schema:
         return {**inherited, **({SOURCE: str(schema[SOURCE])} if SOURCE in schema else {})}
     grade = str(schema[GRADE])
-    # Nobody says what is assumed; any other grade of its own has the source of what holds it.
+    # An assumption has no source; any other grade of its own has the source of what holds it.
     source = "assumed" if grade == Grade.ASSUMED.value else inherited[SOURCE]
     return {GRADE: grade, SOURCE: str(schema.get(SOURCE, source))}
 

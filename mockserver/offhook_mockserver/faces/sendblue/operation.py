@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from offhook_mockserver.faces.operations.fields import NO_FIELDS, Fields
 from offhook_mockserver.faces.sendblue.families import Family
-from offhook_mockserver.faces.sendblue.fields import NO_FIELDS, Fields
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from offhook.session import Grade
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.tenants.account.access_tokens import AccessToken
     from offhook_mockserver.tenants.calls import Calls
     from offhook_mockserver.tenants.entry import Json
@@ -33,29 +33,29 @@ class Scoped(Enum):
     KEYS = "keys"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Asked:
     """A request to an operation, after its credentials and fields were checked.
 
     Attributes:
         tenant: whose request it is.
         token: its bearer token; None if it has a key pair.
-        parameters: the values of the fields in its path.
-        query: the values of the fields in its query.
-        body: the values of the fields in its body.
         headers: its headers, with names in lower case.
         scope: its ASGI scope.
         calls: starts and owns the calls of the mock.
+        parameters: the values of the fields in its path.
+        query: the values of the fields in its query.
+        body: the values of the fields in its body.
     """
 
     tenant: Tenant
     token: AccessToken | None
-    parameters: Mapping[str, object]
-    query: Mapping[str, object]
-    body: Mapping[str, object]
     headers: Mapping[str, str]
     scope: Scope
     calls: Calls
+    parameters: Mapping[str, object] = field(default_factory=dict[str, object])
+    query: Mapping[str, object] = field(default_factory=dict[str, object])
+    body: Mapping[str, object] = field(default_factory=dict[str, object])
 
     @property
     def lenient(self) -> bool:
@@ -107,7 +107,7 @@ class Answer:
 Handler: TypeAlias = "Callable[[Asked], object | Awaitable[object]]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operation:
     """An operation.
 

@@ -15,12 +15,12 @@ from offhook.session import Grade
 from offhook_mockserver.callees.script import ScriptError
 from offhook_mockserver.faces.flawed_grant import with_flaw
 from offhook_mockserver.faces.mistakes import report_mistake
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.kinds import dialled_number
+from offhook_mockserver.faces.operations.shapes import OK, TEXT, about, an_object
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.faces.sendblue.families import Family
-from offhook_mockserver.faces.sendblue.fields import Field, Fields
-from offhook_mockserver.faces.sendblue.kinds import dialled_number
 from offhook_mockserver.faces.sendblue.operation import Answer, Note, Operation, Scoped
-from offhook_mockserver.faces.sendblue.shapes import OK, TEXT, about, an_object
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.effects import FlawedGrant, FlawedToken
 from offhook_mockserver.tenants.fault_register import START_CALL
@@ -28,7 +28,7 @@ from offhook_mockserver.tenants.flawed_token import mint_flawed_token
 from offhook_mockserver.tenants.tenant import mint_token
 
 if TYPE_CHECKING:
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.faces.sendblue.operation import Asked
     from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.tenant import Tenant

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final, cast
 from offhook.errors import ConfigError
 from offhook.session import Grade
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
-from offhook_mockserver.faces.sendblue.fields import Field, Fields, object_of
-from offhook_mockserver.faces.sendblue.kinds import e164_number, either, list_of, one_of, text, url
+from offhook_mockserver.faces.operations.fields import Field, Fields, object_of
+from offhook_mockserver.faces.operations.kinds import e164_number, either, list_of, one_of, text, url
 from offhook_mockserver.faces.sendblue.operation import Operation, Scoped
-from offhook_mockserver.faces.sendblue.shapes import OK, TEXT, a_list, about, an_object
+from offhook_mockserver.faces.operations.shapes import OK, TEXT, a_list, about, an_object
 from offhook_mockserver.tenants.webhook_types import WebhookType
 from offhook_mockserver.tenants.webhooks.hooks import MOST_HOOKS, MOST_SECRET, Hook, webhook_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from offhook_mockserver.faces.sendblue.kinds import Kind, Schema
+    from offhook_mockserver.faces.operations.kinds import Kind, Schema
     from offhook_mockserver.faces.sendblue.operation import Asked
     from offhook_mockserver.tenants.entry import Json
 

@@ -11,8 +11,8 @@ from openapi_schema_validator import OAS31Validator
 
 from offhook.secret import MASK
 from offhook.session import Grade
-from offhook_mockserver.faces.sendblue.fields import Field, Fields, object_of
-from offhook_mockserver.faces.sendblue.kinds import (
+from offhook_mockserver.faces.operations.fields import Field, Fields, object_of, query_pairs
+from offhook_mockserver.faces.operations.kinds import (
     Kind,
     WrongValue,
     anything,
@@ -179,8 +179,8 @@ def test_a_query_is_read_by_the_kinds_of_its_fields() -> None:
     )
     query = b"limit=-3&ratio=1.5e1&all=true&since=1970-01-01T00:00:09%2B00:00&tags=1,2&either=all&other=1&other=2"
     values = {"limit": -3, "ratio": 15.0, "all": True, "since": 9.0, "tags": [1, 2], "either": "all"}
-    assert fields.read_query(query) == values
-    assert fields.read_query(b"either=7&tags=") == {"either": 7, "tags": []}
+    assert fields.read_pairs(query_pairs(query)) == values
+    assert fields.read_pairs(query_pairs(b"either=7&tags=")) == {"either": 7, "tags": []}
     for wrong, says in (
         (b"limit=x", "limit must be a whole number"),
         (b"limit=", "limit must be a whole number"),
@@ -190,7 +190,7 @@ def test_a_query_is_read_by_the_kinds_of_its_fields() -> None:
         (b"limit=99999999999999999999", "limit must be a whole number"),
     ):
         with pytest.raises(WrongValue, match=says):
-            fields.read_query(wrong)
+            fields.read_pairs(query_pairs(wrong))
 
 
 def test_a_lenient_reader_accepts_any_text_for_a_formatted_one() -> None:
@@ -203,6 +203,11 @@ def test_a_lenient_reader_accepts_any_text_for_a_formatted_one() -> None:
             fields.read({name: "placeholder"}, lenient=True)
     with pytest.raises(WrongValue, match="must be a string"):
         fields.read({"url": 7}, lenient=True)
+    nested = Fields(Field("numbers", list_of(e164_number)), Field("hooks", list_of(either(flag, object_of(NESTED)))))
+    given = {"numbers": ["any"], "hooks": [{"url": "any"}, True]}
+    assert nested.read(given, lenient=True) == given
+    with pytest.raises(WrongValue, match=r"numbers\[0\] has the wrong form"):
+        nested.read(given)
 
 
 def test_secret_fields_are_not_noted() -> None:

@@ -12,13 +12,13 @@ from openapi_spec_validator import validate
 from tests.mockserver.faces.sendblue.contract import ContractClient, against
 
 from offhook.session import Grade
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.kinds import list_of, text, whole
+from offhook_mockserver.faces.operations.shapes import TEXT, a_list, a_map, about, an_object, nullable
 from offhook_mockserver.faces.sendblue.api import OPERATIONS
-from offhook_mockserver.faces.sendblue.documents import page_of
-from offhook_mockserver.faces.sendblue.fields import Field, Fields
-from offhook_mockserver.faces.sendblue.kinds import list_of, text, whole
 from offhook_mockserver.faces.sendblue.openapi import document_of
 from offhook_mockserver.faces.sendblue.operation import Operation
-from offhook_mockserver.faces.sendblue.shapes import TEXT, a_list, a_map, about, an_object, nullable
+from offhook_mockserver.faces.sendblue.page import page_of
 from offhook_mockserver.server import sendblue_openapi
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def test_everything_on_the_page_is_escaped() -> None:
     operation = made(
         path=f"/{BAD}", parameters=Fields(), summary=BAD, source=BAD, query=Fields(field), body=Fields(field)
     )
-    page = page_of(document_of([operation]))
+    page = page_of(document_of([operation]), "/document")
     assert BAD not in page
     assert "<script" not in page
     assert page.count("&lt;script&gt;") > 8
@@ -183,6 +183,6 @@ def test_the_page_shows_fields_with_their_grades() -> None:
         answer=an_object({"list": a_list(an_object({"item": about(TEXT, "What it is.")}))}, optional=["list"]),
         lenient=True,
     )
-    page = page_of(document_of([operation]))
+    page = page_of(document_of([operation]), "/document")
     assert "<td>list[].item<td>string<td>yes<td>observed: an SDK<td>What it is." in page
     assert "Answered only where the settings are lenient." in page

@@ -16,13 +16,13 @@ from offhook.interfaces import Ids
 from offhook.plugin import Plugins
 from offhook.session import Grade
 from offhook.testing import LoopClock, run_virtual
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.kinds import text, whole
+from offhook_mockserver.faces.operations.routes import Routes
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.faces.sendblue.api import OPERATIONS, SendblueApi
 from offhook_mockserver.faces.sendblue.families import REFUSALS, Family
-from offhook_mockserver.faces.sendblue.fields import Field, Fields
-from offhook_mockserver.faces.sendblue.kinds import text
 from offhook_mockserver.faces.sendblue.operation import Answer, Operation
-from offhook_mockserver.faces.sendblue.routes import Routes
 from offhook_mockserver.server import InProcessMock, MockServer, TenantSettings
 from offhook_mockserver.server.asgi_transport import AsgiTransport
 
@@ -64,16 +64,16 @@ def test_an_operation_is_found_by_its_method_and_path() -> None:
     assert routes.find("PUT", "/x/1/y/2") == (made[3], {"id": "1", "other": "2"})
     for method, path in (("GET", "/"), ("GET", "/x/"), ("GET", "/x/1/y"), ("PUT", "/x/1/y/"), ("POST", "/x/1")):
         assert routes.find(method, path) is None
-    assert routes.methods_of("/x/7", lenient=False) == ("DELETE", "GET", "HEAD")
-    assert routes.methods_of("/y", lenient=False) == ()
+    assert routes.methods_of("/x/7") == ("DELETE", "GET", "HEAD")
+    assert routes.methods_of("/y") == ()
 
 
 def test_lenient_operations_are_not_named_to_others() -> None:
     routes = Routes([operation("GET", "/x"), operation("POST", "/x", lenient=True)])
-    assert routes.methods_of("/x", lenient=False) == ("GET", "HEAD")
-    assert routes.methods_of("/x", lenient=True) == ("GET", "HEAD", "POST")
-    assert set(routes.names(lenient=False)) == {"GET /x"}
-    assert set(routes.names(lenient=True)) == {"GET /x", "POST /x"}
+    assert routes.methods_of("/x", lambda operation: not operation.lenient) == ("GET", "HEAD")
+    assert routes.methods_of("/x") == ("GET", "HEAD", "POST")
+    assert set(routes.names(lambda operation: not operation.lenient)) == {"GET /x"}
+    assert set(routes.names()) == {"GET /x", "POST /x"}
 
 
 def test_every_operation_says_what_it_rests_on() -> None:
@@ -99,12 +99,29 @@ def test_the_lines_and_the_account_are_answered() -> None:
     against(test)
 
 
+def test_a_request_without_fields_is_noted_each_time() -> None:
+    async def test(mock: InProcessMock, client: ContractClient) -> None:
+        await client.get("/api/lines")
+        mock.tenant.clock.advance(3)
+        await client.get("/api/lines")
+        await client.get("/account")
+        first, moved, second, other = mock.tenant.journal.entries
+        assert moved.kind.value == "clock"
+        assert (first.text, other.text) == ("GET /api/lines: 200", "GET /account: 200")
+        assert first.fields == {"method": "GET", "path": "/api/lines", "status": 200}
+        assert (second.text, second.fields, second.grade) == (first.text, first.fields, first.grade)
+        assert (second.index, second.wall_s - first.wall_s) == (2, 3)
+        assert mock.tenant.journal.bytes > 3 * 600
+
+    against(test)
+
+
 def test_a_request_is_noted_without_a_body() -> None:
     async def test(mock: InProcessMock, client: ContractClient) -> None:
         await client.get("/api/lines", params={"x": "1 2"})
         (entry,) = mock.tenant.journal.entries
         assert (entry.kind.value, entry.text, entry.grade) == ("request", "GET /api/lines: 200", Grade.OBSERVED)
-        assert entry.fields == {"method": "GET", "path": "/api/lines", "query": "x=1+2", "status": 200}
+        assert entry.fields == {"method": "GET", "path": "/api/lines", "query": {"x": "1 2"}, "status": 200}
         await client.delete("/v3/auth/tokens/none")
         refusal = mock.tenant.journal.entries[-1]
         assert refusal.kind.value == "refusal"
@@ -259,6 +276,14 @@ def test_a_refusal_has_what_its_family_shows(family: Family, body: object) -> No
     OAS31Validator(dict(REFUSALS[family])).validate(answer.json())
 
 
+def test_a_query_is_read_where_a_request_has_none() -> None:
+    query = Fields(Field("limit", whole(), default=5))
+    made = replace(operation("GET", "/x"), query=query, handle=lambda asked: dict(asked.query))
+    assert ask(made).json() == {"limit": 5}
+    refused = ask(replace(operation("GET", "/x"), query=Fields(Field("number", whole(), required=True))))
+    assert (refused.status_code, refused.json()["message"]) == (400, "number is missing: pass a whole number")
+
+
 def test_a_lenient_operation_is_unknown_to_others() -> None:
     answer = ask(operation("GET", "/x", lenient=True))
     assert answer.status_code == 501
@@ -282,8 +307,11 @@ def test_any_keys_get_a_tenant_of_an_open_mock() -> None:
 
 def test_placeholders_are_accepted_where_the_settings_are_lenient() -> None:
     async def test(mock: InProcessMock, client: ContractClient) -> None:
-        body = {"phone_number": "string"}
-        assert (await client.post("/v3/auth/tokens", json=body)).status_code == 400
-        assert "is not a line" in (await client.post("/v3/auth/tokens", json=body)).text
+        body = {"phone_number": "string", "phone_numbers": ["other"]}
+        made = await client.post("/v3/auth/tokens", json=body)
+        assert made.json()["phone_numbers"] == ["string", "other"]
+        assert (await client.delete("/v3/auth/tokens/token_id")).status_code == 204
+        strict = mock.tenants.create()
+        assert (await client.post("/v3/auth/tokens", json=body, headers=keys_of(strict))).status_code == 400
 
     against(test, settings=TenantSettings(lenient=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from offhook.errors import NumberRejected
@@ -51,7 +52,8 @@ class Kind:
             `WrongValue`.
         hint: what to pass, for the message about a value that is missing.
         parse: turns a text of a query or of a path into the value of JSON that it means.
-        textual: whether a mock that accepts placeholders accepts every text for it.
+        textual: whether every text is accepted for it where placeholders are.
+        relaxed: like `read`, where placeholders are accepted within the value; None if it holds no other values.
     """
 
     schema: Schema
@@ -59,6 +61,7 @@ class Kind:
     hint: str
     parse: Callable[[str], object] = str
     textual: bool = False
+    relaxed: Callable[[object, str], object] | None = None
 
     def accepted(self, value: object, name: str, *, lenient: bool) -> object:
         """Read a value; a lenient mock also accepts any text for a formatted one, as it is.
@@ -66,12 +69,14 @@ class Kind:
         Raises:
             WrongValue: the value is not of this kind.
         """
-        try:
+        if not lenient:
             return self.read(value, name)
-        except WrongValue:
-            if lenient and self.textual and isinstance(value, str):
+        if self.textual and isinstance(value, str):
+            try:
+                return self.read(value, name)
+            except WrongValue:
                 return value
-            raise
+        return (self.relaxed or self.read)(value, name)
 
 
 def text(*, least: int = 0, most: int = _MOST_TEXT, pattern: str = "", hint: str = "pass a text") -> Kind:
@@ -184,13 +189,13 @@ def list_of(item: Kind, *, least: int = 0, most: int = _MOST_ITEMS) -> Kind:
     """A list of `least` to `most` values of one kind; in a query, separated by commas."""
     hint = "pass a list" + _range(least, most, " items")
 
-    def read(value: object, name: str) -> object:
+    def read(value: object, name: str, *, lenient: bool = False) -> object:
         if not isinstance(value, list):
             raise WrongValue(f"{name} must be a list: {hint}")
         values = cast("list[object]", value)
         if not least <= len(values) <= most:
             raise WrongValue(f"{name} must have {least} to {most} items, got {len(values)}")
-        return [item.read(each, f"{name}[{index}]") for index, each in enumerate(values)]
+        return [item.accepted(each, f"{name}[{index}]", lenient=lenient) for index, each in enumerate(values)]
 
     schema: dict[str, object] = {"type": "array", "items": item.schema, "maxItems": most}
     if least:
@@ -200,6 +205,7 @@ def list_of(item: Kind, *, least: int = 0, most: int = _MOST_ITEMS) -> Kind:
         read=read,
         hint=hint,
         parse=lambda given: [item.parse(each) for each in given.split(",")] if given else [],
+        relaxed=partial(read, lenient=True),
     )
 
 
@@ -207,11 +213,11 @@ def either(*kinds: Kind) -> Kind:
     """A value of the first of these kinds that it is of."""
     hint = "; or ".join(kind.hint for kind in kinds)
 
-    def read(value: object, name: str) -> object:
+    def read(value: object, name: str, *, lenient: bool = False) -> object:
         problems: list[str] = []
         for kind in kinds:
             try:
-                return kind.read(value, name)
+                return kind.accepted(value, name, lenient=lenient)
             except WrongValue as error:
                 problems.append(str(error))
         raise WrongValue("; or ".join(problems))
@@ -221,7 +227,14 @@ def either(*kinds: Kind) -> Kind:
         return next((value for kind in kinds if (value := kind.parse(given)) != given), given)
 
     schema = {"anyOf": [kind.schema for kind in kinds]}
-    return Kind(schema=schema, read=read, hint=hint, parse=parse, textual=any(kind.textual for kind in kinds))
+    return Kind(
+        schema=schema,
+        read=read,
+        hint=hint,
+        parse=parse,
+        textual=any(kind.textual for kind in kinds),
+        relaxed=partial(read, lenient=True),
+    )
 
 
 #: Whom a message goes to: an E.164 number or an e-mail address.

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from offhook_mockserver.faces.sendblue.families import Family
-    from offhook_mockserver.faces.sendblue.operation import Operation
+
+class Routed(Protocol):
+    """What routes need of an operation."""
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        ...
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths under which it is answered; ``{name}`` stands for a segment."""
+        ...
+
+
+_O = TypeVar("_O", bound=Routed)
 
 
 @dataclass(frozen=True, slots=True)
-class _Template:
+class _Template(Generic[_O]):
     """A path with parameters: its segments, None where a parameter stands, and the parameters' names by their place."""
 
     segments: tuple[str | None, ...]
     names: Mapping[int, str]
-    operations: dict[str, Operation]
+    operations: dict[str, _O]
 
     def matches(self, segments: list[str]) -> bool:
         # An empty segment is not the value of a parameter.
@@ -28,25 +42,25 @@ class _Template:
         )
 
 
-class Routes:
+class Routes(Generic[_O]):
     """The operations of an API by their paths.
 
     Args:
         operations: the operations.
     """
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        self._operations: tuple[Operation, ...] = tuple(operations)
-        self._exact: dict[str, dict[str, Operation]] = {}
+    def __init__(self, operations: Iterable[_O]) -> None:
+        self._operations: tuple[_O, ...] = tuple(operations)
+        self._exact: dict[str, dict[str, _O]] = {}
         #: By the number of segments.
-        self._templates: dict[int, list[_Template]] = {}
+        self._templates: dict[int, list[_Template[_O]]] = {}
         for operation in self._operations:
             for path in operation.paths:
                 by_method = self._by_method(path)
                 assert operation.method not in by_method, f"{operation.method} {path} is there twice"
                 by_method[operation.method] = operation
 
-    def find(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]] | None:
+    def find(self, method: str, path: str) -> tuple[_O, Mapping[str, str]] | None:
         """The operation of a request and the parameters in its path, or None."""
         exact = self._exact.get(path)
         if exact is not None:
@@ -57,43 +71,34 @@ class Routes:
             return None
         return operation, {name: segments[place] for place, name in template.names.items()}
 
-    def names(self, *, lenient: bool) -> dict[str, str]:
-        """``METHOD /path`` of each operation, with an empty note.
-
-        Args:
-            lenient: whether with those that only lenient tenants may use.
-        """
+    def names(self, which: Callable[[_O], bool] = lambda operation: True) -> dict[str, str]:
+        """``METHOD /path`` of each operation for which `which` returns True, with an empty note."""
         return {
             f"{operation.method} {path}": ""
             for operation in self._operations
-            if lenient or not operation.lenient
+            if which(operation)
             for path in operation.paths
         }
 
-    def methods_of(self, path: str, *, lenient: bool) -> tuple[str, ...]:
-        """The methods with which a path is answered; for `lenient`, see `names`."""
-        by_method = {
-            method for method, operation in self._operations_at(path).items() if lenient or not operation.lenient
-        }
+    def methods_of(self, path: str, which: Callable[[_O], bool] = lambda operation: True) -> tuple[str, ...]:
+        """The methods with which a path is answered, of the operations for which `which` returns True."""
+        by_method = {method for method, operation in self.at(path).items() if which(operation)}
         return tuple(sorted({*by_method, *(("HEAD",) if "GET" in by_method else ())}))
 
-    def family_of(self, path: str) -> Family:
-        """The shape of refusals at a path that is answered."""
-        return next(iter(self._operations_at(path).values())).family
-
-    def _operations_at(self, path: str) -> Mapping[str, Operation]:
+    def at(self, path: str) -> Mapping[str, _O]:
+        """The operations at a path, by their methods."""
         exact = self._exact.get(path)
         if exact is not None:
             return exact
         template, _ = self._template(path)
         return {} if template is None else template.operations
 
-    def _template(self, path: str) -> tuple[_Template | None, list[str]]:
+    def _template(self, path: str) -> tuple[_Template[_O] | None, list[str]]:
         segments = path.split("/")
         templates = self._templates.get(len(segments), ())
         return next((template for template in templates if template.matches(segments)), None), segments
 
-    def _by_method(self, path: str) -> dict[str, Operation]:
+    def _by_method(self, path: str) -> dict[str, _O]:
         if "{" not in path:
             return self._exact.setdefault(path, {})
         parts = path.split("/")
@@ -103,7 +108,7 @@ class Routes:
             if template.segments == segments:
                 return template.operations
         names = {place: part[1:-1] for place, part in enumerate(parts) if part.startswith("{")}
-        made = _Template(segments, names, {})
+        made: _Template[_O] = _Template(segments, names, {})
         # Those with more fixed segments first: `/x/count` is not a value of `/x/{id}`.
         templates.append(made)
         templates.sort(key=lambda template: template.segments.count(None))

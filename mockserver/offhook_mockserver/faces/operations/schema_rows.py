@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from offhook_mockserver.faces.sendblue.fields import GRADE, SOURCE
+from offhook_mockserver.faces.operations.fields import GRADE, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook_mockserver.faces.sendblue.fields import GRADE, SOURCE
+from offhook_mockserver.faces.operations.fields import GRADE, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from offhook.session import Grade
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
 
 
 TEXT: Final[Schema] = {"type": "string"}

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl
 
 from offhook.secret import MASK
 from offhook.wording import nearest_name, quoted
-from offhook_mockserver.faces.sendblue.kinds import Kind, WrongValue
+from offhook_mockserver.faces.operations.kinds import Kind, WrongValue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from offhook.session import Grade
-    from offhook_mockserver.faces.sendblue.kinds import Schema
+    from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.tenants.entry import Json
 
 
 #: The members of a schema that say how certain it is that Sendblue does the same, and who says so.
 GRADE: Final = "x-offhook-grade"
 SOURCE: Final = "x-offhook-source"
+#: Names and values in one query.
+_MOST_PAIRS: Final = 100
 
 
 class _Default(Enum):
@@ -132,19 +135,13 @@ class Fields:
         parsed = {name: kinds[name].parse(value) if name in kinds else value for name, value in given.items()}
         return self.read(parsed, lenient=lenient)
 
-    def read_query(self, query: bytes, *, lenient: bool = False) -> dict[str, object]:
-        """The values of fields in a query.
+    def read_pairs(self, pairs: Sequence[tuple[str, str]], *, lenient: bool = False) -> dict[str, object]:
+        """The values of fields in a query, which `query_pairs` returned.
 
         Raises:
             WrongValue: a field is missing, wrong or given twice.
         """
-        if not query:
-            return self.read({}, lenient=lenient)
         given: dict[str, str] = {}
-        try:
-            pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
-        except ValueError:
-            raise WrongValue("the query must be text in UTF-8, with at most 100 fields") from None
         for name, value in pairs:
             if name in given and name in self._names:
                 raise WrongValue(f"{name} is given twice: pass it once, several values with commas between")
@@ -172,6 +169,18 @@ class Fields:
         return schema
 
 
+def query_pairs(query: bytes) -> list[tuple[str, str]]:
+    """The names and values in a query, in their order.
+
+    Raises:
+        WrongValue: it is not text, or has too many of them.
+    """
+    try:
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PAIRS)
+    except ValueError:
+        raise WrongValue(f"the query must be text in UTF-8, with at most {_MOST_PAIRS} fields") from None
+
+
 #: No fields; others are accepted, and ignored.
 NO_FIELDS: Final = Fields()
 
@@ -179,9 +188,9 @@ NO_FIELDS: Final = Fields()
 def object_of(fields: Fields) -> Kind:
     """A kind of values: objects with these fields."""
 
-    def read(value: object, name: str) -> object:
+    def read(value: object, name: str, *, lenient: bool = False) -> object:
         if not isinstance(value, dict):
             raise WrongValue(f"{name} must be an object")
-        return fields.read(cast("dict[str, object]", value), place=f"{name}.")
+        return fields.read(cast("dict[str, object]", value), lenient=lenient, place=f"{name}.")
 
-    return Kind(schema=fields.schema, read=read, hint="pass an object")
+    return Kind(schema=fields.schema, read=read, hint="pass an object", relaxed=partial(read, lenient=True))

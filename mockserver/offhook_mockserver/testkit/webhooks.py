@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from offhook.arguments import check_choice, check_function, check_seconds, check_text, check_whole, wrong
@@ -18,7 +17,7 @@ from offhook_mockserver.tenants.webhooks.targets import NotDelivered, target_of
 from offhook_mockserver.testkit.webhook_app import WebhookApp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.types import ASGIApp
 
@@ -238,10 +237,10 @@ def _matcher(search: WebhookSearch) -> Callable[[Delivery], bool]:
     def matches(delivery: Delivery) -> bool:
         if any(value is not None and getattr(delivery, name) != value for name, value in wanted.items()):
             return False
-        if isinstance(where, Mapping):
-            event = delivery.event
-            return all(name in event and event[name] == value for name, value in where.items())
-        return where is None or bool(where(delivery.event))
+        if where is None or callable(where):
+            return where is None or bool(where(delivery.event))
+        event = delivery.event
+        return all(name in event and event[name] == value for name, value in where.items())
 
     return matches
 

@@ -511,12 +511,13 @@ def test_exported_webhooks_are_there_again_with_their_secrets_only_if_the_seed_i
         await mock.tenants.remove(mock.tenant)
         restored = mock.tenants.restore(document).webhooks.registrations
         assert restored.to_json() == hooks.to_json()
-        for wrong in (
+        bad: list[dict[str, object]] = [
             {"calls": []},
             {"receive": [5]},
             {"receive": [{"url": URL, "secret": ""}]},
             {"globalSecret": " x"},
-        ):
+        ]
+        for wrong in bad:
             with pytest.raises(ConfigError):
                 mock.tenants.restore({**document, "seed": None, "webhooks": wrong})
 

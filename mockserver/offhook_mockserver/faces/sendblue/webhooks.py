@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final, cast
 
 from offhook.errors import ConfigError
 from offhook.session import Grade
-from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.faces.operations.fields import Field, Fields, object_of
 from offhook_mockserver.faces.operations.kinds import e164_number, either, list_of, one_of, text, url
-from offhook_mockserver.faces.sendblue.operation import Operation, Scoped
 from offhook_mockserver.faces.operations.shapes import OK, TEXT, a_list, about, an_object
+from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
+from offhook_mockserver.faces.sendblue.operation import Operation, Scoped
 from offhook_mockserver.tenants.webhook_types import WebhookType
 from offhook_mockserver.tenants.webhooks.hooks import MOST_HOOKS, MOST_SECRET, Hook, webhook_secret
 
@@ -27,6 +27,8 @@ _OLD_PATH: Final = "/api/v2/account/webhooks"
 _SOURCE: Final = "Sendblue's API reference, webhooks"
 _SDK: Final = "Python SDK 1.33.0"
 _GLOBAL: Final = "globalSecret"
+#: Types that no documentation names.
+_OF_SDKS: Final = frozenset({WebhookType.INBOUND_CALL, WebhookType.CONTACT_PROFILE, WebhookType.CALL_COMPLETED})
 #: Lines that one webhook may be limited to.
 _MOST_LINES: Final = 100
 
@@ -76,7 +78,15 @@ _LISTED: Final[Schema] = {
 }
 _WEBHOOKS: Final[Schema] = an_object(
     {
-        **{type.value: about(a_list(_LISTED), "As they were registered: URLs or objects.") for type in WebhookType},
+        **{
+            type.value: about(
+                a_list(_LISTED),
+                "As they were registered: URLs or objects.",
+                grade=Grade.OBSERVED if type in _OF_SDKS else None,
+                source=_SDK if type in _OF_SDKS else "",
+            )
+            for type in WebhookType
+        },
         _GLOBAL: about(TEXT, "Left out if there is none."),
     },
     optional=(*(type.value for type in WebhookType), _GLOBAL),

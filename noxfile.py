@@ -47,7 +47,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy and pyright, both strict; and every public name of every package has a type that is written down."""
-    install(session, "types", "test")
+    install(session, "types", "test", "sdks")
     with ThreadPoolExecutor() as beside:  # each of these takes one core
         pyright = beside.submit(session.run, "pyright")
         public = beside.submit(_public_types, session)
@@ -87,9 +87,9 @@ def kits(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All other tests but `soak` and `agora`, the slow ones too: real sockets, real media, real servers."""
+    """All other tests but `soak`, `agora` and `sdks`, the slow ones too: real sockets, real media, real servers."""
     install(session, "test")
-    others = ("tests", "--ignore=tests/core", "--ignore=tests/testing", "-m", "not soak and not agora")
+    others = ("tests", "--ignore=tests/core", "--ignore=tests/testing", "-m", "not soak and not agora and not sdks")
     session.run("pytest", *others, *FOUR_PROCESSES, *session.posargs)
 
 
@@ -107,6 +107,19 @@ def agora(session: nox.Session) -> None:
     session.install("pip")  # downloads the Python layer's source archive; uv's environments have none
     # Fewer than in `tests`: nearly all of these hear audio in real time.
     session.run("pytest", "tests/agora", "-m", "agora", "-n", "3", "--dist", "worksteal", *session.posargs)
+
+
+@nox.session(default=False)
+def sdks(session: nox.Session) -> None:
+    """Sendblue's official SDKs, unmodified, against the mock, and schemathesis. Needs node; CI runs it as well."""
+    install(session, "test", "sdks")
+    session.install("pip")  # downloads the source archive of the SDK, which has its tests; uv's environments have none
+    if shutil.which("npm"):
+        with session.chdir(ROOT / "tests/sdks/js"):
+            npm = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent")
+            session.run(*npm, external=True)
+    # Without `no:asyncio`, which the tests of the SDK need, pytest would load it for ours.
+    session.run("pytest", "tests/sdks", "-p", "no:asyncio", *TWO_PROCESSES, *session.posargs)
 
 
 @nox.session(name="agora-versions", default=False)
@@ -128,7 +141,7 @@ def fuzz(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """The fast tests."""
     install(session, "test")
-    session.run("pytest", "tests", "-m", "not slow and not agora", *FOUR_PROCESSES, *session.posargs)
+    session.run("pytest", "tests", "-m", "not slow and not agora and not sdks", *FOUR_PROCESSES, *session.posargs)
 
 
 @nox.session(reuse_venv=False)

@@ -48,9 +48,10 @@ keys.
 ## Lenient
 
 `offhook mock --lenient`, or `TenantSettings(lenient=True)`, is for programs that send placeholders, such as the tests
-of an SDK: any text is accepted where a number, an address or a time is wanted, and operations that are marked *lenient*
-are answered, without state. Otherwise these are refused with 501, as every other unknown path is, and the refusal names
-the nearest operation. A path that is known with another method is refused with 405 and the header `Allow`.
+of an SDK: any text is accepted where a number, a URL or an address is wanted, an E.164 number where a line is wanted
+becomes a line of the account (100 at most), and operations that are marked *lenient* are answered, without state.
+Otherwise these are refused with 501, as every other unknown path is, and the refusal names the nearest operation. A
+path that is known with another method is refused with 405 and the header `Allow`.
 
 ## Shapes of refusals
 

@@ -36,12 +36,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With ``CI``, a test marked ``agora`` that is skipped fails: a missing compiler must not look like success.
+    """With ``CI``, a test marked ``agora`` or ``sdks`` that is skipped fails: a missing compiler, or a missing node,
+    must not look like success.
 
     A clause that a plugin does not claim is not run, anywhere.
     """
     report = yield
-    wanted = os.environ.get("CI") and item.get_closest_marker("agora") is not None
+    wanted = os.environ.get("CI") and any(map(item.get_closest_marker, ("agora", "sdks")))
     if report.skipped and wanted and "is not claimed" not in str(report.longrepr):
         report.outcome = "failed"
         report.longrepr = f"skipped, although CI is set: {report.longrepr}"

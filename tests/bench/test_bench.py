@@ -257,5 +257,5 @@ def test_every_row_has_its_place_in_the_table() -> None:
     names = [name for names in SETS for name in names]
     assert {"G1", "G9m", "G15", "A1", *(f"K{number}" for number in range(1, 8))} <= set(names)
     ordered = sorted(names, key=place)
-    assert ordered == sorted(names, key=lambda name: ("GKLEA".index(name[0]), int(name.strip("AEGKLm"))))
+    assert ordered == sorted(names, key=lambda name: ("GKLEWA".index(name[0]), int(name.strip("AEGKLWm"))))
     assert ordered[-1] == "A5"

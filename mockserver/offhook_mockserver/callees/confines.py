@@ -66,8 +66,6 @@ class NamedClips:
         found = self._clips.get(str(path)) or clip(path)
         if found is None:
             names = sorted({*self._clips, *CLIP_NAMES})
-            near = nearest_name(str(path), names)
-            raise ConfigError(
-                f"{quoted_path(path)} is not the name of a clip{near or ': there are ' + ', '.join(names)}. {self._how}"
-            )
+            near = nearest_name(str(path), names) or f": there are {', '.join(names)}."
+            raise ConfigError(f"{quoted_path(path)} is not the name of a clip{near} {self._how}")
         return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from offhook_mockserver.callees.script_values import steps_of
+from offhook_mockserver.callees.speech import CLIPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +23,8 @@ def to_toml(
 
     Args:
         scripts: the scripts, by the numbers of their callees.
-        folder: where the document will be; audio files in it are named without it. Others stay as they are, and
-            `load_scripts` refuses them unless they are offhook's own clips.
+        folder: where the document will be; audio files in it are named without it, as offhook's own clips are. Others
+            stay as they are, and `load_scripts` refuses them.
         named: the names of audio files that were copied to that folder under others.
     """
     names = _Names(folder, {} if named is None else named)
@@ -41,6 +42,8 @@ class _Names:
         path = Path(text.removeprefix("wav:"))
         if path in self.named:
             return self.named[path]
+        if path.parent == CLIPS and not (self.folder is not None and (self.folder / path.name).exists()):
+            return path.name
         inside = self.folder is not None and Path(text).is_relative_to(self.folder)
         return str(Path(text).relative_to(self.folder)) if inside and self.folder is not None else text
 

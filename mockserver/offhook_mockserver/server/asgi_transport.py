@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 #: The largest body of a request.
-MAX_REQUEST_BYTES: Final = 1024 * 1024
+MAX_REQUEST_BYTES: Final = 16 * 1024 * 1024
 #: Parts of an answer that may wait for the reader.
 _MOST_PARTS: Final = 1
 #: How long applications may run on when the transport is closed, before they are cancelled.

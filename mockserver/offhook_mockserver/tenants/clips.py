@@ -101,9 +101,7 @@ class TenantClips:
         if before is None and len(self._clips) >= MOST_CLIPS:
             raise CallStateError(f"this tenant has {MOST_CLIPS} clips, which is the limit: delete some")
         if others + len(content) > MOST_BYTES:
-            raise CallStateError(
-                f"the clips of this tenant would take more than {MOST_BYTES // 2**20} MiB: delete some"
-            )
+            raise CallStateError(f"a tenant's clips may take {MOST_BYTES // 2**20} MiB together: delete some")
         file = self._write(name, content)
         clip = StoredClip(name, file, len(content), header.rate_hz, header.channels, header.duration_s)
         self._clips[name] = clip

@@ -32,6 +32,7 @@ from offhook_mockserver.tenants.settings import (
 )
 from offhook_mockserver.tenants.snapshot import TenantSnapshot
 from offhook_mockserver.tenants.streams import Streams
+from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.clips import TenantClips
     from offhook_mockserver.tenants.entry import Json
     from offhook_mockserver.tenants.fault import Fault
+    from offhook_mockserver.tenants.webhooks.webhooks import Webhooks
 
 
 #: The from-number of the documentation's example.
@@ -85,6 +87,8 @@ class Tenant:
         faults: what goes wrong for it, because a test wants it.
         changes: notified of changes that the journal does not have.
         streams: the streams of events that its clients read.
+        inbound_calls: how many calls have arrived at its lines.
+        dispatcher: delivers its webhooks.
     """
 
     api_key: Secret
@@ -106,8 +110,11 @@ class Tenant:
     removed: bool = False
     changes: Changes = field(default_factory=Changes, repr=False)
     streams: Streams = field(default_factory=Streams, repr=False)
+    inbound_calls: int = 0
+    dispatcher: Dispatcher = field(default_factory=Dispatcher, repr=False)
     _account: Account | None = field(default=None, init=False, repr=False)
     _clips: TenantClips | None = field(default=None, init=False, repr=False)
+    _webhooks: Webhooks | None = field(default=None, init=False, repr=False)
 
     @property
     def account(self) -> Account:
@@ -132,6 +139,28 @@ class Tenant:
         if self._clips is not None or self.removed:
             self.clips.close()
 
+    @property
+    def webhooks(self) -> Webhooks:
+        """Its webhooks: what is registered, sent and not delivered; made when they are used for the first time."""
+        if self._webhooks is None:
+            from offhook_mockserver.tenants.webhooks.webhooks import Webhooks  # tenants without calls use none
+
+            self._webhooks = Webhooks(
+                seed=self.seed,
+                clock=self.clock,
+                journal=self.journal,
+                faults=self.faults,
+                settings=lambda: self.settings,
+                bounds=self.bounds,
+                dispatcher=self.dispatcher,
+            )
+        return self._webhooks
+
+    def close_webhooks(self) -> None:
+        """Deliver nothing more. Idempotent."""
+        if self._webhooks is not None:
+            self._webhooks.close()
+
     def access_token(self, text: str) -> AccessToken | None:
         """The valid bearer token with this text, or None."""
         return None if self._account is None else self._account.access_tokens.find(text)
@@ -151,7 +180,7 @@ class Tenant:
         It holds settings, bounds, lines, scripts, clock, journal and ended calls; no live calls, audio and faults.
 
         Args:
-            with_seed: whether it holds the seed, from which the keys of the tenant follow.
+            with_seed: whether it holds the seed, from which the keys of the tenant follow, and the secrets of webhooks.
             folder: audio files of scripts that are in this folder are named without it.
 
         Raises:
@@ -170,6 +199,7 @@ class Tenant:
             journal=self.journal.entries,
             journal_dropped=self.journal.dropped,
             ended=tuple(self.ended),
+            webhooks={} if self._webhooks is None else self._webhooks.registrations.to_json(with_secrets=with_seed),
         )
         return snapshot.to_json(None if folder is None else _folder(folder))
 
@@ -181,10 +211,19 @@ class Tenants:
         ids: seeds of tenants that are created without one.
         clock: the time of the mock; by default, that of the machine.
         open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it.
+        dispatcher: delivers webhooks; by default, to this machine.
     """
 
-    def __init__(self, ids: Ids, clock: Clock | None = None, *, open_to_any_keys: bool = False) -> None:
+    def __init__(
+        self,
+        ids: Ids,
+        clock: Clock | None = None,
+        *,
+        open_to_any_keys: bool = False,
+        dispatcher: Dispatcher | None = None,
+    ) -> None:
         self._ids = ids
+        self._dispatcher = dispatcher or Dispatcher()
         self._clock = clock
         self._open_to_any_keys = open_to_any_keys
         self._by_key: dict[str, Tenant] = {}
@@ -254,6 +293,7 @@ class Tenants:
             lines=lines,
             settings=settings,
             bounds=bounds,
+            dispatcher=self._dispatcher,
         )
         tenant.faults.on_applied = partial(_note_fault, journal)
         self._by_key[api_key] = tenant
@@ -292,6 +332,12 @@ class Tenants:
         tenant.calls_started = snapshot.calls_started
         tenant.journal.restore(snapshot.journal, snapshot.journal_dropped)
         tenant.ended.extend(snapshot.ended)
+        if snapshot.webhooks:
+            try:
+                tenant.webhooks.registrations.restore(snapshot.webhooks)
+            except ConfigError:
+                self._forget(tenant)
+                raise
         return tenant
 
     def find(self, api_key: str, api_secret: str) -> Tenant | None:
@@ -374,6 +420,7 @@ class Tenants:
         self._by_key.pop(tenant.api_key.reveal(), None)
         tenant.removed = True
         tenant.faults.close()
+        tenant.close_webhooks()
         tenant.journal.close()
         tenant.delete_clips()
         tenant.streams.end("the tenant was removed")

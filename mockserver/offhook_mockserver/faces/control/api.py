@@ -28,6 +28,7 @@ from offhook_mockserver.faces.control import (
     questions,
     recordings,
     tenants,
+    webhooks,
 )
 from offhook_mockserver.faces.control.access import check_access
 from offhook_mockserver.faces.control.openapi import document_of
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from offhook_mockserver.faces.control.operation import Controlled
 
 
-#: Where a path has its tenant, among what is between the slashes.
-_TENANT_AT: Final = 4
+#: Where a path has what comes after ``/mock/v1``, among what is between the slashes.
+_TOP: Final = 3
 #: The modules with the operations.
 _OPERATIONS: Final = (
     about,
@@ -64,6 +65,7 @@ _OPERATIONS: Final = (
     audio,
     questions,
     recordings,
+    webhooks,
     clock,
 )
 
@@ -170,11 +172,15 @@ class ControlApi:
         if allowed:
             message = f"{path} is answered to {' and '.join(allowed)}, not to {method}"
             return ControlRefused("method", message, headers={"allow": ", ".join(allowed)})
+        known = self._routes.names()
         parts = path.split("/")
-        if len(parts) > _TENANT_AT and parts[_TENANT_AT - 1] == "tenants":
-            parts[_TENANT_AT] = "{tenant}"
+        tops = {name.split("/")[_TOP] for name in known if name.count("/") >= _TOP}
+        if len(parts) > _TOP and parts[_TOP] not in tops:
+            parts[_TOP:_TOP] = ["tenants", "{tenant}"]  # which a client has likely left out
+        elif len(parts) > _TOP + 1 and parts[_TOP] == "tenants":
+            parts[_TOP + 1] = "{tenant}"
         asked = f"{method} {'/'.join(parts)}"
-        nearest = nearest_route(asked, self._routes.names())
+        nearest = nearest_route(asked, known)
         return ControlRefused("no_such_route", f"there is no such path; the nearest is {nearest}")
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final, TypeVar
-
-from starlette.responses import StreamingResponse
 
 from offhook.errors import CallStateError
 from offhook_mockserver.callees.wav_file import wav_of
 from offhook_mockserver.faces.control.call_audio import with_audio
 from offhook_mockserver.faces.control.calls import CHANNEL
+from offhook_mockserver.faces.control.file_answer import BytesAnswer
 from offhook_mockserver.faces.control.operation import TENANT, WAV, ControlOperation
 from offhook_mockserver.faces.control.questions import heard_in, resolver
 from offhook_mockserver.faces.operations.fields import Field, Fields
@@ -19,7 +17,7 @@ from offhook_mockserver.faces.operations.kinds import text
 from offhook_mockserver.faces.operations.shapes import FLAG, NUMBER, a_list, about, an_object, nullable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from starlette.responses import Response
 
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _CALL: Final = f"{TENANT}/calls/{{channel}}"
-#: What is sent at once: a client that reads slowly is waited for after each part.
-_PART_BYTES: Final = 64 * 1024
 #: The files of a call: which directions are in them, and what they are.
 _FILES: Final[Mapping[str, tuple[Callable[[CallAudio], tuple[bytes, ...]], str]]] = {
     "heard.wav": (lambda audio: (audio.heard,), "Download what the callee heard, from its answer on."),
@@ -98,16 +94,9 @@ def operations() -> tuple[ControlOperation, ...]:
 def _file(channels: Callable[[CallAudio], tuple[bytes, ...]]) -> Callable[[Asked], object]:
     async def download(asked: Asked) -> Response:
         content = await with_audio(asked, lambda audio: wav_of(audio.rate_hz, *channels(audio)))
-        return StreamingResponse(_parts(content), media_type=WAV, headers={"content-length": str(len(content))})
+        return BytesAnswer(content, WAV)
 
     return download
-
-
-async def _parts(content: bytes) -> AsyncIterator[bytes]:
-    view = memoryview(content)
-    for at in range(0, len(content), _PART_BYTES):
-        yield bytes(view[at : at + _PART_BYTES])
-        await asyncio.sleep(0)  # calls that go on have their turns
 
 
 async def _measure(asked: Asked) -> object:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from starlette.responses import FileResponse, Response
-
 from offhook.wording import quoted
 from offhook_mockserver.callees.places import CLIP_NAMES
 from offhook_mockserver.doors.json_answer import JsonAnswer
+from offhook_mockserver.faces.control.file_answer import FileAnswer
 from offhook_mockserver.faces.control.operation import TENANT, WAV, ControlOperation
 from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.operations.fields import Field, Fields
@@ -17,6 +16,8 @@ from offhook_mockserver.faces.operations.shapes import NUMBER, TEXT, WHOLE, a_li
 from offhook_mockserver.tenants.clips import MOST_CLIP_BYTES, NAME_HINT, NAME_PATTERN
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
+
     from offhook_mockserver.faces.control.operation import Asked
     from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.tenants.clips import StoredClip
@@ -91,7 +92,10 @@ def _get(asked: Asked) -> Response:
     clip = asked.tenant.clips.find(asked.text("name"))
     if clip is None:
         raise _missing(asked)
-    return FileResponse(clip.file, media_type=WAV)
+    try:
+        return FileAnswer(clip.file, WAV)
+    except OSError:
+        raise _missing(asked) from None
 
 
 def _delete(asked: Asked) -> object:

@@ -25,10 +25,16 @@ Schema: TypeAlias = "Mapping[str, object]"
 _MOST_ITEMS: Final = 1000
 #: The longest text, unless the kind says otherwise. A body may have 64 KiB.
 _MOST_TEXT: Final = 65_536
+#: A number whose digits messages do not show; Python's `g` fails for whole numbers that no float can hold.
+_MOST_SHOWN: Final = 10**20
 _MOST_URL: Final = 2_048
 _E164: Final = r"\+[1-9][0-9]{6,14}"
 _EMAIL: Final = r"[^@\s]{1,64}@[^@\s]{1,190}"
-_URL: Final = r"https?://[!-~]+"
+#: Of IPv6 addresses, that of this machine and those that are written out.
+_HOST: Final = r"\[::1\]|\[([0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}\]|[A-Za-z0-9._~%-]+"
+_URL: Final = rf"https?://([A-Za-z0-9._~%!$&'()*+,;=:-]*@)?({_HOST})(:[0-9]{{1,5}})?([/?#][!-~]*)?"
+#: The largest whole number that JSON can carry between all clients (RFC 8259, section 6).
+MOST_WHOLE: Final = 2**53 - 1
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
 _TIME: Final = re.compile(
@@ -79,8 +85,13 @@ class Kind:
         return (self.relaxed or self.read)(value, name)
 
 
-def text(*, least: int = 0, most: int = _MOST_TEXT, pattern: str = "", hint: str = "pass a text") -> Kind:
-    """Text of `least` to `most` characters that matches `pattern` as a whole."""
+def text(
+    *, least: int = 0, most: int = _MOST_TEXT, pattern: str = "", hint: str = "pass a text", exact: bool = False
+) -> Kind:
+    """Text of `least` to `most` characters that matches `pattern` as a whole.
+
+    With `exact`, no other text is accepted where placeholders are: for what is sent on as it is, such as a header.
+    """
     expression = re.compile(pattern) if pattern else None
 
     def read(value: object, name: str) -> object:
@@ -97,7 +108,7 @@ def text(*, least: int = 0, most: int = _MOST_TEXT, pattern: str = "", hint: str
         schema["minLength"] = least
     if pattern:
         schema["pattern"] = f"^{pattern}$"
-    return Kind(schema=schema, read=read, hint=hint, textual=True)
+    return Kind(schema=schema, read=read, hint=hint, textual=not exact)
 
 
 e164_number: Final = text(most=16, pattern=_E164, hint="pass an E.164 number, for example +14155550123")
@@ -118,9 +129,10 @@ def _read_dialled(value: object, name: str) -> object:
 dialled_number: Final = Kind(schema=e164_number.schema, read=_read_dialled, hint=e164_number.hint, textual=True)
 
 
-def whole(*, least: int | None = None, most: int | None = None) -> Kind:
-    """A whole number from `least` to `most`; 1.0 is one, as in JSON Schema."""
-    hint = "pass a whole number" + _range(least, most)
+def whole(*, least: int = -MOST_WHOLE, most: int = MOST_WHOLE) -> Kind:
+    """A whole number from `least` to `most`, by default any that clients can hold; 1.0 is one, as in the schema."""
+    shown = (None if least == -MOST_WHOLE else least, None if most == MOST_WHOLE else most)
+    hint = "pass a whole number" + _range(*shown)
 
     def read(value: object, name: str) -> object:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
@@ -138,7 +150,7 @@ def number(*, least: float | None = None, most: float | None = None) -> Kind:
     hint = "pass a number" + _range(least, most)
 
     def read(value: object, name: str) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
             raise WrongValue(f"{name} must be a number: {hint}")
         return _within(value, name, least, most)
 
@@ -184,7 +196,7 @@ anything: Final = Kind(schema={}, read=lambda value, name: value, hint="pass a v
 
 
 def one_of(*values: str) -> Kind:
-    """One of some texts."""
+    """One of some texts. There are no placeholders for it: clients know the texts."""
     hint = f"pass one of {', '.join(values)}"
 
     def read(value: object, name: str) -> object:
@@ -192,7 +204,7 @@ def one_of(*values: str) -> Kind:
             raise WrongValue(f"{name} is not one of those that are known: {hint}")
         return value
 
-    return Kind(schema={"type": "string", "enum": list(values)}, read=read, hint=hint, textual=True)
+    return Kind(schema={"type": "string", "enum": list(values)}, read=read, hint=hint)
 
 
 def list_of(item: Kind, *, least: int = 0, most: int = _MOST_ITEMS) -> Kind:
@@ -275,12 +287,12 @@ def _seconds_since_1970(found: re.Match[str]) -> float | None:
     return days * 86_400 + hour * 3_600 + (minute - offset) * 60 + second + float(found[7] or 0)
 
 
-#: A time as in RFC 3339, or a day; without an offset, in UTC. Handlers get seconds since 1970.
+#: A time as in RFC 3339, or a day; without an offset, in UTC. Handlers get seconds since 1970, so placeholders are not
+#: accepted.
 iso_8601: Final = Kind(
     schema={"type": "string", "format": "date-time"},
     read=_read_time,
     hint="pass a time as in ISO 8601, for example 2026-11-30T12:00:00Z",
-    textual=True,
 )
 
 
@@ -292,9 +304,17 @@ def _range(least: float | None, most: float | None, unit: str = "") -> str:
     return "" if most is None else f" of at most {most}{unit}"
 
 
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
 def _within(value: float, name: str, least: float | None, most: float | None) -> float:
     if (least is not None and value < least) or (most is not None and value > most):
-        raise WrongValue(f"{name} must be a number{_range(least, most)}, got {value:.20g}")
+        got = f"{value:.20g}" if abs(value) < _MOST_SHOWN else "a number of more than 20 digits"
+        raise WrongValue(f"{name} must be a number{_range(least, most)}, got {got}")
     return value
 
 

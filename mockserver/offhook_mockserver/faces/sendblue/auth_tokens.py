@@ -13,6 +13,7 @@ from offhook_mockserver.faces.operations.shapes import TEXT, TIME, a_list, about
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.faces.sendblue.families import Family
 from offhook_mockserver.faces.sendblue.operation import Answer, Operation, Scoped
+from offhook_mockserver.faces.sendblue.own_lines import is_own_line
 from offhook_mockserver.tenants.account.access_tokens import DEFAULT_LIFE_S, LONGEST_LIFE_S
 
 if TYPE_CHECKING:
@@ -78,12 +79,10 @@ def operations() -> tuple[Operation, ...]:
 
 
 def _check(asked: Asked) -> None:
-    if asked.lenient:
-        return
-    if "phone_number" in asked.body and "phone_numbers" in asked.body:
+    if "phone_number" in asked.body and "phone_numbers" in asked.body and not asked.lenient:
         raise RequestRefused(BOTH_NAMES, "pass phone_number or phone_numbers, not both")
     for line in _lines(asked):
-        if line not in asked.tenant.lines:
+        if not is_own_line(asked, line):
             lines = " or ".join(asked.tenant.lines)
             raise RequestRefused(NOT_OUR_LINE, f"{line} is not a line of this account; use {lines}")
 

@@ -21,6 +21,7 @@ from offhook_mockserver.faces.operations.shapes import OK, TEXT, about, an_objec
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.faces.sendblue.families import Family
 from offhook_mockserver.faces.sendblue.operation import Answer, Note, Operation, Scoped
+from offhook_mockserver.faces.sendblue.own_lines import is_own_line
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.effects import FlawedGrant, FlawedToken
 from offhook_mockserver.tenants.fault_register import START_CALL
@@ -86,13 +87,13 @@ def operations() -> tuple[Operation, ...]:
 
 
 def _check(asked: Asked) -> None:
-    to, from_number = asked.body["phoneNumber"], asked.body["fromNumber"]
-    if from_number not in asked.lines:
+    to, from_number = cast("str", asked.body["phoneNumber"]), cast("str", asked.body["fromNumber"])
+    if not is_own_line(asked, from_number):
         lines = " or ".join(asked.lines)
         raise RequestRefused(
             NOT_OUR_LINE, f"fromNumber {from_number} is not a FaceTime line of this account; use {lines}"
         )
-    if to == from_number:
+    if to == from_number and not asked.lenient:
         raise RequestRefused(BAD_FIELD, "phoneNumber and fromNumber are the same: a line cannot call itself")
 
 

@@ -45,6 +45,9 @@ class Contract:
         answered: ``METHOD /path`` of each operation that was answered with success.
     """
 
+    #: The statuses of answers to requests that the document does not have.
+    unknown: frozenset[int] = frozenset({405, 501})
+
     def __init__(self, *, lenient: bool = False) -> None:
         self.document: Mapping[str, Any] = sendblue_openapi()
         self.answered: set[str] = set()
@@ -60,6 +63,10 @@ class Contract:
             if method in _METHODS
         }
 
+    def concerns(self, path: str) -> bool:
+        """Whether a path belongs to the API of the document."""
+        return not path.startswith("/mock/")
+
     async def seen(self, response: httpx.Response) -> None:
         """A hook of httpx: check an exchange. An answer that streams is not read."""
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
@@ -73,11 +80,11 @@ class Contract:
             AssertionError: the document does not describe it.
         """
         request = response.request
-        if request.url.path.startswith("/mock/"):
+        if not self.concerns(request.url.path):
             return
         found = self._find(request.method, request.url.path)
         if found is None:
-            assert response.status_code in {405, 501}, f"{request.method} {request.url.path} is not in the document"
+            assert response.status_code in self.unknown, f"{request.method} {request.url.path} is not in the document"
             return
         path, operation, parameters = found
         where = f"{request.method} {path}: {response.status_code}"
@@ -110,7 +117,7 @@ class Contract:
             else:
                 assert not parameter["required"], f"{where} was answered without {name}"
         body = operation.get("requestBody")
-        if body is None:
+        if body is None or "application/json" not in body["content"]:
             return
         if not request.content:
             assert not body["required"], f"{where} was answered without a body"

@@ -39,6 +39,7 @@ NESTED = Fields(Field("url", url, required=True), Field("secret", text(most=5)),
 KINDS: Mapping[str, Kind] = {
     "text": text(least=1, most=3),
     "patterned": text(pattern="[a-c]+"),
+    "exact": text(pattern="[a-c]+", exact=True),
     "e164_number": e164_number,
     "email": email,
     "contact": contact,
@@ -56,7 +57,21 @@ KINDS: Mapping[str, Kind] = {
     "object_of": object_of(NESTED),
 }
 TEXTS = st.sampled_from(
-    ["", "a", "abcd", "+14155550123", "+1", "+1415555012345678", "a@b", "a b@c", "https://x", "http://", "ftp://x", "٣"]
+    [
+        "",
+        "a",
+        "abcd",
+        "+14155550123",
+        "+1",
+        "+1415555012345678",
+        "a@b",
+        "a b@c",
+        "https://x",
+        "http://",
+        "ftp://x",
+        "http://[",
+        "٣",
+    ]
 )
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.integers(-5, 5), st.floats(allow_nan=False), st.text(max_size=4), TEXTS
@@ -195,7 +210,7 @@ def test_a_query_is_read_by_the_kinds_of_its_fields() -> None:
 
 def test_a_lenient_reader_accepts_any_text_for_a_formatted_one() -> None:
     fields = Fields(*(Field(name, kind) for name, kind in KINDS.items()), Field("dialled", dialled_number))
-    texts = {"e164_number", "email", "contact", "url", "one_of", "dialled", "text", "patterned", "anything"}
+    texts = {"e164_number", "email", "contact", "url", "dialled", "text", "patterned", "anything"}
     for name in texts:
         assert fields.read({name: "placeholder"}, lenient=True) == {name: "placeholder"}
     for name in {*KINDS, "dialled"} - texts:
@@ -220,7 +235,7 @@ def test_secret_fields_are_not_noted() -> None:
 def test_the_schema_says_what_is_known_of_a_field() -> None:
     fields = Fields(
         Field("x", flag, required=True, summary="What for.", grade=Grade.OBSERVED, source="an SDK"),
-        Field("y", whole(), default=3),
+        Field("y", whole(least=0), default=3),
         extra=False,
     )
     assert fields.schema == {
@@ -232,8 +247,38 @@ def test_the_schema_says_what_is_known_of_a_field() -> None:
                 "x-offhook-grade": "observed",
                 "x-offhook-source": "an SDK",
             },
-            "y": {"type": "integer", "default": 3},
+            "y": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1, "default": 3},
         },
         "required": ["x"],
         "additionalProperties": False,
     }
+
+
+def test_a_whole_number_is_one_that_every_client_can_hold() -> None:
+    fields = Fields(Field("n", whole(least=0)))
+    most = 2**53 - 1
+    assert fields.read_pairs([("n", f"{most}")]) == {"n": most}
+    for text_of_n in (f"{most + 1}", "9" * 30):
+        with pytest.raises(WrongValue, match="n must be"):
+            fields.read_pairs([("n", text_of_n)])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://127.0.0.1:9/hook",
+        "https://me:secret@example.com?x=1",
+        "http://[::1]:80/",
+        "http://[2001:db8:0:0:0:0:0:1]",
+    ],
+)
+def test_a_url(given: str) -> None:
+    assert url.read(given, "url") == given
+
+
+@pytest.mark.parametrize(
+    "given", ["http://", "https://[", "http://[::1", "http://a b", "http://x:port", "http://x[0]/"]
+)
+def test_not_a_url(given: str) -> None:
+    with pytest.raises(WrongValue, match="url has the wrong form"):
+        url.read(given, "url")

@@ -1,0 +1,195 @@
+"""Tenants over the control API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.mockserver.faces.control.control_client import NUMBER, ControlClient, T, call, controlled, wav
+
+from offhook_mockserver.faces.control import tenants
+from offhook_mockserver.server import TenantSettings
+
+if TYPE_CHECKING:
+    from offhook_mockserver.server import InProcessMock
+
+TENANTS = "/mock/v1/tenants"
+
+
+def test_a_tenant_is_made_used_and_removed() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        answer = await client.post(TENANTS, json={"lines": ["+18885550177"], "seed": 7})
+        assert answer.status_code == 201
+        made = answer.json()
+        tenant = mock.tenants.named(made["id"])
+        assert tenant is not None
+        assert made["api_secret"] == tenant.api_secret.reveal()
+        assert made["environment"] == mock.environment_of(tenant)
+        assert made["settings"]["keep_audio_s"] == 300
+        assert (made["lines"], tenant.lines) == (["+18885550177"], ("+18885550177",))
+        path = f"{TENANTS}/{made['id']}"
+        shown = await client.ok("GET", path)
+        listed = (await client.ok("GET", TENANTS))["tenants"]
+        assert listed == [await client.ok("GET", T), shown]
+        assert tenant.api_secret.reveal() not in json.dumps(listed)
+        await call(mock, "+14155550101", tenant=tenant)
+        assert (await client.ok("GET", path))["calls_started"] == 1
+        assert (await client.ok("DELETE", path))["id"] == made["id"]
+        assert tenant.removed
+        again = await client.ok("POST", TENANTS, {"seed": 7})
+        assert (again["id"], again["api_secret"]) == (made["id"], made["api_secret"])
+
+    controlled(test)
+
+
+def test_settings_and_bounds_are_given_and_changed() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        made = await client.ok(
+            "POST",
+            TENANTS,
+            {"settings": {"keep_audio_s": 0, "bridge_joins": "ringing", "max_call_s": 5}, "bounds": {"calls": 1}},
+        )
+        tenant = mock.tenants.named(made["id"])
+        assert tenant is not None
+        assert (tenant.settings.keep_audio_s, tenant.settings.max_call_s, tenant.bounds.calls) == (0, 5, 1)
+        settings = tenant.settings
+        path = f"{TENANTS}/{made['id']}"
+        changed = await client.ok("PATCH", path, {"settings": {"token_life_s": 60}, "lines": ["+18885550178"]})
+        assert (changed["settings"]["token_life_s"], changed["settings"]["max_call_s"]) == (60, 5)
+        assert tenant.settings is settings  # a program that holds them sees the change
+        assert tenant.lines == ("+18885550178",)
+        for body, status in (
+            ({"settings": {"token_life": 60}}, 400),
+            ({"settings": {"token_life_s": 0}}, 422),
+            ({"settings": {"bridge_joins": "never"}}, 422),
+            ({"settings": {"keep_audio_s": 1e9}}, 422),
+            ({"settings": {"webhook_url": "http://evil.test/"}}, 422),
+            ({"settings": {"lenient": "yes"}}, 400),
+            ({"lines": []}, 400),
+            ({"lines": ["911"]}, 400),
+            ({"lines": ["+911"], "settings": {"token_life_s": 61}}, 400),
+            ({"bounds": {"calls": 5}}, 400),
+        ):
+            refused = await client.refused("PATCH", path, body)
+            assert refused[0] == status, (body, refused)
+        assert tenant.settings.token_life_s == 60  # nothing is half changed
+
+    controlled(test)
+
+
+def test_every_setting_can_be_read_and_set() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        settings = (await client.ok("GET", T))["settings"]
+        assert set(settings) == {item.name for item in fields(TenantSettings)}
+        assert (await client.ok("PATCH", T, {"settings": settings}))["settings"] == settings
+
+    controlled(test)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"seed": 1.5}, 400),
+        ({"seed": None}, 400),
+        ({"bounds": {"calls": 0}}, 422),
+        ({"bounds": {"calls": 10**400}}, 400),
+        ({"settings": {"webhook_url": "x" * 5000}}, 400),
+        ({"settings": []}, 400),
+        ({"lines": ["+18885550177"] * 101}, 400),
+        ({"line": "+18885550177"}, 400),
+    ],
+)
+def test_a_tenant_that_cannot_be_is_refused(body: object, status: int) -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        assert (await client.post(TENANTS, json=body)).status_code == status
+
+    controlled(test)
+
+
+def test_there_is_a_limit_and_a_seed_is_used_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenants, "MOST_TENANTS", 2)
+
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        made = await client.ok("POST", TENANTS, {"seed": "a"})
+        assert "which is the limit: remove some" in (await client.refused("POST", TENANTS, {}))[2]
+        exported = await client.ok("GET", f"{TENANTS}/{made['id']}/export")
+        assert (await client.refused("POST", "/mock/v1/restore", {"document": exported}))[:2] == (409, "state")
+        monkeypatch.setattr(tenants, "MOST_TENANTS", 3)
+        assert "has the same seed" in (await client.refused("POST", TENANTS, {"seed": "a"}))[2]
+
+    controlled(test)
+
+
+def test_the_first_tenant_stays() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        for path in (T, f"{TENANTS}/{mock.tenant.api_key.reveal()}"):
+            assert (await client.refused("DELETE", path))[:2] == (409, "state")
+        assert not mock.tenant.removed
+
+    controlled(test)
+
+
+def test_a_tenant_is_exported_and_restored() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        made = await client.ok("POST", TENANTS, {"lines": ["+18885550177"], "seed": "s"})
+        path = f"{TENANTS}/{made['id']}"
+        await client.ok("PUT", f"{path}/callees/{NUMBER}", {"steps": ["answer", {"say": "hello.wav"}, "hang_up"]})
+        await client.ok("POST", f"{path}/clock", {"advance_s": 3600})
+        exported = await client.ok("GET", f"{path}/export")
+        assert exported["seed"] is None
+        assert "hello.wav" in exported["scripts"]
+        answer = await client.post("/mock/v1/restore", json={"document": exported})
+        restored = answer.json()
+        assert answer.status_code == 201
+        assert restored["id"] != made["id"]
+        for name in ("lines", "settings", "bounds", "callees", "journal_entries"):
+            assert restored[name] == (await client.ok("GET", path))[name]
+        assert (await client.ok("GET", f"{TENANTS}/{restored['id']}/clock"))["ahead_s"] == 3600
+        with_seed = await client.ok("GET", f"{path}/export", params={"seed": "true"})
+        assert "has the same seed" in (await client.refused("POST", "/mock/v1/restore", {"document": with_seed}))[2]
+        await client.ok("DELETE", path)
+        same = await client.ok("POST", "/mock/v1/restore", {"document": with_seed})
+        assert same["api_secret"] == made["api_secret"]
+
+    controlled(test)
+
+
+@pytest.mark.fault("F55")
+def test_a_restored_tenant_names_no_files() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        await client.put(f"{T}/clips/own.wav", content=wav(), headers={"content-type": "audio/wav"})
+        await client.ok("PUT", f"{T}/callees/{NUMBER}", {"steps": ["answer", {"say": "own.wav"}]})
+        exported = await client.ok("GET", f"{T}/export")
+        assert "own.wav" in exported["scripts"]
+        assert "/" not in exported["scripts"]
+        status, code, message = await client.refused("POST", "/mock/v1/restore", {"document": exported})
+        assert (status, code) == (422, "script")
+        assert "'own.wav' is not the name of a clip" in message
+        for name in ("/etc/passwd", "../secret.wav", "pipe:1", "wav:/dev/zero"):
+            scripts = exported["scripts"].replace("own.wav", name)
+            document = {**exported, "scripts": scripts}
+            assert (await client.refused("POST", "/mock/v1/restore", {"document": document}))[:2] == (422, "script")
+        good = {**exported, "scripts": ""}
+        for document in ({}, {**good, "version": 9}, {**good, "seed": 5}, {**good, "journal": "x"}):
+            assert (await client.refused("POST", "/mock/v1/restore", {"document": document}))[:2] == (422, "invalid")
+        assert len(mock.tenants.all()) == 1
+
+    controlled(test)
+
+
+def test_a_tenant_with_a_call_is_removed_with_it() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        made = await client.ok("POST", TENANTS, {})
+        tenant = mock.tenants.named(made["id"])
+        assert tenant is not None
+        await client.ok("PUT", f"{TENANTS}/{made['id']}/callees/{NUMBER}", {"steps": ["answer"]})
+        calling = asyncio.create_task(call(mock, NUMBER, tenant=tenant, for_s=60))
+        await tenant.journal.wait_for(timeout_s=5, where={"code": "answered"})
+        await client.ok("DELETE", f"{TENANTS}/{made['id']}")
+        assert not tenant.calls
+        await calling
+
+    controlled(test)

@@ -135,10 +135,10 @@ def test_the_mock_stops_within_its_limit_with_a_client_that_does_not_read(monkey
             assert mock._server is not None
             (connection,) = mock._server.server_state.connections
             assert isinstance(connection, BoundedConnection)
-            while not connection.flow.write_paused:
-                mock.tenant.journal.add(EntryKind.NOTE, "x" * 900)
-                await asyncio.sleep(0)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(50):
+                while not connection.flow.write_paused:
+                    mock.tenant.journal.add(EntryKind.NOTE, "x" * 900)
+                    await asyncio.sleep(0)
                 await mock.aclose()
             assert len(mock.tenant.streams) == 0
             writer.transport.abort()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from tests.mockserver.faces.sendblue.contract import against, keys_of
-from tests.mockserver.faces.streams import Sent, streaming
+from tests.mockserver.faces.streams import Sent, all_closed, streaming
 
 from offhook.testing import LoopClock
 from offhook_mockserver.tenants.account.events import MOST_EVENTS
@@ -153,8 +153,7 @@ def test_an_account_has_a_limit_of_open_streams() -> None:
             assert "which is the limit" in refused.json()["message"]
             async with streaming(client, PATH, headers=keys_of(mock.tenants.create())):
                 pass
-        while len(mock.tenant.streams):
-            await asyncio.sleep(0)
+        await all_closed(mock.tenant)
         async with streaming(client, PATH):
             pass
 
@@ -206,8 +205,7 @@ def test_a_fault_resets_a_stream_in_the_middle_of_an_event() -> None:
         with pytest.raises(httpx.ReadError):
             await read_broken(mock, client, read)
         assert read == b"event: mes"
-        while len(mock.tenant.streams):
-            await asyncio.sleep(0)
+        await all_closed(mock.tenant)
 
     against(test)
 
@@ -220,8 +218,7 @@ def test_a_stream_is_cut_in_the_middle_of_its_first_event() -> None:
             await read_broken(mock, client, read)
         assert read.startswith(b'event: message.created\ndata: {"version":1,')
         assert not read.endswith(b"\n")
-        while len(mock.tenant.streams):
-            await asyncio.sleep(0)
+        await all_closed(mock.tenant)
 
     against(test)
 
@@ -231,8 +228,7 @@ def test_a_stream_is_lost_before_it_begins() -> None:
         mock.tenant.faults.lost_answer(path=PATH)
         with pytest.raises(httpx.ReadError):
             await client.get(PATH)
-        while len(mock.tenant.streams):
-            await asyncio.sleep(0)
+        await all_closed(mock.tenant)
 
     against(test)
 
@@ -252,8 +248,7 @@ def test_a_late_or_slow_stream_loses_nothing() -> None:
                 event_in(mock)
                 assert (await stream.next()).name == "message.created"
             assert clock.monotonic_s() - began_s > 10
-        while len(mock.tenant.streams):
-            await asyncio.sleep(0)
+        await all_closed(mock.tenant)
 
     against(test)
 

@@ -28,6 +28,7 @@ from offhook_mockserver.faces.control import (
     questions,
     recordings,
     tenants,
+    webhooks,
 )
 from offhook_mockserver.faces.control.access import check_access
 from offhook_mockserver.faces.control.openapi import document_of
@@ -64,6 +65,7 @@ _OPERATIONS: Final = (
     audio,
     questions,
     recordings,
+    webhooks,
     clock,
 )
 

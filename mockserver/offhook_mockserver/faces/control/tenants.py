@@ -22,7 +22,7 @@ from offhook_mockserver.faces.operations.kinds import (
     text,
     whole,
 )
-from offhook_mockserver.faces.operations.shapes import TEXT, WHOLE, a_list, a_map, about, an_object
+from offhook_mockserver.faces.operations.shapes import TEXT, WHOLE, a_list, a_map, about, an_object, named
 from offhook_mockserver.tenants.settings import BridgeJoins, ErrorBody, TenantBounds, TenantSettings
 from offhook_mockserver.tenants.snapshot import TenantSnapshot
 from offhook_mockserver.tenants.tenant import check_lines
@@ -72,28 +72,36 @@ _LINES: Final = list_of(e164_number, least=1, most=_MOST_LINES)
 _SETTINGS_FIELD: Final = Field(
     "settings", object_of(SETTINGS), summary="How its calls behave, see `TenantSettings`; those that are left out stay."
 )
-_TENANT: Final[Schema] = an_object(
-    {
-        "id": about(TEXT, "Its key id, which paths name it by."),
-        "api_key": about(TEXT, "The same, as the header `sb-api-key-id`."),
-        "app_id": about(TEXT, "The application of its channels at Agora."),
-        "lines": about(a_list(TEXT), "The numbers that it may call from."),
-        "settings": about({"type": "object"}, "How its calls behave."),
-        "bounds": about({"type": "object"}, "How much it may use."),
-        "callees": about(a_list(TEXT), "The numbers that have a script of its own."),
-        "clips": about(WHOLE, "How many clips were uploaded."),
-        "calls_up": about(WHOLE, "How many calls go on."),
-        "calls_started": about(WHOLE, "How many calls it has started."),
-        "faults_active": about(WHOLE, "How many faults are active."),
-        "journal_entries": about(WHOLE, "How many entries its journal keeps."),
-    }
+_TENANT: Final[Schema] = named(
+    "Tenant",
+    an_object(
+        {
+            "id": about(TEXT, "Its key id, which paths name it by."),
+            "api_key": about(TEXT, "The same, as the header `sb-api-key-id`."),
+            "app_id": about(TEXT, "The application of its channels at Agora."),
+            "lines": about(a_list(TEXT), "The numbers that it may call from."),
+            "settings": about({"type": "object"}, "How its calls behave."),
+            "bounds": about({"type": "object"}, "How much it may use."),
+            "callees": about(a_list(TEXT), "The numbers that have a script of its own."),
+            "clips": about(WHOLE, "How many clips were uploaded."),
+            "calls_up": about(WHOLE, "How many calls go on."),
+            "calls_started": about(WHOLE, "How many calls it has started."),
+            "faults_active": about(WHOLE, "How many faults are active."),
+            "journal_entries": about(WHOLE, "How many entries its journal keeps."),
+        }
+    ),
 )
-_MADE: Final[Schema] = an_object(
-    {
-        **cast("dict[str, Schema]", _TENANT["properties"]),
-        "api_secret": about(TEXT, "Its secret key. No other answer holds it."),
-        "environment": about(a_map(TEXT), "The settings with which a program calls through this mock as this tenant."),
-    }
+_MADE: Final[Schema] = named(
+    "MadeTenant",
+    an_object(
+        {
+            **cast("dict[str, Schema]", _TENANT["properties"]),
+            "api_secret": about(TEXT, "Its secret key. No other answer holds it."),
+            "environment": about(
+                a_map(TEXT), "The settings with which a program calls through this mock as this tenant."
+            ),
+        }
+    ),
 )
 _SEED: Final = Field(
     "seed",

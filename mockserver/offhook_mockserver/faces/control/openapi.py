@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The member of an operation that says how long its body may be, in bytes.
 MOST_BYTES: Final = "x-offhook-most-bytes"
+#: The member of the refusals that says what each code means.
+CODES_MEMBER: Final = "x-offhook-codes"
 _DESCRIPTION: Final = """\
 The API with which programs of any language control a running mock: tenants, callees, faults, the journal, what was \
 heard, recordings and the clock. A request has the header `Authorization: Bearer TOKEN` with the mock's control token, \
@@ -67,6 +69,9 @@ def document_of(operations: Iterable[ControlOperation]) -> dict[str, object]:
                 "refused": {
                     "description": "The request was refused.",
                     "content": {JSON: {"schema": _ERROR}},
+                    CODES_MEMBER: {
+                        name: {"status": code.status, "meaning": code.meaning} for name, code in CODES.items()
+                    },
                 }
             },
         },

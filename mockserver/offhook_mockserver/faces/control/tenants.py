@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -63,14 +65,33 @@ def _kind(name: str, default: object) -> Kind:
 
 
 def _fields_of(kind: type[TenantSettings | TenantBounds]) -> Fields:
-    return Fields(*(Field(item.name, _kind(item.name, item.default)) for item in fields(kind)), extra=False)
+    known = _summaries(kind)
+    return Fields(
+        *(Field(item.name, _kind(item.name, item.default), summary=known.get(item.name, "")) for item in fields(kind)),
+        extra=False,
+    )
+
+
+def _summaries(kind: type) -> dict[str, str]:
+    """What the docstring of a class says of each attribute, as a sentence."""
+    attributes = (inspect.getdoc(kind) or "").partition("Attributes:\n")[2].partition("\n\n")[0]
+    found = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", attributes, re.MULTILINE)
+    texts = {name: " ".join(text.split()).replace("``", "`").rstrip(".") for name, text in found}
+    return {name: f"{text[:1].upper()}{text[1:]}." for name, text in texts.items()}
+
+
+def _object(name: str, members: Fields) -> Kind:
+    """Objects with these fields, which the document describes once."""
+    return replace(object_of(members), schema=named(name, members.schema))
 
 
 SETTINGS: Final[Fields] = _fields_of(TenantSettings)
 _BOUNDS: Final[Fields] = _fields_of(TenantBounds)
 _LINES: Final = list_of(e164_number, least=1, most=_MOST_LINES)
 _SETTINGS_FIELD: Final = Field(
-    "settings", object_of(SETTINGS), summary="How its calls behave, see `TenantSettings`; those that are left out stay."
+    "settings",
+    _object("Settings", SETTINGS),
+    summary="How its calls behave; settings that are left out stay, or have their defaults.",
 )
 _TENANT: Final[Schema] = named(
     "Tenant",
@@ -127,7 +148,7 @@ def operations() -> tuple[ControlOperation, ...]:
             body=Fields(
                 Field("lines", _LINES, summary="The numbers that it may call from."),
                 _SETTINGS_FIELD,
-                Field("bounds", object_of(_BOUNDS), summary="How much it may use, see `TenantBounds`."),
+                Field("bounds", _object("Bounds", _BOUNDS), summary="How much it may use."),
                 _SEED,
                 extra=False,
             ),

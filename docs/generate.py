@@ -296,6 +296,12 @@ def sendblue_api() -> str:
     return page
 
 
+def control_api() -> str:
+    """The page that `control_page.py` makes."""
+    page: str = runpy.run_path(str(DOCS / "control_page.py"))["page"]()
+    return page
+
+
 _ATTRIBUTES = ["to set or to give", "default", "what it means"]
 
 
@@ -327,6 +333,7 @@ PAGES = {
     "reference/interfaces.md": interfaces,
     "reference/types.md": types,
     "reference/conformance.md": conformance,
+    "reference/control-api.md": control_api,
     "reference/sendblue-api.md": sendblue_api,
     "reference/test-kit.md": test_kit,
 }

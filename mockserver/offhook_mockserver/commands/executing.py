@@ -16,6 +16,7 @@ from offhook.cli import print_complaint
 from offhook.errors import OffhookError
 from offhook.interfaces import Environment
 from offhook.wording import describe, quoted
+from offhook_mockserver.commands.locator import FILE_VARIABLE
 from offhook_mockserver.commands.serving import running
 from offhook_mockserver.commands.settings import environment_for
 
@@ -49,8 +50,11 @@ async def execute(options: MockOptions, command: Sequence[str]) -> int:
     signals = _Signals()
     signals.listen()
     try:
-        async with running(options, show_calls=False) as server:
-            return await _run(command, environment_for(server), signals)
+        async with running(options, show_calls=False) as (server, control_file):
+            settings = environment_for(server)
+            if control_file is not None:
+                settings[FILE_VARIABLE] = str(control_file)
+            return await _run(command, settings, signals)
     except asyncio.CancelledError:
         if signals.before_the_command is None:
             raise

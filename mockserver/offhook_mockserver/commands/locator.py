@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeGuard, cast
 
+import offhook
 from offhook.errors import ConfigError, StorageError
 from offhook.records import home, make_private
 from offhook.secret import Secret
-from offhook.wording import quoted
+from offhook.wording import quoted, quoted_path
+from offhook_mockserver.faces.control.operation import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The variable with the control token of a mock that another user, or a container, runs.
 TOKEN_VARIABLE: Final = "OFFHOOK_MOCK_TOKEN"
+#: The variable with the path of the file of a mock, which `offhook mock exec` sets for its command.
+FILE_VARIABLE: Final = "OFFHOOK_MOCK_FILE"
 _FOLDER: Final = "mocks"
 _MOST_BYTES: Final = 4096
 #: The system's type of a process id has 32 bits.
@@ -43,13 +47,13 @@ class RunningMock:
 
 
 @contextlib.contextmanager
-def located(server: MockServer) -> Generator[None]:
-    """Keep the file of a mock. Where it cannot be kept, commands need the URL and the token of the mock."""
+def located(server: MockServer) -> Generator[Path | None]:
+    """Keep the file of a mock, and yield its path; None where it cannot be kept, so that clients need the token."""
     path: Path | None = None
     with contextlib.suppress(ConfigError, StorageError, OSError, ValueError):
         path = _write(server)
     try:
-        yield
+        yield path
     finally:
         if path is not None:
             with contextlib.suppress(OSError):
@@ -60,12 +64,17 @@ def find_mock(url: str | None, environment: Environment) -> RunningMock:
     """The mock that a command is about.
 
     Args:
-        url: its URL; None for the only one that runs.
-        environment: may have its control token.
+        url: its URL; None for the one whose file the environment names, or else for the only one that runs.
+        environment: may have its control token, or the path of its file.
 
     Raises:
         ConfigError: none runs, several do, or the token of the one with that URL is not known.
     """
+    if url is None and (file := environment.get(FILE_VARIABLE)):
+        found = _mock_in(Path(file))
+        if found is None:
+            raise ConfigError(f"{FILE_VARIABLE} names {quoted_path(file)}, which is not the file of a mock that runs")
+        return found
     running = _running()
     if url is None:
         if len(running) == 1:
@@ -96,7 +105,13 @@ def _write(server: MockServer) -> Path:
     folder = home({}) / _FOLDER
     make_private(folder)
     path = folder.absolute() / f"{os.getpid()}-{server.port}.json"
-    document = {"url": server.url, "pid": os.getpid(), "control_token": server.control_token.reveal()}
+    document = {
+        "url": server.url,
+        "control_url": f"{server.url}{PREFIX}",
+        "pid": os.getpid(),
+        "control_token": server.control_token.reveal(),
+        "version": offhook.__version__,
+    }
     # mkstemp makes it private, and commands never see half of it.
     descriptor, new = tempfile.mkstemp(dir=folder, prefix=".")
     with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
@@ -112,16 +127,24 @@ def _running() -> list[RunningMock]:
         return []
     found: list[RunningMock] = []
     for path in paths:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            document = cast("dict[str, object]", json.loads(_read(path)))
-            pid, url, token = document["pid"], document["url"], document["control_token"]
-            if type(pid) is not int or not 0 < pid <= _MOST_PID or not isinstance(url, str) or not _is_token(token):
-                continue
-            if _is_alive(pid):
-                found.append(RunningMock(url, Secret(token)))
-            else:  # it was killed
-                path.unlink()
+        mock = _mock_in(path, remove=True)
+        if mock is not None:
+            found.append(mock)
     return found
+
+
+def _mock_in(path: Path, *, remove: bool = False) -> RunningMock | None:
+    """The mock whose file this is; None if it is another file, or if the mock was killed: then `remove` the file."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        document = cast("dict[str, object]", json.loads(_read(path)))
+        pid, url, token = document["pid"], document["url"], document["control_token"]
+        if type(pid) is not int or not 0 < pid <= _MOST_PID or not isinstance(url, str) or not _is_token(token):
+            return None
+        if _is_alive(pid):
+            return RunningMock(url, Secret(token))
+        if remove:
+            path.unlink()
+    return None
 
 
 def _read(path: Path) -> bytes:

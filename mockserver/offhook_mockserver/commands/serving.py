@@ -52,8 +52,10 @@ class MockOptions:
 @contextlib.asynccontextmanager
 async def running(
     options: MockOptions, stop: Stop | None = None, *, show_calls: bool = True
-) -> AsyncGenerator[MockServer]:
+) -> AsyncGenerator[tuple[MockServer, Path | None]]:
     """Run a server, and keep its settings in the file of ``--env-file`` meanwhile.
+
+    Yields the server, and the private file with which clients of its control API find it, if there is one.
 
     Args:
         options: the options of the command.
@@ -78,12 +80,12 @@ async def running(
     )
     async with MockServer(settings, on_event=show, script_for=with_scripts(options.scripts)) as server:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(located(server))
+            control_file = stack.enter_context(located(server))
             if options.env_file is not None:
                 file = stack.enter_context(env_file(options.env_file, environment_for(server)))
                 if stop is not None:
                     stack.enter_context(stop.last_act(file.remove))
-            yield server
+            yield server, control_file
 
 
 async def serve(options: MockOptions, stop: Stop) -> int:
@@ -92,9 +94,9 @@ async def serve(options: MockOptions, stop: Stop) -> int:
     Raises:
         ConfigError, StorageError: see `running`.
     """
-    async with running(options, stop) as server:
+    async with running(options, stop) as (server, control_file):
         if options.as_json:
-            print_json(ready_line(server))
+            print_json(ready_line(server, control_file))
         else:
             for line in welcome(server, options.scripts).split("\n"):
                 print_line(line)

@@ -15,6 +15,7 @@ from offhook.errors import ConfigError, StorageError
 from offhook.records import home
 from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, SPEECH, table
+from offhook_mockserver.faces.control.operation import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -63,8 +64,13 @@ def shell_word(text: str) -> str:
     return f"$'{''.join(plain)}'"
 
 
-def ready_line(server: MockServer) -> dict[str, object]:
-    """What programs read from the first line of ``--json``."""
+def ready_line(server: MockServer, control_file: Path | None) -> dict[str, object]:
+    """What programs read from the first line of ``--json``.
+
+    Args:
+        server: the mock.
+        control_file: the private file with its control token; None if there is none.
+    """
     return {
         "url": server.url,
         "port": server.port,
@@ -72,6 +78,8 @@ def ready_line(server: MockServer) -> dict[str, object]:
         "api_key": server.tenant.api_key.reveal(),
         "api_secret": server.tenant.api_secret.reveal(),
         "from_number": server.from_number,
+        "control_url": f"{server.url}{PREFIX}",
+        "control_file": None if control_file is None else str(control_file),
         "control_token": server.control_token.reveal(),
     }
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from offhook_mockserver.callees.speech import CLIPS
     from offhook_mockserver.callees.toml import load_scripts
+    from offhook_mockserver.faces.control.api import control_openapi
     from offhook_mockserver.faces.sendblue.documents import sendblue_openapi
     from offhook_mockserver.server.asgi_transport import NetworkFault
     from offhook_mockserver.server.in_process import InProcessMock
@@ -123,6 +124,7 @@ __all__ = [
     "Voicemail",
     "Wait",
     "WebhookType",
+    "control_openapi",
     "load_scripts",
     "sendblue_openapi",
 ]
@@ -133,6 +135,7 @@ _EFFECTS: Final = "offhook_mockserver.tenants.effects"
 _HOMES: Final[Mapping[str, str]] = {
     "CLIPS": "offhook_mockserver.callees.speech",
     "load_scripts": "offhook_mockserver.callees.toml",
+    "control_openapi": "offhook_mockserver.faces.control.api",
     "sendblue_openapi": "offhook_mockserver.faces.sendblue.documents",
     "CalleeScript": "offhook_mockserver.callees.builder",
     "Answer": _SCRIPT,

@@ -147,13 +147,14 @@ class Mock:
             on_event=on_event,
             script_for=script_for,
         )
+        self._waits = Waits()
         parts = Controlled(
             tenants=self.tenants,
             first=self.tenant,
             plugins=self._plugins,
             recordings=self._recordings,
             environment_of=self.environment_of,
-            waits=Waits(),
+            waits=self._waits,
             measuring=asyncio.Semaphore(_MEASURED_AT_ONCE),
             document=control_openapi,
         )

@@ -55,6 +55,26 @@ def test_the_command_can_place_a_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_command_finds_the_control_api(tmp_path: Path) -> None:
+    program = """
+        import json, os, pathlib, urllib.request
+
+        located = json.loads(pathlib.Path(os.environ["OFFHOOK_MOCK_FILE"]).read_text())
+        request = urllib.request.Request(
+            located["control_url"] + "/tenants/default",
+            headers={"authorization": "Bearer " + located["control_token"]},
+        )
+        tenant = json.load(urllib.request.urlopen(request))
+        assert tenant["api_key"] == os.environ["SENDBLUE_API_API_KEY"]
+        assert located["control_token"] not in str(os.environ)
+        print(located["control_url"] == os.environ["SENDBLUE_API_BASE_URL"] + "/mock/v1", sorted(located))
+    """
+    done = execute(sys.executable, "-c", textwrap.dedent(program))
+    names = ["control_token", "control_url", "pid", "url", "version"]
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"True {names}\n", "")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "code", "said"),
     [

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from offhook.errors import ConfigError
 from offhook.interfaces import Environment
 from offhook_mockserver.commands.fault import arguments_from, fault
-from offhook_mockserver.commands.locator import TOKEN_VARIABLE, find_mock
+from offhook_mockserver.commands.locator import FILE_VARIABLE, TOKEN_VARIABLE, find_mock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +107,20 @@ def test_the_mock_is_found_among_none_one_and_several(own_home: Path) -> None:
         find_mock("http://127.0.0.1:9", nothing)
     given = find_mock("http://127.0.0.1:9", Environment({TOKEN_VARIABLE: "secret-nine"}))
     assert given.token.reveal() == "secret-nine"
+
+
+def test_the_file_that_the_environment_names_comes_before_others(own_home: Path, tmp_path: Path) -> None:
+    for name, port in (("one", 2), ("two", 3)):
+        locate(own_home, name, url=f"http://127.0.0.1:{port}", pid=os.getpid(), control_token=f"secret-{name}")
+    named = Environment({FILE_VARIABLE: str(own_home / "mocks" / "two.json")})
+    assert find_mock(None, named).token.reveal() == "secret-two"
+    assert find_mock("http://127.0.0.1:2", named).token.reveal() == "secret-one"
+    locate(own_home, "dead", url="http://127.0.0.1:1", pid=2**22 + 1, control_token="t")
+    os.mkfifo(tmp_path / "fifo")
+    for path in (own_home / "mocks" / "dead.json", tmp_path / "nothing", tmp_path / "fifo", tmp_path):
+        with pytest.raises(ConfigError, match=f"{FILE_VARIABLE} names .* is not the file of a mock that runs"):
+            find_mock(None, Environment({FILE_VARIABLE: str(path)}))
+    assert (own_home / "mocks" / "dead.json").exists(), "a file that a user names is left alone"
 
 
 def test_a_mock_that_does_not_answer_is_named(own_home: Path) -> None:

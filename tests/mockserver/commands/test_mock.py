@@ -67,7 +67,8 @@ def test_programs_get_one_json_line_then_a_line_an_event_and_a_clean_stop(stop: 
     process = begin("--json", "--recordings", str(tmp_path / "new" / "folder"))
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
-    assert set(ready) == {"url", "port", "pid", "api_key", "api_secret", "from_number", "control_token"}
+    control = {"control_url", "control_file", "control_token"}
+    assert set(ready) == {"url", "port", "pid", "api_key", "api_secret", "from_number", *control}
     assert ready["pid"] == process.pid
     assert ready["url"] == f"http://127.0.0.1:{ready['port']}"
     (channel,) = start_calls(ready, "+14155550101")

@@ -14,7 +14,7 @@ from offhook_mockserver.faces.control.operation import TENANT, WAV, ControlOpera
 from offhook_mockserver.faces.control.questions import heard_in, resolver
 from offhook_mockserver.faces.operations.fields import Field, Fields
 from offhook_mockserver.faces.operations.kinds import text
-from offhook_mockserver.faces.operations.shapes import FLAG, NUMBER, a_list, about, an_object, nullable
+from offhook_mockserver.faces.operations.shapes import FLAG, NUMBER, a_list, about, an_object, named, nullable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,26 +40,29 @@ _FILES: Final[Mapping[str, tuple[Callable[[CallAudio], tuple[bytes, ...]], str]]
 }
 _SPANS: Final[Schema] = a_list(an_object({"from_s": NUMBER, "to_s": NUMBER}))
 _TIMES: Final[Schema] = a_list(NUMBER)
-_FIGURES: Final[Schema] = an_object(
-    {
-        "lasted_s": about(NUMBER, "How long the callee took part, from its answer on."),
-        "kept_s": about(NUMBER, "How much of that was kept."),
-        "whole": about(FLAG, "Whether all of it was. If not, figures that need the rest are null."),
-        "first_audio_s": about(nullable(NUMBER), "When the first sound was heard; null if none was."),
-        "speech": about(nullable(_SPANS), "When the caller spoke; every sound counts as speech."),
-        "callee_speech": about(_SPANS, "When the callee spoke."),
-        "gaps": about(_SPANS, "Where audio is missing: it was lost, or never sent."),
-        "marker_times_s": about(nullable(_TIMES), "When markers were heard."),
-        "level_dbfs": about(NUMBER, "The level of what was heard, pauses included; -100 for silence."),
-        "peak_dbfs": about(NUMBER, "The level of its largest sample."),
-        "clipped_share": about(NUMBER, "The share of samples that are within 0.5 dB of full scale."),
-        "talk_over_s": about(nullable(NUMBER), "For how long both sides spoke at once."),
-        "response_times_s": about(
-            nullable(an_object({"caller": _TIMES, "callee": _TIMES})),
-            "How long each side took to respond.",
-        ),
-        "delay_s": about(nullable(NUMBER), "How long after its own start the clip of `delay_of` was heard."),
-    }
+_FIGURES: Final[Schema] = named(
+    "Figures",
+    an_object(
+        {
+            "lasted_s": about(NUMBER, "How long the callee took part, from its answer on."),
+            "kept_s": about(NUMBER, "How much of that was kept."),
+            "whole": about(FLAG, "Whether all of it was. If not, figures that need the rest are null."),
+            "first_audio_s": about(nullable(NUMBER), "When the first sound was heard; null if none was."),
+            "speech": about(nullable(_SPANS), "When the caller spoke; every sound counts as speech."),
+            "callee_speech": about(_SPANS, "When the callee spoke."),
+            "gaps": about(_SPANS, "Where audio is missing: it was lost, or never sent."),
+            "marker_times_s": about(nullable(_TIMES), "When markers were heard."),
+            "level_dbfs": about(NUMBER, "The level of what was heard, pauses included; -100 for silence."),
+            "peak_dbfs": about(NUMBER, "The level of its largest sample."),
+            "clipped_share": about(NUMBER, "The share of samples that are within 0.5 dB of full scale."),
+            "talk_over_s": about(nullable(NUMBER), "For how long both sides spoke at once."),
+            "response_times_s": about(
+                nullable(an_object({"caller": _TIMES, "callee": _TIMES})),
+                "How long each side took to respond.",
+            ),
+            "delay_s": about(nullable(NUMBER), "How long after its own start the clip of `delay_of` was heard."),
+        }
+    ),
 )
 
 

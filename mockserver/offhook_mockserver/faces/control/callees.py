@@ -17,7 +17,7 @@ from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.control.waits import TIMEOUT
 from offhook_mockserver.faces.operations.fields import Field, Fields
 from offhook_mockserver.faces.operations.kinds import any_object, anything, e164_number, either, list_of, one_of, text
-from offhook_mockserver.faces.operations.shapes import ANYTHING, TEXT, a_list, about, an_object
+from offhook_mockserver.faces.operations.shapes import ANYTHING, TEXT, a_list, about, an_object, named
 
 if TYPE_CHECKING:
     from offhook_mockserver.callees.script import Script
@@ -39,12 +39,15 @@ _STEPS: Final = Field(
 _SUMMARY: Final = Field(
     "summary", text(most=1_000), summary="What happens, for people; by default, the steps in words."
 )
-_CALLEE: Final[Schema] = an_object(
-    {
-        "number": TEXT,
-        "summary": about(TEXT, "What happens, for people."),
-        "steps": about(a_list(ANYTHING), "The steps, as a script has them."),
-    }
+_CALLEE: Final[Schema] = named(
+    "Callee",
+    an_object(
+        {
+            "number": TEXT,
+            "summary": about(TEXT, "What happens, for people."),
+            "steps": about(a_list(ANYTHING), "The steps, as a script has them."),
+        }
+    ),
 )
 
 

@@ -21,6 +21,7 @@ from offhook_mockserver.faces.operations.shapes import (
     about,
     an_object,
     choice,
+    named,
     nullable,
 )
 from offhook_mockserver.tenants.call import EndedCall, MockCall
@@ -50,38 +51,45 @@ _SHORT: Final[dict[str, Schema]] = {
     "end": about(nullable(TEXT), "How the callee's part ended, as a code; null before that."),
     "end_text": about(TEXT, "The same, for people."),
 }
-_CALLEE: Final[Schema] = an_object(
-    {
-        "summary": about(TEXT, "What its script does."),
-        "answered": FLAG,
-        "finished": about(FLAG, "Whether it has done every step of its script."),
-        "unfinished": about(a_list(TEXT), "The steps that it has not done, for people."),
-        "spoke_at_s": about(nullable(NUMBER), "When it last began to speak, in seconds since it answered."),
-        "stopped_speaking_at_s": about(nullable(NUMBER), "When it last stopped speaking, likewise."),
-        "history": about(
-            a_list(an_object({"at_s": nullable(NUMBER), "code": TEXT, "text": TEXT})), "What happened to it, in order."
-        ),
-        "history_dropped": about(WHOLE, "Moments that are not in `history`, since there were too many."),
-        "keeps_audio": about(FLAG, "Whether what it hears and says is kept."),
-    }
+_CALLEE: Final[Schema] = named(
+    "CalleeInCall",
+    an_object(
+        {
+            "summary": about(TEXT, "What its script does."),
+            "answered": FLAG,
+            "finished": about(FLAG, "Whether it has done every step of its script."),
+            "unfinished": about(a_list(TEXT), "The steps that it has not done, for people."),
+            "spoke_at_s": about(nullable(NUMBER), "When it last began to speak, in seconds since it answered."),
+            "stopped_speaking_at_s": about(nullable(NUMBER), "When it last stopped speaking, likewise."),
+            "history": about(
+                a_list(an_object({"at_s": nullable(NUMBER), "code": TEXT, "text": TEXT})),
+                "What happened to it, in order.",
+            ),
+            "history_dropped": about(WHOLE, "Moments that are not in `history`, since there were too many."),
+            "keeps_audio": about(FLAG, "Whether what it hears and says is kept."),
+        }
+    ),
 )
-CALL: Final[Schema] = an_object(
-    {
-        **_SHORT,
-        "started": about(nullable(TIME), "When it started, by the clock of the tenant; null if that was not kept."),
-        "answered": about(nullable(TIME), "When the callee answered, likewise."),
-        "problem": about(TEXT, "Why the callee's script failed; empty if it has not."),
-        "events": about(a_list(TEXT), "What happened, for people; of an ended call the last 20 events."),
-        "counters": about(a_map(WHOLE), "The counters of the room and of the callee."),
-        "losses": about(a_map(WHOLE), "Those that stay zero in a healthy call, and are above zero in this one."),
-        "members": about(
-            a_list(an_object({"uid": WHOLE, "who": choice("caller", "callee"), "publishing": FLAG})),
-            "Who is in the channel now.",
-        ),
-        "callee": about(
-            nullable(_CALLEE), "What the callee did; null for a call that has ended if its callee was not kept."
-        ),
-    }
+CALL: Final[Schema] = named(
+    "Call",
+    an_object(
+        {
+            **_SHORT,
+            "started": about(nullable(TIME), "When it started, by the clock of the tenant; null if that was not kept."),
+            "answered": about(nullable(TIME), "When the callee answered, likewise."),
+            "problem": about(TEXT, "Why the callee's script failed; empty if it has not."),
+            "events": about(a_list(TEXT), "What happened, for people; of an ended call the last 20 events."),
+            "counters": about(a_map(WHOLE), "The counters of the room and of the callee."),
+            "losses": about(a_map(WHOLE), "Those that stay zero in a healthy call, and are above zero in this one."),
+            "members": about(
+                a_list(an_object({"uid": WHOLE, "who": choice("caller", "callee"), "publishing": FLAG})),
+                "Who is in the channel now.",
+            ),
+            "callee": about(
+                nullable(_CALLEE), "What the callee did; null for a call that has ended if its callee was not kept."
+            ),
+        }
+    ),
 )
 
 
@@ -98,7 +106,7 @@ def operations() -> tuple[ControlOperation, ...]:
                 Field("limit", whole(least=1, most=_MOST_SHOWN), default=100, summary="The latest calls, at most."),
                 extra=False,
             ),
-            answer=an_object({"calls": a_list(an_object(_SHORT))}),
+            answer=an_object({"calls": a_list(named("CallInList", an_object(_SHORT)))}),
             handle=_list,
         ),
         ControlOperation(

@@ -12,7 +12,7 @@ from offhook_mockserver.faces.control.operation import TENANT, WAV, ControlOpera
 from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.operations.fields import Field, Fields
 from offhook_mockserver.faces.operations.kinds import text
-from offhook_mockserver.faces.operations.shapes import NUMBER, TEXT, WHOLE, a_list, about, an_object
+from offhook_mockserver.faces.operations.shapes import NUMBER, TEXT, WHOLE, a_list, about, an_object, named
 from offhook_mockserver.tenants.clips import MOST_CLIP_BYTES, NAME_HINT, NAME_PATTERN
 
 if TYPE_CHECKING:
@@ -28,14 +28,17 @@ _PATH: Final = f"{TENANT}/clips/{{name}}"
 _NAME: Final = Fields(
     Field("name", text(most=63, pattern=NAME_PATTERN, hint=NAME_HINT), required=True, summary="The name of a clip.")
 )
-_CLIP: Final[Schema] = an_object(
-    {
-        "name": TEXT,
-        "bytes": about(WHOLE, "The size of the file."),
-        "rate_hz": WHOLE,
-        "channels": WHOLE,
-        "duration_s": NUMBER,
-    }
+_CLIP: Final[Schema] = named(
+    "Clip",
+    an_object(
+        {
+            "name": TEXT,
+            "bytes": about(WHOLE, "The size of the file."),
+            "rate_hz": WHOLE,
+            "channels": WHOLE,
+            "duration_s": NUMBER,
+        }
+    ),
 )
 
 

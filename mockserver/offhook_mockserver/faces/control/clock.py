@@ -10,20 +10,23 @@ from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.operations.fields import Field, Fields
 from offhook_mockserver.faces.operations.kinds import iso_8601 as a_time
 from offhook_mockserver.faces.operations.kinds import number
-from offhook_mockserver.faces.operations.shapes import NUMBER, TIME, about, an_object
+from offhook_mockserver.faces.operations.shapes import NUMBER, TIME, about, an_object, named
 
 if TYPE_CHECKING:
     from offhook_mockserver.faces.control.operation import Asked
     from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.tenants.clock import TenantClock
 
-_CLOCK: Final[Schema] = an_object(
-    {
-        "wall": about(TIME, "What the wall clock shows."),
-        "wall_s": about(NUMBER, "The same, in seconds since 1970."),
-        "ahead_s": about(NUMBER, "By how much it was moved forward, in all."),
-        "wall_offset_s": about(NUMBER, "By how much the wall clock alone was set."),
-    }
+_CLOCK: Final[Schema] = named(
+    "Clock",
+    an_object(
+        {
+            "wall": about(TIME, "What the wall clock shows."),
+            "wall_s": about(NUMBER, "The same, in seconds since 1970."),
+            "ahead_s": about(NUMBER, "By how much it was moved forward, in all."),
+            "wall_offset_s": about(NUMBER, "By how much the wall clock alone was set."),
+        }
+    ),
 )
 
 

@@ -11,7 +11,7 @@ from offhook_mockserver.faces.control.operation import TENANT, ControlOperation
 from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.operations.fields import Field, Fields
 from offhook_mockserver.faces.operations.kinds import any_object, text
-from offhook_mockserver.faces.operations.shapes import FLAG, TEXT, WHOLE, a_list, about, an_object, nullable
+from offhook_mockserver.faces.operations.shapes import FLAG, TEXT, WHOLE, a_list, about, an_object, named, nullable
 from offhook_mockserver.tenants.faults import FAULT_NAMES
 from offhook_mockserver.tenants.http_faults import HttpFaults
 
@@ -32,18 +32,21 @@ _NOT_UNDONE: Final = HttpFaults.refused.__name__
 _NAME: Final = replace(
     text(most=60), schema={"type": "string", "enum": [name for name in FAULT_NAMES if name != _NOT_UNDONE]}
 )
-_FAULT: Final[Schema] = an_object(
-    {
-        "id": about(TEXT, "Its name among the faults of the tenant."),
-        "name": about(TEXT, "Its kind."),
-        "what": about(TEXT, "What it does, for people."),
-        "text": about(TEXT, "The same with its limits."),
-        "times": about(nullable(WHOLE), "How often it is applied at most; null for any number."),
-        "channel": about(nullable(TEXT), "The channel that it applies to; null for all."),
-        "count": about(WHOLE, "How often it was applied."),
-        "active": about(FLAG, "Whether it may still be applied, or what it has done lasts."),
-        "used_up": about(FLAG, "Whether it was applied as often as it may be, and is over."),
-    }
+_FAULT: Final[Schema] = named(
+    "Fault",
+    an_object(
+        {
+            "id": about(TEXT, "Its name among the faults of the tenant."),
+            "name": about(TEXT, "Its kind."),
+            "what": about(TEXT, "What it does, for people."),
+            "text": about(TEXT, "The same with its limits."),
+            "times": about(nullable(WHOLE), "How often it is applied at most; null for any number."),
+            "channel": about(nullable(TEXT), "The channel that it applies to; null for all."),
+            "count": about(WHOLE, "How often it was applied."),
+            "active": about(FLAG, "Whether it may still be applied, or what it has done lasts."),
+            "used_up": about(FLAG, "Whether it was applied as often as it may be, and is over."),
+        }
+    ),
 )
 _FAULTS: Final[Schema] = an_object({"faults": a_list(_FAULT)})
 

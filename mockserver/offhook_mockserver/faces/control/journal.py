@@ -10,7 +10,18 @@ from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.control.waits import TIMEOUT
 from offhook_mockserver.faces.operations.fields import Field, Fields
 from offhook_mockserver.faces.operations.kinds import Kind, WrongValue, any_object, one_of, text, whole
-from offhook_mockserver.faces.operations.shapes import FLAG, NUMBER, TEXT, TIME, WHOLE, a_list, about, an_object, choice
+from offhook_mockserver.faces.operations.shapes import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    TIME,
+    WHOLE,
+    a_list,
+    about,
+    an_object,
+    choice,
+    named,
+)
 from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.tenants.journal import NotSeen
 from offhook_wire.strict_json import ProtocolError, load_object
@@ -28,19 +39,22 @@ CRITERIA: Final = (
     Field("text", text(most=1_000), summary="A part of its text, in upper or lower case."),
     Field("since", whole(least=-1, most=10**15), summary="Only entries after the one with this index."),
 )
-ENTRY: Final[Schema] = an_object(
-    {
-        "index": about(WHOLE, "Its number in the journal, counted from 0."),
-        "wall": about(TIME, "When it happened, by the clock of the tenant."),
-        "wall_s": about(NUMBER, "The same, in seconds since 1970."),
-        "at_s": about(NUMBER, "Seconds since the first entry."),
-        "kind": choice(*KINDS),
-        "channel": about(TEXT, "The channel of its call; empty if it is not about a call."),
-        "number": about(TEXT, "The number that its call rings, masked."),
-        "text": about(TEXT, "A sentence for people."),
-        "fields": about({"type": "object"}, "The same for programs, without secrets."),
-        "grade": about(TEXT, "How certain it is that Sendblue or Agora would do the same."),
-    }
+ENTRY: Final[Schema] = named(
+    "Entry",
+    an_object(
+        {
+            "index": about(WHOLE, "Its number in the journal, counted from 0."),
+            "wall": about(TIME, "When it happened, by the clock of the tenant."),
+            "wall_s": about(NUMBER, "The same, in seconds since 1970."),
+            "at_s": about(NUMBER, "Seconds since the first entry."),
+            "kind": choice(*KINDS),
+            "channel": about(TEXT, "The channel of its call; empty if it is not about a call."),
+            "number": about(TEXT, "The number that its call rings, masked."),
+            "text": about(TEXT, "A sentence for people."),
+            "fields": about({"type": "object"}, "The same for programs, without secrets."),
+            "grade": about(TEXT, "How certain it is that Sendblue or Agora would do the same."),
+        }
+    ),
 )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import offhook
 from offhook_mockserver.faces.control.operation import JSON, PREFIX, TENANT, TENANT_FIELD
 from offhook_mockserver.faces.control.refusals import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from offhook_mockserver.faces.control.operation import ControlOperation
     from offhook_mockserver.faces.operations.fields import Field
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The member of an operation that says how long its body may be, in bytes.
 MOST_BYTES: Final = "x-offhook-most-bytes"
+#: The member of the refusals that says what each code means.
+CODES_MEMBER: Final = "x-offhook-codes"
 _DESCRIPTION: Final = """\
 The API with which programs of any language control a running mock: tenants, callees, faults, the journal, what was \
 heard, recordings and the clock. A request has the header `Authorization: Bearer TOKEN` with the mock's control token, \
@@ -36,14 +38,18 @@ _ERROR: Final[Schema] = {
     "required": ["error"],
     "additionalProperties": False,
 }
+#: Members of a schema with a name that belong to the place where it is used.
+_BESIDE: Final = frozenset({"title", "description"})
 _REFUSED: Final[Schema] = {"$ref": "#/components/responses/refused"}
 
 
 def document_of(operations: Iterable[ControlOperation]) -> dict[str, object]:
     """The document of some operations, as an object of JSON."""
     paths: dict[str, dict[str, object]] = {}
+    schemas: dict[str, object] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+        described = _with_references(_operation(operation), schemas)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {
@@ -57,11 +63,15 @@ def document_of(operations: Iterable[ControlOperation]) -> dict[str, object]:
         "tags": [{"name": name} for name in dict.fromkeys(_tag(path) for path in paths)],
         "paths": paths,
         "components": {
+            "schemas": dict(sorted(schemas.items())),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "responses": {
                 "refused": {
                     "description": "The request was refused.",
                     "content": {JSON: {"schema": _ERROR}},
+                    CODES_MEMBER: {
+                        name: {"status": code.status, "meaning": code.meaning} for name, code in CODES.items()
+                    },
                 }
             },
         },
@@ -95,6 +105,21 @@ def _operation(operation: ControlOperation) -> dict[str, object]:
         responses["200"] = {"description": "Done.", "content": {operation.media_type: {}}}
     described["responses"] = {**dict(sorted(responses.items())), "4XX": _REFUSED, "5XX": _REFUSED}
     return described
+
+
+def _with_references(value: object, schemas: dict[str, object]) -> object:
+    """`value` with a reference in place of each schema that has a name; these are added to `schemas`."""
+    if isinstance(value, list | tuple):
+        return [_with_references(each, schemas) for each in cast("Sequence[object]", value)]
+    if not isinstance(value, dict):
+        return value
+    members = cast("dict[str, object]", value)
+    name = members.get("title")
+    if not isinstance(name, str):
+        return {key: _with_references(member, schemas) for key, member in members.items()}
+    own = {key: _with_references(member, schemas) for key, member in members.items() if key not in _BESIDE}
+    assert schemas.setdefault(name, own) == own, f"two schemas have the name {name}"
+    return {"$ref": f"#/components/schemas/{name}", **{key: members[key] for key in ("description",) if key in members}}
 
 
 def _answer(schema: Schema) -> dict[str, object]:

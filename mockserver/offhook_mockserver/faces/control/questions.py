@@ -17,7 +17,7 @@ from offhook_mockserver.faces.control.operation import TENANT, ControlOperation
 from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.operations.fields import Field, Fields
 from offhook_mockserver.faces.operations.kinds import either, null, number, one_of, text
-from offhook_mockserver.faces.operations.shapes import FLAG, NUMBER, TEXT, about, an_object, nullable
+from offhook_mockserver.faces.operations.shapes import FLAG, NUMBER, TEXT, about, an_object, named, nullable
 
 if TYPE_CHECKING:
     import os
@@ -74,14 +74,17 @@ def operations() -> tuple[ControlOperation, ...]:
             summary="Ask a question about what the callee heard until now.",
             parameters=CHANNEL,
             body=_FIELDS,
-            answer=an_object(
-                {
-                    "question": about(TEXT, "The question, as it was understood."),
-                    "passed": about(FLAG, "The answer."),
-                    "explanation": about(TEXT, "What was expected, what was heard and where, and what to look at."),
-                    "about_time": about(FLAG, "Whether a machine that was busy could have caused the answer."),
-                    "off_by_s": about(nullable(NUMBER), "By how much a limit was missed; null if none was."),
-                }
+            answer=named(
+                "Verdict",
+                an_object(
+                    {
+                        "question": about(TEXT, "The question, as it was understood."),
+                        "passed": about(FLAG, "The answer."),
+                        "explanation": about(TEXT, "What was expected, what was heard and where, and what to look at."),
+                        "about_time": about(FLAG, "Whether a machine that was busy could have caused the answer."),
+                        "off_by_s": about(nullable(NUMBER), "By how much a limit was missed; null if none was."),
+                    }
+                ),
             ),
             handle=_ask,
         ),

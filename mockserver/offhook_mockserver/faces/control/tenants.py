@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -22,7 +24,7 @@ from offhook_mockserver.faces.operations.kinds import (
     text,
     whole,
 )
-from offhook_mockserver.faces.operations.shapes import TEXT, WHOLE, a_list, a_map, about, an_object
+from offhook_mockserver.faces.operations.shapes import TEXT, WHOLE, a_list, a_map, about, an_object, named
 from offhook_mockserver.tenants.settings import BridgeJoins, ErrorBody, TenantBounds, TenantSettings
 from offhook_mockserver.tenants.snapshot import TenantSnapshot
 from offhook_mockserver.tenants.tenant import check_lines
@@ -63,37 +65,64 @@ def _kind(name: str, default: object) -> Kind:
 
 
 def _fields_of(kind: type[TenantSettings | TenantBounds]) -> Fields:
-    return Fields(*(Field(item.name, _kind(item.name, item.default)) for item in fields(kind)), extra=False)
+    known = _summaries(kind)
+    return Fields(
+        *(Field(item.name, _kind(item.name, item.default), summary=known.get(item.name, "")) for item in fields(kind)),
+        extra=False,
+    )
+
+
+def _summaries(kind: type) -> dict[str, str]:
+    """What the docstring of a class says of each attribute, as a sentence."""
+    attributes = (inspect.getdoc(kind) or "").partition("Attributes:\n")[2].partition("\n\n")[0]
+    found = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", attributes, re.MULTILINE)
+    texts = {name: " ".join(text.split()).replace("``", "`").rstrip(".") for name, text in found}
+    return {name: f"{text[:1].upper()}{text[1:]}." for name, text in texts.items()}
+
+
+def _object(name: str, members: Fields) -> Kind:
+    """Objects with these fields, which the document describes once."""
+    return replace(object_of(members), schema=named(name, members.schema))
 
 
 SETTINGS: Final[Fields] = _fields_of(TenantSettings)
 _BOUNDS: Final[Fields] = _fields_of(TenantBounds)
 _LINES: Final = list_of(e164_number, least=1, most=_MOST_LINES)
 _SETTINGS_FIELD: Final = Field(
-    "settings", object_of(SETTINGS), summary="How its calls behave, see `TenantSettings`; those that are left out stay."
+    "settings",
+    _object("Settings", SETTINGS),
+    summary="How its calls behave; settings that are left out stay, or have their defaults.",
 )
-_TENANT: Final[Schema] = an_object(
-    {
-        "id": about(TEXT, "Its key id, which paths name it by."),
-        "api_key": about(TEXT, "The same, as the header `sb-api-key-id`."),
-        "app_id": about(TEXT, "The application of its channels at Agora."),
-        "lines": about(a_list(TEXT), "The numbers that it may call from."),
-        "settings": about({"type": "object"}, "How its calls behave."),
-        "bounds": about({"type": "object"}, "How much it may use."),
-        "callees": about(a_list(TEXT), "The numbers that have a script of its own."),
-        "clips": about(WHOLE, "How many clips were uploaded."),
-        "calls_up": about(WHOLE, "How many calls go on."),
-        "calls_started": about(WHOLE, "How many calls it has started."),
-        "faults_active": about(WHOLE, "How many faults are active."),
-        "journal_entries": about(WHOLE, "How many entries its journal keeps."),
-    }
+_TENANT: Final[Schema] = named(
+    "Tenant",
+    an_object(
+        {
+            "id": about(TEXT, "Its key id, which paths name it by."),
+            "api_key": about(TEXT, "The same, as the header `sb-api-key-id`."),
+            "app_id": about(TEXT, "The application of its channels at Agora."),
+            "lines": about(a_list(TEXT), "The numbers that it may call from."),
+            "settings": about({"type": "object"}, "How its calls behave."),
+            "bounds": about({"type": "object"}, "How much it may use."),
+            "callees": about(a_list(TEXT), "The numbers that have a script of its own."),
+            "clips": about(WHOLE, "How many clips were uploaded."),
+            "calls_up": about(WHOLE, "How many calls go on."),
+            "calls_started": about(WHOLE, "How many calls it has started."),
+            "faults_active": about(WHOLE, "How many faults are active."),
+            "journal_entries": about(WHOLE, "How many entries its journal keeps."),
+        }
+    ),
 )
-_MADE: Final[Schema] = an_object(
-    {
-        **cast("dict[str, Schema]", _TENANT["properties"]),
-        "api_secret": about(TEXT, "Its secret key. No other answer holds it."),
-        "environment": about(a_map(TEXT), "The settings with which a program calls through this mock as this tenant."),
-    }
+_MADE: Final[Schema] = named(
+    "MadeTenant",
+    an_object(
+        {
+            **cast("dict[str, Schema]", _TENANT["properties"]),
+            "api_secret": about(TEXT, "Its secret key. No other answer holds it."),
+            "environment": about(
+                a_map(TEXT), "The settings with which a program calls through this mock as this tenant."
+            ),
+        }
+    ),
 )
 _SEED: Final = Field(
     "seed",
@@ -119,7 +148,7 @@ def operations() -> tuple[ControlOperation, ...]:
             body=Fields(
                 Field("lines", _LINES, summary="The numbers that it may call from."),
                 _SETTINGS_FIELD,
-                Field("bounds", object_of(_BOUNDS), summary="How much it may use, see `TenantBounds`."),
+                Field("bounds", _object("Bounds", _BOUNDS), summary="How much it may use."),
                 _SEED,
                 extra=False,
             ),

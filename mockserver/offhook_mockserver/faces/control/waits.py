@@ -36,6 +36,10 @@ class Waits:
         self._tasks: set[asyncio.Task[object]] = set()
         self._closed = False
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._tasks)
+
     async def run(self, receive: Receive, work: Coroutine[object, object, _T]) -> _T:
         """Wait for `work`, which is cancelled when the client disconnects.
 

@@ -20,6 +20,7 @@ from offhook_mockserver.faces.operations.shapes import (
     about,
     an_object,
     choice,
+    named,
     nullable,
 )
 from offhook_mockserver.tenants.call_events import inbound_call
@@ -45,29 +46,35 @@ _STATES: Final = tuple(state.value for state in DeliveryState)
 _MOST_LINES: Final = 100
 _TYPE: Final = Field("type", one_of(*_TYPES), required=True, summary="The type of the events.")
 _ID: Final = Fields(Field("id", text(least=1, most=40), required=True, summary="The id of a delivery, such as `wh_1`."))
-_HOOKS: Final[Schema] = an_object(
-    {
-        "webhooks": about(a_map(a_list(ANYTHING)), "What is registered for each type, without secrets."),
-        "waiting": about(WHOLE, "Deliveries that wait for an attempt, or are under way."),
-        "dropped": about(WHOLE, "Deliveries that were dropped because too many were waiting."),
-    }
+_HOOKS: Final[Schema] = named(
+    "Webhooks",
+    an_object(
+        {
+            "webhooks": about(a_map(a_list(ANYTHING)), "What is registered for each type, without secrets."),
+            "waiting": about(WHOLE, "Deliveries that wait for an attempt, or are under way."),
+            "dropped": about(WHOLE, "Deliveries that were dropped because too many were waiting."),
+        }
+    ),
 )
-_DELIVERY: Final[Schema] = an_object(
-    {
-        "id": about(TEXT, "Its name among the deliveries of the tenant."),
-        "type": about(choice(*_TYPES), "The type of the event."),
-        "url": about(TEXT, "The webhook that it is for, without what may be secret in its URL."),
-        "about": about(TEXT, "What the event is about: events about the same arrive in order."),
-        "line": about(TEXT, "The line that the event belongs to, or empty."),
-        "sent_at": about(TIME, "When the event happened, by the clock of the tenant."),
-        "state": about(choice(*_STATES), "What has become of it."),
-        "attempts": about(WHOLE, "How often it was posted."),
-        "status": about(nullable(WHOLE), "The HTTP status of the last answer; null if there was none."),
-        "problem": about(TEXT, "Why the last attempt failed; empty if it did not."),
-        "fault": about(TEXT, "The fault that happened to it, or empty."),
-        "replay_of": about(TEXT, "The delivery that it repeats, or empty."),
-        "event": about({"type": "object"}, "What is posted."),
-    }
+_DELIVERY: Final[Schema] = named(
+    "Delivery",
+    an_object(
+        {
+            "id": about(TEXT, "Its name among the deliveries of the tenant."),
+            "type": about(choice(*_TYPES), "The type of the event."),
+            "url": about(TEXT, "The webhook that it is for, without what may be secret in its URL."),
+            "about": about(TEXT, "What the event is about: events about the same arrive in order."),
+            "line": about(TEXT, "The line that the event belongs to, or empty."),
+            "sent_at": about(TIME, "When the event happened, by the clock of the tenant."),
+            "state": about(choice(*_STATES), "What has become of it."),
+            "attempts": about(WHOLE, "How often it was posted."),
+            "status": about(nullable(WHOLE), "The HTTP status of the last answer; null if there was none."),
+            "problem": about(TEXT, "Why the last attempt failed; empty if it did not."),
+            "fault": about(TEXT, "The fault that happened to it, or empty."),
+            "replay_of": about(TEXT, "The delivery that it repeats, or empty."),
+            "event": about({"type": "object"}, "What is posted."),
+        }
+    ),
 )
 _DELIVERIES: Final[Schema] = an_object({"deliveries": a_list(_DELIVERY)})
 

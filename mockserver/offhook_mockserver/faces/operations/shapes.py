@@ -49,6 +49,11 @@ def a_map(value: Schema) -> Schema:
     return {"type": "object", "additionalProperties": value}
 
 
+def named(name: str, schema: Schema) -> Schema:
+    """`schema` with a name, under which documents may describe it once."""
+    return {"title": name, **schema}
+
+
 def choice(*values: str) -> Schema:
     """One of some texts."""
     return {"type": "string", "enum": list(values)}

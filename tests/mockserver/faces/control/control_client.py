@@ -22,8 +22,7 @@ from tests.mockserver.faces.sendblue.contract import Contract
 
 from offhook.interfaces import Ids
 from offhook.testing import LoopClock, run_virtual
-from offhook_mockserver.faces.control.api import control_openapi
-from offhook_mockserver.server import InProcessMock
+from offhook_mockserver.server import InProcessMock, control_openapi
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,10 +43,23 @@ class ControlContract(Contract):
 
     def __init__(self) -> None:
         super().__init__()
-        self.document = control_openapi()
+        document = control_openapi()
+        self.document = _resolved(document, document["components"]["schemas"])  # type: ignore[index]
 
     def concerns(self, path: str) -> bool:
         return f"{path}/".startswith("/mock/v1/")
+
+
+def _resolved(value: Any, schemas: Any) -> Any:
+    """A document with each named schema where it is used."""
+    if isinstance(value, list):
+        return [_resolved(each, schemas) for each in value]
+    if not isinstance(value, dict):
+        return value
+    reference = value.get("$ref", "")
+    if isinstance(reference, str) and reference.startswith("#/components/schemas/"):
+        return _resolved(schemas[reference.rpartition("/")[2]], schemas)
+    return {name: _resolved(each, schemas) for name, each in value.items()}
 
 
 class ControlClient(httpx.AsyncClient):

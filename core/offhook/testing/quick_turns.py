@@ -118,22 +118,25 @@ class QuickTurns(asyncio.SelectorEventLoop):
         super().add_signal_handler(sig, callback, *args)
 
     def _run_once(self) -> None:
-        ready, scheduled = self._ready, self._scheduled
-        unusual = self._debug or self._stopping or self._held or self._timer_cancelled_count > _MOST_CANCELLED
-        if unusual or self._news.possible or not scheduled or scheduled[0]._cancelled:
-            super()._run_once()  # type: ignore[misc]
-            return
-        if not ready and (delay_s := scheduled[0]._when - self._now_s) > 0:
-            self._now_s += delay_s
-        end_s = self._now_s + self._clock_resolution
-        while scheduled and scheduled[0]._when < end_s:
-            timer = heapq.heappop(scheduled)
-            timer._scheduled = False
-            ready.append(timer)
-        for _ in range(len(ready)):  # what these callbacks schedule has its turn later
-            handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
+        while True:  # as many turns as asyncio has nothing to do in
+            ready, scheduled = self._ready, self._scheduled
+            unusual = self._debug or self._held or self._timer_cancelled_count > _MOST_CANCELLED or self._stopping
+            if unusual or self._news.possible or not scheduled or scheduled[0]._cancelled:
+                super()._run_once()  # type: ignore[misc]
+                return
+            if not ready and (delay_s := scheduled[0]._when - self._now_s) > 0:
+                self._now_s += delay_s
+            end_s = self._now_s + self._clock_resolution
+            while scheduled and scheduled[0]._when < end_s:
+                timer = heapq.heappop(scheduled)
+                timer._scheduled = False
+                ready.append(timer)
+            for _ in range(len(ready)):  # what these callbacks schedule has its turn later
+                handle = ready.popleft()
+                if not handle._cancelled:
+                    handle._run()
+            if self._stopping:
+                return
 
 
 class _Handle(asyncio.Handle):

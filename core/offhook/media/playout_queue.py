@@ -112,11 +112,10 @@ class PlayoutQueue:
         head = self._queue[0]
         if head.read_to_end and not head.buffered_bytes:
             self._retire()
-        full = len(frame) == size
-        self._dry = self._dry and not full
         if self._space is not None and self._buffered_bytes * 2 <= self._high_water_bytes:
             self._wake_feeder()  # not for every frame, since it costs a task switch
-        if full:
+        if len(frame) == size:
+            self._dry = False
             self._stalled_frames = 0
             return frame
         return self._fill_up(frame, size, waited_for)
@@ -292,16 +291,19 @@ class PlayoutQueue:
 
     async def _read(self, handle: PlayHandle, converter: RateConverter) -> None:
         source = handle.source
+        resampled = False
         empty = 0
         while (frame := await source.read()) is not None and not handle.dropped:
-            resampled, read = converter.resampled, False
+            read = False
             for pcm in converter.convert(frame):
-                read = read or bool(pcm)
+                if pcm:
+                    read = True
                 if self._buffered_bytes + len(pcm) <= self._high_water_bytes and handle.gain is None:
                     self._buffer_part(handle, pcm)  # the usual case, without a coroutine
                 else:
                     await self._push(handle, pcm)
-            if converter.resampled is not resampled:
+            if converter.resampled and not resampled:
+                resampled = True
                 self._counts.resampled += 1
             if frame.damage is not UNDAMAGED:
                 self._add_damage(handle, frame.damage)

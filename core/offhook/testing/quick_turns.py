@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import heapq
 import selectors
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final, TypeVarTuple, Unpack
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
         timers = [item.timer if isinstance(item, _Due) else item for item in heap]
         #: Whether the heap has items of ours. Otherwise it has timers, as asyncio's own heap.
         self._quick = _USUAL_HANDLES and not enabled
-        self._scheduled = [_due(timer) for timer in timers] if self._quick else timers  # type: ignore[assignment]
+        self._scheduled[:] = [_due(timer) for timer in timers] if self._quick else timers  # type: ignore[assignment]
 
     def time(self) -> float:
         """Virtual seconds since the loop was created."""
@@ -95,7 +95,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
             return super().call_at(when, callback, *args, context=context)
         self._check_closed()
         timer = _Timer(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, _due(timer))
+        heappush(self._scheduled, _due(timer))
         return timer
 
     def call_again(self, timer: asyncio.Handle, when: float) -> bool:
@@ -112,7 +112,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
         timer._scheduled = True
         due = _Due(when)  # as `_due` makes it, without a call
         due.timer = timer
-        heapq.heappush(self._scheduled, due)
+        heappush(self._scheduled, due)
         return True
 
     def call_soon_threadsafe(
@@ -129,17 +129,21 @@ class QuickTurns(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         handle: _Handle | _Timer | None
-        while True:  # as many turns as asyncio has nothing to do in
-            ready, scheduled = self._ready, self._scheduled
-            unusual = self._held or self._timer_cancelled_count > _MOST_CANCELLED or self._stopping or not self._quick
-            if unusual or self._news.possible or not scheduled or scheduled[0].timer._cancelled:
-                super()._run_once()  # type: ignore[misc]
-                return
+        news, ready, scheduled, resolution_s = self._news, self._ready, self._scheduled, self._clock_resolution
+        while (  # as many turns as there are in which asyncio has nothing else to do
+            self._quick
+            and scheduled
+            and not scheduled[0].timer._cancelled
+            and not news.possible
+            and not self._held
+            and self._timer_cancelled_count <= _MOST_CANCELLED
+            and not self._stopping
+        ):
             if not ready and (delay_s := scheduled[0] - self._now_s) > 0:
                 self._now_s += delay_s
-            end_s = self._now_s + self._clock_resolution
+            end_s = self._now_s + resolution_s
             while scheduled and scheduled[0] < end_s:
-                timer = heapq.heappop(scheduled).timer
+                timer = heappop(scheduled).timer
                 timer._scheduled = False
                 ready.append(timer)
             for _ in range(len(ready)):  # what these callbacks schedule has its turn later
@@ -156,6 +160,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
             handle = None  # as in asyncio: nothing is kept alive until the next turn
             if self._stopping:
                 return
+        super()._run_once()  # type: ignore[misc]
 
 
 class _Handle(asyncio.Handle):

@@ -88,7 +88,9 @@ class BoundedStream(Generic[_T]):
         while not self._items:
             if self._closed:
                 raise StopAsyncIteration
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            loop = self._affinity.loop
+            assert loop is not None  # the one that runs
+            waiter: asyncio.Future[None] = loop.create_future()
             self._waiters.append(waiter)
             try:
                 await waiter

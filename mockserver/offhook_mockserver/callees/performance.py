@@ -230,7 +230,7 @@ class Performance:
         return True
 
     def caller_spoke(self) -> bool:
-        return self._listener.spoke
+        return self._listener.spoke or self._listener.hears_speech
 
     def heard_clip(self, clip: SoundsLike) -> bool:
         from offhook.testing.audio import Clip

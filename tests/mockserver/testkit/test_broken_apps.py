@@ -168,7 +168,7 @@ SAYS = {
         "*offhook: what happened*",
         "    0.000            call 1  a call to +1415•••0123 from +1888•••0199 starts*",
         "    0.100            call 2  a call to +1415•••0123 from +1888•••0199 starts*",
-        "*[[]2.400] call 2  callee hangs up",
+        "*[[]7.240] call 2  callee hangs up",
     ],
 }
 

@@ -26,7 +26,8 @@ MOST_TIMES: Final = 1000
 class ListenFor(Step):
     """Listen until the caller speaks (`SPEECH`), has spoken and paused (`QUIET`), or sends a marker or a tone.
 
-    For `QUIET`, speech counts since the callee last stopped speaking or listened for quiet, or answered.
+    For `QUIET`, speech counts since the callee last stopped speaking or listened for speech or quiet, or answered; for
+    the others, what is heard from now on.
 
     Args:
         sound: what to listen for.

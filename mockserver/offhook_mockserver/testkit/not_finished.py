@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from offhook.errors import OffhookError, WaitTimeout
 from offhook.interfaces import mask
 from offhook.wording import describe
+from offhook_mockserver.callees.ends import CalleeEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,8 @@ def _uncalled(scene: Scene, others: tuple[CallHandle, ...], who: str, verb: str,
 def _stuck(calls: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -> Iterator[str]:
     """The callee has been called."""
     call = calls[-1]
-    end, left = call.end, call.unfinished
+    end = call.end or (CalleeEnd.ROOM_CLOSED if call.over else None)
+    left = call.unfinished
     if call.problem:
         yield f"{verb}(): the script of the callee {who} failed: {call.problem}"
     elif end is not None and verb != "ended":

@@ -57,6 +57,11 @@ class CallHandle:
         return self._scene.bridge.call(lambda: self._call.end)
 
     @property
+    def end_text(self) -> str:
+        """How the callee's part ended, for people; empty while it goes on."""
+        return self._scene.bridge.call(lambda: self._call.end_text)
+
+    @property
     def problem(self) -> str:
         """Why the callee's script failed; empty if it has not."""
         return self._scene.bridge.call(lambda: self._call.problem)
@@ -125,7 +130,7 @@ class CallHandle:
         if audio is None and ended:
             raise CallStateError(
                 f"the callee never answered the call {self.channel}, so it has heard nothing. How the call ended: "
-                f"{_shown(self.end)}. Questions without an answer are callee.end, callee.history and callee.calls"
+                f"{self.end_text}. Questions without an answer are callee.end, callee.history and callee.calls"
             )
         if audio is None:
             raise CallStateError(
@@ -168,10 +173,6 @@ class CallHandle:
         if not file.exists():
             raise SourceError(not_found(path, self._scene.folder))
         return Clip.read(file, plugins=self._scene.plugins)
-
-
-def _shown(end: CalleeEnd | None) -> str:
-    return "" if end is None else end.text
 
 
 class CallList:

@@ -62,7 +62,7 @@ def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
         if not settled and (call.end is not None or call.callee.finished):
             continue
         if call.end is not None:
-            who = f"{call.end.text}, and the caller has not left the channel"
+            who = f"{call.end_text}, and the caller has not left the channel"
         elif call.callee.answered:
             who = "the callee has answered, and neither side has hung up"
         else:

@@ -84,12 +84,12 @@ def _uncalled(scene: Scene, others: tuple[CallHandle, ...], who: str, verb: str,
 def _stuck(calls: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -> Iterator[str]:
     """The callee has been called."""
     call = calls[-1]
-    end = call.end or (CalleeEnd.ROOM_CLOSED if call.over else None)
+    end = call.end_text or (CalleeEnd.ROOM_CLOSED.text if call.over else "")
     left = call.unfinished
     if call.problem:
         yield f"{verb}(): the script of the callee {who} failed: {call.problem}"
-    elif end is not None and verb != "ended":
-        yield f"{verb}(): the call to {who} is over ({end.text}), before the callee had done its script"
+    elif end and verb != "ended":
+        yield f"{verb}(): the call to {who} is over ({end}), before the callee had done its script"
     elif verb == "answered":
         yield f"answered(): {who} did not answer within {limit_s:g} s"
     elif verb == "ended":
@@ -99,7 +99,7 @@ def _stuck(calls: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -
     if len(calls) > 1:
         yield f"  it was called {len(calls)} times; this is about the last call"
     yield from (
-        f"  {'not done' if index else 'it waited in' if end is not None else 'it waits in'}: {step}"
+        f"  {'not done' if index else 'it waited in' if end else 'it waits in'}: {step}"
         for index, step in enumerate(left[:_MOST_SHOWN])
     )
     yield "  what happened to it (seconds since it answered):"

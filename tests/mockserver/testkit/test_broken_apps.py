@@ -162,6 +162,8 @@ SAYS = {
         "*[[]20.000] call 1  the token of a caller (uid *) expires in 20 s",
         "*[[]20.000] call 1  caller's phone: GrantExpiring",
         "*[[]39.000] call 1  a caller (uid *) left the channel; its token was about to expire and had not *",
+        "*[[]39.000] call 1  the caller's token expired and was not renewed",
+        "*callee caller_left: the caller's token expired and was not renewed",
     ],
     "test_dials_twice": [
         "*+1415•••0123 was called 2 times, and its script is for one call.*",

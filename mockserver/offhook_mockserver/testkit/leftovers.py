@@ -135,7 +135,8 @@ def _running(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
     since = f"still ran {handle.ending_s:g} s after the test" if settled else "was still running"
     for started in handle.started:
         if not started.done:
-            yield Leftover("applications", f"{started.name} {since}: {started.waits_in}")
+            where = "; ".join((started.waits_in, *started.tasks_wait_in))
+            yield Leftover("applications", f"{started.name} {since}: {where}")
 
 
 def _unused_faults(handle: MockHandle) -> Iterator[Leftover]:

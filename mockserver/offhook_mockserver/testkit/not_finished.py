@@ -130,3 +130,4 @@ def _applications(scene: Scene) -> Iterator[str]:
             yield f"  {started.name} has ended"
         elif started.waits_in:
             yield f"  {started.name} still runs; {started.waits_in}"
+            yield from (f"    {line}" for line in started.tasks_wait_in)

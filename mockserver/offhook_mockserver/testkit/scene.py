@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offhook_mockserver.testkit.applications import Applications
+from offhook_mockserver.testkit.callees_wait import callees_wait
 from offhook_mockserver.testkit.changes import Changes
 from offhook_mockserver.testkit.verdicts import VerdictNotes
 
@@ -56,5 +57,5 @@ class Scene:
         self.callers: CallerJournals = callers
         self.allowed: Set[str] = allowed
         self.changes: Changes = Changes()
-        self.applications: Applications = Applications(bridge, self.changes.note)
+        self.applications: Applications = Applications(bridge, self.changes.note, lambda: callees_wait(tenant))
         self.verdicts: VerdictNotes = VerdictNotes()

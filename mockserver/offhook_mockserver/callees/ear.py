@@ -10,6 +10,7 @@ from offhook.errors import OffhookError
 from offhook.interfaces import SAMPLE_BYTES, AudioFrame, frames_in
 from offhook.media import SpeechDetector, SpeechStarted, SpeechStopped
 from offhook.secret import redact
+from offhook_mockserver.callees.sounds import TURN_PAUSE_MS
 
 if TYPE_CHECKING:
     from offhook.interfaces import AudioSink
@@ -30,8 +31,6 @@ class Tap(Protocol):
 
 _log = logging.getLogger(__name__)
 
-#: A pause as long as this means that the caller has finished a turn.
-TURN_PAUSE_MS: Final = 700
 #: Speech counts after this much loud audio without a break.
 _SPEECH_MS: Final = 60
 #: Audio may arrive this late, so time without audio counts as quiet only when it is this long ago.

@@ -33,15 +33,17 @@ class CallHandle:
         channel: the channel of the call.
         number: the number that was rung.
         from_number: the line that it is from.
+        order: which call of the test it is, counted from 1, as the timeline of a failed test counts.
     """
 
-    def __init__(self, scene: Scene, call: MockCall) -> None:
+    def __init__(self, scene: Scene, call: MockCall, order: int) -> None:
         self._scene = scene
         self._call = call
         self._final: Heard | None = None
         self.channel: str = call.channel
         self.number: str = call.to
         self.from_number: str = call.from_number
+        self.order: int = order
 
     def __repr__(self) -> str:
         return f"<CallHandle {self.channel}, {'ended' if self.over else 'up'}>"
@@ -181,6 +183,7 @@ class CallList:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._known: dict[str, CallHandle] = {}
+        self._begun = 0
         scene.tenant.journal.watch(self._happened)
 
     def to(self, number: str | None = None) -> tuple[CallHandle, ...]:
@@ -193,5 +196,6 @@ class CallList:
     def _happened(self, entry: Entry) -> None:
         call = self._scene.tenant.calls.get(entry.channel)
         if call is not None and call.channel not in self._known:
-            self._known[call.channel] = CallHandle(self._scene, call)
+            self._begun += 1
+            self._known[call.channel] = CallHandle(self._scene, call, self._begun)
         self._scene.changes.note()

@@ -61,7 +61,9 @@ def why_not(
         verb: what the test called.
         limit_s: how long it would have waited.
     """
-    lines = [*(_stuck(calls, number, verb, limit_s) if calls else _uncalled(scene, others, number, verb, limit_s))]
+    lines = [
+        *(_stuck(calls, others, number, verb, limit_s) if calls else _uncalled(scene, others, number, verb, limit_s))
+    ]
     lines += _applications(scene)
     return "\n".join(lines)
 
@@ -81,9 +83,13 @@ def _uncalled(scene: Scene, others: tuple[CallHandle, ...], number: str, verb: s
         yield "  look at: does the application run, and does it read its settings from the environment at the test?"
 
 
-def _stuck(calls: tuple[CallHandle, ...], number: str, verb: str, limit_s: float) -> Iterator[str]:
+def _stuck(
+    calls: tuple[CallHandle, ...], others: tuple[CallHandle, ...], number: str, verb: str, limit_s: float
+) -> Iterator[str]:
     """The callee has been called."""
     call, who = calls[-1], shown_as(number)
+    if len(others) > 1:
+        who += f" (call {call.order})"
     end = call.end_text or (CalleeEnd.ROOM_CLOSED.text if call.over else "")
     left = call.unfinished
     if call.problem:
@@ -97,7 +103,7 @@ def _stuck(calls: tuple[CallHandle, ...], number: str, verb: str, limit_s: float
     else:
         yield f"finished(): {who} did not finish its script within {limit_s:g} s"
     if len(calls) > 1:
-        yield f"  it was called {len(calls)} times; this is about the last call"
+        yield f"  it was called {len(calls)} times; this is about the last one, call {call.order} of the timeline"
     yield from (
         f"  {'not done' if index else 'it waited in' if end else 'it waits in'}: {step}"
         for index, step in enumerate(left[:_MOST_SHOWN])

@@ -143,7 +143,7 @@ SAYS = {
         "  expected: silence begins at most 400 ms after 0.60 s*",
         "  look at:  whether the application stops playing (Call.clear) when the callee speaks*",
         "*[[]0.600] call 1  callee says hello.wav",
-        "*[[]7.480] call 1  caller pauses",
+        "*[[]7.480] call 1  caller has paused for 0.7 s",
         # No line says PlayoutCleared: see NOT_SAID.
     ],
     "test_never_answers_back": [

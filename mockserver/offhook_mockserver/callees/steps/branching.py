@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from offhook.arguments import check_instance, check_seconds, check_several, check_whole, wrong
 from offhook_mockserver.callees.moments import MomentCode
-from offhook_mockserver.callees.sounds import Condition, Sound, SoundsLike, Tone
+from offhook_mockserver.callees.sounds import TURN_PAUSE_MS, Condition, Sound, SoundsLike, Tone
 from offhook_mockserver.callees.step import Step
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _heard_text(sound: Listened) -> str:
         return f"the caller sends a tone of {sound.hz:g} Hz"
     return {
         Sound.SPEECH: "the caller speaks",
-        Sound.QUIET: "the caller has spoken and paused",
+        Sound.QUIET: f"the caller has spoken and paused for {TURN_PAUSE_MS / 1000:g} s",
         Sound.MARKER: "the caller sends the marker",
     }[sound]
 

@@ -201,8 +201,8 @@ class CalleeScript:
         """Listen until something is heard.
 
         Args:
-            until: ``speech`` (the caller speaks), ``quiet`` (the caller has spoken, since the callee last stopped
-                speaking or listened for quiet, and paused), ``marker``, or ``tone:440``.
+            until: ``speech`` (the caller speaks, from now on), ``quiet`` (the caller has spoken, since the callee last
+                stopped speaking or listened for speech or quiet, and paused for 0.7 s), ``marker``, or ``tone:440``.
             within_s: how long; then the script goes on. None: until the call ends.
         """
         return self._add(

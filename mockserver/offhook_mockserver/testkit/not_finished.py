@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import OffhookError, WaitTimeout
 from offhook.wording import describe
+from offhook_mockserver.callees.ends import CalleeEnd
 from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def why_not(
         verb: what the test called.
         limit_s: how long it would have waited.
     """
-    lines = [*(_stuck(calls, number, verb, limit_s) if calls else _uncalled(scene, others, number, verb, limit_s))]
+    lines = [
+        *(_stuck(calls, others, number, verb, limit_s) if calls else _uncalled(scene, others, number, verb, limit_s))
+    ]
     lines += _applications(scene)
     return "\n".join(lines)
 
@@ -80,14 +83,19 @@ def _uncalled(scene: Scene, others: tuple[CallHandle, ...], number: str, verb: s
         yield "  look at: does the application run, and does it read its settings from the environment at the test?"
 
 
-def _stuck(calls: tuple[CallHandle, ...], number: str, verb: str, limit_s: float) -> Iterator[str]:
+def _stuck(
+    calls: tuple[CallHandle, ...], others: tuple[CallHandle, ...], number: str, verb: str, limit_s: float
+) -> Iterator[str]:
     """The callee has been called."""
     call, who = calls[-1], shown_as(number)
-    end, left = call.end, call.unfinished
+    if len(others) > 1:
+        who += f" (call {call.order})"
+    end = call.end_text or (CalleeEnd.ROOM_CLOSED.text if call.over else "")
+    left = call.unfinished
     if call.problem:
         yield f"{verb}(): the script of the callee {who} failed: {call.problem}"
-    elif end is not None and verb != "ended":
-        yield f"{verb}(): the call to {who} is over ({end.text}), before the callee had done its script"
+    elif end and verb != "ended":
+        yield f"{verb}(): the call to {who} is over ({end}), before the callee had done its script"
     elif verb == "answered":
         yield f"answered(): {who} did not answer within {limit_s:g} s"
     elif verb == "ended":
@@ -95,9 +103,9 @@ def _stuck(calls: tuple[CallHandle, ...], number: str, verb: str, limit_s: float
     else:
         yield f"finished(): {who} did not finish its script within {limit_s:g} s"
     if len(calls) > 1:
-        yield f"  it was called {len(calls)} times; this is about the last call"
+        yield f"  it was called {len(calls)} times; this is about the last one, call {call.order} of the timeline"
     yield from (
-        f"  {'not done' if index else 'it waited in' if end is not None else 'it waits in'}: {step}"
+        f"  {'not done' if index else 'it waited in' if end else 'it waits in'}: {step}"
         for index, step in enumerate(left[:_MOST_SHOWN])
     )
     yield "  what happened to it (seconds since it answered):"
@@ -128,3 +136,4 @@ def _applications(scene: Scene) -> Iterator[str]:
             yield f"  {started.name} has ended"
         elif started.waits_in:
             yield f"  {started.name} still runs; {started.waits_in}"
+            yield from (f"    {line}" for line in started.tasks_wait_in)

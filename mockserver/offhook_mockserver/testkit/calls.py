@@ -64,6 +64,11 @@ class CallHandle:
         return self._scene.bridge.call(lambda: self._call.end_text)
 
     @property
+    def token_expired(self) -> bool:
+        """Whether the caller left because its token expired and was not renewed."""
+        return self._scene.bridge.call(lambda: bool(self._call.why_caller_left))
+
+    @property
     def problem(self) -> str:
         """Why the callee's script failed; empty if it has not."""
         return self._scene.bridge.call(lambda: self._call.problem)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from offhook.errors import OffhookError, WaitTimeout
 from offhook.wording import describe
 from offhook_mockserver.callees.ends import CalleeEnd
+from offhook_mockserver.testkit.look_at import NO_CALL, NO_REQUEST, OTHER_NUMBER, look_at
 from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def why_not(
         *(_stuck(calls, others, number, verb, limit_s) if calls else _uncalled(scene, others, number, verb, limit_s))
     ]
     lines += _applications(scene)
+    if not scene.applications.failed():  # else its error is what to look at
+        hint = look_at(calls[-1], verb) if calls else _uncalled_hint(scene, others)
+        lines.append(f"  look at: {hint}")
     return "\n".join(lines)
 
 
@@ -80,7 +84,12 @@ def _uncalled(scene: Scene, others: tuple[CallHandle, ...], number: str, verb: s
         yield from (f"    {entry}" for entry in entries)
     else:
         yield "  no request has reached the mock with the keys of this test"
-        yield "  look at: does the application run, and does it read its settings from the environment at the test?"
+
+
+def _uncalled_hint(scene: Scene, others: tuple[CallHandle, ...]) -> str:
+    if others:
+        return OTHER_NUMBER
+    return NO_CALL if scene.bridge.call(lambda: scene.tenant.journal.entries) else NO_REQUEST
 
 
 def _stuck(
@@ -92,10 +101,11 @@ def _stuck(
         who += f" (call {call.order})"
     end = call.end_text or (CalleeEnd.ROOM_CLOSED.text if call.over else "")
     left = call.unfinished
+    done = "answered" if verb == "answered" else "had done its script"
     if call.problem:
         yield f"{verb}(): the script of the callee {who} failed: {call.problem}"
     elif end and verb != "ended":
-        yield f"{verb}(): the call to {who} is over ({end}), before the callee had done its script"
+        yield f"{verb}(): the call to {who} is over ({end}), before the callee {done}"
     elif verb == "answered":
         yield f"answered(): {who} did not answer within {limit_s:g} s"
     elif verb == "ended":

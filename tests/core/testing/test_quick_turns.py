@@ -107,6 +107,21 @@ def test_timers_keep_their_order_when_debug_mode_begins_and_ends() -> None:
     assert run_virtual(main()) == [-1, -2, 101, 100, 101, *numbers]
 
 
+def test_debug_mode_that_begins_during_a_turn_of_asyncio_finds_what_is_slow(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.call_at(1, print).cancel()  # the turn at this time is asyncio's
+        loop.call_at(2, loop.set_debug, True)
+        loop.call_at(2, loop.block, 5)
+        with loop.hold():
+            loop.call_soon_threadsafe(print)
+        await asyncio.sleep(3)
+        loop.set_debug(False)
+
+    run_virtual(main())
+
+
 def test_what_a_callback_raises_is_reported() -> None:
     reports: list[dict[str, object]] = []
 

@@ -252,9 +252,7 @@ class CallMedia:
 
     def _pass_on(self, frame: AudioFrame) -> None:
         """Pass a frame of the callee to the listeners."""
-        for listener in tuple(self._listeners):
-            if (stream := listener()) is None:
-                continue
+        for stream in self._streams():
             try:
                 stream.feed(frame)
             except BaseException as error:

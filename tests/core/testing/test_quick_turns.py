@@ -168,6 +168,19 @@ def test_cancelled_timers_do_not_pile_up() -> None:
     assert run_virtual(main()) < 120
 
 
+def test_the_heap_holds_what_asyncio_asks_of_a_timer() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        timer = loop.call_later(5, print)
+        (item,) = loop._scheduled
+        assert (item._when, item._callback, item._scheduled, item._cancelled) == (5.0, print, True, False)
+        timer.cancel()
+        assert item._cancelled
+
+    run_virtual(main())
+
+
 def test_a_timer_is_used_again_and_can_be_cancelled() -> None:
     async def main() -> list[float]:
         loop = asyncio.get_running_loop()

@@ -56,7 +56,7 @@ def test_a_module_may_take_its_hooks_from_an_object() -> None:
     class Acme:
         @hookimpl
         def offhook_carrier(self, registry: CarrierRegistry) -> None:
-            registry.add("acme", lambda environment, auth: ScriptedCarrier([]), summary="of acme")
+            registry.add("acme", lambda environment, auth: ScriptedCarrier(), summary="of acme")
 
     module = ModuleType("acme")
     vars(module)["offhook_carrier"] = Acme().offhook_carrier

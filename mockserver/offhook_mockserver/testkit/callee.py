@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final, Self
 
-from offhook.arguments import check_instance, check_seconds, check_text, wrong
+from offhook.arguments import check_instance, check_seconds, check_text, corrects_arguments, wrong
 from offhook.errors import CallStateError
 from offhook.wording import nearest_name
 from offhook_mockserver.callees.builder import CalleeScript
@@ -45,6 +45,7 @@ __tracebackhide__ = True
 _AFTER_CALL_S: Final = 0.5
 
 
+@corrects_arguments()
 class CalleeHandle(CalleeScript):
     """One callee of a test. Times are in seconds since it answered. Its questions are about its latest call.
 

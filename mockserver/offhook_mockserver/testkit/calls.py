@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import CallStateError, SourceError
+from offhook.wording import no_attribute
 from offhook_mockserver.callees.places import found, not_found
 from offhook_mockserver.callees.speech import Speech
 
@@ -47,6 +48,11 @@ class CallHandle:
 
     def __repr__(self) -> str:
         return f"<CallHandle {self.channel}, {'ended' if self.over else 'up'}>"
+
+    if not TYPE_CHECKING:  # so that type checkers still report a wrong name
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, name)
 
     @property
     def over(self) -> bool:

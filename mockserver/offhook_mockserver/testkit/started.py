@@ -7,10 +7,11 @@ import concurrent.futures
 import contextlib
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from offhook.arguments import check_seconds
+from offhook.arguments import check_seconds, corrects_arguments
 from offhook.errors import CallStateError, WaitTimeout
 from offhook.plugin import cut_traceback
 from offhook.testing import users_wait, where_task_waits
+from offhook.wording import no_attribute
 from offhook_mockserver.testkit.machine_clock import asks_machine_clock
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _MOST_TASKS: Final = 5
 APPLICATION: Final = "the application "
 
 
+@corrects_arguments()
 class Started(Generic[_T]):
     """What `MockHandle.start` returns: a coroutine that runs.
 
@@ -57,6 +59,11 @@ class Started(Generic[_T]):
         self._outcome: concurrent.futures.Future[_T] = concurrent.futures.Future()
         self.task: asyncio.Task[_T]
         self.asked: bool = False
+
+    if not TYPE_CHECKING:  # so that type checkers still report a wrong name
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, name)
 
     def begin(
         self,

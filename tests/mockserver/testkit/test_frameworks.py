@@ -367,7 +367,7 @@ def test_a_route_that_is_documented_and_not_mocked_says_so(run: Callable[..., py
 
         def test_it(offhook_mock):
             keys = {"sb-api-key-id": offhook_mock.key_id, "sb-api-secret-key": offhook_mock.secret_key}
-            answer = httpx.post(f"{offhook_mock.url}/api/send-message", json={}, headers=keys)
+            answer = httpx.post(f"{offhook_mock.url}/account/lines/add-line", json={}, headers=keys)
             assert "nearest" not in answer.text
             assert "which is documented, but not mocked" in answer.text
     """)

@@ -13,7 +13,10 @@ from offhook.interfaces import iso_8601
 from offhook_mockserver.server import TenantSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from offhook_mockserver.server import InProcessMock
+    from offhook_mockserver.tenants.account.message import Message
 
 LINES = ("+18885550199", "+18885550198")
 ANN, BOB = "+14155550123", "+14155550124"
@@ -26,7 +29,7 @@ async def fill(mock: InProcessMock) -> list[str]:
     account = mock.tenant.account
     account.recipients.set_service(BOB, "SMS")
     account.recipients.fail(BOB)
-    makes = (
+    makes: tuple[Callable[[], Message], ...] = (
         lambda: account.messages.send(ANN, "0", LINES[0]),
         lambda: account.messages.receive(ANN, "1", line=LINES[0]),
         lambda: account.messages.send(BOB, "2", LINES[0]),

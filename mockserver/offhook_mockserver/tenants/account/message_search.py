@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from offhook_mockserver.tenants.account.message import MESSAGE
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from offhook_mockserver.tenants.account.message import Message
 
@@ -51,23 +55,30 @@ class MessageSearch:
     updated: tuple[float | None, float | None] = (None, None)
     sent: tuple[float | None, float | None] = (None, None)
 
-    def matches(self, message: Message) -> bool:
-        """Whether a message is one of those that are looked for."""
-        return (
-            (self.lines is None or message.line in self.lines)
-            and (self.number is None or self.number in {message.number, message.line})
-            and self.from_number in {None, message.from_number}
-            and self.to_number in {None, message.to_number}
-            and self.sendblue_number in {None, message.line}
-            and self.is_outbound in {None, message.is_outbound}
-            and self.status in {None, message.status}
-            and self.service in {None, message.service}
-            and self.message_type in {None, "message"}
-            and self.group_id in {None, ""}
-            and _within(message.created_s, self.created)
-            and _within(message.updated_s, self.updated)
-            and _within(message.sent_s, self.sent)
-        )
+    def _conditions(self) -> Iterator[Callable[[Message], bool]]:
+        """What a message must fulfil; a search among many messages must not hold up the loop for long."""
+        if self.lines is not None:
+            lines = frozenset(self.lines)
+            yield lambda message: message.line in lines
+        if self.number is not None:
+            number = self.number
+            yield lambda message: number in (message.number, message.line)
+        if self.message_type not in {None, MESSAGE} or self.group_id not in {None, ""}:
+            yield lambda message: False
+        equal = {
+            "from_number": self.from_number,
+            "to_number": self.to_number,
+            "line": self.sendblue_number,
+            "is_outbound": self.is_outbound,
+            "status": self.status,
+            "service": self.service,
+        }
+        for name, value in equal.items():
+            if value is not None:
+                yield partial(_equals, attrgetter(name), value)
+        for name, limits in (("created_s", self.created), ("updated_s", self.updated), ("sent_s", self.sent)):
+            if limits != (None, None):
+                yield partial(_is_within, attrgetter(name), *map(_milliseconds, limits))
 
     def page(
         self, messages: Iterable[Message], *, order_by: str, descending: bool, offset: int, limit: int
@@ -84,23 +95,26 @@ class MessageSearch:
         Returns:
             How many match, and those of the page. Messages of the same time are in the order in which they were made.
         """
-        found = [message for message in messages if self.matches(message)]
+        found = list(messages)
+        for fulfils in self._conditions():
+            found = [message for message in found if fulfils(message)]
         found.sort(key=ORDERS[order_by])
         if descending:
             found.reverse()
         return len(found), found[offset : offset + limit]
 
 
-def _within(at_s: float | None, limits: tuple[float | None, float | None]) -> bool:
-    least, most = limits
-    if least is None and most is None:
-        return True
-    if at_s is None:
-        return False
-    at_ms = _milliseconds(at_s)
-    return (least is None or at_ms >= _milliseconds(least)) and (most is None or at_ms <= _milliseconds(most))
+def _equals(get: Callable[[Message], object], value: object, message: Message) -> bool:
+    return get(message) == value
 
 
-def _milliseconds(at_s: float) -> int:
+def _is_within(
+    get: Callable[[Message], float | None], least_ms: int | None, most_ms: int | None, message: Message
+) -> bool:
+    at_ms = _milliseconds(get(message))
+    return at_ms is not None and (least_ms is None or at_ms >= least_ms) and (most_ms is None or at_ms <= most_ms)
+
+
+def _milliseconds(at_s: float | None) -> int | None:
     """A time as answers show it: seconds have errors in their last digits."""
-    return round(at_s * 1000)
+    return None if at_s is None else round(at_s * 1000)

@@ -12,7 +12,7 @@ from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.tenants.account.table import AccountFull
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 NO_ROOM: Final = ApiRefusal(429, Grade.ASSUMED)
@@ -20,7 +20,7 @@ NOT_FOUND: Final = ApiRefusal(404, Grade.ASSUMED)
 
 
 @contextlib.contextmanager
-def within_bounds() -> Iterator[None]:
+def within_bounds() -> Generator[None]:
     """Refuse a request if its account would hold too much."""
     try:
         yield

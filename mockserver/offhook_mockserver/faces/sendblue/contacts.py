@@ -17,7 +17,7 @@ from offhook_mockserver.tenants.account.contacts import ORDERS
 
 if TYPE_CHECKING:
     from offhook_mockserver.faces.operations.kinds import Schema
-    from offhook_mockserver.faces.sendblue.operation import Asked
+    from offhook_mockserver.faces.sendblue.operation import Asked, Handler
     from offhook_mockserver.tenants.account.contacts import Contact
 
 
@@ -146,7 +146,7 @@ def operations() -> tuple[Operation, ...]:
     )
 
 
-def _operation(method: str, path: str, summary: str, handle: Any, answer: Schema, **more: Any) -> Operation:
+def _operation(method: str, path: str, summary: str, handle: Handler, answer: Schema, **more: Any) -> Operation:
     return Operation(
         method=method,
         path=path,

@@ -27,7 +27,7 @@ from offhook_mockserver.faces.operations.shapes import (
 from offhook_mockserver.tenants.call import EndedCall, MockCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from offhook_mockserver.callees.callee import Callee
     from offhook_mockserver.faces.control.operation import Asked
@@ -41,7 +41,7 @@ CHANNEL: Final = Fields(Field("channel", text(least=1, most=100), required=True,
 _PATH: Final = f"{TENANT}/calls/{{channel}}"
 _MOST_SHOWN: Final = 1_000
 
-_SHORT: Final[dict[str, Schema]] = {
+_SHORT: Final[Mapping[str, Schema]] = {
     "channel": about(TEXT, "Its channel, which names it."),
     "number": about(TEXT, "The number that it rings."),
     "from_number": about(TEXT, "The line that it is from."),

@@ -233,8 +233,8 @@ def _list(asked: Asked) -> object:
 def _make(asked: Asked) -> Response:
     _check_space(asked)
     body = asked.body
-    settings = TenantSettings(**{"keep_audio_s": KEEP_AUDIO_S, **_members(body.get("settings"))})
-    bounds = TenantBounds(**_members(body.get("bounds")))
+    settings = TenantSettings.from_json({"keep_audio_s": KEEP_AUDIO_S, **_members(body.get("settings"))})
+    bounds = TenantBounds.from_json(_members(body.get("bounds")))
     lines = {"lines": tuple(cast("list[str]", body["lines"]))} if "lines" in body else {}
     seed = cast("str | int | None", body.get("seed"))
     return _made(asked, asked.mock.tenants.create(settings=settings, bounds=bounds, seed=seed, **lines))

@@ -63,7 +63,7 @@ _IDS: Final = tuple(name for names in SETS for name in names)
 
 
 def place(name: str) -> tuple[int, int]:
-    """Where a row stands in the table: by its number, G9m after G9; G, the test kit (K), API (L), webhooks (W), Agora."""
+    """Where a row stands in the table: by its number, G9m after G9; G, the kit (K), the API (L, W), then Agora (A)."""
     return "GKLWA".index(name[0]), int(re.findall("[0-9]+", name)[0])
 
 

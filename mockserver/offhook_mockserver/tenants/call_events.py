@@ -16,6 +16,8 @@ from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.tenants.webhook_types import WebhookType
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offhook_mockserver.tenants.call import MockCall
     from offhook_mockserver.tenants.entry import Json
     from offhook_mockserver.tenants.tenant import Tenant
@@ -29,7 +31,7 @@ _CONNECTED: Final = "connected"
 _NOT_ANSWERED: Final = "not_answered"
 _VOICEMAIL: Final = "voicemail"
 #: Further values, which only a setting allows.
-_REASONS: Final = {CalleeEnd.DECLINED: "declined", CalleeEnd.BUSY: "busy"}
+_REASONS: Final[Mapping[CalleeEnd, str]] = {CalleeEnd.DECLINED: "declined", CalleeEnd.BUSY: "busy"}
 
 
 def call_ended(tenant: Tenant, call: MockCall) -> None:

@@ -140,10 +140,11 @@ def _unexpected(handle: MockHandle) -> Iterator[Leftover]:
 
 def _undelivered(handle: MockHandle) -> Iterator[Leftover]:
     webhooks = handle.tenant.webhooks
+    if webhooks.dropped:
+        dropped = f"{webhooks.dropped} of the webhooks were dropped, since too many waited"
+        yield Leftover("webhooks_undelivered", dropped)
     for delivery in (*webhooks.dead, *webhooks.waiting):
         yield Leftover("webhooks_undelivered", described(delivery))
-    if webhooks.dropped:
-        yield Leftover("webhooks_undelivered", f"{webhooks.dropped} webhooks were dropped, since too many waited")
 
 
 def _running(handle: MockHandle, settled: bool) -> Iterator[Leftover]:

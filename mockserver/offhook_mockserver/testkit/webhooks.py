@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack, cast
 
-from offhook.arguments import check_choice, check_function, check_seconds, check_text, check_whole, wrong
+from offhook.arguments import check_choice, check_function, check_seconds, check_several, check_text, check_whole, wrong
 from offhook.errors import ConfigError
+from offhook.interfaces import e164
 from offhook.wording import nearest_name, no_attribute, quoted
 from offhook_mockserver.tenants import call_events
+from offhook_mockserver.tenants.entry import clean
 from offhook_mockserver.tenants.journal import NotSeen
 from offhook_mockserver.tenants.webhook_types import check_webhook_type
 from offhook_mockserver.tenants.webhooks.delivery import Delivery, DeliveryState, attempts
@@ -77,8 +79,14 @@ class WebhooksHandle:
 
         Raises:
             ConfigError: an argument is of the wrong type, or nothing can be posted to the URL.
+            NumberRejected: a line is not E.164.
         """
-        hook = Hook(_check_url(url), None if secret is None else webhook_secret(secret), tuple(lines))
+        numbers = check_several(lines, "lines", "a list of E.164 numbers")
+        hook = Hook(
+            _check_url(url),
+            None if secret is None else webhook_secret(secret),
+            tuple(e164(check_text(number, "lines"), "line") for number in numbers),
+        )
         type = check_webhook_type(type)
         self._scene.bridge.call(lambda: self._webhooks.registrations.add(type, (hook,)))
 
@@ -230,6 +238,10 @@ def _matcher(search: WebhookSearch) -> Callable[[Delivery], bool]:
     type, state, where = search.get("type"), search.get("state", DeliveryState.DELIVERED), search.get("where")
     type = None if type is None else check_webhook_type(type)
     state = None if state is None else check_choice(state, "state", DeliveryState)
+    if callable(where):
+        check_function(where, "where", ("an event",))
+    elif where is not None:
+        _check_fields(where)
     wanted = {"type": type, "state": state}
     for name in ("url", "about"):
         value = search.get(name)
@@ -238,12 +250,18 @@ def _matcher(search: WebhookSearch) -> Callable[[Delivery], bool]:
     def matches(delivery: Delivery) -> bool:
         if any(value is not None and getattr(delivery, name) != value for name, value in wanted.items()):
             return False
-        if isinstance(where, Mapping):
-            event = delivery.event
-            return all(name in event and event[name] == value for name, value in where.items())
-        return where is None or bool(where(delivery.event))
+        if where is None or callable(where):
+            return where is None or bool(where(delivery.event))
+        event = delivery.event
+        return all(name in event and event[name] == value for name, value in where.items())
 
     return matches
+
+
+def _check_fields(given: object) -> None:
+    if not isinstance(given, Mapping):
+        raise wrong("where", "fields with their values, or a function that can be called with an event", given)
+    clean(cast("Mapping[str, Json]", given))  # which checks names and values
 
 
 def _check_url(given: object) -> str:

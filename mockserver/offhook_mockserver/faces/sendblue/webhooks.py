@@ -27,6 +27,8 @@ _OLD_PATH: Final = "/api/v2/account/webhooks"
 _SOURCE: Final = "Sendblue's API reference, webhooks"
 _SDK: Final = "Python SDK 1.33.0"
 _GLOBAL: Final = "globalSecret"
+#: Types that no documentation names.
+_OF_SDKS: Final = frozenset({WebhookType.INBOUND_CALL, WebhookType.CONTACT_PROFILE, WebhookType.CALL_COMPLETED})
 #: Lines that one webhook may be limited to.
 _MOST_LINES: Final = 100
 
@@ -77,7 +79,15 @@ _LISTED: Final[Schema] = {
 }
 _WEBHOOKS: Final[Schema] = an_object(
     {
-        **{type.value: about(a_list(_LISTED), "As they were registered: URLs or objects.") for type in WebhookType},
+        **{
+            type.value: about(
+                a_list(_LISTED),
+                "As they were registered: URLs or objects.",
+                grade=Grade.OBSERVED if type in _OF_SDKS else None,
+                source=_SDK if type in _OF_SDKS else "",
+            )
+            for type in WebhookType
+        },
         _GLOBAL: about(TEXT, "Left out if there is none."),
     },
     optional=(*(type.value for type in WebhookType), _GLOBAL),

@@ -104,7 +104,7 @@ class Dispatcher:
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if self._hungry:
+        while self._hungry and len(self._tasks) < MOST_FLYING:
             receiver = next(iter(self._hungry))
             self.serve(receiver, self._hungry.pop(receiver))
 

@@ -78,8 +78,9 @@ def webhook_secret(given: object, name: str = "secret") -> Secret:
         ConfigError: it is not text of 1 to 256 printable ASCII characters without blanks at its ends.
     """
     text = given.reveal() if isinstance(given, Secret) else given
-    fits = isinstance(text, str) and 0 < len(text) <= MOST_SECRET and text.isascii() and text.isprintable()
-    if not isinstance(text, str) or not fits or text != text.strip():
+    if not isinstance(text, str):
+        raise ConfigError(f"{name} must be text, got {type(text).__name__}")
+    if not (0 < len(text) <= MOST_SECRET and text.isascii() and text.isprintable() and text == text.strip()):
         raise ConfigError(
             f"{name} must be text of 1 to {MOST_SECRET} printable ASCII characters without blanks at its ends: it is "
             "sent as a header"

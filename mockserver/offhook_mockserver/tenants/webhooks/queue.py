@@ -249,18 +249,18 @@ class DeliveryQueue:
         self._waiting.pop(delivery, None)
         if not self._waiting:
             self._dispatcher.forget(self)
-        receiver = self._receivers.get(delivery.url)
-        if receiver is not None:
-            receiver.remove(delivery)
-            if receiver.empty and not receiver.flying:
-                del self._receivers[delivery.url]
         held = self._held.get(delivery.url)
         if held is not None and held.delivery is delivery:
             self._held.pop(delivery.url)
             if held.timer is not None:
                 held.timer.cancel()
-        elif state is not DeliveryState.DROPPED:
+        elif state is not DeliveryState.DROPPED:  # before the next of its lane is attempted
             self._release(delivery.url, overtaken=True)
+        receiver = self._receivers.get(delivery.url)
+        if receiver is not None:
+            receiver.remove(delivery)
+            if receiver.empty and not receiver.flying:
+                del self._receivers[delivery.url]
         self._on_outcome(delivery, outcome, None)
 
 

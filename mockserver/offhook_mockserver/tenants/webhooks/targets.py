@@ -18,7 +18,7 @@ from offhook.arguments import check_several, wrong
 from offhook.wording import describe, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
@@ -30,15 +30,15 @@ Resolver: TypeAlias = "Callable[[str, int], Awaitable[Sequence[str]]]"
 
 #: How long the look-up of a name may take.
 _RESOLVE_S: Final = 5.0
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 _NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})*")
 #: The last label of a host that resolvers read as an address, as 127.1, 0x7f.1 or 2130706433.
 _NUMERIC: Final = re.compile(r"([0-9]+|0x[0-9a-f]*)")
 #: What localhost means, without a question to a resolver.
-_LOOPBACK: Final = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
+_LOOPBACK: Final[tuple[_Address, ...]] = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
 
 # Of our own, since `is_global` differs between versions of Python, and is true for some of these: RFC 6890.
-_SPECIAL_V4: Final = tuple(
+_SPECIAL_V4: Final[tuple[_Network, ...]] = tuple(
     ipaddress.IPv4Network(network)
     for network in (
         "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
@@ -46,7 +46,9 @@ _SPECIAL_V4: Final = tuple(
     ).split()
 )
 _UNICAST_V6: Final = ipaddress.IPv6Network("2000::/3")
-_SPECIAL_V6: Final = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
+_SPECIAL_V6: Final[tuple[_Network, ...]] = tuple(
+    map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
+)
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
 

@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import json
 from collections import deque
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from offhook.arguments import check_text, wrong
 from offhook.errors import ConfigError
@@ -27,7 +28,7 @@ from offhook_mockserver.tenants.webhooks.hooks import Hook, Hooks
 from offhook_mockserver.tenants.webhooks.queue import DeliveryQueue, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from offhook.secret import Secret
     from offhook_mockserver.tenants.clock import TenantClock
@@ -311,8 +312,9 @@ class Webhooks:
 
 
 def _encoded(event: object) -> bytes:
-    if not isinstance(event, dict):
+    if not isinstance(event, Mapping):
         raise wrong("event", "a dict that JSON can hold", event)
+    event = dict(cast("Mapping[str, Json]", event))
     try:
         body = json.dumps(event, allow_nan=False, separators=(",", ":")).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:

@@ -26,6 +26,7 @@ from tests.bench import (
     agora_rows,
     call_rows,
     delay_rows,
+    events_rows,
     kit_rows,
     lines_rows,
     memory_rows,
@@ -53,6 +54,7 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("K6",): virtual_rows.measure,
     ("K7",): kit_rows.measure_stories,
     ("L1",): lines_rows.measure,
+    ("E1",): events_rows.measure,
     ("W1",): webhook_rows.measure,
     ("A1", "A3"): agora_rows.measure,
     ("A4",): agora_rows.measure_set_up,
@@ -63,8 +65,8 @@ _IDS: Final = tuple(name for names in SETS for name in names)
 
 
 def place(name: str) -> tuple[int, int]:
-    """Where a row stands in the table: by its number, G9m after G9; G, the kit (K), the API (L, W), then Agora (A)."""
-    return "GKLWA".index(name[0]), int(re.findall("[0-9]+", name)[0])
+    """Where a row stands in the table: G, test kit (K), API (L, E), webhooks (W), Agora; G9m is after G9."""
+    return "GKLEWA".index(name[0]), int(re.findall("[0-9]+", name)[0])
 
 
 def _wanted(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.bench import kit_rows, lines_rows
+from tests.bench import events_rows, kit_rows, lines_rows
 from tests.bench.method import (
     HAS_PROC,
     MOST_REPEATS,
@@ -246,9 +246,16 @@ def test_both_servers_answer_about_lines() -> None:
     assert all(value > 0 for value in spent_us.values())
 
 
+@pytest.mark.slow
+def test_events_are_streamed_while_a_call_is_up() -> None:
+    streamed = asyncio.run(events_rows.run(calls=1, events=5))
+    assert len(streamed.delays_ms) == 5
+    assert min(streamed.delays_ms) > 0
+
+
 def test_every_row_has_its_place_in_the_table() -> None:
     names = [name for names in SETS for name in names]
     assert {"G1", "G9m", "G15", "A1", *(f"K{number}" for number in range(1, 8))} <= set(names)
     ordered = sorted(names, key=place)
-    assert ordered == sorted(names, key=lambda name: ("GKLA".index(name[0]), int(name.strip("AGKLm"))))
+    assert ordered == sorted(names, key=lambda name: ("GKLEWA".index(name[0]), int(name.strip("AEGKLWm"))))
     assert ordered[-1] == "A5"

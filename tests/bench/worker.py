@@ -37,6 +37,8 @@ ROLES: Final = {
     "agora-child-legs": "tests.bench.near_agora:ChildLegs",
     "agora-child-stamps": "tests.bench.near_agora:ChildStamps",
     "agora-inline-stamps": "tests.bench.near_agora:InlineStamps",
+    "mock": "tests.bench.mock_calls:MockRole",
+    "mock-calls": "tests.bench.mock_calls:MockCalls",
     "aiortc-answerer": "tests.bench.far_aiortc:Answerer",
     "aiortc-relay": "tests.bench.far_aiortc:Relay",
     "aiortc-calls": "tests.bench.near_aiortc:Calls",

@@ -102,7 +102,7 @@ def seats(sdk: SendblueAPI, mock: MockHandle) -> Steps:
     count = yield sdk.v2.seats.count()
     assert count.count == len(listed) > 0
     found = yield sdk.v2.seats.retrieve(listed[0].seat_id)
-    assert found.seat == listed[0]
+    assert found.seat.to_dict() == listed[0].to_dict()
 
 
 def messages(sdk: SendblueAPI, mock: MockHandle) -> Steps:

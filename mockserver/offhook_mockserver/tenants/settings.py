@@ -70,6 +70,9 @@ class TenantSettings:
         call_log_reasons: whether its `disposition` may be ``declined`` or ``busy``, beside the documented values.
         webhook_url: a webhook for ``call_log`` events that is not registered over the API: an http URL at a loopback
             address, or empty.
+        message_step_s: how long a message is queued before it is sent, and as long again until it is delivered.
+        enforce_limits: whether the documented limits are enforced: 100 lists of messages in 10 s, and for each line 15
+            new contacts in an hour and 50 in a day.
         webhook_attempts: how often a webhook is posted until a receiver answers with 2xx.
         webhook_backoff_s: about how long after the first attempt the second follows; each further pause is doubled, to
             300 s at most, and a pause may be half of that longer or shorter.
@@ -98,6 +101,8 @@ class TenantSettings:
     call_log: bool = False
     call_log_reasons: bool = False
     webhook_url: str = ""
+    message_step_s: float = 0.05
+    enforce_limits: bool = False
     webhook_attempts: int = 3
     webhook_backoff_s: float = 1.0
     webhook_timeout_s: float = 10.0
@@ -139,6 +144,8 @@ class TenantBounds:
         members: members in all its channels together, callees included. A further one may not join.
         journal_entries: entries that its journal keeps.
         journal_bytes: about how many bytes these may take.
+        account_items: things of one kind that its account may hold, such as messages or contacts.
+        account_bytes: about how many bytes those of one kind may take.
         webhooks: deliveries of webhooks that may wait at once. The oldest is dropped for a further one.
 
     Raises:
@@ -149,6 +156,8 @@ class TenantBounds:
     members: int = 2000
     journal_entries: int = MOST_ENTRIES
     journal_bytes: int = MOST_BYTES
+    account_items: int = 10_000
+    account_bytes: int = 16 * 1024 * 1024
     webhooks: int = 10_000
 
     def __post_init__(self) -> None:
@@ -258,6 +267,8 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
     "call_log": lambda given: check_flag(given, "call_log"),
     "call_log_reasons": lambda given: check_flag(given, "call_log_reasons"),
     "webhook_url": _webhook_url,
+    "message_step_s": _seconds("message_step_s"),
+    "enforce_limits": lambda given: check_flag(given, "enforce_limits"),
     "webhook_attempts": lambda given: check_whole(given, "webhook_attempts", least=1, most=1000),
     "webhook_backoff_s": _seconds("webhook_backoff_s"),
     "webhook_timeout_s": lambda given: check_seconds(given, "webhook_timeout_s"),

@@ -44,6 +44,7 @@ class TenantSnapshot:
         journal_dropped: how many earlier entries were dropped.
         ended: its ended calls.
         webhooks: its registered webhooks, as the API lists them.
+        account: what its account holds; without the seed, it has no secrets for one-time passwords.
     """
 
     seed: str | None
@@ -58,6 +59,7 @@ class TenantSnapshot:
     journal_dropped: int
     ended: tuple[EndedCall, ...]
     webhooks: Mapping[str, Json]
+    account: Mapping[str, Json]
 
     def to_json(self, folder: Path | None = None) -> dict[str, Json]:
         """The document; audio files in `folder` are named without it."""
@@ -78,6 +80,7 @@ class TenantSnapshot:
             "journal_dropped": self.journal_dropped,
             "ended": [call.to_json() for call in self.ended],
             "webhooks": self.webhooks,
+            "account": self.account,
         }
 
     @classmethod
@@ -110,6 +113,7 @@ class TenantSnapshot:
             journal_dropped=check_whole(parts.get("journal_dropped"), "journal_dropped of the document", least=0),
             ended=_each(parts, "ended", EndedCall.from_json),
             webhooks={} if parts.get("webhooks") is None else _object(parts, "webhooks"),
+            account={} if parts.get("account") is None else _object(parts, "account"),
         )
 
 

@@ -122,8 +122,13 @@ class Tenant:
         if self._account is None:
             from offhook_mockserver.tenants.account.account import Account  # most tests use none
 
-            self._account = Account(self.seed, self.clock)
+            self._account = Account(self)
         return self._account
+
+    def close_account(self) -> None:
+        """Let nothing more happen to its account by itself. Idempotent."""
+        if self._account is not None:
+            self._account.close()
 
     @property
     def clips(self) -> TenantClips:
@@ -200,6 +205,7 @@ class Tenant:
             journal_dropped=self.journal.dropped,
             ended=tuple(self.ended),
             webhooks={} if self._webhooks is None else self._webhooks.registrations.to_json(with_secrets=with_seed),
+            account={} if self._account is None else self._account.to_json(with_secrets=with_seed),
         )
         return snapshot.to_json(None if folder is None else _folder(folder))
 
@@ -323,22 +329,24 @@ class Tenants:
         tenant = self.create(
             lines=snapshot.lines, settings=snapshot.settings, bounds=snapshot.bounds, seed=snapshot.seed
         )
-        try:
-            tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s)
-        except ConfigError:
-            self._forget(tenant)
-            raise
+        self._restored(tenant, lambda: tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s))
         tenant.scripts.update(snapshot.scripts)
         tenant.calls_started = snapshot.calls_started
         tenant.journal.restore(snapshot.journal, snapshot.journal_dropped)
         tenant.ended.extend(snapshot.ended)
         if snapshot.webhooks:
-            try:
-                tenant.webhooks.registrations.restore(snapshot.webhooks)
-            except ConfigError:
-                self._forget(tenant)
-                raise
+            self._restored(tenant, lambda: tenant.webhooks.registrations.restore(snapshot.webhooks))
+        if snapshot.account:
+            self._restored(tenant, lambda: tenant.account.restore(snapshot.account))
         return tenant
+
+    def _restored(self, tenant: Tenant, restore: Callable[[], None]) -> None:
+        """Restore a part of a new tenant; if that fails, there is no new tenant."""
+        try:
+            restore()
+        except ConfigError:
+            self._forget(tenant)
+            raise
 
     def find(self, api_key: str, api_secret: str) -> Tenant | None:
         """The tenant of a key pair, or None; the secret is compared in constant time."""
@@ -420,6 +428,7 @@ class Tenants:
         self._by_key.pop(tenant.api_key.reveal(), None)
         tenant.removed = True
         tenant.faults.close()
+        tenant.close_account()
         tenant.close_webhooks()
         tenant.journal.close()
         tenant.delete_clips()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     import httpx
+
+    from offhook_mockserver.server import Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,15 @@ async def streaming(client: httpx.AsyncClient, path: str, **arguments: Any) -> A
         assert response.status_code == 200, await response.aread()
         assert response.headers["content-type"].partition(";")[0] == "text/event-stream"
         yield EventReader(response)
+
+
+async def all_closed(tenant: Tenant) -> None:
+    """Wait until a tenant has no open stream; in virtual time, this takes some turns of the loop."""
+    for _ in range(1_000):
+        if not len(tenant.streams):
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(f"{len(tenant.streams)} streams are open")
 
 
 async def _blocks(response: httpx.Response) -> AsyncIterator[str]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from tests.mockserver.faces.streams import EventReader, Sent, streaming
+from tests.mockserver.faces.streams import Sent, streaming
 
 from offhook.plugin.manager import Plugins
-from offhook_mockserver.server import EntryKind
+from offhook_mockserver.server import EntryKind, loop_server
 from offhook_mockserver.server.http_connection import BoundedConnection
 from offhook_mockserver.server.incidents import Incident
 from offhook_mockserver.server.socket_server import MockServer
@@ -125,22 +125,31 @@ def test_the_mock_stops_at_once_with_streams_open(caplog: pytest.LogCaptureFixtu
     assert not caplog.records
 
 
-def test_the_mock_stops_within_its_limit_with_a_client_that_does_not_read() -> None:
+def test_the_mock_stops_within_its_limit_with_a_client_that_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_server, "_STOP_S", 0.1)
+
     async def main() -> None:
         async with MockServer(plugins=Plugins()) as mock:
             reader, writer = await open_stream(mock)
             reader._transport.pause_reading()  # type: ignore[attr-defined]
             assert mock._server is not None
             (connection,) = mock._server.server_state.connections
-            while not connection.flow.write_paused:
-                mock.tenant.journal.add(EntryKind.NOTE, "x" * 900)
-                await asyncio.sleep(0)
-            async with asyncio.timeout(30):
+            assert isinstance(connection, BoundedConnection)
+            async with asyncio.timeout(50):
+                while not connection.flow.write_paused:
+                    mock.tenant.journal.add(EntryKind.NOTE, "x" * 900)
+                    await asyncio.sleep(0)
                 await mock.aclose()
             assert len(mock.tenant.streams) == 0
             writer.transport.abort()
 
     asyncio.run(main())
+
+
+async def read_account(mock: MockServer, client: httpx.AsyncClient) -> None:
+    async with streaming(client, ACCOUNT, headers=keys(mock)) as stream:
+        mock.tenant.account.events.emit("message.created", {"message_id": "m1"})
+        await stream.rest()
 
 
 def test_a_fault_breaks_a_stream_over_a_socket(caplog: pytest.LogCaptureFixture) -> None:
@@ -150,9 +159,7 @@ def test_a_fault_breaks_a_stream_over_a_socket(caplog: pytest.LogCaptureFixture)
             (mock.tenant.faults.reset, httpx.ReadError),
         ):
             with make(path=ACCOUNT), pytest.raises(error):
-                async with streaming(client, ACCOUNT, headers=keys(mock)) as stream:
-                    mock.tenant.account.events.emit("message.created", {"message_id": "m1"})
-                    await EventReader(stream.response).rest()
+                await read_account(mock, client)
             await until(lambda: len(mock.tenant.streams) == 0)
 
     run(test)

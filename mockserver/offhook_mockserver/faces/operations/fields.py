@@ -82,11 +82,14 @@ class Fields:
     Args:
         fields: the fields.
         extra: whether others are accepted, and ignored.
+        any_of: names of fields of which a request must have at least one that is not empty text; where placeholders are
+            accepted, it may have none.
     """
 
-    def __init__(self, *fields: Field, extra: bool = True) -> None:
+    def __init__(self, *fields: Field, extra: bool = True, any_of: tuple[str, ...] = ()) -> None:
         self.fields: tuple[Field, ...] = fields
         self.extra: bool = extra
+        self.any_of: tuple[str, ...] = any_of
         self._names = frozenset(field.name for field in fields)
         self._secrets = frozenset(field.name for field in fields if field.secret)
 
@@ -96,7 +99,7 @@ class Fields:
     @property
     def any_required(self) -> bool:
         """Whether a request must have one of them."""
-        return any(field.required for field in self.fields)
+        return bool(self.any_of) or any(field.required for field in self.fields)
 
     def read(self, given: Mapping[str, object], *, lenient: bool = False, place: str = "") -> dict[str, object]:
         """The values of the fields.
@@ -118,6 +121,8 @@ class Fields:
                 raise WrongValue(f"{place}{name} is missing: {field.kind.hint}")
             elif field.has_default:
                 values[name] = field.default
+        if self.any_of and not lenient and not any(given.get(name, "") != "" for name in self.any_of):
+            raise WrongValue(f"{place}{self.any_of[0]} is missing: pass {' or '.join(self.any_of)}")
         if not self.extra:
             for name in given:
                 if name not in self._names:
@@ -164,6 +169,10 @@ class Fields:
         }
         if required := [field.name for field in self.fields if field.required]:
             schema["required"] = required
+        if self.any_of:
+            schema["anyOf"] = [
+                {"required": [name], "properties": {name: {"not": {"const": ""}}}} for name in self.any_of
+            ]
         if not self.extra:
             schema["additionalProperties"] = False
         return schema

@@ -30,6 +30,14 @@ _MOST_SHOWN: Final = 10**20
 _MOST_URL: Final = 2_048
 _E164: Final = r"\+[1-9][0-9]{6,14}"
 _EMAIL: Final = r"[^@\s]{1,64}@[^@\s]{1,190}"
+#: E.164 with single separators, or ten digits of the USA with or without a 1 before them.
+_PHONE: Final = re.compile(
+    r"\+[1-9]([ .()-]{0,2}[0-9]){6,14}|(1[ .-]?)?(\([2-9][0-9]{2}\)|[2-9][0-9]{2})[ .-]?[2-9][0-9]{2}[ .-]?[0-9]{4}"
+)
+_PHONE_HINT: Final = "pass an E.164 number, for example +14155550123, or a local number of the USA"
+#: The longest text that the pattern fits: a plus sign and 15 digits, with two separators before each but the first.
+_MOST_PHONE: Final = 44
+_US_DIGITS: Final = 10
 #: Of IPv6 addresses, that of this machine and those that are written out.
 _HOST: Final = r"\[::1\]|\[([0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}\]|[A-Za-z0-9._~%-]+"
 _URL: Final = rf"https?://([A-Za-z0-9._~%!$&'()*+,;=:-]*@)?({_HOST})(:[0-9]{{1,5}})?([/?#][!-~]*)?"
@@ -258,6 +266,23 @@ def either(*kinds: Kind) -> Kind:
         relaxed=partial(read, lenient=True),
     )
 
+
+def _read_phone(value: object, name: str) -> object:
+    if not isinstance(value, str) or not _PHONE.fullmatch(value):
+        raise WrongValue(f"{name} must be a telephone number: {_PHONE_HINT}")
+    digits = "".join(character for character in value if character.isdigit())
+    if value.startswith("+"):
+        return f"+{digits}"
+    return f"+{digits}" if len(digits) > _US_DIGITS else f"+1{digits}"
+
+
+#: A number in E.164, with or without separators, or a local number of the USA; handlers get it in E.164.
+phone_number: Final = Kind(
+    schema={"type": "string", "pattern": f"^({_PHONE.pattern})$", "maxLength": _MOST_PHONE},
+    read=_read_phone,
+    hint=_PHONE_HINT,
+    textual=True,
+)
 
 #: Whom a message goes to: an E.164 number or an e-mail address.
 contact: Final = either(e164_number, email)

@@ -18,7 +18,24 @@ from offhook_mockserver.faces.operations.kinds import WrongValue
 from offhook_mockserver.faces.operations.request import body_of, headers_of
 from offhook_mockserver.faces.operations.routes import Routes
 from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, unknown_route
-from offhook_mockserver.faces.sendblue import account, auth_tokens, events, start_call, webhooks
+from offhook_mockserver.faces.sendblue import (
+    account,
+    auth_tokens,
+    call_forwarding,
+    contacts,
+    evaluate_service,
+    events,
+    lines,
+    media_objects,
+    messages,
+    seats,
+    send_message,
+    start_call,
+    totp,
+    typing_indicators,
+    verified_contacts,
+    webhooks,
+)
 from offhook_mockserver.faces.sendblue.credentials import authenticate, check_scope
 from offhook_mockserver.faces.sendblue.families import Family, refusal_in
 from offhook_mockserver.faces.sendblue.lenient import groups, location, verify
@@ -45,18 +62,24 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *start_call.operations(),
     *account.operations(),
     *auth_tokens.operations(),
+    *call_forwarding.operations(),
+    *contacts.operations(),
+    *evaluate_service.operations(),
     *events.operations(),
     *groups.operations(),
     *lenient_messages.operations(),
+    *lines.operations(),
     *location.operations(),
+    *media_objects.operations(),
+    *messages.operations(),
+    *seats.operations(),
+    *send_message.operations(),
+    *totp.operations(),
+    *typing_indicators.operations(),
+    *verified_contacts.operations(),
     *verify.operations(),
     *webhooks.operations(),
 )
-
-#: Documented routes without an operation, so that the refusal can name the nearest.
-_NOT_MOCKED: Final[Mapping[str, str]] = {
-    "POST /api/send-message": "documented, but not mocked: this is a mock of calls",
-}
 
 #: All of them, by their paths.
 ROUTES: Final = Routes(OPERATIONS)
@@ -157,7 +180,7 @@ class SendblueApi:
             refused = RequestRefused(OTHER_METHOD, message, headers={"allow": ", ".join(allowed)})
             family = next(iter(self._routes.at(path).values())).family
         else:
-            message = unknown_route(f"{method} {path}", {**self._routes.names(answered), **_NOT_MOCKED})
+            message = unknown_route(f"{method} {path}", self._routes.names(answered))
             refused, family = RequestRefused(UNKNOWN_ROUTE, message), Family.FACETIME
         noted_in = tenant if tenant is not self._stray else self._notes.tenant_of(headers)
         self._notes.unexpected(noted_in, method, path, refused.refusal.status, message)

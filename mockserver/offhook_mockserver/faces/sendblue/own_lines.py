@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import NumberRejected
 from offhook.interfaces import e164
+from offhook.session import Grade
+from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 
 if TYPE_CHECKING:
     from offhook_mockserver.faces.sendblue.operation import Asked
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 #: How many lines an account has at most while more are added to it.
 _MOST_LINES: Final = 100
+
+NOT_OUR_LINE: Final = ApiRefusal(400, Grade.ASSUMED)
 
 
 def is_own_line(asked: Asked, line: str) -> bool:
@@ -28,6 +32,22 @@ def is_own_line(asked: Asked, line: str) -> bool:
     if len(lines) < _MOST_LINES and _is_number(line):
         asked.tenant.lines = (*lines, line)
     return True
+
+
+def check_own_line(asked: Asked, line: str, name: str, refusal: ApiRefusal = NOT_OUR_LINE) -> None:
+    """Refuse a request that names a line that this client may not use.
+
+    Args:
+        asked: the request.
+        line: the line.
+        name: the field that names it.
+        refusal: the status of the refusal.
+
+    Raises:
+        RequestRefused: the client may not use it.
+    """
+    if not is_own_line(asked, line):
+        raise RequestRefused(refusal, f"{name} {line} is not a line of this account; use {' or '.join(asked.lines)}")
 
 
 def _is_number(line: str) -> bool:

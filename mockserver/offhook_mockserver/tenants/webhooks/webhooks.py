@@ -158,7 +158,34 @@ class Webhooks:
         Raises:
             ConfigError: an argument is of the wrong type, or the event is not JSON of at most 256 KiB.
         """
-        hooks = self.wants(type, line)
+        return self._send(self.wants(type, line), type, event, line, about, number)
+
+    def send_to(
+        self,
+        url: str,
+        type: WebhookType | str,
+        event: Mapping[str, Json],
+        *,
+        line: str = "",
+        about: str = "",
+        number: str = "",
+    ) -> tuple[Delivery, ...]:
+        """Have an event delivered to one URL that a request named, and that is not registered; see `send`.
+
+        Raises:
+            ConfigError: an argument is of the wrong type, or the event is not JSON of at most 256 KiB.
+        """
+        return self._send((Hook(check_text(url, "url")),), type, event, line, about, number)
+
+    def _send(
+        self,
+        hooks: tuple[Hook, ...],
+        type: WebhookType | str,
+        event: Mapping[str, Json],
+        line: str,
+        about: str,
+        number: str,
+    ) -> tuple[Delivery, ...]:
         if not hooks or self._closed:
             return ()
         type, body = check_webhook_type(type), _encoded(event)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from tests.mockserver.faces.sendblue.contract import against, keys_of
-from tests.mockserver.faces.streams import Sent, streaming
+from tests.mockserver.faces.streams import Sent, all_closed, streaming
 
 from offhook.testing import LoopClock
 from offhook_mockserver.tenants.account.events import MOST_EVENTS
@@ -92,9 +92,7 @@ def test_the_stream_of_a_token_ends_with_the_token() -> None:
             async with streaming(bearer, PATH, headers={"authorization": f"Bearer {token.text.reveal()}"}) as stream:
                 tokens.revoke(token.id)
                 mock.tenant.account.events.emit("message.created", {"message_id": "m1"})
-                assert [sent.data for sent in await stream.rest()] == [
-                    "the end: the credentials are not valid any more"
-                ]
+                assert await stream.rest() == [Sent("", "the end: the credentials are not valid any more")]
 
     against(test)
 
@@ -103,12 +101,15 @@ def test_a_token_of_some_lines_sees_events_of_these_lines_alone() -> None:
     async def test(mock: InProcessMock, client: ContractClient) -> None:
         account = mock.tenant.account
         token = account.access_tokens.mint(lines=(MINE,))
-        async with httpx.AsyncClient(transport=mock.http(), base_url=mock.url) as bearer:
-            async with streaming(bearer, PATH, headers={"authorization": f"Bearer {token.text.reveal()}"}) as stream:
-                account.events.emit("message.created", {"message_id": "m1", "sendblue_number": OTHER})
-                account.events.emit("contact.created", {"contact_id": "c1"})
-                account.events.emit("message.created", {"message_id": "m2", "sendblue_number": MINE})
-                assert (await stream.next()).data["id"] == "message:m2:created"
+        headers = {"authorization": f"Bearer {token.text.reveal()}"}
+        async with (
+            httpx.AsyncClient(transport=mock.http(), base_url=mock.url, headers=headers) as bearer,
+            streaming(bearer, PATH) as stream,
+        ):
+            account.events.emit("message.created", {"message_id": "m1", "sendblue_number": OTHER})
+            account.events.emit("contact.created", {"contact_id": "c1"})
+            account.events.emit("message.created", {"message_id": "m2", "sendblue_number": MINE})
+            assert (await stream.next()).data["id"] == "message:m2:created"
 
     against(test)
 
@@ -152,8 +153,7 @@ def test_an_account_has_a_limit_of_open_streams() -> None:
             assert "which is the limit" in refused.json()["message"]
             async with streaming(client, PATH, headers=keys_of(mock.tenants.create())):
                 pass
-        while len(mock.tenant.streams):
-            await asyncio.sleep(0)
+        await all_closed(mock.tenant)
         async with streaming(client, PATH):
             pass
 
@@ -190,43 +190,45 @@ def event_in(mock: InProcessMock) -> None:
     mock.tenant.account.events.emit("message.created", {"message_id": "m1"})
 
 
-@pytest.mark.fault("F45")
+async def read_broken(mock: InProcessMock, client: ContractClient, read: bytearray) -> None:
+    """Read a stream in which an event happens."""
+    async with client.stream("GET", PATH) as response:
+        event_in(mock)
+        async for part in response.aiter_bytes():
+            read += part
+
+
 def test_a_fault_resets_a_stream_in_the_middle_of_an_event() -> None:
     async def test(mock: InProcessMock, client: ContractClient) -> None:
         mock.tenant.faults.reset(after_bytes=10, path=PATH)
-        async with client.stream("GET", PATH) as response:
-            event_in(mock)
-            read = b""
-            with pytest.raises(httpx.ReadError):
-                async for part in response.aiter_bytes():
-                    read += part
+        read = bytearray()
+        with pytest.raises(httpx.ReadError):
+            await read_broken(mock, client, read)
         assert read == b"event: mes"
-        while len(mock.tenant.streams):
-            await asyncio.sleep(0)
+        await all_closed(mock.tenant)
 
     against(test)
 
 
-@pytest.mark.parametrize("network", ["truncated", "lost_answer"])
-def test_a_fault_breaks_a_stream_off(network: str) -> None:
+def test_a_stream_is_cut_in_the_middle_of_its_first_event() -> None:
     async def test(mock: InProcessMock, client: ContractClient) -> None:
-        faults = mock.tenant.faults
-        error, most = (httpx.RemoteProtocolError, 40) if network == "truncated" else (httpx.ReadError, 0)
-        fault = faults.truncated(path=PATH) if network == "truncated" else faults.lost_answer(path=PATH)
-        read = b""
-        with pytest.raises(error):
-            async with client.stream("GET", PATH) as response:
-                event_in(mock)
-                async for part in response.aiter_bytes():
-                    read += part
-        assert (b"event: message.created".startswith(read[:22]), b"\n\n" in read, len(read) > most) == (
-            True,
-            False,
-            network == "truncated",
-        )
-        assert fault.count == 1
-        while len(mock.tenant.streams):
-            await asyncio.sleep(0)
+        mock.tenant.faults.truncated(path=PATH)
+        read = bytearray()
+        with pytest.raises(httpx.RemoteProtocolError):
+            await read_broken(mock, client, read)
+        assert read.startswith(b'event: message.created\ndata: {"version":1,')
+        assert not read.endswith(b"\n")
+        await all_closed(mock.tenant)
+
+    against(test)
+
+
+def test_a_stream_is_lost_before_it_begins() -> None:
+    async def test(mock: InProcessMock, client: ContractClient) -> None:
+        mock.tenant.faults.lost_answer(path=PATH)
+        with pytest.raises(httpx.ReadError):
+            await client.get(PATH)
+        await all_closed(mock.tenant)
 
     against(test)
 
@@ -246,8 +248,7 @@ def test_a_late_or_slow_stream_loses_nothing() -> None:
                 event_in(mock)
                 assert (await stream.next()).name == "message.created"
             assert clock.monotonic_s() - began_s > 10
-        while len(mock.tenant.streams):
-            await asyncio.sleep(0)
+        await all_closed(mock.tenant)
 
     against(test)
 

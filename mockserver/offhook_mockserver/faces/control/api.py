@@ -25,6 +25,8 @@ from offhook_mockserver.faces.control import (
     events,
     faults,
     journal,
+    lines,
+    messages,
     questions,
     recordings,
     tenants,
@@ -65,6 +67,8 @@ _OPERATIONS: Final = (
     audio,
     questions,
     recordings,
+    lines,
+    messages,
     webhooks,
     clock,
 )

@@ -42,6 +42,7 @@ CODES: Final[Mapping[str, Code]] = {
     "no_such_clip": Code(404, "The tenant has no such clip."),
     "no_such_fault": Code(404, "The tenant has made no such fault, or it is not active any more."),
     "no_such_call": Code(404, "The tenant has no such call."),
+    "no_such_line": Code(404, "The tenant has no such line."),
     "no_such_webhook": Code(404, "The tenant has no such webhook."),
     "no_such_delivery": Code(404, "The tenant has no such delivery of a webhook, or it is not kept any more."),
     "no_such_recording": Code(404, "There is no recording of such a call of the tenant."),

@@ -24,7 +24,14 @@ def every_operation(client: ControlClient) -> Iterator[tuple[str, str]]:
     """Method and path of each operation, with a value for each parameter."""
     for name in sorted(client.contract.operations - OPEN):
         method, path = name.split(" ")
-        values = {"tenant": "default", "number": "+14155550155", "name": "a.wav", "id": "f1", "channel": "ft_call_0"}
+        values = {
+            "tenant": "default",
+            "number": "+14155550155",
+            "name": "a.wav",
+            "id": "f1",
+            "channel": "ft_call_0",
+            "line": "+18885550199",
+        }
         yield method, path.format(**values)
 
 

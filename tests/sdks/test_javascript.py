@@ -34,7 +34,8 @@ def run(node: str, file: str, mock: MockHandle) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.offhook(allow=["calls_up"])
+# Nothing listens at the URLs of its webhooks, and a message may change its status while they are registered.
+@pytest.mark.offhook(allow=["calls_up", "webhooks_undelivered"])
 def test_every_operation(offhook_mock: MockHandle, node: str) -> None:
     run(node, "operations.test.mjs", offhook_mock)
     assert answered(offhook_mock) >= documented(lenient=False)

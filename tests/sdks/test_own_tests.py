@@ -61,7 +61,6 @@ def resource_of(test: Path) -> Path:
     return file if file.exists() else RESOURCES / test.parent / name / f"{name}.py"
 
 
-@pytest.mark.xfail(strict=True, reason="until every resource of the account is there; then remove this line")
 def test_a_lenient_mock_answers_every_request_of_the_sdk() -> None:
     asked = pairs(*RESOURCES.rglob("*.py"))
     assert len(asked) == 54

@@ -12,10 +12,6 @@ const HOOK = 'http://127.0.0.1:9/hook';
 
 const sdk = new SendblueAPI();
 
-// What the mock answers. A resource that it does not answer is left out here, and then a test in Python fails.
-const { paths } = await (await fetch(`${process.env.SENDBLUE_API_BASE_URL}/mock/openapi.json`)).json();
-const of = (path) => ({ skip: !(path in paths) });
-
 test('calls, for which the SDK has no method', async () => {
   const account = await sdk.get('/account');
   assert.equal(account.status, 'OK');
@@ -41,7 +37,7 @@ test('bearer tokens', async () => {
   await assert.rejects(limited.get('/api/lines'), SendblueAPI.AuthenticationError);
 });
 
-test('lines', of('/api/v2/lines/state'), async () => {
+test('lines', async () => {
   const state = await sdk.lines.getState();
   assert.deepEqual(state.data.map((line) => line.sendblue_number), [LINE]);
   // This version has no methods for these two.
@@ -50,18 +46,18 @@ test('lines', of('/api/v2/lines/state'), async () => {
   assert.equal((await sdk.get('/api/v2/lines/contact-status', { query })).number, CONTACT);
 });
 
-test('call forwarding', of('/api/lines/{number}/call-forwarding'), async () => {
+test('call forwarding', async () => {
   await sdk.lines.callForwarding.update(LINE, { forwarding_number: CONTACT });
   assert.equal((await sdk.lines.callForwarding.retrieve(LINE)).forwarding_number, CONTACT);
   await sdk.lines.callForwarding.delete(LINE);
   assert.equal((await sdk.lines.callForwarding.retrieve(LINE)).forwarding_number, null);
 });
 
-test('lookups', of('/api/evaluate-service'), async () => {
+test('lookups', async () => {
   assert.equal((await sdk.lookups.lookupNumber({ number: CONTACT })).number, CONTACT);
 });
 
-test('TOTP', of('/api/v2/totp/secrets'), async () => {
+test('TOTP', async () => {
   const { totp_secret: made } = await sdk.v2.totp.secrets.create({ label: 'door', secret: 'JBSWY3DPEHPK3PXP' });
   assert.match((await sdk.v2.totp.getCode(made.id)).code, /^[0-9]{6}$/);
   assert.deepEqual((await sdk.v2.totp.secrets.list()).totp_secrets.map((secret) => secret.id), [made.id]);
@@ -69,7 +65,7 @@ test('TOTP', of('/api/v2/totp/secrets'), async () => {
   assert.deepEqual((await sdk.v2.totp.secrets.list()).totp_secrets, []);
 });
 
-test('verified contacts', of('/v3/verified-contacts'), async () => {
+test('verified contacts', async () => {
   await sdk.verifiedContacts.create({ phone_number: CONTACT });
   assert.equal((await sdk.verifiedContacts.retrieve(CONTACT)).data.contact.phone_number, CONTACT);
   assert.deepEqual(
@@ -78,13 +74,13 @@ test('verified contacts', of('/v3/verified-contacts'), async () => {
   );
 });
 
-test('seats', of('/api/v2/seats'), async () => {
+test('seats', async () => {
   const seats = await sdk.v2.seats.list();
   assert.equal((await sdk.v2.seats.count()).count, seats.length);
   assert.deepEqual((await sdk.v2.seats.retrieve(seats[0].seat_id)).seat, seats[0]);
 });
 
-test('messages', of('/api/v2/messages'), async () => {
+test('messages', async () => {
   const sent = await sdk.messages.send({ content: 'hello', number: CONTACT, from_number: LINE });
   assert.equal((await sdk.messages.getStatus({ handle: sent.message_handle })).content, 'hello');
   assert.equal((await sdk.messages.retrieve(sent.message_handle)).data.content, 'hello');
@@ -94,12 +90,15 @@ test('messages', of('/api/v2/messages'), async () => {
   assert.equal(shown.status, 'SENT');
 });
 
-test('media objects', of('/api/upload-media-object'), async () => {
+test('media objects', async () => {
   assert.ok((await sdk.mediaObjects.upload({ media_url: 'https://example.com/image.png' })).mediaObjectId);
 });
 
-test('contacts', of('/api/v2/contacts'), async () => {
-  await sdk.contacts.create({ number: CONTACT, first_name: 'Ann', sendblue_number: LINE });
+test('contacts', async () => {
+  // The message above has made it a contact.
+  const ann = { number: CONTACT, first_name: 'Ann', sendblue_number: LINE };
+  await assert.rejects(sdk.contacts.create(ann), SendblueAPI.BadRequestError);
+  await sdk.contacts.create({ ...ann, update_if_exists: true });
   await sdk.contacts.update(CONTACT, { first_name: 'Bea' });
   assert.equal((await sdk.contacts.retrieve(CONTACT)).contact.first_name, 'Bea');
   assert.equal((await sdk.contacts.optOut({ number: CONTACT, opted_out: true })).opted_out, true);
@@ -111,7 +110,7 @@ test('contacts', of('/api/v2/contacts'), async () => {
   await assert.rejects(sdk.contacts.retrieve(CONTACT), SendblueAPI.NotFoundError);
 });
 
-test('webhooks', of('/api/account/webhooks'), async () => {
+test('webhooks', async () => {
   await sdk.webhooks.create({ webhooks: [HOOK, { url: `${HOOK}/other`, secret: 's3cret' }], type: 'call_log' });
   assert.equal((await sdk.webhooks.list()).webhooks.call_log.length, 2);
   await sdk.webhooks.delete({ webhooks: [HOOK], type: 'call_log' });
@@ -121,7 +120,7 @@ test('webhooks', of('/api/account/webhooks'), async () => {
 });
 
 // Older documentation has this path, and no SDK.
-test('webhooks at their old path', of('/api/v2/account/webhooks'), async () => {
+test('webhooks at their old path', async () => {
   const path = '/api/v2/account/webhooks';
   await sdk.post(path, { body: { webhooks: [HOOK] } });
   assert.deepEqual((await sdk.get(path)).webhooks.receive, [HOOK]);
@@ -130,7 +129,7 @@ test('webhooks at their old path', of('/api/v2/account/webhooks'), async () => {
   assert.deepEqual((await sdk.get(path)).webhooks.outbound, [HOOK]);
 });
 
-test('events', of('/api/v2/events'), async () => {
+test('events', async () => {
   const stream = await sdk.events.stream({ types: 'message.updated' });
   stream.controller.abort();
 });

@@ -185,7 +185,7 @@ class ControlApi:
             parts[_TOP + 1] = "{tenant}"
         asked = f"{method} {'/'.join(parts)}"
         nearest = nearest_route(asked, known)
-        return ControlRefused("no_such_route", f"there is no such path; the nearest is {nearest}")
+        return ControlRefused("no_such_route", f"this API has no such path; the nearest is {nearest}")
 
 
 def _code(error: OffhookError) -> str:

@@ -33,7 +33,7 @@ async def with_audio(asked: Asked, work: Callable[[CallAudio], _T]) -> _T:
     """Call `work` in a thread with the audio of the call that a request is about, and return what it returns.
 
     Raises:
-        ControlRefused: there is no such call, it was not answered, or its audio was not kept.
+        ControlRefused: the call is unknown, was not answered, or its audio was not kept.
     """
     return await asked.mock.measuring.run(lambda: partial(work, _audio_of(asked)))
 

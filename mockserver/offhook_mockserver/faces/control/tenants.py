@@ -51,7 +51,7 @@ _CHOICES: Final[Mapping[str, type[Enum]]] = {"bridge_joins": BridgeJoins, "error
 
 
 def _kind(name: str, default: object) -> Kind:
-    """What a setting holds, as far as its default tells; `TenantSettings` checks the rest."""
+    """What a setting holds, as far as its default shows; `TenantSettings` checks the rest."""
     if name in _CHOICES:
         values = [str(member.value) for member in _CHOICES[name]]
         return replace(

@@ -29,8 +29,8 @@ and compared in constant time. `GET /mock/v1` and the document need none: they s
 - Requests with keys of Sendblue's API are refused, with any token: a program that has those must not find out that it
   calls a mock. A control token opens nothing of Sendblue's API either, whose refusals have [its own
   shapes](sendblue-api.md#shapes-of-refusals).
-- Requests with the headers of a browser (`Origin`, `Sec-Fetch-Site`, `Sec-Fetch-Mode`) are refused, and so is another
-  `Host` than `127.0.0.1` or `localhost` with the port of the mock. No answer has CORS headers.
+- Requests with the headers of a browser (`Origin`, `Sec-Fetch-Site`) are refused, and so is another `Host`
+  than `127.0.0.1` or `localhost` with the port of the mock. No answer has CORS headers.
 - JSON needs `Content-Type: application/json`, and may have 64 KiB where an operation says nothing else; a clip needs
   `audio/wav`.
 

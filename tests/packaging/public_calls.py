@@ -181,6 +181,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "TenantClock.timeout": _TIMERS,
     "Tenants.__init__": _MADE,
     "Tenant.access_token": "the API calls it, with what a request has",
+    "Tenants.create_from": "Tenants.restore and the API call it, with what TenantSnapshot.from_json has checked",
     "Tenants.admit": "the API calls it, with what a request has",
     "Tenants.of_token": "the API calls it, with what a request has",
     "Tenants.find": "the API calls it, with what a request has",

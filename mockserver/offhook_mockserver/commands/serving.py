@@ -81,11 +81,18 @@ async def running(
     async with MockServer(settings, on_event=show, script_for=with_scripts(options.scripts)) as server:
         with contextlib.ExitStack() as stack:
             control_file = stack.enter_context(located(server))
+            if stop is not None:
+                stack.enter_context(stop.last_act(lambda: _delete_clips(server)))
             if options.env_file is not None:
                 file = stack.enter_context(env_file(options.env_file, environment_for(server)))
                 if stop is not None:
                     stack.enter_context(stop.last_act(file.remove))
             yield server, control_file
+
+
+def _delete_clips(server: MockServer) -> None:
+    for tenant in server.tenants.all():
+        tenant.delete_clips()
 
 
 async def serve(options: MockOptions, stop: Stop) -> int:

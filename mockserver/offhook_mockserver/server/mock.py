@@ -6,7 +6,6 @@ register the transport ``memory``, which joins their rooms.
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final, Self
@@ -24,6 +23,7 @@ from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
 from offhook_mockserver.faces.control.api import ControlApi, control_openapi, is_control
+from offhook_mockserver.faces.control.measuring import Measuring
 from offhook_mockserver.faces.control.operation import Controlled
 from offhook_mockserver.faces.control.refusals import control_refusal
 from offhook_mockserver.faces.control.waits import Waits
@@ -65,8 +65,6 @@ _MOST_CHANNELS: Final = 10_000
 _RELAY: Final = "/relay/"
 #: The paths that are not Sendblue's begin with this.
 _OURS: Final = "/mock/"
-#: Requests that measure audio at once, each with a copy of the audio of a call.
-_MEASURED_AT_ONCE: Final = 2
 
 
 class Mock:
@@ -155,7 +153,7 @@ class Mock:
             recordings=self._recordings,
             environment_of=self.environment_of,
             waits=self._waits,
-            measuring=asyncio.Semaphore(_MEASURED_AT_ONCE),
+            measuring=Measuring(),
             document=control_openapi,
         )
         self._control = ControlApi(parts, self.control_token)

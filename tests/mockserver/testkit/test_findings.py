@@ -11,7 +11,7 @@ from tests.mockserver.testkit.test_mock import NUMBER, OTHER, bot
 
 from offhook.errors import ConfigError, OffhookError, SourceError
 from offhook_mockserver.callees.speech import CLIPS
-from offhook_mockserver.faces.control.api import document_of
+from offhook_mockserver.faces.control.faults import shown_fault
 from offhook_mockserver.server import Answer, EntryKind, HangUp, Say, Script, ScriptError
 from offhook_mockserver.testkit import CalleeEnd, MockHandle, NotVirtual, ScriptFailed, mock
 from offhook_mockserver.testkit.leftovers import leftovers
@@ -161,7 +161,7 @@ def test_a_fault_that_is_used_up_is_still_listed_as_such(offhook: MockHandle) ->
     with pytest.raises(OffhookError):
         offhook.run(bot())
     assert (offhook.faults.active, offhook.faults.used_up) == ((other,), (limited,))
-    assert [document_of(fault)["used_up"] for fault in (limited, other)] == [True, False]
+    assert [shown_fault(fault)["used_up"] for fault in (limited, other)] == [True, False]
     other.undo()
     assert offhook.faults.used_up == (limited,), "a fault that was undone is not used up"
     offhook.faults.clear()

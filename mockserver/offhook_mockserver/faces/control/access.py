@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from offhook.secret import Secret
 
 _BEARER: Final = "bearer "
-#: Headers that browsers add to every request, or to some, and other programs do not.
-_BROWSER_HEADERS: Final = ("origin", "sec-fetch-site", "sec-fetch-mode")
+#: Headers that browsers add to every request, or to some, and other programs do not. `Sec-Fetch-Mode` is not one of
+#: these: the `fetch` of node sends it.
+_BROWSER_HEADERS: Final = ("origin", "sec-fetch-site")
 
 
 def check_access(headers: Mapping[str, str], token: Secret, *, is_open: bool = False) -> None:
@@ -23,7 +24,7 @@ def check_access(headers: Mapping[str, str], token: Secret, *, is_open: bool = F
     Args:
         headers: its headers, with names in lower case.
         token: the control token of the mock; it is compared in constant time.
-        is_open: whether the operation needs no token, because it tells nothing of this mock.
+        is_open: whether the operation needs no token, because it answers the same for every mock.
 
     Raises:
         ControlRefused: it may not.

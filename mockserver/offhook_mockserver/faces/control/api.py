@@ -25,6 +25,8 @@ from offhook_mockserver.faces.control import (
     events,
     faults,
     journal,
+    lines,
+    messages,
     questions,
     recordings,
     tenants,
@@ -65,6 +67,8 @@ _OPERATIONS: Final = (
     audio,
     questions,
     recordings,
+    lines,
+    messages,
     webhooks,
     clock,
 )
@@ -181,7 +185,7 @@ class ControlApi:
             parts[_TOP + 1] = "{tenant}"
         asked = f"{method} {'/'.join(parts)}"
         nearest = nearest_route(asked, known)
-        return ControlRefused("no_such_route", f"there is no such path; the nearest is {nearest}")
+        return ControlRefused("no_such_route", f"this API has no such path; the nearest is {nearest}")
 
 
 def _code(error: OffhookError) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from offhook.errors import CallStateError
 from offhook_mockserver.callees.wav_file import wav_of
-from offhook_mockserver.faces.control.call_audio import with_audio
+from offhook_mockserver.faces.control.call_audio import UNTIL, measured, with_audio
 from offhook_mockserver.faces.control.calls import CHANNEL
 from offhook_mockserver.faces.control.file_answer import BytesAnswer
 from offhook_mockserver.faces.control.operation import TENANT, WAV, ControlOperation
@@ -86,7 +86,9 @@ def operations() -> tuple[ControlOperation, ...]:
             summary="Measure what the callee heard until now; times are in seconds since its answer.",
             parameters=CHANNEL,
             query=Fields(
-                Field("delay_of", text(most=200), summary="A clip whose delay is measured, or `marker`."), extra=False
+                Field("delay_of", text(most=200), summary="A clip whose delay is measured, or `marker`."),
+                UNTIL,
+                extra=False,
             ),
             answer=_FIGURES,
             handle=_measure,
@@ -104,7 +106,9 @@ def _file(channels: Callable[[CallAudio], tuple[bytes, ...]]) -> Callable[[Asked
 
 async def _measure(asked: Asked) -> object:
     name, resolve = asked.query.get("delay_of"), resolver(asked)
-    return await with_audio(asked, lambda audio: _figures(heard_in(audio, resolve), audio, name))
+    return await measured(
+        asked, lambda audio: _figures(heard_in(audio, resolve), audio, name), asked.query.get("until_s")
+    )
 
 
 def _figures(heard: Heard, audio: CallAudio, delay_of: object) -> dict[str, object]:

@@ -27,7 +27,7 @@ from offhook_mockserver.faces.operations.shapes import (
 from offhook_mockserver.tenants.call import EndedCall, MockCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from offhook_mockserver.callees.callee import Callee
     from offhook_mockserver.faces.control.operation import Asked
@@ -41,7 +41,7 @@ CHANNEL: Final = Fields(Field("channel", text(least=1, most=100), required=True,
 _PATH: Final = f"{TENANT}/calls/{{channel}}"
 _MOST_SHOWN: Final = 1_000
 
-_SHORT: Final[dict[str, Schema]] = {
+_SHORT: Final[Mapping[str, Schema]] = {
     "channel": about(TEXT, "Its channel, which names it."),
     "number": about(TEXT, "The number that it rings."),
     "from_number": about(TEXT, "The line that it is from."),
@@ -133,7 +133,8 @@ def call_of(asked: Asked) -> Call:
     """The call in the path of a request; with its callee, if that is known.
 
     Raises:
-        ControlRefused: the tenant has no such call; another tenant's call is not told from one that never was.
+        ControlRefused: the tenant has no such call; the text is the same for another tenant's call as for one that never
+            was.
     """
     channel = asked.text("channel")
     for call in _all(asked.tenant):

@@ -1,4 +1,4 @@
-"""A file as an answer: a regular file alone, no link is followed, and a client that reads slowly holds up nobody."""
+"""Files and large answers, sent in parts: other clients do not wait for a slow one. Only regular files, and no links."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def _answer(schema: Schema) -> dict[str, object]:
 
 def _parameter(field: Field, place: str) -> dict[str, object]:
     schema = {name: value for name, value in field.schema.items() if name != "description"}
-    parameter = {"name": field.name, "in": place, "required": field.required, "schema": schema}
+    parameter: dict[str, object] = {"name": field.name, "in": place, "required": field.required, "schema": schema}
     return {**parameter, "description": field.summary} if field.summary else parameter
 
 

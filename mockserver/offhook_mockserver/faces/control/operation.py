@@ -10,13 +10,13 @@ from offhook_mockserver.faces.operations.fields import NO_FIELDS, Field, Fields
 from offhook_mockserver.faces.operations.kinds import text
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from starlette.types import Receive
 
     from offhook.plugin import Plugins
+    from offhook_mockserver.faces.control.measuring import Measuring
     from offhook_mockserver.faces.control.waits import Waits
     from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.tenants.tenant import Tenant, Tenants
@@ -46,7 +46,7 @@ class Controlled:
         recordings: the folder for what callees hear, or None.
         environment_of: returns the settings with which a program calls through this mock, with the keys of a tenant.
         waits: the requests that wait.
-        measuring: limits how many requests measure audio at once, and so how much of it is copied.
+        measuring: measures audio.
         document: returns the OpenAPI document of the API.
     """
 
@@ -56,7 +56,7 @@ class Controlled:
     recordings: Path | None
     environment_of: Callable[[Tenant], Mapping[str, str]]
     waits: Waits
-    measuring: asyncio.Semaphore
+    measuring: Measuring
     document: Callable[[], object]
 
 

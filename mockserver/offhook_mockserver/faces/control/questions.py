@@ -10,7 +10,7 @@ from offhook.errors import ConfigError
 from offhook.wording import nearest_name, quoted
 from offhook_mockserver.callees.script_reader import SOURCES
 from offhook_mockserver.callees.speech import Speech
-from offhook_mockserver.faces.control.call_audio import with_audio
+from offhook_mockserver.faces.control.call_audio import UNTIL, measured
 from offhook_mockserver.faces.control.callees import confines_of
 from offhook_mockserver.faces.control.calls import CHANNEL
 from offhook_mockserver.faces.control.operation import TENANT, ControlOperation
@@ -61,6 +61,7 @@ _FIELDS: Final = Fields(
     Field("at_s", either(number(), null), summary="From when on, in seconds since the answer; null: it never came."),
     Field("from_s", number(), summary="From when on, in seconds since the answer."),
     Field("to_s", number(), summary="Until when, likewise."),
+    UNTIL,
     extra=False,
 )
 
@@ -128,7 +129,7 @@ def heard_in(audio: CallAudio, resolve: Callable[[Clip | str | os.PathLike[str]]
 
 async def _ask(asked: Asked) -> object:
     given = dict(cast("dict[str, Any]", asked.body))
-    question = str(given.pop("question"))
+    question, until_s = str(given.pop("question")), given.pop("until_s", None)
     _check_arguments(question, given)
     arguments = {_METHOD_NAMES.get(name, name): value for name, value in given.items()}
     resolve = resolver(asked)
@@ -143,7 +144,7 @@ async def _ask(asked: Asked) -> object:
             "off_by_s": verdict.off_by_s,
         }
 
-    return await with_audio(asked, ask)
+    return await measured(asked, ask, until_s)
 
 
 def _check_arguments(question: str, given: Mapping[str, object]) -> None:

@@ -51,7 +51,7 @@ _CHOICES: Final[Mapping[str, type[Enum]]] = {"bridge_joins": BridgeJoins, "error
 
 
 def _kind(name: str, default: object) -> Kind:
-    """What a setting holds, as far as its default tells; `TenantSettings` checks the rest."""
+    """What a setting holds, as far as its default shows; `TenantSettings` checks the rest."""
     if name in _CHOICES:
         values = [str(member.value) for member in _CHOICES[name]]
         return replace(
@@ -233,8 +233,8 @@ def _list(asked: Asked) -> object:
 def _make(asked: Asked) -> Response:
     _check_space(asked)
     body = asked.body
-    settings = TenantSettings(**{"keep_audio_s": KEEP_AUDIO_S, **_members(body.get("settings"))})
-    bounds = TenantBounds(**_members(body.get("bounds")))
+    settings = TenantSettings.from_json({"keep_audio_s": KEEP_AUDIO_S, **_members(body.get("settings"))})
+    bounds = TenantBounds.from_json(_members(body.get("bounds")))
     lines = {"lines": tuple(cast("list[str]", body["lines"]))} if "lines" in body else {}
     seed = cast("str | int | None", body.get("seed"))
     return _made(asked, asked.mock.tenants.create(settings=settings, bounds=bounds, seed=seed, **lines))

@@ -255,7 +255,7 @@ def _find(asked: Asked) -> Delivery:
     for delivery in (*webhooks.deliveries, *webhooks.dead):
         if delivery.id == asked.text("id"):
             return delivery
-    raise ControlRefused("no_such_delivery", f"there is no delivery with the id {quoted(asked.text('id'))}")
+    raise ControlRefused("no_such_delivery", f"the tenant has no delivery with the id {quoted(asked.text('id'))}")
 
 
 def _shown(deliveries: Iterable[Delivery]) -> dict[str, object]:

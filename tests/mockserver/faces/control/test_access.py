@@ -24,7 +24,14 @@ def every_operation(client: ControlClient) -> Iterator[tuple[str, str]]:
     """Method and path of each operation, with a value for each parameter."""
     for name in sorted(client.contract.operations - OPEN):
         method, path = name.split(" ")
-        values = {"tenant": "default", "number": "+14155550155", "name": "a.wav", "id": "f1", "channel": "ft_call_0"}
+        values = {
+            "tenant": "default",
+            "number": "+14155550155",
+            "name": "a.wav",
+            "id": "f1",
+            "channel": "ft_call_0",
+            "line": "+18885550199",
+        }
         yield method, path.format(**values)
 
 
@@ -91,11 +98,19 @@ def test_keys_of_sendblues_api_do_not_control_the_mock_and_the_reverse() -> None
 
 
 @pytest.mark.fault("F48")
-@pytest.mark.parametrize("header", ["origin", "sec-fetch-site", "sec-fetch-mode"])
+@pytest.mark.parametrize("header", ["origin", "sec-fetch-site"])
 def test_web_pages_may_not_control_the_mock_even_its_own(header: str) -> None:
     async def test(mock: InProcessMock, client: ControlClient) -> None:
         value = mock.url if header == "origin" else "same-origin"
         assert (await client.refused("GET", f"{T}/faults", headers={header: value}))[:2] == (403, "browser")
+
+    controlled(test)
+
+
+def test_the_fetch_of_node_is_no_browser() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        headers = {"accept-language": "*", "sec-fetch-mode": "cors", "user-agent": "node"}
+        await client.ok("GET", f"{T}/faults", headers=headers)
 
     controlled(test)
 

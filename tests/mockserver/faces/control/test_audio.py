@@ -13,6 +13,7 @@ from tests.mockserver.faces.control.control_client import NUMBER, ControlClient,
 
 from offhook.testing.audio import Clip, Heard
 from offhook_mockserver.callees.speech import CLIPS as OWN
+from offhook_mockserver.faces.control import call_audio
 from offhook_mockserver.faces.control.questions import QUESTIONS
 from offhook_mockserver.server import TenantSettings
 
@@ -215,6 +216,24 @@ def test_of_a_call_that_was_kept_in_part_only_what_is_certain_is_answered() -> N
         assert "keep_audio_s" in refused[2]
 
     after_a_call(test, settings=TenantSettings(keep_audio_s=1))
+
+
+def test_a_call_is_measured_up_to_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(client: ControlClient, path: str, mock: InProcessMock) -> None:
+        tone = {"question": "has_tone", "hz": 440, "at_least_ms": 500}
+        assert (await client.ok("POST", f"{path}/ask", tone))["passed"]
+        assert not (await client.ok("POST", f"{path}/ask", {**tone, "until_s": 0.3}))["passed"]
+        figures = await client.ok("GET", f"{path}/heard", params={"until_s": "0.3"})
+        assert (figures["lasted_s"], figures["kept_s"], figures["whole"]) == (0.3, 0.3, True)
+        monkeypatch.setattr(call_audio, "MOST_MEASURED_S", 2.0)
+        for method, rest, body in (("GET", "/heard", None), ("POST", "/ask", tone)):
+            refused = await client.refused(method, path + rest, body)
+            assert refused[:2] == (409, "state")
+            assert "2 s are measured at most: pass until_s" in refused[2]
+        assert (await client.ok("POST", f"{path}/ask", {**tone, "until_s": 2}))["passed"]
+        assert (await client.get(f"{path}/heard.wav")).is_success
+
+    after_a_call(test, steps=["answer", {"wait": 600}], say="tone:440,1", for_s=3)
 
 
 def test_a_call_that_goes_on_is_asked_about_until_now() -> None:

@@ -89,6 +89,17 @@ def test_every_operation_answers_as_the_document_says(tmp_path: Path) -> None:
         await ok("POST", f"{T}/inbound-calls", {"from_number": "+14155550199"})
         await ok("DELETE", f"{T}/webhooks")
 
+        await ok("POST", f"{T}/messages", {"from_number": "+14155550180", "content": "hi"})
+        await ok("GET", f"{T}/messages", params={"outbound": "false", "limit": 5})
+        await ok("POST", f"{T}/typing", {"from_number": "+14155550180"})
+        await ok("PATCH", f"{T}/recipients/+14155550180", {"error_code": 10001})
+        await ok("GET", f"{T}/recipients/+14155550180")
+        line = f"{T}/lines/+18885550188"
+        await ok("PUT", line, {})
+        await ok("PATCH", line, {"status": "OFFLINE"})
+        await ok("GET", f"{T}/lines")
+        await ok("DELETE", line)
+
         await ok("GET", f"{T}/clock")
         await ok("POST", f"{T}/clock", {"advance_s": 60})
         await ok("DELETE", f"{T}/callees/{NUMBER}")

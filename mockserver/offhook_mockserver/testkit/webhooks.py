@@ -234,7 +234,7 @@ def _matcher(search: WebhookSearch) -> Callable[[Delivery], bool]:
     for name in search:
         if name not in WebhookSearch.__annotations__:
             near = nearest_name(name, WebhookSearch.__annotations__)
-            raise ConfigError(f"there is no criterion {quoted(name)}{near}: write where={{...}} to look for a field")
+            raise ConfigError(f"{quoted(name)} is not a criterion{near}: write where={{...}} to look for a field")
     type, state, where = search.get("type"), search.get("state", DeliveryState.DELIVERED), search.get("where")
     type = None if type is None else check_webhook_type(type)
     state = None if state is None else check_choice(state, "state", DeliveryState)

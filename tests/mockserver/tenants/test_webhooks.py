@@ -199,7 +199,7 @@ def test_a_dead_letter_is_replayed_with_the_secret_of_now() -> None:
         assert posts.headers[1]["sb-signing-secret"] == "a fresh secret"
         mock.tenant.webhooks.registrations.remove("call_log", [URL])
         assert mock.tenant.webhooks.replay(again.id).url == URL
-        with pytest.raises(ConfigError, match="there is no webhook delivery 'wh_99'"):
+        with pytest.raises(ConfigError, match="no webhook delivery with the id 'wh_99' is kept"):
             mock.tenant.webhooks.replay("wh_99")
 
     on(mock_with, test)

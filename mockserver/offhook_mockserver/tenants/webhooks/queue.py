@@ -102,9 +102,8 @@ class DeliveryQueue:
         return tuple(self._waiting)
 
     def add(self, delivery: Delivery, *, delay_s: float = 0.0) -> None:
-        """Have a delivery attempted, after `delay_s`; then it does not wait for those that are about the same."""
+        """Have a delivery attempted, after `delay_s`; those after it that are about the same do not wait so long."""
         if delay_s > 0:
-            delivery.ordered = False
             self._enter(delivery, lambda: self._later(delivery, delay_s, lambda: self._ready(delivery)))
         else:
             self._enter(delivery, lambda: self._ready(delivery))

@@ -168,13 +168,12 @@ def offhook_mock(
         options = dataclasses.replace(options, keep_audio_s=kept_s)
     # The name of the test is part of it, so that a test has the same ids whichever tests run beside it.
     seed = zlib.crc32(item.nodeid.encode(), options.seed)
-    folder = item.path.parent
+    folder, allowed = item.path.parent, allowed_by(item)
     # The server outlives the test, so it starts before the test is watched.
     if item.get_closest_marker(MARKER) is None:
         server: ServerThread = request.getfixturevalue("offhook_mock_server")
-        making = real_handle(server, options, plugins=_offhook_plugins, seed=seed, folder=folder)
+        making = real_handle(server, options, plugins=_offhook_plugins, seed=seed, folder=folder, allow=allowed)
     else:
-        allowed = allowed_by(item)
         making = virtual_handle(options, plugins=_offhook_plugins, seed=seed, folder=folder, allow=allowed)
     with watched(item) as watch, making as handle:
         if handle.runner is not None:

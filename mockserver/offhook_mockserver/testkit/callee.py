@@ -11,9 +11,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+import contextlib
+from typing import TYPE_CHECKING, Final, Self
 
-from offhook.arguments import check_instance, check_seconds, check_text, wrong
+from offhook.arguments import check_instance, check_seconds, check_text, corrects_arguments, wrong
 from offhook.errors import CallStateError
 from offhook.wording import nearest_name
 from offhook_mockserver.callees.builder import CalleeScript
@@ -39,7 +40,12 @@ if TYPE_CHECKING:
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__ = True
 
+#: How long an application has, after the end of its call, to end itself, to write down how the call ended, or to dial
+#: again, before a wait gives up that only another call could fulfil.
+_AFTER_CALL_S: Final = 0.5
 
+
+@corrects_arguments()
 class CalleeHandle(CalleeScript):
     """One callee of a test. Times are in seconds since it answered. Its questions are about its latest call.
 
@@ -84,7 +90,7 @@ class CalleeHandle(CalleeScript):
     # Waiting
 
     def answered(self, timeout_s: float | None = None) -> Self:
-        """Wait until it has answered a call.
+        """Wait until it has answered a call; as `finished`, it does not wait for another one.
 
         Args:
             timeout_s: how long to wait, in seconds; None for the limit of `MockOptions`.
@@ -101,6 +107,10 @@ class CalleeHandle(CalleeScript):
 
     def finished(self, timeout_s: float | None = None) -> Self:
         """Wait until it has done every step of its script.
+
+        A script is for one call. If the call is over and steps are left, the wait ends half a second later, unless the
+        application has dialled again by then. With ``allow=["called_again"]`` in the marker ``offhook`` it waits for
+        another call, for the whole of `timeout_s`.
 
         Args:
             timeout_s: how long to wait, in seconds; None for the limit of `MockOptions`.
@@ -257,7 +267,7 @@ class CalleeHandle(CalleeScript):
 
     async def _until(self, limit_s: float, true: Callable[[CallHandle], bool]) -> bool:
         """Wait on the mock's loop; returns False if it did not happen in time, or cannot happen any more."""
-        applications = self._scene.applications
+        applications, changes = self._scene.applications, self._scene.changes
 
         def known() -> bool | None:
             calls = self._calls.to(self.number)
@@ -266,12 +276,23 @@ class CalleeHandle(CalleeScript):
             # The last application may end in the same turn as its call: only when both have, nothing can follow.
             return False if applications.over and all(_is_over(call) for call in calls) else None
 
-        try:
+        def is_left_over() -> bool:
+            """Whether only another call could make it true: the last one is over for the callee, or altogether."""
+            calls = self._calls.to(self.number)
+            return bool(calls) and (calls[-1].over or (true is not _is_over and calls[-1].end is not None))
+
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                await self._scene.changes.until(lambda: known() is not None)
-        except TimeoutError:
-            pass
+                while known() is None:
+                    await changes.until(lambda: known() is not None or (is_left_over() and not self._rings_again))
+                    async with asyncio.timeout(_AFTER_CALL_S):
+                        await changes.until(lambda: known() is not None or not is_left_over())
         return known() is True
+
+    @property
+    def _rings_again(self) -> bool:
+        """Whether the test expects another call after one that is over."""
+        return "called_again" in self._scene.allowed
 
     def _failure(self, verb: str, limit_s: float) -> NotFinished:
         failed = next((started.error for started in self._scene.applications.failed()), None)

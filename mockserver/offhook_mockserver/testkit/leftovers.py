@@ -20,6 +20,8 @@ _MOST: Final = 5
 #: How long calls may take to end after the test, and the pause between two looks.
 _PATIENCE_S: Final = 2.0
 _PAUSE_S: Final = 0.02
+#: An application may still run for this long after its last call, without being named because of that.
+_ENDING_S: Final = 0.5
 
 
 def await_calls(handle: MockHandle) -> None:
@@ -68,18 +70,20 @@ def has_begun(handle: MockHandle) -> bool:
 
 
 def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
+    known = handle.calls
+    orders = {call.channel: f" (call {call.order})" for call in known} if len(known) > 1 else {}
     for call in handle.tenant.calls.values():
         if not settled and (call.end is not None or call.callee.finished):
             continue
         if call.end is not None:
-            who = f"{call.end.text}, and the caller has not left the channel"
+            who = f"{call.end_text}, and the caller has not left the channel"
         elif call.callee.answered:
             who = "the callee has answered, and neither side has hung up"
         else:
             who = "the callee has not answered, and the caller has not hung up"
         yield Leftover(
             "calls_up",
-            f"the call to {shown_as(call.to)} is still up: {who}. "
+            f"the call to {shown_as(call.to)}{orders.get(call.channel, '')} is still up: {who}. "
             "Let the application hang up before the test ends, or wait for it with callee.ended()",
         )
 
@@ -103,9 +107,10 @@ def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
         elif callee.calls[-1].problem or (isinstance(callee.steps[-1], NeverAnswer) and not callee.calls[-1].over):
             continue  # found by others: a script that failed, and a call that still rings
         elif callee.unfinished:
+            where = f" in call {callee.calls[-1].order}" if len(handle.calls) > 1 else ""
             steps = ", then ".join(callee.unfinished[:3]) + (" and more" if len(callee.unfinished) > 3 else "")
             yield Leftover(
-                "scripts_unfinished", f"the script of the callee {shown_as(callee.number)} did not end: {steps}"
+                "scripts_unfinished", f"the script of the callee {shown_as(callee.number)} did not end{where}: {steps}"
             )
 
 
@@ -149,12 +154,19 @@ def _undelivered(handle: MockHandle) -> Iterator[Leftover]:
 
 def _running(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
     """Applications that have not ended; what holds a call up is named with the call."""
-    if settled and handle.tenant.calls:
+    if (settled and handle.tenant.calls) or (not settled and _has_just_ended(handle)):
         return
     since = f"still ran {handle.ending_s:g} s after the test" if settled else "was still running"
     for started in handle.started:
         if not started.done:
-            yield Leftover("applications", f"{started.name} {since}: {started.waits_in}")
+            where = "; ".join((started.waits_in, *started.tasks_wait_in))
+            yield Leftover("applications", f"{started.name} {since}: {where}")
+
+
+def _has_just_ended(handle: MockHandle) -> bool:
+    """Whether the last call has ended so recently that its application cannot be expected to have ended, too."""
+    ended = handle.tenant.journal.search(kind=EntryKind.CALL, where={"event": "ended"})
+    return bool(ended) and not handle.tenant.calls and handle.tenant.clock.wall_s() - ended[-1].wall_s < _ENDING_S
 
 
 def _unused_faults(handle: MockHandle) -> Iterator[Leftover]:

@@ -6,7 +6,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack, cast
 
-from offhook.arguments import check_choice, check_function, check_seconds, check_several, check_text, check_whole, wrong
+from offhook.arguments import (
+    check_choice,
+    check_function,
+    check_seconds,
+    check_several,
+    check_text,
+    check_whole,
+    corrects_arguments,
+    wrong,
+)
 from offhook.errors import ConfigError
 from offhook.interfaces import e164
 from offhook.wording import nearest_name, no_attribute, quoted
@@ -54,6 +63,7 @@ class WebhookSearch(TypedDict, total=False):
     where: Mapping[str, Json] | Callable[[Mapping[str, Json]], object] | None
 
 
+@corrects_arguments()
 class WebhooksHandle:
     """The webhooks of one tenant, from any thread in real time."""
 

@@ -52,8 +52,8 @@ def test_callees_of_a_file_are_as_strict_as_those_of_verbs(offhook: MockHandle, 
         callees[OTHER].finished()
     assert offhook.run(bot(NUMBER)) == "completed"
     assert [(name, what.partition(",")[0]) for name, what in left(offhook)] == [
-        ("scripts_unfinished", f"the script of the callee {NUMBER} did not end: step 3: listens until the caller "
-         "sends a tone of 1000 Hz (began 0.2 s after the answer)"),
+        ("scripts_unfinished", f"the script of the callee {NUMBER} did not end in call 3: step 3: listens until the "
+         "caller sends a tone of 1000 Hz (began 0.2 s after the answer)"),
         ("called_again", f"{OTHER} was called 2 times"),
     ]  # fmt: skip
     assert offhook.journal.search(text="its callee says hello, and hangs up")

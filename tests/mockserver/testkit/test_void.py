@@ -298,7 +298,7 @@ def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
             "*offhook: what happened*",
             "silence_after(1) is false",
             "Real time, seed *",
-            "Timeline, journal, audio, picture, *: *offhook-artifacts/*/test_it-test_quiet_machine-*",
+            "Timeline, journal*: *offhook-artifacts/*/test_it-test_quiet_machine-*",
             "VOID test_it.py::test_wait: *; run 3 times",
             "  its last run failed at test_it.py:40, for whatever reason, with NotFinished: finished(): *",
             "  >       offhook_mock.callee().finished(timeout_s=0)",
